@@ -1,0 +1,57 @@
+"""Messages to bytes and back: one byte of schema version, then msgpack.
+
+Arrays travel as (dtype, shape, raw little-endian bytes) and come back read-only, without a copy.
+"""
+
+from typing import Any, get_args, get_origin
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from wire.errors import DecodeError
+from wire.messages import AnyMessage
+
+SCHEMA_VERSION = 1  # raised only when an older reader would misunderstand a message; new optional fields do not
+
+
+def _encode_array(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.dtype.newbyteorder("<").str, value.shape, np.ascontiguousarray(value).tobytes()
+    raise NotImplementedError(f"cannot send a {type(value).__name__}")
+
+
+def _decode_array(expected: Any, value: Any) -> NDArray[Any]:
+    if get_origin(expected) is not np.ndarray:
+        raise NotImplementedError(f"cannot read a {expected}")
+    dtype, shape, data = value
+    wanted = np.dtype(get_args(get_args(expected)[1])[0])
+    if np.dtype(dtype) != wanted:
+        raise ValueError(f"array must be {wanted}, got {dtype}")
+    return np.frombuffer(data, wanted).reshape(shape)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_encode_array)
+_decoder = msgspec.msgpack.Decoder(AnyMessage, dec_hook=_decode_array)
+
+
+def encode(message: AnyMessage) -> bytes:
+    """Return the bytes of a message."""
+    return bytes((SCHEMA_VERSION,)) + _encoder.encode(message)
+
+
+def decode(data: bytes) -> AnyMessage:
+    """Return the message of some bytes.
+
+    Raises:
+        DecodeError: The bytes are empty, of another schema version, cut off, or break a rule of the message.
+    """
+    if not data:
+        raise DecodeError("empty record")
+    if data[0] != SCHEMA_VERSION:
+        raise DecodeError(f"schema version {data[0]}, this reader knows {SCHEMA_VERSION}")
+    try:
+        message: AnyMessage = _decoder.decode(memoryview(data)[1:])
+    except (msgspec.MsgspecError, ValueError, TypeError, NotImplementedError) as error:
+        raise DecodeError(f"not a message of ours: {error}") from error
+    return message

@@ -1,0 +1,278 @@
+"""What travels between services. Times are ns since the Unix epoch; boxes are xyxy pixels of the source frame."""
+
+import re
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+Codec = Literal["h264", "hevc", "mjpeg"]
+Mode = Literal["latency", "complete"]
+EventKind = Literal["created", "matched", "updated", "merged", "split", "expired", "erased"]
+
+MAX_CHUNK_NS = 500_000_000  # half a second: what a viewer waits for a chunk to fill
+MAX_CHUNK_BYTES = 900_000  # fits Kafka's default limit of 1 MiB with headers and batch overhead
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class Message(msgspec.Struct, frozen=True, tag_field="type", kw_only=True, eq=False):
+    """Base of everything that travels; unknown fields are ignored, so that older readers survive newer writers."""
+
+
+class CameraSpec(Message, frozen=True, kw_only=True, eq=False, tag="camera", repr_omit_defaults=True):
+    """One camera that should run.
+
+    Attributes:
+        camera_id: Unique in the whole installation; letters, digits, `.`, `_`, `-`.
+        site_id: Identities are shared inside a site, never between sites.
+        url: `rtsp(s)://`, `http(s)://`, a file, a folder of images, or a device index. May hold a
+            password: see `safe_url`.
+        enabled: A disabled camera stays listed and is not read.
+        analysed_fps: Frames a second that are analysed at most, > 0.
+        mode: `latency` drops the oldest when something is slow, `complete` processes everything.
+        clock_offset_ms: Added to capture times, for cameras whose clock is known to be wrong.
+        start_ns: Capture time of the first frame of a file; the time of its opening when None.
+        realtime: Files only: paced by their timestamps instead of as fast as possible.
+        loop: Files only: start again at the end.
+    """
+
+    camera_id: str
+    site_id: str
+    url: str
+    enabled: bool = True
+    analysed_fps: float = 10.0
+    mode: Mode = "latency"
+    clock_offset_ms: float = 0.0
+    start_ns: int | None = None
+    realtime: bool = False
+    loop: bool = False
+    tags: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        _check_name("camera_id", self.camera_id)
+        _check_name("site_id", self.site_id)
+        if not self.url:
+            raise ValueError(f"camera {self.camera_id}: url must not be empty")
+        if not 0 < self.analysed_fps <= 240:
+            raise ValueError(f"camera {self.camera_id}: analysed_fps must be in (0, 240], got {self.analysed_fps}")
+
+    @property
+    def safe_url(self) -> str:
+        """Return the URL without its password: the only form that may be logged or shown."""
+        return mask_url(self.url)
+
+    def __repr__(self) -> str:
+        return f"CameraSpec({self.camera_id}, {self.site_id}, {self.safe_url}, {self.mode})"
+
+
+class Packet(msgspec.Struct, frozen=True, array_like=True, eq=False):
+    """One compressed frame, in decoding order.
+
+    Attributes:
+        pts_ns: Presentation time since the start of the stream, ns; orders the decoded frames.
+        time_ns: Capture time.
+        keyframe: Decoding can start here.
+        data: The compressed bytes, as they came.
+    """
+
+    pts_ns: int
+    time_ns: int
+    keyframe: bool
+    data: bytes
+
+
+class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
+    """At most half a second and 900 kB of consecutive compressed frames of one camera.
+
+    Attributes:
+        stream_id: New at every connection; `seq` counts its chunks from 0.
+        extradata: Decoder configuration of the container (may be empty).
+        packets: In decoding order; a keyframe is always the first of its chunk.
+        first_index: Index in the stream of the first packet, in decoding order; dropped ones are counted.
+        dropped_before: Frames lost between the previous chunk and this one.
+        ended: The stream is over and no chunk follows; `packets` may then be empty.
+        reason: Why it ended, when that is not simply the end of a file.
+        analysed_fps, mode: As in the camera's `CameraSpec`, so that the worker needs nothing else.
+    """
+
+    camera_id: str
+    site_id: str
+    stream_id: str
+    seq: int
+    codec: Codec
+    width: int
+    height: int
+    extradata: bytes
+    packets: tuple[Packet, ...]
+    first_index: int
+    dropped_before: int = 0
+    ended: bool = False
+    reason: str = ""
+    analysed_fps: float = 10.0
+    mode: Mode = "latency"
+    traceparent: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name("camera_id", self.camera_id)
+        if not self.packets and not self.ended:
+            raise ValueError(f"camera {self.camera_id}: a chunk needs at least one packet unless it ends the stream")
+        if self.width <= 0 or self.height <= 0:
+            raise ValueError(f"camera {self.camera_id}: frame size must be positive, got {self.width}x{self.height}")
+        if self.seq < 0 or self.first_index < 0 or self.dropped_before < 0:
+            raise ValueError(f"camera {self.camera_id}: seq, first_index and dropped_before must not be negative")
+
+    @property
+    def starts_with_keyframe(self) -> bool:
+        """Tell whether a fresh decoder can start at this chunk."""
+        return bool(self.packets) and self.packets[0].keyframe
+
+
+class Tracklet(Message, frozen=True, kw_only=True, eq=False, tag="tracklet"):
+    """One person, followed by one camera without a gap: the whole of it so far, replacing earlier revisions.
+
+    Attributes:
+        tracklet_id: `camera/stream/track/part`, the same whenever the same frames are processed again.
+        revision: Grows with every emission of the same tracklet, from 0.
+        closed: No later revision follows.
+        times_ns: `(n,)` int64, strictly increasing capture times of every analysed frame the person is tracked in.
+        frames: `(n,)` int64, 1-based number of those frames in the source, in presentation order.
+        boxes: `(n, 4)` float32, xyxy px.
+        scores: `(n,)` float32 detector confidence in [0, 1].
+        embedding: `(d,)` float16, L2-normalised.
+        model_id: Digest of weights and preprocessing; embeddings of different models are never compared.
+        quality: Worth of the frames behind the embedding, in [0, 1].
+        frames_used: Number of frames behind the embedding.
+        crop: The best crop as JPEG.
+    """
+
+    tracklet_id: str
+    camera_id: str
+    site_id: str
+    revision: int
+    closed: bool
+    times_ns: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    embedding: NDArray[np.float16]
+    model_id: str
+    quality: float
+    frames_used: int
+    crop: bytes
+    traceparent: str = ""
+
+    def __post_init__(self) -> None:
+        n = len(self.times_ns)
+        if n == 0:
+            raise ValueError(f"tracklet {self.tracklet_id}: needs at least one box")
+        if self.boxes.shape != (n, 4):
+            raise ValueError(f"tracklet {self.tracklet_id}: boxes must be ({n}, 4), got {self.boxes.shape}")
+        if self.frames.shape != (n,) or self.scores.shape != (n,) or self.times_ns.shape != (n,):
+            raise ValueError(f"tracklet {self.tracklet_id}: times_ns, frames and scores must all be ({n},)")
+        if np.any(np.diff(self.times_ns) <= 0):
+            raise ValueError(f"tracklet {self.tracklet_id}: times_ns must be strictly increasing")
+        norm = float(np.linalg.norm(self.embedding.astype(np.float32)))
+        if self.embedding.ndim != 1 or not 0.98 <= norm <= 1.02:
+            raise ValueError(f"tracklet {self.tracklet_id}: embedding must be one L2-normalised vector, norm is {norm}")
+
+    @property
+    def first_ns(self) -> int:
+        """Return the capture time of the first box."""
+        return int(self.times_ns[0])
+
+    @property
+    def last_ns(self) -> int:
+        """Return the capture time of the last box so far."""
+        return int(self.times_ns[-1])
+
+
+class CameraProgress(Message, frozen=True, kw_only=True, eq=False, tag="progress"):
+    """How far a camera has been analysed: whoever waits for all cameras of a moment waits for these.
+
+    Attributes:
+        time_ns: Everything captured up to here has been tracked and sent before this message.
+        frames, analysed, dropped, tracklets: Totals since the start of the stream.
+        ended: The stream is over; all its tracklets are closed.
+        reason: Why it ended, when that is not simply the end of a file.
+    """
+
+    camera_id: str
+    site_id: str
+    stream_id: str
+    time_ns: int
+    frames: int
+    analysed: int
+    dropped: int
+    tracklets: int
+    mode: Mode = "latency"
+    ended: bool = False
+    reason: str = ""
+
+
+class IdentityEvent(Message, frozen=True, kw_only=True, eq=False, tag="identity"):
+    """Something happened to an identity.
+
+    Attributes:
+        event_id: The same whenever the same decision is published again.
+        identity_id: Number of the identity in its site, from 1.
+        previous_ids: Numbers it had, or that were merged into it.
+        probability: That the tracklet and the identity are the same person, in [0, 1].
+        reason: One sentence for a human.
+        time_ns: Capture time the event is about.
+    """
+
+    event_id: str
+    kind: EventKind
+    site_id: str
+    identity_id: int
+    previous_ids: tuple[int, ...]
+    tracklet_id: str
+    camera_id: str
+    probability: float
+    reason: str
+    time_ns: int
+
+
+class WorkerState(Message, frozen=True, kw_only=True, eq=False, tag="worker-state"):
+    """Where a worker may start again with a camera, as if it had never stopped.
+
+    Attributes:
+        next_offset: Offset in `frames` of the first chunk that this state does not include.
+        blob: The worker's own encoding of trackers and open tracklets.
+    """
+
+    camera_id: str
+    site_id: str
+    stream_id: str
+    next_offset: int
+    blob: bytes
+
+
+class DeadLetter(Message, frozen=True, kw_only=True, eq=False, tag="dead-letter"):
+    """A record that can never succeed, kept with the reason."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    reason: str
+    value: bytes
+
+
+AnyMessage = CameraSpec | FrameChunk | Tracklet | CameraProgress | IdentityEvent | WorkerState | DeadLetter
+
+
+def mask_url(url: str) -> str:
+    """Replace user and password of a URL by `***`; text that is no URL comes back as it is."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
+
+
+def _check_name(field: str, value: str) -> None:
+    if not _NAME.fullmatch(value):
+        raise ValueError(f"{field} must be 1-64 letters, digits, '.', '_' or '-', got {value!r}")

@@ -1,0 +1,211 @@
+"""The one service loop: every stage is a `Handler` run by `Service.run`, on the memory bus and on Kafka alike."""
+
+import logging
+import random
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from wire import codec
+from wire.bus import DEAD_LETTERS, Bus, Consumer, Producer, Record, Start, TopicPartition
+from wire.errors import DecodeError, TransientError
+from wire.messages import AnyMessage, DeadLetter
+
+log = logging.getLogger(__name__)
+
+MAX_RECORDS = 64  # a poll's worth: 64 chunks are 32 camera seconds, decoded one after the other
+POLL_S = 0.2
+FLUSH_S = 30.0
+BACKOFF_S = (0.1, 10.0)  # first and longest pause after a transient error; the pause doubles, with full jitter
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A record and what it says; a tombstone says None."""
+
+    record: Record
+    message: AnyMessage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to publish."""
+
+    topic: str
+    key: str
+    message: AnyMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that can never succeed, and why."""
+
+    record: Record
+    reason: str
+
+
+class Handler(Protocol):
+    """What a stage does with its records."""
+
+    def handle(self, batch: Sequence[Received]) -> Iterable[Outgoing | Rejected]:
+        """Work on a batch; an empty one is a chance for what is due by the clock.
+
+        A batch is repeated after a `TransientError` and after a crash: doing it twice must equal doing it once.
+        """
+
+    def needed_from(self) -> Mapping[TopicPartition, int]:
+        """Return, per partition, the first handled offset that a restart would need again; others need none."""
+
+    def assigned(self, partitions: Collection[TopicPartition]) -> None:
+        """Get ready for partitions, before their first record."""
+
+    def revoked(self, partitions: Collection[TopicPartition]) -> None:
+        """Forget everything about partitions; somebody else owns them next."""
+
+
+class Monitor(Protocol):
+    """Who is told how the loop is doing; `wire.health.ServiceMonitor` turns it into probes and metrics."""
+
+    def alive(self, *, lag: int) -> None:
+        """Note that one round of the loop is done."""
+
+    def ready(self, *, yes: bool, reason: str = "") -> None:
+        """Note that the loop can, or cannot, do its work."""
+
+    def dead_letter(self, topic: str) -> None:
+        """Note one record that can never succeed."""
+
+
+class Service:
+    """Runs one handler until it is told to stop."""
+
+    def __init__(
+        self,
+        name: str,
+        bus: Bus,
+        handler: Handler,
+        *,
+        topics: Collection[str],
+        monitor: Monitor,
+        start: Start = "committed",
+    ) -> None:
+        self._name = name
+        self._bus = bus
+        self._handler = handler
+        self._topics = topics
+        self._monitor = monitor
+        self._start: Start = start
+        self._polled: list[Record] = []
+        self._next: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Consume until `stop` is set: at least once, in partition order.
+
+        For every batch:
+         1. poll;
+         2. handle, publishing what comes out; what can never succeed goes to the dead letters;
+         3. flush, so nothing that was published can still be lost;
+         4. commit, so nothing that is finished is handled again.
+
+        A transient error repeats the round, with the same batch, after a pause. Any other error ends the loop before
+        the commit. When `stop` is set the round in progress is finished, then the consumer leaves its group.
+        """
+        producer = self._bus.producer()
+        consumer = self._bus.consumer(
+            self._name, self._topics, start=self._start, on_assigned=self._assigned, on_revoked=self._revoked
+        )
+        pauses = _Pauses()
+        try:
+            while not stop.is_set():
+                try:
+                    self._round(consumer, producer)
+                except TransientError as error:
+                    self._monitor.ready(yes=False, reason=str(error))
+                    log.warning("%s: %s; trying again", self._name, error)
+                    stop.wait(pauses.next_s())
+                else:
+                    self._monitor.ready(yes=True)
+                    pauses.reset()
+        finally:
+            consumer.close()
+            producer.close()
+
+    def _round(self, consumer: Consumer, producer: Producer) -> None:
+        if not self._polled:
+            self._polled = consumer.poll(MAX_RECORDS, POLL_S)  # 1
+        received, rejected = _decode(self._polled)
+        for item in (*rejected, *self._handler.handle(received)):  # 2
+            self._publish(item, producer)
+        producer.flush(FLUSH_S)  # 3
+        for record in self._polled:
+            self._next[record.source] = record.offset + 1
+        self._polled = []
+        self._commit(consumer)  # 4
+        self._monitor.alive(lag=consumer.lag())
+
+    def _publish(self, item: Outgoing | Rejected, producer: Producer) -> None:
+        if isinstance(item, Outgoing):
+            producer.send(item.topic, item.key, codec.encode(item.message))
+            return
+        record = item.record
+        log.warning(
+            "%s: dead letter %s[%d]@%d: %s", self._name, record.topic, record.partition, record.offset, item.reason
+        )
+        letter = DeadLetter(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key,
+            reason=item.reason,
+            value=record.value or b"",
+        )
+        producer.send(DEAD_LETTERS.name, record.topic, codec.encode(letter))
+        self._monitor.dead_letter(record.topic)
+
+    def _commit(self, consumer: Consumer) -> None:
+        needed = self._handler.needed_from()
+        offsets = {part: min(after, needed.get(part, after)) for part, after in self._next.items()}
+        moved = {part: offset for part, offset in offsets.items() if self._committed.get(part) != offset}
+        if moved and self._start == "committed":
+            consumer.commit(moved)
+            self._committed.update(moved)
+
+    def _assigned(self, partitions: Collection[TopicPartition]) -> None:
+        log.info("%s: assigned %s", self._name, sorted(partitions))
+        self._handler.assigned(partitions)
+
+    def _revoked(self, partitions: Collection[TopicPartition]) -> None:
+        log.info("%s: revoked %s", self._name, sorted(partitions))
+        for partition in partitions:
+            self._next.pop(partition, None)
+            self._committed.pop(partition, None)
+        self._handler.revoked(partitions)
+
+
+class _Pauses:
+    """Exponential back-off with full jitter."""
+
+    def __init__(self) -> None:
+        self._ceiling_s = BACKOFF_S[0]
+
+    def next_s(self) -> float:
+        """Return how long to wait now, and double what comes after."""
+        pause = random.uniform(0, self._ceiling_s)
+        self._ceiling_s = min(2 * self._ceiling_s, BACKOFF_S[1])
+        return pause
+
+    def reset(self) -> None:
+        """Start from the shortest again."""
+        self._ceiling_s = BACKOFF_S[0]
+
+
+def _decode(records: Sequence[Record]) -> tuple[list[Received], list[Rejected]]:
+    received, rejected = [], []
+    for record in records:
+        try:
+            received.append(Received(record, None if record.value is None else codec.decode(record.value)))
+        except DecodeError as error:
+            rejected.append(Rejected(record, str(error)))
+    return received, rejected
