@@ -1,0 +1,1 @@
+"""The middle stage: frames in, one CLIMB embedding per tracklet out."""

@@ -1,0 +1,164 @@
+"""The CLIMB network: CLIP visual tower, sequence feature and temporal feature (CLIMB-ReID, section 3).
+
+Letters: n tracklets, t frames given, T frames the network wants, D tower width, d joint width, N patch tokens.
+The feature for ranking has 2 D + d numbers.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reid_worker.model.clip import ConvolutionStem, VisualTower
+from reid_worker.model.irm import MultiTemporalMamba
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The sizes of a CLIMB network; the defaults are the shipped `climb-tiny`.
+
+    Attributes:
+        height: Crop height, a multiple of `patch`, px.
+        width: Crop width, a multiple of `patch`, px.
+        patch: Side of the square that one patch token stands for, px.
+        stem: `patch`, CLIP's strided projection, or `convolution`, a small pyramid (needs `patch` 16).
+        tower_width: D.
+        layers: Transformer layers.
+        heads: Attention heads.
+        joint_width: d.
+        frames: T.
+        strides: Fragment lengths S of the temporal head; each divides T.
+        state: State size of the scan.
+    """
+
+    name: str = "climb-tiny"
+    height: int = 128
+    width: int = 64
+    patch: int = 16
+    stem: Literal["patch", "convolution"] = "convolution"
+    tower_width: int = 192
+    layers: int = 4
+    heads: int = 6
+    joint_width: int = 128
+    frames: int = 8
+    strides: tuple[int, ...] = (1, 4, 8)
+    state: int = 16
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where sizes do not go together."""
+        if self.height % self.patch or self.width % self.patch:
+            raise ValueError(f"crop {self.height}x{self.width} is not a multiple of patch {self.patch}")
+        if self.stem not in ("patch", "convolution"):
+            raise ValueError(f"stem must be patch or convolution, got {self.stem!r}")
+        if self.stem == "convolution" and self.patch != 16:
+            raise ValueError(f"the convolution stem makes patches of 16 px, got {self.patch}")
+        if self.tower_width % self.heads:
+            raise ValueError(f"width {self.tower_width} is not a multiple of {self.heads} heads")
+        if not self.strides or any(self.frames % s for s in self.strides):
+            raise ValueError(f"strides {self.strides} must each divide {self.frames} frames")
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patch tokens."""
+        return self.height // self.patch, self.width // self.patch
+
+    @property
+    def dim(self) -> int:
+        """Length of the feature for ranking."""
+        return 2 * self.tower_width + self.joint_width
+
+
+CLIMB_TINY = Architecture()
+CLIMB_BASE = Architecture(
+    name="climb-base",
+    height=256,
+    width=128,
+    stem="patch",
+    tower_width=768,
+    layers=12,
+    heads=12,
+    joint_width=512,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The two features of n tracklets, before normalisation.
+
+    Attributes:
+        sequence: `(n, D + d)`, its gradient reaches the encoder.
+        temporal: `(n, D)`, its gradient stops at the temporal head.
+    """
+
+    sequence: Tensor
+    temporal: Tensor
+
+    def ranking(self) -> Tensor:
+        """Return the feature for ranking `(n, 2 D + d)`, rows of length 1."""
+        return F.normalize(torch.cat([self.sequence, self.temporal], dim=1), dim=1)
+
+
+class Climb(nn.Module):
+    """Turn tracklets into features."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        self.architecture = a
+        stem = ConvolutionStem(a.tower_width) if a.stem == "convolution" else _patch_projection(a)
+        self.encoder = VisualTower(
+            stem, a.grid, width=a.tower_width, layers=a.layers, heads=a.heads, joint=a.joint_width
+        )
+        self.temporal = MultiTemporalMamba(a.tower_width, a.state, a.strides)
+        self.bottleneck = _bottleneck(a.tower_width)
+        self.bottleneck_joint = _bottleneck(a.joint_width)
+        self.bottleneck_temporal = _bottleneck(a.tower_width)
+
+    def forward(self, crops: Tensor) -> Features:
+        """Return the features of tracklets `(n, t, 3, H, W)` that all have t frames, 1 <= t <= T."""
+        n, t = crops.shape[:2]
+        return self.ragged(crops.flatten(0, 1), [t] * n)
+
+    def ragged(self, crops: Tensor, lengths: list[int]) -> Features:
+        """Return the features of tracklets of different lengths, every crop encoded once.
+
+        Args:
+            crops: All frames of all tracklets one after the other, `(sum(lengths), 3, H, W)`, preprocessed.
+            lengths: Frames of each tracklet, 1 to T.
+        """
+        out = self.encoder(crops)
+        frames = fill_frames(lengths, self.architecture.frames).to(crops.device)  # (n, T)
+        cls_tokens, patches = out.cls_token[frames], out.patches[frames]  # (n, T, D), (n, T, N, D)
+        sequence = [self.bottleneck(cls_tokens.mean(1)), self.bottleneck_joint(out.joint[frames].mean(1))]
+        # Section 3.3: the temporal head learns from the tokens but does not move them.
+        temporal = self.bottleneck_temporal(self.temporal(cls_tokens.detach(), patches.detach()))
+        return Features(sequence=torch.cat(sequence, dim=1), temporal=temporal)
+
+
+def fill_frames(lengths: list[int], T: int) -> Tensor:
+    """Return for every tracklet the T indices of its frames in the concatenation, repeated in order, `(n, T)` int64.
+
+    >>> fill_frames([3, 1], 4).tolist()
+    [[0, 1, 2, 0], [3, 3, 3, 3]]
+
+    Raises:
+        ValueError: A tracklet has no frame, or more than T.
+    """
+    if not lengths or min(lengths) < 1 or max(lengths) > T:
+        raise ValueError(f"tracklets must have 1 to {T} frames, got {lengths}")
+    length = torch.tensor(lengths)
+    start = length.cumsum(0) - length
+    return start.unsqueeze(1) + torch.arange(T) % length.unsqueeze(1)
+
+
+def _patch_projection(a: Architecture) -> nn.Conv2d:
+    return nn.Conv2d(3, a.tower_width, a.patch, stride=a.patch, bias=False)
+
+
+def _bottleneck(width: int) -> nn.BatchNorm1d:
+    """Return a BatchNorm whose bias stays zero, so that the feature space stays centred for the cosine."""
+    norm = nn.BatchNorm1d(width)
+    norm.bias.requires_grad_(False)  # noqa: FBT003
+    return norm

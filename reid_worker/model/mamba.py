@@ -1,0 +1,67 @@
+"""A bidirectional Mamba layer (Zhu et al. 2024, Vision Mamba, section 3.3; scan after Gu and Dao 2023, section 3).
+
+Letters: b batch, L sequence length, D width, E = expand · D inner width, n state size, r rank of Δ.
+One input and one output projection; convolution, x_proj, dt_proj, A and D are separate for the reversed order.
+Parameters carry the names of the published CLIMB-ReID weights (suffix `_b` = backward in order).
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reid_worker.model.scan import selective_scan
+
+_DT_LOWEST, _DT_HIGHEST = 1e-3, 1e-1  # Δ at initialisation: log-uniform here, as Mamba trains best with
+
+
+class BidirectionalMamba(nn.Module):
+    """Scan a sequence in both directions and project the sum: `(b, L, D)` to `(b, L, D)`."""
+
+    def __init__(self, width: int, *, state: int = 16, kernel: int = 4, expand: int = 2) -> None:
+        super().__init__()
+        inner = expand * width
+        self.state = state
+        self.rank = math.ceil(width / 16)
+        self.in_proj = nn.Linear(width, 2 * inner, bias=False)
+        self.conv1d = _causal_convolution(inner, kernel)
+        self.conv1d_b = _causal_convolution(inner, kernel)
+        self.x_proj = nn.Linear(inner, self.rank + 2 * state, bias=False)
+        self.x_proj_b = nn.Linear(inner, self.rank + 2 * state, bias=False)
+        self.dt_proj = _step_projection(self.rank, inner)
+        self.dt_proj_b = _step_projection(self.rank, inner)
+        self.A_log = nn.Parameter(torch.arange(1, state + 1).float().log().repeat(inner, 1))
+        self.A_b_log = nn.Parameter(self.A_log.detach().clone())
+        self.D = nn.Parameter(torch.ones(inner))
+        self.D_b = nn.Parameter(torch.ones(inner))
+        self.out_proj = nn.Linear(inner, width, bias=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return the scanned sequence `(b, L, D)`, in the order of `tokens`."""
+        x, gate = self.in_proj(tokens).chunk(2, dim=-1)  # (b, L, E) each
+        ahead = self._scan(x, self.conv1d, self.x_proj, self.dt_proj, self.A_log, self.D)
+        back = self._scan(x.flip(1), self.conv1d_b, self.x_proj_b, self.dt_proj_b, self.A_b_log, self.D_b)
+        return torch.as_tensor(self.out_proj((ahead + back.flip(1)) * F.silu(gate)))
+
+    def _scan(  # noqa: PLR0913 - the parameters of one direction
+        self, x: Tensor, conv: nn.Conv1d, x_proj: nn.Linear, dt_proj: nn.Linear, A_log: Tensor, D: Tensor
+    ) -> Tensor:
+        x = F.silu(conv(x.transpose(1, 2))[..., : x.shape[1]].transpose(1, 2))  # the cut makes the convolution causal
+        steps, B, C = x_proj(x).split([self.rank, self.state, self.state], dim=-1)
+        return selective_scan(x, F.softplus(dt_proj(steps)), -torch.exp(A_log), B, C, D)
+
+
+def _causal_convolution(channels: int, kernel: int) -> nn.Conv1d:
+    return nn.Conv1d(channels, channels, kernel, padding=kernel - 1, groups=channels)
+
+
+def _step_projection(rank: int, inner: int) -> nn.Linear:
+    """Return the projection to Δ, with a bias such that softplus(bias) is spread log-uniformly at the start."""
+    layer = nn.Linear(rank, inner)
+    nn.init.uniform_(layer.weight, -(rank**-0.5), rank**-0.5)
+    low, high = math.log(_DT_LOWEST), math.log(_DT_HIGHEST)
+    step = torch.exp(torch.rand(inner) * (high - low) + low)
+    with torch.no_grad():
+        layer.bias.copy_(step + torch.log(-torch.expm1(-step)))  # the inverse of softplus
+    return layer

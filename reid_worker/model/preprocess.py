@@ -1,0 +1,68 @@
+"""From crops of any size to the tensor that belongs to the weights. Stored with them, because a wrong mean costs silently."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """What happens to an RGB crop before the network.
+
+    Attributes:
+        height: px.
+        width: px.
+        mean: Subtracted from every channel after scaling to [0, 1].
+        std: Then divided by.
+        standardise: Share of each crop's own per-channel mean and contrast that is taken out first, 0 (none) to 1
+            (all): a camera's colour cast and exposure go, and with 1 also whether a person is dark or bright.
+    """
+
+    height: int
+    width: int
+    mean: float = 0.5
+    std: float = 0.5
+    standardise: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a value out of range."""
+        if self.height < 1 or self.width < 1 or self.std <= 0 or not 0 <= self.standardise <= 1:
+            raise ValueError(f"preprocessing is out of range: {self}")
+
+    def resize(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """Return the crops `(h, w, 3)` stretched to one `(n, H, W, 3)` uint8 array; area filter when shrinking.
+
+        Raises:
+            ValueError: No crop, or one that is not a non-empty `(h, w, 3)` uint8 image.
+        """
+        if not crops:
+            raise ValueError("there is no crop")
+        return np.stack([self._resize_one(crop) for crop in crops])
+
+    def scale(self, batch: Tensor) -> Tensor:
+        """Return uint8 images `(n, H, W, 3)` as float32 `(n, 3, H, W)`, ready for the network."""
+        x = batch.permute(0, 3, 1, 2).float() / 255
+        if self.standardise:
+            mean = x.mean((2, 3), keepdim=True)
+            contrast = x.std((2, 3), keepdim=True).clamp_min(0.02)  # flat crops are not noise to be blown up
+            x = torch.lerp(x, (x - mean) / contrast * 0.22 + 0.5, self.standardise)  # 0.22: contrast of a usual crop
+        return (x - self.mean) / self.std
+
+    def _resize_one(self, crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if not isinstance(crop, np.ndarray) or crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3:
+            raise ValueError(f"a crop must be (h, w, 3) uint8, got {_describe(crop)}")
+        if 0 in crop.shape:
+            raise ValueError(f"a crop must not be empty, got {crop.shape}")
+        shrinks = crop.shape[0] >= self.height and crop.shape[1] >= self.width
+        size = (self.width, self.height)
+        resized = cv2.resize(crop, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        return np.asarray(resized, np.uint8)
+
+
+def _describe(crop: object) -> str:
+    return f"{crop.shape} {crop.dtype}" if isinstance(crop, np.ndarray) else type(crop).__name__

@@ -1,0 +1,1 @@
+"""From data to weights: the training loop, its losses and memories, and the evaluation of what came out."""
