@@ -1,0 +1,14 @@
+"""The one way this package compiles its loops."""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar, cast
+
+import numba
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile `function` with numba, cached on disk; fast maths is fine because no result here is a NaN on purpose."""
+    return cast("Callable[P, R]", numba.njit(cache=True, fastmath=True)(function))

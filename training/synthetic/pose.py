@@ -1,0 +1,114 @@
+"""How a body stands, walks or sits: joint angles, and the bone transforms that follow from them.
+
+Bones move the rest pose (upright, arms hanging, metres at 1.75 m body height) into the world. Angles are radians.
+"""
+
+from dataclasses import dataclass
+from math import cos, pi, sin
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from training.synthetic.jit import compiled
+
+PELVIS, CHEST, HEAD, ARM, FOREARM, THIGH, SHIN, FOOT = 0, 1, 2, 3, 5, 7, 9, 11  # a pair's right one is the next number
+BONES = 13
+Floats = NDArray[np.float32]
+
+PARENT = np.array([-1, 0, 1, 1, 1, 3, 4, 0, 0, 7, 8, 9, 10], np.int32)
+PIVOT = np.array(
+    [
+        [0, 0, 0.95], [0, 0, 1.07], [0, 0, 1.52], [0.175, 0, 1.43], [-0.175, 0, 1.43], [0.225, 0, 1.13], [-0.225, 0, 1.13],
+        [0.09, 0, 0.92], [-0.09, 0, 0.92], [0.09, 0, 0.49], [-0.09, 0, 0.49], [0.09, 0, 0.08], [-0.09, 0, 0.08],
+    ],
+    np.float64,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How one person holds and moves themselves for a while: what stays the same over the frames of a tracklet.
+
+    Attributes:
+        stride: Largest thigh angle when walking; 0 stands.
+        seated: Thighs level, feet in front.
+        arms: `(2, 3)` radians, left and right: forward, outward, elbow; added to the swing.
+        lean: Forward bend of the chest.
+        head: `(2,)` radians, turn to the left and nod.
+    """
+
+    stride: float
+    seated: bool
+    arms: tuple[tuple[float, float, float], tuple[float, float, float]]
+    lean: float
+    head: tuple[float, float]
+
+
+def sample_manner(rng: Generator, *, walking: bool, seated: bool = False) -> Manner:
+    """Draw a manner; standing and seated people do more with their arms than walking ones."""
+    busy = rng.random() < (0.15 if walking else 0.5)
+    arms = tuple(_arm(rng, busy=bool(busy and rng.random() < 0.75)) for _ in range(2))
+    stride = float(rng.uniform(0.32, 0.52)) if walking else float(rng.uniform(0.0, 0.12))
+    lean = float(rng.normal(0.06, 0.05)) + (0.15 if seated else 0.0)
+    head = (float(rng.normal(0.0, 0.3)), float(rng.normal(0.05 if walking else 0.2, 0.15)))
+    return Manner(stride, seated, (arms[0], arms[1]), lean, head)
+
+
+def _arm(rng: Generator, *, busy: bool) -> tuple[float, float, float]:
+    """Draw forward, outward and elbow angles of one arm."""
+    if busy:
+        return float(rng.uniform(0.0, 0.9)), float(rng.uniform(-0.05, 0.35)), float(rng.uniform(0.8, 2.3))
+    return float(rng.normal(0.0, 0.08)), float(rng.normal(0.03, 0.05)), float(rng.uniform(0.1, 0.5))
+
+
+def joint_angles(manner: Manner, phase: float) -> NDArray[np.float64]:
+    """Return `(BONES, 3)` radians about x (forward positive for limbs), y (outward) and z, at gait `phase` in turns."""
+    angles = np.zeros((BONES, 3))
+    angles[CHEST, 0] = -manner.lean
+    angles[HEAD, 0], angles[HEAD, 2] = -manner.head[1] + manner.lean * 0.5, manner.head[0]
+    angles[CHEST, 2] = -0.25 * manner.stride * sin(2 * pi * phase)
+    angles[PELVIS, 2] = 0.15 * manner.stride * sin(2 * pi * phase)
+    for side in range(2):
+        sign = 1.0 if side == 0 else -1.0
+        turn = 2 * pi * (phase + 0.5 * side)
+        swing = manner.stride * sin(turn)
+        if manner.seated:
+            angles[THIGH + side] = (1.45, sign * 0.12, 0.0)
+            angles[SHIN + side, 0] = -1.45
+        else:
+            bend = 0.05 + manner.stride * (0.25 + 1.7 * max(0.0, cos(turn - 0.35)) ** 2)
+            angles[THIGH + side] = (swing + 0.3 * bend, sign * 0.02, 0.0)
+            angles[SHIN + side, 0] = -bend
+            angles[FOOT + side, 0] = 0.6 * bend - 0.5 * swing if swing > 0 else 0.35 * bend
+        forward, outward, elbow = manner.arms[side]
+        angles[ARM + side] = (forward - 0.9 * swing, sign * (0.04 + outward), 0.0)
+        angles[FOREARM + side, 0] = elbow + 0.5 * max(0.0, -swing)
+    return angles
+
+
+@compiled
+def bone_transforms(angles: NDArray[np.float64], parent: NDArray[np.int32], pivot: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `(bones, 3, 4)`: rotation and offset that take rest coordinates to posed ones, parents before children."""
+    out = np.zeros((len(parent), 3, 4))
+    for bone in range(len(parent)):
+        cx, sx = np.cos(angles[bone, 0]), np.sin(angles[bone, 0])
+        cy, sy = np.cos(-angles[bone, 1]), np.sin(-angles[bone, 1])
+        cz, sz = np.cos(angles[bone, 2]), np.sin(angles[bone, 2])
+        rx = np.array([[1.0, 0.0, 0.0], [0.0, cx, -sx], [0.0, sx, cx]])
+        ry = np.array([[cy, 0.0, sy], [0.0, 1.0, 0.0], [-sy, 0.0, cy]])
+        rz = np.array([[cz, -sz, 0.0], [sz, cz, 0.0], [0.0, 0.0, 1.0]])
+        local = rz @ ry @ rx
+        offset = pivot[bone] - local @ pivot[bone]
+        if parent[bone] >= 0:
+            above = out[parent[bone]]
+            offset = np.ascontiguousarray(above[:, :3]) @ offset + above[:, 3]
+            local = np.ascontiguousarray(above[:, :3]) @ local
+        out[bone, :, :3] = local
+        out[bone, :, 3] = offset
+    return out
+
+
+def pose_bones(manner: Manner, phase: float) -> NDArray[np.float64]:
+    """Return `(BONES, 3, 4)` transforms of a manner at gait `phase` in turns (0..1 is two steps)."""
+    return bone_transforms(joint_angles(manner, phase), PARENT, PIVOT)
