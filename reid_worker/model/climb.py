@@ -31,6 +31,7 @@ class Architecture:
         frames: T.
         strides: Fragment lengths S of the temporal head; each divides T.
         state: State size of the scan.
+        expand: Inner width of the scan over D; the paper's 2 would cost the small network as much as its encoder.
     """
 
     name: str = "climb-tiny"
@@ -45,6 +46,7 @@ class Architecture:
     frames: int = 8
     strides: tuple[int, ...] = (1, 4, 8)
     state: int = 16
+    expand: int = 1
 
     def __post_init__(self) -> None:
         """Raise ValueError where sizes do not go together."""
@@ -80,6 +82,7 @@ CLIMB_BASE = Architecture(
     layers=12,
     heads=12,
     joint_width=512,
+    expand=2,
 )
 
 
@@ -111,7 +114,7 @@ class Climb(nn.Module):
         self.encoder = VisualTower(
             stem, a.grid, width=a.tower_width, layers=a.layers, heads=a.heads, joint=a.joint_width
         )
-        self.temporal = MultiTemporalMamba(a.tower_width, a.state, a.strides)
+        self.temporal = MultiTemporalMamba(a.tower_width, a.state, a.expand, a.strides)
         self.bottleneck = _bottleneck(a.tower_width)
         self.bottleneck_joint = _bottleneck(a.joint_width)
         self.bottleneck_temporal = _bottleneck(a.tower_width)

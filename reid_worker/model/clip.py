@@ -62,7 +62,7 @@ class VisualTower(nn.Module):
     `patches` is the patch embedding: any module from `(b, 3, H, W)` to `(b, D, rows, columns)`.
     """
 
-    def __init__(  # noqa: PLR0913 - the six sizes of the tower
+    def __init__(
         self, patches: nn.Module, grid: tuple[int, int], *, width: int, layers: int, heads: int, joint: int
     ) -> None:
         super().__init__()
@@ -88,16 +88,16 @@ class ConvolutionStem(nn.Module):
     """Patch embedding by overlapping 3x3 convolutions, a sixteenth of the size: `(b, 3, H, W)` to `(b, D, H/16, W/16)`.
 
     From scratch it trains far better than one strided projection (Xiao et al. 2021, Early convolutions help
-    transformers see better). The first two stages normalise half of their channels by instance, which takes a
-    camera's colour and contrast out (Pan et al. 2018, IBN-Net).
+    transformers see better). The first stage normalises half of its channels by instance, which takes a camera's
+    colour and contrast out of them (Pan et al. 2018, IBN-Net).
     """
 
-    def __init__(self, width: int, channels: tuple[int, int, int] = (32, 64, 128)) -> None:
+    def __init__(self, width: int, channels: tuple[int, int, int] = (24, 48, 96)) -> None:
         super().__init__()
         a, b, c = channels
         self.stages = nn.Sequential(
             _convolution(3, a, stride=2, norm=InstanceBatchNorm(a)),
-            _convolution(a, b, stride=2, norm=InstanceBatchNorm(b)),
+            _convolution(a, b, stride=2, norm=nn.BatchNorm2d(b)),
             ResidualConvolution(b),
             _convolution(b, c, stride=2, norm=nn.BatchNorm2d(c)),
             ResidualConvolution(c),
@@ -114,13 +114,13 @@ class InstanceBatchNorm(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.half = channels // 2
-        self.instance = nn.InstanceNorm2d(self.half, affine=True)
-        self.batch = nn.BatchNorm2d(channels - self.half)
+        self.cut = channels // 2
+        self.instance = nn.InstanceNorm2d(self.cut, affine=True)
+        self.batch = nn.BatchNorm2d(channels - self.cut)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the normalised channels, shape kept."""
-        return torch.cat([self.instance(x[:, : self.half]), self.batch(x[:, self.half :])], dim=1)
+        return torch.cat([self.instance(x[:, : self.cut]), self.batch(x[:, self.cut :])], dim=1)
 
 
 class ResidualConvolution(nn.Module):

@@ -30,10 +30,10 @@ def reorder_by_importance(cls_token: Tensor, patches: Tensor) -> Tensor:
 class ImportanceReorderMamba(nn.Module):
     """Make one feature of a fragment: reorder, scan in both directions, pool by attention (eq. 8-9)."""
 
-    def __init__(self, width: int, state: int) -> None:
+    def __init__(self, width: int, state: int, expand: int) -> None:
         super().__init__()
         self.norm_in = nn.LayerNorm(width)
-        self.mamba = BidirectionalMamba(width, state=state)
+        self.mamba = BidirectionalMamba(width, state=state, expand=expand)
         self.norm_out = nn.LayerNorm(width)
         self.attention = nn.Sequential(nn.Linear(width, _ATTENTION_WIDTH), nn.Tanh(), nn.Linear(_ATTENTION_WIDTH, 1))
 
@@ -44,15 +44,16 @@ class ImportanceReorderMamba(nn.Module):
         scanned = self.mamba(self.norm_in(sequence))
         # The class token joins after the scan, as in the authors' released weights (the paper puts it before).
         tokens = self.norm_out(torch.cat([centre.unsqueeze(1), scanned], dim=1))  # (b, S·N + 1, D)
-        return (self.attention(tokens).softmax(dim=1) * tokens).sum(1)
+        weight: Tensor = self.attention(tokens).softmax(dim=1)
+        return torch.sum(weight * tokens, dim=1)
 
 
 class MultiTemporalMamba(nn.Module):
     """Add the features of all fragment lengths S, each averaged over its fragments (eq. 10)."""
 
-    def __init__(self, width: int, state: int, strides: tuple[int, ...]) -> None:
+    def __init__(self, width: int, state: int, expand: int, strides: tuple[int, ...]) -> None:
         super().__init__()
-        self.branches = nn.ModuleDict({str(s): ImportanceReorderMamba(width, state) for s in strides})
+        self.branches = nn.ModuleDict({str(s): ImportanceReorderMamba(width, state, expand) for s in strides})
         self.project = nn.Linear(width, width)
 
     def forward(self, cls_tokens: Tensor, patches: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class BidirectionalMamba(nn.Module):
         back = self._scan(x.flip(1), self.conv1d_b, self.x_proj_b, self.dt_proj_b, self.A_b_log, self.D_b)
         return torch.as_tensor(self.out_proj((ahead + back.flip(1)) * F.silu(gate)))
 
-    def _scan(  # noqa: PLR0913 - the parameters of one direction
+    def _scan(
         self, x: Tensor, conv: nn.Conv1d, x_proj: nn.Linear, dt_proj: nn.Linear, A_log: Tensor, D: Tensor
     ) -> Tensor:
         x = F.silu(conv(x.transpose(1, 2))[..., : x.shape[1]].transpose(1, 2))  # the cut makes the convolution causal

@@ -1,4 +1,4 @@
-"""From crops of any size to the tensor that belongs to the weights. Stored with them, because a wrong mean costs silently."""
+"""From crops of any size to the tensor the weights want. Stored with them: a wrong mean costs accuracy silently."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

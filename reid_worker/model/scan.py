@@ -15,7 +15,7 @@ from torch import Tensor
 Implementation = Literal["auto", "sequential", "fused"]
 
 
-def selective_scan(  # noqa: PLR0913 - the operator has six tensors by definition
+def selective_scan(
     x: Tensor,
     delta: Tensor,
     A: Tensor,
@@ -51,7 +51,7 @@ def selective_scan(  # noqa: PLR0913 - the operator has six tensors by definitio
     return scan_fused(x, delta, A, B, C, D)
 
 
-def scan_sequential(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:  # noqa: PLR0913
+def scan_sequential(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
     """Run the recurrence one position at a time; shapes as in `selective_scan`, state in float32 or wider."""
     b, L, E = x.shape
     wide = torch.promote_types(x.dtype, torch.float32)
@@ -65,7 +65,7 @@ def scan_sequential(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D
     return torch.stack(outputs, dim=1).to(x.dtype) + D * x
 
 
-def _check_shapes(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> None:  # noqa: PLR0913
+def _check_shapes(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> None:
     b, L, E = x.shape
     n = A.shape[-1]
     if L == 0:

@@ -54,9 +54,9 @@ def _forward(x: F32, delta: F32, A: F32, B: F32, C: F32, y: F32) -> None:
 
 
 @njit(fastmath=True, nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _backward(
-    x: F32, delta: F32, A: F32, B: F32, C: F32, dy: F32, dx: F32, ddelta: F32, dA: F32, dB: F32, dC: F32
-) -> None:  # noqa: PLR0913, E501
+def _backward(inputs: tuple[F32, ...], dy: F32, gradients: tuple[F32, ...]) -> None:
+    x, delta, A, B, C = inputs
+    dx, ddelta, dA, dB, dC = gradients
     b, E, L = x.shape
     n = A.shape[1]
     states = np.empty((L + 1, n), np.float32)
@@ -93,7 +93,7 @@ def _backward(
 
 class _FusedScan(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:  # noqa: PLR0913, ANN401
+    def forward(ctx: Any, x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
         saved = tuple(t.detach().contiguous() for t in (x, delta, A, B, C))
         y = torch.empty_like(saved[0])
         _forward(*(t.numpy() for t in saved), y.numpy())
@@ -101,14 +101,15 @@ class _FusedScan(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:  # noqa: ANN401
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
         saved = ctx.saved_tensors
         out = tuple(torch.zeros_like(t) for t in saved)
-        _backward(*(t.numpy() for t in (*saved, grads[0].contiguous(), *out)))
+        inputs = tuple(t.numpy() for t in saved)
+        _backward(inputs, grads[0].contiguous().numpy(), tuple(t.numpy() for t in out))
         return out
 
 
-def scan_fused(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:  # noqa: PLR0913
+def scan_fused(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
     """Run the scan of float32 CPU tensors in one compiled loop; shapes as in `scan.selective_scan`."""
     y: Tensor = _FusedScan.apply(x.transpose(1, 2), delta.transpose(1, 2), A, B, C)
     return y.transpose(1, 2) + D * x
