@@ -1,0 +1,58 @@
+"""The metric families that all services share. Names and labels are public; no label ever holds a person or a track."""
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+# From a resize (0.1 ms) to a batch of 64 chunks on a slow CPU (a minute).
+STAGE_BUCKETS_S = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)
+# From a chunk's half second to a backlog of the ten minutes that `frames` keeps.
+LATENCY_BUCKETS_S = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0)
+
+
+class ServiceMetrics:
+    """Families shared by services; made once per registry, since one process may hold several services."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.stage_duration_seconds = Histogram(
+            "climbtrack_stage_duration_seconds",
+            "Time one call of a stage took",
+            ["stage"],
+            buckets=STAGE_BUCKETS_S,
+            registry=registry,
+        )
+        self.stage_queue_length = Gauge(
+            "climbtrack_stage_queue_length", "Items that wait for a stage", ["stage"], registry=registry
+        )
+        self.end_to_end_latency_seconds = Histogram(
+            "climbtrack_end_to_end_latency_seconds",
+            "From the capture of a tracklet's last frame to its decision",
+            ["camera"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.consumer_lag = Gauge(
+            "climbtrack_consumer_lag", "Records of the owned partitions not polled yet", ["service"], registry=registry
+        )
+        self.dead_letters = Counter(
+            "climbtrack_dead_letters_total", "Records that can never succeed", ["topic"], registry=registry
+        )
+        build = Gauge("climbtrack_build_info", "Always 1; what runs", ["version", "python"], registry=registry)
+        build.labels(version=installed_version(), python=platform.python_version()).set(1)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what happens inside, as one call of stage `name`."""
+        with self.stage_duration_seconds.labels(stage=name).time():
+            yield
+
+
+def installed_version() -> str:
+    """Return the version of the installed distribution, `unknown` in a bare checkout."""
+    try:
+        return version("climbtrack")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,85 @@
+"""How a service runs as a process: signals, probes, exit codes. Shared by the `__main__.py` of every stage."""
+
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from prometheus_client import CollectorRegistry
+
+from wire import health
+from wire.errors import SettingsError, WireError
+from wire.health import ServiceMonitor
+from wire.service import Service
+
+log = logging.getLogger(__name__)
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+
+
+def exit_code(command: Callable[[], int]) -> int:
+    """Run a command and return its exit code: 2 for a wrong setting, 1 for our other errors, said in one line."""
+    try:
+        return command()
+    except SettingsError as error:
+        print(f"climbtrack: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except WireError as error:
+        print(f"climbtrack: {error}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def run_service(service: Service, monitor: ServiceMonitor, registry: CollectorRegistry, *, host: str, port: int) -> int:
+    """Run until SIGTERM or SIGINT, answering probes and metrics on `host:port`; return the exit code.
+
+    The first signal finishes the round in progress; a second one ends the process the usual way.
+
+    Raises:
+        SettingsError: The address cannot be bound.
+    """
+    server = health.serve(host, port, registry, [monitor])
+    log.info("%s: probes and metrics on http://%s:%d", monitor.service, host, server.port)
+    try:
+        with stop_on_signals() as stop:
+            service.run(stop)
+    finally:
+        server.close()
+    return EXIT_DONE
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """Yield an event that SIGTERM and SIGINT set; the handlers before come back with the first signal, or at exit."""
+    stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        log.info("stopping on %s", signal.Signals(number).name)
+        stop.set()
+        restore()
+
+    for number in before:
+        signal.signal(number, on_signal)
+    try:
+        yield stop
+    finally:
+        restore()
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Send logs to stderr, one line each, UTC times; libraries speak only from warnings on."""
+    formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    for package in ("wire", "ingest", "reid_worker", "gallery", "deploy"):
+        logging.getLogger(package).setLevel(level)

@@ -1,0 +1,205 @@
+"""The base of every service's settings, and the settings of what all services share (Kafka, Redis).
+
+Values come from, first wins: arguments, environment `CLIMBTRACK_<SECTION>_<KEY>`, the section of the YAML file,
+defaults. A secret `password` has a sibling `password_file` that names a file to read it from.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import yaml
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings import (
+    SettingsError as SourceError,
+)
+
+from wire.errors import SettingsError
+from wire.messages import mask_url
+
+SECTIONS = ("site", "cameras", "kafka", "redis", "ingest", "worker", "gallery", "api")
+
+
+class Settings(BaseSettings):
+    """Settings of one section: frozen, unknown keys forbidden, secrets and passwords in URLs masked in every repr.
+
+    Calling the class reads nothing but its arguments; `load` reads file and environment too.
+    """
+
+    section: ClassVar[str]
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @classmethod
+    def load(cls, config: Path | None = None, **overrides: Any) -> Self:
+        """Return the settings of this section; overrides that are None count as not given.
+
+        Raises:
+            SettingsError: The file cannot be read, or a key is unknown or its value wrong; names key, value and what
+                is allowed.
+        """
+        values = {**_section(config, cls.section), **cls._environment()}
+        values |= {key: value for key, value in overrides.items() if value is not None}
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            lines = (_explain(cls, detail) for detail in error.errors(include_url=False))
+            raise SettingsError("; ".join(lines)) from None  # the cause would show secrets
+
+    @classmethod
+    def env_prefix(cls) -> str:
+        """Return how the environment variables of this section begin."""
+        return f"CLIMBTRACK_{cls.section.upper()}_"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the base class fixes the signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keep the environment out of plain construction."""
+        return (init_settings,)
+
+    @classmethod
+    def _environment(cls) -> dict[str, Any]:
+        prefix = cls.env_prefix()
+        for name in os.environ:
+            key = name.removeprefix(prefix).lower()
+            if name.startswith(prefix) and key not in cls.model_fields:
+                shown = _shown(cls, key, os.environ[name])
+                raise SettingsError(f"environment variable {name} = {shown}: unknown; known are {_known(cls)}")
+        try:
+            return EnvSettingsSource(cls, env_prefix=prefix)()
+        except SourceError as error:
+            raise SettingsError(f"environment {prefix}*: {error}, expected JSON") from error
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        found = dict(values)
+        for key in cls.model_fields:
+            path = found.get(f"{key}_file")
+            if f"{key}_file" not in cls.model_fields or path is None:
+                continue
+            if found.get(key) is not None:
+                raise ValueError(f"{key} and {key}_file are both given, only one is allowed")
+            try:
+                found[key] = Path(str(path)).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise ValueError(f"{key}_file = {str(path)!r}: {error.strerror}") from None
+        return found
+
+    def __repr_args__(self) -> Any:
+        for key, value in super().__repr_args__():
+            yield key, mask_url(value) if isinstance(value, str) else value
+
+
+class KafkaSettings(Settings):
+    """Where Kafka is, and how to speak to it.
+
+    Attributes:
+        servers: Comma-separated `host:port` to start from.
+        topic_prefix: In front of every topic and group, so that installations can share a cluster.
+        replication_factor: Copies of every partition when topics are created.
+        session_timeout_ms: After so long without a heartbeat a member's partitions go to others.
+        max_poll_interval_ms: The longest a batch may take; a member that is slower loses its partitions.
+        request_timeout_ms: How long a broker may take to answer before it counts as away.
+    """
+
+    section = "kafka"
+
+    servers: str = Field("127.0.0.1:9092", min_length=1)
+    topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,64}$")
+    replication_factor: int = Field(1, ge=1, le=16)
+    session_timeout_ms: int = Field(10_000, ge=1000)
+    heartbeat_interval_ms: int = Field(3000, ge=100)
+    max_poll_interval_ms: int = Field(300_000, ge=1000)
+    request_timeout_ms: int = Field(30_000, ge=1000)
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    sasl_password_file: Path | None = None
+    ssl_ca_file: Path | None = None
+    ssl_certificate_file: Path | None = None
+    ssl_key_file: Path | None = None
+    ssl_key_password: SecretStr | None = None
+    ssl_key_password_file: Path | None = None
+    ssl_check_hostname: bool = True
+
+
+class RedisSettings(Settings):
+    """Where Redis is: `redis://host:port/db`, `rediss://…` or `unix:///path`."""
+
+    section = "redis"
+
+    url: str = Field("redis://127.0.0.1:6379/0", pattern=r"^(redis|rediss|unix)://")
+    username: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+
+
+def read_config(config: Path | None) -> dict[str, Any]:
+    """Return the top-level sections of a YAML file; none when there is no file.
+
+    Raises:
+        SettingsError: The file cannot be read, is no YAML mapping, or has an unknown section.
+    """
+    if config is None:
+        return {}
+    try:
+        content = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"config {config}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"config {config}: not YAML: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(f"config {config}: must be a mapping of sections, got a {type(content).__name__}")
+    for name in content:
+        if name not in SECTIONS:
+            raise SettingsError(f"config {config}: unknown section {name!r}; known are {', '.join(SECTIONS)}")
+    return content
+
+
+def _section(config: Path | None, name: str) -> dict[str, Any]:
+    values = read_config(config).get(name) or {}
+    if not isinstance(values, dict):
+        raise SettingsError(f"config {config}: section {name} must be a mapping, got {type(values).__name__}")
+    return {str(key): value for key, value in values.items()}
+
+
+def _known(cls: type[Settings]) -> str:
+    return ", ".join(sorted(cls.model_fields))
+
+
+def _explain(cls: type[Settings], detail: ErrorDetails) -> str:
+    if not detail["loc"]:  # a rule over several keys, which names them itself
+        return f"{cls.section}: {detail['msg'].removeprefix('Value error, ')}"
+    name = str(detail["loc"][0])
+    key = ".".join((cls.section, *map(str, detail["loc"])))
+    if detail["type"] == "extra_forbidden":
+        return f"{key} = {_shown(cls, name, detail['input'])}: unknown key; known are {_known(cls)}"
+    allowed = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{key} = {_shown(cls, name, detail['input'])}: {allowed}"
+
+
+def _shown(cls: type[Settings], name: str, value: object) -> str:
+    field = cls.model_fields.get(name)
+    looks_secret = field is None and any(word in name.lower() for word in ("pass", "secret", "token", "key"))
+    if looks_secret or (field is not None and "SecretStr" in str(field.annotation)):
+        return "'***'"
+    return repr(mask_url(value) if isinstance(value, str) else value)
