@@ -95,7 +95,8 @@ def draw(mesh: Mesh, materials: Floats, camera: Camera, light: Light, window: Wi
         depth = np.repeat(np.repeat(behind, s, 0), s, 1) if s > 1 else behind.copy()
     ident = np.full(depth.shape, -1, np.int32)
     _rasterise(screen, mesh.triangles, depth, ident)
-    surface = Surface(screen, mesh.vertices, mesh.normals, mesh.rest, mesh.material, mesh.triangles, materials)
+    points = np.concatenate([mesh.vertices, mesh.normals, mesh.rest], 1)
+    surface = (screen, points, mesh.triangles, mesh.material, materials)
     rgb, cover = _shade(surface, ident, s, light, camera.position.astype(np.float32))
     return Layer(rgb, cover, depth, ident)
 
@@ -116,55 +117,47 @@ def _screen(mesh: Mesh, camera: Camera, window: Window) -> Floats:
     return screen.astype(np.float32)
 
 
+# A mesh on the screen: samples and depth (n, 3), position + normal + rest (n, 9), triangles, and their materials.
+Surface = tuple[Floats, Floats, Ints, Ints, Floats]
+
+
 @compiled
 def _rasterise(screen: Floats, triangles: Ints, depth: Floats, ident: Ints) -> None:
     """Keep the nearest triangle of every sample; triangles that reach behind the camera are left out."""
     height, width = depth.shape
     for t in range(len(triangles)):
-        a, b, c = screen[triangles[t, 0]], screen[triangles[t, 1]], screen[triangles[t, 2]]
-        if min(a[2], b[2], c[2]) < NEAR_M:
+        i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay, az = screen[i, 0], screen[i, 1], screen[i, 2]
+        bx, by, bz = screen[j, 0] - ax, screen[j, 1] - ay, screen[j, 2]
+        cx, cy, cz = screen[k, 0] - ax, screen[k, 1] - ay, screen[k, 2]
+        area = bx * cy - cx * by
+        if min(az, bz, cz) < NEAR_M or abs(area) < 1e-9:
             continue
-        x0, x1 = max(0, int(np.ceil(min(a[0], b[0], c[0]) - 0.5))), min(width - 1, int(np.floor(max(a[0], b[0], c[0]) - 0.5)))
-        y0, y1 = max(0, int(np.ceil(min(a[1], b[1], c[1]) - 0.5))), min(height - 1, int(np.floor(max(a[1], b[1], c[1]) - 0.5)))
-        area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
-        if x0 > x1 or y0 > y1 or abs(area) < 1e-9:
-            continue
-        flip = 1.0 / area
-        ia, ib, ic = 1.0 / a[2], 1.0 / b[2], 1.0 / c[2]
+        x0, x1 = max(0, int(np.ceil(ax + min(0, bx, cx) - 0.5))), min(width - 1, int(np.floor(ax + max(0, bx, cx) - 0.5)))
+        y0, y1 = max(0, int(np.ceil(ay + min(0, by, cy) - 0.5))), min(height - 1, int(np.floor(ay + max(0, by, cy) - 0.5)))
+        ia, ib, ic = 1.0 / az, 1.0 / bz, 1.0 / cz
         for y in range(y0, y1 + 1):
-            py = y + 0.5
+            py = y + 0.5 - ay
             for x in range(x0, x1 + 1):
-                px = x + 0.5
-                wb = ((px - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (py - a[1])) * flip
-                wc = ((b[0] - a[0]) * (py - a[1]) - (px - a[0]) * (b[1] - a[1])) * flip
-                wa = 1.0 - wb - wc
-                if wa >= 0 and wb >= 0 and wc >= 0:
-                    near = wa * ia + wb * ib + wc * ic
+                px = x + 0.5 - ax
+                wb, wc = (px * cy - cx * py) / area, (bx * py - px * by) / area
+                if wb >= 0 and wc >= 0 and wb + wc <= 1:
+                    near = ia + wb * (ib - ia) + wc * (ic - ia)
                     if near > depth[y, x]:
                         depth[y, x] = near
                         ident[y, x] = t
 
 
-class Surface(NamedTuple):
-    """A mesh on the screen, in the form the shading pass reads."""
-
-    screen: Floats
-    vertices: Floats
-    normals: Floats
-    rest: Floats
-    material: Ints
-    triangles: Ints
-    materials: Floats
-
-
 @compiled
-def _weights(screen: Floats, triangle: Ints, px: float, py: float) -> tuple[float, float, float]:
+def _blend(screen: Floats, corners: tuple[int, int, int], px: float, py: float) -> tuple[float, float, float]:
     """Return the perspective-correct weights of a triangle's corners at a sample."""
-    a, b, c = screen[triangle[0]], screen[triangle[1]], screen[triangle[2]]
-    flip = 1.0 / ((b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1]))
-    wb = ((px - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (py - a[1])) * flip
-    wc = ((b[0] - a[0]) * (py - a[1]) - (px - a[0]) * (b[1] - a[1])) * flip
-    wa, wb, wc = (1.0 - wb - wc) / a[2], wb / b[2], wc / c[2]
+    i, j, k = corners
+    abx, aby = screen[j, 0] - screen[i, 0], screen[j, 1] - screen[i, 1]
+    acx, acy = screen[k, 0] - screen[i, 0], screen[k, 1] - screen[i, 1]
+    px, py = px - screen[i, 0], py - screen[i, 1]
+    flip = 1.0 / (abx * acy - acx * aby)
+    wb, wc = (px * acy - acx * py) * flip, (abx * py - px * aby) * flip
+    wa, wb, wc = (1.0 - wb - wc) / screen[i, 2], wb / screen[j, 2], wc / screen[k, 2]
     total = 1.0 / (wa + wb + wc)
     return wa * total, wb * total, wc * total
 
@@ -172,60 +165,46 @@ def _weights(screen: Floats, triangle: Ints, px: float, py: float) -> tuple[floa
 @compiled
 def _lit(light: Light, point: tuple[float, float, float], normal: tuple[float, float, float]) -> tuple[float, float, float]:
     """Return the light that falls on a point, red, green and blue: sky and floor, and soft lamps."""
+    lamps = light.lamps
     up = 0.5 + 0.5 * normal[2]
     low = 0.75 + 0.25 * min(1.0, max(0.0, point[2]))
     r = (light.ambient[0, 0] * up + light.ambient[1, 0] * (1 - up)) * low
     g = (light.ambient[0, 1] * up + light.ambient[1, 1] * (1 - up)) * low
     b = (light.ambient[0, 2] * up + light.ambient[1, 2] * (1 - up)) * low
-    for k in range(len(light.lamps)):
-        lamp = light.lamps[k]
-        x, y, z = lamp[0] - point[0], lamp[1] - point[1], lamp[2] - point[2]
+    for k in range(len(lamps)):
+        x, y, z = lamps[k, 0] - point[0], lamps[k, 1] - point[1], lamps[k, 2] - point[2]
         square = x * x + y * y + z * z
         facing = (x * normal[0] + y * normal[1] + z * normal[2]) / np.sqrt(square)
         strength = max(0.0, (facing + 0.25) / 1.25) / (square + 0.5)
-        r, g, b = r + lamp[3] * strength, g + lamp[4] * strength, b + lamp[5] * strength
+        r, g, b = r + lamps[k, 3] * strength, g + lamps[k, 4] * strength, b + lamps[k, 5] * strength
     return r, g, b
-
-
-@compiled
-def _sample(surface: Surface, t: int, at: tuple[float, float], light: Light, eye: Floats) -> tuple[float, float, float]:
-    """Return the colour of triangle `t` at a sample."""
-    tri = surface.triangles[t]
-    wa, wb, wc = _weights(surface.screen, tri, at[0], at[1])
-    p, n, q = surface.vertices, surface.normals, surface.rest
-    i, j, k = tri[0], tri[1], tri[2]
-    px, py, pz = (wa * p[i, 0] + wb * p[j, 0] + wc * p[k, 0], wa * p[i, 1] + wb * p[j, 1] + wc * p[k, 1],
-                  wa * p[i, 2] + wb * p[j, 2] + wc * p[k, 2])  # fmt: skip
-    nx, ny, nz = (wa * n[i, 0] + wb * n[j, 0] + wc * n[k, 0], wa * n[i, 1] + wb * n[j, 1] + wc * n[k, 1],
-                  wa * n[i, 2] + wb * n[j, 2] + wc * n[k, 2])  # fmt: skip
-    facing = nx * (eye[0] - px) + ny * (eye[1] - py) + nz * (eye[2] - pz)
-    length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
-    length = -length if facing < 0 else length
-    r, g, b = albedo(
-        surface.materials[surface.material[i]],
-        wa * q[i, 0] + wb * q[j, 0] + wc * q[k, 0],
-        wa * q[i, 1] + wb * q[j, 1] + wc * q[k, 1],
-        wa * q[i, 2] + wb * q[j, 2] + wc * q[k, 2],
-    )
-    lr, lg, lb = _lit(light, (px, py, pz), (nx / length, ny / length, nz / length))
-    return r * lr, g * lg, b * lb
 
 
 @compiled
 def _shade(surface: Surface, ident: Ints, samples: int, light: Light, eye: Floats) -> tuple[Floats, Floats]:
     """Return `(h, w, 3)` colour and `(h, w)` cover, averaged over the samples of each pixel."""
+    screen, points, triangles, material, materials = surface
     height, width = ident.shape[0] // samples, ident.shape[1] // samples
     rgb, cover = np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32)
     share = 1.0 / (samples * samples)
+    a = np.empty(9)  # position, normal and rest coordinates at the sample
     for y in range(height * samples):
         for x in range(width * samples):
             t = ident[y, x]
             if t < 0:
                 continue
-            r, g, b = _sample(surface, t, (x + 0.5, y + 0.5), light, eye)
-            i, j = y // samples, x // samples
-            rgb[i, j, 0] += share * r
-            rgb[i, j, 1] += share * g
-            rgb[i, j, 2] += share * b
-            cover[i, j] += share
+            i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            wa, wb, wc = _blend(screen, (i, j, k), x + 0.5, y + 0.5)
+            for n in range(9):
+                a[n] = wa * points[i, n] + wb * points[j, n] + wc * points[k, n]
+            length = np.sqrt(a[3] * a[3] + a[4] * a[4] + a[5] * a[5]) + 1e-9
+            if a[3] * (eye[0] - a[0]) + a[4] * (eye[1] - a[1]) + a[5] * (eye[2] - a[2]) < 0:
+                length = -length
+            r, g, b = albedo(materials[material[i]], a[6], a[7], a[8])
+            lr, lg, lb = _lit(light, (a[0], a[1], a[2]), (a[3] / length, a[4] / length, a[5] / length))
+            v, u = y // samples, x // samples
+            rgb[v, u, 0] += share * r * lr
+            rgb[v, u, 1] += share * g * lg
+            rgb[v, u, 2] += share * b * lb
+            cover[v, u] += share
     return rgb, cover

@@ -31,6 +31,10 @@ class Pattern(IntEnum):
     BLOCK = 9
 
 
+# Steps through the table along x, y and z: odd, and far from small multiples of each other, so that no direction repeats soon.
+STEP_X, STEP_Y, STEP_Z = 1013, 2311, 3373
+LATTICE = np.random.default_rng(7).random(4096).astype(np.float32)
+
 PLAIN, STRIPES, CHECKS, FACE, TILES, PLANKS, SPECKLE, CLUTTER, PINSTRIPES, BLOCK = (int(p) for p in Pattern)
 
 
@@ -88,17 +92,18 @@ def hash3(i: int, j: int, k: int, seed: int) -> float:
 
 @compiled
 def noise3(x: float, y: float, z: float, seed: int) -> float:
-    """Return value noise in 0..1: hashes of the unit lattice, blended smoothly."""
+    """Return value noise in 0..1: a table of random numbers on the unit lattice, blended smoothly."""
     i, j, k = int(floor(x)), int(floor(y)), int(floor(z))
     u, v, w = x - i, y - j, z - k
     u, v, w = u * u * (3 - 2 * u), v * v * (3 - 2 * v), w * w * (3 - 2 * w)
-    total = 0.0
-    for a in range(2):
-        for b in range(2):
-            for c in range(2):
-                weight = (u if a else 1 - u) * (v if b else 1 - v) * (w if c else 1 - w)
-                total += weight * hash3(i + a, j + b, k + c, seed)
-    return total
+    n = i * STEP_X + j * STEP_Y + k * STEP_Z + seed * 977
+    a = LATTICE[n & 4095] * (1 - u) + LATTICE[(n + STEP_X) & 4095] * u
+    b = LATTICE[(n + STEP_Y) & 4095] * (1 - u) + LATTICE[(n + STEP_X + STEP_Y) & 4095] * u
+    n += STEP_Z
+    c = LATTICE[n & 4095] * (1 - u) + LATTICE[(n + STEP_X) & 4095] * u
+    d = LATTICE[(n + STEP_Y) & 4095] * (1 - u) + LATTICE[(n + STEP_X + STEP_Y) & 4095] * u
+    a, c = a * (1 - v) + b * v, c * (1 - v) + d * v
+    return float(a * (1 - w) + c * w)
 
 
 @compiled
