@@ -1,0 +1,308 @@
+"""The reference bus: everything in this process, bounded bytes, nothing survives the process.
+
+What it keeps, per topic:
+- a compacted topic keeps the last record of every key;
+- what every group is done with (has committed, or has polled where it never commits) is freed at once;
+- a full topic drops its oldest records that every group has polled, committed or not: they are needed again only if
+  a member fails, and in one process nobody takes over; with none of those, the sender waits and then gets `BusFull`;
+- a topic that nobody reads drops its oldest records, except `frames`, which waits for its reader.
+"""
+
+import threading
+import time
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+
+from wire.bus import FRAMES, MAX_RECORD_BYTES, TOPICS, Rebalance, Record, Start, TopicPartition, TopicSpec
+from wire.errors import BusFull, PermanentError
+from wire.memory_log import Log, size_of
+
+DEFAULT_MAX_BYTES = 512 * 1024 * 1024
+SEND_WAIT_S = 1.0  # two chunks of a camera: longer, and a live source should drop rather than wait
+# Part of the bus's bytes. Compacted topics are bounded by their number of keys instead: nothing of them can be dropped.
+SHARES = {"frames": 1 / 2, "tracklets": 1 / 4}
+SHARE_OF_OTHERS = 1 / 16
+
+
+class _Topic:
+    """The logs of one topic and their common bound."""
+
+    def __init__(self, spec: TopicSpec, max_bytes: int) -> None:
+        self.spec = spec
+        self.compacted = spec.retention_s is None
+        self.max_bytes = int(max_bytes * SHARES.get(spec.name, SHARE_OF_OTHERS))
+        self.logs = [Log(spec.name, number, compacted=self.compacted) for number in range(spec.partitions)]
+
+    def log_of(self, key: str) -> Log:
+        return self.logs[self.partition_of(key)]
+
+    def partition_of(self, key: str) -> int:
+        return zlib.crc32(key.encode()) % len(self.logs)
+
+    def has_room(self, size: int) -> bool:
+        return self.compacted or sum(log.size_bytes for log in self.logs) + size <= self.max_bytes
+
+    def partitions(self) -> Iterator[tuple[TopicPartition, Log]]:
+        return ((TopicPartition(self.spec.name, number), log) for number, log in enumerate(self.logs))
+
+
+class _Group:
+    """Who shares some topics, who owns which partition, and what is committed."""
+
+    def __init__(self) -> None:
+        self.members: list[MemoryConsumer] = []  # in the order they joined
+        self.owners: dict[TopicPartition, MemoryConsumer] = {}
+        self.committed: dict[TopicPartition, int] = {}
+        self.committing: set[str] = set()  # topics that wait for this group even when no member is there
+
+    def share_of(self, member: "MemoryConsumer", topic: _Topic) -> set[TopicPartition]:
+        """Return what a member should own of a topic: every n-th partition."""
+        readers = [other for other in self.members if topic.spec.name in other.topics]
+        if member not in readers:
+            return set()
+        place = readers.index(member)
+        return {part for part, _ in topic.partitions() if part.partition % len(readers) == place}
+
+
+class MemoryBus:
+    """A bus inside this process; thread-safe."""
+
+    def __init__(self, max_bytes: int = DEFAULT_MAX_BYTES, topics: Collection[TopicSpec] = TOPICS) -> None:
+        self.changed = threading.Condition()  # guards everything below, and tells of every change
+        self._topics = {spec.name: _Topic(spec, max_bytes) for spec in topics}
+        self._groups: dict[str, _Group] = {}
+
+    def ensure_topics(self) -> None:
+        """Do nothing: topics exist from the start."""
+
+    def producer(self) -> "MemoryProducer":
+        """Return a new producer."""
+        return MemoryProducer(self)
+
+    def consumer(
+        self,
+        group: str,
+        topics: Collection[str],
+        *,
+        start: Start = "committed",
+        on_assigned: Rebalance | None = None,
+        on_revoked: Rebalance | None = None,
+    ) -> "MemoryConsumer":
+        """Join a group; see `wire.bus.Bus.consumer`."""
+        with self.changed:
+            for topic in topics:
+                self.topic(topic)
+            state = self._groups.setdefault(group, _Group())
+            if start == "committed":
+                state.committing.update(topics)
+            member = MemoryConsumer(self, state, topics, start, on_assigned or _no_callback, on_revoked or _no_callback)
+            state.members.append(member)
+            self.changed.notify_all()
+            return member
+
+    def table(self, topic: str) -> dict[str, Record]:
+        """Return the last record of every key of a compacted topic, tombstones left out."""
+        with self.changed:
+            return {key: record for log in self.topic(topic).logs for key, record in log.latest().items()}
+
+    def backlog(self, topic: str, group: str, key: str) -> int:
+        """Return how many records of the key's partition the group has not committed."""
+        with self.changed:
+            found = self.topic(topic)
+            part = TopicPartition(topic, found.partition_of(key))
+            committed = self._groups[group].committed if group in self._groups else {}
+            return found.log_of(key).unread(committed.get(part, 0))
+
+    def size_bytes(self, topic: str) -> int:
+        """Return what the records of a topic cost now."""
+        with self.changed:
+            return sum(log.size_bytes for log in self.topic(topic).logs)
+
+    def close(self) -> None:
+        """Let everybody go who still waits in a poll."""
+        with self.changed:
+            for group in self._groups.values():
+                for member in list(group.members):
+                    member.close()
+
+    def append(self, topic: str, key: str, value: bytes | None) -> None:
+        """Add a record, waiting for room; see `wire.bus.Producer.send`."""
+        size = size_of(key, value)
+        if size > MAX_RECORD_BYTES:
+            raise PermanentError(f"record of {size} bytes for {topic}, at most {MAX_RECORD_BYTES} are allowed")
+        with self.changed:
+            found = self.topic(topic)
+            if not self.changed.wait_for(lambda: self._make_room(found, size), SEND_WAIT_S):
+                raise BusFull(f"topic {topic} holds {found.max_bytes} bytes that are not read yet")
+            found.log_of(key).append(key, value)
+            self.changed.notify_all()
+
+    def topic(self, name: str) -> _Topic:
+        """Return a topic; the lock is held.
+
+        Raises:
+            PermanentError: There is none of that name.
+        """
+        if name not in self._topics:
+            raise PermanentError(f"topic {name!r} does not exist; known are {', '.join(self._topics)}")
+        return self._topics[name]
+
+    def free_finished(self, part: TopicPartition) -> None:
+        """Forget what no group needs any more; the lock is held."""
+        topic = self._topics[part.topic]
+        floors = [
+            group.committed.get(part, 0) if part.topic in group.committing else group.owners[part].positions[part]
+            for group in self._groups.values()
+            if part.topic in group.committing or (part in group.owners and part in group.owners[part].positions)
+        ]
+        if floors:
+            topic.logs[part.partition].free(min(floors))
+
+    def _make_room(self, topic: _Topic, size: int) -> bool:
+        while not topic.has_room(size):
+            heads = [log for part, log in topic.partitions() if log.start < self._polled_by_all(topic, part, log)]
+            if not heads:
+                return False
+            oldest = min(heads, key=lambda log: log.oldest().time_ns)
+            oldest.free(oldest.start + 1)
+        return True
+
+    def _polled_by_all(self, topic: _Topic, part: TopicPartition, log: Log) -> int:
+        floors = []
+        for group in self._groups.values():
+            if part in group.owners:
+                floors.append(group.owners[part].positions.get(part, 0))
+            elif part.topic in group.committing:
+                floors.append(group.committed.get(part, 0))
+        if not floors:
+            return 0 if topic.spec.name == FRAMES.name else log.end
+        return min(floors)
+
+
+class MemoryProducer:
+    """Sends records; a record is safe as soon as it is sent."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+
+    def send(self, topic: str, key: str, value: bytes | None) -> None:
+        """Add a record; see `wire.bus.Producer.send`."""
+        self._bus.append(topic, key, value)
+
+    def flush(self, timeout_s: float) -> None:
+        """Do nothing: what was sent is safe."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class MemoryConsumer:
+    """A member of a group; not thread-safe, but every member may live in a thread of its own."""
+
+    def __init__(
+        self,
+        bus: MemoryBus,
+        group: _Group,
+        topics: Collection[str],
+        start: Start,
+        on_assigned: Rebalance,
+        on_revoked: Rebalance,
+    ) -> None:
+        self.topics = frozenset(topics)
+        self.positions: dict[TopicPartition, int] = {}  # next offset to poll, of what is owned and announced
+        self._bus = bus
+        self._group = group
+        self._start: Start = start
+        self._on_assigned = on_assigned
+        self._on_revoked = on_revoked
+
+    def poll(self, max_records: int, timeout_s: float) -> list[Record]:
+        """Return up to `max_records`, or nothing after `timeout_s`; see `wire.bus.Consumer.poll`."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            self._rebalance()
+            with self._bus.changed:
+                records = self._take(max_records)
+                left_s = deadline - time.monotonic()
+                if records or left_s <= 0 or self not in self._group.members:
+                    return records
+                if not (self._lost() or self._gained()):
+                    self._bus.changed.wait(left_s)
+
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Store the next offset to read; partitions that are not owned are skipped."""
+        with self._bus.changed:
+            for part, offset in offsets.items():
+                if part in self.positions:
+                    self._group.committed[part] = offset
+                    self._bus.free_finished(part)
+            self._bus.changed.notify_all()
+
+    def lag(self) -> int:
+        """Return how many records of the owned partitions have not been polled."""
+        with self._bus.changed:
+            return sum(self._log(part).unread(position) for part, position in self.positions.items())
+
+    def close(self) -> None:
+        """Leave the group; nothing is committed, no callback runs."""
+        with self._bus.changed:
+            if self in self._group.members:
+                self._group.members.remove(self)
+            for part in [part for part, owner in self._group.owners.items() if owner is self]:
+                del self._group.owners[part]
+            self.positions.clear()
+            self._bus.changed.notify_all()
+
+    def _rebalance(self) -> None:
+        """Give up what others should own, then take what is free; the callbacks run without the lock."""
+        with self._bus.changed:
+            lost = self._lost()
+        if lost:
+            self._on_revoked(lost)
+            with self._bus.changed:
+                for part in lost:
+                    del self.positions[part]
+                    del self._group.owners[part]
+                self._bus.changed.notify_all()
+        with self._bus.changed:
+            gained = self._gained()
+            self._group.owners.update(dict.fromkeys(gained, self))  # nobody else takes them during the callback
+        if gained:
+            self._on_assigned(gained)
+            with self._bus.changed:
+                self.positions.update({part: self._first_offset(part) for part in gained})
+
+    def _lost(self) -> set[TopicPartition]:
+        return set(self.positions) - self._wanted()
+
+    def _gained(self) -> set[TopicPartition]:
+        wanted = self._wanted() - set(self.positions)
+        return {part for part in wanted if self._group.owners.get(part, self) is self}
+
+    def _wanted(self) -> set[TopicPartition]:
+        return set().union(*(self._group.share_of(self, self._bus.topic(name)) for name in self.topics))
+
+    def _first_offset(self, part: TopicPartition) -> int:
+        log = self._log(part)
+        if self._start == "end":
+            return log.end
+        if self._start == "beginning":
+            return log.start
+        return max(self._group.committed.get(part, 0), log.start)
+
+    def _take(self, max_records: int) -> list[Record]:
+        records: list[Record] = []
+        for part in sorted(self.positions, key=self.positions.__getitem__):
+            found = self._log(part).read(self.positions[part], max_records - len(records))
+            if found:
+                records += found
+                self.positions[part] = found[-1].offset + 1
+                self._bus.free_finished(part)
+        return records
+
+    def _log(self, part: TopicPartition) -> Log:
+        return self._bus.topic(part.topic).logs[part.partition]
+
+
+def _no_callback(_: Collection[TopicPartition]) -> None:
+    """Stand in for a callback that nobody gave."""
