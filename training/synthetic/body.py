@@ -81,7 +81,9 @@ class Person:
 def sample_person(rng: Generator) -> Person:
     """Draw a person; the same generator state gives the same person."""
     feminine = bool(rng.random() < 0.48)
-    upper_kind = Upper(rng.choice(list(Upper), p=[0.34, 0.3, 0.24, 0.07, 0.05] if feminine else [0.4, 0.3, 0.25, 0.05, 0]))
+    upper_kind = Upper(
+        rng.choice(list(Upper), p=[0.34, 0.3, 0.24, 0.07, 0.05] if feminine else [0.4, 0.3, 0.25, 0.05, 0])
+    )
     lower_kind = Lower(rng.choice(list(Lower), p=[0.8, 0.08, 0.12] if feminine else [0.87, 0.13, 0]))
     upper = _upper(rng, upper_kind)
     lower = upper if upper_kind is Upper.DRESS else wardrobe.cloth(rng, wardrobe.LOWER, 0.05)
@@ -114,7 +116,9 @@ def sample_person(rng: Generator) -> Person:
 
 def _upper(rng: Generator, kind: Upper) -> Material:
     """Draw the upper garment's cloth, with prints on shirts and an open front on some jackets."""
-    cloth = wardrobe.cloth(rng, wardrobe.UPPER, 0.22 if kind in {Upper.T_SHIRT, Upper.LONG_SLEEVE, Upper.DRESS} else 0.08)
+    cloth = wardrobe.cloth(
+        rng, wardrobe.UPPER, 0.22 if kind in {Upper.T_SHIRT, Upper.LONG_SLEEVE, Upper.DRESS} else 0.08
+    )
     if kind in {Upper.T_SHIRT, Upper.LONG_SLEEVE} and cloth.pattern is Pattern.PLAIN and rng.random() < 0.4:
         return replace(cloth, prints=wardrobe.printed(rng, cloth.base))
     if kind in {Upper.JACKET, Upper.COAT} and rng.random() < 0.6:

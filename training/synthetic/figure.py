@@ -37,7 +37,11 @@ HEAD_RINGS = [
     Ring(1.67, 0.076, 0.099, 0, 0.006), Ring(1.71, 0.070, 0.090, 0, 0.002), Ring(1.737, 0.050, 0.064), Ring(1.75, 0.012, 0.015),
 ]  # fmt: skip
 NOSE = [Ring(1.60, 0.016, 0.012, 0, 0.110), Ring(1.612, 0.015, 0.018, 0, 0.112), Ring(1.645, 0.008, 0.010, 0, 0.104)]
-EAR = [Ring(1.605, 0.006, 0.010, 0.073, 0.0), Ring(1.635, 0.012, 0.020, 0.077, 0.0), Ring(1.66, 0.006, 0.012, 0.076, 0.0)]
+EAR = [
+    Ring(1.605, 0.006, 0.010, 0.073, 0.0),
+    Ring(1.635, 0.012, 0.020, 0.077, 0.0),
+    Ring(1.66, 0.006, 0.012, 0.076, 0.0),
+]
 SHOE = [
     Ring(0.0, 0.043, 0.125, 0, 0.055), Ring(0.024, 0.046, 0.132, 0, 0.055), Ring(0.05, 0.044, 0.120, 0, 0.048),
     Ring(0.075, 0.040, 0.080, 0, 0.018), Ring(0.11, 0.038, 0.050, 0, -0.002),
@@ -77,7 +81,9 @@ def build_figure(person: Person) -> Figure:
         bones.append(_follow(mesh, limb, side))
     blank = np.zeros(24, np.float32)
     worn = [person.skin, person.hair, person.upper, person.lower, person.shoes, person.sole]
-    rows = [m.row() for m in worn] + [blank if m is None else m.row() for m in (person.backpack, person.bag, person.hat)]
+    rows = [m.row() for m in worn] + [
+        blank if m is None else m.row() for m in (person.backpack, person.bag, person.hat)
+    ]
     return Figure(join(parts), np.concatenate([b for b, _ in bones]), np.concatenate([w for _, w in bones]),
                   np.stack(rows), person.height_m / 1.75)  # fmt: skip
 
@@ -96,12 +102,21 @@ def _grown(rings: list[Ring], by: float, wide: float = 1.0, low: float = 0.0, hi
 
 def _broad(person: Person, by: float, low: float, high: float) -> list[Ring]:
     """Return the torso between two heights in this person's proportions."""
+
     def width(z: float) -> float:
-        return person.girth * float(np.interp(z, [0.95, 1.1, 1.36], [person.hips, 0.5 + 0.5 * person.shoulders, person.shoulders]))
+        return person.girth * float(
+            np.interp(z, [0.95, 1.1, 1.36], [person.hips, 0.5 + 0.5 * person.shoulders, person.shoulders])
+        )
 
     belly = max(0.0, person.girth - 1.0) * 0.12
     return [
-        Ring(r.z, r.rx * width(r.z) + by, r.ry * person.girth + by, r.x, r.y + belly * float(np.exp(-(((r.z - 1.1) / 0.12) ** 2))))
+        Ring(
+            r.z,
+            r.rx * width(r.z) + by,
+            r.ry * person.girth + by,
+            r.x,
+            r.y + belly * float(np.exp(-(((r.z - 1.1) / 0.12) ** 2))),
+        )
         for r in _grown(TORSO, 0.0, 1.0, low, high)
     ]
 
@@ -144,7 +159,9 @@ def _head(person: Person) -> list[Part]:
         parts.append(loft([Ring(low, 0.07, 0.025, 0, -0.105), Ring(1.5, 0.086, 0.040, 0, -0.075), Ring(1.60, 0.088, 0.056, 0, -0.05),
                            Ring(1.69, 0.086, 0.074, 0, -0.03)], HAIR, 12))  # fmt: skip
     if style is Hair.BUN:
-        parts.append(loft([Ring(1.69 + 0.045 * h, r, r, 0, -0.105) for h, r in ((-1, 0.012), (0, 0.042), (1, 0.012))], HAIR, 8))
+        parts.append(
+            loft([Ring(1.69 + 0.045 * h, r, r, 0, -0.105) for h, r in ((-1, 0.012), (0, 0.042), (1, 0.012))], HAIR, 8)
+        )
     if style is Hair.PONYTAIL:
         parts.append(loft([Ring(1.40, 0.012, 0.012, 0, -0.13), Ring(1.5, 0.026, 0.024, 0, -0.135),
                            Ring(1.67, 0.020, 0.026, 0, -0.115)], HAIR, 8))  # fmt: skip
@@ -166,7 +183,13 @@ def _carried(person: Person) -> list[Part]:
             parts.append((box((x, 0.02, 1.16), (x + 0.035, deep + 0.012, 1.44), PACK), CHEST, 0))
     if person.bag is not None:
         x = 0.2 * person.girth * person.hips
-        parts.append((loft([Ring(0.80, 0.045, 0.15, x), Ring(0.84, 0.05, 0.16, x), Ring(1.04, 0.035, 0.14, x)], BAG, 10, 4.0), CHEST, 0))
+        parts.append(
+            (
+                loft([Ring(0.80, 0.045, 0.15, x), Ring(0.84, 0.05, 0.16, x), Ring(1.04, 0.035, 0.14, x)], BAG, 10, 4.0),
+                CHEST,
+                0,
+            )
+        )
     return parts
 
 
@@ -181,7 +204,9 @@ def _limbs(person: Person) -> list[Part]:
         arm = [r._replace(x=sign * (r.x + out)) for r in ARM_RINGS]
         parts.append((loft(_grown(arm, 0.0, limb, 0.86, min(1.44, person.sleeve_z + 0.03)), SKIN, 10), ARM, side))
         if person.sleeve_z < 1.45:
-            parts.append((loft(_grown(arm, person.looseness * 0.8 + 0.003, limb, person.sleeve_z), UPPER, 10), ARM, side))
+            parts.append(
+                (loft(_grown(arm, person.looseness * 0.8 + 0.003, limb, person.sleeve_z), UPPER, 10), ARM, side)
+            )
         parts.append((loft([r._replace(x=sign * (r.x + out)) for r in HAND], SKIN, 8), ARM, side))
         leg = [r._replace(x=sign * 0.09) for r in LEG]
         shift = 0.004 if person.lower_kind is not Lower.SKIRT else 0.0
@@ -205,7 +230,9 @@ def _follow(mesh: Mesh, limb: int, side: int) -> tuple[Ints, Floats]:
         upper = _ramp(z, 0.43, 0.55)
         foot = z < 0.09
         first = np.where(foot, FOOT + side, np.where(upper > 0, THIGH + side, SHIN + side))
-        return _pairs(first, np.full(n, SHIN + side)), np.where(foot, 0.5, np.where(upper > 0, upper, 1.0)).astype(np.float32)
+        return _pairs(first, np.full(n, SHIN + side)), np.where(foot, 0.5, np.where(upper > 0, upper, 1.0)).astype(
+            np.float32
+        )
     if limb == ARM:
         fore = 1 - _ramp(z, 1.08, 1.18)
         top = _ramp(z, 1.42, 1.48)
@@ -231,7 +258,9 @@ def _ramp(z: Floats, low: float, high: float) -> Floats:
 
 
 @compiled
-def _bend(mesh: tuple[Floats, Floats], bones: Ints, weight: Floats, transforms: NDArray[np.float64], scale: float) -> tuple[Floats, Floats]:
+def _bend(
+    mesh: tuple[Floats, Floats], bones: Ints, weight: Floats, transforms: NDArray[np.float64], scale: float
+) -> tuple[Floats, Floats]:
     """Blend the transforms of two bones for every vertex and normal; the lowest vertex ends at z = 0."""
     vertices, normals = mesh
     out, turned = np.empty_like(vertices), np.empty_like(normals)
@@ -240,7 +269,11 @@ def _bend(mesh: tuple[Floats, Floats], bones: Ints, weight: Floats, transforms: 
         a, b = transforms[bones[i, 0]], transforms[bones[i, 1]]
         w = weight[i]
         for r in range(3):
-            m0, m1, m2 = w * a[r, 0] + (1 - w) * b[r, 0], w * a[r, 1] + (1 - w) * b[r, 1], w * a[r, 2] + (1 - w) * b[r, 2]
+            m0, m1, m2 = (
+                w * a[r, 0] + (1 - w) * b[r, 0],
+                w * a[r, 1] + (1 - w) * b[r, 1],
+                w * a[r, 2] + (1 - w) * b[r, 2],
+            )
             shift = w * a[r, 3] + (1 - w) * b[r, 3]
             out[i, r] = (m0 * vertices[i, 0] + m1 * vertices[i, 1] + m2 * vertices[i, 2] + shift) * scale
             turned[i, r] = m0 * normals[i, 0] + m1 * normals[i, 1] + m2 * normals[i, 2]

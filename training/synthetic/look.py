@@ -44,7 +44,7 @@ class Look:
     quality: int
 
 
-def sample_look(rng: Generator) -> Look:
+def sample_look(rng: Generator, frame_height: int) -> Look:
     """Draw a camera's response; the ranges cover dim, hazy and strongly tinted cameras as well as good ones."""
     warm, green = rng.normal(0, 0.14), rng.normal(0, 0.05)
     haze = abs(rng.normal(0, 0.035)) * np.exp(rng.normal(0, 0.25, 3))
@@ -56,7 +56,7 @@ def sample_look(rng: Generator) -> Look:
         contrast=float(rng.uniform(-0.2, 0.6)),
         haze=(float(haze[0]), float(haze[1]), float(haze[2])),
         vignette=float(rng.uniform(0, 0.45)),
-        blur_px=float(rng.choice([rng.uniform(0.3, 0.8), rng.uniform(0.6, 1.7)])),
+        blur_px=frame_height * float(rng.uniform(0.0006, 0.0034)),
         sharpen=float(rng.choice([0.0, rng.uniform(0.0, 0.9)])),
         noise=float(np.exp(rng.uniform(np.log(0.5), np.log(9.0)))),
         quality=int(rng.integers(22, 92)),
@@ -64,37 +64,64 @@ def sample_look(rng: Generator) -> Look:
 
 
 @compiled
-def _curve(rgb: Floats, gains: Floats, tone: Floats, shade: Floats) -> Floats:
-    """Apply gains and saturation, haze, the tone curve, and the vignette `shade` of `(h, w)`; `(n, h, w, 3)` to 0..255."""
+def _develop(rgb: Floats, gains: Floats, tone: Floats, shade: Floats, table: Floats) -> Floats:
+    """Apply gains, saturation, vignette and haze, and look the display value up; `(h, w, 3)`."""
     out = np.empty_like(rgb)
-    frames, height, width, _ = rgb.shape
-    saturation, power, contrast = tone[0], tone[1], tone[2]
-    for f in range(frames):
-        for y in range(height):
-            for x in range(width):
-                r, g, b = rgb[f, y, x, 0] * gains[0], rgb[f, y, x, 1] * gains[1], rgb[f, y, x, 2] * gains[2]
-                grey = 0.3 * r + 0.59 * g + 0.11 * b
-                for c in range(3):
-                    v = r if c == 0 else g if c == 1 else b
-                    v = max(0.0, grey + saturation * (v - grey)) * shade[y, x] + tone[3 + c]
-                    v = min(1.0, v * (1.0 + 0.2 * v) / (1.0 + 0.6 * v * v)) ** power
-                    out[f, y, x, c] = 255.0 * (v + contrast * v * (1.0 - v) * (2.0 * v - 0.8))
+    height, width, _ = rgb.shape
+    last = len(table) - 1
+    for y in range(height):
+        for x in range(width):
+            r, g, b = rgb[y, x, 0] * gains[0], rgb[y, x, 1] * gains[1], rgb[y, x, 2] * gains[2]
+            grey = 0.3 * r + 0.59 * g + 0.11 * b
+            for c in range(3):
+                v = r if c == 0 else g if c == 1 else b
+                v = max(0.0, grey + tone[0] * (v - grey)) * shade[y, x] + tone[1 + c]
+                out[y, x, c] = table[min(last, int(np.sqrt(v) * TABLE_STEPS))]
     return out
 
 
-def exposed(look: Look, rgb: Floats, gain: float, shade: Floats) -> Floats:
-    """Return display values 0..255, `(n, h, w, 3)` float32, of linear light; `shade` is the vignette, `(h, w)`."""
-    gains = np.array(look.white, np.float32) * np.float32(gain)
-    haze = np.array(look.haze, np.float32) * 2.0 * look.level
-    tone = np.array([look.saturation, 1.0 / look.gamma, look.contrast, *haze], np.float32)
-    return _curve(np.ascontiguousarray(rgb, np.float32), gains, tone, shade)
+# Display values over the square root of light up to 4: the root spreads the dark end, where the eye and the clothes are.
+TABLE_STEPS = 2048
 
 
-def vignette(look: Look, width: int, height: int) -> Floats:
-    """Return the share of light that arrives at each pixel of a frame, `(h, w)` float32."""
+def _display_table(look: Look) -> Floats:
+    """Return display values 0..255 for light `(i / TABLE_STEPS) ** 2`: soft shoulder, gamma, S-shaped contrast."""
+    light = (np.arange(2 * TABLE_STEPS) / TABLE_STEPS) ** 2
+    v = np.minimum(1.0, light * (1.0 + 0.2 * light) / (1.0 + 0.6 * light * light)) ** (1.0 / look.gamma)
+    v = np.maximum.accumulate(v)
+    return np.asarray(255.0 * (v + look.contrast * v * (1.0 - v) * (2.0 * v - 0.8)), np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Film:
+    """A look prepared for frames of one size.
+
+    Attributes:
+        look: The camera's response.
+        shade: `(h, w)` float32, share of the light that arrives at each pixel.
+        table: `(2 * TABLE_STEPS,)` float32 display values.
+    """
+
+    look: Look
+    shade: Floats
+    table: Floats
+
+
+def load_film(look: Look, width: int, height: int) -> Film:
+    """Prepare a look for frames of `width` x `height` pixels."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     square = ((x / width - 0.5) ** 2 + (y / height - 0.5) ** 2) * 2.0
-    return np.asarray(1.0 - look.vignette * square, np.float32)
+    return Film(look, np.asarray(1.0 - look.vignette * square, np.float32), _display_table(look))
+
+
+def exposed(film: Film, rgb: Floats, gain: float, left: int = 0, top: int = 0) -> Floats:
+    """Return display values 0..255, `(h, w, 3)` float32, of linear light seen at (left, top) of the frame."""
+    look = film.look
+    gains = np.array(look.white, np.float32) * np.float32(gain)
+    haze = np.array(look.haze, np.float32) * 2.0 * look.level
+    tone = np.array([look.saturation, *haze], np.float32)
+    shade = film.shade[top : top + rgb.shape[0], left : left + rgb.shape[1]]
+    return _develop(np.ascontiguousarray(rgb, np.float32), gains, tone, shade, film.table)
 
 
 def recorded(look: Look, picture: Floats, rng: Generator, smear_px: float = 0.0) -> Image:
@@ -123,6 +150,19 @@ def optics(look: Look, picture: Floats, smear_px: float = 0.0) -> Floats:
 
 
 def _noise(look: Look, shape: tuple[int, ...], rng: Generator) -> Floats:
-    """Return grain that is mostly the same in the three channels and a little soft, as video encoders leave it."""
-    grain = rng.standard_normal((*shape[:2], 1), np.float32) + 0.5 * rng.standard_normal(shape, np.float32)
-    return np.asarray(look.noise * 0.8 * grain, np.float32)
+    """Return grain that is mostly the same in the three channels, cut at random from one sheet of it."""
+    top, left = (int(v) for v in rng.integers(0, GRAIN_SIZE, 2))
+    rows, columns = np.arange(top, top + shape[0]) % GRAIN_SIZE, np.arange(left, left + shape[1]) % GRAIN_SIZE
+    return np.asarray(GRAIN[rows][:, columns] * np.float32(look.noise), np.float32)
+
+
+GRAIN_SIZE = 509
+
+
+def _grain() -> Floats:
+    rng = np.random.default_rng(11)
+    shape = (GRAIN_SIZE, GRAIN_SIZE)
+    return 0.8 * rng.standard_normal((*shape, 1), np.float32) + 0.4 * rng.standard_normal((*shape, 3), np.float32)
+
+
+GRAIN = _grain()

@@ -104,4 +104,6 @@ def moved(mesh: Mesh, x: float, y: float, turn: float, material: int = 0) -> Mes
 def _squares(cells: int) -> Ints:
     index = np.arange((cells + 1) ** 2).reshape(cells + 1, cells + 1)
     a, b, c, d = index[:-1, :-1], index[1:, :-1], index[:-1, 1:], index[1:, 1:]
-    return np.concatenate([np.stack([a, b, c], 2).reshape(-1, 3), np.stack([b, d, c], 2).reshape(-1, 3)]).astype(np.int32)
+    return np.concatenate([np.stack([a, b, c], 2).reshape(-1, 3), np.stack([b, d, c], 2).reshape(-1, 3)]).astype(
+        np.int32
+    )

@@ -7,7 +7,7 @@ section 4.3), so a tracklet changes only position, direction, gait, detector err
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from training.synthetic.body import sample_person
 from training.synthetic.figure import Figure, build_figure
 from training.synthetic.look import exposed, recorded, sample_look
-from training.synthetic.mesh import Mesh
+from training.synthetic.mesh import Mesh, moved
 from training.synthetic.pose import sample_manner
-from training.synthetic.render import Window
-from training.synthetic.room import build_room
-from training.synthetic.scene import Actor, View, extent, full_size, open_view, place_camera, shoot
+from training.synthetic.render import Window, owners
+from training.synthetic.room import build_room, chair
+from training.synthetic.scene import Actor, Thing, View, extent, open_view, place_camera, shoot, unhidden
 
 Image = NDArray[np.uint8]
 Box = tuple[float, float, float, float]  # left, top, right, bottom, pixels
@@ -47,12 +47,21 @@ class Tracklet:
     crops: Image
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stage:
+    """A camera's view, and floor points from which a whole person is seen: `(n, 3)` x, y, height in pixels."""
+
+    view: View
+    spots: NDArray[np.float64]
+
+
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """Where and how a person goes during a tracklet; one actor a frame."""
+    """Where and how a person goes during a tracklet, one actor a frame, and the chair they may sit on."""
 
     actors: tuple[Actor, ...]
-    step_m: float
+    walking: bool
+    chair: Mesh | None
 
 
 @dataclass(slots=True)
@@ -60,7 +69,7 @@ class PeopleGenerator:
     """Draws tracklets; keeps the `keep` views and figures used last, because a background costs more than a tracklet."""
 
     keep: int = 48
-    _views: OrderedDict[int, tuple[View, NDArray[np.float64]]] = field(default_factory=OrderedDict)
+    _stages: OrderedDict[int, _Stage] = field(default_factory=OrderedDict)
     _figures: OrderedDict[int, Figure] = field(default_factory=OrderedDict)
 
     def tracklet(self, identity_seed: int, camera_seed: int, tracklet_seed: int, frames: int = 8,
@@ -73,23 +82,22 @@ class PeopleGenerator:
         if frames < 1 or min(size) < 1:
             raise ValueError(f"frames and size must be positive, got frames={frames}, size={size}")
         rng = np.random.default_rng([identity_seed, camera_seed, tracklet_seed, 3])
-        view, spots = self._view(camera_seed)
-        figure = self._figure(identity_seed)
-        course = _course(rng, view, spots, figure, frames)
+        stage = self._stage(camera_seed)
+        view = stage.view
+        course = _course(rng, stage, self._figure(identity_seed), frames)
         others = self._others(rng, view, course)
         cut = _Cut.draw(rng)
         crops = [self._crop(rng, view, course, k, others, cut) for k in range(frames)]
-        interpolation = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA)[int(rng.integers(3))]
+        interpolation = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[int(rng.integers(2))]
         return np.stack([cv2.resize(c, (size[1], size[0]), interpolation=interpolation) for c in crops])
 
-    def _view(self, seed: int) -> tuple[View, NDArray[np.float64]]:
-        """Return a camera's view, and floor points from which a whole person is seen, `(n, 3)`: x, y, height in pixels."""
-        if seed not in self._views:
-            self._views[seed] = _draw_view(seed)
-        self._views.move_to_end(seed)
-        while len(self._views) > self.keep:
-            self._views.popitem(last=False)
-        return self._views[seed]
+    def _stage(self, seed: int) -> _Stage:
+        if seed not in self._stages:
+            self._stages[seed] = _draw_stage(seed)
+        self._stages.move_to_end(seed)
+        while len(self._stages) > self.keep:
+            self._stages.popitem(last=False)
+        return self._stages[seed]
 
     def _figure(self, seed: int) -> Figure:
         if seed not in self._figures:
@@ -110,7 +118,16 @@ class PeopleGenerator:
         depth, aside = rng.uniform(-1.0, 1.2), rng.choice([-1, 1]) * rng.uniform(0.15, 0.8)
         x, y = np.array([at.x, at.y]) + depth * towards + aside * np.array([-towards[1], towards[0]])
         walking = bool(rng.random() < 0.6)
-        return [Actor(figure, sample_manner(rng, walking=walking), float(x), float(y), float(rng.uniform(0, 6.28)), float(rng.random()))]
+        return [
+            Actor(
+                figure,
+                sample_manner(rng, walking=walking),
+                float(x),
+                float(y),
+                float(rng.uniform(0, 6.28)),
+                float(rng.random()),
+            )
+        ]
 
     def _crop(self, rng: Generator, view: View, course: _Course, k: int, others: list[Actor], cut: "_Cut") -> Image:
         """Return one crop at the camera's own resolution."""
@@ -118,21 +135,20 @@ class PeopleGenerator:
         mesh = actor.mesh()
         box = extent(view.camera, mesh)
         assert box is not None, "a course keeps away from the camera"
-        left, top, right, bottom = cut.apply(rng, (float(box[0]), float(box[1]), float(box[2]), float(box[3])))
-        frame = view.camera
-        x0, y0 = int(np.clip(left, 0, frame.width - 12)), int(np.clip(top, 0, frame.height - 24))
-        x1, y1 = int(np.clip(right, x0 + 10, frame.width)), int(np.clip(bottom, y0 + 20, frame.height))
-        window = Window(x0, y0, x1 - x0, y1 - y0, 2 if y1 - y0 < 150 else 1)
-        meshes, figures = [mesh], [actor.figure]
+        window = _clipped(view, cut.apply(rng, (float(box[0]), float(box[1]), float(box[2]), float(box[3]))))
+        window = window._replace(samples=2 if window.height < 120 else 1)
+        things = [Thing(mesh, actor.figure.materials)]
+        if course.chair is not None:
+            things.append(Thing(moved(course.chair, actor.x, actor.y, actor.heading), view.room.materials))
         for other in others:
-            other_mesh = other.mesh()
-            if extent(frame, other_mesh) is not None and _leaves_enough(view, mesh, other_mesh, actor.figure, other.figure, window):
-                meshes, figures = [*meshes, other_mesh], [*figures, other.figure]
-        shot = shoot(view, meshes, figures, window)
-        shade = view.shade[y0:y1, x0:x1]
-        picture = exposed(view.look, shot.rgb[None], view.gain * cut.gain, shade)[0]
-        smear = course.step_m * view.camera.focal / max(1.0, float(np.hypot(*(frame.position[:2] - (actor.x, actor.y))))) * cut.shutter
-        return recorded(view.look, picture, rng, smear)
+            thing = Thing(other.mesh(), other.figure.materials)
+            if extent(view.camera, thing.mesh) is not None and _shown(view, mesh, thing.mesh, window) > 0.45:
+                things.append(thing)
+        shot = shoot(view, things, window)
+        picture = exposed(view.film, shot.rgb, view.gain * cut.gain, window.left, window.top)
+        away = max(1.0, float(np.hypot(*(view.camera.position[:2] - (actor.x, actor.y)))))
+        smear = cut.smear_m * view.camera.focal / away if course.walking else 0.0
+        return recorded(view.film.look, picture, rng, smear)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +158,7 @@ class _Cut:
     margin: Box
     flutter: float
     gain: float
-    shutter: float
+    smear_m: float
 
     @classmethod
     def draw(cls, rng: Generator) -> "_Cut":
@@ -156,7 +172,7 @@ class _Cut:
         elif kind < 0.23:
             m[1] = -rng.uniform(0.03, 0.12)
         return cls((float(m[0]), float(m[1]), float(m[2]), float(m[3])), float(rng.uniform(0.0, 0.035)),
-                   float(np.exp(rng.normal(0, 0.15))), float(rng.choice([0.0, rng.uniform(0.0, 0.35)])))  # fmt: skip
+                   float(np.exp(rng.normal(0, 0.15))), float(rng.choice([0.0, rng.uniform(0.005, 0.06)])))  # fmt: skip
 
     def apply(self, rng: Generator, box: Box) -> Box:
         """Return the box a detector would report for one whose truth is `box`."""
@@ -164,17 +180,22 @@ class _Cut:
         w, h = right - left, bottom - top
         j = rng.normal(0, self.flutter, 4)
         m = self.margin
-        return (left - (m[0] + j[0]) * w, top - (m[1] + j[1]) * h, right + (m[2] + j[2]) * w, bottom + (m[3] + j[3]) * h)
+        return (
+            left - (m[0] + j[0]) * w,
+            top - (m[1] + j[1]) * h,
+            right + (m[2] + j[2]) * w,
+            bottom + (m[3] + j[3]) * h,
+        )
 
 
-def _leaves_enough(view: View, mesh: Mesh, other: Mesh, figure: Figure, blocker: Figure, window: Window) -> bool:
-    """Say whether at least 45 % of a person stays visible behind another one."""
-    coarse = window._replace(samples=1)
-    owner = shoot(view, [mesh, other], [figure, blocker], coarse).owner
-    return float((owner == 0).sum()) > 0.45 * full_size(view.camera, mesh)
+def _shown(view: View, person: Mesh, blocker: Mesh, window: Window) -> float:
+    """Return the share of a person that somebody else leaves visible in a window."""
+    window = window._replace(samples=1)
+    alone = (owners([person], view.camera, window) == 0).sum()
+    return float((owners([person, blocker], view.camera, window) == 0).sum()) / max(1, int(alone))
 
 
-def _draw_view(seed: int) -> tuple[View, NDArray[np.float64]]:
+def _draw_stage(seed: int) -> _Stage:
     """Draw a camera: room, place, response; again where it hardly sees the floor."""
     rng = np.random.default_rng([seed, 2])
     while True:
@@ -186,42 +207,74 @@ def _draw_view(seed: int) -> tuple[View, NDArray[np.float64]]:
         feet = camera.project(np.pad(points, ((0, 0), (0, 1))))
         head = camera.project(np.pad(points, ((0, 0), (0, 1)), constant_values=1.75))
         height = feet[:, 1] - head[:, 1]
-        seen = (feet[:, 2] > 1.0) & (head[:, 2] > 1.0) & (head[:, 1] > -0.1 * height) & (feet[:, 1] < size[1] + 0.3 * height)
-        seen &= (feet[:, 0] > 0.03 * size[0]) & (feet[:, 0] < 0.97 * size[0]) & (height > 42) & (height < 300)
+        seen = (
+            (feet[:, 2] > 1.0)
+            & (head[:, 2] > 1.0)
+            & (head[:, 1] > -0.1 * height)
+            & (feet[:, 1] < size[1] + 0.3 * height)
+        )
+        seen &= (feet[:, 0] > 0.03 * size[0]) & (feet[:, 0] < 0.97 * size[0]) & (height > 52) & (height < 300)
         if seen.sum() >= 12:
-            return open_view(room, camera, sample_look(rng)), np.column_stack([points[seen], height[seen]])
+            return _Stage(
+                open_view(room, camera, sample_look(rng, size[1])), np.column_stack([points[seen], height[seen]])
+            )
 
 
-def _course(rng: Generator, view: View, spots: NDArray[np.float64], figure: Figure, frames: int) -> _Course:
+def _course(rng: Generator, stage: _Stage, figure: Figure, frames: int) -> _Course:
     """Draw a straight or slowly turning walk, or somebody standing or sitting, around a point the camera sees."""
     kind = rng.random()
     walking, seated = bool(kind < 0.74), bool(kind > 0.94)
     manner = sample_manner(rng, walking=walking, seated=seated)
-    for _ in range(12):
-        x, y, _ = spots[int(rng.integers(len(spots)))]
-        heading, phase = float(rng.uniform(0, 2 * np.pi)), float(rng.random())
-        turn = float(rng.normal(0, 0.12)) if walking else float(rng.normal(0, 0.06))
+    seat = chair(rng) if seated else None
+    course = None
+    for _ in range(16):
+        x, y, _ = stage.spots[int(rng.integers(len(stage.spots)))]
+        start = Actor(figure, manner, float(x), float(y), float(rng.uniform(0, 2 * np.pi)), float(rng.random()))
         step = float(rng.uniform(0.06, 0.35)) if walking else 0.0
-        x, y = x + 0.5 * frames * step * np.sin(heading), y - 0.5 * frames * step * np.cos(heading)
-        actors = []
-        for _ in range(frames):
-            actors.append(Actor(figure, manner, float(x), float(y), heading, phase))
-            x, y = x - step * np.sin(heading), y + step * np.cos(heading)
-            heading, phase = heading + turn, phase + (step / 1.4 if walking else float(rng.uniform(0, 0.02)))
-        if all(_whole(view, actor) for actor in actors):
-            return _Course(tuple(actors), step)
-    x, y, _ = spots[np.argsort(spots[:, 2])[len(spots) // 2]]  # nowhere to walk: stay at a spot of middle distance
-    return _Course((Actor(figure, manner, float(x), float(y), heading, phase),) * frames, 0.0)
+        course = _Course(_walk(rng, start, frames, step), walking, seat)
+        if all(stage.view.room.free(a.x, a.y, 0.1) and _whole(stage.view, a) for a in course.actors) and _seen(
+            stage.view, course
+        ):
+            break
+    assert course is not None
+    return course
+
+
+def _walk(rng: Generator, start: Actor, frames: int, step: float) -> tuple[Actor, ...]:
+    """Return a person's moments along a slightly bent line whose middle is `start`."""
+    turn = float(rng.normal(0, 0.12 if step else 0.05))
+    heading, phase = start.heading, start.phase
+    x, y = start.x + 0.5 * frames * step * np.sin(heading), start.y - 0.5 * frames * step * np.cos(heading)
+    actors = []
+    for _ in range(frames):
+        actors.append(replace(start, x=float(x), y=float(y), heading=heading, phase=phase))
+        x, y = x - step * np.sin(heading), y + step * np.cos(heading)
+        heading, phase = heading + turn, phase + (step / 1.4 if step else float(rng.uniform(0, 0.02)))
+    return tuple(actors)
 
 
 def _whole(view: View, actor: Actor) -> bool:
     """Say whether most of a person's box lies in the frame, at a usable size."""
-    box = extent(view.camera, actor.mesh())
-    if box is None:
+    screen = view.camera.project(np.array([[actor.x, actor.y, 0.0], [actor.x, actor.y, 1.75 * actor.figure.scale]]))
+    if screen[:, 2].min() < 0.9:
         return False
-    inside = np.clip(box, 0, (view.camera.width, view.camera.height) * 2)
-    share = (inside[2] - inside[0]) * (inside[3] - inside[1]) / ((box[2] - box[0]) * (box[3] - box[1]))
-    return bool(share > 0.6 and 40 < box[3] - box[1] < 380)
+    top, bottom = screen[1, 1], screen[0, 1]
+    inside = min(bottom, view.camera.height) - max(top, 0.0)
+    centred = 0.02 * view.camera.width < screen[:, 0].min() and screen[:, 0].max() < 0.98 * view.camera.width
+    return bool(centred and inside > 0.65 * (bottom - top) and 40 < bottom - top < 340)
+
+
+def _seen(view: View, course: _Course) -> bool:
+    """Say whether furniture leaves at least half of the person to be seen, first and last."""
+    return all(unhidden(view, course.actors[k].mesh()) > 0.5 for k in (0, -1))
+
+
+def _clipped(view: View, box: Box) -> Window:
+    """Return the part of a box inside the frame, at least 10 x 20 pixels."""
+    width, height = view.camera.width, view.camera.height
+    x0, y0 = int(np.clip(box[0], 0, width - 12)), int(np.clip(box[1], 0, height - 24))
+    x1, y1 = int(np.clip(box[2], x0 + 10, width)), int(np.clip(box[3], y0 + 20, height))
+    return Window(x0, y0, x1 - x0, y1 - y0)
 
 
 def generate_people(identities: int, cameras_per_identity: int, tracklets_per_camera: int, frames: int, seed: int,

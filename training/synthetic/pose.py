@@ -88,7 +88,9 @@ def joint_angles(manner: Manner, phase: float) -> NDArray[np.float64]:
 
 
 @compiled
-def bone_transforms(angles: NDArray[np.float64], parent: NDArray[np.int32], pivot: NDArray[np.float64]) -> NDArray[np.float64]:
+def bone_transforms(
+    angles: NDArray[np.float64], parent: NDArray[np.int32], pivot: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return `(bones, 3, 4)`: rotation and offset that take rest coordinates to posed ones, parents before children."""
     out = np.zeros((len(parent), 3, 4))
     for bone in range(len(parent)):

@@ -85,7 +85,9 @@ class Layer:
     ident: Ints
 
 
-def draw(mesh: Mesh, materials: Floats, camera: Camera, light: Light, window: Window, behind: Floats | None = None) -> Layer:
+def draw(
+    mesh: Mesh, materials: Floats, camera: Camera, light: Light, window: Window, behind: Floats | None = None
+) -> Layer:
     """Draw a mesh; `behind` is the `(h, w)` inverse depth of what is already there."""
     s = window.samples
     screen = _screen(mesh, camera, window)
@@ -101,12 +103,16 @@ def draw(mesh: Mesh, materials: Floats, camera: Camera, light: Light, window: Wi
     return Layer(rgb, cover, depth, ident)
 
 
-def silhouette(mesh: Mesh, camera: Camera, window: Window) -> int:
-    """Return how many samples of a window a mesh covers when nothing hides it."""
+def owners(meshes: list[Mesh], camera: Camera, window: Window, behind: Floats | None = None) -> Ints:
+    """Return which mesh is seen at every sample of a window, -1 where none, without shading anything."""
     shape = (window.height * window.samples, window.width * window.samples)
-    ident = np.full(shape, -1, np.int32)
-    _rasterise(_screen(mesh, camera, window), mesh.triangles, np.zeros(shape, np.float32), ident)
-    return int((ident >= 0).sum())
+    depth = np.zeros(shape, np.float32) if behind is None else np.array(behind, np.float32)
+    found = np.full(shape, -1, np.int32)
+    for number, mesh in enumerate(meshes):
+        ident = np.full(shape, -1, np.int32)
+        _rasterise(_screen(mesh, camera, window), mesh.triangles, depth, ident)
+        found[ident >= 0] = number
+    return found
 
 
 def _screen(mesh: Mesh, camera: Camera, window: Window) -> Floats:
@@ -133,8 +139,14 @@ def _rasterise(screen: Floats, triangles: Ints, depth: Floats, ident: Ints) -> N
         area = bx * cy - cx * by
         if min(az, bz, cz) < NEAR_M or abs(area) < 1e-9:
             continue
-        x0, x1 = max(0, int(np.ceil(ax + min(0, bx, cx) - 0.5))), min(width - 1, int(np.floor(ax + max(0, bx, cx) - 0.5)))
-        y0, y1 = max(0, int(np.ceil(ay + min(0, by, cy) - 0.5))), min(height - 1, int(np.floor(ay + max(0, by, cy) - 0.5)))
+        x0, x1 = (
+            max(0, int(np.ceil(ax + min(0, bx, cx) - 0.5))),
+            min(width - 1, int(np.floor(ax + max(0, bx, cx) - 0.5))),
+        )
+        y0, y1 = (
+            max(0, int(np.ceil(ay + min(0, by, cy) - 0.5))),
+            min(height - 1, int(np.floor(ay + max(0, by, cy) - 0.5))),
+        )
         ia, ib, ic = 1.0 / az, 1.0 / bz, 1.0 / cz
         for y in range(y0, y1 + 1):
             py = y + 0.5 - ay
@@ -163,7 +175,9 @@ def _blend(screen: Floats, corners: tuple[int, int, int], px: float, py: float) 
 
 
 @compiled
-def _lit(light: Light, point: tuple[float, float, float], normal: tuple[float, float, float]) -> tuple[float, float, float]:
+def _lit(
+    light: Light, point: tuple[float, float, float], normal: tuple[float, float, float]
+) -> tuple[float, float, float]:
     """Return the light that falls on a point, red, green and blue: sky and floor, and soft lamps."""
     lamps = light.lamps
     up = 0.5 + 0.5 * normal[2]

@@ -26,7 +26,6 @@ class Room:
 
     Attributes:
         materials: `(n, 24)` float32 rows.
-        seats: Obstacles somebody could sit on are not included in `obstacles`; each has a chair there.
     """
 
     mesh: Mesh
@@ -76,14 +75,18 @@ def _materials(rng: Generator) -> list[Material]:
         return int(rng.integers(1 << 16))
 
     floor = (Pattern.PLAIN, Pattern.TILES, Pattern.PLANKS, Pattern.SPECKLE)[int(rng.integers(4))]
-    scale = {Pattern.TILES: rng.uniform(0.3, 1.0), Pattern.PLANKS: rng.uniform(0.1, 0.2), Pattern.SPECKLE: rng.uniform(0.02, 0.06)}
-    base = near(140, 90, 55) if floor is Pattern.PLANKS else near(150, 148, 142, 0.35)
+    scale = {
+        Pattern.TILES: rng.uniform(0.3, 1.0),
+        Pattern.PLANKS: rng.uniform(0.1, 0.2),
+        Pattern.SPECKLE: rng.uniform(0.02, 0.06),
+    }
+    base = near(140, 104, 74) if floor is Pattern.PLANKS else near(150, 148, 142, 0.35)
     second = (base[0] * 0.6, base[1] * 0.6, base[2] * 0.6)
     wall = near(200, 198, 190, 0.2)
     return [
         Material(base, second, pattern=floor, scale=float(scale.get(floor, 0.1)), relief=0.12, grain=0.5, seed=seed()),
         Material(wall, relief=0.06, grain=0.8, seed=seed()),
-        Material(near(150, 140, 130, 0.4, 0.2), relief=0.06, grain=0.8, seed=seed()),
+        Material(near(150, 140, 130, 0.4, 0.12), relief=0.06, grain=0.8, seed=seed()),
         Material(near(225, 225, 222, 0.05), relief=0.02, grain=1.0),
         Material(near(150, 112, 76), pattern=Pattern.PLAIN, relief=0.2, grain=0.12, seed=seed()),
         Material(near(165, 168, 172), relief=0.06, grain=0.3),
@@ -92,7 +95,7 @@ def _materials(rng: Generator) -> list[Material]:
         Material(near(150, 130, 110, 0.3, 0.2), pattern=Pattern.CLUTTER, scale=float(rng.uniform(0.05, 0.16)), relief=0.3, seed=seed()),
         Material(near(190, 180, 170, 0.2, 0.2), near(60, 80, 120, 0.4, 0.4), pattern=Pattern.SPECKLE, scale=0.1, relief=0.2, seed=seed()),
         Material(near(50, 90, 40), near(20, 40, 15), pattern=Pattern.SPECKLE, scale=0.04, relief=0.5, grain=0.05, seed=seed()),
-        Material(near(120, 90, 90, 0.5, 0.5), relief=0.15, grain=0.1, seed=seed()),
+        Material(near(110, 95, 90, 0.5, 0.25), relief=0.15, grain=0.1, seed=seed()),
         Material((6.0, 6.0, 5.6)),
     ]  # fmt: skip
 
@@ -169,17 +172,37 @@ def _desk(rng: Generator) -> tuple[Mesh, float]:
 def _chair(rng: Generator) -> tuple[Mesh, float]:
     """Return an office chair with a star foot, or a plain one with four legs: the thing detectors mistake for people."""
     material = int(rng.choice([DARK, DARK, ACCENT, WOOD]))
-    seat = loft([Ring(0.42, 0.2, 0.2), Ring(0.45, 0.24, 0.24), Ring(0.49, 0.24, 0.24), Ring(0.51, 0.18, 0.18)], material, 12, 3.5)
+    seat = loft(
+        [Ring(0.42, 0.2, 0.2), Ring(0.45, 0.24, 0.24), Ring(0.49, 0.24, 0.24), Ring(0.51, 0.18, 0.18)],
+        material,
+        12,
+        3.5,
+    )
     back = loft([Ring(0.6, 0.16, 0.03, 0, -0.24), Ring(0.7, 0.22, 0.035, 0, -0.25), Ring(0.95, 0.22, 0.035, 0, -0.28),
                  Ring(rng.uniform(1.0, 1.15), 0.15, 0.02, 0, -0.3)], material, 12, 3.0)  # fmt: skip
     spine = box((-0.025, -0.27, 0.45), (0.025, -0.24, 0.7), DARK)
     if rng.random() < 0.5:
-        feet = [box((x - 0.015, y - 0.015, 0), (x + 0.015, y + 0.015, 0.44), METAL) for x in (-0.19, 0.19) for y in (-0.19, 0.19)]
+        feet = [
+            box((x - 0.015, y - 0.015, 0), (x + 0.015, y + 0.015, 0.44), METAL)
+            for x in (-0.19, 0.19)
+            for y in (-0.19, 0.19)
+        ]
     else:
         feet = [loft([Ring(0.06, 0.03, 0.03), Ring(0.43, 0.03, 0.03)], DARK, 8)]
         feet += [moved(box((0, -0.02, 0.03), (0.3, 0.02, 0.09), DARK), 0, 0, a * 1.2566) for a in range(5)]
-    arms = [box((x - 0.03, -0.18, 0.62), (x + 0.03, 0.12, 0.66), material) for x in (-0.27, 0.27)] if rng.random() < 0.5 else []
+    arms = (
+        [box((x - 0.03, -0.18, 0.62), (x + 0.03, 0.12, 0.66), material) for x in (-0.27, 0.27)]
+        if rng.random() < 0.5
+        else []
+    )
     return join([seat, back, spine, *feet, *arms]), 0.35
+
+
+def chair(rng: Generator) -> Mesh:
+    """Return a chair to sit on, facing +y, in the materials of a room."""
+    mesh = _chair(rng)[0]
+    lower = mesh.vertices * np.array([1.0, 1.0, 0.84], np.float32)  # a seated figure's thighs are level with its knees
+    return Mesh(lower, mesh.normals, mesh.rest, mesh.material, mesh.triangles)
 
 
 def _plant(rng: Generator) -> tuple[Mesh, float]:
@@ -203,7 +226,11 @@ def _sofa(rng: Generator) -> tuple[Mesh, float]:
 
 def _bin(rng: Generator) -> tuple[Mesh, float]:
     h = rng.uniform(0.3, 0.9)
-    return loft([Ring(0.0, 0.13, 0.13), Ring(h, 0.18, 0.18), Ring(h + 0.01, 0.02, 0.02)], int(rng.choice([DARK, ACCENT, METAL])), 12), 0.22
+    return loft(
+        [Ring(0.0, 0.13, 0.13), Ring(h, 0.18, 0.18), Ring(h + 0.01, 0.02, 0.02)],
+        int(rng.choice([DARK, ACCENT, METAL])),
+        12,
+    ), 0.22
 
 
 def _wall_things(rng: Generator, hx: float, hy: float, height: float, count: int) -> list[Mesh]:
@@ -216,6 +243,11 @@ def _wall_things(rng: Generator, hx: float, hy: float, height: float, count: int
         mesh = join([box((-w - 0.05, 0, max(0.0, low - 0.05)), (w + 0.05, 0.03, min(high + 0.05, height)), DARK if kind else METAL),
                      box((-w, 0.03, low), (w, 0.045, high), material)])  # fmt: skip
         wall, along = int(rng.integers(4)), float(rng.uniform(-0.85, 0.85))
-        spots = ((-hx, along * hy, -np.pi / 2), (hx, along * hy, np.pi / 2), (along * hx, -hy, 0.0), (along * hx, hy, np.pi))
+        spots = (
+            (-hx, along * hy, -np.pi / 2),
+            (hx, along * hy, np.pi / 2),
+            (along * hx, -hy, 0.0),
+            (along * hx, hy, np.pi),
+        )
         parts.append(moved(mesh, *spots[wall]))
     return parts

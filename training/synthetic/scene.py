@@ -1,7 +1,6 @@
 """People in front of a camera: one view with its fixed background, and what it sees of the people in it."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.random import Generator
@@ -9,14 +8,14 @@ from numpy.typing import NDArray
 
 from training.synthetic.figure import Figure, posed
 from training.synthetic.jit import compiled
-from training.synthetic.look import Look, vignette
+from training.synthetic.look import Film, Look, load_film
 from training.synthetic.mesh import Floats, Ints, Mesh, join, moved
 from training.synthetic.pose import Manner, pose_bones
-from training.synthetic.render import Camera, Light, Window, draw, look_at, silhouette
+from training.synthetic.render import Camera, Window, draw, look_at
 from training.synthetic.room import Room
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class View:
     """A camera in a room: its background is drawn once.
 
@@ -26,17 +25,12 @@ class View:
         gain: Automatic exposure: what makes the background's mean the look's level.
     """
 
+    room: Room
     camera: Camera
-    light: Light
-    look: Look
+    film: Film
     background: Floats
     inverse_depth: Floats
     gain: float
-
-    @cached_property
-    def shade(self) -> Floats:
-        """Return the vignette, `(h, w)` float32."""
-        return vignette(self.look, self.camera.width, self.camera.height)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,12 +50,20 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Thing:
+    """A surface in the world and the `(n, 24)` materials its rows point to."""
+
+    mesh: Mesh
+    materials: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Shot:
     """What a view saw in a window.
 
     Attributes:
         rgb: `(h, w, 3)` float32 linear light.
-        owner: `(h * samples, w * samples)` int32, the actor's number at every sample, -1 where none.
+        owner: `(h * samples, w * samples)` int32, the thing's number at every sample, -1 where none.
     """
 
     rgb: Floats
@@ -74,7 +76,7 @@ def open_view(room: Room, camera: Camera, look: Look) -> View:
     empty = 1.0 - layer.cover[..., None]
     background = np.asarray(layer.rgb + empty * 0.2, np.float32)
     gain = look.level / float(np.minimum(background, 1.5).mean() + 1e-4)
-    return View(camera, room.light, look, background, layer.depth, gain)
+    return View(room, camera, load_film(look, camera.width, camera.height), background, layer.depth, gain)
 
 
 def place_camera(rng: Generator, room: Room, size: tuple[int, int]) -> Camera:
@@ -88,22 +90,21 @@ def place_camera(rng: Generator, room: Room, size: tuple[int, int]) -> Camera:
     return look_at(np.array([x, y, height]), target, focal, size)
 
 
-def shoot(view: View, actors: list[Mesh], figures: list[Figure], window: Window) -> Shot:
-    """Draw people, one posed mesh for each figure, over the background of a window."""
+def shoot(view: View, things: list[Thing], window: Window) -> Shot:
+    """Draw people and what they bring over the background of a window."""
     rows, columns = slice(window.top, window.top + window.height), slice(window.left, window.left + window.width)
     rgb = view.background[rows, columns].copy()
     behind = np.ascontiguousarray(view.inverse_depth[rows, columns])
-    if not actors:
+    if not things:
         return Shot(rgb, np.full((window.height * window.samples, window.width * window.samples), -1, np.int32))
-    feet = np.array([(*m.vertices.mean(0)[:2],) for m in actors], np.float32)
+    feet = np.array([t.mesh.vertices[:, :2].mean(0) for t in things], np.float32)
     _contact_shadow(rgb, behind, feet, _rays(view.camera, window))
-    offsets = np.cumsum([0, *(len(f.materials) for f in figures)])
-    mesh = join([Mesh(m.vertices, m.normals, m.rest, m.material + np.int32(o), m.triangles) for m, o in zip(actors, offsets, strict=False)])
-    layer = draw(mesh, np.concatenate([f.materials for f in figures]), view.camera, view.light, window, behind)
+    offsets = np.cumsum([0, *(len(t.materials) for t in things)])
+    mesh = join([moved(t.mesh, 0.0, 0.0, 0.0, int(o)) for t, o in zip(things, offsets, strict=False)])
+    layer = draw(mesh, np.concatenate([t.materials for t in things]), view.camera, view.room.light, window, behind)
     rgb = rgb * (1.0 - layer.cover[..., None]) + layer.rgb
-    first = np.cumsum([0, *(len(m.triangles) for m in actors)])
-    owner = np.where(layer.ident >= 0, np.searchsorted(first, layer.ident, side="right") - 1, -1).astype(np.int32)
-    return Shot(np.asarray(rgb, np.float32), owner)
+    owners = np.append(np.repeat(np.arange(len(things)), [len(t.mesh.triangles) for t in things]), -1).astype(np.int32)
+    return Shot(np.asarray(rgb, np.float32), owners[layer.ident])  # ident -1 is nobody: the last entry
 
 
 def extent(camera: Camera, mesh: Mesh) -> NDArray[np.float64] | None:
@@ -114,13 +115,16 @@ def extent(camera: Camera, mesh: Mesh) -> NDArray[np.float64] | None:
     return np.concatenate([screen[:, :2].min(0), screen[:, :2].max(0)])
 
 
-def full_size(camera: Camera, mesh: Mesh, samples: int = 1) -> int:
-    """Return how many samples a mesh would cover with nothing in front of it and no frame around it."""
-    box = extent(camera, mesh)
-    if box is None:
-        return 0
-    left, top, right, bottom = (int(v) for v in np.floor(box))
-    return silhouette(mesh, camera, Window(left, top, min(right - left + 1, 4096), min(bottom - top + 1, 4096), samples))
+def unhidden(view: View, mesh: Mesh) -> float:
+    """Return the share of a mesh's points that lie in the frame and not behind furniture; its own body hides nothing."""
+    screen = view.camera.project(mesh.vertices)
+    inside = (
+        (screen[:, 2] > 0.3)
+        & (screen[:, :2] >= 0).all(1)
+        & (screen[:, :2] < (view.camera.width, view.camera.height)).all(1)
+    )
+    x, y = screen[inside, :2].astype(int).T
+    return float((view.inverse_depth[y, x] * screen[inside, 2] < 1.02).sum()) / len(screen)
 
 
 def _rays(camera: Camera, window: Window) -> Floats:

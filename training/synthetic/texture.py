@@ -75,8 +75,9 @@ class Material:
     def row(self) -> NDArray[np.float32]:
         """Pack into `(24,)` float32, the form the renderer reads."""
         p = self.prints
-        printed = (0.0,) * 9 if p is None else (
-            *p.colour, p.x, p.z, p.half_width, p.half_height, p.side, 1.0 + p.lettering)
+        printed = (
+            (0.0,) * 9 if p is None else (*p.colour, p.x, p.z, p.half_width, p.half_height, p.side, 1.0 + p.lettering)
+        )
         head = (*self.base, *self.second, *self.third, float(self.pattern), self.scale, self.relief, self.grain)
         return np.array((*head, float(self.seed % 65521), self.opening, *printed), np.float32)
 
@@ -202,4 +203,3 @@ def albedo(m: NDArray[np.float32], x: float, y: float, z: float) -> tuple[float,
         relief = 1.0 + 2.0 * m[11] * lump
         r, g, b = r * relief, g * relief, b * relief
     return r, g, b
-

@@ -54,7 +54,9 @@ def cloth(rng: Generator, palette: Palette, patterned: float) -> Material:
     seed = int(rng.integers(1 << 16))
     if rng.random() >= patterned:
         return Material(base, relief=relief, grain=grain, seed=seed)
-    kind = (Pattern.STRIPES, Pattern.CHECKS, Pattern.PINSTRIPES, Pattern.BLOCK)[int(rng.choice(4, p=[0.4, 0.3, 0.1, 0.2]))]
+    kind = (Pattern.STRIPES, Pattern.CHECKS, Pattern.PINSTRIPES, Pattern.BLOCK)[
+        int(rng.choice(4, p=[0.4, 0.3, 0.1, 0.2]))
+    ]
     scale = float(rng.uniform(1.18, 1.36)) if kind is Pattern.BLOCK else float(rng.uniform(0.025, 0.12))
     return Material(base, pick(rng, palette), pattern=kind, scale=scale, relief=relief, grain=grain, seed=seed)
 
@@ -68,4 +70,6 @@ def printed(rng: Generator, base: Colour) -> Print:
     width = (0.025, 0.09, 0.11)[kind] * float(rng.uniform(0.8, 1.3))
     height = (0.025, 0.035, 0.12)[kind] * float(rng.uniform(0.8, 1.4))
     x = float(rng.choice([-0.07, 0.07])) if kind == 0 else 0.0
-    return Print(colour, x, float(rng.uniform(1.24, 1.34)), width, height, float(rng.choice([1.0, 1.0, -1.0])), kind == 1)
+    return Print(
+        colour, x, float(rng.uniform(1.24, 1.34)), width, height, float(rng.choice([1.0, 1.0, -1.0])), kind == 1
+    )
