@@ -1,0 +1,104 @@
+"""Stored values to bytes and back: the wire's codec for its messages, msgpack around them."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, cast
+
+import msgspec
+import numpy as np
+from msgspec.structs import replace
+
+from gallery.store import Identity, Prototype, StoredProgress, StoredTracklet
+from wire import codec
+from wire.messages import CameraProgress, IdentityEvent, Tracklet
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+class _Row(msgspec.Struct, array_like=True):
+    tracklet: bytes
+    probability: float
+    event: bytes | None
+
+
+class _Look(msgspec.Struct, array_like=True):
+    kind: Literal["mean", "hard"]
+    camera_id: str
+    model_id: str
+    vector: bytes
+    weight: float
+    tracklet_id: str
+
+
+class _Progress(msgspec.Struct, array_like=True):
+    progress: bytes
+    offset: int
+
+
+def pack(value: Any) -> bytes:
+    """Return plain values as msgpack, for the scripts that read them."""
+    return _encoder.encode(value)
+
+
+def encode_tracklet(row: StoredTracklet) -> bytes:
+    """Return the bytes of a row, without its owner and its crop, which are stored beside it."""
+    event = None if row.event is None else codec.encode(row.event)
+    return pack(_Row(codec.encode(replace(row.tracklet, crop=b"")), row.probability, event))
+
+
+def decode_tracklet(data: bytes, identity_id: int | None) -> StoredTracklet:
+    """Return the row of `encode_tracklet` with its owner."""
+    row = msgspec.msgpack.decode(data, type=_Row)
+    event = None if row.event is None else decode_event(row.event)
+    return StoredTracklet(cast("Tracklet", codec.decode(row.tracklet)), identity_id, row.probability, event)
+
+
+def encode_event(event: IdentityEvent) -> bytes:
+    """Return the bytes of an event."""
+    return codec.encode(event)
+
+
+def decode_event(data: bytes) -> IdentityEvent:
+    """Return the event of `encode_event`."""
+    return cast("IdentityEvent", codec.decode(data))
+
+
+def encode_identity(identity: Identity) -> bytes:
+    """Return the bytes of an identity."""
+    return pack(identity)
+
+
+def decode_identity(data: bytes) -> Identity:
+    """Return the identity of `encode_identity`."""
+    return msgspec.msgpack.decode(data, type=Identity)
+
+
+def encode_prototypes(prototypes: Sequence[Prototype]) -> bytes:
+    """Return the bytes of an identity's prototypes."""
+    return pack(
+        [
+            _Look(p.kind, p.camera_id, p.model_id, p.vector.astype("<f4").tobytes(), p.weight, p.tracklet_id)
+            for p in prototypes
+        ]
+    )
+
+
+def decode_prototypes(data: bytes) -> tuple[Prototype, ...]:
+    """Return the prototypes of `encode_prototypes`."""
+    looks = msgspec.msgpack.decode(data, type=list[_Look])
+    return tuple(
+        Prototype(
+            p.kind, p.camera_id, p.model_id, np.frombuffer(p.vector, "<f4").astype(np.float32), p.weight, p.tracklet_id
+        )
+        for p in looks
+    )
+
+
+def encode_progress(stored: StoredProgress) -> bytes:
+    """Return the bytes of a camera's progress."""
+    return pack(_Progress(codec.encode(stored.progress), stored.offset))
+
+
+def decode_progress(data: bytes) -> StoredProgress:
+    """Return the progress of `encode_progress`."""
+    stored = msgspec.msgpack.decode(data, type=_Progress)
+    return StoredProgress(cast("CameraProgress", codec.decode(stored.progress)), stored.offset)

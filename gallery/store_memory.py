@@ -1,0 +1,210 @@
+"""The reference store: one site in plain dictionaries."""
+
+import threading
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from gallery.errors import StoreConflict
+from gallery.store import (
+    EXPIRE_LIMIT,
+    JOURNAL_LENGTH,
+    Counts,
+    Identity,
+    JournalEntry,
+    Outcome,
+    Prototype,
+    Snapshot,
+    StoredProgress,
+    StoredTracklet,
+    TrackQuery,
+    Write,
+)
+
+
+def microseconds(time_ns: int) -> int:
+    """Return a time as whole microseconds: what a sorted set's double keeps exactly until the year 2255."""
+    return time_ns // 1000
+
+
+class MemoryStore:
+    """Keeps a site for as long as the process lives; see `gallery.store.Store`."""
+
+    def __init__(self, site_id: str) -> None:
+        self._site_id = site_id
+        self._lock = threading.Lock()
+        self._version = 0
+        self._now_ns = 0
+        self._next_identity = 1
+        self._calibration = b""
+        self._published = 0
+        self._seq = 0
+        self._rows: dict[str, StoredTracklet] = {}
+        self._crops: dict[str, bytes] = {}
+        self._identities: dict[int, Identity] = {}
+        self._prototypes: dict[int, tuple[Prototype, ...]] = {}
+        self._aliases: dict[int, int] = {}
+        self._progress: dict[str, StoredProgress] = {}
+        self._journal: list[JournalEntry] = []
+
+    @property
+    def site_id(self) -> str:
+        """Return the site."""
+        return self._site_id
+
+    def load(self, horizon_ns: int) -> Snapshot:
+        """Return identities, and recent tracklets in the order of their last box."""
+        with self._lock:
+            since_us = microseconds(self._now_ns - horizon_ns)
+            rows = [row for row in self._rows.values() if _last_us(row) >= since_us]
+            return Snapshot(
+                version=self._version,
+                now_ns=self._now_ns,
+                next_identity=self._next_identity,
+                calibration=self._calibration,
+                identities=sorted(self._identities.values(), key=lambda identity: identity.number),
+                prototypes=dict(self._prototypes),
+                tracklets=sorted(rows, key=_order),
+                unpublished=[entry for entry in self._journal if entry.seq > self._published],
+            )
+
+    def write(self, write: Write) -> Outcome:
+        """Apply all of a write, or nothing."""
+        with self._lock:
+            if write.tracklets and all(self._is_stored(row) for row in write.tracklets):
+                return "already"
+            if write.version != self._version:
+                raise StoreConflict(f"site {self._site_id}: version is {self._version}, not {write.version}")
+            self._apply(write)
+            return "applied"
+
+    def _is_stored(self, row: StoredTracklet) -> bool:
+        stored = self._rows.get(row.tracklet.tracklet_id)
+        return stored is not None and stored.tracklet.revision >= row.tracklet.revision
+
+    def _apply(self, write: Write) -> None:
+        self._version += 1
+        self._now_ns, self._next_identity, self._calibration = write.now_ns, write.next_identity, write.calibration
+        for gone, survivor in write.merged.items():
+            for tracklet_id, row in self._rows.items():
+                if row.identity_id == gone:
+                    self._rows[tracklet_id] = _owned(row, survivor)
+            self._drop(gone)
+        for row in write.tracklets:
+            self._rows[row.tracklet.tracklet_id] = StoredTracklet(
+                replace(row.tracklet, crop=b""), row.identity_id, row.probability, row.event
+            )
+        self._crops.update({key: crop for key, crop in write.crops.items() if key in self._rows})
+        for tracklet_id, owner in write.moved.items():
+            if tracklet_id in self._rows:
+                self._rows[tracklet_id] = _owned(self._rows[tracklet_id], owner)
+        for identity in write.identities:
+            self._identities[identity.number] = identity
+            self._aliases.update(dict.fromkeys(identity.previous_ids, identity.number))
+        self._prototypes.update({number: tuple(looks) for number, looks in write.prototypes.items()})
+        self._expire(write)
+        for event in write.events:
+            self._seq += 1
+            self._journal.append(JournalEntry(self._seq, event))
+        del self._journal[:-JOURNAL_LENGTH]
+
+    def _expire(self, write: Write) -> None:
+        for identity in write.expired:
+            self._drop(identity.number)
+            for old in identity.previous_ids:
+                self._aliases.pop(old, None)
+            self._forget([key for key, row in self._rows.items() if row.identity_id == identity.number])
+        before_us = microseconds(write.expire_before_ns)
+        aged = sorted((row for row in self._rows.values() if _last_us(row) < before_us), key=_order)
+        self._forget([row.tracklet.tracklet_id for row in aged[:EXPIRE_LIMIT]])
+
+    def _drop(self, number: int) -> None:
+        self._identities.pop(number, None)
+        self._prototypes.pop(number, None)
+
+    def _forget(self, tracklet_ids: Sequence[str]) -> None:
+        for tracklet_id in tracklet_ids:
+            self._rows.pop(tracklet_id)
+            self._crops.pop(tracklet_id, None)
+
+    def confirm(self, seq: int) -> None:
+        """Note that all events up to `seq` are safely published."""
+        with self._lock:
+            self._published = max(self._published, seq)
+
+    def save_progress(self, progress: Sequence[StoredProgress]) -> None:
+        """Remember the last progress of cameras."""
+        with self._lock:
+            self._progress.update({stored.progress.camera_id: stored for stored in progress})
+
+    def progress(self) -> dict[str, StoredProgress]:
+        """Return the last progress of every camera."""
+        with self._lock:
+            return dict(self._progress)
+
+    def forget_camera(self, camera_id: str) -> None:
+        """Forget the progress of a camera."""
+        with self._lock:
+            self._progress.pop(camera_id, None)
+
+    def identities(self, after: int, limit: int) -> list[Identity]:
+        """Return up to `limit` identities with a larger number, by number."""
+        with self._lock:
+            return [self._identities[number] for number in sorted(self._identities) if number > after][:limit]
+
+    def identity(self, number: int) -> Identity | None:
+        """Return an identity, or the one it was merged into."""
+        with self._lock:
+            return self._identities.get(self._aliases.get(number, number))
+
+    def tracklets(self, tracklet_ids: Sequence[str]) -> list[StoredTracklet]:
+        """Return the stored ones among the given, in the given order."""
+        with self._lock:
+            return [self._rows[key] for key in tracklet_ids if key in self._rows]
+
+    def find(self, query: TrackQuery) -> list[StoredTracklet]:
+        """Return the tracklets of a query, newest first."""
+        with self._lock:
+            rows = [row for row in self._rows.values() if matches(row, query)]
+        return sorted(rows, key=_order, reverse=True)[: query.limit]
+
+    def crop(self, tracklet_id: str) -> bytes | None:
+        """Return the best crop of a tracklet."""
+        with self._lock:
+            return self._crops.get(tracklet_id)
+
+    def journal(self, after: int, limit: int) -> list[JournalEntry]:
+        """Return up to `limit` later events, oldest first."""
+        with self._lock:
+            return [entry for entry in self._journal if entry.seq > after][:limit]
+
+    def counts(self) -> Counts:
+        """Return how much is stored."""
+        with self._lock:
+            return Counts(len(self._identities), len(self._rows), len(self._crops), len(self._journal))
+
+    def ping(self) -> None:
+        """Return at once."""
+
+
+def matches(row: StoredTracklet, query: TrackQuery) -> bool:
+    """Tell whether a row fulfils every condition of a query, its limit aside."""
+    tracklet = row.tracklet
+    return (
+        (query.camera_id is None or tracklet.camera_id == query.camera_id)
+        and (query.identity_id is None or row.identity_id == query.identity_id)
+        and (query.from_ns is None or tracklet.last_ns >= query.from_ns)
+        and (query.to_ns is None or tracklet.first_ns <= query.to_ns)
+    )
+
+
+def _owned(row: StoredTracklet, owner: int) -> StoredTracklet:
+    return StoredTracklet(row.tracklet, owner, row.probability, row.event)
+
+
+def _last_us(row: StoredTracklet) -> int:
+    return microseconds(row.tracklet.last_ns)
+
+
+def _order(row: StoredTracklet) -> tuple[int, str]:
+    return _last_us(row), row.tracklet.tracklet_id

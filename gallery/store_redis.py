@@ -1,0 +1,282 @@
+"""The store that survives: one site in Redis. The scheme of its keys stands on top of `store_write.lua`."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any, cast
+
+import redis
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+
+from gallery import records
+from gallery.errors import StoreConflict, StoreUnavailable
+from gallery.store import (
+    EXPIRE_LIMIT,
+    JOURNAL_LENGTH,
+    Counts,
+    Identity,
+    JournalEntry,
+    Outcome,
+    Snapshot,
+    StoredProgress,
+    StoredTracklet,
+    TrackQuery,
+    Write,
+)
+from gallery.store_memory import matches, microseconds
+from wire.messages import mask_url
+from wire.settings import RedisSettings
+
+PAGE = 256  # rows read at once by a query: about 1 MB
+APPLIED, ALREADY, CONFLICT = 1, 0, -1
+# What a server answers when it cannot serve us now, or does not let us in; other answers are our own mistakes.
+REFUSALS = (AuthenticationError, BusyLoadingError, NoPermissionError, OutOfMemoryError, ReadOnlyError)
+
+
+def connect(settings: RedisSettings) -> "redis.Redis":
+    """Return a client of the server; nothing is sent before its first use. Thread-safe."""
+    password = None if settings.password is None else settings.password.get_secret_value()
+    login = {key: value for key, value in (("username", settings.username), ("password", password)) if value}
+    return redis.Redis.from_url(settings.url, socket_timeout=10.0, socket_connect_timeout=5.0, **login)
+
+
+def name_of(client: "redis.Redis") -> str:
+    """Return where a client connects to, without its password."""
+    known = client.connection_pool.connection_kwargs
+    return str(known.get("path") or f"{known.get('host', '?')}:{known.get('port', '?')}")
+
+
+class RedisStore:
+    """Keeps a site in Redis; see `gallery.store.Store`."""
+
+    def __init__(self, client: "redis.Redis", site_id: str) -> None:
+        self._client: Any = client
+        self._site_id = site_id
+        self._server = mask_url(name_of(client))
+        self._prefix = f"climbtrack:{{{site_id}}}:"
+        self._write = self._client.register_script(_script("store_write.lua"))
+        self._confirm = self._client.register_script(_script("store_confirm.lua"))
+
+    @property
+    def site_id(self) -> str:
+        """Return the site."""
+        return self._site_id
+
+    def load(self, horizon_ns: int) -> Snapshot:
+        """Return identities, and recent tracklets in the order of their last box."""
+        with self._reachable():
+            meta = self._client.hgetall(self._key("meta"))
+            now_ns = int(meta.get(b"now_ns", 0))
+            identities = self._client.hvals(self._key("identities"))
+            prototypes = self._client.hgetall(self._key("prototypes"))
+            since_us = microseconds(now_ns - horizon_ns)
+            keys = self._client.zrangebyscore(self._key("by-time"), since_us, "+inf")
+            rows = self._rows(keys)
+        return Snapshot(
+            version=int(meta.get(b"version", 0)),
+            now_ns=now_ns,
+            next_identity=int(meta.get(b"next_identity", 1)),
+            calibration=meta.get(b"calibration", b""),
+            identities=sorted(map(records.decode_identity, identities), key=lambda identity: identity.number),
+            prototypes={int(number): records.decode_prototypes(data) for number, data in prototypes.items()},
+            tracklets=rows,
+            unpublished=self.journal(int(meta.get(b"published", 0)), JOURNAL_LENGTH),
+        )
+
+    def write(self, write: Write) -> Outcome:
+        """Apply all of a write, or nothing."""
+        with self._reachable():
+            answer = self._write(keys=[self._key("meta")], args=_Arguments(write).list)
+        if answer == CONFLICT:
+            raise StoreConflict(f"site {self._site_id}: written by somebody else since version {write.version}")
+        return "already" if answer == ALREADY else "applied"
+
+    def confirm(self, seq: int) -> None:
+        """Note that all events up to `seq` are safely published."""
+        with self._reachable():
+            self._confirm(keys=[self._key("meta")], args=[seq])
+
+    def save_progress(self, progress: Sequence[StoredProgress]) -> None:
+        """Remember the last progress of cameras."""
+        if not progress:
+            return
+        entries = {stored.progress.camera_id: records.encode_progress(stored) for stored in progress}
+        with self._reachable():
+            self._client.hset(self._key("progress"), mapping=entries)
+
+    def progress(self) -> dict[str, StoredProgress]:
+        """Return the last progress of every camera."""
+        with self._reachable():
+            entries = self._client.hgetall(self._key("progress"))
+        return {camera.decode(): records.decode_progress(data) for camera, data in entries.items()}
+
+    def forget_camera(self, camera_id: str) -> None:
+        """Forget the progress of a camera."""
+        with self._reachable():
+            self._client.hdel(self._key("progress"), camera_id)
+
+    def identities(self, after: int, limit: int) -> list[Identity]:
+        """Return up to `limit` identities with a larger number, by number."""
+        if limit <= 0:
+            return []
+        with self._reachable():
+            numbers = self._client.zrangebyscore(self._key("by-number"), f"({after}", "+inf", start=0, num=limit)
+            blobs = self._client.hmget(self._key("identities"), numbers) if numbers else []
+        return [records.decode_identity(blob) for blob in blobs if blob is not None]
+
+    def identity(self, number: int) -> Identity | None:
+        """Return an identity, or the one it was merged into."""
+        with self._reachable():
+            alias = self._client.hget(self._key("aliases"), number)
+            blob = self._client.hget(self._key("identities"), number if alias is None else alias)
+        return None if blob is None else records.decode_identity(blob)
+
+    def tracklets(self, tracklet_ids: Sequence[str]) -> list[StoredTracklet]:
+        """Return the stored ones among the given, in the given order."""
+        with self._reachable():
+            return self._rows([tracklet_id.encode() for tracklet_id in tracklet_ids])
+
+    def find(self, query: TrackQuery) -> list[StoredTracklet]:
+        """Return the tracklets of a query, newest first."""
+        found: list[StoredTracklet] = []
+        with self._reachable():
+            for keys in self._pages(query):
+                found += (row for row in self._rows(keys) if matches(row, query))
+                if len(found) >= query.limit:
+                    break
+        return found[: query.limit]
+
+    def crop(self, tracklet_id: str) -> bytes | None:
+        """Return the best crop of a tracklet."""
+        with self._reachable():
+            return cast("bytes | None", self._client.hget(self._key("crops"), tracklet_id))
+
+    def journal(self, after: int, limit: int) -> list[JournalEntry]:
+        """Return up to `limit` later events, oldest first."""
+        if limit <= 0:
+            return []
+        with self._reachable():
+            entries = self._client.zrangebyscore(self._key("journal"), f"({after}", "+inf", start=0, num=limit)
+        parts = (entry.partition(b"|") for entry in entries)
+        return [JournalEntry(int(seq), records.decode_event(event)) for seq, _, event in parts]
+
+    def counts(self) -> Counts:
+        """Return how much is stored."""
+        with self._reachable():
+            return Counts(
+                self._client.hlen(self._key("identities")),
+                self._client.hlen(self._key("tracklets")),
+                self._client.hlen(self._key("crops")),
+                self._client.zcard(self._key("journal")),
+            )
+
+    def ping(self) -> None:
+        """Return when the server answers."""
+        with self._reachable():
+            self._client.ping()
+
+    def _key(self, name: str) -> str:
+        return self._prefix + name
+
+    def _pages(self, query: TrackQuery) -> Iterator[list[bytes]]:
+        """Yield the keys that may fulfil a query, newest first; no tracklet is longer than the longest one stored."""
+        if query.identity_id is not None:
+            index = self._key(f"by-identity:{query.identity_id}")
+        else:
+            index = self._key("by-time" if query.camera_id is None else f"by-camera:{query.camera_id}")
+        first: int | str = "-inf" if query.from_ns is None else microseconds(query.from_ns)
+        last: int | str = "+inf"
+        if query.to_ns is not None:
+            last = microseconds(query.to_ns) + int(self._client.hget(self._key("meta"), "longest_us") or 0) + 1
+        for start in range(0, 2**31, PAGE):
+            keys = self._client.zrevrangebyscore(index, last, first, start=start, num=PAGE)
+            if not keys:
+                return
+            yield keys
+
+    def _rows(self, keys: Sequence[bytes]) -> list[StoredTracklet]:
+        rows: list[StoredTracklet] = []
+        for start in range(0, len(keys), PAGE):
+            page = keys[start : start + PAGE]
+            blobs = self._client.hmget(self._key("tracklets"), page)
+            heads = self._client.hmget(self._key("heads"), page)
+            rows += (records.decode_tracklet(b, _owner(h)) for b, h in zip(blobs, heads, strict=True) if b and h)
+        return rows
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        try:
+            yield
+        except ResponseError as error:
+            if isinstance(error, REFUSALS):
+                raise StoreUnavailable(f"Redis at {self._server} refuses: {error}") from error
+            raise
+        except (RedisError, OSError) as error:
+            raise StoreUnavailable(f"Redis at {self._server} is away: {error}") from error
+
+
+def _script(name: str) -> str:
+    return files("gallery").joinpath(name).read_text(encoding="utf-8")
+
+
+def _owner(head: bytes) -> int | None:
+    return int(head.split(b"|", 2)[1]) or None
+
+
+class _Arguments:
+    """The arguments of `store_write.lua`: msgpack of the write, then the binary values that it points to.
+
+    Redis's msgpack reader knows text but no binary type, so those stand beside it. Times in ns travel as text, since
+    Lua's numbers are doubles.
+    """
+
+    def __init__(self, write: Write) -> None:
+        self._values: list[bytes] = []
+        operation = {
+            "version": write.version,
+            "now_ns": str(write.now_ns),
+            "next_identity": write.next_identity,
+            "calibration": self._point_to(write.calibration),
+            "rows": [self._row(row) for row in write.tracklets],
+            "crops": [(key, self._point_to(crop)) for key, crop in write.crops.items()],
+            "moved": list(write.moved.items()),
+            "identities": [self._identity(identity) for identity in write.identities],
+            "prototypes": [
+                (number, self._point_to(records.encode_prototypes(looks))) for number, looks in write.prototypes.items()
+            ],
+            "merged": list(write.merged.items()),
+            "expired": [(identity.number, identity.previous_ids) for identity in write.expired],
+            "before_us": microseconds(write.expire_before_ns),
+            "expire_limit": EXPIRE_LIMIT,
+            "events": [self._point_to(records.encode_event(event)) for event in write.events],
+            "journal_length": JOURNAL_LENGTH,
+        }
+        self.list = [records.pack(operation), *self._values]
+
+    def _point_to(self, value: bytes) -> int:
+        self._values.append(value)
+        return 1 + len(self._values)  # Lua counts from 1, and the operation stands first
+
+    def _identity(self, identity: Identity) -> tuple[int, int, tuple[int, ...]]:
+        return identity.number, self._point_to(records.encode_identity(identity)), identity.previous_ids
+
+    def _row(self, row: StoredTracklet) -> tuple[str, int, int, str, int, int, int]:
+        tracklet = row.tracklet
+        last_us = microseconds(tracklet.last_ns)
+        return (
+            tracklet.tracklet_id,
+            tracklet.revision,
+            row.identity_id or 0,
+            tracklet.camera_id,
+            last_us,
+            last_us - microseconds(tracklet.first_ns),
+            self._point_to(records.encode_tracklet(row)),
+        )

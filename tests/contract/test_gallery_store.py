@@ -1,0 +1,343 @@
+"""Every store does the same: the reference in memory, and Redis."""
+
+import subprocess
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import redis
+
+from gallery.errors import StoreConflict, StoreUnavailable
+from gallery.store import Identity, Prototype, Store, StoredProgress, StoredTracklet, TrackQuery, Write
+from gallery.store_memory import MemoryStore
+from gallery.store_redis import RedisStore, connect
+from wire.messages import CameraProgress, IdentityEvent, Tracklet
+from wire.settings import RedisSettings
+
+S = 1_000_000_000
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("redis")
+    command = [
+        "redis-server",
+        "--port",
+        "0",
+        "--unixsocket",
+        f"{folder}/redis.sock",
+        "--save",
+        "",
+        "--dir",
+        str(folder),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    client = redis.Redis.from_url(
+        f"unix://{folder}/redis.sock", retry=redis.retry.Retry(redis.backoff.ConstantBackoff(0.05), 100)
+    )
+    client.ping()
+    client.close()
+    yield f"unix://{folder}/redis.sock"
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture(params=["memory", "redis"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    site = f"site-{uuid.uuid4().hex[:8]}"
+    if request.param == "memory":
+        yield MemoryStore(site)
+        return
+    client = redis.Redis.from_url(request.getfixturevalue("redis_url"))
+    yield RedisStore(client, site)
+    client.close()
+
+
+def tracklet(name: str = "door/s/1/0", *, first_s: float = 0, last_s: float = 1, revision: int = 0) -> Tracklet:
+    times = np.array([first_s * S, last_s * S], np.int64)
+    return Tracklet(
+        tracklet_id=name,
+        camera_id=name.split("/", maxsplit=1)[0],
+        site_id="site",
+        revision=revision,
+        closed=False,
+        times_ns=times,
+        frames=np.array([1, 2]),
+        boxes=np.ones((2, 4), np.float32),
+        scores=np.ones(2, np.float32),
+        embedding=np.eye(1, 8, dtype=np.float16)[0],
+        model_id="m",
+        quality=0.5,
+        frames_used=2,
+        crop=b"jpeg",
+    )
+
+
+def row(name: str = "door/s/1/0", owner: int | None = 1, **times: Any) -> StoredTracklet:
+    return StoredTracklet(tracklet(name, **times), owner, 0.75, None if owner is None else event(owner))
+
+
+def event(number: int, kind: Any = "created") -> IdentityEvent:
+    return IdentityEvent(
+        event_id=f"{kind}-{number}",
+        kind=kind,
+        site_id="site",
+        identity_id=number,
+        previous_ids=(),
+        tracklet_id="door/s/1/0",
+        camera_id="door",
+        probability=1.0,
+        reason="because",
+        time_ns=S,
+    )
+
+
+def person(number: int, *, previous: tuple[int, ...] = ()) -> Identity:
+    return Identity(number, 0, S, ("door",), 1, previous)
+
+
+def write(version: int, **changes: Any) -> Write:
+    return Write(**{"version": version, "now_ns": 2 * S, "next_identity": 2, **changes})
+
+
+def names(rows: list[StoredTracklet]) -> list[str]:
+    return [row.tracklet.tracklet_id for row in rows]
+
+
+def test_a_site_that_was_never_written_is_empty(store: Store) -> None:
+    snapshot = store.load(S)
+
+    assert (snapshot.version, snapshot.next_identity, snapshot.now_ns) == (0, 1, 0)
+    assert not snapshot.identities
+    assert not snapshot.tracklets
+    assert store.find(TrackQuery()) == []
+    assert store.identity(1) is None
+    assert store.crop("door/s/1/0") is None
+    assert store.progress() == {}
+
+
+def test_what_is_written_can_be_loaded_again(store: Store) -> None:
+    look = Prototype("mean", "door", "m", np.arange(8, dtype=np.float32), 2.5)
+    hard = Prototype("hard", "door", "m", np.ones(8, np.float32), 1.0, "door/s/1/0")
+    change = write(
+        0,
+        tracklets=[row()],
+        crops={"door/s/1/0": b"\xff\xd8\x00|binary"},
+        identities=[person(1)],
+        prototypes={1: (look, hard)},
+        calibration=b"\x00\xff|",
+        events=[event(1)],
+    )
+
+    assert store.write(change) == "applied"
+
+    snapshot = store.load(10 * S)
+    assert (snapshot.version, snapshot.now_ns, snapshot.next_identity) == (1, 2 * S, 2)
+    assert snapshot.calibration == b"\x00\xff|"
+    assert list(snapshot.identities) == [person(1)]
+    first, second = snapshot.prototypes[1]
+    np.testing.assert_array_equal(first.vector, look.vector)
+    assert (first.kind, first.weight, second.kind, second.tracklet_id) == ("mean", 2.5, "hard", "door/s/1/0")
+    (stored,) = snapshot.tracklets
+    assert (stored.identity_id, stored.probability) == (1, 0.75)
+    assert stored.event is not None
+    assert stored.event.event_id == "created-1"
+    np.testing.assert_array_equal(stored.tracklet.boxes, np.ones((2, 4)))
+    assert stored.tracklet.crop == b""
+    assert store.crop("door/s/1/0") == b"\xff\xd8\x00|binary"
+    assert [entry.event.event_id for entry in snapshot.unpublished] == ["created-1"]
+
+
+def test_a_write_that_is_repeated_changes_nothing(store: Store) -> None:
+    change = write(0, tracklets=[row()], identities=[person(1)], events=[event(1)])
+    store.write(change)
+
+    assert store.write(change) == "already"
+
+    assert store.load(S).version == 1
+    assert store.counts().events == 1
+
+
+def test_a_write_on_another_version_is_refused_and_changes_nothing(store: Store) -> None:
+    store.write(write(0, tracklets=[row()]))
+
+    with pytest.raises(StoreConflict):
+        store.write(write(0, tracklets=[row("door/s/1/0", revision=1), row("hall/s/1/0")], identities=[person(1)]))
+
+    assert store.load(S).version == 1
+    assert names(store.find(TrackQuery())) == ["door/s/1/0"]
+    assert store.identity(1) is None
+
+
+def test_a_write_without_tracklets_is_never_taken_for_a_repeated_one(store: Store) -> None:
+    assert store.write(write(0)) == "applied"
+    with pytest.raises(StoreConflict):
+        store.write(write(0))
+
+
+def test_a_later_revision_replaces_the_row_and_its_owner(store: Store) -> None:
+    store.write(write(0, tracklets=[row(owner=None)]))
+    assert store.find(TrackQuery())[0].identity_id is None
+
+    store.write(write(1, tracklets=[row(owner=3, revision=1, last_s=5)]))
+
+    (stored,) = store.find(TrackQuery(identity_id=3))
+    assert (stored.tracklet.revision, stored.tracklet.last_ns) == (1, 5 * S)
+
+
+def test_a_merged_number_leads_to_the_one_that_goes_on_with_all_its_rows(store: Store) -> None:
+    store.write(write(0, tracklets=[row("a/s/1/0", 1), row("b/s/1/0", 2)], identities=[person(1), person(2)]))
+    store.write(write(1, tracklets=[row("c/s/1/0", 3)], identities=[person(3)], prototypes={3: ()}))
+
+    store.write(write(2, merged={3: 2}, identities=[person(2, previous=(3,))]))
+    store.write(write(3, merged={2: 1}, identities=[person(1, previous=(2, 3))]))
+
+    assert store.identity(3) == store.identity(2) == store.identity(1) == person(1, previous=(2, 3))
+    assert store.identities(0, 10) == [person(1, previous=(2, 3))]
+    assert sorted(names(store.find(TrackQuery(identity_id=1)))) == ["a/s/1/0", "b/s/1/0", "c/s/1/0"]
+    assert store.find(TrackQuery(identity_id=3)) == []
+    assert list(store.load(S).prototypes) == []
+
+
+def test_a_row_moves_to_another_identity(store: Store) -> None:
+    store.write(write(0, tracklets=[row("a/s/1/0", 1), row("b/s/1/0", 1)]))
+    store.write(write(1, moved={"b/s/1/0": 2, "unknown/s/1/0": 2}))
+
+    assert names(store.find(TrackQuery(identity_id=1))) == ["a/s/1/0"]
+    assert names(store.find(TrackQuery(identity_id=2))) == ["b/s/1/0"]
+    assert store.tracklets(["b/s/1/0", "unknown/s/1/0"])[0].identity_id == 2
+
+
+def test_an_expired_identity_takes_its_rows_crops_and_old_numbers_with_it(store: Store) -> None:
+    store.write(write(0, tracklets=[row("a/s/1/0", 1), row("b/s/1/0", 2)], crops={"a/s/1/0": b"a", "b/s/1/0": b"b"}))
+    store.write(write(1, merged={9: 1}, identities=[person(1, previous=(9,)), person(2)], prototypes={1: (), 2: ()}))
+
+    store.write(write(2, expired=[person(1, previous=(9,))]))
+
+    assert store.identity(1) is None
+    assert store.identity(9) is None
+    assert names(store.find(TrackQuery())) == ["b/s/1/0"]
+    assert store.crop("a/s/1/0") is None
+    assert store.crop("b/s/1/0") == b"b"
+    assert list(store.load(S).prototypes) == [2]
+
+
+def test_rows_that_are_too_old_are_forgotten(store: Store) -> None:
+    store.write(write(0, tracklets=[row("a/s/1/0", last_s=1), row("a/s/2/0", last_s=2), row("a/s/3/0", last_s=3)]))
+    store.write(write(1, expire_before_ns=3 * S))
+
+    assert names(store.find(TrackQuery())) == ["a/s/3/0"]
+    assert store.counts().tracklets == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        pytest.param(TrackQuery(), ["a/s/2/0", "b/s/1/0", "a/s/1/0"], id="everything, newest first"),
+        pytest.param(TrackQuery(limit=1), ["a/s/2/0"], id="the newest"),
+        pytest.param(TrackQuery(limit=0), [], id="nothing"),
+        pytest.param(TrackQuery(camera_id="a"), ["a/s/2/0", "a/s/1/0"], id="one camera"),
+        pytest.param(TrackQuery(camera_id="a", identity_id=1), ["a/s/1/0"], id="one person in one camera"),
+        pytest.param(TrackQuery(from_ns=6 * S), ["a/s/2/0", "b/s/1/0"], id="not over before"),
+        pytest.param(TrackQuery(to_ns=4 * S), ["b/s/1/0", "a/s/1/0"], id="begun by then"),
+        pytest.param(TrackQuery(from_ns=5 * S, to_ns=5 * S), ["b/s/1/0", "a/s/1/0"], id="at one moment"),
+        pytest.param(TrackQuery(from_ns=21 * S), [], id="after everything"),
+        pytest.param(TrackQuery(camera_id="c"), [], id="a camera without tracklets"),
+    ],
+)
+def test_queries_find_by_camera_identity_and_time(store: Store, query: TrackQuery, expected: list[str]) -> None:
+    rows = [row("a/s/1/0", 1, first_s=0, last_s=5), row("b/s/1/0", 1, first_s=2, last_s=9)]
+    store.write(write(0, tracklets=[*rows, row("a/s/2/0", 2, first_s=8, last_s=20)]))
+
+    assert names(store.find(query)) == expected
+
+
+def test_only_recent_tracklets_are_loaded(store: Store) -> None:
+    rows = [row("a/s/2/0", last_s=50), row("a/s/1/0", last_s=90), row("a/s/3/0", last_s=89)]
+    store.write(write(0, now_ns=100 * S, tracklets=rows))
+
+    assert names(list(store.load(20 * S).tracklets)) == ["a/s/3/0", "a/s/1/0"]
+
+
+def test_identities_come_in_pages(store: Store) -> None:
+    store.write(write(0, identities=[person(3), person(1), person(12), person(7)]))
+
+    assert [identity.number for identity in store.identities(0, 2)] == [1, 3]
+    assert [identity.number for identity in store.identities(3, 10)] == [7, 12]
+    assert store.identities(12, 10) == []
+
+
+def test_events_stay_unpublished_until_they_are_confirmed(store: Store) -> None:
+    store.write(write(0, events=[event(1), event(1, "updated"), event(2)]))
+    store.confirm(2)
+    store.confirm(1)
+
+    (left,) = store.load(S).unpublished
+    assert (left.seq, left.event.event_id) == (3, "created-2")
+    assert [entry.seq for entry in store.journal(0, 2)] == [1, 2]
+    assert [entry.event.kind for entry in store.journal(1, 5)] == ["updated", "created"]
+
+
+def test_the_journal_forgets_its_oldest_events(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gallery.store_memory.JOURNAL_LENGTH", 3)
+    monkeypatch.setattr("gallery.store_redis.JOURNAL_LENGTH", 3)
+    store.write(write(0, events=[event(number) for number in range(1, 6)]))
+
+    assert [entry.seq for entry in store.journal(0, 10)] == [3, 4, 5]
+
+
+def test_the_progress_of_cameras_is_remembered_until_the_camera_is_forgotten(store: Store) -> None:
+    def progress(camera: str, time_s: int) -> StoredProgress:
+        message = CameraProgress(
+            camera_id=camera,
+            site_id="site",
+            stream_id="s",
+            time_ns=time_s * S,
+            frames=1,
+            analysed=1,
+            dropped=0,
+            tracklets=0,
+        )
+        return StoredProgress(message, 100 + time_s)
+
+    store.save_progress([progress("a", 1), progress("b", 2)])
+    store.save_progress([progress("a", 3)])
+    store.save_progress([])
+    store.forget_camera("b")
+
+    (known,) = store.progress().values()
+    assert (known.progress.camera_id, known.progress.time_ns, known.offset) == ("a", 3 * S, 103)
+
+
+def test_sites_share_nothing(redis_url: str) -> None:
+    client = redis.Redis.from_url(redis_url)
+    one, other = (RedisStore(client, f"site-{uuid.uuid4().hex[:8]}") for _ in range(2))
+    one.write(write(0, tracklets=[row()], identities=[person(1)]))
+
+    assert other.load(S).version == 0
+    assert other.find(TrackQuery()) == []
+    client.close()
+
+
+def test_every_key_of_a_site_carries_its_hash_tag(redis_url: str) -> None:
+    client = redis.Redis.from_url(redis_url)
+    site = f"site-{uuid.uuid4().hex[:8]}"
+    store = RedisStore(client, site)
+    before = set(client.scan_iter("*", count=1000))
+    store.write(write(0, tracklets=[row()], identities=[person(1)], prototypes={1: ()}, events=[event(1)]))
+
+    new = {key.decode() for key in set(client.scan_iter("*", count=1000)) - before if site.encode() in key}
+    assert len(new) >= 8
+    assert all(key.startswith(f"climbtrack:{{{site}}}:") for key in new)
+    client.close()
+
+
+def test_a_redis_that_is_away_is_named_without_its_password() -> None:
+    settings = RedisSettings(url="redis://someone:topsecret@127.0.0.1:1/0")
+    store = RedisStore(connect(settings), "site")
+
+    with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1:1") as caught:
+        store.ping()
+    assert "topsecret" not in str(caught.value)
