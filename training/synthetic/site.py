@@ -1,0 +1,222 @@
+"""A generated site on disk: one video per camera, and exactly who was where."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from training.synthetic.look import GRAIN, GRAIN_SIZE, exposed, optics
+from training.synthetic.mesh import Floats
+from training.synthetic.render import Window, owners
+from training.synthetic.scene import Shot, Thing, View, extent, shoot
+from training.synthetic.world import World, build_world
+
+Image = NDArray[np.uint8]
+
+FPS = 10
+KEYFRAME_EVERY = 20
+BORDER_PX = 4  # what the lens blur mixes in from outside a redrawn part
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSummary:
+    """What was written.
+
+    Attributes:
+        cameras: Names, in order.
+        frames: Of each camera.
+        people: Seen by at least one camera.
+        boxes: Rows of truth with confidence 1.
+    """
+
+    out: Path
+    cameras: tuple[str, ...]
+    frames: int
+    people: int
+    boxes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TruthBox:
+    """One person in one frame: the extent of what is visible, pixels; `counted` unless mostly hidden or cut off."""
+
+    person: int
+    left: int
+    top: int
+    width: int
+    height: int
+    counted: bool
+
+    def row(self, frame: int) -> str:
+        """Return the MOTChallenge line for a 1-based frame."""
+        return f"{frame},{self.person},{self.left},{self.top},{self.width},{self.height},{int(self.counted)},-1,-1,-1"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One camera's picture, `(h, w, 3)` uint8 RGB, and its truth."""
+
+    image: Image
+    boxes: tuple[TruthBox, ...]
+
+
+def write_site(
+    out: Path,
+    *,
+    seed: int,
+    cameras: int = 3,
+    people: int = 12,
+    seconds: float = 60,
+    progress: Callable[[float], None] | None = None,
+) -> SiteSummary:
+    """Write `NAME.mp4` for every camera, `gt/NAME.txt` in MOTChallenge text, and `site.yaml`; the seed decides everything.
+
+    `progress` is called with the share done, 0..1.
+
+    Raises:
+        ValueError: When an argument is out of its range.
+    """
+    _check({"seed": seed, "cameras": cameras, "people": people, "seconds": seconds})
+    world = build_world(seed, cameras, people, seconds)
+    (out / "gt").mkdir(parents=True, exist_ok=True)
+    frames = round(seconds * FPS)
+    seen: set[int] = set()
+    boxes = 0
+    for index, station in enumerate(world.stations):
+        rows: list[str] = []
+        with Recorder(out / f"{station.name}.mp4", station.view.camera.width, station.view.camera.height) as recorder:
+            for number, frame in enumerate(film_station(world, index, frames, seed)):
+                recorder.write(frame.image)
+                rows += [box.row(number + 1) for box in frame.boxes]
+                seen |= {box.person for box in frame.boxes}
+                boxes += sum(box.counted for box in frame.boxes)
+                if progress is not None and number % FPS == 0:
+                    progress((index + number / frames) / cameras)
+        (out / "gt" / f"{station.name}.txt").write_text("".join(f"{row}\n" for row in rows))
+    names = tuple(station.name for station in world.stations)
+    files = [{"name": name, "file": f"{name}.mp4"} for name in names]
+    (out / "site.yaml").write_text(yaml.safe_dump({"site": f"synth-{seed}", "fps": FPS, "cameras": files}, sort_keys=False))
+    if progress is not None:
+        progress(1.0)
+    return SiteSummary(out, names, frames, len(seen), boxes)
+
+
+def film_station(world: World, index: int, frames: int, seed: int) -> Iterator[Frame]:
+    """Yield what one camera sees, frame by frame at `FPS`."""
+    view = world.stations[index].view
+    empty = optics(view.film.look, exposed(view.film, view.background, view.gain))
+    grain = _Grain(np.random.default_rng([seed, index, 6]), view.film.look.noise, empty.shape[:2])
+    for number in range(frames):
+        moments = [(k, r.at(number / FPS)) for k, r in enumerate(world.residents)]
+        present = [(k, moment[1]) for k, moment in moments if moment is not None and moment[0] == index]
+        things, people = [], []
+        for person, actor in present:
+            mesh = actor.mesh()
+            if _reaches(view, Thing(mesh, actor.figure.materials)):
+                things.append(Thing(mesh, actor.figure.materials))
+                people.append(person + 1)
+        picture, boxes = empty, ()
+        if things:
+            window = _window(view, things)
+            shot = shoot(view, things, window)
+            picture, boxes = _pasted(view, empty, shot, window), _truth(view, things, people, shot, window)
+        yield Frame(grain.over(picture), boxes)
+
+
+@dataclass(slots=True)
+class _Grain:
+    """Sensor noise: another cut of the same sheet for every frame."""
+
+    rng: np.random.Generator
+    noise: float
+    shape: tuple[int, ...]
+
+    def over(self, picture: Floats) -> Image:
+        """Return the picture with noise, uint8."""
+        top, left = (int(v) for v in self.rng.integers(0, GRAIN_SIZE, 2))
+        sheet = np.roll(GRAIN, (-top, -left), (0, 1))
+        height, width = self.shape
+        tiled = np.tile(sheet, (height // GRAIN_SIZE + 1, width // GRAIN_SIZE + 1, 1))[:height, :width]
+        return np.asarray(cv2.addWeighted(picture, 1.0, tiled, self.noise, 0.0, dtype=cv2.CV_8U), np.uint8)
+
+
+class Recorder:
+    """Writes one H.264 video; use it as a context manager."""
+
+    def __init__(self, path: Path, width: int, height: int) -> None:
+        self._container = av.open(str(path), "w")
+        self._stream = self._container.add_stream("libx264", rate=FPS)
+        self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
+        self._stream.time_base = Fraction(1, FPS)
+        self._stream.options = {"preset": "veryfast", "crf": "24", "g": str(KEYFRAME_EVERY), "threads": "1"}
+
+    def write(self, image: Image) -> None:
+        """Append one picture, `(h, w, 3)` uint8 RGB."""
+        for packet in self._stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
+            self._container.mux(packet)
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for packet in self._stream.encode():
+            self._container.mux(packet)
+        self._container.close()
+
+
+def _check(arguments: dict[str, float]) -> None:
+    allowed = {"seed": (0, 2**31 - 1), "cameras": (1, 16), "people": (1, 500), "seconds": (1, 3600)}
+    for name, value in arguments.items():
+        low, high = allowed[name]
+        if not low <= value <= high:
+            raise ValueError(f"{name} must be {low}..{high}, got {value}")
+
+
+def _reaches(view: View, thing: Thing) -> bool:
+    """Say whether any of a thing can be in the frame."""
+    box = extent(view.camera, thing.mesh)
+    return box is not None and bool(box[2] > 1 and box[3] > 1 and box[0] < view.camera.width - 1 and box[1] < view.camera.height - 1)
+
+
+def _window(view: View, things: list[Thing]) -> Window:
+    """Return the part of the frame that changes."""
+    corners = np.array([extent(view.camera, t.mesh) for t in things])
+    x0, y0 = (int(max(0, v - 12)) for v in corners[:, :2].min(0))
+    x1, y1 = int(min(view.camera.width, corners[:, 2].max() + 12)), int(min(view.camera.height, corners[:, 3].max() + 12))
+    return Window(x0, y0, x1 - x0, y1 - y0)
+
+
+def _pasted(view: View, empty: Floats, shot: Shot, window: Window) -> Floats:
+    """Return the empty picture with the redrawn part in it, but for a border that the blur spoils."""
+    part = optics(view.film.look, exposed(view.film, shot.rgb, view.gain, window.left, window.top))
+    picture = empty.copy()
+    right, bottom = window.left + window.width, window.top + window.height
+    a = BORDER_PX if window.left > 0 else 0
+    b = BORDER_PX if window.top > 0 else 0
+    c = BORDER_PX if right < view.camera.width else 0
+    d = BORDER_PX if bottom < view.camera.height else 0
+    picture[window.top + b : bottom - d, window.left + a : right - c] = part[b : window.height - d, a : window.width - c]
+    return picture
+
+
+def _truth(view: View, things: list[Thing], people: list[int], shot: Shot, window: Window) -> tuple[TruthBox, ...]:
+    """Return the boxes of everybody of whom something is visible."""
+    boxes = []
+    for number, (thing, person) in enumerate(zip(things, people, strict=True)):
+        y, x = np.nonzero(shot.owner == number)
+        box = extent(view.camera, thing.mesh)
+        if len(y) < 30 or box is None:
+            continue
+        left, top, right, bottom = (int(v) for v in box)
+        whole = Window(left, top, right - left + 2, bottom - top + 2)
+        share = len(y) / max(1, int((owners([thing.mesh], view.camera, whole) == 0).sum()))
+        low_x, low_y = int(x.min()), int(y.min())
+        boxes.append(TruthBox(person, window.left + low_x, window.top + low_y, int(x.max()) - low_x + 1, int(y.max()) - low_y + 1,
+                              share >= 0.35))  # fmt: skip
+    return tuple(boxes)
