@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reid_worker.model.clip import ConvolutionStem, VisualTower
+from reid_worker.model.clip import ConvolutionStem, TowerOutput, VisualTower
 from reid_worker.model.irm import MultiTemporalMamba
 
 
@@ -39,9 +39,9 @@ class Architecture:
     width: int = 64
     patch: int = 16
     stem: Literal["patch", "convolution"] = "convolution"
-    tower_width: int = 192
-    layers: int = 4
-    heads: int = 6
+    tower_width: int = 128
+    layers: int = 3
+    heads: int = 4
     joint_width: int = 128
     frames: int = 8
     strides: tuple[int, ...] = (1, 4, 8)
@@ -84,6 +84,19 @@ CLIMB_BASE = Architecture(
     joint_width=512,
     expand=2,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Encoded frames of n tracklets.
+
+    Attributes:
+        encoded: What the tower says of every frame once.
+        frames: `(n, T)` int64, the frames of each tracklet in it.
+    """
+
+    encoded: TowerOutput
+    frames: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +144,25 @@ class Climb(nn.Module):
             crops: All frames of all tracklets one after the other, `(sum(lengths), 3, H, W)`, preprocessed.
             lengths: Frames of each tracklet, 1 to T.
         """
-        out = self.encoder(crops)
-        frames = fill_frames(lengths, self.architecture.frames).to(crops.device)  # (n, T)
-        cls_tokens, patches = out.cls_token[frames], out.patches[frames]  # (n, T, D), (n, T, N, D)
-        sequence = [self.bottleneck(cls_tokens.mean(1)), self.bottleneck_joint(out.joint[frames].mean(1))]
-        # Section 3.3: the temporal head learns from the tokens but does not move them.
-        temporal = self.bottleneck_temporal(self.temporal(cls_tokens.detach(), patches.detach()))
-        return Features(sequence=torch.cat(sequence, dim=1), temporal=temporal)
+        tokens = self.encode(crops, lengths)
+        return Features(sequence=self.sequence_feature(tokens), temporal=self.temporal_feature(tokens))
+
+    def encode(self, crops: Tensor, lengths: list[int]) -> Tokens:
+        """Run the encoder over all frames; arguments as in `ragged`."""
+        frames = fill_frames(lengths, self.architecture.frames).to(crops.device)
+        return Tokens(self.encoder(crops), frames)
+
+    def sequence_feature(self, tokens: Tokens) -> Tensor:
+        """Return the mean over time of class token and joint vector, each normalised, `(n, D + d)`."""
+        cls_token = self.bottleneck(tokens.encoded.cls_token[tokens.frames].mean(1))
+        joint = self.bottleneck_joint(tokens.encoded.joint[tokens.frames].mean(1))
+        return torch.cat([cls_token, joint], dim=1)
+
+    def temporal_feature(self, tokens: Tokens) -> Tensor:
+        """Return what the Mamba head makes of all tokens `(n, D)`; it learns from them but does not move them."""
+        cls_tokens = tokens.encoded.cls_token.detach()[tokens.frames]  # (n, T, D)
+        patches = tokens.encoded.patches.detach()[tokens.frames]  # (n, T, N, D)
+        return torch.as_tensor(self.bottleneck_temporal(self.temporal(cls_tokens, patches)))
 
 
 def fill_frames(lengths: list[int], T: int) -> Tensor:

@@ -1,0 +1,169 @@
+"""Weight files and the embedder that serves them: exact, or refused by name."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+
+from reid_worker.model import Embedder, WeightsError, load_embedder
+from reid_worker.model.climb import Architecture, Climb
+from reid_worker.model.preprocess import Preprocessing
+from reid_worker.model.weights import load_weights, save_weights
+
+SMALL = Architecture(name="small", height=32, width=16, tower_width=16, layers=1, heads=2, joint_width=8, state=4)
+PREPROCESSING = Preprocessing(32, 16, standardise=0.5)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    torch.manual_seed(5)
+    path = tmp_path / "small.safetensors"
+    save_weights(path, Climb(SMALL), PREPROCESSING)
+    return path
+
+
+@pytest.fixture
+def embedder(weights: Path) -> Embedder:
+    return load_embedder(weights, device="cpu")
+
+
+def crop(seed: int, h: int = 50, w: int = 20) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (h, w, 3), dtype=np.uint8)
+
+
+def test_weights_come_back_exactly(weights: Path) -> None:
+    torch.manual_seed(5)
+    expected = Climb(SMALL).state_dict()
+    loaded = load_weights(weights)
+    assert loaded.preprocessing == PREPROCESSING
+    assert loaded.network.architecture == SMALL
+    assert not loaded.network.training
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in loaded.network.state_dict().items())
+
+
+def test_model_id_names_weights_and_preprocessing(weights: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    save_weights(other, load_weights(weights).network, Preprocessing(32, 16, standardise=0.0))
+    first, second = load_weights(weights).model_id, load_weights(other).model_id
+    assert first.startswith("small-")
+    assert first != second
+    assert load_weights(weights).model_id == first
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"nowhere\.safetensors: No such file"):
+        load_embedder(tmp_path / "nowhere.safetensors")
+
+
+@pytest.mark.parametrize("kept", [0, 7, 2000, -1])
+def test_a_truncated_file_is_refused(weights: Path, kept: int) -> None:
+    weights.write_bytes(weights.read_bytes()[:kept])
+    with pytest.raises(WeightsError, match=r"small\.safetensors: not a complete safetensors file"):
+        load_embedder(weights)
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.safetensors"
+    save_file({"weight": torch.zeros(3)}, path)
+    with pytest.raises(WeightsError, match="not weights of this program"):
+        load_embedder(path)
+
+
+def test_a_pickle_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    torch.save({"weight": torch.zeros(3)}, path)
+    with pytest.raises(WeightsError, match="not a complete safetensors file"):
+        load_embedder(path)
+
+
+def rewritten(path: Path, description: object, drop: int = 0) -> Path:
+    state = Climb(SMALL).state_dict()
+    kept = {name: state[name].contiguous() for name in list(state)[drop:]}
+    save_file(kept, path, metadata={"climbtrack": json.dumps(description)})
+    return path
+
+
+SIZES = {"name": "small", "height": 32, "width": 16, "tower_width": 16, "layers": 1, "heads": 2, "joint_width": 8,
+         "state": 4, "strides": [1, 4, 8]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "drop", "complaint"),
+    [
+        pytest.param({"format": 99}, 0, "format 99", id="another format"),
+        pytest.param({"architecture": SIZES | {"wings": 2}}, 0, "description cannot be read", id="unknown size"),
+        pytest.param({"architecture": SIZES | {"heads": 3}}, 0, "description cannot be read", id="impossible size"),
+        pytest.param({"preprocessing": {"height": 0, "width": 1}}, 0, "description cannot be read", id="no height"),
+        pytest.param({}, 1, "do not fit small", id="a tensor missing"),
+        pytest.param({"architecture": SIZES | {"layers": 2}}, 0, "do not fit small", id="another depth"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(
+    tmp_path: Path, change: dict[str, object], drop: int, complaint: str
+) -> None:
+    description = {"format": 1, "architecture": SIZES, "preprocessing": {"height": 32, "width": 16}} | change
+    with pytest.raises(WeightsError, match=complaint):
+        load_weights(rewritten(tmp_path / "odd.safetensors", description, drop))
+
+
+def test_embeddings_are_unit_rows_of_the_stated_length(embedder: Embedder) -> None:
+    out = embedder.embed([[crop(1)], [crop(2), crop(3, 90, 31)], [crop(4)] * embedder.frames])
+    assert out.shape == (3, embedder.dim)
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(out, axis=1), 1, rtol=1e-5)
+
+
+def test_an_embedding_does_not_depend_on_the_others_in_the_call(embedder: Embedder) -> None:
+    tracklets = [[crop(1)], [crop(2), crop(3)], [crop(4), crop(5), crop(6)]]
+    alone = np.concatenate([embedder.embed([t]) for t in tracklets])
+    np.testing.assert_allclose(embedder.embed(tracklets), alone, atol=1e-5)
+
+
+def test_a_short_tracklet_is_its_crops_repeated_in_order(embedder: Embedder) -> None:
+    three = [crop(1), crop(2), crop(3)]
+    filled = [three[i % 3] for i in range(embedder.frames)]
+    np.testing.assert_allclose(embedder.embed([three]), embedder.embed([filled]), atol=1e-5)
+
+
+def test_no_tracklets_are_no_rows(embedder: Embedder) -> None:
+    assert embedder.embed([]).shape == (0, embedder.dim)
+
+
+@pytest.mark.parametrize(
+    "tracklets",
+    [
+        pytest.param([[]], id="empty tracklet"),
+        pytest.param([[crop(1)] * 9], id="too many crops"),
+        pytest.param([[crop(1).astype(np.float32)]], id="float crop"),
+        pytest.param([[crop(1)[..., 0]]], id="grey crop"),
+        pytest.param([[np.zeros((4, 4, 4), np.uint8)]], id="four channels"),
+        pytest.param([[np.zeros((0, 4, 3), np.uint8)]], id="crop without area"),
+        pytest.param([["photo.jpg"]], id="not an array"),
+    ],
+)
+def test_bad_input_is_an_error_not_an_embedding(embedder: Embedder, tracklets: list[list[NDArray[np.uint8]]]) -> None:
+    with pytest.raises(ValueError, match="must"):
+        embedder.embed(tracklets)
+
+
+def test_shipped_weights_serve_and_stay_small_enough_to_ship() -> None:
+    from reid_worker.model.weights import SHIPPED
+
+    assert SHIPPED.stat().st_size <= 30_000_000
+    embedder = load_embedder(device="cpu")
+    out = embedder.embed([[crop(i, 200, 80)] for i in range(2)])
+    assert embedder.model_id.startswith("climb-tiny-")
+    assert np.isfinite(out).all()
+
+
+def test_full_standardising_takes_out_brightness_and_colour_cast() -> None:
+    preprocessing = Preprocessing(32, 16, standardise=1.0)
+    image = torch.randint(20, 100, (1, 32, 16, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    cast = (image.float() * torch.tensor([2.0, 1.0, 0.5]) + torch.tensor([10.0, 60.0, 0.0])).round().to(torch.uint8)
+    torch.testing.assert_close(preprocessing.scale(cast), preprocessing.scale(image), atol=0.15, rtol=0)
+    plain = Preprocessing(32, 16)
+    assert (plain.scale(cast) - plain.scale(image)).abs().max() > 0.5

@@ -1,0 +1,105 @@
+"""What another camera, another lens and another detector would have made of a tracklet; the same for all its frames.
+
+All draws come from the generator given, so that an augmented tracklet is a function of its seed. Crops are uint8 RGB
+`(t, H, W, 3)` in and out.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Crops = NDArray[np.uint8]
+
+_GREY = np.array([0.299, 0.587, 0.114])  # BT.601 luma
+
+
+def augment(crops: Crops, rng: np.random.Generator) -> Crops:
+    """Return the tracklet flipped, reframed, recoloured, degraded and partly hidden, each with some probability."""
+    if rng.random() < 0.5:
+        crops = crops[:, :, ::-1]
+    crops = reframe(crops, rng)
+    crops = recolour(crops, rng)
+    crops = degrade(crops, rng)
+    if rng.random() < 0.5:
+        crops = erase(crops, rng)
+    return np.ascontiguousarray(crops)
+
+
+def reframe(crops: Crops, rng: np.random.Generator) -> Crops:
+    """Move and scale the box as a detector would: a few per cent always, the lower body cut off now and then."""
+    _, H, W, _ = crops.shape
+    top, bottom = rng.normal(0, 0.04, 2)
+    left, right = rng.normal(0, 0.06, 2)
+    if rng.random() < 0.1:
+        bottom -= rng.uniform(0.2, 0.45)  # hidden behind a desk
+    source = np.array([[left * W, top * H], [(1 + right) * W, top * H], [left * W, (1 + bottom) * H]], np.float32)
+    target = np.array([[0, 0], [W, 0], [0, H]], np.float32)
+    matrix = cv2.getAffineTransform(source, target)
+    return np.stack([cv2.warpAffine(c, matrix, (W, H), borderMode=cv2.BORDER_REPLICATE) for c in crops]).astype(
+        np.uint8
+    )
+
+
+def recolour(crops: Crops, rng: np.random.Generator) -> Crops:
+    """Change white balance, saturation, exposure, contrast and gamma, as different cameras do."""
+    colour = np.diag(rng.uniform(0.88, 1.14, 3)) @ _saturation(_draw_saturation(rng))
+    colour = colour * rng.uniform(0.7, 1.35)
+    gamma = np.exp(rng.normal(0, 0.2))
+    ramp = np.linspace(0, 1, 256) ** gamma
+    contrast, lift = rng.uniform(0.8, 1.25), rng.uniform(-0.05, 0.1)
+    table = np.clip(((ramp - 0.5) * contrast + 0.5 + lift) * 255, 0, 255).astype(np.uint8)
+    flat = crops.reshape(len(crops), -1, 3)
+    mixed = np.clip(cv2.transform(flat, colour.astype(np.float32)), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(mixed, table), np.uint8).reshape(crops.shape)
+
+
+def degrade(crops: Crops, rng: np.random.Generator) -> Crops:
+    """Lose detail: a smaller sensor, blur, noise, JPEG."""
+    _, H, W, _ = crops.shape
+    if rng.random() < 0.5:
+        scale = rng.uniform(0.25, 0.8)
+        small = (max(4, int(W * scale)), max(8, int(H * scale)))
+        crops = _each(crops, lambda c: cv2.resize(cv2.resize(c, small, interpolation=cv2.INTER_AREA), (W, H)))
+    elif rng.random() < 0.4:
+        sigma = rng.uniform(0.4, 1.6)
+        crops = _each(crops, lambda c: cv2.GaussianBlur(c, (0, 0), sigma))
+    if rng.random() < 0.3:
+        noise = rng.normal(0, rng.uniform(2, 10), crops.shape)
+        crops = np.clip(crops + noise, 0, 255).astype(np.uint8)
+    if rng.random() < 0.5:
+        quality = int(rng.integers(25, 90))
+        crops = _each(crops, lambda c: _through_jpeg(c, quality))
+    return crops
+
+
+def erase(crops: Crops, rng: np.random.Generator) -> Crops:
+    """Cover one rectangle of 2-25 % of the area with noise of one colour (Zhong et al. 2017, Random erasing)."""
+    _, H, W, _ = crops.shape
+    area, aspect = rng.uniform(0.02, 0.25) * H * W, np.exp(rng.uniform(-1, 1))
+    h, w = min(H - 1, int(np.sqrt(area * aspect))), min(W - 1, int(np.sqrt(area / aspect)))
+    y, x = rng.integers(0, H - h), rng.integers(0, W - w)
+    result = crops.copy()
+    patch = rng.integers(0, 256, 3) + rng.normal(0, 20, (h, w, 3))
+    result[:, y : y + h, x : x + w] = np.clip(patch, 0, 255).astype(np.uint8)
+    return result
+
+
+def _each(crops: Crops, change: Callable[[Crops], Any]) -> Crops:
+    return np.stack([np.asarray(change(crop), np.uint8) for crop in crops])
+
+
+def _through_jpeg(crop: Crops, quality: int) -> Any:
+    _, encoded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+
+
+def _draw_saturation(rng: np.random.Generator) -> float:
+    return 0.0 if rng.random() < 0.05 else float(rng.uniform(0.4, 1.4))  # 0: an infrared camera at night
+
+
+def _saturation(amount: float) -> NDArray[np.float64]:
+    """Return the colour matrix between grey (0) and the image itself (1); over 1 exaggerates."""
+    return amount * np.eye(3) + (1 - amount) * np.tile(_GREY, (3, 1))

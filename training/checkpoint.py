@@ -1,0 +1,54 @@
+"""State of a run on disk: enough to go on as if it had not stopped. Never served; serving reads safetensors only."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class CheckpointError(Exception):
+    """A checkpoint cannot be used; the message names the file and the reason."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """Everything a run knows after `step` steps.
+
+    Attributes:
+        step: Steps done.
+        elapsed_s: Training time so far, which the schedule of a run limited by the clock depends on.
+        best_map: Best held-out mAP so far.
+        network: State of the network.
+        classifiers: State of the training-only classifiers.
+        optimiser: State of the optimiser.
+        memory: `(P, Y, C)`.
+    """
+
+    step: int
+    elapsed_s: float
+    best_map: float
+    network: dict[str, Tensor]
+    classifiers: dict[str, Tensor]
+    optimiser: dict[str, Any]
+    memory: Tensor
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, atomically."""
+    part = path.with_name(path.name + ".part")
+    torch.save({name: getattr(checkpoint, name) for name in Checkpoint.__slots__}, part)
+    part.replace(path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint of `save_checkpoint`; nothing but tensors and numbers is unpickled.
+
+    Raises:
+        CheckpointError: The file is missing or no checkpoint.
+    """
+    try:
+        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+    except (OSError, RuntimeError, TypeError, ValueError, EOFError, KeyError) as error:
+        raise CheckpointError(f"checkpoint {path}: {error}") from error

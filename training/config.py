@@ -1,0 +1,162 @@
+"""What a training run is made of. A run is a small file of overrides over the defaults here (training/configs)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reid_worker.model.climb import CLIMB_BASE, CLIMB_TINY, Architecture
+
+
+class ConfigError(Exception):
+    """A training configuration cannot be used; the message names the key, the value and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """One run. The defaults are the paper's video recipe (CLIMB-ReID, section 4.1) on generated people.
+
+    Attributes:
+        output: Folder of checkpoint, log and weights.
+        cache: Folder of the rendered training crops, shared by runs.
+        model: `climb-tiny` or `climb-base`.
+        standardise: Share of a crop's own colour statistics taken out before the network, 0 to 1.
+        seed: Of weights, sampling and augmentation.
+        threads: CPU threads of torch.
+        train_identities: People to learn from, Y.
+        train_cameras: Cameras each of them is seen by, one tracklet each.
+        test_identities: Other people, seen by other cameras, to judge by.
+        test_cameras: Cameras each of those is seen by.
+        identities: Identities of a batch.
+        tracklets: Tracklets of each identity, from different cameras where there are enough.
+        cluster: Identities of a batch that share their cameras, where the data have such.
+        frames: Frames of each tracklet once the temporal head trains.
+        early_frames: Frames before that: the encoder learns more from other people than from other frames.
+        temporal_from: Share of the run after which the temporal head trains, 0 to 1.
+        steps: Optimiser steps.
+        minutes: Wall time at which the schedule ends if `steps` are not done; 0 is no limit. A run that the clock
+            ended cannot be repeated to the bit.
+        lr: Highest learning rate of AdamW.
+        temporal_classifier_lr: Factor on the learning rate of the temporal classifier.
+        weight_decay: Of AdamW, on matrices only.
+        warmup: Share of the run with a linearly rising learning rate.
+        mmc: Weight of the memory loss.
+        sequence_ce: Weight of the cross-entropy on the sequence feature.
+        sequence_triplet: Weight of the triplet loss on the sequence feature; the paper, starting from CLIP, has none.
+        temporal_ce: Weight of the cross-entropy on the temporal feature.
+        temporal_triplet: Weight of the triplet loss on the temporal feature.
+        mmc_from: Share of the run after which the memory loss counts: memories of an untrained encoder say nothing.
+        refresh_epochs: Epochs between two fillings of the memories from the whole training set.
+        evaluate_every: Steps between two evaluations and checkpoints.
+        resume: Go on from the checkpoint in `output`.
+    """
+
+    output: Path = Path("runs/climb-tiny")
+    cache: Path = Path("runs/cache")
+    model: str = "climb-tiny"
+    standardise: float = 0.0
+    seed: int = 0
+    threads: int = 2
+    train_identities: int = 2000
+    train_cameras: int = 4
+    test_identities: int = 100
+    test_cameras: int = 3
+    identities: int = 4
+    tracklets: int = 4
+    cluster: int = 4
+    frames: int = 8
+    early_frames: int = 8
+    temporal_from: float = 0.0
+    steps: int = 20000
+    minutes: float = 0.0
+    lr: float = 5e-6
+    temporal_classifier_lr: float = 10.0
+    weight_decay: float = 5e-4
+    warmup: float = 0.05
+    mmc: float = 1.0
+    sequence_ce: float = 0.25
+    sequence_triplet: float = 0.0
+    temporal_ce: float = 1.0
+    temporal_triplet: float = 1.0
+    mmc_from: float = 0.0
+    refresh_epochs: int = 1
+    evaluate_every: int = 500
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for a value out of range."""
+        if self.model not in _MODELS:
+            raise ConfigError(f"model is {self.model!r}, must be one of {sorted(_MODELS)}")
+        for name in (
+            "train_identities",
+            "test_identities",
+            "identities",
+            "frames",
+            "steps",
+            "evaluate_every",
+            "threads",
+        ):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, must be at least 1")
+        for name in ("train_cameras", "test_cameras", "tracklets"):
+            if getattr(self, name) < 2:
+                raise ConfigError(f"{name} is {getattr(self, name)}, must be at least 2: there is nothing to match")
+        for name in ("temporal_from", "mmc_from", "warmup", "standardise"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, must be 0 to 1")
+        if not 1 <= self.early_frames <= self.frames <= self.architecture.frames:
+            raise ConfigError(f"early_frames {self.early_frames} and frames {self.frames} must rise and be at most "
+                              f"{self.architecture.frames}")  # fmt: skip
+        if self.identities > self.train_identities:
+            raise ConfigError(f"identities is {self.identities}, must be at most train_identities")
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network of `model`."""
+        return _MODELS[self.model]
+
+
+_MODELS = {a.name: a for a in (CLIMB_TINY, CLIMB_BASE)}
+_TYPES: dict[str, Any] = {field.name: field.type for field in fields(TrainConfig)}
+
+
+def load_config(path: Path | None, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Return the defaults, overridden by a YAML file, then by `key=value` texts.
+
+    Raises:
+        ConfigError: The file cannot be read, or a key or value is not known.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            loaded = yaml.safe_load(path.read_text())
+        except (OSError, yaml.YAMLError) as error:
+            raise ConfigError(f"{path} cannot be read: {error}") from error
+        if not isinstance(loaded, dict):
+            raise ConfigError(f"{path} must hold `key: value` lines")
+        values |= {str(key): _parse(str(key), value) for key, value in loaded.items()}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise ConfigError(f"{override!r} is no key=value")
+        values[key] = _parse(key, yaml.safe_load(text))
+    return replace(TrainConfig(), **values)
+
+
+def _parse(key: str, value: object) -> object:
+    """Return `value` in the type of the field `key`; whole numbers may stand for floats, 1e-3 may come as text."""
+    if key not in _TYPES:
+        raise ConfigError(f"unknown key {key!r}; known are {', '.join(_TYPES)}")
+    wanted = _TYPES[key]
+    if wanted is Path and isinstance(value, str):
+        return Path(value)
+    if wanted is float and isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if type(value) is wanted:
+        return value
+    raise ConfigError(f"{key} is {value!r}, must be {wanted.__name__}")

@@ -1,0 +1,96 @@
+"""Rendered people on disk: one memory-mapped array of crops, rendered once and shared by runs."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Render = Callable[[int, int, int, int, tuple[int, int]], NDArray[np.uint8]]
+"""`(identity seed, camera seed, tracklet seed, frames, (H, W))` to RGB crops `(frames, H, W, 3)`; a pure function."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CropSet:
+    """n tracklets of equally many crops.
+
+    Attributes:
+        crops: `(n, T, H, W, 3)` uint8 RGB.
+        identities: `(n,)` int64 labels from 0.
+        cameras: `(n,)` int64.
+    """
+
+    crops: NDArray[np.uint8]
+    identities: NDArray[np.int64]
+    cameras: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where the arrays do not belong together."""
+        n = len(self.crops)
+        if self.crops.ndim != 5 or self.identities.shape != (n,) or self.cameras.shape != (n,):
+            raise ValueError(
+                f"{self.crops.shape} crops, {self.identities.shape} identities, {self.cameras.shape} cameras"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class CropPlan:
+    """What to render. Two plans whose seed ranges do not overlap share neither people nor cameras.
+
+    Attributes:
+        name: Of the file in the cache.
+        first_identity: Seed of the first person; the others follow.
+        identities: Number of people.
+        first_camera: Seed of the first camera; the others follow.
+        cameras: Cameras that see each person, one tracklet each.
+        block: People that share their cameras, as on one site.
+        frames: Crops of a tracklet.
+        size: Height and width of a crop, px.
+    """
+
+    name: str
+    first_identity: int
+    identities: int
+    first_camera: int
+    cameras: int
+    block: int
+    frames: int
+    size: tuple[int, int]
+
+    def seeds(self) -> NDArray[np.int64]:
+        """Return identity, camera and tracklet seed of every tracklet, `(identities · cameras, 3)`."""
+        person, view = np.divmod(np.arange(self.identities * self.cameras), self.cameras)
+        camera = self.first_camera + person // self.block * self.cameras + view
+        return np.stack([self.first_identity + person, camera, np.zeros_like(person)], axis=1)
+
+
+def load_crops(plan: CropPlan, render: Render, cache: Path, *, report: Callable[[str], None]) -> CropSet:
+    """Return the crops of a plan, memory-mapped from `cache`; render them first where they are not there in full."""
+    seeds = plan.seeds()
+    path = cache / f"{plan.name}.npy"
+    description = cache / f"{plan.name}.json"
+    wanted = repr(plan)
+    if not (path.exists() and description.exists() and json.loads(description.read_text()) == wanted):
+        cache.mkdir(parents=True, exist_ok=True)
+        description.unlink(missing_ok=True)
+        _render(seeds, plan, render, path, report)
+        description.write_text(json.dumps(wanted))  # last: its presence says that the array is complete
+    crops: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    return CropSet(crops, seeds[:, 0] - plan.first_identity, seeds[:, 1])
+
+
+def _render(
+    seeds: NDArray[np.int64], plan: CropPlan, render: Render, path: Path, report: Callable[[str], None]
+) -> None:
+    shape = (len(seeds), plan.frames, *plan.size, 3)
+    crops = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    start = time.monotonic()
+    for done, (identity, camera, tracklet) in enumerate(seeds, start=1):
+        crops[done - 1] = render(int(identity), int(camera), int(tracklet), plan.frames, plan.size)
+        if done % 500 == 0:
+            left_s = (time.monotonic() - start) / done * (len(seeds) - done)
+            report(f"{plan.name}: {done}/{len(seeds)} tracklets rendered, {left_s / 60:.1f} min left")
+    crops.flush()
