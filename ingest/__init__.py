@@ -1,0 +1,1 @@
+"""Reads cameras and sends their compressed frames on, untouched; never decodes what others can decode later."""

@@ -1,0 +1,206 @@
+"""One camera, one thread, one visible state."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ingest.errors import AccessDenied, NoVideo, SourceError, Stalled
+from ingest.outbox import LatestOutbox, Link, PatientOutbox
+from ingest.source import Source, has_end
+from ingest.stamp import FileTime, Stamped, stamped_live
+from ingest.state import FINAL, Backoff, CameraJob, CameraStatus, State, Surroundings
+from ingest.writer import StreamWriter, name_of_connection, name_of_file
+
+log = logging.getLogger(__name__)
+
+STEADY_S = 10.0  # a connection that held so long starts the back-off anew
+JOIN_S = 2.0
+
+
+class Camera:
+    """Reads one camera in a thread of its own until it ends or is stopped.
+
+    connecting -> live -> ended | failed (files), or -> [stalled ->] backing off -> connecting (cameras);
+    stopped from anywhere.
+    """
+
+    def __init__(self, job: CameraJob, around: Surroundings) -> None:
+        self.job = job
+        self._spec = job.spec
+        self._around = around
+        self._clock = around.clock
+        self._stop = threading.Event()
+        self._paused = threading.Event()
+        self._farewell: str | None = None
+        self._state, self._cause = State.CONNECTING, ""
+        self._reconnects = 0
+        self._last_s = 0.0
+        self._file_time: FileTime | None = None
+        # A file at full speed always waits: it has no clock to keep up with.
+        self._patient = self._spec.mode == "complete" or (has_end(self._spec.url) and not self._spec.realtime)
+        self._writer = StreamWriter(self._spec, self._outbox(), around.metrics)
+        self._thread = threading.Thread(target=self._run, name=f"camera-{self._spec.camera_id}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def pause(self) -> None:
+        """Keep the connection and send nothing, until `resume`."""
+        self._paused.set()
+
+    def resume(self) -> None:
+        """Send again."""
+        self._paused.clear()
+
+    def signal_stop(self, farewell: str | None) -> None:
+        """Tell it to stop, without waiting; `farewell` is the reason in the stream's last chunk, None sends none."""
+        self._farewell = farewell
+        self._stop.set()
+
+    def join(self) -> None:
+        """Wait until nothing is sent any more; a read that is under way may end later, within its own timeout."""
+        self._thread.join(JOIN_S)
+        self._writer.close(self._farewell)
+
+    def status(self) -> CameraStatus:
+        """Return what it is doing now; a connection that gives nothing for `stall_s` is stalled."""
+        state, cause = self._state, self._cause
+        silent_s = self._clock.monotonic_s() - self._last_s
+        is_file = self._file_time is not None
+        if state is State.LIVE and silent_s > self._around.settings.stall_s and not is_file:
+            state, cause = State.STALLED, f"nothing came for {silent_s:.0f} s"
+        return CameraStatus(self._spec.camera_id, state, cause, self._reconnects)
+
+    def waiting(self) -> int:
+        """Return the number of chunks that are not sent."""
+        return self._writer.waiting()
+
+    def _run(self) -> None:
+        settings = self._around.settings
+        backoff = Backoff(settings.backoff_first_s, settings.backoff_max_s, self._around.jitter)
+        try:
+            self._read_until_over(backoff)
+        finally:
+            if self._stop.is_set():
+                self._enter(State.STOPPED)
+            elif self._state not in FINAL:
+                self._farewell = "internal error"
+                self._enter(State.FAILED, self._farewell)
+            self._writer.close(self._farewell)
+
+    def _read_until_over(self, backoff: Backoff) -> None:
+        while not self._stop.is_set():
+            self._enter(State.CONNECTING)
+            began_s = self._clock.monotonic_s()
+            outcome = self._attempt()
+            if self._stop.is_set():
+                return
+            if not outcome.finite:
+                self._back_off(outcome, backoff, self._clock.monotonic_s() - began_s)
+            elif outcome.error is None and self._spec.loop:
+                self._writer.end()
+            else:
+                self._finish(outcome)
+                return
+
+    def _attempt(self) -> "_Outcome":
+        try:
+            source = self._around.opener(self._spec, self._around.settings)
+        except SourceError as error:
+            return _Outcome(has_end(self._spec.url), error)
+        try:
+            self._last_s = self._clock.monotonic_s()
+            self._enter(State.LIVE)
+            self._read(source)
+        except SourceError as error:
+            return _Outcome(source.finite, error)
+        finally:
+            source.close()
+        return _Outcome(source.finite, None)
+
+    def _read(self, source: Source) -> None:
+        offset_ns = round(self._spec.clock_offset_ms * 1e6)
+        empty = True
+        for item in self._stamped(source):
+            if self._stop.is_set():
+                return
+            empty = False
+            self._last_s = self._clock.monotonic_s()
+            self._writer.write(item.packet, item.time_ns + offset_ns)
+        if empty and not self._stop.is_set():
+            raise NoVideo("there is not a single frame in it")
+
+    def _stamped(self, source: Source) -> Iterator[Stamped]:
+        if not source.finite:
+            self._writer.begin(name_of_connection())
+            return stamped_live(source, self._clock)
+        time = self._name_file()
+        items = time.stamped(source)
+        if self._spec.realtime or not self._patient:
+            return time.paced(items, self._clock, self._stop)
+        return items
+
+    def _name_file(self) -> FileTime:
+        """Name the next stream of a file, whose time goes on over the turns of a loop."""
+        if self._file_time is None:
+            self._file_time = FileTime(self._start_ns(), self._clock.monotonic_s())
+        self._writer.begin(name_of_file(self._spec, self._file_time.start_ns, self._file_time.turn))
+        return self._file_time
+
+    def _start_ns(self) -> int:
+        if self._spec.start_ns is not None:
+            return self._spec.start_ns
+        return self._clock.now_ns() if self._spec.realtime else self.job.sent_ns
+
+    def _finish(self, outcome: "_Outcome") -> None:
+        if self._file_time is None:
+            self._name_file()
+        self._writer.finish(outcome.cause)
+        if not self._stop.is_set():
+            self._enter(State.ENDED if outcome.error is None else State.FAILED, outcome.cause)
+
+    def _back_off(self, outcome: "_Outcome", backoff: Backoff, held_s: float) -> None:
+        if isinstance(outcome.error, Stalled):
+            self._enter(State.STALLED, outcome.cause)
+        self._writer.end(outcome.cause)
+        if held_s >= STEADY_S:
+            backoff.reset()
+        pause_s = backoff.longest_s() if isinstance(outcome.error, AccessDenied) else backoff.next_s()
+        self._reconnects += 1
+        self._around.metrics.reconnects.labels(camera=self._spec.camera_id).inc()
+        self._enter(State.BACKING_OFF, outcome.cause)
+        self._clock.wait(self._stop, pause_s)
+
+    def _enter(self, state: State, cause: str = "") -> None:
+        self._state, self._cause = state, cause
+        level = logging.WARNING if state in {State.BACKING_OFF, State.FAILED} else logging.INFO
+        what = f"{state}: {cause}" if cause else str(state)
+        log.log(level, "camera %s (%s): %s", self._spec.camera_id, self._spec.safe_url, what)
+
+    def _outbox(self) -> PatientOutbox | LatestOutbox:
+        link = Link(
+            camera_id=self._spec.camera_id,
+            bus=self._around.bus,
+            producer=self._around.bus.producer(),
+            settings=self._around.settings,
+            metrics=self._around.metrics,
+            clock=self._clock,
+            stop=self._stop,
+            paused=self._paused,
+        )
+        return PatientOutbox(link) if self._patient else LatestOutbox(link)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    finite: bool
+    error: SourceError | None
+
+    @property
+    def cause(self) -> str:
+        """Return what to tell: of a camera even a proper end is one."""
+        if self.error is not None:
+            return str(self.error)
+        return "" if self.finite else "the camera ended the stream"

@@ -1,0 +1,76 @@
+"""Packets to chunks: pure, and the same chunks for the same packets."""
+
+from dataclasses import dataclass
+
+from ingest.source import VideoFormat
+from wire.messages import MAX_CHUNK_BYTES, MAX_CHUNK_NS, CameraSpec, FrameChunk, Packet
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What all chunks of one stream have in common."""
+
+    spec: CameraSpec
+    stream_id: str
+    format: VideoFormat
+
+
+class Chunker:
+    """Cuts one stream into chunks of less than half a second and at most 900 kB.
+
+    A keyframe begins a chunk, so that a decoder can start at any group of pictures; JPEG frames, all keyframes, share
+    chunks. A packet above 900 kB travels alone.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._packets: list[Packet] = []
+        self._bytes = 0
+        self._first_pts = self._last_pts = 0
+        self._seq = 0
+        self._index = 0
+
+    def add(self, packet: Packet) -> FrameChunk | None:
+        """Take the next packet in decoding order; return the chunk that it completes by not fitting in any more."""
+        done = self._cut() if self._packets and not self._fits(packet) else None
+        if not self._packets:
+            self._first_pts = self._last_pts = packet.pts_ns
+        self._first_pts = min(self._first_pts, packet.pts_ns)
+        self._last_pts = max(self._last_pts, packet.pts_ns)
+        self._bytes += len(packet.data)
+        self._packets.append(packet)
+        return done
+
+    def end(self, reason: str = "") -> FrameChunk:
+        """Return the last chunk, with what is left."""
+        return self._cut(ended=True, reason=reason)
+
+    def _fits(self, packet: Packet) -> bool:
+        if packet.keyframe and self._stream.format.codec != "mjpeg":
+            return False
+        span = max(self._last_pts, packet.pts_ns) - min(self._first_pts, packet.pts_ns)
+        return span < MAX_CHUNK_NS and self._bytes + len(packet.data) <= MAX_CHUNK_BYTES
+
+    def _cut(self, *, ended: bool = False, reason: str = "") -> FrameChunk:
+        spec, look = self._stream.spec, self._stream.format
+        chunk = FrameChunk(
+            camera_id=spec.camera_id,
+            site_id=spec.site_id,
+            stream_id=self._stream.stream_id,
+            seq=self._seq,
+            codec=look.codec,
+            width=look.width,
+            height=look.height,
+            extradata=look.extradata,
+            packets=tuple(self._packets),
+            first_index=self._index,
+            ended=ended,
+            reason=reason,
+            analysed_fps=spec.analysed_fps,
+            mode=spec.mode,
+        )
+        self._seq += 1
+        self._index += len(self._packets)
+        self._packets = []
+        self._bytes = 0
+        return chunk

@@ -1,0 +1,115 @@
+"""Clocks: the machine's, a stream's presentation times made continuous, and capture times of live streams."""
+
+import threading
+import time
+from typing import Protocol
+
+NS = 1_000_000_000
+REORDER_NS = 2 * NS  # presentation times may step back so far by B-frames alone: 16 frames at 8 fps
+ANCHOR_NS = 5 * NS  # a live stream whose arrival is so late has jumped, or stood still
+HOLD_NS = NS // 2
+SLEW_PERCENT = 5  # that a live clock may run fast or slow while it closes in on arrival
+
+
+class Clock(Protocol):
+    """What time it is; tests bring their own."""
+
+    def now_ns(self) -> int:
+        """Return ns since the Unix epoch."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never go back."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Wait until the event is set, at most so long; tell whether it is."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now_ns(self) -> int:
+        """Return ns since the Unix epoch."""
+        return time.time_ns()
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never go back."""
+        return time.monotonic()
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Wait until the event is set, at most so long; tell whether it is."""
+        return event.wait(seconds)
+
+
+class Timeline:
+    """Makes presentation times start at 0 and go on where a source's timestamps jump, wrap or start again.
+
+    A jump is a decoding time that steps back, or forward by more than `longest_gap_ns`; the first frame behind it
+    follows the last one before it by one frame. Without decoding times presentation times stand in, which may step
+    back a little.
+    """
+
+    def __init__(self, frame_ns: int, longest_gap_ns: int) -> None:
+        self._frame_ns = frame_ns
+        self._longest_gap_ns = longest_gap_ns
+        self._origin: int | None = None
+        self._last = 0
+
+    def place(self, pts_ns: int, dts_ns: int | None) -> int:
+        """Return the presentation time, ns since the first packet's; may be negative for pictures shown before it."""
+        order = pts_ns if dts_ns is None else dts_ns
+        tolerance = REORDER_NS if dts_ns is None else 0
+        if self._origin is None:
+            self._origin = pts_ns
+            self._last = order - self._origin
+        placed = order - self._origin
+        if not -tolerance <= placed - self._last <= self._longest_gap_ns:
+            placed = self._last + self._frame_ns
+            self._origin = order - placed
+        self._last = max(self._last, placed)
+        return pts_ns - self._origin
+
+
+class LiveClock:
+    """Turns presentation times of a live stream into capture times, by the arrival of its packets.
+
+    A connection begins with a burst of what was buffered meanwhile, so the packets of the first half second are held
+    and the promptest of them sets the clock. From then on the stream's own spacing is kept: network jitter moves the
+    clock by at most 5 % of the time that passed, so that capture times keep the order of presentation times even
+    across 16 reordered pictures. Only where arrival is 5 s behind the clock is set anew, never back.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[tuple[int, int]] = []
+        self._newest_pts: int | None = None
+        self._newest_ns = 0
+
+    def capture_ns(self, pts_ns: int, arrival_ns: int) -> list[int]:
+        """Take a packet that arrives now; return the capture times of all packets held so far, or none yet."""
+        if self._newest_pts is not None:
+            return [self._follow(self._newest_pts, pts_ns, arrival_ns)]
+        self._held.append((pts_ns, arrival_ns))
+        if arrival_ns - self._held[0][1] < HOLD_NS:
+            return []
+        return self.release()
+
+    def release(self) -> list[int]:
+        """Return the capture times of the packets that are still held."""
+        if not self._held:
+            return []
+        offset = min(arrival - pts for pts, arrival in self._held)
+        times = [pts + offset for pts, _ in self._held]
+        self._newest_pts = max(pts for pts, _ in self._held)
+        self._newest_ns = self._newest_pts + offset
+        self._held = []
+        return times
+
+    def _follow(self, newest_pts: int, pts_ns: int, arrival_ns: int) -> int:
+        passed = pts_ns - newest_pts
+        steady = self._newest_ns + passed
+        if passed <= 0:
+            return steady
+        error = arrival_ns - steady
+        slew = passed * SLEW_PERCENT // 100
+        steady += error if error > ANCHOR_NS else max(-slew, min(error, slew))
+        self._newest_pts, self._newest_ns = pts_ns, steady
+        return steady

@@ -1,0 +1,38 @@
+"""Settings of the ingest service."""
+
+from pydantic import Field
+
+from wire.settings import Settings
+
+
+class IngestSettings(Settings):
+    """How cameras are read.
+
+    Attributes:
+        connect_timeout_s: How long a camera may take to answer.
+        stall_s: Without a packet for so long a camera shows as stalled.
+        read_timeout_s: Without a packet for so long the connection is given up.
+        backoff_first_s, backoff_max_s: Pause before the first reconnection, and the longest one; it doubles.
+        outbox_bytes: What a camera in latency mode keeps while the bus is full, before its oldest is dropped.
+        max_backlog_chunks: A file waits while its partition holds more chunks that are not processed. A worker leaves
+            up to 120 s (240 chunks) of each camera uncommitted where keyframes are rare, so this must stay well above
+            240 times the cameras of a partition.
+        worker_group: Consumer group whose backlog is meant.
+        folder_fps: Frame rate of image folders, unless the camera has a tag `fps`.
+        jpeg_quality: Of frames that are neither H.264, HEVC nor JPEG already.
+    """
+
+    section = "ingest"
+
+    health_host: str = "127.0.0.1"
+    health_port: int = Field(9101, ge=0, le=65535)
+    connect_timeout_s: float = Field(10.0, gt=0, le=120)
+    stall_s: float = Field(3.0, gt=0, le=120)
+    read_timeout_s: float = Field(10.0, gt=0, le=300)
+    backoff_first_s: float = Field(0.5, gt=0, le=60)
+    backoff_max_s: float = Field(30.0, gt=0, le=3600)
+    outbox_bytes: int = Field(16 * 1024 * 1024, ge=1024 * 1024)
+    max_backlog_chunks: int = Field(1000, ge=1)
+    worker_group: str = "reid_worker"
+    folder_fps: float = Field(25.0, gt=0, le=240)
+    jpeg_quality: int = Field(90, ge=1, le=100)

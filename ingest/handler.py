@@ -1,0 +1,140 @@
+"""The `cameras` topic becomes running cameras: the consumer group decides which worker runs which."""
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+
+from prometheus_client import CollectorRegistry
+
+from ingest.clock import Clock, SystemClock
+from ingest.config import IngestSettings
+from ingest.metrics import IngestMetrics
+from ingest.state import CameraJob, Surroundings
+from ingest.supervisor import Supervisor
+from wire.bus import CAMERAS, Bus, Record, TopicPartition
+from wire.messages import CameraSpec
+from wire.metrics import ServiceMetrics
+from wire.service import Monitor, Outgoing, Received, Rejected, Service
+
+GROUP = "ingest"
+SETTLE_S = 1.0  # a table read from its beginning tells old specs first: changes are applied when they stop coming
+ORPHAN_S = 30.0  # how long a paused camera waits to be assigned again before it is given up
+
+
+class IngestHandler:
+    """Starts, changes and stops cameras.
+
+    A revoked camera is paused; it goes on when the same rebalance gives it back, so that a worker that joins does not
+    interrupt the cameras that stay, and is stopped when it does not. Ended files are remembered likewise. A worker
+    that takes a finished file over cannot know that it is finished and reads it again, under the same stream id: the
+    same tracklets come out, and the gallery knows them.
+    """
+
+    def __init__(self, supervisor: Supervisor, metrics: ServiceMetrics, clock: Clock) -> None:
+        self._supervisor = supervisor
+        self._queue = metrics.stage_queue_length.labels(stage="ingest")
+        self._clock = clock
+        self._owned: set[TopicPartition] = set()
+        self._homes: dict[str, TopicPartition] = {}
+        self._pending: dict[str, Received] = {}
+        self._pending_since_s = 0.0
+        self._orphans: dict[str, float] = {}
+
+    def handle(self, batch: Sequence[Received]) -> list[Outgoing | Rejected]:
+        """Note what a batch says of each camera, and apply it once no more is coming."""
+        rejected: list[Outgoing | Rejected] = []
+        now_s = self._clock.monotonic_s()
+        for received in batch:
+            reason = _objection(received)
+            if reason:
+                rejected.append(Rejected(received.record, reason))
+                continue
+            if not self._pending:
+                self._pending_since_s = now_s
+            self._pending[received.record.key] = received
+        if self._pending and (not batch or now_s - self._pending_since_s >= SETTLE_S):
+            self._apply()
+        self._give_up_orphans(now_s)
+        self._queue.set(self._supervisor.refresh())
+        return rejected
+
+    def needed_from(self) -> Mapping[TopicPartition, int]:
+        """Need nothing: the table is read from its beginning at every start."""
+        return {}
+
+    def assigned(self, partitions: Collection[TopicPartition]) -> None:
+        """Let cameras go on that came back, and stop those that did not."""
+        self._owned.update(partitions)
+        back = [camera_id for camera_id in self._orphans if self._homes[camera_id] in self._owned]
+        self._supervisor.resume(back)
+        for camera_id in back:
+            del self._orphans[camera_id]
+        self._leave(list(self._orphans))
+
+    def revoked(self, partitions: Collection[TopicPartition]) -> None:
+        """Send nothing more of the cameras of some partitions: somebody else may own them next."""
+        lost = set(partitions)
+        self._owned -= lost
+        self._pending = {key: item for key, item in self._pending.items() if item.record.source not in lost}
+        orphans = [camera_id for camera_id, home in self._homes.items() if home in lost]
+        self._supervisor.pause(orphans)
+        self._orphans.update(dict.fromkeys(orphans, self._clock.monotonic_s()))
+
+    def _apply(self) -> None:
+        for camera_id, received in list(self._pending.items()):
+            if isinstance(received.message, CameraSpec):
+                self._supervisor.apply(CameraJob(received.message, received.record.time_ns))
+            else:
+                self._supervisor.stop([camera_id], "the camera was removed")
+            if camera_id in self._supervisor.ids():
+                self._homes[camera_id] = received.record.source
+            else:
+                self._homes.pop(camera_id, None)
+            del self._pending[camera_id]  # only now: a bus that is away leaves the rest for the next round
+
+    def _give_up_orphans(self, now_s: float) -> None:
+        self._leave([camera_id for camera_id, since_s in self._orphans.items() if now_s - since_s > ORPHAN_S])
+
+    def _leave(self, camera_ids: Collection[str]) -> None:
+        self._supervisor.stop(camera_ids, None)
+        for camera_id in camera_ids:
+            del self._orphans[camera_id]
+            del self._homes[camera_id]
+
+
+class IngestService(Service):
+    """The service loop, and the cameras that it started: they stop when it does, for whatever reason."""
+
+    def __init__(self, bus: Bus, handler: IngestHandler, supervisor: Supervisor, monitor: Monitor) -> None:
+        super().__init__(GROUP, bus, handler, topics=(CAMERAS.name,), monitor=monitor, start="beginning")
+        self.supervisor = supervisor
+
+    def run(self, stop: threading.Event) -> None:
+        """Consume until `stop` is set; see `Service.run`."""
+        try:
+            super().run(stop)
+        finally:
+            self.supervisor.stop(self.supervisor.ids(), None)
+
+
+def build_service(
+    settings: IngestSettings,
+    bus: Bus,
+    metrics: ServiceMetrics,
+    registry: CollectorRegistry,
+    *,
+    monitor: Monitor,
+) -> IngestService:
+    """Put an ingest service together; its `supervisor.statuses()` tell what every camera is doing."""
+    clock = SystemClock()
+    supervisor = Supervisor(Surroundings(bus, settings, IngestMetrics(registry), clock))
+    return IngestService(bus, IngestHandler(supervisor, metrics, clock), supervisor, monitor)
+
+
+def _objection(received: Received) -> str:
+    message: object = received.message
+    if message is None:
+        return ""
+    if not isinstance(message, CameraSpec):
+        return f"a {type(message).__name__} is no camera"
+    record: Record = received.record
+    return "" if record.key == message.camera_id else f"camera {message.camera_id} under the key {record.key!r}"

@@ -1,0 +1,27 @@
+"""Metric families of ingest; the only label besides a bounded reason is the camera."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class IngestMetrics:
+    """Families of one ingest service; made once per registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.frames = Counter(
+            "climbtrack_ingest_frames_total", "Frames read from the camera", ["camera"], registry=registry
+        )
+        self.bytes = Counter(
+            "climbtrack_ingest_bytes_total", "Compressed bytes read from the camera", ["camera"], registry=registry
+        )
+        self.dropped_frames = Counter(
+            "climbtrack_ingest_dropped_frames_total",
+            "Frames not sent on: bus_full, no_keyframe (useless behind a gap), rejected (too large)",
+            ["camera", "reason"],
+            registry=registry,
+        )
+        self.camera_up = Gauge(
+            "climbtrack_camera_up", "1 while frames of the camera arrive", ["camera"], registry=registry
+        )
+        self.reconnects = Counter(
+            "climbtrack_camera_reconnects_total", "Connections lost or refused", ["camera"], registry=registry
+        )

@@ -1,0 +1,59 @@
+"""Presentation order of streams that state none: raw H.264 and HEVC with B-frames, and the same in AVI."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import av
+
+MAX_PENDING = 48  # more than any decoder reorders, so a packet that waits longer has no picture
+
+
+class PresentationOrder:
+    """Numbers packets by when their pictures are shown.
+
+    Only a decoder knows the order of such streams, so one runs beside; packets leave in decoding order, each as soon
+    as its picture came out.
+    """
+
+    def __init__(self, stream_context: Any) -> None:
+        self._decoder = av.CodecContext.create(stream_context.name, "r")
+        self._decoder.thread_count = 1
+        self._decoder.options = {"skip_loop_filter": "all"}  # the pictures are not looked at
+        if stream_context.extradata:
+            self._decoder.extradata = stream_context.extradata
+        self._pending: deque[tuple[int, Any]] = deque()
+        self._shown: dict[int, int] = {}
+        self._next = 0
+
+    def number(self, packets: Iterable[Any]) -> Iterator[tuple[Any, int]]:
+        """Yield each packet with its place in presentation order, from 0; one without a picture takes the next."""
+        for index, packet in enumerate(packets):
+            self._pending.append((index, packet))
+            self._decode(index, packet)
+            yield from self._ready(MAX_PENDING)
+        self._decode(None, None)
+        yield from self._ready(0)
+
+    def _decode(self, index: int | None, packet: Any) -> None:
+        probe = None
+        if packet is not None:
+            probe = av.Packet(bytes(packet))
+            probe.pts = probe.dts = index
+        try:
+            frames = self._decoder.decode(probe)
+        except av.FFmpegError:
+            return  # the packet keeps its place without a picture
+        for frame in frames:
+            if frame.pts is not None and frame.pts not in self._shown:
+                self._shown[frame.pts] = self._take()
+
+    def _ready(self, most: int) -> Iterator[tuple[Any, int]]:
+        while self._pending and (self._pending[0][0] in self._shown or len(self._pending) > most):
+            index, packet = self._pending.popleft()
+            shown = self._shown.pop(index, None)
+            yield packet, self._take() if shown is None else shown
+
+    def _take(self) -> int:
+        self._next += 1
+        return self._next - 1

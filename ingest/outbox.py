@@ -1,0 +1,270 @@
+"""How chunks reach the bus when the bus is slow: live cameras drop their oldest, files and archives wait."""
+
+import logging
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from ingest.clock import Clock
+from ingest.config import IngestSettings
+from ingest.metrics import IngestMetrics
+from wire import codec
+from wire.bus import FRAMES, Bus, Producer
+from wire.errors import PermanentError, TransientError
+from wire.messages import FrameChunk
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 0.25
+STUCK_S = 30.0  # a backlog that does not move for so long is kept open by its worker, not unread: go on slowly
+FLUSH_EVERY = 16  # chunks, at most 14 MB, that are kept until they are safe
+FLUSH_S = 30.0
+FAREWELL_S = 3.0
+MAX_WITHOUT_KEYFRAME = 60  # chunks, half a minute: some cameras refresh gradually and never send a keyframe
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A camera's way to the bus.
+
+    Attributes:
+        stop: Set for ever when nothing may wait any more.
+        paused: Nothing is sent while it is set: another worker may own the camera.
+    """
+
+    camera_id: str
+    bus: Bus
+    producer: Producer
+    settings: IngestSettings
+    metrics: IngestMetrics
+    clock: Clock
+    stop: threading.Event
+    paused: threading.Event
+
+    def drop(self, frames: int, reason: str) -> None:
+        """Count frames that are not sent."""
+        self.metrics.dropped_frames.labels(camera=self.camera_id, reason=reason).inc(frames)
+
+    def try_send(self, chunk: FrameChunk) -> None:
+        """Send once; a chunk that can never be sent is counted and let go.
+
+        Raises:
+            TransientError: The bus is full or away.
+        """
+        try:
+            self.producer.send(FRAMES.name, self.camera_id, codec.encode(chunk))
+        except PermanentError as error:
+            log.error("camera %s: %d frames cannot be sent: %s", self.camera_id, len(chunk.packets), error)  # noqa: TRY400
+            self.drop(len(chunk.packets), "rejected")
+
+
+class Outbox(Protocol):
+    """Takes a camera's chunks, in order."""
+
+    def put(self, chunk: FrameChunk) -> None:
+        """Send a chunk, now or later."""
+
+    def deliver(self) -> None:
+        """Wait until everything is safe on the bus, or `stop` is set."""
+
+    def farewell(self, chunk: FrameChunk) -> None:
+        """Send what is left and a last chunk, although `stop` is set, without waiting for long."""
+
+    def waiting(self) -> int:
+        """Return the number of chunks that are not sent."""
+
+    def close(self) -> None:
+        """Let the bus go."""
+
+
+class PatientOutbox:
+    """Loses nothing: waits for room, and for a worker that is behind.
+
+    What was sent is kept until a flush says that it is safe, and sent again when it is not; readers know a chunk that
+    comes twice by its stream and number.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._unsafe: list[FrameChunk] = []
+
+    def put(self, chunk: FrameChunk) -> None:
+        """Send a chunk as soon as there is room; only `stop` ends the waiting."""
+        self._wait_for_worker()
+        self._send(chunk)
+        self._unsafe.append(chunk)
+        if len(self._unsafe) >= FLUSH_EVERY:
+            self.deliver()
+
+    def deliver(self) -> None:
+        """Wait until everything is safe on the bus, or `stop` is set."""
+        while not self._link.stop.is_set():
+            try:
+                self._link.producer.flush(FLUSH_S)
+            except TransientError as error:
+                log.warning("camera %s: sending the last chunks again: %s", self._link.camera_id, error)
+                for chunk in self._unsafe:
+                    self._send(chunk)
+            else:
+                self._unsafe = []
+                return
+
+    def farewell(self, chunk: FrameChunk) -> None:
+        """Send a last chunk, although `stop` is set, without waiting for long."""
+        _send_last(self._link, [chunk])
+
+    def waiting(self) -> int:
+        """Return the number of chunks that are not known to be safe."""
+        return len(self._unsafe)
+
+    def close(self) -> None:
+        """Let the bus go."""
+        self._link.producer.close()
+
+    def _send(self, chunk: FrameChunk) -> None:
+        link = self._link
+        while not link.stop.is_set():
+            if not link.paused.is_set():
+                try:
+                    link.try_send(chunk)
+                except TransientError as error:
+                    log.debug("camera %s waits: %s", link.camera_id, error)
+                else:
+                    return
+            link.clock.wait(link.stop, RETRY_S)
+
+    def _wait_for_worker(self) -> None:
+        link = self._link
+        most = link.settings.max_backlog_chunks
+        seen = -1
+        since_s = link.clock.monotonic_s()
+        while not link.stop.is_set():
+            backlog = self._backlog()
+            if backlog <= most:
+                return
+            now_s = link.clock.monotonic_s()
+            if backlog != seen:
+                seen, since_s = backlog, now_s
+            elif now_s - since_s > STUCK_S:
+                log.warning("camera %s: %d chunks are not processed and none was lately", link.camera_id, backlog)
+                return
+            link.clock.wait(link.stop, RETRY_S)
+
+    def _backlog(self) -> int:
+        link = self._link
+        try:
+            return link.bus.backlog(FRAMES.name, link.settings.worker_group, link.camera_id)
+        except TransientError:
+            return link.settings.max_backlog_chunks + 1  # nothing can be sent either
+
+
+class LatestOutbox:
+    """Stays current: keeps what the bus has no room for, within bounded bytes, and drops the oldest of it.
+
+    Behind a gap everything up to the next keyframe is dropped too: it does not decode.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._queue: deque[FrameChunk] = deque()
+        self._bytes = 0
+        self._retry_s = 0.0
+        self._lost = _Lost("", 0)
+        self._useless = 0  # chunks that may still be dropped while waiting for a keyframe
+
+    def put(self, chunk: FrameChunk) -> None:
+        """Queue a chunk and send what the bus takes."""
+        if self._useless and not self._is_gap_over(chunk):
+            self._useless -= 1
+            self._forget(chunk, "no_keyframe")
+            return
+        self._useless = 0
+        self._queue.append(chunk)
+        self._bytes += _size(chunk)
+        self._send_queued()
+        while self._bytes > self._link.settings.outbox_bytes:
+            self._drop_oldest()
+
+    def deliver(self) -> None:
+        """Wait until everything is safe on the bus, or `stop` is set."""
+        link = self._link
+        while self._queue and not link.stop.is_set():
+            self._send_queued()
+            if self._queue:
+                link.clock.wait(link.stop, RETRY_S)
+
+    def farewell(self, chunk: FrameChunk) -> None:
+        """Send what is left and a last chunk, although `stop` is set, without waiting for long."""
+        _send_last(self._link, [*self._queue, chunk])
+        self._queue.clear()
+
+    def waiting(self) -> int:
+        """Return the number of chunks that are not sent."""
+        return len(self._queue)
+
+    def close(self) -> None:
+        """Let the bus go."""
+        self._link.producer.close()
+
+    def _send_queued(self) -> None:
+        link = self._link
+        began_s = link.clock.monotonic_s()
+        if link.paused.is_set() or began_s < self._retry_s:
+            return
+        try:
+            while self._queue:
+                link.try_send(self._with_loss(self._queue[0]))
+                self._lost = _Lost("", 0)
+                self._pop()
+        except TransientError:
+            now_s = link.clock.monotonic_s()  # not to spend more than half of the time in sends that block and fail
+            self._retry_s = now_s + max(now_s - began_s, RETRY_S)
+
+    def _with_loss(self, chunk: FrameChunk) -> FrameChunk:
+        if not self._lost.frames or self._lost.stream_id != chunk.stream_id:
+            return chunk
+        return msgspec.structs.replace(chunk, dropped_before=self._lost.frames)
+
+    def _drop_oldest(self) -> None:
+        log.warning("camera %s: the bus is full, dropping the oldest frames", self._link.camera_id)
+        self._forget(self._pop(), "bus_full")
+        while self._queue and not self._is_gap_over(self._queue[0]):
+            self._forget(self._pop(), "no_keyframe")
+        if not self._queue:
+            self._useless = MAX_WITHOUT_KEYFRAME
+
+    def _pop(self) -> FrameChunk:
+        chunk = self._queue.popleft()
+        self._bytes -= _size(chunk)
+        return chunk
+
+    def _is_gap_over(self, chunk: FrameChunk) -> bool:
+        return chunk.starts_with_keyframe or chunk.ended or chunk.seq == 0
+
+    def _forget(self, chunk: FrameChunk, reason: str) -> None:
+        frames = len(chunk.packets)
+        before = self._lost.frames if self._lost.stream_id == chunk.stream_id else 0
+        self._lost = _Lost(chunk.stream_id, before + frames)
+        self._link.drop(frames, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    stream_id: str
+    frames: int
+
+
+def _send_last(link: Link, chunks: list[FrameChunk]) -> None:
+    try:
+        for chunk in chunks:
+            link.try_send(chunk)
+        link.producer.flush(FAREWELL_S)
+    except TransientError as error:
+        log.warning("camera %s: its end could not be announced: %s", link.camera_id, error)
+
+
+def _size(chunk: FrameChunk) -> int:
+    return sum(len(packet.data) for packet in chunk.packets)

@@ -1,0 +1,70 @@
+"""Capture times: of files by their timestamps from a start, of live streams by arrival."""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ingest.clock import Clock, LiveClock
+from ingest.errors import SourceError
+from ingest.source import Source, SourcePacket
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """A packet and its capture time."""
+
+    packet: SourcePacket
+    time_ns: int
+
+
+@dataclass(slots=True)
+class FileTime:
+    """How far a file has come, over the turns of its loop.
+
+    Attributes:
+        start_ns: Capture time of the first frame of the first turn.
+        began_s: Monotonic time when that was read.
+        length_ns: Duration of the finished turns.
+    """
+
+    start_ns: int
+    began_s: float
+    length_ns: int = 0
+    turn: int = 0
+
+    def stamped(self, source: Source) -> Iterator[Stamped]:
+        """Yield every packet of one turn; the next turn goes on where it ends."""
+        end_ns = 0
+        for packet in source.packets():
+            end_ns = max(end_ns, packet.pts_ns + source.frame_ns)
+            yield Stamped(packet, self.start_ns + self.length_ns + packet.pts_ns)
+        self.length_ns += end_ns
+        self.turn += 1
+
+    def paced(self, items: Iterator[Stamped], clock: Clock, stop: threading.Event) -> Iterator[Stamped]:
+        """Hold packets back until their time has come; a picture that is shown early may leave late, never early."""
+        newest_ns = self.start_ns
+        for item in items:
+            newest_ns = max(newest_ns, item.time_ns)
+            due_s = self.began_s + (newest_ns - self.start_ns) / 1e9
+            clock.wait(stop, max(0.0, due_s - clock.monotonic_s()))
+            yield item
+
+
+def stamped_live(source: Source, clock: Clock) -> Iterator[Stamped]:
+    """Yield every packet with its capture time by arrival; see `LiveClock`."""
+    capture = LiveClock()
+    held: deque[SourcePacket] = deque()
+    failure: SourceError | None = None
+    try:
+        for packet in source.packets():
+            held.append(packet)
+            for time_ns in capture.capture_ns(packet.pts_ns, clock.now_ns()):
+                yield Stamped(held.popleft(), time_ns)
+    except SourceError as error:
+        failure = error
+    for time_ns in capture.release():
+        yield Stamped(held.popleft(), time_ns)
+    if failure is not None:
+        raise failure

@@ -1,0 +1,82 @@
+"""What a camera is asked to do, what it is doing, and what it needs of the world."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ingest.clock import Clock, SystemClock
+from ingest.config import IngestSettings
+from ingest.metrics import IngestMetrics
+from ingest.source import Opener, open_source
+from wire.bus import Bus
+from wire.messages import CameraSpec
+
+
+class State(StrEnum):
+    """What a camera is doing."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    STALLED = "stalled"  # connected, and nothing comes
+    BACKING_OFF = "backing off"
+    STOPPED = "stopped"  # told to
+    ENDED = "ended"  # a file that was read to its end
+    FAILED = "failed"  # a file that cannot be read (any further)
+
+
+FINAL = frozenset({State.STOPPED, State.ENDED, State.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStatus:
+    """A camera's state, and why; `reconnects` counts lost and refused connections."""
+
+    camera_id: str
+    state: State
+    cause: str
+    reconnects: int
+
+
+@dataclass(frozen=True, slots=True)
+class CameraJob:
+    """A camera that should run, and when its spec was sent: what stands in for a file's missing `start_ns`."""
+
+    spec: CameraSpec
+    sent_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What cameras need of the world; `jitter` draws from 0 to its argument."""
+
+    bus: Bus
+    settings: IngestSettings
+    metrics: IngestMetrics
+    clock: Clock = field(default_factory=SystemClock)
+    opener: Opener = open_source
+    jitter: Callable[[float], float] = lambda ceiling: random.uniform(0, ceiling)
+
+
+class Backoff:
+    """Exponential pauses, each between half and the whole of a ceiling that doubles."""
+
+    def __init__(self, first_s: float, max_s: float, jitter: Callable[[float], float]) -> None:
+        self._first_s = self._ceiling_s = first_s
+        self._max_s = max_s
+        self._jitter = jitter
+
+    def next_s(self) -> float:
+        """Return how long to wait now, and double what comes after."""
+        ceiling = self._ceiling_s
+        self._ceiling_s = min(2 * ceiling, self._max_s)
+        return ceiling / 2 + self._jitter(ceiling / 2)
+
+    def longest_s(self) -> float:
+        """Go straight to the longest pause."""
+        self._ceiling_s = self._max_s
+        return self.next_s()
+
+    def reset(self) -> None:
+        """Start from the shortest again."""
+        self._ceiling_s = self._first_s
