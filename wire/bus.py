@@ -48,8 +48,15 @@ TOPICS = (CAMERAS, FRAMES, TRACKLETS, IDENTITIES, DEAD_LETTERS, WORKER_STATE)
 
 MAX_RECORD_BYTES = 8 * 1024 * 1024  # worker states hold crops; broker, topic, producer and consumer all take this one
 
+RECORD_OVERHEAD_BYTES = 200  # a record's and its batch's headers on Kafka; about what Python needs to hold one
+
 Start = Literal["committed", "beginning", "end"]
 Rebalance = Callable[[Collection[TopicPartition]], None]
+
+
+def record_bytes(key: str, value: bytes | None) -> int:
+    """Return what counts against `MAX_RECORD_BYTES`."""
+    return RECORD_OVERHEAD_BYTES + len(key.encode()) + len(value or b"")
 
 
 class Producer(Protocol):

@@ -13,9 +13,9 @@ import time
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 
-from wire.bus import FRAMES, MAX_RECORD_BYTES, TOPICS, Rebalance, Record, Start, TopicPartition, TopicSpec
+from wire.bus import FRAMES, MAX_RECORD_BYTES, TOPICS, Rebalance, Record, Start, TopicPartition, TopicSpec, record_bytes
 from wire.errors import BusFull, PermanentError
-from wire.memory_log import Log, size_of
+from wire.memory_log import Log
 
 DEFAULT_MAX_BYTES = 512 * 1024 * 1024
 SEND_WAIT_S = 1.0  # two chunks of a camera: longer, and a live source should drop rather than wait
@@ -127,7 +127,7 @@ class MemoryBus:
 
     def append(self, topic: str, key: str, value: bytes | None) -> None:
         """Add a record, waiting for room; see `wire.bus.Producer.send`."""
-        size = size_of(key, value)
+        size = record_bytes(key, value)
         if size > MAX_RECORD_BYTES:
             raise PermanentError(f"record of {size} bytes for {topic}, at most {MAX_RECORD_BYTES} are allowed")
         with self.changed:

@@ -4,9 +4,7 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 
-from wire.bus import Record
-
-OVERHEAD_BYTES = 200  # what Python needs to hold a record, besides its key and value
+from wire.bus import Record, record_bytes
 
 
 class Log:
@@ -29,7 +27,7 @@ class Log:
             self._last[key] = self.end
         record = Record(self._topic, self._partition, self.end, key, value, time.time_ns())
         self._records[self.end] = record
-        self.size_bytes += size_of(key, value)
+        self.size_bytes += record_bytes(key, value)
         self.end += 1
 
     def read(self, position: int, limit: int) -> list[Record]:
@@ -66,9 +64,4 @@ class Log:
     def _remove(self, offset: int) -> None:
         record = self._records.pop(offset, None)
         if record is not None:
-            self.size_bytes -= size_of(record.key, record.value)
-
-
-def size_of(key: str, value: bytes | None) -> int:
-    """Return what a record costs, in bytes."""
-    return OVERHEAD_BYTES + len(key) + len(value or b"")
+            self.size_bytes -= record_bytes(record.key, record.value)

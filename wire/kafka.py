@@ -1,0 +1,158 @@
+"""The bus over Apache Kafka. `memory.MemoryBus` says how it must behave; only `wire/kafka*.py` imports kafka."""
+
+import threading
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, errors
+from kafka import TopicPartition as KafkaPartition
+from kafka.partitioner.default import murmur2
+
+from wire.bus import MAX_RECORD_BYTES, TOPICS, Rebalance, Record, Start, TopicSpec
+from wire.kafka_client import CONNECT_MS, Names, connection_options, named_errors, reading_options
+from wire.kafka_consumer import Callbacks, KafkaBusConsumer, no_callback
+from wire.kafka_producer import KafkaBusProducer
+from wire.settings import KafkaSettings
+
+TABLE_S = 60.0  # a table is megabytes; a minute without its end is broken
+BACKLOG_AGE_S = 1.0
+
+
+class KafkaBus:
+    """A bus over Kafka; thread-safe. Clients connect on first use, so that a service can wait for its broker."""
+
+    def __init__(self, settings: KafkaSettings, topics: Collection[TopicSpec] = TOPICS) -> None:
+        self._settings = settings
+        self._names = Names(settings.topic_prefix, {spec.name: spec for spec in topics})
+        self._lock = threading.Lock()  # guards the two clients below, which are made on first use
+        self._admin: KafkaAdminClient | None = None
+        self._reader: KafkaConsumer | None = None
+        self._backlogs: dict[tuple[str, str], _Backlog] = {}
+
+    def ensure_topics(self) -> None:
+        """Create what is missing, with all size limits; idempotent."""
+        wanted = {
+            self._names.outside(spec.name): _creation(spec, self._settings) for spec in self._names.specs.values()
+        }
+        with self._lock, named_errors(self._settings):
+            admin = self._connected_admin()
+            done = admin.create_topics(wanted, timeout_ms=self._settings.request_timeout_ms, raise_errors=False)
+            for topic in done["topics"]:
+                error = errors.for_code(topic["error_code"])
+                if error not in {errors.NoError, errors.TopicAlreadyExistsError}:
+                    raise error(f"topic {topic['name']}: {topic.get('error_message')}")
+            admin.wait_for_topics(list(wanted))
+
+    def producer(self) -> "KafkaBusProducer":
+        """Return a new producer."""
+        return KafkaBusProducer(self._settings, self._names)
+
+    def consumer(
+        self,
+        group: str,
+        topics: Collection[str],
+        *,
+        start: Start = "committed",
+        on_assigned: Rebalance | None = None,
+        on_revoked: Rebalance | None = None,
+    ) -> "KafkaBusConsumer":
+        """Join a group with the first poll; see `wire.bus.Bus.consumer`."""
+        for topic in topics:
+            self._names.outside(topic)
+        callbacks = Callbacks(on_assigned or no_callback, on_revoked or no_callback)
+        return KafkaBusConsumer(self._settings, self._names, group, topics, start, callbacks)
+
+    def table(self, topic: str) -> dict[str, Record]:
+        """Return the last record of every key of a compacted topic, tombstones left out."""
+        parts = self._parts(topic)
+        last: dict[str, Record] = {}
+        with self._lock, named_errors(self._settings):
+            reader = self._connected_reader()
+            reader.assign(parts)
+            reader.seek_to_beginning(*parts)
+            ends = reader.end_offsets(parts, timeout_ms=CONNECT_MS)
+            deadline = time.monotonic() + TABLE_S
+            while any(reader.position(part, timeout_ms=CONNECT_MS) < ends[part] for part in parts):
+                if time.monotonic() > deadline:
+                    raise errors.KafkaTimeoutError(f"{topic} not read to its end in {TABLE_S:.0f} s")
+                for records in reader.poll(timeout_ms=200).values():
+                    last.update((record.key, record) for record in map(self._names.record, records))
+            reader.unsubscribe()
+        return {key: record for key, record in last.items() if record.value is not None}
+
+    def backlog(self, topic: str, group: str, key: str) -> int:
+        """Return how many records of the key's partition the group has not committed; may be a second old."""
+        partition = (murmur2(key.encode()) & 0x7FFFFFFF) % self._names.specs[topic].partitions
+        with self._lock, named_errors(self._settings):
+            cached = self._backlogs.get((topic, group))
+            if cached is None or time.monotonic() - cached.read_s > BACKLOG_AGE_S:
+                cached = self._read_backlog(topic, group)
+                self._backlogs[topic, group] = cached
+            records: int = cached.records[partition]
+            return records
+
+    def close(self) -> None:
+        """Release the bus's own connections; producers and consumers have their own."""
+        with self._lock, named_errors(self._settings):
+            for client in (self._admin, self._reader):
+                if client is not None:
+                    client.close()
+            self._admin = self._reader = None
+
+    def _read_backlog(self, topic: str, group: str) -> "_Backlog":
+        parts = self._parts(topic)
+        name = self._names.group(group)
+        committed = self._connected_admin().list_group_offsets({name: parts})[name]
+        reader = self._connected_reader()
+        ends = reader.end_offsets(parts, timeout_ms=CONNECT_MS)
+        begins = reader.beginning_offsets(parts, timeout_ms=CONNECT_MS)
+        firsts = (max(committed[part].offset, begins[part]) if part in committed else begins[part] for part in parts)
+        records = [ends[part] - first for part, first in zip(parts, firsts, strict=True)]
+        return _Backlog(time.monotonic(), records)
+
+    def _parts(self, topic: str) -> list[KafkaPartition]:
+        name = self._names.outside(topic)
+        return [KafkaPartition(name, number) for number in range(self._names.specs[topic].partitions)]
+
+    def _connected_admin(self) -> KafkaAdminClient:
+        if self._admin is None:
+            self._admin = KafkaAdminClient(**connection_options(self._settings))
+        return self._admin
+
+    def _connected_reader(self) -> KafkaConsumer:
+        if self._reader is None:
+            self._reader = KafkaConsumer(**connection_options(self._settings), **reading_options(), group_id=None)
+        return self._reader
+
+
+@dataclass(frozen=True, slots=True)
+class _Backlog:
+    read_s: float
+    records: list[int]  # by partition
+
+
+def _creation(spec: TopicSpec, settings: KafkaSettings) -> dict[str, Any]:
+    configs = {"max.message.bytes": str(MAX_RECORD_BYTES)}
+    if spec.retention_s is None:
+        # Small segments, cleaned early: a table is read from its beginning whenever a partition moves.
+        configs |= {
+            "cleanup.policy": "compact",
+            "segment.bytes": str(8 * MAX_RECORD_BYTES),
+            "segment.ms": "600000",
+            "min.cleanable.dirty.ratio": "0.1",
+        }
+    else:
+        retention_ms = 1000 * spec.retention_s
+        # Only whole segments are dropped, so a segment lasts a fraction of the time that its records are kept.
+        configs |= {
+            "cleanup.policy": "delete",
+            "retention.ms": str(retention_ms),
+            "segment.ms": str(max(60_000, retention_ms // 8)),
+        }
+    return {
+        "num_partitions": spec.partitions,
+        "replication_factor": settings.replication_factor,
+        "configs": configs,
+    }

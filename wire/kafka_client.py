@@ -1,0 +1,111 @@
+"""What all clients of Kafka share: names, options, and errors turned into ours. Part of `wire.kafka`."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import google_crc32c
+from kafka import TopicPartition as KafkaPartition
+from kafka import errors
+from kafka.record import default_records
+
+from wire.bus import MAX_RECORD_BYTES, Record, TopicPartition, TopicSpec
+from wire.errors import PermanentError, SettingsError, TransientError
+from wire.settings import KafkaSettings
+
+CONNECT_MS = 5000  # a broker that is there answers in milliseconds; the caller's loop tries again
+CLOSE_S = 5.0
+FETCH_BYTES = 4 * MAX_RECORD_BYTES  # what one answer of a broker may hold, over all partitions
+REFUSED = (errors.AuthorizationError, errors.KafkaConfigurationError, errors.SaslAuthenticationFailedError)
+
+
+def _crc32c(data: memoryview) -> int:
+    return int(google_crc32c.value(bytes(data)))
+
+
+# The client computes this checksum over everything that is sent and read: in pure Python, 3 MB/s on one core, unless
+# the LGPL package `crc32c` is there.
+default_records.calc_crc32c = _crc32c
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Our names inside, prefixed names outside."""
+
+    prefix: str
+    specs: Mapping[str, TopicSpec]
+
+    def outside(self, topic: str) -> str:
+        """Return the topic's name on the broker."""
+        if topic not in self.specs:
+            raise PermanentError(f"topic {topic!r} does not exist; known are {', '.join(self.specs)}")
+        return self.prefix + topic
+
+    def group(self, name: str) -> str:
+        """Return the group's name on the broker."""
+        return self.prefix + name
+
+    def outside_part(self, part: TopicPartition) -> KafkaPartition:
+        """Return a partition of ours as the client's."""
+        return KafkaPartition(self.outside(part.topic), part.partition)
+
+    def inside_part(self, part: KafkaPartition) -> TopicPartition:
+        """Return a partition of the client's as ours."""
+        return TopicPartition(part.topic.removeprefix(self.prefix), part.partition)
+
+    def record(self, item: Any) -> Record:
+        """Return a record of the client as ours; keys are text for us whatever others sent."""
+        key = (item.key or b"").decode(errors="replace")
+        topic = item.topic.removeprefix(self.prefix)
+        return Record(topic, item.partition, item.offset, key, item.value, item.timestamp * 1_000_000)
+
+
+@contextmanager
+def named_errors(settings: KafkaSettings) -> Iterator[None]:
+    """Turn the client's errors into ours, naming the servers."""
+    try:
+        yield
+    except REFUSED as error:
+        raise SettingsError(f"kafka.servers = {settings.servers!r} refused us: {error}") from error
+    except (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError) as error:
+        raise PermanentError(f"Kafka at {settings.servers}: {error}") from error
+    except errors.KafkaError as error:
+        raise TransientError(f"Kafka at {settings.servers}: {error}") from error
+
+
+def connection_options(settings: KafkaSettings) -> dict[str, Any]:
+    """Return what every client needs to connect."""
+
+    def revealed(secret: Any) -> str | None:
+        return None if secret is None else secret.get_secret_value()
+
+    def text(path: Any) -> str | None:
+        return None if path is None else str(path)
+
+    return {
+        "bootstrap_servers": [server.strip() for server in settings.servers.split(",")],
+        "bootstrap_timeout_ms": CONNECT_MS,
+        "request_timeout_ms": settings.request_timeout_ms,
+        "reconnect_backoff_max_ms": 1000,
+        "security_protocol": settings.security_protocol,
+        "sasl_mechanism": settings.sasl_mechanism,
+        "sasl_plain_username": settings.sasl_username,
+        "sasl_plain_password": revealed(settings.sasl_password),
+        "ssl_cafile": text(settings.ssl_ca_file),
+        "ssl_certfile": text(settings.ssl_certificate_file),
+        "ssl_keyfile": text(settings.ssl_key_file),
+        "ssl_password": revealed(settings.ssl_key_password),
+        "ssl_check_hostname": settings.ssl_check_hostname,
+    }
+
+
+def reading_options() -> dict[str, Any]:
+    """Return what every consumer needs: room for the largest record, and short waits."""
+    return {
+        "max_partition_fetch_bytes": MAX_RECORD_BYTES,
+        "fetch_max_bytes": FETCH_BYTES,
+        "fetch_max_wait_ms": 200,
+        "allow_auto_create_topics": False,
+        "metrics_enabled": False,
+    }

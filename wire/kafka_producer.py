@@ -1,0 +1,98 @@
+"""Sending to Kafka. Part of `wire.kafka`."""
+
+import logging
+import threading
+
+from kafka import KafkaProducer, errors
+
+from wire.bus import MAX_RECORD_BYTES, record_bytes
+from wire.errors import BusFull, PermanentError, TransientError
+from wire.kafka_client import CLOSE_S, CONNECT_MS, Names, connection_options, named_errors
+from wire.settings import KafkaSettings
+
+log = logging.getLogger(__name__)
+
+PENDING_BYTES = 32 * 1024 * 1024  # sent and not acknowledged: seconds of a dozen cameras, and a bound for our memory
+SEND_WAIT_S = 1.0  # as on the memory bus
+DELIVERY_EXTRA_MS = 5000  # a record has failed after one request and this; `flush` says so, and it is done again
+
+
+class KafkaBusProducer:
+    """Sends records, idempotently and acknowledged by all replicas; thread-safe.
+
+    Nothing is compressed: frames and crops are compressed already.
+    """
+
+    def __init__(self, settings: KafkaSettings, names: Names) -> None:
+        self._settings = settings
+        self._names = names
+        self._changed = threading.Condition()
+        self._client: KafkaProducer | None = None
+        self._pending_bytes = 0
+        self._failure: BaseException | None = None
+
+    def send(self, topic: str, key: str, value: bytes | None) -> None:
+        """Queue a record; see `wire.bus.Producer.send`."""
+        name = self._names.outside(topic)
+        size = record_bytes(key, value)
+        if size > MAX_RECORD_BYTES:
+            raise PermanentError(f"record of {size} bytes for {topic}, at most {MAX_RECORD_BYTES} are allowed")
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._pending_bytes + size <= PENDING_BYTES, SEND_WAIT_S):
+                raise BusFull(f"Kafka at {self._settings.servers} has not taken {self._pending_bytes} bytes yet")
+            client = self._connected()
+            self._pending_bytes += size
+        try:
+            with named_errors(self._settings):
+                future = client.send(name, key=key.encode(), value=value)
+        except (TransientError, PermanentError):
+            self._done(size)
+            raise
+        future.add_callback(lambda _: self._done(size))
+        future.add_errback(lambda error: self._done(size, error))
+
+    def flush(self, timeout_s: float) -> None:
+        """Return when all that was sent is safe; see `wire.bus.Producer.flush`."""
+        with self._changed:
+            client = self._client
+        if client is None:
+            return
+        with named_errors(self._settings):
+            client.flush(timeout_s)
+            with self._changed:
+                failure, self._failure = self._failure, None
+            if failure is not None:
+                raise failure
+
+    def close(self) -> None:
+        """Flush briefly and release everything."""
+        with self._changed:
+            client, self._client = self._client, None
+        if client is None:
+            return
+        try:
+            client.close(timeout=CLOSE_S)
+        except errors.KafkaError as error:
+            log.warning("closing a producer of %s: %s", self._settings.servers, error)
+
+    def _connected(self) -> KafkaProducer:
+        if self._client is None:
+            with named_errors(self._settings):
+                self._client = KafkaProducer(
+                    **connection_options(self._settings),
+                    acks="all",
+                    enable_idempotence=True,
+                    linger_ms=5,
+                    max_request_size=MAX_RECORD_BYTES,
+                    max_block_ms=CONNECT_MS,
+                    delivery_timeout_ms=self._settings.request_timeout_ms + DELIVERY_EXTRA_MS,
+                    allow_auto_create_topics=False,
+                    metrics_enabled=False,
+                )
+        return self._client
+
+    def _done(self, size: int, failure: BaseException | None = None) -> None:
+        with self._changed:
+            self._pending_bytes -= size
+            self._failure = failure or self._failure
+            self._changed.notify_all()
