@@ -16,18 +16,19 @@ from numpy.typing import NDArray
 
 from training.synthetic.body import sample_person
 from training.synthetic.figure import Figure, build_figure
-from training.synthetic.look import exposed, recorded, sample_look
+from training.synthetic.look import exposed, recorded
 from training.synthetic.mesh import Mesh, moved
 from training.synthetic.pose import sample_manner
 from training.synthetic.render import Window, owners
-from training.synthetic.room import build_room, chair
-from training.synthetic.scene import Actor, Thing, View, extent, open_view, place_camera, shoot, unhidden
+from training.synthetic.room import chair
+from training.synthetic.scene import Actor, Thing, View, extent, shoot, unhidden
+from training.synthetic.stage import Sight, Stage, draw_stage
 
 Image = NDArray[np.uint8]
 Box = tuple[float, float, float, float]  # left, top, right, bottom, pixels
 
 FIRST_SITE_IDENTITY = 1_000_000  # training identity seeds are below, sites' at or above
-FRAME_SIZES = ((480, 270), (640, 360), (640, 360), (768, 432))
+SIGHT = Sight(52, 300, above=0.1, below=0.3)
 # People share their cameras in blocks, as on a real site: a block's views are drawn once and its people are each other's negatives.
 BLOCK = 24
 
@@ -47,14 +48,6 @@ class Tracklet:
     crops: Image
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Stage:
-    """A camera's view, and floor points from which a whole person is seen: `(n, 3)` x, y, height in pixels."""
-
-    view: View
-    spots: NDArray[np.float64]
-
-
 @dataclass(frozen=True, slots=True)
 class _Course:
     """Where and how a person goes during a tracklet, one actor a frame, and the chair they may sit on."""
@@ -69,7 +62,7 @@ class PeopleGenerator:
     """Draws tracklets; keeps the `keep` views and figures used last, because a background costs more than a tracklet."""
 
     keep: int = 48
-    _stages: OrderedDict[int, _Stage] = field(default_factory=OrderedDict)
+    _stages: OrderedDict[int, Stage] = field(default_factory=OrderedDict)
     _figures: OrderedDict[int, Figure] = field(default_factory=OrderedDict)
 
     def tracklet(self, identity_seed: int, camera_seed: int, tracklet_seed: int, frames: int = 8,
@@ -91,9 +84,9 @@ class PeopleGenerator:
         interpolation = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[int(rng.integers(2))]
         return np.stack([cv2.resize(c, (size[1], size[0]), interpolation=interpolation) for c in crops])
 
-    def _stage(self, seed: int) -> _Stage:
+    def _stage(self, seed: int) -> Stage:
         if seed not in self._stages:
-            self._stages[seed] = _draw_stage(seed)
+            self._stages[seed] = draw_stage(seed, SIGHT)
         self._stages.move_to_end(seed)
         while len(self._stages) > self.keep:
             self._stages.popitem(last=False)
@@ -195,32 +188,7 @@ def _shown(view: View, person: Mesh, blocker: Mesh, window: Window) -> float:
     return float((owners([person, blocker], view.camera, window) == 0).sum()) / max(1, int(alone))
 
 
-def _draw_stage(seed: int) -> _Stage:
-    """Draw a camera: room, place, response; again where it hardly sees the floor."""
-    rng = np.random.default_rng([seed, 2])
-    while True:
-        room = build_room(rng, float(rng.uniform(3.0, 7.0)), float(rng.uniform(2.5, 6.0)), int(rng.integers(2, 16)))
-        size = FRAME_SIZES[int(rng.integers(len(FRAME_SIZES)))]
-        camera = place_camera(rng, room, size)
-        points = rng.uniform((-room.half_x, -room.half_y), (room.half_x, room.half_y), (400, 2))
-        points = np.array([p for p in points if room.free(p[0], p[1])]).reshape(-1, 2)
-        feet = camera.project(np.pad(points, ((0, 0), (0, 1))))
-        head = camera.project(np.pad(points, ((0, 0), (0, 1)), constant_values=1.75))
-        height = feet[:, 1] - head[:, 1]
-        seen = (
-            (feet[:, 2] > 1.0)
-            & (head[:, 2] > 1.0)
-            & (head[:, 1] > -0.1 * height)
-            & (feet[:, 1] < size[1] + 0.3 * height)
-        )
-        seen &= (feet[:, 0] > 0.03 * size[0]) & (feet[:, 0] < 0.97 * size[0]) & (height > 52) & (height < 300)
-        if seen.sum() >= 12:
-            return _Stage(
-                open_view(room, camera, sample_look(rng, size[1])), np.column_stack([points[seen], height[seen]])
-            )
-
-
-def _course(rng: Generator, stage: _Stage, figure: Figure, frames: int) -> _Course:
+def _course(rng: Generator, stage: Stage, figure: Figure, frames: int) -> _Course:
     """Draw a straight or slowly turning walk, or somebody standing or sitting, around a point the camera sees."""
     kind = rng.random()
     walking, seated = bool(kind < 0.74), bool(kind > 0.94)

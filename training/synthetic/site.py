@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from training.synthetic.look import GRAIN, GRAIN_SIZE, exposed, optics
 from training.synthetic.mesh import Floats
 from training.synthetic.render import Window, owners
-from training.synthetic.scene import Shot, Thing, View, extent, shoot
+from training.synthetic.scene import Actor, Shot, Thing, View, extent, shoot
 from training.synthetic.world import World, build_world
 
 Image = NDArray[np.uint8]
@@ -104,46 +104,55 @@ def write_site(
     (out / "site.yaml").write_text(yaml.safe_dump({"site": f"synth-{seed}", "fps": FPS, "cameras": files}, sort_keys=False))
     if progress is not None:
         progress(1.0)
-    return SiteSummary(out, names, frames, len(seen), boxes)
+    return SiteSummary(out, names, frames, len(seen), int(boxes))
 
 
 def film_station(world: World, index: int, frames: int, seed: int) -> Iterator[Frame]:
     """Yield what one camera sees, frame by frame at `FPS`."""
     view = world.stations[index].view
     empty = optics(view.film.look, exposed(view.film, view.background, view.gain))
-    grain = _Grain(np.random.default_rng([seed, index, 6]), view.film.look.noise, empty.shape[:2])
+    size = (view.camera.height, view.camera.width)
+    grain = _Grain.load(np.random.default_rng([seed, index, 6]), view.film.look.noise, size)
     for number in range(frames):
         moments = [(k, r.at(number / FPS)) for k, r in enumerate(world.residents)]
-        present = [(k, moment[1]) for k, moment in moments if moment is not None and moment[0] == index]
-        things, people = [], []
-        for person, actor in present:
-            mesh = actor.mesh()
-            if _reaches(view, Thing(mesh, actor.figure.materials)):
-                things.append(Thing(mesh, actor.figure.materials))
-                people.append(person + 1)
+        present = [(k + 1, moment[1]) for k, moment in moments if moment is not None and moment[0] == index]
+        seen = [p for p in (_present(view, person, actor) for person, actor in present) if p is not None]
         picture, boxes = empty, ()
-        if things:
-            window = _window(view, things)
-            shot = shoot(view, things, window)
-            picture, boxes = _pasted(view, empty, shot, window), _truth(view, things, people, shot, window)
+        if seen:
+            window = _window(view, seen)
+            shot = shoot(view, [p.thing for p in seen], window)
+            picture, boxes = _pasted(view, empty, shot, window), _truth(view, seen, shot, window)
         yield Frame(grain.over(picture), boxes)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Grain:
-    """Sensor noise: another cut of the same sheet for every frame."""
+    """Sensor noise: another cut of one sheet for every frame."""
 
     rng: np.random.Generator
+    sheet: Floats
     noise: float
-    shape: tuple[int, ...]
+    shape: tuple[int, int]
+
+    @classmethod
+    def load(cls, rng: np.random.Generator, noise: float, shape: tuple[int, int]) -> "_Grain":
+        """Lay out enough noise for frames of `shape`, (height, width)."""
+        return cls(rng, np.tile(GRAIN, (shape[0] // GRAIN_SIZE + 2, shape[1] // GRAIN_SIZE + 2, 1)), noise, shape)
 
     def over(self, picture: Floats) -> Image:
         """Return the picture with noise, uint8."""
         top, left = (int(v) for v in self.rng.integers(0, GRAIN_SIZE, 2))
-        sheet = np.roll(GRAIN, (-top, -left), (0, 1))
-        height, width = self.shape
-        tiled = np.tile(sheet, (height // GRAIN_SIZE + 1, width // GRAIN_SIZE + 1, 1))[:height, :width]
-        return np.asarray(cv2.addWeighted(picture, 1.0, tiled, self.noise, 0.0, dtype=cv2.CV_8U), np.uint8)
+        cut = self.sheet[top : top + self.shape[0], left : left + self.shape[1]]
+        return np.asarray(cv2.addWeighted(picture, 1.0, cut, self.noise, 0.0, dtype=cv2.CV_8U), np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Present:
+    """Somebody who may be in the frame; the box, left, top, right, bottom in pixels, is neither clipped nor hidden."""
+
+    person: int
+    thing: Thing
+    box: NDArray[np.float64]
 
 
 class Recorder:
@@ -154,7 +163,7 @@ class Recorder:
         self._stream = self._container.add_stream("libx264", rate=FPS)
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
         self._stream.time_base = Fraction(1, FPS)
-        self._stream.options = {"preset": "veryfast", "crf": "24", "g": str(KEYFRAME_EVERY), "threads": "1"}
+        self._stream.options = {"preset": "superfast", "crf": "25", "g": str(KEYFRAME_EVERY), "threads": "1"}
 
     def write(self, image: Image) -> None:
         """Append one picture, `(h, w, 3)` uint8 RGB."""
@@ -178,17 +187,21 @@ def _check(arguments: dict[str, float]) -> None:
             raise ValueError(f"{name} must be {low}..{high}, got {value}")
 
 
-def _reaches(view: View, thing: Thing) -> bool:
-    """Say whether any of a thing can be in the frame."""
-    box = extent(view.camera, thing.mesh)
-    return box is not None and bool(box[2] > 1 and box[3] > 1 and box[0] < view.camera.width - 1 and box[1] < view.camera.height - 1)
+def _present(view: View, person: int, actor: Actor) -> _Present | None:
+    """Pose a person; None where nothing of them can be in the frame."""
+    mesh = actor.mesh()
+    box = extent(view.camera, mesh)
+    if box is None or box[2] < 1 or box[3] < 1 or box[0] > view.camera.width - 1 or box[1] > view.camera.height - 1:
+        return None
+    return _Present(person, Thing(mesh, actor.figure.materials), box)
 
 
-def _window(view: View, things: list[Thing]) -> Window:
+def _window(view: View, seen: list[_Present]) -> Window:
     """Return the part of the frame that changes."""
-    corners = np.array([extent(view.camera, t.mesh) for t in things])
+    corners = np.array([p.box for p in seen])
     x0, y0 = (int(max(0, v - 12)) for v in corners[:, :2].min(0))
-    x1, y1 = int(min(view.camera.width, corners[:, 2].max() + 12)), int(min(view.camera.height, corners[:, 3].max() + 12))
+    x1 = int(min(view.camera.width, corners[:, 2].max() + 12))
+    y1 = int(min(view.camera.height, corners[:, 3].max() + 12))
     return Window(x0, y0, x1 - x0, y1 - y0)
 
 
@@ -205,18 +218,19 @@ def _pasted(view: View, empty: Floats, shot: Shot, window: Window) -> Floats:
     return picture
 
 
-def _truth(view: View, things: list[Thing], people: list[int], shot: Shot, window: Window) -> tuple[TruthBox, ...]:
+def _truth(view: View, seen: list[_Present], shot: Shot, window: Window) -> tuple[TruthBox, ...]:
     """Return the boxes of everybody of whom something is visible."""
     boxes = []
-    for number, (thing, person) in enumerate(zip(things, people, strict=True)):
-        y, x = np.nonzero(shot.owner == number)
-        box = extent(view.camera, thing.mesh)
-        if len(y) < 30 or box is None:
+    for number, present in enumerate(seen):
+        mine = shot.owner == number
+        count = int(np.count_nonzero(mine))
+        if count < 30:
             continue
-        left, top, right, bottom = (int(v) for v in box)
+        columns, rows = np.flatnonzero(mine.any(0)), np.flatnonzero(mine.any(1))
+        left, top, right, bottom = (int(v) for v in present.box)
         whole = Window(left, top, right - left + 2, bottom - top + 2)
-        share = len(y) / max(1, int((owners([thing.mesh], view.camera, whole) == 0).sum()))
-        low_x, low_y = int(x.min()), int(y.min())
-        boxes.append(TruthBox(person, window.left + low_x, window.top + low_y, int(x.max()) - low_x + 1, int(y.max()) - low_y + 1,
-                              share >= 0.35))  # fmt: skip
+        alone = np.count_nonzero(owners([present.thing.mesh], view.camera, whole) == 0)
+        size = (int(columns[-1] - columns[0]) + 1, int(rows[-1] - rows[0]) + 1)
+        boxes.append(TruthBox(present.person, window.left + int(columns[0]), window.top + int(rows[0]), *size,
+                              counted=bool(count >= 0.35 * alone)))  # fmt: skip
     return tuple(boxes)

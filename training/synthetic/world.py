@@ -14,12 +14,13 @@ from training.synthetic.people import FIRST_SITE_IDENTITY
 from training.synthetic.pose import Manner, sample_manner
 from training.synthetic.room import DARK, WOOD, Room, build_room
 from training.synthetic.scene import Actor, View, open_view, place_camera
+from training.synthetic.stage import Sight, standing_spots
 
 Points = NDArray[np.float64]
 
 FRAME_SIZE = (640, 360)
 NAMES = ("lobby", "corridor", "office", "kitchen", "workshop", "library", "gate", "garage")
-PEOPLE_PX = (95.0, 250.0)  # heights at which a small detector works, between which people move
+PEOPLE = Sight(95.0, 245.0)  # heights in pixels at which a small detector works; between them people move
 STRIDE_M = 1.4  # two steps of somebody 1.75 m tall
 
 
@@ -111,20 +112,15 @@ def _station(rng: Generator, name: str) -> Station:
         doors = _doors(rng, room)
         room = _with_doors(room, doors)
         camera = place_camera(rng, room, FRAME_SIZE)
-        points = np.array([p for p in rng.uniform((-room.half_x, -room.half_y), (room.half_x, room.half_y), (500, 2)) if room.free(*p, 0.35)])
-        feet = camera.project(np.pad(points, ((0, 0), (0, 1))))
-        head = camera.project(np.pad(points, ((0, 0), (0, 1)), constant_values=1.8))
-        height = feet[:, 1] - head[:, 1]
-        seen = (head[:, 2] > 1.0) & (head[:, 1] > 2) & (feet[:, 1] < FRAME_SIZE[1] - 2) & (height > PEOPLE_PX[0]) & (height < PEOPLE_PX[1])
-        seen &= (feet[:, 0] > 30) & (feet[:, 0] < FRAME_SIZE[0] - 30)
-        if seen.sum() >= 60 and camera.position[2] > 1.6:
-            return Station(name, open_view(room, camera, _site_look(rng)), doors, points[seen])
+        spots = standing_spots(rng, room, camera, PEOPLE)
+        if len(spots) >= 50 and camera.position[2] > 1.6:
+            return Station(name, open_view(room, camera, _site_look(rng)), doors, spots[:, :2])
 
 
 def _site_look(rng: Generator) -> Look:
     """Draw a camera that is not broken: the extremes are for training."""
     look = sample_look(rng, FRAME_SIZE[1])
-    return replace(look, level=float(np.clip(look.level, 0.1, 0.3)), noise=min(look.noise, 3.5), blur_px=float(np.clip(look.blur_px, 0.5, 0.8)),
+    return replace(look, level=float(np.clip(look.level, 0.1, 0.3)), noise=min(look.noise, 2.5), blur_px=float(np.clip(look.blur_px, 0.5, 0.8)),
                    saturation=max(look.saturation, 0.6))  # fmt: skip
 
 

@@ -1,0 +1,59 @@
+"""Where people can be put so that a camera sees them: a view with the floor points it looks at."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from training.synthetic.look import sample_look
+from training.synthetic.render import Camera
+from training.synthetic.room import Room, build_room
+from training.synthetic.scene import View, open_view, place_camera
+
+FRAME_SIZES = ((480, 270), (640, 360), (640, 360), (768, 432))
+TALL_M = 1.75
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """A camera's view, and `(n, 3)` floor points it sees somebody on: x, y in metres, their height in pixels."""
+
+    view: View
+    spots: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Which people count as seen: their height in pixels, and how much of it may be cut off above and below."""
+
+    low_px: float
+    high_px: float
+    above: float = 0.0
+    below: float = 0.0
+
+
+def draw_stage(seed: int, sight: Sight) -> Stage:
+    """Draw a camera: room, place, response; again where it hardly sees the floor."""
+    rng = np.random.default_rng([seed, 2])
+    while True:
+        room = build_room(rng, float(rng.uniform(3.0, 7.0)), float(rng.uniform(2.5, 6.0)), int(rng.integers(2, 16)))
+        size = FRAME_SIZES[int(rng.integers(len(FRAME_SIZES)))]
+        camera = place_camera(rng, room, size)
+        spots = standing_spots(rng, room, camera, sight)
+        if len(spots) >= 12:
+            return Stage(open_view(room, camera, sample_look(rng, size[1])), spots)
+
+
+def standing_spots(rng: Generator, room: Room, camera: Camera, sight: Sight) -> NDArray[np.float64]:
+    """Return `(n, 3)` free floor points, x, y and height in pixels, on which a person is in sight of the camera."""
+    corner = (room.half_x, room.half_y)
+    points = rng.uniform((-corner[0], -corner[1]), corner, (400, 2))
+    points = points[[room.free(float(x), float(y)) for x, y in points]]
+    feet = camera.project(np.pad(points, ((0, 0), (0, 1))))
+    head = camera.project(np.pad(points, ((0, 0), (0, 1)), constant_values=TALL_M))
+    height = feet[:, 1] - head[:, 1]
+    seen = (feet[:, 2] > 1.0) & (head[:, 2] > 1.0) & (height > sight.low_px) & (height < sight.high_px)
+    seen &= (head[:, 1] > -sight.above * height) & (feet[:, 1] < camera.height + sight.below * height)
+    seen &= (feet[:, 0] > 0.03 * camera.width) & (feet[:, 0] < 0.97 * camera.width)
+    return np.column_stack([points, height])[seen]
