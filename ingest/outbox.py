@@ -195,6 +195,7 @@ class LatestOutbox:
             self._send_queued()
             if self._queue:
                 link.clock.wait(link.stop, RETRY_S)
+        _send_last(link, [])
 
     def farewell(self, chunk: FrameChunk) -> None:
         """Send what is left and a last chunk, although `stop` is set, without waiting for long."""

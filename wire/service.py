@@ -96,6 +96,7 @@ class Service:
         self._topics = topics
         self._monitor = monitor
         self._start: Start = start
+        self._owned: set[TopicPartition] = set()
         self._polled: list[Record] = []
         self._next: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
@@ -110,7 +111,8 @@ class Service:
          4. commit, so nothing that is finished is handled again.
 
         A transient error repeats the round, with the same batch, after a pause. Any other error ends the loop before
-        the commit. When `stop` is set the round in progress is finished, then the consumer leaves its group.
+        the commit. When `stop` is set the round in progress is finished, then the handler lets its partitions go, and
+        the consumer leaves its group.
         """
         producer = self._bus.producer()
         consumer = self._bus.consumer(
@@ -129,6 +131,7 @@ class Service:
                     self._monitor.ready(yes=True)
                     pauses.reset()
         finally:
+            self._handler.revoked(frozenset(self._owned))  # before anybody else may own them
             consumer.close()
             producer.close()
 
@@ -174,10 +177,12 @@ class Service:
 
     def _assigned(self, partitions: Collection[TopicPartition]) -> None:
         log.info("%s: assigned %s", self._name, sorted(partitions))
+        self._owned.update(partitions)
         self._handler.assigned(partitions)
 
     def _revoked(self, partitions: Collection[TopicPartition]) -> None:
         log.info("%s: revoked %s", self._name, sorted(partitions))
+        self._owned.difference_update(partitions)
         for partition in partitions:
             self._next.pop(partition, None)
             self._committed.pop(partition, None)
