@@ -120,13 +120,13 @@ class KafkaSettings(Settings):
 
     section = "kafka"
 
-    servers: str = Field("127.0.0.1:9092", min_length=1)
-    topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,64}$")
-    replication_factor: int = Field(1, ge=1, le=16)
-    session_timeout_ms: int = Field(10_000, ge=1000)
-    heartbeat_interval_ms: int = Field(3000, ge=100)
-    max_poll_interval_ms: int = Field(300_000, ge=1000)
-    request_timeout_ms: int = Field(30_000, ge=1000)
+    servers: str = Field(default="127.0.0.1:9092", min_length=1)
+    topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
+    replication_factor: int = Field(default=1, ge=1, le=16)
+    session_timeout_ms: int = Field(default=10_000, ge=1000)
+    heartbeat_interval_ms: int = Field(default=3000, ge=100)
+    max_poll_interval_ms: int = Field(default=300_000, ge=1000)
+    request_timeout_ms: int = Field(default=30_000, ge=1000)
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     sasl_username: str | None = None
@@ -145,7 +145,7 @@ class RedisSettings(Settings):
 
     section = "redis"
 
-    url: str = Field("redis://127.0.0.1:6379/0", pattern=r"^(redis|rediss|unix)://")
+    url: str = Field(default="redis://127.0.0.1:6379/0", pattern=r"^(redis|rediss|unix)://")
     username: str | None = None
     password: SecretStr | None = None
     password_file: Path | None = None

@@ -1,0 +1,117 @@
+"""Servers and data that tests share. What is missing skips a test here, and fails it under CI=true."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy import kafka_server
+from wire.bus import Bus, TopicSpec
+from wire.kafka import KafkaBus
+from wire.memory import MemoryBus
+from wire.settings import KafkaSettings
+
+BUS_TOPICS = (
+    TopicSpec("frames", partitions=4, retention_s=600),
+    TopicSpec("tracklets", partitions=4, retention_s=600),
+    TopicSpec("dead-letters", partitions=1, retention_s=600),
+    TopicSpec("cameras", partitions=4, retention_s=None),
+)
+
+
+def need(*, found: bool, what: str) -> None:
+    """Skip the test that asks when `what` is missing; under CI=true it fails."""
+    if found:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what}: missing, and CI runs everything")
+    pytest.skip(f"{what}: missing")
+
+
+@pytest.fixture(scope="session")
+def kafka_servers() -> Iterator[str]:
+    """Address of one real Kafka node, started for this run."""
+    missing = kafka_server.missing_tools()
+    need(found=not missing, what=f"{' and '.join(missing)}, to start Kafka")
+    with kafka_server.start() as node:
+        yield node.servers
+
+
+@pytest.fixture
+def kafka_settings(kafka_servers: str) -> KafkaSettings:
+    """Settings whose topics and groups no other test sees, and that notice lost members quickly."""
+    return KafkaSettings(
+        servers=kafka_servers,
+        topic_prefix=f"test-{uuid.uuid4().hex[:8]}-",
+        session_timeout_ms=6000,
+        heartbeat_interval_ms=200,
+    )
+
+
+@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.kafka)])
+def bus(request: pytest.FixtureRequest) -> Iterator[Bus]:
+    """A bus of each kind, with `BUS_TOPICS`."""
+    made: Bus
+    if request.param == "memory":
+        made = MemoryBus(topics=BUS_TOPICS)
+    else:
+        made = KafkaBus(request.getfixturevalue("kafka_settings"), topics=BUS_TOPICS)
+    made.ensure_topics()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of one real Redis on a unix socket, started for this run; tests share its databases 0 to 15."""
+    program = shutil.which("redis-server")
+    need(found=program is not None, what="redis-server")
+    path = tmp_path_factory.mktemp("redis") / "socket"
+    command = [str(program), "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(path.parent)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: _answers(path), timeout_s=20)
+            yield f"unix://{path}"
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the real videos: CLIMBTRACK_SHARED, else `../shared` beside the repository."""
+    root = Path(__file__).parent.parent
+    folder = Path(os.environ.get("CLIMBTRACK_SHARED") or root.parent / "shared")
+    need(found=(folder / "data").is_dir(), what=f"shared data in {folder}")
+    return folder / "data"
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Return a function that finds a free loopback port."""
+
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            return port
+
+    return find
+
+
+def wait_until(true: Callable[[], bool], *, timeout_s: float) -> None:
+    """Return when `true` says so; fail when it never does."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, f"not true within {timeout_s} s"
+        time.sleep(0.02)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
