@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -278,7 +278,7 @@ def _judge(config: TrainConfig, state: State, preprocessing: Preprocessing, peop
 
 def _log(config: TrainConfig, state: State, losses: Losses) -> None:
     """Print progress and append a row to the CSV log."""
-    parts = {name: round(value.item(), 4) for name, value in asdict(losses).items()}
+    parts = {field.name: round(getattr(losses, field.name).item(), 4) for field in fields(losses)}
     progress = progress_of(config, state)
     left_min = state.elapsed_s * (1 - progress) / progress / 60
     listed = "  ".join(f"{name} {value:.3f}" for name, value in parts.items())

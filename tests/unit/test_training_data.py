@@ -1,0 +1,150 @@
+"""Sampling, augmentation, rendered crops and configuration."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from training.augment import augment
+from training.config import ConfigError, load_config
+from training.crops import CropPlan, load_crops
+from training.sampler import IdentitySampler, restricted_random
+
+PLAN = CropPlan("people", first_identity=10, identities=6, first_camera=50, cameras=3, block=2, frames=4, size=(8, 4))
+
+
+def sampler(P: int = 4, K: int = 3) -> IdentitySampler:
+    seeds = PLAN.seeds()
+    return IdentitySampler(
+        seeds[:, 0], seeds[:, 1], identities_per_batch=P, tracklets_per_identity=K, cluster=2, seed=1
+    )
+
+
+def test_a_batch_holds_enough_tracklets_of_enough_identities_from_different_cameras() -> None:
+    seeds = PLAN.seeds()
+    batch = sampler().batch(0, frames=2, of=4)
+    people = seeds[batch.tracklets, 0].reshape(4, 3)
+    cameras = seeds[batch.tracklets, 1].reshape(4, 3)
+    assert all(len(set(row)) == 1 for row in people.tolist())
+    assert len(set(people[:, 0].tolist())) == 4
+    assert all(len(set(row)) == 3 for row in cameras.tolist())
+
+
+def test_a_batch_holds_people_who_share_their_cameras() -> None:
+    batch = sampler(P=2).batch(0, frames=1, of=4)
+    assert len(set(PLAN.seeds()[batch.tracklets, 1].tolist())) == 3
+
+
+def test_every_identity_comes_once_per_epoch() -> None:
+    source = sampler(P=2)
+    assert source.steps_per_epoch == 3
+    seen = [PLAN.seeds()[source.batch(step, frames=1, of=4).tracklets, 0] for step in range(3)]
+    assert sorted(set(np.concatenate(seen).tolist())) == list(range(10, 16))
+
+
+def test_a_batch_is_a_function_of_its_step() -> None:
+    a, b = sampler(), sampler()
+    a.batch(7, frames=2, of=4)
+    assert np.array_equal(a.batch(3, frames=2, of=4).tracklets, b.batch(3, frames=2, of=4).tracklets)
+    assert not np.array_equal(a.batch(3, frames=2, of=4).tracklets, a.batch(4, frames=2, of=4).tracklets)
+
+
+def test_few_tracklets_are_repeated() -> None:
+    source = IdentitySampler(
+        np.array([0, 0, 1]), np.array([0, 1, 0]), identities_per_batch=2, tracklets_per_identity=4, cluster=1, seed=0
+    )
+    assert sorted(source.batch(0, frames=1, of=1).tracklets.tolist()) == [0, 0, 1, 1, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize(("frames", "of"), [(1, 8), (3, 8), (8, 8), (4, 9)])
+def test_restricted_random_takes_one_frame_from_each_span(frames: int, of: int) -> None:
+    drawn = restricted_random(200, frames, of, np.random.default_rng(0))
+    assert drawn.min() == 0
+    assert drawn.max() == of - 1
+    assert (np.diff(drawn, axis=1) > 0).all()
+
+
+def test_more_frames_than_there_are_cannot_be_drawn() -> None:
+    with pytest.raises(ValueError, match="9 different frames"):
+        restricted_random(1, 9, 8, np.random.default_rng(0))
+
+
+def test_augmentation_is_the_same_for_all_frames_of_a_tracklet() -> None:
+    still = np.broadcast_to(np.random.default_rng(0).integers(0, 256, (64, 32, 3), dtype=np.uint8), (3, 64, 32, 3))
+    noise = 60.0  # sensor noise is drawn per frame, everything else once
+    for seed in range(30):
+        changed = augment(still, np.random.default_rng(seed)).astype(float)
+        assert np.abs(changed[0] - changed[1]).mean() < noise / 2
+
+
+def test_augmentation_keeps_shape_and_dtype_and_follows_its_seed() -> None:
+    crops = np.random.default_rng(0).integers(0, 256, (2, 64, 32, 3), dtype=np.uint8)
+    first = augment(crops, np.random.default_rng(5))
+    assert first.shape == crops.shape
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, augment(crops, np.random.default_rng(5)))
+    assert not np.array_equal(first, augment(crops, np.random.default_rng(6)))
+
+
+def constant(identity: int, camera: int, tracklet: int, frames: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    return np.full((frames, *size, 3), identity + camera, np.uint8)
+
+
+def test_crops_are_rendered_once_and_come_back_from_the_cache(tmp_path: Path) -> None:
+    first = load_crops(PLAN, constant, tmp_path, report=lambda text: None)
+    assert first.crops.shape == (18, 4, 8, 4, 3)
+    assert first.identities.tolist() == np.repeat(np.arange(6), 3).tolist()
+    assert (first.crops[:, 0, 0, 0, 0] == first.identities + 10 + first.cameras).all()
+
+    def broken(*_: object) -> NDArray[np.uint8]:
+        raise AssertionError("rendered again")
+
+    again = load_crops(PLAN, broken, tmp_path, report=lambda text: None)
+    assert np.array_equal(again.crops, first.crops)
+
+
+def test_an_interrupted_rendering_is_done_again(tmp_path: Path) -> None:
+    def fails(identity: int, *rest: object) -> NDArray[np.uint8]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load_crops(PLAN, fails, tmp_path, report=lambda text: None)
+    assert load_crops(PLAN, constant, tmp_path, report=lambda text: None).crops.any()
+
+
+def test_overrides_come_after_the_file_and_keep_their_types(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("steps: 7\nlr: 1.0e-3\noutput: here\n")
+    config = load_config(path, ["steps=9", "minutes=1e-1"])
+    assert (config.steps, config.lr, config.minutes, config.output) == (9, 1e-3, 0.1, Path("here"))
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        ("speed=3", "unknown key 'speed'"),
+        ("steps=many", "steps is 'many', must be int"),
+        ("steps=0", "steps is 0, must be at least 1"),
+        ("steps", "no key=value"),
+        ("model=vgg", "model is 'vgg', must be one of"),
+        ("tracklets=1", "nothing to match"),
+        ("warmup=2", "warmup is 2.0, must be 0 to 1"),
+        ("early_frames=9", "at most 8"),
+        ("identities=5000", "at most train_identities"),
+        ("resume=1", "resume is 1, must be bool"),
+    ],
+)
+def test_a_bad_override_names_key_and_value(override: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        load_config(None, [override])
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.yaml cannot be read"):
+        load_config(tmp_path / "absent.yaml")
+
+
+def test_every_shipped_configuration_loads() -> None:
+    folder = Path(__file__).parents[2] / "training" / "configs"
+    assert [load_config(path) for path in sorted(folder.glob("climb*.yaml"))]

@@ -1,0 +1,93 @@
+"""Losses and memories against their formulas, written out by hand."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from reid_worker.model.climb import Features
+from training.losses import Classifiers, LossWeights, batch_hard_triplet, climb_losses
+from training.memory import MOMENTUM, TEMPERATURE, initial_memory, memory_loss, updated_memory
+
+
+def test_memory_loss_is_the_mean_cross_entropy_over_memories() -> None:
+    torch.manual_seed(0)
+    memory = F.normalize(torch.randn(2, 3, 4), dim=2)
+    features, labels = torch.randn(2, 4), torch.tensor([2, 0])
+    expected = 0.0
+    for p in range(2):
+        for b, y in enumerate(labels.tolist()):
+            unit = features[b] / features[b].norm()
+            scores = [math.exp(float(unit @ memory[p, k]) / TEMPERATURE) for k in range(3)]
+            expected -= math.log(scores[y] / sum(scores)) / 4
+    assert float(memory_loss(features, memory, labels)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_memories_start_as_the_mean_direction_of_each_identity() -> None:
+    features = torch.tensor([[2.0, 0.0], [0.0, 5.0], [0.0, -3.0]])
+    memory = initial_memory(features, torch.tensor([0, 0, 1]), 2)
+    half = math.sqrt(0.5)
+    expected = torch.tensor([[half, half], [0.0, -1.0]])
+    torch.testing.assert_close(memory, torch.stack([expected, expected]))
+
+
+def test_an_identity_without_features_has_no_memory() -> None:
+    with pytest.raises(ValueError, match="1 identities have no feature"):
+        initial_memory(torch.ones(1, 2), torch.tensor([0]), 2)
+
+
+def test_update_moves_the_mean_memory_to_the_mean_and_the_hard_one_to_the_least_similar() -> None:
+    memory = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]]])
+    near, far = torch.tensor([0.8, 0.6]), torch.tensor([0.0, 1.0])
+    updated = updated_memory(memory, torch.stack([3 * near, 7 * far]), torch.tensor([0, 0]))
+    mean = MOMENTUM * memory[0, 0] + (1 - MOMENTUM) * (near + far) / 2
+    hard = MOMENTUM * memory[1, 0] + (1 - MOMENTUM) * far
+    torch.testing.assert_close(updated[0, 0], mean / mean.norm())
+    torch.testing.assert_close(updated[1, 0], hard / hard.norm())
+
+
+def test_update_leaves_identities_outside_the_batch_and_its_argument_alone() -> None:
+    memory = F.normalize(torch.randn(2, 3, 4), dim=2)
+    before = memory.clone()
+    updated = updated_memory(memory, torch.randn(2, 4), torch.tensor([1, 1]))
+    assert torch.equal(memory, before)
+    assert torch.equal(updated[:, [0, 2]], before[:, [0, 2]])
+    torch.testing.assert_close(updated.norm(dim=2), torch.ones(2, 3))
+
+
+def test_triplet_takes_the_farthest_positive_and_the_nearest_negative() -> None:
+    features = torch.tensor([[0.0, 0.0], [1.0, 0.0], [3.0, 0.0], [0.0, 2.0]])
+    labels = torch.tensor([0, 0, 0, 1])
+    positive = [3.0, 2.0, 3.0, 0.0]
+    negative = [2.0, math.sqrt(5), math.sqrt(13), 2.0]
+    expected = sum(math.log1p(math.exp(p - n)) for p, n in zip(positive, negative, strict=True)) / 4
+    assert float(batch_hard_triplet(features, labels)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_triplet_has_a_finite_gradient_for_equal_features() -> None:
+    features = torch.ones(4, 3, requires_grad=True)
+    (gradient,) = torch.autograd.grad(batch_hard_triplet(features, torch.tensor([0, 0, 1, 1])), features)
+    assert torch.isfinite(gradient).all()
+
+
+def test_triplet_needs_two_identities() -> None:
+    with pytest.raises(ValueError, match="two identities"):
+        batch_hard_triplet(torch.randn(3, 2), torch.zeros(3, dtype=torch.int64))
+
+
+def test_total_is_the_weighted_sum_of_the_parts() -> None:
+    torch.manual_seed(1)
+    features = Features(torch.randn(4, 6), torch.randn(4, 5))
+    labels = torch.tensor([0, 0, 1, 1])
+    memory = F.normalize(torch.randn(2, 2, 6), dim=2)
+    classifiers = Classifiers(6, 5, 2)
+    losses = climb_losses(features, labels, classifiers, memory, LossWeights(1.0, 0.25, 0.5, 1.0, 2.0))
+    expected = (
+        memory_loss(features.sequence, memory, labels)
+        + 0.25 * F.cross_entropy(features.sequence @ classifiers.sequence.weight.T, labels, label_smoothing=0.1)
+        + 0.5 * batch_hard_triplet(features.sequence, labels)
+        + F.cross_entropy(features.temporal @ classifiers.temporal.weight.T, labels, label_smoothing=0.1)
+        + 2.0 * batch_hard_triplet(features.temporal, labels)
+    )
+    torch.testing.assert_close(losses.total, expected)
