@@ -43,30 +43,33 @@ class SystemClock:
 class Timeline:
     """Makes presentation times start at 0 and go on where a source's timestamps jump, wrap or start again.
 
-    A jump is a decoding time that steps back, or forward by more than `longest_gap_ns`; the first frame behind it
-    follows the last one before it by one frame. Without decoding times presentation times stand in, which may step
-    back a little.
+    A jump is a decoding time that steps back, or forward by more than `longest_gap_ns`; the first frame behind it is
+    decoded one frame after the last one before it. Where decoding times are missing, presentation times stand in,
+    which may step back a little.
     """
 
     def __init__(self, frame_ns: int, longest_gap_ns: int) -> None:
         self._frame_ns = frame_ns
         self._longest_gap_ns = longest_gap_ns
         self._origin: int | None = None
-        self._last = 0
+        self._last_dts: int | None = None
+        self._newest = 0
 
     def place(self, pts_ns: int, dts_ns: int | None) -> int:
         """Return the presentation time, ns since the first packet's; may be negative for pictures shown before it."""
-        order = pts_ns if dts_ns is None else dts_ns
-        tolerance = REORDER_NS if dts_ns is None else 0
         if self._origin is None:
             self._origin = pts_ns
-            self._last = order - self._origin
-        placed = order - self._origin
-        if not -tolerance <= placed - self._last <= self._longest_gap_ns:
-            placed = self._last + self._frame_ns
-            self._origin = order - placed
-        self._last = max(self._last, placed)
-        return pts_ns - self._origin
+        if dts_ns is None or self._last_dts is None:
+            order, last, tolerance = pts_ns - self._origin, self._newest, REORDER_NS
+        else:
+            order, last, tolerance = dts_ns - self._origin, self._last_dts, 0
+        if not -tolerance <= order - last <= self._longest_gap_ns:
+            self._origin += order - last - self._frame_ns
+        if dts_ns is not None:
+            self._last_dts = dts_ns - self._origin
+        placed = pts_ns - self._origin
+        self._newest = max(self._newest, placed)
+        return placed
 
 
 class LiveClock:

@@ -104,7 +104,7 @@ class ContainerSource:
         first = next(packets, None)
         if first is None:
             return
-        if first.pts is None and self._stream.codec_context.has_b_frames:
+        if self._stream.codec_context.has_b_frames and (first.pts is None or self._container.format.name == "avi"):
             order = PresentationOrder(self._stream.codec_context)
             for packet, shown in order.number(_chain(first, packets)):
                 yield packet, round(shown * NS / self._rate)

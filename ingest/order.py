@@ -1,4 +1,4 @@
-"""Presentation order of streams that state none: raw H.264 and HEVC with B-frames, and the same in AVI."""
+"""Presentation order where none is stated: raw H.264 and HEVC with B-frames, and AVI, which tells decoding order."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
