@@ -1,0 +1,39 @@
+"""`climbtrack worker`: turns its share of the `frames` topic into tracklets, over Kafka."""
+
+import sys
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from reid_worker.config import WorkerSettings
+from reid_worker.handler import NAME, build_service
+from wire import process
+from wire.health import ServiceMonitor
+from wire.kafka import KafkaBus
+from wire.metrics import ServiceMetrics
+from wire.settings import KafkaSettings
+
+
+def main(config: Path | None = None) -> int:
+    """Run the worker over Kafka until a signal; return the exit code.
+
+    Raises:
+        SettingsError: A setting is unknown or wrong.
+        DetectorError, WeightsError: One of the models cannot be used.
+    """
+    settings = WorkerSettings.load(config)
+    registry = CollectorRegistry()
+    metrics = ServiceMetrics(registry)
+    monitor = ServiceMonitor(NAME, metrics)
+    bus = KafkaBus(KafkaSettings.load(config))
+    try:
+        bus.ensure_topics()
+        service = build_service(settings, bus, metrics, registry, monitor=monitor)
+        return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)
+    finally:
+        bus.close()
+
+
+if __name__ == "__main__":
+    process.log_to_stderr()
+    sys.exit(process.exit_code(lambda: main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)))

@@ -1,0 +1,63 @@
+"""Settings of the worker, section `worker`."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from reid_worker.evidence import PersonOptions
+from reid_worker.models import DetectorOptions, model_folders
+from reid_worker.stream import StreamOptions
+from reid_worker.track import TrackerOptions
+from reid_worker.tracklet import TrackletOptions
+from wire.settings import Settings
+
+
+class WorkerSettings(Settings):
+    """How frames become tracklets.
+
+    Attributes:
+        detector: `auto`, `yolox-nano`, `bundled`, `hog`, or the path of an ONNX file in the YOLOX layout.
+        download: Whether a missing detector may be downloaded.
+        min_score: Lowest score of a detection that continues a track.
+        start_score: Lowest score of a detection that starts one.
+        lost_s: How long a track waits for its person to come back.
+        weights: Safetensors of the CLIMB network; the shipped ones when None.
+        device: Of the CLIMB network: `auto`, `cpu`, `cuda`, ...
+        threads: CPU threads for decoding and detection; 0 takes all cores.
+        embed_batch: Most tracklets that are embedded in one call.
+        part_s: A tracklet is cut after so long.
+        state_interval_s: Stream time between two saved states: what a restart has to repeat.
+        max_delay_s: Cameras in latency mode: chunks that have waited longer are decoded, not analysed.
+        health_host, health_port: Where `/healthz`, `/readyz` and `/metrics` answer.
+    """
+
+    section = "worker"
+
+    detector: str = Field("auto", min_length=1)
+    download: bool = True
+    min_score: float = Field(0.1, gt=0, lt=1)
+    start_score: float = Field(0.4, gt=0, lt=1)
+    lost_s: float = Field(1.0, gt=0, le=60)
+    weights: Path | None = None
+    device: str = "auto"
+    threads: int = Field(0, ge=0, le=256)
+    embed_batch: int = Field(32, ge=1, le=1024)
+    part_s: float = Field(60.0, ge=1, le=600)
+    state_interval_s: float = Field(10.0, ge=1, le=600)
+    max_delay_s: float = Field(10.0, gt=0)
+    health_host: str = "127.0.0.1"
+    health_port: int = Field(9102, ge=0, le=65535)
+
+    def detector_options(self, threads: int) -> DetectorOptions:
+        """Return how the detector runs on so many threads."""
+        return DetectorOptions(
+            folders=model_folders(), download=self.download, min_score=self.min_score, threads=threads
+        )
+
+    def stream_options(self, frames: int) -> StreamOptions:
+        """Return how a stream is analysed for an embedder that takes `frames` crops."""
+        return StreamOptions(
+            tracker=TrackerOptions(start_score=self.start_score, high_score=self.start_score, lost_s=self.lost_s),
+            person=PersonOptions(),
+            tracklet=TrackletOptions(spans=frames, part_s=self.part_s),
+        )

@@ -1,0 +1,40 @@
+"""Cutting people out of frames, and keeping them small: crops live as JPEG from the moment they are chosen."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_HEIGHT_PX = 256  # twice what the network takes; enough for a face to look at
+JPEG_QUALITY = 90
+GREY_SIZE = (32, 64)  # sharpness is compared at one size, else large crops would always win
+
+
+def cut(image: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return a view of a BGR image `(h, w, 3)`: the box, xyxy px, rounded outwards; at least one pixel."""
+    height, width = image.shape[:2]
+    left, top = min(max(int(box[0]), 0), width - 1), min(max(int(box[1]), 0), height - 1)
+    right = min(max(int(np.ceil(box[2])), left + 1), width)
+    bottom = min(max(int(np.ceil(box[3])), top + 1), height)
+    return image[top:bottom, left:right]
+
+
+def sharpness(crop: NDArray[np.uint8]) -> float:
+    """Return the variance of the Laplacian of a BGR crop shrunk to one size (Pech-Pacheco et al., ICPR 2000)."""
+    small = cv2.resize(crop, GREY_SIZE, interpolation=cv2.INTER_AREA)
+    return float(cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), cv2.CV_32F).var())
+
+
+def to_jpeg(crop: NDArray[np.uint8]) -> bytes:
+    """Return a BGR crop as JPEG, shrunk to at most 256 px of height."""
+    scale = MAX_HEIGHT_PX / crop.shape[0]
+    if scale < 1:
+        size = (max(round(crop.shape[1] * scale), 1), MAX_HEIGHT_PX)
+        crop = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)
+    _, data = cv2.imencode(".jpg", crop, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+    return data.tobytes()
+
+
+def from_jpeg(data: bytes) -> NDArray[np.uint8]:
+    """Return a JPEG of ours as RGB `(h, w, 3)` uint8: what the embedder takes."""
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return np.asarray(image, np.uint8)

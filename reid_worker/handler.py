@@ -1,0 +1,281 @@
+"""The worker's handler: chunks in; tracklets, progress and states out. Recovery is a replay from the last state.
+
+A state is saved only in front of a chunk that starts with a keyframe, after the decoder has given out everything, also
+when nothing fails: so a worker that starts again from it sees exactly the frames that the first one saw.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from reid_worker.config import WorkerSettings
+from reid_worker.errors import StateError
+from reid_worker.metrics import WorkerMetrics
+from reid_worker.models import load_detector
+from reid_worker.pipeline import Pipeline, Work
+from reid_worker.stream import CameraStream, Emission, StreamOptions
+from wire import codec
+from wire.bus import FRAMES, TRACKLETS, WORKER_STATE, Bus, Record, TopicPartition
+from wire.errors import DecodeError
+from wire.messages import FrameChunk, Tracklet, WorkerState
+from wire.metrics import ServiceMetrics
+from wire.service import Monitor, Outgoing, Received, Rejected, Service
+
+log = logging.getLogger(__name__)
+
+NAME = "reid-worker"
+KEYFRAME_PATIENCE_NS = 120_000_000_000  # without keyframes, rather lose a few frames at a restart than repeat hours
+CLOCKS_NS = 60_000_000_000  # machines' clocks differ by less
+
+
+@dataclass(slots=True, eq=False)
+class _Camera:
+    """Where a camera stands.
+
+    Attributes:
+        partition: Of `frames`, that its chunks come from.
+        next_offset: Chunks before it are done.
+        needed: First offset that a restart would need, None when there is none.
+    """
+
+    partition: TopicPartition
+    next_offset: int = 0
+    needed: int | None = None
+    stream: CameraStream | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Item:
+    """One chunk to work on."""
+
+    record: Record
+    chunk: FrameChunk
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerOptions:
+    """What the handler itself decides by."""
+
+    stream: StreamOptions
+    state_interval_ns: int = 10_000_000_000
+    max_delay_ns: int = 10_000_000_000
+
+
+class WorkerHandler:
+    """Follows every camera of its partitions."""
+
+    def __init__(
+        self, pipeline: Pipeline, bus: Bus, options: HandlerOptions, *, clock: Callable[[], int] = time.time_ns
+    ) -> None:
+        self._pipeline = pipeline
+        self._bus = bus
+        self._options = options
+        self._clock = clock
+        self._cameras: dict[str, _Camera] = {}
+        self._states: dict[str, Record] = {}
+        self._unread: set[TopicPartition] = set()
+        self._last_batch: tuple[tuple[TopicPartition, int], ...] = ()
+        self._last_answer: list[Outgoing | Rejected] = []
+
+    def handle(self, batch: Sequence[Received]) -> Iterable[Outgoing | Rejected]:
+        """Work on a batch of chunks; a batch that comes again at once, after a transient error, gets the same answer.
+
+        Raises:
+            TransientError: The states of new partitions cannot be read now.
+        """
+        key = tuple((item.record.source, item.record.offset) for item in batch)
+        if batch and key != self._last_batch:
+            self._read_states()
+            self._last_answer = self._work(batch)
+            self._last_batch = key
+        return self._last_answer if batch else ()
+
+    def needed_from(self) -> Mapping[TopicPartition, int]:
+        """Return the first offset of each partition that is not covered by a published state."""
+        needed: dict[TopicPartition, int] = {}
+        for camera in self._cameras.values():
+            if camera.needed is not None:
+                needed[camera.partition] = min(camera.needed, needed.get(camera.partition, camera.needed))
+        return needed
+
+    def assigned(self, partitions: Collection[TopicPartition]) -> None:
+        """Remember to read the states of these partitions' cameras before their first chunk."""
+        self._unread.update(partitions)
+
+    def revoked(self, partitions: Collection[TopicPartition]) -> None:
+        """Forget these partitions' cameras."""
+        gone = set(partitions)
+        numbers = {partition.partition for partition in gone}
+        self._cameras = {name: camera for name, camera in self._cameras.items() if camera.partition not in gone}
+        self._states = {name: record for name, record in self._states.items() if record.partition not in numbers}
+        self._unread -= gone
+        self._last_batch, self._last_answer = (), []
+
+    def _read_states(self) -> None:
+        if not self._unread:
+            return
+        numbers = {partition.partition for partition in self._unread}  # same keys, same number of partitions
+        for name, record in self._bus.table(WORKER_STATE.name).items():
+            if record.partition in numbers:
+                self._states[name] = record
+        self._unread.clear()
+
+    def _work(self, batch: Sequence[Received]) -> list[Outgoing | Rejected]:
+        out: list[Outgoing | Rejected] = []
+        queues: dict[str, list[_Item]] = {}
+        for item in batch:
+            if isinstance(item.message, FrameChunk):
+                queues.setdefault(item.message.camera_id, []).append(_Item(item.record, item.message))
+            elif item.message is not None:
+                out.append(Rejected(item.record, f"a {type(item.message).__name__} is no FrameChunk"))
+        while queues:
+            out += self._wave([queue.pop(0) for queue in queues.values()])
+            queues = {name: queue for name, queue in queues.items() if queue}
+        return out
+
+    def _wave(self, items: Sequence[_Item]) -> list[Outgoing]:
+        """Work on one chunk of each of some cameras."""
+        out: list[Outgoing] = []
+        fresh = [item for item in items if item.record.offset >= self._camera(item).next_offset]
+        for item in fresh:
+            out += self._prepare(item)
+        works = [Work(self._stream(item), self._stream(item).decode(item.chunk), self._in_time(item)) for item in fresh]
+        out += _outgoing(self._pipeline.run(works))
+        for item in fresh:
+            out += self._finish(item)
+        return out
+
+    def _camera(self, item: _Item) -> _Camera:
+        """Return the camera of a chunk, restored from its state when it is new here."""
+        name = item.chunk.camera_id
+        if name not in self._cameras:
+            camera = self._cameras[name] = _Camera(item.record.source)
+            state = self._saved_state(name, item.record)
+            if state is not None:
+                camera.next_offset = state.next_offset
+                self._restore(camera, state)
+        return self._cameras[name]
+
+    def _saved_state(self, name: str, first: Record) -> WorkerState | None:
+        record = self._states.pop(name, None)
+        if record is None or record.value is None:
+            return None
+        try:
+            state = codec.decode(record.value)
+        except DecodeError as error:
+            log.warning("camera %s: its saved state cannot be read, starting afresh: %s", name, error)
+            return None
+        if not isinstance(state, WorkerState):
+            return None
+        if first.offset < state.next_offset and first.time_ns > record.time_ns + CLOCKS_NS:
+            log.warning("camera %s: its saved state is of an earlier topic, starting afresh", name)
+            return None
+        return state
+
+    def _restore(self, camera: _Camera, state: WorkerState) -> None:
+        if not state.blob:  # the stream had ended
+            return
+        try:
+            camera.stream = CameraStream.restored(state.blob, self._options.stream)
+        except StateError as error:
+            log.warning("camera %s: starting afresh: %s", state.camera_id, error)
+        else:
+            camera.needed = state.next_offset
+
+    def _stream(self, item: _Item) -> CameraStream:
+        stream = self._cameras[item.chunk.camera_id].stream
+        assert stream is not None, "prepared before"
+        return stream
+
+    def _prepare(self, item: _Item) -> list[Outgoing]:
+        """Have a stream for the chunk; save a state in front of it when one is due."""
+        camera, chunk = self._cameras[item.chunk.camera_id], item.chunk
+        out: list[Outgoing] = []
+        if camera.stream is not None and camera.stream.info.stream_id != chunk.stream_id:
+            out += self._end(camera, camera.stream, "the camera was connected again")
+        if camera.stream is None:
+            camera.stream, camera.needed = CameraStream.begin(chunk, self._options.stream), item.record.offset
+            return out
+        stream, patience = camera.stream, self._options.state_interval_ns
+        since = stream.since_saved(chunk)
+        if chunk.starts_with_keyframe and since >= patience:
+            rest = Work(stream, stream.restart_decoder(chunk.first_index), self._in_time(item))
+            out += _outgoing(self._pipeline.run([rest]))
+        elif since < max(patience, KEYFRAME_PATIENCE_NS):
+            return out
+        camera.needed = item.record.offset
+        return [*out, self._state(item, stream.save(chunk), item.record.offset)]
+
+    def _finish(self, item: _Item) -> list[Outgoing]:
+        """Say how far the camera is; after the end of its stream nothing of it is needed any more."""
+        camera, stream = self._cameras[item.chunk.camera_id], self._stream(item)
+        camera.next_offset = item.record.offset + 1
+        if not item.chunk.ended:
+            return [Outgoing(TRACKLETS.name, stream.info.site_id, stream.progress(ended=False))]
+        out = self._end(camera, stream, item.chunk.reason)
+        camera.needed = None
+        return [*out, self._state(item, b"", camera.next_offset)]
+
+    def _end(self, camera: _Camera, stream: CameraStream, reason: str) -> list[Outgoing]:
+        closing: list[tuple[CameraStream, Emission]] = [(stream, emission) for emission in stream.close()]
+        camera.stream = None
+        progress = Outgoing(TRACKLETS.name, stream.info.site_id, stream.progress(ended=True, reason=reason))
+        return [*_outgoing(self._pipeline.publishable(closing)), progress]
+
+    def _state(self, item: _Item, blob: bytes, next_offset: int) -> Outgoing:
+        chunk = item.chunk
+        state = WorkerState(
+            camera_id=chunk.camera_id,
+            site_id=chunk.site_id,
+            stream_id=chunk.stream_id,
+            next_offset=next_offset,
+            blob=blob,
+        )
+        return Outgoing(WORKER_STATE.name, chunk.camera_id, state)
+
+    def _in_time(self, item: _Item) -> bool:
+        return item.chunk.mode == "complete" or self._clock() - item.record.time_ns <= self._options.max_delay_ns
+
+
+def _outgoing(tracklets: Sequence[Tracklet]) -> list[Outgoing]:
+    return [Outgoing(TRACKLETS.name, tracklet.site_id, tracklet) for tracklet in tracklets]
+
+
+def build_handler(
+    settings: WorkerSettings, bus: Bus, metrics: ServiceMetrics, registry: CollectorRegistry
+) -> WorkerHandler:
+    """Load detector and network, and return the handler.
+
+    Raises:
+        DetectorError, WeightsError: One of the models cannot be used.
+    """
+    from reid_worker.model import load_embedder
+
+    threads = settings.threads or os.cpu_count() or 1
+    embedder = load_embedder(settings.weights, device=settings.device, threads=settings.threads or None)
+    pipeline = Pipeline(
+        load_detector(settings.detector, settings.detector_options(threads)),
+        embedder,
+        metrics,
+        WorkerMetrics(registry),
+        threads=threads,
+        embed_batch=settings.embed_batch,
+    )
+    options = HandlerOptions(
+        settings.stream_options(embedder.frames),
+        round(settings.state_interval_s * 1e9),
+        round(settings.max_delay_s * 1e9),
+    )
+    return WorkerHandler(pipeline, bus, options)
+
+
+def build_service(
+    settings: WorkerSettings, bus: Bus, metrics: ServiceMetrics, registry: CollectorRegistry, *, monitor: Monitor
+) -> Service:
+    """Return the worker as a service; raises what `build_handler` raises."""
+    handler = build_handler(settings, bus, metrics, registry)
+    return Service(NAME, bus, handler, topics=[FRAMES.name], monitor=monitor)

@@ -1,0 +1,270 @@
+"""One camera stream: its decoder, its tracker and its open tracklets. Knows nothing of topics, networks or clocks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_worker import crops, tracklet
+from reid_worker.decode import DecoderState, Frame, StreamDecoder
+from reid_worker.detect import Detections
+from reid_worker.errors import StateError
+from reid_worker.evidence import Evidence, PersonOptions, gather, is_person
+from reid_worker.track import Tracker, TrackerOptions, TrackerState
+from reid_worker.tracklet import FrameFacts, OpenTracklet, Pick, TrackletOptions
+from wire.messages import CameraProgress, Codec, FrameChunk, Mode
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """How one stream is analysed."""
+
+    tracker: TrackerOptions = field(default_factory=TrackerOptions)
+    person: PersonOptions = field(default_factory=PersonOptions)
+    tracklet: TrackletOptions = field(default_factory=TrackletOptions)
+
+
+class Counts(msgspec.Struct, array_like=True):
+    """Totals since the start of the stream, and the presentation time of its last state."""
+
+    analysed: int = 0
+    skipped: int = 0
+    sent: int = 0
+    saved_pts: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Emission:
+    """A tracklet to publish, as it was at that moment.
+
+    Attributes:
+        source: The tracklet itself; it takes the embedding once there is one.
+        jpegs: Crops to embed, in order of time; what `source.embedding` stands for when that is not empty.
+        embedding: float16 bytes of the same crops from an earlier emission, else empty.
+    """
+
+    tracklet_id: str
+    revision: int
+    closed: bool
+    times_ns: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    quality: float
+    jpegs: tuple[bytes, ...]
+    best: bytes
+    embedding: bytes
+    source: OpenTracklet
+
+
+class StreamInfo(msgspec.Struct, frozen=True):
+    """What stays the same over a stream; as in `FrameChunk`."""
+
+    camera_id: str
+    site_id: str
+    stream_id: str
+    codec: Codec
+    extradata: bytes
+    analysed_fps: float
+    mode: Mode
+
+    @classmethod
+    def of(cls, chunk: FrameChunk) -> "StreamInfo":
+        """Return what a chunk says of its stream."""
+        return cls(
+            chunk.camera_id,
+            chunk.site_id,
+            chunk.stream_id,
+            chunk.codec,
+            chunk.extradata,
+            chunk.analysed_fps,
+            chunk.mode,
+        )
+
+
+class StreamState(msgspec.Struct, frozen=True):
+    """Everything that the rest of a stream's tracklets depends on, in front of a keyframe."""
+
+    info: StreamInfo
+    decoder: DecoderState
+    tracker: TrackerState
+    tracklets: dict[int, OpenTracklet]
+    counts: Counts
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(StreamState)
+
+
+class CameraStream:
+    """Follows one stream from its first chunk to its last."""
+
+    def __init__(self, info: StreamInfo, options: StreamOptions, decoder: StreamDecoder, tracker: Tracker) -> None:
+        self.info = info
+        self._options = options
+        self._decoder = decoder
+        self._tracker = tracker
+        self._tracklets: dict[int, OpenTracklet] = {}
+        self._counts = Counts()
+
+    @classmethod
+    def begin(cls, first: FrameChunk, options: StreamOptions) -> "CameraStream":
+        """Return a stream in front of its first chunk."""
+        info = StreamInfo.of(first)
+        decoder = StreamDecoder(info.codec, info.extradata, info.analysed_fps, DecoderState(frames=first.first_index))
+        stream = cls(info, options, decoder, Tracker(options.tracker, info.analysed_fps))
+        stream._counts.saved_pts = first.packets[0].pts_ns if first.packets else 0
+        return stream
+
+    @classmethod
+    def restored(cls, blob: bytes, options: StreamOptions) -> "CameraStream":
+        """Return a stream as it was saved.
+
+        Raises:
+            StateError: The bytes are not a state of ours.
+        """
+        try:
+            state = _decoder.decode(blob)
+        except msgspec.MsgspecError as error:
+            raise StateError(f"saved worker state cannot be read: {error}") from error
+        info = state.info
+        decoder = StreamDecoder(info.codec, info.extradata, info.analysed_fps, state.decoder)
+        stream = cls(info, options, decoder, Tracker(options.tracker, info.analysed_fps, state.tracker))
+        stream._tracklets, stream._counts = state.tracklets, state.counts
+        return stream
+
+    def decode(self, chunk: FrameChunk) -> Iterator[Frame]:
+        """Yield the frames to analyse of the next chunk."""
+        return self._decoder.decode(chunk)
+
+    def restart_decoder(self, next_index: int) -> Iterator[Frame]:
+        """Yield the frames that the decoder still holds, so that `save` is complete in front of that packet."""
+        return self._decoder.restart(next_index)
+
+    def skip(self) -> None:
+        """Count a frame that is too old to be analysed."""
+        self._counts.skipped += 1
+
+    def advance(self, frame: Frame, found: Detections) -> list[Emission]:
+        """Track the people found in the next frame; return what is due."""
+        self._counts.analysed += 1
+        ids = self._tracker.update(found, frame.pts_ns / 1e9)
+        hidden = tracklet.hidden_shares(found.boxes)
+        emissions = []
+        for i in np.flatnonzero(ids >= 0):
+            emissions += self._see(int(ids[i]), frame, found, int(i), float(hidden[i]))
+        gone = self._tracklets.keys() - self._tracker.alive()
+        return emissions + [item for track_id in sorted(gone) for item in self._close(track_id)]
+
+    def close(self) -> list[Emission]:
+        """Close all tracklets, because nothing follows."""
+        return [item for track_id in sorted(self._tracklets) for item in self._close(track_id)]
+
+    def progress(self, *, ended: bool, reason: str = "") -> CameraProgress:
+        """Return how far the stream is. It is held back by people who are out of sight but may still be closed."""
+        now = self._decoder.time_ns
+        waiting = [item.times_ns[-1] for item in self._tracklets.values() if item.person and item.times_ns[-1] < now]
+        return CameraProgress(
+            camera_id=self.info.camera_id,
+            site_id=self.info.site_id,
+            stream_id=self.info.stream_id,
+            time_ns=min([now, *(time_ns - 1 for time_ns in waiting)]),
+            frames=self._decoder.frames,
+            analysed=self._counts.analysed,
+            dropped=self._decoder.frames - self._decoder.decoded + self._counts.skipped,
+            tracklets=self._counts.sent,
+            mode=self.info.mode,
+            ended=ended,
+            reason=reason,
+        )
+
+    def since_saved(self, chunk: FrameChunk) -> int:
+        """Return the stream time from the last state, or the beginning, to a chunk, ns."""
+        return chunk.packets[0].pts_ns - self._counts.saved_pts if chunk.packets else 0
+
+    def save(self, before: FrameChunk) -> bytes:
+        """Return the state in front of a chunk; nothing is lost where `restart_decoder` came first."""
+        self._counts.saved_pts = before.packets[0].pts_ns
+        state = StreamState(self.info, self._decoder.save(), self._tracker.save(), self._tracklets, self._counts)
+        return _encoder.encode(state)
+
+    def _see(self, track_id: int, frame: Frame, found: Detections, i: int, hidden: float) -> list[Emission]:
+        options = self._options
+        emissions = []
+        current = self._tracklets.get(track_id)
+        if current is not None and frame.time_ns - current.times_ns[0] >= options.tracklet.part_s * 1e9:
+            emissions = self._emit(track_id, closed=True)
+            current = self._tracklets[track_id] = _successor(current, frame.time_ns, options.tracklet)
+        if current is None:
+            current = self._tracklets[track_id] = _fresh(0, Evidence(), frame.time_ns, options.tracklet)
+        _add_row(current, frame, found, i)
+        current.evidence = gather(current.evidence, current.boxes[-1], current.scores[-1], options.person)
+        current.person = is_person(current.evidence, options.person)
+        self._consider(current, frame, hidden)
+        if tracklet.is_due(current, options.tracklet):
+            emissions += self._emit(track_id, closed=False)
+        return emissions
+
+    def _consider(self, current: OpenTracklet, frame: Frame, hidden: float) -> None:
+        """Keep the latest row's crop if it is the best of its time span."""
+        box = np.array(current.boxes[-1], np.float32)
+        crop = crops.cut(frame.image, box)
+        facts = FrameFacts(
+            height_px=float(box[3] - box[1]),
+            width_px=float(box[2] - box[0]),
+            score=current.scores[-1],
+            cut=tracklet.cut_share(current.boxes[-1], *frame.image.shape[:2]),
+            hidden=hidden,
+            sharpness=crops.sharpness(crop),
+        )
+        value = tracklet.worth(facts)
+        if tracklet.wants(current, frame.time_ns, value, self._options.tracklet):
+            pick = Pick(0, value, frame.number, crops.to_jpeg(crop))
+            tracklet.keep(current, frame.time_ns, pick, self._options.tracklet)
+
+    def _close(self, track_id: int) -> list[Emission]:
+        emissions = self._emit(track_id, closed=True)
+        del self._tracklets[track_id]
+        return emissions
+
+    def _emit(self, track_id: int, *, closed: bool) -> list[Emission]:
+        current = self._tracklets[track_id]
+        if closed and not tracklet.is_worth_sending(current, self._options.tracklet):
+            return []
+        picks = sorted(current.picks, key=lambda pick: pick.number)
+        emission = Emission(
+            tracklet_id=f"{self.info.camera_id}/{self.info.stream_id}/{track_id}/{current.part}",
+            revision=current.revision,
+            closed=closed,
+            times_ns=np.array(current.times_ns, np.int64),
+            frames=np.array(current.frames, np.int64),
+            boxes=np.array(current.boxes, np.float32),
+            scores=np.array(current.scores, np.float32),
+            quality=tracklet.quality(current),
+            jpegs=tuple(pick.jpeg for pick in picks),
+            best=max(picks, key=lambda pick: pick.worth).jpeg,
+            embedding=current.embedding,
+            source=current,
+        )
+        self._counts.sent += current.revision == 0
+        tracklet.mark_sent(current, self._options.tracklet)
+        return [emission]
+
+
+def _fresh(part: int, evidence: Evidence, time_ns: int, options: TrackletOptions) -> OpenTracklet:
+    first_ns = round(options.first_s * 1e9)
+    return OpenTracklet(part=part, evidence=evidence, due_ns=time_ns + first_ns, interval_ns=first_ns)
+
+
+def _successor(before: OpenTracklet, time_ns: int, options: TrackletOptions) -> OpenTracklet:
+    return _fresh(before.part + 1, before.evidence, time_ns, options)
+
+
+def _add_row(current: OpenTracklet, frame: Frame, found: Detections, i: int) -> None:
+    left, top, right, bottom = found.boxes[i].tolist()
+    current.times_ns.append(frame.time_ns)
+    current.frames.append(frame.number)
+    current.boxes.append((left, top, right, bottom))
+    current.scores.append(float(found.scores[i]))

@@ -1,0 +1,173 @@
+"""Tracklets while they grow: which frames are worth embedding, and when to say something. Values in, values out.
+
+The life of one: rows are added frame by frame; the best frame of each of T time spans is kept as JPEG; it is sent early
+(after about a second), again at growing intervals while its person is visible, and a last time when it closes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_worker.detect import areas, intersections
+from reid_worker.evidence import Evidence
+
+FIRST_SPAN_NS = 125_000_000  # 8 spans cover the first second; they double whenever a tracklet outgrows them
+SHARP = 100.0  # variance of the Laplacian at which a crop is half as sharp as it can get
+FULL_HEIGHT_PX = 128  # higher crops are not worth more: the network sees no more of them
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFacts:
+    """What one frame shows of one person.
+
+    Attributes:
+        height_px, width_px: Of the box.
+        score: Of the detector, in [0, 1].
+        cut: Share of the box's outline that lies on the frame's border, in [0, 1].
+        hidden: Share of the box that other people's boxes cover, in [0, 1].
+        sharpness: Variance of the Laplacian of the grey crop at a fixed size.
+    """
+
+    height_px: float
+    width_px: float
+    score: float
+    cut: float
+    hidden: float
+    sharpness: float
+
+
+class Pick(msgspec.Struct, frozen=True, array_like=True):
+    """A frame that is worth embedding, with its crop as JPEG."""
+
+    span: int
+    worth: float
+    number: int
+    jpeg: bytes
+
+
+class OpenTracklet(msgspec.Struct):
+    """One tracklet that still grows; the fields of `wire.messages.Tracklet`, and what decides about sending it.
+
+    Attributes:
+        part: Counts the tracklets of one track, which is cut after a while.
+        revision: Number of the next emission.
+        due_ns: When the next emission is due; counted from the first row until one was sent.
+        interval_ns: From the last emission to the next.
+        person: Whether it has been taken for a person yet.
+        embedding: Of the picks, float16 bytes, empty when they have changed since.
+    """
+
+    part: int
+    evidence: Evidence
+    due_ns: int
+    interval_ns: int
+    span_ns: int = FIRST_SPAN_NS
+    revision: int = 0
+    person: bool = False
+    times_ns: list[int] = []
+    frames: list[int] = []
+    boxes: list[tuple[float, float, float, float]] = []
+    scores: list[float] = []
+    picks: list[Pick] = []
+    embedding: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackletOptions:
+    """When tracklets are sent and how long they get.
+
+    Attributes:
+        spans: Most frames behind an embedding, T.
+        min_picks: Fewer spans with a good frame are too little for an early emission.
+        min_rows: A tracklet with fewer rows is never sent.
+        min_worth: A frame below is not worth embedding.
+        first_s: Age at the first emission.
+        longest_interval_s: Between two emissions.
+        part_s: After so long a tracklet is closed, and the track goes on as the next part.
+    """
+
+    spans: int = 8
+    min_picks: int = 3
+    min_rows: int = 3
+    min_worth: float = 0.1
+    first_s: float = 1.0
+    longest_interval_s: float = 8.0
+    part_s: float = 60.0
+
+
+def worth(facts: FrameFacts) -> float:
+    """Return how much a frame is worth for the embedding, in [0, 1]: the product of what can spoil it."""
+    size = min(facts.height_px / FULL_HEIGHT_PX, 1.0)
+    aspect = facts.width_px / max(facts.height_px, 1.0)
+    shape = 1.0 if 0.2 <= aspect <= 0.8 else 0.5  # sitting, or only a part of a person
+    sharp = facts.sharpness / (facts.sharpness + SHARP)
+    return size * shape * sharp * facts.score * (1 - facts.hidden) * (1 - facts.cut)
+
+
+def hidden_shares(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return, for each of n boxes, the largest share that another one in front covers; who stands lower is in front."""
+    if not len(boxes):
+        return np.zeros(0, np.float32)
+    shares = intersections(boxes, boxes) / np.maximum(areas(boxes), 1e-9)[:, None]
+    in_front = boxes[None, :, 3] > boxes[:, None, 3]
+    return np.asarray((shares * in_front).max(axis=1), np.float32)
+
+
+def cut_share(box: Sequence[float], height: int, width: int) -> float:
+    """Return the share of a box's outline on the border of a `height` x `width` frame, 0, or 1/4 to 1 by sides."""
+    margin = 0.005 * max(height, width)  # detectors stop a little before the border
+    sides = (box[0] <= margin, box[1] <= margin, box[2] >= width - margin, box[3] >= height - margin)
+    return sum(sides) / 4
+
+
+def wants(tracklet: OpenTracklet, time_ns: int, value: float, options: TrackletOptions) -> bool:
+    """Tell whether a frame of this worth would be kept, now."""
+    if value < options.min_worth:
+        return False
+    span = (time_ns - tracklet.times_ns[0]) // tracklet.span_ns
+    return all(pick.span != span or value > pick.worth for pick in tracklet.picks)
+
+
+def keep(tracklet: OpenTracklet, time_ns: int, pick: Pick, options: TrackletOptions) -> None:
+    """Keep a frame as the best of its span; spans double, and share their best, when there are too many."""
+    span = (time_ns - tracklet.times_ns[0]) // tracklet.span_ns
+    tracklet.picks = [old for old in tracklet.picks if old.span != span]
+    tracklet.picks.append(Pick(span, pick.worth, pick.number, pick.jpeg))
+    while tracklet.picks[-1].span >= options.spans:
+        tracklet.span_ns *= 2
+        tracklet.picks = _halved(tracklet.picks)
+    tracklet.embedding = b""
+
+
+def is_due(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
+    """Tell whether an open tracklet should be sent after its latest row."""
+    return tracklet.person and len(tracklet.picks) >= options.min_picks and tracklet.times_ns[-1] >= tracklet.due_ns
+
+
+def is_worth_sending(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
+    """Tell whether a tracklet that closes is sent at all."""
+    return tracklet.person and bool(tracklet.picks) and len(tracklet.times_ns) >= options.min_rows
+
+
+def mark_sent(tracklet: OpenTracklet, options: TrackletOptions) -> None:
+    """Count an emission; the next one is due after an interval that doubles up to the longest."""
+    tracklet.revision += 1
+    tracklet.due_ns = tracklet.times_ns[-1] + tracklet.interval_ns
+    tracklet.interval_ns = min(2 * tracklet.interval_ns, round(options.longest_interval_s * 1e9))
+
+
+def quality(tracklet: OpenTracklet) -> float:
+    """Return the mean worth of the frames behind the embedding, in [0, 1]."""
+    return sum(pick.worth for pick in tracklet.picks) / max(len(tracklet.picks), 1)
+
+
+def _halved(picks: Sequence[Pick]) -> list[Pick]:
+    best: dict[int, Pick] = {}
+    for pick in picks:
+        half = Pick(pick.span // 2, pick.worth, pick.number, pick.jpeg)
+        if half.span not in best or half.worth > best[half.span].worth:
+            best[half.span] = half
+    return list(best.values())
