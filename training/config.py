@@ -39,6 +39,7 @@ class TrainConfig:
         minutes: Wall time at which the schedule ends if `steps` are not done; 0 is no limit. A run that the clock
             ended cannot be repeated to the bit.
         lr: Highest learning rate of AdamW.
+        temporal_lr: Factor on the learning rate of the temporal head, which may start late.
         temporal_classifier_lr: Factor on the learning rate of the temporal classifier.
         weight_decay: Of AdamW, on matrices only.
         warmup: Share of the run with a linearly rising learning rate.
@@ -72,6 +73,7 @@ class TrainConfig:
     steps: int = 20000
     minutes: float = 0.0
     lr: float = 5e-6
+    temporal_lr: float = 1.0
     temporal_classifier_lr: float = 10.0
     weight_decay: float = 5e-4
     warmup: float = 0.05

@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -181,15 +182,24 @@ def start(config: TrainConfig) -> State:
     classifiers = Classifiers(a.tower_width + a.joint_width, a.tower_width, config.train_identities)
     if a.stem == "patch":
         network.encoder.conv1.requires_grad_(False)  # noqa: FBT003 - section 4.1: the patch projection is frozen
-    body = [p for p in network.parameters() if p.requires_grad]
+    head = (network.temporal, network.bottleneck_temporal)
+    body = (network.encoder, network.bottleneck, network.bottleneck_joint)
     groups = [
-        {"params": [p for p in body if p.ndim > 1], "scale": 1.0, "weight_decay": config.weight_decay},
-        {"params": [p for p in body if p.ndim <= 1], "scale": 1.0, "weight_decay": 0.0},
-        {"params": [classifiers.sequence.weight], "scale": 1.0, "weight_decay": 0.0},
-        {"params": [classifiers.temporal.weight], "scale": config.temporal_classifier_lr, "weight_decay": 0.0},
+        *_groups(body, 1.0, config.weight_decay),
+        *_groups(head, config.temporal_lr, config.weight_decay),
+        *_groups([classifiers.sequence], 1.0, 0.0),
+        *_groups([classifiers.temporal], config.temporal_classifier_lr, 0.0),
     ]
     memory = torch.zeros(2, config.train_identities, a.tower_width + a.joint_width)
     return State(network, classifiers, torch.optim.AdamW(groups, lr=config.lr), memory)
+
+
+def _groups(modules: Sequence[nn.Module], scale: float, weight_decay: float) -> list[dict[str, Any]]:
+    """Return parameter groups with `scale` on the learning rate; decay pulls on matrices, not on norms and biases."""
+    learned = [p for module in modules for p in module.parameters() if p.requires_grad]
+    matrices = {"params": [p for p in learned if p.ndim > 1], "scale": scale, "weight_decay": weight_decay}
+    vectors = {"params": [p for p in learned if p.ndim <= 1], "scale": scale, "weight_decay": 0.0}
+    return [group for group in (matrices, vectors) if group["params"]]
 
 
 def restore(state: State, checkpoint: Checkpoint) -> None:

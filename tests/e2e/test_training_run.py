@@ -21,7 +21,8 @@ def coloured_noise(identity: int, camera: int, tracklet: int, frames: int, size:
     gain = np.random.default_rng((camera, 2)).uniform(0.8, 1.2)
     noise = np.random.default_rng((identity, camera, tracklet)).normal(0, 12, (frames, *size, 3))
     rows = np.where(np.arange(size[0])[:, None, None] < size[0] // 2, upper, lower)
-    return np.clip(rows * gain + noise, 0, 255).astype(np.uint8)
+    crops: NDArray[np.uint8] = np.clip(rows * gain + noise, 0, 255).astype(np.uint8)
+    return crops
 
 
 @pytest.fixture
