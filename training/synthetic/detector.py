@@ -81,9 +81,7 @@ def _actor(rng: Generator, stage: Stage, figure: Figure, *, seated: bool) -> Act
     return Actor(figure, manner, float(x), float(y), float(rng.uniform(0, 2 * np.pi)), float(rng.random()))
 
 
-def _labels(
-    view: View, people: list[Thing], owner: NDArray[np.int32]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _labels(view: View, people: list[Thing], owner: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the visible extents, and which of them show at least 35 % of the person."""
     boxes, counted = [], []
     for number, thing in enumerate(people):

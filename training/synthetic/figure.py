@@ -254,7 +254,7 @@ def _pairs(first: NDArray[np.int_], second: NDArray[np.int_]) -> Ints:
 
 
 def _ramp(z: Floats, low: float, high: float) -> Floats:
-    return np.clip((z - low) / (high - low), 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip((z - low) / (high - low), 0.0, 1.0), np.float32)
 
 
 @compiled

@@ -173,7 +173,13 @@ def _chair(rng: Generator) -> tuple[Mesh, float]:
     """Return an office chair with a star foot, or a plain one with four legs: the thing detectors mistake for people."""
     material = int(rng.choice([DARK, DARK, ACCENT, WOOD]))
     seat = loft(
-        [Ring(0.42, 0.2, 0.2), Ring(0.45, 0.24, 0.24), Ring(0.49, 0.24, 0.24), Ring(0.51, 0.18, 0.18), Ring(0.512, 0.01, 0.01)],
+        [
+            Ring(0.42, 0.2, 0.2),
+            Ring(0.45, 0.24, 0.24),
+            Ring(0.49, 0.24, 0.24),
+            Ring(0.51, 0.18, 0.18),
+            Ring(0.512, 0.01, 0.01),
+        ],
         material,
         12,
         3.5,

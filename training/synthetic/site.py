@@ -101,7 +101,9 @@ def write_site(
         (out / "gt" / f"{station.name}.txt").write_text("".join(f"{row}\n" for row in rows))
     names = tuple(station.name for station in world.stations)
     files = [{"name": name, "file": f"{name}.mp4"} for name in names]
-    (out / "site.yaml").write_text(yaml.safe_dump({"site": f"synth-{seed}", "fps": FPS, "cameras": files}, sort_keys=False))
+    (out / "site.yaml").write_text(
+        yaml.safe_dump({"site": f"synth-{seed}", "fps": FPS, "cameras": files}, sort_keys=False)
+    )
     if progress is not None:
         progress(1.0)
     return SiteSummary(out, names, frames, len(seen), int(boxes))
@@ -117,7 +119,8 @@ def film_station(world: World, index: int, frames: int, seed: int) -> Iterator[F
         moments = [(k, r.at(number / FPS)) for k, r in enumerate(world.residents)]
         present = [(k + 1, moment[1]) for k, moment in moments if moment is not None and moment[0] == index]
         seen = [p for p in (_present(view, person, actor) for person, actor in present) if p is not None]
-        picture, boxes = empty, ()
+        picture: Floats = empty
+        boxes: tuple[TruthBox, ...] = ()
         if seen:
             window = _window(view, seen)
             shot = shoot(view, [p.thing for p in seen], window)
@@ -214,7 +217,9 @@ def _pasted(view: View, empty: Floats, shot: Shot, window: Window) -> Floats:
     b = BORDER_PX if window.top > 0 else 0
     c = BORDER_PX if right < view.camera.width else 0
     d = BORDER_PX if bottom < view.camera.height else 0
-    picture[window.top + b : bottom - d, window.left + a : right - c] = part[b : window.height - d, a : window.width - c]
+    picture[window.top + b : bottom - d, window.left + a : right - c] = part[
+        b : window.height - d, a : window.width - c
+    ]
     return picture
 
 

@@ -129,7 +129,10 @@ def _doors(rng: Generator, room: Room) -> Points:
     walls = rng.permutation(4)[:2]
     along = rng.uniform(-0.7, 0.7, 2)
     out_x, out_y = room.half_x + 0.5, room.half_y + 0.5
-    sides = [((out_x, a * room.half_y), (-out_x, a * room.half_y), (a * room.half_x, out_y), (a * room.half_x, -out_y)) for a in along]
+    sides = [
+        ((out_x, a * room.half_y), (-out_x, a * room.half_y), (a * room.half_x, out_y), (a * room.half_x, -out_y))
+        for a in along
+    ]
     return np.array([sides[k][wall] for k, wall in enumerate(walls)])
 
 
@@ -139,7 +142,9 @@ def _with_doors(room: Room, doors: Points) -> Room:
     for x, y in doors:
         wall = np.clip([x, y], (-room.half_x, -room.half_y), (room.half_x, room.half_y))
         turn = 0.0 if abs(y) > room.half_y else np.pi / 2
-        door = join([box((-0.55, -0.04, 0.0), (0.55, 0.04, 2.15), WOOD), box((-0.47, -0.05, 0.0), (0.47, 0.05, 2.07), DARK)])
+        door = join(
+            [box((-0.55, -0.04, 0.0), (0.55, 0.04, 2.15), WOOD), box((-0.47, -0.05, 0.0), (0.47, 0.05, 2.07), DARK)]
+        )
         parts.append(moved(door, float(wall[0]), float(wall[1]), turn))
     return replace(room, mesh=join(parts))
 
