@@ -32,6 +32,7 @@ class _Look(msgspec.Struct, array_like=True):
 class _Progress(msgspec.Struct, array_like=True):
     progress: bytes
     offset: int
+    sent_ns: int
 
 
 def pack(value: Any) -> bytes:
@@ -95,10 +96,10 @@ def decode_prototypes(data: bytes) -> tuple[Prototype, ...]:
 
 def encode_progress(stored: StoredProgress) -> bytes:
     """Return the bytes of a camera's progress."""
-    return pack(_Progress(codec.encode(stored.progress), stored.offset))
+    return pack(_Progress(codec.encode(stored.progress), stored.offset, stored.sent_ns))
 
 
 def decode_progress(data: bytes) -> StoredProgress:
     """Return the progress of `encode_progress`."""
     stored = msgspec.msgpack.decode(data, type=_Progress)
-    return StoredProgress(cast("CameraProgress", codec.decode(stored.progress)), stored.offset)
+    return StoredProgress(cast("CameraProgress", codec.decode(stored.progress)), stored.offset, stored.sent_ns)

@@ -29,7 +29,7 @@ class Identity:
         tracklets: How many tracklets were given to it.
         previous_ids: Numbers that were merged into this one, sorted.
         apart: Numbers of people who were visible together with this one in one camera, so are somebody else; the
-            highest ones, at most `MAX_APART`.
+            highest ones, at most `site.MAX_APART`, and only of moments beyond the horizon of rows kept in memory.
     """
 
     number: int
@@ -79,10 +79,11 @@ class StoredTracklet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredProgress:
-    """The last progress of a camera, and the offset of its record in the partition of the site."""
+    """The last progress of a camera; offset of its record in the site's partition, and when that was sent."""
 
     progress: CameraProgress
     offset: int
+    sent_ns: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,9 +131,10 @@ class Write:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """What a gallery process needs to go on with a site; attributes as in `Write`."""
+    """What a gallery process needs to go on with a site; attributes as in `Write`, `seq` of the last event."""
 
     version: int
+    seq: int
     now_ns: int
     next_identity: int
     calibration: bytes

@@ -59,6 +59,7 @@ class MemoryStore:
             rows = [row for row in self._rows.values() if _last_us(row) >= since_us]
             return Snapshot(
                 version=self._version,
+                seq=self._seq,
                 now_ns=self._now_ns,
                 next_identity=self._next_identity,
                 calibration=self._calibration,

@@ -82,6 +82,7 @@ class RedisStore:
             rows = self._rows(keys)
         return Snapshot(
             version=int(meta.get(b"version", 0)),
+            seq=int(meta.get(b"seq", 0)),
             now_ns=now_ns,
             next_identity=int(meta.get(b"next_identity", 1)),
             calibration=meta.get(b"calibration", b""),

@@ -300,7 +300,7 @@ def test_the_progress_of_cameras_is_remembered_until_the_camera_is_forgotten(sto
             dropped=0,
             tracklets=0,
         )
-        return StoredProgress(message, 100 + time_s)
+        return StoredProgress(message, 100 + time_s, 7)
 
     store.save_progress([progress("a", 1), progress("b", 2)])
     store.save_progress([progress("a", 3)])
@@ -308,7 +308,7 @@ def test_the_progress_of_cameras_is_remembered_until_the_camera_is_forgotten(sto
     store.forget_camera("b")
 
     (known,) = store.progress().values()
-    assert (known.progress.camera_id, known.progress.time_ns, known.offset) == ("a", 3 * S, 103)
+    assert (known.progress.camera_id, known.progress.time_ns, known.offset, known.sent_ns) == ("a", 3 * S, 103, 7)
 
 
 def test_sites_share_nothing(redis_url: str) -> None:

@@ -1,0 +1,43 @@
+"""`climbtrack gallery`: decides identities from Kafka into Redis."""
+
+import sys
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from gallery.config import GallerySettings
+from gallery.handler import NAME, build_service
+from gallery.store_redis import RedisStore, connect
+from wire import process
+from wire.health import ServiceMonitor
+from wire.kafka import KafkaBus
+from wire.metrics import ServiceMetrics
+from wire.settings import KafkaSettings, RedisSettings
+
+
+def main(config: Path | None = None) -> int:
+    """Run the gallery service over Kafka and Redis until a signal; return the exit code.
+
+    Raises:
+        SettingsError: A setting is unknown or wrong.
+    """
+    settings = GallerySettings.load(config)
+    registry = CollectorRegistry()
+    metrics = ServiceMetrics(registry)
+    monitor = ServiceMonitor(NAME, metrics)
+    client = connect(RedisSettings.load(config))
+    bus = KafkaBus(KafkaSettings.load(config))
+    try:
+        bus.ensure_topics()
+        service = build_service(
+            settings, bus, metrics, registry, lambda site_id: RedisStore(client, site_id), monitor=monitor
+        )
+        return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)
+    finally:
+        bus.close()
+        client.close()
+
+
+if __name__ == "__main__":
+    process.log_to_stderr()
+    sys.exit(process.exit_code(lambda: main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)))

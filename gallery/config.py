@@ -1,0 +1,58 @@
+"""Settings of the gallery and of its API."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from wire.settings import Settings
+
+
+class GallerySettings(Settings):
+    """How identities are decided and kept.
+
+    Attributes:
+        window_s: Tracklets of so much event time are decided together.
+        latency_wait_s: Wall clock for which a window waits for cameras in `latency` mode.
+        complete_wait_s: Wall clock without any progress after which a camera in `complete` mode is not waited for.
+        false_merge_rate: How many of a hundred matches, as a fraction, may be wrong: a match needs a probability of
+            at least one minus this.
+        merge_probability: Two identities become one from this probability on.
+        min_quality: A tracklet below it is only decided when it closes.
+        min_frames: A new identity needs a tracklet with at least so many boxes.
+        horizon_s: Tracklets so recent are kept in memory, to tell who was visible together.
+        retention_s: Tracklets and identities last seen longer ago are forgotten.
+        same_mean, same_std, different_mean, different_std: Card of the weights, see `calibrate.Card`.
+    """
+
+    section = "gallery"
+
+    window_s: float = Field(1.0, gt=0, le=60)
+    latency_wait_s: float = Field(2.0, ge=0)
+    complete_wait_s: float = Field(30.0, ge=0)
+    false_merge_rate: float = Field(0.5, gt=0, lt=1)
+    merge_probability: float = Field(0.9, ge=0.5, lt=1)
+    min_quality: float = Field(0.2, ge=0, le=1)
+    min_frames: int = Field(3, ge=1)
+    horizon_s: float = Field(900.0, gt=0)
+    retention_s: float = Field(7 * 86_400.0, gt=0)
+    same_mean: float = Field(0.70, ge=-1, le=1)
+    same_std: float = Field(0.11, gt=0, le=1)
+    different_mean: float = Field(0.25, ge=-1, lt=1)
+    different_std: float = Field(0.14, gt=0, le=1)
+    health_host: str = "127.0.0.1"
+    health_port: int = Field(9103, ge=0, le=65535)
+
+
+class ApiSettings(Settings):
+    """Where the API listens, and who may ask.
+
+    Attributes:
+        token: Bearer token that every request under `/v1` must carry, when one is set.
+    """
+
+    section = "api"
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    token: SecretStr | None = None
+    token_file: Path | None = None

@@ -1,0 +1,280 @@
+"""Who is who: one decision for all tracklets of one window of event time. Pure: a site and tracklets in, a site out.
+
+Of every window:
+ 1. tracklets that are known are refreshed, in their identities too;
+ 2. known ones that cannot, or clearly do not, belong where they are become open questions again;
+ 3. open ones are assigned to identities, one problem per camera, since a person is once in a camera at a time;
+ 4. what remains is grouped among itself, so that somebody new who is seen by three cameras becomes one identity;
+ 5. identities that clearly are one person become one;
+ 6. without enough evidence a tracklet stays pending, until a later revision.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from gallery.calibrate import probability
+from gallery.compare import embedding_of, likeness, looks_of, with_tracklet
+from gallery.draft import Decision, Draft
+from gallery.site import STALE_NS, Site, together, track_of
+from wire.messages import Tracklet
+
+Neighbours = Callable[[NDArray[np.float32], str], set[int]]
+
+FEW = 64  # so many identities are all compared; of more, the nearest by index and the recently seen
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Thresholds of decisions; log odds unless named otherwise.
+
+    Attributes:
+        match: From here on a tracklet is an identity's.
+        merge: From here on two identities are one.
+        move: A tracklet moves when another identity is so much likelier than the rest of its own.
+        split: Below it a tracklet does not belong to the rest of its identity.
+        min_quality, min_frames: As in `GallerySettings`.
+        horizon_ns, retention_ns: As in `GallerySettings`.
+    """
+
+    match: float
+    merge: float
+    move: float = 3.0
+    split: float = -4.0
+    min_quality: float = 0.2
+    min_frames: int = 3
+    horizon_ns: int = 900_000_000_000
+    retention_ns: int = 7 * 86_400_000_000_000
+
+
+def decide(site: Site, updates: Sequence[Tracklet], now_ns: int, rules: Rules, neighbours: Neighbours) -> Decision:
+    """Decide a window that ends at `now_ns`; of several revisions of a tracklet the last counts."""
+    draft = Draft(site, now_ns)
+    latest = {t.tracklet_id: t for t in sorted(updates, key=lambda t: t.revision)}
+    fresh = sorted(latest.values(), key=_in_time)
+    known = {t.tracklet_id: draft.owner(t.tracklet_id) for t in fresh}
+    for tracklet in fresh:
+        draft.refresh(tracklet)
+    round_ = _Window(draft, rules, neighbours)
+    round_.reconsider([t for t in fresh if known[t.tracklet_id] is not None])
+    round_.follow_tracks()
+    round_.assign()
+    round_.group()
+    round_.merge()
+    for tracklet in fresh:
+        number = draft.owner(tracklet.tracklet_id)
+        if number is not None and number == known[tracklet.tracklet_id]:
+            draft.tell("updated", tracklet, number, "still followed" if not tracklet.closed else "followed to its end")
+    return draft.finish(rules.horizon_ns, rules.retention_ns)
+
+
+class _Window:
+    """The steps of one window, on one draft."""
+
+    def __init__(self, draft: Draft, rules: Rules, neighbours: Neighbours) -> None:
+        self._draft = draft
+        self._rules = rules
+        self._neighbours = neighbours
+        rows = [row for row in draft.rows.values() if row.identity_id is None]
+        recent = [row.tracklet for row in rows if row.tracklet.last_ns >= draft.now_ns - 3 * STALE_NS]
+        self._open = sorted(recent, key=_in_time)
+        self._left: dict[str, int] = {}  # open ones that had an identity before
+
+    def reconsider(self, known: Sequence[Tracklet]) -> None:
+        """Reopen tracklets that overlap another one of their identity, or clearly do not belong to it."""
+        for tracklet in known:
+            number = self._draft.owner(tracklet.tracklet_id)
+            assert number is not None
+            rivals = [
+                r.tracklet for a, r in self._draft.visible_with(tracklet) if a == "yes" and r.identity_id == number
+            ]
+            if rivals:
+                self._reopen(max([tracklet, *rivals], key=lambda t: (t.first_ns, t.tracklet_id)))
+                continue
+            own = self._draft.logit_to_others(tracklet)
+            if own < self._rules.match and (own <= self._rules.split or self._fits_elsewhere(tracklet, own)):
+                self._reopen(tracklet)
+        self._open.sort(key=_in_time)
+
+    def _reopen(self, tracklet: Tracklet) -> None:
+        number = self._draft.owner(tracklet.tracklet_id)
+        if number is not None:
+            self._draft.take(tracklet)
+            self._left[tracklet.tracklet_id] = number
+            self._open.append(tracklet)
+
+    def _fits_elsewhere(self, tracklet: Tracklet, own: float) -> bool:
+        vector = embedding_of(tracklet)
+        numbers = self._candidates(tracklet) - {self._draft.owner(tracklet.tracklet_id)}
+        needed = max(own + self._rules.move, self._rules.match)
+        likely = (n for n in numbers if n and self._draft.logit(vector, tracklet.model_id, n) >= needed)
+        return any(self._possible(tracklet, number) for number in likely)
+
+    def _candidates(self, tracklet: Tracklet) -> set[int]:
+        known = self._draft.identities
+        if len(known) <= FEW:
+            return set(known)
+        near = self._neighbours(embedding_of(tracklet), tracklet.model_id)
+        recent = {row.identity_id for row in self._draft.rows.values() if row.identity_id is not None}
+        return (near | recent) & set(known)
+
+    def _possible(self, tracklet: Tracklet, number: int) -> bool:
+        return all(row.identity_id != number for _, row in self._draft.visible_with(tracklet))
+
+    def follow_tracks(self) -> None:
+        """Give the next part of a track to the identity of the part before."""
+        for tracklet in list(self._open):
+            number = self._draft.of_track(tracklet.tracklet_id)
+            if number is not None and tracklet.tracklet_id not in self._left and self._possible(tracklet, number):
+                self._settle(tracklet, number, 1.0, "next part of the same track")
+
+    def assign(self) -> None:
+        """Match open tracklets with identities, all of a camera together, until nothing more fits."""
+        while True:
+            matches = [
+                match
+                for camera in sorted({t.camera_id for t in self._open})
+                for match in self._assign_camera([t for t in self._open if t.camera_id == camera])
+            ]
+            if not matches:
+                return
+            for match in matches:
+                self._settle(match.tracklet, match.number, probability(match.logit), "looks like this person")
+
+    def _assign_camera(self, tracklets: Sequence[Tracklet]) -> list["_Match"]:
+        """Return the matches with the highest sum of log odds above the threshold."""
+        ready = [t for t in tracklets if t.closed or t.quality >= self._rules.min_quality]
+        numbers = sorted(set().union(*(self._candidates(t) for t in ready))) if ready else []
+        if not numbers:
+            return []
+        logits = np.array([[self._logit(t, n) for n in numbers] for t in ready])
+        gains = np.clip(logits - self._rules.match + 1e-6, 0, None)
+        rows, columns = linear_sum_assignment(gains, maximize=True)
+        return [
+            _Match(ready[i], numbers[j], float(logits[i, j]))
+            for i, j in zip(rows, columns, strict=True)
+            if gains[i, j] > 0
+        ]
+
+    def _logit(self, tracklet: Tracklet, number: int) -> float:
+        logit = self._draft.logit(embedding_of(tracklet), tracklet.model_id, number)
+        return logit if logit >= self._rules.match and self._possible(tracklet, number) else -math.inf
+
+    def group(self) -> None:
+        """Make new identities of those open tracklets that must be somebody new."""
+        groups = [[t] for t in self._open if not self._waits(t)]
+        while len(groups) > 1:
+            pairs = [(i, j) for i in range(len(groups)) for j in range(i + 1, len(groups))]
+            scored = [(self._cohesion(groups[i], groups[j]), -i, -j) for i, j in pairs]
+            best, i, j = max(scored)
+            if best < self._rules.match:
+                break
+            groups[-i] += groups.pop(-j)
+        for members in groups:
+            if any(self._is_enough(t) for t in members):
+                number = self._draft.create()
+                for tracklet in sorted(members, key=_in_time):
+                    self._settle(tracklet, number, 1.0, "looks like nobody known")
+
+    def _waits(self, tracklet: Tracklet) -> bool:
+        """Tell whether a match depends on how another open tracklet goes on."""
+        if tracklet.tracklet_id in self._left:
+            return False
+        vector = embedding_of(tracklet)
+        maybe = {row.identity_id for answer, row in self._draft.visible_with(tracklet) if answer == "maybe"}
+        sure = {row.identity_id for answer, row in self._draft.visible_with(tracklet) if answer == "yes"}
+        return any(
+            self._draft.logit(vector, tracklet.model_id, number) >= self._rules.match
+            for number in maybe - sure
+            if number is not None
+        )
+
+    def _is_enough(self, tracklet: Tracklet) -> bool:
+        if tracklet.tracklet_id in self._left:
+            return True
+        long_enough = len(tracklet.times_ns) >= self._rules.min_frames
+        return long_enough and (tracklet.closed or tracklet.quality >= self._rules.min_quality)
+
+    def _cohesion(self, one: Sequence[Tracklet], other: Sequence[Tracklet]) -> float:
+        """Return the mean log odds over the pairs of two groups; -inf when they cannot be one person."""
+        now_ns = self._draft.now_ns
+        if any(together(a, b, now_ns) != "no" or a.model_id != b.model_id for a in one for b in other):
+            return -math.inf
+        if any(track_of(a.tracklet_id) == track_of(b.tracklet_id) for a in one for b in other):
+            return math.inf
+        pairs = [(looks_of(with_tracklet((), a), a.model_id), b) for a in one for b in other]
+        similarities = [float(looks.vectors[0] @ embedding_of(b)) for looks, b in pairs if looks is not None]
+        return sum(map(self._draft.calibration.logit, similarities)) / len(similarities)
+
+    def merge(self) -> None:
+        """Unite identities that this window made clear to be one person, the clearest pair first."""
+        found = [
+            (self._likeness(one, other), min(one, other), max(one, other))
+            for one in self._draft.touched & set(self._draft.identities)
+            for other in self._draft.identities
+            if other != one
+        ]
+        done: set[int] = set()
+        for logit, survivor, gone in sorted(set(found), key=lambda pair: (-pair[0], pair[1], pair[2])):
+            if logit < self._rules.merge:
+                return
+            if not {survivor, gone} & done and not self._apart(survivor, gone):
+                done |= {survivor, gone}
+                self._unite(survivor, gone, logit)
+
+    def _likeness(self, one: int, other: int) -> float:
+        models = {p.model_id for p in self._draft.prototypes[one]} & {p.model_id for p in self._draft.prototypes[other]}
+        found = [-math.inf]
+        for model_id in sorted(models):
+            a, b = self._draft.looks(one, model_id), self._draft.looks(other, model_id)
+            if a is not None and b is not None:
+                bound = self._draft.calibration.logit(float((a.vectors @ b.vectors.T).max()))
+                found.append(self._draft.calibration.logit(likeness(a, b)) if bound >= self._rules.merge else -math.inf)
+        return max(found)
+
+    def _apart(self, one: int, other: int) -> bool:
+        """Tell whether two identities were seen together, or may be together now."""
+        known = self._draft.identities
+        if other in known[one].apart or one in known[other].apart:
+            return True
+        return any(row.identity_id == other for t in self._draft.members(one) for _, row in self._draft.visible_with(t))
+
+    def _unite(self, survivor: int, gone: int, logit: float) -> None:
+        members = self._draft.members(gone) or self._draft.members(survivor)
+        self._draft.merge(gone, survivor)
+        if members:
+            reason = f"{gone} and {survivor} look like one person (probability {probability(logit):.3f})"
+            self._draft.tell("merged", members[-1], survivor, reason, (gone,))
+
+    def _settle(self, tracklet: Tracklet, number: int, likely: float, reason: str) -> None:
+        """Give an open tracklet to an identity, say so, and learn from who was visible with it."""
+        draft = self._draft
+        self._open = [t for t in self._open if t.tracklet_id != tracklet.tracklet_id]
+        is_new = number not in draft.identities
+        draft.give(tracklet, number, likely)
+        before = self._left.get(tracklet.tracklet_id)
+        if before == number:
+            return
+        if before is not None:
+            draft.tell("split", tracklet, number, f"does not belong to {before}: {reason}", (before,))
+            return
+        draft.tell("created" if is_new else "matched", tracklet, number, reason)
+        vector = embedding_of(tracklet)
+        others = {r.identity_id for a, r in draft.visible_with(tracklet) if a == "yes"} - {None, number}
+        looks = [draft.looks(other, tracklet.model_id) for other in sorted(n for n in others if n is not None)]
+        draft.learn([(vector, known) for known in looks if known is not None])
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    tracklet: Tracklet
+    number: int
+    logit: float
+
+
+def _in_time(tracklet: Tracklet) -> tuple[int, str]:
+    return tracklet.last_ns, tracklet.tracklet_id

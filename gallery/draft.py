@@ -1,0 +1,283 @@
+"""A copy of a site that one window of decisions is written into. No I/O."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from dataclasses import replace as changed
+
+import numpy as np
+from msgspec.structs import replace as changed_message
+from numpy.typing import NDArray
+
+from gallery.compare import Looks, embedding_of, looks_of, similarity, united, with_tracklet, without_tracklet
+from gallery.site import MAX_APART, Site, Together, together, track_of
+from gallery.store import Identity, Prototype, StoredTracklet, Write
+from wire.messages import EventKind, IdentityEvent, Tracklet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """What one window decided: the site afterwards, and the write that leads to it."""
+
+    site: Site
+    write: Write
+
+
+class Draft:
+    """A copy of a site that decisions are written into; `finish` gives the next site and the write that leads to it."""
+
+    def __init__(self, site: Site, now_ns: int) -> None:
+        self.site_id = site.site_id
+        self.now_ns = max(now_ns, site.now_ns)
+        self.calibration = site.calibration
+        self.next_identity = site.next_identity
+        self.identities = dict(site.identities)
+        self.prototypes = dict(site.prototypes)
+        self.rows = dict(site.rows)
+        self.events: list[IdentityEvent] = []
+        self.touched: set[int] = set()
+        self._version = site.version
+        self._fresh: dict[str, Tracklet] = {}
+        self._finished: dict[str, StoredTracklet] = {}
+        self._about: dict[str, IdentityEvent] = {}
+        self._moved: dict[str, int] = {}
+        self._merged: dict[int, int] = {}
+        self._looks: dict[int, dict[str, Looks | None]] = defaultdict(dict)
+        self._members: dict[int, set[str]] = defaultdict(set)
+        self._in_camera: dict[str, set[str]] = defaultdict(set)
+        for key, row in self.rows.items():
+            self._file(key, row)
+
+    def _file(self, key: str, row: StoredTracklet) -> None:
+        self._in_camera[row.tracklet.camera_id].add(key)
+        if row.identity_id is not None:
+            self._members[row.identity_id].add(key)
+
+    def owner(self, tracklet_id: str) -> int | None:
+        """Return the identity of a tracklet; None for unknown and pending ones."""
+        row = self.rows.get(tracklet_id)
+        return None if row is None else row.identity_id
+
+    def members(self, number: int) -> list[Tracklet]:
+        """Return the recent tracklets of an identity, oldest first."""
+        found = (self.rows[key].tracklet for key in self._members[number])
+        return sorted(found, key=lambda t: (t.last_ns, t.tracklet_id))
+
+    def of_track(self, tracklet_id: str) -> int | None:
+        """Return the identity of another part of the same track, the latest decided one."""
+        track = track_of(tracklet_id)
+        keys = self._in_camera[tracklet_id.partition("/")[0]]
+        parts = [key for key in keys if key != tracklet_id and track_of(key) == track]
+        owned = [(self.rows[key].tracklet.last_ns, self.rows[key].identity_id) for key in parts]
+        return max(((last, owner) for last, owner in owned if owner is not None), default=(0, None))[1]
+
+    def visible_with(self, tracklet: Tracklet) -> Iterable[tuple[Together, StoredTracklet]]:
+        """Yield the rows of the same camera that were, or may be, visible at the same time."""
+        for key in sorted(self._in_camera[tracklet.camera_id]):
+            row = self.rows[key]
+            answer = together(tracklet, row.tracklet, self.now_ns)
+            if answer != "no" and key != tracklet.tracklet_id:
+                yield answer, row
+
+    def looks(self, number: int, model_id: str) -> Looks | None:
+        """Return an identity's prototypes of one model."""
+        cached = self._looks[number]
+        if model_id not in cached:
+            cached[model_id] = looks_of(self.prototypes.get(number, ()), model_id)
+        return cached[model_id]
+
+    def logit(self, vector: NDArray[np.float32], model_id: str, number: int) -> float:
+        """Return the log odds that a unit vector shows an identity; -inf without a common model."""
+        looks = self.looks(number, model_id)
+        return -np.inf if looks is None else self.calibration.logit(similarity(vector, looks))
+
+    def logit_to_others(self, tracklet: Tracklet) -> float:
+        """Return the log odds that a tracklet belongs to the rest of its identity; inf when it is all there is."""
+        number = self.owner(tracklet.tracklet_id)
+        assert number is not None
+        looks = looks_of(without_tracklet(self.prototypes[number], tracklet), tracklet.model_id)
+        return np.inf if looks is None else self.calibration.logit(similarity(embedding_of(tracklet), looks))
+
+    def refresh(self, tracklet: Tracklet) -> None:
+        """Replace a tracklet's earlier revision, in its identity too."""
+        key = tracklet.tracklet_id
+        old = self.rows.get(key)
+        number = None if old is None else old.identity_id
+        if old is not None and number is not None:
+            self._change(number, without_tracklet(self.prototypes[number], old.tracklet))
+            self._change(number, with_tracklet(self.prototypes[number], tracklet))
+            self._seen(number, tracklet)
+        self.rows[key] = StoredTracklet(
+            changed_message(tracklet, crop=b""), number, 0.0 if old is None else old.probability, None
+        )
+        self._file(key, self.rows[key])
+        self._fresh[key] = tracklet
+
+    def create(self) -> int:
+        """Return the number of a new identity; it exists from its first tracklet on."""
+        self.next_identity += 1
+        return self.next_identity - 1
+
+    def give(self, tracklet: Tracklet, number: int, probability: float) -> None:
+        """Give a tracklet that nobody owns to an identity."""
+        key = tracklet.tracklet_id
+        assert self.rows[key].identity_id is None
+        known = self.identities.get(number)
+        if known is None:
+            known = Identity(number, tracklet.first_ns, tracklet.last_ns, (), 0)
+        self.identities[number] = changed(known, tracklets=known.tracklets + 1)
+        self._change(number, with_tracklet(self.prototypes.get(number, ()), tracklet))
+        self._seen(number, tracklet)
+        self.rows[key] = StoredTracklet(self.rows[key].tracklet, number, probability, None)
+        self._members[number].add(key)
+        self._moved[key] = number
+
+    def take(self, tracklet: Tracklet) -> None:
+        """Take a tracklet from its identity; it must be given to another one before `finish`."""
+        key = tracklet.tracklet_id
+        number = self.rows[key].identity_id
+        assert number is not None
+        self._change(number, without_tracklet(self.prototypes[number], self.rows[key].tracklet))
+        self._members[number].discard(key)
+        self.identities[number] = changed(self.identities[number], tracklets=self.identities[number].tracklets - 1)
+        self.rows[key] = StoredTracklet(self.rows[key].tracklet, None, 0.0, None)
+
+    def merge(self, gone: int, survivor: int) -> None:
+        """Let one identity go on as another."""
+        one, other = self.identities[survivor], self.identities.pop(gone)
+        for key in self._members.pop(gone, set()):
+            row = self.rows[key]
+            self.rows[key] = StoredTracklet(row.tracklet, survivor, row.probability, row.event)
+            self._members[survivor].add(key)
+        both = united(self.prototypes.get(survivor, ()), self.prototypes.pop(gone, ()))
+        self.identities[survivor] = Identity(
+            survivor,
+            min(one.first_ns, other.first_ns),
+            max(one.last_ns, other.last_ns),
+            (),
+            one.tracklets + other.tracklets,
+            tuple(sorted({*one.previous_ids, *other.previous_ids, gone})),
+            _bounded({*one.apart, *other.apart} - {gone, survivor}),
+        )
+        self._change(survivor, both)
+        self.touched.discard(gone)
+        self._merged = {old: survivor if new == gone else new for old, new in self._merged.items()} | {gone: survivor}
+        self._moved = {key: survivor if new == gone else new for key, new in self._moved.items()}
+
+    def learn(self, pairs: Sequence[tuple[NDArray[np.float32], Looks]]) -> None:
+        """Let the calibration see unit vectors beside the looks of people who are certainly somebody else."""
+        self.calibration = self.calibration.observe([similarity(vector, looks) for vector, looks in pairs])
+
+    def tell(self, kind: EventKind, tracklet: Tracklet, number: int, reason: str, previous: Sequence[int] = ()) -> None:
+        """Note an event about a tracklet and its identity."""
+        event = IdentityEvent(
+            event_id="/".join(
+                map(str, (self.site_id, tracklet.tracklet_id, tracklet.revision, kind, number, *previous))
+            ),
+            kind=kind,
+            site_id=self.site_id,
+            identity_id=number,
+            previous_ids=tuple(previous),
+            tracklet_id=tracklet.tracklet_id,
+            camera_id=tracklet.camera_id,
+            probability=self.rows[tracklet.tracklet_id].probability,
+            reason=reason,
+            time_ns=tracklet.last_ns,
+        )
+        self.events.append(event)
+        self._about[tracklet.tracklet_id] = event
+
+    def _change(self, number: int, prototypes: tuple[Prototype, ...]) -> None:
+        self.prototypes[number] = prototypes
+        self._looks.pop(number, None)
+        cameras = tuple(sorted({p.camera_id for p in prototypes}))
+        self.identities[number] = changed(self.identities[number], cameras=cameras)
+        self.touched.add(number)
+
+    def _seen(self, number: int, tracklet: Tracklet) -> None:
+        known = self.identities[number]
+        self.identities[number] = changed(
+            known, first_ns=min(known.first_ns, tracklet.first_ns), last_ns=max(known.last_ns, tracklet.last_ns)
+        )
+
+    def finish(self, horizon_ns: int, retention_ns: int) -> Decision:
+        """Forget what is too old, and return what was decided."""
+        self._forget_rows(self.now_ns - horizon_ns)
+        expired = self._expire(self.now_ns - retention_ns)
+        site = Site(
+            self.site_id,
+            self._version + 1,
+            self.now_ns,
+            self.next_identity,
+            self.calibration,
+            self.identities,
+            self.prototypes,
+            self.rows,
+        )
+        return Decision(site, self._write(expired, self.now_ns - retention_ns))
+
+    def _write(self, expired: Sequence[Identity], before_ns: int) -> Write:
+        changed_ones = [number for number in sorted(self.touched) if number in self.identities]
+        return Write(
+            version=self._version,
+            now_ns=self.now_ns,
+            next_identity=self.next_identity,
+            calibration=self.calibration.encode(),
+            tracklets=[self._finished[key] for key in sorted(self._fresh)],
+            crops={key: tracklet.crop for key, tracklet in self._fresh.items() if tracklet.crop},
+            moved={key: number for key, number in self._moved.items() if key not in self._fresh},
+            identities=[self.identities[number] for number in changed_ones],
+            prototypes={number: self.prototypes[number] for number in changed_ones},
+            merged=self._merged,
+            expired=expired,
+            expire_before_ns=before_ns,
+            events=self.events,
+        )
+
+    def _forget_rows(self, before_ns: int) -> None:
+        """Drop the rows beyond the horizon; who was visible with them stays known as somebody else."""
+        for key, event in self._about.items():
+            self.rows[key] = changed(self.rows[key], event=event)
+        self._finished = {key: self.rows[key] for key in self._fresh}
+        old = sorted(key for key, row in self.rows.items() if row.tracklet.last_ns < before_ns)
+        for key in old:
+            row = self.rows[key]
+            if row.identity_id is not None:
+                others = [other.identity_id for answer, other in self.visible_with(row.tracklet) if answer == "yes"]
+                self._set_apart(row.identity_id, {other for other in others if other is not None})
+        for key in old:
+            self._in_camera[self.rows.pop(key).tracklet.camera_id].discard(key)
+
+    def _set_apart(self, number: int, others: set[int]) -> None:
+        for one, other in ((one, other) for pair in others for one, other in ((number, pair), (pair, number))):
+            known = self.identities.get(one)
+            if known is not None and one != other and other not in known.apart:
+                self.identities[one] = changed(known, apart=_bounded({*known.apart, other}))
+                self.touched.add(one)
+
+    def _expire(self, before_ns: int) -> list[Identity]:
+        expired = [identity for identity in self.identities.values() if identity.last_ns < before_ns]
+        for identity in expired:
+            del self.identities[identity.number]
+            self.prototypes.pop(identity.number, None)
+            self.events.append(_expiry(self.site_id, identity))
+        return expired
+
+
+def _bounded(apart: set[int]) -> tuple[int, ...]:
+    return tuple(sorted(apart)[-MAX_APART:])
+
+
+def _expiry(site_id: str, identity: Identity) -> IdentityEvent:
+    return IdentityEvent(
+        event_id=f"{site_id}/expired/{identity.number}",
+        kind="expired",
+        site_id=site_id,
+        identity_id=identity.number,
+        previous_ids=identity.previous_ids,
+        tracklet_id="",
+        camera_id="",
+        probability=0.0,
+        reason="not seen for longer than the retention",
+        time_ns=identity.last_ns,
+    )

@@ -1,0 +1,113 @@
+"""Nearest neighbours by inner product, exactly. `BruteForceIndex` is the reference; `FaissIndex` must equal it."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hits:
+    """What a search found, best first; equal scores stand by ascending id.
+
+    Attributes:
+        ids: `(m, k)` int64, -1 where fewer than k vectors are known.
+        scores: `(m, k)` float32 inner products, -inf there.
+    """
+
+    ids: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+
+class VectorIndex(Protocol):
+    """Vectors of one dimension under ids of the caller's; not thread-safe."""
+
+    def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Remember `(n, d)` vectors under `(n,)` ids that are not in use.
+
+        Raises:
+            ValueError: The vectors have another dimension than the index.
+        """
+
+    def remove(self, ids: NDArray[np.int64]) -> None:
+        """Forget the vectors of `(n,)` ids; unknown ids are skipped."""
+
+    def search(self, queries: NDArray[np.float32], k: int) -> Hits:
+        """Return the k best of every one of `(m, d)` queries."""
+
+    def __len__(self) -> int:
+        """Return the number of vectors."""
+
+
+class BruteForceIndex:
+    """One matrix and one product; see `VectorIndex`."""
+
+    def __init__(self, dimension: int) -> None:
+        self._ids = np.empty(0, np.int64)
+        self._vectors = np.empty((0, dimension), np.float32)
+
+    def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Append vectors."""
+        _check(vectors, self._vectors.shape[1])
+        self._ids = np.concatenate([self._ids, ids])
+        self._vectors = np.concatenate([self._vectors, vectors])
+
+    def remove(self, ids: NDArray[np.int64]) -> None:
+        """Drop vectors."""
+        keep = ~np.isin(self._ids, ids)
+        self._ids, self._vectors = self._ids[keep], self._vectors[keep]
+
+    def search(self, queries: NDArray[np.float32], k: int) -> Hits:
+        """Return the k best of every query."""
+        scores = queries @ self._vectors.T
+        return _best(np.broadcast_to(self._ids, scores.shape), scores, k)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
+class FaissIndex:
+    """FAISS's exact index under an id map; see `VectorIndex`."""
+
+    def __init__(self, dimension: int) -> None:
+        import faiss
+
+        self._faiss: Any = faiss
+        self._dimension = dimension
+        self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
+
+    def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Append vectors."""
+        _check(vectors, self._dimension)
+        if len(ids):
+            self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), np.ascontiguousarray(ids, np.int64))
+
+    def remove(self, ids: NDArray[np.int64]) -> None:
+        """Drop vectors."""
+        if len(ids):
+            self._index.remove_ids(self._faiss.IDSelectorBatch(np.ascontiguousarray(ids, np.int64)))
+
+    def search(self, queries: NDArray[np.float32], k: int) -> Hits:
+        """Return the k best of every query."""
+        if len(queries) == 0 or len(self) == 0:
+            return _best(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32), k)
+        scores, ids = self._index.search(np.ascontiguousarray(queries, np.float32), min(k, len(self)))
+        return _best(ids, scores, k)
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+
+def _best(ids: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Hits:
+    order = np.lexsort((ids, -scores), axis=1)[:, :k]
+    missing = ((0, 0), (0, k - order.shape[1]))
+    return Hits(
+        np.pad(np.take_along_axis(ids, order, 1), missing, constant_values=-1),
+        np.pad(np.take_along_axis(scores, order, 1), missing, constant_values=-np.inf).astype(np.float32),
+    )
+
+
+def _check(vectors: NDArray[np.float32], dimension: int) -> None:
+    if vectors.ndim != 2 or vectors.shape[1] != dimension:
+        raise ValueError(f"vectors must be (n, {dimension}), got {vectors.shape}")

@@ -1,0 +1,30 @@
+"""What the gallery counts."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+SEARCH_BUCKETS_S = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3)  # one vector to a full window
+PROBABILITY_BUCKETS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
+
+
+class GalleryMetrics:
+    """Families of the gallery; made once per registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.identities = Gauge(
+            "climbtrack_gallery_identities", "People known, over all sites of this process", registry=registry
+        )
+        self.search_seconds = Histogram(
+            "climbtrack_gallery_search_seconds",
+            "Time one search for nearest prototypes took",
+            buckets=SEARCH_BUCKETS_S,
+            registry=registry,
+        )
+        self.assignments = Counter(
+            "climbtrack_assignments_total", "Decisions about tracklets", ["decision"], registry=registry
+        )
+        self.match_probability = Histogram(
+            "climbtrack_match_probability",
+            "Probability of being the same person, of every match",
+            buckets=PROBABILITY_BUCKETS,
+            registry=registry,
+        )

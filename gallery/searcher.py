@@ -1,0 +1,62 @@
+"""The nearest identities of a vector, by an index over the prototypes of one site that follows its decisions."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.compare import unit
+from gallery.index import VectorIndex
+from gallery.store import Prototype
+
+NEAREST = 64  # prototypes a search returns: a dozen identities with all their cameras
+
+
+class Searcher:
+    """One index per model. Built from the store at start, then told of every change; not thread-safe."""
+
+    def __init__(self, make_index: Callable[[int], VectorIndex]) -> None:
+        self._make_index = make_index
+        self._indexes: dict[str, VectorIndex] = {}
+        self._owners: dict[int, int] = {}
+        self._ids: dict[int, list[tuple[str, int]]] = {}  # identity -> (model_id, vector id)
+        self._next_id = 0
+
+    def replace(self, prototypes: Mapping[int, Sequence[Prototype]]) -> None:
+        """Take these prototypes for these identities; none means that the identity is gone."""
+        gone: dict[str, list[int]] = {}
+        for number in prototypes:
+            for model_id, vector_id in self._ids.pop(number, []):
+                gone.setdefault(model_id, []).append(vector_id)
+                del self._owners[vector_id]
+        for model_id, ids in gone.items():
+            self._indexes[model_id].remove(np.array(ids, np.int64))
+        added: dict[str, list[tuple[int, NDArray[np.float32]]]] = {}
+        for number, looks in prototypes.items():
+            for prototype in looks:
+                added.setdefault(prototype.model_id, []).append(
+                    (self._claim(number, prototype), unit(prototype.vector))
+                )
+        for model_id, entries in added.items():
+            vectors = np.stack([vector for _, vector in entries])
+            if model_id not in self._indexes:
+                self._indexes[model_id] = self._make_index(vectors.shape[1])
+            self._indexes[model_id].add(np.array([vector_id for vector_id, _ in entries], np.int64), vectors)
+
+    def nearest(self, vector: NDArray[np.float32], model_id: str) -> set[int]:
+        """Return the identities of the prototypes nearest to a `(d,)` unit vector."""
+        index = self._indexes.get(model_id)
+        if index is None:
+            return set()
+        hits = index.search(vector[None], NEAREST)
+        return {self._owners[int(found)] for found in hits.ids[0] if found >= 0}
+
+    def __len__(self) -> int:
+        return len(self._owners)
+
+    def _claim(self, number: int, prototype: Prototype) -> int:
+        vector_id = self._next_id
+        self._next_id += 1
+        self._owners[vector_id] = number
+        self._ids.setdefault(number, []).append((prototype.model_id, vector_id))
+        return vector_id

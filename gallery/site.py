@@ -1,0 +1,59 @@
+"""Everything a gallery process knows of a site, and who can have been visible together. No I/O."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gallery.calibrate import Calibration, Card, decode
+from gallery.store import Identity, Prototype, Snapshot, StoredTracklet
+from wire.messages import Tracklet
+
+MAX_APART = 64  # people remembered as certainly somebody else
+STALE_NS = 10_000_000_000  # an open tracklet without news for so long is over: trackers give up after 1-3 s
+
+Together = Literal["no", "maybe", "yes"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """One site as of `version`; fields as in `store.Snapshot`, `rows` of the horizon only."""
+
+    site_id: str
+    version: int
+    now_ns: int
+    next_identity: int
+    calibration: Calibration
+    identities: dict[int, Identity] = field(default_factory=dict)
+    prototypes: dict[int, tuple[Prototype, ...]] = field(default_factory=dict)
+    rows: dict[str, StoredTracklet] = field(default_factory=dict)
+
+
+def site_of(site_id: str, snapshot: Snapshot, card: Card) -> Site:
+    """Return the site that a store loaded."""
+    return Site(
+        site_id,
+        snapshot.version,
+        snapshot.now_ns,
+        snapshot.next_identity,
+        decode(snapshot.calibration, card),
+        {identity.number: identity for identity in snapshot.identities},
+        {number: tuple(looks) for number, looks in snapshot.prototypes.items()},
+        {row.tracklet.tracklet_id: row for row in snapshot.tracklets},
+    )
+
+
+def track_of(tracklet_id: str) -> str:
+    """Return `camera/stream/track` of a tracklet: its parts are one person by construction."""
+    return tracklet_id.rpartition("/")[0]
+
+
+def together(one: Tracklet, other: Tracklet, now_ns: int) -> Together:
+    """Tell whether two tracklets show two people at one time in one camera.
+
+    `maybe`: one is still open and the other began after its last known box; the next revision will tell.
+    """
+    if one.camera_id != other.camera_id or track_of(one.tracklet_id) == track_of(other.tracklet_id):
+        return "no"
+    first, second = sorted((one, other), key=lambda t: t.last_ns)
+    if second.first_ns <= first.last_ns:
+        return "yes"
+    return "no" if first.closed or first.last_ns < now_ns - STALE_NS else "maybe"

@@ -1,0 +1,224 @@
+"""One site at work: its timeline, its state in memory, its index, and its store."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.calibrate import Card
+from gallery.config import GallerySettings
+from gallery.decide import Rules, decide
+from gallery.draft import Decision
+from gallery.errors import StoreConflict
+from gallery.index import VectorIndex
+from gallery.metrics import GalleryMetrics
+from gallery.searcher import Searcher
+from gallery.site import Site, site_of
+from gallery.store import JournalEntry, Store, StoredProgress, StoredTracklet, Write
+from gallery.timeline import Timeline, Update, Waiting, Window
+from wire.messages import CameraProgress, CameraSpec, IdentityEvent, Tracklet
+from wire.metrics import ServiceMetrics
+from wire.service import Received
+
+log = logging.getLogger(__name__)
+
+NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCamera:
+    """A camera that should run, and when that was said."""
+
+    spec: CameraSpec
+    listed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How sites are decided."""
+
+    rules: Rules
+    waiting: Waiting
+    card: Card
+
+
+def plan_of(settings: GallerySettings) -> Plan:
+    """Return the plan that some settings describe."""
+    return Plan(
+        Rules(
+            match=_logit(1 - settings.false_merge_rate),
+            merge=_logit(settings.merge_probability),
+            min_quality=settings.min_quality,
+            min_frames=settings.min_frames,
+            horizon_ns=int(settings.horizon_s * NS),
+            retention_ns=int(settings.retention_s * NS),
+        ),
+        Waiting(int(settings.window_s * NS), settings.latency_wait_s, settings.complete_wait_s),
+        Card(settings.same_mean, settings.same_std, settings.different_mean, settings.different_std),
+    )
+
+
+class SiteWorker:
+    """Decides one site. What it knows is in the store, or is read from the bus again after a restart."""
+
+    def __init__(
+        self,
+        store: Store,
+        plan: Plan,
+        make_index: Callable[[int], VectorIndex],
+        metrics: GalleryMetrics,
+        shared: ServiceMetrics,
+    ) -> None:
+        self._store = store
+        self._plan = plan
+        self._make_index = make_index
+        self._metrics = metrics
+        self._shared = shared
+        self._timeline = Timeline(plan.waiting)
+        self._progress: dict[str, StoredProgress] = {}
+        self._again: list[IdentityEvent] = []
+        self._outbox: list[JournalEntry] = []
+        self._confirmed = 0
+        self._load()
+
+    def restore(self, listed: Sequence[ListedCamera], first_offset: int, now_s: float) -> None:
+        """Take over how far cameras were before the record that is read first; later reports will come again.
+
+        A camera that had ended and was listed again since is waited for like a new one.
+        """
+        since = {camera.spec.camera_id: camera.listed_ns for camera in listed}
+        for camera_id, stored in self._store.progress().items():
+            relisted = stored.progress.ended and since.get(camera_id, 0) > stored.sent_ns
+            if stored.offset < first_offset and camera_id in since and not relisted:
+                self._timeline.restore(stored.progress, now_s)
+        self.expect(listed, now_s)
+
+    def expect(self, listed: Sequence[ListedCamera], now_s: float) -> None:
+        """Wait for the enabled ones of these cameras."""
+        self._timeline.expect({c.spec.camera_id: c.spec.mode for c in listed if c.spec.enabled}, now_s)
+
+    def receive(self, batch: Sequence[Received], now_s: float) -> None:
+        """Take in tracklets and progress, in their order; what was decided before only has its event sent again."""
+        self._confirm()
+        self._again = []
+        decided = self._decided([r.message for r in batch if isinstance(r.message, Tracklet)])
+        for received in batch:
+            message, record = received.message, received.record
+            if isinstance(message, CameraProgress):
+                self._timeline.progress(message, now_s)
+                self._progress[message.camera_id] = StoredProgress(message, record.offset, record.time_ns)
+            elif isinstance(message, Tracklet):
+                row = decided.get(message.tracklet_id)
+                if row is None or row.tracklet.revision < message.revision:
+                    self._timeline.update(Update(message, record.offset))
+                elif row.tracklet.revision == message.revision and row.event is not None:
+                    self._again.append(row.event)
+        self._shared.stage_queue_length.labels(stage="decide").set(self._timeline.waiting())
+
+    def decide_due(self, now_s: float) -> None:
+        """Decide every window that is due, in order, and remember how far the cameras are.
+
+        Raises:
+            StoreUnavailable: What was decided is kept; the rest can be tried again.
+            StoreConflict: Somebody else decides this site too; it was loaded again, and can be tried again.
+        """
+        while (window := self._timeline.due(now_s)) is not None:
+            with self._shared.stage("decide"):
+                self._decide(window)
+            self._timeline.done(window)
+        if self._progress:
+            self._store.save_progress(list(self._progress.values()))
+            self._progress = {}
+
+    def outgoing(self) -> list[IdentityEvent]:
+        """Return the events that are not known to be published."""
+        return [*self._again, *(entry.event for entry in self._outbox)]
+
+    def published(self) -> None:
+        """Note that all of `outgoing` is safe; the store hears of it with the next batch."""
+        self._again = []
+        if self._outbox:
+            self._confirmed = self._outbox[-1].seq
+            self._outbox = []
+
+    def needed_from(self) -> int | None:
+        """Return the first offset that is not decided yet."""
+        return self._timeline.needed_from()
+
+    def identities(self) -> int:
+        """Return how many people are known."""
+        return len(self._site.identities)
+
+    def _load(self) -> None:
+        snapshot = self._store.load(self._plan.rules.horizon_ns)
+        self._site: Site = site_of(self._store.site_id, snapshot, self._plan.card)
+        self._seq = snapshot.seq
+        self._stored_seq = snapshot.seq - len(snapshot.unpublished)
+        self._outbox = list(snapshot.unpublished)
+        self._searcher = Searcher(self._make_index)
+        self._searcher.replace(self._site.prototypes)
+
+    def _confirm(self) -> None:
+        if self._confirmed > self._stored_seq:
+            self._store.confirm(self._confirmed)
+            self._stored_seq = self._confirmed
+
+    def _decided(self, tracklets: Sequence[Tracklet]) -> dict[str, StoredTracklet]:
+        """Return the stored rows of tracklets, also of those too old to be kept in memory."""
+        rows = self._site.rows
+        unknown = sorted({t.tracklet_id for t in tracklets} - set(rows))
+        found = {row.tracklet.tracklet_id: row for row in self._store.tracklets(unknown)} if unknown else {}
+        return found | {t.tracklet_id: rows[t.tracklet_id] for t in tracklets if t.tracklet_id in rows}
+
+    def _decide(self, window: Window) -> None:
+        stored = self._decided([update.tracklet for update in window.updates])
+        updates = [
+            update.tracklet
+            for update in window.updates
+            if (row := stored.get(update.tracklet.tracklet_id)) is None
+            or row.tracklet.revision < update.tracklet.revision
+        ]
+        if not updates:
+            return
+        decision = decide(self._site, updates, window.end_ns, self._plan.rules, self._nearest)
+        try:
+            outcome = self._store.write(decision.write)
+        except StoreConflict:
+            self._load()
+            raise
+        if outcome == "already":  # an earlier attempt arrived although its answer did not
+            self._load()
+            return
+        self._take_over(decision)
+
+    def _take_over(self, decision: Decision) -> None:
+        write = decision.write
+        self._site = decision.site
+        gone = [*write.merged, *(identity.number for identity in write.expired)]
+        self._searcher.replace(dict.fromkeys(gone, ()) | dict(write.prototypes))
+        self._outbox += [JournalEntry(self._seq + n, event) for n, event in enumerate(write.events, 1)]
+        self._seq += len(write.events)
+        self._count(write)
+
+    def _nearest(self, vector: NDArray[np.float32], model_id: str) -> set[int]:
+        with self._metrics.search_seconds.time():
+            return self._searcher.nearest(vector, model_id)
+
+    def _count(self, write: Write) -> None:
+        for event in write.events:
+            self._metrics.assignments.labels(decision=event.kind).inc()
+            if event.kind == "matched":
+                self._metrics.match_probability.observe(event.probability)
+        for row in write.tracklets:
+            if row.identity_id is None:
+                self._metrics.assignments.labels(decision="pending").inc()
+            age_s = max(0.0, time.time() - row.tracklet.last_ns / NS)
+            self._shared.end_to_end_latency_seconds.labels(camera=row.tracklet.camera_id).observe(age_s)
+
+
+def _logit(share: float) -> float:
+    return math.log(share / (1 - share))
