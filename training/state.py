@@ -1,0 +1,76 @@
+"""Everything that changes during a run: how it starts, and how it goes into a checkpoint and comes back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reid_worker.model.climb import Climb
+from training.checkpoint import Checkpoint
+from training.config import TrainConfig
+from training.losses import Classifiers
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """Everything that changes during a run, and is in its checkpoint."""
+
+    network: Climb
+    classifiers: Classifiers
+    optimiser: torch.optim.Optimizer
+    memory: Tensor
+    step: int = 0
+    elapsed_s: float = 0.0
+    best_map: float = -1.0
+
+
+def start(config: TrainConfig) -> State:
+    """Return the state of a run before its first step."""
+    torch.manual_seed(config.seed)
+    a = config.architecture
+    network = Climb(a)
+    classifiers = Classifiers(a.tower_width + a.joint_width, a.tower_width, config.train_identities)
+    if a.stem == "patch":
+        network.encoder.conv1.requires_grad_(False)  # noqa: FBT003 - section 4.1: the patch projection is frozen
+    head = (network.temporal, network.bottleneck_temporal)
+    body = (network.encoder, network.bottleneck, network.bottleneck_joint)
+    groups = [
+        *_groups(body, 1.0, config.weight_decay),
+        *_groups(head, config.temporal_lr, config.weight_decay),
+        *_groups([classifiers.sequence], 1.0, 0.0),
+        *_groups([classifiers.temporal], config.temporal_classifier_lr, 0.0),
+    ]
+    memory = torch.zeros(2, config.train_identities, a.tower_width + a.joint_width)
+    return State(network, classifiers, torch.optim.AdamW(groups, lr=config.lr), memory)
+
+
+def _groups(modules: Sequence[nn.Module], scale: float, weight_decay: float) -> list[dict[str, Any]]:
+    """Return parameter groups with `scale` on the learning rate; decay pulls on matrices, not on norms and biases."""
+    learned = [p for module in modules for p in module.parameters() if p.requires_grad]
+    matrices = {"params": [p for p in learned if p.ndim > 1], "scale": scale, "weight_decay": weight_decay}
+    vectors = {"params": [p for p in learned if p.ndim <= 1], "scale": scale, "weight_decay": 0.0}
+    return [group for group in (matrices, vectors) if group["params"]]
+
+
+def restore(state: State, checkpoint: Checkpoint) -> None:
+    """Put a checkpoint into a fresh state."""
+    state.network.load_state_dict(checkpoint.network)
+    state.classifiers.load_state_dict(checkpoint.classifiers)
+    state.optimiser.load_state_dict(checkpoint.optimiser)
+    state.memory = checkpoint.memory
+    state.step, state.elapsed_s, state.best_map = checkpoint.step, checkpoint.elapsed_s, checkpoint.best_map
+
+
+def snapshot(state: State) -> Checkpoint:
+    """Return everything that `restore` needs."""
+    return Checkpoint(
+        step=state.step,
+        elapsed_s=state.elapsed_s,
+        best_map=state.best_map,
+        network=state.network.state_dict(),
+        classifiers=state.classifiers.state_dict(),
+        optimiser=state.optimiser.state_dict(),
+        memory=state.memory,
+    )
