@@ -11,7 +11,7 @@ from kafka import TopicPartition as KafkaPartition
 from kafka.partitioner.default import murmur2
 
 from wire.bus import MAX_RECORD_BYTES, TOPICS, Rebalance, Record, Start, TopicSpec
-from wire.kafka_client import CONNECT_MS, Names, connection_options, named_errors, reading_options
+from wire.kafka_client import Names, connection_options, named_errors, reading_options
 from wire.kafka_consumer import Callbacks, KafkaBusConsumer, no_callback
 from wire.kafka_producer import KafkaBusProducer
 from wire.settings import KafkaSettings
@@ -72,9 +72,11 @@ class KafkaBus:
             reader = self._connected_reader()
             reader.assign(parts)
             reader.seek_to_beginning(*parts)
-            ends = reader.end_offsets(parts, timeout_ms=CONNECT_MS)
+            ends = reader.end_offsets(parts, timeout_ms=self._settings.connect_timeout_ms)
             deadline = time.monotonic() + TABLE_S
-            while any(reader.position(part, timeout_ms=CONNECT_MS) < ends[part] for part in parts):
+            while any(
+                reader.position(part, timeout_ms=self._settings.connect_timeout_ms) < ends[part] for part in parts
+            ):
                 if time.monotonic() > deadline:
                     raise errors.KafkaTimeoutError(f"{topic} not read to its end in {TABLE_S:.0f} s")
                 for records in reader.poll(timeout_ms=200).values():
@@ -106,8 +108,8 @@ class KafkaBus:
         name = self._names.group(group)
         committed = self._connected_admin().list_group_offsets({name: parts})[name]
         reader = self._connected_reader()
-        ends = reader.end_offsets(parts, timeout_ms=CONNECT_MS)
-        begins = reader.beginning_offsets(parts, timeout_ms=CONNECT_MS)
+        ends = reader.end_offsets(parts, timeout_ms=self._settings.connect_timeout_ms)
+        begins = reader.beginning_offsets(parts, timeout_ms=self._settings.connect_timeout_ms)
         firsts = (max(committed[part].offset, begins[part]) if part in committed else begins[part] for part in parts)
         records = [ends[part] - first for part, first in zip(parts, firsts, strict=True)]
         return _Backlog(time.monotonic(), records)

@@ -14,7 +14,6 @@ from wire.bus import MAX_RECORD_BYTES, Record, TopicPartition, TopicSpec
 from wire.errors import PermanentError, SettingsError, TransientError
 from wire.settings import KafkaSettings
 
-CONNECT_MS = 5000  # a broker that is there answers in milliseconds; the caller's loop tries again
 CLOSE_S = 5.0
 FETCH_BYTES = 4 * MAX_RECORD_BYTES  # what one answer of a broker may hold, over all partitions
 REFUSED = (errors.AuthorizationError, errors.KafkaConfigurationError, errors.SaslAuthenticationFailedError)
@@ -85,7 +84,7 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
 
     return {
         "bootstrap_servers": [server.strip() for server in settings.servers.split(",")],
-        "bootstrap_timeout_ms": CONNECT_MS,
+        "bootstrap_timeout_ms": settings.connect_timeout_ms,
         "request_timeout_ms": settings.request_timeout_ms,
         "reconnect_backoff_max_ms": 1000,
         "security_protocol": settings.security_protocol,

@@ -16,7 +16,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.structs import OffsetAndMetadata
 
 from wire.bus import Rebalance, Record, Start, TopicPartition
-from wire.kafka_client import CLOSE_S, CONNECT_MS, Names, connection_options, named_errors, reading_options
+from wire.kafka_client import CLOSE_S, Names, connection_options, named_errors, reading_options
 from wire.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class KafkaBusConsumer:
         outside = {self._names.outside_part(part): OffsetAndMetadata(offset, "", -1) for part, offset in due.items()}
         with named_errors(self._settings):
             try:
-                self._client.commit(outside, timeout_ms=CONNECT_MS)
+                self._client.commit(outside, timeout_ms=self._settings.connect_timeout_ms)
             except LEFT_GROUP as error:
                 log.info("%s: commit waits for the rebalance: %s", self._group, error)
                 return
@@ -107,7 +107,9 @@ class KafkaBusConsumer:
         for part in self._client.assignment():
             end = self._client.highwater(part)
             if end is not None:
-                behind += max(0, end - (self._client.position(part, timeout_ms=CONNECT_MS) or end))
+                behind += max(
+                    0, end - (self._client.position(part, timeout_ms=self._settings.connect_timeout_ms) or end)
+                )
         return behind
 
     def close(self) -> None:
@@ -148,7 +150,7 @@ class KafkaBusConsumer:
         if self._start == "end":  # from here on nothing is missed
             with named_errors(self._settings):
                 for part in gained:
-                    client.position(self._names.outside_part(part), timeout_ms=CONNECT_MS)
+                    client.position(self._names.outside_part(part), timeout_ms=self._settings.connect_timeout_ms)
         self._callbacks.on_assigned(gained)
         self._announced |= gained
 
@@ -156,7 +158,7 @@ class KafkaBusConsumer:
         now = time.monotonic()
         if not self._records and now - self._contact_s > CONTACT_S:
             first = self._names.outside_part(TopicPartition(next(iter(self._topics)), 0))
-            client.end_offsets([first], timeout_ms=CONNECT_MS)
+            client.end_offsets([first], timeout_ms=self._settings.connect_timeout_ms)
             self._contact_s = now
 
     def _connected(self) -> KafkaConsumer:

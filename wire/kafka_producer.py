@@ -7,7 +7,7 @@ from kafka import KafkaProducer, errors
 
 from wire.bus import MAX_RECORD_BYTES, record_bytes
 from wire.errors import BusFull, PermanentError, TransientError
-from wire.kafka_client import CLOSE_S, CONNECT_MS, Names, connection_options, named_errors
+from wire.kafka_client import CLOSE_S, Names, connection_options, named_errors
 from wire.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,8 @@ DELIVERY_EXTRA_MS = 5000  # a record has failed after one request and this; `flu
 class KafkaBusProducer:
     """Sends records, idempotently and acknowledged by all replicas; thread-safe.
 
-    Nothing is compressed: frames and crops are compressed already.
+    Nothing is compressed: frames and crops are compressed already. A client that has given up on a record is replaced:
+    an idempotent client cannot go on behind a gap in its sequence numbers.
     """
 
     def __init__(self, settings: KafkaSettings, names: Names) -> None:
@@ -28,6 +29,7 @@ class KafkaBusProducer:
         self._names = names
         self._changed = threading.Condition()
         self._client: KafkaProducer | None = None
+        self._given_up: list[KafkaProducer] = []
         self._pending_bytes = 0
         self._failure: BaseException | None = None
 
@@ -49,18 +51,18 @@ class KafkaBusProducer:
             self._done(size)
             raise
         future.add_callback(lambda _: self._done(size))
-        future.add_errback(lambda error: self._done(size, error))
+        future.add_errback(lambda error: self._failed(size, client, error))
 
     def flush(self, timeout_s: float) -> None:
         """Return when all that was sent is safe; see `wire.bus.Producer.flush`."""
         with self._changed:
             client = self._client
-        if client is None:
-            return
         with named_errors(self._settings):
-            client.flush(timeout_s)
+            if client is not None:
+                client.flush(timeout_s)
             with self._changed:
                 failure, self._failure = self._failure, None
+            self._end_given_up()
             if failure is not None:
                 raise failure
 
@@ -68,12 +70,13 @@ class KafkaBusProducer:
         """Flush briefly and release everything."""
         with self._changed:
             client, self._client = self._client, None
-        if client is None:
-            return
-        try:
-            client.close(timeout=CLOSE_S)
-        except errors.KafkaError as error:
-            log.warning("closing a producer of %s: %s", self._settings.servers, error)
+        if client is not None:
+            try:
+                client.flush(CLOSE_S)
+            except errors.KafkaError as error:
+                log.warning("closing a producer of %s: %s", self._settings.servers, error)
+            self._given_up.append(client)
+        self._end_given_up()
 
     def _connected(self) -> KafkaProducer:
         if self._client is None:
@@ -84,15 +87,32 @@ class KafkaBusProducer:
                     enable_idempotence=True,
                     linger_ms=5,
                     max_request_size=MAX_RECORD_BYTES,
-                    max_block_ms=CONNECT_MS,
+                    max_block_ms=self._settings.connect_timeout_ms,
                     delivery_timeout_ms=self._settings.request_timeout_ms + DELIVERY_EXTRA_MS,
                     allow_auto_create_topics=False,
                     metrics_enabled=False,
                 )
         return self._client
 
-    def _done(self, size: int, failure: BaseException | None = None) -> None:
+    def _done(self, size: int) -> None:
         with self._changed:
             self._pending_bytes -= size
-            self._failure = failure or self._failure
             self._changed.notify_all()
+
+    def _failed(self, size: int, client: KafkaProducer, error: BaseException) -> None:
+        self._done(size)
+        with self._changed:
+            if client is self._client:  # what a client still fails after it was given up is known already
+                self._failure = error
+                self._given_up.append(client)
+                self._client = None
+
+    def _end_given_up(self) -> None:
+        with self._changed:
+            ending, self._given_up = self._given_up, []
+        for client in ending:  # without the lock: ending a client fails its records, which needs the lock
+            client._sender.force_close()  # noqa: SLF001 - `close` alone waits for what can never be delivered
+            try:
+                client.close(timeout=CLOSE_S)
+            except errors.KafkaError as error:
+                log.warning("closing a producer of %s: %s", self._settings.servers, error)

@@ -83,3 +83,4 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for package in ("wire", "ingest", "reid_worker", "gallery", "deploy"):
         logging.getLogger(package).setLevel(level)
+    logging.getLogger("kafka").setLevel(logging.ERROR)  # it warns of every step of a rebalance and of a reconnection

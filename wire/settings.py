@@ -115,7 +115,8 @@ class KafkaSettings(Settings):
         replication_factor: Copies of every partition when topics are created.
         session_timeout_ms: After so long without a heartbeat a member's partitions go to others.
         max_poll_interval_ms: The longest a batch may take; a member that is slower loses its partitions.
-        request_timeout_ms: How long a broker may take to answer before it counts as away.
+        connect_timeout_ms: How long to try to reach a broker before it counts as away.
+        request_timeout_ms: How long a broker may take to answer a request.
     """
 
     section = "kafka"
@@ -126,6 +127,7 @@ class KafkaSettings(Settings):
     session_timeout_ms: int = Field(default=10_000, ge=1000)
     heartbeat_interval_ms: int = Field(default=3000, ge=100)
     max_poll_interval_ms: int = Field(default=300_000, ge=1000)
+    connect_timeout_ms: int = Field(default=5000, ge=100)
     request_timeout_ms: int = Field(default=30_000, ge=1000)
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
