@@ -4,7 +4,7 @@
 set -euo pipefail
 
 packages=(
-  redis-server prometheus openjdk-17-jre-headless
+  redis-server prometheus openjdk-17-jre-headless maven
   gstreamer1.0-rtsp gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad python3-gi
 )
 

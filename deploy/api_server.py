@@ -1,0 +1,79 @@
+"""The API in a thread of this process."""
+
+import socket
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from deploy.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+START_S = 30.0
+DRAIN_S = 2  # event streams never end by themselves
+POLL_S = 0.01
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take an address, so that whoever comes too late hears it before anything is started; port 0 takes a free one.
+
+    Raises:
+        UsageError: Somebody else has it, or it is not ours to take.
+    """
+    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((host, port))
+        taken.listen()
+    except (OSError, OverflowError) as error:
+        taken.close()
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"--port {port} on {host}: {reason}; choose another one, 0 takes any free port") from error
+    return taken
+
+
+def url_of(taken: socket.socket) -> str:
+    """Return the URL of an address that was taken."""
+    host, port = taken.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class ApiServer:
+    """Serves an application on a socket until closed; use as a context manager."""
+
+    def __init__(self, app: "FastAPI", taken: socket.socket) -> None:
+        import uvicorn
+
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN_S)
+        self._server = uvicorn.Server(config)
+        self._socket = taken
+        self._thread = threading.Thread(target=self._server.run, args=([taken],), name="api", daemon=True)
+        self.url = url_of(taken)
+
+    def __enter__(self) -> Self:
+        """Return when it answers.
+
+        Raises:
+            RunError: It does not.
+        """
+        self._thread.start()
+        waited_s = 0.0
+        while not self._server.started:
+            self._thread.join(POLL_S)
+            waited_s += POLL_S
+            if not self._thread.is_alive() or waited_s > START_S:
+                raise RunError("the API did not start")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Answer what is being asked, then stop."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+    def alive(self) -> bool:
+        """Tell whether it still serves."""
+        return self._thread.is_alive()

@@ -1,0 +1,74 @@
+"""Cameras as a user writes them: `NAME=URL` on the command line, the section `cameras` of the configuration file."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from deploy.errors import UsageError
+from wire.errors import SettingsError
+from wire.messages import CameraSpec, mask_url
+from wire.settings import read_config
+
+DEFAULT_SITE = "site"
+_FIELDS = tuple(name for name in CameraSpec.__struct_fields__ if name not in {"camera_id", "site_id"})
+
+
+def site_of(config: Path | None) -> str:
+    """Return the site of a configuration file, or the default one.
+
+    Raises:
+        SettingsError: It is not text.
+    """
+    site = read_config(config).get("site", DEFAULT_SITE)
+    if not isinstance(site, str):
+        raise SettingsError(f"config {config}: site = {site!r}: must be text")
+    return site
+
+
+def parse_cameras(words: Iterable[str], site_id: str) -> dict[str, CameraSpec]:
+    """Return the cameras of `NAME=URL` words.
+
+    Raises:
+        UsageError: A word is not of this form, the name is not allowed, or two cameras have the same name.
+    """
+    cameras: dict[str, CameraSpec] = {}
+    for word in words:
+        name, equals, url = word.partition("=")
+        shown = name + equals + mask_url(url)
+        if not equals or not name or not url:
+            raise UsageError(f"--camera {shown}: expected NAME=URL, like door=rtsp://host/stream or door=door.mp4")
+        if name in cameras:
+            raise UsageError(f"--camera {name}=…: there are two cameras of this name; each needs its own")
+        try:
+            cameras[name] = CameraSpec(camera_id=name, site_id=site_id, url=url)
+        except ValueError as error:
+            raise UsageError(f"--camera {shown}: {error}") from error
+    return cameras
+
+
+def configured_cameras(config: Path | None) -> dict[str, CameraSpec]:
+    """Return the cameras of a configuration file: name to URL, or name to the fields of a `CameraSpec`.
+
+    Raises:
+        SettingsError: The section is no mapping, or a camera has an unknown field or a wrong value.
+    """
+    section = read_config(config).get("cameras") or {}
+    if not isinstance(section, Mapping):
+        raise SettingsError(f"config {config}: section cameras must map names to URLs, got {type(section).__name__}")
+    site_id = site_of(config)
+    return {str(name): _configured(str(name), value, site_id) for name, value in section.items()}
+
+
+def _configured(name: str, value: Any, site_id: str) -> CameraSpec:
+    fields = dict(value) if isinstance(value, Mapping) else {"url": value}
+    unknown = sorted(set(map(str, fields)) - set(_FIELDS))
+    if unknown:
+        raise SettingsError(f"cameras.{name}.{unknown[0]}: unknown key; known are {', '.join(_FIELDS)}")
+    if isinstance(fields.get("url"), int):
+        fields["url"] = str(fields["url"])  # a device index reads as a number in YAML
+    try:
+        return msgspec.convert({"type": "camera", "camera_id": name, "site_id": site_id, **fields}, CameraSpec)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise SettingsError(f"cameras.{name}: {error}") from error

@@ -1,0 +1,181 @@
+"""Is everything here that climbtrack needs, and if not: what to do."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from deploy.console import print_line
+from deploy.errors import DeployError
+from deploy.private_redis import find_binary
+from wire.errors import SettingsError, WireError
+
+State = Literal["ok", "optional", "missing"]
+MARKS: dict[State, str] = {"ok": "ok      ", "optional": "optional", "missing": "MISSING "}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding: `optional` is not here and not needed by `climbtrack run`; `advice` says how to get it."""
+
+    name: str
+    state: State
+    found: str
+    advice: str = ""
+
+    @property
+    def fine(self) -> bool:
+        """Tell whether `climbtrack run` works in spite of it."""
+        return self.state != "missing"
+
+
+def examine(config: Path | None) -> tuple[Check, ...]:
+    """Look at everything; slow, because models are loaded and servers asked.
+
+    Raises:
+        SettingsError: A setting is unknown or wrong.
+    """
+    looks: tuple[Callable[[Path | None], Check], ...] = (_ffmpeg, _weights, _detector, _gpu, _own_redis, _redis, _kafka)
+    return tuple(look(config) for look in looks)
+
+
+def print_checks(console: Console, checks: tuple[Check, ...]) -> None:
+    """Print one line a check, and below it what to do."""
+    for check in checks:
+        print_line(console, f"{MARKS[check.state]}  {check.name}: {check.found}")
+        if check.advice:
+            print_line(console, f"          {check.advice}")
+
+
+def _ffmpeg(_: Path | None) -> Check:
+    try:
+        import av
+
+        versions = ", ".join(
+            f"{name} {'.'.join(map(str, av.library_versions[name]))}" for name in ("libavformat", "libavcodec")
+        )
+        lacking = [name for name in ("h264", "hevc", "mjpeg") if name not in av.codecs_available]
+    except ImportError as error:
+        return Check("ffmpeg libraries", "missing", str(error), "reinstall PyAV: pip install --force-reinstall av")
+    if lacking:
+        return Check(
+            "ffmpeg libraries",
+            "missing",
+            f"{versions} without {', '.join(lacking)}",
+            "pip install --only-binary :all: av",
+        )
+    return Check("ffmpeg libraries", "ok", versions)
+
+
+def _weights(config: Path | None) -> Check:
+    from reid_worker.config import WorkerSettings
+    from reid_worker.model.weights import SHIPPED, WeightsError, load_weights
+
+    path = WorkerSettings.load(config).weights or SHIPPED
+    try:
+        loaded = load_weights(path)
+    except WeightsError as error:
+        return Check(
+            "CLIMB weights", "missing", str(error), "train some with `climbtrack train`, or take the shipped ones"
+        )
+    return Check("CLIMB weights", "ok", f"{path.name}, model {loaded.model_id[:12]}")
+
+
+def _detector(config: Path | None) -> Check:
+    from reid_worker.config import WorkerSettings
+    from reid_worker.errors import DetectorError
+    from reid_worker.models import load_detector
+
+    settings = WorkerSettings.load(config)
+    with _warnings() as said:
+        try:
+            detector = load_detector(settings.detector, settings.detector_options(threads=1))
+        except DetectorError as error:
+            return Check("person detector", "missing", str(error))
+    if said:
+        return Check("person detector", "optional", f"{detector.name}, instead of a better one", "; ".join(said[:1]))
+    return Check("person detector", "ok", detector.name)
+
+
+def _gpu(_: Path | None) -> Check:
+    import torch
+
+    if torch.cuda.is_available():
+        return Check("GPU", "ok", torch.cuda.get_device_name())
+    return Check(
+        "GPU",
+        "optional",
+        "none that torch can use",
+        "a handful of cameras run on the CPU; for more, install an NVIDIA driver",
+    )
+
+
+def _own_redis(_: Path | None) -> Check:
+    try:
+        return Check("Redis for one machine", "ok", str(find_binary()))
+    except DeployError as error:
+        return Check("Redis for one machine", "missing", str(error))
+
+
+def _redis(config: Path | None) -> Check:
+    from gallery.errors import StoreUnavailable
+    from gallery.store_redis import RedisStore, connect
+    from wire.settings import RedisSettings
+
+    client = connect(RedisSettings.load(config))
+    try:
+        RedisStore(client, "doctor").ping()
+    except StoreUnavailable as error:
+        return Check(
+            "Redis server",
+            "optional",
+            str(error),
+            "needed by `climbtrack gallery` and `api`: section redis, or CLIMBTRACK_REDIS_URL",
+        )
+    finally:
+        client.close()
+    return Check("Redis server", "ok", "answers")
+
+
+def _kafka(config: Path | None) -> Check:
+    from wire.kafka import KafkaBus
+    from wire.settings import KafkaSettings
+
+    settings = KafkaSettings.load(config, request_timeout_ms=5000)
+    try:
+        bus = KafkaBus(settings)
+        bus.close()
+    except SettingsError:
+        raise
+    except WireError as error:
+        return Check(
+            "Kafka",
+            "optional",
+            str(error),
+            "needed by `climbtrack ingest|worker|gallery|api`: section kafka, or CLIMBTRACK_KAFKA_SERVERS",
+        )
+    return Check("Kafka", "ok", f"{settings.servers} answers")
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """Collect what is warned about meanwhile instead of printing it."""
+    said: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    logger, collector = logging.getLogger("reid_worker"), Collector(logging.WARNING)
+    propagates = logger.propagate
+    logger.addHandler(collector)
+    logger.propagate = False
+    try:
+        yield said
+    finally:
+        logger.removeHandler(collector)
+        logger.propagate = propagates

@@ -1,0 +1,30 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", envvar="CLIMBTRACK_CONFIG", help="YAML file with settings and cameras.", metavar="FILE"),
+]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Where a run on one machine keeps people; under your data home by default.", metavar="DIR"
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line; all else goes to stderr.")]
+ApiUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--api", envvar="CLIMBTRACK_API", help="Address of the API, like http://127.0.0.1:8080.", metavar="URL"
+    ),
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        "--token", envvar="CLIMBTRACK_API_TOKEN", help="Bearer token of the API, where it has one.", show_default=False
+    ),
+]

@@ -1,0 +1,107 @@
+"""What a run found: the people, where and how long; the cameras, and how much of them was looked at."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from deploy.watch import CameraTotals
+from gallery.store import Identity, Store, StoredTracklet, TrackQuery
+
+PAGE = 500
+MAX_TRACKLETS = 10_000  # of one person: enough for a day on a busy site
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One row of the table. `visible_s` counts a moment once, however many cameras saw it."""
+
+    number: int
+    cameras: tuple[str, ...]
+    first_ns: int
+    last_ns: int
+    sightings: int
+    visible_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The end of a run; `seconds` is wall clock."""
+
+    people: tuple[Person, ...]
+    cameras: Mapping[str, CameraTotals]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that `--json` prints; its keys are kept stable."""
+        return {
+            "identities": [
+                {
+                    "id": person.number,
+                    "cameras": list(person.cameras),
+                    "first": iso_time(person.first_ns),
+                    "last": iso_time(person.last_ns),
+                    "sightings": person.sightings,
+                }
+                for person in self.people
+            ],
+            "cameras": {
+                name: {
+                    "frames": camera.frames,
+                    "analysed": camera.analysed,
+                    "dropped": camera.dropped,
+                    "tracklets": camera.tracklets,
+                }
+                for name, camera in self.cameras.items()
+            },
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def iso_time(time_ns: int) -> str:
+    """Return a time in ISO 8601, UTC, in milliseconds."""
+    moment = datetime.fromtimestamp(time_ns // 1_000_000 / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clock_time(time_ns: int) -> str:
+    """Return a time as people read it in a table: month, day, time, UTC."""
+    return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%m-%d %H:%M:%S")
+
+
+def people_since(store: Store, since_ns: int) -> tuple[Person, ...]:
+    """Return everybody seen since a capture time, by number, with all that is known of them."""
+    return tuple(_person(store, identity) for identity in _all(store) if identity.last_ns >= since_ns)
+
+
+def covered_s(intervals: Iterable[tuple[int, int]]) -> float:
+    """Return the length of the union of closed intervals of ns, in seconds.
+
+    >>> covered_s([(0, 2_000_000_000), (1_000_000_000, 3_000_000_000), (5_000_000_000, 6_000_000_000)])
+    4.0
+    """
+    covered, reached = 0, None
+    for first, last in sorted(intervals):
+        start = first if reached is None else max(first, reached)
+        covered += max(0, last - start)
+        reached = last if reached is None else max(last, reached)
+    return covered / 1e9
+
+
+def _all(store: Store) -> Iterable[Identity]:
+    after = 0
+    while page := store.identities(after, PAGE):
+        yield from page
+        after = page[-1].number
+
+
+def _person(store: Store, identity: Identity) -> Person:
+    rows: list[StoredTracklet] = store.find(TrackQuery(identity_id=identity.number, limit=MAX_TRACKLETS))
+    return Person(
+        number=identity.number,
+        cameras=identity.cameras,
+        first_ns=identity.first_ns,
+        last_ns=identity.last_ns,
+        sightings=identity.tracklets,
+        visible_s=covered_s((row.tracklet.first_ns, row.tracklet.last_ns) for row in rows),
+    )

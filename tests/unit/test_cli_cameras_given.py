@@ -1,0 +1,68 @@
+"""Cameras as users write them, on the command line and in the configuration."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.cameras import configured_cameras, parse_cameras, site_of
+from deploy.errors import UsageError
+from wire.errors import SettingsError
+
+
+def test_the_url_is_everything_behind_the_first_equals_sign() -> None:
+    cameras = parse_cameras(["door=http://host/stream?user=1&x=2"], "site")
+    assert cameras["door"].url == "http://host/stream?user=1&x=2"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        pytest.param(["door.mp4"], "--camera door.mp4: expected NAME=URL", id="no name"),
+        pytest.param(["=door.mp4"], "expected NAME=URL", id="empty name"),
+        pytest.param(["door="], "expected NAME=URL", id="empty url"),
+        pytest.param(["a door=x.mp4"], "camera_id must be 1-64 letters", id="a name with a space"),
+        pytest.param(["door=a.mp4", "door=b.mp4"], "two cameras of this name", id="the same name twice"),
+    ],
+)
+def test_a_camera_that_cannot_be_meant_is_named(words: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_cameras(words, "site")
+
+
+def test_the_password_of_a_wrong_camera_is_not_shown() -> None:
+    with pytest.raises(UsageError) as error:
+        parse_cameras(["a door=rtsp://ann:secret@host/stream"], "site")
+    assert "secret" not in str(error.value)
+
+
+def test_the_configuration_holds_urls_or_all_fields(tmp_path: Path) -> None:
+    config = tmp_path / "site.yaml"
+    config.write_text(
+        "site: mall\ncameras:\n  door: door.mp4\n  usb: 0\n  hall: {url: 'rtsp://h/s', analysed_fps: 5}\n"
+    )
+    cameras = configured_cameras(config)
+    assert {name: (spec.site_id, spec.url) for name, spec in cameras.items()} == {
+        "door": ("mall", "door.mp4"),
+        "usb": ("mall", "0"),
+        "hall": ("mall", "rtsp://h/s"),
+    }
+    assert cameras["hall"].analysed_fps == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(
+            "cameras: {door: {uri: x}}", r"cameras\.door\.uri: unknown key; known are url, ", id="unknown key"
+        ),
+        pytest.param("cameras: {door: {url: x, analysed_fps: 0}}", r"cameras\.door: .*analysed_fps", id="out of range"),
+        pytest.param("cameras: {door: {url: x, mode: fast}}", r"cameras\.door: .*mode", id="wrong choice"),
+        pytest.param("cameras: [door]", "must map names to URLs, got list", id="a list"),
+        pytest.param("site: 3", "site = 3: must be text", id="a site that is a number"),
+    ],
+)
+def test_a_wrong_camera_in_the_configuration_is_named(tmp_path: Path, text: str, message: str) -> None:
+    config = tmp_path / "site.yaml"
+    config.write_text(text)
+    with pytest.raises(SettingsError, match=message):
+        configured_cameras(config)

@@ -1,0 +1,95 @@
+"""What a run tells at its end."""
+
+import json
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.report import Person, Report, covered_s, iso_time
+from deploy.watch import CameraTotals, Watch
+from wire import codec
+from wire.bus import TRACKLETS
+from wire.memory import MemoryBus
+from wire.messages import CameraProgress
+
+SECOND = 1_000_000_000
+
+
+def test_the_machine_readable_report_has_the_keys_that_are_promised() -> None:
+    person = Person(3, ("door", "hall"), 0, 1_500 * 1_000_000, sightings=2, visible_s=1.0)
+    report = Report((person,), {"door": CameraTotals("s", 30, 15, 1, 2)}, 4.25)
+    assert json.loads(json.dumps(report.as_json())) == {
+        "identities": [
+            {
+                "id": 3,
+                "cameras": ["door", "hall"],
+                "first": "1970-01-01T00:00:00.000Z",
+                "last": "1970-01-01T00:00:01.500Z",
+                "sightings": 2,
+            }
+        ],
+        "cameras": {"door": {"frames": 30, "analysed": 15, "dropped": 1, "tracklets": 2}},
+        "seconds": 4.25,
+    }
+
+
+def test_times_of_day_keep_their_milliseconds() -> None:
+    assert iso_time(1_700_000_000_999_999_999) == "2023-11-14T22:13:20.999Z"
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)).map(sorted), max_size=8))
+def test_visible_time_counts_every_moment_once(seconds: list[list[int]]) -> None:
+    seen = np.zeros(50, bool)
+    for first, last in seconds:
+        seen[first:last] = True
+    assert covered_s((first * SECOND, last * SECOND) for first, last in seconds) == seen.sum()
+
+
+def test_a_camera_that_reconnects_keeps_what_it_counted() -> None:
+    totals = _watched([_progress("one", 10), _progress("one", 25, ended=True), _progress("two", 5)])
+    assert (totals.stream_id, totals.frames, totals.ended) == ("two", 30, False)
+
+
+def test_the_reason_of_an_end_is_kept() -> None:
+    totals = _watched([_progress("one", 10, ended=True, reason="the file is cut off")])
+    assert (totals.ended, totals.reason) == (True, "the file is cut off")
+
+
+def test_bytes_that_are_no_message_are_left_to_the_gallery() -> None:
+    bus = MemoryBus()
+    watch = Watch(bus)
+    bus.producer().send(TRACKLETS.name, "site", b"garbage")
+    assert watch.poll(0.0) == {}
+
+
+def _watched(messages: Iterable[CameraProgress]) -> CameraTotals:
+    bus = MemoryBus()
+    watch = Watch(bus)
+    for message in messages:
+        bus.producer().send(TRACKLETS.name, "site", codec.encode(message))
+    return watch.poll(0.0)["door"]
+
+
+def _progress(stream: str, frames: int, *, ended: bool = False, reason: str = "") -> CameraProgress:
+    return CameraProgress(
+        camera_id="door",
+        site_id="site",
+        stream_id=stream,
+        time_ns=0,
+        frames=frames,
+        analysed=frames,
+        dropped=0,
+        tracklets=1,
+        ended=ended,
+        reason=reason,
+    )
+
+
+@pytest.mark.parametrize("camera", [CameraTotals(), CameraTotals(ended=True)])
+def test_a_camera_without_any_stream_counts_nothing(camera: CameraTotals) -> None:
+    assert Report((), {"door": camera}, 0.0).as_json()["cameras"]["door"] == dict.fromkeys(
+        ("frames", "analysed", "dropped", "tracklets"), 0
+    )
