@@ -27,7 +27,7 @@ from wire.service import Monitor, Outgoing, Received, Rejected, Service
 
 log = logging.getLogger(__name__)
 
-NAME = "reid-worker"
+NAME = "reid_worker"
 KEYFRAME_PATIENCE_NS = 120_000_000_000  # without keyframes, rather lose a few frames at a restart than repeat hours
 CLOCKS_NS = 60_000_000_000  # machines' clocks differ by less
 
