@@ -19,22 +19,25 @@ TORSO = [
 ]  # fmt: skip
 LEG = [
     Ring(0.93, 0.085, 0.100), Ring(0.82, 0.086, 0.092, 0, 0.004), Ring(0.70, 0.074, 0.080, 0, 0.006),
-    Ring(0.58, 0.060, 0.066), Ring(0.49, 0.055, 0.060), Ring(0.43, 0.052, 0.056, 0, -0.006), Ring(0.34, 0.052, 0.058, 0, -0.012),
-    Ring(0.22, 0.041, 0.045), Ring(0.12, 0.034, 0.038), Ring(0.06, 0.034, 0.04),
+    Ring(0.58, 0.060, 0.066), Ring(0.49, 0.055, 0.060), Ring(0.43, 0.052, 0.056, 0, -0.006),
+    Ring(0.34, 0.052, 0.058, 0, -0.012), Ring(0.22, 0.041, 0.045), Ring(0.12, 0.034, 0.038), Ring(0.06, 0.034, 0.04),
 ]  # fmt: skip
 ARM_RINGS = [
     Ring(1.475, 0.030, 0.040, 0.155, -0.008), Ring(1.44, 0.052, 0.056, 0.176, -0.008), Ring(1.37, 0.053, 0.057, 0.195),
     Ring(1.26, 0.047, 0.050, 0.212), Ring(1.17, 0.041, 0.043, 0.222), Ring(1.11, 0.038, 0.041, 0.228),
-    Ring(1.02, 0.038, 0.040, 0.236, 0.006), Ring(0.93, 0.030, 0.032, 0.243, 0.01), Ring(0.865, 0.025, 0.028, 0.247, 0.012),
+    Ring(1.02, 0.038, 0.040, 0.236, 0.006), Ring(0.93, 0.030, 0.032, 0.243, 0.01),
+    Ring(0.865, 0.025, 0.028, 0.247, 0.012),
 ]  # fmt: skip
 HAND = [
-    Ring(0.875, 0.022, 0.026, 0.247, 0.012), Ring(0.82, 0.020, 0.040, 0.248, 0.016), Ring(0.76, 0.021, 0.042, 0.246, 0.02),
+    Ring(0.875, 0.022, 0.026, 0.247, 0.012), Ring(0.82, 0.020, 0.040, 0.248, 0.016),
+    Ring(0.76, 0.021, 0.042, 0.246, 0.02),
     Ring(0.71, 0.018, 0.030, 0.243, 0.024), Ring(0.69, 0.008, 0.012, 0.242, 0.026),
 ]  # fmt: skip
 HEAD_RINGS = [
     Ring(1.44, 0.062, 0.060, 0, -0.012), Ring(1.50, 0.054, 0.056, 0, -0.004), Ring(1.535, 0.053, 0.066, 0, 0.010),
     Ring(1.545, 0.054, 0.078, 0, 0.020), Ring(1.575, 0.064, 0.090, 0, 0.014), Ring(1.62, 0.072, 0.096, 0, 0.010),
-    Ring(1.67, 0.076, 0.099, 0, 0.006), Ring(1.71, 0.070, 0.090, 0, 0.002), Ring(1.737, 0.050, 0.064), Ring(1.75, 0.012, 0.015),
+    Ring(1.67, 0.076, 0.099, 0, 0.006), Ring(1.71, 0.070, 0.090, 0, 0.002), Ring(1.737, 0.050, 0.064),
+    Ring(1.75, 0.012, 0.015),
 ]  # fmt: skip
 NOSE = [Ring(1.60, 0.016, 0.012, 0, 0.110), Ring(1.612, 0.015, 0.018, 0, 0.112), Ring(1.645, 0.008, 0.010, 0, 0.104)]
 EAR = [
@@ -92,7 +95,7 @@ Part = tuple[Mesh, int, int]  # surface, the bone chain it follows, and its side
 
 
 def _grown(rings: list[Ring], by: float, wide: float = 1.0, low: float = 0.0, high: float = 9.0) -> list[Ring]:
-    """Return the rings between two heights, `by` metres larger all round and `wide` times as broad, cut cleanly at the ends."""
+    """Return the rings between two heights, `by` metres larger all round, `wide` times as broad, cut at the ends."""
     table = np.array(sorted(rings), np.float64)
     low, high = max(low, table[0, 0]), min(high, table[-1, 0])
     heights = [low, *(z for z in table[:, 0] if low + 0.01 < z < high - 0.01), high]
@@ -156,8 +159,8 @@ def _head(person: Person) -> list[Part]:
         parts.append(loft(_grown(CAP, thick), HAIR, 14))
     if style in {Hair.LONG, Hair.MEDIUM}:
         low = 1.36 if style is Hair.LONG else 1.50
-        parts.append(loft([Ring(low, 0.07, 0.025, 0, -0.105), Ring(1.5, 0.086, 0.040, 0, -0.075), Ring(1.60, 0.088, 0.056, 0, -0.05),
-                           Ring(1.69, 0.086, 0.074, 0, -0.03)], HAIR, 12))  # fmt: skip
+        fall = [Ring(low, 0.07, 0.025, 0, -0.105), Ring(1.5, 0.086, 0.04, 0, -0.075), Ring(1.6, 0.088, 0.056, 0, -0.05)]
+        parts.append(loft([*fall, Ring(1.69, 0.086, 0.074, 0, -0.03)], HAIR, 12))
     if style is Hair.BUN:
         parts.append(
             loft([Ring(1.69 + 0.045 * h, r, r, 0, -0.105) for h, r in ((-1, 0.012), (0, 0.042), (1, 0.012))], HAIR, 8)
@@ -179,8 +182,7 @@ def _carried(person: Person) -> list[Part]:
                  Ring(1.36, 0.14, 0.07, 0, -0.18), Ring(1.44, 0.09, 0.04, 0, -0.155)]  # fmt: skip
         parts.append((loft(rings, PACK, 14, 3.5), CHEST, 0))
         deep = 0.118 * person.girth + person.looseness
-        for x in (-0.11, 0.08):
-            parts.append((box((x, 0.02, 1.16), (x + 0.035, deep + 0.012, 1.44), PACK), CHEST, 0))
+        parts += [(box((x, 0.02, 1.16), (x + 0.035, deep + 0.012, 1.44), PACK), CHEST, 0) for x in (-0.11, 0.08)]
     if person.bag is not None:
         x = 0.2 * person.girth * person.hips
         parts.append(
@@ -197,7 +199,6 @@ def _limbs(person: Person) -> list[Part]:
     """Return arms, hands, legs and shoes of both sides."""
     parts: list[Part] = []
     limb = 0.5 + 0.5 * person.girth
-    cut = 0.006 + 0.02 * person.leg_width
     for side in range(2):
         sign = 1.0 if side == 0 else -1.0
         out = 0.175 * (person.shoulders * person.girth**0.7 - 1.0)
@@ -209,17 +210,25 @@ def _limbs(person: Person) -> list[Part]:
             )
         parts.append((loft([r._replace(x=sign * (r.x + out)) for r in HAND], SKIN, 8), ARM, side))
         leg = [r._replace(x=sign * 0.09) for r in LEG]
-        shift = 0.004 if person.lower_kind is not Lower.SKIRT else 0.0
         if person.leg_z > 0.2:
             parts.append((loft(_grown(leg, 0.0, limb, 0.06, min(0.93, person.leg_z + 0.06)), SKIN, 10), THIGH, side))
         if person.lower_kind is not Lower.SKIRT:
-            trouser = [Ring(r.z, max(r.rx * limb, 0.05 * person.leg_width + 0.012) + shift + cut * (0.35 + 0.65 * (r.z < 0.7)),
-                            max(r.ry * limb, 0.06 * person.leg_width + 0.012) + shift + cut * (0.35 + 0.65 * (r.z < 0.7)),
-                            r.x, r.y) for r in _grown(leg, 0.0, 1.0, person.leg_z)]  # fmt: skip
+            trouser = _trouser(leg, person, limb)
             parts.append((loft(trouser, LOWER, 12), THIGH, side))
         parts.append((loft([r._replace(x=sign * 0.09) for r in SHOE[1:]], SHOES, 12, 2.4), FOOT, side))
         parts.append((loft([r._replace(x=sign * 0.09, rx=r.rx + 0.002) for r in SHOE[:2]], SOLE, 12, 2.4), FOOT, side))
     return parts
+
+
+def _trouser(leg: list[Ring], person: Person, limb: float) -> list[Ring]:
+    """Return a trouser leg: close at the hip, from narrow to wide below the knee."""
+    cut = 0.006 + 0.02 * person.leg_width
+    rings = []
+    for r in _grown(leg, 0.0, 1.0, person.leg_z):
+        ease = 0.004 + cut * (1.0 if r.z < 0.7 else 0.35)
+        rx = max(r.rx * limb, 0.05 * person.leg_width + 0.012) + ease
+        rings.append(r._replace(rx=rx, ry=max(r.ry * limb, 0.06 * person.leg_width + 0.012) + ease))
+    return rings
 
 
 def _follow(mesh: Mesh, limb: int, side: int) -> tuple[Ints, Floats]:

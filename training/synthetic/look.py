@@ -80,7 +80,7 @@ def _develop(rgb: Floats, gains: Floats, tone: Floats, shade: Floats, table: Flo
     return out
 
 
-# Display values over the square root of light up to 4: the root spreads the dark end, where the eye and the clothes are.
+# Display values over the square root of light up to 4: the root spreads the dark end, where most clothes are.
 TABLE_STEPS = 2048
 
 

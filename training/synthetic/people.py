@@ -1,8 +1,8 @@
 """Training crops: the same generated people, seen by many different cameras.
 
-Every camera seed fixes a room, a view and a response to light; every identity seed a person. What transfers to real cameras is
-variety between cameras with little variety inside one (PersonX, Sun and Zheng 2019, section 4; RandPerson, Wang et al. 2020,
-section 4.3), so a tracklet changes only position, direction, gait, detector error and what stands in the way.
+Every camera seed fixes a room, a view and a response to light; every identity seed a person. What transfers to real
+cameras is variety between cameras with little inside one (PersonX, Sun and Zheng 2019; RandPerson, Wang et al. 2020),
+so a tracklet changes only position, direction, gait, detector error and what stands in the way.
 """
 
 from collections import OrderedDict
@@ -29,7 +29,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom, pixels
 
 FIRST_SITE_IDENTITY = 1_000_000  # training identity seeds are below, sites' at or above
 SIGHT = Sight(52, 300, above=0.1, below=0.3)
-# People share their cameras in blocks, as on a real site: a block's views are drawn once and its people are each other's negatives.
+# People share their cameras in blocks, as on a real site: views are drawn once, and people are each other's negatives.
 BLOCK = 24
 
 
@@ -59,7 +59,7 @@ class _Course:
 
 @dataclass(slots=True)
 class PeopleGenerator:
-    """Draws tracklets; keeps the `keep` views and figures used last, because a background costs more than a tracklet."""
+    """Draws tracklets; keeps the `keep` views used last, because a background costs as much as a tracklet."""
 
     keep: int = 48
     _stages: OrderedDict[int, Stage] = field(default_factory=OrderedDict)

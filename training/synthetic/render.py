@@ -52,14 +52,14 @@ def look_at(position: NDArray[np.float64], target: NDArray[np.float64], focal: f
 
 
 class Light(NamedTuple):
-    """Light of a place, linear: `(k, 6)` lamps (position, colour), and ambient colours from above and below, `(2, 3)`."""
+    """Light of a place: `(k, 6)` lamps (position, linear colour), and ambient light from above and below, `(2, 3)`."""
 
     lamps: Floats
     ambient: Floats
 
 
 class Window(NamedTuple):
-    """The part of a frame that is drawn: left and top in pixels, size in pixels, and samples per pixel along an axis."""
+    """The part of a frame that is drawn: left, top and size in pixels, and samples per pixel along an axis."""
 
     left: int
     top: int

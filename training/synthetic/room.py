@@ -83,6 +83,7 @@ def _materials(rng: Generator) -> list[Material]:
     base = near(140, 104, 74) if floor is Pattern.PLANKS else near(150, 148, 142, 0.35)
     second = (base[0] * 0.6, base[1] * 0.6, base[2] * 0.6)
     wall = near(200, 198, 190, 0.2)
+    speckle, books = Pattern.SPECKLE, float(rng.uniform(0.05, 0.16))
     return [
         Material(base, second, pattern=floor, scale=float(scale.get(floor, 0.1)), relief=0.12, grain=0.5, seed=seed()),
         Material(wall, relief=0.06, grain=0.8, seed=seed()),
@@ -92,9 +93,9 @@ def _materials(rng: Generator) -> list[Material]:
         Material(near(165, 168, 172), relief=0.06, grain=0.3),
         Material(near(34, 34, 38), relief=0.15, grain=0.15, seed=seed()),
         Material(near(30, 36, 46), near(90, 130, 190), pattern=Pattern.CLUTTER, scale=0.12, relief=0.0, seed=seed()),
-        Material(near(150, 130, 110, 0.3, 0.2), pattern=Pattern.CLUTTER, scale=float(rng.uniform(0.05, 0.16)), relief=0.3, seed=seed()),
-        Material(near(190, 180, 170, 0.2, 0.2), near(60, 80, 120, 0.4, 0.4), pattern=Pattern.SPECKLE, scale=0.1, relief=0.2, seed=seed()),
-        Material(near(50, 90, 40), near(20, 40, 15), pattern=Pattern.SPECKLE, scale=0.04, relief=0.5, grain=0.05, seed=seed()),
+        Material(near(150, 130, 110, 0.3, 0.2), pattern=Pattern.CLUTTER, scale=books, relief=0.3, seed=seed()),
+        Material(near(190, 180, 170, 0.2, 0.2), near(60, 80, 120, 0.4, 0.4), pattern=speckle, relief=0.2, seed=seed()),
+        Material(near(50, 90, 40), near(20, 40, 15), pattern=speckle, scale=0.04, relief=0.5, grain=0.05, seed=seed()),
         Material(near(110, 95, 90, 0.5, 0.25), relief=0.15, grain=0.1, seed=seed()),
         Material((6.0, 6.0, 5.6)),
     ]  # fmt: skip
@@ -107,9 +108,11 @@ def _shell(hx: float, hy: float, height: float, *, panelled: bool) -> list[Mesh]
     parts = [box((-hx, -hy, -t), (hx, hy, 0.0), FLOOR, 24), box((-hx, -hy, height), (hx, hy, height + t), CEILING, 12)]
     for low, high, material in ((0.0, below, WALL_BELOW), (below, height, WALL)):
         parts += [
-            box((-hx - t, -hy, low), (-hx, hy, high), material, 10), box((hx, -hy, low), (hx + t, hy, high), material, 10),
-            box((-hx, -hy - t, low), (hx, -hy, high), material, 10), box((-hx, hy, low), (hx, hy + t, high), material, 10),
-        ]  # fmt: skip
+            box((-hx - t, -hy, low), (-hx, hy, high), material, 10),
+            box((hx, -hy, low), (hx + t, hy, high), material, 10),
+            box((-hx, -hy - t, low), (hx, -hy, high), material, 10),
+            box((-hx, hy, low), (hx, hy + t, high), material, 10),
+        ]
     return parts
 
 
@@ -148,8 +151,11 @@ def _cabinet(rng: Generator) -> tuple[Mesh, float]:
 def _shelf(rng: Generator) -> tuple[Mesh, float]:
     w, d, h = rng.uniform(0.8, 2.2), 0.4, rng.uniform(1.2, 2.1)
     parts = [box((-w / 2, -d / 2, 0), (w / 2, d / 2 - 0.06, h), SHELF)]
-    for z in np.arange(0.0, h + 0.01, h / round(h / 0.4)):
-        parts.append(box((-w / 2, -d / 2, z - 0.02), (w / 2, d / 2, z + 0.02), DARK if w > 1.5 else WOOD))
+    board = DARK if w > 1.5 else WOOD
+    parts += [
+        box((-w / 2, -d / 2, z - 0.02), (w / 2, d / 2, z + 0.02), board)
+        for z in np.linspace(0.0, h, round(h / 0.4) + 1)
+    ]
     return join(parts), 0.5 * w
 
 
@@ -161,8 +167,12 @@ def _desk(rng: Generator) -> tuple[Mesh, float]:
               for y in (-d / 2 + 0.05, d / 2 - 0.05)]  # fmt: skip
     for _ in range(int(rng.integers(0, 3))):
         x = rng.uniform(-w / 2 + 0.3, w / 2 - 0.3)
-        parts.append(moved(join([box((-0.28, -0.03, 0.85), (0.28, 0.0, 1.2), DARK), box((-0.26, 0.0, 0.87), (0.26, 0.005, 1.18), SCREEN),
-                                 box((-0.04, -0.03, 0.75), (0.04, 0.0, 0.9), DARK)]), x, -0.1, 0.0))  # fmt: skip
+        monitor = [
+            box((-0.28, -0.03, 0.85), (0.28, 0.0, 1.2), DARK),
+            box((-0.26, 0.0, 0.87), (0.26, 0.005, 1.18), SCREEN),
+            box((-0.04, -0.03, 0.75), (0.04, 0.0, 0.9), DARK),
+        ]
+        parts.append(moved(join(monitor), x, -0.1, 0.0))
     for _ in range(int(rng.integers(0, 5))):
         x, y, s = rng.uniform(-w / 2 + 0.1, w / 2 - 0.1), rng.uniform(-0.2, 0.25), rng.uniform(0.04, 0.14)
         parts.append(box((x - s, y - s, 0.75), (x + s, y + s, 0.75 + s), int(rng.choice([DARK, ACCENT, SHELF, WALL]))))
@@ -170,7 +180,7 @@ def _desk(rng: Generator) -> tuple[Mesh, float]:
 
 
 def _chair(rng: Generator) -> tuple[Mesh, float]:
-    """Return an office chair with a star foot, or a plain one with four legs: the thing detectors mistake for people."""
+    """Return an office chair with a star foot, or a plain one with four legs: what detectors mistake for people."""
     material = int(rng.choice([DARK, DARK, ACCENT, WOOD]))
     seat = loft(
         [
@@ -214,8 +224,9 @@ def chair(rng: Generator) -> Mesh:
 def _plant(rng: Generator) -> tuple[Mesh, float]:
     h = rng.uniform(0.7, 1.7)
     pot = loft([Ring(0.0, 0.13, 0.13), Ring(0.35, 0.18, 0.18)], ACCENT, 10)
-    leaves = [loft([Ring(z - 0.25, 0.05, 0.05, x, y), Ring(z, 0.2, 0.16, x, y), Ring(z + 0.25, 0.03, 0.03, x, y)], PLANT, 8)
-              for x, y, z in rng.uniform((-0.15, -0.15, 0.5), (0.15, 0.15, h), (6, 3)).tolist()]  # fmt: skip
+    spots = rng.uniform((-0.15, -0.15, 0.5), (0.15, 0.15, h), (6, 3)).tolist()
+    shape = ((-0.25, 0.05, 0.05), (0.0, 0.2, 0.16), (0.25, 0.03, 0.03))
+    leaves = [loft([Ring(z + dz, rx, ry, x, y) for dz, rx, ry in shape], PLANT, 8) for x, y, z in spots]
     return join([pot, *leaves]), 0.3
 
 
@@ -226,8 +237,10 @@ def _pillar(rng: Generator) -> tuple[Mesh, float]:
 
 def _sofa(rng: Generator) -> tuple[Mesh, float]:
     w, material = rng.uniform(0.5, 1.0), int(rng.choice([ACCENT, DARK, WOOD]))
-    return join([box((-w, -0.4, 0.05), (w, 0.4, 0.42), material), box((-w, -0.45, 0.05), (w, -0.25, 0.8), material),
-                 box((-w - 0.15, -0.45, 0.05), (-w, 0.4, 0.6), material), box((w, -0.45, 0.05), (w + 0.15, 0.4, 0.6), material)]), w  # fmt: skip
+    seat = box((-w, -0.4, 0.05), (w, 0.4, 0.42), material)
+    back = box((-w, -0.45, 0.05), (w, -0.25, 0.8), material)
+    sides = [box((x, -0.45, 0.05), (x + 0.15, 0.4, 0.6), material) for x in (-w - 0.15, w)]
+    return join([seat, back, *sides]), w
 
 
 def _bin(rng: Generator) -> tuple[Mesh, float]:
@@ -246,8 +259,10 @@ def _wall_things(rng: Generator, hx: float, hy: float, height: float, count: int
         kind = int(rng.integers(4))
         w, low, high = ((0.45, 0.0, 2.05), (0.8, 0.9, 2.2), (1.1, 0.9, 2.1), (0.3, 1.2, 1.9))[kind]
         material = (int(rng.choice([WOOD, METAL, ACCENT])), LAMP if rng.random() < 0.3 else SCREEN, WALL, POSTER)[kind]
-        mesh = join([box((-w - 0.05, 0, max(0.0, low - 0.05)), (w + 0.05, 0.03, min(high + 0.05, height)), DARK if kind else METAL),
-                     box((-w, 0.03, low), (w, 0.045, high), material)])  # fmt: skip
+        frame = box(
+            (-w - 0.05, 0, max(0.0, low - 0.05)), (w + 0.05, 0.03, min(high + 0.05, height)), DARK if kind else METAL
+        )
+        mesh = join([frame, box((-w, 0.03, low), (w, 0.045, high), material)])
         wall, along = int(rng.integers(4)), float(rng.uniform(-0.85, 0.85))
         spots = (
             (-hx, along * hy, -np.pi / 2),

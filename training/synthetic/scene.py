@@ -35,7 +35,7 @@ class View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Actor:
-    """A person at one moment: feet at (x, y) metres, walking towards `heading` (radians, 0 is +y), gait phase in turns."""
+    """A person at one moment: feet at (x, y) metres, facing `heading` (radians, 0 is +y), gait phase in turns."""
 
     figure: Figure
     manner: Manner
@@ -108,7 +108,7 @@ def shoot(view: View, things: list[Thing], window: Window) -> Shot:
 
 
 def extent(camera: Camera, mesh: Mesh) -> NDArray[np.float64] | None:
-    """Return a mesh's box, left, top, right, bottom in pixels, not clipped; None where part of it is behind the camera."""
+    """Return a mesh's box, left, top, right, bottom in pixels, not clipped; None where it reaches behind the camera."""
     screen = camera.project(mesh.vertices)
     if screen[:, 2].min() < 0.3:
         return None
@@ -116,7 +116,7 @@ def extent(camera: Camera, mesh: Mesh) -> NDArray[np.float64] | None:
 
 
 def unhidden(view: View, mesh: Mesh) -> float:
-    """Return the share of a mesh's points that lie in the frame and not behind furniture; its own body hides nothing."""
+    """Return the share of a mesh's points that lie in the frame and not behind furniture."""
     screen = view.camera.project(mesh.vertices)
     inside = (
         (screen[:, 2] > 0.3)
@@ -128,7 +128,7 @@ def unhidden(view: View, mesh: Mesh) -> float:
 
 
 def _rays(camera: Camera, window: Window) -> Floats:
-    """Return what turns a pixel and its depth into a floor point: camera position and axes, focal and centre, `(14,)`."""
+    """Return what turns a pixel and its depth into a point: camera position and axes, centre and focal, `(15,)`."""
     centre = (camera.width / 2 - window.left, camera.height / 2 - window.top)
     return np.array([*camera.position, *camera.axes.reshape(-1), *centre, camera.focal], np.float32)
 

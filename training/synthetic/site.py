@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Self
 
 import av
 import cv2
@@ -75,7 +76,7 @@ def write_site(
     seconds: float = 60,
     progress: Callable[[float], None] | None = None,
 ) -> SiteSummary:
-    """Write `NAME.mp4` for every camera, `gt/NAME.txt` in MOTChallenge text, and `site.yaml`; the seed decides everything.
+    """Write `NAME.mp4` for every camera, `gt/NAME.txt` in MOTChallenge text, and `site.yaml`; the arguments decide all.
 
     `progress` is called with the share done, 0..1.
 
@@ -173,7 +174,7 @@ class Recorder:
         for packet in self._stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
             self._container.mux(packet)
 
-    def __enter__(self) -> "Recorder":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

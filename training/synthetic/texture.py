@@ -1,6 +1,6 @@
 """Colour of a surface as a function of its own coordinates, so that a person looks the same from every camera.
 
-A material is one row of floats (numba reads it without objects); `Material` is what people write and `row` its packed form.
+A material is one row of floats (numba reads it without objects); people write `Material`, `row` packs it.
 Coordinates are metres in the rest pose: x to the person's left, y forward, z up. Colours are linear light, 0..1.
 """
 
@@ -31,7 +31,7 @@ class Pattern(IntEnum):
     BLOCK = 9
 
 
-# Steps through the table along x, y and z: odd, and far from small multiples of each other, so that no direction repeats soon.
+# Steps through the table along x, y and z: odd, far from small multiples of each other, so that nothing repeats soon.
 STEP_X, STEP_Y, STEP_Z = 1013, 2311, 3373
 LATTICE = np.random.default_rng(7).random(4096).astype(np.float32)
 
@@ -94,7 +94,7 @@ def hash3(i: int, j: int, k: int, seed: int) -> float:
 @compiled
 def noise3(x: float, y: float, z: float, seed: int) -> float:
     """Return value noise in 0..1: a table of random numbers on the unit lattice, blended smoothly."""
-    i, j, k = int(floor(x)), int(floor(y)), int(floor(z))
+    i, j, k = floor(x), floor(y), floor(z)
     u, v, w = x - i, y - j, z - k
     u, v, w = u * u * (3 - 2 * u), v * v * (3 - 2 * v), w * w * (3 - 2 * w)
     n = i * STEP_X + j * STEP_Y + k * STEP_Z + seed * 977
@@ -117,22 +117,23 @@ def _wave(x: float, duty: float) -> float:
 @compiled
 def _weave(pattern: int, scale: float, seed: int, x: float, y: float, z: float) -> float:
     """Return the share 0..1 of the second colour at a point."""
+    share = 0.0
     if pattern == STRIPES:
-        return _wave(z / scale, 0.35)
-    if pattern == CHECKS:
-        return 0.5 * _wave(z / scale, 0.5) + 0.5 * _wave((x + 0.6 * y) / scale, 0.5)
-    if pattern == PINSTRIPES:
-        return _wave((x - 0.5 * y) / scale, 0.25)
-    if pattern == TILES:
-        return max(_wave(x / scale, 0.04), _wave(y / scale, 0.04))
-    if pattern == PLANKS:
+        share = _wave(z / scale, 0.35)
+    elif pattern == CHECKS:
+        share = 0.5 * _wave(z / scale, 0.5) + 0.5 * _wave((x + 0.6 * y) / scale, 0.5)
+    elif pattern == PINSTRIPES:
+        share = _wave((x - 0.5 * y) / scale, 0.25)
+    elif pattern == TILES:
+        share = max(_wave(x / scale, 0.04), _wave(y / scale, 0.04))
+    elif pattern == PLANKS:
         row = floor(x / scale)
-        return max(_wave(x / scale, 0.06), 0.6 * hash3(int(row), int(floor(y / 1.3 + row * 0.37)), 0, seed))
-    if pattern == SPECKLE:
-        return noise3(x / scale, y / scale, z / scale, seed)
-    if pattern == BLOCK:
-        return 1.0 if z > scale else 0.0
-    return 0.0
+        share = max(_wave(x / scale, 0.06), 0.6 * hash3(row, floor(y / 1.3 + row * 0.37), 0, seed))
+    elif pattern == SPECKLE:
+        share = noise3(x / scale, y / scale, z / scale, seed)
+    elif pattern == BLOCK:
+        share = 1.0 if z > scale else 0.0
+    return share
 
 
 @compiled
@@ -145,10 +146,10 @@ def _print_share(m: NDArray[np.float32], x: float, y: float, z: float) -> float:
         return 0.0
     seed = int(m[13])
     if m[23] > 1.5:
-        line = int(floor(v * 2.5 + 0.5))
+        line = floor(v * 2.5 + 0.5)
         ragged = 0.5 + 0.5 * hash3(line, 3, 1, seed)
         inside = abs(u) < ragged and _wave(v * 2.5 + 0.5, 0.55) > 0.5
-        return 1.0 if inside and hash3(int(floor(u * 14)), line, 2, seed) > 0.25 else 0.0
+        return 1.0 if inside and hash3(floor(u * 14), line, 2, seed) > 0.25 else 0.0
     if u * u + v * v > 1:
         return 0.0
     return 1.0 if noise3(u * 3 + 9, v * 3 + 9, 0.5, seed) > 0.42 else 0.0
@@ -156,7 +157,7 @@ def _print_share(m: NDArray[np.float32], x: float, y: float, z: float) -> float:
 
 @compiled
 def _face(m: NDArray[np.float32], x: float, y: float, z: float) -> tuple[float, float, float]:
-    """Return the colour of a head: eyes, brows, mouth; `second` is brow and beard, `third.x` the kind of beard, `third.y` glasses."""
+    """Return the colour of a head with eyes, brows, beard (`second`, as strong as `third[0]`), glasses (`third[1]`)."""
     r, g, b = m[0], m[1], m[2]
     if y < 0.03:
         return r, g, b
@@ -184,7 +185,7 @@ def albedo(m: NDArray[np.float32], x: float, y: float, z: float) -> tuple[float,
     if pattern == FACE:
         r, g, b = _face(m, x, y, z)
     elif pattern == CLUTTER:
-        i, j, k = int(floor(x / scale)), int(floor(y / scale)), int(floor(z / scale * 0.6))
+        i, j, k = floor(x / scale), floor(y / scale), floor(z / scale * 0.6)
         level = 0.15 + 1.7 * hash3(i, j, k, seed) ** 2
         r = r * level * (0.4 + 1.2 * hash3(i, j, k, seed + 1))
         g = g * level * (0.4 + 1.2 * hash3(i, j, k, seed + 2))

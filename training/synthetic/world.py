@@ -120,8 +120,13 @@ def _station(rng: Generator, name: str) -> Station:
 def _site_look(rng: Generator) -> Look:
     """Draw a camera that is not broken: the extremes are for training."""
     look = sample_look(rng, FRAME_SIZE[1])
-    return replace(look, level=float(np.clip(look.level, 0.1, 0.3)), noise=min(look.noise, 2.5), blur_px=float(np.clip(look.blur_px, 0.5, 0.8)),
-                   saturation=max(look.saturation, 0.6))  # fmt: skip
+    return replace(
+        look,
+        level=float(np.clip(look.level, 0.1, 0.3)),
+        saturation=max(look.saturation, 0.6),
+        blur_px=float(np.clip(look.blur_px, 0.5, 0.8)),
+        noise=min(look.noise, 2.5),
+    )
 
 
 def _doors(rng: Generator, room: Room) -> Points:
