@@ -252,7 +252,7 @@ class WorkerState(Message, frozen=True, kw_only=True, eq=False, tag="worker-stat
 
 
 class DeadLetter(Message, frozen=True, kw_only=True, eq=False, tag="dead-letter"):
-    """A record that can never succeed, kept with the reason."""
+    """A record that can never succeed, kept with the reason and the first MiB of its value."""
 
     topic: str
     partition: int

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 MAX_RECORDS = 64  # a poll's worth: 64 chunks are 32 camera seconds, decoded one after the other
 POLL_S = 0.2
 FLUSH_S = 30.0
+MAX_LETTER_BYTES = 1024 * 1024  # a dead letter must fit where its record did, with reason and source on top
 BACKOFF_S = (0.1, 10.0)  # first and longest pause after a transient error; the pause doubles, with full jitter
 
 
@@ -100,6 +101,7 @@ class Service:
         self._polled: list[Record] = []
         self._next: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
+        self._topics_exist = False
 
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop` is set: at least once, in partition order.
@@ -110,9 +112,9 @@ class Service:
          3. flush, so nothing that was published can still be lost;
          4. commit, so nothing that is finished is handled again.
 
-        A transient error repeats the round, with the same batch, after a pause. Any other error ends the loop before
-        the commit. When `stop` is set the round in progress is finished, then the handler lets its partitions go, and
-        the consumer leaves its group.
+        The first round creates missing topics. A transient error repeats the round, with the same batch, after a pause,
+        so a service may start before its servers. Any other error ends the loop before the commit. When `stop` is set
+        the round in progress is finished, then the handler lets its partitions go, and the consumer leaves its group.
         """
         producer = self._bus.producer()
         consumer = self._bus.consumer(
@@ -136,6 +138,9 @@ class Service:
             producer.close()
 
     def _round(self, consumer: Consumer, producer: Producer) -> None:
+        if not self._topics_exist:
+            self._bus.ensure_topics()
+            self._topics_exist = True
         if not self._polled:
             self._polled = consumer.poll(MAX_RECORDS, POLL_S)  # 1
         received, rejected = _decode(self._polled)
@@ -162,7 +167,7 @@ class Service:
             offset=record.offset,
             key=record.key,
             reason=item.reason,
-            value=record.value or b"",
+            value=(record.value or b"")[:MAX_LETTER_BYTES],
         )
         producer.send(DEAD_LETTERS.name, record.topic, codec.encode(letter))
         self._monitor.dead_letter(record.topic)

@@ -1,0 +1,336 @@
+"""The one service loop: what it does in which order, and what it does about every kind of failure."""
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+import pytest
+
+from wire import codec
+from wire.bus import FRAMES, MAX_RECORD_BYTES, Record, Start, TopicPartition, record_bytes
+from wire.errors import PermanentError, TransientError
+from wire.memory import MemoryBus
+from wire.messages import CameraSpec, DeadLetter
+from wire.service import Outgoing, Received, Rejected, Service
+
+PART = TopicPartition("cameras", 0)
+SPEC = CameraSpec(camera_id="door", site_id="home", url="door.mp4")
+GOOD = codec.encode(SPEC)
+THE_END = ["revoked", "close", "close"]  # consumer and producer
+
+
+class FakeBus:
+    """A bus whose consumer hands out scripted batches, then asks the service to stop; writes down all that happens."""
+
+    def __init__(self, *batches: list[Record] | Exception) -> None:
+        self.stop = threading.Event()
+        self.events: list[str] = []
+        self.sent: list[tuple[str, str, bytes | None]] = []
+        self.commits: list[dict[TopicPartition, int]] = []
+        self.failures: dict[str, list[Exception]] = {}
+        self._batches = list(batches)
+
+    def note(self, event: str) -> None:
+        self.events.append(event)
+        if self.failures.get(event):
+            raise self.failures[event].pop(0)
+
+    def ensure_topics(self) -> None:
+        self.note("ensure_topics")
+
+    def producer(self) -> "FakeBus":
+        return self
+
+    def consumer(self, group: str, topics: Collection[str], *, start: Start = "committed", **_: object) -> "FakeBus":
+        return self
+
+    def send(self, topic: str, key: str, value: bytes | None) -> None:
+        self.note("send")
+        self.sent.append((topic, key, value))
+
+    def flush(self, timeout_s: float) -> None:
+        self.note("flush")
+
+    def poll(self, max_records: int, timeout_s: float) -> list[Record]:
+        self.note("poll")
+        batch = self._batches.pop(0) if self._batches else []
+        if not self._batches:
+            self.stop.set()
+        if isinstance(batch, Exception):
+            raise batch
+        return batch
+
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        self.note("commit")
+        self.commits.append(dict(offsets))
+
+    def lag(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        self.note("close")
+
+    def table(self, topic: str) -> dict[str, Record]:
+        return {}
+
+    def backlog(self, topic: str, group: str, key: str) -> int:
+        return 0
+
+
+class FakeHandler:
+    """Publishes one record for every record it gets, unless told otherwise."""
+
+    def __init__(self, bus: FakeBus, answer: Callable[[Received], Outgoing | Rejected] | None = None) -> None:
+        self.batches: list[list[Received]] = []
+        self.owned: set[TopicPartition] = set()
+        self.needed: dict[TopicPartition, int] = {}
+        self._bus = bus
+        self._answer = answer or (lambda item: Outgoing("identities", item.record.key, SPEC))
+
+    def handle(self, batch: Sequence[Received]) -> Iterable[Outgoing | Rejected]:
+        self._bus.note("handle")
+        self.batches.append(list(batch))
+        return [self._answer(item) for item in batch]
+
+    def needed_from(self) -> Mapping[TopicPartition, int]:
+        return self.needed
+
+    def assigned(self, partitions: Collection[TopicPartition]) -> None:
+        self._bus.note("assigned")
+        self.owned.update(partitions)
+
+    def revoked(self, partitions: Collection[TopicPartition]) -> None:
+        self._bus.note("revoked")
+        self.owned.difference_update(partitions)
+
+
+class FakeMonitor:
+    def __init__(self) -> None:
+        self.readiness: list[tuple[bool, str]] = []
+        self.letters: list[str] = []
+        self.rounds = 0
+
+    def alive(self, *, lag: int) -> None:
+        self.rounds += 1
+
+    def ready(self, *, yes: bool, reason: str = "") -> None:
+        self.readiness.append((yes, reason))
+
+    def dead_letter(self, topic: str) -> None:
+        self.letters.append(topic)
+
+
+def record(offset: int, value: bytes | None = GOOD) -> Record:
+    return Record(PART.topic, PART.partition, offset, "door", value, 0)
+
+
+def run(bus: FakeBus, handler: FakeHandler, monitor: FakeMonitor | None = None, start: Start = "committed") -> None:
+    service = Service("stage", bus, handler, topics=[PART.topic], monitor=monitor or FakeMonitor(), start=start)
+    service.run(bus.stop)
+
+
+def letters(bus: FakeBus) -> list[DeadLetter]:
+    found = [codec.decode(value or b"") for topic, _, value in bus.sent if topic == "dead-letters"]
+    return [letter for letter in found if isinstance(letter, DeadLetter)]
+
+
+def test_a_round_publishes_then_flushes_then_commits() -> None:
+    bus = FakeBus([record(0), record(1)])
+
+    run(bus, FakeHandler(bus))
+
+    assert bus.events == ["ensure_topics", "poll", "handle", "send", "send", "flush", "commit", *THE_END]
+    assert bus.commits == [{PART: 2}]
+
+
+def test_an_empty_round_commits_nothing_and_gives_the_handler_its_chance() -> None:
+    bus = FakeBus([record(0)], [], [])
+    handler = FakeHandler(bus)
+
+    run(bus, handler)
+
+    assert [len(batch) for batch in handler.batches] == [1, 0, 0]
+    assert bus.commits == [{PART: 1}]
+
+
+def test_a_tombstone_reaches_the_handler_as_none() -> None:
+    bus = FakeBus([record(0, None)])
+    handler = FakeHandler(bus)
+
+    run(bus, handler)
+
+    assert handler.batches[0][0].message is None
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        pytest.param(b"\x01garbage", "not a message of ours", id="garbage bytes"),
+        pytest.param(b"\xfe" + GOOD[1:], "schema version 254", id="unknown schema"),
+        pytest.param(b"", "empty record", id="empty value"),
+        pytest.param(GOOD[:-3], "not a message of ours", id="cut off"),
+    ],
+)
+def test_an_undecodable_record_becomes_a_dead_letter_and_the_loop_goes_on(value: bytes, reason: str) -> None:
+    bus = FakeBus([record(7, value), record(8)])
+    handler, monitor = FakeHandler(bus), FakeMonitor()
+
+    run(bus, handler, monitor)
+
+    (letter,) = letters(bus)
+    assert (letter.topic, letter.partition, letter.offset, letter.key, letter.value) == ("cameras", 0, 7, "door", value)
+    assert reason in letter.reason
+    assert monitor.letters == ["cameras"]
+    assert [item.record.offset for item in handler.batches[0]] == [8]
+    assert bus.commits == [{PART: 9}]
+
+
+def test_what_the_handler_rejects_becomes_a_dead_letter_with_its_reason() -> None:
+    bus = FakeBus([record(3)])
+
+    run(bus, FakeHandler(bus, lambda item: Rejected(item.record, "a camera of another planet")))
+
+    (letter,) = letters(bus)
+    assert (letter.offset, letter.reason) == (3, "a camera of another planet")
+    assert bus.commits == [{PART: 4}]
+
+
+def test_the_largest_record_still_fits_into_a_dead_letter() -> None:
+    bus = FakeBus([record(0, bytes(MAX_RECORD_BYTES))])
+
+    run(bus, FakeHandler(bus))
+
+    assert record_bytes(bus.sent[0][1], bus.sent[0][2]) < MAX_RECORD_BYTES
+
+
+@pytest.mark.parametrize("step", ["handle", "send", "flush"])
+def test_a_transient_error_repeats_the_same_batch(step: str) -> None:
+    bus = FakeBus([record(0), record(1)], [])
+    bus.failures = {step: [TransientError("Redis at localhost is away")]}
+    bus.stop = _StopAfterRounds(3)
+    handler, monitor = FakeHandler(bus), FakeMonitor()
+
+    run(bus, handler, monitor)
+
+    offsets = [[item.record.offset for item in batch] for batch in handler.batches if batch]
+    assert offsets[-1] == [0, 1]
+    assert bus.commits == [{PART: 2}]
+    assert monitor.readiness[0] == (False, "Redis at localhost is away")
+    assert monitor.readiness[-1] == (True, "")
+
+
+def test_a_broker_that_is_away_at_the_start_is_waited_for() -> None:
+    bus = FakeBus([record(0)])
+    bus.failures = {"ensure_topics": [TransientError("Kafka at localhost is away")]}
+
+    run(bus, FakeHandler(bus))
+
+    assert bus.events[:3] == ["ensure_topics", "ensure_topics", "poll"]
+    assert bus.commits == [{PART: 1}]
+
+
+def test_a_commit_that_failed_is_made_good_by_the_next_round() -> None:
+    bus = FakeBus([record(0)], [record(1)], [])
+    bus.failures = {"commit": [TransientError("away")]}
+
+    run(bus, FakeHandler(bus))
+
+    assert bus.commits[-1] == {PART: 2}
+
+
+@pytest.mark.parametrize("step", ["handle", "send", "flush"])
+@pytest.mark.parametrize("error", [PermanentError("too large"), KeyError("a bug")])
+def test_any_other_error_stops_the_service_before_the_commit(step: str, error: Exception) -> None:
+    bus = FakeBus([record(0)], [record(1)])
+    bus.failures = {step: [error]}
+
+    with pytest.raises(type(error)):
+        run(bus, FakeHandler(bus))
+
+    assert bus.commits == []
+    assert bus.events[-3:] == THE_END
+
+
+def test_what_the_handler_still_needs_is_not_committed() -> None:
+    bus = FakeBus([record(10), record(11)], [record(12)])
+    handler = FakeHandler(bus)
+    handler.needed = {PART: 11}
+
+    run(bus, handler)
+
+    assert bus.commits == [{PART: 11}]
+
+
+def test_a_need_beyond_what_was_handled_commits_only_what_was_handled() -> None:
+    bus = FakeBus([record(10)])
+    handler = FakeHandler(bus)
+    handler.needed = {PART: 500, TopicPartition(FRAMES.name, 3): 1}
+
+    run(bus, handler)
+
+    assert bus.commits == [{PART: 11}]
+
+
+def test_a_reader_of_tables_commits_nothing() -> None:
+    bus = FakeBus([record(0)])
+
+    run(bus, FakeHandler(bus), start="beginning")
+
+    assert bus.commits == []
+
+
+def test_stop_finishes_the_round_in_progress_and_polls_no_more() -> None:
+    bus = FakeBus([record(0)], [record(1)])
+
+    def stop_meanwhile(item: Received) -> Outgoing:
+        bus.stop.set()
+        return Outgoing("identities", "x", SPEC)
+
+    run(bus, FakeHandler(bus, stop_meanwhile))
+
+    assert bus.events.count("poll") == 1
+    assert bus.commits == [{PART: 1}]
+    assert bus.events[-3:] == THE_END
+
+
+def test_a_service_that_is_stopped_already_touches_nothing() -> None:
+    bus = FakeBus([record(0)])
+    bus.stop.set()
+
+    run(bus, FakeHandler(bus))
+
+    assert bus.events == THE_END
+
+
+def test_partitions_are_let_go_before_the_group_is_left() -> None:
+    bus = MemoryBus()
+    log = FakeBus([])
+
+    def stop_meanwhile(item: Received) -> Rejected:
+        log.stop.set()
+        return Rejected(item.record, "enough")
+
+    handler = FakeHandler(log, stop_meanwhile)
+    bus.producer().send(PART.topic, "door", GOOD)
+
+    Service("stage", bus, handler, topics=[PART.topic], monitor=FakeMonitor()).run(log.stop)
+
+    assert log.events == ["assigned", "handle", "revoked"]
+    assert handler.owned == set()
+
+
+class _StopAfterRounds(threading.Event):
+    """Is set once it has been looked at a number of times; pauses do not wait."""
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__()
+        self._left = rounds
+
+    def set(self) -> None:
+        """Ignore the script's end: a failed round is to be repeated."""
+
+    def is_set(self) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return False
