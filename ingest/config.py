@@ -25,14 +25,14 @@ class IngestSettings(Settings):
     section = "ingest"
 
     health_host: str = "127.0.0.1"
-    health_port: int = Field(9101, ge=0, le=65535)
-    connect_timeout_s: float = Field(10.0, gt=0, le=120)
-    stall_s: float = Field(3.0, gt=0, le=120)
-    read_timeout_s: float = Field(10.0, gt=0, le=300)
-    backoff_first_s: float = Field(0.5, gt=0, le=60)
-    backoff_max_s: float = Field(30.0, gt=0, le=3600)
-    outbox_bytes: int = Field(16 * 1024 * 1024, ge=1024 * 1024)
-    max_backlog_chunks: int = Field(1000, ge=1)
+    health_port: int = Field(default=9101, ge=0, le=65535)
+    connect_timeout_s: float = Field(default=10.0, gt=0, le=120)
+    stall_s: float = Field(default=3.0, gt=0, le=120)
+    read_timeout_s: float = Field(default=10.0, gt=0, le=300)
+    backoff_first_s: float = Field(default=0.5, gt=0, le=60)
+    backoff_max_s: float = Field(default=30.0, gt=0, le=3600)
+    outbox_bytes: int = Field(default=16 * 1024 * 1024, ge=1024 * 1024)
+    max_backlog_chunks: int = Field(default=1000, ge=1)
     worker_group: str = "reid_worker"
-    folder_fps: float = Field(25.0, gt=0, le=240)
-    jpeg_quality: int = Field(90, ge=1, le=100)
+    folder_fps: float = Field(default=25.0, gt=0, le=240)
+    jpeg_quality: int = Field(default=90, ge=1, le=100)

@@ -1,0 +1,183 @@
+"""What the tests of ingest share: small videos made on the spot, sources that do as told, and a reader of chunks."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry
+
+from ingest.config import IngestSettings
+from ingest.errors import SourceError
+from ingest.metrics import IngestMetrics
+from ingest.source import Opener, Source, SourcePacket, VideoFormat
+from ingest.state import Surroundings
+from wire import codec
+from wire.bus import Bus
+from wire.messages import CameraSpec, FrameChunk
+
+H264 = VideoFormat("h264", 64, 48, b"")
+FRAME_NS = 100_000_000
+QUIET_X265 = {"x265-params": "log-level=none:keyint=10"}
+
+
+def picture(number: int, width: int = 64, height: int = 48) -> NDArray[np.uint8]:
+    """Return a BGR picture that differs from those of other numbers."""
+    image = np.full((height, width, 3), number * 7 % 256, np.uint8)
+    image[:, number % width] = 255
+    return image
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a video is made; `container` None follows the file's suffix."""
+
+    encoder: str = "libx264"
+    frames: int = 30
+    width: int = 64
+    height: int = 48
+    fps: int = 10
+    container: str | None = None
+    options: dict[str, str] = field(default_factory=lambda: {"g": "10", "bf": "0", "x264-params": "scenecut=0"})
+
+
+def make_video(path: Path, recipe: Recipe = Recipe()) -> Path:
+    """Write a video."""
+    muxing = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
+    with av.open(str(path), "w", format=recipe.container, container_options=muxing) as container:
+        stream = container.add_stream(recipe.encoder, rate=recipe.fps, options=dict(recipe.options))
+        stream.width, stream.height = recipe.width, recipe.height
+        stream.pix_fmt = "yuvj420p" if recipe.encoder == "mjpeg" else "yuv420p"
+        for number in range(recipe.frames):
+            image = picture(number, recipe.width, recipe.height)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def jpeg_of(number: int, width: int = 64, height: int = 48) -> bytes:
+    """Return a picture as JPEG."""
+    return bytes(cv2.imencode(".jpg", picture(number, width, height))[1])
+
+
+def spec_of(url: str | Path, camera_id: str = "door", **fields: Any) -> CameraSpec:
+    """Return a camera of site `site`."""
+    return CameraSpec(camera_id=camera_id, site_id="site", url=str(url), **fields)
+
+
+class FakeClock:
+    """Time that passes only in `wait`, which returns at once; `pauses` are the seconds waited for."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.pauses: list[float] = []
+        self.on_wait: Callable[[], None] = lambda: None
+
+    def now_ns(self) -> int:
+        """Return ns."""
+        return round(self.seconds * 1e9)
+
+    def monotonic_s(self) -> float:
+        """Return seconds."""
+        return self.seconds
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Let time pass."""
+        self.on_wait()
+        if event.is_set():
+            return True
+        self.pauses.append(seconds)
+        self.seconds += seconds
+        return event.is_set()
+
+
+@dataclass
+class FakeSource:
+    """Yields its packets, lets time pass as they say, and then fails or ends."""
+
+    given: Sequence[SourcePacket]
+    finite: bool = True
+    error: SourceError | None = None
+    clock: FakeClock | None = None
+    before_end: Callable[[], object] = lambda: None
+    frame_ns: int = FRAME_NS
+    closed: bool = False
+
+    def packets(self) -> Iterator[SourcePacket]:
+        """Yield what was given."""
+        for packet in self.given:
+            if self.clock is not None:
+                self.clock.seconds += self.frame_ns / 1e9
+            yield packet
+        self.before_end()
+        if self.error is not None:
+            raise self.error
+
+    def close(self) -> None:
+        """Note that it was closed."""
+        self.closed = True
+
+
+def packets(count: int, *, every: int = 10, look: VideoFormat = H264, size: int = 100) -> list[SourcePacket]:
+    """Return packets at 10 fps, each `every`th a keyframe."""
+    return [
+        SourcePacket(number * FRAME_NS, keyframe=number % every == 0, data=bytes([number % 256]) * size, format=look)
+        for number in range(count)
+    ]
+
+
+def opens(*results: Source | SourceError) -> Opener:
+    """Return an opener that gives these, one after the other."""
+    left = list(results)
+
+    def opener(spec: CameraSpec, settings: IngestSettings) -> Source:
+        result = left.pop(0)
+        if isinstance(result, SourceError):
+            raise result
+        return result
+
+    return opener
+
+
+def around(bus: Bus, clock: FakeClock, opener: Opener, settings: IngestSettings | None = None) -> Surroundings:
+    """Return surroundings without chance."""
+    metrics = IngestMetrics(CollectorRegistry())
+    return Surroundings(bus, settings or IngestSettings(), metrics, clock, opener, jitter=lambda ceiling: ceiling)
+
+
+class ChunkReader:
+    """Reads everything on `frames`, as the group of workers."""
+
+    def __init__(self, bus: Bus, group: str = "reid_worker") -> None:
+        self._consumer = bus.consumer(group, ["frames"])
+        self.chunks: list[FrameChunk] = []
+
+    def read(self) -> list[FrameChunk]:
+        """Return all chunks so far, of all cameras."""
+        while records := self._consumer.poll(1000, 0.05):
+            for record in records:
+                assert record.value is not None
+                chunk = codec.decode(record.value)
+                assert isinstance(chunk, FrameChunk)
+                self.chunks.append(chunk)
+            self._consumer.commit({record.source: record.offset + 1 for record in records})
+        return self.chunks
+
+    def of(self, camera_id: str) -> list[FrameChunk]:
+        """Return one camera's chunks so far."""
+        return [chunk for chunk in self.read() if chunk.camera_id == camera_id]
+
+    def ended(self, camera_id: str) -> bool:
+        """Tell whether the camera's last stream is over."""
+        chunks = self.of(camera_id)
+        return bool(chunks) and chunks[-1].ended
+
+
+def data_of(chunks: Sequence[FrameChunk]) -> list[bytes]:
+    """Return the bytes of every packet, in order."""
+    return [packet.data for chunk in chunks for packet in chunk.packets]

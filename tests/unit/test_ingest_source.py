@@ -1,0 +1,257 @@
+"""What every kind of source gives, on videos made here."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ingest import images, jpeg
+from ingest.config import IngestSettings
+from ingest.errors import Broken, NotFound, NoVideo, SourceError, Unreachable
+from ingest.source import SourcePacket, has_end, open_source
+from tests.ingest_tools import FRAME_NS, QUIET_X265, Recipe, jpeg_of, make_video, picture, spec_of
+
+B_FRAMES = {"g": "10", "bf": "2", "x264-params": "scenecut=0:b-adapt=0"}
+RAW_H264 = Recipe(container="h264", options=B_FRAMES)
+RAW_HEVC = Recipe("libx265", container="hevc", options=QUIET_X265)
+
+
+def read(url: Path | str, **fields: Any) -> list[SourcePacket]:
+    source = open_source(spec_of(url, **fields), IngestSettings())
+    try:
+        return list(source.packets())
+    finally:
+        source.close()
+
+
+def demuxed(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+
+def decoded_order(packets: list[SourcePacket]) -> list[int]:
+    """Return presentation times in the order in which a decoder gives the pictures."""
+    look = packets[0].format
+    decoder = av.CodecContext.create(look.codec, "r")
+    if look.extradata:
+        decoder.extradata = look.extradata
+    times = []
+    for packet in packets:
+        item = av.Packet(packet.data)
+        item.pts = packet.pts_ns
+        times += [frame.pts for frame in decoder.decode(item)]
+    return times + [frame.pts for frame in decoder.decode(None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe"),
+    [
+        pytest.param("a.mp4", Recipe(options=B_FRAMES), id="H.264 in MP4"),
+        pytest.param("a.mkv", Recipe("libx265", options=QUIET_X265), id="HEVC in Matroska"),
+        pytest.param("a.ts", Recipe(options=B_FRAMES), id="H.264 in a transport stream"),
+        pytest.param("a.264", RAW_H264, id="raw H.264"),
+        pytest.param("a.hevc", RAW_HEVC, id="raw HEVC"),
+        pytest.param("a.avi", Recipe(options=B_FRAMES), id="H.264 in AVI"),
+        pytest.param("m.avi", Recipe("mjpeg", options={}), id="MJPEG in AVI"),
+    ],
+)
+def test_packets_pass_untouched_and_decode_to_the_same_frames(name: str, recipe: Recipe, tmp_path: Path) -> None:
+    path = make_video(tmp_path / name, recipe)
+
+    packets = read(path)
+
+    assert b"".join(packet.data for packet in packets) == b"".join(demuxed(path))
+    assert decoded_order(packets) == [number * FRAME_NS for number in range(30)]
+    assert {(packet.format.width, packet.format.height) for packet in packets} == {(64, 48)}
+    assert packets[0].keyframe
+
+
+def test_keyframes_are_marked(tmp_path: Path) -> None:
+    packets = read(make_video(tmp_path / "a.mp4"))
+
+    assert [number for number, packet in enumerate(packets) if packet.keyframe] == [0, 10, 20]
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder"),
+    [pytest.param("a.avi", "mpeg4", id="MPEG-4 part 2"), pytest.param("a.webm", "libvpx", id="VP8")],
+)
+def test_other_codecs_become_jpeg(name: str, encoder: str, tmp_path: Path) -> None:
+    packets = read(make_video(tmp_path / name, Recipe(encoder, options={"b": "1000000"})))
+
+    assert [packet.pts_ns for packet in packets] == [number * FRAME_NS for number in range(30)]
+    assert {packet.format.codec for packet in packets} == {"mjpeg"}
+    shown = cv2.imdecode(np.frombuffer(packets[9].data, np.uint8), cv2.IMREAD_COLOR)
+    assert shown is not None
+    assert np.abs(shown[:, 20:40].astype(int) - picture(9)[:, 20:40]).max() < 30
+
+
+def test_a_raw_stream_that_changes_its_size_changes_its_format(tmp_path: Path) -> None:
+    small = make_video(tmp_path / "small.264", RAW_H264)
+    large = make_video(tmp_path / "large.264", Recipe(container="h264", width=96, height=80))
+    both = tmp_path / "both.264"
+    both.write_bytes(small.read_bytes() + large.read_bytes())
+
+    packets = read(both)
+
+    sizes = [(packet.format.width, packet.format.height) for packet in packets]
+    assert sizes == [(64, 48)] * 30 + [(96, 80)] * 30
+    assert len({id(packet.format) for packet in packets}) == 2
+    assert len({packet.pts_ns for packet in packets}) == 60
+
+
+def test_a_folder_is_read_in_natural_order_at_its_nominal_rate(tmp_path: Path) -> None:
+    for number in (10, 9, 1):
+        (tmp_path / f"frame{number}.jpg").write_bytes(jpeg_of(number))
+    (tmp_path / "notes.txt").write_text("no image")
+
+    packets = read(tmp_path, tags={"fps": "5"})
+
+    assert [packet.data for packet in packets] == [jpeg_of(number) for number in (1, 9, 10)]
+    assert [packet.pts_ns for packet in packets] == [0, 200_000_000, 400_000_000]
+    assert all(packet.keyframe and packet.format.codec == "mjpeg" for packet in packets)
+
+
+def test_images_of_other_kinds_become_jpeg_and_broken_ones_leave_a_gap(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "1.png"), picture(1))
+    (tmp_path / "2.png").write_bytes(b"broken")
+    (tmp_path / "3.jpg").write_bytes(b"broken")
+    cv2.imwrite(str(tmp_path / "4.bmp"), picture(4, 96, 80))
+
+    packets = read(tmp_path)
+
+    assert [packet.pts_ns for packet in packets] == [0, 120_000_000]
+    assert [jpeg.size_of(packet.data) for packet in packets] == [(64, 48), (96, 80)]
+
+
+def test_the_size_of_a_jpeg_is_what_its_decoder_says() -> None:
+    for width, height in [(1, 1), (64, 48), (300, 7)]:
+        assert jpeg.size_of(jpeg_of(0, width, height)) == (width, height)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xe0\x00", b"GIF89a", b"\xff\xd8\x00\x00" * 9])
+def test_what_is_no_jpeg_has_no_size(data: bytes) -> None:
+    assert jpeg.size_of(data) is None
+
+
+class FakeCapture:
+    """A device that gives some frames and then none."""
+
+    def __init__(self, frames: int) -> None:
+        self.left = frames
+        self.released = False
+
+    def get(self, _: int) -> float:
+        return 0.0
+
+    def read(self) -> tuple[bool, NDArray[np.uint8] | None]:
+        self.left -= 1
+        return (True, picture(self.left)) if self.left >= 0 else (False, None)
+
+    def release(self) -> None:
+        self.released = True
+
+
+def test_a_device_gives_jpeg_until_it_is_unplugged() -> None:
+    capture = FakeCapture(3)
+    source = images.DeviceSource(capture, 90)
+    given: list[SourcePacket] = []
+
+    with pytest.raises(Broken, match="gives no frames"):
+        given.extend(packet for packet in source.packets())
+    source.close()
+
+    assert [jpeg.size_of(packet.data) for packet in given] == [(64, 48)] * 3
+    assert capture.released
+
+
+def fails(url: Path | str, **fields: Any) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        read(url, **fields)
+    return caught.value
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+    error = fails(tmp_path / "nothing.mp4")
+
+    assert isinstance(error, NotFound)
+    assert "does not exist" in str(error)
+
+
+def test_text_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "notes.mp4"
+    path.write_text("hello " * 1000)
+
+    assert isinstance(fails(path), NoVideo)
+
+
+def test_sound_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "sound.wav"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+
+    assert "no video in it" in str(fails(path))
+
+
+def test_a_folder_without_images_is_no_video(tmp_path: Path) -> None:
+    assert isinstance(fails(tmp_path), NoVideo)
+
+
+def test_a_wrong_rate_of_a_folder_names_the_tag(tmp_path: Path) -> None:
+    (tmp_path / "1.jpg").write_bytes(jpeg_of(1))
+
+    assert "tag fps" in str(fails(tmp_path, tags={"fps": "fast"}))
+
+
+def test_an_unknown_scheme_names_what_is_known() -> None:
+    assert "rtsp" in str(fails("ftp://user:secret@host/x"))
+
+
+def test_nobody_at_the_address_is_unreachable(free_port: Callable[[], int]) -> None:
+    error = fails(f"rtsp://user:secret@127.0.0.1:{free_port()}/x")
+
+    assert isinstance(error, Unreachable)
+    assert "secret" not in str(error)
+
+
+def test_the_rest_of_a_truncated_video_is_missed_after_what_is_there(tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "whole.mp4", Recipe(frames=100, width=320, height=240))
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    source = open_source(spec_of(path), IngestSettings())
+    given: list[SourcePacket] = []
+
+    with pytest.raises(Broken, match=r"truncated: \d+ of 100 frames"):
+        given.extend(packet for packet in source.packets())
+
+    source.close()
+
+
+def test_a_video_cut_off_before_its_index_cannot_be_read(tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "index_behind.mov", Recipe(frames=100))
+    path = tmp_path / "cut.mov"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+
+    assert "cut off" in str(fails(path))
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        pytest.param("rtsp://host/x", False, id="camera"),
+        pytest.param("http://host/x", False, id="web"),
+        pytest.param("0", False, id="device"),
+        pytest.param("/nothing.mp4", True, id="file"),
+        pytest.param("ftp://host/x", True, id="what we cannot read"),
+    ],
+)
+def test_only_files_have_an_end(url: str, *, expected: bool) -> None:
+    assert has_end(url) is expected
