@@ -1,0 +1,176 @@
+"""Settings: where values come from, and what a wrong one says."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from pydantic import Field, SecretStr
+
+from wire.errors import SettingsError
+from wire.process import exit_code
+from wire.settings import KafkaSettings, RedisSettings, Settings, read_config
+
+
+class OvenSettings(Settings):
+    section: ClassVar[str] = "worker"
+
+    heat_c: int = Field(default=180, ge=0, le=300)
+    tray: str = "middle"
+    password: SecretStr | None = None
+    password_file: Path | None = None
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "climbtrack.yaml"
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    assert OvenSettings.load() == OvenSettings(heat_c=180, tray="middle")
+
+
+def test_arguments_win_over_environment_over_file_over_defaults(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.write_text("worker: {heat_c: 100, tray: low}")
+    assert OvenSettings.load(config).heat_c == 100
+
+    monkeypatch.setenv("CLIMBTRACK_WORKER_HEAT_C", "120")
+    assert OvenSettings.load(config) == OvenSettings(heat_c=120, tray="low")
+
+    assert OvenSettings.load(config, heat_c=140, tray=None) == OvenSettings(heat_c=140, tray="low")
+
+
+def test_plain_construction_reads_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIMBTRACK_WORKER_HEAT_C", "120")
+
+    assert OvenSettings().heat_c == 180
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = OvenSettings()
+
+    with pytest.raises(ValueError, match="frozen"):
+        settings.heat_c = 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("worker: {heat: 100}", ["worker.heat = 100", "unknown", "heat_c, password"], id="unknown key"),
+        pytest.param("worker: {heat_c: warm}", ["worker.heat_c = 'warm'", "integer"], id="wrong type"),
+        pytest.param("worker: {heat_c: 500}", ["worker.heat_c = 500", "300"], id="out of range"),
+        pytest.param("worker: {heat_c: 500, tray: 3}", ["worker.heat_c", "worker.tray"], id="two at once"),
+        pytest.param("worker: 3", ["section worker", "mapping"], id="section is no mapping"),
+        pytest.param("- worker", ["mapping of sections"], id="file is a list"),
+        pytest.param("wroker: {}", ["'wroker'", "worker, gallery"], id="unknown section"),
+        pytest.param("worker: {", ["not YAML"], id="broken file"),
+    ],
+)
+def test_a_wrong_file_names_key_value_and_what_is_allowed(config: Path, text: str, words: list[str]) -> None:
+    config.write_text(text)
+
+    with pytest.raises(SettingsError) as caught:
+        OvenSettings.load(config)
+
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_a_missing_file_is_named(config: Path) -> None:
+    with pytest.raises(SettingsError, match=r"climbtrack\.yaml: No such file"):
+        OvenSettings.load(config)
+
+
+@pytest.mark.parametrize("text", ["", "worker:", "# nothing"], ids=["empty", "empty section", "comment"])
+def test_an_empty_file_or_section_changes_nothing(config: Path, text: str) -> None:
+    config.write_text(text)
+
+    assert OvenSettings.load(config) == OvenSettings()
+
+
+def test_an_unknown_variable_of_the_section_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIMBTRACK_WORKER_HAET_C", "120")
+
+    with pytest.raises(SettingsError, match="CLIMBTRACK_WORKER_HAET_C = '120': unknown; known are heat_c"):
+        OvenSettings.load()
+
+
+def test_a_wrong_variable_names_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIMBTRACK_WORKER_HEAT_C", "warm")
+
+    with pytest.raises(SettingsError, match=r"worker\.heat_c = 'warm'"):
+        OvenSettings.load()
+
+
+def test_variables_of_other_sections_are_none_of_its_business(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIMBTRACK_GALLERY_ANYTHING", "1")
+    monkeypatch.setenv("CLIMBTRACK_MODELS", "somewhere")
+
+    assert OvenSettings.load() == OvenSettings()
+
+
+def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("hunter2\n")
+
+    settings = OvenSettings.load(password_file=file)
+
+    assert settings.password is not None
+    assert settings.password.get_secret_value() == "hunter2"
+
+
+def test_a_missing_secret_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"worker: password_file = .*/nowhere': No such file"):
+        OvenSettings.load(password_file=tmp_path / "nowhere")
+
+
+def test_a_secret_and_its_file_together_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="password and password_file are both given"):
+        OvenSettings.load(password="hunter2", password_file=tmp_path / "password")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("redis: {password: hunter2}", id="a secret"),
+        pytest.param("redis: {url: 'redis://me:hunter2@host/0'}", id="a password in a URL"),
+    ],
+)
+def test_no_secret_shows_in_a_repr(config: Path, text: str) -> None:
+    config.write_text(text)
+
+    settings = RedisSettings.load(config)
+
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" not in str(settings)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("redis: {password: [hunter2]}", id="a secret of the wrong type"),
+        pytest.param("redis: {passwort: hunter2}", id="a misspelt secret"),
+        pytest.param("redis: {url: 'http://me:hunter2@host/0'}", id="a password in a wrong URL"),
+    ],
+)
+def test_no_secret_shows_in_an_error(config: Path, text: str) -> None:
+    config.write_text(text)
+
+    with pytest.raises(SettingsError) as caught:
+        RedisSettings.load(config)
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"kafka\.ssl_ca_file = .*nowhere\.pem"):
+        KafkaSettings.load(ssl_ca_file=tmp_path / "nowhere.pem")
+
+
+def test_the_other_sections_of_the_file_can_be_read(config: Path) -> None:
+    config.write_text("site: home\ncameras: {door: door.mp4}")
+
+    assert read_config(config) == {"site": "home", "cameras": {"door": "door.mp4"}}
+
+
+def test_a_wrong_setting_ends_a_command_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(lambda: OvenSettings.load(heat_c=-1).heat_c) == 2
+    assert "worker.heat_c = -1" in capsys.readouterr().err
