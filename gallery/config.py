@@ -26,21 +26,21 @@ class GallerySettings(Settings):
 
     section = "gallery"
 
-    window_s: float = Field(1.0, gt=0, le=60)
-    latency_wait_s: float = Field(2.0, ge=0)
-    complete_wait_s: float = Field(30.0, ge=0)
-    false_merge_rate: float = Field(0.5, gt=0, lt=1)
-    merge_probability: float = Field(0.9, ge=0.5, lt=1)
-    min_quality: float = Field(0.2, ge=0, le=1)
-    min_frames: int = Field(3, ge=1)
-    horizon_s: float = Field(900.0, gt=0)
-    retention_s: float = Field(7 * 86_400.0, gt=0)
-    same_mean: float = Field(0.70, ge=-1, le=1)
-    same_std: float = Field(0.11, gt=0, le=1)
-    different_mean: float = Field(0.25, ge=-1, lt=1)
-    different_std: float = Field(0.14, gt=0, le=1)
+    window_s: float = Field(default=1.0, gt=0, le=60)
+    latency_wait_s: float = Field(default=2.0, ge=0)
+    complete_wait_s: float = Field(default=30.0, ge=0)
+    false_merge_rate: float = Field(default=0.5, gt=0, lt=1)
+    merge_probability: float = Field(default=0.9, ge=0.5, lt=1)
+    min_quality: float = Field(default=0.2, ge=0, le=1)
+    min_frames: int = Field(default=3, ge=1)
+    horizon_s: float = Field(default=900.0, gt=0)
+    retention_s: float = Field(default=7 * 86_400.0, gt=0)
+    same_mean: float = Field(default=0.70, ge=-1, le=1)
+    same_std: float = Field(default=0.11, gt=0, le=1)
+    different_mean: float = Field(default=0.25, ge=-1, lt=1)
+    different_std: float = Field(default=0.14, gt=0, le=1)
     health_host: str = "127.0.0.1"
-    health_port: int = Field(9103, ge=0, le=65535)
+    health_port: int = Field(default=9103, ge=0, le=65535)
 
 
 class ApiSettings(Settings):
@@ -53,6 +53,6 @@ class ApiSettings(Settings):
     section = "api"
 
     host: str = "127.0.0.1"
-    port: int = Field(8080, ge=0, le=65535)
+    port: int = Field(default=8080, ge=0, le=65535)
     token: SecretStr | None = None
     token_file: Path | None = None

@@ -1,0 +1,1 @@
+"""The questions a site answers over HTTP: cameras, identities, tracks, live events."""

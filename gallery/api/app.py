@@ -1,0 +1,81 @@
+"""The API of one site: `create_app` puts the routes, the token and the probes together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from gallery.api.auth import require_token
+from gallery.api.cameras import cameras_router
+from gallery.api.events import EventFeed
+from gallery.api.people import people_router, tracks_router
+from gallery.api.schemas import StatusOut
+from gallery.config import ApiSettings
+from gallery.store import Store
+from wire.bus import Bus
+from wire.errors import TransientError
+from wire.metrics import installed_version
+
+
+def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: CollectorRegistry | None = None) -> FastAPI:
+    """Return the application of the store's site; `registry` is what `/metrics` shows."""
+    feed = EventFeed(bus, store.site_id)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        feed.start(asyncio.get_running_loop())
+        yield
+        feed.close()
+
+    app = FastAPI(title="climbtrack", version=installed_version(), lifespan=lifespan)
+    protected = [Depends(require_token(settings.token))]
+    for router in (cameras_router(store, bus), people_router(store, bus), tracks_router(store), _events_router(feed)):
+        app.include_router(router, dependencies=protected)
+    app.include_router(_probes_router(store, registry or CollectorRegistry()))
+
+    @app.exception_handler(TransientError)
+    def unavailable(_: Request, error: TransientError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, status_code=503, headers={"Retry-After": "1"})
+
+    return app
+
+
+def _events_router(feed: EventFeed) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["events"])
+
+    @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+    async def events() -> StreamingResponse:
+        """Stream what happens to identities from now on, as server-sent events."""
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(feed.stream(), media_type="text/event-stream", headers=headers)
+
+    return router
+
+
+def _probes_router(store: Store, registry: CollectorRegistry) -> APIRouter:
+    router = APIRouter(tags=["probes"])
+
+    @router.get("/healthz")
+    def alive() -> StatusOut:
+        """Answer while the process lives."""
+        return StatusOut(status="ok")
+
+    @router.get("/readyz", responses={503: {"model": StatusOut}})
+    def ready(response: Response) -> StatusOut:
+        """Tell whether the store answers."""
+        try:
+            store.ping()
+        except TransientError as error:
+            response.status_code = 503
+            return StatusOut(status="unavailable", reason=str(error))
+        return StatusOut(status="ok")
+
+    @router.get("/metrics", include_in_schema=False)
+    def metrics() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router

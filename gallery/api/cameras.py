@@ -1,0 +1,71 @@
+"""`/v1/cameras`: list, add and remove cameras while everything runs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query, Response, status
+
+from gallery.api.schemas import CameraIn, CameraOut, CamerasOut, camera_out
+from gallery.store import Store
+from wire import codec
+from wire.bus import CAMERAS, Bus
+from wire.errors import DecodeError
+from wire.messages import CameraSpec
+
+FLUSH_S = 10.0
+
+
+def cameras_router(store: Store, bus: Bus) -> APIRouter:
+    """Return the routes about cameras; the `cameras` topic is what runs, the store knows how far they are."""
+    router = APIRouter(prefix="/v1/cameras", tags=["cameras"])
+
+    @router.get("")
+    def list_cameras(site: Annotated[str | None, Query()] = None) -> CamerasOut:
+        """List the cameras of a site, or of all."""
+        progress = store.progress()
+        chosen = [spec for spec in specs(bus) if site in {None, spec.site_id}]
+        own = [progress.get(spec.camera_id) if spec.site_id == store.site_id else None for spec in chosen]
+        return CamerasOut(cameras=[camera_out(spec, stored) for spec, stored in zip(chosen, own, strict=True)])
+
+    @router.post("", status_code=status.HTTP_201_CREATED)
+    def add_camera(camera: CameraIn) -> CameraOut:
+        """Add a camera, or change the one of this name; it is read within seconds."""
+        fields = camera.model_dump(exclude={"site_id"})
+        try:
+            spec = CameraSpec(**fields, site_id=camera.site_id or store.site_id)
+        except ValueError as error:
+            raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error
+        _publish(bus, spec.camera_id, codec.encode(spec))
+        return camera_out(spec, None)
+
+    @router.delete("/{camera_id}", status_code=status.HTTP_204_NO_CONTENT)
+    def remove_camera(camera_id: str) -> Response:
+        """Stop reading a camera; who was seen by it stays known."""
+        if camera_id not in {spec.camera_id for spec in specs(bus)}:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no camera {camera_id!r}")
+        _publish(bus, camera_id, None)
+        store.forget_camera(camera_id)
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+    return router
+
+
+def specs(bus: Bus) -> list[CameraSpec]:
+    """Return the cameras that should run, by name; what is no camera is skipped."""
+    found = []
+    for record in bus.table(CAMERAS.name).values():
+        try:
+            message = codec.decode(record.value or b"")
+        except DecodeError:
+            continue
+        if isinstance(message, CameraSpec):
+            found.append(message)
+    return sorted(found, key=lambda spec: spec.camera_id)
+
+
+def _publish(bus: Bus, camera_id: str, value: bytes | None) -> None:
+    producer = bus.producer()
+    try:
+        producer.send(CAMERAS.name, camera_id, value)
+        producer.flush(FLUSH_S)
+    finally:
+        producer.close()

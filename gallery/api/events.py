@@ -1,0 +1,94 @@
+"""Live events: one listener thread on the `identities` topic, one bounded queue a client."""
+
+import asyncio
+import logging
+import threading
+import uuid
+from collections.abc import AsyncIterator
+
+from gallery.api.schemas import event_out
+from wire import codec
+from wire.bus import IDENTITIES, Bus
+from wire.errors import DecodeError, TransientError
+from wire.messages import IdentityEvent
+
+log = logging.getLogger(__name__)
+
+QUEUE_LENGTH = 1_000  # a client that is so far behind loses the oldest
+KEEP_ALIVE_S = 15.0  # proxies close what is silent for a minute
+POLL_S = 0.2
+RETRY_S = 1.0
+
+
+class EventFeed:
+    """Fans the events of one site out to its clients, from when they came on."""
+
+    def __init__(self, bus: Bus, site_id: str) -> None:
+        self._bus = bus
+        self._site_id = site_id
+        self._stop = threading.Event()
+        self._clients: set[asyncio.Queue[IdentityEvent]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._listen, name="api-events", daemon=True)
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to listen; clients are served in this loop."""
+        self._loop = loop
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._stop.set()
+        self._thread.join()
+
+    async def stream(self) -> AsyncIterator[str]:
+        """Yield server-sent events, and a comment whenever nothing happens for a while."""
+        queue: asyncio.Queue[IdentityEvent] = asyncio.Queue(QUEUE_LENGTH)
+        self._clients.add(queue)
+        try:
+            yield ": connected\n\n"
+            while True:
+                try:
+                    event = await asyncio.wait_for(queue.get(), KEEP_ALIVE_S)
+                except TimeoutError:
+                    yield ": still here\n\n"
+                else:
+                    yield f"event: {event.kind}\nid: {event.event_id}\ndata: {event_out(event).model_dump_json()}\n\n"
+        finally:
+            self._clients.discard(queue)
+
+    def _listen(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._follow()
+            except TransientError as error:
+                log.warning("events: %s; trying again", error)
+                self._stop.wait(RETRY_S)
+
+    def _follow(self) -> None:
+        group = f"api-events-{uuid.uuid4().hex}"  # everybody who listens hears everything
+        consumer = self._bus.consumer(group, [IDENTITIES.name], start="end")
+        try:
+            while not self._stop.is_set():
+                for record in consumer.poll(256, POLL_S):
+                    try:
+                        message = codec.decode(record.value or b"")
+                    except DecodeError:
+                        continue
+                    if isinstance(message, IdentityEvent) and message.site_id == self._site_id:
+                        self._hand_over(message)
+        finally:
+            consumer.close()
+
+    def _hand_over(self, event: IdentityEvent) -> None:
+        assert self._loop is not None, "started before"
+        try:
+            self._loop.call_soon_threadsafe(self._offer, event)
+        except RuntimeError:  # the loop was closed under us: the process ends
+            self._stop.set()
+
+    def _offer(self, event: IdentityEvent) -> None:
+        for queue in self._clients:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(event)

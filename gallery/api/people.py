@@ -1,0 +1,125 @@
+"""`/v1/identities`, `/v1/tracks` and `/v1/stats`: who is where, and where has somebody been."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query, Response, status
+
+from gallery.api.cameras import specs
+from gallery.api.schemas import (
+    IdentitiesOut,
+    IdentityDetail,
+    Moment,
+    StatsOut,
+    TracksOut,
+    identity_out,
+    sighting_out,
+    track_out,
+)
+from gallery.presence import sightings
+from gallery.store import Store, StoredProgress, StoredTracklet, TrackQuery
+from wire.bus import Bus
+
+MAX_ROWS = 1_000  # of one answer
+LIVE_NS = 5_000_000_000  # an open track without a box for so long is not live any more
+
+Limit = Annotated[int, Query(ge=1, le=MAX_ROWS)]
+
+
+def people_router(store: Store, bus: Bus) -> APIRouter:
+    """Return the routes about people."""
+    router = APIRouter(prefix="/v1", tags=["people"])
+
+    @router.get("/identities")
+    def list_identities(
+        after: Annotated[int, Query(ge=0)] = 0, limit: Limit = 100, site: Annotated[str | None, Query()] = None
+    ) -> IdentitiesOut:
+        """List people by number, in pages."""
+        _check_site(store, site)
+        page = store.identities(after, limit)
+        return IdentitiesOut(
+            identities=[identity_out(store.site_id, i, len(sightings(_rows(store, i.number)))) for i in page],
+            next=page[-1].number if len(page) == limit else None,
+        )
+
+    @router.get("/identities/{number}")
+    def show_identity(number: int) -> IdentityDetail:
+        """Show one person; a number that was merged away shows the one that goes on."""
+        identity = store.identity(number)
+        if identity is None:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no identity {number}")
+        rows = _rows(store, identity.number)
+        seen = sightings(rows)
+        return IdentityDetail(
+            **identity_out(store.site_id, identity, len(seen)).model_dump(),
+            presences=[sighting_out(sighting) for sighting in seen],
+            tracks=[track_out(row) for row in rows[:100]],
+        )
+
+    @router.get("/stats")
+    def stats() -> StatsOut:
+        """Count what is known."""
+        counts = store.counts()
+        cameras = [spec for spec in specs(bus) if spec.site_id == store.site_id]
+        return StatsOut(
+            site_id=store.site_id,
+            identities=counts.identities,
+            tracklets=counts.tracklets,
+            crops=counts.crops,
+            events=counts.events,
+            cameras=len(cameras),
+        )
+
+    return router
+
+
+def tracks_router(store: Store) -> APIRouter:
+    """Return the routes about tracks."""
+    router = APIRouter(prefix="/v1/tracks", tags=["tracks"])
+
+    @router.get("")
+    def list_tracks(
+        camera: Annotated[str | None, Query()] = None,
+        identity: Annotated[int | None, Query()] = None,
+        since: Annotated[Moment | None, Query(alias="from")] = None,
+        until: Annotated[Moment | None, Query(alias="to")] = None,
+        live: Annotated[bool, Query()] = False,  # noqa: FBT002 - a query parameter
+        boxes: Annotated[bool, Query()] = False,  # noqa: FBT002
+        limit: Limit = 100,
+    ) -> TracksOut:
+        """List tracks, newest first; times are ISO 8601 or seconds since 1970. `live`: only people visible now."""
+        progress = store.progress() if live else {}
+        if live:
+            newest = max((stored.progress.time_ns for stored in progress.values()), default=0)
+            since = max(since or 0, newest - 60_000_000_000)
+        if identity is not None:
+            known = store.identity(identity)
+            identity = identity if known is None else known.number
+        rows = store.find(TrackQuery(camera, identity, since, until, MAX_ROWS if live else limit))
+        if live:
+            rows = [row for row in rows if _is_live(row, progress.get(row.tracklet.camera_id))][:limit]
+        return TracksOut(tracks=[track_out(row, boxes=boxes) for row in rows])
+
+    @router.get("/{tracklet_id:path}/crop", responses={200: {"content": {"image/jpeg": {}}}})
+    def show_crop(tracklet_id: str) -> Response:
+        """Return the best picture of a track."""
+        crop = store.crop(tracklet_id)
+        if crop is None:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no picture of track {tracklet_id!r}")
+        return Response(crop, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+    return router
+
+
+def _rows(store: Store, number: int) -> list[StoredTracklet]:
+    return store.find(TrackQuery(identity_id=number, limit=MAX_ROWS))
+
+
+def _is_live(row: StoredTracklet, stored: StoredProgress | None) -> bool:
+    if row.tracklet.closed or stored is None or stored.progress.ended:
+        return False
+    return row.tracklet.last_ns >= stored.progress.time_ns - LIVE_NS
+
+
+def _check_site(store: Store, site: str | None) -> None:
+    if site is not None and site != store.site_id:
+        raise HTTPException(status.HTTP_404_NOT_FOUND, f"this API answers for site {store.site_id!r}, not {site!r}")

@@ -1,0 +1,267 @@
+"""What the API says and takes. Times are ISO 8601 in UTC; boxes are xyxy px of the source frame."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from gallery.presence import Sighting
+from gallery.store import Identity, StoredProgress, StoredTracklet
+from wire.messages import CameraSpec, IdentityEvent, Mode
+
+
+def iso(time_ns: int) -> str:
+    """Return a time in ISO 8601, UTC, in milliseconds."""
+    moment = datetime.fromtimestamp(time_ns // 1_000_000 / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def nanoseconds(value: object) -> int:
+    """Return the ns of seconds since 1970, or of an ISO 8601 time; without a zone it is UTC.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    text = str(value).strip()
+    try:
+        return round(float(text) * 1e9)
+    except ValueError:
+        moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1e6) * 1000
+
+
+Moment = Annotated[int, BeforeValidator(nanoseconds)]
+
+
+class CameraIn(BaseModel):
+    """A camera to add, or to change; fields as in `CameraSpec`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    camera_id: str
+    url: str
+    site_id: str | None = None
+    enabled: bool = True
+    analysed_fps: float = 10.0
+    mode: Mode = "latency"
+    clock_offset_ms: float = 0.0
+    realtime: bool = False
+    loop: bool = False
+    tags: dict[str, str] = Field(default_factory=dict)
+
+
+class CameraState(BaseModel):
+    """How far a camera has been analysed."""
+
+    stream_id: str
+    time: str
+    frames: int
+    analysed: int
+    dropped: int
+    tracklets: int
+    ended: bool
+    reason: str
+
+
+class CameraOut(BaseModel):
+    """A camera, its password masked; `state` is null until its first frames are analysed."""
+
+    camera_id: str
+    site_id: str
+    url: str
+    enabled: bool
+    analysed_fps: float
+    mode: Mode
+    tags: dict[str, str]
+    state: CameraState | None
+
+
+class CamerasOut(BaseModel):
+    """All cameras, by name."""
+
+    cameras: list[CameraOut]
+
+
+class SightingOut(BaseModel):
+    """One presence of a person in a camera."""
+
+    camera_id: str
+    first: str
+    last: str
+    seconds: float
+    live: bool
+    tracklets: list[str]
+
+
+class IdentityOut(BaseModel):
+    """One person; `sightings` is their number."""
+
+    id: int
+    site_id: str
+    cameras: list[str]
+    first: str
+    last: str
+    tracklets: int
+    sightings: int
+    previous_ids: list[int]
+
+
+class IdentitiesOut(BaseModel):
+    """A page of people by number; `next` is the `after` of the next page, null on the last."""
+
+    identities: list[IdentityOut]
+    next: int | None
+
+
+class TrackOut(BaseModel):
+    """One tracklet: a person followed by one camera without a gap. Lists are null unless `boxes` was asked for."""
+
+    tracklet_id: str
+    camera_id: str
+    identity: int | None
+    probability: float
+    first: str
+    last: str
+    live: bool
+    frames: int
+    quality: float
+    last_box: list[float]
+    times: list[str] | None = None
+    boxes: list[list[float]] | None = None
+
+
+class TracksOut(BaseModel):
+    """Tracklets, newest first."""
+
+    tracks: list[TrackOut]
+
+
+class IdentityDetail(IdentityOut):
+    """One person with every presence, and the newest tracklets."""
+
+    presences: list[SightingOut]
+    tracks: list[TrackOut]
+
+
+class EventOut(BaseModel):
+    """Something happened to an identity; the data of one server-sent event."""
+
+    event_id: str
+    kind: str
+    site_id: str
+    identity: int
+    previous_ids: list[int]
+    tracklet_id: str
+    camera_id: str
+    probability: float
+    reason: str
+    time: str
+
+
+class StatsOut(BaseModel):
+    """How much a site knows."""
+
+    site_id: str
+    identities: int
+    tracklets: int
+    crops: int
+    events: int
+    cameras: int
+
+
+class StatusOut(BaseModel):
+    """Answer of the probes."""
+
+    status: Literal["ok", "unavailable"]
+    reason: str = ""
+
+
+def camera_out(spec: CameraSpec, stored: StoredProgress | None) -> CameraOut:
+    """Return how a camera is shown."""
+    state = None
+    if stored is not None:
+        progress = stored.progress
+        state = CameraState(
+            stream_id=progress.stream_id,
+            time=iso(progress.time_ns),
+            frames=progress.frames,
+            analysed=progress.analysed,
+            dropped=progress.dropped,
+            tracklets=progress.tracklets,
+            ended=progress.ended,
+            reason=progress.reason,
+        )
+    return CameraOut(
+        camera_id=spec.camera_id,
+        site_id=spec.site_id,
+        url=spec.safe_url,
+        enabled=spec.enabled,
+        analysed_fps=spec.analysed_fps,
+        mode=spec.mode,
+        tags=spec.tags,
+        state=state,
+    )
+
+
+def identity_out(site_id: str, identity: Identity, seen: int) -> IdentityOut:
+    """Return how a person is shown, with a number of sightings."""
+    return IdentityOut(
+        id=identity.number,
+        site_id=site_id,
+        cameras=list(identity.cameras),
+        first=iso(identity.first_ns),
+        last=iso(identity.last_ns),
+        tracklets=identity.tracklets,
+        sightings=seen,
+        previous_ids=list(identity.previous_ids),
+    )
+
+
+def sighting_out(sighting: Sighting) -> SightingOut:
+    """Return how a presence is shown."""
+    return SightingOut(
+        camera_id=sighting.camera_id,
+        first=iso(sighting.first_ns),
+        last=iso(sighting.last_ns),
+        seconds=round((sighting.last_ns - sighting.first_ns) / 1e9, 3),
+        live=sighting.live,
+        tracklets=list(sighting.tracklets),
+    )
+
+
+def track_out(row: StoredTracklet, *, boxes: bool = False) -> TrackOut:
+    """Return how a tracklet is shown, with all its boxes or with the last."""
+    tracklet = row.tracklet
+    rounded = tracklet.boxes.round(1).tolist()
+    return TrackOut(
+        tracklet_id=tracklet.tracklet_id,
+        camera_id=tracklet.camera_id,
+        identity=row.identity_id,
+        probability=round(row.probability, 4),
+        first=iso(tracklet.first_ns),
+        last=iso(tracklet.last_ns),
+        live=not tracklet.closed,
+        frames=len(tracklet.times_ns),
+        quality=round(tracklet.quality, 3),
+        last_box=rounded[-1],
+        times=[iso(int(time_ns)) for time_ns in tracklet.times_ns] if boxes else None,
+        boxes=rounded if boxes else None,
+    )
+
+
+def event_out(event: IdentityEvent) -> EventOut:
+    """Return how an event is shown."""
+    return EventOut(
+        event_id=event.event_id,
+        kind=event.kind,
+        site_id=event.site_id,
+        identity=event.identity_id,
+        previous_ids=list(event.previous_ids),
+        tracklet_id=event.tracklet_id,
+        camera_id=event.camera_id,
+        probability=round(event.probability, 4),
+        reason=event.reason,
+        time=iso(event.time_ns),
+    )

@@ -1,0 +1,61 @@
+"""The tracks of a site as MOTChallenge text, one file a camera, identity numbers shared over the cameras."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gallery.store import Store, StoredTracklet, TrackQuery
+
+EVERYTHING = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRow:
+    """One box of one person: 1-based frame of the source, left, top, width and height in px, confidence in [0, 1]."""
+
+    camera_id: str
+    frame: int
+    identity: int
+    left: float
+    top: float
+    width: float
+    height: float
+    score: float
+
+
+def track_rows(store: Store, since_ns: int | None = None) -> Iterator[TrackRow]:
+    """Yield every box that has an identity, of tracklets that were still seen at or after `since_ns`."""
+    for row in store.find(TrackQuery(from_ns=since_ns, limit=EVERYTHING)):
+        if row.identity_id is not None:
+            yield from _rows_of(row, row.identity_id)
+
+
+def write_mot(store: Store, out: Path, since_ns: int | None = None) -> dict[str, int]:
+    """Write `out/CAMERA.txt` for every camera that saw somebody; return the number of rows of each.
+
+    A row is `frame,id,left,top,width,height,conf,-1,-1,-1`, sorted by frame and id. When a person has two boxes in one
+    frame, the one with the higher confidence is written.
+    """
+    best: dict[str, dict[tuple[int, int], TrackRow]] = defaultdict(dict)
+    for row in track_rows(store, since_ns):
+        rows, key = best[row.camera_id], (row.frame, row.identity)
+        if key not in rows or row.score > rows[key].score:
+            rows[key] = row
+    out.mkdir(parents=True, exist_ok=True)
+    for camera_id, rows in best.items():
+        lines = [_line(rows[key]) for key in sorted(rows)]
+        (out / f"{camera_id}.txt").write_text("".join(lines), encoding="utf-8")
+    return {camera_id: len(rows) for camera_id, rows in best.items()}
+
+
+def _rows_of(stored: StoredTracklet, identity: int) -> Iterator[TrackRow]:
+    tracklet = stored.tracklet
+    for frame, box, score in zip(tracklet.frames, tracklet.boxes, tracklet.scores, strict=True):
+        left, top, right, bottom = map(float, box)
+        yield TrackRow(tracklet.camera_id, int(frame), identity, left, top, right - left, bottom - top, float(score))
+
+
+def _line(row: TrackRow) -> str:
+    box = ",".join(f"{value:.2f}" for value in (row.left, row.top, row.width, row.height))
+    return f"{row.frame},{row.identity},{box},{row.score:.4f},-1,-1,-1\n"
