@@ -27,6 +27,7 @@ class EventFeed:
         self._bus = bus
         self._site_id = site_id
         self._stop = threading.Event()
+        self._listening = threading.Event()
         self._clients: set[asyncio.Queue[IdentityEvent]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._listen, name="api-events", daemon=True)
@@ -42,10 +43,14 @@ class EventFeed:
         self._thread.join()
 
     async def stream(self) -> AsyncIterator[str]:
-        """Yield server-sent events, and a comment whenever nothing happens for a while."""
+        """Yield server-sent events, and a comment at first and whenever nothing happens for a while.
+
+        Nothing that happens after the first comment is missed.
+        """
         queue: asyncio.Queue[IdentityEvent] = asyncio.Queue(QUEUE_LENGTH)
         self._clients.add(queue)
         try:
+            await asyncio.to_thread(self._listening.wait, KEEP_ALIVE_S)
             yield ": connected\n\n"
             while True:
                 try:
@@ -70,7 +75,9 @@ class EventFeed:
         consumer = self._bus.consumer(group, [IDENTITIES.name], start="end")
         try:
             while not self._stop.is_set():
-                for record in consumer.poll(256, POLL_S):
+                records = consumer.poll(256, POLL_S)
+                self._listening.set()  # a place behind the last record is taken by the first poll
+                for record in records:
                     try:
                         message = codec.decode(record.value or b"")
                     except DecodeError:

@@ -1,0 +1,261 @@
+"""What the API answers, over a store and a bus in memory."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from prometheus_client import CollectorRegistry, Counter
+from pydantic import SecretStr
+
+from gallery.api.app import create_app
+from gallery.config import ApiSettings
+from gallery.errors import StoreUnavailable
+from gallery.store import Identity, StoredProgress, StoredTracklet, Write
+from gallery.store_memory import MemoryStore
+from wire import codec
+from wire.bus import CAMERAS
+from wire.memory import MemoryBus
+from wire.messages import CameraProgress, CameraSpec, Tracklet
+
+S = 1_000_000_000
+T0 = 1_700_000_000 * S  # 2023-11-14T22:13:20Z
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    store = MemoryStore("site")
+    rows = [
+        row("door/s/1/0", 1, 0, 4),
+        row("door/s/1/1", 1, 5, 9),
+        row("hall/s/1/0", 1, 20, 30, closed=False),
+        row("hall/s/2/0", 3, 21, 24),
+        row("hall/s/3/0", None, 21, 23),
+    ]
+    people = [
+        Identity(1, T0, T0 + 30 * S, ("door", "hall"), 3, (2,)),
+        Identity(3, T0 + 21 * S, T0 + 24 * S, ("hall",), 1),
+    ]
+    store.write(Write(0, T0, 4, tracklets=rows, crops={"door/s/1/0": b"\xff\xd8jpeg"}, identities=people))
+    store.save_progress([StoredProgress(progress("hall", 31), 5, 0)])
+    return store
+
+
+@pytest.fixture
+def bus() -> Iterator[MemoryBus]:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    producer = bus.producer()
+    spec = CameraSpec(camera_id="hall", site_id="site", url="rtsp://me:secret@10.0.0.1/hall")
+    producer.send(CAMERAS.name, "hall", codec.encode(spec))
+    yield bus
+    bus.close()
+
+
+@pytest.fixture
+def client(store: MemoryStore, bus: MemoryBus) -> Iterator[TestClient]:
+    with TestClient(create_app(store, bus, ApiSettings())) as client:
+        yield client
+
+
+def row(name: str, owner: int | None, first_s: int, last_s: int, *, closed: bool = True) -> StoredTracklet:
+    tracklet = Tracklet(
+        tracklet_id=name,
+        camera_id=name.partition("/")[0],
+        site_id="site",
+        revision=0,
+        closed=closed,
+        times_ns=np.array([T0 + first_s * S, T0 + last_s * S]),
+        frames=np.array([1, 2]),
+        boxes=np.array([[0, 0, 1, 1], [1, 2, 3, 4]], np.float32),
+        scores=np.ones(2, np.float32),
+        embedding=np.eye(1, 8, dtype=np.float16)[0],
+        model_id="m",
+        quality=0.5,
+        frames_used=2,
+        crop=b"",
+    )
+    return StoredTracklet(tracklet, owner, 0.75, None)
+
+
+def progress(camera: str, time_s: int) -> CameraProgress:
+    return CameraProgress(
+        camera_id=camera,
+        site_id="site",
+        stream_id="s",
+        time_ns=T0 + time_s * S,
+        frames=300,
+        analysed=100,
+        dropped=7,
+        tracklets=3,
+    )
+
+
+def track_ids(client: TestClient, **query: str | int | bool) -> list[str]:
+    return [track["tracklet_id"] for track in client.get("/v1/tracks", params=query).json()["tracks"]]
+
+
+def test_cameras_are_listed_with_masked_urls_and_how_far_they_are(client: TestClient) -> None:
+    answer = client.get("/v1/cameras")
+
+    (camera,) = answer.json()["cameras"]
+    assert camera["url"] == "rtsp://***@10.0.0.1/hall"
+    assert "secret" not in answer.text
+    assert camera["state"]["time"] == "2023-11-14T22:13:51.000Z"
+    assert (camera["state"]["analysed"], camera["state"]["dropped"]) == (100, 7)
+
+
+def test_a_camera_that_is_added_stands_in_the_topic_and_in_the_list(client: TestClient, bus: MemoryBus) -> None:
+    answer = client.post("/v1/cameras", json={"camera_id": "door", "url": "http://me:secret@cam/x", "analysed_fps": 5})
+
+    assert answer.status_code == 201
+    assert answer.json()["url"] == "http://***@cam/x"
+    spec = codec.decode(bus.table(CAMERAS.name)["door"].value or b"")
+    assert isinstance(spec, CameraSpec)
+    assert (spec.url, spec.site_id, spec.analysed_fps) == ("http://me:secret@cam/x", "site", 5)
+    assert [camera["camera_id"] for camera in client.get("/v1/cameras").json()["cameras"]] == ["door", "hall"]
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        pytest.param({"camera_id": "a b", "url": "x"}, "camera_id", id="a name with a space"),
+        pytest.param({"camera_id": "a", "url": ""}, "url", id="no url"),
+        pytest.param({"camera_id": "a", "url": "x", "analysed_fps": 0}, "analysed_fps", id="no frames"),
+        pytest.param({"camera_id": "a", "url": "x", "colour": "red"}, "colour", id="an unknown field"),
+        pytest.param({"camera_id": "a"}, "url", id="a missing field"),
+    ],
+)
+def test_a_wrong_camera_is_refused_with_the_field_that_is_wrong(
+    client: TestClient, bus: MemoryBus, body: dict[str, object], complaint: str
+) -> None:
+    answer = client.post("/v1/cameras", json=body)
+
+    assert answer.status_code == 422
+    assert complaint in answer.text
+    assert list(bus.table(CAMERAS.name)) == ["hall"]
+
+
+def test_a_camera_that_is_removed_is_gone_and_removing_it_again_is_an_error(
+    client: TestClient, store: MemoryStore
+) -> None:
+    assert client.delete("/v1/cameras/hall").status_code == 204
+
+    assert client.get("/v1/cameras").json()["cameras"] == []
+    assert store.progress() == {}
+    assert client.delete("/v1/cameras/hall").status_code == 404
+
+
+def test_people_are_listed_in_pages(client: TestClient) -> None:
+    first = client.get("/v1/identities", params={"limit": 1}).json()
+    second = client.get("/v1/identities", params={"limit": 1, "after": first["next"]}).json()
+
+    assert [person["id"] for page in (first, second) for person in page["identities"]] == [1, 3]
+    assert first["identities"][0]["sightings"] == 2
+    assert client.get("/v1/identities").json()["next"] is None
+
+
+def test_another_site_is_not_answered_for(client: TestClient) -> None:
+    assert client.get("/v1/identities", params={"site": "other"}).status_code == 404
+    assert client.get("/v1/identities", params={"site": "site"}).status_code == 200
+
+
+def test_a_person_is_shown_with_every_presence(client: TestClient) -> None:
+    person = client.get("/v1/identities/1").json()
+
+    assert person["cameras"] == ["door", "hall"]
+    assert [(p["camera_id"], p["seconds"], p["live"]) for p in person["presences"]] == [
+        ("door", 9.0, False),
+        ("hall", 10.0, True),
+    ]
+    assert person["presences"][0]["tracklets"] == ["door/s/1/0", "door/s/1/1"]
+    assert (person["first"], person["last"]) == ("2023-11-14T22:13:20.000Z", "2023-11-14T22:13:50.000Z")
+
+
+def test_a_number_that_was_merged_away_shows_the_person(client: TestClient) -> None:
+    assert client.get("/v1/identities/2").json()["id"] == 1
+    assert track_ids(client, identity=2) == ["hall/s/1/0", "door/s/1/1", "door/s/1/0"]
+
+
+def test_an_unknown_person_is_a_clear_404(client: TestClient) -> None:
+    answer = client.get("/v1/identities/77")
+
+    assert answer.status_code == 404
+    assert "77" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        pytest.param({"camera": "door"}, ["door/s/1/1", "door/s/1/0"], id="one camera"),
+        pytest.param({"identity": 3}, ["hall/s/2/0"], id="one person"),
+        pytest.param({"to": "2023-11-14T22:13:22Z"}, ["door/s/1/0"], id="until an ISO time"),
+        pytest.param({"from": "1700000024.5"}, ["hall/s/1/0"], id="from seconds since 1970"),
+        pytest.param({"live": True}, ["hall/s/1/0"], id="visible now"),
+        pytest.param({"limit": 1}, ["hall/s/1/0"], id="the newest"),
+    ],
+)
+def test_tracks_are_found(client: TestClient, query: dict[str, str | int | bool], expected: list[str]) -> None:
+    assert track_ids(client, **query) == expected
+
+
+def test_a_time_that_is_none_is_refused(client: TestClient) -> None:
+    assert client.get("/v1/tracks", params={"from": "yesterday"}).status_code == 422
+
+
+def test_the_boxes_of_a_track_come_when_asked_for(client: TestClient) -> None:
+    (short,) = client.get("/v1/tracks", params={"identity": 3}).json()["tracks"]
+    (full,) = client.get("/v1/tracks", params={"identity": 3, "boxes": True}).json()["tracks"]
+
+    assert (short["last_box"], short["boxes"]) == ([1, 2, 3, 4], None)
+    assert full["boxes"] == [[0, 0, 1, 1], [1, 2, 3, 4]]
+    assert full["times"] == ["2023-11-14T22:13:41.000Z", "2023-11-14T22:13:44.000Z"]
+
+
+def test_the_picture_of_a_track_is_a_jpeg(client: TestClient) -> None:
+    answer = client.get("/v1/tracks/door/s/1/0/crop")
+
+    assert (answer.content, answer.headers["content-type"]) == (b"\xff\xd8jpeg", "image/jpeg")
+    assert client.get("/v1/tracks/hall/s/1/0/crop").status_code == 404
+
+
+def test_stats_count_what_is_known(client: TestClient) -> None:
+    stats = client.get("/v1/stats").json()
+
+    assert (stats["identities"], stats["tracklets"], stats["crops"], stats["cameras"]) == (2, 5, 1, 1)
+
+
+def test_a_token_is_needed_when_one_is_set(store: MemoryStore, bus: MemoryBus) -> None:
+    with TestClient(create_app(store, bus, ApiSettings(token=SecretStr("correct horse")))) as client:
+        for path in ("/v1/cameras", "/v1/identities", "/v1/tracks", "/v1/stats", "/v1/events", "/v1/identities/1"):
+            assert client.get(path).status_code == 401, path
+            assert client.get(path, headers={"Authorization": "Bearer wrong"}).status_code == 401, path
+        assert client.post("/v1/cameras", json={"camera_id": "a", "url": "x"}).status_code == 401
+        assert client.get("/v1/stats", headers={"Authorization": "Bearer correct horse"}).status_code == 200
+        assert client.get("/healthz").status_code == 200
+
+
+def test_a_store_that_is_away_is_said_so(bus: MemoryBus) -> None:
+    class Away(MemoryStore):
+        def ping(self) -> None:
+            raise StoreUnavailable("Redis at 127.0.0.1:1 is away")
+
+        def identities(self, after: int, limit: int) -> list[Identity]:
+            raise StoreUnavailable("Redis at 127.0.0.1:1 is away")
+
+    with TestClient(create_app(Away("site"), bus, ApiSettings())) as client:
+        assert client.get("/healthz").status_code == 200
+        for path in ("/readyz", "/v1/identities"):
+            answer = client.get(path)
+            assert answer.status_code == 503
+            assert "127.0.0.1:1 is away" in answer.text
+
+
+def test_metrics_and_documentation_are_served(store: MemoryStore, bus: MemoryBus) -> None:
+    registry = CollectorRegistry()
+    Counter("climbtrack_seen", "Seen", registry=registry).inc()
+    with TestClient(create_app(store, bus, ApiSettings(), registry=registry)) as client:
+        assert "climbtrack_seen_total 1.0" in client.get("/metrics").text
+        assert client.get("/docs").status_code == 200
+        paths = client.get("/openapi.json").json()["paths"]
+    assert {"/v1/cameras", "/v1/identities", "/v1/identities/{number}", "/v1/tracks", "/v1/events"} <= set(paths)
