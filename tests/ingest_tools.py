@@ -144,10 +144,10 @@ def opens(*results: Source | SourceError) -> Opener:
     return opener
 
 
-def around(bus: Bus, clock: FakeClock, opener: Opener, settings: IngestSettings | None = None) -> Surroundings:
+def around(bus: Bus, clock: FakeClock, opener: Opener, registry: CollectorRegistry | None = None) -> Surroundings:
     """Return surroundings without chance."""
-    metrics = IngestMetrics(CollectorRegistry())
-    return Surroundings(bus, settings or IngestSettings(), metrics, clock, opener, jitter=lambda ceiling: ceiling)
+    metrics = IngestMetrics(registry or CollectorRegistry())
+    return Surroundings(bus, IngestSettings(), metrics, clock, opener, jitter=lambda ceiling: ceiling)
 
 
 class ChunkReader:

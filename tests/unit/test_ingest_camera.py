@@ -52,8 +52,8 @@ class Stage:
         self.camera.join()
         return self.reader.read()
 
-    def make(self, spec: CameraSpec, opener: Opener, settings: IngestSettings | None = None) -> None:
-        self.camera = Camera(CameraJob(spec, SENT_NS), around(self.bus, self.clock, opener, settings))
+    def make(self, spec: CameraSpec, opener: Opener) -> None:
+        self.camera = Camera(CameraJob(spec, SENT_NS), around(self.bus, self.clock, opener))
 
     def note(self) -> None:
         self.seen.append(self.camera.status())

@@ -1,0 +1,326 @@
+"""Cameras come and go with the records of the `cameras` topic and with its partitions."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from ingest.config import IngestSettings
+from ingest.handler import IngestHandler, build_service
+from ingest.source import Source, SourcePacket
+from ingest.state import State
+from ingest.supervisor import Supervisor
+from tests.conftest import wait_until
+from tests.ingest_tools import ChunkReader, FakeClock, FakeSource, Recipe, around, make_video, packets, spec_of
+from wire import codec
+from wire.bus import CAMERAS, Record, TopicPartition
+from wire.health import ServiceMonitor
+from wire.memory import MemoryBus
+from wire.messages import CameraProgress, CameraSpec
+from wire.metrics import ServiceMetrics
+from wire.service import Received, Rejected
+
+HOME = TopicPartition("cameras", 0)
+OTHER_HOME = TopicPartition("cameras", 1)
+
+
+@dataclass
+class OpenSource(FakeSource):
+    """A live source that gives one packet, and the next when it is told to."""
+
+    more: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    def packets(self) -> Iterator[SourcePacket]:
+        for packet in packets(1000, every=1):
+            self.more.acquire()
+            if self.clock is not None:
+                self.clock.seconds += 0.1
+            yield packet
+
+
+class Desk:
+    """A handler without a loop, and sources that count how often they were opened."""
+
+    def __init__(self) -> None:
+        self.bus = MemoryBus()
+        self.reader = ChunkReader(self.bus)
+        self.clock = FakeClock()
+        self.opened: list[str] = []
+        self.sources: list[OpenSource] = []
+        self.registry = CollectorRegistry()
+        self.supervisor = Supervisor(around(self.bus, self.clock, self._open, registry=self.registry))
+        self.handler = IngestHandler(self.supervisor, ServiceMetrics(self.registry), self.clock)
+        self.handler.assigned([HOME, OTHER_HOME])
+
+    def _open(self, spec: CameraSpec, settings: IngestSettings) -> Source:
+        self.opened.append(spec.url)
+        if spec.url.endswith(".mp4"):
+            return FakeSource(packets(5))
+        self.sources.append(OpenSource([], finite=False, clock=self.clock))
+        return self.sources[-1]
+
+    def tell(self, camera_id: str, spec: CameraSpec | None, home: TopicPartition = HOME) -> None:
+        """Hand the handler a record, and the quiet behind it."""
+        record = Record(home.topic, home.partition, 0, camera_id, b"", 5)
+        assert self.handler.handle([Received(record, spec)]) == []
+        self.handler.handle([])
+
+    def state(self, camera_id: str) -> State:
+        return {status.camera_id: status.state for status in self.supervisor.statuses()}[camera_id]
+
+    def sample(self, name: str, camera_id: str) -> float | None:
+        return self.registry.get_sample_value(name, {"camera": camera_id})
+
+    def up(self, camera_id: str) -> float | None:
+        return self.sample("climbtrack_camera_up", camera_id)
+
+    def close(self) -> None:
+        for source in self.sources:
+            source.more.release(1000)
+        self.supervisor.stop(self.supervisor.ids(), None)
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setattr("ingest.camera.JOIN_S", 0.2)
+    made = Desk()
+    yield made
+    made.close()
+
+
+def test_a_record_starts_its_camera_and_the_same_record_again_does_nothing(desk: Desk) -> None:
+    desk.tell("door", spec_of("rtsp://host/a"))
+    desk.tell("door", spec_of("rtsp://host/a"))
+    wait_until(lambda: desk.state("door") is State.LIVE, timeout_s=10)
+
+    assert desk.opened == ["rtsp://host/a"]
+
+
+def test_a_changed_record_restarts_its_camera(desk: Desk) -> None:
+    desk.tell("door", spec_of("rtsp://host/a"))
+    wait_until(lambda: len(desk.opened) == 1, timeout_s=10)
+    desk.tell("door", spec_of("rtsp://host/b"))
+    wait_until(lambda: len(desk.opened) == 2, timeout_s=10)
+
+    assert desk.opened == ["rtsp://host/a", "rtsp://host/b"]
+    assert desk.supervisor.ids() == {"door"}
+
+
+@pytest.mark.parametrize(
+    "last", [pytest.param(None, id="removed"), pytest.param(spec_of("rtsp://host/a", enabled=False), id="disabled")]
+)
+def test_a_camera_is_stopped_when_it_is(last: CameraSpec | None, desk: Desk) -> None:
+    desk.tell("door", spec_of("rtsp://host/a"))
+    desk.tell("door", last)
+
+    assert desk.supervisor.ids() == frozenset()
+
+
+def test_a_table_that_is_read_from_its_beginning_starts_only_what_it_says_last(desk: Desk) -> None:
+    records = [
+        Received(Record("cameras", 0, 0, "door", b"", 0), spec_of("rtsp://host/old")),
+        Received(Record("cameras", 0, 1, "gone", b"", 0), spec_of("rtsp://host/gone", "gone")),
+        Received(Record("cameras", 0, 2, "gone", None, 0), None),
+    ]
+
+    desk.handler.handle(records)
+    desk.tell("door", spec_of("rtsp://host/new"))
+    wait_until(lambda: bool(desk.opened), timeout_s=10)
+
+    assert desk.opened == ["rtsp://host/new"]
+
+
+def test_changes_are_not_put_off_for_ever_by_more_changes(desk: Desk) -> None:
+    record = Record("cameras", 0, 0, "door", b"", 0)
+
+    for _ in range(3):
+        desk.handler.handle([Received(record, spec_of("rtsp://host/a"))])
+        desk.clock.seconds += 0.6
+
+    assert desk.supervisor.ids() == {"door"}
+
+
+def test_an_ended_file_is_not_read_again_when_its_record_is(desk: Desk) -> None:
+    desk.tell("door", spec_of("a.mp4"))
+    wait_until(lambda: desk.state("door") is State.ENDED, timeout_s=10)
+
+    desk.handler.revoked([HOME])
+    desk.handler.assigned([HOME])
+    desk.tell("door", spec_of("a.mp4"))
+
+    assert desk.opened == ["a.mp4"]
+    assert desk.state("door") is State.ENDED
+
+
+def test_a_file_that_is_removed_and_added_again_is_read_again(desk: Desk) -> None:
+    for _ in range(2):
+        desk.tell("door", spec_of("a.mp4"))
+        wait_until(lambda: desk.state("door") is State.ENDED, timeout_s=10)
+        desk.tell("door", None)
+
+    assert desk.opened == ["a.mp4", "a.mp4"]
+
+
+def test_a_rebalance_that_gives_a_camera_back_does_not_interrupt_it(desk: Desk) -> None:
+    desk.tell("door", spec_of("rtsp://host/a"))
+    wait_until(lambda: bool(desk.sources), timeout_s=10)
+    desk.handler.revoked([HOME, OTHER_HOME])
+    desk.sources[0].more.release(30)
+    wait_until(lambda: desk.sample("climbtrack_ingest_frames_total", "door") == 30, timeout_s=10)
+    while_revoked = len(desk.reader.read())
+
+    desk.handler.assigned([HOME])
+    desk.clock.seconds += 1
+    desk.sources[0].more.release(30)
+    wait_until(lambda: len(desk.reader.read()) > 30, timeout_s=10)
+
+    assert while_revoked == 0
+    assert len(desk.opened) == 1
+
+
+def test_a_rebalance_that_moves_a_camera_stops_it(desk: Desk) -> None:
+    desk.tell("door", spec_of("rtsp://host/a"))
+    desk.tell("gate", spec_of("rtsp://host/b", "gate"), OTHER_HOME)
+
+    desk.handler.revoked([HOME, OTHER_HOME])
+    desk.handler.assigned([OTHER_HOME])
+
+    assert desk.supervisor.ids() == {"gate"}
+
+
+def test_a_revoked_camera_that_nobody_speaks_of_any_more_is_stopped_after_a_while(desk: Desk) -> None:
+    desk.tell("door", spec_of("rtsp://host/a"))
+    desk.handler.revoked([HOME])
+
+    desk.handler.handle([])
+    assert desk.supervisor.ids() == {"door"}
+    desk.clock.seconds += 60
+    desk.handler.handle([])
+
+    assert desk.supervisor.ids() == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [pytest.param("door", "is no camera", id="another message"), pytest.param("gate", "under the key", id="wrong key")],
+)
+def test_what_is_no_camera_is_rejected(key: str, reason: str, desk: Desk) -> None:
+    progress = CameraProgress(
+        camera_id="door", site_id="s", stream_id="x", time_ns=0, frames=0, analysed=0, dropped=0, tracklets=0
+    )
+    message = progress if key == "door" else spec_of("a.mp4")
+
+    (rejected,) = desk.handler.handle([Received(Record("cameras", 0, 0, key, b"", 0), message)])
+
+    assert isinstance(rejected, Rejected)
+    assert reason in rejected.reason
+
+
+class Worker:
+    """An ingest service in a thread."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self.registry = CollectorRegistry()
+        metrics = ServiceMetrics(self.registry)
+        self.service = build_service(
+            IngestSettings(), bus, metrics, self.registry, monitor=ServiceMonitor("ingest", metrics)
+        )
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.service.run, args=(self.stop,))
+        self.thread.start()
+
+    @property
+    def cameras(self) -> frozenset[str]:
+        return self.service.supervisor.ids()
+
+    def leave(self) -> None:
+        self.stop.set()
+        self.thread.join()
+
+
+@contextmanager
+def workers(bus: MemoryBus, count: int) -> Iterator[list[Worker]]:
+    made = [Worker(bus) for _ in range(count)]
+    try:
+        yield made
+    finally:
+        for worker in made:
+            worker.leave()
+
+
+def announce(bus: MemoryBus, specs: list[CameraSpec]) -> None:
+    producer = bus.producer()
+    for spec in specs:
+        producer.send(CAMERAS.name, spec.camera_id, codec.encode(spec))
+
+
+def test_two_workers_share_eight_cameras_and_one_takes_over_when_the_other_leaves(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    reader = ChunkReader(bus)
+    video = make_video(tmp_path / "a.mp4", Recipe(frames=100))
+    specs = [spec_of(video, f"camera{number}", realtime=True, loop=True) for number in range(8)]
+    everything = {spec.camera_id for spec in specs}
+
+    with workers(bus, 2) as (first, second):
+        announce(bus, specs)
+        wait_until(lambda: first.cameras | second.cameras == everything, timeout_s=20)
+        assert first.cameras
+        assert second.cameras
+        assert not first.cameras & second.cameras
+
+        first.leave()
+        wait_until(lambda: second.cameras == everything, timeout_s=20)
+        reader.read()
+        already = len(reader.chunks)
+        wait_until(lambda: {chunk.camera_id for chunk in reader.read()[already:]} == everything, timeout_s=20)
+
+
+def test_a_service_that_stops_leaves_no_camera_running(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    video = make_video(tmp_path / "a.mp4")
+    before = threading.active_count()
+
+    with workers(bus, 1) as (worker,):
+        announce(bus, [spec_of(video, realtime=True, loop=True), spec_of("rtsp://127.0.0.1:1/x", "gate")])
+        wait_until(lambda: worker.cameras == {"door", "gate"}, timeout_s=20)
+
+    assert threading.active_count() == before
+
+
+def test_bad_cameras_end_with_their_cause_and_the_others_go_on(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    reader = ChunkReader(bus)
+    (tmp_path / "notes.mp4").write_text("no video " * 100)
+    good = make_video(tmp_path / "good.mp4")
+    specs = [spec_of(tmp_path / "none.mp4", "a"), spec_of(tmp_path / "notes.mp4", "b"), spec_of(good, "c")]
+
+    with workers(bus, 1) as (worker,):
+        announce(bus, specs)
+        wait_until(lambda: all(reader.ended(camera_id) for camera_id in "abc"), timeout_s=20)
+        wait_until(lambda: worker.service.supervisor.refresh() == 0, timeout_s=20)
+
+    assert "does not exist" in reader.of("a")[-1].reason
+    assert "no video" in reader.of("b")[-1].reason
+    assert reader.of("c")[-1].reason == ""
+    assert sum(len(chunk.packets) for chunk in reader.of("c")) == 30
+    assert worker.registry.get_sample_value("climbtrack_ingest_frames_total", {"camera": "c"}) == 30
+
+
+def test_camera_up_follows_the_state(desk: Desk) -> None:
+    desk.tell("door", spec_of("rtsp://host/a"))
+    desk.tell("gate", spec_of("a.mp4", "gate"))
+    wait_until(lambda: desk.state("door") is State.LIVE, timeout_s=10)
+    wait_until(lambda: desk.state("gate") is State.ENDED, timeout_s=10)
+    desk.handler.handle([])
+    assert (desk.up("door"), desk.up("gate")) == (1, 0)
+
+    desk.clock.seconds += 5
+    desk.handler.handle([])
+    assert desk.up("door") == 0
+
+    desk.tell("door", None)
+    assert desk.up("door") is None
