@@ -10,12 +10,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from deploy import kafka_server
 from wire.bus import Bus, TopicSpec
 from wire.kafka import KafkaBus
 from wire.memory import MemoryBus
 from wire.settings import KafkaSettings
+
+# Examples by the hundred are for a quiet evening; a deadline measures the neighbours of a shared machine.
+settings.register_profile("suite", max_examples=40, deadline=None)
+settings.load_profile("suite")
 
 BUS_TOPICS = (
     TopicSpec("frames", partitions=4, retention_s=600),

@@ -1,0 +1,121 @@
+"""Bytes that were written with schema version 1 still mean what they meant."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from wire import codec
+from wire.messages import (
+    AnyMessage,
+    CameraProgress,
+    CameraSpec,
+    DeadLetter,
+    FrameChunk,
+    IdentityEvent,
+    Packet,
+    Tracklet,
+    WorkerState,
+)
+
+STORED = Path(__file__).parent / "messages_v1.json"  # type of message -> hexadecimal; entries are added, never changed
+
+MEANINGS: dict[str, AnyMessage] = {
+    "CameraSpec": CameraSpec(
+        camera_id="lobby",
+        site_id="home",
+        url="rtsp://user:secret@camera:554/1",
+        enabled=False,
+        analysed_fps=12.5,
+        mode="complete",
+        clock_offset_ms=-40.0,
+        start_ns=1_700_000_000_000_000_000,
+        realtime=True,
+        loop=True,
+        tags={"floor": "2"},
+    ),
+    "FrameChunk": FrameChunk(
+        camera_id="lobby",
+        site_id="home",
+        stream_id="s1",
+        seq=3,
+        codec="h264",
+        width=1920,
+        height=1080,
+        extradata=b"\x01\x64",
+        packets=(Packet(0, 10, keyframe=True, data=b"key"), Packet(40_000_000, 50, keyframe=False, data=b"delta")),
+        first_index=75,
+        dropped_before=2,
+        ended=True,
+        reason="cut off",
+        analysed_fps=5.0,
+        mode="complete",
+        traceparent="00-1-2-01",
+    ),
+    "Tracklet": Tracklet(
+        tracklet_id="lobby/s1/7/0",
+        camera_id="lobby",
+        site_id="home",
+        revision=2,
+        closed=True,
+        times_ns=np.array([10, 50], np.int64),
+        frames=np.array([1, 3], np.int64),
+        boxes=np.array([[0, 1, 2, 3], [4, 5, 6, 7.5]], np.float32),
+        scores=np.array([0.5, 0.75], np.float32),
+        embedding=np.array([0.6, 0.8], np.float16),
+        model_id="abc",
+        quality=0.25,
+        frames_used=2,
+        crop=b"\xff\xd8jpeg",
+        traceparent="00-1-2-01",
+    ),
+    "CameraProgress": CameraProgress(
+        camera_id="lobby",
+        site_id="home",
+        stream_id="s1",
+        time_ns=60,
+        frames=100,
+        analysed=40,
+        dropped=1,
+        tracklets=3,
+        mode="complete",
+        ended=True,
+        reason="cut off",
+    ),
+    "IdentityEvent": IdentityEvent(
+        event_id="e1",
+        kind="merged",
+        site_id="home",
+        identity_id=4,
+        previous_ids=(2, 3),
+        tracklet_id="lobby/s1/7/0",
+        camera_id="lobby",
+        probability=0.875,
+        reason="the same coat",
+        time_ns=50,
+    ),
+    "WorkerState": WorkerState(camera_id="lobby", site_id="home", stream_id="s1", next_offset=12, blob=b"\x00state"),
+    "DeadLetter": DeadLetter(topic="frames", partition=3, offset=99, key="lobby", reason="garbage", value=b"\xde\xad"),
+}
+
+
+@pytest.fixture(scope="module")
+def stored() -> dict[str, str]:
+    return msgspec.json.decode(STORED.read_bytes(), type=dict[str, str])
+
+
+def test_every_message_is_stored(stored: dict[str, str]) -> None:
+    assert set(stored) == {kind.__name__ for kind in AnyMessage.__args__}
+
+
+@pytest.mark.parametrize("kind", MEANINGS)
+def test_stored_bytes_still_mean_the_same(kind: str, stored: dict[str, str]) -> None:
+    message, meaning = codec.decode(bytes.fromhex(stored[kind])), MEANINGS[kind]
+
+    assert type(message) is type(meaning)
+    for field in msgspec.structs.fields(meaning):
+        mine, theirs = getattr(message, field.name), getattr(meaning, field.name)
+        if field.name == "packets":
+            mine, theirs = ([msgspec.structs.astuple(packet) for packet in packets] for packets in (mine, theirs))
+        np.testing.assert_array_equal(mine, theirs, err_msg=field.name)
