@@ -36,10 +36,11 @@ class Frame:
 
 
 class SamplerState(msgspec.Struct, frozen=True, array_like=True):
-    """What a `Sampler` remembers, ns."""
+    """What a `Sampler` remembers, ns: time of the last frame, when the next is due, mean interval of the source."""
 
     last_ns: int | None = None
     due_ns: int = 0
+    step_ns: int = 0
 
 
 class Sampler:
@@ -55,13 +56,16 @@ class Sampler:
         A frame is taken when the next one would be farther from the due time. A source that is slower than `fps`, or
         exactly as fast and a little irregular, is taken whole.
         """
-        last = self.state.last_ns
-        step = self._interval_ns if last is None else min(pts_ns - last, self._interval_ns)
-        if last is not None and 2 * pts_ns + step < 2 * self.state.due_ns:
-            self.state = SamplerState(pts_ns, self.state.due_ns)
+        last, due, step = self.state.last_ns, self.state.due_ns, self.state.step_ns
+        if last is None:
+            self.state = SamplerState(pts_ns, pts_ns + self._interval_ns)
+            return True
+        latest = min(pts_ns - last, self._interval_ns)
+        step = step + (latest - step) // 8 if step else latest
+        if 2 * pts_ns + step < 2 * due:
+            self.state = SamplerState(pts_ns, due, step)
             return False
-        due = pts_ns if last is None else self.state.due_ns
-        self.state = SamplerState(pts_ns, max(due + self._interval_ns, pts_ns + self._interval_ns // 2))
+        self.state = SamplerState(pts_ns, max(due + self._interval_ns, pts_ns + self._interval_ns // 2), step)
         return True
 
 
