@@ -60,8 +60,8 @@ def degrade(crops: Crops, rng: np.random.Generator) -> Crops:
     """Lose detail: a smaller sensor, blur, noise, JPEG."""
     _, H, W, _ = crops.shape
     if rng.random() < 0.5:
-        scale = rng.uniform(0.25, 0.8)
-        small = (max(4, int(W * scale)), max(8, int(H * scale)))
+        scale = max(rng.uniform(0.25, 0.8), 24 / H)  # nobody is told apart below 24 px
+        small = (max(1, int(W * scale)), max(1, int(H * scale)))
         crops = _each(crops, lambda c: cv2.resize(cv2.resize(c, small, interpolation=cv2.INTER_AREA), (W, H)))
     elif rng.random() < 0.4:
         sigma = rng.uniform(0.4, 1.6)

@@ -1,5 +1,6 @@
 """What a training run is made of. A run is a small file of overrides over the defaults here (training/configs)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -34,6 +35,7 @@ class TrainConfig:
         cluster: Identities of a batch that share their cameras, where the data have such.
         frames: Frames of each tracklet once the temporal head trains.
         early_frames: Frames before that: the encoder learns more from other people than from other frames.
+        early_scale: Size of the crops before that, as a share of the network's; a smaller picture is a cheaper lesson.
         temporal_from: Share of the run after which the temporal head trains, 0 to 1.
         steps: Optimiser steps.
         minutes: Wall time at which the schedule ends if `steps` are not done; 0 is no limit. A run that the clock
@@ -69,6 +71,7 @@ class TrainConfig:
     cluster: int = 4
     frames: int = 8
     early_frames: int = 8
+    early_scale: float = 1.0
     temporal_from: float = 0.0
     steps: int = 20000
     minutes: float = 0.0
@@ -91,23 +94,10 @@ class TrainConfig:
         """Raise ConfigError for a value out of range."""
         if self.model not in _MODELS:
             raise ConfigError(f"model is {self.model!r}, must be one of {sorted(_MODELS)}")
-        for name in (
-            "train_identities",
-            "test_identities",
-            "identities",
-            "frames",
-            "steps",
-            "evaluate_every",
-            "threads",
-        ):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}, must be at least 1")
-        for name in ("train_cameras", "test_cameras", "tracklets"):
-            if getattr(self, name) < 2:
-                raise ConfigError(f"{name} is {getattr(self, name)}, must be at least 2: there is nothing to match")
-        for name in ("temporal_from", "mmc_from", "warmup", "standardise"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}, must be 0 to 1")
+        for names, low, high, reason in _RANGES:
+            for name in names:
+                if not low <= getattr(self, name) <= high:
+                    raise ConfigError(f"{name} is {getattr(self, name)}, must be {reason}")
         if not 1 <= self.early_frames <= self.frames <= self.architecture.frames:
             raise ConfigError(f"early_frames {self.early_frames} and frames {self.frames} must rise and be at most "
                               f"{self.architecture.frames}")  # fmt: skip
@@ -120,6 +110,22 @@ class TrainConfig:
         return _MODELS[self.model]
 
 
+_COUNTS = (
+    "train_identities",
+    "test_identities",
+    "identities",
+    "cluster",
+    "frames",
+    "steps",
+    "evaluate_every",
+    "threads",
+)
+_RANGES: tuple[tuple[tuple[str, ...], float, float, str], ...] = (
+    (_COUNTS, 1, math.inf, "at least 1"),
+    (("train_cameras", "test_cameras", "tracklets"), 2, math.inf, "at least 2: there is nothing to match"),
+    (("temporal_from", "mmc_from", "warmup", "standardise"), 0, 1, "0 to 1"),
+    (("early_scale",), 0.25, 1, "0.25 to 1"),
+)
 _MODELS = {a.name: a for a in (CLIMB_TINY, CLIMB_BASE)}
 _TYPES: dict[str, Any] = {field.name: field.type for field in fields(TrainConfig)}
 

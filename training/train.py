@@ -72,13 +72,14 @@ def run_training(config: TrainConfig, *, render: Render | None = None) -> TrainR
     report = losses = None
     while (progress := progress_of(config, state)) < 1:
         began = time.monotonic()
-        if state.step % (config.refresh_epochs * sampler.steps_per_epoch) == 0:
+        due = state.step % (config.refresh_epochs * sampler.steps_per_epoch) == 0
+        if due and progress >= config.mmc_from:  # before that, what the steps put into the memories is enough
             state.memory = fill_memory(state.network, preprocessing, train)
         for group in state.optimiser.param_groups:
             group["lr"] = config.lr * group["scale"] * rate(progress, config.warmup)
-        frames = config.frames if progress >= config.temporal_from else config.early_frames
-        batch = sampler.batch(state.step, frames=frames, of=train.crops.shape[1])
-        losses = train_step(state, load_batch(config, state.step, batch, train), preprocessing, config)
+        lesson = lesson_at(config, progress)
+        batch = sampler.batch(state.step, frames=lesson.frames, of=train.crops.shape[1])
+        losses = train_step(state, load_batch(config, state.step, batch, train, lesson.size), preprocessing, config)
         state.step += 1
         state.elapsed_s += time.monotonic() - began
         if state.step % _PROGRESS_EVERY == 0:
@@ -99,10 +100,11 @@ class Examples:
     labels: Tensor
 
 
-def load_batch(config: TrainConfig, step: int, batch: Batch, people: CropSet) -> Examples:
-    """Read and augment a batch; every tracklet's augmentation depends on seed, step and place in the batch only."""
+def load_batch(config: TrainConfig, step: int, batch: Batch, people: CropSet, size: tuple[int, int]) -> Examples:
+    """Read, resize to `(H, W)` and augment; a tracklet's augmentation depends on seed, step and place in the batch."""
+    to = Preprocessing(*size)
     tracklets = [
-        augment(people.crops[row][frames], np.random.default_rng((config.seed, 3, step, i)))
+        augment(to.resize(list(people.crops[row][frames])), np.random.default_rng((config.seed, 3, step, i)))
         for i, (row, frames) in enumerate(zip(batch.tracklets, batch.frames, strict=True))
     ]
     labels = torch.from_numpy(people.identities[batch.tracklets])
@@ -136,6 +138,22 @@ def progress_of(config: TrainConfig, state: State) -> float:
     """Return the share of the run that is done, 0 to 1, by steps or by the clock, whichever is further."""
     by_clock = state.elapsed_s / (60 * config.minutes) if config.minutes else 0.0
     return max(state.step / config.steps, by_clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a step looks at: frames of a tracklet, and `(H, W)` of a crop, px."""
+
+    frames: int
+    size: tuple[int, int]
+
+
+def lesson_at(config: TrainConfig, progress: float) -> Lesson:
+    """Return what to look at: little of many people first, whole tracklets once the temporal head trains."""
+    a = config.architecture
+    if progress >= config.temporal_from:
+        return Lesson(config.frames, (a.height, a.width))
+    return Lesson(config.early_frames, (round(a.height * config.early_scale), round(a.width * config.early_scale)))
 
 
 def rate(progress: float, warmup: float) -> float:

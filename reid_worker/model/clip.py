@@ -59,7 +59,8 @@ class ResidualAttentionBlock(nn.Module):
 class VisualTower(nn.Module):
     """Turn images into a class token, patch tokens and a joint-space vector.
 
-    `patches` is the patch embedding: any module from `(b, 3, H, W)` to `(b, D, rows, columns)`.
+    `patches` is the patch embedding: any module from `(b, 3, H, W)` to `(b, D, rows, columns)`. Images of another size
+    than `grid` was made for are taken too, with the positions resized.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class VisualTower(nn.Module):
     ) -> None:
         super().__init__()
         scale = width**-0.5
+        self.grid = grid
         self.conv1 = patches
         self.class_embedding = nn.Parameter(scale * torch.randn(width))
         self.positional_embedding = nn.Parameter(scale * torch.randn(grid[0] * grid[1] + 1, width))
@@ -78,8 +80,13 @@ class VisualTower(nn.Module):
 
     def forward(self, images: Tensor) -> TowerOutput:
         """Encode images `(b, 3, H, W)`, already scaled by the preprocessing that belongs to the weights."""
-        x = self.conv1(images).flatten(2).transpose(1, 2)  # (b, N, D)
-        x = torch.cat([self.class_embedding.expand(len(x), 1, -1), x], dim=1) + self.positional_embedding
+        x = self.conv1(images)  # (b, D, rows, columns)
+        grid = (x.shape[2], x.shape[3])
+        positions = self.positional_embedding
+        if grid != self.grid:
+            positions = resize_positions(positions, self.grid, grid)
+        x = x.flatten(2).transpose(1, 2)  # (b, N, D)
+        x = torch.cat([self.class_embedding.expand(len(x), 1, -1), x], dim=1) + positions
         x = self.ln_post(self.transformer(self.ln_pre(x)))
         return TowerOutput(cls_token=x[:, 0], patches=x[:, 1:], joint=x[:, 0] @ self.proj)
 

@@ -37,3 +37,9 @@ def test_resizing_positions_keeps_the_class_position_and_constant_grids() -> Non
     assert resized.shape == (33, 5)
     assert torch.equal(resized[0], positions[0])
     torch.testing.assert_close(resized[1:], torch.full((32, 5), 2.0))
+
+
+def test_tower_takes_images_of_another_size_than_it_was_made_for() -> None:
+    torch.manual_seed(0)
+    tower = VisualTower(nn.Conv2d(3, 16, 8, stride=8, bias=False), (4, 2), width=16, layers=1, heads=2, joint=8)
+    assert tower(torch.randn(2, 3, 16, 8)).patches.shape == (2, 2, 16)
