@@ -19,7 +19,7 @@ def running_api(api: str | None, token: str | None, data_dir: Path | None) -> It
 
 
 @contextmanager
-def remembering_api(api: str | None, token: str | None, data_dir: Path | None, site_id: str) -> Iterator[ApiClient]:
+def remembering_api(api: str | None, token: str | None, data_dir: Path | None) -> Iterator[ApiClient]:
     """Yield a client of `running_api`; where nothing runs, of an API started for this question over what runs left.
 
     Raises:
@@ -30,12 +30,12 @@ def remembering_api(api: str | None, token: str | None, data_dir: Path | None, s
         with running_api(api, token, data_dir) as client:
             yield client
         return
-    with _own_api(folder, site_id) as url, ApiClient(url) as client:
+    with _own_api(folder) as url, ApiClient(url) as client:
         yield client
 
 
 @contextmanager
-def _own_api(folder: Path, site_id: str) -> Iterator[str]:
+def _own_api(folder: Path) -> Iterator[str]:
     from deploy.api_server import ApiServer, bind
     from deploy.private_redis import PrivateRedis
     from gallery.api.app import create_app
@@ -45,11 +45,11 @@ def _own_api(folder: Path, site_id: str) -> Iterator[str]:
     from wire.settings import RedisSettings
 
     with (
-        DataDir(folder),
+        DataDir(folder) as held,
         PrivateRedis(folder) as redis,
         closing(connect(RedisSettings(url=redis.url))) as client,
         closing(MemoryBus()) as bus,
         bind("127.0.0.1", 0) as taken,
-        ApiServer(create_app(RedisStore(client, site_id), bus, ApiSettings()), taken) as server,
+        ApiServer(create_app(RedisStore(client, held.site()), bus, ApiSettings()), taken) as server,
     ):
         yield server.url

@@ -5,10 +5,14 @@ from collections.abc import Sequence
 
 import typer
 
-from deploy import cli_bench, cli_cameras, cli_identities, cli_run, cli_services, cli_tools
-from deploy.errors import DeployError
+from deploy.cli_bench import app as bench
+from deploy.cli_cameras import app as cameras
+from deploy.cli_identities import app as identities
+from deploy.cli_run import run
+from deploy.cli_services import api, gallery, ingest, worker
+from deploy.cli_tools import doctor, score, synth, train
+from deploy.errors import DeployError, RunError, UsageError
 from wire.errors import SettingsError, WireError
-from wire.process import EXIT_DONE, EXIT_FAILED, EXIT_USAGE
 
 app = typer.Typer(
     name="climbtrack",
@@ -17,16 +21,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("run")(cli_run.run)
-for service in (cli_services.ingest, cli_services.worker, cli_services.gallery, cli_services.api):
-    app.command()(service)
-app.add_typer(cli_cameras.app, name="cameras")
-app.add_typer(cli_identities.app, name="identities")
-app.add_typer(cli_tools.synth, name="synth")
-app.command("train")(cli_tools.train)
-app.command("score")(cli_tools.score)
-app.command("doctor")(cli_tools.doctor)
-app.add_typer(cli_bench.app, name="bench")
+for command in (run, ingest, worker, gallery, api, train, score, doctor):
+    app.command()(command)
+for group, name in ((cameras, "cameras"), (identities, "identities"), (synth, "synth"), (bench, "bench")):
+    app.add_typer(group, name=name)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,14 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(args=arguments, prog_name="climbtrack")
     except SystemExit as ended:  # how typer ends, also for wrong options
-        return ended.code if isinstance(ended.code, int) else EXIT_DONE
+        return ended.code if isinstance(ended.code, int) else 0
     except SettingsError as error:
-        return _say(error, EXIT_USAGE)
+        return _say(error, UsageError.exit_code)
     except DeployError as error:
         return _say(error, error.exit_code)
     except WireError as error:
-        return _say(error, EXIT_FAILED)
-    return EXIT_DONE
+        return _say(error, RunError.exit_code)
+    return 0
 
 
 def _say(error: Exception, code: int) -> int:

@@ -57,3 +57,21 @@ def list_cameras(
         answer = client.get("/v1/cameras")
     if as_json:
         typer.echo(json.dumps(answer))
+        return
+    from deploy.console import print_rows
+
+    print_rows(
+        f"{len(answer['cameras'])} cameras",
+        ("camera", "site", "source", "analysed", "dropped", "tracklets", "state"),
+        [(one["camera_id"], one["site_id"], one["url"], *_progress(one)) for one in answer["cameras"]],
+    )
+
+
+def _progress(camera: dict[str, Any]) -> tuple[object, ...]:
+    state = camera["state"]
+    if not camera["enabled"]:
+        return "-", "-", "-", "disabled"
+    if state is None:
+        return "-", "-", "-", "waiting for frames"
+    how = state["reason"] or ("ended" if state["ended"] else "running")
+    return state["analysed"], state["dropped"], state["tracklets"], how

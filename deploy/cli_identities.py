@@ -1,10 +1,69 @@
 """`climbtrack identities`: who is known, asked from a running system or from what a run left behind."""
 
 import json
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deploy.options import ApiUrl, DataDirOption, Json, Token
 
+if TYPE_CHECKING:
+    from deploy.api_client import ApiClient
+
 app = typer.Typer(help="List and show the people that are known.", no_args_is_help=True)
+PAGE = 100
+
+
+@app.command("ls")
+def list_identities(
+    api: ApiUrl = None, token: Token = None, data_dir: DataDirOption = None, as_json: Json = False
+) -> None:
+    """List everybody: number, cameras, first and last seen, sightings."""
+    from deploy.asking import remembering_api
+
+    with remembering_api(api, token, data_dir) as client:
+        people = list(_all_people(client))
+    if as_json:
+        typer.echo(json.dumps({"identities": people}))
+        return
+    from deploy.console import print_rows
+
+    print_rows(
+        f"{len(people)} known",
+        ("id", "cameras", "first seen (UTC)", "last seen", "sightings"),
+        [(one["id"], ", ".join(one["cameras"]), one["first"], one["last"], one["sightings"]) for one in people],
+    )
+
+
+@app.command("show")
+def show(
+    number: Annotated[int, typer.Argument(metavar="ID", min=1)],
+    api: ApiUrl = None,
+    token: Token = None,
+    data_dir: DataDirOption = None,
+    as_json: Json = False,
+) -> None:
+    """Show where and when somebody was seen."""
+    from deploy.asking import remembering_api
+
+    with remembering_api(api, token, data_dir) as client:
+        person = client.get(f"/v1/identities/{number}")
+    if as_json:
+        typer.echo(json.dumps(person))
+        return
+    from deploy.console import print_rows
+
+    print_rows(
+        f"identity {person['id']}",
+        ("camera", "from (UTC)", "to", "seconds"),
+        [(one["camera_id"], one["first"], one["last"], one["seconds"]) for one in person["presences"]],
+    )
+
+
+def _all_people(client: "ApiClient") -> Iterator[dict[str, Any]]:
+    after: int | None = 0
+    while after is not None:
+        page = client.get("/v1/identities", after=after, limit=PAGE)
+        yield from page["identities"]
+        after = page["next"]

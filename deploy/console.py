@@ -1,6 +1,6 @@
 """What a run shows on a terminal: bars while it works, a table of people at its end."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -54,7 +54,7 @@ class CameraBars:
             if name not in self._tasks:
                 continue
             total = totals.frames if totals.ended else self._expected[name]
-            note = f"{totals.tracklets} sightings" + (f", {totals.reason}" if totals.reason else "")
+            note = f"{totals.tracklets} tracklets" + (f", {totals.reason}" if totals.reason else "")
             self._bars.update(self._tasks[name], completed=totals.frames, total=total, note=note)
             if not self._console.is_terminal:
                 self._say(name, totals, total)
@@ -66,12 +66,22 @@ class CameraBars:
         self._said[name] = step
         end = f", ended: {totals.reason}" if totals.reason else ", ended" if totals.ended else ""
         of = f" of {total}" if total and not totals.ended else ""
-        print_line(self._console, f"{name}: {totals.frames}{of} frames, {totals.tracklets} sightings{end}")
+        print_line(self._console, f"{name}: {totals.frames}{of} frames, {totals.tracklets} tracklets{end}")
 
 
 def print_line(console: Console, text: str) -> None:
     """Print a line as it is: no markup, no colours, no breaking."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a plain table on stdout."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*map(str, row))
+    Console().print(table)
 
 
 def print_people(console: Console, people: tuple[Person, ...]) -> None:
@@ -83,6 +93,7 @@ def print_people(console: Console, people: tuple[Person, ...]) -> None:
     table.add_column("last seen (UTC)", no_wrap=True)
     table.add_column("visible", justify="right")
     table.add_column("sightings", justify="right")
+    table.add_column("known since", no_wrap=True)
     for person in people:
         table.add_row(
             str(person.number),
@@ -91,6 +102,7 @@ def print_people(console: Console, people: tuple[Person, ...]) -> None:
             clock_time(person.last_ns),
             f"{person.visible_s:.1f} s",
             str(person.sightings),
+            clock_time(person.known_since_ns) if person.known_since_ns < person.first_ns else "now",
         )
     console.print(table)
 
@@ -102,7 +114,7 @@ def print_cameras(console: Console, report: Report) -> None:
         print_line(
             console,
             f"{name}: {camera.analysed} of {camera.frames} frames analysed, {camera.dropped} dropped, "
-            f"{camera.tracklets} sightings{reason}",
+            f"{camera.tracklets} tracklets{reason}",
         )
     analysed = sum(camera.analysed for camera in report.cameras.values())
     print_line(

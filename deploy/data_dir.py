@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from deploy.cameras import DEFAULT_SITE
 from deploy.errors import RunError, UsageError
 
 
@@ -19,7 +20,8 @@ def default_data_dir() -> Path:
 class DataDir:
     """A folder that one process at a time may use, held by a lock that ends with the process.
 
-    The lock file says who holds it and where its API answers, so that a second command can ask the first.
+    The lock file says who holds it and where its API answers, so that a second command can ask the first; and which
+    site was kept last, for those who ask later.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +47,7 @@ class DataDir:
             os.close(descriptor)
             raise RunError(f"--data-dir {self.path} is in use by {self.holder()}; give another one") from error
         self._descriptor = descriptor
-        self._write({"pid": os.getpid()})
+        self._write({"pid": os.getpid(), "site": self.site()})
         return self
 
     def __exit__(
@@ -53,13 +55,18 @@ class DataDir:
     ) -> None:
         """Give the folder back."""
         if self._descriptor is not None:
-            self._write({})
+            self._write({"site": self.site()})
             os.close(self._descriptor)
             self._descriptor = None
 
-    def announce(self, api_url: str) -> None:
-        """Tell other commands where the API of this run answers."""
-        self._write({"pid": os.getpid(), "api": api_url})
+    def announce(self, site_id: str, api_url: str) -> None:
+        """Tell other commands which site this is and where its API answers."""
+        self._write({"pid": os.getpid(), "site": site_id, "api": api_url})
+
+    def site(self) -> str:
+        """Return the site that was kept last."""
+        site_id = self._read().get("site")
+        return site_id if isinstance(site_id, str) else DEFAULT_SITE
 
     def api_url(self) -> str | None:
         """Return where the run that uses this folder answers; None when there is none."""

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 import gallery.handler
 import ingest.handler
 import reid_worker.handler
+from deploy.announce import announce
 from deploy.api_server import ApiServer
 from deploy.data_dir import DataDir
 from deploy.errors import RunError, UsageError
@@ -27,13 +28,12 @@ from gallery.api.app import create_app
 from gallery.config import ApiSettings, GallerySettings
 from gallery.store import Store
 from gallery.store_redis import RedisStore, connect
-from ingest.state import FINAL, CameraStatus, State
 from ingest.config import IngestSettings
+from ingest.state import FINAL, CameraStatus, State
 from reid_worker.config import WorkerSettings
 from reid_worker.errors import DetectorError
 from reid_worker.model.weights import WeightsError
-from wire import codec
-from wire.bus import CAMERAS, FRAMES, TRACKLETS
+from wire.bus import FRAMES, TRACKLETS
 from wire.health import ServiceMonitor
 from wire.memory import MemoryBus
 from wire.messages import CameraSpec
@@ -43,7 +43,6 @@ from wire.settings import RedisSettings
 
 INGEST, WORKER, GALLERY = ingest.handler.GROUP, reid_worker.handler.NAME, gallery.handler.NAME
 STAGES = (INGEST, WORKER, GALLERY)  # the way of the data, and the order they stop in
-PUBLISH_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ class Embedded:
             app = create_app(self.store, self.bus, self._settings.api, registry=self.registry)
             self._api = parts.enter_context(ApiServer(app, self._api_socket))
             self.api_url = self._api.url
-            folder.announce(self.api_url)
+            folder.announce(self._site_id, self.api_url)
             for name, service in services.items():
                 self._stages[name] = Stage(service, pool)
                 parts.callback(self._stages[name].stop)
@@ -141,10 +140,7 @@ class Embedded:
 
     def start_cameras(self, cameras: Sequence[CameraSpec]) -> None:
         """Let ingest read these cameras."""
-        with closing(self.bus.producer()) as producer:
-            for spec in cameras:
-                producer.send(CAMERAS.name, spec.camera_id, codec.encode(spec))
-            producer.flush(PUBLISH_S)
+        announce(self.bus, cameras)
 
     def stop_stages(self) -> None:
         """Stop reading, then what works on what was read."""

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deploy.watch import CameraTotals
-from gallery.store import Identity, Store, StoredTracklet, TrackQuery
+from gallery.api.schemas import iso
+from gallery.presence import sightings
+from gallery.store import Identity, Store, TrackQuery
 
 PAGE = 500
 MAX_TRACKLETS = 10_000  # of one person: enough for a day on a busy site
@@ -14,7 +16,12 @@ MAX_TRACKLETS = 10_000  # of one person: enough for a day on a busy site
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One row of the table. `visible_s` counts a moment once, however many cameras saw it."""
+    """One row of the table: what was seen of somebody during a run.
+
+    Attributes:
+        visible_s: Counts a moment once, however many cameras saw it.
+        known_since_ns: First seen ever, perhaps in an earlier run.
+    """
 
     number: int
     cameras: tuple[str, ...]
@@ -22,6 +29,7 @@ class Person:
     last_ns: int
     sightings: int
     visible_s: float
+    known_since_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +47,8 @@ class Report:
                 {
                     "id": person.number,
                     "cameras": list(person.cameras),
-                    "first": iso_time(person.first_ns),
-                    "last": iso_time(person.last_ns),
+                    "first": iso(person.first_ns),
+                    "last": iso(person.last_ns),
                     "sightings": person.sightings,
                 }
                 for person in self.people
@@ -58,20 +66,14 @@ class Report:
         }
 
 
-def iso_time(time_ns: int) -> str:
-    """Return a time in ISO 8601, UTC, in milliseconds."""
-    moment = datetime.fromtimestamp(time_ns // 1_000_000 / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def clock_time(time_ns: int) -> str:
     """Return a time as people read it in a table: month, day, time, UTC."""
     return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%m-%d %H:%M:%S")
 
 
 def people_since(store: Store, since_ns: int) -> tuple[Person, ...]:
-    """Return everybody seen since a capture time, by number, with all that is known of them."""
-    return tuple(_person(store, identity) for identity in _all(store) if identity.last_ns >= since_ns)
+    """Return everybody seen since a capture time, by number."""
+    return tuple(_person(store, identity, since_ns) for identity in _all(store) if identity.last_ns >= since_ns)
 
 
 def covered_s(intervals: Iterable[tuple[int, int]]) -> float:
@@ -95,13 +97,15 @@ def _all(store: Store) -> Iterable[Identity]:
         after = page[-1].number
 
 
-def _person(store: Store, identity: Identity) -> Person:
-    rows: list[StoredTracklet] = store.find(TrackQuery(identity_id=identity.number, limit=MAX_TRACKLETS))
+def _person(store: Store, identity: Identity, since_ns: int) -> Person:
+    query = TrackQuery(identity_id=identity.number, from_ns=since_ns, limit=MAX_TRACKLETS)
+    seen = sightings(store.find(query))
     return Person(
         number=identity.number,
-        cameras=identity.cameras,
-        first_ns=identity.first_ns,
-        last_ns=identity.last_ns,
-        sightings=identity.tracklets,
-        visible_s=covered_s((row.tracklet.first_ns, row.tracklet.last_ns) for row in rows),
+        cameras=tuple(sorted({sighting.camera_id for sighting in seen})),
+        first_ns=seen[0].first_ns,
+        last_ns=max(sighting.last_ns for sighting in seen),
+        sightings=len(seen),
+        visible_s=covered_s((sighting.first_ns, sighting.last_ns) for sighting in seen),
+        known_since_ns=identity.first_ns,
     )

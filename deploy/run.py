@@ -21,8 +21,8 @@ from deploy.report import Report, people_since
 from deploy.watch import CameraTotals, Watch
 from gallery.export import write_mot
 from gallery.store import Store
-from ingest.state import CameraStatus, State
 from ingest.source import has_end
+from ingest.state import CameraStatus, State
 from wire.messages import CameraSpec
 from wire.process import stop_on_signals
 

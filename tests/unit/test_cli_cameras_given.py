@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.cameras import configured_cameras, parse_cameras, site_of
+from deploy.cameras import configured_cameras, parse_cameras
 from deploy.errors import UsageError
 from wire.errors import SettingsError
 

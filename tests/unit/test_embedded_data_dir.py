@@ -10,7 +10,7 @@ from deploy.errors import RunError, UsageError
 
 def test_a_second_run_hears_who_uses_the_folder(tmp_path: Path) -> None:
     with DataDir(tmp_path) as first:
-        first.announce("http://127.0.0.1:8080")
+        first.announce("mall", "http://127.0.0.1:8080")
         with (
             pytest.raises(RunError, match=r"in use by another climbtrack run \(process \d+, http://127.0.0.1:8080\)"),
             DataDir(tmp_path),
@@ -20,9 +20,10 @@ def test_a_second_run_hears_who_uses_the_folder(tmp_path: Path) -> None:
 
 def test_others_find_the_api_of_a_run_only_while_it_runs(tmp_path: Path) -> None:
     with DataDir(tmp_path) as run:
-        run.announce("http://127.0.0.1:8080")
+        run.announce("mall", "http://127.0.0.1:8080")
         assert DataDir(tmp_path).api_url() == "http://127.0.0.1:8080"
     assert DataDir(tmp_path).api_url() is None
+    assert DataDir(tmp_path).site() == "mall"
 
 
 def test_a_folder_is_free_again_after_its_run(tmp_path: Path) -> None:

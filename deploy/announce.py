@@ -1,0 +1,46 @@
+"""The cameras of a configuration file, put on the `cameras` topic of Kafka."""
+
+import logging
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+from deploy.cameras import configured_cameras
+from wire import codec
+from wire.bus import CAMERAS, Bus
+from wire.messages import CameraSpec
+from wire.settings import KafkaSettings
+
+log = logging.getLogger(__name__)
+
+FLUSH_S = 30.0
+
+
+def announce_cameras(config: Path | None) -> None:
+    """Announce the configured cameras on Kafka; without any, leave Kafka alone.
+
+    Raises:
+        SettingsError: The configuration is wrong.
+        TransientError: Kafka is away.
+    """
+    from wire.kafka import KafkaBus
+
+    cameras = configured_cameras(config)
+    if not cameras:
+        return
+    with closing(KafkaBus(KafkaSettings.load(config))) as bus:
+        bus.ensure_topics()
+        changed = announce(bus, cameras.values())
+    log.info("cameras: %d configured, %d new or changed", len(cameras), changed)
+
+
+def announce(bus: Bus, cameras: Iterable[CameraSpec]) -> int:
+    """Send the specs that the topic does not hold already, so that running cameras are left alone; return how many."""
+    known = {name: record.value for name, record in bus.table(CAMERAS.name).items()}
+    fresh = {spec.camera_id: codec.encode(spec) for spec in cameras}
+    changed = {name: value for name, value in fresh.items() if known.get(name) != value}
+    with closing(bus.producer()) as producer:
+        for name, value in changed.items():
+            producer.send(CAMERAS.name, name, value)
+        producer.flush(FLUSH_S)
+    return len(changed)
