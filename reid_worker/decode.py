@@ -60,12 +60,16 @@ class Sampler:
         if last is None:
             self.state = SamplerState(pts_ns, pts_ns + self._interval_ns)
             return True
-        latest = min(pts_ns - last, self._interval_ns)
+        latest = min(pts_ns - last, self._interval_ns, 2 * step or self._interval_ns)
         step = step + (latest - step) // 8 if step else latest
         if 2 * pts_ns + step < 2 * due:
             self.state = SamplerState(pts_ns, due, step)
             return False
-        self.state = SamplerState(pts_ns, max(due + self._interval_ns, pts_ns + self._interval_ns // 2), step)
+        paused = pts_ns > due + self._interval_ns
+        following = (
+            pts_ns + self._interval_ns if paused else max(due, pts_ns - self._interval_ns // 2) + self._interval_ns
+        )
+        self.state = SamplerState(pts_ns, following, step)
         return True
 
 
