@@ -82,7 +82,7 @@ class VisualTower(nn.Module):
         """Encode images `(b, 3, H, W)`, already scaled by the preprocessing that belongs to the weights."""
         x = self.conv1(images)  # (b, D, rows, columns)
         grid = (x.shape[2], x.shape[3])
-        positions = self.positional_embedding
+        positions: Tensor = self.positional_embedding
         if grid != self.grid:
             positions = resize_positions(positions, self.grid, grid)
         x = x.flatten(2).transpose(1, 2)  # (b, N, D)
