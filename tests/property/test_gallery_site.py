@@ -57,7 +57,7 @@ def _best_total(shared: Counter[tuple[int, int]]) -> int:
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
-    return vector / np.linalg.norm(vector)
+    return np.asarray(vector / np.linalg.norm(vector))
 
 
 def make_world(seed: int, *, people: int = 8, seconds: int = 90, noise: float = 0.55, bias: float = 0.5) -> World:

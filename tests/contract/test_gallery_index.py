@@ -1,0 +1,104 @@
+"""Every index does the same: brute force, the reference, and FAISS."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gallery.index import BruteForceIndex, FaissIndex, VectorIndex
+from gallery.searcher import Searcher
+from gallery.store import Prototype
+
+D = 16
+KINDS = pytest.mark.parametrize("kind", [BruteForceIndex, FaissIndex], ids=["brute_force", "faiss"])
+
+
+def vectors(seed: int, n: int) -> NDArray[np.float32]:
+    drawn = np.random.default_rng(seed).normal(size=(n, D))
+    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+
+
+@KINDS
+def test_an_empty_index_finds_nothing(kind: type) -> None:
+    hits = kind(D).search(vectors(0, 2), 3)
+
+    assert hits.ids.tolist() == [[-1] * 3] * 2
+    assert np.isneginf(hits.scores).all()
+
+
+@KINDS
+def test_the_nearest_come_first_and_missing_ones_are_marked(kind: type) -> None:
+    index: VectorIndex = kind(D)
+    index.add(np.array([30, 10]), np.eye(2, D, dtype=np.float32))
+
+    hits = index.search(np.array([[0.8, 0.6, *[0] * (D - 2)]], np.float32), 3)
+
+    assert hits.ids.tolist() == [[30, 10, -1]]
+    np.testing.assert_allclose(hits.scores[0, :2], [0.8, 0.6], atol=1e-6)
+
+
+@KINDS
+def test_equal_scores_stand_by_id(kind: type) -> None:
+    index: VectorIndex = kind(D)
+    index.add(np.array([7, 3, 5]), np.repeat(np.eye(1, D, dtype=np.float32), 3, axis=0))
+
+    assert index.search(np.eye(1, D, dtype=np.float32), 3).ids.tolist() == [[3, 5, 7]]
+
+
+@KINDS
+def test_what_is_removed_is_not_found_and_its_id_can_be_used_again(kind: type) -> None:
+    index: VectorIndex = kind(D)
+    index.add(np.array([1, 2]), np.eye(2, D, dtype=np.float32))
+    index.remove(np.array([1, 99]))
+    assert index.search(np.eye(1, D, dtype=np.float32), 1).ids.tolist() == [[2]]
+
+    index.add(np.array([1]), -np.eye(1, D, dtype=np.float32))
+
+    assert index.search(-np.eye(1, D, dtype=np.float32), 1).ids.tolist() == [[1]]
+    assert len(index) == 2
+
+
+@KINDS
+def test_vectors_of_another_dimension_are_refused(kind: type) -> None:
+    with pytest.raises(ValueError, match=r"must be \(n, 16\)"):
+        kind(D).add(np.array([1]), np.ones((1, 8), np.float32))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_faiss_equals_brute_force_after_any_history(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    one, other = BruteForceIndex(D), FaissIndex(D)
+    known: list[int] = []
+    for step in range(30):
+        ids = np.arange(step * 10, step * 10 + int(rng.integers(0, 10)))
+        added, gone = (
+            vectors(seed * 100 + step, len(ids)),
+            rng.permutation(known)[: rng.integers(0, 6)].astype(np.int64),
+        )
+        for index in (one, other):
+            index.add(ids, added)
+            index.remove(gone)
+        known = [number for number in [*known, *ids.tolist()] if number not in gone]
+
+        queries = vectors(seed * 100 + step + 50, 3)
+        expected, found = one.search(queries, 8), other.search(queries, 8)
+
+        np.testing.assert_array_equal(found.ids, expected.ids)
+        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
+        assert len(one) == len(other) == len(known)
+
+
+@KINDS
+def test_the_searcher_follows_identities_and_keeps_models_apart(kind: type) -> None:
+    def look(axis: int, model: str = "m", size: int = D) -> Prototype:
+        return Prototype("mean", "door", model, 3 * np.eye(size, dtype=np.float32)[axis], 3.0)
+
+    searcher = Searcher(kind)
+    searcher.replace({1: [look(0), look(1)], 2: [look(2)], 3: [look(0, "other", 8)]})
+    assert searcher.nearest(np.eye(D, dtype=np.float32)[0], "m") == {1, 2}
+    assert searcher.nearest(np.eye(8, dtype=np.float32)[0], "other") == {3}
+    assert searcher.nearest(np.eye(D, dtype=np.float32)[0], "unknown") == set()
+
+    searcher.replace({1: [look(3)], 2: []})
+
+    assert searcher.nearest(np.eye(D, dtype=np.float32)[0], "m") == {1}
+    assert len(searcher) == 2

@@ -1,0 +1,160 @@
+"""Our identity scores are those of TrackEval, the field's referee."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gallery.errors import ScoreError
+from gallery.score import Boxes, overlap, read_boxes, score_folder, score_site
+
+trackeval = pytest.importorskip("trackeval", reason="TrackEval is not installed")
+
+SHARED = Path(os.environ.get("CLIMBTRACK_SHARED", "../shared")) / "data"
+
+
+@pytest.fixture
+def shared() -> Path:
+    if not SHARED.is_dir():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{SHARED} is missing")
+        pytest.skip(f"{SHARED} is missing")
+    return SHARED
+
+
+def referee(truth: dict[str, Boxes], results: dict[str, Boxes]) -> tuple[float, float, float]:
+    """Return IDF1, IDP and IDR of TrackEval over cameras laid one after the other, so that a number is one person."""
+    gt_ids, tracker_ids, similarities = [], [], []
+    people = sorted({int(i) for boxes in truth.values() for i in boxes.ids})
+    numbers = sorted({int(i) for boxes in results.values() for i in boxes.ids})
+    for camera, boxes in truth.items():
+        for frame in range(1, int(max(boxes.frames.max(), results[camera].frames.max(initial=1))) + 1):
+            true = boxes.chosen(boxes.frames == frame)
+            found = results[camera].chosen(results[camera].frames == frame)
+            gt_ids.append(np.searchsorted(people, true.ids))
+            tracker_ids.append(np.searchsorted(numbers, found.ids))
+            similarities.append(overlap(true.boxes, found.boxes))
+    score = trackeval.metrics.Identity({"THRESHOLD": 0.5, "PRINT_CONFIG": False}).eval_sequence(
+        {
+            "num_tracker_dets": sum(map(len, tracker_ids)),
+            "num_gt_dets": sum(map(len, gt_ids)),
+            "num_gt_ids": len(people),
+            "num_tracker_ids": len(numbers),
+            "gt_ids": gt_ids,
+            "tracker_ids": tracker_ids,
+            "similarity_scores": similarities,
+        }
+    )
+    return float(score["IDF1"]), float(score["IDP"]), float(score["IDR"])
+
+
+def shaken(truth: Boxes, seed: int) -> Boxes:
+    """Return results made of the truth: boxes moved and dropped, numbers swapped halfway."""
+    rng = np.random.default_rng(seed)
+    kept = truth.chosen(rng.random(len(truth.ids)) < 0.8)
+    late = kept.frames > np.median(kept.frames)
+    ids = np.where(late, kept.ids.max() + 1 - kept.ids, kept.ids) + 10 * (rng.random() < 0.3)
+    return Boxes(
+        kept.frames, ids, kept.boxes + rng.normal(0, 0.12, kept.boxes.shape) * kept.boxes[:, 2:3], kept.counted
+    )
+
+
+def test_one_camera_agrees_with_trackeval_on_a_real_tracker(shared: Path) -> None:
+    folder = shared / "mot-tud-stadtmitte"
+    truth, results = {"tud": read_boxes(folder / "gt.txt")}, {"tud": read_boxes(folder / "test.txt")}
+
+    ours = score_site(truth, results).overall
+
+    assert (ours.idf1, ours.idp, ours.idr) == pytest.approx(referee(truth, results), abs=1e-12)
+    assert 0.3 < ours.idf1 < 0.95
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_four_cameras_agree_with_trackeval(shared: Path, seed: int) -> None:
+    paths = sorted((shared / "lab-4cam" / "gt").glob("cam*.txt"))
+    truth = {path.stem: read_boxes(path) for path in paths}
+    truth = {camera: boxes.chosen(boxes.counted) for camera, boxes in truth.items()}
+    results = {camera: shaken(boxes, seed * 10 + i) for i, (camera, boxes) in enumerate(truth.items())}
+
+    ours = score_site(truth, results).overall
+
+    assert (ours.idf1, ours.idp, ours.idr) == pytest.approx(referee(truth, results), abs=1e-12)
+
+
+def test_the_truth_itself_scores_one(shared: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "gt"
+    truth.mkdir()
+    for path in (shared / "lab-4cam" / "gt").glob("cam*.txt"):
+        shutil.copyfile(path, truth / path.name)
+
+    table = score_folder(truth, truth)
+
+    assert table.overall.idf1 == 1.0
+    assert table.overall.true_positives == 2813
+    assert table.people == {1: 1, 2: 2, 3: 3}
+
+
+def write(path: Path, *rows: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{row},-1,-1,-1\n" for row in rows), encoding="utf-8")
+
+
+def test_a_person_with_another_number_in_every_camera_counts_in_one_of_them_only(tmp_path: Path) -> None:
+    for camera, number in (("a", 7), ("b", 8)):
+        write(tmp_path / "gt" / f"{camera}.txt", "1,1,0,0,10,20,1", "2,1,0,0,10,20,1")
+        write(tmp_path / "out" / f"{camera}.txt", f"1,{number},0,0,10,20,0.9", f"2,{number},0,0,10,20,0.9")
+
+    table = score_folder(tmp_path / "gt", tmp_path / "out")
+
+    assert (table.overall.idf1, table.overall.true_positives) == (0.5, 2)
+    assert [score.idf1 for score in table.cameras.values()] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("result", "idf1"),
+    [
+        pytest.param("1,2,100,0,10,20,0.9", 1.0, id="on the region: neither right nor wrong"),
+        pytest.param("1,2,300,0,10,20,0.9", 2 / 3, id="elsewhere: wrong"),
+    ],
+)
+def test_a_result_on_an_ignored_region_does_not_count(tmp_path: Path, result: str, idf1: float) -> None:
+    write(tmp_path / "gt" / "a.txt", "1,1,0,0,10,20,1", "1,9,100,0,10,20,0")
+    write(tmp_path / "out" / "a.txt", "1,1,0,0,10,20,0.9", result)
+
+    assert score_folder(tmp_path / "gt", tmp_path / "out").overall.idf1 == pytest.approx(idf1)
+
+
+def test_a_camera_without_results_has_found_nobody(tmp_path: Path) -> None:
+    write(tmp_path / "gt" / "a.txt", "1,1,0,0,10,20,1")
+    (tmp_path / "out").mkdir()
+
+    table = score_folder(tmp_path / "gt", tmp_path / "out")
+
+    assert (table.overall.idf1, table.overall.false_negatives, table.numbers) == (0.0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        pytest.param("1,1,0,0,10", "a.txt:1: expected at least 7", id="too short"),
+        pytest.param("1,one,0,0,10,20,1", "a.txt:1: could not convert", id="no number"),
+        pytest.param("1,1,0,0,10,20,1\n1,1,5,5,10,20,1", "1 stands 2 times in frame 1", id="twice in a frame"),
+    ],
+)
+def test_what_is_no_result_is_named(tmp_path: Path, line: str, complaint: str) -> None:
+    (tmp_path / "gt").mkdir()
+    (tmp_path / "gt" / "a.txt").write_text(line, encoding="utf-8")
+
+    with pytest.raises(ScoreError, match=complaint):
+        score_folder(tmp_path / "gt", tmp_path / "gt")
+
+
+def test_missing_folders_and_cameras_without_truth_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ScoreError, match="nowhere is no folder"):
+        score_folder(tmp_path / "nowhere", tmp_path)
+    write(tmp_path / "gt" / "a.txt", "1,1,0,0,10,20,1")
+    write(tmp_path / "out" / "b.txt", "1,1,0,0,10,20,1")
+    with pytest.raises(ScoreError, match="no truth about b"):
+        score_folder(tmp_path / "gt", tmp_path / "out")
