@@ -68,7 +68,7 @@ def train_detector(options: DetectorTraining, frames: list[LabelledFrame]) -> Pe
         step += 1
         done = max(step / options.steps, (time.monotonic() - start) / (60 * options.minutes))
         if step % 25 == 0:
-            log.info("step %d, %.0f %% done, loss %.3f", step, 100 * done, float(loss))
+            log.info("step %d, %.0f %% done, loss %.3f", step, 100 * done, loss.item())
     return network.eval()
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from training.synthetic.look import GRAIN, GRAIN_SIZE, exposed, optics
 from training.synthetic.mesh import Floats
 from training.synthetic.render import Window, owners
-from training.synthetic.scene import Actor, Shot, Thing, View, extent, shoot
+from training.synthetic.scene import Actor, Shot, Thing, View, extent, shoot, unhidden
 from training.synthetic.world import World, build_world
 
 Image = NDArray[np.uint8]
@@ -233,10 +233,22 @@ def _truth(view: View, seen: list[_Present], shot: Shot, window: Window) -> tupl
         if count < 30:
             continue
         columns, rows = np.flatnonzero(mine.any(0)), np.flatnonzero(mine.any(1))
-        left, top, right, bottom = (int(v) for v in present.box)
-        whole = Window(left, top, right - left + 2, bottom - top + 2)
-        alone = np.count_nonzero(owners([present.thing.mesh], view.camera, whole) == 0)
+        alone = count if _in_the_open(view, present, seen) else _alone(view, present)
         size = (int(columns[-1] - columns[0]) + 1, int(rows[-1] - rows[0]) + 1)
         boxes.append(TruthBox(present.person, window.left + int(columns[0]), window.top + int(rows[0]), *size,
                               counted=bool(count >= 0.35 * alone)))  # fmt: skip
     return tuple(boxes)
+
+
+def _in_the_open(view: View, present: _Present, seen: list[_Present]) -> bool:
+    """Say whether nothing can hide any of a person: nobody's box touches theirs, no furniture, no edge of the frame."""
+    mine = present.box
+    touching = sum((p.box[:2] < mine[2:]).all() and (p.box[2:] > mine[:2]).all() for p in seen)
+    return bool(touching == 1 and unhidden(view, present.thing.mesh) > 0.97)
+
+
+def _alone(view: View, present: _Present) -> int:
+    """Return how many pixels a person would cover with nothing in front and no frame around."""
+    left, top, right, bottom = (int(v) for v in present.box)
+    whole = Window(left, top, right - left + 2, bottom - top + 2)
+    return int(np.count_nonzero(owners([present.thing.mesh], view.camera, whole) == 0))

@@ -1,0 +1,126 @@
+"""The bundled detector's data, targets, loss and score."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from reid_worker.detect import Detections
+from reid_worker.yolox import Grid, decode_people
+from training.detector_data import example, targets
+from training.detector_network import INPUT_SIZE, PersonDetector, detection_loss
+from training.detector_score import match
+from training.synthetic.detector import detector_frames
+
+GRID = Grid.of(*INPUT_SIZE)
+
+
+def boxes(*rows: tuple[float, float, float, float]) -> NDArray[np.float32]:
+    return np.array(rows, np.float32).reshape(-1, 4)
+
+
+def raw_for(target: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the raw output of a network that answers a target perfectly."""
+    raw = np.zeros((len(target), 6), np.float32)
+    raw[:, 4:] = -9.0
+    mine = target[:, 0] == 1
+    box, stride = target[mine, 1:], GRID.strides[mine]
+    raw[mine, :2] = (box[:, :2] + box[:, 2:]) / 2 / stride - GRID.cells[mine]
+    raw[mine, 2:4] = np.log((box[:, 2:] - box[:, :2]) / stride)
+    raw[mine, 4:] = 9.0
+    return raw
+
+
+def cells() -> torch.Tensor:
+    return torch.from_numpy(np.concatenate([GRID.cells, GRID.strides], 1))
+
+
+def test_frames_are_the_same_for_the_same_seed_and_their_boxes_lie_inside() -> None:
+    first, again = list(detector_frames(9, 1)), list(detector_frames(9, 1))
+    assert sum(len(f.boxes) for f in first) > 0
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a.image, b.image)
+        height, width = a.image.shape[:2]
+        assert (a.boxes >= 0).all()
+        assert (a.boxes[:, 2:] <= (width, height)).all()
+        assert (a.boxes[:, 2:] > a.boxes[:, :2]).all()
+
+
+def test_a_negative_count_is_refused() -> None:
+    with pytest.raises(ValueError, match="count must not be negative, got -1"):
+        next(detector_frames(-1, 0))
+
+
+def test_the_decoder_reads_back_the_boxes_that_the_targets_describe() -> None:
+    truth = boxes((100, 40, 140, 160), (250, 100, 268, 150))
+    raw = raw_for(targets(truth, np.array([True, True]), GRID))
+    raw[:, 4:] = 1 / (1 + np.exp(-raw[:, 4:]))
+    found = decode_people(raw, GRID, 0.5)
+    assert {tuple(b) for b in found.boxes.round().tolist()} == {tuple(b) for b in truth.tolist()}
+
+
+def test_somebody_who_does_not_count_is_neither_person_nor_background() -> None:
+    target = targets(boxes((100, 40, 140, 160)), np.array([False]), GRID)
+    assert set(target[:, 0]) == {0.0, -1.0}
+
+
+def test_the_loss_prefers_the_right_answer_and_forgives_who_does_not_count() -> None:
+    target = targets(boxes((100, 40, 140, 160), (300, 20, 340, 140)), np.array([True, False]), GRID)
+    right = raw_for(target)
+    shifted = right.copy()
+    shifted[:, 0] += 2.0
+    empty = np.zeros_like(right)
+    empty[:, 4:] = -9.0
+    on_uncounted = right.copy()
+    on_uncounted[target[:, 0] == -1, 4:] = 9.0
+    losses = [
+        float(detection_loss(torch.from_numpy(raw[None]), torch.from_numpy(target[None]), cells()))
+        for raw in (right, shifted, empty, on_uncounted)
+    ]
+    assert losses[0] < 0.01
+    assert losses[1] > 0.5
+    assert losses[2] > 5
+    assert losses[3] == pytest.approx(losses[0])
+
+
+def test_an_example_keeps_boxes_and_picture_together() -> None:
+    frame = next(f for f in detector_frames(9, 1) if f.counted.any())
+    made = example(np.random.default_rng(0), frame, GRID, INPUT_SIZE)
+    assert made.image.shape == (3, *INPUT_SIZE)
+    assert made.target.shape == (len(GRID.cells), 5)
+    assert 0 <= made.image.min() <= made.image.max() <= 255
+
+
+def test_a_step_of_training_lowers_the_loss() -> None:
+    torch.manual_seed(0)
+    network = PersonDetector()
+    target = torch.from_numpy(targets(boxes((100, 40, 140, 160)), np.array([True]), GRID)[None])
+    image = torch.full((1, 3, *INPUT_SIZE), 114.0)
+    image[:, :, 40:160, 100:140] = 20.0
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.002)
+    losses = []
+    for _ in range(4):
+        loss = detection_loss(network(image), target, cells())
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch publishes no type for it
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize(
+    ("found", "counted", "expected"),
+    [
+        pytest.param([(0, 0, 10, 20)], [True, True], (1, 0), id="one of two"),
+        pytest.param([(0, 0, 10, 20), (0, 0, 10, 19)], [True, True], (1, 1), id="found twice"),
+        pytest.param([(50, 50, 60, 70)], [True, True], (0, 1), id="nobody there"),
+        pytest.param([(30, 0, 40, 20)], [True, False], (0, 0), id="on somebody not counted"),
+        pytest.param([], [True, True], (0, 0), id="nothing found"),
+    ],
+)
+def test_detections_are_matched_once_each(
+    found: list[tuple[float, float, float, float]], counted: list[bool], expected: tuple[int, int]
+) -> None:
+    detections = Detections(boxes(*found), np.linspace(0.9, 0.5, len(found)).astype(np.float32))
+    truth = boxes((0, 0, 10, 20), (30, 0, 40, 20))
+    assert match(detections, truth, np.array(counted)) == expected
