@@ -185,7 +185,8 @@ def open_container(url: str, settings: IngestSettings) -> ContainerSource:
         container = av.open(url, options=_options(url, settings), timeout=timeout)
     except av.FFmpegError as error:
         raise _cause(error, settings, opening=True) from error
-    if container.streams.best("video") is None:
+    stream = container.streams.best("video")
+    if stream is None or stream.codec_context.name == "ansi":  # libavcodec draws plain text as a terminal would
         container.close()
         raise NoVideo("there is no video in it")
     return ContainerSource(container, finite=not network or _ends(container, url), settings=settings)

@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import av
 import cv2
@@ -14,12 +15,16 @@ from prometheus_client import CollectorRegistry
 
 from ingest.config import IngestSettings
 from ingest.errors import SourceError
+from ingest.handler import build_service
 from ingest.metrics import IngestMetrics
 from ingest.source import Opener, Source, SourcePacket, VideoFormat
-from ingest.state import Surroundings
+from ingest.state import CameraStatus, State, Surroundings
 from wire import codec
-from wire.bus import Bus
+from wire.bus import CAMERAS, Bus
+from wire.health import ServiceMonitor
+from wire.memory import MemoryBus
 from wire.messages import CameraSpec, FrameChunk
+from wire.metrics import ServiceMetrics
 
 H264 = VideoFormat("h264", 64, 48, b"")
 FRAME_NS = 100_000_000
@@ -181,3 +186,64 @@ class ChunkReader:
 def data_of(chunks: Sequence[FrameChunk]) -> list[bytes]:
     """Return the bytes of every packet, in order."""
     return [packet.data for chunk in chunks for packet in chunk.packets]
+
+
+class IngestWorker:
+    """An ingest service on a memory bus, in a thread of its own."""
+
+    def __init__(self, bus: MemoryBus | None = None, **settings: Any) -> None:
+        self.bus = bus or MemoryBus()
+        self.registry = CollectorRegistry()
+        metrics = ServiceMetrics(self.registry)
+        monitor = ServiceMonitor("ingest", metrics)
+        self.service = build_service(IngestSettings(**settings), self.bus, metrics, self.registry, monitor=monitor)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self.service.run, args=(self._stop,))
+        self._causes: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Stop, and return when it has."""
+        self._stop.set()
+        self._thread.join()
+
+    def add(self, spec: CameraSpec) -> None:
+        """Let a camera run."""
+        self.bus.producer().send(CAMERAS.name, spec.camera_id, codec.encode(spec))
+
+    @cached_property
+    def reader(self) -> ChunkReader:
+        """Return the one reader of its bus; another worker's would share the chunks with it."""
+        return ChunkReader(self.bus)
+
+    @property
+    def cameras(self) -> frozenset[str]:
+        """Return the cameras it has."""
+        return self.service.supervisor.ids()
+
+    def state(self, camera_id: str) -> State | None:
+        """Return what a camera is doing; None before it is known."""
+        return next((status.state for status in self._statuses() if status.camera_id == camera_id), None)
+
+    def cause(self, camera_id: str) -> str:
+        """Return why a camera last left its way."""
+        for status in self._statuses():
+            if status.cause:
+                self._causes[status.camera_id] = status.cause
+        return self._causes.get(camera_id, "")
+
+    def streams(self, camera_id: str) -> dict[str, list[FrameChunk]]:
+        """Return a camera's chunks so far, by stream."""
+        found: dict[str, list[FrameChunk]] = {}
+        for chunk in self.reader.of(camera_id):
+            found.setdefault(chunk.stream_id, []).append(chunk)
+        return found
+
+    def _statuses(self) -> tuple[CameraStatus, ...]:
+        return self.service.supervisor.statuses()

@@ -4,6 +4,8 @@ Run by the system's Python, which has GStreamer's bindings; prints its port when
     /usr/bin/python3 rtsp_server.py VIDEO.mp4 [--port N] [--user U --password P]
 """
 
+# mypy: disable-error-code="import-not-found"
+
 import argparse
 
 import gi
@@ -50,8 +52,8 @@ def _protect(
     auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
     server.set_auth(auth)
     permissions = GstRtspServer.RTSPPermissions()
-    permissions.add_permission_for_role(role, GstRtspServer.RTSP_PERM_MEDIA_FACTORY_ACCESS, True)  # noqa: FBT003
-    permissions.add_permission_for_role(role, GstRtspServer.RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, True)  # noqa: FBT003
+    permissions.add_permission_for_role(role, GstRtspServer.RTSP_PERM_MEDIA_FACTORY_ACCESS, True)
+    permissions.add_permission_for_role(role, GstRtspServer.RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, True)
     factory.set_permissions(permissions)
 
 

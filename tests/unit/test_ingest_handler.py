@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,15 +9,23 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ingest.config import IngestSettings
-from ingest.handler import IngestHandler, build_service
+from ingest.handler import IngestHandler
 from ingest.source import Source, SourcePacket
 from ingest.state import State
 from ingest.supervisor import Supervisor
 from tests.conftest import wait_until
-from tests.ingest_tools import ChunkReader, FakeClock, FakeSource, Recipe, around, make_video, packets, spec_of
-from wire import codec
-from wire.bus import CAMERAS, Record, TopicPartition
-from wire.health import ServiceMonitor
+from tests.ingest_tools import (
+    ChunkReader,
+    FakeClock,
+    FakeSource,
+    IngestWorker,
+    Recipe,
+    around,
+    make_video,
+    packets,
+    spec_of,
+)
+from wire.bus import Record, TopicPartition
 from wire.memory import MemoryBus
 from wire.messages import CameraProgress, CameraSpec
 from wire.metrics import ServiceMetrics
@@ -220,53 +227,15 @@ def test_what_is_no_camera_is_rejected(key: str, reason: str, desk: Desk) -> Non
     assert reason in rejected.reason
 
 
-class Worker:
-    """An ingest service in a thread."""
-
-    def __init__(self, bus: MemoryBus) -> None:
-        self.registry = CollectorRegistry()
-        metrics = ServiceMetrics(self.registry)
-        self.service = build_service(
-            IngestSettings(), bus, metrics, self.registry, monitor=ServiceMonitor("ingest", metrics)
-        )
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self.service.run, args=(self.stop,))
-        self.thread.start()
-
-    @property
-    def cameras(self) -> frozenset[str]:
-        return self.service.supervisor.ids()
-
-    def leave(self) -> None:
-        self.stop.set()
-        self.thread.join()
-
-
-@contextmanager
-def workers(bus: MemoryBus, count: int) -> Iterator[list[Worker]]:
-    made = [Worker(bus) for _ in range(count)]
-    try:
-        yield made
-    finally:
-        for worker in made:
-            worker.leave()
-
-
-def announce(bus: MemoryBus, specs: list[CameraSpec]) -> None:
-    producer = bus.producer()
-    for spec in specs:
-        producer.send(CAMERAS.name, spec.camera_id, codec.encode(spec))
-
-
 def test_two_workers_share_eight_cameras_and_one_takes_over_when_the_other_leaves(tmp_path: Path) -> None:
     bus = MemoryBus()
-    reader = ChunkReader(bus)
     video = make_video(tmp_path / "a.mp4", Recipe(frames=100))
     specs = [spec_of(video, f"camera{number}", realtime=True, loop=True) for number in range(8)]
     everything = {spec.camera_id for spec in specs}
 
-    with workers(bus, 2) as (first, second):
-        announce(bus, specs)
+    with IngestWorker(bus) as second, IngestWorker(bus) as first:
+        for spec in specs:
+            first.add(spec)
         wait_until(lambda: first.cameras | second.cameras == everything, timeout_s=20)
         assert first.cameras
         assert second.cameras
@@ -274,39 +243,35 @@ def test_two_workers_share_eight_cameras_and_one_takes_over_when_the_other_leave
 
         first.leave()
         wait_until(lambda: second.cameras == everything, timeout_s=20)
-        reader.read()
-        already = len(reader.chunks)
-        wait_until(lambda: {chunk.camera_id for chunk in reader.read()[already:]} == everything, timeout_s=20)
+        already = len(first.reader.read())
+        wait_until(lambda: {chunk.camera_id for chunk in first.reader.read()[already:]} == everything, timeout_s=20)
 
 
 def test_a_service_that_stops_leaves_no_camera_running(tmp_path: Path) -> None:
-    bus = MemoryBus()
     video = make_video(tmp_path / "a.mp4")
     before = threading.active_count()
 
-    with workers(bus, 1) as (worker,):
-        announce(bus, [spec_of(video, realtime=True, loop=True), spec_of("rtsp://127.0.0.1:1/x", "gate")])
+    with IngestWorker() as worker:
+        worker.add(spec_of(video, realtime=True, loop=True))
+        worker.add(spec_of("rtsp://127.0.0.1:1/x", "gate"))
         wait_until(lambda: worker.cameras == {"door", "gate"}, timeout_s=20)
 
     assert threading.active_count() == before
 
 
 def test_bad_cameras_end_with_their_cause_and_the_others_go_on(tmp_path: Path) -> None:
-    bus = MemoryBus()
-    reader = ChunkReader(bus)
     (tmp_path / "notes.mp4").write_text("no video " * 100)
-    good = make_video(tmp_path / "good.mp4")
-    specs = [spec_of(tmp_path / "none.mp4", "a"), spec_of(tmp_path / "notes.mp4", "b"), spec_of(good, "c")]
+    make_video(tmp_path / "good.mp4")
 
-    with workers(bus, 1) as (worker,):
-        announce(bus, specs)
-        wait_until(lambda: all(reader.ended(camera_id) for camera_id in "abc"), timeout_s=20)
-        wait_until(lambda: worker.service.supervisor.refresh() == 0, timeout_s=20)
+    with IngestWorker() as worker:
+        for camera_id, name in (("a", "none.mp4"), ("b", "notes.mp4"), ("c", "good.mp4")):
+            worker.add(spec_of(tmp_path / name, camera_id))
+        wait_until(lambda: all(worker.reader.ended(camera_id) for camera_id in "abc"), timeout_s=20)
 
-    assert "does not exist" in reader.of("a")[-1].reason
-    assert "no video" in reader.of("b")[-1].reason
-    assert reader.of("c")[-1].reason == ""
-    assert sum(len(chunk.packets) for chunk in reader.of("c")) == 30
+    assert "does not exist" in worker.reader.of("a")[-1].reason
+    assert "no video" in worker.reader.of("b")[-1].reason
+    assert worker.reader.of("c")[-1].reason == ""
+    assert sum(len(chunk.packets) for chunk in worker.reader.of("c")) == 30
     assert worker.registry.get_sample_value("climbtrack_ingest_frames_total", {"camera": "c"}) == 30
 
 

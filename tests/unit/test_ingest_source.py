@@ -183,8 +183,9 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
     assert "does not exist" in str(error)
 
 
-def test_text_is_no_video(tmp_path: Path) -> None:
-    path = tmp_path / "notes.mp4"
+@pytest.mark.parametrize("name", ["notes.mp4", "notes.txt"])
+def test_text_is_no_video(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
     path.write_text("hello " * 1000)
 
     assert isinstance(fails(path), NoVideo)
