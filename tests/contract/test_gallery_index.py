@@ -14,7 +14,7 @@ KINDS = pytest.mark.parametrize("kind", [BruteForceIndex, FaissIndex], ids=["bru
 
 def vectors(seed: int, n: int) -> NDArray[np.float32]:
     drawn = np.random.default_rng(seed).normal(size=(n, D))
-    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), np.float32)
 
 
 @KINDS

@@ -1,6 +1,5 @@
 """Every store does the same: the reference in memory, and Redis."""
 
-import subprocess
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -17,31 +16,6 @@ from wire.messages import CameraProgress, IdentityEvent, Tracklet
 from wire.settings import RedisSettings
 
 S = 1_000_000_000
-
-
-@pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("redis")
-    command = [
-        "redis-server",
-        "--port",
-        "0",
-        "--unixsocket",
-        f"{folder}/redis.sock",
-        "--save",
-        "",
-        "--dir",
-        str(folder),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    client = redis.Redis.from_url(
-        f"unix://{folder}/redis.sock", retry=redis.retry.Retry(redis.backoff.ConstantBackoff(0.05), 100)
-    )
-    client.ping()
-    client.close()
-    yield f"unix://{folder}/redis.sock"
-    process.terminate()
-    process.wait()
 
 
 @pytest.fixture(params=["memory", "redis"])

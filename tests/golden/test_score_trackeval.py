@@ -1,6 +1,5 @@
 """Our identity scores are those of TrackEval, the field's referee."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -11,17 +10,6 @@ from gallery.errors import ScoreError
 from gallery.score import Boxes, overlap, read_boxes, score_folder, score_site
 
 trackeval = pytest.importorskip("trackeval", reason="TrackEval is not installed")
-
-SHARED = Path(os.environ.get("CLIMBTRACK_SHARED", "../shared")) / "data"
-
-
-@pytest.fixture
-def shared() -> Path:
-    if not SHARED.is_dir():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{SHARED} is missing")
-        pytest.skip(f"{SHARED} is missing")
-    return SHARED
 
 
 def referee(truth: dict[str, Boxes], results: dict[str, Boxes]) -> tuple[float, float, float]:
@@ -61,8 +49,8 @@ def shaken(truth: Boxes, seed: int) -> Boxes:
     )
 
 
-def test_one_camera_agrees_with_trackeval_on_a_real_tracker(shared: Path) -> None:
-    folder = shared / "mot-tud-stadtmitte"
+def test_one_camera_agrees_with_trackeval_on_a_real_tracker(shared_data: Path) -> None:
+    folder = shared_data / "mot-tud-stadtmitte"
     truth, results = {"tud": read_boxes(folder / "gt.txt")}, {"tud": read_boxes(folder / "test.txt")}
 
     ours = score_site(truth, results).overall
@@ -72,8 +60,8 @@ def test_one_camera_agrees_with_trackeval_on_a_real_tracker(shared: Path) -> Non
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_four_cameras_agree_with_trackeval(shared: Path, seed: int) -> None:
-    paths = sorted((shared / "lab-4cam" / "gt").glob("cam*.txt"))
+def test_four_cameras_agree_with_trackeval(shared_data: Path, seed: int) -> None:
+    paths = sorted((shared_data / "lab-4cam" / "gt").glob("cam*.txt"))
     truth = {path.stem: read_boxes(path) for path in paths}
     truth = {camera: boxes.chosen(boxes.counted) for camera, boxes in truth.items()}
     results = {camera: shaken(boxes, seed * 10 + i) for i, (camera, boxes) in enumerate(truth.items())}
@@ -83,10 +71,10 @@ def test_four_cameras_agree_with_trackeval(shared: Path, seed: int) -> None:
     assert (ours.idf1, ours.idp, ours.idr) == pytest.approx(referee(truth, results), abs=1e-12)
 
 
-def test_the_truth_itself_scores_one(shared: Path, tmp_path: Path) -> None:
+def test_the_truth_itself_scores_one(shared_data: Path, tmp_path: Path) -> None:
     truth = tmp_path / "gt"
     truth.mkdir()
-    for path in (shared / "lab-4cam" / "gt").glob("cam*.txt"):
+    for path in (shared_data / "lab-4cam" / "gt").glob("cam*.txt"):
         shutil.copyfile(path, truth / path.name)
 
     table = score_folder(truth, truth)
