@@ -64,6 +64,10 @@ class Camera:
         self._thread.join(JOIN_S)
         self._writer.close(self._farewell)
 
+    def wait(self) -> None:
+        """Return when it is over: at the end of a file, or when it was stopped."""
+        self._thread.join()
+
     def status(self) -> CameraStatus:
         """Return what it is doing now; a connection that gives nothing for `stall_s` is stalled."""
         state, cause = self._state, self._cause

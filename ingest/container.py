@@ -1,7 +1,8 @@
 """Files and network streams through PyAV (libavformat): demuxed, and decoded only where nothing else is possible."""
 
 import errno
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from ingest.source import SourcePacket, VideoFormat, kind_of
 DEFAULT_FPS = Fraction(25)
 FILE_GAP_NS = 3600 * NS  # recordings on movement have gaps of minutes; a step of hours is a broken clock
 LIVE_GAP_NS = 10 * NS
+UNTIMED = frozenset({"mpjpeg", "mjpeg", "h264", "hevc"})  # formats without timestamps: live ones count as they come
 MAX_BROKEN = 100  # unreadable packets in a row before the rest of a source is given up
 
 _CAUSES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[SourceError], str], ...] = (
@@ -34,10 +36,18 @@ _UNREACHABLE = frozenset(  # EIO is what libavformat says when a name does not r
 
 
 class ContainerSource:
-    """One video stream of an open container."""
+    """One video stream of an open container; `arrival_ns` is a clock for live streams without timestamps."""
 
-    def __init__(self, container: Any, *, finite: bool, settings: IngestSettings) -> None:
+    def __init__(
+        self,
+        container: Any,
+        *,
+        finite: bool,
+        settings: IngestSettings,
+        arrival_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
         self.finite = finite
+        self._arrival_ns = arrival_ns
         self._container = container
         self._stream = container.streams.best("video")
         self._settings = settings
@@ -101,6 +111,9 @@ class ContainerSource:
 
     def _timed(self) -> Iterator[tuple[Any, int]]:
         packets = self._demuxed()
+        if not self.finite and self._container.format.name in UNTIMED:
+            yield from self._timed_by_arrival(packets)
+            return
         first = next(packets, None)
         if first is None:
             return
@@ -116,6 +129,16 @@ class ContainerSource:
             if pts_ns is None:
                 pts_ns = round(count * NS / self._rate) if dts_ns is None else dts_ns
             yield packet, timeline.place(pts_ns, dts_ns)
+
+    def _timed_by_arrival(self, packets: Iterator[Any]) -> Iterator[tuple[Any, int]]:
+        began_ns = last_ns = None
+        for packet in packets:
+            now_ns = self._arrival_ns()
+            if began_ns is None or last_ns is None:
+                began_ns = last_ns = now_ns
+            else:
+                last_ns = max(now_ns, last_ns + 1)
+            yield packet, last_ns - began_ns
 
     def _demuxed(self, *, keep_last: bool = False) -> Iterator[Any]:
         count = broken = 0

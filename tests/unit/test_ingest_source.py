@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ingest import images, jpeg
 from ingest.config import IngestSettings
+from ingest.container import ContainerSource
 from ingest.errors import Broken, NotFound, NoVideo, SourceError, Unreachable
 from ingest.source import SourcePacket, has_end, open_source
 from tests.ingest_tools import FRAME_NS, QUIET_X265, Recipe, jpeg_of, make_video, picture, spec_of
@@ -103,6 +104,17 @@ def test_a_raw_stream_that_changes_its_size_changes_its_format(tmp_path: Path) -
     assert sizes == [(64, 48)] * 30 + [(96, 80)] * 30
     assert len({id(packet.format) for packet in packets}) == 2
     assert len({packet.pts_ns for packet in packets}) == 60
+
+
+def test_a_live_stream_without_timestamps_is_timed_by_arrival(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mjpeg", Recipe("mjpeg", frames=4, options={}))
+    arrivals = [7_000_000_000, 7_200_000_000, 7_200_000_000, 9_000_000_000]
+
+    with av.open(str(path)) as opened:
+        source = ContainerSource(opened, finite=False, settings=IngestSettings(), arrival_ns=lambda: arrivals.pop(0))
+        times = [packet.pts_ns for packet in source.packets()]
+
+    assert times == [0, 200_000_000, 200_000_001, 2_000_000_000]
 
 
 def test_a_folder_is_read_in_natural_order_at_its_nominal_rate(tmp_path: Path) -> None:
