@@ -31,8 +31,11 @@ def list_identities(
 
     print_rows(
         f"{len(people)} known",
-        ("id", "cameras", "first seen (UTC)", "last seen", "sightings"),
-        [(one["id"], ", ".join(one["cameras"]), one["first"], one["last"], one["sightings"]) for one in people],
+        ("id", "cameras", "first", "last (UTC)", "sightings"),
+        [
+            (one["id"], ", ".join(one["cameras"]), _short(one["first"]), _short(one["last"]), one["sightings"])
+            for one in people
+        ],
     )
 
 
@@ -56,8 +59,8 @@ def show(
 
     print_rows(
         f"identity {person['id']}",
-        ("camera", "from (UTC)", "to", "seconds"),
-        [(one["camera_id"], one["first"], one["last"], one["seconds"]) for one in person["presences"]],
+        ("camera", "from", "to (UTC)", "seconds"),
+        [(one["camera_id"], _short(one["first"]), _short(one["last"]), one["seconds"]) for one in person["presences"]],
     )
 
 
@@ -67,3 +70,8 @@ def _all_people(client: "ApiClient") -> Iterator[dict[str, Any]]:
         page = client.get("/v1/identities", after=after, limit=PAGE)
         yield from page["identities"]
         after = page["next"]
+
+
+def _short(time: str) -> str:
+    """Return an ISO 8601 time without year and milliseconds: what a table has room for."""
+    return time[5:19].replace("T", " ")

@@ -78,23 +78,28 @@ def print_rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
     """Print a plain table on stdout."""
     table = Table(title=title)
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*map(str, row))
     Console().print(table)
 
 
 def print_people(console: Console, people: tuple[Person, ...]) -> None:
-    """Print the table of identities."""
+    """Print the table of identities; who was known before says since when."""
+    returning = any(person.known_since_ns < person.first_ns for person in people)
     table = Table(title=f"{len(people)} {'person' if len(people) == 1 else 'people'}")
-    table.add_column("id", justify="right")
-    table.add_column("cameras")
-    table.add_column("first seen", no_wrap=True)
-    table.add_column("last seen (UTC)", no_wrap=True)
-    table.add_column("visible", justify="right")
-    table.add_column("sightings", justify="right")
-    table.add_column("known since", no_wrap=True)
+    for column in (
+        "id",
+        "cameras",
+        "first",
+        "last (UTC)",
+        "visible",
+        "sightings",
+        *(["known since"] if returning else []),
+    ):
+        table.add_column(column, justify="left" if column == "cameras" else "right", no_wrap=column != "cameras")
     for person in people:
+        known = clock_time(person.known_since_ns) if person.known_since_ns < person.first_ns else ""
         table.add_row(
             str(person.number),
             ", ".join(person.cameras),
@@ -102,7 +107,7 @@ def print_people(console: Console, people: tuple[Person, ...]) -> None:
             clock_time(person.last_ns),
             f"{person.visible_s:.1f} s",
             str(person.sightings),
-            clock_time(person.known_since_ns) if person.known_since_ns < person.first_ns else "now",
+            *([known] if returning else []),
         )
     console.print(table)
 

@@ -1,8 +1,9 @@
 """Is everything here that climbtrack needs, and if not: what to do."""
 
 import logging
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,9 +13,11 @@ from rich.console import Console
 from deploy.console import print_line
 from deploy.errors import DeployError
 from deploy.private_redis import find_binary
-from wire.errors import SettingsError, WireError
+from wire.errors import TransientError, WireError
 
 State = Literal["ok", "optional", "missing"]
+KAFKA_ADVICE = "needed by `climbtrack ingest|worker|gallery|api`: section kafka, or CLIMBTRACK_KAFKA_SERVERS"
+KAFKA_TOPICS = "the first of `climbtrack ingest|worker|gallery|api` creates them"
 MARKS: dict[State, str] = {"ok": "ok      ", "optional": "optional", "missing": "MISSING "}
 
 
@@ -82,7 +85,7 @@ def _weights(config: Path | None) -> Check:
         return Check(
             "CLIMB weights", "missing", str(error), "train some with `climbtrack train`, or take the shipped ones"
         )
-    return Check("CLIMB weights", "ok", f"{path.name}, model {loaded.model_id[:12]}")
+    return Check("CLIMB weights", "ok", f"{path.name}, model {loaded.model_id}")
 
 
 def _detector(config: Path | None) -> Check:
@@ -142,23 +145,30 @@ def _redis(config: Path | None) -> Check:
 
 
 def _kafka(config: Path | None) -> Check:
+    from wire.bus import CAMERAS
     from wire.kafka import KafkaBus
     from wire.settings import KafkaSettings
 
     settings = KafkaSettings.load(config, request_timeout_ms=5000)
+    with closing(KafkaBus(settings)) as bus:
+        try:
+            cameras = bus.table(CAMERAS.name)
+        except WireError as error:
+            if isinstance(error, TransientError) and any(map(_listens, settings.servers.split(","))):
+                return Check(
+                    "Kafka", "optional", f"{settings.servers} listens, and has no topics of ours yet", KAFKA_TOPICS
+                )
+            return Check("Kafka", "optional", str(error), KAFKA_ADVICE)
+    return Check("Kafka", "ok", f"{settings.servers} answers, {len(cameras)} cameras announced")
+
+
+def _listens(server: str) -> bool:
+    host, _, port = server.strip().rpartition(":")
     try:
-        bus = KafkaBus(settings)
-        bus.close()
-    except SettingsError:
-        raise
-    except WireError as error:
-        return Check(
-            "Kafka",
-            "optional",
-            str(error),
-            "needed by `climbtrack ingest|worker|gallery|api`: section kafka, or CLIMBTRACK_KAFKA_SERVERS",
-        )
-    return Check("Kafka", "ok", f"{settings.servers} answers")
+        socket.create_connection((host.strip("[]"), int(port)), timeout=2.0).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 @contextmanager

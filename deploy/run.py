@@ -99,7 +99,9 @@ def follow(options: RunOptions, console: Console) -> Outcome:
         failures = failures_of(system.camera_statuses(), totals)
         report = Report(people_since(system.store, since_ns), totals, time.monotonic() - began_s)
         if options.out is not None:
-            write_mot(system.store, options.out, since_ns)
+            written = write_mot(system.store, options.out, since_ns)
+            for name in set(totals) - set(written):
+                (options.out / f"{name}.txt").write_text("")  # it saw nobody, whatever an earlier run wrote
         _print(report, failures, options, console)
         if options.keep_serving and not stop.is_set():
             print_line(console, f"still answering at {system.api_url}; Ctrl-C ends it")
