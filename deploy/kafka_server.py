@@ -23,7 +23,7 @@ from wire.process import exit_code, stop_on_signals
 KAFKA_VERSION = "4.4.0"
 LOG4J_VERSION = "2.25.5"  # the one that this Kafka brings; without its bridge Kafka's warnings are lost
 FETCH_TIMEOUT_S = 600
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 180  # ten seconds, on a busy two-core machine half a minute
 
 _POM = f"""\
 <project>

@@ -40,12 +40,18 @@ def need(*, found: bool, what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def kafka_servers() -> Iterator[str]:
-    """Address of one real Kafka node, started for this run."""
+def kafka_node() -> Iterator[kafka_server.KafkaNode]:
+    """One real Kafka node, started for this run."""
     missing = kafka_server.missing_tools()
     need(found=not missing, what=f"{' and '.join(missing)}, to start Kafka")
     with kafka_server.start() as node:
-        yield node.servers
+        yield node
+
+
+@pytest.fixture(scope="session")
+def kafka_servers(kafka_node: kafka_server.KafkaNode) -> str:
+    """Address of the real Kafka node."""
+    return kafka_node.servers
 
 
 @pytest.fixture

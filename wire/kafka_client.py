@@ -1,5 +1,6 @@
 """What all clients of Kafka share: names, options, and errors turned into ours. Part of `wire.kafka`."""
 
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from wire.bus import MAX_RECORD_BYTES, Record, TopicPartition, TopicSpec
 from wire.errors import PermanentError, SettingsError, TransientError
 from wire.settings import KafkaSettings
 
+DEFAULT_PORT = 9092
 CLOSE_S = 5.0
 FETCH_BYTES = 4 * MAX_RECORD_BYTES  # what one answer of a broker may hold, over all partitions
 REFUSED = (errors.AuthorizationError, errors.KafkaConfigurationError, errors.SaslAuthenticationFailedError)
@@ -74,7 +76,14 @@ def named_errors(settings: KafkaSettings) -> Iterator[None]:
 
 
 def connection_options(settings: KafkaSettings) -> dict[str, Any]:
-    """Return what every client needs to connect."""
+    """Return what every client needs to connect, once a server can be reached.
+
+    A client that fails to connect leaves its thread and sockets behind, so that none is made before there is a server.
+
+    Raises:
+        TransientError: No server accepts a connection.
+    """
+    _reach(settings)
 
     def revealed(secret: Any) -> str | None:
         return None if secret is None else secret.get_secret_value()
@@ -97,6 +106,20 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
         "ssl_password": revealed(settings.ssl_key_password),
         "ssl_check_hostname": settings.ssl_check_hostname,
     }
+
+
+def _reach(settings: KafkaSettings) -> None:
+    reasons = []
+    for server in settings.servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        address = (host.strip("[]"), int(port)) if port.isdecimal() else (server.strip(), DEFAULT_PORT)
+        try:
+            socket.create_connection(address, settings.connect_timeout_ms / 1000).close()
+        except OSError as error:
+            reasons.append(str(error))
+        else:
+            return
+    raise TransientError(f"Kafka at {settings.servers}: {'; '.join(reasons)}")
 
 
 def reading_options() -> dict[str, Any]:

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kafka import KafkaConsumer, errors
 from kafka import TopicPartition as KafkaPartition
@@ -180,11 +181,28 @@ class KafkaBusConsumer:
         return self._client
 
 
+class _Assignor(CooperativeStickyAssignor):  # type: ignore[misc] # the base class publishes no types
+    """Shares partitions only once it knows them."""
+
+    def assign(self, cluster: Any, members: Any) -> Any:
+        """Return every member's share.
+
+        Raises:
+            LeaderNotAvailableError: Metadata of a topic has not arrived yet; the client joins again after a pause. Its
+                own assignor would give the topic to nobody, and may never notice.
+        """
+        wanted = {topic for member in members for topic in member.metadata.topics}
+        unknown = sorted(topic for topic in wanted if not cluster.partitions_for_topic(topic))
+        if unknown:
+            raise errors.LeaderNotAvailableError(f"no metadata of {', '.join(unknown)} yet")
+        return super().assign(cluster, members)
+
+
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # the base class publishes no types
     """Passes on what the client says about partitions."""
 
     def __init__(self, consumer: KafkaBusConsumer) -> None:
-        self.assignor = CooperativeStickyAssignor()
+        self.assignor = _Assignor()
         self._consumer = consumer
 
     def on_partitions_assigned(self, assigned: Collection[KafkaPartition]) -> None:

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 PENDING_BYTES = 32 * 1024 * 1024  # sent and not acknowledged: seconds of a dozen cameras, and a bound for our memory
 SEND_WAIT_S = 1.0  # as on the memory bus
-DELIVERY_EXTRA_MS = 5000  # a record has failed after one request and this; `flush` says so, and it is done again
+DELIVERY_EXTRA_MS = 1000  # a record has failed after one request and this; `flush` says so, and it is done again
 
 
 class KafkaBusProducer:

@@ -83,4 +83,4 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for package in ("wire", "ingest", "reid_worker", "gallery", "deploy"):
         logging.getLogger(package).setLevel(level)
-    logging.getLogger("kafka").setLevel(logging.ERROR)  # it warns of every step of a rebalance and of a reconnection
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters reaches us as an exception; the rest is noise
