@@ -1,0 +1,75 @@
+"""How a service runs as a process: it answers probes while it runs, and a signal ends it cleanly."""
+
+import os
+import signal
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from urllib.request import urlopen
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from wire import codec
+from wire.bus import TopicPartition
+from wire.errors import PermanentError, SettingsError, TransientError
+from wire.health import ServiceMonitor
+from wire.memory import MemoryBus
+from wire.messages import CameraSpec
+from wire.metrics import ServiceMetrics
+from wire.process import exit_code, run_service
+from wire.service import Outgoing, Received, Rejected, Service
+
+
+class StopWhenFed:
+    """Asks its own process to stop as soon as there is a record."""
+
+    def __init__(self, port: int) -> None:
+        self.probe = ""
+        self._port = port
+
+    def handle(self, batch: Sequence[Received]) -> Iterable[Outgoing | Rejected]:
+        if batch:
+            with urlopen(f"http://127.0.0.1:{self._port}/healthz", timeout=10) as answer:
+                self.probe = answer.read().decode()
+            os.kill(os.getpid(), signal.SIGTERM)
+        return []
+
+    def needed_from(self) -> Mapping[TopicPartition, int]:
+        return {}
+
+    def assigned(self, partitions: Collection[TopicPartition]) -> None:
+        """Need nothing."""
+
+    def revoked(self, partitions: Collection[TopicPartition]) -> None:
+        """Keep nothing."""
+
+
+def test_sigterm_ends_a_service_after_its_round_and_commit(free_port: Callable[[], int]) -> None:
+    bus, registry, port = MemoryBus(), CollectorRegistry(), free_port()
+    bus.producer().send("cameras", "door", codec.encode(CameraSpec(camera_id="door", site_id="home", url="0")))
+    monitor = ServiceMonitor("ingest", ServiceMetrics(registry))
+    handler = StopWhenFed(port)
+    service = Service("ingest", bus, handler, topics=["cameras"], monitor=monitor)
+
+    code = run_service(service, monitor, registry, host="127.0.0.1", port=port)
+
+    assert code == 0
+    assert '"service": "ingest"' in handler.probe
+    assert bus.backlog("cameras", "ingest", "door") == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        pytest.param(SettingsError("kafka.servers = '': must not be empty"), 2, id="a wrong setting"),
+        pytest.param(TransientError("Kafka at broker:9092: refused"), 1, id="a server that is away"),
+        pytest.param(PermanentError("too large"), 1, id="what can never succeed"),
+    ],
+)
+def test_our_errors_are_one_line_and_an_exit_code(
+    error: Exception, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> int:
+        raise error
+
+    assert exit_code(fail) == code
+    assert capsys.readouterr().err == f"climbtrack: {error}\n"
