@@ -160,11 +160,17 @@ class ChunkReader:
 
     def __init__(self, bus: Bus, group: str = "reid_worker") -> None:
         self._consumer = bus.consumer(group, ["frames"])
+        self._closed = False
         self.chunks: list[FrameChunk] = []
+
+    def close(self) -> None:
+        """Leave the group; what was read stays."""
+        self._closed = True
+        self._consumer.close()
 
     def read(self) -> list[FrameChunk]:
         """Return all chunks so far, of all cameras."""
-        while records := self._consumer.poll(1000, 0.05):
+        while not self._closed and (records := self._consumer.poll(1000, 0.05)):
             for record in records:
                 assert record.value is not None
                 chunk = codec.decode(record.value)
@@ -191,8 +197,9 @@ def data_of(chunks: Sequence[FrameChunk]) -> list[bytes]:
 class IngestWorker:
     """An ingest service on a memory bus, in a thread of its own."""
 
-    def __init__(self, bus: MemoryBus | None = None, **settings: Any) -> None:
-        self.bus = bus or MemoryBus()
+    def __init__(self, bus: Bus | None = None, **settings: Any) -> None:
+        self.bus: Bus = bus or MemoryBus()
+        self._producer = self.bus.producer()
         self.registry = CollectorRegistry()
         metrics = ServiceMetrics(self.registry)
         monitor = ServiceMonitor("ingest", metrics)
@@ -212,10 +219,12 @@ class IngestWorker:
         """Stop, and return when it has."""
         self._stop.set()
         self._thread.join()
+        self._producer.close()
 
     def add(self, spec: CameraSpec) -> None:
         """Let a camera run."""
-        self.bus.producer().send(CAMERAS.name, spec.camera_id, codec.encode(spec))
+        self._producer.send(CAMERAS.name, spec.camera_id, codec.encode(spec))
+        self._producer.flush(30)
 
     @cached_property
     def reader(self) -> ChunkReader:

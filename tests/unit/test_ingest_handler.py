@@ -19,7 +19,6 @@ from tests.ingest_tools import (
     FakeClock,
     FakeSource,
     IngestWorker,
-    Recipe,
     around,
     make_video,
     packets,
@@ -225,26 +224,6 @@ def test_what_is_no_camera_is_rejected(key: str, reason: str, desk: Desk) -> Non
 
     assert isinstance(rejected, Rejected)
     assert reason in rejected.reason
-
-
-def test_two_workers_share_eight_cameras_and_one_takes_over_when_the_other_leaves(tmp_path: Path) -> None:
-    bus = MemoryBus()
-    video = make_video(tmp_path / "a.mp4", Recipe(frames=100))
-    specs = [spec_of(video, f"camera{number}", realtime=True, loop=True) for number in range(8)]
-    everything = {spec.camera_id for spec in specs}
-
-    with IngestWorker(bus) as second, IngestWorker(bus) as first:
-        for spec in specs:
-            first.add(spec)
-        wait_until(lambda: first.cameras | second.cameras == everything, timeout_s=20)
-        assert first.cameras
-        assert second.cameras
-        assert not first.cameras & second.cameras
-
-        first.leave()
-        wait_until(lambda: second.cameras == everything, timeout_s=20)
-        already = len(first.reader.read())
-        wait_until(lambda: {chunk.camera_id for chunk in first.reader.read()[already:]} == everything, timeout_s=20)
 
 
 def test_a_service_that_stops_leaves_no_camera_running(tmp_path: Path) -> None:
