@@ -115,9 +115,9 @@ def test_site_identities_are_kept_apart_from_training() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
-        pytest.param("seed", -1, "0..2147483647", id="negative seed"),
+        pytest.param("seed", -1, "0..9223372036854775807", id="negative seed"),
         pytest.param("cameras", 0, "1..64", id="no camera"),
-        pytest.param("people", 501, "1..500", id="too many people"),
+        pytest.param("people", 1001, "1..1000", id="too many people"),
         pytest.param("seconds", 0.5, "1..86400", id="too short"),
     ],
 )

@@ -184,7 +184,7 @@ class Recorder:
 
 
 def _check(arguments: dict[str, float]) -> None:
-    allowed = {"seed": (0, 2**31 - 1), "cameras": (1, 64), "people": (1, 500), "seconds": (1, 86_400)}
+    allowed = {"seed": (0, 2**63 - 1), "cameras": (1, 64), "people": (1, 1000), "seconds": (1, 86_400)}
     for name, value in arguments.items():
         low, high = allowed[name]
         if not low <= value <= high:
