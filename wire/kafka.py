@@ -74,9 +74,8 @@ class KafkaBus:
             reader.seek_to_beginning(*parts)
             ends = reader.end_offsets(parts, timeout_ms=self._settings.connect_timeout_ms)
             deadline = time.monotonic() + TABLE_S
-            while any(
-                reader.position(part, timeout_ms=self._settings.connect_timeout_ms) < ends[part] for part in parts
-            ):
+            wait_ms = self._settings.connect_timeout_ms
+            while any((reader.position(part, timeout_ms=wait_ms) or 0) < ends[part] for part in parts):
                 if time.monotonic() > deadline:
                     raise errors.KafkaTimeoutError(f"{topic} not read to its end in {TABLE_S:.0f} s")
                 for records in reader.poll(timeout_ms=200).values():

@@ -106,11 +106,10 @@ class KafkaBusConsumer:
             return 0
         behind = len(self._records)
         for part in self._client.assignment():
-            end = self._client.highwater(part)
-            if end is not None:
-                behind += max(
-                    0, end - (self._client.position(part, timeout_ms=self._settings.connect_timeout_ms) or end)
-                )
+            end = self._client.highwater(part)  # known once something was fetched, and then the position is known too
+            position = None if end is None else self._client.position(part, timeout_ms=1)
+            if position is not None:
+                behind += max(0, end - position)
         return behind
 
     def close(self) -> None:
