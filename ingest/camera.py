@@ -9,7 +9,7 @@ from ingest.errors import AccessDenied, NoVideo, SourceError, Stalled
 from ingest.outbox import LatestOutbox, Link, PatientOutbox
 from ingest.source import Source, has_end
 from ingest.stamp import FileTime, Stamped, stamped_live
-from ingest.state import FINAL, Backoff, CameraJob, CameraStatus, State, Surroundings
+from ingest.state import FINAL, Backoff, CameraJob, CameraStatus, State, Surroundings, start_of_file
 from ingest.writer import StreamWriter, name_of_connection, name_of_file
 
 log = logging.getLogger(__name__)
@@ -154,9 +154,8 @@ class Camera:
         return self._file_time
 
     def _start_ns(self) -> int:
-        if self._spec.start_ns is not None:
-            return self._spec.start_ns
-        return self._clock.now_ns() if self._spec.realtime else self.job.sent_ns
+        plays_live = self._spec.realtime and self._spec.start_ns is None
+        return self._clock.now_ns() if plays_live else start_of_file(self.job)
 
     def _finish(self, outcome: "_Outcome") -> None:
         if self._file_time is None:

@@ -1,5 +1,6 @@
 """The `cameras` topic becomes running cameras: the consumer group decides which worker runs which."""
 
+import logging
 import threading
 from collections.abc import Collection, Mapping, Sequence
 
@@ -7,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from ingest.clock import Clock, SystemClock
 from ingest.config import IngestSettings
+from ingest.finished import FinishedFiles
 from ingest.metrics import IngestMetrics
 from ingest.state import CameraJob, Surroundings
 from ingest.supervisor import Supervisor
@@ -14,6 +16,8 @@ from wire.bus import CAMERAS, Bus, Record, TopicPartition
 from wire.messages import CameraSpec
 from wire.metrics import ServiceMetrics
 from wire.service import Monitor, Outgoing, Received, Rejected, Service
+
+log = logging.getLogger(__name__)
 
 GROUP = "ingest"
 SETTLE_S = 1.0  # a table read from its beginning tells old specs first: changes are applied when they stop coming
@@ -24,13 +28,14 @@ class IngestHandler:
     """Starts, changes and stops cameras.
 
     A revoked camera is paused; it goes on when the same rebalance gives it back, so that a worker that joins does not
-    interrupt the cameras that stay, and is stopped when it does not. Ended files are remembered likewise. A worker
-    that takes a finished file over cannot know that it is finished and reads it again, under the same stream id: the
-    same tracklets come out, and the gallery knows them.
+    interrupt the cameras that stay, and is stopped when it does not. A file that was followed to its end is not read
+    again, by whoever gets its record. One that another worker was in the middle of is read again from its beginning:
+    the same chunks under the same stream id and numbers, of which readers skip what they have.
     """
 
-    def __init__(self, supervisor: Supervisor, metrics: ServiceMetrics, clock: Clock) -> None:
+    def __init__(self, supervisor: Supervisor, bus: Bus, metrics: ServiceMetrics, clock: Clock) -> None:
         self._supervisor = supervisor
+        self._bus = bus
         self._queue = metrics.stage_queue_length.labels(stage="ingest")
         self._clock = clock
         self._owned: set[TopicPartition] = set()
@@ -80,9 +85,10 @@ class IngestHandler:
         self._orphans.update(dict.fromkeys(orphans, self._clock.monotonic_s()))
 
     def _apply(self) -> None:
+        finished = FinishedFiles(self._bus)
         for camera_id, received in list(self._pending.items()):
             if isinstance(received.message, CameraSpec):
-                self._supervisor.apply(CameraJob(received.message, received.record.time_ns))
+                self._run(CameraJob(received.message, received.record.time_ns), finished)
             else:
                 self._supervisor.stop([camera_id], "the camera was removed")
             if camera_id in self._supervisor.ids():
@@ -90,6 +96,13 @@ class IngestHandler:
             else:
                 self._homes.pop(camera_id, None)
             del self._pending[camera_id]  # only now: a bus that is away leaves the rest for the next round
+
+    def _run(self, job: CameraJob, finished: FinishedFiles) -> None:
+        camera_id = job.spec.camera_id
+        if camera_id not in self._supervisor.ids() and finished.has(job):
+            log.info("camera %s: was read to its end before; remove and add it to read it again", camera_id)
+        else:
+            self._supervisor.apply(job)
 
     def _give_up_orphans(self, now_s: float) -> None:
         self._leave([camera_id for camera_id, since_s in self._orphans.items() if now_s - since_s > ORPHAN_S])
@@ -127,7 +140,7 @@ def build_service(
     """Put an ingest service together; its `supervisor.statuses()` tell what every camera is doing."""
     clock = SystemClock()
     supervisor = Supervisor(Surroundings(bus, settings, IngestMetrics(registry), clock))
-    return IngestService(bus, IngestHandler(supervisor, metrics, clock), supervisor, monitor)
+    return IngestService(bus, IngestHandler(supervisor, bus, metrics, clock), supervisor, monitor)
 
 
 def _objection(received: Received) -> str:

@@ -46,6 +46,11 @@ class CameraJob:
     sent_ns: int
 
 
+def start_of_file(job: CameraJob) -> int:
+    """Return the capture time of a file's first frame, where it does not play a live camera."""
+    return job.sent_ns if job.spec.start_ns is None else job.spec.start_ns
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What cameras need of the world; `jitter` draws from 0 to its argument."""

@@ -59,7 +59,7 @@ class StreamWriter:
         """Announce the end, also of a stream that never began, and wait until everything is safe on the bus."""
         with self._lock:
             if self._chunker is None and not self._closed and self._part == 0:
-                self._chunker = self._next_stream(UNKNOWN_FORMAT)
+                self._chunker = Chunker(Stream(self._spec, f"{self._name}-none", UNKNOWN_FORMAT))
             self._end(reason)
             self._outbox.deliver()
 

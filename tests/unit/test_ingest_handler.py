@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -13,6 +14,7 @@ from ingest.handler import IngestHandler
 from ingest.source import Source, SourcePacket
 from ingest.state import State
 from ingest.supervisor import Supervisor
+from ingest.writer import name_of_file
 from tests.conftest import wait_until
 from tests.ingest_tools import (
     ChunkReader,
@@ -24,12 +26,14 @@ from tests.ingest_tools import (
     packets,
     spec_of,
 )
+from wire import codec
 from wire.bus import Record, TopicPartition
 from wire.memory import MemoryBus
-from wire.messages import CameraProgress, CameraSpec
+from wire.messages import CameraProgress, CameraSpec, WorkerState
 from wire.metrics import ServiceMetrics
 from wire.service import Received, Rejected
 
+SENT_NS = 5
 HOME = TopicPartition("cameras", 0)
 OTHER_HOME = TopicPartition("cameras", 1)
 
@@ -55,11 +59,12 @@ class Desk:
         self.bus = MemoryBus()
         self.reader = ChunkReader(self.bus)
         self.clock = FakeClock()
+        self.sent_ns = SENT_NS
         self.opened: list[str] = []
         self.sources: list[OpenSource] = []
         self.registry = CollectorRegistry()
         self.supervisor = Supervisor(around(self.bus, self.clock, self._open, registry=self.registry))
-        self.handler = IngestHandler(self.supervisor, ServiceMetrics(self.registry), self.clock)
+        self.handler = IngestHandler(self.supervisor, self.bus, ServiceMetrics(self.registry), self.clock)
         self.handler.assigned([HOME, OTHER_HOME])
 
     def _open(self, spec: CameraSpec, settings: IngestSettings) -> Source:
@@ -71,7 +76,7 @@ class Desk:
 
     def tell(self, camera_id: str, spec: CameraSpec | None, home: TopicPartition = HOME) -> None:
         """Hand the handler a record, and the quiet behind it."""
-        record = Record(home.topic, home.partition, 0, camera_id, b"", 5)
+        record = Record(home.topic, home.partition, 0, camera_id, b"", self.sent_ns)
         assert self.handler.handle([Received(record, spec)]) == []
         self.handler.handle([])
 
@@ -160,6 +165,40 @@ def test_an_ended_file_is_not_read_again_when_its_record_is(desk: Desk) -> None:
 
     assert desk.opened == ["a.mp4"]
     assert desk.state("door") is State.ENDED
+
+
+@pytest.mark.parametrize(
+    ("part", "blob", "fields", "read_again"),
+    [
+        pytest.param("0", b"", {}, False, id="was finished"),
+        pytest.param("1", b"", {}, False, id="was finished, with a change of size on the way"),
+        pytest.param("0", b"tracks", {}, True, id="was in the middle"),
+        pytest.param("none", b"", {}, True, id="could not be opened"),
+        pytest.param("0", b"", {"start_ns": 6}, True, id="starts at another time now"),
+        pytest.param("0", b"", {"loop": True}, True, id="is a loop"),
+    ],
+)
+def test_a_file_is_taken_over_from_a_worker_where_it(
+    part: str, blob: bytes, fields: dict[str, Any], *, read_again: bool, desk: Desk
+) -> None:
+    stream_id = f"{name_of_file(spec_of('a.mp4'), SENT_NS, 0)}-{part}"
+    state = WorkerState(camera_id="door", site_id="site", stream_id=stream_id, next_offset=9, blob=blob)
+    desk.bus.producer().send("worker-state", "door", codec.encode(state))
+
+    desk.tell("door", spec_of("a.mp4", **fields))
+
+    assert (desk.supervisor.ids() == {"door"}) is read_again
+
+
+def test_a_finished_file_is_read_again_when_it_was_added_again_since(desk: Desk) -> None:
+    desk.sent_ns = 2**62
+    stream_id = f"{name_of_file(spec_of('a.mp4', start_ns=1), 1, 0)}-0"
+    state = WorkerState(camera_id="door", site_id="site", stream_id=stream_id, next_offset=9, blob=b"")
+    desk.bus.producer().send("worker-state", "door", codec.encode(state))
+
+    desk.tell("door", spec_of("a.mp4", start_ns=1))
+
+    assert desk.supervisor.ids() == {"door"}
 
 
 def test_a_file_that_is_removed_and_added_again_is_read_again(desk: Desk) -> None:

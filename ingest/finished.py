@@ -1,0 +1,44 @@
+"""Which files were followed to their end before: workers say so in the states that they leave."""
+
+from ingest.source import has_end
+from ingest.state import CameraJob, start_of_file
+from ingest.writer import name_of_file
+from wire import codec
+from wire.bus import WORKER_STATE, Bus, Record
+from wire.errors import DecodeError
+from wire.messages import WorkerState
+
+
+class FinishedFiles:
+    """Knows the states of one moment; they are read when the first file is asked for.
+
+    A file whose pictures change their size is several streams, of which the last one's state is seen; where a crash
+    hits between two of them, the rest is taken for read.
+    """
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._states: dict[str, Record] | None = None
+
+    def has(self, job: CameraJob) -> bool:
+        """Tell whether a worker has finished this file since its camera was added.
+
+        Raises:
+            TransientError: The bus is away.
+        """
+        spec = job.spec
+        if not has_end(spec.url) or spec.loop or (spec.realtime and spec.start_ns is None):
+            return False
+        if self._states is None:
+            self._states = self._bus.table(WORKER_STATE.name)
+        record = self._states.get(spec.camera_id)
+        if record is None or record.value is None or record.time_ns < job.sent_ns:
+            return False
+        try:
+            state = codec.decode(record.value)
+        except DecodeError:
+            return False
+        if not isinstance(state, WorkerState) or state.blob:  # with content: the stream had not ended
+            return False
+        name, _, part = state.stream_id.rpartition("-")
+        return name == name_of_file(spec, start_of_file(job), 0) and part.isdecimal()
