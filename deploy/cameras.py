@@ -1,12 +1,14 @@
 """Cameras as a user writes them: `NAME=URL` on the command line, the section `cameras` of the configuration file."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from deploy.errors import UsageError
+from ingest.source import has_end
 from wire.errors import SettingsError
 from wire.messages import CameraSpec, mask_url
 from wire.settings import read_config
@@ -59,6 +61,22 @@ def configured_cameras(config: Path | None) -> dict[str, CameraSpec]:
         raise SettingsError(f"config {config}: section cameras must map names to URLs, got {type(section).__name__}")
     site_id = site_of(config)
     return {str(name): _configured(str(name), value, site_id) for name, value in section.items()}
+
+
+def chosen_cameras(words: Sequence[str], config: Path | None) -> tuple[CameraSpec, ...]:
+    """Return the cameras of the command line, or else those of the configuration; files are processed completely.
+
+    Raises:
+        UsageError, SettingsError: A camera is not well described, or there is none.
+    """
+    configured = configured_cameras(config)
+    cameras = parse_cameras(words, site_of(config)) or configured
+    if not cameras:
+        raise UsageError("no camera: give --camera NAME=URL, or a --config file with a section cameras")
+    return tuple(
+        spec if spec.camera_id in configured or not has_end(spec.url) else replace(spec, mode="complete")
+        for spec in cameras.values()
+    )
 
 
 def _configured(name: str, value: Any, site_id: str) -> CameraSpec:

@@ -45,7 +45,8 @@ def run(
     """
     from rich.console import Console
 
-    from deploy.run import RunOptions, chosen_cameras, follow
+    from deploy.cameras import chosen_cameras
+    from deploy.run import RunOptions, follow
     from wire.process import log_to_stderr
 
     log_to_stderr(logging.INFO if verbose else logging.WARNING)

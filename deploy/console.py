@@ -11,6 +11,8 @@ from rich.table import Table
 from deploy.report import Person, Report, clock_time
 from deploy.watch import CameraTotals
 
+DATED = "%m-%d %H:%M"
+DAY_NS = 86_400 * 10**9
 STEPS = 10  # lines a camera gets where there is no terminal
 
 
@@ -87,24 +89,20 @@ def print_rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
 def print_people(console: Console, people: tuple[Person, ...]) -> None:
     """Print the table of identities; who was known before says since when."""
     returning = any(person.known_since_ns < person.first_ns for person in people)
+    days = {time_ns // DAY_NS for person in people for time_ns in (person.first_ns, person.last_ns)}
+    form = "%H:%M:%S" if len(days) < 2 else DATED
     table = Table(title=f"{len(people)} {'person' if len(people) == 1 else 'people'}")
-    for column in (
-        "id",
-        "cameras",
-        "first",
-        "last (UTC)",
-        "visible",
-        "sightings",
-        *(["known since"] if returning else []),
-    ):
-        table.add_column(column, justify="left" if column == "cameras" else "right", no_wrap=column != "cameras")
+    table.add_column("id", justify="right")
+    table.add_column("cameras", min_width=12)
+    for column in ("first", "last (UTC)", "visible", "sightings", *(["known since"] if returning else [])):
+        table.add_column(column, justify="right", no_wrap=True)
     for person in people:
-        known = clock_time(person.known_since_ns) if person.known_since_ns < person.first_ns else ""
+        known = clock_time(person.known_since_ns, DATED) if person.known_since_ns < person.first_ns else ""
         table.add_row(
             str(person.number),
             ", ".join(person.cameras),
-            clock_time(person.first_ns),
-            clock_time(person.last_ns),
+            clock_time(person.first_ns, form),
+            clock_time(person.last_ns, form),
             f"{person.visible_s:.1f} s",
             str(person.sightings),
             *([known] if returning else []),

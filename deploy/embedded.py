@@ -8,7 +8,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,14 +22,12 @@ from deploy.api_server import ApiServer
 from deploy.data_dir import DataDir
 from deploy.errors import RunError, UsageError
 from deploy.private_redis import PrivateRedis
+from deploy.settings import EmbeddedSettings
 from deploy.watch import CameraTotals
 from gallery.api.app import create_app
-from gallery.config import ApiSettings, GallerySettings
 from gallery.store import Store
 from gallery.store_redis import RedisStore, connect
-from ingest.config import IngestSettings
 from ingest.state import FINAL, CameraStatus, State
-from reid_worker.config import WorkerSettings
 from reid_worker.errors import DetectorError
 from reid_worker.model.weights import WeightsError
 from wire.bus import FRAMES, TRACKLETS
@@ -43,36 +40,6 @@ from wire.settings import RedisSettings
 
 INGEST, WORKER, GALLERY = ingest.handler.GROUP, reid_worker.handler.NAME, gallery.handler.NAME
 STAGES = (INGEST, WORKER, GALLERY)  # the way of the data, and the order they stop in
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedSettings:
-    """The settings of every part."""
-
-    ingest: IngestSettings
-    worker: WorkerSettings
-    gallery: GallerySettings
-    api: ApiSettings
-
-    @classmethod
-    def load(
-        cls,
-        config: Path | None,
-        *,
-        worker: Mapping[str, object] | None = None,
-        api: Mapping[str, object] | None = None,
-    ) -> Self:
-        """Return the settings of file and environment, with some of the command line over them; None is not given.
-
-        Raises:
-            SettingsError: A key is unknown or a value wrong.
-        """
-        return cls(
-            ingest=IngestSettings.load(config),
-            worker=WorkerSettings.load(config, **(worker or {})),
-            gallery=GallerySettings.load(config),
-            api=ApiSettings.load(config, **(api or {})),
-        )
 
 
 class Stage:

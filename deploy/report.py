@@ -66,9 +66,9 @@ class Report:
         }
 
 
-def clock_time(time_ns: int) -> str:
-    """Return a time as people read it in a table: month, day, time, UTC."""
-    return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%m-%d %H:%M:%S")
+def clock_time(time_ns: int, form: str) -> str:
+    """Return a time as people read it in a table, UTC."""
+    return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime(form)
 
 
 def people_since(store: Store, since_ns: int) -> tuple[Person, ...]:

@@ -1,0 +1,105 @@
+"""A system at work: from starting its cameras to printing who was seen."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from threading import Event
+
+from msgspec.structs import replace
+from rich.console import Console
+
+from deploy.console import CameraBars, print_cameras, print_line, print_people
+from deploy.embedded import Embedded
+from deploy.probe import length_of
+from deploy.report import Report, people_since
+from deploy.run import Outcome, RunOptions
+from deploy.watch import CameraTotals, Watch
+from gallery.export import write_mot
+from gallery.store import Store
+from ingest.source import has_end
+from ingest.state import CameraStatus, State
+from wire.messages import CameraSpec
+from wire.process import stop_on_signals
+
+POLL_S = 0.1
+BETWEEN_RUNS_NS = 60 * 10**9  # a person of the last run can have walked out and in again by the start of the next
+
+
+def follow_cameras(system: Embedded, options: RunOptions, console: Console) -> Outcome:
+    """Start a system and run it over the cameras; see `deploy.run.follow`."""
+    with (
+        system,
+        closing(Watch(system.bus)) as watch,
+        stop_on_signals() as stop,
+    ):
+        print_line(console, f"climbtrack answers at {system.api_url}, see {system.api_url}/docs")
+        cameras = dated(options.cameras, next_start_ns(system.store))
+        since_ns = min((spec.start_ns for spec in cameras if spec.start_ns is not None), default=time.time_ns())
+        began_s = time.monotonic()
+        system.start_cameras(cameras)
+        totals = _watch_cameras(system, watch, cameras, console, stop)
+        failures = failures_of(system.camera_statuses(), totals)
+        report = Report(people_since(system.store, since_ns), totals, time.monotonic() - began_s)
+        if options.out is not None:
+            written = write_mot(system.store, options.out, since_ns)
+            for name in set(totals) - set(written):
+                (options.out / f"{name}.txt").write_text("")  # it saw nobody, whatever an earlier run wrote
+        _print(report, failures, options, console)
+        if options.keep_serving and not stop.is_set():
+            print_line(console, f"still answering at {system.api_url}; Ctrl-C ends it")
+            while not stop.wait(POLL_S):
+                system.check()
+    return Outcome(report, bool(failures))
+
+
+def dated(cameras: Sequence[CameraSpec], start_ns: int) -> tuple[CameraSpec, ...]:
+    """Let all files without a date of their own begin at the same moment, so that synchronised ones stay so."""
+    return tuple(
+        replace(spec, start_ns=start_ns) if spec.start_ns is None and has_end(spec.url) else spec for spec in cameras
+    )
+
+
+def next_start_ns(store: Store) -> int:
+    """Return when the files of this run happen: now, or after all that the store knows, since the files of an earlier
+    run may have been longer than it took to process them, and nobody is in two places at once.
+    """
+    known = [stored.progress.time_ns + BETWEEN_RUNS_NS for stored in store.progress().values()]
+    return max([time.time_ns(), *known])
+
+
+def failures_of(statuses: Sequence[CameraStatus], totals: Mapping[str, CameraTotals]) -> dict[str, str]:
+    """Return the cameras that count as failed, and why: files not read to their end, cameras that gave nothing."""
+    causes = {status.camera_id: status.cause or str(status.state) for status in statuses}
+    failed = {status.camera_id for status in statuses if status.state is State.FAILED}
+    silent = {name for name in causes if name not in totals or not totals[name].frames}
+    return {name: causes[name] for name in causes if name in failed | silent}
+
+
+def _watch_cameras(
+    system: Embedded, watch: Watch, cameras: Sequence[CameraSpec], console: Console, stop: Event
+) -> dict[str, CameraTotals]:
+    """Show how far the cameras are until all have ended and are decided, or until `stop` is set."""
+    names = {spec.camera_id for spec in cameras}
+    totals = dict.fromkeys(sorted(names), CameraTotals())
+    with CameraBars(console, {spec.camera_id: length_of(spec.url).frames for spec in cameras}) as bars:
+        while not stop.is_set():
+            system.check()
+            totals |= watch.poll(POLL_S)
+            bars.show(totals)
+            names -= {status.camera_id for status in system.camera_statuses()}
+            if not names and system.finished(totals):
+                break
+    return totals
+
+
+def _print(report: Report, failures: Mapping[str, str], options: RunOptions, console: Console) -> None:
+    print_people(console, report.people)
+    print_cameras(console, report)
+    for name, cause in failures.items():
+        print_line(console, f"camera {name} failed: {cause}")
+    where = "" if options.data_dir is None else f" --data-dir {options.data_dir}"
+    if options.out is not None:
+        print_line(console, f"boxes with identities: {options.out}/*.txt")
+    print_line(console, f"next: climbtrack identities ls{where}")
+    if not options.keep_serving:
+        print_line(console, "      or run with --keep-serving, and open /docs at the address it prints")
