@@ -60,10 +60,10 @@ def test_nobody_is_twice_in_a_frame_or_in_two_rooms_at_once(site: SiteSummary) -
 
 def test_a_box_covers_what_changed_in_the_picture_and_not_more() -> None:
     world = build_world(4, 2, 8, 3.0)
-    frames = [next(film_station(world, k, 1, 4)) for k in range(2)]
+    frames = [next(film_station(world, k, [0.0], 4)) for k in range(2)]
     counted = [(k, b) for k, frame in enumerate(frames) for b in frame.boxes if b.counted]
     assert counted
-    empty = [next(film_station(build_world(4, 2, 1, 3.0), k, 1, 4)) for k in range(2)]
+    empty = [next(film_station(build_world(4, 2, 1, 3.0), k, [0.0], 4)) for k in range(2)]
     for k, b in counted:
         change = np.abs(frames[k].image.astype(int) - empty[k].image).max(2) > 14
         inside = change[b.top : b.top + b.height, b.left : b.left + b.width]

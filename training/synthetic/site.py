@@ -1,6 +1,6 @@
 """A generated site on disk: one video per camera, and exactly who was where."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -92,7 +92,7 @@ def write_site(
     for index, station in enumerate(world.stations):
         rows: list[str] = []
         with Recorder(out / f"{station.name}.mp4", station.view.camera.width, station.view.camera.height) as recorder:
-            for number, frame in enumerate(film_station(world, index, frames, seed)):
+            for number, frame in enumerate(film_station(world, index, [k / FPS for k in range(frames)], seed)):
                 recorder.write(frame.image)
                 rows += [box.row(number + 1) for box in frame.boxes]
                 seen |= {box.person for box in frame.boxes}
@@ -110,14 +110,14 @@ def write_site(
     return SiteSummary(out, names, frames, len(seen), int(boxes))
 
 
-def film_station(world: World, index: int, frames: int, seed: int) -> Iterator[Frame]:
-    """Yield what one camera sees, frame by frame at `FPS`."""
+def film_station(world: World, index: int, times_s: Sequence[float], seed: int) -> Iterator[Frame]:
+    """Yield what one camera sees at each of the times."""
     view = world.stations[index].view
     empty = optics(view.film.look, exposed(view.film, view.background, view.gain))
     size = (view.camera.height, view.camera.width)
     grain = _Grain.load(np.random.default_rng([seed, index, 6]), view.film.look.noise, size)
-    for number in range(frames):
-        moments = [(k, r.at(number / FPS)) for k, r in enumerate(world.residents)]
+    for time_s in times_s:
+        moments = [(k, r.at(time_s)) for k, r in enumerate(world.residents)]
         present = [(k + 1, moment[1]) for k, moment in moments if moment is not None and moment[0] == index]
         seen = [p for p in (_present(view, person, actor) for person, actor in present) if p is not None]
         picture: Floats = empty
