@@ -16,15 +16,17 @@ Crops = NDArray[np.uint8]
 _GREY = np.array([0.299, 0.587, 0.114])  # BT.601 luma
 
 
-def augment(crops: Crops, rng: np.random.Generator) -> Crops:
-    """Return the tracklet flipped, reframed, recoloured, degraded and partly hidden, each with some probability."""
+def augment(crops: Crops, rng: np.random.Generator, strength: float = 1.0) -> Crops:
+    """Return the tracklet flipped, reframed, recoloured, degraded and partly hidden, each with some probability.
+
+    `strength` 0 to 1 scales all probabilities but the flip's: generated people already come from many cameras, and a
+    short run learns nothing from people it cannot see.
+    """
     if rng.random() < 0.5:
         crops = crops[:, :, ::-1]
-    crops = reframe(crops, rng)
-    crops = recolour(crops, rng)
-    crops = degrade(crops, rng)
-    if rng.random() < 0.5:
-        crops = erase(crops, rng)
+    for change, probability in ((reframe, 1.0), (recolour, 1.0), (degrade, 0.8), (erase, 0.5)):
+        if rng.random() < strength * probability:
+            crops = change(crops, rng)
     return np.ascontiguousarray(crops)
 
 

@@ -30,6 +30,7 @@ class TrainConfig:
         train_cameras: Cameras each of them is seen by, one tracklet each.
         test_identities: Other people, seen by other cameras, to judge by.
         test_cameras: Cameras each of those is seen by.
+        augmentation: Strength of augmentation, 0 to 1.
         identities: Identities of a batch.
         tracklets: Tracklets of each identity, from different cameras where there are enough.
         cluster: Identities of a batch that share their cameras, where the data have such.
@@ -47,7 +48,8 @@ class TrainConfig:
         warmup: Share of the run with a linearly rising learning rate.
         mmc: Weight of the memory loss.
         sequence_ce: Weight of the cross-entropy on the sequence feature.
-        sequence_triplet: Weight of the triplet loss on the sequence feature; the paper, starting from CLIP, has none.
+        sequence_contrast: Weight of the contrastive loss on the sequence feature; the paper, starting from CLIP, has
+            none.
         temporal_ce: Weight of the cross-entropy on the temporal feature.
         temporal_triplet: Weight of the triplet loss on the temporal feature.
         mmc_from: Share of the run after which the memory loss counts: memories of an untrained encoder say nothing.
@@ -66,6 +68,7 @@ class TrainConfig:
     train_cameras: int = 4
     test_identities: int = 100
     test_cameras: int = 3
+    augmentation: float = 1.0
     identities: int = 4
     tracklets: int = 4
     cluster: int = 4
@@ -82,7 +85,7 @@ class TrainConfig:
     warmup: float = 0.05
     mmc: float = 1.0
     sequence_ce: float = 0.25
-    sequence_triplet: float = 0.0
+    sequence_contrast: float = 0.0
     temporal_ce: float = 1.0
     temporal_triplet: float = 1.0
     mmc_from: float = 0.0
@@ -123,7 +126,7 @@ _COUNTS = (
 _RANGES: tuple[tuple[tuple[str, ...], float, float, str], ...] = (
     (_COUNTS, 1, math.inf, "at least 1"),
     (("train_cameras", "test_cameras", "tracklets"), 2, math.inf, "at least 2: there is nothing to match"),
-    (("temporal_from", "mmc_from", "warmup", "standardise"), 0, 1, "0 to 1"),
+    (("temporal_from", "mmc_from", "warmup", "standardise", "augmentation"), 0, 1, "0 to 1"),
     (("early_scale",), 0.25, 1, "0.25 to 1"),
 )
 _MODELS = {a.name: a for a in (CLIMB_TINY, CLIMB_BASE)}

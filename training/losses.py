@@ -10,6 +10,7 @@ from reid_worker.model.climb import Features
 from training.memory import memory_loss
 
 LABEL_SMOOTHING = 0.1
+CONTRAST_TEMPERATURE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class LossWeights:
 
     mmc: float
     sequence_ce: float
-    sequence_triplet: float
+    sequence_contrast: float
     temporal_ce: float
     temporal_triplet: float
 
@@ -29,7 +30,7 @@ class Losses:
 
     mmc: Tensor
     sequence_ce: Tensor
-    sequence_triplet: Tensor
+    sequence_contrast: Tensor
     temporal_ce: Tensor
     temporal_triplet: Tensor
     total: Tensor
@@ -53,17 +54,17 @@ def climb_losses(
     zero = features.sequence.new_zeros(())
     mmc = memory_loss(features.sequence, memory, labels) if weights.mmc else zero
     sequence_ce = _ce(classifiers.sequence, features.sequence, labels) if weights.sequence_ce else zero
-    sequence_triplet = batch_hard_triplet(features.sequence, labels) if weights.sequence_triplet else zero
+    sequence_contrast = batch_contrast(features.sequence, labels) if weights.sequence_contrast else zero
     temporal_ce = _ce(classifiers.temporal, features.temporal, labels) if weights.temporal_ce else zero
     temporal_triplet = batch_hard_triplet(features.temporal, labels) if weights.temporal_triplet else zero
     total = (
         weights.mmc * mmc
         + weights.sequence_ce * sequence_ce
-        + weights.sequence_triplet * sequence_triplet
+        + weights.sequence_contrast * sequence_contrast
         + weights.temporal_ce * temporal_ce
         + weights.temporal_triplet * temporal_triplet
     )
-    return Losses(mmc, sequence_ce, sequence_triplet, temporal_ce, temporal_triplet, total)
+    return Losses(mmc, sequence_ce, sequence_contrast, temporal_ce, temporal_triplet, total)
 
 
 def batch_hard_triplet(features: Tensor, labels: Tensor) -> Tensor:
@@ -81,6 +82,24 @@ def batch_hard_triplet(features: Tensor, labels: Tensor) -> Tensor:
     positive = distance.masked_fill(~same, -torch.inf).amax(1)
     negative = distance.masked_fill(same, torch.inf).amin(1)
     return F.softplus(positive - negative).mean()
+
+
+def batch_contrast(features: Tensor, labels: Tensor) -> Tensor:
+    """Return the supervised contrastive loss inside the batch (Khosla et al. 2020, eq. 2), cosines over 0.1.
+
+    It teaches from every pair, where the hardest pairs of an untrained network are noise.
+
+    Raises:
+        ValueError: An identity has one tracklet only.
+    """
+    n = len(labels)
+    unit = F.normalize(features, dim=1)
+    itself = torch.eye(n, dtype=torch.bool, device=features.device)
+    log_share = (unit @ unit.T / CONTRAST_TEMPERATURE).masked_fill(itself, -torch.inf).log_softmax(dim=1)
+    positive = (labels.unsqueeze(0) == labels.unsqueeze(1)) & ~itself
+    if not bool(positive.any(dim=1).all()):
+        raise ValueError("a contrastive loss needs two tracklets of every identity")
+    return -(log_share.masked_fill(~positive, 0).sum(1) / positive.sum(1)).mean()
 
 
 def _ce(classifier: nn.Linear, features: Tensor, labels: Tensor) -> Tensor:

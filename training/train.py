@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from reid_worker.model.climb import Climb, Features
+from reid_worker.model.climb import Architecture, Climb, Features
 from reid_worker.model.embedder import Embedder
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import LoadedWeights, save_weights
@@ -104,7 +104,11 @@ def load_batch(config: TrainConfig, step: int, batch: Batch, people: CropSet, si
     """Read, resize to `(H, W)` and augment; a tracklet's augmentation depends on seed, step and place in the batch."""
     to = Preprocessing(*size)
     tracklets = [
-        augment(to.resize(list(people.crops[row][frames])), np.random.default_rng((config.seed, 3, step, i)))
+        augment(
+            to.resize(list(people.crops[row][frames])),
+            np.random.default_rng((config.seed, 3, step, i)),
+            config.augmentation,
+        )
         for i, (row, frames) in enumerate(zip(batch.tracklets, batch.frames, strict=True))
     ]
     labels = torch.from_numpy(people.identities[batch.tracklets])
@@ -173,7 +177,7 @@ def weights_at(config: TrainConfig, progress: float) -> LossWeights:
     return LossWeights(
         mmc=config.mmc if progress >= config.mmc_from else 0.0,
         sequence_ce=config.sequence_ce,
-        sequence_triplet=config.sequence_triplet,
+        sequence_contrast=config.sequence_contrast,
         temporal_ce=config.temporal_ce if with_head else 0.0,
         temporal_triplet=config.temporal_triplet if with_head else 0.0,
     )
@@ -186,7 +190,7 @@ def fill_memory(network: Climb, preprocessing: Preprocessing, people: CropSet) -
     middle = people.crops.shape[1] // 2
     features = []
     for i in range(0, len(people.crops), _CHUNK):
-        crops = torch.from_numpy(np.ascontiguousarray(people.crops[i : i + _CHUNK, middle]))
+        crops = torch.from_numpy(preprocessing.resize(list(people.crops[i : i + _CHUNK, middle])))
         features.append(network.sequence_feature(network.encode(preprocessing.scale(crops), [1] * len(crops))))
     labels = torch.from_numpy(people.identities)
     return initial_memory(torch.cat(features), labels, int(labels.max()) + 1)
@@ -206,16 +210,21 @@ def generated_people() -> Render:
 
 def load_people(config: TrainConfig, render: Render) -> tuple[CropSet, CropSet]:
     """Return the people to learn from and, by other cameras, the people to judge by."""
-    a = config.architecture
-    size = (a.height, a.width)
-    name = f"{config.train_identities}x{config.train_cameras}-{a.height}x{a.width}"
-    train = CropPlan(f"train-{name}", 0, config.train_identities, 0, config.train_cameras, _SITE_PEOPLE, a.frames, size)
-    name = f"{config.test_identities}x{config.test_cameras}-{a.height}x{a.width}"
+    frames = config.architecture.frames
+    size = _rendered_size(config.architecture)
     first = _TEST_SEEDS
-    test = CropPlan(
-        f"test-{name}", first, config.test_identities, first, config.test_cameras, _SITE_PEOPLE, a.frames, size
-    )
+    tag = f"{size[0]}x{size[1]}"
+    people, cameras = config.train_identities, config.train_cameras
+    train = CropPlan(f"train-{people}x{cameras}-{tag}", 0, people, 0, cameras, _SITE_PEOPLE, frames, size)
+    people, cameras = config.test_identities, config.test_cameras
+    test = CropPlan(f"test-{people}x{cameras}-{tag}", first, people, first, cameras, _SITE_PEOPLE, frames, size)
     return load_crops(train, render, config.cache, report=_say), load_crops(test, render, config.cache, report=_say)
+
+
+def _rendered_size(a: Architecture) -> tuple[int, int]:
+    """Return twice the network's size, as real crops are larger too, but no more than 256 px high."""
+    scale = min(2.0, 256 / a.height)
+    return round(a.height * scale), round(a.width * scale)
 
 
 def _sampler(config: TrainConfig, people: CropSet) -> IdentitySampler:

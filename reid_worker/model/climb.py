@@ -35,8 +35,8 @@ class Architecture:
     """
 
     name: str = "climb-tiny"
-    height: int = 128
-    width: int = 64
+    height: int = 64
+    width: int = 32
     patch: int = 16
     stem: Literal["patch", "convolution"] = "convolution"
     tower_width: int = 128

@@ -43,7 +43,7 @@ def config(tmp_path: Path) -> TrainConfig:
         steps=10,
         lr=1e-3,
         temporal_classifier_lr=1.0,
-        sequence_triplet=1.0,
+        sequence_contrast=1.0,
         evaluate_every=100,
     )
 

@@ -7,7 +7,14 @@ import torch
 import torch.nn.functional as F
 
 from reid_worker.model.climb import Features
-from training.losses import Classifiers, LossWeights, batch_hard_triplet, climb_losses
+from training.losses import (
+    CONTRAST_TEMPERATURE,
+    Classifiers,
+    LossWeights,
+    batch_contrast,
+    batch_hard_triplet,
+    climb_losses,
+)
 from training.memory import MOMENTUM, TEMPERATURE, initial_memory, memory_loss, updated_memory
 
 
@@ -76,6 +83,24 @@ def test_triplet_needs_two_identities() -> None:
         batch_hard_triplet(torch.randn(3, 2), torch.zeros(3, dtype=torch.int64))
 
 
+def test_contrast_is_the_mean_log_share_of_the_positives() -> None:
+    torch.manual_seed(2)
+    features, labels = torch.randn(4, 3), [0, 0, 0, 1, 1]
+    features = torch.cat([features, features[:1] * 2])
+    unit = features / features.norm(dim=1, keepdim=True)
+    expected = 0.0
+    for i in range(5):
+        shares = {j: math.exp(float(unit[i] @ unit[j]) / CONTRAST_TEMPERATURE) for j in range(5) if j != i}
+        positives = [j for j in shares if labels[j] == labels[i]]
+        expected -= sum(math.log(shares[j] / sum(shares.values())) for j in positives) / len(positives) / 5
+    assert float(batch_contrast(features, torch.tensor(labels))) == pytest.approx(expected, rel=1e-4)
+
+
+def test_contrast_needs_two_tracklets_of_everybody() -> None:
+    with pytest.raises(ValueError, match="two tracklets"):
+        batch_contrast(torch.randn(3, 2), torch.tensor([0, 0, 1]))
+
+
 def test_total_is_the_weighted_sum_of_the_parts() -> None:
     torch.manual_seed(1)
     features = Features(torch.randn(4, 6), torch.randn(4, 5))
@@ -86,7 +111,7 @@ def test_total_is_the_weighted_sum_of_the_parts() -> None:
     expected = (
         memory_loss(features.sequence, memory, labels)
         + 0.25 * F.cross_entropy(features.sequence @ classifiers.sequence.weight.T, labels, label_smoothing=0.1)
-        + 0.5 * batch_hard_triplet(features.sequence, labels)
+        + 0.5 * batch_contrast(features.sequence, labels)
         + F.cross_entropy(features.temporal @ classifiers.temporal.weight.T, labels, label_smoothing=0.1)
         + 2.0 * batch_hard_triplet(features.temporal, labels)
     )
