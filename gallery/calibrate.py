@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import msgspec
 
 MEMORY = 400.0  # pairs that count; older ones fade, so that new light and clothes are followed
-PRIOR_PAIRS = 20.0  # pairs that the card is worth: a dozen of the site's own begin to outweigh it
+PRIOR_PAIRS = 20.0  # pairs that the card's spread is worth: few pairs of a site tell little about it
+PRIOR_MEAN_PAIRS = 3.0  # pairs that its mean is worth: sites differ by many times their own spread
 MAX_LOGIT = 8.0  # P = 0.9997; no similarity is proof
 
 
@@ -60,8 +61,10 @@ class Calibration:
 
         Both kinds are taken as normal with one common variance, so the logit is a line (linear discriminant).
         """
-        card, trust = self.card, self.pairs / (self.pairs + PRIOR_PAIRS)
-        different = (1 - trust) * card.different_mean + trust * self.mean
+        card = self.card
+        shift = self.pairs / (self.pairs + PRIOR_MEAN_PAIRS)
+        trust = self.pairs / (self.pairs + PRIOR_PAIRS)
+        different = (1 - shift) * card.different_mean + shift * self.mean
         squeeze = (1 - different) / (1 - card.different_mean)
         same = 1 - squeeze * (1 - card.same_mean)
         variance = (1 - trust) * (squeeze * card.different_std) ** 2 + trust * self.variance

@@ -13,7 +13,6 @@ from gallery.calibrate import Card
 from gallery.config import GallerySettings
 from gallery.decide import Rules, decide
 from gallery.draft import Decision
-from gallery.errors import StoreConflict
 from gallery.index import VectorIndex
 from gallery.metrics import GalleryMetrics
 from gallery.searcher import Searcher
@@ -103,6 +102,8 @@ class SiteWorker:
 
     def receive(self, batch: Sequence[Received], now_s: float) -> None:
         """Take in tracklets and progress, in their order; what was decided before only has its event sent again."""
+        if self._stale:
+            self._load()
         self._confirm()
         self._again = []
         decided = self._decided([r.message for r in batch if isinstance(r.message, Tracklet)])
@@ -124,7 +125,7 @@ class SiteWorker:
 
         Raises:
             StoreUnavailable: What was decided is kept; the rest can be tried again.
-            StoreConflict: Somebody else decides this site too; it was loaded again, and can be tried again.
+            StoreConflict: Somebody else decides this site too; it will be loaded again, and can be tried again.
         """
         while (window := self._timeline.due(now_s)) is not None:
             with self._shared.stage("decide"):
@@ -161,6 +162,7 @@ class SiteWorker:
         self._outbox = list(snapshot.unpublished)
         self._searcher = Searcher(self._make_index)
         self._searcher.replace(self._site.prototypes)
+        self._stale = False
 
     def _confirm(self) -> None:
         if self._confirmed > self._stored_seq:
@@ -185,15 +187,10 @@ class SiteWorker:
         if not updates:
             return
         decision = decide(self._site, updates, window.end_ns, self._plan.rules, self._nearest)
-        try:
-            outcome = self._store.write(decision.write)
-        except StoreConflict:
-            self._load()
-            raise
-        if outcome == "already":  # an earlier attempt arrived although its answer did not
-            self._load()
-            return
-        self._take_over(decision)
+        self._stale = True  # should the write fail, nobody knows whether it took effect
+        if self._store.write(decision.write) == "applied":
+            self._take_over(decision)
+            self._stale = False
 
     def _take_over(self, decision: Decision) -> None:
         write = decision.write

@@ -1,0 +1,219 @@
+"""Small worlds for the gallery's tests: tracklets, simulated sites, and a handler run as the service loop runs it."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry
+from scipy.optimize import linear_sum_assignment
+
+from gallery.config import GallerySettings
+from gallery.handler import GalleryHandler
+from gallery.index import FaissIndex
+from gallery.metrics import GalleryMetrics
+from gallery.site_worker import ListedCamera, SiteWorker, plan_of
+from gallery.store import Store, TrackQuery
+from gallery.store_memory import MemoryStore
+from wire import codec
+from wire.bus import Record
+from wire.messages import AnyMessage, CameraProgress, CameraSpec, Mode, Tracklet
+from wire.metrics import ServiceMetrics
+from wire.service import Outgoing, Received
+
+S = 1_000_000_000
+START = 1_700_000_000 * S
+CAMERAS = ("a", "b", "c")
+
+
+def tracklet(
+    name: str,
+    first_s: float,
+    last_s: float,
+    look: NDArray[np.floating] | None = None,
+    *,
+    revision: int = 0,
+    closed: bool = True,
+    quality: float = 0.8,
+    model_id: str = "m",
+) -> Tracklet:
+    """Return a tracklet `camera/stream/track/part` with five boxes a second; by default it looks like axis 0."""
+    n = max(1, int((last_s - first_s) * 5) + 1)
+    return Tracklet(
+        tracklet_id=name,
+        camera_id=name.partition("/")[0],
+        site_id="site",
+        revision=revision,
+        closed=closed,
+        times_ns=START + ((first_s + np.arange(n) / 5) * S).astype(np.int64),
+        frames=np.arange(1, n + 1) + int(first_s * 5),
+        boxes=np.tile(np.array([0, 0, 10, 20], np.float32), (n, 1)),
+        scores=np.full(n, 0.9, np.float32),
+        embedding=unit(axis(0) if look is None else look).astype(np.float16),
+        model_id=model_id,
+        quality=quality,
+        frames_used=min(8, n),
+        crop=b"jpeg",
+    )
+
+
+def progress(camera: str, time_s: float, *, ended: bool = False, mode: Mode = "complete") -> CameraProgress:
+    """Return a report that a camera is analysed up to a time."""
+    return CameraProgress(
+        camera_id=camera,
+        site_id="site",
+        stream_id="s",
+        time_ns=START + int(time_s * S),
+        frames=0,
+        analysed=0,
+        dropped=0,
+        tracklets=0,
+        mode=mode,
+        ended=ended,
+    )
+
+
+def axis(number: int, dimension: int = 16) -> NDArray[np.float64]:
+    """Return a unit vector; different numbers are different people."""
+    return np.asarray(np.eye(dimension)[number])
+
+
+def unit(vector: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return a vector L2-normalised."""
+    return np.asarray(vector / np.linalg.norm(vector), np.float64)
+
+
+@dataclass(frozen=True)
+class World:
+    """Who really is who, and what every camera sends, in its order."""
+
+    streams: dict[str, list[AnyMessage]]
+    people: dict[str, int]  # tracklet_id -> person
+
+    def score(self, store: Store) -> float:
+        """Return the IDF1 of the stored tracklets, counted in seconds of presence."""
+        shared: Counter[tuple[int, int]] = Counter()
+        truth: Counter[int] = Counter()
+        found: Counter[int] = Counter()
+        for row in store.find(TrackQuery(limit=100_000)):
+            seconds = len(row.tracklet.times_ns)
+            truth[self.people[row.tracklet.tracklet_id]] += seconds
+            if row.identity_id is not None:
+                found[row.identity_id] += seconds
+                shared[self.people[row.tracklet.tracklet_id], row.identity_id] += seconds
+        return 2 * _best_total(shared) / (sum(truth.values()) + sum(found.values()))
+
+
+def _best_total(shared: Counter[tuple[int, int]]) -> int:
+    people = sorted({person for person, _ in shared})
+    numbers = sorted({number for _, number in shared})
+    table = np.array([[shared[person, number] for number in numbers] for person in people])
+    return int(table[linear_sum_assignment(table, maximize=True)].sum())
+
+
+def make_world(seed: int, *, people: int = 8, seconds: int = 90, noise: float = 0.55, bias: float = 0.5) -> World:
+    """Simulate a site. Two tracklets of one person have a mean cosine of about 1 / (1 + noise²)."""
+    rng = np.random.default_rng(seed)
+    dimension = 128
+    faces = [unit(rng.normal(size=dimension)) for _ in range(people)]
+    common = unit(rng.normal(size=dimension)) * bias
+    streams: dict[str, list[tuple[float, AnyMessage]]] = {camera: [] for camera in CAMERAS}
+    owners: dict[str, int] = {}
+    for person in range(people):
+        clock = float(rng.uniform(0, seconds / 3))
+        while clock < seconds - 5:
+            length = float(rng.uniform(5, 15))
+            for camera in rng.permutation(CAMERAS)[: rng.integers(1, 4)]:
+                first = clock + float(rng.uniform(0, 2))
+                track = f"{camera}/s/{len(owners)}/0"
+                owners[track] = person
+                look = unit(faces[person] + common + unit(rng.normal(size=dimension)) * noise)
+                streams[camera] += _revisions(rng, track, first, min(first + length, seconds), look)
+            clock += length + float(rng.uniform(2, 20))
+    return World({camera: _with_progress(camera, sent, seconds) for camera, sent in streams.items()}, owners)
+
+
+def _revisions(
+    rng: np.random.Generator, track: str, first_s: float, last_s: float, look: NDArray[np.float64]
+) -> Iterator[tuple[float, AnyMessage]]:
+    """Yield a tracklet after one second, every two seconds, and closed one second after its end."""
+    ends = [*np.arange(first_s + 1, last_s, 2.0), last_s]
+    for revision, end in enumerate(ends):
+        blur = unit(rng.normal(size=len(look))) * 0.6 / np.sqrt(revision + 1)
+        closed = revision == len(ends) - 1
+        quality = min(1.0, 0.3 + 0.1 * revision)
+        sent_s = end + (1.0 if closed else 0.0)
+        yield sent_s, tracklet(track, first_s, end, look + blur, revision=revision, closed=closed, quality=quality)
+
+
+def _with_progress(camera: str, sent: list[tuple[float, AnyMessage]], seconds: int) -> list[AnyMessage]:
+    ticks = np.arange(0.5, seconds + 3, 0.5)
+    sent += [(float(tick) + 1e-6, progress(camera, float(tick), ended=bool(tick == ticks[-1]))) for tick in ticks]
+    return [message for _, message in sorted(sent, key=lambda entry: entry[0])]
+
+
+def interleaved(world: World, seed: int) -> list[AnyMessage]:
+    """Return all messages in one order; every camera keeps its own, and none is far ahead of the others."""
+    rng = np.random.default_rng(seed)
+    left = {camera: list(stream) for camera, stream in world.streams.items()}
+    merged: list[AnyMessage] = []
+    while any(left.values()):
+        camera = rng.choice([camera for camera, stream in left.items() if stream])
+        count = int(rng.integers(1, 40))
+        merged += left[camera][:count]
+        del left[camera][:count]
+    return merged
+
+
+class Gallery:
+    """The handler on a log, run as the service loop runs it; can be killed at any record."""
+
+    def __init__(self, store: Store, messages: Sequence[AnyMessage], *, index: type = FaissIndex) -> None:
+        self.store = store
+        self.messages = messages
+        self.index = index
+        self.committed = 0
+        self.events: list[str] = []
+
+    def run(self, until: int, batch: int = 16, *, flush_last: bool = True) -> None:
+        """Start at the committed offset and read up to `until`; a kill may come before the last flush."""
+        handler = self._handler()
+        position = self.committed
+        while position < until:
+            end = min(position + batch, until)
+            records = [self._record(offset) for offset in range(position, end)]
+            sent = [item for item in handler.handle(records) if isinstance(item, Outgoing)]
+            if end == until and not flush_last:
+                return
+            self.events += [item.message.event_id for item in sent]  # type: ignore[union-attr]
+            needed = handler.needed_from()
+            self.committed = min([end, *needed.values()])
+            position = end
+
+    def _handler(self) -> GalleryHandler:
+        metrics = GalleryMetrics(CollectorRegistry())
+        shared = ServiceMetrics(CollectorRegistry())
+        plan = plan_of(GallerySettings())
+        specs = [CameraSpec(camera_id=c, site_id="site", url="x.mp4", mode="complete") for c in CAMERAS]
+        return GalleryHandler(
+            lambda _: SiteWorker(self.store, plan, self.index, metrics, shared),
+            lambda: [ListedCamera(spec, 0) for spec in specs],
+            metrics,
+            clock=lambda: 0.0,
+        )
+
+    def _record(self, offset: int) -> Received:
+        message = self.messages[offset]
+        return Received(Record("tracklets", 0, offset, "site", codec.encode(message), 1), message)
+
+
+def owners(store: Store) -> dict[str, int | None]:
+    return {row.tracklet.tracklet_id: row.identity_id for row in store.find(TrackQuery(limit=100_000))}
+
+
+def run_whole(world: World, order: int = 0, **options: type) -> Gallery:
+    messages = interleaved(world, order)
+    gallery = Gallery(MemoryStore("site"), messages, **options)
+    gallery.run(len(messages))
+    return gallery

@@ -1,0 +1,215 @@
+"""Decisions about windows of tracklets, one situation each."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gallery.calibrate import Calibration, Card
+from gallery.decide import Rules, decide
+from gallery.site import Site, together
+from gallery.store import Write
+from tests.gallery_tools import START, S, axis, tracklet, unit
+from wire.messages import Tracklet
+
+RULES = Rules(match=0.0, merge=2.0)
+
+
+class Decider:
+    """Decides window after window, in memory."""
+
+    def __init__(self, rules: Rules = RULES) -> None:
+        self.rules = rules
+        self.site = Site("site", 0, 0, 1, Calibration(Card()))
+        self.writes: list[Write] = []
+
+    def window(self, end_s: float, *updates: Tracklet) -> list[str]:
+        """Decide a window and return its events as `kind number`."""
+        everybody = set(self.site.identities)
+        decision = decide(self.site, updates, START + int(end_s * S), self.rules, lambda _, __: everybody)
+        self.site = decision.site
+        self.writes.append(decision.write)
+        return [f"{event.kind} {event.identity_id}" for event in decision.write.events]
+
+    def owners(self) -> dict[str, int | None]:
+        return {key: row.identity_id for key, row in self.site.rows.items()}
+
+
+def between(one: int, other: int, share: float) -> NDArray[np.float64]:
+    """Return a look with a cosine of `share` to a person, and the rest to another."""
+    return share * axis(one) + float(np.sqrt(1 - share**2)) * axis(other)
+
+
+def test_somebody_new_gets_a_number_and_is_known_in_another_camera() -> None:
+    decider = Decider()
+
+    assert decider.window(5, tracklet("a/s/1/0", 0, 4)) == ["created 1"]
+    assert decider.window(9, tracklet("b/s/1/0", 5, 8, between(0, 5, 0.9))) == ["matched 1"]
+    assert decider.window(15, tracklet("b/s/2/0", 10, 14, axis(1))) == ["created 2"]
+    assert decider.site.identities[1].cameras == ("a", "b")
+
+
+def test_one_new_person_in_three_cameras_at_once_becomes_one_identity() -> None:
+    decider = Decider()
+
+    events = decider.window(5, *(tracklet(f"{c}/s/1/0", 0, 4, between(0, i, 0.9)) for i, c in enumerate("abc", 1)))
+
+    assert events == ["created 1", "matched 1", "matched 1"]
+
+
+def test_two_people_in_one_camera_are_never_one_however_alike() -> None:
+    decider = Decider()
+
+    decider.window(5, tracklet("a/s/1/0", 0, 4), tracklet("a/s/2/0", 1, 3))
+
+    assert sorted(filter(None, decider.owners().values())) == [1, 2]
+
+
+def test_a_window_is_assigned_as_a_whole_not_first_come_first_served() -> None:
+    decider = Decider()
+    decider.window(5, tracklet("a/s/1/0", 0, 4, axis(0)), tracklet("a/s/2/0", 0, 4, axis(1)))
+    both = unit(axis(0) * 0.75 + axis(1) * 0.66)  # likes 1 best, but is the only one that may be 2
+    one = unit(axis(0) * 0.8 + axis(1) * 0.1 + axis(7) * 0.4)
+
+    decider.window(10, tracklet("b/s/1/0", 6, 9, both), tracklet("b/s/2/0", 6, 9, one))
+
+    assert decider.owners()["b/s/1/0"] == decider.owners()["a/s/2/0"]
+    assert decider.owners()["b/s/2/0"] == decider.owners()["a/s/1/0"]
+
+
+def test_the_next_part_of_a_track_is_the_same_person_whatever_it_looks_like() -> None:
+    decider = Decider()
+    decider.window(5, tracklet("a/s/1/0", 0, 4, axis(0)))
+
+    assert decider.window(10, tracklet("a/s/1/1", 4.2, 9, axis(3))) == ["matched 1"]
+
+
+def test_too_little_evidence_stays_pending_until_it_closes() -> None:
+    decider = Decider()
+    poor = {"quality": 0.05, "look": axis(0)}
+
+    assert decider.window(3, tracklet("a/s/1/0", 0, 2, closed=False, **poor)) == []  # type: ignore[arg-type]
+    assert decider.owners() == {"a/s/1/0": None}
+    assert decider.window(6, tracklet("a/s/1/0", 0, 5, revision=1, **poor)) == ["created 1"]  # type: ignore[arg-type]
+
+
+def test_a_flicker_makes_no_new_person() -> None:
+    decider = Decider()
+
+    assert decider.window(3, tracklet("a/s/1/0", 2, 2)) == []
+    assert decider.owners() == {"a/s/1/0": None}
+
+
+def test_a_match_waits_while_the_person_may_still_be_visible_elsewhere_in_the_camera() -> None:
+    decider = Decider()
+    decider.window(5, tracklet("a/s/1/0", 0, 4, closed=False))
+
+    assert decider.window(8, tracklet("a/s/2/0", 5, 7, closed=False)) == []
+    events = decider.window(9, tracklet("a/s/1/0", 0, 4, revision=1), tracklet("a/s/2/0", 5, 8, revision=1))
+
+    assert "matched 1" in events
+    assert decider.owners() == {"a/s/1/0": 1, "a/s/2/0": 1}
+
+
+def test_a_pending_tracklet_is_decided_when_what_it_waited_for_is_known() -> None:
+    decider = Decider()
+    decider.window(5, tracklet("a/s/1/0", 0, 4, closed=False))
+    decider.window(8, tracklet("a/s/2/0", 5, 7))
+
+    events = decider.window(9, tracklet("a/s/1/0", 0, 4, revision=1))
+
+    assert events == ["matched 1", "updated 1"]
+    assert decider.writes[-1].moved == {"a/s/2/0": 1}
+
+
+def test_identities_that_turn_out_to_be_one_are_merged_into_the_lower_number() -> None:
+    decider = Decider()
+    decider.window(5, tracklet("a/s/1/0", 0, 4, axis(0), closed=False))
+    decider.window(9, tracklet("b/s/1/0", 5, 8, between(1, 0, 0.95), closed=False))
+    assert sorted(decider.site.identities) == [1, 2]
+
+    events = decider.window(12, tracklet("b/s/1/0", 5, 11, between(0, 1, 0.95), revision=1))
+
+    assert "merged 1" in events
+    assert decider.site.identities[1].previous_ids == (2,)
+    assert decider.owners() == {"a/s/1/0": 1, "b/s/1/0": 1}
+    assert decider.writes[-1].merged == {2: 1}
+
+
+def test_people_who_were_seen_together_are_never_merged_even_after_their_rows_are_forgotten() -> None:
+    decider = Decider(Rules(match=0.0, merge=2.0, horizon_ns=60 * S))
+    decider.window(5, tracklet("a/s/1/0", 0, 4), tracklet("a/s/2/0", 0, 4, between(0, 1, 0.99)))
+    decider.window(200, tracklet("b/s/1/0", 190, 199, axis(9)))
+    decider.window(300, tracklet("b/s/2/0", 290, 299), tracklet("b/s/3/0", 290, 299, between(0, 1, 0.99)))
+
+    assert sorted(decider.site.identities) == [1, 2, 3]
+    assert decider.site.identities[1].apart == (2,)
+
+
+def test_a_tracklet_that_clearly_belongs_elsewhere_moves_and_does_not_flap() -> None:
+    decider = Decider()
+    decider.window(5, tracklet("a/s/1/0", 0, 4, axis(0)), tracklet("a/s/2/0", 0, 4, axis(1)))
+    decider.window(10, tracklet("b/s/1/0", 6, 9, between(0, 1, 0.8), closed=False))
+    assert decider.owners()["b/s/1/0"] == 1
+
+    events = decider.window(13, tracklet("b/s/1/0", 6, 12, between(1, 0, 0.99), closed=False, revision=1))
+    again = decider.window(16, tracklet("b/s/1/0", 6, 15, between(1, 0, 0.8), closed=False, revision=2))
+
+    assert events == ["split 2"]
+    assert again == ["updated 2"]
+    assert decider.site.identities[1].cameras == ("a",)
+
+
+def test_of_two_tracklets_found_to_overlap_the_later_one_leaves() -> None:
+    decider = Decider()
+    decider.window(5, tracklet("a/s/1/0", 0, 4, closed=False))
+    decider.window(30, tracklet("a/s/2/0", 20, 29, closed=False))  # the first one has been silent for long
+    assert decider.owners() == {"a/s/1/0": 1, "a/s/2/0": 1}
+
+    events = decider.window(32, tracklet("a/s/1/0", 0, 31, revision=1))
+
+    assert decider.owners() == {"a/s/1/0": 1, "a/s/2/0": 2}
+    assert "split 2" in events
+
+
+def test_embeddings_of_two_models_are_never_compared() -> None:
+    decider = Decider()
+    decider.window(5, tracklet("a/s/1/0", 0, 4, model_id="old"))
+
+    assert decider.window(9, tracklet("b/s/1/0", 5, 8, model_id="new")) == ["created 2"]
+
+
+def test_people_not_seen_for_the_retention_are_forgotten() -> None:
+    decider = Decider(Rules(match=0.0, merge=2.0, horizon_ns=10 * S, retention_ns=100 * S))
+    decider.window(5, tracklet("a/s/1/0", 0, 4, axis(0)))
+
+    events = decider.window(200, tracklet("a/s/2/0", 190, 199, axis(1)))
+
+    assert events == ["created 2", "expired 1"]
+    assert sorted(decider.site.identities) == [2]
+    assert [identity.number for identity in decider.writes[-1].expired] == [1]
+
+
+def test_the_calibration_learns_from_people_seen_together() -> None:
+    decider = Decider()
+
+    decider.window(5, tracklet("a/s/1/0", 0, 4, axis(0)), tracklet("a/s/2/0", 0, 4, between(0, 1, 0.5)))
+
+    assert decider.site.calibration.pairs == 1
+    assert decider.site.calibration.mean == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "answer"),
+    [
+        pytest.param(("a/s/1/0", 0, 4), ("a/s/2/0", 3, 6), "yes", id="at the same time"),
+        pytest.param(("a/s/1/0", 0, 4), ("b/s/2/0", 3, 6), "no", id="in two cameras"),
+        pytest.param(("a/s/1/0", 0, 4), ("a/s/1/1", 3, 6), "no", id="parts of one track"),
+        pytest.param(("a/s/1/0", 0, 4), ("a/s/2/0", 5, 6), "no", id="one after the other"),
+    ],
+)
+def test_who_was_visible_together(one: tuple[str, float, float], other: tuple[str, float, float], answer: str) -> None:
+    pair: Sequence[Tracklet] = (tracklet(*one), tracklet(*other))
+
+    assert together(pair[0], pair[1], START + 10 * S) == together(pair[1], pair[0], START + 10 * S) == answer

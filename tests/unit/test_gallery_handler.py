@@ -1,0 +1,252 @@
+"""The gallery's handler: what it publishes, what it pins, and how it recovers."""
+
+from collections.abc import Sequence
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from gallery.config import GallerySettings
+from gallery.errors import StoreConflict, StoreUnavailable
+from gallery.handler import GalleryHandler, build_service, listed_cameras
+from gallery.index import BruteForceIndex
+from gallery.metrics import GalleryMetrics
+from gallery.site_worker import ListedCamera, SiteWorker, plan_of
+from gallery.store import Outcome, TrackQuery, Write
+from gallery.store_memory import MemoryStore
+from tests.gallery_tools import axis, progress, tracklet
+from wire import codec
+from wire.bus import CAMERAS, TRACKLETS, Record, TopicPartition
+from wire.memory import MemoryBus
+from wire.messages import AnyMessage, CameraSpec, IdentityEvent
+from wire.metrics import ServiceMetrics
+from wire.service import Outgoing, Received, Rejected
+
+PARTITION = TopicPartition("tracklets", 0)
+
+
+class Bench:
+    """A handler with a store, a clock that is set, and a log that is written by hand."""
+
+    def __init__(self, store: MemoryStore | None = None, *, first_offset: int = 0, listed_ns: int = 0) -> None:
+        self.store = store or MemoryStore("site")
+        self.registry = CollectorRegistry()
+        self.now_s = 0.0
+        self.next_offset = first_offset
+        self.cameras = [
+            ListedCamera(CameraSpec(camera_id=c, site_id="site", url="x.mp4", mode="complete"), listed_ns) for c in "ab"
+        ]
+        metrics, shared = GalleryMetrics(self.registry), ServiceMetrics(self.registry)
+        plan = plan_of(GallerySettings())
+        self.handler = GalleryHandler(
+            lambda _: SiteWorker(self.store, plan, BruteForceIndex, metrics, shared),
+            lambda: self.cameras,
+            metrics,
+            clock=lambda: self.now_s,
+        )
+
+    def batch(self, *messages: AnyMessage) -> list[Received]:
+        first, self.next_offset = self.next_offset, self.next_offset + len(messages)
+        return [
+            Received(Record("tracklets", 0, offset, "site", codec.encode(message), 1), message)
+            for offset, message in enumerate(messages, first)
+        ]
+
+    def send(self, *messages: AnyMessage) -> list[str]:
+        """Run one round of the service loop; return its events as `kind number`."""
+        events = self.handle(self.batch(*messages))
+        self.handler.needed_from()
+        return events
+
+    def handle(self, batch: Sequence[Received]) -> list[str]:
+        found = [item.message for item in self.handler.handle(batch) if isinstance(item, Outgoing)]
+        return [f"{event.kind} {event.identity_id}" for event in found if isinstance(event, IdentityEvent)]
+
+
+def both_at(time_s: float) -> tuple[AnyMessage, AnyMessage]:
+    return progress("a", time_s), progress("b", time_s)
+
+
+def test_a_tracklet_is_decided_once_all_cameras_are_past_it() -> None:
+    bench = Bench()
+
+    assert bench.send(tracklet("a/s/1/0", 0, 3), progress("a", 3.5), progress("a", 9)) == []
+    assert bench.send(progress("b", 9)) == ["created 1"]
+    assert bench.send() == []
+
+
+def test_undecided_tracklets_are_needed_again_after_a_restart() -> None:
+    bench = Bench(first_offset=40)
+    bench.handle(bench.batch(*both_at(1), tracklet("a/s/1/0", 0, 3), progress("a", 3.5)))
+    assert bench.handler.needed_from() == {PARTITION: 42}
+
+    bench.handle(bench.batch(*both_at(9)))
+    assert bench.handler.needed_from() == {}
+
+
+def test_a_decided_tracklet_that_comes_again_gives_the_same_event_and_nothing_else() -> None:
+    bench = Bench()
+    sent = tracklet("a/s/1/0", 0, 3)
+    bench.send(sent, *both_at(3.5), *both_at(9))
+    before = bench.store.load(0)
+
+    again = [item for item in bench.handler.handle(bench.batch(sent, sent, *both_at(10))) if isinstance(item, Outgoing)]
+
+    assert {item.message.event_id for item in again if isinstance(item.message, IdentityEvent)} == {
+        entry.event.event_id for entry in bench.store.journal(0, 10)
+    }
+    assert bench.store.load(0).version == before.version
+    assert len(bench.store.journal(0, 10)) == 1
+
+
+def test_events_are_published_again_until_the_loop_has_flushed_them() -> None:
+    bench = Bench()
+    bench.send(tracklet("a/s/1/0", 0, 3), *both_at(3.5))
+    last = bench.batch(*both_at(9))
+
+    assert bench.handle(last) == ["created 1"]
+    assert bench.handle(last) == ["created 1"]
+    bench.handler.needed_from()
+    assert bench.handle([]) == []
+
+
+def test_events_of_a_killed_gallery_are_published_by_the_next_one() -> None:
+    bench = Bench()
+    bench.handle(bench.batch(tracklet("a/s/1/0", 0, 3), *both_at(3.5), *both_at(9)))
+
+    after = Bench(bench.store, first_offset=bench.next_offset)
+
+    assert after.send(*both_at(10)) == ["created 1"]
+    assert after.send(*both_at(11)) == []
+    assert Bench(bench.store, first_offset=after.next_offset).send(*both_at(12)) == []
+
+
+def test_a_restart_does_not_wait_for_a_camera_that_had_ended() -> None:
+    bench = Bench()
+    bench.send(*both_at(1), progress("b", 2, ended=True))
+
+    after = Bench(bench.store, first_offset=bench.next_offset)
+
+    assert after.send(tracklet("a/s/1/0", 2, 5), progress("a", 5.5), progress("a", 7)) == ["created 1"]
+
+
+@pytest.mark.parametrize(
+    ("first_offset", "listed_ns"),
+    [
+        pytest.param(100, 2, id="listed again since"),
+        pytest.param(0, 0, id="on another log, which begins anew"),
+    ],
+)
+def test_a_new_run_waits_for_the_cameras_of_the_last_one(first_offset: int, listed_ns: int) -> None:
+    bench = Bench()
+    bench.send(progress("b", 2, ended=True))
+
+    after = Bench(bench.store, first_offset=first_offset, listed_ns=listed_ns)
+
+    assert after.send(tracklet("a/s/1/0", 2, 5), progress("a", 5.5), progress("a", 7)) == []
+    after.now_s = 31.0
+    assert after.send(progress("a", 8)) == ["created 1"]
+
+
+class Broken(MemoryStore):
+    """Fails a write, before or after it takes effect."""
+
+    def __init__(self, *, after: bool) -> None:
+        super().__init__("site")
+        self.after = after
+        self.failures = 1
+
+    def write(self, write: Write) -> Outcome:
+        if self.failures:
+            self.failures -= 1
+            if self.after:
+                super().write(write)
+            raise StoreUnavailable("Redis at 127.0.0.1:1 is away")
+        return super().write(write)
+
+
+@pytest.mark.parametrize("after", [pytest.param(False, id="not written"), pytest.param(True, id="written, no answer")])
+def test_a_batch_that_failed_in_the_store_is_done_once_when_it_is_repeated(*, after: bool) -> None:
+    bench = Bench(Broken(after=after))
+    bench.send(tracklet("a/s/1/0", 0, 3), *both_at(3.5))
+    batch = bench.batch(tracklet("a/s/2/0", 4, 5, axis(1)), *both_at(9), *both_at(11))
+
+    with pytest.raises(StoreUnavailable):
+        bench.handle(batch)
+    events = bench.handle(batch)
+
+    assert events == ["created 1", "created 2"]
+    assert len(bench.store.journal(0, 10)) == 2
+    assert bench.handler.needed_from() == {}
+
+
+def test_a_site_that_somebody_else_decided_is_loaded_again() -> None:
+    one, other = Bench(), Bench()
+    other.store = one.store
+    one.send(*both_at(1))
+    other.send(*both_at(1))
+    one.send(tracklet("a/s/1/0", 0, 3), *both_at(3.5), *both_at(9))
+    late = other.batch(tracklet("a/s/2/0", 4, 5), *both_at(5.5), *both_at(9))
+
+    with pytest.raises(StoreConflict):
+        other.handle(late)
+
+    assert "matched 1" in other.handle(late)
+    assert len(one.store.find(TrackQuery(identity_id=1))) == 2
+
+
+def test_a_partition_that_is_taken_away_is_forgotten() -> None:
+    bench = Bench()
+    bench.handle(bench.batch(tracklet("a/s/1/0", 0, 3)))
+
+    bench.handler.revoked([PARTITION])
+
+    assert bench.handler.needed_from() == {}
+
+
+def test_what_is_no_tracklet_goes_to_the_dead_letters() -> None:
+    bench = Bench()
+
+    (rejected,) = bench.handler.handle(bench.batch(CameraSpec(camera_id="a", site_id="site", url="x")))
+
+    assert isinstance(rejected, Rejected)
+    assert rejected.record.offset == 0
+
+
+def test_decisions_are_counted() -> None:
+    bench = Bench()
+    flicker = tracklet("a/s/9/0", 2, 2, axis(3))
+    bench.send(tracklet("a/s/1/0", 0, 3), tracklet("b/s/1/0", 0, 3), flicker, *both_at(3.5), *both_at(9))
+
+    def value(name: str, **labels: str) -> float | None:
+        return bench.registry.get_sample_value(name, labels)
+
+    assert value("climbtrack_gallery_identities") == 1
+    for decision in ("created", "matched", "pending"):
+        assert value("climbtrack_assignments_total", decision=decision) == 1, decision
+    assert value("climbtrack_match_probability_count") == 1
+
+
+def test_a_service_decides_what_stands_on_the_bus() -> None:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    producer = bus.producer()
+    spec = CameraSpec(camera_id="a", site_id="site", url="x.mp4", mode="complete")
+    producer.send(CAMERAS.name, "a", codec.encode(spec))
+    producer.send(CAMERAS.name, "b", b"garbage")
+    for message in (tracklet("a/s/1/0", 0, 3), progress("a", 9, ended=True)):
+        producer.send(TRACKLETS.name, "site", codec.encode(message))
+    store, registry = MemoryStore("site"), CollectorRegistry()
+
+    class StopWhenDecided:
+        def is_set(self) -> bool:
+            return store.counts().identities > 0
+
+        def wait(self, timeout: float) -> None:
+            raise AssertionError("nothing should fail")
+
+    service = build_service(GallerySettings(), bus, ServiceMetrics(registry), registry, lambda _: store)
+    service.run(StopWhenDecided())  # type: ignore[arg-type]
+
+    assert [camera.spec.camera_id for camera in listed_cameras(bus)] == ["a"]
+    assert store.find(TrackQuery(identity_id=1))[0].tracklet.tracklet_id == "a/s/1/0"
+    bus.close()

@@ -1,0 +1,124 @@
+"""What an identity is remembered by, how similar somebody is to it, and what that says."""
+
+import numpy as np
+import pytest
+
+from gallery.calibrate import Calibration, Card, decode, probability
+from gallery.compare import (
+    HARD_PER_CAMERA,
+    likeness,
+    looks_of,
+    similarity,
+    united,
+    with_tracklet,
+    without_tracklet,
+)
+from gallery.store import Prototype
+from tests.gallery_tools import axis, tracklet, unit
+
+
+def remembered(*names: str, seed: int = 0) -> tuple[Prototype, ...]:
+    rng = np.random.default_rng(seed)
+    prototypes: tuple[Prototype, ...] = ()
+    for name in names:
+        prototypes = with_tracklet(prototypes, tracklet(name, 0, 4, unit(axis(0) + 0.2 * rng.normal(size=16))))
+    return prototypes
+
+
+def test_a_camera_is_remembered_by_its_mean_and_few_hard_ones() -> None:
+    prototypes = remembered(*(f"a/s/{i}/0" for i in range(20)), "b/s/1/0")
+
+    assert [p.kind for p in prototypes if p.camera_id == "a"].count("mean") == 1
+    assert [p.kind for p in prototypes if p.camera_id == "a"].count("hard") == HARD_PER_CAMERA
+    assert len(prototypes) == 2 + HARD_PER_CAMERA + 1
+
+
+def test_the_hard_ones_are_the_furthest_from_the_mean() -> None:
+    prototypes = remembered(*(f"a/s/{i}/0" for i in range(6)))
+    odd = tracklet("a/s/99/0", 0, 4, axis(5))
+
+    prototypes = with_tracklet(prototypes, odd)
+
+    assert "a/s/99/0" in {p.tracklet_id for p in prototypes}
+
+
+def test_what_is_taken_away_leaves_what_was_there_before() -> None:
+    before = remembered("a/s/1/0", "b/s/1/0")
+    added = tracklet("a/s/2/0", 0, 4, axis(3))
+
+    after = without_tracklet(with_tracklet(before, added), added)
+
+    assert [(p.kind, p.camera_id, p.tracklet_id) for p in after] == [
+        (p.kind, p.camera_id, p.tracklet_id) for p in before
+    ]
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_allclose(one.vector, other.vector, atol=1e-5)
+        assert one.weight == pytest.approx(other.weight)
+
+
+def test_nothing_is_left_of_a_single_tracklet_taken_away() -> None:
+    only = tracklet("a/s/1/0", 0, 4)
+
+    assert without_tracklet(with_tracklet((), only), only) == ()
+
+
+def test_the_means_of_two_identities_add_up() -> None:
+    one, other = remembered("a/s/1/0", "b/s/1/0", seed=1), remembered("a/s/2/0", "c/s/1/0", seed=2)
+
+    both = united(one, other)
+
+    weights = {p.camera_id: p.weight for p in both if p.kind == "mean"}
+    assert sorted(weights) == ["a", "b", "c"]
+    assert weights["a"] == pytest.approx(2 * weights["b"])
+
+
+def test_similarity_is_that_of_the_best_two_cameras() -> None:
+    prototypes: tuple[Prototype, ...] = ()
+    for camera, look in (("a", axis(0)), ("b", axis(1)), ("c", axis(2))):
+        prototypes = with_tracklet(prototypes, tracklet(f"{camera}/s/1/0", 0, 4, look))
+    looks = looks_of(prototypes, "m")
+    assert looks is not None
+
+    query = unit(axis(0) * 0.8 + axis(1) * 0.6).astype(np.float32)
+
+    assert similarity(query, looks) == pytest.approx(0.7, abs=1e-3)
+    assert looks_of(prototypes, "another model") is None
+
+
+def test_likeness_is_symmetric_and_one_with_itself() -> None:
+    one, other = looks_of(remembered("a/s/1/0", seed=1), "m"), looks_of(remembered("b/s/1/0", seed=2), "m")
+    assert one is not None
+    assert other is not None
+
+    assert likeness(one, other) == likeness(other, one)
+    assert likeness(one, one) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_without_evidence_the_card_decides() -> None:
+    fresh = Calibration(Card(same_mean=0.7, different_mean=0.3))
+
+    assert fresh.logit(0.5) == pytest.approx(0.0, abs=1e-9)
+    assert probability(fresh.logit(0.7)) > 0.9
+    assert probability(fresh.logit(0.3)) < 0.1
+
+
+def test_a_site_that_squeezes_all_similarities_together_moves_the_threshold_along() -> None:
+    squeezed = Calibration(Card()).observe(np.random.default_rng(0).normal(0.90, 0.02, 300).tolist())
+
+    assert probability(squeezed.logit(0.90)) < 0.05
+    assert probability(squeezed.logit(0.97)) > 0.9
+
+
+def test_the_logit_grows_with_the_similarity_and_is_bounded() -> None:
+    calibration = Calibration(Card()).observe([0.4, 0.5, 0.2] * 10)
+    logits = [calibration.logit(float(s)) for s in np.linspace(-1, 1, 41)]
+
+    assert logits == sorted(logits)
+    assert max(map(abs, logits)) <= 8.0
+
+
+def test_a_calibration_survives_the_store() -> None:
+    calibration = Calibration(Card()).observe([0.1, 0.5, 0.3])
+
+    assert decode(calibration.encode(), Card()) == calibration
+    assert decode(b"", Card()) == Calibration(Card())

@@ -1,0 +1,145 @@
+"""When a window of event time is complete."""
+
+from gallery.timeline import Timeline, Update, Waiting, Window
+from tests.gallery_tools import START, S, progress, tracklet
+
+WAITING = Waiting(window_ns=S, latency_wait_s=2.0, complete_wait_s=30.0)
+
+
+def update(name: str, last_s: float, offset: int = 0, revision: int = 0) -> Update:
+    return Update(tracklet(name, last_s - 1, last_s, revision=revision), offset)
+
+
+def names(window: Window | None) -> list[str]:
+    assert window is not None
+    return sorted(update.tracklet.tracklet_id for update in window.updates)
+
+
+def two_cameras() -> Timeline:
+    timeline = Timeline(WAITING)
+    timeline.expect({"a": "complete", "b": "complete"}, 0.0)
+    return timeline
+
+
+def test_a_window_waits_for_every_expected_camera() -> None:
+    timeline = two_cameras()
+    timeline.update(update("a/s/1/0", 3.0))
+    timeline.progress(progress("a", 3.2), 0.0)
+    timeline.progress(progress("a", 9.0), 0.0)
+    assert timeline.due(0.0) is None
+
+    timeline.progress(progress("b", 3.9), 0.0)
+    assert timeline.due(0.0) is None
+    timeline.progress(progress("b", 4.0), 0.0)
+
+    window = timeline.due(0.0)
+    assert names(window) == ["a/s/1/0"]
+    assert window is not None
+    assert window.end_ns == START + 4 * S
+
+
+def test_a_tracklet_belongs_to_the_moment_its_camera_reports_after_it_not_to_its_last_box() -> None:
+    timeline = two_cameras()
+    timeline.update(update("a/s/1/0", 1.0))  # closed long after the person left
+    timeline.progress(progress("a", 5.5), 0.0)
+    timeline.progress(progress("a", 7.0), 0.0)
+    timeline.progress(progress("b", 5.9), 0.0)
+    assert timeline.due(0.0) is None
+
+    timeline.progress(progress("b", 6.0), 0.0)
+
+    assert names(timeline.due(0.0)) == ["a/s/1/0"]
+
+
+def test_windows_are_due_in_order_and_stay_until_they_are_done() -> None:
+    timeline = two_cameras()
+    for second in (2, 1):
+        timeline.update(update(f"a/s/{second}/0", second))
+    timeline.progress(progress("a", 1.5), 0.0)
+    timeline.update(update("a/s/3/0", 2.0))
+    timeline.progress(progress("a", 9.0), 0.0)
+    timeline.progress(progress("b", 10.0), 0.0)
+    timeline.progress(progress("a", 10.0), 0.0)
+
+    first = timeline.due(0.0)
+    assert names(first) == names(timeline.due(0.0)) == ["a/s/1/0", "a/s/2/0"]
+    assert first is not None
+    timeline.done(first)
+    second_window = timeline.due(0.0)
+    assert names(second_window) == ["a/s/3/0"]
+    assert second_window is not None
+    timeline.done(second_window)
+    assert timeline.due(0.0) is None
+    assert timeline.waiting() == 0
+
+
+def test_an_ended_camera_is_not_waited_for() -> None:
+    timeline = two_cameras()
+    timeline.update(update("a/s/1/0", 3.0))
+    timeline.progress(progress("a", 5.0, ended=True), 0.0)
+    timeline.progress(progress("b", 1.0, ended=True), 0.0)
+
+    assert names(timeline.due(0.0)) == ["a/s/1/0"]
+
+
+def test_a_latency_camera_holds_a_window_for_two_seconds_of_wall_clock() -> None:
+    timeline = Timeline(WAITING)
+    timeline.expect({"a": "latency", "b": "latency"}, 0.0)
+    timeline.update(update("a/s/1/0", 3.0))
+    timeline.progress(progress("a", 3.5, mode="latency"), 10.0)
+    timeline.progress(progress("a", 4.5, mode="latency"), 10.0)
+
+    assert timeline.due(11.9) is None
+    assert names(timeline.due(12.0)) == ["a/s/1/0"]
+
+
+def test_a_complete_camera_holds_windows_while_it_progresses_and_half_a_minute_after() -> None:
+    timeline = two_cameras()
+    timeline.update(update("a/s/1/0", 3.0))
+    timeline.progress(progress("a", 9.0), 0.0)
+    timeline.progress(progress("a", 10.0), 0.0)
+    timeline.progress(progress("b", 1.0), 100.0)
+
+    assert timeline.due(129.0) is None
+    assert timeline.silent(129.0) == ["a"]
+    assert names(timeline.due(130.0)) == ["a/s/1/0"]
+
+
+def test_a_camera_that_is_removed_is_not_waited_for_and_loses_nothing() -> None:
+    timeline = two_cameras()
+    timeline.update(update("b/s/1/0", 3.0))
+    timeline.progress(progress("a", 9.0), 0.0)
+    timeline.expect({"a": "complete"}, 0.0)
+
+    assert names(timeline.due(0.0)) == ["b/s/1/0"]
+
+
+def test_what_comes_twice_counts_once_and_old_progress_moves_nothing_back() -> None:
+    timeline = two_cameras()
+    for _ in range(2):
+        timeline.update(update("a/s/1/0", 3.0))
+        timeline.progress(progress("a", 9.0), 0.0)
+        timeline.progress(progress("b", 9.0), 0.0)
+        timeline.progress(progress("b", 5.0), 0.0)
+    timeline.progress(progress("a", 10.0), 0.0)
+    timeline.progress(progress("b", 10.0), 0.0)
+
+    assert names(timeline.due(0.0)) == ["a/s/1/0"]
+    assert timeline.waiting() == 1
+
+
+def test_the_first_offset_that_waits_is_needed() -> None:
+    timeline = two_cameras()
+    assert timeline.needed_from() is None
+    timeline.update(update("a/s/1/0", 3.0, offset=7))
+    timeline.update(update("b/s/1/0", 3.0, offset=5))
+    assert timeline.needed_from() == 5
+
+    timeline.progress(progress("b", 3.0, ended=True), 0.0)
+    assert timeline.needed_from() == 5
+    timeline.progress(progress("a", 9.0), 0.0)
+    window = timeline.due(0.0)
+    assert window is not None
+    timeline.done(window)
+
+    assert timeline.needed_from() == 7
