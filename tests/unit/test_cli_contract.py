@@ -1,0 +1,116 @@
+"""The command line: exit codes, and messages that name what is wrong and what is allowed. Nothing heavy is started."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.cli import main
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("CLIMBTRACK_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port: int = taken.getsockname()[1]
+        yield port
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(["run"], "no camera: give --camera NAME=URL", id="no camera"),
+        pytest.param(["run", "--camera", "door"], "--camera door: expected NAME=URL", id="no url"),
+        pytest.param(["run", "--camera", "a=b", "--port", "70000"], "65535", id="port out of range"),
+        pytest.param(["run", "--kamera", "a=b"], "No such option: --kamera", id="unknown option"),
+        pytest.param(["fly"], "No such command 'fly'", id="unknown command"),
+        pytest.param(["run", "--camera", "a=b", "--config", "no.yaml"], "config no.yaml: No such file", id="no config"),
+        pytest.param(["ingest", "--config", "no.yaml"], "config no.yaml: No such file", id="no config, services too"),
+        pytest.param(["synth", "site", "--out", "x", "--seed", "-1"], "--seed", id="seed out of range"),
+        pytest.param(["train", "no.yaml"], "no.yaml cannot be read", id="no recipe"),
+        pytest.param(["score", "--truth", "no", "--result", "no"], "no is no folder", id="no truth"),
+        pytest.param(["identities", "show", "nobody"], "Invalid value for 'ID'", id="an identity that is no number"),
+        pytest.param(["cameras", "add", "a"], "expected NAME=URL", id="a camera to add without url"),
+        pytest.param(["cameras", "ls", "--api", "nonsense"], "expected http://HOST:PORT", id="an address that is none"),
+    ],
+)
+def test_wrong_use_ends_with_2_and_says_what_is_allowed(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert said in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("worker: {detectr: hog}", "worker.detectr = 'hog': unknown key; known are", id="unknown key"),
+        pytest.param("worker: {threads: many}", "worker.threads = 'many'", id="wrong type"),
+        pytest.param("gallery: {window_s: -1}", "gallery.window_s = -1: ", id="out of range"),
+        pytest.param(
+            "api: {port: 0, token: secret, tokens: secret}", "api.tokens = '***': unknown key", id="a secret, misspelt"
+        ),
+        pytest.param("wrker: {}", "unknown section 'wrker'; known are", id="unknown section"),
+        pytest.param("[", "not YAML", id="no yaml"),
+    ],
+)
+def test_a_wrong_setting_ends_with_2_and_names_key_value_and_what_is_allowed(
+    text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "site.yaml"
+    config.write_text(text)
+    assert main(["run", "--camera", "a=b", "--config", str(config)]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "secret" not in error
+
+
+def test_an_unknown_environment_variable_is_a_wrong_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CLIMBTRACK_WORKER_SPEED", "high")
+    assert main(["run", "--camera", "a=b"]) == 2
+    assert "CLIMBTRACK_WORKER_SPEED = 'high': unknown; known are" in capsys.readouterr().err
+
+
+def test_a_busy_port_is_said_before_anything_is_started(
+    taken_port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", "--camera", "a=b", "--port", str(taken_port), "--data-dir", str(tmp_path / "data")]
+    assert main(words) == 2
+    assert f"--port {taken_port} on 127.0.0.1: Address already in use; choose another one" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+def test_asking_where_nobody_runs_ends_with_1_and_says_what_to_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], taken_port: int
+) -> None:
+    silent = f"http://127.0.0.1:{taken_port - 1 or 1}"
+    assert main(["identities", "ls", "--data-dir", str(tmp_path), "--api", silent]) == 1
+    assert "start `climbtrack run` or `climbtrack api`" in capsys.readouterr().err
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    commands = "run ingest worker gallery api cameras identities synth train doctor score bench"
+    assert [name for name in commands.split() if f" {name} " not in text] == []
+
+
+def test_the_command_ends_with_the_code_of_its_main() -> None:
+    done = subprocess.run([sys.executable, "-m", "deploy.cli", "run"], capture_output=True, check=False, cwd=ROOT)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
