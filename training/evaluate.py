@@ -26,6 +26,7 @@ from training.metrics import CosineGap, Labelled, Ranking, cosine_gap, rank_all
 Embed = Callable[[Sequence[Sequence[NDArray[np.uint8]]]], NDArray[np.float32]]
 
 _CHUNK = 16  # tracklets embedded together: enough to fill the vector units, small enough for the cache
+_REAL_SIZE = (128, 64)  # real people are cut out at this size (H, W), px
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def main(arguments: Sequence[str]) -> None:
     shared = Path(os.environ.get("CLIMBTRACK_SHARED", "../shared"))
     weights = Path(arguments[0]) if arguments else SHIPPED
     embedder = load_embedder(weights)
-    crops = real_crops(shared / "data" / "lab-4cam", size=embedder.input_size)
+    crops = real_crops(shared / "data" / "lab-4cam", size=_REAL_SIZE)
     for name, embed in (
         (embedder.model_id, embedder.embed),
         ("colour histogram", colour_histogram),

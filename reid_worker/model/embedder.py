@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from reid_worker.model.weights import SHIPPED, LoadedWeights, load_weights
 
 
+_GROUP = 64  # tracklets run together: fills a processor, and bounds the memory of a long list
+
+
 class Embedder:
     """One loaded network. Safe to share between threads: nothing in it changes after construction.
 
@@ -43,11 +46,15 @@ class Embedder:
         lengths = [len(tracklet) for tracklet in tracklets]
         if min(lengths) < 1 or max(lengths) > self.frames:
             raise ValueError(f"a tracklet must have 1 to {self.frames} crops, got {lengths}")
+        groups = [tracklets[i : i + _GROUP] for i in range(0, len(tracklets), _GROUP)]
+        return np.concatenate([self._embed_group(group) for group in groups])
+
+    def _embed_group(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
         crops = self._preprocessing.resize([crop for tracklet in tracklets for crop in tracklet])
         with torch.inference_mode():
             images = self._preprocessing.scale(torch.from_numpy(crops).to(self.device))
-            features = self._network.ragged(images, lengths).ranking()
-        return features.cpu().numpy()
+            features = self._network.ragged(images, [len(tracklet) for tracklet in tracklets]).ranking()
+        return np.asarray(features.cpu().numpy(), np.float32)
 
 
 def load_embedder(weights: Path | None = None, *, device: str = "auto", threads: int | None = None) -> Embedder:
