@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from reid_worker.model.weights import SHIPPED, LoadedWeights, load_weights
 
-
 _GROUP = 64  # tracklets run together: fills a processor, and bounds the memory of a long list
 
 
