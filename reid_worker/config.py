@@ -4,7 +4,6 @@ from pathlib import Path
 
 from pydantic import Field
 
-from reid_worker.evidence import PersonOptions
 from reid_worker.models import DetectorOptions, model_folders
 from reid_worker.stream import StreamOptions
 from reid_worker.track import TrackerOptions
@@ -19,7 +18,8 @@ class WorkerSettings(Settings):
         detector: `auto`, `yolox-nano`, `bundled`, `hog`, or the path of an ONNX file in the YOLOX layout.
         download: Whether a missing detector may be downloaded.
         min_score: Lowest score of a detection that continues a track.
-        start_score: Lowest score of a detection that starts one.
+        strong_score: Lowest score of a detection that starts one; weaker ones count only within a second of these.
+        sure_score: A track counts as a person once it has three detections of this score.
         lost_s: How long a track waits for its person to come back.
         weights: Safetensors of the CLIMB network; the shipped ones when None.
         device: Of the CLIMB network: `auto`, `cpu`, `cuda`, ...
@@ -35,8 +35,9 @@ class WorkerSettings(Settings):
 
     detector: str = Field("auto", min_length=1)
     download: bool = True
-    min_score: float = Field(0.1, gt=0, lt=1)
-    start_score: float = Field(0.4, gt=0, lt=1)
+    min_score: float = Field(0.2, gt=0, lt=1)
+    strong_score: float = Field(0.5, gt=0, lt=1)
+    sure_score: float = Field(0.6, gt=0, lt=1)
     lost_s: float = Field(1.0, gt=0, le=60)
     weights: Path | None = None
     device: str = "auto"
@@ -57,7 +58,8 @@ class WorkerSettings(Settings):
     def stream_options(self, frames: int) -> StreamOptions:
         """Return how a stream is analysed for an embedder that takes `frames` crops."""
         return StreamOptions(
-            tracker=TrackerOptions(start_score=self.start_score, high_score=self.start_score, lost_s=self.lost_s),
-            person=PersonOptions(),
-            tracklet=TrackletOptions(spans=frames, part_s=self.part_s),
+            tracker=TrackerOptions(start_score=self.strong_score, high_score=self.strong_score, lost_s=self.lost_s),
+            tracklet=TrackletOptions(
+                strong_score=self.strong_score, sure_score=self.sure_score, spans=frames, part_s=self.part_s
+            ),
         )

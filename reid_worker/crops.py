@@ -1,5 +1,7 @@
 """Cutting people out of frames, and keeping them small: crops live as JPEG from the moment they are chosen."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ JPEG_QUALITY = 90
 GREY_SIZE = (32, 64)  # sharpness is compared at one size, else large crops would always win
 
 
-def cut(image: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.uint8]:
+def cut(image: NDArray[np.uint8], box: Sequence[float]) -> NDArray[np.uint8]:
     """Return a view of a BGR image `(h, w, 3)`: the box, xyxy px, rounded outwards; at least one pixel."""
     height, width = image.shape[:2]
     left, top = min(max(int(box[0]), 0), width - 1), min(max(int(box[1]), 0), height - 1)

@@ -53,7 +53,7 @@ class DetectorOptions:
     folders: tuple[Path, ...]
     download: bool = True
     timeout_s: float = 5.0
-    min_score: float = 0.1
+    min_score: float = 0.2
     nms_iou: float = 0.65
     threads: int = 2
 

@@ -11,9 +11,8 @@ from reid_worker import crops, tracklet
 from reid_worker.decode import DecoderState, Frame, StreamDecoder
 from reid_worker.detect import Detections
 from reid_worker.errors import StateError
-from reid_worker.evidence import Evidence, PersonOptions, gather, is_person
 from reid_worker.track import Tracker, TrackerOptions, TrackerState
-from reid_worker.tracklet import FrameFacts, OpenTracklet, Pick, TrackletOptions
+from reid_worker.tracklet import FrameFacts, OpenTracklet, Pick, Row, TrackletOptions
 from wire.messages import CameraProgress, Codec, FrameChunk, Mode
 
 
@@ -22,7 +21,6 @@ class StreamOptions:
     """How one stream is analysed."""
 
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
-    person: PersonOptions = field(default_factory=PersonOptions)
     tracklet: TrackletOptions = field(default_factory=TrackletOptions)
 
 
@@ -164,8 +162,9 @@ class CameraStream:
 
     def progress(self, *, ended: bool, reason: str = "") -> CameraProgress:
         """Return how far the stream is. It is held back by people who are out of sight but may still be closed."""
-        now = self._decoder.time_ns
-        waiting = [item.times_ns[-1] for item in self._tracklets.values() if item.person and item.times_ns[-1] < now]
+        now, options = self._decoder.time_ns, self._options.tracklet
+        people = [item for item in self._tracklets.values() if item.rows and tracklet.is_person(item, options)]
+        waiting = [item.rows[-1].time_ns for item in people if item.rows[-1].time_ns < now]
         return CameraProgress(
             camera_id=self.info.camera_id,
             site_id=self.info.site_id,
@@ -191,57 +190,52 @@ class CameraStream:
         return _encoder.encode(state)
 
     def _see(self, track_id: int, frame: Frame, found: Detections, i: int, hidden: float) -> list[Emission]:
-        options = self._options
+        options = self._options.tracklet
         emissions = []
-        current = self._tracklets.get(track_id)
-        if current is not None and frame.time_ns - current.times_ns[0] >= options.tracklet.part_s * 1e9:
-            emissions = self._emit(track_id, closed=True)
-            current = self._tracklets[track_id] = _successor(current, frame.time_ns, options.tracklet)
-        if current is None:
-            current = self._tracklets[track_id] = _fresh(0, Evidence(), frame.time_ns, options.tracklet)
-        _add_row(current, frame, found, i)
-        current.evidence = gather(current.evidence, current.boxes[-1], current.scores[-1], options.person)
-        current.person = is_person(current.evidence, options.person)
-        self._consider(current, frame, hidden)
-        if tracklet.is_due(current, options.tracklet):
-            emissions += self._emit(track_id, closed=False)
+        current = self._tracklets.setdefault(track_id, OpenTracklet())
+        if tracklet.is_over(current, frame.time_ns, options):
+            emissions = self._close(track_id)
+            current = self._tracklets[track_id] = tracklet.successor(current)
+        row = _row(frame, found, i)
+        if tracklet.extend(current, row, options):
+            self._consider(current, row, frame, hidden)
+            if tracklet.is_due(current, options):
+                emissions += self._emit(track_id, closed=False)
         return emissions
 
-    def _consider(self, current: OpenTracklet, frame: Frame, hidden: float) -> None:
-        """Keep the latest row's crop if it is the best of its time span."""
-        box = np.array(current.boxes[-1], np.float32)
-        crop = crops.cut(frame.image, box)
+    def _consider(self, current: OpenTracklet, row: Row, frame: Frame, hidden: float) -> None:
+        """Keep the row's crop if it is the best of its time span."""
+        crop = crops.cut(frame.image, row.box)
         facts = FrameFacts(
-            height_px=float(box[3] - box[1]),
-            width_px=float(box[2] - box[0]),
-            score=current.scores[-1],
-            cut=tracklet.cut_share(current.boxes[-1], *frame.image.shape[:2]),
+            height_px=row.box[3] - row.box[1],
+            width_px=row.box[2] - row.box[0],
+            score=row.score,
+            cut=tracklet.cut_share(row.box, *frame.image.shape[:2]),
             hidden=hidden,
             sharpness=crops.sharpness(crop),
         )
         value = tracklet.worth(facts)
-        if tracklet.wants(current, frame.time_ns, value, self._options.tracklet):
-            pick = Pick(0, value, frame.number, crops.to_jpeg(crop))
-            tracklet.keep(current, frame.time_ns, pick, self._options.tracklet)
+        if tracklet.wants(current, row.time_ns, value, self._options.tracklet):
+            pick = Pick(0, value, row.number, crops.to_jpeg(crop))
+            tracklet.keep(current, row.time_ns, pick, self._options.tracklet)
 
     def _close(self, track_id: int) -> list[Emission]:
-        emissions = self._emit(track_id, closed=True)
+        worthy = tracklet.is_worth_sending(self._tracklets[track_id], self._options.tracklet)
+        emissions = self._emit(track_id, closed=True) if worthy else []
         del self._tracklets[track_id]
         return emissions
 
     def _emit(self, track_id: int, *, closed: bool) -> list[Emission]:
         current = self._tracklets[track_id]
-        if closed and not tracklet.is_worth_sending(current, self._options.tracklet):
-            return []
         picks = sorted(current.picks, key=lambda pick: pick.number)
         emission = Emission(
             tracklet_id=f"{self.info.camera_id}/{self.info.stream_id}/{track_id}/{current.part}",
             revision=current.revision,
             closed=closed,
-            times_ns=np.array(current.times_ns, np.int64),
-            frames=np.array(current.frames, np.int64),
-            boxes=np.array(current.boxes, np.float32),
-            scores=np.array(current.scores, np.float32),
+            times_ns=np.array([row.time_ns for row in current.rows], np.int64),
+            frames=np.array([row.number for row in current.rows], np.int64),
+            boxes=np.array([row.box for row in current.rows], np.float32),
+            scores=np.array([row.score for row in current.rows], np.float32),
             quality=tracklet.quality(current),
             jpegs=tuple(pick.jpeg for pick in picks),
             best=max(picks, key=lambda pick: pick.worth).jpeg,
@@ -253,18 +247,6 @@ class CameraStream:
         return [emission]
 
 
-def _fresh(part: int, evidence: Evidence, time_ns: int, options: TrackletOptions) -> OpenTracklet:
-    first_ns = round(options.first_s * 1e9)
-    return OpenTracklet(part=part, evidence=evidence, due_ns=time_ns + first_ns, interval_ns=first_ns)
-
-
-def _successor(before: OpenTracklet, time_ns: int, options: TrackletOptions) -> OpenTracklet:
-    return _fresh(before.part + 1, before.evidence, time_ns, options)
-
-
-def _add_row(current: OpenTracklet, frame: Frame, found: Detections, i: int) -> None:
+def _row(frame: Frame, found: Detections, i: int) -> Row:
     left, top, right, bottom = found.boxes[i].tolist()
-    current.times_ns.append(frame.time_ns)
-    current.frames.append(frame.number)
-    current.boxes.append((left, top, right, bottom))
-    current.scores.append(float(found.scores[i]))
+    return Row(frame.time_ns, frame.number, (left, top, right, bottom), float(found.scores[i]))

@@ -28,8 +28,8 @@ class TrackerOptions:
         lost_s: How long a track waits for its person to come back.
     """
 
-    start_score: float = 0.4
-    high_score: float = 0.4
+    start_score: float = 0.5
+    high_score: float = 0.5
     match_iou: float = 0.1
     lost_s: float = 1.0
 

@@ -1,7 +1,8 @@
 """Tracklets while they grow: which frames are worth embedding, and when to say something. Values in, values out.
 
 The life of one: rows are added frame by frame; the best frame of each of T time spans is kept as JPEG; it is sent early
-(after about a second), again at growing intervals while its person is visible, and a last time when it closes.
+(after about a second), again at growing intervals while its person is visible, and a last time when it closes. A track
+that is not convincing for a while, because its person left and it clings to a chair, goes on as the next part, if ever.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_worker.detect import areas, intersections
-from reid_worker.evidence import Evidence
 
 FIRST_SPAN_NS = 125_000_000  # 8 spans cover the first second; they double whenever a tracklet outgrows them
 SHARP = 100.0  # variance of the Laplacian at which a crop is half as sharp as it can get
@@ -48,54 +48,113 @@ class Pick(msgspec.Struct, frozen=True, array_like=True):
     jpeg: bytes
 
 
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """One frame that a track was detected in: capture time, number of the frame, box xyxy px, score in [0, 1]."""
+
+    time_ns: int
+    number: int
+    box: tuple[float, float, float, float]
+    score: float
+
+
 class OpenTracklet(msgspec.Struct):
-    """One tracklet that still grows; the fields of `wire.messages.Tracklet`, and what decides about sending it.
+    """One tracklet that still grows, or waits for its first convincing detection.
 
     Attributes:
-        part: Counts the tracklets of one track, which is cut after a while.
+        part: Counts the tracklets of one track.
+        rows: What it consists of so far.
+        waiting: Weak detections after, or before, the convincing ones; they count when a convincing one follows soon.
+        strong_ns: Time of the last convincing detection.
+        sure: How many detections are hardly ever wrong.
         revision: Number of the next emission.
-        due_ns: When the next emission is due; counted from the first row until one was sent.
-        interval_ns: From the last emission to the next.
-        person: Whether it has been taken for a person yet.
-        embedding: Of the picks, float16 bytes, empty when they have changed since.
+        due_ns: When the next emission is due.
+        interval_ns: From the next emission to the one after.
+        picks: The frames worth embedding.
+        embedding: Of the picks, float16 bytes; empty when they have changed since.
     """
 
-    part: int
-    evidence: Evidence
-    due_ns: int
-    interval_ns: int
-    span_ns: int = FIRST_SPAN_NS
+    part: int = 0
+    rows: list[Row] = []
+    waiting: list[Row] = []
+    strong_ns: int = 0
+    sure: int = 0
     revision: int = 0
-    person: bool = False
-    times_ns: list[int] = []
-    frames: list[int] = []
-    boxes: list[tuple[float, float, float, float]] = []
-    scores: list[float] = []
+    due_ns: int = 0
+    interval_ns: int = 0
+    span_ns: int = FIRST_SPAN_NS
     picks: list[Pick] = []
     embedding: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackletOptions:
-    """When tracklets are sent and how long they get.
+    """When a track is a person, when tracklets are sent, and how long they get.
+
+    Chairs and coats on a hook are detected for minutes, but weakly; people are convincing every now and then. So weak
+    detections count only near convincing ones, and a tracklet needs some that are hardly ever wrong.
 
     Attributes:
+        strong_score: Score of a convincing detection.
+        bridge_s: How far from a convincing detection weak ones count.
+        sure_score: Score of a detection that is hardly ever wrong.
+        min_sure: So many of those make a person.
         spans: Most frames behind an embedding, T.
-        min_picks: Fewer spans with a good frame are too little for an early emission.
-        min_rows: A tracklet with fewer rows is never sent.
+        min_picks: Fewer time spans with a good frame are too little for an early emission.
         min_worth: A frame below is not worth embedding.
         first_s: Age at the first emission.
+        interval_s: From the first emission to the second; then it doubles.
         longest_interval_s: Between two emissions.
         part_s: After so long a tracklet is closed, and the track goes on as the next part.
     """
 
+    strong_score: float = 0.5
+    bridge_s: float = 1.0
+    sure_score: float = 0.6
+    min_sure: int = 3
     spans: int = 8
     min_picks: int = 3
-    min_rows: int = 3
     min_worth: float = 0.1
     first_s: float = 1.0
+    interval_s: float = 2.0
     longest_interval_s: float = 8.0
     part_s: float = 60.0
+
+
+def extend(tracklet: OpenTracklet, row: Row, options: TrackletOptions) -> bool:
+    """Add the next detection; return whether it counts already, else it waits for a convincing one."""
+    bridge_ns = round(options.bridge_s * 1e9)
+    strong = row.score >= options.strong_score
+    if not strong and not (tracklet.rows and row.time_ns - tracklet.strong_ns <= bridge_ns):
+        tracklet.waiting = [*_since(tracklet.waiting, row.time_ns - bridge_ns), row]
+        return False
+    if not tracklet.rows:
+        tracklet.due_ns = row.time_ns + round(options.first_s * 1e9)
+        tracklet.interval_ns = round(options.interval_s * 1e9)
+    if strong:
+        tracklet.rows += _since(tracklet.waiting, row.time_ns - bridge_ns)
+        tracklet.waiting = []
+        tracklet.strong_ns = row.time_ns
+    tracklet.rows.append(row)
+    tracklet.sure += row.score >= options.sure_score
+    return True
+
+
+def is_over(tracklet: OpenTracklet, time_ns: int, options: TrackletOptions) -> bool:
+    """Tell whether a tracklet ends in front of a detection at this time: too long, or not convincing for too long."""
+    if not tracklet.rows:
+        return False
+    too_long = time_ns - tracklet.rows[0].time_ns >= options.part_s * 1e9
+    return too_long or time_ns - tracklet.strong_ns > 2 * options.bridge_s * 1e9
+
+
+def successor(tracklet: OpenTracklet) -> OpenTracklet:
+    """Return the next part of the same track, which may take over what was waiting."""
+    return OpenTracklet(part=tracklet.part + 1, waiting=tracklet.waiting)
+
+
+def is_person(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
+    """Tell whether there is enough evidence; once there is, there always is."""
+    return tracklet.sure >= options.min_sure
 
 
 def worth(facts: FrameFacts) -> float:
@@ -127,13 +186,13 @@ def wants(tracklet: OpenTracklet, time_ns: int, value: float, options: TrackletO
     """Tell whether a frame of this worth would be kept, now."""
     if value < options.min_worth:
         return False
-    span = (time_ns - tracklet.times_ns[0]) // tracklet.span_ns
+    span = (time_ns - tracklet.rows[0].time_ns) // tracklet.span_ns
     return all(pick.span != span or value > pick.worth for pick in tracklet.picks)
 
 
 def keep(tracklet: OpenTracklet, time_ns: int, pick: Pick, options: TrackletOptions) -> None:
     """Keep a frame as the best of its span; spans double, and share their best, when there are too many."""
-    span = (time_ns - tracklet.times_ns[0]) // tracklet.span_ns
+    span = (time_ns - tracklet.rows[0].time_ns) // tracklet.span_ns
     tracklet.picks = [old for old in tracklet.picks if old.span != span]
     tracklet.picks.append(Pick(span, pick.worth, pick.number, pick.jpeg))
     while tracklet.picks[-1].span >= options.spans:
@@ -144,24 +203,29 @@ def keep(tracklet: OpenTracklet, time_ns: int, pick: Pick, options: TrackletOpti
 
 def is_due(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
     """Tell whether an open tracklet should be sent after its latest row."""
-    return tracklet.person and len(tracklet.picks) >= options.min_picks and tracklet.times_ns[-1] >= tracklet.due_ns
+    ready = len(tracklet.picks) >= options.min_picks and tracklet.rows[-1].time_ns >= tracklet.due_ns
+    return ready and is_person(tracklet, options)
 
 
 def is_worth_sending(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
     """Tell whether a tracklet that closes is sent at all."""
-    return tracklet.person and bool(tracklet.picks) and len(tracklet.times_ns) >= options.min_rows
+    return bool(tracklet.picks) and is_person(tracklet, options)
 
 
 def mark_sent(tracklet: OpenTracklet, options: TrackletOptions) -> None:
     """Count an emission; the next one is due after an interval that doubles up to the longest."""
     tracklet.revision += 1
-    tracklet.due_ns = tracklet.times_ns[-1] + tracklet.interval_ns
+    tracklet.due_ns = tracklet.rows[-1].time_ns + tracklet.interval_ns
     tracklet.interval_ns = min(2 * tracklet.interval_ns, round(options.longest_interval_s * 1e9))
 
 
 def quality(tracklet: OpenTracklet) -> float:
     """Return the mean worth of the frames behind the embedding, in [0, 1]."""
     return sum(pick.worth for pick in tracklet.picks) / max(len(tracklet.picks), 1)
+
+
+def _since(rows: Sequence[Row], time_ns: int) -> list[Row]:
+    return [row for row in rows if row.time_ns >= time_ns]
 
 
 def _halved(picks: Sequence[Pick]) -> list[Pick]:

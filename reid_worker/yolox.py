@@ -4,6 +4,9 @@ Input `(1, 3, H, W)` float32 BGR 0-255, letterboxed to the top left on grey 114.
 of the grids with strides 8, 16 and 32 the centre offset, log size, objectness and class scores, not decoded yet.
 """
 
+import logging
+import math
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,11 +14,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import onnxruntime
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # publishes no types
 from numpy.typing import NDArray
 
 from reid_worker.detect import Detections, suppress
 from reid_worker.errors import DetectorError
+
+log = logging.getLogger(__name__)
 
 STRIDES = (8, 16, 32)
 PADDING = 114
@@ -61,27 +68,40 @@ def decode_people(output: NDArray[np.float32], grid: Grid, min_score: float) -> 
     return Detections(np.concatenate((centres - halves, centres + halves), axis=1), scores[keep])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shaped:
+    """The model, ready for inputs of one size."""
+
+    session: onnxruntime.InferenceSession
+    input_name: str
+    height: int
+    width: int
+    grid: Grid
+
+    @classmethod
+    def of(cls, session: onnxruntime.InferenceSession, height: int, width: int) -> "_Shaped":
+        return cls(session, session.get_inputs()[0].name, height, width, Grid.of(height, width))
+
+
 class YoloxDetector:
     """One YOLOX model on one machine; frames of a batch run side by side on `threads` threads.
 
-    Every frame is one call of the model, so that a frame's boxes never depend on what it was batched with.
+    The network is convolutional, so its input takes the shape of the frames, with as many pixels as it was made for:
+    of 416x416 a 16:9 picture would leave 44 % grey. Every frame is one call of the model, so that a frame's boxes never
+    depend on what it was batched with.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        min_score: float = 0.1,
-        nms_iou: float = 0.65,
-        threads: int = 2,
-        providers: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, path: Path, *, min_score: float = 0.2, nms_iou: float = 0.65, threads: int = 2) -> None:
         self.name = path.stem
         self._min_score = min_score
         self._nms_iou = nms_iou
-        self._session = _open(path, providers)
-        self._input, self._size = _input_of(self._session, path)
-        self._grid = Grid.of(*self._size)
+        try:
+            self._model = onnx.load(str(path))
+        except (DecodeError, ValueError) as error:
+            raise DetectorError(f"detector {path}: no ONNX file: {error}") from error
+        self._native = _native(self._model, path)
+        self._shaped: dict[tuple[int, int], _Shaped] = {}
+        self._building = threading.Lock()
         self._pool = ThreadPoolExecutor(threads, "detect")
 
     def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
@@ -89,35 +109,70 @@ class YoloxDetector:
         return list(self._pool.map(self._detect_one, frames))
 
     def _detect_one(self, frame: NDArray[np.uint8]) -> Detections:
-        image, scale = letterbox(frame, *self._size)
-        (output,) = self._session.run(None, {self._input: image})
-        found = suppress(decode_people(output[0], self._grid, self._min_score), self._nms_iou)
+        model = self._model_for(*best_shape(*frame.shape[:2], pixels=self._native.height * self._native.width))
+        image, scale = letterbox(frame, model.height, model.width)
+        (output,) = model.session.run(None, {model.input_name: image})
+        found = suppress(decode_people(output[0], model.grid, self._min_score), self._nms_iou)
         limits = np.array((frame.shape[1], frame.shape[0]) * 2, np.float32)
         return Detections(np.clip(found.boxes / scale, 0, limits), found.scores)
 
+    def _model_for(self, height: int, width: int) -> _Shaped:
+        with self._building:
+            if (height, width) not in self._shaped:
+                reshaped = _reshaped(self._model, height, width)
+                self._shaped[height, width] = self._native if reshaped is None else reshaped
+            return self._shaped[height, width]
 
-def _open(path: Path, providers: Sequence[str]) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # whole frames side by side use the cores better than parts of one frame
-    options.log_severity_level = 3
-    known = onnxruntime.get_available_providers()
-    chosen = [name for name in (*providers, "CPUExecutionProvider") if name in known]
+
+def best_shape(height: int, width: int, *, pixels: int) -> tuple[int, int]:
+    """Return the input height and width, multiples of 32, nearest to a frame's aspect and to a number of pixels.
+
+    >>> best_shape(1080, 1920, pixels=416 * 416)
+    (320, 544)
+    """
+    unit = math.sqrt(pixels / (height * width)) / STRIDES[-1]
+    return max(round(height * unit), 1) * STRIDES[-1], max(round(width * unit), 1) * STRIDES[-1]
+
+
+def _native(model: onnx.ModelProto, path: Path) -> _Shaped:
+    """Return the model in the size that it was made for, once its layout has been checked."""
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=chosen)
-    except (RuntimeError, ValueError) as error:  # onnxruntime's own errors derive from RuntimeError
+        session = _session(model)
+    except RuntimeError as error:  # onnxruntime's own errors derive from it
         raise DetectorError(f"detector {path}: onnxruntime cannot load it: {error}") from error
-
-
-def _input_of(session: onnxruntime.InferenceSession, path: Path) -> tuple[str, tuple[int, int]]:
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    shape = inputs[0].shape
-    columns = outputs[0].shape[-1]
-    if len(inputs) != 1 or len(shape) != 4 or shape[1] != 3 or columns not in KNOWN_COLUMNS:
+    shape, output = session.get_inputs()[0].shape, session.get_outputs()[0].shape
+    if len(shape) != 4 or shape[1] != 3 or len(output) != 3 or output[2] not in KNOWN_COLUMNS:
         raise DetectorError(
             f"detector {path}: not in the YOLOX layout: input {shape} must be (1, 3, H, W), "
-            f"output {outputs[0].shape} must be (1, N, 6) or (1, N, 85)"
+            f"output {output} must be (1, N, 6) or (1, N, 85)"
         )
     height, width = (
-        side if isinstance(side, int) else default for side, default in zip(shape[2:], DYNAMIC_SIZE, strict=True)
+        side if isinstance(side, int) else size for side, size in zip(shape[2:], DYNAMIC_SIZE, strict=True)
     )
-    return inputs[0].name, (height, width)
+    return _Shaped.of(session, height, width)
+
+
+def _reshaped(model: onnx.ModelProto, height: int, width: int) -> _Shaped | None:
+    """Return the model for another input size; None where something in it insists on its own."""
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    del changed.graph.value_info[:]
+    sides = changed.graph.input[0].type.tensor_type.shape.dim
+    sides[2].dim_value, sides[3].dim_value = height, width
+    changed.graph.output[0].type.tensor_type.shape.dim[1].dim_param = "cells"
+    try:
+        shaped = _Shaped.of(_session(changed), height, width)
+        (output,) = shaped.session.run(None, {shaped.input_name: np.zeros((1, 3, height, width), np.float32)})
+    except RuntimeError as error:
+        log.info("the detector keeps its own input size: %s", error)
+        return None
+    return shaped if output.shape[1] == len(shaped.grid.cells) else None
+
+
+def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # whole frames side by side use the cores better than parts of one frame
+    options.log_severity_level = 4  # a refused size is not worth a line on stderr
+    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
