@@ -5,7 +5,7 @@ BIN := .venv/bin
 SITE := .cache/sample-site
 OUT := runs/sample
 
-.PHONY: run test lint check bench servers
+.PHONY: run test lint check bench servers tree
 
 run: .venv/.installed $(SITE)/.written
 	$(BIN)/climbtrack run --data-dir $(OUT)/data --out $(OUT) \
@@ -45,3 +45,6 @@ $(SITE)/.written: | .venv/.installed
 .venv/.dev: .venv/.installed
 	$(BIN)/python -m pip install --group dev
 	touch $@
+
+tree: .venv/.installed
+	$(BIN)/python -m deploy.file_tree
