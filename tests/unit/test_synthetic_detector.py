@@ -6,11 +6,14 @@ import torch
 from numpy.typing import NDArray
 
 from reid_worker.detect import Detections
-from reid_worker.yolox import Grid, decode_people
+from reid_worker.yolox import Grid, YoloxDetector, decode_people
+from training.detector import HELD_OUT_SITE_SEED, REPORT_SCORE, WEIGHTS
 from training.detector_data import example, targets
 from training.detector_network import INPUT_SIZE, PersonDetector, detection_loss
 from training.detector_score import match
 from training.synthetic.detector import detector_frames
+from training.synthetic.site import film_station
+from training.synthetic.world import build_world
 
 GRID = Grid.of(*INPUT_SIZE)
 
@@ -124,3 +127,19 @@ def test_detections_are_matched_once_each(
     detections = Detections(boxes(*found), np.linspace(0.9, 0.5, len(found)).astype(np.float32))
     truth = boxes((0, 0, 10, 20), (30, 0, 40, 20))
     assert match(detections, truth, np.array(counted)) == expected
+
+
+@pytest.mark.skipif(not WEIGHTS.is_file(), reason="no bundled detector; make one with python -m training.detector")
+def test_the_bundled_detector_finds_most_people_of_a_site_it_was_not_trained_on() -> None:
+    detector = YoloxDetector(WEIGHTS, min_score=REPORT_SCORE, nms_iou=0.55, threads=1)
+    world = build_world(HELD_OUT_SITE_SEED, 2, 12, 40.0)
+    right = wrong = people = 0
+    for station in range(2):
+        for frame in film_station(world, station, np.arange(2.0, 40.0, 4.0).tolist(), 0):
+            truth = boxes(*((b.left, b.top, b.left + b.width, b.top + b.height) for b in frame.boxes))
+            counted = np.array([b.counted for b in frame.boxes], np.bool_)
+            hits, misses = match(detector.detect([np.ascontiguousarray(frame.image[..., ::-1])])[0], truth, counted)
+            right, wrong, people = right + hits, wrong + misses, people + int(counted.sum())
+    assert people > 30
+    assert right / people > 0.7
+    assert right / (right + wrong) > 0.7
