@@ -1,0 +1,178 @@
+"""A worker that starts again from any of its states, or gets its chunks in other batches, says exactly the same."""
+
+import random
+from collections.abc import Sequence
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from reid_worker.handler import HandlerOptions, WorkerHandler
+from reid_worker.metrics import WorkerMetrics
+from reid_worker.pipeline import Pipeline
+from reid_worker.stream import StreamOptions
+from reid_worker.tracklet import TrackletOptions
+from tests.worker_tools import FakeEmbedder, ScriptedDetector, Video, numbered_image, packets
+from wire import codec
+from wire.bus import Record
+from wire.memory import MemoryBus
+from wire.messages import CameraProgress, FrameChunk, Tracklet, WorkerState
+from wire.metrics import ServiceMetrics
+from wire.service import Outgoing, Received
+
+FRAMES = 90
+CAMERAS = ("door", "hall", "yard")
+OPTIONS = HandlerOptions(
+    StreamOptions(tracklet=TrackletOptions(min_picks=1, part_s=5.0)), state_interval_ns=2_000_000_000
+)
+
+
+def _script() -> dict[int, list[tuple[float, float, float, float, float]]]:
+    """Return people who walk, meet, vanish for a moment and come back, and a chair that is seen weakly all the time."""
+    rng = random.Random(7)
+    script = {}
+    for n in range(1, FRAMES + 1):
+        boxes = [(280.0, 20.0, 300.0, 60.0, 0.3 + 0.1 * rng.random())]
+        if n % 40 < 33:
+            x = 10 + 2.5 * n + rng.uniform(-1, 1)
+            boxes.append((x, 18.0, x + 20, 62.0, rng.uniform(0.3, 0.95)))
+        if 20 < n < 75:
+            x = 250 - 2.5 * n + rng.uniform(-1, 1)
+            boxes.append((x, 16.0, x + 22, 64.0, rng.uniform(0.45, 0.95)))
+        script[n] = boxes
+    return script
+
+
+@pytest.fixture(scope="module")
+def video() -> Video:
+    return packets([numbered_image(n) for n in range(1, FRAMES + 1)])
+
+
+@pytest.fixture(scope="module")
+def records(video: Video) -> list[Received]:
+    """The chunks of three cameras in the partitions where a bus puts them, all of one moment together."""
+    partitions = _partitions()
+    offsets = dict.fromkeys(partitions.values(), 0)
+    received = []
+    for chunks in zip(*(video.chunks(camera=name) for name in CAMERAS), strict=True):
+        for chunk in chunks:
+            partition = partitions[chunk.camera_id]
+            received.append(Received(Record("frames", partition, offsets[partition], chunk.camera_id, b"", 0), chunk))
+            offsets[partition] += 1
+    return received
+
+
+def _partitions() -> dict[str, int]:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    producer = bus.producer()
+    for name in CAMERAS:
+        producer.send("worker-state", name, b"any")
+    return {name: record.partition for name, record in bus.table("worker-state").items()}
+
+
+def _handler(bus: MemoryBus, options: HandlerOptions = OPTIONS) -> WorkerHandler:
+    registry = CollectorRegistry()
+    pipeline = Pipeline(
+        ScriptedDetector(_script()),
+        FakeEmbedder(),
+        ServiceMetrics(registry),
+        WorkerMetrics(registry),
+        threads=2,
+        embed_batch=4,
+    )
+    return WorkerHandler(pipeline, bus, options)
+
+
+def _run(handler: WorkerHandler, records: Sequence[Received], sizes: Sequence[int]) -> list[Outgoing]:
+    out: list[Outgoing] = []
+    handler.assigned({item.record.source for item in records})
+    start = 0
+    for size in sizes:
+        out += [item for item in handler.handle(records[start : start + size]) if isinstance(item, Outgoing)]
+        start += size
+    assert start >= len(records), "the sizes must cover everything"
+    return out
+
+
+def _said(out: Sequence[Outgoing]) -> dict[tuple[str, int], bytes]:
+    """Return every emission by (tracklet, revision); a repeated one must be equal."""
+    said: dict[tuple[str, int], bytes] = {}
+    for item in out:
+        if isinstance(item.message, Tracklet):
+            key, value = (item.message.tracklet_id, item.message.revision), codec.encode(item.message)
+            assert said.setdefault(key, value) == value, f"{key} was said again, differently"
+    return said
+
+
+def _last_progress(out: Sequence[Outgoing]) -> dict[str, bytes]:
+    return {o.message.camera_id: codec.encode(o.message) for o in out if isinstance(o.message, CameraProgress)}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(records: list[Received]) -> list[Outgoing]:
+    return _run(_handler(MemoryBus()), records, [len(records)])
+
+
+def test_the_script_gives_several_tracklets_revisions_parts_and_states(undisturbed: list[Outgoing]) -> None:
+    keys = _said(undisturbed)
+    assert len({name for name, _ in keys}) >= 3 * len(CAMERAS)
+    assert any(revision > 1 for _, revision in keys)
+    assert any(not name.endswith("/0") for name, _ in keys)
+    assert sum(bool(o.message.blob) for o in undisturbed if isinstance(o.message, WorkerState)) >= 3 * len(CAMERAS)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 64])
+def test_the_size_of_batches_changes_nothing(records: list[Received], undisturbed: list[Outgoing], size: int) -> None:
+    out = _run(_handler(MemoryBus()), records, [size] * (len(records) // size + 1))
+
+    assert _said(out) == _said(undisturbed)
+    assert _last_progress(out) == _last_progress(undisturbed)
+
+
+def test_a_worker_that_dies_anywhere_is_replaced_without_a_trace(
+    records: list[Received], undisturbed: list[Outgoing]
+) -> None:
+    for cut in range(1, len(records), 9):
+        bus = MemoryBus()
+        bus.ensure_topics()
+        first = _handler(bus)
+        before = _run(first, records[:cut], [cut])
+        _publish_states(bus, before)
+        again = _from(first, records, cut)
+
+        after = _run(_handler(bus), again, [len(again)])
+
+        assert _said([*before, *after]) == _said(undisturbed), f"after a death at chunk {cut}"
+        assert _last_progress(after) == {
+            name: value for name, value in _last_progress(undisturbed).items() if name in _last_progress(after)
+        }
+
+
+def test_a_restart_repeats_little(records: list[Received]) -> None:
+    handler = _handler(MemoryBus())
+    cut = len(records) - 10
+    _run(handler, records[:cut], [cut])
+
+    repeated = [item.message for item in _from(handler, records[:cut], cut)]
+
+    seconds = sum(len(chunk.packets) for chunk in repeated if isinstance(chunk, FrameChunk)) / 10 / len(CAMERAS)
+    assert 0 < seconds <= 2 * OPTIONS.state_interval_ns / 1e9
+
+
+def _from(handler: WorkerHandler, records: Sequence[Received], cut: int) -> list[Received]:
+    """Return what a successor reads when the handler died after `cut` records and had committed all it may."""
+    needed = handler.needed_from()
+    late = {id(item) for item in records[cut:]}
+    return [
+        item
+        for item in records
+        if id(item) in late or item.record.offset >= needed.get(item.record.source, item.record.offset + 1)
+    ]
+
+
+def _publish_states(bus: MemoryBus, out: Sequence[Outgoing]) -> None:
+    producer = bus.producer()
+    for item in out:
+        if isinstance(item.message, WorkerState):
+            producer.send(item.topic, item.key, codec.encode(item.message))
+    producer.flush(1.0)
