@@ -1,0 +1,248 @@
+"""What the worker's handler says, counts and refuses."""
+
+import logging
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from reid_worker.handler import HandlerOptions, WorkerHandler
+from reid_worker.metrics import WorkerMetrics
+from reid_worker.pipeline import Pipeline
+from reid_worker.stream import StreamOptions
+from reid_worker.tracklet import TrackletOptions
+from tests.worker_tools import START_NS, FakeEmbedder, ScriptedDetector, Video, numbered_image, packets
+from wire import codec
+from wire.bus import Record
+from wire.memory import MemoryBus
+from wire.messages import AnyMessage, CameraProgress, CameraSpec, FrameChunk, Tracklet, WorkerState
+from wire.metrics import ServiceMetrics
+from wire.service import Outgoing, Received, Rejected
+
+FRAMES = 30
+SENT_NS = 5_000_000_000
+WALKER = {n: [(10.0 + 5 * n, 18.0, 30.0 + 5 * n, 62.0, 0.9)] for n in range(1, FRAMES + 1)}
+
+
+class World:
+    """A handler with what it is made of."""
+
+    def __init__(self, *, now_ns: int = SENT_NS, bus: MemoryBus | None = None) -> None:
+        self.registry = CollectorRegistry()
+        self.detector = ScriptedDetector(WALKER)
+        self.embedder = FakeEmbedder()
+        pipeline = Pipeline(
+            self.detector,
+            self.embedder,
+            ServiceMetrics(self.registry),
+            WorkerMetrics(self.registry),
+            threads=2,
+            embed_batch=2,
+        )
+        options = HandlerOptions(StreamOptions(tracklet=TrackletOptions(min_picks=1)), state_interval_ns=1_000_000_000)
+        self.handler = WorkerHandler(pipeline, MemoryBus() if bus is None else bus, options, clock=lambda: now_ns)
+
+    def say(self, *items: Received) -> list[AnyMessage]:
+        return [item.message for item in self.handler.handle(items) if isinstance(item, Outgoing)]
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(name, labels)
+
+
+@pytest.fixture(scope="module")
+def video() -> Video:
+    return packets([numbered_image(n) for n in range(1, FRAMES + 1)])
+
+
+def _received(message: AnyMessage | None, offset: int = 0, *, partition: int = 0) -> Received:
+    key = getattr(message, "camera_id", "")
+    return Received(Record("frames", partition, offset, key, b"", SENT_NS), message)
+
+
+def _all(video: Video, *, first_offset: int = 0, **chunks: str) -> list[Received]:
+    return [_received(chunk, first_offset + i) for i, chunk in enumerate(video.chunks(**chunks))]  # type: ignore[arg-type]
+
+
+def _tracklets(messages: list[AnyMessage]) -> list[Tracklet]:
+    return [message for message in messages if isinstance(message, Tracklet)]
+
+
+def _progress(messages: list[AnyMessage]) -> list[CameraProgress]:
+    return [message for message in messages if isinstance(message, CameraProgress)]
+
+
+def test_a_walker_becomes_one_tracklet_that_is_sent_early_refreshed_and_closed(video: Video) -> None:
+    tracklets = _tracklets(World().say(*_all(video)))
+
+    assert {tracklet.tracklet_id for tracklet in tracklets} == {"door/s1/0/0"}
+    assert [tracklet.revision for tracklet in tracklets] == list(range(len(tracklets)))
+    assert [tracklet.closed for tracklet in tracklets] == [False] * (len(tracklets) - 1) + [True]
+    assert tracklets[0].last_ns - tracklets[0].first_ns == 1_000_000_000
+    last = tracklets[-1]
+    assert last.frames.tolist() == list(range(2, FRAMES + 1))  # a track begins with its second detection
+    assert (last.times_ns - START_NS).tolist() == [100_000_000 * (n - 1) for n in last.frames]
+    assert last.boxes[:, 0].tolist() == [10.0 + 5 * n for n in last.frames]
+    assert last.model_id == "fake"
+    assert 0 < last.frames_used <= 8
+    assert last.crop.startswith(b"\xff\xd8")
+
+
+def test_progress_follows_every_chunk_and_ends_with_the_totals(video: Video) -> None:
+    progress = _progress(World().say(*_all(video)))
+
+    assert len(progress) == len(video.chunks())
+    times = [item.time_ns for item in progress]
+    assert times == sorted(times)
+    last = progress[-1]
+    assert (last.frames, last.analysed, last.dropped, last.tracklets, last.ended) == (FRAMES, FRAMES, 0, 1, True)
+    assert last.time_ns == START_NS + 100_000_000 * (FRAMES - 1)
+
+
+def test_nothing_is_sent_about_a_time_before_the_last_progress(video: Video) -> None:
+    reached = 0
+    for message in World().say(*_all(video)):
+        if isinstance(message, Tracklet):
+            assert message.last_ns > reached
+        elif isinstance(message, CameraProgress):
+            reached = message.time_ns
+
+
+def test_the_same_batch_again_gets_the_same_answer(video: Video) -> None:
+    world = World()
+    items = _all(video)[:4]
+
+    first = world.say(*items)
+    seen = len(world.detector.seen)
+    again = world.say(*items)
+
+    assert [codec.encode(message) for message in again] == [codec.encode(message) for message in first]
+    assert len(world.detector.seen) == seen
+
+
+def test_chunks_that_were_handled_before_are_skipped(video: Video) -> None:
+    world = World()
+    items = _all(video)
+    world.say(*items[:3])
+
+    seen = len(world.detector.seen)
+    said = world.say(*items[:2])
+
+    assert said == []
+    assert len(world.detector.seen) == seen
+
+
+def test_an_empty_batch_says_nothing() -> None:
+    assert list(World().handler.handle([])) == []
+
+
+def test_what_is_no_chunk_is_rejected_and_the_rest_goes_on(video: Video) -> None:
+    world = World()
+    stray = _received(CameraSpec(camera_id="door", site_id="site", url="x"), 0)
+
+    answer = list(world.handler.handle([stray, *_all(video, first_offset=1)]))
+
+    rejected = [item for item in answer if isinstance(item, Rejected)]
+    assert [(item.record.offset, item.reason) for item in rejected] == [(0, "a CameraSpec is no FrameChunk")]
+    assert _tracklets([item.message for item in answer if isinstance(item, Outgoing)])
+
+
+def test_a_new_connection_closes_what_the_old_one_left_open(video: Video) -> None:
+    world = World()
+    old = _all(video)[:3]
+    said = world.say(*old, *_all(video, first_offset=3, stream="s2"))
+
+    closed = [tracklet.tracklet_id for tracklet in _tracklets(said) if tracklet.closed]
+    ended = [(item.stream_id, item.reason) for item in _progress(said) if item.ended]
+    assert closed == ["door/s1/0/0", "door/s2/0/0"]
+    assert ended == [("s1", "the camera was connected again"), ("s2", "")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "analysed"),
+    [pytest.param("latency", 0, id="latency drops"), pytest.param("complete", FRAMES, id="complete keeps")],
+)
+def test_chunks_that_waited_too_long_are_dropped_in_latency_mode(video: Video, mode: str, analysed: int) -> None:
+    world = World(now_ns=SENT_NS + 11_000_000_000)
+
+    last = _progress(world.say(*_all(video, mode=mode)))[-1]
+
+    assert (last.frames, last.analysed, last.dropped) == (FRAMES, analysed, FRAMES - analysed)
+    assert len(world.detector.seen) == analysed
+
+
+def test_needed_from_moves_with_the_states_and_vanishes_at_the_end(video: Video) -> None:
+    world = World()
+    items = _all(video)
+
+    world.say(*items[:3])
+    early = dict(world.handler.needed_from())
+    states = [message for message in world.say(*items[3:-1]) if isinstance(message, WorkerState)]
+    later = dict(world.handler.needed_from())
+    world.say(items[-1])
+
+    assert list(early.values()) == [2]  # the first keyframe after a second
+    assert list(later.values()) == [states[-1].next_offset]
+    assert world.handler.needed_from() == {}
+
+
+def test_revoked_partitions_are_forgotten_and_others_kept(video: Video) -> None:
+    world = World()
+    first, second = _all(video)[:2], video.chunks(camera="hall")[:2]
+    other = [_received(chunk, i, partition=1) for i, chunk in enumerate(second)]
+    world.say(*first, *other)
+
+    world.handler.revoked([first[0].record.source])
+
+    assert list(world.handler.needed_from()) == [other[0].record.source]
+
+
+def test_a_state_that_cannot_be_read_starts_the_camera_afresh(video: Video, caplog: pytest.LogCaptureFixture) -> None:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    state = WorkerState(camera_id="door", site_id="site", stream_id="s1", next_offset=0, blob=b"junk")
+    bus.producer().send("worker-state", "door", codec.encode(state))
+    partition = bus.table("worker-state")["door"].partition
+    world = World(bus=bus)
+    items = [_received(chunk, i, partition=partition) for i, chunk in enumerate(video.chunks())]
+    world.handler.assigned({items[0].record.source})
+
+    with caplog.at_level(logging.WARNING):
+        said = world.say(*items)
+
+    assert _tracklets(said)
+    assert "camera door: starting afresh" in caplog.text
+
+
+def test_garbage_instead_of_pictures_ends_with_no_tracklet_and_all_frames_dropped(video: Video) -> None:
+    chunk = video.chunks()[0]
+    junk = FrameChunk(
+        camera_id="door",
+        site_id="site",
+        stream_id="s1",
+        seq=0,
+        codec="h264",
+        width=64,
+        height=48,
+        extradata=b"junk",
+        packets=tuple(type(packet)(packet.pts_ns, packet.time_ns, True, b"junk") for packet in chunk.packets),
+        first_index=0,
+        ended=True,
+    )
+
+    said = World().say(_received(junk))
+
+    assert _tracklets(said) == []
+    assert [(item.frames, item.dropped, item.ended) for item in _progress(said)] == [(5, 5, True)]
+
+
+def test_metrics_count_tracklets_frames_batches_and_time_per_stage(video: Video) -> None:
+    world = World()
+    sent = len(_tracklets(world.say(*_all(video))))
+
+    assert world.sample("climbtrack_tracklets_total", camera="door", outcome="sent") == 1
+    assert world.sample("climbtrack_tracklets_total", camera="door", outcome="closed") == 1
+    assert world.sample("climbtrack_worker_frames_total", camera="door", outcome="analysed") == FRAMES
+    embedded = world.sample("climbtrack_reid_batch_size_sum")
+    assert embedded is not None
+    assert 1 <= embedded <= sent
+    for stage in ("decode", "detect", "track", "embed"):
+        assert world.sample("climbtrack_stage_duration_seconds_count", stage=stage)

@@ -1,0 +1,193 @@
+"""Which frames are kept, when a track is a person, and when something is said: tables of pure functions."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reid_worker import crops
+from reid_worker.tracklet import (
+    FrameFacts,
+    OpenTracklet,
+    Pick,
+    Row,
+    TrackletOptions,
+    cut_share,
+    extend,
+    hidden_shares,
+    is_due,
+    is_over,
+    is_person,
+    keep,
+    mark_sent,
+    successor,
+    wants,
+    worth,
+)
+
+GOOD = FrameFacts(height_px=200, width_px=80, score=0.9, cut=0.0, hidden=0.0, sharpness=900)
+OPTIONS = TrackletOptions()
+TENTH_NS = 100_000_000
+
+
+def _row(number: int, score: float) -> Row:
+    return Row(number * TENTH_NS, number, (0.0, 0.0, 10.0, 30.0), score)
+
+
+def _fed(scores: list[float]) -> OpenTracklet:
+    tracklet = OpenTracklet()
+    for number, score in enumerate(scores):
+        extend(tracklet, _row(number, score), OPTIONS)
+    return tracklet
+
+
+@pytest.mark.parametrize(
+    "worse",
+    [
+        pytest.param({"height_px": 40.0, "width_px": 16.0}, id="small"),
+        pytest.param({"width_px": 190.0}, id="as wide as high"),
+        pytest.param({"width_px": 20.0}, id="a strip"),
+        pytest.param({"score": 0.5}, id="doubtful"),
+        pytest.param({"cut": 0.25}, id="at the border"),
+        pytest.param({"hidden": 0.6}, id="behind somebody"),
+        pytest.param({"sharpness": 50.0}, id="blurred"),
+    ],
+)
+def test_a_spoilt_frame_is_worth_less(worse: dict[str, float]) -> None:
+    facts = {name: getattr(GOOD, name) for name in FrameFacts.__slots__} | worse
+    assert 0 <= worth(FrameFacts(**facts)) < worth(GOOD) <= 1
+
+
+def test_who_stands_lower_hides_who_stands_higher() -> None:
+    boxes = np.array([[0, 0, 10, 20], [5, 5, 15, 30], [50, 0, 60, 20]], np.float32)
+    assert hidden_shares(boxes).round(3).tolist() == pytest.approx([0.375, 0.0, 0.0])
+    assert hidden_shares(boxes[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("box", "share"),
+    [
+        pytest.param((10.0, 10.0, 20.0, 40.0), 0.0, id="inside"),
+        pytest.param((0.0, 10.0, 20.0, 40.0), 0.25, id="left"),
+        pytest.param((0.0, 0.0, 20.0, 40.0), 0.5, id="corner"),
+        pytest.param((0.0, 0.0, 100.0, 80.0), 1.0, id="everywhere"),
+    ],
+)
+def test_cut_share_counts_the_borders_a_box_touches(box: tuple[float, ...], share: float) -> None:
+    assert cut_share(box, 80, 100) == share
+
+
+def test_the_best_frame_of_every_span_is_kept_and_spans_double() -> None:
+    tracklet = OpenTracklet(rows=[_row(0, 0.9)])
+    values = [0.3 + 0.6 * ((7 * n) % 10) / 10 for n in range(160)]
+    for n, value in enumerate(values):
+        if wants(tracklet, n * TENTH_NS, value, OPTIONS):
+            keep(tracklet, n * TENTH_NS, Pick(0, value, n, b""), OPTIONS)
+
+    assert tracklet.span_ns == 2_000_000_000  # 8 of them cover the 16 s
+    assert [pick.span for pick in tracklet.picks] == list(range(8))
+    for pick in tracklet.picks:
+        inside = range(20 * pick.span, 20 * pick.span + 20)
+        assert pick.number == max(inside, key=lambda n: (values[n], -n))
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.floats(0, 1)), max_size=200))
+def test_picks_stay_few_spread_and_in_order_whatever_comes(frames: list[tuple[int, float]]) -> None:
+    tracklet = OpenTracklet(rows=[_row(0, 0.9)])
+    time_ns = 0
+    for step, value in frames:
+        time_ns += step * TENTH_NS
+        if wants(tracklet, time_ns, value, OPTIONS):
+            keep(tracklet, time_ns, Pick(0, value, time_ns, b""), OPTIONS)
+
+    spans = [pick.span for pick in tracklet.picks]
+    assert len(spans) <= OPTIONS.spans
+    assert sorted(set(spans)) == spans
+    assert all(pick.number // tracklet.span_ns == pick.span for pick in tracklet.picks)
+    assert all(pick.worth >= OPTIONS.min_worth for pick in tracklet.picks)
+
+
+def test_weak_detections_alone_are_never_a_tracklet_and_take_no_memory() -> None:
+    tracklet = _fed([0.45] * 600)
+    assert tracklet.rows == []
+    assert len(tracklet.waiting) <= 11
+    assert not is_person(tracklet, OPTIONS)
+
+
+def test_weak_detections_before_and_after_convincing_ones_count_for_a_second() -> None:
+    tracklet = _fed([0.3] * 20 + [0.9] * 3 + [0.3] * 15)
+    assert [row.number for row in tracklet.rows] == list(range(10, 33))
+
+
+def test_a_weak_spell_between_convincing_detections_is_bridged() -> None:
+    tracklet = _fed([0.9] + [0.3] * 18 + [0.9])
+    assert [row.number for row in tracklet.rows] == list(range(20))
+
+
+def test_a_tracklet_that_clings_to_a_chair_is_over_and_its_track_starts_another_part() -> None:
+    tracklet = _fed([0.9] * 5 + [0.3] * 20)
+    assert not is_over(tracklet, 24 * TENTH_NS, OPTIONS)
+    assert is_over(tracklet, 25 * TENTH_NS, OPTIONS)
+
+    following = successor(tracklet)
+    extend(following, _row(25, 0.9), OPTIONS)
+
+    assert following.part == 1
+    assert [row.number for row in following.rows] == list(range(15, 26))
+
+
+def test_a_tracklet_is_over_after_a_minute() -> None:
+    tracklet = _fed([0.9] * 600)
+    assert not is_over(tracklet, 599 * TENTH_NS, OPTIONS)
+    assert is_over(tracklet, 600 * TENTH_NS, OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("scores", "person"),
+    [
+        pytest.param([0.6, 0.6, 0.6], True, id="three sure"),
+        pytest.param([0.9, 0.9], False, id="a flicker"),
+        pytest.param([0.55] * 50, False, id="convincing, never sure"),
+        pytest.param([0.9, 0.3, 0.3, 0.9, 0.3, 0.9], True, id="sure now and then"),
+    ],
+)
+def test_a_person_is_sure_at_least_three_times(scores: list[float], person: bool) -> None:
+    assert is_person(_fed(scores), OPTIONS) is person
+
+
+def test_emissions_come_after_a_second_and_then_at_growing_intervals() -> None:
+    tracklet, sent = OpenTracklet(), []
+    for number in range(400):
+        extend(tracklet, _row(number, 0.9), OPTIONS)
+        if wants(tracklet, number * TENTH_NS, 0.5, OPTIONS):
+            keep(tracklet, number * TENTH_NS, Pick(0, 0.5, number, b""), OPTIONS)
+        if is_due(tracklet, OPTIONS):
+            sent.append(number / 10)
+            mark_sent(tracklet, OPTIONS)
+
+    assert [later - earlier for earlier, later in itertools.pairwise([0.0, *sent])] == [1, 2, 4, 8, 8, 8, 8]
+    assert tracklet.revision == len(sent)
+
+
+def test_a_crop_outside_of_the_picture_is_cut_to_at_least_one_pixel() -> None:
+    image = np.zeros((20, 30, 3), np.uint8)
+    assert crops.cut(image, (-5.0, -5.0, 4.2, 50.0)).shape == (20, 5, 3)
+    assert crops.cut(image, (40.0, 40.0, 50.0, 50.0)).shape == (1, 1, 3)
+
+
+def test_crops_become_small_jpegs_and_come_back_as_rgb() -> None:
+    blue = np.zeros((600, 200, 3), np.uint8)
+    blue[..., 0] = 255  # BGR
+
+    back = crops.from_jpeg(crops.to_jpeg(blue))
+
+    assert back.shape == (256, 85, 3)
+    assert back[100, 40].tolist() == pytest.approx([0, 0, 255], abs=4)
+
+
+def test_a_sharp_crop_is_sharper_than_its_blurred_copy() -> None:
+    sharp = np.random.default_rng(1).integers(0, 255, (128, 64, 3)).astype(np.uint8).repeat(2, 0).repeat(2, 1)
+    blurred = np.asarray(sharp.astype(np.float32).mean((0, 1), keepdims=True) + 0 * sharp, np.uint8)
+    assert crops.sharpness(sharp) > crops.sharpness(blurred) >= 0
