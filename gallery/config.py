@@ -13,7 +13,8 @@ class GallerySettings(Settings):
     Attributes:
         window_s: Tracklets of so much event time are decided together.
         latency_wait_s: Wall clock for which a window waits for cameras in `latency` mode.
-        complete_wait_s: Wall clock without any progress after which a camera in `complete` mode is not waited for.
+        complete_wait_s: Wall clock without progress of any camera after which cameras in `complete` mode are not
+            waited for; one that is silent while others go on is waited for ten times as long.
         false_merge_rate: How many of a hundred matches, as a fraction, may be wrong: a match needs a probability of
             at least one minus this.
         merge_probability: Two identities become one from this probability on.

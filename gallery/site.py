@@ -8,7 +8,7 @@ from gallery.store import Identity, Prototype, Snapshot, StoredTracklet
 from wire.messages import Tracklet
 
 MAX_APART = 64  # people remembered as certainly somebody else
-STALE_NS = 10_000_000_000  # an open tracklet without news for so long is over: trackers give up after 1-3 s
+STALE_NS = 12_000_000_000  # an open tracklet without news for so long is over: the worker speaks every 8 s
 
 Together = Literal["no", "maybe", "yes"]
 

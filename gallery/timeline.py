@@ -5,10 +5,14 @@ its camera reports after it, a time that is the same however the records of diff
 due when every camera that is waited for has progressed past its end.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from wire.messages import CameraProgress, Mode, Tracklet
+
+
+PATIENCE = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +34,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How windows are cut, and how long a camera is waited for; see `GallerySettings`."""
+    """How windows are cut, and how long a camera is waited for; see `GallerySettings`.
+
+    A camera in `complete` mode is given up when no camera of the site has progressed for `complete_wait_s`, or when it
+    has said nothing for `PATIENCE` times as long while others go on: a worker may take files one after the other.
+    """
 
     window_ns: int = 1_000_000_000
     latency_wait_s: float = 2.0
@@ -51,6 +59,7 @@ class Timeline:
     def __init__(self, waiting: Waiting) -> None:
         self._waiting = waiting
         self._cameras: dict[str, _Camera] = {}
+        self._heard_s = -math.inf  # when any camera last progressed
         self._listed: set[str] = set()
         self._known: set[tuple[str, int]] = set()  # tracklet_id and revision of all that waits
         self._unsealed: dict[str, list[Update]] = {}  # by camera
@@ -85,7 +94,7 @@ class Timeline:
             return
         camera.ended = progress.ended
         camera.time_ns = max(camera.time_ns, progress.time_ns)
-        camera.heard_s = now_s
+        camera.heard_s = self._heard_s = now_s
         self._seal(progress.camera_id, progress.time_ns, now_s)
 
     def due(self, now_s: float) -> Window | None:
@@ -136,8 +145,12 @@ class Timeline:
         return not self._is_silent(camera, now_s)
 
     def _is_silent(self, camera: _Camera, now_s: float) -> bool:
-        limit_s = self._waiting.latency_wait_s if camera.mode == "latency" else self._waiting.complete_wait_s
-        return now_s - camera.heard_s >= limit_s
+        silent_s = now_s - camera.heard_s
+        if camera.mode == "latency":
+            return silent_s >= self._waiting.latency_wait_s
+        if silent_s >= PATIENCE * self._waiting.complete_wait_s:
+            return True
+        return min(silent_s, now_s - self._heard_s) >= self._waiting.complete_wait_s
 
 
 def _key(update: Update) -> tuple[str, int]:

@@ -93,16 +93,29 @@ def test_a_latency_camera_holds_a_window_for_two_seconds_of_wall_clock() -> None
     assert names(timeline.due(12.0)) == ["a/s/1/0"]
 
 
-def test_a_complete_camera_holds_windows_while_it_progresses_and_half_a_minute_after() -> None:
+def waiting_for_b() -> Timeline:
     timeline = two_cameras()
     timeline.update(update("a/s/1/0", 3.0))
     timeline.progress(progress("a", 9.0), 0.0)
-    timeline.progress(progress("a", 10.0), 0.0)
-    timeline.progress(progress("b", 1.0), 100.0)
+    timeline.progress(progress("b", 1.0), 0.0)
+    return timeline
+
+
+def test_complete_cameras_hold_windows_until_all_have_been_silent_for_half_a_minute() -> None:
+    timeline = waiting_for_b()
+    timeline.progress(progress("a", 10.0), 100.0)
 
     assert timeline.due(129.0) is None
-    assert timeline.silent(129.0) == ["a"]
+    assert timeline.silent(129.0) == []
     assert names(timeline.due(130.0)) == ["a/s/1/0"]
+    assert sorted(timeline.silent(130.0)) == ["a", "b"]
+
+
+def test_a_complete_camera_that_is_silent_while_others_go_on_is_given_up_after_five_minutes() -> None:
+    timeline = waiting_for_b()
+    for moment in range(10, 310, 10):
+        timeline.progress(progress("a", float(moment)), float(moment))
+        assert (timeline.due(float(moment)) is None) == (moment < 300)
 
 
 def test_a_camera_that_is_removed_is_not_waited_for_and_loses_nothing() -> None:
