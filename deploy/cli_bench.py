@@ -1,5 +1,58 @@
 """`climbtrack bench`: how fast, and how much memory."""
 
+import json
+import tempfile
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
+from deploy.errors import UsageError
+
 app = typer.Typer(help="Measure speed and memory on this machine.", no_args_is_help=True)
+
+
+@app.callback()
+def bench() -> None:
+    """Measure speed and memory on this machine."""
+
+
+@app.command("pipeline")
+def pipeline(
+    site: Annotated[
+        Path,
+        typer.Option(
+            "--site", metavar="DIR", help="Folder of videos, one a camera, as `climbtrack synth site` makes it."
+        ),
+    ] = Path(".cache/sample-site"),
+    minutes: Annotated[
+        float, typer.Option("--minutes", min=0, help="Simulated minutes over which memory is watched; 0 leaves it out.")
+    ] = 30.0,
+    kafka: Annotated[bool, typer.Option("--kafka/--no-kafka", help="Also as processes over Kafka and Redis.")] = True,
+) -> None:
+    """Print one JSON line: frames a second in all and by stage, in one process and over Kafka; memory, its growth."""
+    videos = sorted(site.glob("*.mp4"))
+    if not videos:
+        raise UsageError(
+            f"--site {site}: no videos there; make some with `climbtrack synth site --out {site} --seed 7`"
+        )
+
+    from deploy import bench, bench_cluster
+
+    figures: dict[str, object] = {
+        "benchmark": "pipeline",
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": bench.machine(),
+        "cameras": len(videos),
+    }
+    with tempfile.TemporaryDirectory(prefix="climbtrack-bench-") as name:
+        folder = Path(name)
+        figures["embedded"] = asdict(bench.measure_embedded(videos, folder / "embedded"))
+        if kafka:
+            (folder / "cluster").mkdir()
+            figures["kafka"] = asdict(bench_cluster.measure_cluster(videos, folder / "cluster"))
+        if minutes:
+            figures["memory"] = asdict(bench.measure_growth(videos[0], folder / "growth", minutes))
+    typer.echo(json.dumps(figures))

@@ -31,8 +31,8 @@ DESCRIPTIONS = {
 
 
 def tracked_files(root: Path) -> list[str]:
-    """Return the files that belong to the project, by path."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    """Return the files that git knows (`git add` comes first), by path."""
+    command = ["git", "ls-files"]
     listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
     return sorted(name for name in listed if (root / name).is_file())
 

@@ -1,0 +1,40 @@
+"""What a benchmark makes of what the stages counted."""
+
+import json
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from deploy.bench import file_cameras, machine, memory_mb, stage_speeds
+from deploy.cli import main
+from wire.metrics import ServiceMetrics
+
+
+def test_the_speed_of_a_stage_is_frames_by_the_time_it_took() -> None:
+    registry = CollectorRegistry()
+    metrics = ServiceMetrics(registry)
+    for seconds in (1.5, 2.5):
+        metrics.stage_duration_seconds.labels(stage="detect").observe(seconds)
+    assert stage_speeds(registry, analysed=100) == {"detect": 25.0}
+
+
+def test_memory_is_that_of_this_process() -> None:
+    before = memory_mb()
+    ballast = bytearray(b"x" * 200_000_000)
+    assert 150 < memory_mb() - before < 250
+    del ballast
+
+
+def test_every_video_is_a_camera_that_is_processed_completely() -> None:
+    (camera,) = file_cameras([Path("site/door.mp4")])
+    assert (camera.camera_id, camera.url, camera.mode) == ("door", "site/door.mp4", "complete")
+
+
+def test_a_machine_can_be_told_in_json() -> None:
+    assert json.loads(json.dumps(machine()))["cores"] >= 1
+
+
+def test_without_videos_it_says_how_to_make_some(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "pipeline", "--site", str(tmp_path)]) == 2
+    assert f"climbtrack synth site --out {tmp_path} --seed 7" in capsys.readouterr().err
