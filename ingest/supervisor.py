@@ -59,8 +59,8 @@ class Supervisor:
         return frozenset(self._cameras)
 
     def statuses(self) -> tuple[CameraStatus, ...]:
-        """Return what every camera is doing."""
-        return tuple(camera.status() for camera in self._cameras.values())
+        """Return what every camera is doing; any thread may ask."""
+        return tuple(camera.status() for camera in list(self._cameras.values()))
 
     def refresh(self) -> int:
         """Bring `camera_up` up to date with stalls; return the number of chunks that are not sent."""
