@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from wire.messages import CameraProgress, Mode, Tracklet
 
-
 PATIENCE = 10
 
 
