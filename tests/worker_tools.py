@@ -3,6 +3,7 @@
 import fractions
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import av
 import numpy as np
@@ -45,26 +46,31 @@ def packets(images: Sequence[NDArray[np.uint8]], *, fps: int = 10, gop: int = 10
             frame.pts, frame.time_base = index, fractions.Fraction(1, fps)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    return Video(file, width, height)
+    file.seek(0)
+    with av.open(file) as container:
+        return Video.of(container)
 
 
 class Video:
     """An encoded video, as packets in decoding order."""
 
-    def __init__(self, file: io.BytesIO, width: int, height: int) -> None:
-        file.seek(0)
-        self.width, self.height = width, height
-        with av.open(file) as container:
-            stream = container.streams.video[0]
-            name = stream.codec_context.name
-            self.codec: Codec = "mjpeg" if name == "mjpeg" else "h264"
-            self.extradata = bytes(stream.codec_context.extradata or b"")
-            found = []
-            for packet in container.demux(stream):
-                if packet.size:
-                    pts = round(packet.pts * stream.time_base * 1_000_000_000)
-                    found.append(Packet(pts, START_NS + pts, bool(packet.is_keyframe), bytes(packet)))
+    def __init__(self, codec: Codec, extradata: bytes, size: tuple[int, int], found: Sequence[Packet]) -> None:
+        self.codec: Codec = codec
+        self.extradata = extradata
+        self.height, self.width = size
         self.packets = tuple(found)
+
+    @classmethod
+    def of(cls, container: Any, *, limit: int | None = None) -> "Video":
+        """Return the packets of an open file, or its first ones."""
+        stream = container.streams.video[0]
+        found: list[Packet] = []
+        for packet in container.demux(stream):
+            if packet.size and (limit is None or len(found) < limit):
+                pts = round(packet.pts * stream.time_base * 1_000_000_000)
+                found.append(Packet(pts, START_NS + pts, bool(packet.is_keyframe), bytes(packet)))
+        codec: Codec = "mjpeg" if stream.codec_context.name == "mjpeg" else "h264"
+        return cls(codec, bytes(stream.codec_context.extradata or b""), (stream.height, stream.width), found)
 
     def chunks(
         self, *, camera: str = "door", stream: str = "s1", size: int = 5, mode: str = "complete"
