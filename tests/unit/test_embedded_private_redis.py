@@ -66,7 +66,7 @@ def test_it_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> N
     code = (
         "import sys, pathlib, time; from deploy.private_redis import PrivateRedis\n"
         "server = PrivateRedis(pathlib.Path(sys.argv[1])).__enter__()\n"
-        "print(server._process.pid, flush=True); time.sleep(60)"
+        "print(server.pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
     assert parent.stdout is not None

@@ -1,0 +1,92 @@
+"""A whole system in this process: asked and changed while it runs, and what happens when a part of it ends."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.api_server import bind
+from deploy.cli import main
+from deploy.embedded import Embedded
+from deploy.errors import RunError
+from deploy.settings import EmbeddedSettings
+from deploy.watch import CameraTotals, Watch
+from tests.conftest import wait_until
+from training.synthetic.site import write_site
+
+WAIT_S = 120.0
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def system(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Embedded]:
+    monkeypatch.setenv("CLIMBTRACK_WORKER_DETECTOR", "hog")  # needs no file
+    with bind("127.0.0.1", 0) as taken, Embedded(EmbeddedSettings.load(None), data_dir, "mall", taken) as running:
+        yield running
+
+
+def test_cameras_come_and_go_while_it_runs(
+    system: Embedded, data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a video
+    watch = Watch(system.bus)
+    (name,) = write_site(tmp_path / "site", seed=1, cameras=1, people=1, seconds=1).cameras
+    where = ["--data-dir", str(data_dir)]
+    # When it is added over the API that the data folder tells of
+    assert main(["cameras", "add", f"door={tmp_path}/site/{name}.mp4", *where]) == 0
+    totals: dict[str, CameraTotals] = {}
+
+    def done() -> bool:
+        totals.update(watch.poll(0.0))
+        return bool(totals) and system.finished(totals)
+
+    wait_until(done, timeout_s=WAIT_S)
+    # Then it is listed with what was done, and gone once it is removed
+    capsys.readouterr()
+    assert main(["cameras", "ls", "--json", *where]) == 0
+    (camera,) = json.loads(capsys.readouterr().out)["cameras"]
+    assert (camera["site_id"], camera["state"]["analysed"], camera["state"]["ended"]) == ("mall", 10, True)
+    assert main(["cameras", "rm", "door", *where]) == 0
+    assert httpx.get(f"{system.api_url}/v1/cameras").json() == {"cameras": []}
+
+
+def test_removing_a_camera_that_is_not_there_is_a_wrong_use(
+    system: Embedded, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert system.api_url
+    assert main(["cameras", "rm", "nowhere", "--data-dir", str(data_dir)]) == 2
+    assert "there is no camera 'nowhere'" in capsys.readouterr().err
+
+
+def test_a_data_folder_in_use_is_said_by_a_second_run(
+    system: Embedded, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--camera", "a=b", "--port", "0", "--data-dir", str(data_dir)]) == 1
+    assert f"in use by another climbtrack run (process {os.getpid()}, {system.api_url})" in capsys.readouterr().err
+
+
+def test_a_redis_that_dies_ends_the_run_with_its_cause(system: Embedded) -> None:
+    system.check()
+    os.kill(system.redis_pid, signal.SIGKILL)
+
+    def never() -> bool:
+        system.check()
+        return False
+
+    with pytest.raises(RunError, match="private Redis ended with code -9"):
+        wait_until(never, timeout_s=10)
+
+
+def test_one_endpoint_shows_the_metrics_of_all_stages(system: Embedded) -> None:
+    text = httpx.get(f"{system.api_url}/metrics").text
+    for stage in ("ingest", "reid_worker", "gallery"):
+        assert f'climbtrack_consumer_lag{{service="{stage}"}}' in text
+    assert httpx.get(f"{system.api_url}/readyz").status_code == httpx.codes.OK
