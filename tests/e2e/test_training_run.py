@@ -39,6 +39,7 @@ def config(tmp_path: Path) -> TrainConfig:
         tracklets=2,
         frames=2,
         early_frames=1,
+        early_scale=0.5,
         temporal_from=0.5,
         steps=10,
         lr=1e-3,
