@@ -19,6 +19,7 @@ class GallerySettings(Settings):
             at least one minus this.
         merge_probability: Two identities become one from this probability on.
         min_quality: A tracklet below it is only decided when it closes.
+        min_closing_quality: A tracklet below it gets no identity, even when it closes.
         min_frames: A new identity needs a tracklet with at least so many boxes.
         horizon_s: Tracklets so recent are kept in memory, to tell who was visible together.
         retention_s: Tracklets and identities last seen longer ago are forgotten.
@@ -33,6 +34,7 @@ class GallerySettings(Settings):
     false_merge_rate: float = Field(default=0.5, gt=0, lt=1)
     merge_probability: float = Field(default=0.9, ge=0.5, lt=1)
     min_quality: float = Field(default=0.2, ge=0, le=1)
+    min_closing_quality: float = Field(default=0.1, ge=0, le=1)
     min_frames: int = Field(default=3, ge=1)
     horizon_s: float = Field(default=900.0, gt=0)
     retention_s: float = Field(default=7 * 86_400.0, gt=0)

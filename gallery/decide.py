@@ -37,7 +37,7 @@ class Rules:
         merge: From here on two identities are one.
         move: A tracklet moves when another identity is so much likelier than the rest of its own.
         split: Below it a tracklet does not belong to the rest of its identity.
-        min_quality, min_frames: As in `GallerySettings`.
+        min_quality, min_closing_quality, min_frames: As in `GallerySettings`.
         horizon_ns, retention_ns: As in `GallerySettings`.
     """
 
@@ -46,6 +46,7 @@ class Rules:
     move: float = 3.0
     split: float = -4.0
     min_quality: float = 0.2
+    min_closing_quality: float = 0.1
     min_frames: int = 3
     horizon_ns: int = 900_000_000_000
     retention_ns: int = 7 * 86_400_000_000_000
@@ -147,7 +148,7 @@ class _Window:
 
     def _assign_camera(self, tracklets: Sequence[Tracklet]) -> list["_Match"]:
         """Return the matches with the highest sum of log odds above the threshold."""
-        ready = [t for t in tracklets if t.closed or t.quality >= self._rules.min_quality]
+        ready = [t for t in tracklets if self._is_good(t)]
         numbers = sorted(set().union(*(self._candidates(t) for t in ready))) if ready else []
         if not numbers:
             return []
@@ -197,7 +198,11 @@ class _Window:
         if tracklet.tracklet_id in self._left:
             return True
         long_enough = len(tracklet.times_ns) >= self._rules.min_frames
-        return long_enough and (tracklet.closed or tracklet.quality >= self._rules.min_quality)
+        return long_enough and self._is_good(tracklet)
+
+    def _is_good(self, tracklet: Tracklet) -> bool:
+        rules = self._rules
+        return tracklet.quality >= (rules.min_closing_quality if tracklet.closed else rules.min_quality)
 
     def _cohesion(self, one: Sequence[Tracklet], other: Sequence[Tracklet]) -> float:
         """Return the mean log odds over the pairs of two groups; -inf when they cannot be one person."""

@@ -52,6 +52,7 @@ def plan_of(settings: GallerySettings) -> Plan:
             match=_logit(1 - settings.false_merge_rate),
             merge=_logit(settings.merge_probability),
             min_quality=settings.min_quality,
+            min_closing_quality=settings.min_closing_quality,
             min_frames=settings.min_frames,
             horizon_ns=int(settings.horizon_s * NS),
             retention_ns=int(settings.retention_s * NS),

@@ -87,11 +87,18 @@ def test_the_next_part_of_a_track_is_the_same_person_whatever_it_looks_like() ->
 
 def test_too_little_evidence_stays_pending_until_it_closes() -> None:
     decider = Decider()
-    poor = {"quality": 0.05, "look": axis(0)}
+    poor = {"quality": 0.15, "look": axis(0)}
 
     assert decider.window(3, tracklet("a/s/1/0", 0, 2, closed=False, **poor)) == []  # type: ignore[arg-type]
     assert decider.owners() == {"a/s/1/0": None}
     assert decider.window(6, tracklet("a/s/1/0", 0, 5, revision=1, **poor)) == ["created 1"]  # type: ignore[arg-type]
+
+
+def test_what_can_hardly_be_seen_gets_no_identity_even_when_it_closes() -> None:
+    decider = Decider()
+
+    assert decider.window(6, tracklet("a/s/1/0", 0, 5, quality=0.05)) == []
+    assert decider.owners() == {"a/s/1/0": None}
 
 
 def test_a_flicker_makes_no_new_person() -> None:
