@@ -1,0 +1,61 @@
+"""Sightings, and the tracks of a site as MOTChallenge text."""
+
+from pathlib import Path
+
+from gallery.export import write_mot
+from gallery.presence import sightings
+from gallery.score import read_boxes
+from gallery.store import StoredTracklet, Write
+from gallery.store_memory import MemoryStore
+from tests.gallery_tools import START, S, tracklet
+
+
+def row(name: str, owner: int | None, first_s: float, last_s: float, *, closed: bool = True) -> StoredTracklet:
+    return StoredTracklet(tracklet(name, first_s, last_s, closed=closed), owner, 1.0, None)
+
+
+def test_tracklets_with_a_short_gap_are_one_sighting_and_cameras_are_kept_apart() -> None:
+    rows = [
+        row("b/s/1/0", 1, 1, 3),
+        row("a/s/2/0", 1, 6, 8, closed=False),
+        row("a/s/1/0", 1, 0, 4),
+        row("a/s/3/0", 1, 30, 31),
+    ]
+
+    found = sightings(rows)
+
+    assert [(s.camera_id, (s.first_ns - START) // S, (s.last_ns - START) // S, s.live) for s in found] == [
+        ("a", 0, 8, True),
+        ("b", 1, 3, False),
+        ("a", 30, 31, False),
+    ]
+    assert found[0].tracklets == ("a/s/1/0", "a/s/2/0")
+    assert sightings([]) == []
+
+
+def test_every_box_with_an_identity_is_written_by_frame(tmp_path: Path) -> None:
+    store = MemoryStore("site")
+    rows = [row("a/s/1/0", 7, 1, 2), row("a/s/2/0", 3, 0, 1), row("b/s/1/0", 7, 0, 0), row("b/s/2/0", None, 0, 1)]
+    store.write(Write(0, START, 8, tracklets=rows))
+
+    counts = write_mot(store, tmp_path / "out")
+
+    assert counts == {"a": 12, "b": 1}
+    lines = (tmp_path / "out" / "a.txt").read_text().splitlines()
+    assert lines[0] == "1,3,0.00,0.00,10.00,20.00,0.9000,-1,-1,-1"
+    assert [int(line.split(",")[0]) for line in lines] == sorted(int(line.split(",")[0]) for line in lines)
+    assert set(read_boxes(tmp_path / "out" / "a.txt").ids.tolist()) == {3, 7}
+
+
+def test_a_person_has_one_box_in_a_frame_the_surest(tmp_path: Path) -> None:
+    store = MemoryStore("site")
+    store.write(Write(0, START, 2, tracklets=[row("a/s/1/0", 1, 0, 0), row("a/s/1/1", 1, 0, 0)]))
+
+    assert write_mot(store, tmp_path) == {"a": 1}
+
+
+def test_only_what_was_seen_since_is_written(tmp_path: Path) -> None:
+    store = MemoryStore("site")
+    store.write(Write(0, START, 2, tracklets=[row("a/s/1/0", 1, 0, 1), row("b/s/1/0", 1, 10, 11)]))
+
+    assert write_mot(store, tmp_path, START + 5 * S) == {"b": 6}
