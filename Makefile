@@ -5,10 +5,10 @@ BIN := .venv/bin
 SITE := .cache/sample-site
 OUT := runs/sample
 
-.PHONY: run test lint check bench servers tree
+.PHONY: run test lint check bench servers readme
 
 run: .venv/.installed $(SITE)/.written
-	$(BIN)/climbtrack run --data-dir $(OUT)/data --out $(OUT) \
+	$(BIN)/climbtrack run --port 0 --data-dir $(OUT)/data --out $(OUT) \
 		$$(cd $(SITE) && for video in *.mp4; do echo "--camera $${video%.mp4}=$(SITE)/$$video"; done)
 	$(BIN)/climbtrack score --truth $(SITE)/gt --result $(OUT)
 
@@ -46,5 +46,5 @@ $(SITE)/.written: | .venv/.installed
 	$(BIN)/python -m pip install --group dev
 	touch $@
 
-tree: .venv/.installed
-	$(BIN)/python -m deploy.file_tree
+readme: .venv/.installed
+	$(BIN)/python -m deploy.readme

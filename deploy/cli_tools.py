@@ -103,7 +103,7 @@ def score(
     rows = [*table.cameras.items(), ("all cameras", table.overall)]
     print_rows(
         f"{table.numbers} identities found, {len(table.people)} of them are somebody",
-        ("camera", "IDF1", "precision", "recall"),
+        ("camera", "IDF1", "IDP", "IDR"),
         [(name, f"{one.idf1:.3f}", f"{one.idp:.3f}", f"{one.idr:.3f}") for name, one in rows],
     )
 

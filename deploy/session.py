@@ -1,7 +1,7 @@
 """A system at work: from starting its cameras to printing who was seen."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from threading import Event
 
@@ -38,7 +38,7 @@ def follow_cameras(system: Embedded, options: RunOptions, console: Console) -> O
         began_s = time.monotonic()
         system.start_cameras(cameras)
         totals = _watch_cameras(system, watch, cameras, console, stop)
-        failures = failures_of(system.camera_statuses(), totals)
+        failures = failures_of(system.camera_statuses(), totals, {c.camera_id for c in cameras if has_end(c.url)})
         report = Report(people_since(system.store, since_ns), totals, time.monotonic() - began_s)
         if options.out is not None:
             written = write_mot(system.store, options.out, since_ns)
@@ -67,12 +67,20 @@ def next_start_ns(store: Store) -> int:
     return max([time.time_ns(), *known])
 
 
-def failures_of(statuses: Sequence[CameraStatus], totals: Mapping[str, CameraTotals]) -> dict[str, str]:
-    """Return the cameras that count as failed, and why: files not read to their end, cameras that gave nothing."""
-    causes = {status.camera_id: status.cause or str(status.state) for status in statuses}
-    failed = {status.camera_id for status in statuses if status.state is State.FAILED}
-    silent = {name for name in causes if name not in totals or not totals[name].frames}
-    return {name: causes[name] for name in causes if name in failed | silent}
+def failures_of(
+    statuses: Sequence[CameraStatus], totals: Mapping[str, CameraTotals], files: Collection[str]
+) -> dict[str, str]:
+    """Return the cameras that count as failed, and why: files not processed to their end, cameras that gave nothing."""
+    failures: dict[str, str] = {}
+    for status in statuses:
+        name, done = status.camera_id, totals.get(status.camera_id, CameraTotals())
+        if status.state is State.FAILED:
+            failures[name] = status.cause
+        elif name in files and not done.ended:
+            failures[name] = f"stopped after {done.frames} frames"
+        elif not done.frames:
+            failures[name] = status.cause or "no frame came"
+    return failures
 
 
 def _watch_cameras(

@@ -1,11 +1,24 @@
-"""The file tree of README.md, one line a file, from the files' own first lines: `make tree` writes it."""
+"""What README.md says of the code's own words: settings, metrics, the file tree. `make readme` writes it there."""
 
 import ast
+import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-BEGIN, END = "<!-- tree: written by `make tree` -->\n```text\n", "```\n<!-- end of tree -->"
+from prometheus_client import CollectorRegistry
+
+from gallery.config import ApiSettings, GallerySettings
+from gallery.metrics import GalleryMetrics
+from ingest.config import IngestSettings
+from ingest.metrics import IngestMetrics
+from reid_worker.config import WorkerSettings
+from reid_worker.metrics import WorkerMetrics
+from wire.metrics import ServiceMetrics
+from wire.settings import KafkaSettings, RedisSettings
+
+SECTIONS = (KafkaSettings, RedisSettings, IngestSettings, WorkerSettings, GallerySettings, ApiSettings)
+FAMILIES = (ServiceMetrics, IngestMetrics, WorkerMetrics, GalleryMetrics)
 COLUMN = 34
 # Files that cannot say themselves what they are.
 DESCRIPTIONS = {
@@ -15,13 +28,14 @@ DESCRIPTIONS = {
     "CHANGELOG.md": "What changed for users.",
     "CONTRIBUTING.md": "How to change something.",
     "LICENSE": "MIT.",
-    "Makefile": "`make run`, `make test`, `make check`, `make bench`, `make tree`.",
+    "Makefile": "`make run`, `make test`, `make check`, `make bench`, `make readme`.",
     "README.md": "This page.",
     "pyproject.toml": "Packages, dependencies, and the rules of ruff, mypy, pytest and import-linter.",
     "deploy/prometheus/prometheus.yml": "Scrapes one service of each kind.",
     "deploy/test_servers.sh": "Installs what the tests run against, on Debian.",
     "gallery/store_confirm.lua": "Redis: notes that events are published.",
     "gallery/store_write.lua": "Redis: applies one window of decisions, all of it or nothing.",
+    "reid_worker/weights/climb-tiny.json": "How the shipped weights were trained and judged, for machines.",
     "reid_worker/weights/climb-tiny.safetensors": "The shipped CLIMB weights with their preprocessing.",
     "reid_worker/weights/person-detector.onnx": "The small person detector that is used without any download.",
     "tests/golden/messages_v1.json": "Messages of schema version 1, as bytes.",
@@ -38,10 +52,12 @@ def tracked_files(root: Path) -> list[str]:
 
 
 def describe(root: Path, name: str) -> str:
-    """Return one line about a file: its docstring's first sentence, or what `DESCRIPTIONS` says."""
+    """Return one line about a file: its docstring's first sentence, what `DESCRIPTIONS` says, or its heading."""
     if name.endswith(".py"):
         text = ast.get_docstring(ast.parse((root / name).read_text(encoding="utf-8"))) or ""
         return text.partition("\n")[0]
+    if name not in DESCRIPTIONS and name.endswith(".md"):
+        return (root / name).read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
     return DESCRIPTIONS.get(name, "")
 
 
@@ -58,13 +74,46 @@ def tree(root: Path, names: Iterable[str]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
+def settings_table() -> str:
+    """Return every key of every section as a table."""
+    rows = (f"| `{one.section}` | {', '.join(f'`{key}`' for key in one.model_fields)} |\n" for one in SECTIONS)
+    return "| section | keys |\n|---|---|\n" + "".join(rows)
+
+
+def metrics_table() -> str:
+    """Return every metric family as a table."""
+    registry = CollectorRegistry()
+    for families in FAMILIES:
+        families(registry)
+    names = {f"{one.name}{'_total' if one.type == 'counter' else ''}": one.documentation for one in registry.collect()}
+    return "| metric | what |\n|---|---|\n" + "".join(f"| `{name}` | {what} |\n" for name, what in names.items())
+
+
+def section(page: str, name: str) -> str:
+    """Return what stands between the markers of a section."""
+    found = re.search(_section(name), page, re.DOTALL)
+    if found is None:
+        raise ValueError(f"README.md has no section {name}")
+    return found[2]
+
+
 def main() -> None:
-    """Write the tree into README.md."""
+    """Write all sections into README.md."""
     root = Path(__file__).parent.parent
-    page = root / "README.md"
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    page.write_text(before + BEGIN + tree(root, tracked_files(root)) + END + after, encoding="utf-8")
+    path = root / "README.md"
+    page = path.read_text(encoding="utf-8")
+    written = {
+        "settings": settings_table(),
+        "metrics": metrics_table(),
+        "tree": f"```text\n{tree(root, tracked_files(root))}```\n",
+    }
+    for name, text in written.items():
+        page = page.replace(section(page, name), text)
+    path.write_text(page, encoding="utf-8")
+
+
+def _section(name: str) -> str:
+    return rf"(<!-- {name}: written by `make readme` -->\n)(.*?)(<!-- end of {name} -->)"
 
 
 if __name__ == "__main__":
