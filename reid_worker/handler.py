@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 NAME = "reid_worker"
 KEYFRAME_PATIENCE_NS = 120_000_000_000  # without keyframes, rather lose a few frames at a restart than repeat hours
 CLOCKS_NS = 60_000_000_000  # machines' clocks differ by less
+EMBED_THREADS = 1  # torch's threads spin while they wait for each other: two of them beside decoding were 28 times slower
 
 
 @dataclass(slots=True, eq=False)
@@ -256,7 +257,7 @@ def build_handler(
     from reid_worker.model import load_embedder
 
     threads = settings.threads or os.cpu_count() or 1
-    embedder = load_embedder(settings.weights, device=settings.device, threads=settings.threads or None)
+    embedder = load_embedder(settings.weights, device=settings.device, threads=EMBED_THREADS)
     pipeline = Pipeline(
         load_detector(settings.detector, settings.detector_options(threads)),
         embedder,
