@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 NAME = "reid_worker"
 KEYFRAME_PATIENCE_NS = 120_000_000_000  # without keyframes, rather lose a few frames at a restart than repeat hours
 CLOCKS_NS = 60_000_000_000  # machines' clocks differ by less
-EMBED_THREADS = 1  # torch's threads spin while they wait for each other: two of them beside decoding were 28 times slower
+EMBED_THREADS = 1  # torch threads spin while they wait: two of them on busy cores were 28 times slower than one
 
 
 @dataclass(slots=True, eq=False)
