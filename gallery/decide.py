@@ -5,7 +5,8 @@ Of every window:
  2. known ones that cannot, or clearly do not, belong where they are become open questions again;
  3. open ones are assigned to identities, one problem per camera, since a person is once in a camera at a time;
  4. what remains is grouped among itself, so that somebody new who is seen by three cameras becomes one identity;
- 5. identities that clearly are one person become one;
+ 5. identities that clearly are one person become one; a tracklet that alone stands against it, and fits worse than
+    the one it meets, is an open question again, and steps 3 and 4 are repeated for it;
  6. without enough evidence a tracklet stays pending, until a later revision.
 """
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from gallery.calibrate import probability
-from gallery.compare import embedding_of, likeness, looks_of, with_tracklet
+from gallery.compare import embedding_of, likeness, looks_of, similarity, with_tracklet
 from gallery.draft import Decision, Draft
 from gallery.site import STALE_NS, Site, together, track_of
 from wire.messages import Tracklet
@@ -66,6 +67,8 @@ def decide(site: Site, updates: Sequence[Tracklet], now_ns: int, rules: Rules, n
     round_.assign()
     round_.group()
     round_.merge()
+    round_.assign()
+    round_.group()
     for tracklet in fresh:
         number = draft.owner(tracklet.tracklet_id)
         if number is not None and number == known[tracklet.tracklet_id]:
@@ -227,7 +230,12 @@ class _Window:
         for logit, survivor, gone in sorted(set(found), key=lambda pair: (-pair[0], pair[1], pair[2])):
             if logit < self._rules.merge:
                 return
-            if not {survivor, gone} & done and not self._apart(survivor, gone):
+            if {survivor, gone} & done:
+                continue
+            intruders = self._intruders(survivor, gone) if self._apart(survivor, gone) else []
+            for tracklet in intruders:
+                self._reopen(tracklet)
+            if intruders or not self._apart(survivor, gone):
                 done |= {survivor, gone}
                 self._unite(survivor, gone, logit)
 
@@ -240,6 +248,38 @@ class _Window:
                 bound = self._draft.calibration.logit(float((a.vectors @ b.vectors.T).max()))
                 found.append(self._draft.calibration.logit(likeness(a, b)) if bound >= self._rules.merge else -math.inf)
         return max(found)
+
+    def _intruders(self, one: int, other: int) -> list[Tracklet]:
+        """Return the tracklets that alone keep two identities apart and fit the rest much worse than who they meet.
+
+        An early mistake gives one person a stranger's tracklet; whoever is seen beside the stranger could then never be
+        that person.
+        """
+        known = self._draft.identities
+        if other in known[one].apart or one in known[other].apart:
+            return []
+        meetings = [
+            (tracklet, row.tracklet)
+            for tracklet in self._draft.members(one)
+            for _, row in self._draft.visible_with(tracklet)
+            if row.identity_id == other
+        ]
+        for side, opposite in ((0, 1), (1, 0)):
+            weak = {pair[side].tracklet_id: pair[side] for pair in meetings}
+            strong = {pair[opposite].tracklet_id: pair[opposite] for pair in meetings}
+            worst = min(self._fit(t, one, other) for t in strong.values())
+            best = max(self._fit(t, one, other) for t in weak.values())
+            if worst >= self._rules.match and worst - best >= self._rules.move:
+                return list(weak.values())
+        return []
+
+    def _fit(self, tracklet: Tracklet, one: int, other: int) -> float:
+        """Return the log odds that a tracklet shows the person whom other cameras see in two identities."""
+        prototypes = (*self._draft.prototypes[one], *self._draft.prototypes[other])
+        elsewhere = looks_of([p for p in prototypes if p.camera_id != tracklet.camera_id], tracklet.model_id)
+        if elsewhere is None:
+            return -math.inf
+        return self._draft.calibration.logit(similarity(embedding_of(tracklet), elsewhere))
 
     def _apart(self, one: int, other: int) -> bool:
         """Tell whether two identities were seen together, or may be together now."""

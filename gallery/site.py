@@ -8,6 +8,7 @@ from gallery.store import Identity, Prototype, Snapshot, StoredTracklet
 from wire.messages import Tracklet
 
 MAX_APART = 64  # people remembered as certainly somebody else
+HANDOVER_NS = 1_000_000_000  # a tracker that loses somebody may hold on to the old box for so long beside the new one
 STALE_NS = 12_000_000_000  # an open tracklet without news for so long is over: the worker speaks every 8 s
 
 Together = Literal["no", "maybe", "yes"]
@@ -49,11 +50,11 @@ def track_of(tracklet_id: str) -> str:
 def together(one: Tracklet, other: Tracklet, now_ns: int) -> Together:
     """Tell whether two tracklets show two people at one time in one camera.
 
-    `maybe`: one is still open and the other began after its last known box; the next revision will tell.
+    `maybe`: one is still open and the other began at or after its last known boxes; the next revision will tell.
     """
     if one.camera_id != other.camera_id or track_of(one.tracklet_id) == track_of(other.tracklet_id):
         return "no"
     first, second = sorted((one, other), key=lambda t: t.last_ns)
-    if second.first_ns <= first.last_ns:
+    if second.first_ns < first.last_ns - HANDOVER_NS:
         return "yes"
     return "no" if first.closed or first.last_ns < now_ns - STALE_NS else "maybe"

@@ -57,6 +57,20 @@ class Emission:
     source: OpenTracklet
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One tracked detection.
+
+    Attributes:
+        hidden: Share of its box that others in front cover, in [0, 1].
+        overlap: IoU with the nearest other tracked box, in [0, 1].
+    """
+
+    row: Row
+    hidden: float
+    overlap: float
+
+
 class StreamInfo(msgspec.Struct, frozen=True):
     """What stays the same over a stream; as in `FrameChunk`."""
 
@@ -150,9 +164,11 @@ class CameraStream:
         self._counts.analysed += 1
         ids = self._tracker.update(found, frame.pts_ns / 1e9)
         hidden = tracklet.hidden_shares(found.boxes)
+        tracked = np.flatnonzero(ids >= 0)
+        overlaps = tracklet.nearest_overlaps(found.boxes[tracked])
         emissions = []
-        for i in np.flatnonzero(ids >= 0):
-            emissions += self._see(int(ids[i]), frame, found, int(i), float(hidden[i]))
+        for i, overlap in zip(tracked, overlaps, strict=True):
+            emissions += self._see(int(ids[i]), frame, Sight(_row(frame, found, i), float(hidden[i]), float(overlap)))
         gone = self._tracklets.keys() - self._tracker.alive()
         return emissions + [item for track_id in sorted(gone) for item in self._close(track_id)]
 
@@ -189,29 +205,31 @@ class CameraStream:
         state = StreamState(self.info, self._decoder.save(), self._tracker.save(), self._tracklets, self._counts)
         return _encoder.encode(state)
 
-    def _see(self, track_id: int, frame: Frame, found: Detections, i: int, hidden: float) -> list[Emission]:
+    def _see(self, track_id: int, frame: Frame, sight: Sight) -> list[Emission]:
         options = self._options.tracklet
         emissions = []
         current = self._tracklets.setdefault(track_id, OpenTracklet())
-        if tracklet.is_over(current, frame.time_ns, options):
+        following = tracklet.successor(current, frame.time_ns, sight.overlap, options)
+        if following is not None:
             emissions = self._close(track_id)
-            current = self._tracklets[track_id] = tracklet.successor(current)
-        row = _row(frame, found, i)
-        if tracklet.extend(current, row, options):
-            self._consider(current, row, frame, hidden)
+            current = self._tracklets[track_id] = following
+        tracklet.cross(current, sight.overlap, options)
+        if tracklet.extend(current, sight.row, options):
+            self._consider(current, frame, sight)
             if tracklet.is_due(current, options):
                 emissions += self._emit(track_id, closed=False)
         return emissions
 
-    def _consider(self, current: OpenTracklet, row: Row, frame: Frame, hidden: float) -> None:
-        """Keep the row's crop if it is the best of its time span."""
+    def _consider(self, current: OpenTracklet, frame: Frame, sight: Sight) -> None:
+        """Keep the crop if it is the best of its time span."""
+        row = sight.row
         crop = crops.cut(frame.image, row.box)
         facts = FrameFacts(
             height_px=row.box[3] - row.box[1],
             width_px=row.box[2] - row.box[0],
             score=row.score,
             cut=tracklet.cut_share(row.box, *frame.image.shape[:2]),
-            hidden=hidden,
+            hidden=sight.hidden,
             sharpness=crops.sharpness(crop),
         )
         value = tracklet.worth(facts)
@@ -229,7 +247,7 @@ class CameraStream:
         current = self._tracklets[track_id]
         picks = sorted(current.picks, key=lambda pick: pick.number)
         emission = Emission(
-            tracklet_id=f"{self.info.camera_id}/{self.info.stream_id}/{track_id}/{current.part}",
+            tracklet_id=f"{self.info.camera_id}/{self.info.stream_id}/{track_id}.{current.leg}/{current.part}",
             revision=current.revision,
             closed=closed,
             times_ns=np.array([row.time_ns for row in current.rows], np.int64),
@@ -247,6 +265,6 @@ class CameraStream:
         return [emission]
 
 
-def _row(frame: Frame, found: Detections, i: int) -> Row:
+def _row(frame: Frame, found: Detections, i: np.intp) -> Row:
     left, top, right, bottom = found.boxes[i].tolist()
     return Row(frame.time_ns, frame.number, (left, top, right, bottom), float(found.scores[i]))

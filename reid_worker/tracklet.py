@@ -1,8 +1,11 @@
 """Tracklets while they grow: which frames are worth embedding, and when to say something. Values in, values out.
 
 The life of one: rows are added frame by frame; the best frame of each of T time spans is kept as JPEG; it is sent early
-(after about a second), again at growing intervals while its person is visible, and a last time when it closes. A track
-that is not convincing for a while, because its person left and it clings to a chair, goes on as the next part, if ever.
+(after about a second), again at growing intervals while its person is visible, and a last time when it closes.
+
+A tracker follows boxes, not people: after two boxes have covered each other either may hold either person, and after a
+weak spell a track may have left its person for a chair. There a track is cut into legs, and who walks on is a question
+for the embedding. A leg that only gets too long is cut into parts, which are one person by construction.
 """
 
 from collections.abc import Sequence
@@ -12,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_worker.detect import areas, intersections
+from reid_worker.detect import areas, intersections, iou
 
 FIRST_SPAN_NS = 125_000_000  # 8 spans cover the first second; they double whenever a tracklet outgrows them
 SHARP = 100.0  # variance of the Laplacian at which a crop is half as sharp as it can get
@@ -61,7 +64,9 @@ class OpenTracklet(msgspec.Struct):
     """One tracklet that still grows, or waits for its first convincing detection.
 
     Attributes:
-        part: Counts the tracklets of one track.
+        leg: Counts the stretches of a track that may be different people.
+        part: Counts the tracklets of one leg.
+        crossing: Its box and another one cover each other now.
         rows: What it consists of so far.
         waiting: Weak detections after, or before, the convincing ones; they count when a convincing one follows soon.
         strong_ns: Time of the last convincing detection.
@@ -73,7 +78,9 @@ class OpenTracklet(msgspec.Struct):
         embedding: Of the picks, float16 bytes; empty when they have changed since.
     """
 
+    leg: int = 0
     part: int = 0
+    crossing: bool = False
     rows: list[Row] = []
     waiting: list[Row] = []
     strong_ns: int = 0
@@ -104,7 +111,9 @@ class TrackletOptions:
         first_s: Age at the first emission.
         interval_s: From the first emission to the second; then it doubles.
         longest_interval_s: Between two emissions.
-        part_s: After so long a tracklet is closed, and the track goes on as the next part.
+        part_s: After so long a tracklet is closed, and the leg goes on as the next part.
+        crossing_iou: Two boxes that overlap so much may swap their people; they are apart again below half of it.
+        min_leg_s: A leg shorter than that is not cut: too little to tell a person by.
     """
 
     strong_score: float = 0.5
@@ -118,6 +127,8 @@ class TrackletOptions:
     interval_s: float = 2.0
     longest_interval_s: float = 8.0
     part_s: float = 60.0
+    crossing_iou: float = 0.3
+    min_leg_s: float = 1.0
 
 
 def extend(tracklet: OpenTracklet, row: Row, options: TrackletOptions) -> bool:
@@ -139,17 +150,29 @@ def extend(tracklet: OpenTracklet, row: Row, options: TrackletOptions) -> bool:
     return True
 
 
-def is_over(tracklet: OpenTracklet, time_ns: int, options: TrackletOptions) -> bool:
-    """Tell whether a tracklet ends in front of a detection at this time: too long, or not convincing for too long."""
+def successor(tracklet: OpenTracklet, time_ns: int, overlap: float, options: TrackletOptions) -> OpenTracklet | None:
+    """Return what a track goes on as in front of its next detection; None when the tracklet itself goes on.
+
+    Args:
+        overlap: IoU of the detection with the nearest other tracked one, in [0, 1].
+    """
     if not tracklet.rows:
-        return False
-    too_long = time_ns - tracklet.rows[0].time_ns >= options.part_s * 1e9
-    return too_long or time_ns - tracklet.strong_ns > 2 * options.bridge_s * 1e9
+        return None
+    if time_ns - tracklet.strong_ns > 2 * options.bridge_s * 1e9:
+        return OpenTracklet(leg=tracklet.leg + 1, waiting=tracklet.waiting)
+    age_ns = time_ns - tracklet.rows[0].time_ns
+    apart = tracklet.crossing and overlap < options.crossing_iou / 2
+    if apart and age_ns >= options.min_leg_s * 1e9:
+        return OpenTracklet(leg=tracklet.leg + 1, sure=tracklet.sure)
+    if age_ns >= options.part_s * 1e9:
+        return OpenTracklet(tracklet.leg, tracklet.part + 1, tracklet.crossing, sure=tracklet.sure)
+    return None
 
 
-def successor(tracklet: OpenTracklet) -> OpenTracklet:
-    """Return the next part of the same track, which may take over what was waiting."""
-    return OpenTracklet(part=tracklet.part + 1, waiting=tracklet.waiting)
+def cross(tracklet: OpenTracklet, overlap: float, options: TrackletOptions) -> None:
+    """Note how much the latest detection overlaps the nearest other tracked one."""
+    limit = options.crossing_iou / 2 if tracklet.crossing else options.crossing_iou
+    tracklet.crossing = overlap >= limit
 
 
 def is_person(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
@@ -173,6 +196,13 @@ def hidden_shares(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     shares = intersections(boxes, boxes) / np.maximum(areas(boxes), 1e-9)[:, None]
     in_front = boxes[None, :, 3] > boxes[:, None, 3]
     return np.asarray((shares * in_front).max(axis=1), np.float32)
+
+
+def nearest_overlaps(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return, for each of n boxes, its largest IoU with another one, `(n,)` in [0, 1]."""
+    overlaps = iou(boxes, boxes)
+    np.fill_diagonal(overlaps, 0.0)
+    return np.asarray(overlaps.max(axis=1, initial=0.0), np.float32)
 
 
 def cut_share(box: Sequence[float], height: int, width: int) -> float:
