@@ -20,7 +20,7 @@ import reid_worker.handler
 from deploy.announce import announce
 from deploy.api_server import ApiServer
 from deploy.data_dir import DataDir
-from deploy.errors import RunError, UsageError
+from deploy.errors import RunError
 from deploy.private_redis import PrivateRedis
 from deploy.settings import EmbeddedSettings
 from deploy.watch import CameraTotals
@@ -28,8 +28,6 @@ from gallery.api.app import create_app
 from gallery.store import Store
 from gallery.store_redis import RedisStore, connect
 from ingest.state import FINAL, CameraStatus, State
-from reid_worker.errors import DetectorError
-from reid_worker.model.weights import WeightsError
 from wire.bus import FRAMES, TRACKLETS
 from wire.health import ServiceMonitor
 from wire.memory import MemoryBus
@@ -169,10 +167,7 @@ class Embedded:
         chosen, bus, registry = self._settings, self.bus, self.registry
         metrics = ServiceMetrics(registry)
         monitors = {name: ServiceMonitor(name, metrics) for name in STAGES}
-        try:
-            worker = reid_worker.handler.build_service(chosen.worker, bus, metrics, registry, monitor=monitors[WORKER])
-        except (DetectorError, WeightsError) as error:
-            raise UsageError(str(error)) from error
+        worker = reid_worker.handler.build_service(chosen.worker, bus, metrics, registry, monitor=monitors[WORKER])
         self._ingest = ingest.handler.build_service(chosen.ingest, bus, metrics, registry, monitor=monitors[INGEST])
         decider = gallery.handler.build_service(
             chosen.gallery, bus, metrics, registry, self._open_store, monitor=monitors[GALLERY]

@@ -4,7 +4,10 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
+from gallery.calibrate import Card
 from wire.settings import Settings
+
+_SHIPPED = Card()
 
 
 class GallerySettings(Settings):
@@ -23,7 +26,8 @@ class GallerySettings(Settings):
         min_frames: A new identity needs a tracklet with at least so many boxes.
         horizon_s: Tracklets so recent are kept in memory, to tell who was visible together.
         retention_s: Tracklets and identities last seen longer ago are forgotten.
-        same_mean, same_std, different_mean, different_std: Card of the weights, see `calibrate.Card`.
+        same_mean, same_std, different_mean, different_std: Card of the weights, by default of the shipped ones; see
+            `calibrate.Card`.
     """
 
     section = "gallery"
@@ -38,10 +42,10 @@ class GallerySettings(Settings):
     min_frames: int = Field(default=3, ge=1)
     horizon_s: float = Field(default=900.0, gt=0)
     retention_s: float = Field(default=7 * 86_400.0, gt=0)
-    same_mean: float = Field(default=0.50, ge=-1, le=1)
-    same_std: float = Field(default=0.12, gt=0, le=1)
-    different_mean: float = Field(default=0.0, ge=-1, lt=1)
-    different_std: float = Field(default=0.14, gt=0, le=1)
+    same_mean: float = Field(default=_SHIPPED.same_mean, ge=-1, le=1)
+    same_std: float = Field(default=_SHIPPED.same_std, gt=0, le=1)
+    different_mean: float = Field(default=_SHIPPED.different_mean, ge=-1, lt=1)
+    different_std: float = Field(default=_SHIPPED.different_std, gt=0, le=1)
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=9103, ge=0, le=65535)
 

@@ -11,7 +11,7 @@ Of every window:
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from gallery.calibrate import probability
-from gallery.compare import embedding_of, likeness, looks_of, similarity, with_tracklet
+from gallery.compare import embedding_of, likeness, looks_of, similarity, with_tracklet, without_tracklet
 from gallery.draft import Decision, Draft
 from gallery.site import STALE_NS, Site, together, track_of
 from wire.messages import Tracklet
@@ -253,7 +253,7 @@ class _Window:
         """Return the tracklets that alone keep two identities apart and fit the rest much worse than who they meet.
 
         An early mistake gives one person a stranger's tracklet; whoever is seen beside the stranger could then never be
-        that person.
+        that person. Tracklets that are all there is of an identity are no strangers in it.
         """
         known = self._draft.identities
         if other in known[one].apart or one in known[other].apart:
@@ -269,12 +269,19 @@ class _Window:
             strong = {pair[opposite].tracklet_id: pair[opposite] for pair in meetings}
             worst = min(self._fit(t, one, other) for t in strong.values())
             best = max(self._fit(t, one, other) for t in weak.values())
-            if worst >= self._rules.match and worst - best >= self._rules.move:
+            clear = worst >= self._rules.match and worst - self._rules.move >= best > -math.inf
+            if clear and self._leaves_something((one, other)[side], weak.values()):
                 return list(weak.values())
         return []
 
+    def _leaves_something(self, number: int, tracklets: Iterable[Tracklet]) -> bool:
+        rest = self._draft.prototypes[number]
+        for tracklet in tracklets:
+            rest = without_tracklet(rest, tracklet)
+        return bool(rest)
+
     def _fit(self, tracklet: Tracklet, one: int, other: int) -> float:
-        """Return the log odds that a tracklet shows the person whom other cameras see in two identities."""
+        """Return the log odds that a tracklet shows whom other cameras see in two identities; -inf when none does."""
         prototypes = (*self._draft.prototypes[one], *self._draft.prototypes[other])
         elsewhere = looks_of([p for p in prototypes if p.camera_id != tracklet.camera_id], tracklet.model_id)
         if elsewhere is None:

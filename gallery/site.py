@@ -43,7 +43,7 @@ def site_of(site_id: str, snapshot: Snapshot, card: Card) -> Site:
 
 
 def track_of(tracklet_id: str) -> str:
-    """Return `camera/stream/track` of a tracklet: its parts are one person by construction."""
+    """Return `camera/stream/track.leg` of a tracklet: its parts are one person by construction; legs are not."""
     return tracklet_id.rpartition("/")[0]
 
 
@@ -54,7 +54,7 @@ def together(one: Tracklet, other: Tracklet, now_ns: int) -> Together:
     """
     if one.camera_id != other.camera_id or track_of(one.tracklet_id) == track_of(other.tracklet_id):
         return "no"
-    first, second = sorted((one, other), key=lambda t: t.last_ns)
+    first, second = sorted((one, other), key=lambda t: (t.last_ns, t.first_ns))
     if second.first_ns < first.last_ns - HANDOVER_NS:
         return "yes"
     return "no" if first.closed or first.last_ns < now_ns - STALE_NS else "maybe"

@@ -18,8 +18,7 @@ def main(config: Path | None = None) -> int:
     """Run the worker over Kafka until a signal; return the exit code.
 
     Raises:
-        SettingsError: A setting is unknown or wrong.
-        DetectorError, WeightsError: One of the models cannot be used.
+        SettingsError: A setting is unknown or wrong, or one of the models cannot be used.
     """
     settings = WorkerSettings.load(config)
     registry = CollectorRegistry()
@@ -27,8 +26,8 @@ def main(config: Path | None = None) -> int:
     monitor = ServiceMonitor(NAME, metrics)
     bus = KafkaBus(KafkaSettings.load(config))
     try:
-        bus.ensure_topics()
         service = build_service(settings, bus, metrics, registry, monitor=monitor)
+        bus.ensure_topics()
         return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)
     finally:
         bus.close()

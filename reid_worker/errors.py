@@ -1,19 +1,19 @@
 """Every way the worker can fail.
 
 WorkerError
-├── DetectorError   no detector can be loaded; says what was tried and what to do
+├── DetectorError   no detector can be loaded; says what was tried and what to do. It is a SettingsError too
 └── StateError      a saved state is not one of ours, or of another layout; the camera starts afresh
 """
 
-from wire.errors import WireError
+from wire.errors import SettingsError, WireError
 
 
 class WorkerError(WireError):
     """Base of all errors of this package; a `WireError`, so that every command ends on it in one line."""
 
 
-class DetectorError(WorkerError):
-    """Raised when the detector that was asked for cannot be loaded."""
+class DetectorError(WorkerError, SettingsError):
+    """Raised when the detector that was asked for cannot be loaded; ends a command like any wrong setting."""
 
 
 class StateError(WorkerError):

@@ -162,7 +162,7 @@ def successor(tracklet: OpenTracklet, time_ns: int, overlap: float, options: Tra
         return OpenTracklet(leg=tracklet.leg + 1, waiting=tracklet.waiting)
     age_ns = time_ns - tracklet.rows[0].time_ns
     apart = tracklet.crossing and overlap < options.crossing_iou / 2
-    if apart and age_ns >= options.min_leg_s * 1e9:
+    if apart and (tracklet.part or age_ns >= options.min_leg_s * 1e9):
         return OpenTracklet(leg=tracklet.leg + 1, sure=tracklet.sure)
     if age_ns >= options.part_s * 1e9:
         return OpenTracklet(tracklet.leg, tracklet.part + 1, tracklet.crossing, sure=tracklet.sure)

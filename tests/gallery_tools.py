@@ -38,7 +38,7 @@ def tracklet(
     quality: float = 0.8,
     model_id: str = "m",
 ) -> Tracklet:
-    """Return a tracklet `camera/stream/track/part` with five boxes a second; by default it looks like axis 0."""
+    """Return a tracklet `camera/stream/track.leg/part` with five boxes a second; by default it looks like axis 0."""
     n = max(1, int((last_s - first_s) * 5) + 1)
     return Tracklet(
         tracklet_id=name,
@@ -126,7 +126,7 @@ def make_world(seed: int, *, people: int = 8, seconds: int = 90, noise: float = 
             length = float(rng.uniform(5, 15))
             for camera in rng.permutation(CAMERAS)[: rng.integers(1, 4)]:
                 first = clock + float(rng.uniform(0, 2))
-                track = f"{camera}/s/{len(owners)}/0"
+                track = f"{camera}/s/{len(owners)}.0/0"
                 owners[track] = person
                 look = unit(faces[person] + common + unit(rng.normal(size=dimension)) * noise)
                 streams[camera] += _revisions(rng, track, first, min(first + length, seconds), look)

@@ -134,7 +134,8 @@ class Tracklet(Message, frozen=True, kw_only=True, eq=False, tag="tracklet"):
     """One person, followed by one camera without a gap: the whole of it so far, replacing earlier revisions.
 
     Attributes:
-        tracklet_id: `camera/stream/track/part`, the same whenever the same frames are processed again.
+        tracklet_id: `camera/stream/track.leg/part`, the same whenever the same frames are processed again. Parts of one
+            leg are one person by construction; legs of one track may be different people.
         revision: Grows with every emission of the same tracklet, from 0.
         closed: No later revision follows.
         times_ns: `(n,)` int64, strictly increasing capture times of every analysed frame the person is tracked in.

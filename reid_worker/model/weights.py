@@ -1,7 +1,7 @@
 """Weight files: safetensors with the architecture and the preprocessing in the metadata. No pickle, nothing left out.
 
 Errors:
-    WeightsError    a file cannot be used; it names the file and the reason
+    WeightsError    a file cannot be used; it names the file and the reason. Commands end as with any wrong setting
 """
 
 import hashlib
@@ -16,13 +16,14 @@ from safetensors.torch import save as encode_tensors
 
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
+from wire.errors import SettingsError
 
 SHIPPED = Path(__file__).parent.parent / "weights" / "climb-tiny.safetensors"
 _KEY = "climbtrack"
 _FORMAT = 1
 
 
-class WeightsError(Exception):
+class WeightsError(SettingsError):
     """A weight file cannot be used."""
 
     def __init__(self, path: Path, reason: str) -> None:

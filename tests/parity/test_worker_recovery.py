@@ -22,7 +22,7 @@ from wire.service import Outgoing, Received
 FRAMES = 90
 CAMERAS = ("door", "hall", "yard")
 OPTIONS = HandlerOptions(
-    StreamOptions(tracklet=TrackletOptions(min_picks=1, part_s=5.0)), state_interval_ns=2_000_000_000
+    StreamOptions(tracklet=TrackletOptions(min_picks=1, part_s=3.5)), state_interval_ns=2_000_000_000
 )
 
 
@@ -113,11 +113,12 @@ def undisturbed(records: list[Received]) -> list[Outgoing]:
     return _run(_handler(MemoryBus()), records, [len(records)])
 
 
-def test_the_script_gives_several_tracklets_revisions_parts_and_states(undisturbed: list[Outgoing]) -> None:
+def test_the_script_gives_several_tracklets_revisions_legs_parts_and_states(undisturbed: list[Outgoing]) -> None:
     keys = _said(undisturbed)
     assert len({name for name, _ in keys}) >= 3 * len(CAMERAS)
     assert any(revision > 1 for _, revision in keys)
     assert any(not name.endswith("/0") for name, _ in keys)
+    assert any(not name.rpartition("/")[0].endswith(".0") for name, _ in keys)
     assert sum(bool(o.message.blob) for o in undisturbed if isinstance(o.message, WorkerState)) >= 3 * len(CAMERAS)
 
 

@@ -44,16 +44,16 @@ def between(one: int, other: int, share: float) -> NDArray[np.float64]:
 def test_somebody_new_gets_a_number_and_is_known_in_another_camera() -> None:
     decider = Decider()
 
-    assert decider.window(5, tracklet("a/s/1/0", 0, 4)) == ["created 1"]
-    assert decider.window(9, tracklet("b/s/1/0", 5, 8, between(0, 5, 0.9))) == ["matched 1"]
-    assert decider.window(15, tracklet("b/s/2/0", 10, 14, axis(1))) == ["created 2"]
+    assert decider.window(5, tracklet("a/s/1.0/0", 0, 4)) == ["created 1"]
+    assert decider.window(9, tracklet("b/s/1.0/0", 5, 8, between(0, 5, 0.9))) == ["matched 1"]
+    assert decider.window(15, tracklet("b/s/2.0/0", 10, 14, axis(1))) == ["created 2"]
     assert decider.site.identities[1].cameras == ("a", "b")
 
 
 def test_one_new_person_in_three_cameras_at_once_becomes_one_identity() -> None:
     decider = Decider()
 
-    events = decider.window(5, *(tracklet(f"{c}/s/1/0", 0, 4, between(0, i, 0.9)) for i, c in enumerate("abc", 1)))
+    events = decider.window(5, *(tracklet(f"{c}/s/1.0/0", 0, 4, between(0, i, 0.9)) for i, c in enumerate("abc", 1)))
 
     assert events == ["created 1", "matched 1", "matched 1"]
 
@@ -61,94 +61,142 @@ def test_one_new_person_in_three_cameras_at_once_becomes_one_identity() -> None:
 def test_two_people_in_one_camera_are_never_one_however_alike() -> None:
     decider = Decider()
 
-    decider.window(5, tracklet("a/s/1/0", 0, 4), tracklet("a/s/2/0", 1, 3))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4), tracklet("a/s/2.0/0", 1, 3))
 
     assert sorted(filter(None, decider.owners().values())) == [1, 2]
 
 
 def test_a_window_is_assigned_as_a_whole_not_first_come_first_served() -> None:
     decider = Decider()
-    decider.window(5, tracklet("a/s/1/0", 0, 4, axis(0)), tracklet("a/s/2/0", 0, 4, axis(1)))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0)), tracklet("a/s/2.0/0", 0, 4, axis(1)))
     both = unit(axis(0) * 0.75 + axis(1) * 0.66)  # likes 1 best, but is the only one that may be 2
     one = unit(axis(0) * 0.8 + axis(1) * 0.1 + axis(7) * 0.4)
 
-    decider.window(10, tracklet("b/s/1/0", 6, 9, both), tracklet("b/s/2/0", 6, 9, one))
+    decider.window(10, tracklet("b/s/1.0/0", 6, 9, both), tracklet("b/s/2.0/0", 6, 9, one))
 
-    assert decider.owners()["b/s/1/0"] == decider.owners()["a/s/2/0"]
-    assert decider.owners()["b/s/2/0"] == decider.owners()["a/s/1/0"]
+    assert decider.owners()["b/s/1.0/0"] == decider.owners()["a/s/2.0/0"]
+    assert decider.owners()["b/s/2.0/0"] == decider.owners()["a/s/1.0/0"]
 
 
 def test_the_next_part_of_a_track_is_the_same_person_whatever_it_looks_like() -> None:
     decider = Decider()
-    decider.window(5, tracklet("a/s/1/0", 0, 4, axis(0)))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0)))
 
-    assert decider.window(10, tracklet("a/s/1/1", 4.2, 9, axis(3))) == ["matched 1"]
+    assert decider.window(10, tracklet("a/s/1.0/1", 4.2, 9, axis(3))) == ["matched 1"]
 
 
 def test_too_little_evidence_stays_pending_until_it_closes() -> None:
     decider = Decider()
     poor = {"quality": 0.15, "look": axis(0)}
 
-    assert decider.window(3, tracklet("a/s/1/0", 0, 2, closed=False, **poor)) == []  # type: ignore[arg-type]
-    assert decider.owners() == {"a/s/1/0": None}
-    assert decider.window(6, tracklet("a/s/1/0", 0, 5, revision=1, **poor)) == ["created 1"]  # type: ignore[arg-type]
+    assert decider.window(3, tracklet("a/s/1.0/0", 0, 2, closed=False, **poor)) == []  # type: ignore[arg-type]
+    assert decider.owners() == {"a/s/1.0/0": None}
+    assert decider.window(6, tracklet("a/s/1.0/0", 0, 5, revision=1, **poor)) == ["created 1"]  # type: ignore[arg-type]
 
 
 def test_what_can_hardly_be_seen_gets_no_identity_even_when_it_closes() -> None:
     decider = Decider()
 
-    assert decider.window(6, tracklet("a/s/1/0", 0, 5, quality=0.05)) == []
-    assert decider.owners() == {"a/s/1/0": None}
+    assert decider.window(6, tracklet("a/s/1.0/0", 0, 5, quality=0.05)) == []
+    assert decider.owners() == {"a/s/1.0/0": None}
 
 
 def test_a_flicker_makes_no_new_person() -> None:
     decider = Decider()
 
-    assert decider.window(3, tracklet("a/s/1/0", 2, 2)) == []
-    assert decider.owners() == {"a/s/1/0": None}
+    assert decider.window(3, tracklet("a/s/1.0/0", 2, 2)) == []
+    assert decider.owners() == {"a/s/1.0/0": None}
 
 
 def test_a_match_waits_while_the_person_may_still_be_visible_elsewhere_in_the_camera() -> None:
     decider = Decider()
-    decider.window(5, tracklet("a/s/1/0", 0, 4, closed=False))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, closed=False))
 
-    assert decider.window(8, tracklet("a/s/2/0", 5, 7, closed=False)) == []
-    events = decider.window(9, tracklet("a/s/1/0", 0, 4, revision=1), tracklet("a/s/2/0", 5, 8, revision=1))
+    assert decider.window(8, tracklet("a/s/2.0/0", 5, 7, closed=False)) == []
+    events = decider.window(9, tracklet("a/s/1.0/0", 0, 4, revision=1), tracklet("a/s/2.0/0", 5, 8, revision=1))
 
     assert "matched 1" in events
-    assert decider.owners() == {"a/s/1/0": 1, "a/s/2/0": 1}
+    assert decider.owners() == {"a/s/1.0/0": 1, "a/s/2.0/0": 1}
 
 
 def test_a_pending_tracklet_is_decided_when_what_it_waited_for_is_known() -> None:
     decider = Decider()
-    decider.window(5, tracklet("a/s/1/0", 0, 4, closed=False))
-    decider.window(8, tracklet("a/s/2/0", 5, 7))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, closed=False))
+    decider.window(8, tracklet("a/s/2.0/0", 5, 7))
 
-    events = decider.window(9, tracklet("a/s/1/0", 0, 4, revision=1))
+    events = decider.window(9, tracklet("a/s/1.0/0", 0, 4, revision=1))
 
     assert events == ["matched 1", "updated 1"]
-    assert decider.writes[-1].moved == {"a/s/2/0": 1}
+    assert decider.writes[-1].moved == {"a/s/2.0/0": 1}
 
 
 def test_identities_that_turn_out_to_be_one_are_merged_into_the_lower_number() -> None:
     decider = Decider()
-    decider.window(5, tracklet("a/s/1/0", 0, 4, axis(0), closed=False))
-    decider.window(9, tracklet("b/s/1/0", 5, 8, between(1, 0, 0.95), closed=False))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0), closed=False))
+    decider.window(9, tracklet("b/s/1.0/0", 5, 8, between(1, 0, 0.99), closed=False))
     assert sorted(decider.site.identities) == [1, 2]
 
-    events = decider.window(12, tracklet("b/s/1/0", 5, 11, between(0, 1, 0.95), revision=1))
+    events = decider.window(12, tracklet("b/s/1.0/0", 5, 11, between(0, 1, 0.95), revision=1))
 
     assert "merged 1" in events
     assert decider.site.identities[1].previous_ids == (2,)
-    assert decider.owners() == {"a/s/1/0": 1, "b/s/1/0": 1}
+    assert decider.owners() == {"a/s/1.0/0": 1, "b/s/1.0/0": 1}
     assert decider.writes[-1].merged == {2: 1}
+
+
+def test_a_stranger_who_keeps_one_person_apart_is_evicted_and_the_halves_become_one() -> None:
+    decider = Decider()
+    # Given a person of whom camera b knows one half, with a stranger of camera a in it by mistake
+    decider.window(5, tracklet("b/s/1.0/0", 0, 4), tracklet("a/s/9.0/0", 0, 12, between(0, 5, 0.35)))
+    # and whose other half is seen beside that stranger, at first unlike himself
+    decider.window(13, tracklet("a/s/8.0/0", 5, 12, axis(3), closed=False))
+    assert decider.owners() == {"b/s/1.0/0": 1, "a/s/9.0/0": 1, "a/s/8.0/0": 2}
+    # When he shows his face
+    events = decider.window(16, tracklet("a/s/8.0/0", 5, 15, revision=1))
+    # Then he is one person, and the stranger another one at once
+    assert decider.owners() == {"b/s/1.0/0": 1, "a/s/9.0/0": 3, "a/s/8.0/0": 1}
+    assert events == ["merged 1", "split 3"]
+    assert decider.writes[-1].moved == {"a/s/9.0/0": 3}
+    assert {number: known.tracklets for number, known in decider.site.identities.items()} == {1: 2, 3: 1}
+
+
+def test_a_stranger_goes_to_whom_he_belongs() -> None:
+    decider = Decider()
+    stranger = unit(0.35 * axis(0) + 0.45 * axis(5) + 0.82 * axis(6))
+    decider.window(5, tracklet("b/s/1.0/0", 0, 4), tracklet("a/s/9.0/0", 0, 12, stranger))
+    decider.window(13, tracklet("a/s/8.0/0", 5, 12, axis(3), closed=False), tracklet("c/s/1.0/0", 8, 12, axis(5)))
+    assert sorted(decider.site.identities) == [1, 2, 3]
+
+    decider.window(16, tracklet("a/s/8.0/0", 5, 15, revision=1))
+
+    assert decider.owners() == {"b/s/1.0/0": 1, "a/s/8.0/0": 1, "a/s/9.0/0": 3, "c/s/1.0/0": 3}
+
+
+def test_who_is_all_there_is_of_a_person_is_no_stranger_in_it() -> None:
+    decider = Decider()
+    decider.window(9, tracklet("a/s/9.0/0", 0, 8, between(0, 5, 0.45)), tracklet("a/s/8.0/0", 0, 8))
+    before = decider.owners()
+
+    decider.window(14, tracklet("b/s/1.0/0", 9, 13))
+
+    assert decider.owners() == {**before, "b/s/1.0/0": before["a/s/8.0/0"]}
+
+
+def test_the_legs_of_two_people_who_crossed_are_told_apart_by_their_looks() -> None:
+    decider = Decider()
+    decider.window(6, tracklet("a/s/1.0/0", 0, 5, axis(0)), tracklet("a/s/2.0/0", 0, 5, axis(1)))
+
+    decider.window(12, tracklet("a/s/1.1/0", 5.2, 11, axis(1)), tracklet("a/s/2.1/0", 5.2, 11, axis(0)))
+
+    owners = decider.owners()
+    assert owners["a/s/1.1/0"] == owners["a/s/2.0/0"] != owners["a/s/1.0/0"] == owners["a/s/2.1/0"]
 
 
 def test_people_who_were_seen_together_are_never_merged_even_after_their_rows_are_forgotten() -> None:
     decider = Decider(Rules(match=0.0, merge=2.0, horizon_ns=60 * S))
-    decider.window(5, tracklet("a/s/1/0", 0, 4), tracklet("a/s/2/0", 0, 4, between(0, 1, 0.99)))
-    decider.window(200, tracklet("b/s/1/0", 190, 199, axis(9)))
-    decider.window(300, tracklet("b/s/2/0", 290, 299), tracklet("b/s/3/0", 290, 299, between(0, 1, 0.99)))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4), tracklet("a/s/2.0/0", 0, 4, between(0, 1, 0.99)))
+    decider.window(200, tracklet("b/s/1.0/0", 190, 199, axis(9)))
+    decider.window(300, tracklet("b/s/2.0/0", 290, 299), tracklet("b/s/3.0/0", 290, 299, between(0, 1, 0.99)))
 
     assert sorted(decider.site.identities) == [1, 2, 3]
     assert decider.site.identities[1].apart == (2,)
@@ -156,12 +204,12 @@ def test_people_who_were_seen_together_are_never_merged_even_after_their_rows_ar
 
 def test_a_tracklet_that_clearly_belongs_elsewhere_moves_and_does_not_flap() -> None:
     decider = Decider()
-    decider.window(5, tracklet("a/s/1/0", 0, 4, axis(0)), tracklet("a/s/2/0", 0, 4, axis(1)))
-    decider.window(10, tracklet("b/s/1/0", 6, 9, between(0, 1, 0.8), closed=False))
-    assert decider.owners()["b/s/1/0"] == 1
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0)), tracklet("a/s/2.0/0", 0, 4, axis(1)))
+    decider.window(10, tracklet("b/s/1.0/0", 6, 9, between(0, 1, 0.8), closed=False))
+    assert decider.owners()["b/s/1.0/0"] == 1
 
-    events = decider.window(13, tracklet("b/s/1/0", 6, 12, between(1, 0, 0.99), closed=False, revision=1))
-    again = decider.window(16, tracklet("b/s/1/0", 6, 15, between(1, 0, 0.8), closed=False, revision=2))
+    events = decider.window(13, tracklet("b/s/1.0/0", 6, 12, between(1, 0, 0.99), closed=False, revision=1))
+    again = decider.window(16, tracklet("b/s/1.0/0", 6, 15, between(1, 0, 0.8), closed=False, revision=2))
 
     assert events == ["split 2"]
     assert again == ["updated 2"]
@@ -170,28 +218,28 @@ def test_a_tracklet_that_clearly_belongs_elsewhere_moves_and_does_not_flap() -> 
 
 def test_of_two_tracklets_found_to_overlap_the_later_one_leaves() -> None:
     decider = Decider()
-    decider.window(5, tracklet("a/s/1/0", 0, 4, closed=False))
-    decider.window(30, tracklet("a/s/2/0", 20, 29, closed=False))  # the first one has been silent for long
-    assert decider.owners() == {"a/s/1/0": 1, "a/s/2/0": 1}
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, closed=False))
+    decider.window(30, tracklet("a/s/2.0/0", 20, 29, closed=False))  # the first one has been silent for long
+    assert decider.owners() == {"a/s/1.0/0": 1, "a/s/2.0/0": 1}
 
-    events = decider.window(32, tracklet("a/s/1/0", 0, 31, revision=1))
+    events = decider.window(32, tracklet("a/s/1.0/0", 0, 31, revision=1))
 
-    assert decider.owners() == {"a/s/1/0": 1, "a/s/2/0": 2}
+    assert decider.owners() == {"a/s/1.0/0": 1, "a/s/2.0/0": 2}
     assert "split 2" in events
 
 
 def test_embeddings_of_two_models_are_never_compared() -> None:
     decider = Decider()
-    decider.window(5, tracklet("a/s/1/0", 0, 4, model_id="old"))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, model_id="old"))
 
-    assert decider.window(9, tracklet("b/s/1/0", 5, 8, model_id="new")) == ["created 2"]
+    assert decider.window(9, tracklet("b/s/1.0/0", 5, 8, model_id="new")) == ["created 2"]
 
 
 def test_people_not_seen_for_the_retention_are_forgotten() -> None:
     decider = Decider(Rules(match=0.0, merge=2.0, horizon_ns=10 * S, retention_ns=100 * S))
-    decider.window(5, tracklet("a/s/1/0", 0, 4, axis(0)))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0)))
 
-    events = decider.window(200, tracklet("a/s/2/0", 190, 199, axis(1)))
+    events = decider.window(200, tracklet("a/s/2.0/0", 190, 199, axis(1)))
 
     assert events == ["created 2", "expired 1"]
     assert sorted(decider.site.identities) == [2]
@@ -201,7 +249,7 @@ def test_people_not_seen_for_the_retention_are_forgotten() -> None:
 def test_the_calibration_learns_from_people_seen_together() -> None:
     decider = Decider()
 
-    decider.window(5, tracklet("a/s/1/0", 0, 4, axis(0)), tracklet("a/s/2/0", 0, 4, between(0, 1, 0.5)))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0)), tracklet("a/s/2.0/0", 0, 4, between(0, 1, 0.5)))
 
     assert decider.site.calibration.pairs == 1
     assert decider.site.calibration.mean == pytest.approx(0.5, abs=0.01)
@@ -210,10 +258,15 @@ def test_the_calibration_learns_from_people_seen_together() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "answer"),
     [
-        pytest.param(("a/s/1/0", 0, 4), ("a/s/2/0", 3, 6), "yes", id="at the same time"),
-        pytest.param(("a/s/1/0", 0, 4), ("b/s/2/0", 3, 6), "no", id="in two cameras"),
-        pytest.param(("a/s/1/0", 0, 4), ("a/s/1/1", 3, 6), "no", id="parts of one track"),
-        pytest.param(("a/s/1/0", 0, 4), ("a/s/2/0", 5, 6), "no", id="one after the other"),
+        pytest.param(("a/s/1.0/0", 0, 4), ("a/s/2.0/0", 2, 6), "yes", id="at the same time"),
+        pytest.param(("a/s/1.0/0", 0, 4), ("a/s/2.0/0", 3, 6), "no", id="a handover of one second"),
+        pytest.param(("a/s/1.0/0", 0, 4), ("a/s/2.0/0", 2.8, 6), "yes", id="longer than a handover"),
+        pytest.param(("a/s/1.0/0", 0, 4), ("a/s/2.0/0", 2, 2.4), "yes", id="briefly, and one outlasts the other"),
+        pytest.param(("a/s/1.0/0", 0, 4), ("a/s/2.0/0", 3.4, 4), "no", id="a handover where both end"),
+        pytest.param(("a/s/1.0/0", 0, 4), ("a/s/1.1/0", 3, 6), "no", id="legs of one track"),
+        pytest.param(("a/s/1.0/0", 0, 4), ("b/s/2.0/0", 3, 6), "no", id="in two cameras"),
+        pytest.param(("a/s/1.0/0", 0, 4), ("a/s/1.0/1", 3, 6), "no", id="parts of one track"),
+        pytest.param(("a/s/1.0/0", 0, 4), ("a/s/2.0/0", 5, 6), "no", id="one after the other"),
     ],
 )
 def test_who_was_visible_together(one: tuple[str, float, float], other: tuple[str, float, float], answer: str) -> None:

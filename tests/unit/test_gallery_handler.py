@@ -69,14 +69,14 @@ def both_at(time_s: float) -> tuple[AnyMessage, AnyMessage]:
 def test_a_tracklet_is_decided_once_all_cameras_are_past_it() -> None:
     bench = Bench()
 
-    assert bench.send(tracklet("a/s/1/0", 0, 3), progress("a", 3.5), progress("a", 9)) == []
+    assert bench.send(tracklet("a/s/1.0/0", 0, 3), progress("a", 3.5), progress("a", 9)) == []
     assert bench.send(progress("b", 9)) == ["created 1"]
     assert bench.send() == []
 
 
 def test_undecided_tracklets_are_needed_again_after_a_restart() -> None:
     bench = Bench(first_offset=40)
-    bench.handle(bench.batch(*both_at(1), tracklet("a/s/1/0", 0, 3), progress("a", 3.5)))
+    bench.handle(bench.batch(*both_at(1), tracklet("a/s/1.0/0", 0, 3), progress("a", 3.5)))
     assert bench.handler.needed_from() == {PARTITION: 42}
 
     bench.handle(bench.batch(*both_at(9)))
@@ -85,7 +85,7 @@ def test_undecided_tracklets_are_needed_again_after_a_restart() -> None:
 
 def test_a_decided_tracklet_that_comes_again_gives_the_same_event_and_nothing_else() -> None:
     bench = Bench()
-    sent = tracklet("a/s/1/0", 0, 3)
+    sent = tracklet("a/s/1.0/0", 0, 3)
     bench.send(sent, *both_at(3.5), *both_at(9))
     before = bench.store.load(0)
 
@@ -100,7 +100,7 @@ def test_a_decided_tracklet_that_comes_again_gives_the_same_event_and_nothing_el
 
 def test_events_are_published_again_until_the_loop_has_flushed_them() -> None:
     bench = Bench()
-    bench.send(tracklet("a/s/1/0", 0, 3), *both_at(3.5))
+    bench.send(tracklet("a/s/1.0/0", 0, 3), *both_at(3.5))
     last = bench.batch(*both_at(9))
 
     assert bench.handle(last) == ["created 1"]
@@ -111,7 +111,7 @@ def test_events_are_published_again_until_the_loop_has_flushed_them() -> None:
 
 def test_events_of_a_killed_gallery_are_published_by_the_next_one() -> None:
     bench = Bench()
-    bench.handle(bench.batch(tracklet("a/s/1/0", 0, 3), *both_at(3.5), *both_at(9)))
+    bench.handle(bench.batch(tracklet("a/s/1.0/0", 0, 3), *both_at(3.5), *both_at(9)))
 
     after = Bench(bench.store, first_offset=bench.next_offset)
 
@@ -126,7 +126,7 @@ def test_a_restart_does_not_wait_for_a_camera_that_had_ended() -> None:
 
     after = Bench(bench.store, first_offset=bench.next_offset)
 
-    assert after.send(tracklet("a/s/1/0", 2, 5), progress("a", 5.5), progress("a", 7)) == ["created 1"]
+    assert after.send(tracklet("a/s/1.0/0", 2, 5), progress("a", 5.5), progress("a", 7)) == ["created 1"]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_new_run_waits_for_the_cameras_of_the_last_one(first_offset: int, list
 
     after = Bench(bench.store, first_offset=first_offset, listed_ns=listed_ns)
 
-    assert after.send(tracklet("a/s/1/0", 2, 5), progress("a", 5.5), progress("a", 7)) == []
+    assert after.send(tracklet("a/s/1.0/0", 2, 5), progress("a", 5.5), progress("a", 7)) == []
     after.now_s = 31.0
     assert after.send() == ["created 1"]
 
@@ -167,8 +167,8 @@ class Broken(MemoryStore):
 @pytest.mark.parametrize("after", [pytest.param(False, id="not written"), pytest.param(True, id="written, no answer")])
 def test_a_batch_that_failed_in_the_store_is_done_once_when_it_is_repeated(*, after: bool) -> None:
     bench = Bench(Broken(after=after))
-    bench.send(tracklet("a/s/1/0", 0, 3), *both_at(3.5))
-    batch = bench.batch(tracklet("a/s/2/0", 4, 5, axis(1)), *both_at(9), *both_at(11))
+    bench.send(tracklet("a/s/1.0/0", 0, 3), *both_at(3.5))
+    batch = bench.batch(tracklet("a/s/2.0/0", 4, 5, axis(1)), *both_at(9), *both_at(11))
 
     with pytest.raises(StoreUnavailable):
         bench.handle(batch)
@@ -184,8 +184,8 @@ def test_a_site_that_somebody_else_decided_is_loaded_again() -> None:
     other.store = one.store
     one.send(*both_at(1))
     other.send(*both_at(1))
-    one.send(tracklet("a/s/1/0", 0, 3), *both_at(3.5), *both_at(9))
-    late = other.batch(tracklet("a/s/2/0", 4, 5), *both_at(5.5), *both_at(9))
+    one.send(tracklet("a/s/1.0/0", 0, 3), *both_at(3.5), *both_at(9))
+    late = other.batch(tracklet("a/s/2.0/0", 4, 5), *both_at(5.5), *both_at(9))
 
     with pytest.raises(StoreConflict):
         other.handle(late)
@@ -196,7 +196,7 @@ def test_a_site_that_somebody_else_decided_is_loaded_again() -> None:
 
 def test_a_partition_that_is_taken_away_is_forgotten() -> None:
     bench = Bench()
-    bench.handle(bench.batch(tracklet("a/s/1/0", 0, 3)))
+    bench.handle(bench.batch(tracklet("a/s/1.0/0", 0, 3)))
 
     bench.handler.revoked([PARTITION])
 
@@ -214,8 +214,8 @@ def test_what_is_no_tracklet_goes_to_the_dead_letters() -> None:
 
 def test_decisions_are_counted() -> None:
     bench = Bench()
-    flicker = tracklet("a/s/9/0", 2, 2, axis(3))
-    bench.send(tracklet("a/s/1/0", 0, 3), tracklet("b/s/1/0", 0, 3), flicker, *both_at(3.5), *both_at(9))
+    flicker = tracklet("a/s/9.0/0", 2, 2, axis(3))
+    bench.send(tracklet("a/s/1.0/0", 0, 3), tracklet("b/s/1.0/0", 0, 3), flicker, *both_at(3.5), *both_at(9))
 
     def value(name: str, **labels: str) -> float | None:
         return bench.registry.get_sample_value(name, labels)
@@ -233,7 +233,7 @@ def test_a_service_decides_what_stands_on_the_bus() -> None:
     spec = CameraSpec(camera_id="a", site_id="site", url="x.mp4", mode="complete")
     producer.send(CAMERAS.name, "a", codec.encode(spec))
     producer.send(CAMERAS.name, "b", b"garbage")
-    for message in (tracklet("a/s/1/0", 0, 3), progress("a", 9, ended=True)):
+    for message in (tracklet("a/s/1.0/0", 0, 3), progress("a", 9, ended=True)):
         producer.send(TRACKLETS.name, "site", codec.encode(message))
     store, registry = MemoryStore("site"), CollectorRegistry()
 
@@ -248,5 +248,5 @@ def test_a_service_decides_what_stands_on_the_bus() -> None:
     service.run(StopWhenDecided())  # type: ignore[arg-type]
 
     assert [camera.spec.camera_id for camera in listed_cameras(bus)] == ["a"]
-    assert store.find(TrackQuery(identity_id=1))[0].tracklet.tracklet_id == "a/s/1/0"
+    assert store.find(TrackQuery(identity_id=1))[0].tracklet.tracklet_id == "a/s/1.0/0"
     bus.close()

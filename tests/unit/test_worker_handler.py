@@ -73,7 +73,7 @@ def _progress(messages: list[AnyMessage]) -> list[CameraProgress]:
 def test_a_walker_becomes_one_tracklet_that_is_sent_early_refreshed_and_closed(video: Video) -> None:
     tracklets = _tracklets(World().say(*_all(video)))
 
-    assert {tracklet.tracklet_id for tracklet in tracklets} == {"door/s1/0/0"}
+    assert {tracklet.tracklet_id for tracklet in tracklets} == {"door/s1/0.0/0"}
     assert [tracklet.revision for tracklet in tracklets] == list(range(len(tracklets)))
     assert [tracklet.closed for tracklet in tracklets] == [False] * (len(tracklets) - 1) + [True]
     assert tracklets[0].last_ns - tracklets[0].first_ns == 1_000_000_000
@@ -152,7 +152,7 @@ def test_a_new_connection_closes_what_the_old_one_left_open(video: Video) -> Non
 
     closed = [tracklet.tracklet_id for tracklet in _tracklets(said) if tracklet.closed]
     ended = [(item.stream_id, item.reason) for item in _progress(said) if item.ended]
-    assert closed == ["door/s1/0/0", "door/s2/0/0"]
+    assert closed == ["door/s1/0.0/0", "door/s2/0.0/0"]
     assert ended == [("s1", "the camera was connected again"), ("s2", "")]
 
 

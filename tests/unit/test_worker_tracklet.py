@@ -14,14 +14,15 @@ from reid_worker.tracklet import (
     Pick,
     Row,
     TrackletOptions,
+    cross,
     cut_share,
     extend,
     hidden_shares,
     is_due,
-    is_over,
     is_person,
     keep,
     mark_sent,
+    nearest_overlaps,
     successor,
     wants,
     worth,
@@ -30,6 +31,7 @@ from reid_worker.tracklet import (
 GOOD = FrameFacts(height_px=200, width_px=80, score=0.9, cut=0.0, hidden=0.0, sharpness=900)
 OPTIONS = TrackletOptions()
 TENTH_NS = 100_000_000
+ALONE, CLOSE, TOUCHING = 0.0, 0.2, 0.4  # overlaps: apart; too little for a crossing, too much for its end; a crossing
 
 
 def _row(number: int, score: float) -> Row:
@@ -41,6 +43,17 @@ def _fed(scores: list[float]) -> OpenTracklet:
     for number, score in enumerate(scores):
         extend(tracklet, _row(number, score), OPTIONS)
     return tracklet
+
+
+def _legs(overlaps: list[float]) -> list[tuple[int, int]]:
+    """Follow somebody through overlaps, ten a second; return leg and part of every detection."""
+    tracklet, legs = OpenTracklet(), []
+    for number, overlap in enumerate(overlaps):
+        tracklet = successor(tracklet, number * TENTH_NS, overlap, OPTIONS) or tracklet
+        cross(tracklet, overlap, OPTIONS)
+        extend(tracklet, _row(number, 0.9), OPTIONS)
+        legs.append((tracklet.leg, tracklet.part))
+    return legs
 
 
 @pytest.mark.parametrize(
@@ -126,22 +139,70 @@ def test_a_weak_spell_between_convincing_detections_is_bridged() -> None:
     assert [row.number for row in tracklet.rows] == list(range(20))
 
 
-def test_a_tracklet_that_clings_to_a_chair_is_over_and_its_track_starts_another_part() -> None:
+def test_a_tracklet_that_clings_to_a_chair_is_over_and_its_track_starts_another_leg() -> None:
     tracklet = _fed([0.9] * 5 + [0.3] * 20)
-    assert not is_over(tracklet, 24 * TENTH_NS, OPTIONS)
-    assert is_over(tracklet, 25 * TENTH_NS, OPTIONS)
+    assert successor(tracklet, 24 * TENTH_NS, ALONE, OPTIONS) is None
 
-    following = successor(tracklet)
+    following = successor(tracklet, 25 * TENTH_NS, ALONE, OPTIONS)
+    assert following is not None
     extend(following, _row(25, 0.9), OPTIONS)
 
-    assert following.part == 1
+    assert (following.leg, following.part) == (1, 0)
     assert [row.number for row in following.rows] == list(range(15, 26))
 
 
-def test_a_tracklet_is_over_after_a_minute() -> None:
+def test_a_leg_goes_on_as_its_next_part_after_a_minute_even_amid_a_crossing() -> None:
     tracklet = _fed([0.9] * 600)
-    assert not is_over(tracklet, 599 * TENTH_NS, OPTIONS)
-    assert is_over(tracklet, 600 * TENTH_NS, OPTIONS)
+    tracklet.leg, tracklet.crossing = 3, True
+    assert successor(tracklet, 599 * TENTH_NS, TOUCHING, OPTIONS) is None
+
+    following = successor(tracklet, 600 * TENTH_NS, TOUCHING, OPTIONS)
+
+    assert following is not None
+    assert (following.leg, following.part, following.crossing) == (3, 1, True)
+    assert is_person(following, OPTIONS)
+
+
+def test_a_track_is_cut_into_legs_where_it_comes_out_of_a_crossing() -> None:
+    legs = _legs([ALONE] * 12 + [TOUCHING] * 5 + [ALONE] * 15)
+
+    assert legs == [(0, 0)] * 17 + [(1, 0)] * 15
+
+
+def test_boxes_that_still_overlap_a_little_are_not_yet_apart() -> None:
+    assert _legs([ALONE] * 12 + [TOUCHING, CLOSE, TOUCHING, CLOSE] + [ALONE] * 4) == [(0, 0)] * 16 + [(1, 0)] * 4
+
+
+def test_people_who_only_come_close_are_not_cut() -> None:
+    assert _legs([ALONE] * 12 + [CLOSE] * 12 + [ALONE] * 12) == [(0, 0)] * 36
+
+
+def test_a_leg_shorter_than_a_second_is_not_cut() -> None:
+    assert _legs([ALONE] * 3 + [TOUCHING] * 3 + [ALONE] * 12) == [(0, 0)] * 18
+
+
+def test_a_long_leg_is_cut_however_short_its_latest_part_is() -> None:
+    legs = _legs([ALONE] * 590 + [TOUCHING] * 13 + [ALONE] * 4)
+
+    assert legs == [(0, 0)] * 600 + [(0, 1)] * 3 + [(1, 0)] * 4
+
+
+def test_who_walks_on_after_a_crossing_is_as_surely_a_person_as_before() -> None:
+    tracklet = _fed([0.9] * 20)
+    tracklet.crossing = True
+
+    following = successor(tracklet, 20 * TENTH_NS, ALONE, OPTIONS)
+
+    assert following is not None
+    assert is_person(following, OPTIONS)
+    assert following.rows == []
+
+
+def test_the_nearest_other_box_counts_and_nobody_is_near_to_himself() -> None:
+    boxes = np.array([[0, 0, 10, 20], [5, 0, 15, 20], [9, 0, 19, 20], [50, 0, 60, 20]], np.float32)
+    assert nearest_overlaps(boxes).tolist() == pytest.approx([1 / 3, 3 / 7, 3 / 7, 0.0])
+    assert nearest_overlaps(boxes[:1]).tolist() == [0.0]
+    assert nearest_overlaps(boxes[:0]).shape == (0,)
 
 
 @pytest.mark.parametrize(
