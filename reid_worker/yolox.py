@@ -18,6 +18,7 @@ import onnx
 import onnxruntime
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # publishes no types
 from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
 from reid_worker.detect import Detections, suppress
 from reid_worker.errors import DetectorError
@@ -29,6 +30,21 @@ PADDING = 114
 PERSON = 0  # of COCO's 80 classes, and the only one of a model with one
 KNOWN_COLUMNS = (6, 85)  # box, objectness and 1 or 80 classes
 DYNAMIC_SIZE = (416, 416)  # for models that take any size
+
+# What onnxruntime raises for a model that it cannot load or run; the classes have no base of their own below Exception.
+ORT_ERRORS: tuple[type[Exception], ...] = (
+    ort.EPFail,
+    ort.EngineError,
+    ort.Fail,
+    ort.InvalidArgument,
+    ort.InvalidGraph,
+    ort.InvalidProtobuf,
+    ort.NoModel,
+    ort.NoSuchFile,
+    ort.NotImplemented,
+    ort.RuntimeException,
+    RuntimeError,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +154,7 @@ def _native(model: onnx.ModelProto, path: Path) -> _Shaped:
     """Return the model in the size that it was made for, once its layout has been checked."""
     try:
         session = _session(model)
-    except RuntimeError as error:  # onnxruntime's own errors derive from it
+    except ORT_ERRORS as error:
         raise DetectorError(f"detector {path}: onnxruntime cannot load it: {error}") from error
     shape, output = session.get_inputs()[0].shape, session.get_outputs()[0].shape
     if len(shape) != 4 or shape[1] != 3 or len(output) != 3 or output[2] not in KNOWN_COLUMNS:
@@ -163,7 +179,7 @@ def _reshaped(model: onnx.ModelProto, height: int, width: int) -> _Shaped | None
     try:
         shaped = _Shaped.of(_session(changed), height, width)
         (output,) = shaped.session.run(None, {shaped.input_name: np.zeros((1, 3, height, width), np.float32)})
-    except RuntimeError as error:
+    except ORT_ERRORS as error:
         log.info("the detector keeps its own input size: %s", error)
         return None
     return shaped if output.shape[1] == len(shaped.grid.cells) else None

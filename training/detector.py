@@ -15,7 +15,8 @@ import torch
 
 from reid_worker.yolox import Grid
 from training.detector_data import example
-from training.detector_network import INPUT_SIZE, Exported, PersonDetector, detection_loss
+from training.detector_export import export_detector
+from training.detector_network import INPUT_SIZE, PersonDetector, detection_loss
 from training.detector_score import Score, score_folder
 from training.synthetic.detector import LabelledFrame, detector_frames
 from training.synthetic.site import write_site
@@ -78,22 +79,6 @@ def train_detector(options: DetectorTraining, frames: list[LabelledFrame]) -> Pe
 def _pace(done: float) -> float:
     """Return the learning rate's share: up in the first 5 %, then down along a half cosine."""
     return min(1.0, 0.05 + done / 0.05) * (0.5 + 0.5 * float(np.cos(np.pi * done))) + 0.005
-
-
-def export_detector(network: PersonDetector, path: Path) -> None:
-    """Write the network as ONNX with a fixed input `(1, 3, h, w)`."""
-    shape = (1, 3, *INPUT_SIZE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    program = torch.onnx.export(
-        Exported(network.to(memory_format=torch.contiguous_format)).eval(),
-        (torch.zeros(shape),),
-        input_names=["images"],
-        output_names=["output"],
-        dynamo=True,
-        verbose=False,
-    )
-    assert program is not None, "the dynamo exporter returns a program"
-    program.save(str(path), external_data=False)
 
 
 def write_card(path: Path, options: DetectorTraining, scores: dict[str, Score]) -> None:

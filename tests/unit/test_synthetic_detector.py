@@ -1,15 +1,20 @@
 """The bundled detector's data, targets, loss and score."""
 
+from pathlib import Path
+
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
 
 from reid_worker.detect import Detections
-from reid_worker.yolox import Grid, YoloxDetector, decode_people
+from reid_worker.yolox import Grid, YoloxDetector, best_shape, decode_people
 from training.detector import HELD_OUT_SITE_SEED, REPORT_SCORE, WEIGHTS
 from training.detector_data import example, targets
-from training.detector_network import INPUT_SIZE, PersonDetector, detection_loss
+from training.detector_export import export_detector
+from training.detector_network import INPUT_SIZE, Exported, PersonDetector, detection_loss
 from training.detector_score import match
 from training.synthetic.detector import detector_frames
 from training.synthetic.site import film_station
@@ -109,6 +114,40 @@ def test_a_step_of_training_lowers_the_loss() -> None:
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[PersonDetector, Path]:
+    torch.manual_seed(0)
+    network = PersonDetector().eval()
+    path = tmp_path_factory.mktemp("detector") / "person-detector.onnx"
+    export_detector(network, path)
+    return network, path
+
+
+def test_the_exported_model_answers_what_the_network_answers(exported: tuple[PersonDetector, Path]) -> None:
+    network, path = exported
+    image = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (1, 3, *INPUT_SIZE)).astype(np.float32))
+    (output,) = onnxruntime.InferenceSession(str(path)).run(None, {"images": image.numpy()})
+    with torch.no_grad():
+        np.testing.assert_allclose(output, Exported(network)(image).numpy(), atol=1e-4)
+
+
+def test_the_exported_model_runs_in_the_shape_of_the_frame(exported: tuple[PersonDetector, Path]) -> None:
+    frame = np.zeros((480, 640, 3), np.uint8)
+    height, width = best_shape(480, 640, pixels=INPUT_SIZE[0] * INPUT_SIZE[1])
+    detector = YoloxDetector(exported[1], threads=1)
+    detector.detect([frame])
+    assert (height, width) != INPUT_SIZE
+    assert [key for key, shaped in detector._shaped.items() if (shaped.height, shaped.width) == key] == [
+        (height, width)
+    ]
+
+
+def test_the_exported_file_names_no_folder_of_the_machine_that_made_it(exported: tuple[PersonDetector, Path]) -> None:
+    data = exported[1].read_bytes()
+    assert str(Path(onnx.__file__).parent.parent).encode() not in data
+    assert str(Path(__file__).parent.parent.parent).encode() not in data
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,45 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
         YoloxDetector(path)
 
 
+def _broken(path: Path) -> Path:
+    """Write a well-formed ONNX file whose only operator does not exist."""
+    model = onnx.load(str(_model(path)))
+    model.graph.node[0].op_type = "NoSuchOperator"
+    onnx.save(model, str(path))
+    return path
+
+
+def test_a_model_that_onnxruntime_cannot_load_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match=r"m\.onnx: onnxruntime cannot load it"):
+        YoloxDetector(_broken(tmp_path / "m.onnx"))
+
+
+def _reshaping(path: Path) -> Path:
+    """Write a model that loads in every size and fails in every one but its own: its cells are a constant."""
+    sizes = helper.make_tensor("cells", TensorProto.INT64, [3], [1, CELLS, 6])
+    pads = helper.make_tensor("pads", TensorProto.INT64, [2], [0, CELLS * 6 - 3 * SIZE * SIZE])
+    flat = helper.make_tensor("flat", TensorProto.INT64, [1], [-1])
+    graph = helper.make_graph(
+        [
+            helper.make_node("Reshape", ["images", "flat"], ["line"]),
+            helper.make_node("Pad", ["line", "pads"], ["cut"]),
+            helper.make_node("Reshape", ["cut", "cells"], ["output"]),
+        ],
+        "insists",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, SIZE, SIZE])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, CELLS, 6])],
+        [sizes, pads, flat],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
+    return path
+
+
+def test_a_model_that_fails_in_another_size_is_used_in_its_own(tmp_path: Path) -> None:
+    (found,) = YoloxDetector(_reshaping(tmp_path / "m.onnx"), threads=1).detect([np.zeros((64, 256, 3), np.uint8)])
+
+    assert len(found) == 0
+
+
 def test_hog_survives_empty_and_tiny_frames() -> None:
     empty, tiny = HogDetector().detect([np.zeros((240, 320, 3), np.uint8), np.zeros((48, 64, 3), np.uint8)])
     assert (len(empty), len(tiny)) == (0, 0)
