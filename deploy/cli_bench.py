@@ -31,15 +31,19 @@ def pipeline(
         float, typer.Option("--minutes", min=0, help="Simulated minutes over which memory is watched; 0 leaves it out.")
     ] = 30.0,
     kafka: Annotated[bool, typer.Option("--kafka/--no-kafka", help="Also as processes over Kafka and Redis.")] = True,
+    video: Annotated[
+        Path | None,
+        typer.Option("--video", metavar="FILE", help="How many cameras like this file one core passes through ingest."),
+    ] = None,
 ) -> None:
-    """Print one JSON line: frames a second in all and by stage, in one process and over Kafka; memory, its growth."""
+    """Print one JSON line: frames a second by stage, in one process and over Kafka; memory and its growth; ingest."""
     videos = sorted(site.glob("*.mp4"))
     if not videos:
         raise UsageError(
             f"--site {site}: no videos there; make some with `climbtrack synth site --out {site} --seed 7`"
         )
 
-    from deploy import bench, bench_cluster
+    from deploy import bench, bench_cluster, bench_ingest
 
     figures: dict[str, object] = {
         "benchmark": "pipeline",
@@ -55,4 +59,6 @@ def pipeline(
             figures["kafka"] = asdict(bench_cluster.measure_cluster(videos, folder / "cluster"))
         if minutes:
             figures["memory"] = asdict(bench.measure_growth(videos[0], folder / "growth", minutes))
+    if video:
+        figures["ingest"] = asdict(bench_ingest.measure_passthrough(video))
     typer.echo(json.dumps(figures))

@@ -1,13 +1,12 @@
-"""How many cameras one core can pass through: `python -m tests.bench.bench_ingest VIDEO` prints one JSON line."""
+"""How many cameras one core can pass through: ingest alone, into the memory bus."""
 
-import json
-import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from deploy.errors import RunError
 from ingest.camera import Camera
 from ingest.config import IngestSettings
 from ingest.metrics import IngestMetrics
@@ -40,7 +39,7 @@ def measure_passthrough(path: Path, min_cpu_s: float = 2.0) -> Passthrough:
     """Pass a video through ingest again and again for at least `min_cpu_s` of CPU time.
 
     Raises:
-        ValueError: The video cannot be read to its end.
+        RunError: The video cannot be read to its end.
     """
     frames = size = 0
     began_s = time.process_time()
@@ -67,10 +66,6 @@ def _pass_once(path: Path) -> _Pass:
     camera.start()
     camera.wait()
     if camera.status().state is not State.ENDED:
-        raise ValueError(f"{path}: {camera.status().cause}")
+        raise RunError(f"{path}: {camera.status().cause}")
     frames = registry.get_sample_value("climbtrack_ingest_frames_total", {"camera": spec.camera_id})
     return _Pass(int(frames or 0), bus.size_bytes(FRAMES.name))
-
-
-if __name__ == "__main__":
-    print(json.dumps(asdict(measure_passthrough(Path(sys.argv[1])))))

@@ -1,0 +1,120 @@
+"""The distributed form equals the embedded one, and neither kills nor rebalances change who is who."""
+
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+
+from gallery.score import score_folder
+from tests.cluster import START_NS, Cluster, EmbeddedRun, SiteOnDisk
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
+
+SECONDS = 30
+HOUR_NS = 3_600_000_000_000
+
+
+def rows_by_person(folder: Path) -> set[frozenset[tuple[str, int, str]]]:
+    """Return, for every identity, where it was: (camera, frame, box). Numbers may differ, people may not."""
+    people: dict[str, set[tuple[str, int, str]]] = {}
+    for path in folder.glob("*.txt"):
+        for line in path.read_text().splitlines():
+            frame, identity, *rest = line.split(",")
+            people.setdefault(identity, set()).add((path.stem, int(frame), ",".join(rest[:4])))
+    return {frozenset(rows) for rows in people.values()}
+
+
+def run_whole(cluster: Cluster, site: SiteOnDisk) -> Path:
+    for service in ("gallery", "worker", "ingest"):
+        cluster.start(service)
+    specs = site.specs(cluster.site_id)
+    cluster.add_cameras(specs)
+    cluster.wait_until_done(specs)
+    return cluster.results("out")
+
+
+def test_people_never_seen_in_training_keep_one_identity_over_all_cameras(
+    site: SiteOnDisk, embedded: EmbeddedRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = score_folder(site.truth, embedded.out)
+    with capsys.disabled():
+        print(f"\ngenerated site, embedded: {table}")
+    assert table.overall.idf1 >= 0.80
+
+
+def test_separate_processes_over_kafka_find_the_same_people_as_one_process(
+    cluster: Cluster, site: SiteOnDisk, embedded: EmbeddedRun
+) -> None:
+    assert rows_by_person(run_whole(cluster, site)) == rows_by_person(embedded.out)
+
+
+def test_killing_worker_and_gallery_in_the_middle_changes_nothing(
+    cluster: Cluster, site: SiteOnDisk, embedded: EmbeddedRun
+) -> None:
+    for service in ("gallery", "worker", "ingest"):
+        cluster.start(service)
+    specs = site.specs(cluster.site_id)
+    cluster.add_cameras(specs)
+    cluster.wait_until_seen(specs, 0.3, SECONDS)
+    cluster.kill("worker")
+    cluster.start("worker")
+    cluster.wait_until_seen(specs, 0.6, SECONDS)
+    cluster.kill("gallery")
+    cluster.start("gallery")
+    cluster.wait_until_done(specs)
+    assert rows_by_person(cluster.results("out")) == rows_by_person(embedded.out)
+
+
+def test_a_second_run_over_the_same_redis_recognises_the_people_of_the_first(
+    cluster: Cluster, site: SiteOnDisk
+) -> None:
+    # Given a site that was watched once
+    run_whole(cluster, site)
+    first = {identity.number for identity in cluster.store.identities(0, 100)}
+    # When the same people come again an hour later
+    again = site.specs(cluster.site_id, start_ns=START_NS + HOUR_NS)
+    cluster.add_cameras(again)
+    cluster.wait(lambda: any(not p.ended for p in cluster.progress().values()), "the second visit to begin")
+    cluster.wait_until_done(again)
+    # Then most of them are the people known already
+    second = {identity.number for identity in cluster.store.identities(0, 100)}
+    assert len(second - first) <= len(first) // 4, f"{sorted(second - first)} are new beside {sorted(first)}"
+
+
+def test_the_api_of_a_cluster_answers_who_where_and_when(cluster: Cluster, site: SiteOnDisk) -> None:
+    run_whole(cluster, site)
+    cluster.start("api")
+    base = f"http://127.0.0.1:{cluster.ports['api']}/v1"
+    people = httpx.get(f"{base}/identities").json()["identities"]
+    assert {person["id"] for person in people} == {i.number for i in cluster.store.identities(0, 100)}
+    assert {camera["camera_id"] for camera in httpx.get(f"{base}/cameras").json()["cameras"]} == set(site.cameras)
+    tracks = httpx.get(f"{base}/tracks", params={"camera": site.cameras[0]}).json()["tracks"]
+    assert tracks
+    assert {track["camera_id"] for track in tracks} == {site.cameras[0]}
+
+
+def test_two_ingest_workers_share_eight_cameras_and_one_takes_over(cluster: Cluster, site: SiteOnDisk) -> None:
+    # Given eight cameras that never end, and two workers that share them
+    video = site.folder / f"{site.cameras[0]}.mp4"
+    for name in ("left", "right"):
+        cluster.start("ingest", name)
+    spec = site.specs(cluster.site_id)[0]
+    specs = [
+        msgspec.structs.replace(spec, camera_id=f"cam{number}", url=str(video), loop=True, realtime=True)
+        for number in range(8)
+    ]
+    cluster.add_cameras(specs)
+
+    def running(name: str) -> set[str]:
+        return {s.camera_id for s in specs if cluster.metric(name, f'climbtrack_camera_up{{camera="{s.camera_id}"}}')}
+
+    everything = {spec.camera_id for spec in specs}
+    cluster.wait(lambda: running("left") | running("right") == everything, "eight cameras to run")
+    cluster.wait(lambda: not running("left") & running("right"), "each camera to run once")
+    assert running("left")
+    assert running("right")
+    # When one dies
+    cluster.kill("left")
+    # Then the other reads them all
+    cluster.wait(lambda: running("right") == everything, "the other to take over")
