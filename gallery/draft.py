@@ -64,7 +64,7 @@ class Draft:
         return sorted(found, key=lambda t: (t.last_ns, t.tracklet_id))
 
     def of_track(self, tracklet_id: str) -> int | None:
-        """Return the identity of another part of the same track, the latest decided one."""
+        """Return the identity of another part of the same leg of a track, the latest decided one."""
         track = track_of(tracklet_id)
         keys = self._in_camera[tracklet_id.partition("/")[0]]
         parts = [key for key in keys if key != tracklet_id and track_of(key) == track]

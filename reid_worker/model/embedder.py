@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from reid_worker.model.weights import SHIPPED, LoadedWeights, load_weights
+from wire.errors import SettingsError
 
 _GROUP = 64  # tracklets run together: fills a processor, and bounds the memory of a long list
 
@@ -66,8 +67,13 @@ def load_embedder(weights: Path | None = None, *, device: str = "auto", threads:
 
     Raises:
         WeightsError: The file cannot be used.
+        SettingsError: There is no such device.
     """
     if threads is not None:
         torch.set_num_threads(threads)
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    return Embedder(load_weights(SHIPPED if weights is None else weights), torch.device(chosen))
+    loaded = load_weights(SHIPPED if weights is None else weights)
+    try:
+        return Embedder(loaded, torch.device(chosen))
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts that it has it
+        raise SettingsError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error

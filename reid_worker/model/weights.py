@@ -75,7 +75,8 @@ def load_weights(path: Path) -> LoadedWeights:
     try:
         network.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
-        raise WeightsError(path, f"the tensors do not fit {architecture.name}: {error}") from error
+        reason = " ".join(str(error).split())
+        raise WeightsError(path, f"the tensors do not fit {architecture.name}: {reason}") from error
     digest = hashlib.sha256(content).hexdigest()[:12]
     return LoadedWeights(network.eval(), preprocessing, f"{architecture.name}-{digest}")
 

@@ -20,15 +20,16 @@ from wire.service import Outgoing, Received, Rejected
 
 FRAMES = 30
 SENT_NS = 5_000_000_000
-WALKER = {n: [(10.0 + 5 * n, 18.0, 30.0 + 5 * n, 62.0, 0.9)] for n in range(1, FRAMES + 1)}
+Script = dict[int, list[tuple[float, float, float, float, float]]]
+WALKER: Script = {n: [(10.0 + 5 * n, 18.0, 30.0 + 5 * n, 62.0, 0.9)] for n in range(1, FRAMES + 1)}
 
 
 class World:
     """A handler with what it is made of."""
 
-    def __init__(self, *, now_ns: int = SENT_NS, bus: MemoryBus | None = None) -> None:
+    def __init__(self, *, now_ns: int = SENT_NS, bus: MemoryBus | None = None, script: Script = WALKER) -> None:
         self.registry = CollectorRegistry()
-        self.detector = ScriptedDetector(WALKER)
+        self.detector = ScriptedDetector(script)
         self.embedder = FakeEmbedder()
         pipeline = Pipeline(
             self.detector,
@@ -84,6 +85,26 @@ def test_a_walker_becomes_one_tracklet_that_is_sent_early_refreshed_and_closed(v
     assert last.model_id == "fake"
     assert 0 < last.frames_used <= 8
     assert last.crop.startswith(b"\xff\xd8")
+
+
+def test_two_people_who_cross_give_legs_that_share_no_track(video: Video) -> None:
+    crossing = {n: [*WALKER[n], (160.0 - 5 * n, 18.0, 180.0 - 5 * n, 62.0, 0.9)] for n in WALKER}
+
+    closed = {t.tracklet_id: t for t in _tracklets(World(script=crossing).say(*_all(video))) if t.closed}
+
+    assert sorted(closed) == [f"door/s1/{track}.{leg}/0" for track in (0, 1) for leg in (0, 1)]
+    for track in (0, 1):
+        before, after = (closed[f"door/s1/{track}.{leg}/0"] for leg in (0, 1))
+        assert before.frames.tolist() + after.frames.tolist() == list(range(2, FRAMES + 1))
+        assert before.frames[-1] == 16  # the last one in which they touch
+
+
+def test_two_people_who_walk_side_by_side_keep_their_tracks(video: Video) -> None:
+    pair = {n: [*WALKER[n], (25.0 + 5 * n, 18.0, 45.0 + 5 * n, 62.0, 0.9)] for n in WALKER}
+
+    closed = [t.tracklet_id for t in _tracklets(World(script=pair).say(*_all(video))) if t.closed]
+
+    assert sorted(closed) == ["door/s1/0.0/0", "door/s1/1.0/0"]
 
 
 def test_progress_follows_every_chunk_and_ends_with_the_totals(video: Video) -> None:
