@@ -1,6 +1,5 @@
 """climbtrack as it runs on a cluster: every service its own process, on one real Kafka and one real Redis."""
 
-import os
 import signal
 import subprocess
 import sys
