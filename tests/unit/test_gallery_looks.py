@@ -103,7 +103,8 @@ def test_without_evidence_the_card_decides() -> None:
 
 
 def test_a_site_that_squeezes_all_similarities_together_moves_the_threshold_along() -> None:
-    squeezed = Calibration(Card()).observe(np.random.default_rng(0).normal(0.90, 0.02, 300).tolist())
+    card = Card(same_mean=0.5, same_std=0.12, different_mean=0.0, different_std=0.14)
+    squeezed = Calibration(card).observe(np.random.default_rng(0).normal(0.90, 0.02, 300).tolist())
 
     assert probability(squeezed.logit(0.90)) < 0.05
     assert probability(squeezed.logit(0.97)) > 0.9
