@@ -43,7 +43,9 @@ class PersonDetector(nn.Module):
             nn.Sequential(ConvUnit(a, b, 3, 2), Residual(b)) for a, b in ((32, 64), (64, 96), (96, 96))
         )
         self.lateral = nn.ModuleList(ConvUnit(width, 48, 1) for width in (64, 96, 96))
-        self.head = ConvUnit(48, 48)
+        # One convolution reads all grids, but each has statistics of its own: shared ones fit none of them.
+        self.head = nn.Conv2d(48, 48, 3, padding=1, bias=False)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(48) for _ in STRIDES)
         self.out = nn.Conv2d(48, 6, 1)
         # Start at "nobody anywhere", else the many empty cells swamp the first steps.
         self.out.bias = nn.Parameter(torch.tensor([0.0, 0.0, 0.0, 0.0, -4.0, 0.0]))
@@ -57,7 +59,8 @@ class PersonDetector(nn.Module):
             levels.append(lateral(x))
         for k in (1, 0):  # what the coarse levels know flows down
             levels[k] = levels[k] + F.interpolate(levels[k + 1], scale_factor=2.0, mode="nearest")
-        return torch.cat([self.out(self.head(level)).flatten(2) for level in levels], 2).transpose(1, 2)
+        read = [F.silu(norm(self.head(level))) for norm, level in zip(self.norms, levels, strict=True)]
+        return torch.cat([self.out(level).flatten(2) for level in read], 2).transpose(1, 2)
 
 
 class Exported(nn.Module):

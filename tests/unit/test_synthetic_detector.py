@@ -116,6 +116,20 @@ def test_a_step_of_training_lowers_the_loss() -> None:
     assert losses[-1] < losses[0]
 
 
+def test_a_network_answers_in_use_what_it_answered_in_training() -> None:
+    """Every grid is normalised by what training saw on that grid; what is shared between grids fits none of them."""
+    torch.manual_seed(0)
+    network = PersonDetector()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0  # what is kept is what was seen last
+    images = torch.rand(2, 3, 256, 256) * 255
+    with torch.no_grad():
+        trained = network(images)
+        used = network.eval()(images)
+    torch.testing.assert_close(used, trained, atol=0.05, rtol=0.05)
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[PersonDetector, Path]:
     torch.manual_seed(0)
