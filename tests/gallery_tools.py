@@ -134,6 +134,22 @@ def make_world(seed: int, *, people: int = 8, seconds: int = 90, noise: float = 
     return World({camera: _with_progress(camera, sent, seconds) for camera, sent in streams.items()}, owners)
 
 
+def world_with_a_stranger() -> World:
+    """Return a site where one person is in two halves, because a stranger was taken for him and stood beside him."""
+    stranger = 0.4 * axis(0) + np.sqrt(1 - 0.4**2) * axis(5)
+    sent: dict[str, list[tuple[float, AnyMessage]]] = {
+        "a": [
+            (12.0, tracklet("a/s/9.0/0", 0, 12, stranger)),
+            (12.0, tracklet("a/s/8.0/0", 5, 12, axis(3), closed=False)),
+            (18.0, tracklet("a/s/8.0/0", 5, 18, revision=1)),
+        ],
+        "b": [(4.0, tracklet("b/s/1.0/0", 0, 4))],
+        "c": [(22.0, tracklet("c/s/1.0/0", 19, 22))],
+    }
+    owners = {"a/s/9.0/0": 1, "a/s/8.0/0": 0, "b/s/1.0/0": 0, "c/s/1.0/0": 0}
+    return World({camera: _with_progress(camera, items, 25) for camera, items in sent.items()}, owners)
+
+
 def _revisions(
     rng: np.random.Generator, track: str, first_s: float, last_s: float, look: NDArray[np.float64]
 ) -> Iterator[tuple[float, AnyMessage]]:

@@ -1,18 +1,20 @@
 """A simulated site: people walk past overlapping cameras, tracklets arrive in any order, the gallery may be killed."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from gallery.index import BruteForceIndex
 from gallery.store_memory import MemoryStore
 from gallery.store_redis import RedisStore, connect
-from tests.gallery_tools import Gallery, World, interleaved, make_world, owners, run_whole
+from tests.gallery_tools import Gallery, World, interleaved, make_world, owners, run_whole, world_with_a_stranger
 from wire.settings import RedisSettings
 
 
-@pytest.fixture(scope="module")
-def world() -> World:
-    return make_world(11, people=5, seconds=50)
+@pytest.fixture(scope="module", params=["passers-by", "a stranger"])
+def world(request: pytest.FixtureRequest) -> World:
+    return make_world(11, people=5, seconds=50) if request.param == "passers-by" else world_with_a_stranger()
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +27,15 @@ def test_people_keep_their_identity_over_cameras_and_time(seed: int) -> None:
     world = make_world(seed, people=7, seconds=70, noise=1.0)
 
     assert world.score(run_whole(world).store) >= 0.90
+
+
+def test_a_stranger_is_told_from_the_person_he_was_taken_for() -> None:
+    gallery = run_whole(world_with_a_stranger())
+
+    assert gallery.store.counts().identities == 2
+    assert world_with_a_stranger().score(gallery.store) == 1.0
+    assert any("/merged/" in event for event in gallery.events)
+    assert any("a/s/9.0/0" in event and "/split/" in event for event in gallery.events)
 
 
 def test_looks_that_say_little_still_give_mostly_right_identities() -> None:
@@ -61,9 +72,9 @@ def test_a_gallery_that_is_killed_anywhere_goes_on_as_if_it_had_not_been(whole: 
     assert gallery.store.counts() == whole.store.counts()
 
 
-def test_neither_redis_nor_faiss_decides_anything(redis_url: str, world: World, whole: Gallery) -> None:
+def test_neither_redis_nor_faiss_decides_anything(redis_url: str, tmp_path: Path, world: World, whole: Gallery) -> None:
     client = connect(RedisSettings(url=redis_url))
-    gallery = Gallery(RedisStore(client, "whole-site"), interleaved(world, 5), index=BruteForceIndex)
+    gallery = Gallery(RedisStore(client, tmp_path.name), interleaved(world, 5), index=BruteForceIndex)
     gallery.run(len(gallery.messages))
 
     assert owners(gallery.store) == owners(whole.store)
