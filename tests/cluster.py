@@ -20,6 +20,7 @@ from gallery.handler import NAME as GALLERY
 from gallery.store_redis import RedisStore, connect
 from reid_worker.handler import NAME as WORKER
 from wire.bus import FRAMES, TRACKLETS
+from wire.errors import TransientError
 from wire.kafka import KafkaBus
 from wire.messages import CameraProgress, CameraSpec
 from wire.settings import KafkaSettings, RedisSettings
@@ -113,8 +114,11 @@ class Cluster:
         announce(self.bus, specs)
 
     def progress(self) -> dict[str, CameraProgress]:
-        """Return how far every camera is, as the gallery has decided it."""
-        return {name: stored.progress for name, stored in self.store.progress().items()}
+        """Return how far every camera is, as the gallery has decided it; nothing while Redis is away."""
+        try:
+            return {name: stored.progress for name, stored in self.store.progress().items()}
+        except TransientError:
+            return {}
 
     def wait_until_done(self, specs: Sequence[CameraSpec]) -> None:
         """Return when every camera has ended and everything of it is decided."""
@@ -127,7 +131,7 @@ class Cluster:
 
         self.wait(done, "all cameras to end")
 
-    def wait_until_seen(self, specs: Sequence[CameraSpec], share: float, seconds: float) -> None:
+    def wait_until_seen(self, share: float, seconds: float) -> None:
         """Return when the first camera has been followed through a share of its length."""
         wanted_ns = START_NS + share * seconds * 1e9
 
@@ -136,7 +140,6 @@ class Cluster:
 
         self.wait(far, f"{share:.0%} of the videos")
         assert not all(p.ended for p in self.progress().values()), "the run ended before it could be disturbed"
-        assert len(specs) > 0
 
     def results(self, name: str) -> Path:
         """Write MOTChallenge files and return their folder."""
@@ -184,3 +187,13 @@ class Cluster:
     def _logs(self) -> str:
         files = sorted(self.folder.glob("*.log"))
         return "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-2000:]}" for path in files)
+
+
+def rows_by_person(folder: Path) -> set[frozenset[tuple[str, int, str]]]:
+    """Return, for every identity, where it was: (camera, frame, box). Numbers may differ, people may not."""
+    people: dict[str, set[tuple[str, int, str]]] = {}
+    for path in folder.glob("*.txt"):
+        for line in path.read_text().splitlines():
+            frame, identity, *rest = line.split(",")
+            people.setdefault(identity, set()).add((path.stem, int(frame), ",".join(rest[:4])))
+    return {frozenset(rows) for rows in people.values()}

@@ -7,22 +7,12 @@ import msgspec
 import pytest
 
 from gallery.score import score_folder
-from tests.cluster import START_NS, Cluster, EmbeddedRun, SiteOnDisk
+from tests.cluster import START_NS, Cluster, EmbeddedRun, SiteOnDisk, rows_by_person
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 
 SECONDS = 30
 HOUR_NS = 3_600_000_000_000
-
-
-def rows_by_person(folder: Path) -> set[frozenset[tuple[str, int, str]]]:
-    """Return, for every identity, where it was: (camera, frame, box). Numbers may differ, people may not."""
-    people: dict[str, set[tuple[str, int, str]]] = {}
-    for path in folder.glob("*.txt"):
-        for line in path.read_text().splitlines():
-            frame, identity, *rest = line.split(",")
-            people.setdefault(identity, set()).add((path.stem, int(frame), ",".join(rest[:4])))
-    return {frozenset(rows) for rows in people.values()}
 
 
 def run_whole(cluster: Cluster, site: SiteOnDisk) -> Path:
@@ -56,10 +46,10 @@ def test_killing_worker_and_gallery_in_the_middle_changes_nothing(
         cluster.start(service)
     specs = site.specs(cluster.site_id)
     cluster.add_cameras(specs)
-    cluster.wait_until_seen(specs, 0.3, SECONDS)
+    cluster.wait_until_seen(0.3, SECONDS)
     cluster.kill("worker")
     cluster.start("worker")
-    cluster.wait_until_seen(specs, 0.6, SECONDS)
+    cluster.wait_until_seen(0.6, SECONDS)
     cluster.kill("gallery")
     cluster.start("gallery")
     cluster.wait_until_done(specs)
