@@ -25,7 +25,6 @@ from wire.kafka import KafkaBus
 from wire.messages import CameraProgress, CameraSpec
 from wire.settings import KafkaSettings, RedisSettings
 
-DETECTOR = "bundled"  # comes with the package: no file from outside, no download
 START_NS = 1_700_000_000_000_000_000
 
 
@@ -71,6 +70,7 @@ class Cluster:
     kafka: KafkaSettings
     redis_url: str
     free_port: Callable[[], int]
+    detector: Path
     site_id: str = field(default_factory=lambda: f"site-{uuid.uuid4().hex[:8]}")
     ports: dict[str, int] = field(default_factory=dict)
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -179,7 +179,7 @@ class Cluster:
         }
         content[service] = (gallery if service == "gallery" else {}) | own
         if service == "worker":
-            content[service] = {"threads": 1, "detector": DETECTOR, **own}
+            content[service] = {"threads": 1, "detector": str(self.detector), **own}
         path = self.folder / f"{name}-{port}.yaml"
         path.write_text(yaml.safe_dump(content), encoding="utf-8")
         return path

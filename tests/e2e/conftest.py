@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import DETECTOR, Cluster, EmbeddedRun, SiteOnDisk
+from tests.cluster import Cluster, EmbeddedRun, SiteOnDisk
 from training.synthetic.site import write_site
 from wire.settings import KafkaSettings
 
@@ -24,11 +24,28 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> SiteOnDisk:
 
 
 @pytest.fixture(scope="session")
-def embedded(site: SiteOnDisk, tmp_path_factory: pytest.TempPathFactory) -> EmbeddedRun:
+def detector(shared_data: Path) -> Path:
+    """YOLOX-nano, the detector that users have."""
+    return shared_data.parent / "models" / "yolox-nano" / "yolox_nano_416x416.onnx"
+
+
+@pytest.fixture(scope="session")
+def embedded(site: SiteOnDisk, detector: Path, tmp_path_factory: pytest.TempPathFactory) -> EmbeddedRun:
     """The same site, run in one process by the command line."""
     folder = tmp_path_factory.mktemp("embedded")
     cameras = [part for name in site.cameras for part in ("--camera", f"{name}={site.folder / name}.mp4")]
-    command = [sys.executable, "-m", "deploy.cli", "run", *cameras, "--json", "--port", "0", "--detector", DETECTOR]
+    command = [
+        sys.executable,
+        "-m",
+        "deploy.cli",
+        "run",
+        *cameras,
+        "--json",
+        "--port",
+        "0",
+        "--detector",
+        str(detector),
+    ]
     folders = ["--data-dir", str(folder / "data"), "--out", str(folder / "out")]
     done = subprocess.run([*command, *folders], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -37,9 +54,9 @@ def embedded(site: SiteOnDisk, tmp_path_factory: pytest.TempPathFactory) -> Embe
 
 @pytest.fixture
 def cluster(
-    tmp_path: Path, kafka_settings: KafkaSettings, redis_url: str, free_port: Callable[[], int]
+    tmp_path: Path, kafka_settings: KafkaSettings, redis_url: str, free_port: Callable[[], int], detector: Path
 ) -> Iterator[Cluster]:
     """A cluster without services yet; what is started in it ends with the test."""
-    made = Cluster(tmp_path, kafka_settings, redis_url, free_port)
+    made = Cluster(tmp_path, kafka_settings, redis_url, free_port, detector)
     yield made
     made.stop()

@@ -44,11 +44,11 @@ class MortalRedis:
 
 @pytest.fixture
 def mortal(
-    tmp_path: Path, kafka_settings: KafkaSettings, free_port: Callable[[], int]
+    tmp_path: Path, kafka_settings: KafkaSettings, free_port: Callable[[], int], detector: Path
 ) -> Iterator[tuple[Cluster, MortalRedis]]:
     """A cluster whose Redis is not running yet."""
     redis = MortalRedis(tmp_path / "redis")
-    cluster = Cluster(tmp_path, kafka_settings, redis.url, free_port)
+    cluster = Cluster(tmp_path, kafka_settings, redis.url, free_port, detector)
     yield cluster, redis
     cluster.stop()
     redis.end()
