@@ -38,6 +38,7 @@ class ServiceMonitor:
         self._last_round_s = clock()
         self._ready = False
         self._reason = "starting"
+        metrics.consumer_lag.labels(service=service)  # shown from the start, so that a scrape never misses a service
 
     def alive(self, *, lag: int) -> None:
         """Note that one round of the loop is done, and how many records wait."""
