@@ -31,7 +31,7 @@ servers:
 	deploy/test_servers.sh
 
 $(SITE)/.written: | .venv/.installed
-	$(BIN)/climbtrack synth site --out $(SITE) --seed 7
+	$(BIN)/climbtrack synth site --out $(SITE) --seed 5 --seconds 40
 	touch $@
 
 # pip 25.1 is the first that knows dependency groups.
