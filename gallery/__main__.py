@@ -28,7 +28,6 @@ def main(config: Path | None = None) -> int:
     client = connect(RedisSettings.load(config))
     bus = KafkaBus(KafkaSettings.load(config))
     try:
-        bus.ensure_topics()
         service = build_service(
             settings, bus, metrics, registry, lambda site_id: RedisStore(client, site_id), monitor=monitor
         )

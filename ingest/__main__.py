@@ -26,7 +26,6 @@ def main(config: Path | None = None) -> int:
     monitor = ServiceMonitor(GROUP, metrics)
     bus = KafkaBus(KafkaSettings.load(config))
     try:
-        bus.ensure_topics()
         service = build_service(settings, bus, metrics, registry, monitor=monitor)
         return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)
     finally:

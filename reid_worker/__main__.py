@@ -27,7 +27,6 @@ def main(config: Path | None = None) -> int:
     bus = KafkaBus(KafkaSettings.load(config))
     try:
         service = build_service(settings, bus, metrics, registry, monitor=monitor)
-        bus.ensure_topics()
         return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)
     finally:
         bus.close()
