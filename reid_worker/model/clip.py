@@ -86,7 +86,7 @@ class VisualTower(nn.Module):
         if grid != self.grid:
             positions = resize_positions(positions, self.grid, grid)
         x = x.flatten(2).transpose(1, 2)  # (b, N, D)
-        x = torch.cat([self.class_embedding.expand(len(x), 1, -1), x], dim=1) + positions
+        x = torch.cat([self.class_embedding.expand(x.shape[0], 1, -1), x], dim=1) + positions
         x = self.ln_post(self.transformer(self.ln_pre(x)))
         return TowerOutput(cls_token=x[:, 0], patches=x[:, 1:], joint=x[:, 0] @ self.proj)
 
