@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+STEM_CHANNELS = (24, 48, 96)  # of the convolution stem's three stages
+
 
 @dataclass(frozen=True, slots=True)
 class TowerOutput:
@@ -99,7 +101,7 @@ class ConvolutionStem(nn.Module):
     colour and contrast out of them (Pan et al. 2018, IBN-Net).
     """
 
-    def __init__(self, width: int, channels: tuple[int, int, int] = (24, 48, 96)) -> None:
+    def __init__(self, width: int, channels: tuple[int, int, int] = STEM_CHANNELS) -> None:
         super().__init__()
         a, b, c = channels
         self.stages = nn.Sequential(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from reid_worker.model.mamba import BidirectionalMamba
 
-_ATTENTION_WIDTH = 192
+ATTENTION_WIDTH = 192  # inner width of the attention pooling, whatever D is
 
 
 def reorder_by_importance(cls_token: Tensor, patches: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class ImportanceReorderMamba(nn.Module):
         self.norm_in = nn.LayerNorm(width)
         self.mamba = BidirectionalMamba(width, state=state, expand=expand)
         self.norm_out = nn.LayerNorm(width)
-        self.attention = nn.Sequential(nn.Linear(width, _ATTENTION_WIDTH), nn.Tanh(), nn.Linear(_ATTENTION_WIDTH, 1))
+        self.attention = nn.Sequential(nn.Linear(width, ATTENTION_WIDTH), nn.Tanh(), nn.Linear(ATTENTION_WIDTH, 1))
 
     def forward(self, cls_tokens: Tensor, patches: Tensor) -> Tensor:
         """Return u `(b, D)` of fragments given as class tokens `(b, S, D)` and patch tokens `(b, S, N, D)`."""
@@ -49,25 +49,33 @@ class ImportanceReorderMamba(nn.Module):
 
 
 class MultiTemporalMamba(nn.Module):
-    """Add the features of all fragment lengths S, each averaged over its fragments (eq. 10)."""
+    """Add the features of all fragment lengths S, each averaged over its fragments (eq. 10).
 
-    def __init__(self, width: int, state: int, expand: int, strides: tuple[int, ...]) -> None:
+    Without `project` the sum is the feature, as in the authors' released image weights, which have one stride only.
+    """
+
+    def __init__(self, width: int, state: int, expand: int, strides: tuple[int, ...], *, project: bool = True) -> None:
         super().__init__()
         self.branches = nn.ModuleDict({str(s): ImportanceReorderMamba(width, state, expand) for s in strides})
-        self.project = nn.Linear(width, width)
+        self.project = nn.Linear(width, width) if project else nn.Identity()
 
     def forward(self, cls_tokens: Tensor, patches: Tensor) -> Tensor:
         """Return one feature `(n, D)` per tracklet from class tokens `(n, T, D)` and patch tokens `(n, T, N, D)`.
 
+        Fragments longer than T do not exist: one frame, an image, has those of S = 1 only.
+
         Raises:
-            ValueError: T is not a multiple of every S.
+            ValueError: No S is at most T, or T is not a multiple of one that is.
         """
         n, T, _, D = patches.shape
+        strides = [int(name) for name in self.branches if int(name) <= T]
+        if not strides:
+            raise ValueError(f"a tracklet of {T} frames is shorter than every fragment, {list(self.branches)}")
         total = patches.new_zeros(n, D)
-        for name, branch in self.branches.items():
-            S = int(name)
+        for S in strides:
             if T % S:
                 raise ValueError(f"a tracklet of {T} frames cannot be cut into fragments of {S}")
+            branch = self.branches[str(S)]
             features = branch(cls_tokens.reshape(-1, S, D), patches.reshape(n * T // S, S, -1, D))  # (n·T/S, D)
             total = total + features.reshape(n, T // S, D).mean(1)
         return torch.as_tensor(self.project(total))
