@@ -76,7 +76,8 @@ def _ffmpeg(_: Path | None) -> Check:
 
 def _weights(config: Path | None) -> Check:
     from reid_worker.config import WorkerSettings
-    from reid_worker.model.weights import SHIPPED, WeightsError, load_weights
+    from reid_worker.model import WeightsError
+    from reid_worker.model.weights import SHIPPED, load_weights
 
     path = WorkerSettings.load(config).weights or SHIPPED
     try:

@@ -80,15 +80,24 @@ class VisualTower(nn.Module):
         self.ln_post = nn.LayerNorm(width)
         self.proj = nn.Parameter(scale * torch.randn(width, joint))
 
-    def forward(self, images: Tensor) -> TowerOutput:
-        """Encode images `(b, 3, H, W)`, already scaled by the preprocessing that belongs to the weights."""
+    def freeze_patches(self) -> None:
+        """Let no training move the patch projection: one that CLIP learned is only made worse (section 4.1)."""
+        self.conv1.requires_grad_(False)  # noqa: FBT003
+
+    def forward(self, images: Tensor, side: Tensor | None = None) -> TowerOutput:
+        """Encode images `(b, 3, H, W)`, already scaled by the preprocessing that belongs to the weights.
+
+        `side` `(b, D)` is added to the class token before the transformer: what is known of an image beside its pixels.
+        """
         x = self.conv1(images)  # (b, D, rows, columns)
         grid = (x.shape[2], x.shape[3])
         positions: Tensor = self.positional_embedding
         if grid != self.grid:
             positions = resize_positions(positions, self.grid, grid)
         x = x.flatten(2).transpose(1, 2)  # (b, N, D)
-        x = torch.cat([self.class_embedding.expand(x.shape[0], 1, -1), x], dim=1) + positions
+        first = self.class_embedding.expand(x.shape[0], -1)
+        first = first if side is None else first + side
+        x = torch.cat([first.unsqueeze(1), x], dim=1) + positions
         x = self.ln_post(self.transformer(self.ln_pre(x)))
         return TowerOutput(cls_token=x[:, 0], patches=x[:, 1:], joint=x[:, 0] @ self.proj)
 

@@ -1,13 +1,10 @@
-"""Weight files: safetensors with the architecture and the preprocessing in the metadata. No pickle, nothing left out.
-
-Errors:
-    WeightsError    a file cannot be used; it names the file and the reason. Commands end as with any wrong setting
-"""
+"""Weight files: safetensors with the architecture and the preprocessing in the metadata. Nothing is left out."""
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import safetensors
 from safetensors import SafetensorError
@@ -16,20 +13,12 @@ from safetensors.torch import save as encode_tensors
 
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
-from wire.errors import SettingsError
+from reid_worker.model.tensors import WeightsError, put_tensors
 
 SHIPPED = Path(__file__).parent.parent / "weights" / "climb-tiny.safetensors"
 _KEY = "climbtrack"
 _FORMAT = 1
-
-
-class WeightsError(SettingsError):
-    """A weight file cannot be used."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"weights {path}: {reason}")
-        self.path = path
-        self.reason = reason
+_LATER = {"project", "detached", "cameras", "side_coefficient"}  # with defaults that mean what files without them meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +60,31 @@ def load_weights(path: Path) -> LoadedWeights:
     except SafetensorError as error:
         raise WeightsError(path, f"not a complete safetensors file ({error})") from error
     architecture, preprocessing = _parse_description(path, metadata.get(_KEY))
+    made, wanted = (preprocessing.height, preprocessing.width), (architecture.height, architecture.width)
+    if made != wanted:
+        raise WeightsError(path, f"its preprocessing makes crops of {made} px, its network wants {wanted}")
     network = Climb(architecture)
-    try:
-        network.load_state_dict(tensors, strict=True)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise WeightsError(path, f"the tensors do not fit {architecture.name}: {reason}") from error
+    put_tensors(network, tensors, path, architecture.name)
     digest = hashlib.sha256(content).hexdigest()[:12]
     return LoadedWeights(network.eval(), preprocessing, f"{architecture.name}-{digest}")
 
 
 def _parse_description(path: Path, text: str | None) -> tuple[Architecture, Preprocessing]:
     if text is None:
-        raise WeightsError(path, f"its metadata has no {_KEY!r} entry: not weights of this program")
+        raise WeightsError(path, f"its metadata has no {_KEY!r} entry: not weights of this program "
+                                 "(`climbtrack convert` makes them from published CLIMB-ReID weights)")  # fmt: skip
     try:
         description = json.loads(text)
         if description["format"] != _FORMAT:
             raise WeightsError(path, f"format {description['format']!r}, this program reads {_FORMAT}")
-        sizes = description["architecture"]
-        architecture = Architecture(**{**sizes, "strides": tuple(sizes["strides"])})
-        return architecture, Preprocessing(**description["preprocessing"])
-    except (KeyError, TypeError, ValueError) as error:
+        return _architecture(description["architecture"]), Preprocessing(**description["preprocessing"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WeightsError(path, f"its description cannot be read ({error!r})") from error
+
+
+def _architecture(sizes: dict[str, Any]) -> Architecture:
+    """Return what a file states; only what format 1 did not have at first may be left to its default."""
+    lacking = {field.name for field in fields(Architecture)} - sizes.keys() - _LATER
+    if lacking:
+        raise ValueError(f"the architecture lacks {', '.join(sorted(lacking))}")
+    return Architecture(**{**sizes, "strides": tuple(sizes["strides"])})

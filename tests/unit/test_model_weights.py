@@ -1,6 +1,7 @@
 """Weight files and the embedder that serves them: exact, or refused by name."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -87,8 +88,7 @@ def rewritten(path: Path, description: object, drop: int = 0) -> Path:
     return path
 
 
-SIZES = {"name": "small", "height": 32, "width": 16, "tower_width": 16, "layers": 1, "heads": 2, "joint_width": 8,
-         "state": 4, "strides": [1, 4, 8]}  # fmt: skip
+SIZES = {**asdict(SMALL), "strides": list(SMALL.strides)}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,127 @@
+"""Named tensors of a file, read without running anything in it, and put into a module without leaving anything out.
+
+Errors:
+    WeightsError    a file cannot be used; it names the file and the reason. Commands end as with any wrong setting
+"""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from wire.errors import SettingsError
+
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_NAMED = 4  # names in a message; the rest is a number
+# What torch.load raises for a file that is no checkpoint, only a part of one, or one with code in it.
+_UNREADABLE = (
+    RuntimeError,
+    pickle.UnpicklingError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+)
+
+
+class WeightsError(SettingsError):
+    """A weight file cannot be used."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"weights {path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file, or a state dict that `torch.save` wrote, by what is in it, not by its name.
+
+    A state dict may lie under the key `state_dict`. Code in the file is not run: it makes the file unreadable.
+
+    Raises:
+        WeightsError: The file is missing, truncated, holds code, or holds something else than named tensors.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise WeightsError(path, error.strerror or str(error)) from error
+    if start[8:9] == b"{":  # eight bytes of length, then JSON
+        try:
+            return dict(load_file(path))
+        except SafetensorError as error:
+            raise WeightsError(path, f"not a complete safetensors file ({error})") from error
+    return _read_state_dict(path)
+
+
+def put_tensors(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, what: str) -> None:
+    """Fill `module` with tensors read from `path`: all there, in their shapes, finite, and none too many.
+
+    Half, bfloat16 and double precision become the module's own.
+
+    Raises:
+        WeightsError: They do not fit `what`; the first names are listed.
+    """
+    wanted = module.state_dict()
+    complaints = [
+        f"{reason} {_listed(names)}"
+        for reason, names in (
+            ("missing", [name for name in wanted if name not in tensors]),
+            ("unknown", [name for name in tensors if name not in wanted]),
+            ("wrong shape or type:", [_mismatch(n, t, tensors[n]) for n, t in wanted.items() if n in tensors]),
+        )
+        if any(names)
+    ]
+    if complaints:
+        raise WeightsError(path, f"the tensors do not fit {what}: {'; '.join(complaints)}")
+    own = {name: tensor.to(wanted[name].dtype) for name, tensor in tensors.items()}
+    broken = [name for name, tensor in own.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise WeightsError(path, f"NaN or infinite numbers in {_listed(broken)}")
+    module.load_state_dict(own, strict=True)
+
+
+def _mismatch(name: str, wanted: Tensor, given: Tensor) -> str:
+    """Return what is wrong with a tensor, or nothing."""
+    if wanted.shape != given.shape:
+        return f"{name} is {_shape(given)}, not {_shape(wanted)}"
+    if wanted.is_floating_point() and given.dtype not in _FLOATS:
+        return f"{name} is {given.dtype}, not a float"
+    if not wanted.is_floating_point() and given.dtype != wanted.dtype:
+        return f"{name} is {given.dtype}, not {wanted.dtype}"
+    return ""
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "one number"
+
+
+def _listed(names: list[str]) -> str:
+    present = [name for name in names if name]
+    rest = len(present) - _NAMED
+    return ", ".join(present[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _read_state_dict(path: Path) -> dict[str, Tensor]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except OSError as error:
+        raise WeightsError(path, error.strerror or str(error)) from error
+    except _UNREADABLE as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise WeightsError(path, f"neither safetensors nor a state dict that can be read safely ({reason})") from error
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]
+    if not isinstance(content, dict) or not content:
+        raise WeightsError(path, f"holds {type(content).__name__}, not named tensors")
+    foreign = [str(name) for name, value in content.items() if not (isinstance(name, str) and torch.is_tensor(value))]
+    if foreign:
+        raise WeightsError(path, f"not tensors: {_listed(foreign)}")
+    return content
