@@ -22,12 +22,15 @@ class TrainConfig:
     Attributes:
         output: Folder of checkpoint, log and weights.
         cache: Folder of the rendered training crops, shared by runs.
-        model: `climb-tiny` or `climb-base`.
+        model: `climb-tiny`, `climb-tiny-128` (twice the picture, wider and deeper) or `climb-base`.
+        initial: Weights to begin from, of the same sizes; a training state does not come with them.
         standardise: Share of a crop's own colour statistics taken out before the network, 0 to 1.
         seed: Of weights, sampling and augmentation.
         threads: CPU threads of torch.
         train_identities: People to learn from, Y.
         train_cameras: Cameras each of them is seen by, one tracklet each.
+        rendered_scale: Size of the rendered crops, as a multiple of the network's, up to 256 px high.
+        rendered_frames: Frames rendered of a tracklet to learn from; fewer leave time for more people.
         test_identities: Other people, seen by other cameras, to judge by.
         test_cameras: Cameras each of those is seen by.
         augmentation: Strength of augmentation, 0 to 1.
@@ -37,7 +40,9 @@ class TrainConfig:
         frames: Frames of each tracklet once the temporal head trains.
         early_frames: Frames before that: the encoder learns more from other people than from other frames.
         early_scale: Size of the crops before that, as a share of the network's; a smaller picture is a cheaper lesson.
+        full_size_from: Share of the run after which crops have their full size; at `temporal_from` at the latest.
         temporal_from: Share of the run after which the temporal head trains, 0 to 1.
+        encoder_until: Share of the run after which only the temporal head learns: an encoder at rest costs a third.
         steps: Optimiser steps.
         minutes: Wall time at which the schedule ends if `steps` are not done; 0 is no limit. A run that the clock
             ended cannot be repeated to the bit.
@@ -61,11 +66,14 @@ class TrainConfig:
     output: Path = Path("runs/climb-tiny")
     cache: Path = Path("runs/cache")
     model: str = "climb-tiny"
+    initial: Path | None = None
     standardise: float = 0.0
     seed: int = 0
     threads: int = 2
     train_identities: int = 2000
     train_cameras: int = 4
+    rendered_scale: float = 2.0
+    rendered_frames: int = 8
     test_identities: int = 100
     test_cameras: int = 3
     augmentation: float = 1.0
@@ -75,7 +83,9 @@ class TrainConfig:
     frames: int = 8
     early_frames: int = 8
     early_scale: float = 1.0
+    full_size_from: float = 1.0
     temporal_from: float = 0.0
+    encoder_until: float = 1.0
     steps: int = 20000
     minutes: float = 0.0
     lr: float = 5e-6
@@ -101,9 +111,11 @@ class TrainConfig:
             for name in names:
                 if not low <= getattr(self, name) <= high:
                     raise ConfigError(f"{name} is {getattr(self, name)}, must be {reason}")
-        if not 1 <= self.early_frames <= self.frames <= self.architecture.frames:
-            raise ConfigError(f"early_frames {self.early_frames} and frames {self.frames} must rise and be at most "
-                              f"{self.architecture.frames}")  # fmt: skip
+        if not 1 <= self.early_frames <= self.frames <= self.rendered_frames <= self.architecture.frames:
+            rising = f"early_frames {self.early_frames}, frames {self.frames}, rendered_frames {self.rendered_frames}"
+            raise ConfigError(f"{rising} must rise and be at most {self.architecture.frames}")
+        if self.encoder_until < self.temporal_from:
+            raise ConfigError(f"encoder_until is {self.encoder_until}, must be at least temporal_from")
         if self.identities > self.train_identities:
             raise ConfigError(f"identities is {self.identities}, must be at most train_identities")
 
@@ -123,13 +135,24 @@ _COUNTS = (
     "evaluate_every",
     "threads",
 )
+_SHARES = ("full_size_from", "temporal_from", "encoder_until", "mmc_from", "warmup", "standardise", "augmentation")
 _RANGES: tuple[tuple[tuple[str, ...], float, float, str], ...] = (
     (_COUNTS, 1, math.inf, "at least 1"),
     (("train_cameras", "test_cameras", "tracklets"), 2, math.inf, "at least 2: there is nothing to match"),
-    (("temporal_from", "mmc_from", "warmup", "standardise", "augmentation"), 0, 1, "0 to 1"),
+    (
+        ("full_size_from", "temporal_from", "encoder_until", "mmc_from", "warmup", "standardise", "augmentation"),
+        0,
+        1,
+        "0 to 1",
+    ),
     (("early_scale",), 0.25, 1, "0.25 to 1"),
+    (("rendered_scale",), 1, 4, "1 to 4"),
 )
-_MODELS = {a.name: a for a in (CLIMB_TINY, CLIMB_BASE)}
+_MODELS = {
+    "climb-tiny": CLIMB_TINY,
+    "climb-tiny-128": replace(CLIMB_TINY, height=128, width=64, tower_width=256, layers=4, joint_width=256),
+    "climb-base": CLIMB_BASE,
+}
 _TYPES: dict[str, Any] = {field.name: field.type for field in fields(TrainConfig)}
 
 
@@ -161,7 +184,7 @@ def _parse(key: str, value: object) -> object:
     if key not in _TYPES:
         raise ConfigError(f"unknown key {key!r}; known are {', '.join(_TYPES)}")
     wanted = _TYPES[key]
-    if wanted is Path and isinstance(value, str):
+    if wanted in (Path, Path | None) and isinstance(value, str):
         return Path(value)
     if wanted is float and isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
@@ -170,4 +193,4 @@ def _parse(key: str, value: object) -> object:
             pass
     if type(value) is wanted:
         return value
-    raise ConfigError(f"{key} is {value!r}, must be {wanted.__name__}")
+    raise ConfigError(f"{key} is {value!r}, must be {getattr(wanted, '__name__', wanted)}")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from reid_worker.model.climb import Climb
+from reid_worker.model.weights import load_weights
 from training.checkpoint import Checkpoint
 from training.config import TrainConfig
 from training.losses import Classifiers
@@ -31,6 +32,8 @@ def start(config: TrainConfig) -> State:
     torch.manual_seed(config.seed)
     a = config.architecture
     network = Climb(a)
+    if config.initial is not None:
+        network.load_state_dict(load_weights(config.initial).network.state_dict())
     classifiers = Classifiers(a.tower_width + a.joint_width, a.tower_width, config.train_identities)
     if a.stem == "patch":
         network.encoder.conv1.requires_grad_(False)  # noqa: FBT003 - section 4.1: the patch projection is frozen

@@ -121,18 +121,23 @@ def train_step(state: State, examples: Examples, preprocessing: Preprocessing, c
     Raises:
         TrainingError: The loss is no number.
     """
-    state.network.train()
-    weights = weights_at(config, progress_of(config, state))
-    tokens = state.network.encode(preprocessing.scale(examples.crops), examples.lengths)
-    sequence = state.network.sequence_feature(tokens)
+    progress = progress_of(config, state)
+    weights = weights_at(config, progress)
+    learning = progress < config.encoder_until
+    network = state.network.train()
+    for body in (network.encoder, network.bottleneck, network.bottleneck_joint):
+        body.train(learning)
+    with torch.set_grad_enabled(learning):
+        tokens = network.encode(preprocessing.scale(examples.crops), examples.lengths)
+        sequence = network.sequence_feature(tokens)
     with_head = weights.temporal_ce or weights.temporal_triplet
-    temporal = state.network.temporal_feature(tokens) if with_head else sequence.new_zeros(len(sequence), 1)
+    temporal = network.temporal_feature(tokens) if with_head else sequence.new_zeros(len(sequence), 1)
     losses = climb_losses(Features(sequence, temporal), examples.labels, state.classifiers, state.memory, weights)
     if not math.isfinite(losses.total.item()):
         raise TrainingError(f"the loss is {losses.total.item()} at step {state.step}: lower lr (now {config.lr})")
     state.optimiser.zero_grad(set_to_none=True)
     losses.total.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(state.network.parameters(), _CLIP_NORM)
+    nn.utils.clip_grad_norm_(network.parameters(), _CLIP_NORM)
     state.optimiser.step()
     state.memory = updated_memory(state.memory, sequence, examples.labels)
     return losses
@@ -155,9 +160,11 @@ class Lesson:
 def lesson_at(config: TrainConfig, progress: float) -> Lesson:
     """Return what to look at: little of many people first, whole tracklets once the temporal head trains."""
     a = config.architecture
-    if progress >= config.temporal_from:
-        return Lesson(config.frames, (a.height, a.width))
-    return Lesson(config.early_frames, (round(a.height * config.early_scale), round(a.width * config.early_scale)))
+    with_head = progress >= config.temporal_from
+    scale = 1.0 if with_head or progress >= config.full_size_from else config.early_scale
+    return Lesson(
+        config.frames if with_head else config.early_frames, (round(a.height * scale), round(a.width * scale))
+    )
 
 
 def rate(progress: float, warmup: float) -> float:
@@ -174,10 +181,11 @@ def rate(progress: float, warmup: float) -> float:
 def weights_at(config: TrainConfig, progress: float) -> LossWeights:
     """Return the factors of the losses at a moment of the run."""
     with_head = progress >= config.temporal_from
+    learning = progress < config.encoder_until
     return LossWeights(
-        mmc=config.mmc if progress >= config.mmc_from else 0.0,
-        sequence_ce=config.sequence_ce,
-        sequence_contrast=config.sequence_contrast,
+        mmc=config.mmc if learning and progress >= config.mmc_from else 0.0,
+        sequence_ce=config.sequence_ce if learning else 0.0,
+        sequence_contrast=config.sequence_contrast if learning else 0.0,
         temporal_ce=config.temporal_ce if with_head else 0.0,
         temporal_triplet=config.temporal_triplet if with_head else 0.0,
     )
@@ -210,20 +218,22 @@ def generated_people() -> Render:
 
 def load_people(config: TrainConfig, render: Render) -> tuple[CropSet, CropSet]:
     """Return the people to learn from and, by other cameras, the people to judge by."""
-    frames = config.architecture.frames
-    size = _rendered_size(config.architecture)
+    size = _rendered_size(config.architecture, config.rendered_scale)
+    frames = config.rendered_frames
     first = _TEST_SEEDS
     tag = f"{size[0]}x{size[1]}"
     people, cameras = config.train_identities, config.train_cameras
-    train = CropPlan(f"train-{people}x{cameras}-{tag}", 0, people, 0, cameras, _SITE_PEOPLE, frames, size)
+    train = CropPlan(
+        f"train-{people}x{cameras}-{tag}", 0, people, 0, cameras, _SITE_PEOPLE, config.rendered_frames, size
+    )
     people, cameras = config.test_identities, config.test_cameras
     test = CropPlan(f"test-{people}x{cameras}-{tag}", first, people, first, cameras, _SITE_PEOPLE, frames, size)
     return load_crops(train, render, config.cache, report=_say), load_crops(test, render, config.cache, report=_say)
 
 
-def _rendered_size(a: Architecture) -> tuple[int, int]:
-    """Return twice the network's size, as real crops are larger too, but no more than 256 px high."""
-    scale = min(2.0, 256 / a.height)
+def _rendered_size(a: Architecture, scale: float) -> tuple[int, int]:
+    """Return `scale` times the network's size, as real crops are larger too, but no more than 256 px high."""
+    scale = min(scale, 256 / a.height)
     return round(a.height * scale), round(a.width * scale)
 
 

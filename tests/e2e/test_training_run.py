@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import training.train as train_module
 from reid_worker.model import load_embedder
+from reid_worker.model.weights import load_weights
 from training.checkpoint import CheckpointError, load_checkpoint
 from training.config import TrainConfig
 from training.train import TrainingError, run_training
@@ -96,6 +97,23 @@ def test_a_resumed_run_ends_bit_for_bit_where_an_unbroken_one_does(
     assert resumed.step == unbroken.step
     assert torch.equal(resumed.memory, unbroken.memory)
     assert all(torch.equal(tensor, resumed.network[name]) for name, tensor in unbroken.network.items())
+
+
+def test_an_encoder_at_rest_keeps_its_sequence_feature(config: TrainConfig) -> None:
+    run_training(config, render=coloured_noise)
+    before = load_weights(config.output / "best.safetensors").network
+    at_rest = replace(
+        config,
+        initial=config.output / "best.safetensors",
+        output=config.output / "head",
+        temporal_from=0.0,
+        encoder_until=0.0,
+    )
+    after = load_weights(run_training(at_rest, render=coloured_noise).weights).network
+    for name, tensor in before.encoder.state_dict().items():
+        assert torch.equal(tensor, after.encoder.state_dict()[name]), name
+    head = "temporal.project.weight"
+    assert not torch.equal(before.get_parameter(head), after.get_parameter(head))
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_says_where(config: TrainConfig) -> None:

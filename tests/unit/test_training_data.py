@@ -131,6 +131,8 @@ def test_overrides_come_after_the_file_and_keep_their_types(tmp_path: Path) -> N
         ("tracklets=1", "nothing to match"),
         ("warmup=2", "warmup is 2.0, must be 0 to 1"),
         ("early_frames=9", "at most 8"),
+        ("rendered_frames=9", "at most 8"),
+        ("encoder_until=-1", "must be 0 to 1"),
         ("identities=5000", "at most train_identities"),
         ("resume=1", "resume is 1, must be bool"),
     ],
