@@ -11,6 +11,7 @@ from deploy.cli_identities import app as identities
 from deploy.cli_run import run
 from deploy.cli_services import api, gallery, ingest, worker
 from deploy.cli_tools import doctor, score, synth, train
+from deploy.cli_weights import convert
 from deploy.errors import DeployError, RunError, UsageError
 from wire.errors import SettingsError, WireError
 
@@ -21,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, ingest, worker, gallery, api, train, score, doctor):
+for command in (run, ingest, worker, gallery, api, train, convert, score, doctor):
     app.command()(command)
 for group, name in ((cameras, "cameras"), (identities, "identities"), (synth, "synth"), (bench, "bench")):
     app.add_typer(group, name=name)

@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from reid_worker.model.clip import VisualTower, resize_positions
-from reid_worker.model.tensors import WeightsError, put_tensors, read_tensors
+from reid_worker.model.tensors import WeightsError, listed, put_tensors, read_tensors
 
 OPENAI = "openai"
 _MODEL = "ViT-B-16-quickgelu"
@@ -62,7 +62,7 @@ def _visual_part(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]
         return dict(tensors)
     foreign = [name for name in tensors if not name.startswith(("visual.", *_TEXT))]
     if foreign:
-        raise WeightsError(path, f"no part of a CLIP: {', '.join(foreign[:4])}")
+        raise WeightsError(path, f"no part of a CLIP: {listed(foreign)}")
     return {name.removeprefix("visual."): tensor for name, tensor in tensors.items() if name.startswith("visual.")}
 
 

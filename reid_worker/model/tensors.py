@@ -6,7 +6,7 @@ Errors:
 
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -61,52 +61,60 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return _read_state_dict(path)
 
 
-def put_tensors(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, what: str) -> None:
+def put_tensors(
+    module: nn.Module,
+    tensors: Mapping[str, Tensor],
+    path: Path,
+    what: str,
+    *,
+    called: Callable[[str], str] = str,
+) -> None:
     """Fill `module` with tensors read from `path`: all there, in their shapes, finite, and none too many.
 
-    Half, bfloat16 and double precision become the module's own.
+    Half, bfloat16 and double precision become the module's own. `called` gives the name that a tensor has in the file.
 
     Raises:
-        WeightsError: They do not fit `what`; the first names are listed.
+        WeightsError: They do not fit `what`; the first names are listed. The module is as it was.
     """
     wanted = module.state_dict()
-    complaints = [
-        f"{reason} {_listed(names)}"
-        for reason, names in (
-            ("missing", [name for name in wanted if name not in tensors]),
-            ("unknown", [name for name in tensors if name not in wanted]),
-            ("wrong shape or type:", [_mismatch(n, t, tensors[n]) for n, t in wanted.items() if n in tensors]),
-        )
-        if any(names)
-    ]
+    missing = [called(name) for name in wanted if name not in tensors]
+    unknown = [called(name) for name in tensors if name not in wanted]
+    other = {called(name): _mismatch(wanted[name], tensors[name]) for name in wanted if name in tensors}
+    odd = [f"{name} {reason}" for name, reason in other.items() if reason]
+    found = (("missing", missing), ("unknown", unknown), ("wrong:", odd))
+    complaints = [f"{word} {listed(names)}" for word, names in found if names]
     if complaints:
         raise WeightsError(path, f"the tensors do not fit {what}: {'; '.join(complaints)}")
     own = {name: tensor.to(wanted[name].dtype) for name, tensor in tensors.items()}
-    broken = [name for name, tensor in own.items() if not torch.isfinite(tensor).all()]
+    broken = [called(name) for name, tensor in own.items() if not torch.isfinite(tensor).all()]
     if broken:
-        raise WeightsError(path, f"NaN or infinite numbers in {_listed(broken)}")
+        raise WeightsError(path, f"NaN or infinite numbers in {listed(broken)}")
     module.load_state_dict(own, strict=True)
 
 
-def _mismatch(name: str, wanted: Tensor, given: Tensor) -> str:
+def listed(names: list[str]) -> str:
+    """Return the first names and how many more there are.
+
+    >>> listed(["a", "b", "c", "d", "e", "f"])
+    'a, b, c, d and 2 more'
+    """
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _mismatch(wanted: Tensor, given: Tensor) -> str:
     """Return what is wrong with a tensor, or nothing."""
     if wanted.shape != given.shape:
-        return f"{name} is {_shape(given)}, not {_shape(wanted)}"
+        return f"is {_shape(given)}, not {_shape(wanted)}"
     if wanted.is_floating_point() and given.dtype not in _FLOATS:
-        return f"{name} is {given.dtype}, not a float"
+        return f"is {given.dtype}, not a float"
     if not wanted.is_floating_point() and given.dtype != wanted.dtype:
-        return f"{name} is {given.dtype}, not {wanted.dtype}"
+        return f"is {given.dtype}, not {wanted.dtype}"
     return ""
 
 
 def _shape(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "one number"
-
-
-def _listed(names: list[str]) -> str:
-    present = [name for name in names if name]
-    rest = len(present) - _NAMED
-    return ", ".join(present[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -123,5 +131,5 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
         raise WeightsError(path, f"holds {type(content).__name__}, not named tensors")
     foreign = [str(name) for name, value in content.items() if not (isinstance(name, str) and torch.is_tensor(value))]
     if foreign:
-        raise WeightsError(path, f"not tensors: {_listed(foreign)}")
+        raise WeightsError(path, f"not tensors: {listed(foreign)}")
     return content

@@ -41,6 +41,8 @@ def taken_port() -> Iterator[int]:
         pytest.param(["ingest", "--config", "no.yaml"], "config no.yaml: No such file", id="no config, services too"),
         pytest.param(["synth", "site", "--out", "x", "--seed", "-1"], "--seed", id="seed out of range"),
         pytest.param(["train", "no.yaml"], "no.yaml cannot be read", id="no recipe"),
+        pytest.param(["convert", "no.pth", "--out", "x"], "weights no.pth: No such file", id="no weights to convert"),
+        pytest.param(["convert", "no", "--out", "x", "--size", "9"], "--size 9: expected HEIGHTxWIDTH", id="no size"),
         pytest.param(["score", "--truth", "no", "--result", "no"], "no is no folder", id="no truth"),
         pytest.param(["identities", "show", "nobody"], "Invalid value for 'ID'", id="an identity that is no number"),
         pytest.param(["cameras", "add", "a"], "expected NAME=URL", id="a camera to add without url"),
@@ -106,7 +108,7 @@ def test_asking_where_nobody_runs_ends_with_1_and_says_what_to_start(
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    commands = "run ingest worker gallery api cameras identities synth train doctor score bench"
+    commands = "run ingest worker gallery api cameras identities synth train convert doctor score bench"
     assert [name for name in commands.split() if f" {name} " not in text] == []
 
 

@@ -1,0 +1,187 @@
+"""`climbtrack convert`: what it says of good files, and how it refuses the others."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from deploy.cli import main
+from reid_worker.model import load_embedder
+from reid_worker.model.climb import Climb
+from reid_worker.model.preprocess import Preprocessing
+from reid_worker.model.tensors import WeightsError
+from reid_worker.model.weights import load_weights, save_weights
+from tests.published_tools import COLUMNS, JOINT, PATCH, ROWS, SIZE, WIDTH, published_checkpoint
+from training.convert import convert
+
+Checkpoint = dict[str, Tensor]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "ours.safetensors"
+
+
+def saved(content: object, folder: Path) -> Path:
+    path = folder / "published.pth"
+    torch.save(content, path)
+    return path
+
+
+def test_the_command_says_what_it_made_and_what_it_dropped(
+    tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = saved(published_checkpoint(), tmp_path)
+    assert main(["convert", str(source), "--out", str(out), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (said["weights"], said["embedding"]) == (str(out), 2 * WIDTH + JOINT)
+    assert said["model_id"] == load_weights(out).model_id
+    assert {name.split(".")[0] for name in said["dropped"]} == {
+        "classifier",
+        "classifier2",
+        "sp_mamba_raw",
+        "norm3_mamba",
+    }
+    assert main(["convert", str(source), "--out", str(out)]) == 0
+    assert "classifier (1)" in capsys.readouterr().out
+
+
+def test_converted_weights_serve_one_crop_scaled_to_plus_minus_one(tmp_path: Path, out: Path) -> None:
+    convert(saved(published_checkpoint(), tmp_path), out)
+    embedder = load_embedder(out, device="cpu")
+    assert (embedder.frames, embedder.dim, embedder.input_size) == (1, 2 * WIDTH + JOINT, SIZE)
+    assert load_weights(out).preprocessing == Preprocessing(*SIZE, mean=0.5, std=0.5)
+
+
+def test_half_precision_becomes_float32(tmp_path: Path, out: Path) -> None:
+    half = {name: t.half() if t.is_floating_point() else t for name, t in published_checkpoint().items()}
+    convert(saved(half, tmp_path), out)
+    state = load_weights(out).network.state_dict()
+    assert {t.dtype for t in state.values()} == {torch.float32, torch.int64}
+    assert torch.equal(state["encoder.proj"], half["image_encoder.proj"].float())
+
+
+def test_a_checkpoint_may_lie_under_state_dict(tmp_path: Path, out: Path) -> None:
+    convert(saved({"epoch": 60, "state_dict": published_checkpoint()}, tmp_path), out)
+    assert out.exists()
+
+
+def test_another_grid_must_be_stated(tmp_path: Path, out: Path) -> None:
+    checkpoint = published_checkpoint()
+    positions = torch.randn(3 * 5 + 1, WIDTH)
+    source = saved(checkpoint | {"image_encoder.positional_embedding": positions}, tmp_path)
+    with pytest.raises(WeightsError, match="15 positions are no grid twice as high as wide: state the size"):
+        convert(source, out)
+    with pytest.raises(WeightsError, match="15 positions are no grid of 16x8 px crops"):
+        convert(source, out, size=SIZE)
+    assert convert(source, out, size=(5 * PATCH, 3 * PATCH)).architecture.grid == (5, 3)
+    assert ROWS * COLUMNS != 15
+
+
+def without(name: str) -> Callable[[Checkpoint], object]:
+    return lambda checkpoint: {key: value for key, value in checkpoint.items() if key != name}
+
+
+def changed(name: str, value: Tensor) -> Callable[[Checkpoint], object]:
+    return lambda checkpoint: checkpoint | {name: value}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param(changed("prompt", torch.ones(2)), "not in a released CLIMB-ReID checkpoint: prompt", id="unknown"),
+        pytest.param(
+            changed("sp_mamba_bi.1.E", torch.ones(2)), "unknown sp_mamba_bi.1.E", id="unknown part of a known one"
+        ),
+        pytest.param(without("sp_mamba_bi.1.A_b_log"), "missing sp_mamba_bi.1.A_b_log", id="missing"),
+        pytest.param(without("sp_mamba_bi.1.A_log"), "sp_mamba_bi.1.A_log is missing", id="missing, with a size"),
+        pytest.param(without("image_encoder.conv1.weight"), "image_encoder.conv1.weight is missing", id="no encoder"),
+        pytest.param(
+            changed("norm2_mamba.weight", torch.ones(7)), "wrong: norm2_mamba.weight is 7, not 128", id="another shape"
+        ),
+        pytest.param(
+            changed("norm2_mamba.weight", torch.ones(WIDTH, dtype=torch.int64)),
+            "is torch.int64, not a float",
+            id="type",
+        ),
+        pytest.param(
+            changed("bottleneck.running_mean", torch.full((WIDTH,), torch.nan)),
+            "NaN or infinite numbers in bottleneck.running_mean",
+            id="nan",
+        ),
+        pytest.param(changed("cv_embed", torch.ones(WIDTH)), "cv_embed is (128,), not 2 sizes", id="cameras as a row"),
+        pytest.param(changed("image_encoder.proj", torch.ones(WIDTH, 0)), "image_encoder.proj is (128, 0)", id="empty"),
+        pytest.param(
+            lambda _: {"weight": torch.ones(2)}, "not in a released CLIMB-ReID checkpoint", id="other network"
+        ),
+        pytest.param(lambda _: {"epoch": 3}, "not tensors: epoch", id="numbers"),
+        pytest.param(lambda _: [torch.ones(2)], "holds list, not named tensors", id="list"),
+        pytest.param(lambda _: {}, "holds dict, not named tensors", id="empty"),
+    ],
+)
+def test_another_network_is_refused_by_name_with_2(
+    change: Callable[[Checkpoint], object], said: str, tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = saved(change(published_checkpoint()), tmp_path)
+    assert main(["convert", str(source), "--out", str(out)]) == 2
+    assert said in capsys.readouterr().err
+    assert not out.exists()
+
+
+class Trap:
+    """Makes a folder when it is unpickled without care."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.folder),)
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, out: Path) -> None:
+    source = saved(published_checkpoint() | {"trap": Trap(tmp_path / "sprung")}, tmp_path)
+    with pytest.raises(WeightsError, match="neither safetensors nor a state dict that can be read safely"):
+        convert(source, out)
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("kept", [0, 5, 300, 0.5, -1], ids=str)
+def test_a_truncated_checkpoint_is_refused(kept: float, tmp_path: Path, out: Path) -> None:
+    source = saved(published_checkpoint(), tmp_path)
+    data = source.read_bytes()
+    source.write_bytes(data[: int(len(data) * kept) if 0 < kept < 1 else int(kept)])
+    with pytest.raises(WeightsError, match=r"published\.pth: "):
+        convert(source, out)
+
+
+def test_the_source_is_not_written_over(tmp_path: Path) -> None:
+    source = saved(published_checkpoint(), tmp_path)
+    with pytest.raises(WeightsError, match="is the file to convert"):
+        convert(source, source)
+
+
+def test_weights_of_ours_need_no_conversion(tmp_path: Path, out: Path) -> None:
+    convert(saved(published_checkpoint(), tmp_path), out)
+    with pytest.raises(WeightsError, match="not in a released CLIMB-ReID checkpoint: bottleneck_joint"):
+        convert(out, tmp_path / "twice.safetensors")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"nowhere/ours\.safetensors: No such file"):
+        convert(saved(published_checkpoint(), tmp_path), tmp_path / "nowhere" / "ours.safetensors")
+
+
+def test_a_converted_network_stores_what_it_lacks(tmp_path: Path, out: Path) -> None:
+    """It has no projection behind the strides, and comes back without one."""
+    convert(saved(published_checkpoint(cameras=2), tmp_path), out, side_coefficient=3.0)
+    loaded = load_weights(out).network
+    assert (loaded.architecture.project, loaded.architecture.cameras) == (False, 2)
+    assert loaded.architecture.side_coefficient == 3.0
+    again = out.with_name("again.safetensors")
+    save_weights(again, loaded, load_weights(out).preprocessing)
+    assert isinstance(load_weights(again).network, Climb)
+    assert load_weights(again).model_id == load_weights(out).model_id

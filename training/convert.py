@@ -1,0 +1,159 @@
+"""The authors' published image weights, read into a network of ours with fragments of one frame only.
+
+Their checkpoints hold more than a feature needs (classifiers, a second Mamba and norm that nothing uses); that is
+dropped and reported. Anything else that is not expected is an error: it would be another network.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from reid_worker.model.climb import Architecture, Climb
+from reid_worker.model.preprocess import Preprocessing
+from reid_worker.model.tensors import WeightsError, listed, put_tensors, read_tensors
+from reid_worker.model.weights import load_weights, save_weights
+
+# Their names to ours, by what a name begins with.
+_RENAMED = {
+    "image_encoder.": "encoder.",
+    "bottleneck.": "bottleneck.",
+    "bottleneck_proj.": "bottleneck_joint.",
+    "bottleneck_proj_sp.": "bottleneck_temporal.",
+    "sp_mamba_bi.0.": "temporal.branches.1.norm_in.",
+    "sp_mamba_bi.1.": "temporal.branches.1.mamba.",
+    "norm2_mamba.": "temporal.branches.1.norm_out.",
+    "sp_attention.": "temporal.branches.1.attention.",
+    "cv_embed": "side",
+}
+_DROPPED = ("classifier", "sp_mamba_raw.", "norm3_mamba.")
+_HEAD_WIDTH = 64  # of every CLIP transformer; the number of heads is nowhere in its tensors
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What came out of a conversion.
+
+    Attributes:
+        architecture: Of the network that was written.
+        model_id: Of the weights that were written.
+        dropped: Tensors of the source that no feature needs, by name.
+    """
+
+    architecture: Architecture
+    model_id: str
+    dropped: tuple[str, ...]
+
+
+def convert(
+    source: Path,
+    out: Path,
+    *,
+    size: tuple[int, int] | None = None,
+    frames: int = 1,
+    side_coefficient: float = 1.0,
+) -> Conversion:
+    """Read a published checkpoint, `torch.save`d or safetensors, and write it as weights of ours to `out`.
+
+    Args:
+        source: With or without `module.` in front of all names, with or without `cv_embed`.
+        out: A safetensors file.
+        size: Height and width of a crop, px; None takes a grid of patches twice as high as wide, as 256x128 gives.
+        frames: Crops of a tracklet, T. The features of 1 are those of the published network; those of more are means
+            over the crops, before the last BatchNorm.
+        side_coefficient: Factor on the vectors of `cv_embed`, which a checkpoint does not hold.
+
+    Raises:
+        WeightsError: The source cannot be read, or is not this network, or `out` cannot be written.
+    """
+    if out.exists() and out.samefile(source):
+        raise WeightsError(out, "is the file to convert; give another one to write")
+    given = _without_module(read_tensors(source))
+    dropped = tuple(name for name in given if name.startswith(_DROPPED))
+    tensors = _renamed({name: tensor for name, tensor in given.items() if name not in dropped}, source)
+    architecture = replace(_architecture_of(tensors, source, size), frames=frames, side_coefficient=side_coefficient)
+    network = Climb(architecture).eval()
+    put_tensors(network, tensors, source, "the released CLIMB-ReID image network", called=_their_name)
+    try:
+        save_weights(out, network, Preprocessing(architecture.height, architecture.width))
+    except OSError as error:
+        raise WeightsError(out, error.strerror or str(error)) from error
+    return Conversion(architecture, load_weights(out).model_id, dropped)
+
+
+def _without_module(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Take off the `module.` that training on several GPUs puts in front of all names."""
+    if not all(name.startswith("module.") for name in tensors):
+        return dict(tensors)
+    return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+
+
+def _renamed(tensors: Mapping[str, Tensor], source: Path) -> dict[str, Tensor]:
+    ours, unknown = {}, []
+    for name, tensor in tensors.items():
+        prefix = next((p for p in _RENAMED if name.startswith(p)), None)
+        if prefix is None:
+            unknown.append(name)
+        else:
+            ours[_RENAMED[prefix] + name.removeprefix(prefix)] = tensor
+    if unknown:
+        raise WeightsError(source, f"not in a released CLIMB-ReID checkpoint: {listed(unknown)}")
+    return ours
+
+
+def _architecture_of(tensors: Mapping[str, Tensor], source: Path, size: tuple[int, int] | None) -> Architecture:
+    """Read the sizes of the network from its tensors."""
+    width, _, patch, _ = _shape(tensors, "encoder.conv1.weight", 4, source)
+    _, joint = _shape(tensors, "encoder.proj", 2, source)
+    positions, _ = _shape(tensors, "encoder.positional_embedding", 2, source)
+    inner, state = _shape(tensors, "temporal.branches.1.mamba.A_log", 2, source)
+    cameras = _shape(tensors, "side", 2, source)[0] if "side" in tensors else 0
+    height, crop_width = size or _size_of(positions - 1, patch, source)
+    layers = {name.split(".")[3] for name in tensors if name.startswith("encoder.transformer.resblocks.")}
+    try:
+        found = Architecture(
+            name="climb-image",
+            height=height,
+            width=crop_width,
+            patch=patch,
+            stem="patch",
+            tower_width=width,
+            layers=len(layers),
+            heads=width // _HEAD_WIDTH,
+            joint_width=joint,
+            frames=1,
+            strides=(1,),
+            state=state,
+            expand=inner // width,
+            project=False,
+            cameras=cameras,
+        )
+    except (ValueError, ZeroDivisionError) as error:
+        raise WeightsError(source, f"its tensors make no network ({error})") from error
+    if math.prod(found.grid) != positions - 1:
+        raise WeightsError(source, f"{positions - 1} positions are no grid of {height}x{crop_width} px crops")
+    return found
+
+
+def _their_name(ours: str) -> str:
+    """Return the name that a tensor of ours has in their checkpoints."""
+    return next(their + ours.removeprefix(our) for their, our in _RENAMED.items() if ours.startswith(our))
+
+
+def _shape(tensors: Mapping[str, Tensor], name: str, dimensions: int, source: Path) -> tuple[int, ...]:
+    if name not in tensors:
+        raise WeightsError(source, f"no released CLIMB-ReID checkpoint: {_their_name(name)} is missing")
+    if tensors[name].ndim != dimensions or 0 in tensors[name].shape:
+        raise WeightsError(source, f"{_their_name(name)} is {tuple(tensors[name].shape)}, not {dimensions} sizes")
+    return tuple(tensors[name].shape)
+
+
+def _size_of(positions: int, patch: int, source: Path) -> tuple[int, int]:
+    """Return the crop height and width whose grid is twice as high as wide and has so many positions."""
+    columns = math.isqrt(max(positions, 0) // 2)
+    if columns < 1 or 2 * columns**2 != positions:
+        raise WeightsError(source, f"{positions} positions are no grid twice as high as wide: state the size of a crop "
+                                   "(overlapping patches are not supported)")  # fmt: skip
+    return 2 * columns * patch, columns * patch
