@@ -154,24 +154,15 @@ def _scan_name(*, reverse: bool) -> str:
 def _scan_as_operator() -> Iterator[None]:
     """Let `mamba` call a placeholder operator while the exporter traces it: the compiled loops cannot be traced."""
 
-    def placeholder(
-        x: Tensor,
-        delta: Tensor,
-        A: Tensor,
-        B: Tensor,
-        C: Tensor,
-        D: Tensor,
-        *,
-        reverse: bool = False,
-        implementation: str = "auto",  # noqa: ARG001 - a graph has one
-    ) -> Tensor:
+    def placeholder(*tensors: Tensor, reverse: bool = False, **_: object) -> Tensor:
+        x = tensors[0]
         name = f"{_DOMAIN}::{_scan_name(reverse=reverse)}"
-        y = torch.onnx.ops.symbolic(name, (x, delta, A, B, C, D), dtype=x.dtype, shape=x.shape, version=1)
-        return torch.as_tensor(y)
+        return torch.as_tensor(torch.onnx.ops.symbolic(name, tensors, dtype=x.dtype, shape=x.shape, version=1))
 
-    original = mamba.selective_scan
-    mamba.selective_scan = placeholder  # type: ignore[assignment]
+    names = vars(mamba)
+    original = names["selective_scan"]
+    names["selective_scan"] = placeholder
     try:
         yield
     finally:
-        mamba.selective_scan = original
+        names["selective_scan"] = original
