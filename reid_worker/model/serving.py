@@ -1,0 +1,177 @@
+"""The network rewritten for serving: fewer and larger operations, the same numbers up to rounding.
+
+Built from a loaded network and never saved: parameter names, training and the paper's notation stay in `climb`, `clip`.
+
+- A batch normalisation that is only evaluated is a scale and a shift; after a convolution it becomes part of it.
+- QuickGELU is SiLU in other units: x · sigmoid(1.702 x) = silu(1.702 x) / 1.702. The first factor goes into the layer
+  before, the second into the layer after, and one operation in place is left of three.
+- All convolutions of the stem stay in the channels-last layout, which the instance normalisation used to break.
+
+Letters: b images, L tokens of one, D width, c channels, P pixels.
+"""
+
+from copy import deepcopy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reid_worker.model.climb import Climb
+from reid_worker.model.clip import ConvolutionStem, InstanceBatchNorm, ResidualAttentionBlock, ResidualConvolution
+
+QUICK_GELU = 1.702
+
+
+def serving_form(network: Climb) -> Climb:
+    """Return a copy of a network that computes the same features faster, and can no longer be trained.
+
+    Features agree to about 1e-6 of their size; only encoder and bottlenecks are rewritten.
+    """
+    served = deepcopy(network).eval().requires_grad_(requires_grad=False)
+    tower = served.encoder
+    if isinstance(tower.conv1, ConvolutionStem):
+        tower.conv1 = _FoldedStem(tower.conv1)
+    layers = next(tower.transformer.children())
+    tower.transformer = nn.Sequential(*(_FoldedBlock(layer) for layer in layers.children()))
+    for name in ("bottleneck", "bottleneck_joint", "bottleneck_temporal"):
+        setattr(served, name, _Affine(*scale_and_shift(getattr(served, name))))
+    return served
+
+
+def scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """Return what an evaluated batch normalisation multiplies by and then adds, `(c,)` float32 each."""
+    assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d), f"{type(norm).__name__} is no batch normalisation"
+    assert norm.running_mean is not None, "it must keep running statistics"
+    assert norm.running_var is not None, "it must keep running statistics"
+    scale = norm.weight.detach().double() / torch.sqrt(norm.running_var.double() + norm.eps)
+    shift = norm.bias.detach().double() - norm.running_mean.double() * scale
+    return scale.float(), shift.float()
+
+
+class _Affine(nn.Module):
+    """x · scale + shift, both along the last dimension."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, scale: Tensor, shift: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("scale", scale)
+        self.register_buffer("shift", shift)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self.shift, x, self.scale)
+
+
+class _Convolution(nn.Module):
+    """A convolution and the scale and shift that followed it, channels last."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, convolution: nn.Module, scale: Tensor, shift: Tensor) -> None:
+        super().__init__()
+        assert isinstance(convolution, nn.Conv2d)
+        weight = convolution.weight.detach() * scale.view(-1, 1, 1, 1)
+        bias = shift if convolution.bias is None else shift + scale * convolution.bias.detach()
+        self.stride = convolution.stride[0]
+        self.padding = convolution.kernel_size[0] // 2
+        self.register_buffer("weight", weight.contiguous(memory_format=torch.channels_last))
+        self.register_buffer("bias", bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+
+
+class _HalfInstanceNorm(nn.Module):
+    """Instance normalisation of the first channels, then ReLU of all; the others were normalised in the convolution."""
+
+    gain: Tensor
+    shift: Tensor
+    chosen: Tensor
+
+    def __init__(self, norm: InstanceBatchNorm) -> None:
+        super().__init__()
+        rest = norm.batch.num_features
+        self.cut = norm.cut
+        self.eps = norm.instance.eps
+        self.register_buffer("gain", norm.instance.weight.detach().clone())
+        self.register_buffer("shift", torch.cat([norm.instance.bias.detach(), torch.zeros(rest)]))
+        self.register_buffer("chosen", torch.cat([torch.ones(norm.cut), torch.zeros(rest)]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activations `(b, c, H, W)` float32; centred before squaring, or flat crops would lose digits."""
+        with torch.autocast(x.device.type, enabled=False):
+            pixels = x.float().permute(0, 2, 3, 1).flatten(1, 2)  # (b, P, c), a view in channels last
+            b, P, c = pixels.shape
+            share = pixels.new_full((b, 1, P), 1 / P)
+            centred = pixels - torch.bmm(share, pixels) * self.chosen
+            half = centred[..., : self.cut]
+            variance = torch.bmm(half.transpose(1, 2), half).diagonal(dim1=1, dim2=2) / P  # one pass, no squares kept
+            gain = self.gain * torch.rsqrt(variance + self.eps)
+            scale = torch.cat([gain, gain.new_ones(b, c - self.cut)], dim=1).unsqueeze(1)
+            out = centred.mul_(scale).add_(self.shift).relu_()
+        return out.view(b, *x.shape[2:], c).permute(0, 3, 1, 2)
+
+
+class _FoldedStem(nn.Module):
+    """`clip.ConvolutionStem` without its batch normalisations."""
+
+    def __init__(self, stem: ConvolutionStem) -> None:
+        super().__init__()
+        first, *middle, last = stem.stages.children()
+        convolution, norm, _ = first.children()
+        assert isinstance(norm, InstanceBatchNorm)
+        assert isinstance(last, nn.Conv2d)
+        scale, shift = scale_and_shift(norm.batch)
+        self.first = _Convolution(
+            convolution, torch.cat([torch.ones(norm.cut), scale]), torch.cat([torch.zeros(norm.cut), shift])
+        )
+        self.norm = _HalfInstanceNorm(norm)
+        self.middle = nn.ModuleList(_fold(getattr(stage, "branch", stage)) for stage in middle)
+        self.residual = [isinstance(stage, ResidualConvolution) for stage in middle]
+        self.last = _Convolution(last, torch.ones(last.out_channels), torch.zeros(last.out_channels))
+
+    def forward(self, images: Tensor) -> Tensor:
+        x: Tensor = self.norm(self.first(images.contiguous(memory_format=torch.channels_last)))
+        for convolution, residual in zip(self.middle, self.residual, strict=True):
+            y: Tensor = convolution(x).relu_()
+            x = y.add_(x) if residual else y
+        return torch.as_tensor(self.last(x))
+
+
+def _fold(stage: nn.Module) -> _Convolution:
+    convolution, norm, _ = stage.children()
+    return _Convolution(convolution, *scale_and_shift(norm))
+
+
+class _FoldedBlock(nn.Module):
+    """`clip.ResidualAttentionBlock` in plain operations."""
+
+    qkv_weight: Tensor
+    qkv_bias: Tensor
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        assert isinstance(block, ResidualAttentionBlock)
+        attention = block.attn
+        self.heads = attention.num_heads
+        self.ln_1, self.ln_2 = block.ln_1, block.ln_2
+        self.register_buffer("qkv_weight", attention.in_proj_weight.detach())
+        self.register_buffer("qkv_bias", attention.in_proj_bias.detach())
+        self.out = attention.out_proj
+        rise, _, fall = block.mlp.children()
+        assert isinstance(rise, nn.Linear)
+        assert isinstance(fall, nn.Linear)
+        rise.weight.mul_(QUICK_GELU)  # of the copy that `serving_form` made
+        rise.bias.mul_(QUICK_GELU)
+        fall.weight.div_(QUICK_GELU)
+        self.rise, self.fall = rise, fall
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, L, D = x.shape
+        qkv = F.linear(self.ln_1(x), self.qkv_weight, self.qkv_bias)
+        q, k, v = qkv.view(b, L, 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # (b, heads, L, D / heads) each
+        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, L, D)
+        x = x + torch.as_tensor(self.out(mixed))
+        return torch.as_tensor(x + self.fall(F.silu(self.rise(self.ln_2(x)), inplace=True)))

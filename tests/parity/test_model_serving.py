@@ -1,0 +1,71 @@
+"""What is served equals the network that was trained: its serving form, and the resizing that runs on a device."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from reid_worker.model.climb import Architecture, Climb
+from reid_worker.model.serving import serving_form
+
+STEMS = {
+    "convolution": Architecture(height=48, width=32, tower_width=32, layers=2, heads=2, joint_width=16, state=4),
+    "patch": Architecture(height=32, width=16, stem="patch", tower_width=16, layers=1, heads=2, joint_width=8, state=4),
+}
+
+
+@pytest.fixture(params=list(STEMS))
+def network(request: pytest.FixtureRequest) -> Climb:
+    """Return a network as if it had been trained: no statistic, gain or shift is what it was made with."""
+    torch.manual_seed(11)
+    network = Climb(STEMS[request.param])
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.InstanceNorm2d | nn.LayerNorm):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.uniform_(module.bias, -0.5, 0.5)
+        for name, statistic in module.named_buffers(recurse=False):
+            if name.startswith("running"):
+                statistic.uniform_(0.5, 2.0)
+    return network.eval()
+
+
+@pytest.fixture(autouse=True)
+def inference() -> Iterator[None]:
+    with torch.inference_mode():
+        yield
+
+
+def crops(network: Climb, n: int, seed: int = 0) -> Tensor:
+    a = network.architecture
+    return torch.randn(n, 3, a.height, a.width, generator=torch.Generator().manual_seed(seed))
+
+
+def test_the_serving_form_gives_the_same_features(network: Climb) -> None:
+    images = crops(network, 9)
+    expected, served = network.ragged(images, [8, 1]), serving_form(network).ragged(images, [8, 1])
+    torch.testing.assert_close(served.ranking(), expected.ranking(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(served.sequence, expected.sequence, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(served.temporal, expected.temporal, atol=1e-5, rtol=1e-5)
+
+
+def test_the_serving_form_gives_the_same_tokens(network: Climb) -> None:
+    images = crops(network, 3)
+    expected, served = network.encoder(images), serving_form(network).encoder(images)
+    torch.testing.assert_close(served.patches, expected.patches, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(served.joint, expected.joint, atol=1e-5, rtol=1e-5)
+
+
+def test_a_crop_of_almost_one_colour_keeps_its_digits(network: Climb) -> None:
+    images = 0.8 + 1e-3 * crops(network, 2)
+    expected, served = network.encoder(images), serving_form(network).encoder(images)
+    torch.testing.assert_close(served.joint, expected.joint, atol=1e-4, rtol=1e-4)
+
+
+def test_making_the_serving_form_leaves_the_network_as_it_was(network: Climb) -> None:
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    serving_form(network)
+    after = network.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+    assert all(p.requires_grad for name, p in network.named_parameters() if "bottleneck" not in name)
