@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from reid_worker.model import Embedder, WeightsError, load_embedder
 from reid_worker.model.climb import Architecture, Climb
@@ -98,6 +99,10 @@ SIZES = {**asdict(SMALL), "strides": list(SMALL.strides)}
         pytest.param({"architecture": SIZES | {"wings": 2}}, 0, "description cannot be read", id="unknown size"),
         pytest.param({"architecture": SIZES | {"heads": 3}}, 0, "description cannot be read", id="impossible size"),
         pytest.param({"preprocessing": {"height": 0, "width": 1}}, 0, "description cannot be read", id="no height"),
+        pytest.param({"preprocessing": {"height": 16, "width": 16}}, 0, r"crops of \(16, 16\) px", id="another crop"),
+        pytest.param({"preprocessing": None}, 0, "description cannot be read", id="no preprocessing"),
+        pytest.param({"architecture": {"name": "small"}}, 0, "the architecture lacks expand, frames", id="no sizes"),
+        pytest.param({"architecture": "small"}, 0, "description cannot be read", id="only a name"),
         pytest.param({}, 1, "do not fit small", id="a tensor missing"),
         pytest.param({"architecture": SIZES | {"layers": 2}}, 0, "do not fit small", id="another depth"),
     ],
@@ -108,6 +113,56 @@ def test_a_file_that_does_not_fit_is_refused(
     description = {"format": 1, "architecture": SIZES, "preprocessing": {"height": 32, "width": 16}} | change
     with pytest.raises(WeightsError, match=complaint):
         load_weights(rewritten(tmp_path / "odd.safetensors", description, drop))
+
+
+def exchange(path: Path, change: dict[str, torch.Tensor]) -> None:
+    """Rewrite a file of ours with other tensors, its description kept."""
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    save_file(load_file(path) | change, path, metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        pytest.param(torch.full((16,), torch.nan), r"NaN or infinite numbers in encoder\.ln_post\.weight", id="nan"),
+        pytest.param(torch.full((16,), torch.inf), "NaN or infinite numbers", id="infinite"),
+        pytest.param(torch.full((16,), 1e300, dtype=torch.float64), "NaN or infinite numbers", id="too large"),
+        pytest.param(
+            torch.ones(16, dtype=torch.int8), r"encoder\.ln_post\.weight is torch\.int8, not a float", id="int"
+        ),
+        pytest.param(torch.ones(16, dtype=torch.complex64), "complex64, not a float", id="complex"),
+        pytest.param(torch.ones(4, 4), r"encoder\.ln_post\.weight is 4x4, not 16", id="shape"),
+    ],
+)
+def test_a_tensor_that_would_give_wrong_embeddings_is_refused_by_name(
+    weights: Path, value: torch.Tensor, complaint: str
+) -> None:
+    exchange(weights, {"encoder.ln_post.weight": value})
+    with pytest.raises(WeightsError, match=complaint):
+        load_weights(weights)
+
+
+def test_a_tensor_too_many_is_refused_by_name(weights: Path) -> None:
+    exchange(weights, {"encoder.extra": torch.ones(2)})
+    with pytest.raises(WeightsError, match=r"do not fit small: unknown encoder\.extra"):
+        load_weights(weights)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
+def test_weights_of_another_precision_are_loaded_as_float32(weights: Path, dtype: torch.dtype) -> None:
+    floats = {name: t.to(dtype) for name, t in load_file(weights).items() if t.is_floating_point()}
+    exchange(weights, floats)
+    state = load_weights(weights).network.state_dict()
+    assert {t.dtype for t in state.values()} == {torch.float32, torch.int64}
+    assert all(torch.equal(state[name], t.float()) for name, t in floats.items())
+
+
+def test_a_clip_of_another_program_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "open_clip_model.safetensors"
+    save_file({"visual.conv1.weight": torch.zeros(3), "logit_scale": torch.ones(1)}, path, metadata={"format": "pt"})
+    with pytest.raises(WeightsError, match=r"not weights of this program .*climbtrack convert"):
+        load_weights(path)
 
 
 def test_embeddings_are_unit_rows_of_the_stated_length(embedder: Embedder) -> None:
