@@ -76,14 +76,14 @@ def print_line(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def print_rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a plain table on stdout."""
+def print_rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, stderr: bool = False) -> None:
+    """Print a plain table on stdout, or on stderr."""
     table = Table(title=title)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*map(str, row))
-    Console().print(table)
+    Console(stderr=stderr).print(table)
 
 
 def print_people(console: Console, people: tuple[Person, ...]) -> None:

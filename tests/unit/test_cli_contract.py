@@ -43,6 +43,10 @@ def taken_port() -> Iterator[int]:
         pytest.param(["train", "no.yaml"], "no.yaml cannot be read", id="no recipe"),
         pytest.param(["convert", "no.pth", "--out", "x"], "weights no.pth: No such file", id="no weights to convert"),
         pytest.param(["convert", "no", "--out", "x", "--size", "9"], "--size 9: expected HEIGHTxWIDTH", id="no size"),
+        pytest.param(["export"], "Missing option '--out'", id="an export to nowhere"),
+        pytest.param(["export", "--out", "x", "--precision", "int4"], "'int4' is not one of", id="unknown precision"),
+        pytest.param(["export", "--out", "x", "--weights", "no"], "weights no: No such file", id="weights not there"),
+        pytest.param(["export", "--out", "x", "--people", "1"], "--people", id="too few people"),
         pytest.param(["score", "--truth", "no", "--result", "no"], "no is no folder", id="no truth"),
         pytest.param(["identities", "show", "nobody"], "Invalid value for 'ID'", id="an identity that is no number"),
         pytest.param(["cameras", "add", "a"], "expected NAME=URL", id="a camera to add without url"),
@@ -108,7 +112,7 @@ def test_asking_where_nobody_runs_ends_with_1_and_says_what_to_start(
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    commands = "run ingest worker gallery api cameras identities synth train convert doctor score bench"
+    commands = "run ingest worker gallery api cameras identities synth train convert export doctor score bench"
     assert [name for name in commands.split() if f" {name} " not in text] == []
 
 
