@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from reid_worker.model.climb import Architecture, Climb
@@ -74,7 +75,8 @@ def convert(
     dropped = tuple(name for name in given if name.startswith(_DROPPED))
     tensors = _renamed({name: tensor for name, tensor in given.items() if name not in dropped}, source)
     architecture = replace(_architecture_of(tensors, source, size), frames=frames, side_coefficient=side_coefficient)
-    network = Climb(architecture).eval()
+    with torch.device("meta"):
+        network = Climb(architecture).eval()
     put_tensors(network, tensors, source, "the released CLIMB-ReID image network", called=_their_name)
     try:
         save_weights(out, network, Preprocessing(architecture.height, architecture.width))

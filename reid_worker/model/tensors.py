@@ -71,7 +71,8 @@ def put_tensors(
 ) -> None:
     """Fill `module` with tensors read from `path`: all there, in their shapes, finite, and none too many.
 
-    Half, bfloat16 and double precision become the module's own. `called` gives the name that a tensor has in the file.
+    Half, bfloat16 and double precision become the module's own. A module on the meta device takes the tensors
+    themselves. `called` gives the name that a tensor has in the file.
 
     Raises:
         WeightsError: They do not fit `what`; the first names are listed. The module is as it was.
@@ -89,7 +90,7 @@ def put_tensors(
     broken = [called(name) for name, tensor in own.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise WeightsError(path, f"NaN or infinite numbers in {listed(broken)}")
-    module.load_state_dict(own, strict=True)
+    module.load_state_dict(own, strict=True, assign=any(tensor.is_meta for tensor in wanted.values()))
 
 
 def listed(names: list[str]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as encode_tensors
@@ -63,7 +64,8 @@ def load_weights(path: Path) -> LoadedWeights:
     made, wanted = (preprocessing.height, preprocessing.width), (architecture.height, architecture.width)
     if made != wanted:
         raise WeightsError(path, f"its preprocessing makes crops of {made} px, its network wants {wanted}")
-    network = Climb(architecture)
+    with torch.device("meta"):  # random numbers for 99 million parameters take longer than reading them
+        network = Climb(architecture)
     put_tensors(network, tensors, path, architecture.name)
     digest = hashlib.sha256(content).hexdigest()[:12]
     return LoadedWeights(network.eval(), preprocessing, f"{architecture.name}-{digest}")
