@@ -107,13 +107,17 @@ def build_onnx(loaded: LoadedWeights) -> onnx.ModelProto:
         )
     assert program is not None, "the dynamo exporter returns a program"
     model = program.model_proto
-    for reverse in (False, True):
-        text = _SCAN.format(domain=_DOMAIN, opset=_OPSET, name=_scan_name(reverse=reverse), reverse=int(reverse))
-        model.functions.append(parser.parse_function(text))
+    model.functions.extend(scan_function(reverse=reverse) for reverse in (False, True))
     made = cleaned(inliner.inline_local_functions(model))
     describe(made, loaded)
     onnx.checker.check_model(made, full_check=True)
     return made
+
+
+def scan_function(*, reverse: bool) -> onnx.FunctionProto:
+    """Return `selective_scan` as a function of standard operators: x, delta, A, B, C and D to y."""
+    text = _SCAN.format(domain=_DOMAIN, opset=_OPSET, name=_scan_name(reverse=reverse), reverse=int(reverse))
+    return parser.parse_function(text)
 
 
 def describe(model: onnx.ModelProto, loaded: LoadedWeights) -> None:
