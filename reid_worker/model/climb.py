@@ -178,11 +178,13 @@ class Climb(nn.Module):
 
         For a network with `frames` 1 this is what `ragged` does; `cameras` as there.
         """
+        _check_crops(crops, self.architecture)
         side = self._side(cameras, [1] * len(crops))
         return self._features(Tokens(self.encoder(crops, side), torch.arange(len(crops), device=crops.device)[:, None]))
 
     def encode(self, crops: Tensor, lengths: list[int], cameras: list[int] | None = None) -> Tokens:
         """Run the encoder over all frames; arguments as in `ragged`."""
+        _check_crops(crops, self.architecture)
         if len(crops) != sum(lengths):
             raise ValueError(f"{len(crops)} crops do not make tracklets of {lengths} frames")
         frames = fill_frames(lengths, self.architecture.frames).to(crops.device)
@@ -233,6 +235,15 @@ def fill_frames(lengths: list[int], T: int) -> Tensor:
     length = torch.tensor(lengths)
     start = length.cumsum(0) - length
     return start.unsqueeze(1) + torch.arange(T) % length.unsqueeze(1)
+
+
+def _check_crops(crops: Tensor, a: Architecture) -> None:
+    """Raise ValueError for what is no batch of preprocessed crops: bytes and channels at the end are usual slips."""
+    shape = tuple(crops.shape)
+    if len(shape) != 4 or shape[1] != 3 or 0 in shape or not crops.is_floating_point():
+        raise ValueError(f"crops must be (b, 3, H, W) floats, preprocessed, got {shape} {crops.dtype}")
+    if a.stem == "patch" and (shape[2] % a.patch or shape[3] % a.patch):  # the other stem pads
+        raise ValueError(f"crops of {shape[2]}x{shape[3]} px cannot be cut into patches of {a.patch} px")
 
 
 def _patch_projection(a: Architecture) -> nn.Conv2d:

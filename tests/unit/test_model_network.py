@@ -194,6 +194,33 @@ def test_a_ragged_batch_equals_its_tracklets_repeated_one_by_one(shared: Climb, 
     torch.testing.assert_close(together, torch.cat(alone))
 
 
+@pytest.mark.parametrize(
+    ("shape", "dtype", "said"),
+    [
+        ((2, 3, 32, 16), torch.uint8, "must be .* floats, preprocessed, got .*uint8"),
+        ((2, 32, 16, 3), torch.float32, "must be"),
+        ((2, 1, 32, 16), torch.float32, "must be"),
+        ((3, 32, 16), torch.float32, "must be"),
+        ((0, 3, 32, 16), torch.float32, "must be"),
+        ((2, 3, 32, 0), torch.float32, "must be"),
+    ],
+    ids=["bytes", "channels last", "grey", "one crop", "none", "no width"],
+)
+def test_what_is_no_batch_of_crops_is_refused(
+    network: Climb, shape: tuple[int, ...], dtype: torch.dtype, said: str
+) -> None:
+    batch = torch.zeros(shape, dtype=dtype)
+    with pytest.raises(ValueError, match=said):
+        network.images(batch)
+    with pytest.raises(ValueError, match=said):
+        network.ragged(batch, [1] * len(batch))
+
+
+def test_crops_that_are_not_whole_patches_are_refused_where_nothing_pads_them() -> None:
+    with pytest.raises(ValueError, match="33x16 px cannot be cut into patches of 16"):
+        climb(replace(SMALL, stem="patch")).images(torch.zeros(2, 3, 33, 16))
+
+
 def test_crops_and_lengths_must_belong_together(network: Climb) -> None:
     with pytest.raises(ValueError, match=r"3 crops do not make tracklets of \[2, 2\] frames"):
         network.ragged(crops(1, 3)[0], [2, 2])
