@@ -158,9 +158,9 @@ class Climb(nn.Module):
         """Return the features of tracklets of different lengths, every crop encoded once.
 
         A tracklet shorter than T is filled by repeating its frames in order, one of a single frame too: weights that
-        learned from tracklets expect the sum over all strides. `images` leaves the longer strides out instead; on the
-        shipped weights single crops then find their person far worse (mAP 0.34 against 0.44 on held-out generated
-        people, 0.72 against 0.76 on lab-4cam).
+        learned from tracklets expect the sum over all strides. `images` leaves the longer strides out instead; with
+        weights climb-tiny-48ca2be5b48a single crops then find the tracklets of their person worse (mAP 0.34 against
+        0.44 on held-out generated people, 0.72 against 0.76 on lab-4cam).
 
         Args:
             crops: All frames of all tracklets one after the other, `(sum(lengths), 3, H, W)`, preprocessed.
