@@ -1,21 +1,43 @@
-"""The selective scan of Mamba (Gu and Dao 2023, section 3): one function, a readable reference, and a fast CPU loop.
+"""The selective scan of Mamba (Gu and Dao 2023, section 3): one function, one reference, implementations that equal it.
 
 Letters: b batch, L sequence length, E inner width, n state size.
 
     h_l = exp(Δ_l A) h_{l-1} + Δ_l B_l x_l        y_l = C_l · h_l + D x_l        h_0 = 0
 
+| implementation | where | what it is |
+|---|---|---|
+| `sequential` | every device and dtype | the reference, one position at a time in plain tensors |
+| `fused` | CPU | compiled loops (numba), float32 inside |
+| `parallel` | every device and dtype | spans of positions by doubling, in plain tensors |
+| `triton` | NVIDIA GPUs | kernels of ours, compiled at first use without a compiler on the machine |
+| `mamba_ssm` | NVIDIA GPUs | mamba-ssm's kernel, where it is installed and compiled |
+
 This module knows nothing about convolutions, gates or directions; see `mamba`.
 """
 
+import functools
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-Implementation = Literal["auto", "sequential", "fused"]
+Implementation = Literal["auto", "sequential", "fused", "parallel", "triton", "mamba_ssm"]
+
+log = logging.getLogger(__name__)
+
+Scan = Callable[..., Tensor]
+"""`scan(x, delta, A, B, C, D, *, reverse)`, as `selective_scan` without the choice."""
+
+_HALVES = (torch.float16, torch.bfloat16)
+_PROBE_TOLERANCE = 0.05  # coarse: it tells a broken kernel from a working one in any dtype
 
 
-def selective_scan(
+def selective_scan(  # noqa: PLR0913  six tensors are what the scan is made of
     x: Tensor,
     delta: Tensor,
     A: Tensor,
@@ -23,46 +45,118 @@ def selective_scan(
     C: Tensor,
     D: Tensor,
     *,
+    reverse: bool = False,
     implementation: Implementation = "auto",
 ) -> Tensor:
-    """Run the selective scan and return y `(b, L, E)`, differentiable in every tensor.
+    """Run the selective scan and return y `(b, L, E)` in the dtype of x, differentiable in every tensor.
 
     Args:
-        x: Input `(b, L, E)`.
+        x: Input `(b, L, E)`, float32, bfloat16 or float16 (float64 too for `sequential` and `parallel`).
         delta: Step sizes Δ > 0 `(b, L, E)`, after softplus.
         A: State decay `(E, n)`, negative.
         B: Input map `(b, L, n)`.
         C: Output map `(b, L, n)`.
         D: Skip connection `(E,)`.
-        implementation: `sequential` is the reference on every device and dtype; `fused` is a compiled loop for
-            float32 on the CPU; `auto` takes `fused` where it applies.
+        reverse: Walk from the last position to the first; as flipping x, delta, B, C and y along L.
+        implementation: See the table above; `auto` chooses by device and dtype. The state is float32 or wider in all.
 
     Raises:
-        ValueError: The shapes disagree, or `fused` was asked for where it does not apply.
+        ValueError: The shapes disagree, or the implementation does not work for these tensors here; says why.
     """
     _check_shapes(x, delta, A, B, C, D)
-    fits = all(t.device.type == "cpu" and t.dtype == torch.float32 for t in (x, delta, A, B, C, D))
-    if implementation == "fused" and not fits:
-        raise ValueError(f"the fused scan needs float32 on the CPU, got {x.dtype} on {x.device}")
-    if implementation == "sequential" or not fits:
-        return scan_sequential(x, delta, A, B, C, D)
-    from reid_worker.model.scan_fused import scan_fused  # numba is compiled only where it is used
-
-    return scan_fused(x, delta, A, B, C, D)
+    if implementation == "auto":
+        implementation = chosen_implementation(x.device, x.dtype)
+    elif reason := unavailable(implementation, x.device, x.dtype):
+        raise ValueError(f"the {implementation} scan cannot be used: {reason}")
+    return _function(implementation)(x, delta, A, B, C, D, reverse=reverse)
 
 
-def scan_sequential(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
-    """Run the recurrence one position at a time; shapes as in `selective_scan`, state in float32 or wider."""
-    b, L, E = x.shape
-    wide = torch.promote_types(x.dtype, torch.float32)
-    h = torch.zeros(b, E, A.shape[1], dtype=wide, device=x.device)
-    outputs = []
-    for i in range(L):
-        step = delta[:, i].to(wide).unsqueeze(-1)  # (b, E, 1)
-        decay = torch.exp(step * A.to(wide))  # (b, E, n)
-        h = decay * h + step * B[:, i].to(wide).unsqueeze(1) * x[:, i].to(wide).unsqueeze(-1)
-        outputs.append((h * C[:, i].to(wide).unsqueeze(1)).sum(-1))
-    return torch.stack(outputs, dim=1).to(x.dtype) + D * x
+@functools.cache
+def chosen_implementation(device: torch.device, dtype: torch.dtype) -> Implementation:
+    """Return what `auto` takes for tensors of `dtype` on `device`, and log it once."""
+    for name in _preferred(device):
+        reason = unavailable(name, device, dtype)
+        if not reason:
+            log.info("selective scan of %s on %s: %s", dtype, device, name)
+            return name
+        log.debug("selective scan of %s on %s: not %s, %s", dtype, device, name, reason)
+    raise AssertionError("the sequential scan works everywhere")
+
+
+@functools.cache
+def unavailable(name: Implementation, device: torch.device, dtype: torch.dtype) -> str:
+    """Return why an implementation cannot take tensors of `dtype` on `device`; empty where it can.
+
+    What depends on a library or a driver is tried once on a small scan: an optional kernel that is absent, broken or
+    wrong is a reason, never an error.
+    """
+    if name not in _IMPLEMENTATIONS:
+        return f"there is none of that name, only {', '.join(_IMPLEMENTATIONS)}"
+    known = _IMPLEMENTATIONS[name]
+    if dtype not in known.dtypes:
+        return f"it takes {', '.join(str(one).removeprefix('torch.') for one in known.dtypes)}, got {dtype}"
+    if known.device and device.type != known.device and not (name == "triton" and _interpreted()):
+        return f"it needs a {known.device} device, got {device}"
+    return why_broken(name, device, dtype) if known.optional else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of an implementation before it is loaded: `optional` ones are tried before they are used."""
+
+    device: str
+    dtypes: tuple[torch.dtype, ...]
+    optional: bool = False
+
+
+_IMPLEMENTATIONS: dict[str, _Known] = {
+    "mamba_ssm": _Known("cuda", (torch.float32, *_HALVES), optional=True),
+    "triton": _Known("cuda", (torch.float32, *_HALVES), optional=True),
+    "fused": _Known("cpu", (torch.float32, *_HALVES)),
+    "parallel": _Known("", (torch.float64, torch.float32, *_HALVES)),
+    "sequential": _Known("", (torch.float64, torch.float32, *_HALVES)),
+}
+IMPLEMENTATIONS: tuple[str, ...] = tuple(_IMPLEMENTATIONS)
+
+
+def _preferred(device: torch.device) -> tuple[Implementation, ...]:
+    """Return what to try in which order. On a CPU doubling is no faster than walking; float64 is for checking only."""
+    return ("fused", "sequential") if device.type == "cpu" else ("mamba_ssm", "triton", "parallel")
+
+
+def _interpreted() -> bool:
+    """Say whether Triton runs its kernels in Python, on any device (how they are tested without a GPU)."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+@functools.cache
+def _function(name: str) -> Scan:
+    """Load an implementation; most processes need one, and some take long to import."""
+    function: Scan = getattr(import_module(f"reid_worker.model.scan_{name}"), f"scan_{name}")
+    return function
+
+
+def why_broken(scan: Scan | str, device: torch.device, dtype: torch.dtype) -> str:
+    """Return why a small scan by a function, or by what has that name here, does not come out right; empty if it does."""
+    g = torch.Generator().manual_seed(0)
+    b, L, E, n = 1, 3, 4, 16
+    shapes = ((b, L, E), (b, L, E), (E, n), (b, L, n), (b, L, n), (E,))
+    x, delta, A, B, C, D = (torch.rand(shape, generator=g).to(dtype) for shape in shapes)
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        tensors = [t.to(device).requires_grad_() for t in (x, delta, -A, B, C, D)]
+        try:
+            found = _value_and_gradients(_function(scan) if isinstance(scan, str) else scan, tensors)
+        except Exception as error:  # noqa: BLE001  whatever an optional kernel dies of, another one takes over
+            return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        wanted = _value_and_gradients(_function("sequential"), tensors)
+    errors = (float((f - w).norm() / w.norm()) for f, w in zip(found, wanted, strict=True))
+    worst = max(errors)
+    return "" if worst < _PROBE_TOLERANCE else f"its numbers are wrong by {worst:.1%}"
+
+
+def _value_and_gradients(scan: Scan, tensors: list[Tensor]) -> list[Tensor]:
+    y = scan(*tensors)
+    return [t.double() for t in (y.detach(), *torch.autograd.grad(y.sum(), tensors))]
 
 
 def _check_shapes(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> None:

@@ -1,11 +1,16 @@
-"""The selective scan as one compiled CPU loop per direction of differentiation; equals `scan.scan_sequential`.
+"""The selective scan as compiled CPU loops over blocks of neighbouring channels; equals `scan.scan_sequential`.
 
-Nothing of size L·E·n is kept between forward and backward: the backward pass recomputes the states of one channel at
-a time, 2·L·n numbers that stay in the nearest cache. Letters as in `scan`; arrays are channel-major `(b, E, L)`, so
-that the walk along L is contiguous.
+Letters as in `scan`. The innermost loop walks along channels, which lie side by side in memory: the compiler turns it
+into vector instructions, no horizontal sum is needed and no tensor is transposed. Nothing of size L·E·n is kept between
+forward and backward: the backward pass recomputes the states of one block and one state index at a time, `2 L`
+rows of `_BACKWARD_BLOCK` channels that stay in the second cache. Work is shared out by (batch, block) over as many
+threads as torch uses.
 """
 
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,100 +21,213 @@ from torch import Tensor
 
 F32 = NDArray[np.float32]
 
-_LOG2_E = np.float32(math.log2(math.e))
+_BLOCK = 256  # channels: states and decays of 16 states fit the first cache, and a loop's set-up is paid back
+_SPAN = 64  # positions between two kept states: what the backward pass recomputes at a time stays in the second cache
+_FAST = {"contract", "nsz", "arcp", "ninf", "nnan"}  # no reassociation: the exponential below relies on the order
+
+_LOG2_E = math.log2(math.e)
 _LOWEST = np.float32(-126.0)  # below this exponent float32 has no normal numbers: the decay is zero for our purpose
-_BIAS = np.int32(127)
-# Minimax polynomial of 2^f on [0, 1): relative error under 1e-6. A library exp is not vectorised by LLVM, this is.
-_P0, _P1, _P2 = np.float32(9.9999994e-1), np.float32(6.9315308e-1), np.float32(2.4015361e-1)
-_P3, _P4, _P5 = np.float32(5.5826318e-2), np.float32(8.9893397e-3), np.float32(1.8775767e-3)
+_ROUND = np.float32(1.5 * 2**23)  # adding it leaves the nearest integer in the low bits
+# Least-squares polynomial of 2^f - 1 on [-0.5, 0.5], divided by f so that 2^0 is exactly 1: relative error 1.5e-7.
+_P1, _P2, _P3 = np.float32(0.69314709), np.float32(0.2402236), np.float32(0.05550689)
+_P4, _P5 = np.float32(0.00966581), np.float32(0.00132575)
+_MANTISSA = np.int32(23)
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _exp(value: np.float32) -> np.float32:
-    """Return e^value for value <= 0: the integer part becomes the exponent bits, the rest a polynomial."""
-    power = max(value * _LOG2_E, _LOWEST)
-    whole = math.floor(power)
-    f = np.float32(power - whole)
-    fraction = ((((_P5 * f + _P4) * f + _P3) * f + _P2) * f + _P1) * f + _P0
-    bits = np.int32((np.int32(whole) + _BIAS) << 23)
-    return np.float32(fraction * bits.view(np.float32))
+def _exp2(power: np.float32) -> np.float32:
+    """Return 2^power for power <= 0: the integer part goes into the exponent bits, the rest is a polynomial.
+
+    A library's exponential is a call that LLVM does not turn into vector instructions; this is.
+    """
+    power = max(power, _LOWEST)
+    rounded = np.float32(power + _ROUND)
+    f = np.float32(power - np.float32(rounded - _ROUND))
+    fraction = ((((_P5 * f + _P4) * f + _P3) * f + _P2) * f + _P1) * f + np.float32(1)
+    bits = np.float32(fraction).view(np.int32) + (rounded.view(np.int32) << _MANTISSA)
+    return np.int32(bits).view(np.float32)
 
 
-@njit(fastmath=True, nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _forward(x: F32, delta: F32, A: F32, B: F32, C: F32, y: F32) -> None:
-    b, E, L = x.shape
-    n = A.shape[1]
-    h = np.empty(n, np.float32)
-    for i in range(b):
-        for e in range(E):
-            h[:] = 0
-            for t in range(L):
-                step = delta[i, e, t]
-                push = step * x[i, e, t]
-                out = np.float32(0)
-                for s in range(n):
-                    h[s] = _exp(step * A[e, s]) * h[s] + push * B[i, t, s]
-                    out += C[i, t, s] * h[s]
-                y[i, e, t] = out
+@njit(fastmath=_FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _forward(inputs: tuple[F32, ...], y: F32, kept: F32, items: tuple[int, int], reverse: bool) -> None:
+    """Write y, and the state before every `_SPAN`-th position to `kept` (b, spans, n, E); none if that is empty."""
+    x, delta, A2, B, C, D = inputs
+    L, E, n = x.shape[1], x.shape[2], len(A2)
+    blocks = (E + _BLOCK - 1) // _BLOCK
+    states, rates, pushes = np.empty((n, _BLOCK), np.float32), np.empty((n, _BLOCK), np.float32), _rows(1)
+    for item in range(items[0], items[1]):
+        i, first = item // blocks, item % blocks * _BLOCK
+        last = min(E, first + _BLOCK)
+        h, a, push = states[:, : last - first], rates[:, : last - first], pushes[0, : last - first]
+        h[:] = 0
+        a[:] = A2[:, first:last]  # side by side: rows a whole E apart would push each other out of the cache
+        for t in range(L):
+            if t % _SPAN == 0 and len(kept):
+                kept[i, t // _SPAN, :, first:last] = h
+            p = L - 1 - t if reverse else t
+            step, value, out = delta[i, p, first:last], x[i, p, first:last], y[i, p, first:last]
+            for w in range(len(push)):
+                push[w] = step[w] * value[w]
+                out[w] = D[first + w] * value[w]
+            for s in range(n):
+                _advance(step, push, a[s], h[s], out, B[i, p, s], C[i, p, s])
 
 
-@njit(fastmath=True, nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _backward(inputs: tuple[F32, ...], dy: F32, gradients: tuple[F32, ...]) -> None:
-    x, delta, A, B, C = inputs
+@njit(inline="always")  # type: ignore[untyped-decorator]
+def _rows(count: int) -> F32:
+    return np.empty((count, _BLOCK), np.float32)
+
+
+@njit(fastmath=_FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _advance(step: F32, push: F32, a: F32, h: F32, y: F32, B: np.float32, C: np.float32) -> None:
+    """Move one state index of all channels of a block by one position, and add what it says to y."""
+    for w in range(len(push)):
+        state = _exp2(step[w] * a[w]) * h[w] + push[w] * B
+        h[w] = state
+        y[w] += C * state
+
+
+# The steps of the backward pass are small loops of their own: with more than five or so arrays in one loop the compiler
+# no longer proves that they do not overlap, and gives up on vector instructions.
+
+
+@njit(fastmath=_FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _recompute(step: F32, push: F32, a: F32, B: np.float32, before: F32, after: F32, decay: F32) -> None:
+    """Write the decay of one position and the state after it, from the state before."""
+    for w in range(len(push)):
+        decay[w] = _exp2(step[w] * a[w])
+        after[w] = decay[w] * before[w] + push[w] * B
+
+
+@njit(fastmath=_FAST | {"reassoc"}, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _gather(grad: F32, after: F32, C: np.float32, flow: F32) -> np.float32:
+    """Add what y says of the state to `flow`, the gradient that comes from later positions; return that of C."""
+    dC = np.float32(0)
+    for w in range(len(flow)):
+        dC += grad[w] * after[w]
+        flow[w] += grad[w] * C
+    return dC
+
+
+@njit(fastmath=_FAST | {"reassoc"}, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _push_back(flow: F32, push: F32, B: np.float32, d_push: F32) -> np.float32:
+    """Pass the gradient of the state on to what was pushed into it; return that of B."""
+    dB = np.float32(0)
+    for w in range(len(flow)):
+        dB += flow[w] * push[w]
+        d_push[w] += flow[w] * B
+    return dB
+
+
+@njit(fastmath=_FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _decay_back(flow: F32, decay: F32, before: F32, d_exponent: F32) -> None:
+    """Move the gradient of the state back by one position, and write that of the exponent Δ A."""
+    for w in range(len(flow)):
+        flow[w] *= decay[w]
+        d_exponent[w] = flow[w] * before[w]
+
+
+@njit(fastmath=_FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _exponent_back(d_exponent: F32, factor: F32, total: F32) -> None:
+    for w in range(len(total)):
+        total[w] += d_exponent[w] * factor[w]
+
+
+@njit(fastmath=_FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _backward(
+    inputs: tuple[F32, ...], dy: F32, kept: F32, gradients: tuple[F32, ...], items: tuple[int, int], reverse: bool
+) -> None:
+    x, delta, A, A2, B, C, D = inputs
     dx, ddelta, dA, dB, dC = gradients
-    b, E, L = x.shape
-    n = A.shape[1]
-    states = np.empty((L + 1, n), np.float32)
-    decays = np.empty((L, n), np.float32)
-    dh = np.empty(n, np.float32)
-    for i in range(b):
-        for e in range(E):
-            states[0, :] = 0
-            for t in range(L):
-                step = delta[i, e, t]
-                push = step * x[i, e, t]
-                for s in range(n):
-                    decays[t, s] = _exp(step * A[e, s])
-                    states[t + 1, s] = decays[t, s] * states[t, s] + push * B[i, t, s]
-            dh[:] = 0
-            for t in range(L - 1, -1, -1):
-                step = delta[i, e, t]
-                push = step * x[i, e, t]
-                grad = dy[i, e, t]
-                d_push = np.float32(0)
-                d_step = np.float32(0)
-                for s in range(n):
-                    dC[i, t, s] += grad * states[t + 1, s]
-                    flow = dh[s] + grad * C[i, t, s]
-                    dB[i, t, s] += flow * push
-                    d_push += flow * B[i, t, s]
-                    d_exponent = flow * states[t, s] * decays[t, s]
-                    d_step += d_exponent * A[e, s]
-                    dA[e, s] += d_exponent * step
-                    dh[s] = flow * decays[t, s]
-                dx[i, e, t] = d_push * step
-                ddelta[i, e, t] = d_step + d_push * x[i, e, t]
+    L, E, n = x.shape[1], x.shape[2], len(A)
+    blocks = (E + _BLOCK - 1) // _BLOCK
+    states, decays, steps, pushes, grads = _rows(_SPAN + 1), _rows(_SPAN), _rows(_SPAN), _rows(_SPAN), _rows(_SPAN)
+    d_pushes, d_steps, flows, exponents = _rows(_SPAN), _rows(_SPAN), np.empty((n, _BLOCK), np.float32), _rows(1)
+    for item in range(items[0], items[1]):
+        i, first = item // blocks, item % blocks * _BLOCK
+        last = min(E, first + _BLOCK)
+        flows[:] = 0
+        for span in range((L - 1) // _SPAN, -1, -1):
+            start = span * _SPAN
+            count = min(_SPAN, L - start)
+            for t in range(count):
+                p = L - 1 - start - t if reverse else start + t
+                for w in range(last - first):
+                    steps[t, w] = delta[i, p, first + w]
+                    grads[t, w] = dy[i, p, first + w]
+                    pushes[t, w] = steps[t, w] * x[i, p, first + w]
+            d_pushes[:], d_steps[:] = 0, 0
+            for s in range(n):
+                a, a2, da = A[s, first:last], A2[s, first:last], dA[s, first:last]
+                flow, d_exponent = flows[s, : last - first], exponents[0, : last - first]
+                states[0, : last - first] = kept[i, span, s, first:last]
+                for t in range(count):
+                    p = L - 1 - start - t if reverse else start + t
+                    _recompute(steps[t], pushes[t, : last - first], a2, B[i, p, s], states[t], states[t + 1], decays[t])
+                for t in range(count - 1, -1, -1):
+                    p = L - 1 - start - t if reverse else start + t
+                    dC[i, p, s] += _gather(grads[t], states[t + 1], C[i, p, s], flow)
+                    dB[i, p, s] += _push_back(flow, pushes[t], B[i, p, s], d_pushes[t])
+                    _decay_back(flow, decays[t], states[t], d_exponent)
+                    _exponent_back(d_exponent, a, d_steps[t, : last - first])
+                    _exponent_back(d_exponent, steps[t], da)
+            for t in range(count):
+                p = L - 1 - start - t if reverse else start + t
+                for w in range(last - first):
+                    ddelta[i, p, first + w] = d_steps[t, w] + d_pushes[t, w] * x[i, p, first + w]
+                    dx[i, p, first + w] = d_pushes[t, w] * steps[t, w] + grads[t, w] * D[first + w]
 
 
 class _FusedScan(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
-        saved = tuple(t.detach().contiguous() for t in (x, delta, A, B, C))
-        y = torch.empty_like(saved[0])
-        _forward(*(t.numpy() for t in saved), y.numpy())
-        ctx.save_for_backward(*saved)
+    def forward(ctx: Any, reverse: bool, *tensors: Tensor) -> Tensor:
+        x, delta, A, B, C, D = (t.detach().contiguous() for t in tensors)
+        decay = A.T.contiguous()
+        spans = math.ceil(x.shape[1] / _SPAN)
+        kept = x.new_empty((x.shape[0], spans, *decay.shape) if any(ctx.needs_input_grad) else (0, 0, 0, 0))
+        y = torch.empty_like(x)
+        inputs = _arrays(x, delta, decay * _LOG2_E, B, C, D)
+        _share_out(x, lambda items, _: _forward(inputs, y.numpy(), kept.numpy(), items, reverse))
+        ctx.reverse = reverse
+        ctx.save_for_backward(x, delta, decay, B, C, D, kept)
         return y
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
-        saved = ctx.saved_tensors
-        out = tuple(torch.zeros_like(t) for t in saved)
-        inputs = tuple(t.numpy() for t in saved)
-        _backward(inputs, grads[0].contiguous().numpy(), tuple(t.numpy() for t in out))
-        return out
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, delta, decay, B, C, D, kept = ctx.saved_tensors
+        dy = grads[0].contiguous()
+        dx, ddelta = torch.empty_like(x), torch.empty_like(delta)
+        inputs = _arrays(x, delta, decay, decay * _LOG2_E, B, C, D)
+        # Blocks of one sequence share dB and dC, sequences share dA: every thread sums up its own.
+        dA, dB, dC = (t.new_zeros(torch.get_num_threads(), *t.shape) for t in (decay, B, C))
+
+        def work(items: tuple[int, int], thread: int) -> None:
+            out = _arrays(dx, ddelta, dA[thread], dB[thread], dC[thread])
+            _backward(inputs, dy.numpy(), kept.numpy(), out, items, ctx.reverse)
+
+        _share_out(x, work)
+        return None, dx, ddelta, dA.sum(0).T, dB.sum(0), dC.sum(0), (dy * x).sum((0, 1))
 
 
-def scan_fused(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
-    """Run the scan of float32 CPU tensors in one compiled loop; shapes as in `scan.selective_scan`."""
-    y: Tensor = _FusedScan.apply(x.transpose(1, 2), delta.transpose(1, 2), A, B, C)
-    return y.transpose(1, 2) + D * x
+def scan_fused(
+    x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, *, reverse: bool = False
+) -> Tensor:
+    """Run the scan of CPU tensors in compiled loops, in float32; shapes as in `scan.selective_scan`."""
+    y: Tensor = _FusedScan.apply(reverse, *(t.float() for t in (x, delta, A, B, C, D)))
+    return y.to(x.dtype)
+
+
+def _arrays(*tensors: Tensor) -> tuple[F32, ...]:
+    return tuple(t.numpy() for t in tensors)
+
+
+def _share_out(x: Tensor, work: Callable[[tuple[int, int], int], None]) -> None:
+    """Call `work` with ranges that cover all (sequence, block of channels) of x, one range a thread."""
+    count = x.shape[0] * math.ceil(x.shape[2] / _BLOCK)
+    threads = min(torch.get_num_threads(), count)
+    if threads == 1:
+        return work((0, count), 0)
+    ends = [count * k // threads for k in range(threads + 1)]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, pairwise(ends), range(threads)))
+    return None

@@ -2,42 +2,63 @@
 
 import pytest
 import torch
-from torch import Tensor
 
-from reid_worker.model.scan import Implementation, scan_sequential, selective_scan
+from reid_worker.model.scan import Implementation, chosen_implementation, selective_scan, unavailable, why_broken
+from reid_worker.model.scan_sequential import scan_sequential
+from tests.scan_tools import relative_errors, scan_inputs, value_and_gradients
 
-
-def inputs(b: int, L: int, E: int = 6, n: int = 5, seed: int = 0) -> list[Tensor]:
-    g = torch.Generator().manual_seed(seed)
-    x, delta, C = (torch.randn(s, generator=g, dtype=torch.float64) for s in ((b, L, E), (b, L, E), (b, L, n)))
-    B = torch.randn(b, L, n, generator=g, dtype=torch.float64)
-    A = -torch.arange(1, n + 1, dtype=torch.float64).repeat(E, 1) * (1 + torch.rand(E, 1, generator=g))
-    D = torch.randn(E, generator=g, dtype=torch.float64)
-    return [x, torch.nn.functional.softplus(delta), A, B, C, D]
+ON_CPU: tuple[Implementation, ...] = ("fused", "parallel", "sequential")
+CPU = torch.device("cpu")
 
 
-def value_and_gradients(tensors: list[Tensor], implementation: Implementation) -> list[Tensor]:
-    leaves = [t.clone().requires_grad_() for t in tensors]
-    y = selective_scan(*leaves, implementation=implementation)
-    weight = torch.linspace(-1, 1, y.numel(), dtype=y.dtype).reshape(y.shape)
-    return [y, *torch.autograd.grad((y * weight).sum(), leaves)]
-
-
-@pytest.mark.parametrize("implementation", ["fused", "sequential"])
-@pytest.mark.parametrize("L", [1, 5, 129])
+@pytest.mark.parametrize("reverse", [False, True], ids=["ahead", "back"])
+@pytest.mark.parametrize("L", [1, 5, 64, 129])
 @pytest.mark.parametrize("b", [1, 3])
-def test_scan_in_float32_equals_the_sequential_float64_reference(
-    implementation: Implementation, L: int, b: int
+@pytest.mark.parametrize("implementation", ON_CPU)
+def test_scan_in_float32_equals_the_float64_reference(
+    implementation: Implementation, b: int, L: int, reverse: bool
 ) -> None:
-    exact = inputs(b, L)
-    rounded = [t.float() for t in exact]
-    expected = value_and_gradients([t.double() for t in rounded], "sequential")
-    for got, wanted in zip(value_and_gradients(rounded, implementation), expected, strict=True):
-        torch.testing.assert_close(got.double(), wanted, rtol=2e-4, atol=2e-5 * float(wanted.detach().abs().max()))
+    rounded = [t.float() for t in scan_inputs(b, L)]
+    wanted = value_and_gradients([t.double() for t in rounded], "sequential", reverse=reverse)
+    errors = relative_errors(value_and_gradients(rounded, implementation, reverse=reverse), wanted)
+    assert max(errors.values()) < 1e-5, errors
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("implementation", ON_CPU)
+def test_scan_of_half_precision_keeps_its_state_in_float32(implementation: Implementation, dtype: torch.dtype) -> None:
+    rounded = [t.to(dtype) for t in scan_inputs(2, 129)]
+    wanted = value_and_gradients([t.double() for t in rounded], "sequential")
+    found = value_and_gradients(rounded, implementation)
+    assert {t.dtype for t in found} == {dtype}
+    errors = relative_errors(found, wanted)
+    assert max(errors.values()) < 1e-2, errors
+
+
+@pytest.mark.parametrize("E", [255, 256, 300])
+def test_fused_scan_of_more_channels_than_a_block_equals_the_reference(E: int) -> None:
+    rounded = [t.float() for t in scan_inputs(2, 7, E=E, n=16)]
+    wanted = value_and_gradients([t.double() for t in rounded], "sequential")
+    errors = relative_errors(value_and_gradients(rounded, "fused"), wanted)
+    assert max(errors.values()) < 1e-5, errors
+
+
+def test_fused_scan_on_one_thread_equals_that_on_two() -> None:
+    rounded = [t.float() for t in scan_inputs(3, 20)]
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = value_and_gradients(rounded, "fused")
+        torch.set_num_threads(2)
+        shared = value_and_gradients(rounded, "fused")
+    finally:
+        torch.set_num_threads(threads)
+    for one, other in zip(alone, shared, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
 
 
 def test_sequential_scan_equals_the_recurrence_written_for_one_number() -> None:
-    x, delta, A, B, C, D = inputs(1, 7, E=1, n=1)
+    x, delta, A, B, C, D = scan_inputs(1, 7, E=1, n=1)
     h, expected = 0.0, []
     for t in range(7):
         step, value = float(delta[0, t, 0]), float(x[0, t, 0])
@@ -47,34 +68,27 @@ def test_sequential_scan_equals_the_recurrence_written_for_one_number() -> None:
     torch.testing.assert_close(got, torch.tensor(expected, dtype=torch.float64), rtol=1e-6, atol=1e-6)
 
 
-def test_gradient_of_the_sequential_scan_is_that_of_finite_differences() -> None:
-    tensors = [t.requires_grad_() for t in inputs(2, 4, E=2, n=2)]
-    assert torch.autograd.gradcheck(scan_sequential, tensors)
+@pytest.mark.parametrize("implementation", ["sequential", "parallel"])
+def test_gradient_is_that_of_finite_differences(implementation: Implementation) -> None:
+    tensors = [t.requires_grad_() for t in scan_inputs(2, 4, E=2, n=2)]
+    assert torch.autograd.gradcheck(lambda *t: selective_scan(*t, implementation=implementation), tensors)
 
 
-@pytest.mark.parametrize("implementation", ["fused", "sequential"])
-def test_scan_is_causal(implementation: Implementation) -> None:
-    tensors = [t.float() for t in inputs(2, 20)]
-    before = selective_scan(*tensors, implementation=implementation)
-    tensors[0][:, 12:] += 1.0
-    after = selective_scan(*tensors, implementation=implementation)
-    torch.testing.assert_close(before[:, :12], after[:, :12], rtol=0, atol=0)
-    assert not torch.equal(before[:, 12], after[:, 12])
-
-
-def test_long_steps_forget_everything_before_them() -> None:
-    tensors = [t.float() for t in inputs(1, 10)]
+@pytest.mark.parametrize("implementation", ON_CPU)
+def test_long_steps_forget_everything_before_them(implementation: Implementation) -> None:
+    tensors = [t.float() for t in scan_inputs(1, 10)]
     tensors[1][:, 5] = 1e4  # exp(Δ A) underflows: state before position 5 is gone
     changed = [t.clone() for t in tensors]
     changed[0][:, :5] = 0
     torch.testing.assert_close(
-        selective_scan(*tensors, implementation="fused")[:, 5:], selective_scan(*changed, implementation="fused")[:, 5:]
+        selective_scan(*tensors, implementation=implementation)[:, 5:],
+        selective_scan(*changed, implementation=implementation)[:, 5:],
     )
 
 
 @pytest.mark.parametrize("wrong", [1, 2, 3, 4, 5], ids=["delta", "A", "B", "C", "D"])
 def test_scan_refuses_tensors_that_do_not_fit(wrong: int) -> None:
-    tensors = [t.float() for t in inputs(2, 4)]
+    tensors = [t.float() for t in scan_inputs(2, 4)]
     tensors[wrong] = tensors[wrong][:-1]
     with pytest.raises(ValueError, match=r"must be|expected"):
         selective_scan(*tensors)
@@ -82,9 +96,42 @@ def test_scan_refuses_tensors_that_do_not_fit(wrong: int) -> None:
 
 def test_scan_refuses_an_empty_sequence() -> None:
     with pytest.raises(ValueError, match="at least one position"):
-        selective_scan(*inputs(1, 0))
+        selective_scan(*scan_inputs(1, 0))
 
 
 def test_fused_scan_refuses_what_it_was_not_compiled_for() -> None:
-    with pytest.raises(ValueError, match="float32 on the CPU"):
-        selective_scan(*inputs(1, 3), implementation="fused")
+    with pytest.raises(ValueError, match=r"takes float32, float16, bfloat16, got torch\.float64"):
+        selective_scan(*scan_inputs(1, 3), implementation="fused")
+
+
+@pytest.mark.parametrize("name", ["triton", "mamba_ssm"])
+def test_a_kernel_for_a_gpu_says_that_there_is_none(name: Implementation) -> None:
+    assert unavailable(name, CPU, torch.float32) == "it needs a cuda device, got cpu"
+
+
+@pytest.mark.parametrize("failure", [ImportError, OSError, RuntimeError])
+def test_a_broken_kernel_is_a_reason_and_no_error(failure: type[Exception]) -> None:
+    def broken(*tensors: torch.Tensor) -> torch.Tensor:
+        raise failure("undefined symbol: _ZN3c104cuda\nand a page more")
+
+    assert why_broken(broken, CPU, torch.float32) == f"{failure.__name__}: undefined symbol: _ZN3c104cuda"
+
+
+def test_a_kernel_with_wrong_numbers_is_not_used() -> None:
+    assert "numbers are wrong" in why_broken(lambda *t: 1.1 * scan_sequential(*t), CPU, torch.float32)
+    assert "numbers are wrong" in why_broken(lambda *t: scan_sequential(*t) + t[0].detach(), CPU, torch.float32)
+
+
+def test_a_kernel_that_works_has_no_reason_against_it() -> None:
+    assert why_broken(scan_sequential, CPU, torch.bfloat16) == ""
+
+
+def test_an_unknown_implementation_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="there is none of that name, only mamba_ssm, triton, fused"):
+        selective_scan(*scan_inputs(1, 3), implementation="magic")  # type: ignore[arg-type]
+
+
+def test_auto_takes_the_compiled_loop_on_a_cpu_and_the_reference_for_float64() -> None:
+    assert chosen_implementation(CPU, torch.float32) == "fused"
+    assert chosen_implementation(CPU, torch.bfloat16) == "fused"
+    assert chosen_implementation(CPU, torch.float64) == "sequential"
