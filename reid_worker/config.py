@@ -1,6 +1,7 @@
 """Settings of the worker, section `worker`."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -23,6 +24,8 @@ class WorkerSettings(Settings):
         lost_s: How long a track waits for its person to come back.
         weights: Safetensors of the CLIMB network; the shipped ones when None.
         device: Of the CLIMB network: `auto`, `cpu`, `cuda`, ...
+        precision: Of its matrix products; `auto` is bf16 on a GPU that multiplies it, else fp32.
+        compiled: Whether torch.compile translates its encoder at the first call; needs a compiler. Not measured yet.
         threads: CPU threads for decoding and detection; 0 takes all cores.
         embed_batch: Most tracklets that are embedded in one call.
         part_s: A tracklet is cut after so long.
@@ -41,6 +44,8 @@ class WorkerSettings(Settings):
     lost_s: float = Field(1.0, gt=0, le=60)
     weights: Path | None = None
     device: str = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    compiled: bool = False
     threads: int = Field(0, ge=0, le=256)
     embed_batch: int = Field(32, ge=1, le=1024)
     part_s: float = Field(60.0, ge=1, le=600)

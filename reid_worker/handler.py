@@ -257,12 +257,20 @@ def build_handler(
     from reid_worker.model import load_embedder
 
     threads = settings.threads or os.cpu_count() or 1
-    embedder = load_embedder(settings.weights, device=settings.device, threads=EMBED_THREADS)
+    embedder = load_embedder(
+        settings.weights,
+        device=settings.device,
+        precision=settings.precision,
+        compiled=settings.compiled,
+        threads=EMBED_THREADS,
+    )
+    worker_metrics = WorkerMetrics(registry)
+    worker_metrics.model(embedder.model_id, str(embedder.device), embedder.dtype_name, embedder.scan)
     pipeline = Pipeline(
         load_detector(settings.detector, settings.detector_options(threads)),
         embedder,
         metrics,
-        WorkerMetrics(registry),
+        worker_metrics,
         threads=threads,
         embed_batch=settings.embed_batch,
     )

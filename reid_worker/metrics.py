@@ -1,6 +1,6 @@
 """What the worker counts; the shared families (stage durations) are `wire.metrics.ServiceMetrics`."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
 
@@ -21,3 +21,13 @@ class WorkerMetrics:
         self.frames = Counter(
             "climbtrack_worker_frames_total", "Frames by what became of them", ["camera", "outcome"], registry=registry
         )
+        self._model = Gauge(
+            "climbtrack_reid_model_info",
+            "Always 1; the network that embeds, where, in what precision, and which selective scan it uses",
+            ["model_id", "device", "dtype", "scan"],
+            registry=registry,
+        )
+
+    def model(self, model_id: str, device: str, dtype: str, scan: str) -> None:
+        """Say which network embeds here."""
+        self._model.labels(model_id=model_id, device=device, dtype=dtype, scan=scan).set(1)

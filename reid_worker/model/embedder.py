@@ -1,20 +1,34 @@
 """Weights ready to serve: tracklets of crops in, L2-normalised embeddings out. Knows nothing of cameras or topics."""
 
+import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from reid_worker.errors import EmbeddingError
+from reid_worker.model.climb import Features
+from reid_worker.model.scan import chosen_implementation
+from reid_worker.model.serving import serving_form
+from reid_worker.model.transfer import PinnedCopies
 from reid_worker.model.weights import SHIPPED, LoadedWeights, load_weights
 from wire.errors import SettingsError
 
-_GROUP = 64  # tracklets run together: fills a processor, and bounds the memory of a long list
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+# Tracklets run together: on a CPU few enough that a layer's tensors stay in its caches, on a GPU enough to fill it.
+_GROUP = {"cpu": 8, "cuda": 64}
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_AMPERE = (8, 0)  # the first CUDA devices that multiply bfloat16 matrices
 
 
 class Embedder:
-    """One loaded network. Safe to share between threads: nothing in it changes after construction.
+    """One loaded network in its serving form. May be shared between threads; on a GPU they take turns.
 
     Attributes:
         model_id: Name and digest of weights with preprocessing; embeddings compare only where it is equal.
@@ -22,16 +36,29 @@ class Embedder:
         frames: Most crops of a tracklet that one embedding takes, T.
         input_size: Height and width that crops are stretched to, px.
         device: Where the network runs.
+        dtype: Of its matrix products; what is normalised, and the embedding, is float32.
+        dtype_name: The same, as a word.
+        scan: Implementation of the selective scan that runs there.
     """
 
-    def __init__(self, loaded: LoadedWeights, device: torch.device) -> None:
+    def __init__(
+        self, loaded: LoadedWeights, device: torch.device, *, precision: Precision = "auto", compiled: bool = False
+    ) -> None:
         self.model_id = loaded.model_id
         self.dim = loaded.network.architecture.dim
         self.frames = loaded.network.architecture.frames
         self.input_size = (loaded.preprocessing.height, loaded.preprocessing.width)
         self.device = device
-        self._network = loaded.network.to(device)
+        self.dtype = dtype_of(precision, device)
+        self.dtype_name = str(self.dtype).removeprefix("torch.")
+        self.scan: str = chosen_implementation(device, self.dtype)
+        self._network = serving_form(loaded.network, self.dtype).to(device)
+        if compiled:
+            self._network.encoder.compile(dynamic=True)
         self._preprocessing = loaded.preprocessing
+        self._group = _GROUP.get(device.type, _GROUP["cuda"])
+        self._copies = PinnedCopies(device) if device.type == "cuda" else None
+        self._one_at_a_time = threading.Lock() if self._copies else nullcontext()
 
     def embed(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
         """Embed n tracklets of 1 to T RGB crops `(h, w, 3)` uint8 of any size: `(n, dim)` float32, rows of length 1.
@@ -40,29 +67,65 @@ class Embedder:
 
         Raises:
             ValueError: A tracklet is empty or too long, or a crop is no RGB uint8 image.
+            EmbeddingError: The network gave NaN or infinite numbers.
         """
         if not tracklets:
             return np.empty((0, self.dim), np.float32)
         lengths = [len(tracklet) for tracklet in tracklets]
         if min(lengths) < 1 or max(lengths) > self.frames:
             raise ValueError(f"a tracklet must have 1 to {self.frames} crops, got {lengths}")
-        groups = [tracklets[i : i + _GROUP] for i in range(0, len(tracklets), _GROUP)]
-        return np.concatenate([self._embed_group(group) for group in groups])
+        groups = [tracklets[i : i + self._group] for i in range(0, len(tracklets), self._group)]
+        with self._one_at_a_time, torch.inference_mode():
+            rows = torch.cat([self._embed_group(group) for group in groups]).cpu().numpy()  # a GPU is waited for here
+        self._check(rows)
+        return np.asarray(rows, np.float32)
 
-    def _embed_group(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
-        crops = self._preprocessing.resize([crop for tracklet in tracklets for crop in tracklet])
-        with torch.inference_mode():
-            images = self._preprocessing.scale(torch.from_numpy(crops).to(self.device))
-            features = self._network.ragged(images, [len(tracklet) for tracklet in tracklets]).ranking()
-        return np.asarray(features.cpu().numpy(), np.float32)
+    def _embed_group(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> Tensor:
+        images = self._preprocessing.scale(self._images([crop for tracklet in tracklets for crop in tracklet]))
+        lower = self.dtype != torch.float32
+        with torch.autocast(self.device.type, self.dtype) if lower else nullcontext():
+            features = self._network.ragged(images, [len(tracklet) for tracklet in tracklets])
+        return Features(features.sequence.float(), features.temporal.float()).ranking()
+
+    def _images(self, crops: Sequence[NDArray[np.uint8]]) -> Tensor:
+        if self._copies is None:
+            return torch.from_numpy(self._preprocessing.resize(crops)).to(self.device)
+        return self._preprocessing.resize_on(self.device, crops, self._copies.send)
+
+    def _check(self, rows: NDArray[np.float32]) -> None:
+        broken = int((~np.isfinite(rows).all(axis=1)).sum())
+        if broken:
+            raise EmbeddingError(
+                f"{self.model_id} gave NaN or infinite numbers for {broken} of {len(rows)} tracklets in "
+                f"{self.dtype_name} on {self.device}"
+                + ("" if self.dtype == torch.float32 else ". Set `precision: fp32`")
+            )
 
 
-def load_embedder(weights: Path | None = None, *, device: str = "auto", threads: int | None = None) -> Embedder:
+def dtype_of(precision: Precision, device: torch.device) -> torch.dtype:
+    """Return the dtype that a precision means on a device: `auto` is bf16 on GPUs that multiply it, else fp32."""
+    if precision != "auto":
+        return _DTYPES[precision]
+    fast = device.type == "cuda" and torch.cuda.get_device_capability(device) >= _AMPERE
+    return torch.bfloat16 if fast else torch.float32
+
+
+def load_embedder(
+    weights: Path | None = None,
+    *,
+    device: str = "auto",
+    precision: Precision = "auto",
+    compiled: bool = False,
+    threads: int | None = None,
+) -> Embedder:
     """Load weights, the shipped `climb-tiny` by default, and return them ready to serve.
 
     Args:
         weights: A safetensors file of ours.
         device: `auto` (a CUDA GPU where there is one, else the CPU), or what torch calls a device.
+        precision: Of the matrix products; `auto` is bf16 on a GPU that multiplies it, else fp32.
+        compiled: Whether `torch.compile` translates the encoder at its first call. It needs a compiler on this
+            machine, and was not measured yet.
         threads: CPU threads of torch, for the whole process; None leaves them as they are.
 
     Raises:
@@ -74,6 +137,6 @@ def load_embedder(weights: Path | None = None, *, device: str = "auto", threads:
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     loaded = load_weights(SHIPPED if weights is None else weights)
     try:
-        return Embedder(loaded, torch.device(chosen))
+        return Embedder(loaded, torch.device(chosen), precision=precision, compiled=compiled)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts that it has it
         raise SettingsError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error

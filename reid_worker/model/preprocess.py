@@ -1,13 +1,18 @@
 """From crops of any size to the tensor the weights want. Stored with them: a wrong mean costs accuracy silently."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from reid_worker.model.device_resize import bucket_of, pack, resize_packed
+
+Send = Callable[[tuple[int, ...], Callable[[NDArray[np.uint8]], None]], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,33 @@ class Preprocessing:
             raise ValueError("there is no crop")
         return np.stack([self._resize_one(crop) for crop in crops])
 
+    def resize_on(self, device: torch.device, crops: Sequence[NDArray[np.uint8]], send: Send) -> Tensor:
+        """Return what `resize` does, computed on a device: `(n, H, W, 3)` float32, within one grey level.
+
+        Args:
+            device: Where `send` puts its tensors.
+            crops: As in `resize`.
+            send: Makes a uint8 tensor of a shape on the device from what is written into an array.
+
+        Raises:
+            ValueError: As in `resize`.
+        """
+        if not crops:
+            raise ValueError("there is no crop")
+        buckets: dict[tuple[int, int], list[int]] = {}
+        for number, crop in enumerate(crops):
+            check_crop(crop)
+            buckets.setdefault(bucket_of(crop.shape), []).append(number)
+        out = torch.empty(len(crops), self.height, self.width, 3, device=device)
+        for (h, w), numbers in buckets.items():
+            chosen = [crops[number] for number in numbers]
+            packed = send((len(chosen), h, w, 3), partial(pack, chosen))
+            sizes = torch.tensor([crop.shape[:2] for crop in chosen]).to(device)
+            out[torch.tensor(numbers).to(device)] = resize_packed(packed, sizes, self.height, self.width)
+        return out
+
     def scale(self, batch: Tensor) -> Tensor:
-        """Return uint8 images `(n, H, W, 3)` as float32 `(n, 3, H, W)`, ready for the network."""
+        """Return images `(n, H, W, 3)` of 0 to 255, of any type, as float32 `(n, 3, H, W)`, ready for the network."""
         x = batch.permute(0, 3, 1, 2).float() / 255
         if self.standardise:
             mean = x.mean((2, 3), keepdim=True)
@@ -54,14 +84,19 @@ class Preprocessing:
         return (x - self.mean) / self.std
 
     def _resize_one(self, crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if not isinstance(crop, np.ndarray) or crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3:
-            raise ValueError(f"a crop must be (h, w, 3) uint8, got {_describe(crop)}")
-        if 0 in crop.shape:
-            raise ValueError(f"a crop must not be empty, got {crop.shape}")
+        check_crop(crop)
         shrinks = crop.shape[0] >= self.height and crop.shape[1] >= self.width
         size = (self.width, self.height)
         resized = cv2.resize(crop, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         return np.asarray(resized, np.uint8)
+
+
+def check_crop(crop: object) -> None:
+    """Raise ValueError unless this is a non-empty `(h, w, 3)` uint8 array; BGR in place of RGB cannot be told."""
+    if not isinstance(crop, np.ndarray) or crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3:
+        raise ValueError(f"a crop must be (h, w, 3) uint8, got {_describe(crop)}")
+    if 0 in crop.shape:
+        raise ValueError(f"a crop must not be empty, got {crop.shape}")
 
 
 def _describe(crop: object) -> str:

@@ -1,12 +1,15 @@
 """What is served equals the network that was trained: its serving form, and the resizing that runs on a device."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from reid_worker.model.climb import Architecture, Climb
+from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.serving import serving_form
 
 STEMS = {
@@ -69,3 +72,31 @@ def test_making_the_serving_form_leaves_the_network_as_it_was(network: Climb) ->
     assert before.keys() == after.keys()
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
     assert all(p.requires_grad for name, p in network.named_parameters() if "bottleneck" not in name)
+
+
+SIZES = [(200, 80), (64, 32), (128, 64), (300, 33), (65, 31), (20, 90), (10, 6), (63, 32), (1, 1), (64, 200), (97, 53)]
+
+
+def test_resizing_on_a_device_equals_opencv_to_one_grey_level() -> None:
+    """Shrinking, enlarging, keeping, and the mixed cases."""
+    generator = np.random.default_rng(4)
+    crops = [generator.integers(0, 256, (*size, 3), dtype=np.uint8) for size in SIZES]
+    preprocessing = Preprocessing(64, 32)
+    served = preprocessing.resize_on(torch.device("cpu"), crops, written)
+    expected = torch.from_numpy(preprocessing.resize(crops)).float()
+    assert (served - expected).abs().amax(dim=(1, 2, 3)).le(1).all()
+    assert (served - expected).abs().mean() < 0.1
+
+
+def test_what_lies_beside_a_packed_crop_does_not_matter() -> None:
+    crops = [np.full((40, 20, 3), 7, np.uint8), np.full((100, 60, 3), 9, np.uint8)]
+    served = Preprocessing(16, 8).resize_on(torch.device("cpu"), crops, written)
+    assert served[0].eq(7).all()
+    assert served[1].eq(9).all()
+
+
+def written(shape: tuple[int, ...], fill: Callable[[NDArray[np.uint8]], None]) -> Tensor:
+    """Send nowhere; where nothing is written there is garbage, as in a buffer that was used before."""
+    array = np.full(shape, 255, np.uint8)
+    fill(array)
+    return torch.from_numpy(array)
