@@ -83,6 +83,7 @@ class SiteWorker:
         self._again: list[IdentityEvent] = []
         self._outbox: list[JournalEntry] = []
         self._confirmed = 0
+        self._models: set[str] = set()  # whose embeddings were seen here
         self._load()
 
     def restore(self, listed: Sequence[ListedCamera], first_offset: int, now_s: float) -> None:
@@ -107,6 +108,7 @@ class SiteWorker:
             self._load()
         self._confirm()
         self._again = []
+        self._say_new_models([r.message for r in batch if isinstance(r.message, Tracklet)])
         decided = self._decided([r.message for r in batch if isinstance(r.message, Tracklet)])
         for received in batch:
             message, record = received.message, received.record
@@ -163,7 +165,23 @@ class SiteWorker:
         self._outbox = list(snapshot.unpublished)
         self._searcher = Searcher(self._make_index)
         self._searcher.replace(self._site.prototypes)
+        self._models |= {look.model_id for looks in self._site.prototypes.values() for look in looks}
         self._stale = False
+
+    def _say_new_models(self, tracklets: Sequence[Tracklet]) -> None:
+        """Warn once of a model whose embeddings compare with nobody known here, for nothing else would show it."""
+        for model_id in dict.fromkeys(tracklet.model_id for tracklet in tracklets):
+            if model_id in self._models:
+                continue
+            if self._models:
+                log.warning(
+                    "site %s: embeddings of model %s arrive, those known here are of %s. Different models are never"
+                    " compared: whoever was seen by another one only is taken for somebody new",
+                    self._store.site_id,
+                    model_id,
+                    ", ".join(sorted(self._models)),
+                )
+            self._models.add(model_id)
 
     def _confirm(self) -> None:
         if self._confirmed > self._stored_seq:

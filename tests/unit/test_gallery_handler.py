@@ -250,3 +250,26 @@ def test_a_service_decides_what_stands_on_the_bus() -> None:
     assert [camera.spec.camera_id for camera in listed_cameras(bus)] == ["a"]
     assert store.find(TrackQuery(identity_id=1))[0].tracklet.tracklet_id == "a/s/1.0/0"
     bus.close()
+
+
+def test_embeddings_of_another_model_are_kept_apart_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    bench.send(tracklet("a/s/1.0/0", 0, 3, model_id="old"), *both_at(3.5), *both_at(9))
+    assert not caplog.records
+
+    seen = [tracklet(f"b/s/{n}.0/0", 10 * n, 10 * n + 3, model_id="new") for n in (1, 2)]
+    assert bench.send(seen[0], *both_at(13.5), *both_at(19)) == ["created 2"]
+    assert bench.send(seen[1], *both_at(23.5), *both_at(29)) == ["matched 2"]
+    (record,) = caplog.records
+    assert "model new arrive, those known here are of old" in record.message
+
+
+def test_a_gallery_that_starts_again_knows_by_which_models_people_are_known(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    bench.send(tracklet("a/s/1.0/0", 0, 3, model_id="old"), *both_at(3.5), *both_at(9))
+
+    after = Bench(bench.store, first_offset=bench.next_offset)
+    after.send(tracklet("a/s/2.0/0", 10, 13, model_id="old"), *both_at(19))
+    assert not caplog.records
+    after.send(tracklet("a/s/3.0/0", 20, 23, model_id="new"), *both_at(29))
+    assert [record.levelname for record in caplog.records] == ["WARNING"]

@@ -81,7 +81,7 @@ def test_channel_order_matters_so_a_wrong_one_is_another_embedding() -> None:
 @pytest.mark.parametrize("broken", [float("nan"), float("inf")])
 def test_numbers_that_are_none_are_an_error_that_names_model_dtype_and_device(broken: float) -> None:
     net = network()
-    nn.init.constant_(net.temporal.project.bias, broken)
+    nn.init.constant_(net.get_parameter("temporal.project.bias"), broken)
     with pytest.raises(EmbeddingError, match=r"small-1 gave NaN or infinite numbers for 2 of 2 .* float32 on cpu"):
         embedder(net).embed([[crop(1)], [crop(2)]])
 
@@ -92,7 +92,7 @@ def test_such_numbers_end_the_worker_in_one_line_not_in_a_dead_letter() -> None:
 
 def test_in_lower_precision_the_error_says_what_to_set() -> None:
     net = network()
-    nn.init.constant_(net.temporal.project.bias, float("nan"))
+    nn.init.constant_(net.get_parameter("temporal.project.bias"), float("nan"))
     with pytest.raises(EmbeddingError, match=r"bfloat16 on cpu.*`precision: fp32`"):
         embedder(net, precision="bf16").embed([[crop(1)]])
 
