@@ -62,3 +62,31 @@ def pipeline(
     if video:
         figures["ingest"] = asdict(bench_ingest.measure_passthrough(video))
     typer.echo(json.dumps(figures))
+
+
+@app.command("model")
+def model(
+    device: Annotated[
+        str, typer.Option("--device", metavar="NAME", help="auto (a GPU where there is one), cpu, cuda, ...")
+    ] = "auto",
+    threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads; the worker embeds with one.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Measure every size of network against a large matrix product: crops a second, share of its rate, memory."""
+    import torch
+
+    from deploy import bench_model
+
+    torch.set_num_threads(threads)
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    try:
+        place = torch.device(chosen)
+        torch.empty(1, device=place)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts that it has it
+        raise UsageError(f"--device {device}: {str(error).splitlines()[0]}") from error
+    found = list(bench_model.rows(bench_model.subjects(), place, lambda text: typer.echo(text, err=True)))
+    if as_json:
+        typer.echo(json.dumps({"rows": [asdict(row) for row in found]}))
+        return
+    for line in bench_model.table(found):
+        typer.echo(line)
