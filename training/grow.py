@@ -2,7 +2,7 @@
 
 Every channel of the tower is doubled, so that each LayerNorm sees the mean and variance it saw before; a matrix that
 reads doubled channels splits its weights unevenly between the two, which changes nothing now and lets them learn
-different things. A new layer starts by adding nothing. The temporal head is not grown: it learns fast, from anew.
+different things. A new layer starts by adding nothing.
 
     python -m training.grow SMALL.safetensors GROWN.safetensors
 """
@@ -23,10 +23,10 @@ _UNEVENNESS = 0.5  # of the split of a weight between two equal channels, as a s
 
 
 def grow(small: Climb, wanted: Architecture, *, seed: int = 0) -> Climb:
-    """Return a network of the sizes `wanted` whose sequence feature is that of `small`, every number twice.
+    """Return a network of the sizes `wanted` whose features are those of `small`, every number twice.
 
     Args:
-        small: A network of half the width, as many heads and at most as many layers.
+        small: A network of half the width, as many heads and at most as many layers, with the same temporal head.
         wanted: Sizes of the result; a larger crop gets its positions resized, and has to be learnt.
         seed: Of the uneven splits and of what starts from anew.
 
@@ -41,7 +41,9 @@ def grow(small: Climb, wanted: Architecture, *, seed: int = 0) -> Climb:
     grown = Climb(wanted)
     with torch.no_grad():
         _grow_tower(small, grown)
-        for name in ("bottleneck", "bottleneck_joint"):
+        head = {name: _grow_head(name, t, small) for name, t in small.temporal.state_dict().items()}
+        grown.temporal.load_state_dict(head)
+        for name in ("bottleneck", "bottleneck_joint", "bottleneck_temporal"):
             source, target = getattr(small, name), getattr(grown, name)
             for key in ("weight", "bias", "running_mean", "running_var"):
                 getattr(target, key).copy_(_twice(getattr(source, key)))
@@ -94,6 +96,25 @@ def _grow_block(source: ResidualAttentionBlock, target: ResidualAttentionBlock) 
         old, new = getattr(source.mlp, name), getattr(target.mlp, name)
         new.weight.copy_(_split(_twice(old.weight)))
         new.bias.copy_(_twice(old.bias))
+
+
+def _grow_head(name: str, t: Tensor, small: Climb) -> Tensor:
+    """Return the parameter `name` of the temporal head, grown."""
+    layer, _, kind = name.rpartition(".")
+    layer = layer.rpartition(".")[2]
+    if layer == "2" or (layer == "0" and kind == "bias"):
+        return t  # the pooling's own width stays
+    if layer == "0":
+        return _split(t)
+    if layer == "in_proj":
+        x, gate = torch.tensor_split(t, 2)
+        return _split(torch.cat([_twice(x), _twice(gate)]))
+    if layer.startswith("x_proj"):
+        steps, maps = torch.tensor_split(t, [len(t) - 2 * small.architecture.state])
+        return _split(torch.cat([_twice(steps), maps]))
+    if kind == "weight" and layer in ("dt_proj", "dt_proj_b", "out_proj", "project"):
+        return _split(_twice(t))
+    return _twice(t)  # norms, convolutions and biases: one row a channel
 
 
 def _copy_norm(source: nn.LayerNorm, target: nn.LayerNorm) -> None:

@@ -19,18 +19,16 @@ def network(seed: int) -> Climb:
     return Climb(SMALL).eval()
 
 
-@torch.no_grad()
-def sequence(of: Climb) -> torch.Tensor:
-    return of.sequence_feature(of.encode(CROPS, [2, 2]))
-
-
 @pytest.mark.parametrize("layers", [1, 2])
 def test_a_grown_network_says_every_number_twice(layers: int) -> None:
     small = network(0)
     grown = grow(small, replace(SMALL, tower_width=64, joint_width=32, layers=layers))
-    cls_token, joint = torch.tensor_split(sequence(small), [32], dim=1)
+    with torch.no_grad():
+        before, after = small.ragged(CROPS, [2, 2]), grown.ragged(CROPS, [2, 2])
+    cls_token, joint = torch.tensor_split(before.sequence, [32], dim=1)
     expected = torch.cat([cls_token, cls_token, joint, joint], dim=1)
-    torch.testing.assert_close(sequence(grown), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(after.sequence, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(after.temporal, before.temporal.repeat(1, 2), rtol=1e-4, atol=1e-5)
 
 
 def test_equal_channels_of_a_grown_network_have_different_lessons() -> None:
