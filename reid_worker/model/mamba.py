@@ -6,6 +6,7 @@ Parameters carry the names of the published CLIMB-ReID weights (suffix `_b` = ba
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -40,20 +41,40 @@ class BidirectionalMamba(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Return the scanned sequence `(b, L, D)`, in the order of `tokens`."""
         x, gate = self.in_proj(tokens).chunk(2, dim=-1)  # (b, L, E) each
-        ahead = self._scan(x, self.conv1d, self.x_proj, self.dt_proj, self.A_log, self.D)
-        back = self._scan(x.flip(1), self.conv1d_b, self.x_proj_b, self.dt_proj_b, self.A_b_log, self.D_b)
-        return torch.as_tensor(self.out_proj((ahead + back.flip(1)) * F.silu(gate)))
+        ahead = self._scan(x, self.conv1d, self.x_proj, self.dt_proj, _Direction(self.A_log, self.D, reverse=False))
+        back = self._scan(
+            x, self.conv1d_b, self.x_proj_b, self.dt_proj_b, _Direction(self.A_b_log, self.D_b, reverse=True)
+        )
+        return torch.as_tensor(self.out_proj((ahead + back) * F.silu(gate)))
 
     def _scan(
-        self, x: Tensor, conv: nn.Conv1d, x_proj: nn.Linear, dt_proj: nn.Linear, A_log: Tensor, D: Tensor
+        self, x: Tensor, conv: nn.Conv1d, x_proj: nn.Linear, dt_proj: nn.Linear, direction: "_Direction"
     ) -> Tensor:
-        x = F.silu(conv(x.transpose(1, 2))[..., : x.shape[1]].transpose(1, 2))  # the cut makes the convolution causal
+        x = F.silu(_convolve(x, conv, reverse=direction.reverse))
         steps, B, C = x_proj(x).split([self.rank, self.state, self.state], dim=-1)
-        return selective_scan(x, F.softplus(dt_proj(steps)), -torch.exp(A_log), B, C, D)
+        delta = F.softplus(dt_proj(steps))
+        return selective_scan(x, delta, -torch.exp(direction.A_log), B, C, direction.D, reverse=direction.reverse)
+
+
+@dataclass(frozen=True, slots=True)
+class _Direction:
+    """What the scan itself has for each of the two directions."""
+
+    A_log: Tensor
+    D: Tensor
+    reverse: bool
+
+
+def _convolve(x: Tensor, conv: nn.Conv1d, *, reverse: bool) -> Tensor:
+    """Mix every position of x `(b, L, E)` with those before it, or with those behind it; nothing is flipped."""
+    reach = conv.kernel_size[0] - 1
+    padded = F.pad(x, (0, 0, 0, reach) if reverse else (0, 0, reach, 0))
+    weight = conv.weight.flip(-1) if reverse else conv.weight
+    return F.conv1d(padded.transpose(1, 2), weight, conv.bias, groups=conv.groups).transpose(1, 2)
 
 
 def _causal_convolution(channels: int, kernel: int) -> nn.Conv1d:
-    return nn.Conv1d(channels, channels, kernel, padding=kernel - 1, groups=channels)
+    return nn.Conv1d(channels, channels, kernel, groups=channels)  # padded where it is used: the side depends
 
 
 def _step_projection(rank: int, inner: int) -> nn.Linear:

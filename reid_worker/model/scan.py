@@ -137,7 +137,7 @@ def _function(name: str) -> Scan:
 
 
 def why_broken(scan: Scan | str, device: torch.device, dtype: torch.dtype) -> str:
-    """Return why a small scan by a function, or by what has that name here, does not come out right; empty if it does."""
+    """Return why a small scan, by a function or what has that name here, does not come out right; empty if it does."""
     g = torch.Generator().manual_seed(0)
     b, L, E, n = 1, 3, 4, 16
     shapes = ((b, L, E), (b, L, E), (E, n), (b, L, n), (b, L, n), (E,))
