@@ -5,11 +5,19 @@ import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deploy.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import torch
+    from _typeshed import DataclassInstance
+
+    from reid_worker.model.scan import Implementation
 
 app = typer.Typer(help="Measure speed and memory on this machine.", no_args_is_help=True)
 
@@ -64,29 +72,106 @@ def pipeline(
     typer.echo(json.dumps(figures))
 
 
+_Device = Annotated[
+    str, typer.Option("--device", metavar="NAME", help="auto (a GPU where there is one), cpu, cuda, ...")
+]
+_Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads; the worker embeds with one.")]
+_Lengths = Annotated[list[int] | None, typer.Option("--length", min=1, help="Positions; may be given again.")]
+_Implementations = Annotated[
+    list[str] | None, typer.Option("--implementation", metavar="NAME", help="Only these; may be given again.")
+]
+
+
+@app.command("parity")
+def parity(
+    device: _Device = "auto",
+    length: _Lengths = None,
+    implementation: _Implementations = None,
+    width: Annotated[int, typer.Option("--width", min=1, help="Channels.")] = 64,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Compare every selective scan with the reference in float64: forward, every gradient, every dtype."""
+    from deploy import bench_scan
+
+    place = _device(device, 1)
+    names = _implementations(implementation)
+    size = bench_scan.ScanSize(2, width, length or bench_scan.PARITY_LENGTHS, names)
+    found = list(bench_scan.parity_rows(size, place))
+    _print_rows(found, bench_scan.parity_table, as_json=as_json)
+
+
+@app.command("scan")
+def scan(
+    device: _Device = "auto",
+    threads: _Threads = 1,
+    length: _Lengths = None,
+    implementation: _Implementations = None,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Sequences.")] = 8,
+    width: Annotated[int, typer.Option("--width", min=1, help="Channels; 1536 in climb-base.")] = 1536,
+    dtype: Annotated[str, typer.Option("--dtype", help="float32, bfloat16 or float16.")] = "float32",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Measure every selective scan in turns, and how long its exponentials alone would take."""
+    from deploy import bench_scan
+
+    if dtype not in bench_scan.DTYPES:
+        raise UsageError(f"--dtype {dtype}: must be one of {', '.join(bench_scan.DTYPES)}")
+    place = _device(device, threads)
+    names = _implementations(implementation)
+    size = bench_scan.ScanSize(batch, width, length or bench_scan.SPEED_LENGTHS, names)
+    rows = bench_scan.speed_rows(size, place, dtype, say=lambda text: typer.echo(text, err=True))
+    _print_rows(list(rows), bench_scan.speed_table, as_json=as_json)
+
+
 @app.command("model")
 def model(
-    device: Annotated[
-        str, typer.Option("--device", metavar="NAME", help="auto (a GPU where there is one), cpu, cuda, ...")
-    ] = "auto",
-    threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads; the worker embeds with one.")] = 1,
+    device: _Device = "auto",
+    threads: _Threads = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
     """Measure every size of network against a large matrix product: crops a second, share of its rate, memory."""
-    import torch
-
     from deploy import bench_model
 
+    place = _device(device, threads)
+    found = list(bench_model.rows(bench_model.subjects(), place, lambda text: typer.echo(text, err=True)))
+    _print_rows(found, bench_model.table, as_json=as_json)
+
+
+def _device(name: str, threads: int) -> "torch.device":
+    """Return the device of that name, after trying it.
+
+    Raises:
+        UsageError: It cannot be used; says why.
+    """
+    import torch
+
     torch.set_num_threads(threads)
-    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
     try:
         place = torch.device(chosen)
         torch.empty(1, device=place)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts that it has it
-        raise UsageError(f"--device {device}: {str(error).splitlines()[0]}") from error
-    found = list(bench_model.rows(bench_model.subjects(), place, lambda text: typer.echo(text, err=True)))
+        raise UsageError(f"--device {name}: {str(error).splitlines()[0]}") from error
+    return place
+
+
+def _implementations(names: list[str] | None) -> "tuple[Implementation, ...]":
+    """Return the known implementations of those names, all of them when None.
+
+    Raises:
+        UsageError: There is none of a name.
+    """
+    from reid_worker.model.scan import IMPLEMENTATIONS
+
+    for name in names or ():
+        if name not in IMPLEMENTATIONS:
+            raise UsageError(f"--implementation {name}: must be one of {', '.join(IMPLEMENTATIONS)}")
+    return tuple(known for known in IMPLEMENTATIONS if not names or known in names)
+
+
+def _print_rows(rows: "Sequence[DataclassInstance]", table: "Callable[[Any], list[str]]", *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"rows": [asdict(row) for row in found]}))
+        typer.echo(json.dumps({"rows": [asdict(row) for row in rows]}))
         return
-    for line in bench_model.table(found):
+    for line in table(rows):
         typer.echo(line)

@@ -18,7 +18,6 @@ This module knows nothing about convolutions, gates or directions; see `mamba`.
 import functools
 import logging
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Literal
@@ -26,12 +25,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from reid_worker.model.scan_parity import Scan, relative_errors, scan_inputs, value_and_gradients
+
 Implementation = Literal["auto", "sequential", "fused", "parallel", "triton", "mamba_ssm"]
 
 log = logging.getLogger(__name__)
-
-Scan = Callable[..., Tensor]
-"""`scan(x, delta, A, B, C, D, *, reverse)`, as `selective_scan` without the choice."""
 
 _HALVES = (torch.float16, torch.bfloat16)
 _PROBE_TOLERANCE = 0.05  # coarse: it tells a broken kernel from a working one in any dtype
@@ -109,14 +107,14 @@ class _Known:
     optional: bool = False
 
 
-_IMPLEMENTATIONS: dict[str, _Known] = {
+_IMPLEMENTATIONS: dict[Implementation, _Known] = {
     "mamba_ssm": _Known("cuda", (torch.float32, *_HALVES), optional=True),
     "triton": _Known("cuda", (torch.float32, *_HALVES), optional=True),
     "fused": _Known("cpu", (torch.float32, *_HALVES)),
     "parallel": _Known("", (torch.float64, torch.float32, *_HALVES)),
     "sequential": _Known("", (torch.float64, torch.float32, *_HALVES)),
 }
-IMPLEMENTATIONS: tuple[str, ...] = tuple(_IMPLEMENTATIONS)
+IMPLEMENTATIONS = tuple(_IMPLEMENTATIONS)
 
 
 def _preferred(device: torch.device) -> tuple[Implementation, ...]:
@@ -138,25 +136,14 @@ def _function(name: str) -> Scan:
 
 def why_broken(scan: Scan | str, device: torch.device, dtype: torch.dtype) -> str:
     """Return why a small scan, by a function or what has that name here, does not come out right; empty if it does."""
-    g = torch.Generator().manual_seed(0)
-    b, L, E, n = 1, 3, 4, 16
-    shapes = ((b, L, E), (b, L, E), (E, n), (b, L, n), (b, L, n), (E,))
-    x, delta, A, B, C, D = (torch.rand(shape, generator=g).to(dtype) for shape in shapes)
-    with torch.inference_mode(mode=False), torch.enable_grad():
-        tensors = [t.to(device).requires_grad_() for t in (x, delta, -A, B, C, D)]
-        try:
-            found = _value_and_gradients(_function(scan) if isinstance(scan, str) else scan, tensors)
-        except Exception as error:  # noqa: BLE001  whatever an optional kernel dies of, another one takes over
-            return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-        wanted = _value_and_gradients(_function("sequential"), tensors)
-    errors = (float((f - w).norm() / w.norm()) for f, w in zip(found, wanted, strict=True))
-    worst = max(errors)
+    tensors = [t.to(device, dtype) for t in scan_inputs(1, 3, E=4, n=16)]
+    try:
+        found = value_and_gradients(_function(scan) if isinstance(scan, str) else scan, tensors)
+    except Exception as error:  # noqa: BLE001  whatever an optional kernel dies of, another one takes over
+        return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    wanted = value_and_gradients(_function("sequential"), tensors)
+    worst = max(relative_errors(found, wanted).values())
     return "" if worst < _PROBE_TOLERANCE else f"its numbers are wrong by {worst:.1%}"
-
-
-def _value_and_gradients(scan: Scan, tensors: list[Tensor]) -> list[Tensor]:
-    y = scan(*tensors)
-    return [t.double() for t in (y.detach(), *torch.autograd.grad(y.sum(), tensors))]
 
 
 def _check_shapes(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> None:

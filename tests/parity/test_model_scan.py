@@ -1,14 +1,20 @@
 """The selective scan: every implementation equals the sequential one in float64, values and gradients."""
 
+from functools import partial
+
 import pytest
 import torch
 
 from reid_worker.model.scan import Implementation, chosen_implementation, selective_scan, unavailable, why_broken
+from reid_worker.model.scan_parity import relative_errors, scan_inputs, value_and_gradients
 from reid_worker.model.scan_sequential import scan_sequential
-from tests.scan_tools import relative_errors, scan_inputs, value_and_gradients
 
 ON_CPU: tuple[Implementation, ...] = ("fused", "parallel", "sequential")
 CPU = torch.device("cpu")
+
+
+def of(name: Implementation, tensors: list[torch.Tensor], *, reverse: bool = False) -> list[torch.Tensor]:
+    return value_and_gradients(partial(selective_scan, implementation=name), tensors, reverse=reverse)
 
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["ahead", "back"])
@@ -19,8 +25,8 @@ def test_scan_in_float32_equals_the_float64_reference(
     implementation: Implementation, b: int, L: int, reverse: bool
 ) -> None:
     rounded = [t.float() for t in scan_inputs(b, L)]
-    wanted = value_and_gradients([t.double() for t in rounded], "sequential", reverse=reverse)
-    errors = relative_errors(value_and_gradients(rounded, implementation, reverse=reverse), wanted)
+    wanted = of("sequential", [t.double() for t in rounded], reverse=reverse)
+    errors = relative_errors(of(implementation, rounded, reverse=reverse), wanted)
     assert max(errors.values()) < 1e-5, errors
 
 
@@ -28,8 +34,8 @@ def test_scan_in_float32_equals_the_float64_reference(
 @pytest.mark.parametrize("implementation", ON_CPU)
 def test_scan_of_half_precision_keeps_its_state_in_float32(implementation: Implementation, dtype: torch.dtype) -> None:
     rounded = [t.to(dtype) for t in scan_inputs(2, 129)]
-    wanted = value_and_gradients([t.double() for t in rounded], "sequential")
-    found = value_and_gradients(rounded, implementation)
+    wanted = of("sequential", [t.double() for t in rounded])
+    found = of(implementation, rounded)
     assert {t.dtype for t in found} == {dtype}
     errors = relative_errors(found, wanted)
     assert max(errors.values()) < 1e-2, errors
@@ -38,8 +44,8 @@ def test_scan_of_half_precision_keeps_its_state_in_float32(implementation: Imple
 @pytest.mark.parametrize("E", [255, 256, 300])
 def test_fused_scan_of_more_channels_than_a_block_equals_the_reference(E: int) -> None:
     rounded = [t.float() for t in scan_inputs(2, 7, E=E, n=16)]
-    wanted = value_and_gradients([t.double() for t in rounded], "sequential")
-    errors = relative_errors(value_and_gradients(rounded, "fused"), wanted)
+    wanted = of("sequential", [t.double() for t in rounded])
+    errors = relative_errors(of("fused", rounded), wanted)
     assert max(errors.values()) < 1e-5, errors
 
 
@@ -48,9 +54,9 @@ def test_fused_scan_on_one_thread_equals_that_on_two() -> None:
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        alone = value_and_gradients(rounded, "fused")
+        alone = of("fused", rounded)
         torch.set_num_threads(2)
-        shared = value_and_gradients(rounded, "fused")
+        shared = of("fused", rounded)
     finally:
         torch.set_num_threads(threads)
     for one, other in zip(alone, shared, strict=True):
@@ -111,15 +117,15 @@ def test_a_kernel_for_a_gpu_says_that_there_is_none(name: Implementation) -> Non
 
 @pytest.mark.parametrize("failure", [ImportError, OSError, RuntimeError])
 def test_a_broken_kernel_is_a_reason_and_no_error(failure: type[Exception]) -> None:
-    def broken(*tensors: torch.Tensor) -> torch.Tensor:
+    def broken(*tensors: torch.Tensor, reverse: bool) -> torch.Tensor:
         raise failure("undefined symbol: _ZN3c104cuda\nand a page more")
 
     assert why_broken(broken, CPU, torch.float32) == f"{failure.__name__}: undefined symbol: _ZN3c104cuda"
 
 
 def test_a_kernel_with_wrong_numbers_is_not_used() -> None:
-    assert "numbers are wrong" in why_broken(lambda *t: 1.1 * scan_sequential(*t), CPU, torch.float32)
-    assert "numbers are wrong" in why_broken(lambda *t: scan_sequential(*t) + t[0].detach(), CPU, torch.float32)
+    assert "numbers are wrong" in why_broken(lambda *t, **_: 1.1 * scan_sequential(*t), CPU, torch.float32)
+    assert "numbers are wrong" in why_broken(lambda *t, **_: scan_sequential(*t) + t[0].detach(), CPU, torch.float32)
 
 
 def test_a_kernel_that_works_has_no_reason_against_it() -> None:

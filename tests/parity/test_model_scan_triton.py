@@ -10,15 +10,18 @@ triton = pytest.importorskip("triton", reason="Triton comes with torch on Linux 
 
 INTERPRETED = """
 import torch
-from reid_worker.model.scan import chosen_implementation, unavailable
-from tests.scan_tools import relative_errors, scan_inputs, value_and_gradients
+from functools import partial
+from reid_worker.model.scan import selective_scan, unavailable
+from reid_worker.model.scan_parity import relative_errors, scan_inputs, value_and_gradients
+from reid_worker.model.scan_sequential import scan_sequential
 
 assert unavailable("triton", torch.device("cpu"), torch.float32) == ""
 for dtype, bound in ((torch.float32, 1e-5), (torch.bfloat16, 1e-2), (torch.float16, 1e-2)):
     for b, L, E, n, reverse in ((2, 6, 8, 16, False), (1, 5, 33, 5, True), (1, 1, 8, 16, False)):
         tensors = [t.to(dtype) for t in scan_inputs(b, L, E=E, n=n)]
-        wanted = value_and_gradients([t.double() for t in tensors], "sequential", reverse=reverse)
-        errors = relative_errors(value_and_gradients(tensors, "triton", reverse=reverse), wanted)
+        wanted = value_and_gradients(scan_sequential, [t.double() for t in tensors], reverse=reverse)
+        found = value_and_gradients(partial(selective_scan, implementation="triton"), tensors, reverse=reverse)
+        errors = relative_errors(found, wanted)
         assert max(errors.values()) < bound, (dtype, L, errors)
 print("equal")
 """

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reid_worker.model.scan import Implementation, selective_scan
-from tests.scan_tools import scan_inputs
+from reid_worker.model.scan_parity import scan_inputs
 
 ON_CPU: tuple[Implementation, ...] = ("fused", "parallel", "sequential")
 sizes = {"b": st.integers(1, 3), "L": st.integers(1, 90), "seed": st.integers(0, 2**31)}

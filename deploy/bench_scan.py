@@ -1,0 +1,199 @@
+"""How exact and how fast every implementation of the selective scan is on this machine. Letters as in `scan`."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from reid_worker.model.scan import IMPLEMENTATIONS, Implementation, selective_scan, unavailable
+from reid_worker.model.scan_parity import NAMES, relative_errors, scan_inputs, value_and_gradients
+
+PARITY_LENGTHS = (1, 5, 128, 129, 512, 1024)
+SPEED_LENGTHS = (128, 512, 1024)  # patches of a fragment of climb-base: 128 a frame, 1, 4 or 8 frames
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+STATE = 16
+FLOOR = "exponentials alone"
+_DECAY = 3.0  # Δ of a trained network is small: softplus of a normal number less this
+_CACHED = 1 << 16  # numbers whose exponentials are taken at a time, so that memory is not what is measured
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSize:
+    """b, E and which implementations to look at; all that work here by default."""
+
+    batch: int
+    width: int
+    lengths: Sequence[int]
+    implementations: Sequence[Implementation] = IMPLEMENTATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class ParityRow:
+    """How far one tensor is from the float64 reference on the same rounded inputs.
+
+    Attributes:
+        direction: `forward` for y, `backward` for a gradient.
+        tensor: `y`, or the input whose gradient it is.
+        relative_error: Length of the difference over the length of the reference; the worse of walking ahead and back.
+    """
+
+    implementation: str
+    dtype: str
+    length: int
+    direction: str
+    tensor: str
+    relative_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedRow:
+    """What a scan took at best.
+
+    Attributes:
+        direction: `forward` without gradients, or `backward`: forward with gradients kept, and back.
+        ns_per_state: Time for one state of one channel at one position.
+        times_sequential: How often it would fit into the time of the sequential implementation.
+    """
+
+    implementation: str
+    dtype: str
+    length: int
+    direction: str
+    seconds: float
+    ns_per_state: float
+    times_sequential: float
+    batch: int
+    width: int
+    threads: int
+
+
+def usable(names: Sequence[Implementation], device: torch.device, dtype: torch.dtype) -> list[Implementation]:
+    """Return those that work here, the reference last."""
+    return [name for name in names if not unavailable(name, device, dtype)]
+
+
+def parity_rows(size: ScanSize, device: torch.device) -> Iterator[ParityRow]:
+    """Compare every implementation, dtype, length and gradient with the sequential scan in float64."""
+    for length in size.lengths:
+        exact = scan_inputs(size.batch, length, E=size.width, n=STATE)
+        for dtype_name, dtype in DTYPES.items():
+            tensors = [t.to(device, dtype) for t in exact]
+            wanted = [_reference(tensors, reverse=reverse) for reverse in (False, True)]
+            for name in usable(size.implementations, device, dtype):
+                scan = partial(selective_scan, implementation=name)
+                ahead, back = (
+                    relative_errors(value_and_gradients(scan, tensors, reverse=reverse), wanted[reverse])
+                    for reverse in (False, True)
+                )
+                for tensor in NAMES:
+                    direction = "forward" if tensor == "y" else "backward"
+                    worst = max(ahead[tensor], back[tensor])
+                    yield ParityRow(name, dtype_name, length, direction, tensor, worst)
+
+
+def _reference(tensors: Sequence[Tensor], *, reverse: bool) -> list[Tensor]:
+    scan = partial(selective_scan, implementation="sequential")
+    return value_and_gradients(scan, [t.double() for t in tensors], reverse=reverse)
+
+
+def speed_rows(
+    size: ScanSize, device: torch.device, dtype_name: str, *, turns: int = 5, say: Callable[[str], None] = print
+) -> Iterator[SpeedRow]:
+    """Measure every implementation in turns, and how long the exponentials alone would take.
+
+    Of every figure the best of all turns counts; what is far slower than the rest gets one turn.
+    """
+    dtype = DTYPES[dtype_name]
+    for length in size.lengths:
+        inputs = _typical(size, length, device, dtype)
+        for direction in ("forward", "backward"):
+            names = usable(size.implementations, device, dtype)
+            runs: dict[str, Callable[[], object]] = {name: _runner(name, inputs, direction) for name in names}
+            if direction == "forward":
+                runs[FLOOR] = _exponentials(size.batch * length * size.width * STATE, device)
+            say(f"{direction}, length {length}: {', '.join(runs)}")
+            best = _best(runs, device, turns)
+            for name, seconds in best.items():
+                states = size.batch * length * size.width * STATE
+                yield SpeedRow(
+                    name, dtype_name, length, direction, seconds, round(seconds / states * 1e9, 3),
+                    round(best["sequential"] / seconds, 2) if "sequential" in best else 0.0,
+                    size.batch, size.width, torch.get_num_threads(),
+                )  # fmt: skip
+
+
+def _typical(size: ScanSize, length: int, device: torch.device, dtype: torch.dtype) -> list[Tensor]:
+    x, delta, A, B, C, D = scan_inputs(size.batch, length, E=size.width, n=STATE)
+    delta = torch.nn.functional.softplus(torch.log(torch.expm1(delta)) - _DECAY)
+    return [t.to(device, dtype) for t in (x, delta, A, B, C, D)]
+
+
+def _runner(name: Implementation, inputs: list[Tensor], direction: str) -> Callable[[], object]:
+    scan = partial(selective_scan, implementation=name)
+    if direction == "backward":
+        return lambda: value_and_gradients(scan, inputs)
+
+    def forward() -> Tensor:
+        with torch.inference_mode():
+            return scan(*inputs)
+
+    return forward
+
+
+def _exponentials(count: int, device: torch.device) -> Callable[[], object]:
+    """Return what takes `count` exponentials and nothing else."""
+    numbers = -torch.rand(min(count, _CACHED if device.type == "cpu" else count), device=device)
+    out = torch.empty_like(numbers)
+
+    def run() -> None:
+        for _ in range(count // len(numbers)):
+            torch.exp(numbers, out=out)
+
+    return run
+
+
+def _best(runs: dict[str, Callable[[], object]], device: torch.device, turns: int) -> dict[str, float]:
+    """Return the shortest time of each, in seconds, measured in turns after a first one that compiles and warms up."""
+    best = {name: _seconds(run, device) for name, run in runs.items()}
+    for turn in range(turns):
+        for name, run in runs.items():
+            if turn == 0 or best[name] < 10 * min(best.values()):
+                best[name] = min(best[name], _seconds(run, device))
+    return best
+
+
+def _seconds(run: Callable[[], object], device: torch.device) -> float:
+    _wait(device)
+    start = time.perf_counter()
+    run()
+    _wait(device)
+    return time.perf_counter() - start
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def parity_table(rows: Sequence[ParityRow]) -> list[str]:
+    """Return the rows as text: a line for each implementation, dtype and length, a column for each tensor."""
+    lines = [f"{'implementation':<14} {'dtype':<9} {'L':>5}  " + "  ".join(f"{name:>7}" for name in NAMES)]
+    for first in range(0, len(rows), len(NAMES)):
+        group = rows[first : first + len(NAMES)]
+        errors = "  ".join(f"{row.relative_error:7.1e}" for row in group)
+        lines.append(f"{group[0].implementation:<14} {group[0].dtype:<9} {group[0].length:>5}  {errors}")
+    return lines
+
+
+def speed_table(rows: Sequence[SpeedRow]) -> list[str]:
+    """Return the rows as text."""
+    lines = [f"{'implementation':<18} {'dtype':<9} {'L':>5} {'':<8} {'ms':>10} {'ns/state':>9} {'x sequential':>12}"]
+    lines += [
+        f"{row.implementation:<18} {row.dtype:<9} {row.length:>5} {row.direction:<8} {row.seconds * 1e3:10.1f} "
+        f"{row.ns_per_state:9.2f} {row.times_sequential:12.2f}"
+        for row in rows
+    ]
+    return lines
