@@ -108,20 +108,20 @@ def cases(device: torch.device, frames: int) -> list[Case]:
     """Return what is worth measuring on a device: one image, a whole tracklet, and every dtype it multiplies fast."""
     lengths = (1, frames)
     if device.type != "cuda":
-        return [Case(device, "fp32", length, form) for length in lengths for form in ("eager", "served")]
+        return [Case(device, "fp32", frames, "eager"), *(Case(device, "fp32", length) for length in lengths)]
     return [
         *(Case(device, precision, length) for length in lengths for precision in ("bf16", "fp16", "fp32")),
         Case(device, "fp32", frames, "eager"),
     ]
 
 
-def measure(subject: Subject, case: Case, *, turns: int = TURNS, crops: int | None = None) -> Row:
+def measure(subject: Subject, case: Case, *, turns: int | None = None, crops: int | None = None) -> Row:
     """Measure one network one way.
 
     Args:
         subject: Left as it is.
         case: On a device that is there.
-        turns: Repetitions of network and matrix product.
+        turns: Repetitions of network and matrix product; as many as take a moment when None.
         crops: In one call, rounded to whole tracklets; chosen by the device when None, fewer where that is slow.
     """
     kind, device, a = case.device.type, case.device, subject.network.architecture
@@ -129,10 +129,11 @@ def measure(subject: Subject, case: Case, *, turns: int = TURNS, crops: int | No
     with _peak_memory(device) as peak, torch.inference_mode():
         network = serving_form(subject.network, dtype) if case.form == "served" else subject.network
         run = _runner(network.to(device), case, dtype)
-        one_s = _best(device, 3, run(1))[0]
+        one_s = _best(device, 1, run(1))[0]
+        turns = turns or TURNS
         tracklets = max(1, (crops or MOST_CROPS.get(kind, 64)) // case.frames)
         if crops is None and one_s * tracklets > SLOW_S:
-            tracklets, turns = max(1, int(SLOW_S / one_s)), max(2, min(turns, int(4 * SLOW_S / one_s)))
+            tracklets, turns = max(1, int(SLOW_S / one_s)), max(1, min(turns, int(4 * SLOW_S / one_s)))
         matrix = torch.randn(MATRIX.get(kind, 2048), MATRIX.get(kind, 2048), device=device).to(dtype)
         best_s, matrix_s = _best(device, turns, run(tracklets), lambda: matrix @ matrix)
         latency_s = min(one_s, best_s if tracklets == 1 else _best(device, turns, run(1))[0])
@@ -199,16 +200,20 @@ def _runner(network: Climb, case: Case, dtype: torch.dtype) -> Callable[[int], C
 
 
 def _best(device: torch.device, turns: int, *calls: Callable[[], object]) -> list[float]:
-    """Return the shortest time of each of some calls, made in turns, s; the first turn only warms up."""
+    """Return the shortest time of each of some calls, made in turns, s; the first turn only warms up.
+
+    On one thread of a CPU it is the processor's time, so that other programs of a shared machine do not count.
+    """
+    clock = time.process_time if device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
     best = [float("inf")] * len(calls)
     for turn in range(turns + 1):
         for number, call in enumerate(calls):
-            started = time.perf_counter()
+            started = clock()
             call()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             if turn:
-                best[number] = min(best[number], time.perf_counter() - started)
+                best[number] = min(best[number], clock() - started)
     return best
 
 
