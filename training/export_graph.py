@@ -124,7 +124,8 @@ def describe(model: onnx.ModelProto, loaded: LoadedWeights) -> None:
     """Write into the model what it is and how to fill it, as `metadata_props` and as text."""
     a, p = loaded.network.architecture, loaded.preprocessing
     resize = f"stretch every crop to {p.width}x{p.height} px (area filter when shrinking), keep RGB order and uint8"
-    fill = f"a tracklet shorter than {a.frames} repeats its crops in order until it has {a.frames}: 0 1 2 0 1 2 0 1"
+    order = " ".join(str(i % 3) for i in range(a.frames))
+    fill = f"a tracklet of fewer than {a.frames} crops repeats them in order until it has {a.frames}; 3 crops: {order}"
     onnx.helper.set_model_props(
         model,
         {
