@@ -1,9 +1,8 @@
 """What README.md says of the code's own words: settings, metrics, the file tree. `make readme` writes it there."""
 
 import ast
-import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -42,7 +41,6 @@ DESCRIPTIONS = {
     "tests/bench/pipeline.jsonl": "What `climbtrack bench pipeline` printed, one line a measurement.",
     "reid_worker/weights/person-detector.json": "Card of the bundled person detector: data, command, figures.",
     "training/LOG.md": "What was tried in training, with numbers; failures too.",
-    "training/configs/climb_tiny.yaml": "The recipe of the shipped weights.",
 }
 
 
@@ -58,7 +56,7 @@ def describe(root: Path, name: str) -> str:
     if name.endswith(".py"):
         text = ast.get_docstring(ast.parse((root / name).read_text(encoding="utf-8"))) or ""
         return text.partition("\n")[0]
-    if name not in DESCRIPTIONS and name.endswith(".md"):
+    if name not in DESCRIPTIONS and name.endswith((".md", ".yaml")):
         return (root / name).read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
     return DESCRIPTIONS.get(name, "")
 
@@ -93,29 +91,37 @@ def metrics_table() -> str:
 
 def section(page: str, name: str) -> str:
     """Return what stands between the markers of a section."""
-    found = re.search(_section(name), page, re.DOTALL)
-    if found is None:
-        raise ValueError(f"README.md has no section {name}")
-    return found[2]
+    return page[slice(*_span(page, name))]
 
 
 def main() -> None:
     """Write all sections into README.md."""
     root = Path(__file__).parent.parent
     path = root / "README.md"
-    page = path.read_text(encoding="utf-8")
     written = {
         "settings": settings_table(),
         "metrics": metrics_table(),
         "tree": f"```text\n{tree(root, tracked_files(root))}```\n",
     }
+    path.write_text(fill(path.read_text(encoding="utf-8"), written), encoding="utf-8")
+
+
+def fill(page: str, written: Mapping[str, str]) -> str:
+    """Return the page with these texts between the markers of their sections, and nothing else changed."""
     for name, text in written.items():
-        page = page.replace(section(page, name), text)
-    path.write_text(page, encoding="utf-8")
+        start, end = _span(page, name)
+        page = page[:start] + text + page[end:]
+    return page
 
 
-def _section(name: str) -> str:
-    return rf"(<!-- {name}: written by `make readme` -->\n)(.*?)(<!-- end of {name} -->)"
+def _span(page: str, name: str) -> tuple[int, int]:
+    """Return where the text between the markers of a section begins and ends."""
+    first = f"<!-- {name}: written by `make readme` -->\n"
+    start = page.find(first)
+    end = page.find(f"<!-- end of {name} -->", start)
+    if start < 0 or end < 0:
+        raise ValueError(f"README.md has no section {name}")
+    return start + len(first), end
 
 
 if __name__ == "__main__":

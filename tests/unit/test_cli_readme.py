@@ -8,7 +8,7 @@ import pytest
 import typer.main
 
 from deploy.cli import app
-from deploy.readme import describe, metrics_table, section, settings_table, tracked_files
+from deploy.readme import describe, fill, metrics_table, section, settings_table, tracked_files
 from ingest.config import IngestSettings
 from wire.messages import CameraSpec
 
@@ -30,6 +30,12 @@ def _tree() -> list[str]:
 def _examples() -> list[str]:
     blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     return [line for block in blocks for line in block.splitlines() if line.startswith("climbtrack ")]
+
+
+@pytest.mark.parametrize("before", ["", "y", "old\n"])
+def test_a_section_is_filled_and_the_rest_of_the_page_stays(before: str) -> None:
+    page = "a lobby\n<!-- x: written by `make readme` -->\n{}<!-- end of x -->\nthe only y\n"
+    assert fill(page.format(before), {"x": "new\n"}) == page.format("new\n")
 
 
 def test_the_tree_names_every_file() -> None:
