@@ -21,8 +21,8 @@ from wire.errors import SettingsError
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
-# Tracklets run together. On a CPU, measured at two sizes, 16 were as fast as 32 and up to twice as fast as one; on a GPU
-# it is a guess at what fills it.
+# Tracklets run together. On a CPU, measured at two sizes, 16 are as fast as 32 and up to twice as fast as one; on a
+# GPU it is a guess at what fills it.
 _GROUP = {"cpu": 16, "cuda": 64}
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _AMPERE = (8, 0)  # the first CUDA devices that multiply bfloat16 matrices
