@@ -14,7 +14,6 @@ from deploy.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import torch
     from _typeshed import DataclassInstance
 
     from reid_worker.model.scan import Implementation
@@ -91,9 +90,9 @@ def parity(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
     """Compare every selective scan with the reference in float64: forward, every gradient, every dtype."""
-    from deploy import bench_scan
+    from deploy import bench_device, bench_scan
 
-    place = _device(device, 1)
+    place = bench_device.device_of(device, threads=1)
     names = _implementations(implementation)
     size = bench_scan.ScanSize(2, width, length or bench_scan.PARITY_LENGTHS, names)
     found = list(bench_scan.parity_rows(size, place))
@@ -112,11 +111,11 @@ def scan(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
     """Measure every selective scan in turns, and how long its exponentials alone would take."""
-    from deploy import bench_scan
+    from deploy import bench_device, bench_scan
 
     if dtype not in bench_scan.DTYPES:
         raise UsageError(f"--dtype {dtype}: must be one of {', '.join(bench_scan.DTYPES)}")
-    place = _device(device, threads)
+    place = bench_device.device_of(device, threads)
     names = _implementations(implementation)
     size = bench_scan.ScanSize(batch, width, length or bench_scan.SPEED_LENGTHS, names)
     rows = bench_scan.speed_rows(size, place, dtype, say=lambda text: typer.echo(text, err=True))
@@ -130,29 +129,11 @@ def model(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
     """Measure every size of network against a large matrix product: crops a second, share of its rate, memory."""
-    from deploy import bench_model
+    from deploy import bench_device, bench_model
 
-    place = _device(device, threads)
+    place = bench_device.device_of(device, threads)
     found = list(bench_model.rows(bench_model.subjects(), place, lambda text: typer.echo(text, err=True)))
     _print_rows(found, bench_model.table, as_json=as_json)
-
-
-def _device(name: str, threads: int) -> "torch.device":
-    """Return the device of that name, after trying it.
-
-    Raises:
-        UsageError: It cannot be used; says why.
-    """
-    import torch
-
-    torch.set_num_threads(threads)
-    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
-    try:
-        place = torch.device(chosen)
-        torch.empty(1, device=place)
-    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts that it has it
-        raise UsageError(f"--device {name}: {str(error).splitlines()[0]}") from error
-    return place
 
 
 def _implementations(names: list[str] | None) -> "tuple[Implementation, ...]":

