@@ -35,7 +35,7 @@ class ImportanceReorderMamba(nn.Module):
     def __init__(self, width: int, state: int, expand: int) -> None:
         super().__init__()
         self.norm_in = nn.LayerNorm(width)
-        self.mamba = BidirectionalMamba(width, state=state, expand=expand)
+        self.mamba: nn.Module = BidirectionalMamba(width, state=state, expand=expand)
         self.norm_out = nn.LayerNorm(width)
         self.attention = nn.Sequential(nn.Linear(width, ATTENTION_WIDTH), nn.Tanh(), nn.Linear(ATTENTION_WIDTH, 1))
 

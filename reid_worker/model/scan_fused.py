@@ -8,47 +8,20 @@ threads as torch uses.
 """
 
 import math
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from numba import njit
-from numpy.typing import NDArray
 from torch import Tensor
 
-F32 = NDArray[np.float32]
+from reid_worker.model.cpu_loops import F32, FAST, LOG2_E, exp2, share_out
 
 _BLOCK = 256  # channels: states and decays of 16 states fit the first cache, and a loop's set-up is paid back
 _SPAN = 64  # positions between two kept states: what the backward pass recomputes at a time stays in the second cache
-_FAST = {"contract", "nsz", "arcp", "ninf", "nnan"}  # no reassociation: the exponential below relies on the order
-
-_LOG2_E = math.log2(math.e)
-_LOWEST = np.float32(-126.0)  # below this exponent float32 has no normal numbers: the decay is zero for our purpose
-_ROUND = np.float32(1.5 * 2**23)  # adding it leaves the nearest integer in the low bits
-# Least-squares polynomial of 2^f - 1 on [-0.5, 0.5], divided by f so that 2^0 is exactly 1: relative error 1.5e-7.
-_P1, _P2, _P3 = np.float32(0.69314709), np.float32(0.2402236), np.float32(0.05550689)
-_P4, _P5 = np.float32(0.00966581), np.float32(0.00132575)
-_MANTISSA = np.int32(23)
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _exp2(power: np.float32) -> np.float32:
-    """Return 2^power for power <= 0: the integer part goes into the exponent bits, the rest is a polynomial.
-
-    A library's exponential is a call that LLVM does not turn into vector instructions; this is.
-    """
-    power = max(power, _LOWEST)
-    rounded = np.float32(power + _ROUND)
-    f = np.float32(power - np.float32(rounded - _ROUND))
-    fraction = ((((_P5 * f + _P4) * f + _P3) * f + _P2) * f + _P1) * f + np.float32(1)
-    bits = np.float32(fraction).view(np.int32) + (rounded.view(np.int32) << _MANTISSA)
-    return np.int32(bits).view(np.float32)
-
-
-@njit(fastmath=_FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(fastmath=FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _forward(inputs: tuple[F32, ...], y: F32, kept: F32, items: tuple[int, int], reverse: bool) -> None:
     """Write y, and the state before every `_SPAN`-th position to `kept` (b, spans, n, E); none if that is empty."""
     x, delta, A2, B, C, D = inputs
@@ -78,11 +51,11 @@ def _rows(count: int) -> F32:
     return np.empty((count, _BLOCK), np.float32)
 
 
-@njit(fastmath=_FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(fastmath=FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _advance(step: F32, push: F32, a: F32, h: F32, y: F32, B: np.float32, C: np.float32) -> None:
     """Move one state index of all channels of a block by one position, and add what it says to y."""
     for w in range(len(push)):
-        state = _exp2(step[w] * a[w]) * h[w] + push[w] * B
+        state = exp2(step[w] * a[w]) * h[w] + push[w] * B
         h[w] = state
         y[w] += C * state
 
@@ -91,15 +64,15 @@ def _advance(step: F32, push: F32, a: F32, h: F32, y: F32, B: np.float32, C: np.
 # no longer proves that they do not overlap, and gives up on vector instructions.
 
 
-@njit(fastmath=_FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(fastmath=FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _recompute(step: F32, push: F32, a: F32, B: np.float32, before: F32, after: F32, decay: F32) -> None:
     """Write the decay of one position and the state after it, from the state before."""
     for w in range(len(push)):
-        decay[w] = _exp2(step[w] * a[w])
+        decay[w] = exp2(step[w] * a[w])
         after[w] = decay[w] * before[w] + push[w] * B
 
 
-@njit(fastmath=_FAST | {"reassoc"}, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(fastmath=FAST | {"reassoc"}, nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _gather(grad: F32, after: F32, C: np.float32, flow: F32) -> np.float32:
     """Add what y says of the state to `flow`, the gradient that comes from later positions; return that of C."""
     dC = np.float32(0)
@@ -109,7 +82,7 @@ def _gather(grad: F32, after: F32, C: np.float32, flow: F32) -> np.float32:
     return dC
 
 
-@njit(fastmath=_FAST | {"reassoc"}, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(fastmath=FAST | {"reassoc"}, nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _push_back(flow: F32, push: F32, B: np.float32, d_push: F32) -> np.float32:
     """Pass the gradient of the state on to what was pushed into it; return that of B."""
     dB = np.float32(0)
@@ -119,7 +92,7 @@ def _push_back(flow: F32, push: F32, B: np.float32, d_push: F32) -> np.float32:
     return dB
 
 
-@njit(fastmath=_FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(fastmath=FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _decay_back(flow: F32, decay: F32, before: F32, d_exponent: F32) -> None:
     """Move the gradient of the state back by one position, and write that of the exponent Δ A."""
     for w in range(len(flow)):
@@ -127,13 +100,13 @@ def _decay_back(flow: F32, decay: F32, before: F32, d_exponent: F32) -> None:
         d_exponent[w] = flow[w] * before[w]
 
 
-@njit(fastmath=_FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(fastmath=FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _exponent_back(d_exponent: F32, factor: F32, total: F32) -> None:
     for w in range(len(total)):
         total[w] += d_exponent[w] * factor[w]
 
 
-@njit(fastmath=_FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(fastmath=FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def _backward(
     inputs: tuple[F32, ...], dy: F32, kept: F32, gradients: tuple[F32, ...], items: tuple[int, int], reverse: bool
 ) -> None:
@@ -186,8 +159,8 @@ class _FusedScan(torch.autograd.Function):
         spans = math.ceil(x.shape[1] / _SPAN)
         kept = x.new_empty((x.shape[0], spans, *decay.shape) if any(ctx.needs_input_grad) else (0, 0, 0, 0))
         y = torch.empty_like(x)
-        inputs = _arrays(x, delta, decay * _LOG2_E, B, C, D)
-        _share_out(x, lambda items, _: _forward(inputs, y.numpy(), kept.numpy(), items, reverse))
+        inputs = _arrays(x, delta, decay * LOG2_E, B, C, D)
+        share_out(_items(x), lambda items, _: _forward(inputs, y.numpy(), kept.numpy(), items, reverse))
         ctx.reverse = reverse
         ctx.save_for_backward(x, delta, decay, B, C, D, kept)
         return y
@@ -197,7 +170,7 @@ class _FusedScan(torch.autograd.Function):
         x, delta, decay, B, C, D, kept = ctx.saved_tensors
         dy = grads[0].contiguous()
         dx, ddelta = torch.empty_like(x), torch.empty_like(delta)
-        inputs = _arrays(x, delta, decay, decay * _LOG2_E, B, C, D)
+        inputs = _arrays(x, delta, decay, decay * LOG2_E, B, C, D)
         # Blocks of one sequence share dB and dC, sequences share dA: every thread sums up its own.
         dA, dB, dC = (t.new_zeros(torch.get_num_threads(), *t.shape) for t in (decay, B, C))
 
@@ -205,7 +178,7 @@ class _FusedScan(torch.autograd.Function):
             out = _arrays(dx, ddelta, dA[thread], dB[thread], dC[thread])
             _backward(inputs, dy.numpy(), kept.numpy(), out, items, ctx.reverse)
 
-        _share_out(x, work)
+        share_out(_items(x), work)
         return None, dx, ddelta, dA.sum(0).T, dB.sum(0), dC.sum(0), (dy * x).sum((0, 1))
 
 
@@ -221,13 +194,6 @@ def _arrays(*tensors: Tensor) -> tuple[F32, ...]:
     return tuple(t.numpy() for t in tensors)
 
 
-def _share_out(x: Tensor, work: Callable[[tuple[int, int], int], None]) -> None:
-    """Call `work` with ranges that cover all (sequence, block of channels) of x, one range a thread."""
-    count = x.shape[0] * math.ceil(x.shape[2] / _BLOCK)
-    threads = min(torch.get_num_threads(), count)
-    if threads == 1:
-        return work((0, count), 0)
-    ends = [count * k // threads for k in range(threads + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, pairwise(ends), range(threads)))
-    return None
+def _items(x: Tensor) -> int:
+    """Return the number of (sequence, block of channels) of x."""
+    return x.shape[0] * math.ceil(x.shape[2] / _BLOCK)

@@ -6,6 +6,7 @@ Built from a loaded network and never saved, so parameter names, training and th
 - A batch normalisation that is only evaluated is a scale and a shift; after a convolution it becomes part of it.
 - QuickGELU is SiLU in other units: x · sigmoid(1.702 x) = silu(1.702 x) / 1.702. The first factor goes into the layer
   before, the second into the layer after; of three passes over the widest tensor one is left, in place.
+- On a CPU the Mamba layers run in compiled loops (`serving_mamba`).
 - All convolutions of the stem stay in the channels-last layout, which the instance normalisation used to break.
 
 Letters: b images, L tokens of one, D width, c channels, P pixels.
@@ -19,6 +20,9 @@ from torch import Tensor, nn
 
 from reid_worker.model.climb import Climb
 from reid_worker.model.clip import ConvolutionStem, InstanceBatchNorm, ResidualAttentionBlock, ResidualConvolution
+from reid_worker.model.irm import ImportanceReorderMamba
+from reid_worker.model.mamba import BidirectionalMamba
+from reid_worker.model.serving_mamba import ServedMamba
 
 QUICK_GELU = 1.702
 
@@ -26,7 +30,8 @@ QUICK_GELU = 1.702
 def serving_form(network: Climb, dtype: torch.dtype = torch.float32) -> Climb:
     """Return a copy of a network that computes the same features faster, and can no longer be trained.
 
-    In float32 features agree to about 1e-6 of their size; only encoder and bottlenecks are rewritten.
+    In float32 features agree to about 1e-6 of their size, unless two tokens are so equally important that rounding
+    changes their order.
 
     Args:
         network: Left as it is.
@@ -39,6 +44,10 @@ def serving_form(network: Climb, dtype: torch.dtype = torch.float32) -> Climb:
         tower.conv1 = _FoldedStem(tower.conv1)
     layers = next(tower.transformer.children())
     tower.transformer = nn.Sequential(*(_FoldedBlock(layer) for layer in layers.children()))
+    for branch in served.temporal.branches.values():
+        assert isinstance(branch, ImportanceReorderMamba)
+        assert isinstance(branch.mamba, BidirectionalMamba)
+        branch.mamba = ServedMamba(branch.mamba)
     for name in ("bottleneck", "bottleneck_joint", "bottleneck_temporal"):
         setattr(served, name, _Affine(*_scale_and_shift(getattr(served, name))))
     for module in tower.modules():

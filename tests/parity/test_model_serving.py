@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from reid_worker.model.climb import Architecture, Climb
+from reid_worker.model.mamba import BidirectionalMamba
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.serving import serving_form
+from reid_worker.model.serving_mamba import ServedMamba
 
 STEMS = {
     "convolution": Architecture(height=48, width=32, tower_width=32, layers=2, heads=2, joint_width=16, state=4),
@@ -57,6 +59,35 @@ def test_the_serving_form_gives_the_same_tokens(network: Climb) -> None:
     expected, served = network.encoder(images), serving_form(network).encoder(images)
     torch.testing.assert_close(served.patches, expected.patches, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(served.joint, expected.joint, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("b", "L"), [(1, 1), (3, 2), (2, 40)])
+def test_the_served_mamba_layer_equals_the_trained_one(b: int, L: int, threads: int) -> None:
+    torch.manual_seed(5)
+    layer = BidirectionalMamba(24, state=16)
+    tokens = 3 * torch.randn(b, L, 24)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        torch.testing.assert_close(ServedMamba(layer)(tokens), layer(tokens), rtol=1e-5, atol=1e-6)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_served_mamba_layer_survives_numbers_that_overflow_an_exponential() -> None:
+    torch.manual_seed(5)
+    layer = BidirectionalMamba(8, state=4)
+    tokens = 1e4 * torch.randn(1, 5, 8)
+    served = ServedMamba(layer)(tokens)
+    assert served.isfinite().all()
+    torch.testing.assert_close(served, layer(tokens), rtol=1e-3, atol=1e-3 * float(served.abs().max()))
+
+
+def test_the_served_mamba_layer_takes_other_dtypes_than_float32() -> None:
+    layer = BidirectionalMamba(8, state=4).double()
+    tokens = torch.randn(1, 5, 8, dtype=torch.float64)
+    assert torch.equal(ServedMamba(layer)(tokens), layer(tokens))
 
 
 def test_a_crop_of_almost_one_colour_keeps_its_digits(network: Climb) -> None:
