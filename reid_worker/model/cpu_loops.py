@@ -15,12 +15,13 @@ F32 = NDArray[np.float32]
 FAST = {"contract", "nsz", "arcp", "ninf", "nnan"}  # no reassociation: the exponential below relies on the order
 LOG2_E = math.log2(math.e)
 
-_LOWEST = np.float32(-126.0)  # below this exponent float32 has no normal numbers: the result is zero for our purpose
-_ROUND = np.float32(1.5 * 2**23)  # adding it leaves the nearest integer in the low bits
+LOWEST = np.float32(-60.0)  # 2^-60 of anything is nothing in float32, and products with it stay normal, that is fast
+ROUND = np.float32(1.5 * 2**23)  # adding it leaves the nearest integer in the low bits
 # Least-squares polynomial of 2^f - 1 on [-0.5, 0.5], divided by f so that 2^0 is exactly 1: relative error 1.5e-7.
-_P1, _P2, _P3 = np.float32(0.69314709), np.float32(0.2402236), np.float32(0.05550689)
-_P4, _P5 = np.float32(0.00966581), np.float32(0.00132575)
-_MANTISSA = np.int32(23)
+POLYNOMIAL = (0.00132575, 0.00966581, 0.05550689, 0.2402236, 0.69314709, 1.0)
+MANTISSA_BITS = 23
+_P5, _P4, _P3, _P2, _P1 = (np.float32(coefficient) for coefficient in POLYNOMIAL[:-1])
+_MANTISSA = np.int32(MANTISSA_BITS)
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
@@ -29,9 +30,9 @@ def exp2(power: np.float32) -> np.float32:
 
     A library's exponential is a call that LLVM does not turn into vector instructions; this is.
     """
-    power = max(power, _LOWEST)
-    rounded = np.float32(power + _ROUND)
-    f = np.float32(power - np.float32(rounded - _ROUND))
+    power = max(power, LOWEST)
+    rounded = np.float32(power + ROUND)
+    f = np.float32(power - np.float32(rounded - ROUND))
     fraction = ((((_P5 * f + _P4) * f + _P3) * f + _P2) * f + _P1) * f + np.float32(1)
     bits = np.float32(fraction).view(np.int32) + (rounded.view(np.int32) << _MANTISSA)
     return np.int32(bits).view(np.float32)

@@ -1,10 +1,9 @@
 """The selective scan as compiled CPU loops over blocks of neighbouring channels; equals `scan.scan_sequential`.
 
-Letters as in `scan`. The innermost loop walks along channels, which lie side by side in memory: the compiler turns it
-into vector instructions, no horizontal sum is needed and no tensor is transposed. Nothing of size L·E·n is kept between
-forward and backward: the backward pass recomputes the states of one block and one state index at a time, `2 L`
-rows of `_BACKWARD_BLOCK` channels that stay in the second cache. Work is shared out by (batch, block) over as many
-threads as torch uses.
+Letters as in `scan`. The innermost loops walk along channels, which lie side by side in memory: they become vector
+instructions, no horizontal sum is needed and no tensor is transposed. Nothing of size L·E·n is kept between forward and
+backward: the forward pass keeps the state before every `_SPAN`-th position, and the backward pass recomputes one span
+of one block at a time, which stays in the second cache. Work is shared out by (batch, block) over torch's threads.
 """
 
 import math
@@ -16,8 +15,9 @@ from numba import njit
 from torch import Tensor
 
 from reid_worker.model.cpu_loops import F32, FAST, LOG2_E, exp2, share_out
+from reid_worker.model.scan_vectors import LANES, advance
 
-_BLOCK = 256  # channels: states and decays of 16 states fit the first cache, and a loop's set-up is paid back
+_BLOCK = 256  # channels: states and decays of 16 states fit the nearest caches, and a loop's set-up is paid back
 _SPAN = 64  # positions between two kept states: what the backward pass recomputes at a time stays in the second cache
 
 
@@ -27,37 +27,61 @@ def _forward(inputs: tuple[F32, ...], y: F32, kept: F32, items: tuple[int, int],
     x, delta, A2, B, C, D = inputs
     L, E, n = x.shape[1], x.shape[2], len(A2)
     blocks = (E + _BLOCK - 1) // _BLOCK
-    states, rates, pushes = np.empty((n, _BLOCK), np.float32), np.empty((n, _BLOCK), np.float32), _rows(1)
+    h, a = np.empty((_BLOCK // LANES, n, LANES), np.float32), np.zeros((_BLOCK // LANES, n, LANES), np.float32)
+    rows, BC = np.zeros((3, _BLOCK), np.float32), np.empty((2, n), np.float32)
     for item in range(items[0], items[1]):
         i, first = item // blocks, item % blocks * _BLOCK
         last = min(E, first + _BLOCK)
-        h, a, push = states[:, : last - first], rates[:, : last - first], pushes[0, : last - first]
+        step, push, out = rows[0, : last - first], rows[1, : last - first], rows[2, : last - first]
         h[:] = 0
-        a[:] = A2[:, first:last]  # side by side: rows a whole E apart would push each other out of the cache
+        _copy_states(A2[:, first:last], a, into=True)
         for t in range(L):
             if t % _SPAN == 0 and len(kept):
-                kept[i, t // _SPAN, :, first:last] = h
+                _copy_states(kept[i, t // _SPAN, :, first:last], h, into=False)
             p = L - 1 - t if reverse else t
-            step, value, out = delta[i, p, first:last], x[i, p, first:last], y[i, p, first:last]
-            for w in range(len(push)):
-                push[w] = step[w] * value[w]
-                out[w] = D[first + w] * value[w]
+            value, skip = x[i, p, first:last], D[first:last]
+            _start(delta[i, p, first:last], value, step, push)
+            _multiply(skip, value, out)
             for s in range(n):
-                _advance(step, push, a[s], h[s], out, B[i, p, s], C[i, p, s])
+                BC[0, s], BC[1, s] = B[i, p, s], C[i, p, s]
+            for w in range(0, last - first, LANES):
+                advance(rows[0], rows[1], a, h, rows[2], BC, w)
+            _copy(out, y[i, p, first:last])
+
+
+@njit(fastmath=FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _start(delta: F32, x: F32, step: F32, push: F32) -> None:
+    for w in range(len(step)):
+        step[w] = delta[w]
+        push[w] = delta[w] * x[w]
+
+
+@njit(fastmath=FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _multiply(a: F32, b: F32, out: F32) -> None:
+    for w in range(len(out)):
+        out[w] = a[w] * b[w]
+
+
+@njit(fastmath=FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _copy(source: F32, out: F32) -> None:
+    for w in range(len(out)):
+        out[w] = source[w]
+
+
+@njit(fastmath=FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _copy_states(plain: F32, lanes: F32, into: bool) -> None:
+    """Copy `(n, E)` into `(E / LANES, n, LANES)`, or back."""
+    for s in range(plain.shape[0]):
+        for w in range(plain.shape[1]):
+            if into:
+                lanes[w // LANES, s, w % LANES] = plain[s, w]
+            else:
+                plain[s, w] = lanes[w // LANES, s, w % LANES]
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
 def _rows(count: int) -> F32:
     return np.empty((count, _BLOCK), np.float32)
-
-
-@njit(fastmath=FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _advance(step: F32, push: F32, a: F32, h: F32, y: F32, B: np.float32, C: np.float32) -> None:
-    """Move one state index of all channels of a block by one position, and add what it says to y."""
-    for w in range(len(push)):
-        state = exp2(step[w] * a[w]) * h[w] + push[w] * B
-        h[w] = state
-        y[w] += C * state
 
 
 # The steps of the backward pass are small loops of their own: with more than five or so arrays in one loop the compiler
