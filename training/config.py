@@ -22,7 +22,7 @@ class TrainConfig:
     Attributes:
         output: Folder of checkpoint, log and weights.
         cache: Folder of the rendered training crops, shared by runs.
-        model: `climb-tiny`, `climb-tiny-128` (twice the picture, wider and deeper) or `climb-base`.
+        model: `climb-tiny`, `climb-tiny-64` (what it is grown from, see `grow`) or `climb-base`.
         initial: Weights to begin from, of the same sizes; a training state does not come with them.
         standardise: Share of a crop's own colour statistics taken out before the network, 0 to 1.
         seed: Of weights, sampling and augmentation.
@@ -150,7 +150,7 @@ _RANGES: tuple[tuple[tuple[str, ...], float, float, str], ...] = (
 )
 _MODELS = {
     "climb-tiny": CLIMB_TINY,
-    "climb-tiny-128": replace(CLIMB_TINY, height=128, width=64, tower_width=256, layers=4, joint_width=256),
+    "climb-tiny-64": replace(CLIMB_TINY, height=64, width=32, tower_width=128, layers=3, joint_width=128),
     "climb-base": CLIMB_BASE,
 }
 _TYPES: dict[str, Any] = {field.name: field.type for field in fields(TrainConfig)}

@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from reid_worker.model.climb import Architecture, Climb
+from reid_worker.model.climb import CLIMB_TINY, Architecture, Climb
 from reid_worker.model.clip import ResidualAttentionBlock, VisualTower, resize_positions
-from reid_worker.model.weights import LoadedWeights, load_weights, save_weights
+from reid_worker.model.weights import load_weights, save_weights
 
 _UNEVENNESS = 0.5  # of the split of a weight between two equal channels, as a share of the matrix's own scatter
 
@@ -138,12 +138,10 @@ def _split(weight: Tensor) -> Tensor:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Grow the weights in one file into another, for crops of 128x64 px."""
+    """Grow the weights of `climb-tiny-64` in one file into those of `climb-tiny` in another."""
     loaded = load_weights(Path(arguments[0]))
-    a = loaded.network.architecture
-    wanted = replace(a, height=128, width=64, tower_width=2 * a.tower_width, layers=4, joint_width=2 * a.joint_width)
-    grown = LoadedWeights(grow(loaded.network, wanted), replace(loaded.preprocessing, height=128, width=64), "grown")
-    save_weights(Path(arguments[1]), grown.network, grown.preprocessing)
+    preprocessing = replace(loaded.preprocessing, height=CLIMB_TINY.height, width=CLIMB_TINY.width)
+    save_weights(Path(arguments[1]), grow(loaded.network, CLIMB_TINY), preprocessing)
 
 
 if __name__ == "__main__":

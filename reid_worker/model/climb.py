@@ -40,14 +40,14 @@ class Architecture:
     """
 
     name: str = "climb-tiny"
-    height: int = 64
-    width: int = 32
+    height: int = 128
+    width: int = 64
     patch: int = 16
     stem: Literal["patch", "convolution"] = "convolution"
-    tower_width: int = 128
-    layers: int = 3
+    tower_width: int = 256
+    layers: int = 4
     heads: int = 4
-    joint_width: int = 128
+    joint_width: int = 256
     frames: int = 8
     strides: tuple[int, ...] = (1, 4, 8)
     state: int = 16

@@ -30,6 +30,7 @@ def coloured_noise(identity: int, camera: int, tracklet: int, frames: int, size:
 def config(tmp_path: Path) -> TrainConfig:
     return TrainConfig(
         output=tmp_path / "run",
+        model="climb-tiny-64",
         cache=tmp_path / "cache",
         threads=1,
         train_identities=8,

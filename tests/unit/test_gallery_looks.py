@@ -95,7 +95,7 @@ def test_likeness_is_symmetric_and_one_with_itself() -> None:
 
 
 def test_without_evidence_the_card_decides() -> None:
-    fresh = Calibration(Card(same_mean=0.7, different_mean=0.3))
+    fresh = Calibration(Card(same_mean=0.7, same_std=0.15, different_mean=0.3, different_std=0.15))
 
     assert fresh.logit(0.5) == pytest.approx(0.0, abs=1e-9)
     assert probability(fresh.logit(0.7)) > 0.9
