@@ -17,21 +17,24 @@ from torch import Tensor
 from reid_worker.model.cpu_loops import F32, FAST, LOG2_E, exp2, share_out
 from reid_worker.model.scan_vectors import LANES, advance
 
-_BLOCK = 256  # channels: states and decays of 16 states fit the nearest caches, and a loop's set-up is paid back
+_WIDEST = (
+    2048  # channels the forward pass walks along at once: whole rows are read as they lie, states fit the second cache
+)
+_BLOCK = 256  # channels of the backward pass, whose work fits the second cache, and a loop's set-up is paid back
 _SPAN = 64  # positions between two kept states: what the backward pass recomputes at a time stays in the second cache
 
 
 @njit(fastmath=FAST, nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _forward(inputs: tuple[F32, ...], y: F32, kept: F32, items: tuple[int, int], reverse: bool) -> None:
+def _forward(inputs: tuple[F32, ...], y: F32, kept: F32, items: tuple[int, int], block: int, reverse: bool) -> None:
     """Write y, and the state before every `_SPAN`-th position to `kept` (b, spans, n, E); none if that is empty."""
     x, delta, A2, B, C, D = inputs
     L, E, n = x.shape[1], x.shape[2], len(A2)
-    blocks = (E + _BLOCK - 1) // _BLOCK
-    h, a = np.empty((_BLOCK // LANES, n, LANES), np.float32), np.zeros((_BLOCK // LANES, n, LANES), np.float32)
-    rows, BC = np.zeros((3, _BLOCK), np.float32), np.empty((2, n), np.float32)
+    blocks = (E + block - 1) // block
+    h, a = np.empty((block // LANES, n, LANES), np.float32), np.zeros((block // LANES, n, LANES), np.float32)
+    rows, BC = np.zeros((3, block), np.float32), np.empty((2, n), np.float32)
     for item in range(items[0], items[1]):
-        i, first = item // blocks, item % blocks * _BLOCK
-        last = min(E, first + _BLOCK)
+        i, first = item // blocks, item % blocks * block
+        last = min(E, first + block)
         step, push, out = rows[0, : last - first], rows[1, : last - first], rows[2, : last - first]
         h[:] = 0
         _copy_states(A2[:, first:last], a, into=True)
@@ -184,7 +187,11 @@ class _FusedScan(torch.autograd.Function):
         kept = x.new_empty((x.shape[0], spans, *decay.shape) if any(ctx.needs_input_grad) else (0, 0, 0, 0))
         y = torch.empty_like(x)
         inputs = _arrays(x, delta, decay * LOG2_E, B, C, D)
-        share_out(_items(x), lambda items, _: _forward(inputs, y.numpy(), kept.numpy(), items, reverse))
+        block = _forward_block(*x.shape[::2])
+        share_out(
+            x.shape[0] * math.ceil(x.shape[2] / block),
+            lambda items, _: _forward(inputs, y.numpy(), kept.numpy(), items, block, reverse),
+        )
         ctx.reverse = reverse
         ctx.save_for_backward(x, delta, decay, B, C, D, kept)
         return y
@@ -219,5 +226,11 @@ def _arrays(*tensors: Tensor) -> tuple[F32, ...]:
 
 
 def _items(x: Tensor) -> int:
-    """Return the number of (sequence, block of channels) of x."""
+    """Return the number of (sequence, block of channels) of the backward pass."""
     return x.shape[0] * math.ceil(x.shape[2] / _BLOCK)
+
+
+def _forward_block(b: int, E: int) -> int:
+    """Return how many channels to walk along at once: all, or fewer so that every thread has something to do."""
+    parts = math.ceil(torch.get_num_threads() / b)
+    return min(_WIDEST, math.ceil(E / parts / LANES) * LANES)
