@@ -219,13 +219,12 @@ def generated_people() -> Render:
 def load_people(config: TrainConfig, render: Render) -> tuple[CropSet, CropSet]:
     """Return the people to learn from and, by other cameras, the people to judge by."""
     size = _rendered_size(config.architecture, config.rendered_scale)
-    frames = config.rendered_frames
     first = _TEST_SEEDS
     tag = f"{size[0]}x{size[1]}"
     people, cameras = config.train_identities, config.train_cameras
-    train = CropPlan(
-        f"train-{people}x{cameras}-{tag}", 0, people, 0, cameras, _SITE_PEOPLE, config.rendered_frames, size
-    )
+    frames = config.rendered_frames
+    train = CropPlan(f"train-{people}x{cameras}-{tag}", 0, people, 0, cameras, _SITE_PEOPLE, frames, size)
+    frames = config.architecture.frames  # judged by whole tracklets, whatever was rendered to learn from
     people, cameras = config.test_identities, config.test_cameras
     test = CropPlan(f"test-{people}x{cameras}-{tag}", first, people, first, cameras, _SITE_PEOPLE, frames, size)
     return load_crops(train, render, config.cache, report=_say), load_crops(test, render, config.cache, report=_say)

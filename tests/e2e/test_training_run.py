@@ -13,7 +13,7 @@ from reid_worker.model import load_embedder
 from reid_worker.model.weights import load_weights
 from training.checkpoint import CheckpointError, load_checkpoint
 from training.config import TrainConfig
-from training.train import TrainingError, run_training
+from training.train import TrainingError, load_people, run_training
 
 
 def coloured_noise(identity: int, camera: int, tracklet: int, frames: int, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -98,6 +98,12 @@ def test_a_resumed_run_ends_bit_for_bit_where_an_unbroken_one_does(
     assert resumed.step == unbroken.step
     assert torch.equal(resumed.memory, unbroken.memory)
     assert all(torch.equal(tensor, resumed.network[name]) for name, tensor in unbroken.network.items())
+
+
+def test_people_to_judge_by_have_whole_tracklets_whatever_is_rendered_to_learn_from(config: TrainConfig) -> None:
+    train, test = load_people(replace(config, rendered_frames=2), coloured_noise)
+    assert train.crops.shape[1] == 2
+    assert test.crops.shape[1] == config.architecture.frames
 
 
 def test_an_encoder_at_rest_keeps_its_sequence_feature(config: TrainConfig) -> None:
