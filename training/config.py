@@ -23,6 +23,7 @@ class TrainConfig:
         output: Folder of checkpoint, log and weights.
         cache: Folder of the rendered training crops, shared by runs.
         model: `climb-tiny`, `climb-tiny-64` (what it is grown from, see `grow`) or `climb-base`.
+        clip: CLIP's weights for the encoder to begin from: `openai`, a file, or empty for none. Of `climb-base` only.
         initial: Weights to begin from, of the same sizes; a training state does not come with them.
         standardise: Share of a crop's own colour statistics taken out before the network, 0 to 1.
         seed: Of weights, sampling and augmentation.
@@ -66,6 +67,7 @@ class TrainConfig:
     output: Path = Path("runs/climb-tiny")
     cache: Path = Path("runs/cache")
     model: str = "climb-tiny"
+    clip: str = ""
     initial: Path | None = None
     standardise: float = 0.0
     seed: int = 0
@@ -116,6 +118,8 @@ class TrainConfig:
             raise ConfigError(f"{rising} must rise and be at most {self.architecture.frames}")
         if self.encoder_until < self.temporal_from:
             raise ConfigError(f"encoder_until is {self.encoder_until}, must be at least temporal_from")
+        if self.clip and (self.architecture.stem != "patch" or self.initial is not None):
+            raise ConfigError(f"clip is {self.clip!r}, must be empty for {self.model} and where initial is given")
         if self.identities > self.train_identities:
             raise ConfigError(f"identities is {self.identities}, must be at most train_identities")
 
@@ -139,12 +143,7 @@ _SHARES = ("full_size_from", "temporal_from", "encoder_until", "mmc_from", "warm
 _RANGES: tuple[tuple[tuple[str, ...], float, float, str], ...] = (
     (_COUNTS, 1, math.inf, "at least 1"),
     (("train_cameras", "test_cameras", "tracklets"), 2, math.inf, "at least 2: there is nothing to match"),
-    (
-        ("full_size_from", "temporal_from", "encoder_until", "mmc_from", "warmup", "standardise", "augmentation"),
-        0,
-        1,
-        "0 to 1",
-    ),
+    (_SHARES, 0, 1, "0 to 1"),
     (("early_scale",), 0.25, 1, "0.25 to 1"),
     (("rendered_scale",), 1, 4, "1 to 4"),
 )

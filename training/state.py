@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from reid_worker.model.climb import Climb
+from reid_worker.model.clip_weights import load_clip_tower
 from reid_worker.model.weights import load_weights
 from training.checkpoint import Checkpoint
 from training.config import TrainConfig
@@ -28,15 +29,19 @@ class State:
 
 
 def start(config: TrainConfig) -> State:
-    """Return the state of a run before its first step."""
+    """Return the state of a run before its first step.
+
+    Raises:
+        WeightsError: What it should begin from cannot be used.
+    """
     torch.manual_seed(config.seed)
     a = config.architecture
     network = Climb(a)
-    if config.initial is not None:
+    if config.clip:
+        load_clip_tower(network.encoder, config.clip)
+    elif config.initial is not None:
         network.load_state_dict(load_weights(config.initial).network.state_dict())
     classifiers = Classifiers(a.tower_width + a.joint_width, a.tower_width, config.train_identities)
-    if a.stem == "patch":
-        network.encoder.conv1.requires_grad_(False)  # noqa: FBT003 - section 4.1: the patch projection is frozen
     head = (network.temporal, network.bottleneck_temporal)
     body = (network.encoder, network.bottleneck, network.bottleneck_joint)
     groups = [
