@@ -34,11 +34,11 @@ from training.export_session import OnnxError, OnnxNetwork
 Precision = Literal["fp32", "fp16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
-# float32: against float64 a typical tracklet of climb-tiny is off by 1e-6 in PyTorch and 7e-6 in onnxruntime. Two patch tokens that are almost equally like the class token may change places in
-# the sort, though: with an earlier climb-tiny they did in 2 of lab-4cam's 147 tracklets, one then differed by 5e-3,
-# cosine 0.9997 (PyTorch's serving form against its training form: 1 tracklet, 1e-3). So what is typical is held tight, the worst
-# loosely. float16 rounds before the sort, so tokens change places in most tracklets; what counts then is that people
-# stay in order.
+# float32: against float64 a typical tracklet of climb-tiny is off by 1e-6 in PyTorch and by 7e-6 in onnxruntime. Two
+# patch tokens that are almost equally like the class token may change places in the sort, though: with an earlier
+# climb-tiny they did in 2 of lab-4cam's 147 tracklets, one then differed by 5e-3, cosine 0.9997 (PyTorch's serving form
+# against its training form: 1 tracklet, 1e-3). So what is typical is held tight, the worst loosely. float16 rounds
+# before the sort, so tokens change places in most tracklets; what counts then is that people stay in order.
 BOUNDS: dict[Precision, Bounds] = {
     "fp32": Bounds(typical=5e-5, difference=5e-2, cosine=0.995, map_loss=0.005),
     "fp16": Bounds(typical=5e-3, difference=5e-2, cosine=0.995, map_loss=0.01),
