@@ -1,4 +1,4 @@
-"""The selective scan as compiled CPU loops over blocks of neighbouring channels; equals `scan.scan_sequential`.
+"""The selective scan as compiled CPU loops over blocks of neighbouring channels; equals `scan_sequential`.
 
 Letters as in `scan`. The innermost loops walk along channels, which lie side by side in memory: they become vector
 instructions, no horizontal sum is needed and no tensor is transposed. Nothing of size L·E·n is kept between forward and
@@ -17,9 +17,7 @@ from torch import Tensor
 from reid_worker.model.cpu_loops import F32, FAST, LOG2_E, exp2, share_out
 from reid_worker.model.scan_vectors import LANES, advance
 
-_WIDEST = (
-    2048  # channels the forward pass walks along at once: whole rows are read as they lie, states fit the second cache
-)
+_WIDEST = 2048  # channels the forward pass walks along at once: rows are read as they lie, states fit the second cache
 _BLOCK = 256  # channels of the backward pass, whose work fits the second cache, and a loop's set-up is paid back
 _SPAN = 64  # positions between two kept states: what the backward pass recomputes at a time stays in the second cache
 
