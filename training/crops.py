@@ -5,12 +5,32 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Render = Callable[[int, int, int, int, tuple[int, int]], NDArray[np.uint8]]
 """`(identity seed, camera seed, tracklet seed, frames, (H, W))` to RGB crops `(frames, H, W, 3)`; a pure function."""
+
+
+class Tracklets(Protocol):
+    """n tracklets to learn from or to judge by, wherever their crops come from: rendered, or files of a data set."""
+
+    @property
+    def identities(self) -> NDArray[np.int64]:
+        """Labels `(n,)`."""
+
+    @property
+    def cameras(self) -> NDArray[np.int64]:
+        """Camera of each tracklet `(n,)`."""
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Crops of each tracklet `(n,)`, at least 1."""
+
+    def read(self, row: int, frames: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
+        """Return crops `(H, W, 3)` RGB of tracklet `row` by their places in it; sizes may differ between crops."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +54,15 @@ class CropSet:
             raise ValueError(
                 f"{self.crops.shape} crops, {self.identities.shape} identities, {self.cameras.shape} cameras"
             )
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Crops of each tracklet `(n,)`."""
+        return np.full(len(self.crops), self.crops.shape[1], np.int64)
+
+    def read(self, row: int, frames: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
+        """Return crops `(H, W, 3)` RGB of tracklet `row` by their places in it."""
+        return list(self.crops[row][frames])
 
 
 @dataclass(frozen=True, slots=True)
