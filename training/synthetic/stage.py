@@ -45,6 +45,19 @@ def draw_stage(seed: int, sight: Sight) -> Stage:
             return Stage(open_view(room, camera, sample_look(rng, size[1])), spots)
 
 
+def exposure(view: View, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `(n,)` shares, 0..1, of somebody standing on floor points `(n, 2)` that is in the frame and not hidden."""
+    body = np.array([(x, z) for z in np.linspace(0.1, 1.7, 9) for x in (-0.18, 0.0, 0.18)])
+    right = view.camera.axes[0]  # level by construction
+    world = np.repeat(np.pad(points, ((0, 0), (0, 1)))[:, None], len(body), 1)
+    world = world + body[:, :1] * right + np.pad(body[:, 1:], ((0, 0), (2, 0)))
+    screen = view.camera.project(world.reshape(-1, 3))
+    x, y = screen[:, 0].astype(int), screen[:, 1].astype(int)
+    inside = (screen[:, 2] > 0.3) & (x >= 0) & (x < view.camera.width) & (y >= 0) & (y < view.camera.height)
+    depth = view.inverse_depth[np.clip(y, 0, view.camera.height - 1), np.clip(x, 0, view.camera.width - 1)]
+    return np.asarray((inside & (depth * screen[:, 2] < 1.02)).reshape(len(points), -1).mean(1), np.float64)
+
+
 def standing_spots(rng: Generator, room: Room, camera: Camera, sight: Sight) -> NDArray[np.float64]:
     """Return `(n, 3)` free floor points, x, y and height in pixels, on which a person is in sight of the camera."""
     corner = (room.half_x, room.half_y)

@@ -1,0 +1,71 @@
+"""Cameras to learn from: mostly ordinary ones, some poor, few bad, and never so bad that clothes lose their colour."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.random import Generator
+
+from training.synthetic.look import Look
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """How good a camera is; ranges are drawn from uniformly, or log-uniformly where said.
+
+    Attributes:
+        level: Mean linear light after automatic exposure, log-uniform.
+        warm: Sigma of the log gain by which red rises and blue falls.
+        tint: Sigma of the log gain of green.
+        saturation: 1 keeps colours.
+        contrast: Of the tone curve.
+        haze: Sigma of stray light.
+        blur: Sigma of the lens blur, in heights of the frame.
+        noise: Standard deviation in display levels, log-uniform.
+        quality: JPEG.
+    """
+
+    level: Range
+    warm: float
+    tint: float
+    saturation: Range
+    contrast: Range
+    haze: float
+    blur: Range
+    noise: Range
+    quality: Range
+
+
+ORDINARY = Grade((0.13, 0.27), 0.09, 0.03, (0.8, 1.25), (-0.1, 0.45), 0.012, (0.0006, 0.0017), (0.5, 2.2), (55, 95))
+POOR = Grade((0.09, 0.34), 0.14, 0.045, (0.6, 1.3), (-0.2, 0.55), 0.03, (0.0015, 0.0027), (1.5, 4.5), (38, 75))
+BAD = Grade((0.07, 0.38), 0.19, 0.06, (0.5, 1.3), (-0.2, 0.6), 0.045, (0.0022, 0.003), (3.0, 6.5), (25, 50))
+GRADES, SHARES = (ORDINARY, POOR, BAD), (0.7, 0.22, 0.08)
+GREY_SHARE = 0.02  # infrared and black-and-white cameras
+
+
+def sample_response(rng: Generator, frame_height: int) -> Look:
+    """Draw a camera's response by the shares of its grade."""
+    grade = GRADES[int(rng.choice(len(GRADES), p=SHARES))]
+    warm, tint = rng.normal(0, grade.warm), rng.normal(0, grade.tint)
+    haze = abs(rng.normal(0, grade.haze)) * np.exp(rng.normal(0, 0.2, 3))
+    look = Look(
+        level=_log_uniform(rng, grade.level),
+        white=(float(np.exp(warm)), float(np.exp(tint)), float(np.exp(-warm))),
+        saturation=float(rng.uniform(*grade.saturation)),
+        gamma=float(rng.uniform(2.0, 2.45)),
+        contrast=float(rng.uniform(*grade.contrast)),
+        haze=(float(haze[0]), float(haze[1]), float(haze[2])),
+        vignette=float(rng.uniform(0, 0.3)),
+        blur_px=frame_height * float(rng.uniform(*grade.blur)),
+        sharpen=float(rng.choice([0.0, rng.uniform(0.0, 0.7)])),
+        noise=_log_uniform(rng, grade.noise),
+        quality=int(rng.uniform(*grade.quality)),
+    )
+    if rng.random() < GREY_SHARE:
+        return replace(look, saturation=float(rng.uniform(0.0, 0.1)))
+    return look
+
+
+def _log_uniform(rng: Generator, bounds: Range) -> float:
+    return float(np.exp(rng.uniform(*np.log(bounds))))
