@@ -1,0 +1,72 @@
+"""Tracklets whose crops are image files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from training.data.dataset import DISTRACTOR, DataSetError, ImageFiles, LabelledTracklet
+from training.data.files import FileTracklets, labels_from_zero
+
+
+def _write(path: Path, red: int, size: tuple[int, int] = (8, 16), **options: object) -> Path:
+    Image.new("RGB", size, (red, 10, 240)).save(path, **options)  # type: ignore[arg-type]
+    return path
+
+
+def _tracklet(paths: list[Path], identity: int = 0, camera: int = 0) -> LabelledTracklet:
+    return LabelledTracklet(ImageFiles(str(paths[0].parent), tuple(path.name for path in paths)), identity, camera)
+
+
+def test_frames_are_read_as_rgb_by_their_places_and_may_differ_in_size(tmp_path: Path) -> None:
+    paths = [_write(tmp_path / f"{n}.png", red=50 * n, size=(8 + n, 16)) for n in range(4)]
+    crops = FileTracklets([_tracklet(paths)]).read(0, np.array([3, 1]))
+    assert [crop.shape for crop in crops] == [(16, 11, 3), (16, 9, 3)]
+    assert [tuple(crop[0, 0]) for crop in crops] == [(150, 10, 240), (50, 10, 240)]
+    assert all(crop.dtype == np.uint8 and crop.flags.writeable for crop in crops)
+
+
+def test_an_image_is_read_as_it_is_stored_whatever_its_exif_says(tmp_path: Path) -> None:
+    lying = Image.Exif()
+    lying[0x0112] = 6  # turned by a quarter
+    path = _write(tmp_path / "a.jpg", red=9, exif=lying)
+    assert FileTracklets([_tracklet([path])]).read(0, np.array([0]))[0].shape == (16, 8, 3)
+
+
+def test_grey_images_are_read_as_rgb(tmp_path: Path) -> None:
+    Image.new("L", (8, 16), 77).save(tmp_path / "a.png")
+    crop = FileTracklets([_tracklet([tmp_path / "a.png"])]).read(0, np.array([0]))[0]
+    assert tuple(crop[3, 3]) == (77, 77, 77)
+
+
+@pytest.mark.parametrize("kept", [0, 10, 300], ids=["empty", "a header", "a half"])
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+def test_a_broken_image_is_named(ending: str, kept: int, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 32, 3), np.uint8)
+    path = tmp_path / f"broken.{ending}"
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(DataSetError, match=rf"broken\.{ending} is broken"):
+        FileTracklets([_tracklet([path])]).read(0, np.array([0]))
+
+
+def test_an_image_that_went_away_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataSetError, match=r"gone\.jpg is not there any more"):
+        FileTracklets([_tracklet([tmp_path / "gone.jpg"])]).read(0, np.array([0]))
+
+
+def test_labels_to_learn_by_begin_with_0_and_have_no_gaps(tmp_path: Path) -> None:
+    people = [_tracklet([tmp_path / "a.jpg"] * n, identity, camera) for n, identity, camera in ((1, 40, 2), (3, 7, 1))]
+    people.append(_tracklet([tmp_path / "b.jpg"], 40, 1))
+    learnt = FileTracklets.to_learn(people)
+    assert learnt.identities.tolist() == [1, 0, 1]
+    assert learnt.cameras.tolist() == [2, 1, 1]
+    assert learnt.lengths.tolist() == [1, 3, 1]
+    assert FileTracklets(people).identities.tolist() == [40, 7, 40]
+
+
+@pytest.mark.parametrize("identities", [[], [3, DISTRACTOR]], ids=["nobody", "a distractor"])
+def test_there_is_nothing_to_learn_from_nobody(identities: list[int], tmp_path: Path) -> None:
+    with pytest.raises(DataSetError, match="nothing to learn from"):
+        labels_from_zero([_tracklet([tmp_path / "a.jpg"], identity) for identity in identities])

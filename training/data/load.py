@@ -1,0 +1,43 @@
+"""Load a data set by the name of its layout."""
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from training.data.dataset import DataSet, DataSetError
+
+Layout = Literal["market", "msmt17", "mars", "lsvid", "ilids"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+
+
+def load_dataset(layout: str, folder: Path, *, split: int = 0, checked: bool = True) -> DataSet:
+    """Read who is seen where; no image is opened.
+
+    A set that is claimed to be a published one must have the published counts. `msmt17`, `lsvid` and `ilids` claim it
+    by their layout, `market` and `mars` by a folder whose name begins so: any other folder in those two namings is
+    somebody's own, and is named after its folder. `checked=False` claims nothing.
+
+    Args:
+        layout: One of LAYOUTS.
+        folder: What the layout's folders lie in.
+        split: Which of the ten splits of iLIDS-VID, from 0; other layouts have one.
+        checked: Whether other counts than the published ones are an error.
+
+    Raises:
+        DataSetError: There is no such layout, or the folder cannot be used; the message says what is wrong with it.
+    """
+    from training.data.ilids import load_ilids
+    from training.data.lsvid import load_lsvid
+    from training.data.market import load_market
+    from training.data.mars import load_mars
+    from training.data.msmt17 import load_msmt17
+
+    if not folder.is_dir():
+        raise DataSetError(f"{folder} is no folder")
+    if layout == "ilids":
+        return load_ilids(folder, split=split, checked=checked)
+    loaders = {"market": load_market, "msmt17": load_msmt17, "mars": load_mars, "lsvid": load_lsvid}
+    if layout not in loaders:
+        raise DataSetError(f"no layout is called {layout!r}: {', '.join(LAYOUTS)}")
+    if split:
+        raise DataSetError(f"{layout} has one split, not a split {split}")
+    return loaders[layout](folder, checked=checked)

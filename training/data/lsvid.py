@@ -1,0 +1,85 @@
+"""LS-VID (Li et al., Global-Local Temporal Representations for Video Person Re-Identification, ICCV 2019).
+
+    tracklet_{train,val,test}/0000/0000_0001_13_0000123.jpg   camera third
+    list_sequence/list_seq_{train,val,test}.txt               `tracklet_train/0000/0000_0001 0` a line: what the names
+                                                              of a tracklet begin with, and the identity
+    test/data/info_test.mat                                   MATLAB 7.3; query: which lines of list_seq_test are the
+                                                              queries, beginning with 1
+
+Some loaders expect `list_sequence` and `data` in a folder `info`; both places are read. As in MARS, all of
+list_seq_test is searched in. The 200 identities of list_seq_val are neither learnt from nor judged by.
+"""
+
+from bisect import bisect_left
+from pathlib import Path
+
+from training.data.dataset import DataSet, DataSetError, ImageFiles, LabelledTracklet
+from training.data.folder import image_names, read_lines, read_table
+from training.data.published import Part, Published, concluded
+
+LSVID = Published(
+    "LS-VID",
+    train=Part(842, 2_831, 550_419),
+    query=Part(None, 3_504, None),
+    gallery=Part(2_730, 11_333, 2_277_075),
+    cameras=15,
+)
+
+
+def load_lsvid(folder: Path, *, checked: bool = True) -> DataSet:
+    """Read LS-VID.
+
+    Raises:
+        DataSetError: A list, a table, its variable or a tracklet is missing, a line is in another form, a tracklet was
+            seen by two cameras, or a count is not the published one.
+    """
+    lists = _first(folder / "list_sequence", folder / "info" / "list_sequence")
+    table = _first(folder / "test" / "data" / "info_test.mat", folder / "info" / "data" / "info_test.mat")
+    train, test = _part(folder, lists / "list_seq_train.txt"), _part(folder, lists / "list_seq_test.txt")
+    places = read_table(table, "query").ravel()
+    if places.min() < 1 or places.max() > len(test):
+        raise DataSetError(f"{table} names tracklets {places.min()} to {places.max()} of {len(test)}")
+    parts = DataSet(folder.name, train, tuple(test[place - 1] for place in places), test)
+    return concluded(folder, parts, LSVID, claimed=checked)
+
+
+def _first(path: Path, otherwise: Path) -> Path:
+    return otherwise if otherwise.exists() and not path.exists() else path
+
+
+def _part(root: Path, lines: Path) -> tuple[LabelledTracklet, ...]:
+    names: dict[str, list[str]] = {}
+    items = []
+    for line in read_lines(lines):
+        path, _, identity = line.rpartition(" ")
+        where, _, prefix = path.strip().rpartition("/")
+        if not (where and identity.isdecimal()):
+            raise DataSetError(f"{lines}: {line!r} is not like 'tracklet_train/0000/0000_0001 0'")
+        if where not in names:
+            names[where] = image_names(root / where)
+        files = _beginning_with(prefix, names[where])
+        if not files:
+            raise DataSetError(
+                f"{root / where} has no images {prefix}*, named by {lines.name}: copy the data set again"
+            )
+        items.append(
+            LabelledTracklet(ImageFiles(str(root / where), files), int(identity), _camera(root / where, files))
+        )
+    return tuple(items)
+
+
+def _beginning_with(prefix: str, names: list[str]) -> tuple[str, ...]:
+    """Return the run of sorted names that begin with a prefix."""
+    first = bisect_left(names, prefix)
+    last = bisect_left(names, prefix + "\U0010ffff", lo=first)
+    return tuple(names[first:last])
+
+
+def _camera(folder: Path, files: tuple[str, ...]) -> int:
+    cameras = {tuple(name.split("_")[2:3]) for name in (files[0], files[-1])}
+    camera = next(iter(cameras))
+    if len(cameras) > 1 or not (camera and camera[0].isdecimal()):
+        raise DataSetError(
+            f"{folder}: {files[0]} to {files[-1]} are not of one camera, third as in 0000_0001_13_0000123.jpg"
+        )
+    return int(camera[0])

@@ -1,0 +1,75 @@
+"""What the authors of a data set say it holds. A set has a published name only where these are its counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.data.dataset import DataSet, DataSetError, LabelledTracklet
+
+Tracklets = Sequence[LabelledTracklet]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Counts of one part; None where nothing is published. Junk and distractors are no identities."""
+
+    identities: int | None
+    tracklets: int | None
+    images: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A data set's name and counts; `images` counts all files, `cameras` those of all parts."""
+
+    name: str
+    train: Part
+    query: Part
+    gallery: Part
+    cameras: int
+    images: int | None = None
+
+
+def concluded(folder: Path, parts: DataSet, published: Published, *, claimed: bool) -> DataSet:
+    """Return the parts under the published name if they have the published counts, else under the folder's.
+
+    Args:
+        folder: Where they were read.
+        parts: The three parts; their name says what the folder calls them.
+        published: What the authors say.
+        claimed: The folder says it is the published set, so other counts are an error.
+
+    Raises:
+        DataSetError: A part is empty, or the set is claimed to be the published one and has other counts.
+    """
+    for name, part in (("train", parts.train), ("query", parts.query), ("gallery", parts.gallery)):
+        if not part:
+            raise DataSetError(f"{folder}: {name} has no images of people: is the data set copied in full?")
+    wrong = mismatches(parts, published)
+    if not wrong:
+        return DataSet(published.name, parts.train, parts.query, parts.gallery)
+    if claimed:
+        raise DataSetError(
+            f"{folder} is not {published.name} as published: {'; '.join(wrong)}. Copy it again, or load it without the "
+            "check of counts if this is meant to be another set"
+        )
+    return parts
+
+
+def mismatches(parts: DataSet, published: Published) -> tuple[str, ...]:
+    """Return each count that differs from the published one, as a sentence."""
+    everything = (parts.train, parts.query, parts.gallery)
+    cameras = {tracklet.camera for part in everything for tracklet in part}
+    files = {id(tracklet): len(tracklet.paths) for part in everything for tracklet in part}  # queries may be in both
+    found: list[tuple[str, int, int | None]] = [
+        ("cameras", len(cameras), published.cameras),
+        ("images", sum(files.values()), published.images),
+    ]
+    counts = (published.train, published.query, published.gallery)
+    for name, part, count in zip(("train", "query", "gallery"), everything, counts, strict=True):
+        found += [
+            (f"{name} identities", len({t.identity for t in part if t.identity >= 0}), count.identities),
+            (f"{name} tracklets", len(part), count.tracklets),
+            (f"{name} images", sum(len(t.paths) for t in part), count.images),
+        ]
+    return tuple(f"{name}: found {n}, published are {m}" for name, n, m in found if m is not None and n != m)

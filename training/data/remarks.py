@@ -1,0 +1,63 @@
+"""What is allowed in a data set, but which its user should know."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from training.data.dataset import DataSet, LabelledTracklet
+
+
+def remarks(data: DataSet) -> tuple[str, ...]:
+    """Return a sentence for everything that makes training or ranking worth less than the counts promise."""
+    return (*_lone(data.train), *_absent_cameras(data), *_without_match(data))
+
+
+def _lone(train: Sequence[LabelledTracklet]) -> list[str]:
+    images: Counter[int] = Counter()
+    seen: set[tuple[int, int]] = set()
+    for tracklet in train:
+        images[tracklet.identity] += len(tracklet.paths)
+        seen.add((tracklet.identity, tracklet.camera))
+    one_image = [who for who, count in images.items() if count == 1]
+    cameras = Counter(who for who, _ in seen)
+    one_camera = [who for who, count in cameras.items() if count == 1 and images[who] > 1]
+    said = []
+    if one_image:
+        said.append(
+            f"train: {len(one_image)} of {len(images)} identities have one image, the first is {one_image[0]}: they "
+            "only serve as somebody else"
+        )
+    if one_camera and len({tracklet.camera for tracklet in train}) > 1:
+        said.append(
+            f"train: {len(one_camera)} of {len(images)} identities were seen by one camera only, the first is "
+            f"{one_camera[0]}: nothing across cameras is learnt from them"
+        )
+    return said
+
+
+def _absent_cameras(data: DataSet) -> list[str]:
+    parts = {"train": data.train, "query": data.query, "gallery": data.gallery}
+    cameras = {name: {tracklet.camera for tracklet in part} for name, part in parts.items()}
+    judged = cameras["query"] | cameras["gallery"]
+    said = [
+        f"{name}: no image of camera {_listing(absent)}"
+        for name, others in (("train", judged), ("gallery", cameras["query"] if len(judged) > 2 else set[int]()))
+        if (absent := others - cameras[name])
+    ]
+    if fresh := cameras["train"] - judged:
+        said.append(f"query and gallery: no image of camera {_listing(fresh)}, which train has")
+    return said
+
+
+def _without_match(data: DataSet) -> list[str]:
+    seen: dict[int, set[int]] = {}
+    for tracklet in data.gallery:
+        if tracklet.identity >= 0:
+            seen.setdefault(tracklet.identity, set()).add(tracklet.camera)
+    lost = sum(1 for query in data.query if not seen.get(query.identity, set()) - {query.camera})
+    if not lost:
+        return []
+    return [f"query: {lost} of {len(data.query)} have no match in another camera and do not count"]
+
+
+def _listing(cameras: set[int]) -> str:
+    return ", ".join(str(camera) for camera in sorted(cameras))
