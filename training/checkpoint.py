@@ -24,6 +24,7 @@ class Checkpoint:
         classifiers: State of the training-only classifiers.
         optimiser: State of the optimiser.
         memory: `(P, Y, C)`.
+        average: Moving average of the network's state, or empty.
     """
 
     step: int
@@ -33,6 +34,7 @@ class Checkpoint:
     classifiers: dict[str, Tensor]
     optimiser: dict[str, Any]
     memory: Tensor
+    average: dict[str, Tensor]
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

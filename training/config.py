@@ -1,7 +1,7 @@
 """What a training run is made of. A run is a small file of overrides over the defaults here (training/configs)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from reid_worker.model.climb import CLIMB_BASE, CLIMB_TINY, Architecture
+from training.memory import STRATEGIES
 
 
 class ConfigError(Exception):
@@ -32,6 +33,11 @@ class TrainConfig:
         train_cameras: Cameras each of them is seen by, one tracklet each.
         rendered_scale: Size of the rendered crops, as a multiple of the network's, up to 256 px high.
         rendered_frames: Frames rendered of a tracklet to learn from; fewer leave time for more people.
+        crops: `cached`, all rendered to learn from once, into `cache`; or `fresh`, rendered when they are looked at,
+            other moments of the same people at the same cameras on every visit, so that 20 000 people need no disk.
+        workers: Processes that render and augment the next batches meanwhile; 0 does it between two steps.
+        sites: Groups of people who share their cameras that take turns in neighbouring batches where crops are fresh, 0
+            for all: a place costs as much to draw as a tracklet, and a worker keeps the last 48 camera views.
         test_identities: Other people, seen by other cameras, to judge by.
         test_cameras: Cameras each of those is seen by.
         augmentation: Strength of augmentation, 0 to 1.
@@ -50,6 +56,9 @@ class TrainConfig:
         lr: Highest learning rate of AdamW.
         temporal_lr: Factor on the learning rate of the temporal head, which may start late.
         temporal_classifier_lr: Factor on the learning rate of the temporal classifier.
+        drop_tokens: Share of the patch tokens that the encoder does not see before the temporal head trains, 0 to
+            0.75: cheaper steps for somewhat less said by each (Li et al. 2023, FLIP, section 3.1).
+        ema: Decay of a moving average of the weights, which is judged and kept instead of them; 0 keeps none.
         weight_decay: Of AdamW, on matrices only.
         warmup: Share of the run with a linearly rising learning rate.
         mmc: Weight of the memory loss.
@@ -58,6 +67,9 @@ class TrainConfig:
             none.
         temporal_ce: Weight of the cross-entropy on the temporal feature.
         temporal_triplet: Weight of the triplet loss on the temporal feature.
+        memories: What each of the P memories of an identity takes from a batch: `mean`, `hard`, `random`.
+        memory_start: `fill`, from a look at the whole training set every `refresh_epochs` (the paper's), or `visit`,
+            from the first batch with an identity, which is no class of the loss before.
         mmc_from: Share of the run after which the memory loss counts: memories of an untrained encoder say nothing.
         refresh_epochs: Epochs between two fillings of the memories from the whole training set.
         evaluate_every: Steps between two evaluations and checkpoints.
@@ -76,6 +88,9 @@ class TrainConfig:
     train_cameras: int = 4
     rendered_scale: float = 2.0
     rendered_frames: int = 8
+    crops: str = "cached"
+    workers: int = 1
+    sites: int = 12
     test_identities: int = 100
     test_cameras: int = 3
     augmentation: float = 1.0
@@ -93,6 +108,8 @@ class TrainConfig:
     lr: float = 5e-6
     temporal_lr: float = 1.0
     temporal_classifier_lr: float = 10.0
+    drop_tokens: float = 0.0
+    ema: float = 0.0
     weight_decay: float = 5e-4
     warmup: float = 0.05
     mmc: float = 1.0
@@ -100,6 +117,8 @@ class TrainConfig:
     sequence_contrast: float = 0.0
     temporal_ce: float = 1.0
     temporal_triplet: float = 1.0
+    memories: tuple[str, ...] = ("mean", "hard")
+    memory_start: str = "fill"
     mmc_from: float = 0.0
     refresh_epochs: int = 1
     evaluate_every: int = 500
@@ -107,12 +126,19 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a value out of range."""
-        if self.model not in _MODELS:
-            raise ConfigError(f"model is {self.model!r}, must be one of {sorted(_MODELS)}")
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ConfigError(f"{name} is {getattr(self, name)!r}, must be one of {sorted(allowed)}")
+        if not self.memories or not set(self.memories) <= set(STRATEGIES):
+            raise ConfigError(f"memories is {list(self.memories)}, must be some of {list(STRATEGIES)}")
         for names, low, high, reason in _RANGES:
             for name in names:
                 if not low <= getattr(self, name) <= high:
                     raise ConfigError(f"{name} is {getattr(self, name)}, must be {reason}")
+        self._check_order()
+
+    def _check_order(self) -> None:
+        """Raise ConfigError for values that do not go together."""
         if not 1 <= self.early_frames <= self.frames <= self.rendered_frames <= self.architecture.frames:
             rising = f"early_frames {self.early_frames}, frames {self.frames}, rendered_frames {self.rendered_frames}"
             raise ConfigError(f"{rising} must rise and be at most {self.architecture.frames}")
@@ -146,11 +172,19 @@ _RANGES: tuple[tuple[tuple[str, ...], float, float, str], ...] = (
     (_SHARES, 0, 1, "0 to 1"),
     (("early_scale",), 0.25, 1, "0.25 to 1"),
     (("rendered_scale",), 1, 4, "1 to 4"),
+    (("workers", "sites"), 0, math.inf, "at least 0"),
+    (("drop_tokens",), 0, 0.75, "0 to 0.75"),
+    (("ema",), 0, 0.9999, "0 to 0.9999"),
 )
 _MODELS = {
     "climb-tiny": CLIMB_TINY,
     "climb-tiny-64": replace(CLIMB_TINY, height=64, width=32, tower_width=128, layers=3, joint_width=128),
     "climb-base": CLIMB_BASE,
+}
+_CHOICES: dict[str, Collection[str]] = {
+    "model": _MODELS,
+    "crops": ("cached", "fresh"),
+    "memory_start": ("fill", "visit"),
 }
 _TYPES: dict[str, Any] = {field.name: field.type for field in fields(TrainConfig)}
 
@@ -190,6 +224,8 @@ def _parse(key: str, value: object) -> object:
             return float(value)
         except ValueError:
             pass
+    if wanted == tuple[str, ...] and isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return tuple(value)
     if type(value) is wanted:
         return value
     raise ConfigError(f"{key} is {value!r}, must be {getattr(wanted, '__name__', wanted)}")

@@ -1,4 +1,4 @@
-"""Rendered people on disk: one memory-mapped array of crops, rendered once and shared by runs."""
+"""Rendered people: one memory-mapped array of crops, rendered once and shared by runs, or rendered when asked for."""
 
 import json
 import time
@@ -91,9 +91,48 @@ class CropPlan:
 
     def seeds(self) -> NDArray[np.int64]:
         """Return identity, camera and tracklet seed of every tracklet, `(identities · cameras, 3)`."""
-        person, view = np.divmod(np.arange(self.identities * self.cameras), self.cameras)
+        return self.seeds_of(np.arange(self.identities * self.cameras))
+
+    def seeds_of(self, rows: NDArray[np.int64] | np.int64) -> NDArray[np.int64]:
+        """Return identity, camera and tracklet seed of some tracklets, `(..., 3)`."""
+        person, view = np.divmod(rows, self.cameras)
         camera = self.first_camera + person // self.block * self.cameras + view
-        return np.stack([self.first_identity + person, camera, np.zeros_like(person)], axis=1)
+        return np.stack([self.first_identity + person, camera, np.zeros_like(person)], axis=-1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RenderedTracklets:
+    """The tracklets of a plan, rendered when they are read: as many people as there are seeds, and no disk.
+
+    Attributes:
+        plan: Who is seen by whom; a tracklet has `plan.frames` crops.
+        render: What makes the crops.
+        visit: Tracklet seed of what is read: another visit shows the same people elsewhere in the same places.
+    """
+
+    plan: CropPlan
+    render: Render
+    visit: int = 0
+
+    @property
+    def identities(self) -> NDArray[np.int64]:
+        """Labels `(n,)`, from 0."""
+        return self.plan.seeds()[:, 0] - self.plan.first_identity
+
+    @property
+    def cameras(self) -> NDArray[np.int64]:
+        """Camera of each tracklet `(n,)`."""
+        return self.plan.seeds()[:, 1]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Crops of each tracklet `(n,)`."""
+        return np.full(self.plan.identities * self.plan.cameras, self.plan.frames, np.int64)
+
+    def read(self, row: int, frames: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
+        """Return crops `(*plan.size, 3)` RGB of tracklet `row` by their places in it."""
+        identity, camera, _ = self.plan.seeds_of(np.int64(row))
+        return list(self.render(int(identity), int(camera), self.visit, self.plan.frames, self.plan.size)[frames])
 
 
 def load_crops(plan: CropPlan, render: Render, cache: Path, *, report: Callable[[str], None]) -> CropSet:

@@ -12,11 +12,11 @@ class Batch:
 
     Attributes:
         tracklets: `(P·K,)` int64 rows of the crop set.
-        frames: `(P·K, t)` int64 rising frame numbers.
+        frames: Rising frame numbers of each, `(t,)` int64; fewer of a tracklet that has fewer.
     """
 
     tracklets: NDArray[np.int64]
-    frames: NDArray[np.int64]
+    frames: list[NDArray[np.int64]]
 
 
 class IdentitySampler:
@@ -24,7 +24,8 @@ class IdentitySampler:
 
     Identities come in clusters of people seen by the same cameras: those are the negatives that a background cannot
     tell apart. An identity with fewer than K cameras gives several tracklets of one; with fewer than K tracklets,
-    some twice.
+    some twice. Where `sites` is not 0, an epoch goes through the sites that many at a time, so that who renders them
+    draws a place once an epoch and not once a batch.
     """
 
     def __init__(
@@ -36,34 +37,44 @@ class IdentitySampler:
         tracklets_per_identity: int,
         cluster: int,
         seed: int,
+        sites: int = 0,
     ) -> None:
-        self._rows = [np.flatnonzero(identities == label) for label in np.unique(identities)]
+        order = np.argsort(identities, kind="stable")
+        self._rows = np.split(order, np.flatnonzero(np.diff(identities[order])) + 1)
         self._cameras = cameras
         self._P = identities_per_batch
         self._K = tracklets_per_identity
         self._cluster = cluster
         self._seed = seed
         self._sites = _same_cameras([frozenset(cameras[rows].tolist()) for rows in self._rows])
+        self._at_a_time = sites or len(self._sites)
+        self._epoch, self._ordered = -1, np.zeros(0, np.int64)
         self.steps_per_epoch = len(self._rows) // self._P
         if self.steps_per_epoch == 0:
             raise ValueError(f"a batch of {self._P} identities needs more than {len(self._rows)}")
 
-    def batch(self, step: int, *, frames: int, of: int) -> Batch:
-        """Return the batch of a step, with `frames` frames restrictedly random out of `of`."""
+    def batch(self, step: int, *, frames: int, lengths: NDArray[np.int64]) -> Batch:
+        """Return the batch of a step, restrictedly random frames of tracklets that have `lengths` `(n,)` of them."""
         epoch, position = divmod(step, self.steps_per_epoch)
         rng = np.random.default_rng((self._seed, 2, step))
-        chosen = self._order(epoch)[position * self._P : (position + 1) * self._P]
+        if epoch != self._epoch:
+            self._epoch, self._ordered = epoch, self._order(epoch)
+        chosen = self._ordered[position * self._P : (position + 1) * self._P]
         tracklets = np.concatenate([self._tracklets(self._rows[i], rng) for i in chosen])
-        return Batch(tracklets, restricted_random(len(tracklets), frames, of, rng))
+        return Batch(tracklets, [restricted_random(frames, int(lengths[row]), rng) for row in tracklets])
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
-        """Return all identities, shuffled as clusters of people who share their cameras."""
+        """Return all identities, shuffled as clusters of people who share their cameras, some sites at a time."""
         rng = np.random.default_rng((self._seed, 1, epoch))
-        clusters = []
-        for site in self._sites:
-            members = rng.permutation(site)
-            clusters += [members[i : i + self._cluster] for i in range(0, len(members), self._cluster)]
-        return np.concatenate([clusters[i] for i in rng.permutation(len(clusters))])
+        sites = [self._sites[i] for i in rng.permutation(len(self._sites))]
+        ordered = []
+        for first in range(0, len(sites), self._at_a_time):
+            clusters = []
+            for site in sites[first : first + self._at_a_time]:
+                members = rng.permutation(site)
+                clusters += [members[i : i + self._cluster] for i in range(0, len(members), self._cluster)]
+            ordered += [clusters[i] for i in rng.permutation(len(clusters))]
+        return np.concatenate(ordered)
 
     def _tracklets(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         """Return K rows of as many different cameras as there are; rows repeat only when they run out."""
@@ -81,13 +92,12 @@ def _same_cameras(cameras: list[frozenset[int]]) -> list[NDArray[np.int64]]:
     return [np.array(members, np.int64) for members in sites.values()]
 
 
-def restricted_random(n: int, frames: int, of: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return rising frame numbers `(n, frames)`: `of` frames in equal spans, one frame from each (section 4.1).
+def restricted_random(frames: int, of: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return rising frame numbers `(frames,)`: `of` frames in equal spans, one from each (section 4.1).
 
-    Raises:
-        ValueError: There are fewer frames than spans.
+    All of them where there are no more than that: who encodes them repeats them in order.
     """
-    if frames > of:
-        raise ValueError(f"{frames} different frames cannot come from {of}")
+    if frames >= of:
+        return np.arange(of)
     edges = np.linspace(0, of, frames + 1).round().astype(np.int64)
-    return edges[:-1] + np.floor(rng.random((n, frames)) * np.diff(edges)).astype(np.int64)
+    return edges[:-1] + np.floor(rng.random(frames) * np.diff(edges)).astype(np.int64)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from reid_worker.model.climb import Climb
 from reid_worker.model.clip_weights import load_clip_tower
 from reid_worker.model.weights import load_weights
+from training.average import copied
 from training.checkpoint import Checkpoint
 from training.config import TrainConfig
 from training.losses import Classifiers
@@ -17,12 +18,13 @@ from training.losses import Classifiers
 
 @dataclass(slots=True, eq=False)
 class State:
-    """Everything that changes during a run, and is in its checkpoint."""
+    """Everything that changes during a run, and is in its checkpoint; `average` is empty where a run keeps none."""
 
     network: Climb
     classifiers: Classifiers
     optimiser: torch.optim.Optimizer
     memory: Tensor
+    average: dict[str, Tensor]
     step: int = 0
     elapsed_s: float = 0.0
     best_map: float = -1.0
@@ -50,8 +52,10 @@ def start(config: TrainConfig) -> State:
         *_groups([classifiers.sequence], 1.0, 0.0),
         *_groups([classifiers.temporal], config.temporal_classifier_lr, 0.0),
     ]
-    memory = torch.zeros(2, config.train_identities, a.tower_width + a.joint_width)
-    return State(network, classifiers, torch.optim.AdamW(groups, lr=config.lr), memory)
+    memory = torch.zeros(len(config.memories), config.train_identities, a.tower_width + a.joint_width)
+    return State(
+        network, classifiers, torch.optim.AdamW(groups, lr=config.lr), memory, copied(network) if config.ema else {}
+    )
 
 
 def _groups(modules: Sequence[nn.Module], scale: float, weight_decay: float) -> list[dict[str, Any]]:
@@ -67,7 +71,7 @@ def restore(state: State, checkpoint: Checkpoint) -> None:
     state.network.load_state_dict(checkpoint.network)
     state.classifiers.load_state_dict(checkpoint.classifiers)
     state.optimiser.load_state_dict(checkpoint.optimiser)
-    state.memory = checkpoint.memory
+    state.memory, state.average = checkpoint.memory, checkpoint.average
     state.step, state.elapsed_s, state.best_map = checkpoint.step, checkpoint.elapsed_s, checkpoint.best_map
 
 
@@ -81,4 +85,5 @@ def snapshot(state: State) -> Checkpoint:
         classifiers=state.classifiers.state_dict(),
         optimiser=state.optimiser.state_dict(),
         memory=state.memory,
+        average=state.average,
     )

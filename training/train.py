@@ -22,20 +22,22 @@ from reid_worker.model.climb import Architecture, Climb, Features
 from reid_worker.model.embedder import Embedder
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import LoadedWeights, save_weights
-from training.augment import augment
+from training.average import move_average
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import TrainConfig, load_config
-from training.crops import CropPlan, CropSet, Render, load_crops
+from training.crops import CropSet, Render, RenderedTracklets, Tracklets
 from training.evaluate import Report, evaluate
-from training.losses import Losses, LossWeights, climb_losses
-from training.memory import initial_memory, updated_memory
-from training.sampler import Batch, IdentitySampler
+from training.loader import Examples, Loader
+from training.losses import Losses, climb_losses
+from training.memory import initial_memory, move_rows, start_rows
+from training.people import generated_people, held_out_people, training_people
+from training.sampler import IdentitySampler
+from training.schedule import lesson_at, progress_of, rate, weights_at
 from training.state import State, restore, snapshot, start
 
 _PROGRESS_EVERY = 20  # steps between two lines of progress and of the log
-_TEST_SEEDS = 400_000  # people and cameras to judge by start here: no run trains on as many
-_SITE_PEOPLE = 24  # people who share their cameras, so that the background tells nobody apart
 _CLIP_NORM = 5.0  # gradients of a first batch can be huge, those of a healthy run stay below
+_SEED_STRIDE = 1_000_003  # more than a run has steps, so that no two seeds share a step's draws
 _CHUNK = 64  # crops encoded together where no gradient is needed
 
 
@@ -64,55 +66,32 @@ def run_training(config: TrainConfig, *, render: Render | None = None) -> TrainR
     torch.set_num_threads(config.threads)
     config.output.mkdir(parents=True, exist_ok=True)
     preprocessing = preprocessing_of(config)
-    train, test = load_people(config, render or generated_people())
-    sampler = _sampler(config, train)
+    render = render or generated_people()
+    train, test = training_people(config, render, _say), held_out_people(config, render, _say)
+    sampler = sampler_of(config, train)
+    loader = Loader(config, train, sampler)
     state = start(config)
     if config.resume:
         restore(state, load_checkpoint(config.output / "checkpoint.pt"))
     report = losses = None
-    while (progress := progress_of(config, state)) < 1:
+    while (progress := progress_of(config, state.step, state.elapsed_s)) < 1:
         began = time.monotonic()
-        due = state.step % (config.refresh_epochs * sampler.steps_per_epoch) == 0
+        due = config.memory_start == "fill" and state.step % (config.refresh_epochs * sampler.steps_per_epoch) == 0
         if due and progress >= config.mmc_from:  # before that, what the steps put into the memories is enough
-            state.memory = fill_memory(state.network, preprocessing, train)
+            state.memory = fill_memory(state.network, preprocessing, train, len(config.memories))
         for group in state.optimiser.param_groups:
             group["lr"] = config.lr * group["scale"] * rate(progress, config.warmup)
-        lesson = lesson_at(config, progress)
-        batch = sampler.batch(state.step, frames=lesson.frames, of=train.crops.shape[1])
-        losses = train_step(state, load_batch(config, state.step, batch, train, lesson.size), preprocessing, config)
+        examples = loader.batch(state.step, lesson_at(config, progress))
+        losses = train_step(state, examples, preprocessing, config)
         state.step += 1
         state.elapsed_s += time.monotonic() - began
         if state.step % _PROGRESS_EVERY == 0:
             _log(config, state, losses)
-        if state.step % config.evaluate_every == 0 or progress_of(config, state) >= 1:
+        if state.step % config.evaluate_every == 0 or progress_of(config, state.step, state.elapsed_s) >= 1:
             report = _judge(config, state, preprocessing, test)
     if report is None or losses is None:
         raise TrainingError(f"{config.output} has done all its {config.steps} steps already")
     return TrainResult(config.output / "best.safetensors", state.best_map, report, state.step, losses.total.item())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Examples:
-    """Augmented tracklets: uint8 `(n·t, H, W, 3)`, the frames of each, its identity `(n,)`."""
-
-    crops: Tensor
-    lengths: list[int]
-    labels: Tensor
-
-
-def load_batch(config: TrainConfig, step: int, batch: Batch, people: CropSet, size: tuple[int, int]) -> Examples:
-    """Read, resize to `(H, W)` and augment; a tracklet's augmentation depends on seed, step and place in the batch."""
-    to = Preprocessing(*size)
-    tracklets = [
-        augment(
-            to.resize(list(people.crops[row][frames])),
-            np.random.default_rng((config.seed, 3, step, i)),
-            config.augmentation,
-        )
-        for i, (row, frames) in enumerate(zip(batch.tracklets, batch.frames, strict=True))
-    ]
-    labels = torch.from_numpy(people.identities[batch.tracklets])
-    return Examples(torch.from_numpy(np.concatenate(tracklets)), [len(t) for t in tracklets], labels)
 
 
 def train_step(state: State, examples: Examples, preprocessing: Preprocessing, config: TrainConfig) -> Losses:
@@ -121,16 +100,20 @@ def train_step(state: State, examples: Examples, preprocessing: Preprocessing, c
     Raises:
         TrainingError: The loss is no number.
     """
-    progress = progress_of(config, state)
+    progress = progress_of(config, state.step, state.elapsed_s)
     weights = weights_at(config, progress)
     learning = progress < config.encoder_until
     network = state.network.train()
     for body in (network.encoder, network.bottleneck, network.bottleneck_joint):
         body.train(learning)
-    with torch.set_grad_enabled(learning):
-        tokens = network.encode(preprocessing.scale(examples.crops), examples.lengths)
-        sequence = network.sequence_feature(tokens)
     with_head = weights.temporal_ce or weights.temporal_triplet
+    draws = torch.Generator().manual_seed(config.seed * _SEED_STRIDE + state.step)
+    with torch.set_grad_enabled(learning):
+        images = preprocessing.scale(examples.crops)
+        kept = None if with_head else kept_tokens(network.architecture, images, config.drop_tokens, draws)
+        tokens = network.encode(images, examples.lengths, kept=kept)
+        sequence = network.sequence_feature(tokens)
+    start_rows(state.memory, sequence, examples.labels)
     temporal = network.temporal_feature(tokens) if with_head else sequence.new_zeros(len(sequence), 1)
     losses = climb_losses(Features(sequence, temporal), examples.labels, state.classifiers, state.memory, weights)
     if not math.isfinite(losses.total.item()):
@@ -139,69 +122,33 @@ def train_step(state: State, examples: Examples, preprocessing: Preprocessing, c
     losses.total.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(network.parameters(), _CLIP_NORM)
     state.optimiser.step()
-    state.memory = updated_memory(state.memory, sequence, examples.labels)
+    move_rows(state.memory, sequence, examples.labels, config.memories, draws)
+    if config.ema:
+        move_average(state.average, network, config.ema, state.step)
     return losses
 
 
-def progress_of(config: TrainConfig, state: State) -> float:
-    """Return the share of the run that is done, 0 to 1, by steps or by the clock, whichever is further."""
-    by_clock = state.elapsed_s / (60 * config.minutes) if config.minutes else 0.0
-    return max(state.step / config.steps, by_clock)
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """What a step looks at: frames of a tracklet, and `(H, W)` of a crop, px."""
-
-    frames: int
-    size: tuple[int, int]
-
-
-def lesson_at(config: TrainConfig, progress: float) -> Lesson:
-    """Return what to look at: little of many people first, whole tracklets once the temporal head trains."""
-    a = config.architecture
-    with_head = progress >= config.temporal_from
-    scale = 1.0 if with_head or progress >= config.full_size_from else config.early_scale
-    return Lesson(
-        config.frames if with_head else config.early_frames, (round(a.height * scale), round(a.width * scale))
-    )
-
-
-def rate(progress: float, warmup: float) -> float:
-    """Return the factor on the learning rate: linear up to 1 over `warmup`, then half a cosine down to 0.
-
-    >>> [rate(p, 0.1) for p in (0.05, 0.1, 0.55, 1.0)]
-    [0.5, 1.0, 0.5, 0.0]
-    """
-    if progress < warmup:
-        return max(progress, 1e-3) / warmup
-    return round(0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup))), 12)
-
-
-def weights_at(config: TrainConfig, progress: float) -> LossWeights:
-    """Return the factors of the losses at a moment of the run."""
-    with_head = progress >= config.temporal_from
-    learning = progress < config.encoder_until
-    return LossWeights(
-        mmc=config.mmc if learning and progress >= config.mmc_from else 0.0,
-        sequence_ce=config.sequence_ce if learning else 0.0,
-        sequence_contrast=config.sequence_contrast if learning else 0.0,
-        temporal_ce=config.temporal_ce if with_head else 0.0,
-        temporal_triplet=config.temporal_triplet if with_head else 0.0,
-    )
+def kept_tokens(a: Architecture, images: Tensor, dropped: float, draws: torch.Generator) -> Tensor | None:
+    """Return random places `(b, k)` of the patch tokens of images `(b, 3, H, W)` to be encoded, None for all."""
+    if not dropped:
+        return None
+    count = math.ceil(images.shape[2] / a.patch) * math.ceil(images.shape[3] / a.patch)
+    places = torch.rand(len(images), count, generator=draws).argsort(dim=1)
+    return places[:, : max(1, round(count * (1 - dropped)))].to(images.device)
 
 
 @torch.no_grad()
-def fill_memory(network: Climb, preprocessing: Preprocessing, people: CropSet) -> Tensor:
-    """Return the memories under the current encoder, from the middle frame of every tracklet (eq. 2)."""
+def fill_memory(network: Climb, preprocessing: Preprocessing, people: Tracklets, count: int) -> Tensor:
+    """Return `count` memories under the current encoder, from the middle frame of every tracklet (eq. 2)."""
     network.eval()
-    middle = people.crops.shape[1] // 2
+    lengths, labels = people.lengths, torch.from_numpy(people.identities)
     features = []
-    for i in range(0, len(people.crops), _CHUNK):
-        crops = torch.from_numpy(preprocessing.resize(list(people.crops[i : i + _CHUNK, middle])))
-        features.append(network.sequence_feature(network.encode(preprocessing.scale(crops), [1] * len(crops))))
-    labels = torch.from_numpy(people.identities)
-    return initial_memory(torch.cat(features), labels, int(labels.max()) + 1)
+    for i in range(0, len(labels), _CHUNK):
+        rows = range(i, min(i + _CHUNK, len(labels)))
+        middles = [people.read(row, np.array([lengths[row] // 2]))[0] for row in rows]
+        images = preprocessing.scale(torch.from_numpy(preprocessing.resize(middles)))
+        features.append(network.sequence_feature(network.encode(images, [1] * len(images))))
+    return initial_memory(torch.cat(features), labels, int(labels.max()) + 1, count)
 
 
 def preprocessing_of(config: TrainConfig) -> Preprocessing:
@@ -209,34 +156,8 @@ def preprocessing_of(config: TrainConfig) -> Preprocessing:
     return Preprocessing(config.architecture.height, config.architecture.width, standardise=config.standardise)
 
 
-def generated_people() -> Render:
-    """Return the generator of people; its compiler is only loaded where people are rendered."""
-    from training.synthetic.people import PeopleGenerator
-
-    return PeopleGenerator().tracklet
-
-
-def load_people(config: TrainConfig, render: Render) -> tuple[CropSet, CropSet]:
-    """Return the people to learn from and, by other cameras, the people to judge by."""
-    size = _rendered_size(config.architecture, config.rendered_scale)
-    first = _TEST_SEEDS
-    tag = f"{size[0]}x{size[1]}"
-    people, cameras = config.train_identities, config.train_cameras
-    frames = config.rendered_frames
-    train = CropPlan(f"train-{people}x{cameras}-{tag}", 0, people, 0, cameras, _SITE_PEOPLE, frames, size)
-    frames = config.architecture.frames  # judged by whole tracklets, whatever was rendered to learn from
-    people, cameras = config.test_identities, config.test_cameras
-    test = CropPlan(f"test-{people}x{cameras}-{tag}", first, people, first, cameras, _SITE_PEOPLE, frames, size)
-    return load_crops(train, render, config.cache, report=_say), load_crops(test, render, config.cache, report=_say)
-
-
-def _rendered_size(a: Architecture, scale: float) -> tuple[int, int]:
-    """Return `scale` times the network's size, as real crops are larger too, but no more than 256 px high."""
-    scale = min(scale, 256 / a.height)
-    return round(a.height * scale), round(a.width * scale)
-
-
-def _sampler(config: TrainConfig, people: CropSet) -> IdentitySampler:
+def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:
+    """Return who draws the batches of a run."""
     return IdentitySampler(
         people.identities,
         people.cameras,
@@ -244,25 +165,36 @@ def _sampler(config: TrainConfig, people: CropSet) -> IdentitySampler:
         tracklets_per_identity=config.tracklets,
         cluster=config.cluster,
         seed=config.seed,
+        sites=config.sites if isinstance(people, RenderedTracklets) else 0,
     )
 
 
 def _judge(config: TrainConfig, state: State, preprocessing: Preprocessing, people: CropSet) -> Report:
     """Evaluate, keep the weights if they are the best so far, and write the checkpoint."""
-    served = Embedder(LoadedWeights(state.network.eval(), preprocessing, "in training"), torch.device("cpu"))
-    report = evaluate(served.embed, people)
+    network = _served(state)
+    embedder = Embedder(LoadedWeights(network, preprocessing, "in training"), torch.device("cpu"))
+    report = evaluate(embedder.embed, people)
     _say(f"step {state.step}: held-out {report.line()}")
     if report.ranking.mean_ap > state.best_map:
         state.best_map = report.ranking.mean_ap
-        save_weights(config.output / "best.safetensors", state.network, preprocessing)
+        save_weights(config.output / "best.safetensors", network, preprocessing)
     save_checkpoint(config.output / "checkpoint.pt", snapshot(state))
     return report
+
+
+def _served(state: State) -> Climb:
+    """Return the network to be judged and kept: that of the moving average, where the run keeps one."""
+    if not state.average:
+        return state.network.eval()
+    network = Climb(state.network.architecture)
+    network.load_state_dict(state.average)
+    return network.eval()
 
 
 def _log(config: TrainConfig, state: State, losses: Losses) -> None:
     """Print progress and append a row to the CSV log."""
     parts = {field.name: round(getattr(losses, field.name).item(), 4) for field in fields(losses)}
-    progress = progress_of(config, state)
+    progress = progress_of(config, state.step, state.elapsed_s)
     left_min = state.elapsed_s * (1 - progress) / progress / 60
     listed = "  ".join(f"{name} {value:.3f}" for name, value in parts.items())
     _say(f"step {state.step}  {progress:.1%}  {left_min:.1f} min left  {listed}")

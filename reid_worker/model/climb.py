@@ -182,13 +182,15 @@ class Climb(nn.Module):
         side = self._side(cameras, [1] * len(crops))
         return self._features(Tokens(self.encoder(crops, side), torch.arange(len(crops), device=crops.device)[:, None]))
 
-    def encode(self, crops: Tensor, lengths: list[int], cameras: list[int] | None = None) -> Tokens:
-        """Run the encoder over all frames; arguments as in `ragged`."""
+    def encode(
+        self, crops: Tensor, lengths: list[int], cameras: list[int] | None = None, kept: Tensor | None = None
+    ) -> Tokens:
+        """Run the encoder over all frames; arguments as in `ragged`, `kept` as in `VisualTower.forward`."""
         _check_crops(crops, self.architecture)
         if len(crops) != sum(lengths):
             raise ValueError(f"{len(crops)} crops do not make tracklets of {lengths} frames")
         frames = fill_frames(lengths, self.architecture.frames).to(crops.device)
-        return Tokens(self.encoder(crops, self._side(cameras, lengths)), frames)
+        return Tokens(self.encoder(crops, self._side(cameras, lengths), kept), frames)
 
     def sequence_feature(self, tokens: Tokens) -> Tensor:
         """Return the mean over time of class token and joint vector, each normalised, `(n, D + d)`."""

@@ -84,10 +84,14 @@ class VisualTower(nn.Module):
         """Let no training move the patch projection: one that CLIP learned is only made worse (section 4.1)."""
         self.conv1.requires_grad_(False)  # noqa: FBT003
 
-    def forward(self, images: Tensor, side: Tensor | None = None) -> TowerOutput:
-        """Encode images `(b, 3, H, W)`, already scaled by the preprocessing that belongs to the weights.
+    def forward(self, images: Tensor, side: Tensor | None = None, kept: Tensor | None = None) -> TowerOutput:
+        """Encode images, already scaled by the preprocessing that belongs to the weights.
 
-        `side` `(b, D)` is added to the class token before the transformer: what is known of an image beside its pixels.
+        Args:
+            images: `(b, 3, H, W)`.
+            side: `(b, D)`, added to the class token before the transformer: what is known beside the pixels.
+            kept: `(b, k)` int64 places of the patch tokens that go through the transformer, all by default; training
+                is cheaper where it sees a random part of them (Li et al. 2023, FLIP, section 3.1).
         """
         x = self.conv1(images)  # (b, D, rows, columns)
         grid = (x.shape[2], x.shape[3])
@@ -98,6 +102,8 @@ class VisualTower(nn.Module):
         first = self.class_embedding.expand(x.shape[0], -1)
         first = first if side is None else first + side
         x = torch.cat([first.unsqueeze(1), x], dim=1) + positions
+        if kept is not None:
+            x = torch.cat([x[:, :1], x.gather(1, (kept + 1).unsqueeze(2).expand(-1, -1, x.shape[2]))], dim=1)
         x = self.ln_post(self.transformer(self.ln_pre(x)))
         return TowerOutput(cls_token=x[:, 0], patches=x[:, 1:], joint=x[:, 0] @ self.proj)
 

@@ -13,7 +13,10 @@ from reid_worker.model import load_embedder
 from reid_worker.model.weights import load_weights
 from training.checkpoint import CheckpointError, load_checkpoint
 from training.config import TrainConfig
-from training.train import TrainingError, load_people, run_training
+from training.loader import Loader
+from training.people import held_out_people, training_people
+from training.schedule import Lesson
+from training.train import TrainingError, run_training
 
 
 def coloured_noise(identity: int, camera: int, tracklet: int, frames: int, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -33,6 +36,7 @@ def config(tmp_path: Path) -> TrainConfig:
         model="climb-tiny-64",
         cache=tmp_path / "cache",
         threads=1,
+        workers=0,
         train_identities=8,
         train_cameras=2,
         test_identities=6,
@@ -49,6 +53,11 @@ def config(tmp_path: Path) -> TrainConfig:
         sequence_contrast=1.0,
         evaluate_every=100,
     )
+
+
+def loader_of(config: TrainConfig) -> Loader:
+    people = training_people(config, coloured_noise, print)
+    return Loader(config, people, train_module.sampler_of(config, people))
 
 
 def logged_losses(config: TrainConfig) -> list[float]:
@@ -76,34 +85,63 @@ def test_ten_steps_lower_the_loss_and_leave_weights_that_serve(config: TrainConf
 def test_a_resumed_run_ends_bit_for_bit_where_an_unbroken_one_does(
     config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    config = replace(config, ema=0.9, drop_tokens=0.5, crops="fresh", memory_start="visit")
     run_training(config, render=coloured_noise)
     unbroken = load_checkpoint(config.output / "checkpoint.pt")
 
     broken = replace(config, output=config.output.parent / "broken", evaluate_every=6)
     steps = iter(range(100))
-    original = train_module.load_batch
+    original = train_module.train_step
 
     def interrupted(*arguments: object) -> object:
         if next(steps) == 8:
             raise KeyboardInterrupt
         return original(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(train_module, "load_batch", interrupted)
+    monkeypatch.setattr(train_module, "train_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_training(broken, render=coloured_noise)
-    monkeypatch.setattr(train_module, "load_batch", original)
+    monkeypatch.setattr(train_module, "train_step", original)
     run_training(replace(broken, resume=True), render=coloured_noise)
 
     resumed = load_checkpoint(broken.output / "checkpoint.pt")
     assert resumed.step == unbroken.step
     assert torch.equal(resumed.memory, unbroken.memory)
-    assert all(torch.equal(tensor, resumed.network[name]) for name, tensor in unbroken.network.items())
+    for part in ("network", "average"):
+        before, after = getattr(unbroken, part), getattr(resumed, part)
+        assert before
+        assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
 
 
 def test_people_to_judge_by_have_whole_tracklets_whatever_is_rendered_to_learn_from(config: TrainConfig) -> None:
-    train, test = load_people(replace(config, rendered_frames=2), coloured_noise)
-    assert train.crops.shape[1] == 2
-    assert test.crops.shape[1] == config.architecture.frames
+    few = replace(config, rendered_frames=2)
+    assert set(training_people(few, coloured_noise, print).lengths.tolist()) == {2}
+    assert set(held_out_people(few, coloured_noise, print).lengths.tolist()) == {config.architecture.frames}
+
+
+@pytest.mark.parametrize("crops", ["cached", "fresh"])
+def test_batches_are_the_same_whoever_makes_them_and_wherever_a_run_starts(config: TrainConfig, crops: str) -> None:
+    config = replace(config, crops=crops, sites=2)
+    here, ahead = (loader_of(replace(config, workers=workers)) for workers in (0, 1))
+    lesson = Lesson(2, (32, 16))
+    first = [ahead.batch(step, lesson) for step in range(3)]
+    for step in (2, 0):
+        mine = here.batch(step, lesson)
+        assert torch.equal(mine.crops, first[step].crops)
+        assert torch.equal(mine.labels, first[step].labels)
+
+
+def test_fresh_crops_differ_between_visits_and_cached_ones_do_not(config: TrainConfig) -> None:
+    lesson = Lesson(1, (32, 16))
+    for crops, differ in (("cached", False), ("fresh", True)):
+        loader = loader_of(replace(config, crops=crops, augmentation=0.0, rendered_frames=2, steps=12))
+        seen: dict[int, set[bytes]] = {}
+        for step in range(12):  # six epochs of two batches
+            batch = loader.batch(step, lesson)
+            for label, crop in zip(batch.labels.tolist(), batch.crops, strict=True):
+                upright = min(crop.numpy().tobytes(), crop.numpy()[:, ::-1].tobytes())
+                seen.setdefault(label, set()).add(upright)
+        assert {len(views) > 4 for views in seen.values()} == {differ}  # two cameras, two frames
 
 
 def test_an_encoder_at_rest_keeps_its_sequence_feature(config: TrainConfig) -> None:

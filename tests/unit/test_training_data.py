@@ -1,5 +1,6 @@
 """Sampling, augmentation, rendered crops and configuration."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,19 @@ from training.sampler import IdentitySampler, restricted_random
 PLAN = CropPlan("people", first_identity=10, identities=6, first_camera=50, cameras=3, block=2, frames=4, size=(8, 4))
 
 
-def sampler(P: int = 4, K: int = 3) -> IdentitySampler:
+LENGTHS = np.full(18, 4)
+
+
+def sampler(P: int = 4, K: int = 3, sites: int = 0) -> IdentitySampler:
     seeds = PLAN.seeds()
     return IdentitySampler(
-        seeds[:, 0], seeds[:, 1], identities_per_batch=P, tracklets_per_identity=K, cluster=2, seed=1
+        seeds[:, 0], seeds[:, 1], identities_per_batch=P, tracklets_per_identity=K, cluster=2, seed=1, sites=sites
     )
 
 
 def test_a_batch_holds_enough_tracklets_of_enough_identities_from_different_cameras() -> None:
     seeds = PLAN.seeds()
-    batch = sampler().batch(0, frames=2, of=4)
+    batch = sampler().batch(0, frames=2, lengths=LENGTHS)
     people = seeds[batch.tracklets, 0].reshape(4, 3)
     cameras = seeds[batch.tracklets, 1].reshape(4, 3)
     assert all(len(set(row)) == 1 for row in people.tolist())
@@ -32,42 +36,63 @@ def test_a_batch_holds_enough_tracklets_of_enough_identities_from_different_came
 
 
 def test_a_batch_holds_people_who_share_their_cameras() -> None:
-    batch = sampler(P=2).batch(0, frames=1, of=4)
+    batch = sampler(P=2).batch(0, frames=1, lengths=LENGTHS)
     assert len(set(PLAN.seeds()[batch.tracklets, 1].tolist())) == 3
 
 
 def test_every_identity_comes_once_per_epoch() -> None:
     source = sampler(P=2)
     assert source.steps_per_epoch == 3
-    seen = [PLAN.seeds()[source.batch(step, frames=1, of=4).tracklets, 0] for step in range(3)]
+    seen = [PLAN.seeds()[source.batch(step, frames=1, lengths=LENGTHS).tracklets, 0] for step in range(3)]
     assert sorted(set(np.concatenate(seen).tolist())) == list(range(10, 16))
 
 
 def test_a_batch_is_a_function_of_its_step() -> None:
     a, b = sampler(), sampler()
-    a.batch(7, frames=2, of=4)
-    assert np.array_equal(a.batch(3, frames=2, of=4).tracklets, b.batch(3, frames=2, of=4).tracklets)
-    assert not np.array_equal(a.batch(3, frames=2, of=4).tracklets, a.batch(4, frames=2, of=4).tracklets)
+    a.batch(7, frames=2, lengths=LENGTHS)
+    assert np.array_equal(
+        a.batch(3, frames=2, lengths=LENGTHS).tracklets, b.batch(3, frames=2, lengths=LENGTHS).tracklets
+    )
+    assert not np.array_equal(
+        a.batch(3, frames=2, lengths=LENGTHS).tracklets, a.batch(4, frames=2, lengths=LENGTHS).tracklets
+    )
 
 
 def test_few_tracklets_are_repeated() -> None:
     source = IdentitySampler(
         np.array([0, 0, 1]), np.array([0, 1, 0]), identities_per_batch=2, tracklets_per_identity=4, cluster=1, seed=0
     )
-    assert sorted(source.batch(0, frames=1, of=1).tracklets.tolist()) == [0, 0, 1, 1, 2, 2, 2, 2]
+    assert sorted(source.batch(0, frames=1, lengths=np.ones(3, int)).tracklets.tolist()) == [0, 0, 1, 1, 2, 2, 2, 2]
 
 
 @pytest.mark.parametrize(("frames", "of"), [(1, 8), (3, 8), (8, 8), (4, 9)])
 def test_restricted_random_takes_one_frame_from_each_span(frames: int, of: int) -> None:
-    drawn = restricted_random(200, frames, of, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    drawn = np.stack([restricted_random(frames, of, rng) for _ in range(200)])
     assert drawn.min() == 0
     assert drawn.max() == of - 1
     assert (np.diff(drawn, axis=1) > 0).all()
 
 
-def test_more_frames_than_there_are_cannot_be_drawn() -> None:
-    with pytest.raises(ValueError, match="9 different frames"):
-        restricted_random(1, 9, 8, np.random.default_rng(0))
+def test_a_tracklet_with_fewer_frames_than_wanted_gives_all_of_them() -> None:
+    assert restricted_random(8, 3, np.random.default_rng(0)).tolist() == [0, 1, 2]
+    source = sampler(P=6)
+    lengths = np.arange(18) % 4 + 1
+    batch = source.batch(0, frames=3, lengths=lengths)
+    assert [len(f) for f in batch.frames] == np.minimum(lengths[batch.tracklets], 3).tolist()
+
+
+def test_sites_that_take_turns_are_all_visited_once_an_epoch_and_few_at_a_time() -> None:
+    plan = replace(PLAN, identities=48, block=4)
+    seeds = plan.seeds()
+    source = IdentitySampler(
+        seeds[:, 0], seeds[:, 1], identities_per_batch=4, tracklets_per_identity=3, cluster=2, seed=1, sites=3
+    )
+    lengths = np.full(len(seeds), 4)
+    epoch = [seeds[source.batch(step, frames=1, lengths=lengths).tracklets] for step in range(source.steps_per_epoch)]
+    assert sorted(set(np.concatenate(epoch)[:, 0].tolist())) == list(range(10, 58))
+    for turn in range(4):  # three sites of four people are three batches
+        assert len(set(np.concatenate(epoch[3 * turn : 3 * turn + 3])[:, 1].tolist())) == 3 * plan.cameras
 
 
 def test_augmentation_is_the_same_for_all_frames_of_a_tracklet() -> None:
@@ -135,6 +160,11 @@ def test_overrides_come_after_the_file_and_keep_their_types(tmp_path: Path) -> N
         ("encoder_until=-1", "must be 0 to 1"),
         ("identities=5000", "at most train_identities"),
         ("resume=1", "resume is 1, must be bool"),
+        ("crops=stale", "crops is 'stale', must be one of"),
+        ("memories=[mean, best]", "must be some of"),
+        ("memories=[]", "must be some of"),
+        ("drop_tokens=0.9", "drop_tokens is 0.9, must be 0 to 0.75"),
+        ("workers=-1", "workers is -1, must be at least 0"),
     ],
 )
 def test_a_bad_override_names_key_and_value(override: str, complaint: str) -> None:

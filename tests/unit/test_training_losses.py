@@ -15,7 +15,7 @@ from training.losses import (
     batch_hard_triplet,
     climb_losses,
 )
-from training.memory import MOMENTUM, TEMPERATURE, initial_memory, memory_loss, updated_memory
+from training.memory import MOMENTUM, STRATEGIES, TEMPERATURE, initial_memory, memory_loss, move_rows, start_rows
 
 
 def test_memory_loss_is_the_mean_cross_entropy_over_memories() -> None:
@@ -44,23 +44,57 @@ def test_an_identity_without_features_has_no_memory() -> None:
         initial_memory(torch.ones(1, 2), torch.tensor([0]), 2)
 
 
-def test_update_moves_the_mean_memory_to_the_mean_and_the_hard_one_to_the_least_similar() -> None:
+def draws(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_a_mean_memory_moves_to_the_mean_and_a_hard_one_to_the_least_similar() -> None:
     memory = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]]])
+    moved = memory.clone()
     near, far = torch.tensor([0.8, 0.6]), torch.tensor([0.0, 1.0])
-    updated = updated_memory(memory, torch.stack([3 * near, 7 * far]), torch.tensor([0, 0]))
+    move_rows(moved, torch.stack([3 * near, 7 * far]), torch.tensor([0, 0]), ("mean", "hard"), draws())
     mean = MOMENTUM * memory[0, 0] + (1 - MOMENTUM) * (near + far) / 2
     hard = MOMENTUM * memory[1, 0] + (1 - MOMENTUM) * far
-    torch.testing.assert_close(updated[0, 0], mean / mean.norm())
-    torch.testing.assert_close(updated[1, 0], hard / hard.norm())
+    torch.testing.assert_close(moved[0, 0], mean / mean.norm())
+    torch.testing.assert_close(moved[1, 0], hard / hard.norm())
 
 
-def test_update_leaves_identities_outside_the_batch_and_its_argument_alone() -> None:
-    memory = F.normalize(torch.randn(2, 3, 4), dim=2)
-    before = memory.clone()
-    updated = updated_memory(memory, torch.randn(2, 4), torch.tensor([1, 1]))
-    assert torch.equal(memory, before)
-    assert torch.equal(updated[:, [0, 2]], before[:, [0, 2]])
-    torch.testing.assert_close(updated.norm(dim=2), torch.ones(2, 3))
+def test_a_random_memory_moves_to_any_feature_of_its_identity_and_to_no_other() -> None:
+    features = torch.eye(4)
+    went = set()
+    for seed in range(40):
+        memory = torch.zeros(1, 2, 4)
+        move_rows(memory, features, torch.tensor([1, 1, 1, 0]), ("random",), draws(seed))
+        went.add(int(memory[0, 1].argmax()))
+        assert torch.equal(memory[0, 0], features[3])
+    assert went == {0, 1, 2}
+
+
+def test_identities_outside_the_batch_keep_their_rows() -> None:
+    before = F.normalize(torch.randn(3, 3, 4), dim=2)
+    moved = before.clone()
+    move_rows(moved, torch.randn(2, 4), torch.tensor([1, 1]), STRATEGIES, draws())
+    assert torch.equal(moved[:, [0, 2]], before[:, [0, 2]])
+    torch.testing.assert_close(moved.norm(dim=2), torch.ones(3, 3))
+
+
+def test_a_first_visit_starts_a_row_and_a_second_does_not() -> None:
+    memory = torch.zeros(2, 3, 2)
+    memory[:, 2] = torch.tensor([1.0, 0.0])
+    start_rows(memory, torch.tensor([[0.0, 2.0], [3.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 0, 2]))
+    half = math.sqrt(0.5)
+    expected = torch.tensor([[half, half], [0.0, 0.0], [1.0, 0.0]])
+    torch.testing.assert_close(memory, torch.stack([expected, expected]))
+
+
+def test_an_identity_nobody_has_seen_is_no_class_of_the_memory_loss() -> None:
+    torch.manual_seed(3)
+    seen = F.normalize(torch.randn(2, 3, 4), dim=2)
+    features, labels = torch.randn(2, 4), torch.tensor([2, 0])
+    with_unseen = torch.cat([seen, torch.zeros(2, 5, 4)], dim=1)
+    assert float(memory_loss(features, with_unseen, labels)) == pytest.approx(
+        float(memory_loss(features, seen, labels))
+    )
 
 
 def test_triplet_takes_the_farthest_positive_and_the_nearest_negative() -> None:
