@@ -1,6 +1,6 @@
 """Triangles: stacks of rounded cross-sections for bodies and clothes, boxes for rooms."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -39,28 +39,60 @@ class Mesh:
     triangles: Ints
 
 
-def loft(rings: list[Ring], material: int, sides: int = 12, power: float = 2.0) -> Mesh:
+def loft(rings: list[Ring], material: int = 0, sides: int = 12, power: float = 2.0) -> Mesh:
     """Join cross-sections from one height to the next; `power` 2 is an ellipse, more is nearer to a rectangle."""
-    turn = np.arange(sides) * (2 * np.pi / sides)
-    c, s = np.sin(turn), np.cos(turn)
+    turns = np.broadcast_to(np.arange(sides) * (2 * np.pi / sides), (len(rings), sides))
+    grid, centre = _sections(rings, turns, power)
+    around = np.roll(grid, -1, 1) - np.roll(grid, 1, 1)
+    index = np.arange(grid.shape[0] * sides).reshape(-1, sides)
+    return _skinned(grid, grid - centre, around, np.concatenate([index, index[:, :1]], 1), material)
+
+
+def sheet(rings: list[Ring], gaps: list[float], sides: int = 12, power: float = 2.0, middle: float = 0.0) -> Mesh:
+    """Join cross-sections that are open: `gaps` are half angles in radians around the direction `middle` (0: front)."""
+    share = np.linspace(0.0, 1.0, sides)
+    gap = np.array(gaps)[:, None]
+    grid, centre = _sections(rings, middle + gap + share * (2 * np.pi - 2 * gap), power)
+    index = np.arange(grid.shape[0] * sides).reshape(-1, sides)
+    return _skinned(grid, grid - centre, np.gradient(grid, axis=1), index, 0)
+
+
+def ribbon(points: NDArray[np.float64], width: float, out: tuple[float, float, float]) -> Mesh:
+    """Return a strap of `width` metres along `(n, 3)` points, lying flat against what faces `out`."""
+    along = np.gradient(points, axis=0)
+    across = np.cross(along, np.array(out))
+    across *= 0.5 * width / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
+    grid = np.stack([points - across, points + across], 1)
+    outward = np.broadcast_to(np.array(out), grid.shape)
+    index = np.arange(grid.shape[0] * 2).reshape(-1, 2)
+    return _skinned(grid, outward, np.gradient(grid, axis=1), index, 0)
+
+
+def _sections(
+    rings: list[Ring], turns: NDArray[np.float64], power: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return `(rings, sides, 3)` points of the cross-sections and their centres; turn 0 is +y, growing towards +x."""
+    c, s = np.sin(turns), np.cos(turns)
     norm = (np.abs(c) ** power + np.abs(s) ** power) ** (-1.0 / power)
     table = np.array(rings, np.float64)  # (rings, 5)
     x = table[:, 3:4] + table[:, 1:2] * (c * norm)
     y = table[:, 4:5] + table[:, 2:3] * (s * norm)
-    z = np.repeat(table[:, :1], sides, 1)
-    grid = np.stack([x, y, z], 2)  # (rings, sides, 3)
-    along = np.gradient(grid, axis=0)
-    around = np.roll(grid, -1, 1) - np.roll(grid, 1, 1)
-    normals = np.cross(around, along)
-    outward = grid - np.stack([table[:, 3], table[:, 4], table[:, 0]], 1)[:, None]
+    z = np.repeat(table[:, :1], turns.shape[1], 1)
+    return np.stack([x, y, z], 2), np.stack([table[:, 3], table[:, 4], table[:, 0]], 1)[:, None]
+
+
+def _skinned(
+    grid: NDArray[np.float64], outward: NDArray[np.float64], around: NDArray[np.float64], index: NDArray[np.int_],
+    material: int,
+) -> Mesh:  # fmt: skip
+    """Return the surface through a grid of points; `index` is the grid's numbers, its columns those to be joined."""
+    normals = np.cross(around, np.gradient(grid, axis=0))
     normals *= np.where((normals * outward).sum(2, keepdims=True) < 0, -1.0, 1.0)
     normals /= np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-9)
-    n, index = len(rings), np.arange(len(rings) * sides).reshape(len(rings), sides)
-    a, b = index[:-1], np.roll(index, -1, 1)[:-1]
-    d, e = index[1:], np.roll(index, -1, 1)[1:]
+    a, b, d, e = index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]
     triangles = np.concatenate([np.stack([a, b, d], 2).reshape(-1, 3), np.stack([b, e, d], 2).reshape(-1, 3)])
     flat = grid.reshape(-1, 3).astype(np.float32)
-    return Mesh(flat, normals.reshape(-1, 3).astype(np.float32), flat.copy(), np.full(n * sides, material, np.int32),
+    return Mesh(flat, normals.reshape(-1, 3).astype(np.float32), flat.copy(), np.full(len(flat), material, np.int32),
                 triangles.astype(np.int32))  # fmt: skip
 
 
@@ -79,6 +111,11 @@ def box(low: tuple[float, float, float], high: tuple[float, float, float], mater
             points = (lo + unit * size).astype(np.float32)
             parts.append(Mesh(points, normal, points.copy(), np.full(len(u), material, np.int32), _squares(cells)))
     return join(parts)
+
+
+def relabelled(mesh: Mesh, material: int) -> Mesh:
+    """Return the mesh with one row of the material table everywhere."""
+    return replace(mesh, material=np.full(len(mesh.vertices), material, np.int32))
 
 
 def join(parts: list[Mesh]) -> Mesh:

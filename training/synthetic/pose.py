@@ -5,6 +5,7 @@ Bones move the rest pose (upright, arms hanging, metres at 1.75 m body height) i
 
 from dataclasses import dataclass
 from math import cos, pi, sin
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -37,6 +38,8 @@ class Manner:
         arms: `(2, 3)` radians, left and right: forward, outward, elbow; added to the swing.
         lean: Forward bend of the chest.
         head: `(2,)` radians, turn to the left and nod.
+        across: Radians by which the left and right forearm turn to the middle of the body.
+        sway: Share of the swing that the left and right arm take part in.
     """
 
     stride: float
@@ -44,26 +47,76 @@ class Manner:
     arms: tuple[tuple[float, float, float], tuple[float, float, float]]
     lean: float
     head: tuple[float, float]
+    across: tuple[float, float] = (0.0, 0.0)
+    sway: tuple[float, float] = (1.0, 1.0)
+
+
+class Hold(NamedTuple):
+    """An arm that holds something: forward, outward and elbow in radians, and the share of the swing it keeps."""
+
+    forward: float
+    outward: float
+    elbow: float
+    sway: float
+
+
+Holds = tuple[Hold | None, Hold | None]  # left and right
+FREE: Holds = (None, None)
+
+
+# Forward, outward, elbow, across and sway of an arm, and the spread of the first three.
+GESTURES = {
+    "pocket": ((-0.12, 0.16, 0.55, 0.35, 0.1), 0.05),
+    "phone in front": ((0.35, 0.02, 1.7, 0.55, 0.1), 0.1),
+    "phone at the ear": ((0.55, 0.25, 2.35, 0.1, 0.05), 0.08),
+    "hand on the strap": ((0.1, 0.06, 2.2, 0.5, 0.1), 0.08),
+    "in conversation": ((0.4, 0.1, 1.4, 0.3, 0.3), 0.3),
+    "on the hip": ((-0.25, 0.7, 1.5, 0.9, 0.1), 0.08),
+}
+CROSSED = ((0.3, 0.06, 1.55, 1.25, 0.05), (0.38, 0.06, 1.4, 1.15, 0.05))
+BEHIND = ((-0.45, 0.12, 0.5, 0.9, 0.1), (-0.45, 0.12, 0.5, 0.9, 0.1))
+Arm = tuple[float, float, float, float, float]
 
 
 def sample_manner(rng: Generator, *, walking: bool, seated: bool = False) -> Manner:
     """Draw a manner; standing and seated people do more with their arms than walking ones."""
-    busy = rng.random() < (0.15 if walking else 0.5)
-    arms = tuple(_arm(rng, busy=bool(busy and rng.random() < 0.75)) for _ in range(2))
-    stride = float(rng.uniform(0.32, 0.52)) if walking else float(rng.uniform(0.0, 0.12))
-    lean = float(rng.normal(0.06, 0.05)) + (0.15 if seated else 0.0)
-    head = (float(rng.normal(0.0, 0.3)), float(rng.normal(0.05 if walking else 0.2, 0.15)))
-    return Manner(stride, seated, (arms[0], arms[1]), lean, head)
+    arms = _arms(rng, walking=walking)
+    stride = float(rng.uniform(0.3, 0.55)) if walking else float(rng.uniform(0.0, 0.12))
+    lean = float(rng.normal(0.05, 0.05)) + (0.15 if seated else 0.0)
+    if not walking and rng.random() < 0.04:
+        lean += float(rng.uniform(0.3, 0.8))
+    head = (float(rng.normal(0.0, 0.3)), float(rng.normal(0.05 if walking else 0.15, 0.15)))
+    angles = [(a[0], a[1], a[2]) for a in arms]
+    return Manner(
+        stride, seated, (angles[0], angles[1]), lean, head, (arms[0][3], arms[1][3]), (arms[0][4], arms[1][4])
+    )
 
 
-def _arm(rng: Generator, *, busy: bool) -> tuple[float, float, float]:
-    """Draw forward, outward and elbow angles of one arm."""
+def _arms(rng: Generator, *, walking: bool) -> tuple[Arm, Arm]:
+    """Draw what both arms do together."""
+    kind = rng.random()
+    if kind < (0.02 if walking else 0.12):
+        return CROSSED
+    if kind < (0.04 if walking else 0.17):
+        return BEHIND
+    busy = rng.random() < (0.3 if walking else 0.6)
+    both = rng.random() < 0.35
+    first = _arm(rng, busy=bool(busy))
+    second = first if busy and both else _arm(rng, busy=False)
+    return (first, second) if rng.random() < 0.5 else (second, first)
+
+
+def _arm(rng: Generator, *, busy: bool) -> Arm:
+    """Draw forward, outward and elbow angles of one arm, its turn inward and its share of the swing."""
     if busy:
-        return float(rng.uniform(0.0, 0.9)), float(rng.uniform(-0.05, 0.35)), float(rng.uniform(0.8, 2.3))
-    return float(rng.normal(0.0, 0.08)), float(rng.normal(0.03, 0.05)), float(rng.uniform(0.1, 0.5))
+        mean, spread = list(GESTURES.values())[int(rng.choice(len(GESTURES), p=[0.3, 0.24, 0.1, 0.1, 0.2, 0.06]))]
+        forward, outward, elbow = (float(v) for v in rng.normal(mean[:3], spread))
+        return forward, outward, max(0.1, elbow), mean[3], mean[4]
+    swing = float(rng.uniform(0.5, 1.3))
+    return float(rng.normal(0.0, 0.08)), float(rng.normal(0.05, 0.04)), float(rng.uniform(0.1, 0.5)), 0.0, swing
 
 
-def joint_angles(manner: Manner, phase: float) -> NDArray[np.float64]:
+def joint_angles(manner: Manner, phase: float, holding: Holds = FREE) -> NDArray[np.float64]:
     """Return `(BONES, 3)` radians about x (forward positive for limbs), y (outward) and z, at gait `phase` in turns."""
     angles = np.zeros((BONES, 3))
     angles[CHEST, 0] = -manner.lean
@@ -82,9 +135,12 @@ def joint_angles(manner: Manner, phase: float) -> NDArray[np.float64]:
             angles[THIGH + side] = (swing + 0.3 * bend, sign * 0.02, 0.0)
             angles[SHIN + side, 0] = -bend
             angles[FOOT + side, 0] = 0.6 * bend - 0.5 * swing if swing > 0 else 0.35 * bend
-        forward, outward, elbow = manner.arms[side]
-        angles[ARM + side] = (forward - 0.9 * swing, sign * (0.04 + outward), 0.0)
-        angles[FOREARM + side, 0] = elbow + 0.5 * max(0.0, -swing)
+        (forward, outward, elbow), across, sway = manner.arms[side], manner.across[side], manner.sway[side]
+        hold = holding[side]
+        if hold is not None:
+            (forward, outward, elbow, sway), across = hold, 0.0
+        angles[ARM + side] = (forward - 0.9 * sway * swing, sign * (0.04 + outward), 0.0)
+        angles[FOREARM + side] = (elbow + 0.5 * sway * max(0.0, -swing), 0.0, sign * across)
     return angles
 
 
@@ -112,6 +168,9 @@ def bone_transforms(
     return out
 
 
-def pose_bones(manner: Manner, phase: float) -> NDArray[np.float64]:
-    """Return `(BONES, 3, 4)` transforms of a manner at gait `phase` in turns (0..1 is two steps)."""
-    return bone_transforms(joint_angles(manner, phase), PARENT, PIVOT)
+def pose_bones(manner: Manner, phase: float, holding: Holds = FREE) -> NDArray[np.float64]:
+    """Return `(BONES, 3, 4)` transforms of a manner at gait `phase` in turns (0..1 is two steps).
+
+    `holding` arms do what the thing in the hand asks of them.
+    """
+    return bone_transforms(joint_angles(manner, phase, holding), PARENT, PIVOT)
