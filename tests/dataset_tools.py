@@ -1,4 +1,4 @@
-"""Miniature data sets in the folders, names, lists and tables of the published ones; images are files without pixels."""
+"""Miniature data sets in the folders, names, lists and tables of the published ones; images hold no pixels."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def write_msmt17(folder: Path, version: str) -> Path:
 
 
 def write_mars(folder: Path) -> Path:
-    """Write tracklets of 2 people to learn from, and of 2, junk and a distractor to judge by; queries are rows 3 and 5."""
+    """Write tracklets of 2 people to learn from, and of 2, junk and a distractor to judge by; rows 3 and 5 search."""
     halves = {
         "train": [("0001", 1, 3), ("0001", 2, 2), ("0003", 6, 1)],
         "test": [("00-1", 1, 2), ("0000", 2, 1), ("0002", 1, 2), ("0002", 5, 4), ("0004", 3, 1), ("0004", 1, 2)],
