@@ -70,7 +70,7 @@ def test_a_camera_is_remembered_only_while_it_is_used() -> None:
     generator = PeopleGenerator(keep=1)
     for camera in (1, 2, 1):
         generator.tracklet(5, camera, 0, frames=1)
-    assert len(generator._stages) == 1
+    assert len(generator._vantages) == 1
 
 
 @pytest.mark.parametrize(

@@ -130,8 +130,8 @@ def recorded(look: Look, picture: Floats, rng: Generator, smear_px: float = 0.0)
     `smear_px` is the length of horizontal motion during the exposure.
     """
     picture = optics(look, picture, smear_px)
-    picture = picture + _noise(look, picture.shape, rng)
-    image = np.clip(picture, 0, 255).astype(np.uint8)
+    top, left = (int(v) for v in rng.integers(0, GRAIN_SIZE, 2))
+    image = _grained(np.ascontiguousarray(picture, np.float32), GRAIN, top, left, look.noise)
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, look.quality])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
@@ -149,11 +149,19 @@ def optics(look: Look, picture: Floats, smear_px: float = 0.0) -> Floats:
     return np.asarray(picture, np.float32)
 
 
-def _noise(look: Look, shape: tuple[int, ...], rng: Generator) -> Floats:
-    """Return grain that is mostly the same in the three channels, cut at random from one sheet of it."""
-    top, left = (int(v) for v in rng.integers(0, GRAIN_SIZE, 2))
-    rows, columns = np.arange(top, top + shape[0]) % GRAIN_SIZE, np.arange(left, left + shape[1]) % GRAIN_SIZE
-    return np.asarray(GRAIN[rows][:, columns] * np.float32(look.noise), np.float32)
+@compiled
+def _grained(picture: Floats, grain: Floats, top: int, left: int, noise: float) -> Image:
+    """Add grain, mostly the same in the three channels, cut from its sheet at (top, left); the sheet repeats."""
+    height, width, _ = picture.shape
+    size = grain.shape[0]
+    out = np.empty(picture.shape, np.uint8)
+    for v in range(height):
+        row = (top + v) % size
+        for u in range(width):
+            column = (left + u) % size
+            for c in range(3):
+                out[v, u, c] = np.uint8(min(255.0, max(0.0, picture[v, u, c] + noise * grain[row, column, c])))
+    return out
 
 
 GRAIN_SIZE = 509

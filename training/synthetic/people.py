@@ -15,6 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from training.synthetic.body import sample_person
+from training.synthetic.company import Moments, draw_company
 from training.synthetic.figure import Figure, build_figure
 from training.synthetic.look import exposed, recorded
 from training.synthetic.mesh import Mesh, moved
@@ -29,13 +30,15 @@ Image = NDArray[np.uint8]
 Box = tuple[float, float, float, float]  # left, top, right, bottom, pixels
 
 FIRST_SITE_IDENTITY = 1_000_000  # training identity seeds are below, sites' at or above
-SIGHT = Sight(60, 300, above=0.05, below=0.05)
+SIGHT = Sight(60, 280, above=0.05, below=0.05)
 # People share their cameras in blocks, as on a real site: views are drawn once, and people are each other's negatives.
 BLOCK = 24
 # Shares of a person that furniture and the frame leave to be seen: few are half hidden, nobody is hidden more.
 IN_FULL, HALF_HIDDEN = (OPEN, 1.0), (0.42, 0.68)
 HIDDEN_SHARE = 0.08
 TRIES = 24
+CROWDED = 0.6  # somebody who would leave less than this of the person is not there
+PASSERS_BY = 10_000_000  # identity seeds from here are people nobody asks for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +63,7 @@ class _Course:
     actors: tuple[Actor, ...]
     walking: bool
     chair: Mesh | None
+    hidden: bool
 
 
 @dataclass(slots=True)
@@ -83,7 +87,8 @@ class PeopleGenerator:
         vantage = self._vantage(camera_seed)
         view = vantage.view
         course = _course(rng, vantage, self._figure(identity_seed), frames)
-        others = self._others(rng, view, course)
+        others = () if course.hidden else draw_company(
+            rng, course.actors, view.camera.position, lambda r: self._somebody(r, camera_seed))  # fmt: skip
         cut = _Cut.draw(rng)
         crops = [self._crop(rng, view, course, k, others, cut) for k in range(frames)]
         interpolation = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[int(rng.integers(2))]
@@ -105,43 +110,31 @@ class PeopleGenerator:
             self._figures.popitem(last=False)
         return self._figures[seed]
 
-    def _others(self, rng: Generator, view: View, course: _Course) -> list[Actor]:
-        """Return nobody, or somebody else near the person, sometimes between them and the camera."""
-        if rng.random() > 0.22:
-            return []
-        figure = self._figure(int(rng.integers(FIRST_SITE_IDENTITY // 2, FIRST_SITE_IDENTITY)))
-        at = course.actors[len(course.actors) // 2]
-        towards = view.camera.position[:2] - (at.x, at.y)
-        towards /= np.linalg.norm(towards)
-        depth, aside = rng.uniform(-1.0, 1.2), rng.choice([-1, 1]) * rng.uniform(0.15, 0.8)
-        x, y = np.array([at.x, at.y]) + depth * towards + aside * np.array([-towards[1], towards[0]])
-        walking = bool(rng.random() < 0.6)
-        return [
-            Actor(
-                figure,
-                sample_manner(rng, walking=walking),
-                float(x),
-                float(y),
-                float(rng.uniform(0, 6.28)),
-                float(rng.random()),
-            )
-        ]
+    def _somebody(self, rng: Generator, camera_seed: int) -> Figure:
+        """Return one of a camera's few passers-by, who are never asked for as identities."""
+        return self._figure(PASSERS_BY + 6 * (camera_seed % PASSERS_BY) + int(rng.integers(6)))
 
-    def _crop(self, rng: Generator, view: View, course: _Course, k: int, others: list[Actor], cut: "_Cut") -> Image:
+    def _crop(
+        self, rng: Generator, view: View, course: _Course, k: int, others: tuple[Moments, ...], cut: "_Cut"
+    ) -> Image:
         """Return one crop at the camera's own resolution."""
         actor = course.actors[k]
         mesh = actor.mesh()
         box = extent(view.camera, mesh)
         assert box is not None, "a course keeps away from the camera"
         window = _clipped(view, cut.apply(rng, (float(box[0]), float(box[1]), float(box[2]), float(box[3]))))
-        window = window._replace(samples=2 if window.height < 120 else 1)
+        window = window._replace(samples=2 if window.height < 100 else 1)
         things = [Thing(mesh, actor.figure.materials)]
         if course.chair is not None:
             things.append(Thing(moved(course.chair, actor.x, actor.y, actor.heading), view.room.materials))
-        for other in others:
+        blockers: list[Mesh] = []
+        for other in (moments[k] for moments in others):
             thing = Thing(other.mesh(), other.figure.materials)
-            if extent(view.camera, thing.mesh) is not None and _shown(view, mesh, thing.mesh, window) > 0.6:
+            if extent(view.camera, thing.mesh) is None:
+                continue
+            if _shown(view, mesh, [*blockers, thing.mesh], window) > CROWDED:
                 things.append(thing)
+                blockers.append(thing.mesh)
         shot = shoot(view, things, window)
         picture = exposed(view.film, shot.rgb, view.gain * cut.gain, window.left, window.top)
         away = max(1.0, float(np.hypot(*(view.camera.position[:2] - (actor.x, actor.y)))))
@@ -190,17 +183,17 @@ class _Cut:
         )
 
 
-def _shown(view: View, person: Mesh, blocker: Mesh, window: Window) -> float:
-    """Return the share of a person that somebody else leaves visible in a window."""
+def _shown(view: View, person: Mesh, blockers: list[Mesh], window: Window) -> float:
+    """Return the share of a person that others leave visible in a window."""
     window = window._replace(samples=1)
     alone = (owners([person], view.camera, window) == 0).sum()
-    return float((owners([person, blocker], view.camera, window) == 0).sum()) / max(1, int(alone))
+    return float((owners([person, *blockers], view.camera, window) == 0).sum()) / max(1, int(alone))
 
 
 def _course(rng: Generator, vantage: Vantage, figure: Figure, frames: int) -> _Course:
     """Draw a walk, or somebody standing or sitting, around a point where the camera sees as much as wanted."""
     kind = rng.random()
-    walking, seated = bool(kind < 0.8), bool(kind > 0.98)
+    walking, seated = bool(kind < 0.8), bool(kind > 0.96 and vantage.view.room.seats)
     manner = sample_manner(rng, walking=walking, seated=seated)
     seat = chair(rng) if seated else None
     wanted = HALF_HIDDEN if rng.random() < HIDDEN_SHARE else IN_FULL
@@ -212,14 +205,16 @@ def _course(rng: Generator, vantage: Vantage, figure: Figure, frames: int) -> _C
         x, y = vantage.spots[fitting[int(rng.integers(len(fitting)))]]
         start = Actor(figure, manner, float(x), float(y), float(rng.uniform(0, 2 * np.pi)), float(rng.random()))
         step = float(rng.uniform(0.06, 0.35)) if walking else 0.0
-        course = _Course(_walk(rng, start, frames, step), walking, seat)
+        course = _Course(_walk(rng, start, frames, step), walking, seat, wanted is HALF_HIDDEN)
         shares = exposure(vantage.view, np.array([(a.x, a.y) for a in course.actors]))
         fits = wanted[0] - 0.05 <= shares.min() and all(_usable(vantage.view, a) for a in course.actors)
         if fits and shares.max() <= wanted[1]:
             return course
         if fits and shares.min() > least:
             best, least = course, float(shares.min())
-    return best or _Course(_walk(rng, start, frames, 0.0), walking, seat)  # standing on a fitting spot always fits
+    return best or _Course(
+        _walk(rng, start, frames, 0.0), walking, seat, wanted is HALF_HIDDEN
+    )  # standing on a fitting spot always fits
 
 
 def _walk(rng: Generator, start: Actor, frames: int, step: float) -> tuple[Actor, ...]:

@@ -1,18 +1,26 @@
 """Where training people are seen: a camera of a generated place, and how well it sees each point of the ground."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from training.synthetic.look import Look
+from training.synthetic.outdoor import build_yard
+from training.synthetic.render import Camera, look_at
 from training.synthetic.response import sample_response
 from training.synthetic.room import Room, build_room
 from training.synthetic.scene import View, open_view, place_camera
-from training.synthetic.stage import FRAME_SIZES, Sight, exposure, standing_spots
+from training.synthetic.stage import Sight, exposure, standing_spots
 
 OPEN = 0.9  # share of a person that counts as seen in full
 FEWEST_SPOTS = 12
+OUTDOORS, FOG = 0.6, 0.06
+NEAR_PX = 140.0
+CAMERAS_TRIED = 5
+FRAME_SIZES = ((512, 288), (576, 324), (640, 360))
+METERED_M = 25.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,16 +41,43 @@ def draw_vantage(seed: int, sight: Sight) -> Vantage:
     """Draw a camera: place, position, response; again where it hardly sees anybody in full."""
     rng = np.random.default_rng([seed, 8])
     while True:
-        size = FRAME_SIZES[int(rng.integers(len(FRAME_SIZES)))]
-        room = _indoors(rng)
-        camera = place_camera(rng, room, size)
-        spots = standing_spots(rng, room, camera, sight)
-        if len(spots) < FEWEST_SPOTS:
-            continue
-        view = open_view(room, camera, sample_response(rng, size[1]))
-        shares = exposure(view, spots[:, :2])
-        if (shares > OPEN).sum() >= FEWEST_SPOTS:
-            return Vantage(view, spots[:, :2], shares)
+        outdoors = bool(rng.random() < OUTDOORS)
+        room = build_yard(rng) if outdoors else _indoors(rng)
+        for _ in range(CAMERAS_TRIED):
+            size = FRAME_SIZES[int(rng.integers(len(FRAME_SIZES)))]
+            camera = _over(rng, room, size) if outdoors else place_camera(rng, room, size)
+            spots = standing_spots(rng, room, camera, sight)
+            # The ground far away is large and people on it small: the nearer, the likelier.
+            spots = spots[rng.random(len(spots)) < spots[:, 2] / NEAR_PX]
+            if len(spots) < FEWEST_SPOTS:
+                continue
+            view = _metered(open_view(room, camera, _response(rng, size[1], outdoors=outdoors)))
+            shares = exposure(view, spots[:, :2])
+            if (shares > OPEN).sum() >= FEWEST_SPOTS:
+                return Vantage(view, spots[:, :2], shares)
+
+
+def _response(rng: Generator, height: int, *, outdoors: bool) -> Look:
+    """Draw a camera's response, and fog before it now and then."""
+    look = sample_response(rng, height)
+    if outdoors and rng.random() < FOG:
+        veil = float(rng.uniform(0.04, 0.11))
+        return replace(look, haze=(veil, veil, 1.05 * veil))
+    return look
+
+
+def _metered(view: View) -> View:
+    """Return the view exposed for what is within reach, not for the sky."""
+    near = view.background[view.inverse_depth > 1 / METERED_M]
+    return replace(view, gain=view.film.look.level / float(np.minimum(near, 1.5).mean() + 1e-4))
+
+
+def _over(rng: Generator, yard: Room, size: tuple[int, int]) -> Camera:
+    """Draw a camera at the border of a place outdoors, 2 to 6 metres high, looking down at people."""
+    around, height = float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(2.0, 6.0))
+    x, y = (0.95 * half * v for half, v in ((yard.half_x, np.cos(around)), (yard.half_y, np.sin(around))))
+    target = np.array([rng.uniform(-0.4, 0.4) * yard.half_x, rng.uniform(-0.4, 0.4) * yard.half_y, 0.8])
+    return look_at(np.array([x, y, height]), target, size[0] * float(rng.uniform(0.65, 1.7)), size)
 
 
 def _indoors(rng: Generator) -> Room:

@@ -15,6 +15,8 @@ from training.synthetic.mesh import Floats, Ints, Mesh
 from training.synthetic.texture import albedo
 
 NEAR_M = 0.25
+SHADED = 2  # edges need samples, the surface between them less
+Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,11 +53,32 @@ def look_at(position: NDArray[np.float64], target: NDArray[np.float64], focal: f
     return Camera(position, np.stack([right, np.cross(forward, right), forward]), focal, *size)
 
 
+class Shade(NamedTuple):
+    """Where the sun does not reach: the place as the sun sees it.
+
+    Attributes:
+        eye: `(12,)` float32, position of the sun's camera, then its axes.
+        focal: Pixels.
+        nearest: `(n, n)` float32, one over metres; a single pixel means that nothing casts a shadow.
+    """
+
+    eye: Floats
+    focal: float
+    nearest: Floats
+
+
+NO_SHADE = Shade(np.zeros(12, np.float32), 1.0, np.zeros((1, 1), np.float32))
+
+
 class Light(NamedTuple):
-    """Light of a place: `(k, 6)` lamps (position, linear colour), and ambient light from above and below, `(2, 3)`."""
+    """Light of a place: `(k, 6)` lamps (position, linear colour), and ambient light from above and below, `(2, 3)`.
+
+    Where there is shade, the first lamp is the sun.
+    """
 
     lamps: Floats
     ambient: Floats
+    shade: Shade = NO_SHADE
 
 
 class Window(NamedTuple):
@@ -90,7 +113,7 @@ def draw(
 ) -> Layer:
     """Draw a mesh; `behind` is the `(h, w)` inverse depth of what is already there."""
     s = window.samples
-    screen = _screen(mesh, camera, window)
+    screen = projected(mesh, camera, window)
     if behind is None:
         depth = np.zeros((window.height * s, window.width * s), np.float32)
     else:
@@ -103,6 +126,13 @@ def draw(
     return Layer(rgb, cover, depth, ident)
 
 
+def draw_depth(mesh: Mesh, camera: Camera, window: Window) -> Floats:
+    """Return `(h, w)` float32, one over metres to what is nearest in each pixel, 0 where nothing is."""
+    depth = np.zeros((window.height, window.width), np.float32)
+    _rasterise(projected(mesh, camera, window), mesh.triangles, depth, np.full(depth.shape, -1, np.int32))
+    return depth
+
+
 def owners(meshes: list[Mesh], camera: Camera, window: Window, behind: Floats | None = None) -> Ints:
     """Return which mesh is seen at every sample of a window, -1 where none, without shading anything."""
     shape = (window.height * window.samples, window.width * window.samples)
@@ -110,17 +140,30 @@ def owners(meshes: list[Mesh], camera: Camera, window: Window, behind: Floats | 
     found = np.full(shape, -1, np.int32)
     for number, mesh in enumerate(meshes):
         ident = np.full(shape, -1, np.int32)
-        _rasterise(_screen(mesh, camera, window), mesh.triangles, depth, ident)
+        _rasterise(projected(mesh, camera, window), mesh.triangles, depth, ident)
         found[ident >= 0] = number
     return found
 
 
-def _screen(mesh: Mesh, camera: Camera, window: Window) -> Floats:
+def projected(mesh: Mesh, camera: Camera, window: Window) -> Floats:
     """Return `(n, 3)` float32: x, y in samples of the window, depth in metres."""
-    screen = camera.project(mesh.vertices)
-    screen[:, 0] = (screen[:, 0] - window.left) * window.samples
-    screen[:, 1] = (screen[:, 1] - window.top) * window.samples
-    return screen.astype(np.float32)
+    centre = (camera.width / 2 - window.left, camera.height / 2 - window.top)
+    return _onto(mesh.vertices, camera.position, camera.axes, camera.focal, centre, window.samples)
+
+
+@compiled
+def _onto(vertices: Floats, position: Points, axes: Points, focal: float, centre: tuple[float, float],
+               samples: int) -> Floats:  # fmt: skip
+    """Return `(n, 3)` float32 as `projected` does."""
+    out = np.empty_like(vertices)
+    for n in range(len(vertices)):
+        x, y, z = vertices[n, 0] - position[0], vertices[n, 1] - position[1], vertices[n, 2] - position[2]
+        depth = x * axes[2, 0] + y * axes[2, 1] + z * axes[2, 2]
+        scale = focal / max(depth, 1e-3)
+        out[n, 0] = ((x * axes[0, 0] + y * axes[0, 1] + z * axes[0, 2]) * scale + centre[0]) * samples
+        out[n, 1] = ((x * axes[1, 0] + y * axes[1, 1] + z * axes[1, 2]) * scale + centre[1]) * samples
+        out[n, 2] = depth
+    return out
 
 
 # A mesh on the screen: samples and depth (n, 3), position + normal + rest (n, 9), triangles, and their materials.
@@ -175,6 +218,28 @@ def _blend(screen: Floats, corners: tuple[int, int, int], px: float, py: float) 
 
 
 @compiled
+def sunlit(shade: Shade, x: float, y: float, z: float) -> float:
+    """Return the share 0..1 of the sun that reaches a point: four neighbours of its shadow map, blended."""
+    eye, size = shade.eye, shade.nearest.shape[0]
+    if size == 1:
+        return 1.0
+    x, y, z = x - eye[0], y - eye[1], z - eye[2]
+    away = x * eye[9] + y * eye[10] + z * eye[11]
+    u = (x * eye[3] + y * eye[4] + z * eye[5]) / away * shade.focal + 0.5 * size - 0.5
+    v = (x * eye[6] + y * eye[7] + z * eye[8]) / away * shade.focal + 0.5 * size - 0.5
+    column, row = int(np.floor(u)), int(np.floor(v))
+    if column < 0 or row < 0 or column > size - 2 or row > size - 2:
+        return 1.0
+    limit, a, b = 1.0 / (away - 0.1), u - column, v - row  # 0.1 m: nothing shades itself
+    total = 0.0
+    for i in range(2):
+        for j in range(2):
+            if shade.nearest[row + i, column + j] < limit:
+                total += (b if i else 1 - b) * (a if j else 1 - a)
+    return total
+
+
+@compiled
 def _lit(
     light: Light, point: tuple[float, float, float], normal: tuple[float, float, float]
 ) -> tuple[float, float, float]:
@@ -190,35 +255,64 @@ def _lit(
         square = x * x + y * y + z * z
         facing = (x * normal[0] + y * normal[1] + z * normal[2]) / np.sqrt(square)
         strength = max(0.0, (facing + 0.25) / 1.25) / (square + 0.5)
+        if k == 0 and strength > 0:
+            strength *= sunlit(light.shade, point[0], point[1], point[2])
         r, g, b = r + lamps[k, 3] * strength, g + lamps[k, 4] * strength, b + lamps[k, 5] * strength
     return r, g, b
 
 
 @compiled
+def _sample(points: Floats, corners: Ints, weights: tuple[float, float, float], material: Floats, light: Light,
+            eye: Floats) -> tuple[float, float, float]:  # fmt: skip
+    """Return the light that a sample of a triangle sends to the eye."""
+    i, j, k = corners[0], corners[1], corners[2]
+    wa, wb, wc = weights
+    px = wa * points[i, 0] + wb * points[j, 0] + wc * points[k, 0]
+    py = wa * points[i, 1] + wb * points[j, 1] + wc * points[k, 1]
+    pz = wa * points[i, 2] + wb * points[j, 2] + wc * points[k, 2]
+    nx = wa * points[i, 3] + wb * points[j, 3] + wc * points[k, 3]
+    ny = wa * points[i, 4] + wb * points[j, 4] + wc * points[k, 4]
+    nz = wa * points[i, 5] + wb * points[j, 5] + wc * points[k, 5]
+    length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
+    if nx * (eye[0] - px) + ny * (eye[1] - py) + nz * (eye[2] - pz) < 0:
+        length = -length
+    r, g, b = albedo(
+        material,
+        wa * points[i, 6] + wb * points[j, 6] + wc * points[k, 6],
+        wa * points[i, 7] + wb * points[j, 7] + wc * points[k, 7],
+        wa * points[i, 8] + wb * points[j, 8] + wc * points[k, 8],
+    )
+    lr, lg, lb = _lit(light, (px, py, pz), (nx / length, ny / length, nz / length))
+    return r * lr, g * lg, b * lb
+
+
+@compiled
 def _shade(surface: Surface, ident: Ints, samples: int, light: Light, eye: Floats) -> tuple[Floats, Floats]:
-    """Return `(h, w, 3)` colour and `(h, w)` cover, averaged over the samples of each pixel."""
+    """Return `(h, w, 3)` colour and `(h, w)` cover; a pixel's colour is the mean of at most `SHADED` of its samples."""
     screen, points, triangles, material, materials = surface
     height, width = ident.shape[0] // samples, ident.shape[1] // samples
     rgb, cover = np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32)
     share = 1.0 / (samples * samples)
-    a = np.empty(9)  # position, normal and rest coordinates at the sample
-    for y in range(height * samples):
-        for x in range(width * samples):
-            t = ident[y, x]
-            if t < 0:
-                continue
-            i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-            wa, wb, wc = _blend(screen, (i, j, k), x + 0.5, y + 0.5)
-            for n in range(9):
-                a[n] = wa * points[i, n] + wb * points[j, n] + wc * points[k, n]
-            length = np.sqrt(a[3] * a[3] + a[4] * a[4] + a[5] * a[5]) + 1e-9
-            if a[3] * (eye[0] - a[0]) + a[4] * (eye[1] - a[1]) + a[5] * (eye[2] - a[2]) < 0:
-                length = -length
-            r, g, b = albedo(materials[material[i]], a[6], a[7], a[8])
-            lr, lg, lb = _lit(light, (a[0], a[1], a[2]), (a[3] / length, a[4] / length, a[5] / length))
-            v, u = y // samples, x // samples
-            rgb[v, u, 0] += share * r * lr
-            rgb[v, u, 1] += share * g * lg
-            rgb[v, u, 2] += share * b * lb
-            cover[v, u] += share
+    for v in range(height):
+        for u in range(width):
+            shaded = 0
+            for n in range(samples * samples):  # from the corners inwards: the first two are far apart
+                row, column = (n // samples, n % samples) if n != 1 else (samples - 1, samples - 1)
+                if n == samples * samples - 1 and n > 0:
+                    row, column = 0, 1
+                y, x = v * samples + row, u * samples + column
+                t = ident[y, x]
+                if t < 0:
+                    continue
+                cover[v, u] += share
+                if shaded < SHADED:
+                    shaded += 1
+                    weights = _blend(screen, (triangles[t, 0], triangles[t, 1], triangles[t, 2]), x + 0.5, y + 0.5)
+                    r, g, b = _sample(points, triangles[t], weights, materials[material[triangles[t, 0]]], light, eye)
+                    rgb[v, u, 0] += r
+                    rgb[v, u, 1] += g
+                    rgb[v, u, 2] += b
+            if shaded:
+                for c in range(3):
+                    rgb[v, u, c] *= cover[v, u] / shaded
     return rgb, cover

@@ -22,10 +22,13 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Room:
-    """A furnished room around the origin, |x| <= half_x, |y| <= half_y, floor at z = 0.
+    """A furnished room, or a place outdoors, around the origin, |x| <= half_x, |y| <= half_y, floor at z = 0.
 
     Attributes:
-        materials: `(n, 24)` float32 rows.
+        materials: `(n, k)` float32 rows.
+        sky: Linear colour of what is behind everything.
+        sun: Unit vector towards the sun, None where it does not shine.
+        seats: Whether `chair` fits the materials.
     """
 
     mesh: Mesh
@@ -34,6 +37,9 @@ class Room:
     half_x: float
     half_y: float
     obstacles: tuple[Obstacle, ...]
+    sky: Colour = (0.2, 0.2, 0.2)
+    sun: Colour | None = None
+    seats: bool = True
 
     def free(self, x: float, y: float, margin: float = 0.3) -> bool:
         """Say whether a person can stand at (x, y)."""

@@ -1,7 +1,8 @@
 """People in front of a camera: one view with its fixed background, and what it sees of the people in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from training.synthetic.jit import compiled
 from training.synthetic.look import Film, Look, load_film
 from training.synthetic.mesh import Floats, Ints, Mesh, join, moved
 from training.synthetic.pose import Manner, pose_bones
-from training.synthetic.render import Camera, Window, draw, look_at
+from training.synthetic.render import Camera, Light, Shade, Window, draw, look_at, owners, projected, sunlit
 from training.synthetic.room import Room
 
 
@@ -46,12 +47,14 @@ class Actor:
 
     def mesh(self) -> Mesh:
         """Return the posed surface in the world."""
-        return moved(posed(self.figure, pose_bones(self.manner, self.phase)), self.x, self.y, self.heading)
+        return moved(
+            posed(self.figure, pose_bones(self.manner, self.phase, self.figure.holds)), self.x, self.y, self.heading
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Thing:
-    """A surface in the world and the `(n, 24)` materials its rows point to."""
+    """A surface in the world and the `(n, WIDTH)` materials its rows point to."""
 
     mesh: Mesh
     materials: Floats
@@ -74,7 +77,7 @@ def open_view(room: Room, camera: Camera, look: Look) -> View:
     """Draw a camera's background."""
     layer = draw(room.mesh, room.materials, camera, room.light, Window(0, 0, camera.width, camera.height))
     empty = 1.0 - layer.cover[..., None]
-    background = np.asarray(layer.rgb + empty * 0.2, np.float32)
+    background = np.asarray(layer.rgb + empty * np.array(room.sky, np.float32), np.float32)
     gain = look.level / float(np.minimum(background, 1.5).mean() + 1e-4)
     return View(room, camera, load_film(look, camera.width, camera.height), background, layer.depth, gain)
 
@@ -99,6 +102,9 @@ def shoot(view: View, things: list[Thing], window: Window) -> Shot:
         return Shot(rgb, np.full((window.height * window.samples, window.width * window.samples), -1, np.int32))
     feet = np.array([t.mesh.vertices[:, :2].mean(0) for t in things], np.float32)
     _contact_shadow(rgb, behind, feet, _rays(view.camera, window))
+    if view.room.sun is not None:
+        cast = _cast(view, things, window._replace(samples=1), view.room.sun)
+        _sun_shadow(rgb, behind, cast, _unlit(view.room.light), view.room.light.shade, _rays(view.camera, window))
     offsets = np.cumsum([0, *(len(t.materials) for t in things)])
     mesh = join([moved(t.mesh, 0.0, 0.0, 0.0, int(o)) for t, o in zip(things, offsets, strict=False)])
     layer = draw(mesh, np.concatenate([t.materials for t in things]), view.camera, view.room.light, window, behind)
@@ -109,10 +115,10 @@ def shoot(view: View, things: list[Thing], window: Window) -> Shot:
 
 def extent(camera: Camera, mesh: Mesh) -> NDArray[np.float64] | None:
     """Return a mesh's box, left, top, right, bottom in pixels, not clipped; None where it reaches behind the camera."""
-    screen = camera.project(mesh.vertices)
+    screen = projected(mesh, camera, Window(0, 0, camera.width, camera.height))
     if screen[:, 2].min() < 0.3:
         return None
-    return np.concatenate([screen[:, :2].min(0), screen[:, :2].max(0)])
+    return np.concatenate([screen[:, :2].min(0), screen[:, :2].max(0)]).astype(np.float64)
 
 
 def unhidden(view: View, mesh: Mesh) -> float:
@@ -131,6 +137,49 @@ def _rays(camera: Camera, window: Window) -> Floats:
     """Return what turns a pixel and its depth into a point: camera position and axes, centre and focal, `(15,)`."""
     centre = (camera.width / 2 - window.left, camera.height / 2 - window.top)
     return np.array([*camera.position, *camera.axes.reshape(-1), *centre, camera.focal], np.float32)
+
+
+def _cast(view: View, things: list[Thing], window: Window, sun: tuple[float, float, float]) -> Floats:
+    """Return `(h, w)` shares 0..1 of the sun that people would take from the ground, soft at the edges."""
+    along = np.array([sun[0] / sun[2], sun[1] / sun[2], 1.0], np.float32)
+    flat = [replace(t.mesh, vertices=t.mesh.vertices - t.mesh.vertices[:, 2:] * along) for t in things]
+    hit = (owners(flat, view.camera, window) >= 0).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(hit, (0, 0), 0.8 + 0.006 * window.height), np.float32)
+
+
+def _unlit(light: Light) -> Floats:
+    """Return `(3,)` shares of the ground's light that remain without the sun, the first lamp."""
+    sun = light.lamps[0]
+    square = float((sun[:3] ** 2).sum())
+    direct = sun[3:] * (sun[2] / np.sqrt(square) + 0.25) / 1.25 / (square + 0.5)
+    rest = 0.75 * light.ambient[0]
+    return np.asarray(rest / (rest + direct), np.float32)
+
+
+@compiled
+def _ground(rays: Floats, u: int, v: int, d: float) -> tuple[float, float, float]:
+    """Return the point that a pixel sees at depth `d`, metres."""
+    a, b = (u + 0.5 - rays[12]) / rays[14] * d, (v + 0.5 - rays[13]) / rays[14] * d
+    return (
+        rays[0] + rays[3] * a + rays[6] * b + rays[9] * d,
+        rays[1] + rays[4] * a + rays[7] * b + rays[10] * d,
+        rays[2] + rays[5] * a + rays[8] * b + rays[11] * d,
+    )
+
+
+@compiled
+def _sun_shadow(rgb: Floats, inverse_depth: Floats, cast: Floats, unlit: Floats, shade: Shade, rays: Floats) -> None:
+    """Take the sun from the ground where people stand in its way and nothing else does already."""
+    height, width = inverse_depth.shape
+    for v in range(height):
+        for u in range(width):
+            if cast[v, u] < 0.01 or inverse_depth[v, u] <= 0:
+                continue
+            x, y, z = _ground(rays, u, v, 1.0 / inverse_depth[v, u])
+            if z < 0.12:
+                share = cast[v, u] * sunlit(shade, x, y, z)
+                for c in range(3):
+                    rgb[v, u, c] *= 1.0 - share * (1.0 - unlit[c])
 
 
 @compiled
