@@ -38,6 +38,8 @@ class TrainConfig:
         workers: Processes that render and augment the next batches meanwhile; 0 does it between two steps.
         sites: Groups of people who share their cameras that take turns in neighbouring batches where crops are fresh, 0
             for all: a place costs as much to draw as a tracklet, and a worker keeps the last 48 camera views.
+        turns: Times that everybody of `sites` comes before the next, where crops are fresh; a person costs some to
+            dress, too.
         test_identities: Other people, seen by other cameras, to judge by.
         test_cameras: Cameras each of those is seen by.
         augmentation: Strength of augmentation, 0 to 1.
@@ -91,6 +93,7 @@ class TrainConfig:
     crops: str = "cached"
     workers: int = 1
     sites: int = 12
+    turns: int = 1
     test_identities: int = 100
     test_cameras: int = 3
     augmentation: float = 1.0
@@ -164,6 +167,7 @@ _COUNTS = (
     "steps",
     "evaluate_every",
     "threads",
+    "turns",
 )
 _SHARES = ("full_size_from", "temporal_from", "encoder_until", "mmc_from", "warmup", "standardise", "augmentation")
 _RANGES: tuple[tuple[tuple[str, ...], float, float, str], ...] = (

@@ -8,6 +8,7 @@ from training.crops import CropPlan, CropSet, Render, RenderedTracklets, load_cr
 
 _TEST_SEEDS = 400_000  # people and cameras to judge by start here: no run trains on as many
 _SITE_PEOPLE = 24  # people who share their cameras, so that the background tells nobody apart
+_VIEWS = 96  # camera views kept, and four times as many people: of the sites in turn and of the next ones
 
 Report = Callable[[str], None]
 
@@ -16,7 +17,7 @@ def generated_people() -> Render:
     """Return the generator of people; its compiler is only loaded where people are rendered."""
     from training.synthetic.people import PeopleGenerator
 
-    return PeopleGenerator().tracklet
+    return PeopleGenerator(keep=_VIEWS).tracklet
 
 
 def training_people(config: TrainConfig, render: Render, report: Report) -> CropSet | RenderedTracklets:

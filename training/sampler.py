@@ -19,39 +19,46 @@ class Batch:
     frames: list[NDArray[np.int64]]
 
 
-class IdentitySampler:
-    """Draw P identities and K tracklets of each, every identity once per epoch, cameras of an identity all different.
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """What a batch is made of.
 
-    Identities come in clusters of people seen by the same cameras: those are the negatives that a background cannot
-    tell apart. An identity with fewer than K cameras gives several tracklets of one; with fewer than K tracklets,
-    some twice. Where `sites` is not 0, an epoch goes through the sites that many at a time, so that who renders them
-    draws a place once an epoch and not once a batch.
+    Attributes:
+        identities: P.
+        tracklets: K of each.
+        cluster: Identities in a batch that share their cameras, where there are such: those are the negatives that a
+            background cannot tell apart.
+        sites: Groups of people with the same cameras that an epoch goes through at a time, 0 for all: who renders them
+            draws a place once an epoch then, and not once a batch.
+        turns: Times that everybody of those comes before the next.
+    """
+
+    identities: int
+    tracklets: int
+    cluster: int
+    sites: int = 0
+    turns: int = 1
+
+
+class IdentitySampler:
+    """Draw P identities and K tracklets of each, every identity `turns` times per epoch, its cameras all different.
+
+    An identity with fewer than K cameras gives several tracklets of one; with fewer than K tracklets, some twice.
     """
 
     def __init__(
-        self,
-        identities: NDArray[np.int64],
-        cameras: NDArray[np.int64],
-        *,
-        identities_per_batch: int,
-        tracklets_per_identity: int,
-        cluster: int,
-        seed: int,
-        sites: int = 0,
+        self, identities: NDArray[np.int64], cameras: NDArray[np.int64], plan: BatchPlan, *, seed: int
     ) -> None:
         order = np.argsort(identities, kind="stable")
         self._rows = np.split(order, np.flatnonzero(np.diff(identities[order])) + 1)
         self._cameras = cameras
-        self._P = identities_per_batch
-        self._K = tracklets_per_identity
-        self._cluster = cluster
+        self._plan = plan
         self._seed = seed
         self._sites = _same_cameras([frozenset(cameras[rows].tolist()) for rows in self._rows])
-        self._at_a_time = sites or len(self._sites)
         self._epoch, self._ordered = -1, np.zeros(0, np.int64)
-        self.steps_per_epoch = len(self._rows) // self._P
-        if self.steps_per_epoch == 0:
-            raise ValueError(f"a batch of {self._P} identities needs more than {len(self._rows)}")
+        if len(self._rows) < plan.identities:
+            raise ValueError(f"a batch of {plan.identities} identities needs more than {len(self._rows)}")
+        self.steps_per_epoch = plan.turns * len(self._rows) // plan.identities
 
     def batch(self, step: int, *, frames: int, lengths: NDArray[np.int64]) -> Batch:
         """Return the batch of a step, restrictedly random frames of tracklets that have `lengths` `(n,)` of them."""
@@ -59,21 +66,25 @@ class IdentitySampler:
         rng = np.random.default_rng((self._seed, 2, step))
         if epoch != self._epoch:
             self._epoch, self._ordered = epoch, self._order(epoch)
-        chosen = self._ordered[position * self._P : (position + 1) * self._P]
+        chosen = self._ordered[position * self._plan.identities :][: self._plan.identities]
         tracklets = np.concatenate([self._tracklets(self._rows[i], rng) for i in chosen])
         return Batch(tracklets, [restricted_random(frames, int(lengths[row]), rng) for row in tracklets])
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         """Return all identities, shuffled as clusters of people who share their cameras, some sites at a time."""
         rng = np.random.default_rng((self._seed, 1, epoch))
+        at_a_time = self._plan.sites or len(self._sites)
         sites = [self._sites[i] for i in rng.permutation(len(self._sites))]
         ordered = []
-        for first in range(0, len(sites), self._at_a_time):
-            clusters = []
-            for site in sites[first : first + self._at_a_time]:
-                members = rng.permutation(site)
-                clusters += [members[i : i + self._cluster] for i in range(0, len(members), self._cluster)]
-            ordered += [clusters[i] for i in rng.permutation(len(clusters))]
+        for first in range(0, len(sites), at_a_time):
+            for _ in range(self._plan.turns):
+                clusters = []
+                for site in sites[first : first + at_a_time]:
+                    members = rng.permutation(site)
+                    clusters += [
+                        members[i : i + self._plan.cluster] for i in range(0, len(members), self._plan.cluster)
+                    ]
+                ordered += [clusters[i] for i in rng.permutation(len(clusters))]
         return np.concatenate(ordered)
 
     def _tracklets(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -81,7 +92,7 @@ class IdentitySampler:
         shuffled = rng.permutation(rows)
         seen = self._cameras[shuffled]
         first = np.array([camera not in seen[:i] for i, camera in enumerate(seen)])
-        return np.resize(np.concatenate([shuffled[first], shuffled[~first]]), self._K)
+        return np.resize(np.concatenate([shuffled[first], shuffled[~first]]), self._plan.tracklets)
 
 
 def _same_cameras(cameras: list[frozenset[int]]) -> list[NDArray[np.int64]]:

@@ -31,7 +31,7 @@ from training.loader import Examples, Loader
 from training.losses import Losses, climb_losses
 from training.memory import initial_memory, move_rows, start_rows
 from training.people import generated_people, held_out_people, training_people
-from training.sampler import IdentitySampler
+from training.sampler import BatchPlan, IdentitySampler
 from training.schedule import lesson_at, progress_of, rate, weights_at
 from training.state import State, restore, snapshot, start
 
@@ -158,15 +158,15 @@ def preprocessing_of(config: TrainConfig) -> Preprocessing:
 
 def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:
     """Return who draws the batches of a run."""
-    return IdentitySampler(
-        people.identities,
-        people.cameras,
-        identities_per_batch=config.identities,
-        tracklets_per_identity=config.tracklets,
-        cluster=config.cluster,
-        seed=config.seed,
-        sites=config.sites if isinstance(people, RenderedTracklets) else 0,
+    fresh = isinstance(people, RenderedTracklets)
+    plan = BatchPlan(
+        config.identities,
+        config.tracklets,
+        config.cluster,
+        sites=config.sites if fresh else 0,
+        turns=config.turns if fresh else 1,
     )
+    return IdentitySampler(people.identities, people.cameras, plan, seed=config.seed)
 
 
 def _judge(config: TrainConfig, state: State, preprocessing: Preprocessing, people: CropSet) -> Report:

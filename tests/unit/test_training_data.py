@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from training.augment import augment
 from training.config import ConfigError, load_config
 from training.crops import CropPlan, load_crops
-from training.sampler import IdentitySampler, restricted_random
+from training.sampler import BatchPlan, IdentitySampler, restricted_random
 
 PLAN = CropPlan("people", first_identity=10, identities=6, first_camera=50, cameras=3, block=2, frames=4, size=(8, 4))
 
@@ -18,11 +18,9 @@ PLAN = CropPlan("people", first_identity=10, identities=6, first_camera=50, came
 LENGTHS = np.full(18, 4)
 
 
-def sampler(P: int = 4, K: int = 3, sites: int = 0) -> IdentitySampler:
+def sampler(P: int = 4, K: int = 3) -> IdentitySampler:
     seeds = PLAN.seeds()
-    return IdentitySampler(
-        seeds[:, 0], seeds[:, 1], identities_per_batch=P, tracklets_per_identity=K, cluster=2, seed=1, sites=sites
-    )
+    return IdentitySampler(seeds[:, 0], seeds[:, 1], BatchPlan(P, K, cluster=2), seed=1)
 
 
 def test_a_batch_holds_enough_tracklets_of_enough_identities_from_different_cameras() -> None:
@@ -59,9 +57,7 @@ def test_a_batch_is_a_function_of_its_step() -> None:
 
 
 def test_few_tracklets_are_repeated() -> None:
-    source = IdentitySampler(
-        np.array([0, 0, 1]), np.array([0, 1, 0]), identities_per_batch=2, tracklets_per_identity=4, cluster=1, seed=0
-    )
+    source = IdentitySampler(np.array([0, 0, 1]), np.array([0, 1, 0]), BatchPlan(2, 4, cluster=1), seed=0)
     assert sorted(source.batch(0, frames=1, lengths=np.ones(3, int)).tracklets.tolist()) == [0, 0, 1, 1, 2, 2, 2, 2]
 
 
@@ -82,17 +78,17 @@ def test_a_tracklet_with_fewer_frames_than_wanted_gives_all_of_them() -> None:
     assert [len(f) for f in batch.frames] == np.minimum(lengths[batch.tracklets], 3).tolist()
 
 
-def test_sites_that_take_turns_are_all_visited_once_an_epoch_and_few_at_a_time() -> None:
+def test_sites_are_visited_few_at_a_time_and_all_of_them_in_an_epoch() -> None:
     plan = replace(PLAN, identities=48, block=4)
     seeds = plan.seeds()
-    source = IdentitySampler(
-        seeds[:, 0], seeds[:, 1], identities_per_batch=4, tracklets_per_identity=3, cluster=2, seed=1, sites=3
-    )
+    source = IdentitySampler(seeds[:, 0], seeds[:, 1], BatchPlan(4, 3, cluster=2, sites=3, turns=2), seed=1)
     lengths = np.full(len(seeds), 4)
     epoch = [seeds[source.batch(step, frames=1, lengths=lengths).tracklets] for step in range(source.steps_per_epoch)]
     assert sorted(set(np.concatenate(epoch)[:, 0].tolist())) == list(range(10, 58))
-    for turn in range(4):  # three sites of four people are three batches
-        assert len(set(np.concatenate(epoch[3 * turn : 3 * turn + 3])[:, 1].tolist())) == 3 * plan.cameras
+    for turn in range(4):  # three sites of four people are three batches, twice
+        seen = np.concatenate(epoch[6 * turn : 6 * turn + 6])
+        assert len(set(seen[:, 1].tolist())) == 3 * plan.cameras
+        assert np.unique(seen[:, 0], return_counts=True)[1].tolist() == [6] * 12
 
 
 def test_augmentation_is_the_same_for_all_frames_of_a_tracklet() -> None:
