@@ -75,12 +75,12 @@ def surface_y(build: Build, by: float, x: float, z: float, side: float) -> float
     low = min(1.49, max(0.83, z))
     ring = trunk(build, by, low, 1.495)[0]
     share = min(1.0, abs(x) / ring.rx)
-    return ring.y + side * ring.ry * float(max(0.0, 1.0 - share**2.4)) ** (1 / 2.4)
+    return ring.y + side * ring.ry * float(max(0.0, 1.0 - share**2.4) ** (1 / 2.4))
 
 
 def arm_out(build: Build) -> float:
     """Return how much farther out than average the arms hang, metres."""
-    return 0.175 * (build.shoulders * build.girth**0.7 - 1.0)
+    return 0.175 * (build.shoulders * float(build.girth**0.7) - 1.0)
 
 
 def arm_rings(build: Build, sign: float) -> list[Ring]:

@@ -6,7 +6,7 @@ from numpy.random import Generator
 
 from training.synthetic import wardrobe
 from training.synthetic.outfit import Weather, sample_bottom, sample_layers, sample_shoes
-from training.synthetic.person import Build, Carried, Hair, Headwear, Luggage, Person, Top, Upper
+from training.synthetic.person import Build, Carried, Hair, Headwear, Luggage, Person, Top
 from training.synthetic.texture import Material, Pattern, Trim
 
 STYLES = (Hair.BALD, Hair.CROPPED, Hair.SHORT, Hair.MEDIUM, Hair.BOB, Hair.LONG, Hair.BUN, Hair.PONYTAIL, Hair.CURLY)
@@ -112,6 +112,3 @@ def _skin(rng: Generator, hair: Material, *, feminine: bool) -> Material:
     if rng.random() < 0.06:
         mask = Trim(wardrobe.pick(rng, ((4, 222, 226, 230), (3, 120, 170, 206), (3, 34, 34, 38))))
     return Material(base, dark, (beard, glasses, 0.0), Pattern.FACE, relief=0.05, grain=0.05, fold=0.04, trim=mask)
-
-
-__all__ = ["Person", "Upper", "sample_person"]

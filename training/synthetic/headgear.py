@@ -25,6 +25,7 @@ CAP = [
     Ring(1.70, 0.079, 0.100, 0, -0.006), Ring(1.735, 0.064, 0.082, 0, -0.002), Ring(1.758, 0.038, 0.048, 0, -0.004),
     Ring(1.768, 0.010, 0.012),
 ]  # fmt: skip
+TOP = Ring(1.772, 0.001, 0.001, 0, -0.004)  # closes what covers the head
 THICKNESS = {Hair.CURLY: 0.024, Hair.MEDIUM: 0.010, Hair.LONG: 0.006, Hair.BOB: 0.012, Hair.CROPPED: -0.005}
 NECK_Z = 1.52
 
@@ -54,11 +55,13 @@ def _hair(style: Hair, *, under: bool) -> list[Mesh]:
     """Return the hair; `under` a hat it lies flat on top."""
     if style is Hair.BALD:
         return []
-    meshes = [loft(grown(CAP, min(0.0, THICKNESS.get(style, 0.0)) if under else THICKNESS.get(style, 0.0)), 0, 14)]
+    thick = THICKNESS.get(style, 0.0)
+    meshes = [loft([*grown(CAP, min(0.0, thick) if under else thick), TOP], 0, 14)]
     if style in {Hair.LONG, Hair.MEDIUM, Hair.BOB}:
         low = {Hair.LONG: 1.34, Hair.MEDIUM: 1.5, Hair.BOB: 1.53}[style]
         wide = 0.012 if style is Hair.BOB else 0.0
-        fall = [Ring(low, 0.075 + wide, 0.026, 0, -0.1 if low < 1.4 else -0.07), Ring(1.55, 0.086 + wide, 0.046, 0, -0.062),
+        back = -0.1 if low < 1.4 else -0.07
+        fall = [Ring(low, 0.075 + wide, 0.026, 0, back), Ring(1.55, 0.086 + wide, 0.046, 0, -0.062),
                 Ring(1.6, 0.086 + wide, 0.058, 0, -0.045), Ring(1.69, 0.082, 0.074, 0, -0.03)]  # fmt: skip
         meshes.append(loft(fall, 0, 12))
     if style is Hair.BUN:
@@ -74,16 +77,16 @@ def _hair(style: Hair, *, under: bool) -> list[Mesh]:
 def _worn(kind: Headwear, cloth: Material) -> list[tuple[Mesh, Material]]:
     """Return the surfaces of a hat, hood or scarf."""
     if kind is Headwear.BEANIE:
-        return [(loft(grown([Ring(1.655, 0.084, 0.104, 0, -0.004), *CAP[3:]], 0.008), 0, 14), cloth)]
+        return [(loft([*grown([Ring(1.655, 0.084, 0.104, 0, -0.004), *CAP[3:]], 0.008), TOP], 0, 14), cloth)]
     if kind in {Headwear.HOOD, Headwear.HEADSCARF}:
         ease = 0.014 if kind is Headwear.HOOD else 0.004
         rings = [Ring(1.43, 0.105, 0.09, 0, -0.02), Ring(1.5, 0.078 + ease, 0.082 + ease, 0, -0.016),
                  Ring(1.56, 0.08 + ease, 0.092 + ease, 0, -0.012), Ring(1.63, 0.084 + ease, 0.1 + ease, 0, -0.01),
                  Ring(1.7, 0.08 + ease, 0.1 + ease, 0, -0.004), Ring(1.742, 0.062 + ease, 0.08 + ease, 0, -0.004),
-                 Ring(1.772, 0.03, 0.04, 0, -0.004)]  # fmt: skip
-        gaps = [0.05, 0.25, 0.62, 0.78, 0.66, 0.3, 0.05]
+                 Ring(1.768, 0.03, 0.04, 0, -0.004), Ring(1.776, 0.001, 0.001, 0, -0.004)]  # fmt: skip
+        gaps = [0.05, 0.25, 0.62, 0.78, 0.66, 0.3, 0.05, 0.05]
         return [(sheet(rings, gaps, 14), cloth)]
-    crown = loft([Ring(1.685, 0.086, 0.108, 0, -0.002), *grown(CAP, 0.012, low=1.70)], 0, 14)
+    crown = loft([Ring(1.685, 0.086, 0.108, 0, -0.002), *grown(CAP, 0.012, low=1.70), TOP], 0, 14)
     if kind is Headwear.BRIM:
         return [(crown, cloth), (loft([Ring(1.678, 0.15, 0.17), Ring(1.69, 0.086, 0.108)], 0, 14), cloth)]
     visor = loft([Ring(1.68, 0.070, 0.065, 0, 0.105), Ring(1.695, 0.066, 0.06, 0, 0.10)], 0, 10)

@@ -52,7 +52,8 @@ def _backpack(person: Person, thing: Carried) -> list[Part]:
     s, deep = thing.size, 0.085 * thing.size
     low = 1.42 - 0.42 * s
     rings = [Ring(low, 0.12 * s, 0.7 * deep, 0, back - 0.8 * deep), Ring(low + 0.04, 0.145 * s, deep, 0, back - deep),
-             Ring(low + 0.2, 0.15 * s, 1.05 * deep, 0, back - deep), Ring(1.36, 0.135 * s, 0.8 * deep, 0, back - 0.7 * deep),
+             Ring(low + 0.2, 0.15 * s, 1.05 * deep, 0, back - deep),
+             Ring(1.36, 0.135 * s, 0.8 * deep, 0, back - 0.7 * deep),
              Ring(1.43, 0.08 * s, 0.4 * deep, 0, back - 0.5 * deep)]  # fmt: skip
     parts = [Part(loft(rings, 0, 14, 3.5), thing.cloth, CHEST)]
     plain = _untrimmed(thing.cloth)
@@ -100,11 +101,12 @@ def _tote(person: Person, thing: Carried) -> list[Part]:
     ]
 
 
-def _trolley(person: Person, thing: Carried) -> list[Part]:
+def _trolley(_: Person, thing: Carried) -> list[Part]:
     s = thing.size
     x, y = thing.side * 0.27, -0.42
     rings = [Ring(0.05, 0.16 * s, 0.1 * s, x, y), Ring(0.07, 0.18 * s, 0.115 * s, x, y),
-             Ring(0.07 + 0.48 * s, 0.18 * s, 0.115 * s, x, y), Ring(0.09 + 0.48 * s, 0.15 * s, 0.09 * s, x, y)]  # fmt: skip
+             Ring(0.07 + 0.48 * s, 0.18 * s, 0.115 * s, x, y),
+             Ring(0.09 + 0.48 * s, 0.15 * s, 0.09 * s, x, y)]  # fmt: skip
     parts = [Part(loft(rings, 0, 12, 5.0), thing.cloth, PELVIS)]
     for dx in (-0.06, 0.06):
         low = np.array([x + dx, y + 0.08, 0.5 * s])
@@ -113,7 +115,7 @@ def _trolley(person: Person, thing: Carried) -> list[Part]:
     return parts
 
 
-def _umbrella(person: Person, thing: Carried) -> list[Part]:
+def _umbrella(_: Person, thing: Carried) -> list[Part]:
     x, y, r = thing.side * 0.2, 0.3, 0.5 * thing.size
     canopy = [Ring(1.86, r, r, x, y), Ring(1.97, 0.72 * r, 0.72 * r, x, y), Ring(2.04, 0.35 * r, 0.35 * r, x, y),
               Ring(2.06, 0.02, 0.02, x, y)]  # fmt: skip

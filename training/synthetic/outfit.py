@@ -37,7 +37,7 @@ class _Cut:
     collar: float = 0.0
     hood: float = 0.0
     opened: float = 0.0
-    fold: float = 0.3
+    fold: float = 0.42
 
 
 CUTS = {
@@ -45,9 +45,9 @@ CUTS = {
     Upper.TANK: _Cut((SLEEVELESS, SLEEVELESS), (0.86, 1.0), (0.005, 0.018), 0.3, 0.2),
     Upper.POLO: _Cut((1.18, 1.3), (0.86, 0.96), (0.008, 0.022), 0.3, 0.12, 1.0),
     Upper.SHIRT: _Cut((WRIST, 1.02), (0.84, 0.97), (0.008, 0.026), 0.5, 0.0, 1.0, 0.0, 0.22),
-    Upper.SWEATER: _Cut((0.87, 0.92), (0.85, 0.98), (0.008, 0.026), 0.28, 0.25, 0.1, fold=0.35),
-    Upper.HOODIE: _Cut((0.87, 0.9), (0.85, 0.95), (0.016, 0.034), 0.08, 0.4, 0.0, 1.0, 0.3, 0.4),
-    Upper.JACKET: _Cut((0.86, 0.9), (0.84, 0.97), (0.018, 0.034), 0.12, 0.12, 0.8, 0.25, 0.45, 0.4),
+    Upper.SWEATER: _Cut((0.87, 0.92), (0.85, 0.98), (0.008, 0.026), 0.28, 0.25, 0.1),
+    Upper.HOODIE: _Cut((0.87, 0.9), (0.85, 0.95), (0.016, 0.034), 0.08, 0.4, 0.0, 1.0, 0.3, 0.5),
+    Upper.JACKET: _Cut((0.86, 0.9), (0.84, 0.97), (0.018, 0.034), 0.12, 0.12, 0.8, 0.25, 0.45, 0.5),
     Upper.PUFFER: _Cut((0.87, 0.9), (0.84, 0.97), (0.032, 0.055), 0.0, 0.0, 0.9, 0.4, 0.3, 0.15),
     Upper.BLAZER: _Cut((0.87, 0.9), (0.84, 0.9), (0.014, 0.024), 0.15, 0.0, 0.6, 0.0, 0.85, 0.25),
     Upper.COAT: _Cut((0.86, 0.89), (0.42, 0.78), (0.02, 0.038), 0.12, 0.0, 0.8, 0.2, 0.45, 0.3),
@@ -183,7 +183,7 @@ def sample_bottom(rng: Generator, weather: Weather, top: Top, *, feminine: bool)
     kind = list(Lower)[int(rng.choice(3, p=shares))]
     if kind is Lower.SKIRT:
         return Bottom(
-            kind, wardrobe.cloth(rng, wardrobe.SKIRTS, 0.35), float(rng.uniform(0.2, 0.7)), float(rng.random())
+            kind, wardrobe.cloth(rng, wardrobe.SKIRTS, 0.35, 0.4), float(rng.uniform(0.2, 0.7)), float(rng.random())
         )
     cloth = _trousers(rng, kind)
     width = float(rng.random()) * (0.6 if feminine else 1.0)
@@ -200,7 +200,7 @@ def _trousers(rng: Generator, kind: Lower) -> Material:
     """Draw the cloth of trousers: jeans, plain, some with side stripes, waistband, patches or patterns."""
     if rng.random() < (0.38 if kind is Lower.TROUSERS else 0.25):
         return wardrobe.denim(rng)
-    cloth = wardrobe.cloth(rng, wardrobe.DARK_TROUSERS, 0.07 if kind is Lower.TROUSERS else 0.2, 0.45)
+    cloth = wardrobe.cloth(rng, wardrobe.DARK_TROUSERS, 0.05 if kind is Lower.TROUSERS else 0.2, 0.5)
     chance = rng.random()
     if chance < 0.09:
         return wardrobe.trimmed(rng, cloth, Trim((0, 0, 0), side=float(rng.uniform(0.01, 0.028))))

@@ -1,4 +1,7 @@
-"""What describes a generated person: body, clothes in layers, and things carried. Heights are those of the rest pose."""
+"""What describes a generated person: body, clothes in layers, and things carried.
+
+All heights are metres in the rest pose of a body of 1.75 m.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum

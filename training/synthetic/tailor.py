@@ -65,8 +65,8 @@ def _top(person: Person, top: Top, *, first: bool) -> list[Part]:
                   Ring(1.515 + wide, 0.064 + by, 0.064 + by, 0, -0.014)]  # fmt: skip
         parts.append(Part(_opened(collar, max(0.02, top.gap)), top.collar, CHEST))
     if top.hood is not None:
-        hood = [Ring(1.34, 0.06, 0.03, 0, -0.125), Ring(1.40, 0.105, 0.055, 0, -0.11), Ring(1.47, 0.11, 0.075, 0, -0.07),
-                Ring(1.52, 0.088, 0.07, 0, -0.045)]  # fmt: skip
+        hood = [Ring(1.34, 0.06, 0.03, 0, -0.125), Ring(1.40, 0.105, 0.055, 0, -0.11),
+                Ring(1.47, 0.11, 0.075, 0, -0.07), Ring(1.52, 0.088, 0.07, 0, -0.045)]  # fmt: skip
         parts.append(Part(loft(hood, 0, 12), top.hood, CHEST))
     return parts
 

@@ -219,9 +219,9 @@ def _decorated(
     if m[TRIM + 3] > 0 and _trimmed(m, x, y, z):
         r, g, b = m[TRIM], m[TRIM + 1], m[TRIM + 2]
     if m[FADE] > 0:
-        thigh = max(0.0, 1.0 - ((z - 0.64) / 0.2) ** 2) * max(0.0, 1.0 - ((abs(x) - 0.09) / 0.06) ** 2)
+        thigh = max(0.0, 1.0 - ((z - 0.62) / 0.26) ** 2) * max(0.0, 1.0 - ((abs(x) - 0.09) / 0.075) ** 2)
         pale = m[FADE] * (thigh if y > 0 else 0.5 * max(0.0, 1.0 - ((z - 0.88) / 0.1) ** 2))
-        r, g, b = r + (0.55 - r) * 0.5 * pale, g + (0.6 - g) * 0.5 * pale, b + (0.66 - b) * 0.5 * pale
+        r, g, b = r + (0.55 - r) * 0.4 * pale, g + (0.6 - g) * 0.4 * pale, b + (0.66 - b) * 0.4 * pale
     column = FRONT_PRINT if y > 0 else BACK_PRINT
     if m[column + 8] > 0:
         share = _print_share(m, column, x, z)
@@ -243,9 +243,10 @@ def albedo(m: NDArray[np.float32], x: float, y: float, z: float) -> tuple[float,
     if m[FOLD] > 0:
         if pattern != FACE:
             r, g, b = _decorated(m, (x, y, z), (r, g, b))
-        f = 1.0 / m[12]
         shade = fold_shade(m[FOLD], seed, (x, y, z)) * hollow_shade(x, y, z)
-        shade *= 1.0 + 2.0 * m[11] * (noise3(x * f, y * f, z * f, seed + 7) - 0.5)
+        if m[11] > 0.09:
+            f = 1.0 / m[12]
+            shade *= 1.0 + 2.0 * m[11] * (noise3(x * f, y * f, z * f, seed + 7) - 0.5)
         return r * shade, g * shade, b * shade
     if m[11] > 0:
         f = 1.0 / m[12]

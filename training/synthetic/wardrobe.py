@@ -58,7 +58,8 @@ SKIN: Palette = (
 )  # fmt: skip
 HIGH_VISIBILITY: Palette = ((5, 216, 230, 60), (4, 240, 130, 40))
 PATTERNS = (Pattern.STRIPES, Pattern.BANDS, Pattern.PINSTRIPES, Pattern.PLAID, Pattern.CHECKS, Pattern.DOTS,
-            Pattern.FLORAL, Pattern.CAMOUFLAGE, Pattern.GRADIENT, Pattern.BLOCK, Pattern.DIAGONAL, Pattern.ARGYLE)  # fmt: skip
+            Pattern.FLORAL, Pattern.CAMOUFLAGE, Pattern.GRADIENT, Pattern.BLOCK, Pattern.DIAGONAL,
+            Pattern.ARGYLE)  # fmt: skip
 PATTERN_WEIGHTS = np.array([0.2, 0.1, 0.06, 0.16, 0.06, 0.06, 0.11, 0.05, 0.05, 0.11, 0.02, 0.02])
 SCALES = {Pattern.CHECKS: (0.012, 0.05), Pattern.PINSTRIPES: (0.012, 0.06), Pattern.PLAID: (0.06, 0.16),
           Pattern.DOTS: (0.025, 0.09), Pattern.FLORAL: (0.03, 0.13), Pattern.CAMOUFLAGE: (0.05, 0.13),

@@ -79,32 +79,6 @@ def wave(x: float, duty: float) -> float:
 
 
 @compiled
-def cloth_shares(pattern: int, scale: float, duty: float, seed: int, at: tuple[float, float, float]) -> Shares:
-    """Return the shares of the second and third colour of a woven or printed cloth."""
-    x, y, z = at
-    u = x + 0.6 * y
-    if pattern == STRIPES:
-        return wave(z / scale, duty), 0.0
-    if pattern == PINSTRIPES:
-        return wave(u / scale, 0.6 * duty), 0.0
-    if pattern == DIAGONAL:
-        return wave((u + z) / scale, duty), 0.0
-    if pattern == CHECKS:
-        return 0.5 * wave(z / scale, 0.5) + 0.5 * wave(u / scale, 0.5), 0.0
-    if pattern == PLAID:
-        wide = 0.5 * wave(z / scale, duty) + 0.5 * wave(u / scale, duty)
-        return wide, 0.7 * max(wave(z / scale + 0.3, 0.12), wave(u / scale + 0.3, 0.12))
-    if pattern == BANDS:
-        level = hash3(floor(z / scale + 0.35 * hash3(floor(z / scale), 1, 0, seed)), 0, 0, seed)
-        return (1.0, 0.0) if level < duty else (0.0, 1.0 if level > 0.82 else 0.0)
-    if pattern == GRADIENT:
-        return min(1.0, max(0.0, (z - scale) / max(0.05, duty))), 0.0
-    if pattern == BLOCK:
-        return (1.0 if z > scale else 0.0), (1.0 if z < scale - duty else 0.0)
-    return scattered_shares(pattern, scale, duty, seed, (x, y, z))
-
-
-@compiled
 def scattered_shares(pattern: int, scale: float, duty: float, seed: int, at: tuple[float, float, float]) -> Shares:
     """Return the shares of cloths that have no straight lines."""
     x, y, z = at
@@ -130,6 +104,35 @@ def scattered_shares(pattern: int, scale: float, duty: float, seed: int, at: tup
         t = z / scale - floor(z / scale)
         return 1.0 - min(1.0, 9.0 * t * (1.0 - t)), 0.0
     return 0.0, 0.0
+
+
+@compiled
+def cloth_shares(pattern: int, scale: float, duty: float, seed: int, at: tuple[float, float, float]) -> Shares:
+    """Return the shares of the second and third colour of a woven or printed cloth."""
+    second, third = 0.0, 0.0
+    x, y, z = at
+    u = x + 0.6 * y
+    if pattern == STRIPES:
+        second = wave(z / scale, duty)
+    elif pattern == PINSTRIPES:
+        second = wave(u / scale, 0.6 * duty)
+    elif pattern == DIAGONAL:
+        second = wave((u + z) / scale, duty)
+    elif pattern == CHECKS:
+        second = 0.5 * wave(z / scale, 0.5) + 0.5 * wave(u / scale, 0.5)
+    elif pattern == PLAID:
+        second = 0.5 * wave(z / scale, duty) + 0.5 * wave(u / scale, duty)
+        third = 0.7 * max(wave(z / scale + 0.3, 0.12), wave(u / scale + 0.3, 0.12))
+    elif pattern == BANDS:
+        level = hash3(floor(z / scale + 0.35 * hash3(floor(z / scale), 1, 0, seed)), 0, 0, seed)
+        second, third = 1.0 if level < duty else 0.0, 1.0 if level > max(0.82, duty) else 0.0
+    elif pattern == GRADIENT:
+        second = min(1.0, max(0.0, (z - scale) / max(0.05, duty)))
+    elif pattern == BLOCK:
+        second, third = 1.0 if z > scale else 0.0, 1.0 if z < scale - duty else 0.0
+    else:
+        second, third = scattered_shares(pattern, scale, duty, seed, (x, y, z))
+    return second, third
 
 
 @compiled
@@ -164,8 +167,9 @@ def fold_shade(strength: float, seed: int, at: tuple[float, float, float]) -> fl
         depth = 0.35 + 0.8 * _bump(z, 0.83, 0.05) + 0.8 * _bump(z, 0.48, 0.07) + 0.9 * _bump(z, 0.1, 0.06)
     slant = 5.0 * ax * (1.0 if seed & 1 else -1.0)
     n = noise3(7.0 * x + 3.0 * z, 6.0 * y, 15.0 * z + slant, seed) - 0.5
-    crease = n - 0.9 * max(0.0, 0.14 - abs(n + 0.12))  # a crease is a narrow dark line beside a broad light ridge
-    return 1.0 + 2.4 * strength * depth * crease
+    fine = noise3(16.0 * x - 9.0 * z, 14.0 * y, 34.0 * z - 2.0 * slant, seed + 5) - 0.5
+    crease = n + 0.7 * fine - 0.9 * max(0.0, 0.14 - abs(n + 0.1)) - 0.6 * max(0.0, 0.1 - abs(fine))
+    return max(0.35, 1.0 + 2.6 * strength * depth * (crease + 0.05))
 
 
 @compiled
