@@ -14,12 +14,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.synthetic.body import sample_person
 from training.synthetic.company import Moments, draw_company
 from training.synthetic.figure import Figure, build_figure
 from training.synthetic.look import exposed, recorded
 from training.synthetic.mesh import Mesh, moved
 from training.synthetic.places import OPEN, Vantage, draw_vantage
+from training.synthetic.population import person_of
 from training.synthetic.pose import sample_manner
 from training.synthetic.render import Window, owners
 from training.synthetic.room import chair
@@ -104,7 +104,7 @@ class PeopleGenerator:
 
     def _figure(self, seed: int) -> Figure:
         if seed not in self._figures:
-            self._figures[seed] = build_figure(sample_person(np.random.default_rng([seed, 1])))
+            self._figures[seed] = build_figure(person_of(seed))
         self._figures.move_to_end(seed)
         while len(self._figures) > 4 * self.keep:
             self._figures.popitem(last=False)

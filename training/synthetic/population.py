@@ -1,0 +1,21 @@
+"""Who the people of a block are: mostly strangers, and now and then two to four who are hard to tell apart."""
+
+import numpy as np
+
+from training.synthetic.body import sample_person
+from training.synthetic.likeness import alike
+from training.synthetic.person import Person
+
+KIN = 4  # identity seeds 4n..4n+3 can be alike
+# How many of the four are alike: 1 is nobody.
+COUNTS, SHARES = (1, 2, 3, 4), (0.58, 0.24, 0.11, 0.07)
+
+
+def person_of(seed: int) -> Person:
+    """Return the person of an identity seed."""
+    group, place = divmod(seed, KIN)
+    count = int(np.random.default_rng([group, 15]).choice(COUNTS, p=SHARES))
+    rng = np.random.default_rng([seed, 1])
+    if place == 0 or place >= count:
+        return sample_person(rng)
+    return alike(sample_person(np.random.default_rng([group * KIN, 1])), rng)
