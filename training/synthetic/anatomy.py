@@ -36,6 +36,7 @@ SHOE = [
     Ring(0.075, 0.040, 0.080, 0, 0.018), Ring(0.11, 0.038, 0.050, 0, -0.002),
 ]  # fmt: skip
 LEG_X = 0.09
+SKIRT = -1  # the chain of what hangs from the waist around both thighs; a bone's own number is rigid or a limb
 
 
 class Part(NamedTuple):

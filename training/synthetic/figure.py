@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.synthetic.anatomy import Part
+from training.synthetic.anatomy import SKIRT, Part
 from training.synthetic.headgear import dress_head
 from training.synthetic.jit import compiled
 from training.synthetic.luggage import carry, holds
@@ -72,7 +72,7 @@ def _follow(part: Part) -> tuple[Ints, Floats]:
         return _pairs(np.full(n, CHEST), np.full(n, PELVIS)), _ramp(z, 0.98, 1.2)
     if limb == HEAD:
         return _pairs(np.full(n, HEAD), np.full(n, CHEST)), _ramp(z, 1.47, 1.55)
-    if limb == PELVIS:  # a skirt: its sides follow the thighs, less so near the waist and in the middle
+    if limb == SKIRT:  # its sides follow the thighs, less so near the waist and in the middle
         share = (1 - _ramp(z, 0.72, 0.96)) * (0.35 + 0.4 * np.clip(np.abs(x) / 0.12, 0, 1))
         return _pairs(np.where(x > 0, THIGH, THIGH + 1), np.full(n, PELVIS)), share.astype(np.float32)
     return _pairs(np.full(n, limb + side), np.full(n, limb + side)), np.ones(n, np.float32)

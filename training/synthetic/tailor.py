@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from training.synthetic.anatomy import HAND, LEG, LEG_X, SHOE, Part, arm_out, arm_rings, grown, limb_width, trunk
+from training.synthetic.anatomy import HAND, LEG, LEG_X, SHOE, SKIRT, Part, arm_out, arm_rings, grown, limb_width, trunk
 from training.synthetic.mesh import Mesh, Ring, loft, sheet
 from training.synthetic.person import Bottom, Lower, Person, Top, Upper
-from training.synthetic.pose import ARM, CHEST, FOOT, PELVIS, THIGH
+from training.synthetic.pose import ARM, CHEST, FOOT, THIGH
 
 BELOW_HIP = 0.84  # a garment that ends lower hangs free and follows the thighs
 OUTER = {Upper.COAT, Upper.JACKET, Upper.BLAZER, Upper.PUFFER}
@@ -28,7 +28,7 @@ def clothe(person: Person) -> list[Part]:
         bib = trunk(person.build, loose, 0.9, 1.32)
         parts.append(Part(sheet(bib, [2.15] * len(bib), 8, 2.4, np.pi), person.apron, CHEST))
         skirt = _flared(person, 0.55, 0.02, loose)
-        parts.append(Part(sheet(skirt, [1.8] * len(skirt), 8, 2.4, np.pi), person.apron, PELVIS))
+        parts.append(Part(sheet(skirt, [1.8] * len(skirt), 8, 2.4, np.pi), person.apron, SKIRT))
     return parts
 
 
@@ -41,7 +41,7 @@ def _waist(person: Person) -> list[Part]:
     parts = [Part(loft(rings, 0, 16, 2.4), bottom.cloth, CHEST)]
     if bottom.kind is Lower.SKIRT:
         flare = 0.015 + 0.1 * bottom.width**2
-        parts.append(Part(loft(_flared(person, bottom.leg_z, flare, 0.012), 0, 16, 2.2), bottom.cloth, PELVIS))
+        parts.append(Part(loft(_flared(person, bottom.leg_z, flare, 0.012), 0, 16, 2.2), bottom.cloth, SKIRT))
     return parts
 
 
@@ -57,7 +57,7 @@ def _top(person: Person, top: Top, *, first: bool) -> list[Part]:
     parts = [Part(_opened(rings, top.gap), top.cloth, CHEST)]
     if top.hem_z < BELOW_HIP:
         tail = _flared(person, top.hem_z, 0.03, top.looseness)
-        parts.append(Part(_opened(tail, top.gap), top.cloth, PELVIS))
+        parts.append(Part(_opened(tail, top.gap), top.cloth, SKIRT))
     by = 0.5 * top.looseness
     if top.collar is not None:
         wide = 0.012 if top.kind in OUTER else 0.0

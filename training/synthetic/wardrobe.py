@@ -53,8 +53,8 @@ HAIR: Palette = (
     (7, 142, 140, 138), (3, 204, 202, 198), (0.7, 150, 60, 90), (0.5, 60, 80, 140),
 )  # fmt: skip
 SKIN: Palette = (
-    (24, 224, 190, 170), (22, 210, 170, 146), (16, 190, 148, 122), (13, 162, 120, 96), (12, 124, 90, 72),
-    (8, 88, 64, 54),
+    (26, 224, 192, 174), (24, 212, 174, 152), (17, 192, 152, 126), (11, 166, 126, 102), (9, 134, 100, 82),
+    (6, 98, 74, 64),
 )  # fmt: skip
 HIGH_VISIBILITY: Palette = ((5, 216, 230, 60), (4, 240, 130, 40))
 PATTERNS = (Pattern.STRIPES, Pattern.BANDS, Pattern.PINSTRIPES, Pattern.PLAID, Pattern.CHECKS, Pattern.DOTS,

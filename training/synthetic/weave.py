@@ -169,7 +169,7 @@ def fold_shade(strength: float, seed: int, at: tuple[float, float, float]) -> fl
     n = noise3(7.0 * x + 3.0 * z, 6.0 * y, 15.0 * z + slant, seed) - 0.5
     fine = noise3(16.0 * x - 9.0 * z, 14.0 * y, 34.0 * z - 2.0 * slant, seed + 5) - 0.5
     crease = n + 0.7 * fine - 0.9 * max(0.0, 0.14 - abs(n + 0.1)) - 0.6 * max(0.0, 0.1 - abs(fine))
-    return max(0.35, 1.0 + 2.6 * strength * depth * (crease + 0.05))
+    return max(0.35, 1.0 + 2.2 * strength * depth * (crease + 0.05))
 
 
 @compiled
