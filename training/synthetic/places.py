@@ -74,7 +74,8 @@ def _metered(view: View) -> View:
 
 def _over(rng: Generator, yard: Room, size: tuple[int, int]) -> Camera:
     """Draw a camera at the border of a place outdoors, 2 to 6 metres high, looking down at people."""
-    around, height = float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(2.0, 6.0))
+    around = float(rng.uniform(0, 2 * np.pi))
+    height = float(rng.uniform(2.0, 4.0) if rng.random() < 0.75 else rng.uniform(4.0, 6.0))
     x, y = (0.95 * half * v for half, v in ((yard.half_x, np.cos(around)), (yard.half_y, np.sin(around))))
     target = np.array([rng.uniform(-0.4, 0.4) * yard.half_x, rng.uniform(-0.4, 0.4) * yard.half_y, 0.8])
     return look_at(np.array([x, y, height]), target, size[0] * float(rng.uniform(0.65, 1.7)), size)

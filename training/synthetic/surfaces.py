@@ -77,7 +77,7 @@ class _Draw:
         """Return a ground."""
         base = _times(self.near(kind[0]), wetness)
         second = _times(base, float(self.rng.uniform(0.55, 0.9)))
-        scale, relief, grain = (float(self.rng.uniform(*r)) for r in (kind[2:], (0.08, 0.3), (0.08, 1.2)))
+        scale, relief, grain = (float(self.rng.uniform(*r)) for r in (kind[2:], (0.04, 0.2), (0.08, 1.2)))
         return Material(base, second, pattern=kind[1], scale=scale, relief=relief, grain=grain, seed=self.seed())
 
     def seed(self) -> int:
