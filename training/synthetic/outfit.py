@@ -157,8 +157,10 @@ def _beneath(rng: Generator, top: Top, *, feminine: bool) -> Top:
     if formal and rng.random() < 0.5:
         white = replace(wardrobe.plain(rng, ((1, 226, 226, 224),), 0.2), trim=inner.cloth.trim)
         inner = replace(inner, cloth=white, sleeves=replace(white, trim=None), collar=white)
-    hem = top.hem_z - float(rng.uniform(0.02, 0.07)) if rng.random() < 0.35 and top.hem_z > 0.86 else top.hem_z + 0.04
-    return replace(inner, looseness=min(inner.looseness, 0.45 * top.looseness), hem_z=max(0.84, hem), gap=0.0)
+    long = rng.random() < 0.35 and top.hem_z > 0.86
+    hem = top.hem_z - float(rng.uniform(0.02, 0.07)) if long else top.hem_z + 0.04
+    loose = 0.75 * top.looseness if long else min(inner.looseness, 0.45 * top.looseness)
+    return replace(inner, looseness=loose, hem_z=max(0.84, hem), gap=0.0)
 
 
 def _over(rng: Generator, top: Top) -> Top:

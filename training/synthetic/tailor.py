@@ -49,9 +49,8 @@ def _top(person: Person, top: Top, *, first: bool) -> list[Part]:
     """Return the body of one layer, with its tail, collar and hood."""
     low = max(BELOW_HIP, top.hem_z)
     rings = trunk(person.build, top.looseness, low, 1.495)
-    rings = [
-        r._replace(rx=max(r.rx, 0.165 * person.build.girth + top.looseness) if r.z < 0.95 else r.rx) for r in rings
-    ]
+    wide = 0.178 * person.build.girth + top.looseness  # over the trousers, below the waist
+    rings = [r._replace(rx=max(r.rx, wide), ry=r.ry + 0.006) if r.z < 0.95 else r for r in rings]
     if first:
         rings = [*rings[:-1], Ring(1.505, 0.058, 0.056, 0, -0.01)]
     parts = [Part(_opened(rings, top.gap), top.cloth, CHEST)]
