@@ -10,7 +10,7 @@ from training.synthetic.body import sample_person
 from training.synthetic.figure import build_figure, posed
 from training.synthetic.mesh import Mesh, Ring, box, loft, moved
 from training.synthetic.outfit import WRIST
-from training.synthetic.people import PeopleGenerator, generate_people
+from training.synthetic.people import PeopleGenerator
 from training.synthetic.person import Bottom, Hair, Lower, Person, Top, Upper
 from training.synthetic.pose import pose_bones, sample_manner
 from training.synthetic.render import Layer, Light, Window, draw, look_at, owners
@@ -79,31 +79,6 @@ def test_a_camera_is_remembered_only_while_it_is_used() -> None:
 def test_an_impossible_tracklet_is_refused(generator: PeopleGenerator, frames: int, size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="must be positive"):
         generator.tracklet(1, 1, 1, frames=frames, size=size)
-
-
-def test_a_training_set_shows_every_person_on_every_camera_of_their_block() -> None:
-    tracklets = list(generate_people(3, 2, 2, frames=1, seed=9, size=(32, 16)))
-    assert [(t.identity, t.camera) for t in tracklets] == [(i, c) for i in range(3) for c in range(2) for _ in range(2)]
-
-
-@pytest.mark.parametrize("name", ["identities", "cameras_per_identity", "tracklets_per_camera", "frames"])
-def test_an_empty_training_set_is_refused_by_name(name: str) -> None:
-    counts = {"identities": 1, "cameras_per_identity": 1, "tracklets_per_camera": 1, "frames": 1, name: 0}
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
-        next(
-            generate_people(
-                counts["identities"],
-                counts["cameras_per_identity"],
-                counts["tracklets_per_camera"],
-                counts["frames"],
-                0,
-            )
-        )
-
-
-def test_training_never_reaches_the_identities_of_sites() -> None:
-    with pytest.raises(ValueError, match="identities must be at most 500000"):
-        next(generate_people(500_001, 1, 1, 1, seed=0))
 
 
 def dressed(shirt: Material, kind: Upper = Upper.T_SHIRT, lower: Lower = Lower.TROUSERS) -> Person:

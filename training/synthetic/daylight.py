@@ -4,14 +4,26 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from training.synthetic.mesh import Mesh
 from training.synthetic.render import Light, Shade, Window, draw_depth, look_at
 from training.synthetic.texture import Colour
 
+Values = NDArray[np.float64]
 SUN_M = 200.0
 SHADOW_MAP = 512
-SUNNY, OVERCAST = 0.45, 0.42  # what remains is dusk
+
+
+@dataclass(frozen=True, slots=True)
+class Climate:
+    """Shares of sunny and overcast days (what remains is dusk), the sun's height in radians, its strength, and rain."""
+
+    sunny: float = 0.45
+    overcast: float = 0.42
+    sun_height: tuple[float, float] = (0.35, 1.2)
+    sun: tuple[float, float] = (0.5, 1.3)
+    wet: float = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,15 +41,21 @@ class Day:
     wetness: float
 
 
-def draw_day(rng: Generator, place: Mesh, half_x: float, half_y: float) -> Day:
+def draw_day(rng: Generator, place: Mesh, half_x: float, half_y: float, climate: Climate) -> Day:
     """Draw the light over a place that reaches `half_x`, `half_y` metres from the origin."""
     kind = rng.random()
-    wetness = float(rng.uniform(0.45, 0.75)) if kind > SUNNY and rng.random() < 0.2 else 1.0
+    wetness = float(rng.uniform(0.45, 0.75)) if kind > climate.sunny and rng.random() < climate.wet else 1.0
     cool = np.exp(rng.normal(0.06, 0.06) * np.array([-1.0, 0.0, 1.0]))
     back = float(rng.uniform(0.3, 0.6))  # what the ground sends up again
-    if kind < SUNNY:
-        return _sunny(rng, place, max(half_x, half_y) + 4.0, cool * rng.uniform(0.25, 0.5), back)
-    if kind < SUNNY + OVERCAST:
+    if kind < climate.sunny:
+        return _sunny(
+            rng,
+            place,
+            max(half_x, half_y) + 4.0,
+            cool * rng.uniform(0.25, 0.5) * np.array([1.0, back]).reshape(2, 1),
+            climate,
+        )
+    if kind < climate.sunny + climate.overcast:
         above = cool * rng.uniform(0.7, 1.0)
         light = Light(np.zeros((0, 6), np.float32), np.stack([above, above * back]).astype(np.float32))
         return Day(light, _colour(above * 1.2), None, wetness)
@@ -50,17 +68,17 @@ def draw_day(rng: Generator, place: Mesh, half_x: float, half_y: float) -> Day:
     return Day(Light(lamps, np.stack([above, above * back]).astype(np.float32)), _colour(above), None, wetness)
 
 
-def _sunny(rng: Generator, place: Mesh, reach: float, above: np.ndarray, back: float) -> Day:
-    height, around = float(rng.uniform(0.35, 1.2)), float(rng.uniform(0, 2 * np.pi))
+def _sunny(rng: Generator, place: Mesh, reach: float, ambient: Values, climate: Climate) -> Day:
+    height, around = float(rng.uniform(*climate.sun_height)), float(rng.uniform(0, 2 * np.pi))
     sun = np.array([np.cos(height) * np.cos(around), np.cos(height) * np.sin(around), np.sin(height)])
     warm = np.exp((0.22 - 0.15 * height) * np.array([1.0, 0.0, -1.2]))
-    lamps = np.concatenate([sun * SUN_M, warm * rng.uniform(0.5, 1.3) * SUN_M**2])[None].astype(np.float32)
+    lamps = np.concatenate([sun * SUN_M, warm * rng.uniform(*climate.sun) * SUN_M**2])[None].astype(np.float32)
     camera = look_at(sun * SUN_M, np.zeros(3), SHADOW_MAP / 2 * SUN_M / reach, (SHADOW_MAP, SHADOW_MAP))
     nearest = draw_depth(place, camera, Window(0, 0, SHADOW_MAP, SHADOW_MAP))
     eye = np.concatenate([camera.position, camera.axes.reshape(-1)]).astype(np.float32)
-    light = Light(lamps, np.stack([above, above * back]).astype(np.float32), Shade(eye, camera.focal, nearest))
-    return Day(light, _colour(above * 2.2), (float(sun[0]), float(sun[1]), float(sun[2])), 1.0)
+    light = Light(lamps, ambient.astype(np.float32), Shade(eye, camera.focal, nearest))
+    return Day(light, _colour(ambient[0] * 2.2), (float(sun[0]), float(sun[1]), float(sun[2])), 1.0)
 
 
-def _colour(values: np.ndarray) -> Colour:
+def _colour(values: Values) -> Colour:
     return float(values[0]), float(values[1]), float(values[2])

@@ -1,9 +1,11 @@
 """Places in the open: ground and paths, what borders them and stands on them, and the light of the day."""
 
+from dataclasses import dataclass, field
+
 import numpy as np
 from numpy.random import Generator
 
-from training.synthetic.daylight import draw_day
+from training.synthetic.daylight import Climate, draw_day
 from training.synthetic.mesh import Mesh, Ring, box, join, loft, moved
 from training.synthetic.room import Obstacle, Room
 from training.synthetic.surfaces import (
@@ -22,23 +24,40 @@ from training.synthetic.surfaces import (
     STONE,
     TRUNK,
     WOOD,
+    Stock,
     draw_surfaces,
 )  # fmt: skip
 
 REACH_M = 34.0  # the ground goes on this far
 
 
-def build_yard(rng: Generator) -> Room:
-    """Draw a street, square, park or campus: four borders around a ground of 8 to 22 metres, and things on it."""
-    hx, hy = float(rng.uniform(4.0, 11.0)), float(rng.uniform(4.0, 11.0))
+@dataclass(frozen=True, slots=True)
+class Yard:
+    """What kinds of places outdoors there are.
+
+    Attributes:
+        half: Half the size of the ground, metres.
+        borders: Shares of fronts, streets, hedges, fences, open sides, platforms and stalls.
+        standing: Most things that stand on the ground, the end not included.
+    """
+
+    half: tuple[float, float] = (4.0, 11.0)
+    borders: tuple[float, ...] = (0.34, 0.18, 0.12, 0.16, 0.2, 0.0, 0.0)
+    standing: int = 9
+    stock: Stock = field(default_factory=Stock)
+    climate: Climate = field(default_factory=Climate)
+
+
+def build_yard(rng: Generator, yard: Yard) -> Room:
+    """Draw a street, square, park or campus: four borders around a ground, and things on it."""
+    hx, hy = float(rng.uniform(*yard.half)), float(rng.uniform(*yard.half))
     parts = [sheet(-REACH_M, -REACH_M, REACH_M, REACH_M, 0.0, GROUND, 44), *_paths(rng, hx, hy)]
     obstacles: list[Obstacle] = []
     for side in range(4):
         out, along = (hx, hy) if side % 2 == 0 else (hy, hx)
-        kind = BORDERS[int(rng.choice(len(BORDERS), p=BORDER_SHARES))]
-        parts.append(moved(kind(rng, along + 3.0), 0.0, 0.0, 0.0))
-        parts[-1] = _beside(parts[-1], side, out)
-    for _ in range(int(rng.integers(0, 9))):
+        kind = BORDERS[int(rng.choice(len(BORDERS), p=yard.borders))]
+        parts.append(_beside(kind(rng, along + 3.0), side, out))
+    for _ in range(int(rng.integers(0, yard.standing))):
         maker = STANDING[int(rng.integers(len(STANDING)))]
         mesh, radius = maker(rng)
         x, y = float(rng.uniform(-hx, hx)), float(rng.uniform(-hy, hy))
@@ -47,8 +66,8 @@ def build_yard(rng: Generator) -> Room:
         parts.append(moved(mesh, x, y, float(rng.uniform(0, 2 * np.pi))))
         obstacles.append(Obstacle(x, y, radius))
     mesh = join(parts)
-    day = draw_day(rng, mesh, hx, hy)
-    materials = np.stack([m.row() for m in draw_surfaces(rng, day.wetness)])
+    day = draw_day(rng, mesh, hx, hy, yard.climate)
+    materials = np.stack([m.row() for m in draw_surfaces(rng, day.wetness, yard.stock)])
     return Room(mesh, materials, day.light, hx, hy, tuple(obstacles), day.sky, day.sun, seats=False)
 
 
@@ -147,6 +166,28 @@ def _open(rng: Generator, half: float) -> Mesh:
     return join([*_trees(rng, half, 1.0), moved(_pole(rng)[0], float(rng.uniform(-half, half)), 0.5, 0.0)])
 
 
+def _platform(rng: Generator, half: float) -> Mesh:
+    """Return the edge of a platform with a train behind it."""
+    parts = [sheet(-REACH_M, -1.0, REACH_M, -0.8, 0.02, PAINT, 16)]
+    for low, high, material in ((0.0, 1.0, CAR), (1.0, 2.0, GLASS), (2.0, 2.9, CAR)):
+        parts.append(box((-REACH_M, 0.0, low), (REACH_M, 3.0, high), material, 12))
+    step = float(rng.uniform(3.0, 5.0))
+    parts += [box((x, -0.04, 0.1), (x + 1.3, 0.0, 2.1), ACCENT) for x in np.arange(-half, half, step).tolist()]
+    return join(parts)
+
+
+def _stalls(rng: Generator, half: float) -> Mesh:
+    """Return market stalls with goods under canopies."""
+    parts = []
+    for x in np.arange(-half, half, float(rng.uniform(2.6, 3.6))).tolist():
+        cover = int(rng.choice([PAINT, CAR, ACCENT, LEAF]))
+        parts.append(box((x, 0.0, 0.0), (x + 2.2, 1.2, 0.9), int(rng.choice([WOOD, ACCENT, METAL]))))
+        parts.append(box((x - 0.1, -0.5, 2.2), (x + 2.4, 1.6, 2.35), cover))
+        parts.append(box((x, 1.2, 0.0), (x + 2.2, 1.3, 2.2), cover))
+        parts += [box((p, -0.4, 0.0), (p + 0.05, -0.35, 2.2), METAL) for p in (x, x + 2.15)]
+    return join(parts)
+
+
 def _tree(rng: Generator) -> tuple[Mesh, float]:
     tall, thick, leaf = (
         float(rng.uniform(1.8, 3.2)),
@@ -212,6 +253,5 @@ def _car(rng: Generator) -> tuple[Mesh, float]:
     return join([body, cabin, roof, *wheels]), 2.3
 
 
-BORDERS = (_building, _street, _hedge, _fence, _open)
-BORDER_SHARES = (0.34, 0.18, 0.12, 0.16, 0.2)
+BORDERS = (_building, _street, _hedge, _fence, _open, _platform, _stalls)
 STANDING = (_tree, _tree, _pole, _bench, _bollard, _bollard, _planter, _bin, _car)

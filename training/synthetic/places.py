@@ -1,26 +1,61 @@
 """Where training people are seen: a camera of a generated place, and how well it sees each point of the ground."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from training.synthetic.look import Look
-from training.synthetic.outdoor import build_yard
+from training.synthetic.outdoor import Yard, build_yard
 from training.synthetic.render import Camera, look_at
-from training.synthetic.response import sample_response
+from training.synthetic.response import Range, Response, sample_response
 from training.synthetic.room import Room, build_room
 from training.synthetic.scene import View, open_view, place_camera
 from training.synthetic.stage import Sight, exposure, standing_spots
 
 OPEN = 0.9  # share of a person that counts as seen in full
 FEWEST_SPOTS = 12
-OUTDOORS, FOG = 0.6, 0.06
 NEAR_PX = 140.0
 CAMERAS_TRIED = 5
 FRAME_SIZES = ((512, 288), (576, 324), (640, 360))
 METERED_M = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hall:
+    """Rooms: half sizes in metres, and pieces of furniture, the end not included."""
+
+    half_x: Range = (3.0, 7.0)
+    half_y: Range = (2.5, 6.0)
+    pieces: tuple[int, int] = (2, 13)
+
+
+@dataclass(frozen=True, slots=True)
+class Mast:
+    """Cameras outdoors: a share `low` of them hangs low; heights in metres; focal length in widths of the frame."""
+
+    low: float = 0.75
+    low_m: Range = (2.0, 4.0)
+    high_m: Range = (4.0, 6.0)
+    focal: Range = (0.65, 1.7)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What kinds of places and cameras there are.
+
+    Attributes:
+        outdoors: Share of the cameras.
+        fog: Share of those outdoors.
+    """
+
+    outdoors: float = 0.6
+    fog: float = 0.06
+    yard: Yard = field(default_factory=Yard)
+    hall: Hall = field(default_factory=Hall)
+    mast: Mast = field(default_factory=Mast)
+    response: Response = field(default_factory=Response)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,30 +72,30 @@ class Vantage:
     shares: NDArray[np.float64]
 
 
-def draw_vantage(seed: int, sight: Sight) -> Vantage:
+def draw_vantage(seed: int, sight: Sight, places: Places) -> Vantage:
     """Draw a camera: place, position, response; again where it hardly sees anybody in full."""
     rng = np.random.default_rng([seed, 8])
     while True:
-        outdoors = bool(rng.random() < OUTDOORS)
-        room = build_yard(rng) if outdoors else _indoors(rng)
+        outdoors = bool(rng.random() < places.outdoors)
+        room = build_yard(rng, places.yard) if outdoors else _indoors(rng, places.hall)
         for _ in range(CAMERAS_TRIED):
             size = FRAME_SIZES[int(rng.integers(len(FRAME_SIZES)))]
-            camera = _over(rng, room, size) if outdoors else place_camera(rng, room, size)
+            camera = _over(rng, room, size, places.mast) if outdoors else place_camera(rng, room, size)
             spots = standing_spots(rng, room, camera, sight)
             # The ground far away is large and people on it small: the nearer, the likelier.
             spots = spots[rng.random(len(spots)) < spots[:, 2] / NEAR_PX]
             if len(spots) < FEWEST_SPOTS:
                 continue
-            view = _metered(open_view(room, camera, _response(rng, size[1], outdoors=outdoors)))
+            view = _metered(open_view(room, camera, _response(rng, size[1], places, outdoors=outdoors)))
             shares = exposure(view, spots[:, :2])
             if (shares > OPEN).sum() >= FEWEST_SPOTS:
                 return Vantage(view, spots[:, :2], shares)
 
 
-def _response(rng: Generator, height: int, *, outdoors: bool) -> Look:
+def _response(rng: Generator, height: int, places: Places, *, outdoors: bool) -> Look:
     """Draw a camera's response, and fog before it now and then."""
-    look = sample_response(rng, height)
-    if outdoors and rng.random() < FOG:
+    look = sample_response(rng, height, places.response)
+    if outdoors and rng.random() < places.fog:
         veil = float(rng.uniform(0.04, 0.11))
         return replace(look, haze=(veil, veil, 1.05 * veil))
     return look
@@ -72,14 +107,16 @@ def _metered(view: View) -> View:
     return replace(view, gain=view.film.look.level / float(np.minimum(near, 1.5).mean() + 1e-4))
 
 
-def _over(rng: Generator, yard: Room, size: tuple[int, int]) -> Camera:
-    """Draw a camera at the border of a place outdoors, 2 to 6 metres high, looking down at people."""
+def _over(rng: Generator, yard: Room, size: tuple[int, int], mast: Mast) -> Camera:
+    """Draw a camera at the border of a place outdoors, looking down at people."""
     around = float(rng.uniform(0, 2 * np.pi))
-    height = float(rng.uniform(2.0, 4.0) if rng.random() < 0.75 else rng.uniform(4.0, 6.0))
+    height = float(rng.uniform(*mast.low_m) if rng.random() < mast.low else rng.uniform(*mast.high_m))
     x, y = (0.95 * half * v for half, v in ((yard.half_x, np.cos(around)), (yard.half_y, np.sin(around))))
     target = np.array([rng.uniform(-0.4, 0.4) * yard.half_x, rng.uniform(-0.4, 0.4) * yard.half_y, 0.8])
-    return look_at(np.array([x, y, height]), target, size[0] * float(rng.uniform(0.65, 1.7)), size)
+    return look_at(np.array([x, y, height]), target, size[0] * float(rng.uniform(*mast.focal)), size)
 
 
-def _indoors(rng: Generator) -> Room:
-    return build_room(rng, float(rng.uniform(3.0, 7.0)), float(rng.uniform(2.5, 6.0)), int(rng.integers(2, 13)))
+def _indoors(rng: Generator, hall: Hall) -> Room:
+    return build_room(
+        rng, float(rng.uniform(*hall.half_x)), float(rng.uniform(*hall.half_y)), int(rng.integers(*hall.pieces))
+    )

@@ -40,29 +40,48 @@ class Grade:
 ORDINARY = Grade((0.15, 0.3), 0.09, 0.03, (0.8, 1.25), (-0.1, 0.45), 0.012, (0.0005, 0.0014), (0.5, 2.2), (55, 95))
 POOR = Grade((0.1, 0.36), 0.14, 0.045, (0.6, 1.3), (-0.2, 0.55), 0.03, (0.0012, 0.0021), (1.5, 4.5), (38, 75))
 BAD = Grade((0.08, 0.38), 0.19, 0.06, (0.5, 1.3), (-0.2, 0.6), 0.045, (0.0018, 0.0026), (3.0, 6.5), (25, 50))
-GRADES, SHARES = (ORDINARY, POOR, BAD), (0.7, 0.22, 0.08)
-GREY_SHARE = 0.02  # infrared and black-and-white cameras
 
 
-def sample_response(rng: Generator, frame_height: int) -> Look:
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What cameras there are.
+
+    Attributes:
+        shares: Of each grade, adding up to 1.
+        grey: Share of infrared and black-and-white cameras.
+        gamma, vignette: Ranges of all grades.
+        sharpen: Largest strength; half of the cameras do not sharpen.
+        cast: Mean of the log gain by which red rises and blue falls.
+    """
+
+    grades: tuple[Grade, ...] = (ORDINARY, POOR, BAD)
+    shares: tuple[float, ...] = (0.7, 0.22, 0.08)
+    grey: float = 0.02
+    gamma: Range = (2.0, 2.45)
+    vignette: float = 0.3
+    sharpen: float = 0.7
+    cast: float = 0.0
+
+
+def sample_response(rng: Generator, frame_height: int, response: Response) -> Look:
     """Draw a camera's response by the shares of its grade."""
-    grade = GRADES[int(rng.choice(len(GRADES), p=SHARES))]
-    warm, tint = rng.normal(0, grade.warm), rng.normal(0, grade.tint)
+    grade = response.grades[int(rng.choice(len(response.grades), p=response.shares))]
+    warm, tint = rng.normal(response.cast, grade.warm), rng.normal(0, grade.tint)
     haze = abs(rng.normal(0, grade.haze)) * np.exp(rng.normal(0, 0.2, 3))
     look = Look(
         level=_log_uniform(rng, grade.level),
         white=(float(np.exp(warm)), float(np.exp(tint)), float(np.exp(-warm))),
         saturation=float(rng.uniform(*grade.saturation)),
-        gamma=float(rng.uniform(2.0, 2.45)),
+        gamma=float(rng.uniform(*response.gamma)),
         contrast=float(rng.uniform(*grade.contrast)),
         haze=(float(haze[0]), float(haze[1]), float(haze[2])),
-        vignette=float(rng.uniform(0, 0.3)),
+        vignette=float(rng.uniform(0, response.vignette)),
         blur_px=frame_height * float(rng.uniform(*grade.blur)),
-        sharpen=float(rng.choice([0.0, rng.uniform(0.0, 0.7)])),
+        sharpen=float(rng.choice([0.0, rng.uniform(0.0, response.sharpen)])),
         noise=_log_uniform(rng, grade.noise),
         quality=int(rng.uniform(*grade.quality)),
     )
-    if rng.random() < GREY_SHARE:
+    if rng.random() < response.grey:
         return replace(look, saturation=float(rng.uniform(0.0, 0.1)))
     return look
 

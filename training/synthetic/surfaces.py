@@ -25,14 +25,26 @@ FACADES = ((205, 198, 184), (176, 120, 96), (222, 218, 210), (150, 146, 140), (1
 CARS = ((190, 32, 36), (32, 60, 130), (205, 205, 208), (40, 92, 66), (210, 176, 60), (96, 100, 108), (70, 130, 190))
 
 
-def draw_surfaces(rng: Generator, wetness: float) -> list[Material]:
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What can be drawn: grounds with their shares, the colours of walls, and of cars and small things."""
+
+    grounds: tuple[Paving, ...] = GROUNDS
+    shares: tuple[float, ...] = GROUND_SHARES
+    walls: tuple[Display, ...] = FACADES
+    accents: tuple[Display, ...] = CARS
+
+
+def draw_surfaces(rng: Generator, wetness: float, stock: Stock) -> list[Material]:
     """Draw the surfaces in the order of the constants above; wet ground reflects `wetness`, 0..1, as much."""
     draw = _Draw(rng)
-    ground, path = (draw.paved(GROUNDS[int(k)], wetness) for k in rng.choice(len(GROUNDS), 2, p=GROUND_SHARES))
-    wall = draw.near(FACADES[int(rng.integers(len(FACADES)))])
+    ground, path = (
+        draw.paved(stock.grounds[int(k)], wetness) for k in rng.choice(len(stock.grounds), 2, p=stock.shares)
+    )
+    wall = draw.near(stock.walls[int(rng.integers(len(stock.walls)))])
     pattern = (Pattern.PLAIN, Pattern.STRIPES, Pattern.CHECKS, Pattern.SPECKLE)
     brick = pattern[int(rng.choice(4, p=[0.5, 0.2, 0.15, 0.15]))]
-    car, accent = (CARS[int(k)] for k in rng.integers(len(CARS), size=2))
+    car, accent = (stock.accents[int(k)] for k in rng.integers(len(stock.accents), size=2))
     return [
         ground,
         path,
