@@ -74,7 +74,7 @@ def trunk(build: Build, by: float, low: float, high: float) -> list[Ring]:
 def surface_y(build: Build, by: float, x: float, z: float, side: float) -> float:
     """Return where the torso's surface is in front (+1) or behind (-1) at (x, z)."""
     low = min(1.49, max(0.83, z))
-    ring = trunk(build, by, low, 1.495)[0]
+    ring = trunk(build, by, low, low + 0.001)[0]  # one section is enough
     share = min(1.0, abs(x) / ring.rx)
     return ring.y + side * ring.ry * float(max(0.0, 1.0 - share**2.4) ** (1 / 2.4))
 

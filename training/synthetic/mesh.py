@@ -43,7 +43,8 @@ def loft(rings: list[Ring], material: int = 0, sides: int = 12, power: float = 2
     """Join cross-sections from one height to the next; `power` 2 is an ellipse, more is nearer to a rectangle."""
     turns = np.broadcast_to(np.arange(sides) * (2 * np.pi / sides), (len(rings), sides))
     grid, centre = _sections(rings, turns, power)
-    around = np.roll(grid, -1, 1) - np.roll(grid, 1, 1)
+    closed = np.concatenate([grid[:, -1:], grid, grid[:, :1]], 1)
+    around = closed[:, 2:] - closed[:, :-2]
     index = np.arange(grid.shape[0] * sides).reshape(-1, sides)
     return _skinned(grid, grid - centre, around, np.concatenate([index, index[:, :1]], 1), material)
 
@@ -54,7 +55,7 @@ def sheet(rings: list[Ring], gaps: list[float], sides: int = 12, power: float = 
     gap = np.array(gaps)[:, None]
     grid, centre = _sections(rings, middle + gap + share * (2 * np.pi - 2 * gap), power)
     index = np.arange(grid.shape[0] * sides).reshape(-1, sides)
-    return _skinned(grid, grid - centre, np.gradient(grid, axis=1), index, 0)
+    return _skinned(grid, grid - centre, _slope(grid.swapaxes(0, 1)).swapaxes(0, 1), index, 0)
 
 
 def ribbon(points: NDArray[np.float64], width: float, out: tuple[float, float, float]) -> Mesh:
@@ -65,7 +66,7 @@ def ribbon(points: NDArray[np.float64], width: float, out: tuple[float, float, f
     grid = np.stack([points - across, points + across], 1)
     outward = np.broadcast_to(np.array(out), grid.shape)
     index = np.arange(grid.shape[0] * 2).reshape(-1, 2)
-    return _skinned(grid, outward, np.gradient(grid, axis=1), index, 0)
+    return _skinned(grid, outward, _slope(grid.swapaxes(0, 1)).swapaxes(0, 1), index, 0)
 
 
 def _sections(
@@ -81,14 +82,24 @@ def _sections(
     return np.stack([x, y, z], 2), np.stack([table[:, 3], table[:, 4], table[:, 0]], 1)[:, None]
 
 
+def _slope(grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the differences along the first axis, central ones inside: `np.gradient`, without its generality."""
+    out = np.empty_like(grid)
+    out[1:-1] = (grid[2:] - grid[:-2]) / 2.0
+    out[0], out[-1] = grid[1] - grid[0], grid[-1] - grid[-2]
+    return out
+
+
 def _skinned(
     grid: NDArray[np.float64], outward: NDArray[np.float64], around: NDArray[np.float64], index: NDArray[np.int_],
     material: int,
 ) -> Mesh:  # fmt: skip
     """Return the surface through a grid of points; `index` is the grid's numbers, its columns those to be joined."""
-    normals = np.cross(around, np.gradient(grid, axis=0))
+    along = _slope(grid)
+    (ax, ay, az), (bx, by, bz) = np.moveaxis(around, 2, 0), np.moveaxis(along, 2, 0)
+    normals = np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], 2)
     normals *= np.where((normals * outward).sum(2, keepdims=True) < 0, -1.0, 1.0)
-    normals /= np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-9)
+    normals /= np.maximum(np.sqrt((normals * normals).sum(2, keepdims=True)), 1e-9)
     a, b, d, e = index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]
     triangles = np.concatenate([np.stack([a, b, d], 2).reshape(-1, 3), np.stack([b, e, d], 2).reshape(-1, 3)])
     flat = grid.reshape(-1, 3).astype(np.float32)
