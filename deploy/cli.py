@@ -11,7 +11,8 @@ from deploy.cli_export import export
 from deploy.cli_identities import app as identities
 from deploy.cli_run import run
 from deploy.cli_services import api, gallery, ingest, worker
-from deploy.cli_tools import doctor, score, synth, train
+from deploy.cli_synth import app as synth
+from deploy.cli_tools import doctor, score, train
 from deploy.cli_weights import convert
 from deploy.errors import DeployError, RunError, UsageError
 from wire.errors import SettingsError, WireError

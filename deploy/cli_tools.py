@@ -1,4 +1,4 @@
-"""`climbtrack synth|train|score|doctor`: what is not the running system itself."""
+"""`climbtrack train|score|doctor`: what is not the running system itself."""
 
 import json
 from dataclasses import asdict
@@ -13,52 +13,23 @@ from deploy.options import Config, Json
 if TYPE_CHECKING:
     from gallery.score import IdentityScore, ScoreTable
 
-synth = typer.Typer(help="Make videos of generated people with exact ground truth.", no_args_is_help=True)
-
-
-@synth.command("site")
-def synth_site(
-    out: Annotated[Path, typer.Option("--out", help="Folder for NAME.mp4 and gt/NAME.txt.", metavar="DIR")],
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same site.")],
-    cameras: Annotated[int, typer.Option("--cameras", min=1, max=64)] = 3,
-    people: Annotated[int, typer.Option("--people", min=1, max=1000)] = 12,
-    seconds: Annotated[float, typer.Option("--seconds", min=1, max=86_400)] = 60.0,
-) -> None:
-    """Write the videos of one site: a few cameras, the same people walking from one to the other."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from training.synthetic.site import write_site
-
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as bars:
-        task = bars.add_task(f"{cameras} cameras, {people} people", total=1.0)
-        try:
-            write_site(
-                out,
-                seed=seed,
-                cameras=cameras,
-                people=people,
-                seconds=seconds,
-                progress=lambda done: bars.update(task, completed=done),
-            )
-        except OSError as error:
-            raise UsageError(f"--out {out}: {error.strerror}; give a folder that can be written") from error
-    typer.echo(f"{out}: {cameras} videos, truth in {out / 'gt'}")
-
 
 def train(
     config: Annotated[Path | None, typer.Argument(help="YAML file, like training/configs/climb_tiny.yaml.")] = None,
     overrides: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, over the file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Train CLIMB on generated people."""
-    from training.config import ConfigError, load_config
-    from training.train import TrainingError, run_training
+    """Train CLIMB, on generated people or on a data set."""
+    from training.checkpoint import CheckpointError
+    from training.config_checks import ConfigError
+    from training.config_file import load_config
+    from training.data.dataset import DataSetError
+    from training.errors import TrainingError
+    from training.train import run_training
 
     try:
         result = run_training(load_config(config, overrides or ()))
-    except ConfigError as error:
+    except (ConfigError, CheckpointError, DataSetError) as error:
         raise UsageError(str(error)) from error
     except TrainingError as error:
         raise RunError(str(error)) from error
