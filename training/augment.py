@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Crops = NDArray[np.uint8]
 
 _GREY = np.array([0.299, 0.587, 0.114])  # BT.601 luma
+_PAD = 10  # px
 
 
 def augment(crops: Crops, rng: np.random.Generator, strength: float = 1.0) -> Crops:
@@ -28,6 +29,29 @@ def augment(crops: Crops, rng: np.random.Generator, strength: float = 1.0) -> Cr
         if rng.random() < strength * probability:
             crops = change(crops, rng)
     return np.ascontiguousarray(crops)
+
+
+def augment_as_published(crops: Crops, rng: np.random.Generator) -> Crops:
+    """Return the tracklet flipped half of the time, shifted by up to 10 px, and partly erased half of the time.
+
+    CLIMB-ReID's augmentation (section 4.1). The erased rectangle has 2-40 % of the area and sides of 0.3-3.3 to each
+    other (Zhong et al. 2017, section 4).
+    """
+    _, H, W, _ = crops.shape
+    if rng.random() < 0.5:
+        crops = crops[:, :, ::-1]
+    padded = np.pad(crops, ((0, 0), (_PAD, _PAD), (_PAD, _PAD), (0, 0)))
+    y, x = rng.integers(0, 2 * _PAD + 1, 2)
+    crops = padded[:, y : y + H, x : x + W].copy()
+    if rng.random() < 0.5:
+        for _ in range(100):
+            area, aspect = rng.uniform(0.02, 0.4) * H * W, rng.uniform(0.3, 1 / 0.3)
+            h, w = round(np.sqrt(area * aspect)), round(np.sqrt(area / aspect))
+            if 0 < h < H and 0 < w < W:
+                y, x = rng.integers(0, H - h), rng.integers(0, W - w)
+                crops[:, y : y + h, x : x + w] = rng.integers(0, 256, (h, w, 3))
+                break
+    return crops
 
 
 def reframe(crops: Crops, rng: np.random.Generator) -> Crops:

@@ -1,6 +1,8 @@
 """State of a run on disk: enough to go on as if it had not stopped. Never served; serving reads safetensors only."""
 
-from dataclasses import dataclass
+import os
+import pickle
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ class Checkpoint:
         optimiser: State of the optimiser.
         memory: `(P, Y, C)`.
         average: Moving average of the network's state, or empty.
+        run: What must be the same for whoever goes on, by name.
     """
 
     step: int
@@ -35,13 +38,28 @@ class Checkpoint:
     optimiser: dict[str, Any]
     memory: Tensor
     average: dict[str, Tensor]
+    run: dict[str, str] = field(default_factory=dict)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, atomically."""
+    """Write a checkpoint, atomically and through to the disk; the one before stays until then.
+
+    Raises:
+        OSError: The disk is full, or cannot be written; `path` is as it was.
+    """
     part = path.with_name(path.name + ".part")
-    torch.save({name: getattr(checkpoint, name) for name in Checkpoint.__slots__}, part)
-    part.replace(path)
+    try:
+        with part.open("wb") as file:
+            torch.save({name: getattr(checkpoint, name) for name in Checkpoint.__slots__}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except RuntimeError as error:  # torch's writer tells of a failed write in its own way
+        part.unlink(missing_ok=True)
+        raise OSError(f"{part} could not be written in full: {error}") from error
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -52,5 +70,5 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     try:
         return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError, TypeError, ValueError, EOFError, KeyError) as error:
+    except (OSError, RuntimeError, TypeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"checkpoint {path}: {error}") from error

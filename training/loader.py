@@ -3,19 +3,22 @@
 Rendering and augmenting cost about as much as a step of the small network, so worker processes do them meanwhile.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from reid_worker.model.preprocess import Preprocessing
-from training.augment import augment
+from training.augment import augment, augment_as_published
 from training.config import TrainConfig
 from training.crops import RenderedTracklets, Tracklets
+from training.ranks import Ranks
 from training.sampler import Batch, IdentitySampler
 from training.schedule import Lesson
 
@@ -24,24 +27,47 @@ _AHEAD = 4  # batches a worker makes ahead
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """Augmented tracklets: uint8 `(sum(lengths), H, W, 3)`, the frames of each, its identity `(n,)`."""
+    """Augmented tracklets.
+
+    Attributes:
+        crops: uint8 `(sum(lengths), H, W, 3)`.
+        lengths: Frames of each.
+        labels: Identity of each `(n,)` int64.
+        kept: Places of the patch tokens to be encoded `(sum(lengths), k)` int64, or None for all.
+    """
 
     crops: Tensor
     lengths: list[int]
     labels: Tensor
+    kept: Tensor | None = None
 
 
-def load_batch(config: TrainConfig, step: int, batch: Batch, people: Tracklets, size: tuple[int, int]) -> Examples:
-    """Read, resize to `(H, W)` and augment; a tracklet's augmentation depends on seed, step and place in the batch."""
-    to = Preprocessing(*size)
-    tracklets = []
-    for i, (row, frames) in enumerate(zip(batch.tracklets, batch.frames, strict=True)):
-        visit = int(np.random.SeedSequence((config.seed, 4, step, i)).generate_state(1)[0])
+def load_batch(config: TrainConfig, step: int, batch: Batch, people: Tracklets, lesson: Lesson) -> Examples:
+    """Read, resize and augment; what is drawn for a tracklet depends on seed, step and place in the whole batch."""
+    to = Preprocessing(*lesson.size)
+    tracklets, kept = [], []
+    for place, row, frames in zip(batch.places, batch.tracklets, batch.frames, strict=True):
+        visit = int(np.random.SeedSequence((config.seed, 4, step, place)).generate_state(1)[0])
         source = replace(people, visit=visit) if isinstance(people, RenderedTracklets) else people
-        rng = np.random.default_rng((config.seed, 3, step, i))
-        tracklets.append(augment(to.resize(source.read(int(row), frames)), rng, config.augmentation))
+        rng = np.random.default_rng((config.seed, 3, step, place))
+        crops = to.resize(source.read(int(row), frames))
+        published = config.augment == "paper"
+        tracklets.append(augment_as_published(crops, rng) if published else augment(crops, rng, config.augmentation))
+        kept.append(_kept_tokens(config, lesson, len(crops), rng))
     labels = torch.from_numpy(people.identities[batch.tracklets])
-    return Examples(torch.from_numpy(np.concatenate(tracklets)), [len(t) for t in tracklets], labels)
+    return Examples(
+        torch.from_numpy(np.concatenate(tracklets)),
+        [len(t) for t in tracklets],
+        labels,
+        torch.from_numpy(np.concatenate(kept)) if lesson.dropped else None,
+    )
+
+
+def _kept_tokens(config: TrainConfig, lesson: Lesson, images: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return random places `(images, k)` of patch tokens."""
+    patch = config.architecture.patch
+    count = math.ceil(lesson.size[0] / patch) * math.ceil(lesson.size[1] / patch)
+    return rng.random((images, count)).argsort(axis=1)[:, : max(1, round(count * (1 - lesson.dropped)))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +78,7 @@ class _Steps(Dataset[Examples]):
     people: Tracklets
     sampler: IdentitySampler
     lesson: Lesson
+    ranks: Ranks
 
     def __getitem__(self, step: int) -> Examples:
         """Return the batch of a step."""
@@ -59,7 +86,8 @@ class _Steps(Dataset[Examples]):
         if isinstance(people, RenderedTracklets):  # no more is rendered than is looked at
             people = replace(people, plan=replace(people.plan, frames=self.lesson.frames))
         batch = self.sampler.batch(step, frames=self.lesson.frames, lengths=people.lengths)
-        return load_batch(self.config, step, batch, people, self.lesson.size)
+        mine = batch.part(self.ranks.share(len(batch.tracklets)))
+        return load_batch(self.config, step, mine, people, self.lesson)
 
 
 @dataclass(slots=True)
@@ -70,11 +98,13 @@ class Loader:
         config: Of the run; with `workers` 0, a batch is made when it is asked for.
         people: Whom to learn from.
         sampler: Whom to take.
+        ranks: Which share of every batch is made here.
     """
 
     config: TrainConfig
     people: Tracklets
     sampler: IdentitySampler
+    ranks: Ranks = field(default_factory=Ranks)
     _lesson: Lesson | None = None
     _next: int = -1
     _batches: Iterator[Examples] = field(default_factory=lambda: iter(()))
@@ -92,7 +122,7 @@ class Loader:
         cv2.setNumThreads(1)  # a forked worker would wait for ever for OpenCV's threads, which do not come along
         return iter(
             DataLoader(
-                _Steps(self.config, self.people, self.sampler, lesson),
+                _Steps(self.config, self.people, self.sampler, lesson, self.ranks),
                 sampler=range(step, self.config.steps),
                 batch_size=None,
                 num_workers=workers,

@@ -20,6 +20,7 @@ class LossWeights:
     mmc: float
     sequence_ce: float
     sequence_contrast: float
+    sequence_triplet: float
     temporal_ce: float
     temporal_triplet: float
 
@@ -31,6 +32,7 @@ class Losses:
     mmc: Tensor
     sequence_ce: Tensor
     sequence_contrast: Tensor
+    sequence_triplet: Tensor
     temporal_ce: Tensor
     temporal_triplet: Tensor
     total: Tensor
@@ -55,16 +57,18 @@ def climb_losses(
     mmc = memory_loss(features.sequence, memory, labels) if weights.mmc else zero
     sequence_ce = _ce(classifiers.sequence, features.sequence, labels) if weights.sequence_ce else zero
     sequence_contrast = batch_contrast(features.sequence, labels) if weights.sequence_contrast else zero
+    sequence_triplet = batch_hard_triplet(features.sequence, labels) if weights.sequence_triplet else zero
     temporal_ce = _ce(classifiers.temporal, features.temporal, labels) if weights.temporal_ce else zero
     temporal_triplet = batch_hard_triplet(features.temporal, labels) if weights.temporal_triplet else zero
     total = (
         weights.mmc * mmc
         + weights.sequence_ce * sequence_ce
         + weights.sequence_contrast * sequence_contrast
+        + weights.sequence_triplet * sequence_triplet
         + weights.temporal_ce * temporal_ce
         + weights.temporal_triplet * temporal_triplet
     )
-    return Losses(mmc, sequence_ce, sequence_contrast, temporal_ce, temporal_triplet, total)
+    return Losses(mmc, sequence_ce, sequence_contrast, sequence_triplet, temporal_ce, temporal_triplet, total)
 
 
 def batch_hard_triplet(features: Tensor, labels: Tensor) -> Tensor:

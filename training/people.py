@@ -1,16 +1,26 @@
-"""Whom a run learns from and whom it is judged by: generated people, nobody on both sides."""
+"""Whom a run learns from and whom it is judged by: generated people, or those of a data set; nobody on both sides."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 from reid_worker.model.climb import Architecture
 from training.config import TrainConfig
-from training.crops import CropPlan, CropSet, Render, RenderedTracklets, load_crops
+from training.crops import CropPlan, CropSet, Render, RenderedTracklets, Tracklets, load_crops
 
 _TEST_SEEDS = 400_000  # people and cameras to judge by start here: no run trains on as many
 _SITE_PEOPLE = 24  # people who share their cameras, so that the background tells nobody apart
 _VIEWS = 96  # camera views kept, and four times as many people: of the sites in turn and of the next ones
 
 Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOut:
+    """Whom to judge by: every query is ranked against the gallery; the same object twice ranks all against all."""
+
+    query: Tracklets
+    gallery: Tracklets
 
 
 def generated_people() -> Render:
@@ -20,8 +30,21 @@ def generated_people() -> Render:
     return PeopleGenerator(keep=_VIEWS).tracklet
 
 
+def people_of(config: TrainConfig, render: Render | None, report: Report) -> tuple[Tracklets, HeldOut]:
+    """Return whom to learn from and whom to judge by.
+
+    Raises:
+        DataSetError: The data set is not there, or not whole.
+    """
+    if config.data:
+        return _people_of_data_set(config, report)
+    render = render or generated_people()
+    held_out = held_out_people(config, render, report)
+    return training_people(config, render, report), HeldOut(held_out, held_out)
+
+
 def training_people(config: TrainConfig, render: Render, report: Report) -> CropSet | RenderedTracklets:
-    """Return the people to learn from: `config.crops` says whether all of them are rendered now."""
+    """Return generated people to learn from: `config.crops` says whether all of them are rendered now."""
     size = _rendered_size(config.architecture, config.rendered_scale)
     people, cameras = config.train_identities, config.train_cameras
     name = f"train-{people}x{cameras}-{size[0]}x{size[1]}"
@@ -32,13 +55,26 @@ def training_people(config: TrainConfig, render: Render, report: Report) -> Crop
 
 
 def held_out_people(config: TrainConfig, render: Render, report: Report) -> CropSet:
-    """Return the people to judge by, seen by other cameras, in whole tracklets whatever is rendered to learn from."""
+    """Return generated people to judge by, of other cameras, in whole tracklets whatever is rendered to learn from."""
     size = _rendered_size(config.architecture, config.rendered_scale)
     people, cameras, first = config.test_identities, config.test_cameras, _TEST_SEEDS
     name = f"test-{people}x{cameras}-{size[0]}x{size[1]}"
     frames = config.architecture.frames
     plan = CropPlan(name, first, people, first, cameras, _SITE_PEOPLE, frames, size)
     return load_crops(plan, render, config.cache, report=report)
+
+
+def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets, HeldOut]:
+    from training.data.files import FileTracklets
+    from training.data.load import load_dataset
+
+    found = load_dataset(config.layout, Path(config.data), split=config.split)
+    learn = FileTracklets.to_learn(found.train)
+    report(
+        f"{found.name}: {len(found.train)} tracklets of {int(learn.identities.max()) + 1} people to learn from, "
+        f"{len(found.query)} queries in a gallery of {len(found.gallery)} to judge by"
+    )
+    return learn, HeldOut(FileTracklets(found.query), FileTracklets(found.gallery))
 
 
 def _rendered_size(a: Architecture, scale: float) -> tuple[int, int]:

@@ -13,10 +13,16 @@ class Batch:
     Attributes:
         tracklets: `(P·K,)` int64 rows of the crop set.
         frames: Rising frame numbers of each, `(t,)` int64; fewer of a tracklet that has fewer.
+        places: Of each in the whole batch.
     """
 
     tracklets: NDArray[np.int64]
     frames: list[NDArray[np.int64]]
+    places: range
+
+    def part(self, share: slice) -> "Batch":
+        """Return some of the tracklets."""
+        return Batch(self.tracklets[share], self.frames[share], self.places[share])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,8 @@ class IdentitySampler:
             self._epoch, self._ordered = epoch, self._order(epoch)
         chosen = self._ordered[position * self._plan.identities :][: self._plan.identities]
         tracklets = np.concatenate([self._tracklets(self._rows[i], rng) for i in chosen])
-        return Batch(tracklets, [restricted_random(frames, int(lengths[row]), rng) for row in tracklets])
+        drawn = [restricted_random(frames, int(lengths[row]), rng) for row in tracklets]
+        return Batch(tracklets, drawn, range(len(tracklets)))
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         """Return all identities, shuffled as clusters of people who share their cameras, some sites at a time."""

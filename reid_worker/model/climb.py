@@ -132,6 +132,21 @@ class Features:
         return F.normalize(torch.cat([self.sequence, self.temporal], dim=1), dim=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """What n tracklets are, each for itself: the features in front of the norms over a batch.
+
+    Attributes:
+        cls_token: Mean over time of the class token `(n, D)`.
+        joint: Mean over time of v `(n, d)`.
+        temporal: What the Mamba head says `(n, D)`, or None where it was not asked.
+    """
+
+    cls_token: Tensor
+    joint: Tensor
+    temporal: Tensor | None
+
+
 class Climb(nn.Module):
     """Turn tracklets into features."""
 
@@ -194,17 +209,33 @@ class Climb(nn.Module):
 
     def sequence_feature(self, tokens: Tokens) -> Tensor:
         """Return the mean over time of class token and joint vector, each normalised, `(n, D + d)`."""
-        cls_token = self.bottleneck(tokens.encoded.cls_token[tokens.frames].mean(1))
-        joint = self.bottleneck_joint(tokens.encoded.joint[tokens.frames].mean(1))
-        return torch.cat([cls_token, joint], dim=1)
+        return self._sequence(self.pooled(tokens, temporal=False))
 
     def temporal_feature(self, tokens: Tokens) -> Tensor:
         """Return what the Mamba head makes of all tokens `(n, D)`; if `detached`, it does not move them."""
+        return torch.as_tensor(self.bottleneck_temporal(self._scanned(tokens)))
+
+    def pooled(self, tokens: Tokens, *, temporal: bool) -> Pooled:
+        """Return what each tracklet is for itself: equal however tracklets are put together into batches."""
+        cls_token = tokens.encoded.cls_token[tokens.frames].mean(1)
+        joint = tokens.encoded.joint[tokens.frames].mean(1)
+        return Pooled(cls_token, joint, self._scanned(tokens) if temporal else None)
+
+    def normed(self, pooled: Pooled) -> Features:
+        """Return the features of a batch; a temporal feature that was not asked for is `(n, 1)` zeros."""
+        sequence = self._sequence(pooled)
+        if pooled.temporal is None:
+            return Features(sequence, sequence.new_zeros(len(sequence), 1))
+        return Features(sequence, self.bottleneck_temporal(pooled.temporal))
+
+    def _sequence(self, pooled: Pooled) -> Tensor:
+        return torch.cat([self.bottleneck(pooled.cls_token), self.bottleneck_joint(pooled.joint)], dim=1)
+
+    def _scanned(self, tokens: Tokens) -> Tensor:
         cls_tokens, patches = tokens.encoded.cls_token, tokens.encoded.patches
         if self.architecture.detached:
             cls_tokens, patches = cls_tokens.detach(), patches.detach()
-        temporal = self.temporal(cls_tokens[tokens.frames], patches[tokens.frames])
-        return torch.as_tensor(self.bottleneck_temporal(temporal))
+        return torch.as_tensor(self.temporal(cls_tokens[tokens.frames], patches[tokens.frames]))
 
     def _features(self, tokens: Tokens) -> Features:
         return Features(sequence=self.sequence_feature(tokens), temporal=self.temporal_feature(tokens))

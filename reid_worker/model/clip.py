@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 STEM_CHANNELS = (24, 48, 96)  # of the convolution stem's three stages
 
@@ -79,6 +80,9 @@ class VisualTower(nn.Module):
         self.transformer = nn.Sequential(OrderedDict(resblocks=blocks))
         self.ln_post = nn.LayerNorm(width)
         self.proj = nn.Parameter(scale * torch.randn(width, joint))
+        self.recomputed = (
+            False  # whether training keeps a layer's input only, and computes the rest again for the gradient
+        )
 
     def freeze_patches(self) -> None:
         """Let no training move the patch projection: one that CLIP learned is only made worse (section 4.1)."""
@@ -104,8 +108,15 @@ class VisualTower(nn.Module):
         x = torch.cat([first.unsqueeze(1), x], dim=1) + positions
         if kept is not None:
             x = torch.cat([x[:, :1], x.gather(1, (kept + 1).unsqueeze(2).expand(-1, -1, x.shape[2]))], dim=1)
-        x = self.ln_post(self.transformer(self.ln_pre(x)))
+        x = self.ln_post(self._transformed(self.ln_pre(x)))
         return TowerOutput(cls_token=x[:, 0], patches=x[:, 1:], joint=x[:, 0] @ self.proj)
+
+    def _transformed(self, x: Tensor) -> Tensor:
+        if not (self.recomputed and torch.is_grad_enabled()):
+            return torch.as_tensor(self.transformer(x))
+        for block in self.transformer.get_submodule("resblocks").children():
+            x = torch.as_tensor(checkpoint(block, x, use_reentrant=False))
+        return x
 
 
 class ConvolutionStem(nn.Module):

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 import training.train as train_module
 from reid_worker.model import load_embedder
 from reid_worker.model.weights import load_weights
+from training import logs
 from training.checkpoint import CheckpointError, load_checkpoint
 from training.config import TrainConfig
+from training.errors import TrainingError
 from training.loader import Loader
 from training.people import held_out_people, training_people
 from training.schedule import Lesson
-from training.train import TrainingError, run_training
+from training.step import train_step
+from training.train import run_training
 
 
 def coloured_noise(identity: int, camera: int, tracklet: int, frames: int, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -68,7 +71,7 @@ def logged_losses(config: TrainConfig) -> list[float]:
 
 @pytest.fixture
 def log_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_module, "_PROGRESS_EVERY", 1)
+    monkeypatch.setattr(logs, "EVERY", 1)
 
 
 @pytest.mark.usefixtures("log_every_step")
@@ -91,7 +94,7 @@ def test_a_resumed_run_ends_bit_for_bit_where_an_unbroken_one_does(
 
     broken = replace(config, output=config.output.parent / "broken", evaluate_every=6)
     steps = iter(range(100))
-    original = train_module.train_step
+    original = train_step
 
     def interrupted(*arguments: object) -> object:
         if next(steps) == 8:

@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from training.augment import augment
-from training.config import ConfigError, load_config
+from training.config_checks import ConfigError
+from training.config_file import load_config
 from training.crops import CropPlan, load_crops
 from training.sampler import BatchPlan, IdentitySampler, restricted_random
 

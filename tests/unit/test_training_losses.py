@@ -141,11 +141,12 @@ def test_total_is_the_weighted_sum_of_the_parts() -> None:
     labels = torch.tensor([0, 0, 1, 1])
     memory = F.normalize(torch.randn(2, 2, 6), dim=2)
     classifiers = Classifiers(6, 5, 2)
-    losses = climb_losses(features, labels, classifiers, memory, LossWeights(1.0, 0.25, 0.5, 1.0, 2.0))
+    losses = climb_losses(features, labels, classifiers, memory, LossWeights(1.0, 0.25, 0.5, 0.75, 1.0, 2.0))
     expected = (
         memory_loss(features.sequence, memory, labels)
         + 0.25 * F.cross_entropy(features.sequence @ classifiers.sequence.weight.T, labels, label_smoothing=0.1)
         + 0.5 * batch_contrast(features.sequence, labels)
+        + 0.75 * batch_hard_triplet(features.sequence, labels)
         + F.cross_entropy(features.temporal @ classifiers.temporal.weight.T, labels, label_smoothing=0.1)
         + 2.0 * batch_hard_triplet(features.temporal, labels)
     )

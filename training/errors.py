@@ -1,0 +1,43 @@
+"""What can go wrong in a run once it has begun, in words that say what to do."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from training.config import TrainConfig
+
+
+class TrainingError(Exception):
+    """A run cannot go on; the message says at which step and why, and what to do."""
+
+
+@contextmanager
+def explained(config: "TrainConfig") -> Iterator[None]:
+    """Turn a full memory or disk into a TrainingError that says what to do; the last checkpoint stays as it was."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise TrainingError(_out_of_memory(config, error)) from error
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):  # torch's word for it on a CPU
+            raise
+        raise TrainingError(_out_of_memory(config, error)) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) and "could not be written" not in str(error):
+            raise
+        raise TrainingError(
+            f"{config.output} or {config.cache} cannot be written, the disk may be full ({error}): make room and go on "
+            "with resume=true"
+        ) from error
+
+
+def _out_of_memory(config: "TrainConfig", error: BaseException) -> str:
+    more = config.accumulate * 2
+    return (
+        f"out of memory ({error}): set accumulate={more}, checkpointing=true or fewer identities than "
+        f"{config.identities}, and go on with resume=true"
+    )

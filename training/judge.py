@@ -1,0 +1,82 @@
+"""Judge a network in training on the people kept from it, and keep it if it is the best so far."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reid_worker.model.climb import Climb
+from reid_worker.model.embedder import Embedder
+from reid_worker.model.preprocess import Preprocessing
+from reid_worker.model.weights import LoadedWeights
+from training.crops import Tracklets
+from training.evaluate import Report
+from training.memory import initial_memory
+from training.metrics import Labelled, cosine_gap, rank
+from training.people import HeldOut
+from training.state import State
+
+_CHUNK = 64  # crops encoded together where no gradient is needed
+_TRACKLETS = 16  # tracklets embedded together: enough to fill the vector units, small enough for the cache
+_GAP = 2000  # queries whose cosines are averaged: all pairs are compared at once
+
+
+def judge(network: Climb, preprocessing: Preprocessing, people: HeldOut) -> Report:
+    """Rank every query against the gallery, each tracklet by T frames in the middle of equal spans (section 4.1)."""
+    device = next(network.parameters()).device
+    embedder = Embedder(LoadedWeights(network, preprocessing, "in training"), device)
+    frames = network.architecture.frames
+    query = _embedded(embedder, people.query, frames)
+    gallery = query if people.gallery is people.query else _embedded(embedder, people.gallery, frames)
+    return Report(rank(query, gallery), cosine_gap(query if query is gallery else _some(query, gallery)))
+
+
+def served(state: State) -> Climb:
+    """Return the network to be judged and kept: that of the moving average, where the run keeps one."""
+    if not state.average:
+        return state.network.eval()
+    network = Climb(state.network.architecture).to(state.memory.device)
+    network.load_state_dict(state.average)
+    return network.eval()
+
+
+@torch.no_grad()
+def fill_memory(network: Climb, preprocessing: Preprocessing, people: Tracklets, count: int) -> Tensor:
+    """Return `count` memories under the current encoder, from the middle frame of every tracklet (eq. 2)."""
+    network.eval()
+    device = next(network.parameters()).device
+    lengths, labels = people.lengths, torch.from_numpy(people.identities)
+    features = []
+    for i in range(0, len(labels), _CHUNK):
+        rows = range(i, min(i + _CHUNK, len(labels)))
+        middles = [people.read(row, np.array([lengths[row] // 2]))[0] for row in rows]
+        images = preprocessing.scale(torch.from_numpy(preprocessing.resize(middles)).to(device))
+        features.append(network.sequence_feature(network.encode(images, [1] * len(images))))
+    return initial_memory(torch.cat(features), labels.to(device), int(labels.max()) + 1, count)
+
+
+def _embedded(embedder: Embedder, people: Tracklets, frames: int) -> Labelled:
+    lengths = people.lengths
+    features = []
+    for i in range(0, len(lengths), _TRACKLETS):
+        rows = range(i, min(i + _TRACKLETS, len(lengths)))
+        features.append(embedder.embed([people.read(row, middle_frames(int(lengths[row]), frames)) for row in rows]))
+    return Labelled(np.concatenate(features), people.identities, people.cameras)
+
+
+def middle_frames(length: int, frames: int) -> NDArray[np.int64]:
+    """Return up to `frames` places: the middles of equal spans of a tracklet, all of a short one."""
+    if length <= frames:
+        return np.arange(length)
+    edges = np.linspace(0, length, frames + 1)
+    return ((edges[:-1] + edges[1:]) / 2).astype(np.int64)
+
+
+def _some(query: Labelled, gallery: Labelled) -> Labelled:
+    """Return as many as a gap needs: some queries, and whom they are to find."""
+    rows = np.flatnonzero(np.isin(gallery.identities, query.identities[:_GAP]))[:_GAP]
+    return Labelled(
+        np.concatenate([query.features[:_GAP], gallery.features[rows]]),
+        np.concatenate([query.identities[:_GAP], gallery.identities[rows]]),
+        np.concatenate([query.cameras[:_GAP], gallery.cameras[rows]]),
+    )

@@ -1,0 +1,140 @@
+"""The processes of a run that `torchrun` started: one batch among them, one answer for all of them.
+
+Every rank encodes its share of a batch and then computes the losses of the whole, from the features of all. So the
+losses, the memories and the heads above the features are equal everywhere without being sent, and only the gradients
+of what encodes are added up.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+_PATIENCE = timedelta(hours=2)  # while the first rank judges, the others wait
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """Which of how many processes this is; one alone by default."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that judges, logs and writes."""
+        return self.rank == 0
+
+    def share(self, n: int) -> slice:
+        """Return the part of n that belongs to this rank; n is a multiple of the ranks."""
+        return slice(self.rank * n // self.count, (self.rank + 1) * n // self.count)
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        """Return the rows of all ranks in their order, without gradient; every rank has as many."""
+        if self.count == 1:
+            return tensor.detach()
+        parts = [torch.empty_like(tensor) for _ in range(self.count)]
+        dist.all_gather(parts, tensor.detach().contiguous())
+        return torch.cat(parts)
+
+    def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Replace gradients by their sum over the ranks, in one message."""
+        if self.count == 1:
+            return
+        learned = [p for p in parameters if p.requires_grad]
+        for p in learned:
+            if p.grad is None:
+                p.grad = torch.zeros_like(p)
+        grads = [p.grad for p in learned if p.grad is not None]
+        if not grads:
+            return
+        flat = torch.cat([g.flatten() for g in grads])
+        dist.all_reduce(flat)
+        for g, part in zip(grads, torch.split(flat, [g.numel() for g in grads]), strict=True):
+            g.copy_(part.view_as(g))
+
+    def agreed(self, value: float) -> float:
+        """Return the first rank's value."""
+        if self.count == 1:
+            return value
+        told = torch.tensor([value], dtype=torch.float64, device=_message_device())
+        dist.broadcast(told, src=0)
+        return float(told)
+
+
+def join_ranks() -> Ranks:
+    """Return this process among those that `torchrun` started, joined to the others; alone without torchrun."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        return Ranks()
+    if not dist.is_initialized():
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
+    return Ranks(dist.get_rank(), count)
+
+
+def leave_ranks() -> None:
+    """Part from the other processes, where there are some."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def _message_device() -> torch.device:
+    return torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
+
+
+class _Summed(torch.autograd.Function):
+    """The sum over all ranks; so is its gradient."""
+
+    @staticmethod
+    def forward(ctx: object, tensor: Tensor) -> Tensor:  # noqa: ARG004 (autograd's protocol)
+        total = tensor.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: object, *grads: Tensor) -> Tensor:  # noqa: ARG004
+        total = grads[0].clone()
+        dist.all_reduce(total)
+        return total
+
+
+class SharedBatchNorm2d(nn.BatchNorm2d):
+    """A BatchNorm2d whose statistics in training are those of all ranks; torch's own of this kind needs a GPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the normalised images `(b, C, H, W)`."""
+        if not self.training:
+            return super().forward(x)
+        count = x.new_tensor([x.numel() / x.shape[1]])
+        sums = _Summed.apply(torch.cat([x.sum((0, 2, 3)), x.square().sum((0, 2, 3)), count]))
+        n = sums[-1]
+        mean, square = sums[:-1].div(n).chunk(2)
+        variance = (square - mean.square()).clamp_min(0)
+        with torch.no_grad():
+            assert self.running_mean is not None
+            assert self.running_var is not None
+            assert self.num_batches_tracked is not None
+            assert self.momentum is not None
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+            self.running_var.lerp_((variance * n / (n - 1)).to(self.running_var.dtype), self.momentum)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        shift = self.bias - mean * scale
+        return torch.as_tensor(x * scale[:, None, None] + shift[:, None, None])
+
+
+def share_norms(module: nn.Module) -> None:
+    """Let every BatchNorm2d inside a module see the images of all ranks; names and values stay."""
+    for name, child in module.named_children():
+        if type(child) is nn.BatchNorm2d:
+            shared = SharedBatchNorm2d(child.num_features, child.eps, child.momentum)
+            shared.load_state_dict(child.state_dict())
+            setattr(module, name, shared)
+        else:
+            share_norms(child)

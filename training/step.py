@@ -1,0 +1,194 @@
+"""One step: encode, compare over the whole batch, move the network, then the memories.
+
+What encodes a tracklet knows of no other, so a batch may be encoded in parts, one after the other or on several
+processes; norms over the batch, losses and memories then see it whole (Gao et al. 2021, GradCache, section 3).
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor, nn
+
+from reid_worker.model.climb import Climb, Features, Pooled
+from reid_worker.model.preprocess import Preprocessing
+from training.average import move_average
+from training.config import TrainConfig
+from training.errors import TrainingError
+from training.loader import Examples
+from training.losses import Losses, climb_losses
+from training.memory import move_rows, start_rows
+from training.ranks import Ranks
+from training.schedule import weights_at
+from training.state import State
+
+_SEED_STRIDE = 1_000_003  # more than a run has steps, so that no two seeds share a step's draws
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How tracklets are encoded: preprocessing, precision, whether the encoder learns and the temporal head speaks."""
+
+    preprocessing: Preprocessing
+    precision: torch.dtype
+    learning: bool
+    temporal: bool
+
+
+def train_step(
+    state: State, examples: Examples, preprocessing: Preprocessing, config: TrainConfig, progress: float, ranks: Ranks
+) -> Losses:
+    """Move the network by one batch, then the memories; return the losses before the move.
+
+    Args:
+        state: Changed.
+        examples: This rank's share of the batch.
+        preprocessing: Of the run.
+        config: Of the run.
+        progress: Share of the run that is done, 0 to 1.
+        ranks: The processes of the run.
+
+    Raises:
+        TrainingError: The loss is no number.
+    """
+    weights = weights_at(config, progress)
+    precision = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+    learning = progress < config.encoder_until
+    how = Encoding(preprocessing, precision, learning, bool(weights.temporal_ce or weights.temporal_triplet))
+    network = _ready(state, learning=learning)
+    parts = _parts(examples, config.accumulate, state.memory.device)
+    mine = _encoded(network, parts, how)
+    batch = _leaves(mine, ranks)
+    labels = ranks.gather(examples.labels.to(state.memory.device))
+    features = network.normed(batch)
+    start_rows(state.memory, features.sequence, labels)
+    losses = climb_losses(features, labels, state.classifiers, state.memory, weights)
+    if not math.isfinite(losses.total.item()):
+        raise TrainingError(
+            f"the loss is {losses.total.item()} at step {state.step}: lower lr (now {config.lr}) and go on from the "
+            "last checkpoint with resume=true"
+        )
+    state.optimiser.zero_grad(set_to_none=True)
+    losses.total.backward()  # type: ignore[no-untyped-call]
+    _pull_back(network, parts, mine, _gradients(batch, ranks), how)
+    ranks.add_gradients([*network.encoder.parameters(), *network.temporal.parameters()])
+    if config.clip_norm:
+        nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
+    state.optimiser.step()
+    _remember(state, features, labels, config)
+    return losses
+
+
+def _ready(state: State, *, learning: bool) -> Climb:
+    network = state.network.train()
+    for body in (network.encoder, network.bottleneck, network.bottleneck_joint):
+        body.train(learning)
+    return network
+
+
+def _parts(examples: Examples, count: int, device: torch.device) -> list[Examples]:
+    """Return the batch in up to `count` parts of whole tracklets, on the device."""
+    n = len(examples.lengths)
+    edges = [n * i // count for i in range(count + 1)]
+    starts = [sum(examples.lengths[:edge]) for edge in edges]
+    whole = [i for i in range(count) if edges[i] < edges[i + 1]]
+    return [
+        Examples(
+            examples.crops[starts[i] : starts[i + 1]].to(device),
+            examples.lengths[edges[i] : edges[i + 1]],
+            examples.labels[edges[i] : edges[i + 1]],
+            None if examples.kept is None else examples.kept[starts[i] : starts[i + 1]].to(device),
+        )
+        for i in whole
+    ]
+
+
+def _encoded(network: Climb, parts: list[Examples], how: Encoding) -> Pooled:
+    """Return what the tracklets of all parts are; with a gradient to go back by only if they are one part."""
+    if len(parts) == 1:
+        return _pooled(network, parts[0], how)
+    with torch.no_grad(), _still_statistics(network):
+        pooled = [_pooled(network, part, how) for part in parts]
+    temporal = [one.temporal for one in pooled if one.temporal is not None]
+    return Pooled(
+        torch.cat([one.cls_token for one in pooled]),
+        torch.cat([one.joint for one in pooled]),
+        torch.cat(temporal) if temporal else None,
+    )
+
+
+def _pooled(network: Climb, part: Examples, how: Encoding) -> Pooled:
+    kind = part.crops.device.type
+    with torch.autocast(kind, how.precision, enabled=how.precision is not torch.float32):
+        with torch.set_grad_enabled(how.learning and torch.is_grad_enabled()):
+            tokens = network.encode(how.preprocessing.scale(part.crops), part.lengths, kept=part.kept)
+        pooled = network.pooled(tokens, temporal=how.temporal)
+    return Pooled(
+        pooled.cls_token.float(), pooled.joint.float(), None if pooled.temporal is None else pooled.temporal.float()
+    )
+
+
+def _leaves(mine: Pooled, ranks: Ranks) -> Pooled:
+    """Return what the tracklets of all ranks are, as the start of a graph of its own."""
+
+    def leaf(tensor: Tensor) -> Tensor:
+        return ranks.gather(tensor).detach().requires_grad_()
+
+    return Pooled(leaf(mine.cls_token), leaf(mine.joint), None if mine.temporal is None else leaf(mine.temporal))
+
+
+def _gradients(batch: Pooled, ranks: Ranks) -> list[Tensor | None]:
+    """Return the gradients of this rank's share of the batch, in the order of the fields."""
+    leaves = _tensors(batch)
+    return [None if leaf is None or leaf.grad is None else leaf.grad[ranks.share(len(leaf))] for leaf in leaves]
+
+
+def _pull_back(
+    network: Climb, parts: list[Examples], mine: Pooled, gradients: list[Tensor | None], how: Encoding
+) -> None:
+    """Let the gradients of what tracklets are reach what encoded them, part by part."""
+    if len(parts) == 1:
+        _backward(mine, gradients)
+        return
+    start = 0
+    for part in parts:
+        stop = start + len(part.lengths)
+        _backward(_pooled(network, part, how), [None if g is None else g[start:stop] for g in gradients])
+        start = stop
+
+
+def _backward(pooled: Pooled, gradients: list[Tensor | None]) -> None:
+    pairs = [
+        (tensor, gradient)
+        for tensor, gradient in zip(_tensors(pooled), gradients, strict=True)
+        if tensor is not None and gradient is not None and tensor.requires_grad
+    ]
+    if pairs:
+        torch.autograd.backward([tensor for tensor, _ in pairs], [gradient for _, gradient in pairs])
+
+
+def _tensors(pooled: Pooled) -> list[Tensor | None]:
+    return [getattr(pooled, field.name) for field in fields(pooled)]
+
+
+@contextmanager
+def _still_statistics(network: nn.Module) -> Iterator[None]:
+    """Keep running statistics from seeing the same batch twice."""
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+
+
+def _remember(state: State, features: Features, labels: Tensor, config: TrainConfig) -> None:
+    draws = torch.Generator().manual_seed(config.seed * _SEED_STRIDE + state.step)
+    move_rows(state.memory, features.sequence, labels, config.memories, draws)
+    if config.ema:
+        move_average(state.average, state.network, config.ema, state.step)
