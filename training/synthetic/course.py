@@ -11,7 +11,7 @@ from training.synthetic.places import OPEN, Vantage
 from training.synthetic.pose import sample_manner
 from training.synthetic.room import chair
 from training.synthetic.scene import Actor, View
-from training.synthetic.stage import exposure
+from training.synthetic.stage import seen_shares
 
 # Shares of a person that furniture and the frame leave to be seen: few are half hidden, nobody is hidden more.
 IN_FULL, HALF_HIDDEN = (OPEN, 1.0), (0.42, 0.68)
@@ -45,7 +45,7 @@ def draw_course(rng: Generator, vantage: Vantage, figure: Figure, frames: int) -
         start = Actor(figure, manner, float(x), float(y), float(rng.uniform(0, 2 * np.pi)), float(rng.random()))
         step = float(rng.uniform(0.06, 0.35)) if walking else 0.0
         course = Course(_walk(rng, start, frames, step), walking, seat, wanted is HALF_HIDDEN)
-        shares = exposure(vantage.view, np.array([(a.x, a.y) for a in course.actors]))
+        shares = seen_shares(vantage.view, np.array([(a.x, a.y) for a in course.actors]))
         fits = wanted[0] - 0.05 <= shares.min() and all(_usable(vantage.view, a) for a in course.actors)
         if fits and shares.max() <= wanted[1]:
             return course

@@ -12,7 +12,7 @@ from training.synthetic.render import Camera, look_at
 from training.synthetic.response import Range, Response, sample_response
 from training.synthetic.room import Room, build_room
 from training.synthetic.scene import View, open_view, place_camera
-from training.synthetic.stage import Sight, exposure, standing_spots
+from training.synthetic.stage import Sight, seen_shares, standing_spots
 
 OPEN = 0.9  # share of a person that counts as seen in full
 FEWEST_SPOTS = 12
@@ -87,7 +87,7 @@ def draw_vantage(seed: int, sight: Sight, places: Places) -> Vantage:
             if len(spots) < FEWEST_SPOTS:
                 continue
             view = _metered(open_view(room, camera, _response(rng, size[1], places, outdoors=outdoors)))
-            shares = exposure(view, spots[:, :2])
+            shares = seen_shares(view, spots[:, :2])
             if (shares > OPEN).sum() >= FEWEST_SPOTS:
                 return Vantage(view, spots[:, :2], shares)
 

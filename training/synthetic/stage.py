@@ -45,7 +45,7 @@ def draw_stage(seed: int, sight: Sight) -> Stage:
             return Stage(open_view(room, camera, sample_look(rng, size[1])), spots)
 
 
-def exposure(view: View, points: NDArray[np.float64]) -> NDArray[np.float64]:
+def seen_shares(view: View, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return `(n,)` shares, 0..1, of somebody standing on floor points `(n, 2)` that is in the frame and not hidden."""
     body = np.array([(x, z) for z in np.linspace(0.1, 1.7, 9) for x in (-0.18, 0.0, 0.18)])
     right = view.camera.axes[0]  # level by construction
