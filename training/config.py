@@ -44,6 +44,8 @@ class TrainConfig:
         cache: Folder of the rendered crops, shared by runs.
         crops: `cached`, all rendered to learn from once, into `cache`; or `fresh`, rendered when they are looked at,
             other moments of the same people at the same cameras on every visit, so that 20 000 people need no disk.
+        first_person: Seed of the first generated person and camera to learn from: runs that are apart know nobody of
+            each other.
         train_identities: Generated people to learn from, Y.
         train_cameras: Cameras each of them is seen by, one tracklet each.
         rendered_scale: Size of the rendered crops, as a multiple of the network's, up to 256 px high.
@@ -129,6 +131,7 @@ class TrainConfig:
     split: int = 0
     cache: Path = Path("runs/cache")
     crops: str = "cached"
+    first_person: int = 0
     train_identities: int = 2000
     train_cameras: int = 4
     rendered_scale: float = 2.0

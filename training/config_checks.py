@@ -33,7 +33,6 @@ _COUNTS = (
     "accumulate",
     "checkpoint_every",
     "evaluate_every",
-    "train_identities",
     "turns",
     "test_identities",
     "identities",
@@ -61,6 +60,8 @@ _RANGES: tuple[tuple[tuple[str, ...], float, float, str], ...] = (
     (("workers", "sites", "epoch_steps", "minutes", "clip_norm"), 0, math.inf, "at least 0"),
     (("drop_tokens",), 0, 0.75, "0 to 0.75"),
     (("ema",), 0, 0.9999, "0 to 0.9999"),
+    (("first_person",), 0, 300_000, "0 to 300000: people to judge by come after"),
+    (("train_identities",), 1, 100_000, "1 to 100000"),
     (("split",), 0, 9, "0 to 9"),
 )
 

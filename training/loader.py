@@ -18,7 +18,7 @@ from reid_worker.model.preprocess import Preprocessing
 from training.augment import augment, augment_as_published
 from training.config import TrainConfig
 from training.crops import RenderedTracklets, Tracklets
-from training.ranks import Ranks
+from training.ranks import ALONE, Ranks
 from training.sampler import Batch, IdentitySampler
 from training.schedule import Lesson
 
@@ -104,7 +104,7 @@ class Loader:
     config: TrainConfig
     people: Tracklets
     sampler: IdentitySampler
-    ranks: Ranks = field(default_factory=Ranks)
+    ranks: Ranks = ALONE
     _lesson: Lesson | None = None
     _next: int = -1
     _batches: Iterator[Examples] = field(default_factory=lambda: iter(()))

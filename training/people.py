@@ -47,8 +47,9 @@ def training_people(config: TrainConfig, render: Render, report: Report) -> Crop
     """Return generated people to learn from: `config.crops` says whether all of them are rendered now."""
     size = _rendered_size(config.architecture, config.rendered_scale)
     people, cameras = config.train_identities, config.train_cameras
-    name = f"train-{people}x{cameras}-{size[0]}x{size[1]}"
-    plan = CropPlan(name, 0, people, 0, cameras, _SITE_PEOPLE, config.rendered_frames, size)
+    first = config.first_person
+    name = f"train-{people}x{cameras}-{size[0]}x{size[1]}" + (f"-{first}" if first else "")
+    plan = CropPlan(name, first, people, first, cameras, _SITE_PEOPLE, config.rendered_frames, size)
     if config.crops == "fresh":
         return RenderedTracklets(plan, render)
     return load_crops(plan, render, config.cache, report=report)

@@ -66,11 +66,14 @@ class Ranks:
         return float(told)
 
 
+ALONE = Ranks()
+
+
 def join_ranks() -> Ranks:
     """Return this process among those that `torchrun` started, joined to the others; alone without torchrun."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
-        return Ranks()
+        return ALONE
     if not dist.is_initialized():
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))

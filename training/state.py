@@ -58,7 +58,7 @@ def _begin_from(network: Climb, weights: Climb, *, with_head: bool) -> None:
     state = weights.state_dict()
     if not with_head:
         own = network.state_dict()
-        state = {name: own[name] if "temporal" in name else tensor for name, tensor in own.items() | state.items()}
+        state = {name: own[name] if "temporal" in name else state[name] for name in own}
     network.load_state_dict(state)
 
 

@@ -20,7 +20,7 @@ from training.errors import TrainingError
 from training.loader import Examples
 from training.losses import Losses, climb_losses
 from training.memory import move_rows, start_rows
-from training.ranks import Ranks
+from training.ranks import ALONE, Ranks
 from training.schedule import weights_at
 from training.state import State
 
@@ -38,7 +38,12 @@ class Encoding:
 
 
 def train_step(
-    state: State, examples: Examples, preprocessing: Preprocessing, config: TrainConfig, progress: float, ranks: Ranks
+    state: State,
+    examples: Examples,
+    preprocessing: Preprocessing,
+    config: TrainConfig,
+    progress: float,
+    ranks: Ranks = ALONE,
 ) -> Losses:
     """Move the network by one batch, then the memories; return the losses before the move.
 
