@@ -187,7 +187,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--out", type=Path, required=True, help="JSON lines, one a run")
     given = parser.parse_args(arguments)
-    if "=" in given.config.name:
+    if "=" in str(given.config):
         given.overrides, given.config = [str(given.config), *given.overrides], _CONFIGS / "ablation.yaml"
     run(load_config(given.config, given.overrides), VARIANTS, given.seeds, given.out)
     sys.stdout.write(table(read_rows(given.out), VARIANTS) + "\n")
