@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 import training.train as train_module
 from reid_worker.model import load_embedder
 from reid_worker.model.weights import load_weights
+from tests.training_tools import coloured_noise, logged, small_config
 from training import logs
 from training.checkpoint import CheckpointError, load_checkpoint
 from training.config import TrainConfig
@@ -22,51 +22,14 @@ from training.step import train_step
 from training.train import run_training
 
 
-def coloured_noise(identity: int, camera: int, tracklet: int, frames: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A person is two colours, one above the other; a camera is a brightness; frames are noise."""
-    upper, lower = np.random.default_rng((identity, 1)).uniform(40, 215, (2, 3))
-    gain = np.random.default_rng((camera, 2)).uniform(0.8, 1.2)
-    noise = np.random.default_rng((identity, camera, tracklet)).normal(0, 12, (frames, *size, 3))
-    rows = np.where(np.arange(size[0])[:, None, None] < size[0] // 2, upper, lower)
-    crops: NDArray[np.uint8] = np.clip(rows * gain + noise, 0, 255).astype(np.uint8)
-    return crops
-
-
 @pytest.fixture
 def config(tmp_path: Path) -> TrainConfig:
-    return TrainConfig(
-        output=tmp_path / "run",
-        model="climb-tiny-64",
-        cache=tmp_path / "cache",
-        threads=1,
-        workers=0,
-        train_identities=8,
-        train_cameras=2,
-        test_identities=6,
-        test_cameras=2,
-        identities=4,
-        tracklets=2,
-        frames=2,
-        early_frames=1,
-        early_scale=0.5,
-        temporal_from=0.5,
-        steps=10,
-        lr=1e-3,
-        temporal_classifier_lr=1.0,
-        sequence_contrast=1.0,
-        evaluate_every=100,
-    )
+    return small_config(tmp_path / "run")
 
 
 def loader_of(config: TrainConfig) -> Loader:
     people = training_people(config, coloured_noise, print)
     return Loader(config, people, train_module.sampler_of(config, people))
-
-
-def logged_losses(config: TrainConfig) -> list[float]:
-    lines = (config.output / "log.csv").read_text().splitlines()
-    column = lines[0].split(",").index("sequence_ce")
-    return [float(line.split(",")[column]) for line in lines[1:]]
 
 
 @pytest.fixture
@@ -77,7 +40,7 @@ def log_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("log_every_step")
 def test_ten_steps_lower_the_loss_and_leave_weights_that_serve(config: TrainConfig) -> None:
     result = run_training(config, render=coloured_noise)
-    losses = logged_losses(config)
+    losses = logged(config, "sequence_ce")
     assert len(losses) == 10
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
     assert result.steps == 10
