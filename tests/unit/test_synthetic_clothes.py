@@ -15,7 +15,8 @@ from training.synthetic.mesh import moved
 from training.synthetic.outfit import WRIST
 from training.synthetic.person import Bottom, Carried, Hair, Headwear, Lower, Luggage, Person, Top, Upper
 from training.synthetic.pose import CROSSED, FOREARM, Manner, joint_angles, pose_bones, sample_manner
-from training.synthetic.render import Layer, Light, Window, draw, look_at
+from training.synthetic.render import Layer, Window, draw, look_at
+from training.synthetic.shading import Light
 from training.synthetic.texture import WIDTH, Artwork, Material, Pattern, Print, Trim, albedo
 from training.synthetic.wardrobe import PATTERNS
 from training.synthetic.weave import fold_shade

@@ -13,7 +13,8 @@ from training.synthetic.outfit import WRIST
 from training.synthetic.people import PeopleGenerator
 from training.synthetic.person import Bottom, Hair, Lower, Person, Top, Upper
 from training.synthetic.pose import pose_bones, sample_manner
-from training.synthetic.render import Layer, Light, Window, draw, look_at, owners
+from training.synthetic.render import Layer, Window, draw, look_at, owners
+from training.synthetic.shading import Light
 from training.synthetic.texture import Material, Print
 from training.synthetic.weave import noise3
 

@@ -19,11 +19,12 @@ from training.synthetic.people import SIGHT, PeopleGenerator
 from training.synthetic.places import Places, Vantage, draw_vantage
 from training.synthetic.population import KIN, person_of
 from training.synthetic.pose import sample_manner
-from training.synthetic.render import Window, look_at, owners, sunlit
+from training.synthetic.render import Window, look_at, owners
 from training.synthetic.response import Response, sample_response
 from training.synthetic.room import Room
 from training.synthetic.scene import Actor, Shot, Thing, View, extent, open_view, shoot
 from training.synthetic.settings import DEFAULT, OTHER
+from training.synthetic.shading import sunlit
 from training.synthetic.texture import Material
 
 GOOD = Look(0.2, (1.0, 1.0, 1.0), 1.0, 2.2, 0.0, (0.0, 0.0, 0.0), 0.0, 0.0, 0.0, 0.0, 95)

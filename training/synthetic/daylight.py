@@ -7,7 +7,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from training.synthetic.mesh import Mesh
-from training.synthetic.render import Light, Shade, Window, draw_depth, look_at
+from training.synthetic.render import Window, draw_depth, look_at
+from training.synthetic.shading import Light, Shade
 from training.synthetic.texture import Colour
 
 Values = NDArray[np.float64]

@@ -1,6 +1,7 @@
 """Triangles: stacks of rounded cross-sections for bodies and clothes, boxes for rooms."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -109,19 +110,26 @@ def _skinned(
 
 def box(low: tuple[float, float, float], high: tuple[float, float, float], material: int, cells: int = 1) -> Mesh:
     """Return the six sides of an axis-aligned box, every side cut into `cells` x `cells` squares."""
-    parts = []
+    unit, normals, triangles = _unit_box(cells)
     lo, size = np.array(low), np.array(high) - np.array(low)
+    points = (lo + unit * size).astype(np.float32)
+    return Mesh(points, normals, points.copy(), np.full(len(unit), material, np.int32), triangles)
+
+
+@lru_cache(maxsize=32)
+def _unit_box(cells: int) -> tuple[NDArray[np.float64], Floats, Ints]:
+    """Return vertices, normals and triangles of a box from 0 to 1; places have hundreds of boxes, of few `cells`."""
     steps = np.linspace(0.0, 1.0, cells + 1)
     u, v = (g.reshape(-1) for g in np.meshgrid(steps, steps, indexing="ij"))
+    units, normals = np.zeros((6, len(u), 3)), np.zeros((6, len(u), 3), np.float32)
     for axis in range(3):
-        for end in (0.0, 1.0):
-            unit = np.zeros((len(u), 3))
+        for end in range(2):
+            unit = units[2 * axis + end]
             unit[:, axis], unit[:, (axis + 1) % 3], unit[:, (axis + 2) % 3] = end, u, v
-            normal = np.zeros((len(u), 3), np.float32)
-            normal[:, axis] = 1.0 if end else -1.0
-            points = (lo + unit * size).astype(np.float32)
-            parts.append(Mesh(points, normal, points.copy(), np.full(len(u), material, np.int32), _squares(cells)))
-    return join(parts)
+            normals[2 * axis + end, :, axis] = 1.0 if end else -1.0
+    squares = _squares(cells)
+    triangles = np.concatenate([squares + np.int32(side * len(u)) for side in range(6)])
+    return units.reshape(-1, 3), normals.reshape(-1, 3), triangles
 
 
 def relabelled(mesh: Mesh, material: int) -> Mesh:

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from training.synthetic.jit import compiled
 from training.synthetic.mesh import Floats, Ints, Mesh
-from training.synthetic.texture import albedo
+from training.synthetic.shading import Light, shade_surface
 
 NEAR_M = 0.25
-SHADED = 2  # edges need samples, the surface between them less
 Points = NDArray[np.float64]
 
 
@@ -51,34 +50,6 @@ def look_at(position: NDArray[np.float64], target: NDArray[np.float64], focal: f
     right = np.cross(forward, np.array([0.0, 0.0, 1.0]))
     right /= np.linalg.norm(right)
     return Camera(position, np.stack([right, np.cross(forward, right), forward]), focal, *size)
-
-
-class Shade(NamedTuple):
-    """Where the sun does not reach: the place as the sun sees it.
-
-    Attributes:
-        eye: `(12,)` float32, position of the sun's camera, then its axes.
-        focal: Pixels.
-        nearest: `(n, n)` float32, one over metres; a single pixel means that nothing casts a shadow.
-    """
-
-    eye: Floats
-    focal: float
-    nearest: Floats
-
-
-NO_SHADE = Shade(np.zeros(12, np.float32), 1.0, np.zeros((1, 1), np.float32))
-
-
-class Light(NamedTuple):
-    """Light of a place: `(k, 6)` lamps (position, linear colour), and ambient light from above and below, `(2, 3)`.
-
-    Where there is shade, the first lamp is the sun.
-    """
-
-    lamps: Floats
-    ambient: Floats
-    shade: Shade = NO_SHADE
 
 
 class Window(NamedTuple):
@@ -122,7 +93,7 @@ def draw(
     _rasterise(screen, mesh.triangles, depth, ident)
     points = np.concatenate([mesh.vertices, mesh.normals, mesh.rest], 1)
     surface = (screen, points, mesh.triangles, mesh.material, materials)
-    rgb, cover = _shade(surface, ident, s, light, camera.position.astype(np.float32))
+    rgb, cover = shade_surface(surface, ident, s, light, camera.position.astype(np.float32))
     return Layer(rgb, cover, depth, ident)
 
 
@@ -166,10 +137,6 @@ def _onto(vertices: Floats, position: Points, axes: Points, focal: float, centre
     return out
 
 
-# A mesh on the screen: samples and depth (n, 3), position + normal + rest (n, 9), triangles, and their materials.
-Surface = tuple[Floats, Floats, Ints, Ints, Floats]
-
-
 @compiled
 def _rasterise(screen: Floats, triangles: Ints, depth: Floats, ident: Ints) -> None:
     """Keep the nearest triangle of every sample; triangles that reach behind the camera are left out."""
@@ -201,118 +168,3 @@ def _rasterise(screen: Floats, triangles: Ints, depth: Floats, ident: Ints) -> N
                     if near > depth[y, x]:
                         depth[y, x] = near
                         ident[y, x] = t
-
-
-@compiled
-def _blend(screen: Floats, corners: tuple[int, int, int], px: float, py: float) -> tuple[float, float, float]:
-    """Return the perspective-correct weights of a triangle's corners at a sample."""
-    i, j, k = corners
-    abx, aby = screen[j, 0] - screen[i, 0], screen[j, 1] - screen[i, 1]
-    acx, acy = screen[k, 0] - screen[i, 0], screen[k, 1] - screen[i, 1]
-    px, py = px - screen[i, 0], py - screen[i, 1]
-    flip = 1.0 / (abx * acy - acx * aby)
-    wb, wc = (px * acy - acx * py) * flip, (abx * py - px * aby) * flip
-    wa, wb, wc = (1.0 - wb - wc) / screen[i, 2], wb / screen[j, 2], wc / screen[k, 2]
-    total = 1.0 / (wa + wb + wc)
-    return wa * total, wb * total, wc * total
-
-
-@compiled
-def sunlit(shade: Shade, x: float, y: float, z: float) -> float:
-    """Return the share 0..1 of the sun that reaches a point: four neighbours of its shadow map, blended."""
-    eye, size = shade.eye, shade.nearest.shape[0]
-    if size == 1:
-        return 1.0
-    x, y, z = x - eye[0], y - eye[1], z - eye[2]
-    away = x * eye[9] + y * eye[10] + z * eye[11]
-    u = (x * eye[3] + y * eye[4] + z * eye[5]) / away * shade.focal + 0.5 * size - 0.5
-    v = (x * eye[6] + y * eye[7] + z * eye[8]) / away * shade.focal + 0.5 * size - 0.5
-    column, row = int(np.floor(u)), int(np.floor(v))
-    if column < 0 or row < 0 or column > size - 2 or row > size - 2:
-        return 1.0
-    limit, a, b = 1.0 / (away - 0.1), u - column, v - row  # 0.1 m: nothing shades itself
-    total = 0.0
-    for i in range(2):
-        for j in range(2):
-            if shade.nearest[row + i, column + j] < limit:
-                total += (b if i else 1 - b) * (a if j else 1 - a)
-    return total
-
-
-@compiled
-def _lit(
-    light: Light, point: tuple[float, float, float], normal: tuple[float, float, float]
-) -> tuple[float, float, float]:
-    """Return the light that falls on a point, red, green and blue: sky and floor, and soft lamps."""
-    lamps = light.lamps
-    up = 0.5 + 0.5 * normal[2]
-    low = 0.75 + 0.25 * min(1.0, max(0.0, point[2]))
-    r = (light.ambient[0, 0] * up + light.ambient[1, 0] * (1 - up)) * low
-    g = (light.ambient[0, 1] * up + light.ambient[1, 1] * (1 - up)) * low
-    b = (light.ambient[0, 2] * up + light.ambient[1, 2] * (1 - up)) * low
-    for k in range(len(lamps)):
-        x, y, z = lamps[k, 0] - point[0], lamps[k, 1] - point[1], lamps[k, 2] - point[2]
-        square = x * x + y * y + z * z
-        facing = (x * normal[0] + y * normal[1] + z * normal[2]) / np.sqrt(square)
-        strength = max(0.0, (facing + 0.25) / 1.25) / (square + 0.5)
-        if k == 0 and strength > 0:
-            strength *= sunlit(light.shade, point[0], point[1], point[2])
-        r, g, b = r + lamps[k, 3] * strength, g + lamps[k, 4] * strength, b + lamps[k, 5] * strength
-    return r, g, b
-
-
-@compiled
-def _sample(points: Floats, corners: Ints, weights: tuple[float, float, float], material: Floats, light: Light,
-            eye: Floats) -> tuple[float, float, float]:  # fmt: skip
-    """Return the light that a sample of a triangle sends to the eye."""
-    i, j, k = corners[0], corners[1], corners[2]
-    wa, wb, wc = weights
-    px = wa * points[i, 0] + wb * points[j, 0] + wc * points[k, 0]
-    py = wa * points[i, 1] + wb * points[j, 1] + wc * points[k, 1]
-    pz = wa * points[i, 2] + wb * points[j, 2] + wc * points[k, 2]
-    nx = wa * points[i, 3] + wb * points[j, 3] + wc * points[k, 3]
-    ny = wa * points[i, 4] + wb * points[j, 4] + wc * points[k, 4]
-    nz = wa * points[i, 5] + wb * points[j, 5] + wc * points[k, 5]
-    length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
-    if nx * (eye[0] - px) + ny * (eye[1] - py) + nz * (eye[2] - pz) < 0:
-        length = -length
-    r, g, b = albedo(
-        material,
-        wa * points[i, 6] + wb * points[j, 6] + wc * points[k, 6],
-        wa * points[i, 7] + wb * points[j, 7] + wc * points[k, 7],
-        wa * points[i, 8] + wb * points[j, 8] + wc * points[k, 8],
-    )
-    lr, lg, lb = _lit(light, (px, py, pz), (nx / length, ny / length, nz / length))
-    return r * lr, g * lg, b * lb
-
-
-@compiled
-def _shade(surface: Surface, ident: Ints, samples: int, light: Light, eye: Floats) -> tuple[Floats, Floats]:
-    """Return `(h, w, 3)` colour and `(h, w)` cover; a pixel's colour is the mean of at most `SHADED` of its samples."""
-    screen, points, triangles, material, materials = surface
-    height, width = ident.shape[0] // samples, ident.shape[1] // samples
-    rgb, cover = np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32)
-    share = 1.0 / (samples * samples)
-    for v in range(height):
-        for u in range(width):
-            shaded = 0
-            for n in range(samples * samples):  # from the corners inwards: the first two are far apart
-                row, column = (n // samples, n % samples) if n != 1 else (samples - 1, samples - 1)
-                if n == samples * samples - 1 and n > 0:
-                    row, column = 0, 1
-                y, x = v * samples + row, u * samples + column
-                t = ident[y, x]
-                if t < 0:
-                    continue
-                cover[v, u] += share
-                if shaded < SHADED:
-                    shaded += 1
-                    weights = _blend(screen, (triangles[t, 0], triangles[t, 1], triangles[t, 2]), x + 0.5, y + 0.5)
-                    r, g, b = _sample(points, triangles[t], weights, materials[material[triangles[t, 0]]], light, eye)
-                    rgb[v, u, 0] += r
-                    rgb[v, u, 1] += g
-                    rgb[v, u, 2] += b
-            if shaded:
-                for c in range(3):
-                    rgb[v, u, c] *= cover[v, u] / shaded
-    return rgb, cover

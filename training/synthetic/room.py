@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from training.synthetic.mesh import Floats, Mesh, Ring, box, join, loft, moved
-from training.synthetic.render import Light
+from training.synthetic.shading import Light
 from training.synthetic.texture import Colour, Material, Pattern
 from training.synthetic.wardrobe import linear
 

@@ -12,8 +12,9 @@ from training.synthetic.jit import compiled
 from training.synthetic.look import Film, Look, load_film
 from training.synthetic.mesh import Floats, Ints, Mesh, join, moved
 from training.synthetic.pose import Manner, pose_bones
-from training.synthetic.render import Camera, Light, Shade, Window, draw, look_at, owners, projected, sunlit
+from training.synthetic.render import Camera, Window, draw, look_at, owners, projected
 from training.synthetic.room import Room
+from training.synthetic.shading import Light, Shade, sunlit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
