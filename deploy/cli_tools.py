@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    config: Annotated[Path | None, typer.Argument(help="YAML file, like training/configs/climb_tiny.yaml.")] = None,
+    config: Annotated[Path | None, typer.Argument(help="YAML file, like training/configs/mars.yaml.")] = None,
     overrides: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, over the file.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -28,7 +28,10 @@ def train(
     from training.train import run_training
 
     try:
-        result = run_training(load_config(config, overrides or ()))
+        given = overrides or []
+        if config is not None and "=" in str(config) and not config.exists():
+            config, given = None, [str(config), *given]
+        result = run_training(load_config(config, given))
     except (ConfigError, CheckpointError, DataSetError) as error:
         raise UsageError(str(error)) from error
     except TrainingError as error:

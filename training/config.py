@@ -1,10 +1,10 @@
 """What a training run is made of. A run is a small file of overrides over the defaults here (training/configs)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from reid_worker.model.climb import Architecture
-from training.config_checks import MODELS, check
+from training.config_checks import architecture_of, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class TrainConfig:
 
     The network:
         model: `climb-tiny`, `climb-tiny-64` (what it is grown from, see `grow`) or `climb-base`.
+        network_frames: T, that of the model where 0; 1 for images, whose temporal head has no layer after it, as in the
+            released image weights.
         strides: Fragment lengths of the temporal head, those of the model where empty.
         clip: CLIP's weights for the encoder to begin from: `openai`, a file, or empty for none. Of `climb-base` only.
         initial: Weights to begin from, of the same sizes; a training state does not come with them.
@@ -41,6 +43,7 @@ class TrainConfig:
         data: Folder of a data set; empty for generated people.
         layout: `market`, `msmt17`, `mars`, `lsvid` or `ilids`, where there is `data`.
         split: Of `ilids`, 0 to 9.
+        checked: Whether other counts than the published ones are an error; false for a part of a data set.
         cache: Folder of the rendered crops, shared by runs.
         crops: `cached`, all rendered to learn from once, into `cache`; or `fresh`, rendered when they are looked at,
             other moments of the same people at the same cameras on every visit, so that 20 000 people need no disk.
@@ -120,6 +123,7 @@ class TrainConfig:
     tensorboard: bool = False
 
     model: str = "climb-tiny"
+    network_frames: int = 0
     strides: tuple[int, ...] = ()
     clip: str = ""
     initial: Path | None = None
@@ -129,6 +133,7 @@ class TrainConfig:
     data: str = ""
     layout: str = ""
     split: int = 0
+    checked: bool = True
     cache: Path = Path("runs/cache")
     crops: str = "cached"
     first_person: int = 0
@@ -186,6 +191,5 @@ class TrainConfig:
 
     @property
     def architecture(self) -> Architecture:
-        """The network of `model`, with the strides of this run."""
-        model = MODELS[self.model]
-        return replace(model, strides=self.strides) if self.strides else model
+        """The network of `model`, with the frames and strides of this run."""
+        return architecture_of(self)

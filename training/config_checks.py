@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reid_worker.model.climb import CLIMB_BASE, CLIMB_TINY
+from reid_worker.model.climb import CLIMB_BASE, CLIMB_TINY, Architecture
 from training.memory import STRATEGIES
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ _COUNTS = (
     "evaluate_every",
     "turns",
     "test_identities",
-    "identities",
     "cluster",
     "frames",
     "steps",
@@ -53,11 +52,16 @@ _SHARES = (
 )
 _RANGES: tuple[tuple[tuple[str, ...], float, float, str], ...] = (
     (_COUNTS, 1, math.inf, "at least 1"),
-    (("train_cameras", "test_cameras", "tracklets"), 2, math.inf, "at least 2: there is nothing to match"),
+    (
+        ("train_cameras", "test_cameras", "identities", "tracklets"),
+        2,
+        math.inf,
+        "at least 2: there is nothing to match",
+    ),
     (_SHARES, 0, 1, "0 to 1"),
     (("early_scale",), 0.25, 1, "0.25 to 1"),
     (("rendered_scale",), 1, 4, "1 to 4"),
-    (("workers", "sites", "epoch_steps", "minutes", "clip_norm"), 0, math.inf, "at least 0"),
+    (("network_frames", "workers", "sites", "epoch_steps", "minutes", "clip_norm"), 0, math.inf, "at least 0"),
     (("drop_tokens",), 0, 0.75, "0 to 0.75"),
     (("ema",), 0, 0.9999, "0 to 0.9999"),
     (("first_person",), 0, 300_000, "0 to 300000: people to judge by come after"),
@@ -85,18 +89,32 @@ def check(config: "TrainConfig") -> None:
     _check_lessons(config)
 
 
+def architecture_of(config: "TrainConfig") -> Architecture:
+    """Return the network of `model`, with the frames and strides of a run."""
+    model = MODELS[config.model]
+    frames = config.network_frames or model.frames
+    strides = config.strides or tuple(s for s in model.strides if s <= frames)
+    return replace(model, frames=frames, strides=strides, project=model.project and frames > 1)
+
+
 def _check_network(config: "TrainConfig") -> None:
     model = MODELS[config.model]
-    if any(s < 1 or model.frames % s for s in config.strides):
-        raise ConfigError(f"strides is {list(config.strides)}, must each divide {model.frames}")
+    try:
+        architecture_of(config)
+    except ValueError as error:
+        raise ConfigError(
+            f"strides is {list(config.strides)} and network_frames {config.network_frames}: {error}"
+        ) from error
     if config.clip and (model.stem != "patch" or config.initial is not None):
         raise ConfigError(f"clip is {config.clip!r}, must be empty for {config.model} and where initial is given")
-    if bool(config.data) != bool(config.layout):
-        raise ConfigError(f"data is {config.data!r} and layout {config.layout!r}: give both or none of them")
+    if config.layout and not config.data:
+        raise ConfigError(f"data is empty, must be the folder of the data set, which is laid out as {config.layout}")
+    if config.data and not config.layout:
+        raise ConfigError(f"layout is empty, must be how {config.data} is laid out: one of {list(_LAYOUTS)}")
 
 
 def _check_lessons(config: "TrainConfig") -> None:
-    most = MODELS[config.model].frames
+    most = config.architecture.frames
     rendered = most if config.data else config.rendered_frames
     if not 1 <= config.early_frames <= config.frames <= rendered <= most:
         rising = f"early_frames {config.early_frames}, frames {config.frames}, rendered_frames {config.rendered_frames}"

@@ -18,6 +18,7 @@ from reid_worker.model.preprocess import Preprocessing
 from training.augment import augment, augment_as_published
 from training.config import TrainConfig
 from training.crops import RenderedTracklets, Tracklets
+from training.data.dataset import DataSetError
 from training.ranks import ALONE, Ranks
 from training.sampler import Batch, IdentitySampler
 from training.schedule import Lesson
@@ -71,8 +72,8 @@ def _kept_tokens(config: TrainConfig, lesson: Lesson, images: int, rng: np.rando
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Steps(Dataset[Examples]):
-    """The batches of a lesson by step."""
+class _Steps(Dataset[Examples | DataSetError]):
+    """The batches of a lesson by step; a broken image comes back as a value, without a worker's traceback around it."""
 
     config: TrainConfig
     people: Tracklets
@@ -80,14 +81,17 @@ class _Steps(Dataset[Examples]):
     lesson: Lesson
     ranks: Ranks
 
-    def __getitem__(self, step: int) -> Examples:
-        """Return the batch of a step."""
+    def __getitem__(self, step: int) -> Examples | DataSetError:
+        """Return the batch of a step, or why there is none."""
         people = self.people
         if isinstance(people, RenderedTracklets):  # no more is rendered than is looked at
             people = replace(people, plan=replace(people.plan, frames=self.lesson.frames))
         batch = self.sampler.batch(step, frames=self.lesson.frames, lengths=people.lengths)
         mine = batch.part(self.ranks.share(len(batch.tracklets)))
-        return load_batch(self.config, step, mine, people, self.lesson)
+        try:
+            return load_batch(self.config, step, mine, people, self.lesson)
+        except DataSetError as error:
+            return error
 
 
 @dataclass(slots=True)
@@ -107,17 +111,24 @@ class Loader:
     ranks: Ranks = ALONE
     _lesson: Lesson | None = None
     _next: int = -1
-    _batches: Iterator[Examples] = field(default_factory=lambda: iter(()))
+    _batches: Iterator[Examples | DataSetError] = field(default_factory=lambda: iter(()))
 
     def batch(self, step: int, lesson: Lesson) -> Examples:
-        """Return the batch of a step; a new lesson, or another than the next step, throws away what was made ahead."""
+        """Return the batch of a step; a new lesson, or another than the next step, throws away what was made ahead.
+
+        Raises:
+            DataSetError: An image of it is missing or broken.
+        """
         if (step, lesson) != (self._next, self._lesson):
             self._batches = self._from(step, lesson)
             self._lesson = lesson
         self._next = step + 1
-        return next(self._batches)
+        made = next(self._batches)
+        if isinstance(made, DataSetError):
+            raise made
+        return made
 
-    def _from(self, step: int, lesson: Lesson) -> Iterator[Examples]:
+    def _from(self, step: int, lesson: Lesson) -> Iterator[Examples | DataSetError]:
         workers = self.config.workers
         cv2.setNumThreads(1)  # a forked worker would wait for ever for OpenCV's threads, which do not come along
         return iter(

@@ -68,13 +68,16 @@ def held_out_people(config: TrainConfig, render: Render, report: Report) -> Crop
 def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets, HeldOut]:
     from training.data.files import FileTracklets
     from training.data.load import load_dataset
+    from training.data.remarks import remarks
 
-    found = load_dataset(config.layout, Path(config.data), split=config.split)
+    found = load_dataset(config.layout, Path(config.data), split=config.split, checked=config.checked)
     learn = FileTracklets.to_learn(found.train)
     report(
         f"{found.name}: {len(found.train)} tracklets of {int(learn.identities.max()) + 1} people to learn from, "
         f"{len(found.query)} queries in a gallery of {len(found.gallery)} to judge by"
     )
+    for remark in remarks(found):
+        report(remark)
     return learn, HeldOut(FileTracklets(found.query), FileTracklets(found.gallery))
 
 

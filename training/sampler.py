@@ -63,7 +63,7 @@ class IdentitySampler:
         self._sites = _same_cameras([frozenset(cameras[rows].tolist()) for rows in self._rows])
         self._epoch, self._ordered = -1, np.zeros(0, np.int64)
         if len(self._rows) < plan.identities:
-            raise ValueError(f"a batch of {plan.identities} identities needs more than {len(self._rows)}")
+            raise ValueError(f"a batch of {plan.identities} identities cannot come from {len(self._rows)}")
         self.steps_per_epoch = plan.turns * len(self._rows) // plan.identities
 
     def batch(self, step: int, *, frames: int, lengths: NDArray[np.int64]) -> Batch:

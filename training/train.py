@@ -131,7 +131,11 @@ def preprocessing_of(config: TrainConfig) -> Preprocessing:
 
 
 def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:
-    """Return who draws the batches of a run."""
+    """Return who draws the batches of a run.
+
+    Raises:
+        TrainingError: There are fewer people than a batch has.
+    """
     fresh = isinstance(people, RenderedTracklets)
     plan = BatchPlan(
         config.identities,
@@ -140,7 +144,10 @@ def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:
         sites=config.sites if fresh else 0,
         turns=config.turns if fresh else 1,
     )
-    return IdentitySampler(people.identities, people.cameras, plan, seed=config.seed)
+    try:
+        return IdentitySampler(people.identities, people.cameras, plan, seed=config.seed)
+    except ValueError as error:
+        raise TrainingError(f"{error}: set identities lower") from error
 
 
 def _judge(config: TrainConfig, state: State, preprocessing: Preprocessing, people: HeldOut, log: RunLog) -> Report:

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.augment import augment
+from training.augment import augment, augment_as_published
 from training.config_checks import ConfigError
 from training.config_file import load_config
 from training.crops import CropPlan, load_crops
 from training.sampler import BatchPlan, IdentitySampler, restricted_random
+from training.schedule import rate_at
 
 PLAN = CropPlan("people", first_identity=10, identities=6, first_camera=50, cameras=3, block=2, frames=4, size=(8, 4))
 
@@ -175,5 +176,42 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 
 
 def test_every_shipped_configuration_loads() -> None:
-    folder = Path(__file__).parents[2] / "training" / "configs"
-    assert [load_config(path) for path in sorted(folder.glob("climb*.yaml"))]
+    paths = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.yaml"))
+    assert paths
+    for path in paths:
+        on_data = "layout:" in path.read_text()
+        assert load_config(path, ["data=somewhere"] if on_data else []).data == ("somewhere" if on_data else "")
+
+
+def test_a_layout_without_its_folder_is_an_error_that_names_both() -> None:
+    with pytest.raises(ConfigError, match=r"data is empty, must be the folder .* laid out as mars"):
+        load_config(None, ["layout=mars"])
+    with pytest.raises(ConfigError, match="layout is empty, must be how somewhere is laid out"):
+        load_config(None, ["data=somewhere"])
+
+
+def test_images_make_a_network_of_one_frame_without_a_layer_after_its_head() -> None:
+    architecture = load_config(
+        None, ["network_frames=1", "rendered_frames=1", "frames=1", "early_frames=1"]
+    ).architecture
+    assert (architecture.frames, architecture.strides, architecture.project) == (1, (1,), False)
+
+
+def test_the_learning_rate_rises_and_falls_as_published() -> None:
+    config = load_config(None, ["schedule=milestones", "milestones=[0.5, 0.75]", "warmup=0.25", "warmup_from=0.1"])
+    found = [rate_at(config, progress) for progress in (0.0, 0.125, 0.25, 0.5, 0.8)]
+    assert found == pytest.approx([0.1, 0.55, 1.0, 0.1, 0.01], rel=1e-2)
+    cosine = load_config(None, ["warmup=0.1"])
+    assert [rate_at(cosine, p) for p in (0.05, 0.1, 0.55, 1.0)] == pytest.approx([0.5, 1.0, 0.5, 0.0])
+
+
+def test_published_augmentation_is_the_same_for_all_frames_and_keeps_their_size() -> None:
+    still = np.broadcast_to(np.random.default_rng(0).integers(1, 256, (64, 32, 3), dtype=np.uint8), (3, 64, 32, 3))
+    seen = set()
+    for seed in range(30):
+        changed = augment_as_published(still, np.random.default_rng(seed))
+        assert changed.shape == still.shape
+        assert changed.dtype == np.uint8
+        assert (changed == changed[:1]).all()
+        seen.add(changed.tobytes())
+    assert len(seen) == 30

@@ -1,0 +1,91 @@
+"""Training on data sets in the layouts people have on disk, with the recipes that are shipped for them."""
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reid_worker.model.weights import load_weights
+from tests.dataset_tools import write_ilids, write_lsvid, write_market, write_mars, write_msmt17
+from training.config import TrainConfig
+from training.config_checks import ConfigError
+from training.config_file import load_config
+from training.data.dataset import DataSetError
+from training.errors import TrainingError
+from training.train import run_training
+
+CONFIGS = Path(__file__).parents[2] / "training" / "configs"
+SMALL = (
+    "model=climb-tiny-64",
+    "clip=",
+    "device=cpu",
+    "threads=1",
+    "workers=0",
+    "checked=false",
+    "identities=2",
+    "steps=2",
+    "epoch_steps=1",
+    "evaluate_every=2",
+)
+
+
+def painted(folder: Path) -> Path:
+    """Put a small picture of one colour into every image of a folder."""
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".jpg", ".png")):
+        colour = np.random.default_rng(zlib.crc32(path.name[:4].encode())).integers(0, 256, 3)
+        assert cv2.imwrite(str(path), np.full((48, 24, 3), colour, np.uint8))
+    return folder
+
+
+def config_of(name: str, folder: Path, output: Path, *overrides: str) -> TrainConfig:
+    return load_config(CONFIGS / f"{name}.yaml", [*SMALL, f"data={folder}", f"output={output}", *overrides])
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("market1501", write_market),
+        ("msmt17", lambda folder: write_msmt17(folder, "MSMT17_V2")),
+        ("mars", write_mars),
+        ("lsvid", write_lsvid),
+        ("ilids", write_ilids),
+    ],
+)
+def test_the_recipe_of_a_data_set_runs_on_its_layout(
+    name: str, write: Callable[[Path], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = config_of(name, painted(write(tmp_path / "data")), tmp_path / "run")
+    result = run_training(config)
+    assert result.steps == 2
+    assert load_weights(result.weights).network.architecture.frames == (1 if name in ("market1501", "msmt17") else 8)
+    assert "2 people to learn from" in capsys.readouterr().err
+
+
+def test_an_identity_with_one_image_is_said_once_and_learnt_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_training(config_of("market1501", painted(write_market(tmp_path / "data")), tmp_path / "run"))
+    assert capsys.readouterr().err.count("identities have one image") == 1
+
+
+def test_a_broken_image_is_named_by_a_worker_too(tmp_path: Path) -> None:
+    folder = painted(write_market(tmp_path / "data"))
+    for path in (folder / "bounding_box_train").glob("*.jpg"):
+        path.write_bytes(path.read_bytes()[:40])
+    for workers in (0, 1):
+        with pytest.raises(DataSetError, match=r"^\S+\.jpg is broken"):
+            run_training(config_of("market1501", folder, tmp_path / "run", f"workers={workers}", "memory_start=visit"))
+
+
+def test_more_identities_a_batch_than_there_are_is_an_error(tmp_path: Path) -> None:
+    config = config_of("market1501", painted(write_market(tmp_path / "data")), tmp_path / "run", "identities=3")
+    with pytest.raises(TrainingError, match="a batch of 3 identities cannot come from 2: set identities lower"):
+        run_training(config)
+
+
+def test_a_recipe_without_its_data_set_says_what_to_give() -> None:
+    with pytest.raises(ConfigError, match="data is empty"):
+        load_config(CONFIGS / "mars.yaml")
