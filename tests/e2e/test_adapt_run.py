@@ -1,0 +1,155 @@
+"""Weights learn a site of people who are coloured noise, and nobody says who is who."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+import training.adapt as adapt_module
+from deploy.cli import main
+from reid_worker.model.climb import Climb
+from reid_worker.model.preprocess import Preprocessing
+from reid_worker.model.weights import load_weights, save_weights
+from tests.training_tools import coloured_noise
+from training.adapt import AdaptError, AdaptPlan, AdaptReport, adapt
+from training.adapt_judge import Figures
+from training.config_checks import MODELS
+from training.data.site import INDEX
+from training.data.write import MarsWriter
+
+PEOPLE, CAMERAS = 10, 3
+SECOND_NS = 1_000_000_000
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """Weights that learnt nothing yet."""
+    torch.manual_seed(0)
+    network = Climb(MODELS["climb-tiny-64"])
+    save_weights(tmp_path / "old.safetensors", network, Preprocessing(64, 32))
+    return tmp_path / "old.safetensors"
+
+
+def site_in_mars_naming(folder: Path, *, first: int = 1) -> Path:
+    """A site with other people to judge by; the numbers of the people to learn from begin with `first`."""
+    writer = MarsWriter(folder)
+    for person in range(PEOPLE):
+        for camera in range(CAMERAS):
+            writer.add(list(coloured_noise(person, camera, 0, 4, (32, 16))), first + person, camera + 1, "train")
+    for person in range(100, 106):
+        for camera in range(CAMERAS):
+            writer.add(list(coloured_noise(person, camera, 0, 4, (32, 16))), person, camera + 1, "query")
+    return writer.finish()
+
+
+def collected_site(folder: Path, *, named: bool = False) -> Path:
+    """A site as a worker could have collected it: every two people are seen together."""
+    lines = []
+    for person in range(PEOPLE):
+        for camera in range(CAMERAS):
+            at = folder / f"camera{camera}" / str(person)
+            at.mkdir(parents=True)
+            for frame, crop in enumerate(coloured_noise(person, camera, 0, 4, (32, 16))):
+                cv2.imwrite(str(at / f"{frame}.jpg"), crop)
+            begins = person // 2 * 10 * SECOND_NS
+            line = {"folder": f"camera{camera}/{person}", "camera": f"camera{camera}", "first_ns": begins}
+            named_line = {"identity": person} if named else {}
+            lines.append(json.dumps({**line, "last_ns": begins + 5 * SECOND_NS, **named_line}))
+    (folder / INDEX).write_text("\n".join(lines))
+    return folder
+
+
+def _plan(data: Path, weights: Path, out: str = "new.safetensors") -> AdaptPlan:
+    return AdaptPlan(
+        data, weights.parent / out, weights, minutes=0, epochs=2, rounds=2, force=True, lr=1e-3, threads=1, workers=0
+    )
+
+
+def _silent(text: str) -> None:
+    assert text
+
+
+def test_a_site_is_learnt_into_weights_of_another_name_and_the_old_ones_stay(tmp_path: Path, weights: Path) -> None:
+    old = weights.read_bytes()
+    plan = replace(_plan(site_in_mars_naming(tmp_path / "site"), weights), labels=True)
+    report = adapt(plan, _silent)
+    assert report.new == load_weights(plan.out).model_id
+    assert report.old == load_weights(weights).model_id != report.new
+    assert weights.read_bytes() == old
+    assert report.before.mean_ap is not None
+    assert report.after.mean_ap is not None
+    assert report.steps > 0
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def test_identities_are_judged_by_and_never_learnt_from(tmp_path: Path, weights: Path) -> None:
+    made = [
+        adapt(
+            _plan(site_in_mars_naming(tmp_path / f"site{first}", first=first), weights, f"{first}.safetensors"), _silent
+        )
+        for first in (1, 7001)
+    ]
+    assert made[0].new == made[1].new
+
+
+def test_people_seen_together_are_known_to_differ(tmp_path: Path, weights: Path) -> None:
+    report = adapt(replace(_plan(collected_site(tmp_path / "site", named=True), weights), labels=True), _silent)
+    assert report.certain_pairs == PEOPLE // 2 * CAMERAS
+    assert report.before.violated is not None
+    assert report.after.mean_ap is not None
+
+
+def _worse_the_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = [Figures(None, None, mutual, 1.0, 5, 0, 0.5, None) for mutual in (0.8, 0.7)]
+    monkeypatch.setattr(adapt_module, "judge", lambda *_: figures.pop(0))
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_weights_that_are_worse_are_written_only_by_force(
+    force: bool, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _worse_the_second_time(monkeypatch)
+    plan = replace(_plan(collected_site(tmp_path / "site"), weights), force=force, epochs=1, rounds=1)
+    report: AdaptReport = adapt(plan, _silent)
+    assert plan.out.exists() is force
+    assert (report.new is not None) is force
+
+
+def test_weights_are_never_replaced(tmp_path: Path, weights: Path) -> None:
+    with pytest.raises(AdaptError, match="is there already"):
+        adapt(replace(_plan(collected_site(tmp_path / "site"), weights), out=weights), _silent)
+
+
+def test_a_site_with_too_few_people_is_refused(tmp_path: Path, weights: Path) -> None:
+    site = collected_site(tmp_path / "site")
+    (site / INDEX).write_text("\n".join((site / INDEX).read_text().splitlines()[:6]))
+    with pytest.raises(AdaptError, match="collect for longer, or with more cameras"):
+        adapt(_plan(site, weights), _silent)
+    assert not (tmp_path / "new.safetensors").exists()
+
+
+def test_labels_that_are_not_there_cannot_be_judged_by(tmp_path: Path, weights: Path) -> None:
+    with pytest.raises(AdaptError, match="has no labels to judge by"):
+        adapt(replace(_plan(collected_site(tmp_path / "site"), weights), labels=True), _silent)
+
+
+def test_the_command_ends_with_1_where_nothing_was_written(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _worse_the_second_time(monkeypatch)
+    site, out = collected_site(tmp_path / "site"), tmp_path / "new.safetensors"
+    words = ["adapt", "--data", str(site), "--out", str(out), "--weights", str(weights), "--threads", "1", "--json"]
+    assert main([*words, "--epochs", "1", "--rounds", "1"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert said["model_id"] is None
+    assert said["weights"] is None
+    assert (said["before"]["mutual"], said["after"]["mutual"]) == (0.8, 0.7)
+
+
+def test_the_command_names_what_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["adapt", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "new.safetensors")]
+    assert main(words) == 2
+    assert "nowhere is no folder" in capsys.readouterr().err

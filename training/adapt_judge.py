@@ -1,0 +1,178 @@
+"""Whether weights got better on a site: by labels where there are some, else by what shows without them.
+
+Certain are two things: the halves of one tracklet are one person, and people whom one camera saw at the same time are
+not. Neither says anything across cameras. There, two tracklets of one person are each other's nearest as long as the
+weights know people better than cameras, so the share that is found back is a sign, though no proof: only labels are.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.adapt_cluster import clusters, jaccard_distances, without_cameras
+from training.crops import Tracklets
+from training.metrics import Labelled, rank
+
+Embed = Callable[[Sequence[Sequence[NDArray[np.uint8]]]], NDArray[np.float32]]
+"""Tracklets of RGB crops to features `(n, dim)` with rows of length 1."""
+
+_CHUNK = 16  # tracklets embedded together
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What weights are worth on a site; None where the site does not tell.
+
+    Attributes:
+        mean_ap, rank1: By labels, 0 to 1.
+        mutual: Share of held tracklets, each with every other camera, whose nearest there has them as its own nearest.
+        separation: How much more alike two halves of a tracklet are than people who certainly differ, or, where nobody
+            does, than other tracklets of the camera, in standard deviations.
+        clusters: Groups of tracklets taken for one person.
+        alone: Tracklets in no group.
+        silhouette: How much closer tracklets are to their own group than to the next, -1 to 1 (Rousseeuw 1987).
+        violated: Share of the certain pairs of different people that clustering by looks alone would make one person.
+    """
+
+    mean_ap: float | None
+    rank1: float | None
+    mutual: float | None
+    separation: float | None
+    clusters: int
+    alone: int
+    silhouette: float | None
+    violated: float | None
+
+    def better_than(self, other: "Figures") -> bool | None:
+        """Tell whether these are at least as good; None if nothing tells.
+
+        Labels decide where there are some; else who finds each other, with no more certain pairs confused; else
+        separation.
+        """
+        if self.mean_ap is not None and other.mean_ap is not None:
+            return self.mean_ap >= other.mean_ap
+        if self.mutual is not None and other.mutual is not None:
+            return self.mutual >= other.mutual and (self.violated or 0.0) <= (other.violated or 0.0)
+        if self.separation is not None and other.separation is not None:
+            return self.separation >= other.separation
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """What figures are computed from.
+
+    Attributes:
+        people: All tracklets of the site, n.
+        different: Pairs `(m, 2)` of rows that are certainly different people.
+        held: Rows that are not learnt from, for `mutual` and `separation`.
+        queries, gallery: Labelled tracklets, where there are some.
+        frames: Most crops of a tracklet that an embedding takes.
+    """
+
+    people: Tracklets
+    different: NDArray[np.int64]
+    held: NDArray[np.int64]
+    queries: Tracklets | None
+    gallery: Tracklets | None
+    frames: int
+
+
+def judge(embed: Embed, trial: Trial) -> Figures:
+    """Return the figures of weights."""
+    mean_ap = rank1 = None
+    if trial.queries is not None and trial.gallery is not None:
+        ranking = rank(*(_labelled(embed, part, trial.frames) for part in (trial.queries, trial.gallery)))
+        mean_ap, rank1 = ranking.mean_ap, ranking.rank(1)
+    features = embedded(embed, trial.people, np.arange(len(trial.people.lengths)), trial.frames)
+    distances = jaccard_distances(without_cameras(features, trial.people.cameras))
+    labels = clusters(distances, trial.different)
+    by_looks = clusters(distances, trial.different[:0])[trial.different]
+    violated = (by_looks[:, 0] == by_looks[:, 1]) & (by_looks[:, 0] >= 0)
+    return Figures(
+        mean_ap,
+        rank1,
+        _mutual(features, trial),
+        _separation(embed, trial),
+        int(labels.max(initial=-1)) + 1,
+        int((labels < 0).sum()),
+        _silhouette(distances, labels),
+        float(violated.mean()) if len(violated) else None,
+    )
+
+
+def embedded(
+    embed: Embed, people: Tracklets, rows: NDArray[np.int64], frames: int, part: tuple[float, float] = (0.0, 1.0)
+) -> NDArray[np.float32]:
+    """Return the features `(len(rows), dim)` of tracklets, from at most `frames` crops spread evenly.
+
+    Args:
+        embed: What embeds.
+        people: The tracklets.
+        rows: Which of them.
+        frames: Most crops of a tracklet.
+        part: Share of a tracklet at which to begin and to end.
+    """
+    chosen = [_spread(int(people.lengths[row]), frames, part) for row in rows]
+    return np.concatenate(
+        [
+            embed([people.read(int(rows[i]), chosen[i]) for i in range(first, min(first + _CHUNK, len(rows)))])
+            for first in range(0, len(rows), _CHUNK)
+        ]
+    )
+
+
+def _spread(length: int, frames: int, part: tuple[float, float]) -> NDArray[np.int64]:
+    first, stop = int(part[0] * length), max(int(part[1] * length), int(part[0] * length) + 1)
+    count = min(frames, stop - first)
+    return np.asarray(first + (np.arange(count) + 0.5) * (stop - first) / count, np.int64)
+
+
+def _labelled(embed: Embed, people: Tracklets, frames: int) -> Labelled:
+    features = embedded(embed, people, np.arange(len(people.lengths)), frames)
+    return Labelled(features, people.identities, people.cameras)
+
+
+def _mutual(features: NDArray[np.float32], trial: Trial) -> float | None:
+    """Return the share of held tracklets and other cameras where the nearest of the nearest is the tracklet."""
+    cameras = trial.people.cameras
+    back = []
+    for camera in np.unique(cameras):
+        own = np.flatnonzero(cameras == camera)
+        held = np.intersect1d(own, trial.held)
+        for elsewhere in (np.flatnonzero(cameras == other) for other in np.unique(cameras) if other != camera):
+            nearest = elsewhere[(features[held] @ features[elsewhere].T).argmax(axis=1)]
+            back.append(own[(features[nearest] @ features[own].T).argmax(axis=1)] == held)
+    return float(np.concatenate(back).mean()) if back and sum(map(len, back)) else None
+
+
+def _separation(embed: Embed, trial: Trial) -> float | None:
+    """Return d' of halves of held tracklets against pairs of different ones."""
+    rows = trial.held[trial.people.lengths[trial.held] > 1]
+    if len(rows) < 2:
+        return None
+    early, late = (embedded(embed, trial.people, rows, trial.frames, part) for part in ((0.0, 0.5), (0.5, 1.0)))
+    place = {int(row): number for number, row in enumerate(rows)}
+    pairs = [(place[a], place[b]) for a, b in trial.different.tolist() if a in place and b in place]
+    if not pairs:
+        cameras = trial.people.cameras[rows]
+        pairs = [(a, b) for a, b in np.argwhere(np.triu(cameras[:, None] == cameras[None, :], 1)).tolist()]
+    if not pairs:
+        return None
+    first, second = np.array(pairs).T
+    same = (early * late).sum(axis=1)
+    other = np.concatenate([(early[first] * late[second]).sum(axis=1), (late[first] * early[second]).sum(axis=1)])
+    return float((same.mean() - other.mean()) / np.sqrt((same.var() + other.var()) / 2 + 1e-12))
+
+
+def _silhouette(distances: NDArray[np.float32], labels: NDArray[np.int64]) -> float | None:
+    from sklearn.metrics import silhouette_score
+
+    grouped = labels >= 0
+    if not 1 < labels.max(initial=-1) + 1 < grouped.sum():
+        return None
+    held = distances[np.ix_(grouped, grouped)].copy()
+    np.fill_diagonal(held, 0)
+    return float(silhouette_score(held, labels[grouped], metric="precomputed"))
