@@ -69,12 +69,17 @@ def adapt(
 def _verdict(report: "AdaptReport", out: Path) -> str:
     if report.new is None:
         return f"{report.old} stays: the new weights are worse here, and were not written (--force writes them)"
-    return f"{out}: {report.new}; the old weights {report.old} are where they were, {report.old_weights}"
+    said = f"{out}: {report.new}; the old weights {report.old} are where they were, {report.old_weights}"
+    if report.card_change is None:
+        return said
+    changes = ", ".join(f"{name} by {change:+.2f}" for name, change in asdict(report.card_change).items())
+    return f"{said}\nWith worker.weights, change of the gallery's settings {changes}"
 
 
 def _as_json(report: "AdaptReport", out: Path) -> dict[str, object]:
     said = {**asdict(report), "old_weights": str(report.old_weights), "weights": str(out) if report.new else None}
-    return {"model_id": report.new, **said}
+    change = report.card_change
+    return {"model_id": report.new, **said, "card_change": asdict(change) if change else None}
 
 
 def _print(report: "AdaptReport", *, as_json: bool) -> None:

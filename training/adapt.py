@@ -18,7 +18,7 @@ from reid_worker.model.embedder import Embedder
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import SHIPPED, LoadedWeights, load_weights, save_weights
 from training.adapt_cluster import MOST, certainly_different, clusters, jaccard_distances, without_cameras
-from training.adapt_judge import Embed, Figures, Trial, embedded, judge
+from training.adapt_judge import Cosines, Embed, Figures, Trial, embedded, judge
 from training.adapt_round import Budget, learn, trainable
 from training.data.dataset import LabelledTracklet
 from training.data.files import FileTracklets
@@ -90,6 +90,12 @@ class AdaptReport:
     old: str
     new: str | None
     old_weights: Path
+
+    @property
+    def card_change(self) -> Cosines | None:
+        """What to add to the gallery's settings of the same names along with the new weights; None if not known."""
+        before, after = self.before.cosines, self.after.cosines
+        return None if before is None or after is None else after.since(before)
 
 
 def adapt(plan: AdaptPlan, say: Say) -> AdaptReport:

@@ -22,6 +22,28 @@ _CHUNK = 16  # tracklets embedded together
 
 
 @dataclass(frozen=True, slots=True)
+class Cosines:
+    """Cosines of tracklets of two cameras: of one cluster, and of two clusters. What the gallery's card is about.
+
+    Clusters are made of what is alike, so `same` is too high by some; its change from one network to another is not.
+    """
+
+    same_mean: float
+    same_std: float
+    different_mean: float
+    different_std: float
+
+    def since(self, other: "Cosines") -> "Cosines":
+        """Return how much each number is larger than another network's."""
+        return Cosines(
+            self.same_mean - other.same_mean,
+            self.same_std - other.same_std,
+            self.different_mean - other.different_mean,
+            self.different_std - other.different_std,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """What weights are worth on a site; None where the site does not tell.
 
@@ -34,6 +56,7 @@ class Figures:
         alone: Tracklets in no group.
         silhouette: How much closer tracklets are to their own group than to the next, -1 to 1 (Rousseeuw 1987).
         violated: Share of the certain pairs of different people that clustering by looks alone would make one person.
+        cosines: Of clusters.
     """
 
     mean_ap: float | None
@@ -44,6 +67,7 @@ class Figures:
     alone: int
     silhouette: float | None
     violated: float | None
+    cosines: Cosines | None
 
     def better_than(self, other: "Figures") -> bool | None:
         """Tell whether these are at least as good; None if nothing tells.
@@ -100,6 +124,7 @@ def judge(embed: Embed, trial: Trial) -> Figures:
         int((labels < 0).sum()),
         _silhouette(distances, labels),
         float(violated.mean()) if len(violated) else None,
+        _cosines(features, trial.people.cameras, labels),
     )
 
 
@@ -133,6 +158,17 @@ def _spread(length: int, frames: int, part: tuple[float, float]) -> NDArray[np.i
 def _labelled(embed: Embed, people: Tracklets, frames: int) -> Labelled:
     features = embedded(embed, people, np.arange(len(people.lengths)), frames)
     return Labelled(features, people.identities, people.cameras)
+
+
+def _cosines(features: NDArray[np.float32], cameras: NDArray[np.int64], labels: NDArray[np.int64]) -> Cosines | None:
+    grouped = np.flatnonzero(labels >= 0)
+    cosine = features[grouped] @ features[grouped].T
+    across = np.triu(cameras[grouped, None] != cameras[None, grouped])
+    one = labels[grouped, None] == labels[None, grouped]
+    same, different = cosine[across & one], cosine[across & ~one]
+    if not (len(same) and len(different)):
+        return None
+    return Cosines(float(same.mean()), float(same.std()), float(different.mean()), float(different.std()))
 
 
 def _mutual(features: NDArray[np.float32], trial: Trial) -> float | None:

@@ -15,7 +15,7 @@ from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import load_weights, save_weights
 from tests.training_tools import coloured_noise
 from training.adapt import AdaptError, AdaptPlan, AdaptReport, adapt
-from training.adapt_judge import Figures
+from training.adapt_judge import Cosines, Figures
 from training.config_checks import MODELS
 from training.data.site import INDEX
 from training.data.write import MarsWriter
@@ -103,7 +103,9 @@ def test_people_seen_together_are_known_to_differ(tmp_path: Path, weights: Path)
 
 
 def _worse_the_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = [Figures(None, None, mutual, 1.0, 5, 0, 0.5, None) for mutual in (0.8, 0.7)]
+    figures = [
+        Figures(None, None, mutual, 1.0, 5, 0, 0.5, None, Cosines(mutual, 0.2, 0.0, 0.1)) for mutual in (0.8, 0.7)
+    ]
     monkeypatch.setattr(adapt_module, "judge", lambda *_: figures.pop(0))
 
 
@@ -147,6 +149,7 @@ def test_the_command_ends_with_1_where_nothing_was_written(
     assert said["model_id"] is None
     assert said["weights"] is None
     assert (said["before"]["mutual"], said["after"]["mutual"]) == (0.8, 0.7)
+    assert said["card_change"]["same_mean"] == pytest.approx(-0.1)
 
 
 def test_the_command_names_what_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

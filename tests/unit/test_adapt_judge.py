@@ -56,6 +56,9 @@ def test_who_tells_people_apart_better_has_better_figures_of_every_kind() -> Non
     assert good.separation is not None
     assert bad.separation is not None
     assert good.separation > bad.separation
+    assert good.cosines is not None
+    assert good.cosines.same_mean > 0.9
+    assert abs(good.cosines.different_mean) < 0.2
     assert good.better_than(bad) is True
     assert bad.better_than(good) is False
 
@@ -83,7 +86,9 @@ def test_what_a_site_does_not_tell_is_none() -> None:
     ],
 )
 def test_labels_decide_before_everything_else(after: dict[str, float | None], better: bool | None) -> None:
-    before = Figures(0.7, 0.8, mutual=0.5, separation=3.0, clusters=10, alone=2, silhouette=0.4, violated=0.2)
+    before = Figures(
+        0.7, 0.8, mutual=0.5, separation=3.0, clusters=10, alone=2, silhouette=0.4, violated=0.2, cosines=None
+    )
     assert replace(before, **after).better_than(before) is better  # type: ignore[arg-type]
 
 
