@@ -1,11 +1,13 @@
 """Tracklets whose crops are image files."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from training.crops import Tracklets
 from training.data.dataset import DISTRACTOR, DataSetError, ImageFiles, LabelledTracklet
 from training.data.files import FileTracklets, labels_from_zero
 
@@ -64,6 +66,11 @@ def test_labels_to_learn_by_begin_with_0_and_have_no_gaps(tmp_path: Path) -> Non
     assert learnt.cameras.tolist() == [2, 1, 1]
     assert learnt.lengths.tolist() == [1, 3, 1]
     assert FileTracklets(people).identities.tolist() == [40, 7, 40]
+
+
+def test_worker_processes_read_them_too(tmp_path: Path) -> None:
+    people: Tracklets = FileTracklets([_tracklet([_write(tmp_path / "a.png", red=5)])])
+    assert pickle.loads(pickle.dumps(people)).read(0, np.array([0]))[0][0, 0, 0] == 5
 
 
 @pytest.mark.parametrize("identities", [[], [3, DISTRACTOR]], ids=["nobody", "a distractor"])
