@@ -83,6 +83,7 @@ class TrainConfig:
         optimiser: `adamw`, `adam`, or `sgd` with momentum 0.9.
         lr: Highest learning rate.
         temporal_lr: Factor on the learning rate of the temporal head, which may start late.
+        classifier_lr: Factor on the learning rate of the sequence classifier.
         temporal_classifier_lr: Factor on the learning rate of the temporal classifier.
         weight_decay: On matrices only.
         clip_norm: Largest norm of a gradient; 0 leaves it. That of a first batch can be huge, that of a healthy run
@@ -165,6 +166,7 @@ class TrainConfig:
     optimiser: str = "adamw"
     lr: float = 5e-6
     temporal_lr: float = 1.0
+    classifier_lr: float = 1.0
     temporal_classifier_lr: float = 10.0
     weight_decay: float = 5e-4
     clip_norm: float = 5.0

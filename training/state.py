@@ -68,7 +68,7 @@ def _optimiser(config: TrainConfig, network: Climb, classifiers: Classifiers) ->
     groups = [
         *_groups(body, 1.0, config.weight_decay),
         *_groups(head, config.temporal_lr, config.weight_decay),
-        *_groups([classifiers.sequence], 1.0, 0.0),
+        *_groups([classifiers.sequence], config.classifier_lr, 0.0),
         *_groups([classifiers.temporal], config.temporal_classifier_lr, 0.0),
     ]
     if config.optimiser == "sgd":

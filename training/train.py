@@ -100,7 +100,7 @@ def _train(config: TrainConfig, people: Tracklets, held_out: HeldOut, ranks: Ran
 
 def _begun(config: TrainConfig, identities: int, ranks: Ranks) -> State:
     """Return the state to go on from, new or of the checkpoint."""
-    state = start(config, identities, _device(config))
+    state = start(config, identities, device_of(config))
     if config.resume:
         restore(state, load_checkpoint(config.output / "checkpoint.pt"), _run_of(config))
     if ranks.count > 1:
@@ -112,7 +112,12 @@ def _begun(config: TrainConfig, identities: int, ranks: Ranks) -> State:
     return state
 
 
-def _device(config: TrainConfig) -> torch.device:
+def device_of(config: TrainConfig) -> torch.device:
+    """Return where the network of a run is.
+
+    Raises:
+        TrainingError: A GPU is wanted and there is none.
+    """
     if config.device == "cuda" and not torch.cuda.is_available():
         raise TrainingError("device is cuda, and torch finds no GPU here: set device=cpu, or install torch for CUDA")
     on_gpu = config.device != "cpu" and torch.cuda.is_available()

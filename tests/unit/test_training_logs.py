@@ -1,0 +1,89 @@
+"""What a run says and writes while it goes on."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
+
+from training.logs import EVERY, Moment, RunLog, peak_memory_mb
+
+
+def moment(step: int, progress: float = 0.5) -> Moment:
+    return Moment(step, progress, elapsed_s=120.0, waited_s=0.25, values={"lr": 1e-3, "total": 2.0, "mmc": 0.0})
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_line_says_losses_memory_and_time_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = RunLog(tmp_path)
+    log.begin(0)
+    log.step(moment(EVERY))
+    log.end()
+    said = capsys.readouterr().err
+    assert said.startswith(f"step {EVERY}  50.0%  2.0 min left  total 2.000  ")
+    assert "mmc" not in said  # a loss that is not computed is no news
+    assert said.endswith(" MB\n")
+
+
+def test_a_row_counts_what_all_its_steps_waited_for_their_batches(tmp_path: Path) -> None:
+    log = RunLog(tmp_path)
+    log.begin(0)
+    for step in range(1, 2 * EVERY + 1):
+        log.step(moment(step))
+    found = rows(tmp_path)
+    assert [row["step"] for row in found] == [str(EVERY), str(2 * EVERY)]
+    assert [float(row["waited_s"]) for row in found] == [0.25 * EVERY] * 2
+    assert float(found[0]["lr"]) == 1e-3
+
+
+def test_a_run_that_goes_on_drops_the_rows_of_steps_it_does_again(tmp_path: Path) -> None:
+    for begun in (0, EVERY):
+        log = RunLog(tmp_path)
+        log.begin(begun)
+        for step in (EVERY, 2 * EVERY, 3 * EVERY):
+            if step > begun:
+                log.step(moment(step))
+        log.end()
+    assert [row["step"] for row in rows(tmp_path)] == [str(EVERY), str(2 * EVERY), str(3 * EVERY)]
+
+
+def test_tensorboard_gets_losses_and_figures(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, tensorboard=True)
+    log.begin(0)
+    log.step(moment(EVERY))
+    log.judged(EVERY, {"mAP": 0.5})
+    log.end()
+    board = EventAccumulator(str(tmp_path))
+    board.Reload()
+    assert [(event.step, event.value) for event in board.Scalars("train/total")] == [(EVERY, 2.0)]
+    assert [(event.step, event.value) for event in board.Scalars("held_out/mAP")] == [(EVERY, 0.5)]
+
+
+def test_a_quiet_log_says_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = RunLog(tmp_path, quiet=True, tensorboard=True)
+    log.begin(0)
+    log.step(moment(EVERY))
+    log.say("hello")
+    log.end()
+    assert capsys.readouterr().err == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_terminal_gets_a_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    log = RunLog(tmp_path)
+    log.begin(0)
+    assert log._bar is not None
+    log.step(moment(EVERY))
+    log.end()
+    (task,) = log._bar.tasks
+    assert task.completed == 0.5
+    assert "2.0 min left" in task.description
+
+
+def test_peak_memory_is_that_of_this_process() -> None:
+    assert 20 < peak_memory_mb() < 1e6
