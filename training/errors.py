@@ -10,6 +10,8 @@ import torch
 if TYPE_CHECKING:
     from training.config import TrainConfig
 
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+
 
 class TrainingError(Exception):
     """A run cannot go on; the message says at which step and why, and what to do."""
@@ -17,21 +19,29 @@ class TrainingError(Exception):
 
 @contextmanager
 def explained(config: "TrainConfig") -> Iterator[None]:
-    """Turn a full memory or disk into a TrainingError that says what to do; the last checkpoint stays as it was."""
+    """Turn a full memory or disk, or a lost worker, into a TrainingError that says what to do.
+
+    The last checkpoint stays as it was.
+    """
     try:
         yield
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise TrainingError(_out_of_memory(config, error)) from error
     except RuntimeError as error:
-        if "can't allocate memory" not in str(error):  # torch's word for it on a CPU
-            raise
-        raise TrainingError(_out_of_memory(config, error)) from error
+        if "can't allocate memory" in str(error):  # torch's word for it on a CPU
+            raise TrainingError(_out_of_memory(config, error)) from error
+        if "DataLoader worker" in str(error):
+            raise TrainingError(
+                f"{error}: a process that makes batches is gone, perhaps for lack of memory: set fewer workers than "
+                f"{config.workers}, and go on with resume=true"
+            ) from error
+        raise
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT) and "could not be written" not in str(error):
+        if error.errno not in _UNWRITABLE and "could not be written" not in str(error):
             raise
         raise TrainingError(
-            f"{config.output} or {config.cache} cannot be written, the disk may be full ({error}): make room and go on "
-            "with resume=true"
+            f"{config.output} or {config.cache} cannot be written, the disk may be full ({error}): make room, or give "
+            "output and cache where there is some, and go on with resume=true"
         ) from error
 
 

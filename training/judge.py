@@ -11,9 +11,11 @@ from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import LoadedWeights
 from training.crops import Tracklets
 from training.evaluate import Report
+from training.loader import read_in_chunks
 from training.memory import initial_memory
 from training.metrics import Labelled, cosine_gap, rank
 from training.people import HeldOut
+from training.ranks import ALONE, Ranks
 from training.state import State
 
 _CHUNK = 64  # crops encoded together where no gradient is needed
@@ -21,13 +23,13 @@ _TRACKLETS = 16  # tracklets embedded together: enough to fill the vector units,
 _GAP = 2000  # queries whose cosines are averaged: all pairs are compared at once
 
 
-def judge(network: Climb, preprocessing: Preprocessing, people: HeldOut) -> Report:
+def judge(network: Climb, preprocessing: Preprocessing, people: HeldOut, *, workers: int = 0) -> Report:
     """Rank every query against the gallery, each tracklet by T frames in the middle of equal spans (section 4.1)."""
     device = next(network.parameters()).device
     embedder = Embedder(LoadedWeights(network, preprocessing, "in training"), device)
     frames = network.architecture.frames
-    query = _embedded(embedder, people.query, frames)
-    gallery = query if people.gallery is people.query else _embedded(embedder, people.gallery, frames)
+    query = _embedded(embedder, people.query, frames, workers)
+    gallery = query if people.gallery is people.query else _embedded(embedder, people.gallery, frames, workers)
     return Report(rank(query, gallery), cosine_gap(query if query is gallery else _some(query, gallery)))
 
 
@@ -41,26 +43,40 @@ def served(state: State) -> Climb:
 
 
 @torch.no_grad()
-def fill_memory(network: Climb, preprocessing: Preprocessing, people: Tracklets, count: int) -> Tensor:
-    """Return `count` memories under the current encoder, from the middle frame of every tracklet (eq. 2)."""
+def fill_memory(
+    network: Climb,
+    preprocessing: Preprocessing,
+    people: Tracklets,
+    count: int,
+    *,
+    workers: int = 0,
+    ranks: Ranks = ALONE,
+) -> Tensor:
+    """Return `count` memories under the current encoder, from the middle frame of every tracklet (eq. 2).
+
+    Every rank encodes its share of the tracklets; all get the same memories.
+    """
     network.eval()
     device = next(network.parameters()).device
     lengths, labels = people.lengths, torch.from_numpy(people.identities)
+    n = len(labels)
+    whole = np.resize(np.arange(n), -(-n // ranks.count) * ranks.count)  # shares of one length: some are encoded twice
+    mine = whole[ranks.share(len(whole))]
+    rows = [mine[i : i + _CHUNK] for i in range(0, len(mine), _CHUNK)]
     features = []
-    for i in range(0, len(labels), _CHUNK):
-        rows = range(i, min(i + _CHUNK, len(labels)))
-        middles = [people.read(row, np.array([lengths[row] // 2]))[0] for row in rows]
-        images = preprocessing.scale(torch.from_numpy(preprocessing.resize(middles)).to(device))
+    for crops in read_in_chunks(people, rows, lambda row: np.array([lengths[row] // 2]), workers):
+        resized = torch.from_numpy(preprocessing.resize([crop for (crop,) in crops]))
+        images = preprocessing.scale(resized.to(device))
         features.append(network.sequence_feature(network.encode(images, [1] * len(images))))
-    return initial_memory(torch.cat(features), labels.to(device), int(labels.max()) + 1, count)
+    whole_features = ranks.gather(torch.cat(features))[:n]
+    return initial_memory(whole_features, labels.to(device), int(labels.max()) + 1, count)
 
 
-def _embedded(embedder: Embedder, people: Tracklets, frames: int) -> Labelled:
+def _embedded(embedder: Embedder, people: Tracklets, frames: int, workers: int) -> Labelled:
     lengths = people.lengths
-    features = []
-    for i in range(0, len(lengths), _TRACKLETS):
-        rows = range(i, min(i + _TRACKLETS, len(lengths)))
-        features.append(embedder.embed([people.read(row, middle_frames(int(lengths[row]), frames)) for row in rows]))
+    rows = [np.arange(i, min(i + _TRACKLETS, len(lengths))) for i in range(0, len(lengths), _TRACKLETS)]
+    chunks = read_in_chunks(people, rows, lambda row: middle_frames(int(lengths[row]), frames), workers)
+    features = [embedder.embed(tracklets) for tracklets in chunks]
     return Labelled(np.concatenate(features), people.identities, people.cameras)
 
 

@@ -78,8 +78,6 @@ def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets,
     )
     for remark in remarks(found):
         report(remark)
-    for remark in remarks(found):
-        report(remark)
     return learn, HeldOut(FileTracklets(found.query), FileTracklets(found.gallery))
 
 

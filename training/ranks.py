@@ -6,7 +6,8 @@ of what encodes are added up.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -56,6 +57,15 @@ class Ranks:
         dist.all_reduce(flat)
         for g, part in zip(grads, torch.split(flat, [g.numel() for g in grads]), strict=True):
             g.copy_(part.view_as(g))
+
+    @contextmanager
+    def first_alone(self) -> Iterator[None]:
+        """Let the first rank through alone, and the others when it is done: what it left on disk is there for them."""
+        if self.count > 1 and not self.first:
+            dist.barrier()
+        yield
+        if self.count > 1 and self.first:
+            dist.barrier()
 
     def agreed(self, value: float) -> float:
         """Return the first rank's value."""

@@ -17,7 +17,7 @@ import torch
 
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import save_weights
-from training.checkpoint import load_checkpoint, save_checkpoint
+from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.config import TrainConfig
 from training.config_file import load_config
 from training.crops import Render, RenderedTracklets, Tracklets
@@ -37,11 +37,19 @@ from training.step import train_step
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """What a run left behind: best weights by held-out mAP, the last report, the steps done, the last total loss."""
+    """What a run left behind.
+
+    Attributes:
+        weights: The best by held-out mAP.
+        best_map: That mAP, 0 to 1.
+        last: The last judgement; of the first process only, as the mAP.
+        steps: Steps done.
+        loss: The last total loss.
+    """
 
     weights: Path
     best_map: float
-    last: Report
+    last: Report | None
     steps: int
     loss: float
 
@@ -62,22 +70,28 @@ def run_training(config: TrainConfig, *, render: Render | None = None) -> TrainR
         config.output.mkdir(parents=True, exist_ok=True)
         log = RunLog(config.output, quiet=not ranks.first, tensorboard=config.tensorboard)
         stack.callback(log.end)
-        people, held_out = people_of(config, render, log.say)
-        return _train(config, people, held_out, ranks, log)
+        before = load_checkpoint(config.output / "checkpoint.pt") if config.resume else None
+        with ranks.first_alone():  # it may have people to render
+            people, held_out = people_of(config, render, log.say)
+        state = _begun(config, int(people.identities.max()) + 1, before, ranks)
+        return _train(config, state, people, held_out, ranks, log)
 
 
-def _train(config: TrainConfig, people: Tracklets, held_out: HeldOut, ranks: Ranks, log: RunLog) -> TrainResult:
+def _train(
+    config: TrainConfig, state: State, people: Tracklets, held_out: HeldOut, ranks: Ranks, log: RunLog
+) -> TrainResult:
     preprocessing = preprocessing_of(config)
     sampler = sampler_of(config, people)
     loader = Loader(config, people, sampler, ranks)
-    state = _begun(config, int(people.identities.max()) + 1, ranks)
     log.begin(state.step)
     report = losses = None
     while (progress := progress_of(config, state.step, ranks.agreed(state.elapsed_s))) < 1:
         began = time.monotonic()
         due = state.step % (config.refresh_epochs * (config.epoch_steps or sampler.steps_per_epoch)) == 0
         if config.memory_start == "fill" and due and progress >= config.mmc_from:
-            state.memory = fill_memory(state.network, preprocessing, people, len(config.memories))
+            state.memory = fill_memory(
+                state.network, preprocessing, people, len(config.memories), workers=config.workers, ranks=ranks
+            )
         for group in state.optimiser.param_groups:
             group["lr"] = config.lr * group["scale"] * rate_at(config, progress)
         examples = loader.batch(state.step, lesson_at(config, progress))
@@ -94,15 +108,14 @@ def _train(config: TrainConfig, people: Tracklets, held_out: HeldOut, ranks: Ran
             save_checkpoint(config.output / "checkpoint.pt", snapshot(state, _run_of(config)))
     if losses is None:
         raise TrainingError(f"{config.output} has done all its {config.steps} steps already")
-    report = report or judge(served(state), preprocessing, held_out)  # of the ranks that did not judge
     return TrainResult(config.output / "best.safetensors", state.best_map, report, state.step, losses.total.item())
 
 
-def _begun(config: TrainConfig, identities: int, ranks: Ranks) -> State:
+def _begun(config: TrainConfig, identities: int, before: Checkpoint | None, ranks: Ranks) -> State:
     """Return the state to go on from, new or of the checkpoint."""
     state = start(config, identities, device_of(config))
-    if config.resume:
-        restore(state, load_checkpoint(config.output / "checkpoint.pt"), _run_of(config))
+    if before is not None:
+        restore(state, before, _run_of(config))
     if ranks.count > 1:
         if config.identities % ranks.count:
             raise TrainingError(f"identities is {config.identities}, must be a multiple of the {ranks.count} processes")
@@ -158,7 +171,7 @@ def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:
 def _judge(config: TrainConfig, state: State, preprocessing: Preprocessing, people: HeldOut, log: RunLog) -> Report:
     """Judge the network, and keep the weights if they are the best so far."""
     network = served(state)
-    report = judge(network, preprocessing, people)
+    report = judge(network, preprocessing, people, workers=config.workers)
     log.say(f"step {state.step}: held-out {report.line()}")
     log.judged(state.step, {"mAP": report.ranking.mean_ap, "rank1": report.ranking.rank(1)})
     if report.ranking.mean_ap > state.best_map:
