@@ -24,7 +24,7 @@ from training.ranks import ALONE, Ranks
 from training.sampler import Batch, IdentitySampler
 from training.schedule import Lesson
 
-_AHEAD = 4  # batches a worker makes ahead
+AHEAD = 4  # batches a worker makes ahead
 _Made = TypeVar("_Made")
 
 
@@ -140,7 +140,7 @@ class Loader:
                 batch_size=None,
                 num_workers=workers,
                 collate_fn=_as_it_is,
-                prefetch_factor=_AHEAD if workers else None,
+                prefetch_factor=AHEAD if workers else None,
                 generator=torch.Generator(),  # its own: the loader draws a seed, and a step must not depend on that
             )
         )
