@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from training.adapt_cluster import clusters, jaccard_distances, without_cameras
 from training.crops import Tracklets
+from training.judge import middle_frames
+from training.loader import read_in_chunks
 from training.metrics import Labelled, rank
 
 Embed = Callable[[Sequence[Sequence[NDArray[np.uint8]]]], NDArray[np.float32]]
@@ -84,6 +86,14 @@ class Figures:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Most crops of a tracklet that an embedding takes, spread evenly, and the processes that read them."""
+
+    frames: int
+    workers: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
     """What figures are computed from.
@@ -93,7 +103,7 @@ class Trial:
         different: Pairs `(m, 2)` of rows that are certainly different people.
         held: Rows that are not learnt from, for `mutual` and `separation`.
         queries, gallery: Labelled tracklets, where there are some.
-        frames: Most crops of a tracklet that an embedding takes.
+        reading: How tracklets are read.
     """
 
     people: Tracklets
@@ -101,16 +111,16 @@ class Trial:
     held: NDArray[np.int64]
     queries: Tracklets | None
     gallery: Tracklets | None
-    frames: int
+    reading: Reading
 
 
 def judge(embed: Embed, trial: Trial) -> Figures:
     """Return the figures of weights."""
     mean_ap = rank1 = None
     if trial.queries is not None and trial.gallery is not None:
-        ranking = rank(*(_labelled(embed, part, trial.frames) for part in (trial.queries, trial.gallery)))
+        ranking = rank(*(_labelled(embed, part, trial.reading) for part in (trial.queries, trial.gallery)))
         mean_ap, rank1 = ranking.mean_ap, ranking.rank(1)
-    features = embedded(embed, trial.people, np.arange(len(trial.people.lengths)), trial.frames)
+    features = embedded(embed, trial.people, np.arange(len(trial.people.lengths)), trial.reading)
     distances = jaccard_distances(without_cameras(features, trial.people.cameras))
     labels = clusters(distances, trial.different)
     by_looks = clusters(distances, trial.different[:0])[trial.different]
@@ -129,34 +139,32 @@ def judge(embed: Embed, trial: Trial) -> Figures:
 
 
 def embedded(
-    embed: Embed, people: Tracklets, rows: NDArray[np.int64], frames: int, part: tuple[float, float] = (0.0, 1.0)
+    embed: Embed, people: Tracklets, rows: NDArray[np.int64], reading: Reading, part: tuple[float, float] = (0.0, 1.0)
 ) -> NDArray[np.float32]:
-    """Return the features `(len(rows), dim)` of tracklets, from at most `frames` crops spread evenly.
+    """Return the features `(len(rows), dim)` of tracklets.
 
     Args:
         embed: What embeds.
         people: The tracklets.
         rows: Which of them.
-        frames: Most crops of a tracklet.
+        reading: How many crops of each, and who reads them.
         part: Share of a tracklet at which to begin and to end.
+
+    Raises:
+        DataSetError: An image is missing or broken.
     """
-    chosen = [_spread(int(people.lengths[row]), frames, part) for row in rows]
-    return np.concatenate(
-        [
-            embed([people.read(int(rows[i]), chosen[i]) for i in range(first, min(first + _CHUNK, len(rows)))])
-            for first in range(0, len(rows), _CHUNK)
-        ]
-    )
+    lengths = people.lengths
+
+    def places(row: int) -> NDArray[np.int64]:
+        first, stop = (int(share * lengths[row]) for share in part)
+        return first + middle_frames(max(stop - first, 1), reading.frames)
+
+    chunks = [rows[i : i + _CHUNK] for i in range(0, len(rows), _CHUNK)]
+    return np.concatenate([embed(crops) for crops in read_in_chunks(people, chunks, places, reading.workers)])
 
 
-def _spread(length: int, frames: int, part: tuple[float, float]) -> NDArray[np.int64]:
-    first, stop = int(part[0] * length), max(int(part[1] * length), int(part[0] * length) + 1)
-    count = min(frames, stop - first)
-    return np.asarray(first + (np.arange(count) + 0.5) * (stop - first) / count, np.int64)
-
-
-def _labelled(embed: Embed, people: Tracklets, frames: int) -> Labelled:
-    features = embedded(embed, people, np.arange(len(people.lengths)), frames)
+def _labelled(embed: Embed, people: Tracklets, reading: Reading) -> Labelled:
+    features = embedded(embed, people, np.arange(len(people.lengths)), reading)
     return Labelled(features, people.identities, people.cameras)
 
 
@@ -189,7 +197,7 @@ def _separation(embed: Embed, trial: Trial) -> float | None:
     rows = trial.held[trial.people.lengths[trial.held] > 1]
     if len(rows) < 2:
         return None
-    early, late = (embedded(embed, trial.people, rows, trial.frames, part) for part in ((0.0, 0.5), (0.5, 1.0)))
+    early, late = (embedded(embed, trial.people, rows, trial.reading, part) for part in ((0.0, 0.5), (0.5, 1.0)))
     place = {int(row): number for number, row in enumerate(rows)}
     pairs = [(place[a], place[b]) for a, b in trial.different.tolist() if a in place and b in place]
     if not pairs:

@@ -60,7 +60,7 @@ def learn(
     state.network.load_state_dict(network.state_dict())
     if config.ema:
         state.average = copied(state.network)
-    state.memory = fill_memory(state.network, preprocessing, people, len(config.memories))
+    state.memory = fill_memory(state.network, preprocessing, people, len(config.memories), workers=budget.workers)
     loader = Loader(config, people, sampler)
     while (progress := progress_of(config, state.step, state.elapsed_s)) < 1:
         began = time.monotonic()
@@ -91,6 +91,7 @@ def _config(architecture: Architecture, people: int, budget: Budget, seed: int) 
         steps=_UNENDING,
         minutes=budget.minutes,
         lr=budget.lr,
+        ema=0.9,  # of about the last ten steps: a round is short
         warmup=0.1,
         weight_decay=0.05,
         mmc=1.0,
