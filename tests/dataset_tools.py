@@ -24,7 +24,10 @@ def write_market(folder: Path) -> Path:
     """Write 2 people to learn from (one with a single image), and 2 to judge by, junk and a distractor beside them."""
     touch(
         *(folder / "bounding_box_train" / name for name in ("0002_c1s1_000451_03.jpg", "0002_c3s1_000551_01.jpg")),
-        *(folder / "bounding_box_train" / name for name in ("0007_c2s3_070952_01.jpg", "Thumbs.db")),
+        *(
+            folder / "bounding_box_train" / name
+            for name in ("0007_c2s3_070952_01.jpg", "._0007_c2s3_070952_01.jpg", "Thumbs.db")
+        ),
         *(folder / "query" / name for name in ("0001_c1s1_001051_00.jpg", "0003_c2s1_000151_00.jpg")),
         *(folder / "bounding_box_test" / name for name in ("0001_c2s1_000301_01.jpg", "0001_c1s1_001076_02.jpg")),
         *(folder / "bounding_box_test" / name for name in ("0003_c3s1_000176_01.jpg", "-1_c1s1_000401_03.jpg")),

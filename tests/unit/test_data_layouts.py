@@ -135,7 +135,7 @@ def test_a_claimed_set_of_other_counts_is_refused_with_each_of_them(
 def test_a_set_of_the_published_counts_has_the_published_name_wherever_it_lies(tmp_path: Path) -> None:
     read = load_dataset("mars", write_mars(tmp_path / "films"))
     counts = Published("TINY", Part(2, 3, 6), Part(2, 2, 3), Part(2, 6, 12), cameras=5, images=18)
-    assert concluded(tmp_path, read, counts, claimed=False).name == "TINY"
+    assert concluded(tmp_path, read, counts, claim=None).name == "TINY"
 
 
 @pytest.mark.parametrize(
@@ -249,6 +249,14 @@ def test_what_does_not_fit_is_named(
 def test_a_missing_folder_is_named(layout: str, tmp_path: Path) -> None:
     with pytest.raises(DataSetError, match="nowhere is no folder"):
         load_dataset(layout, tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(("layout", "folder"), [("market", "market"), ("mars", "mars-of-mine")])
+def test_a_folder_of_ones_own_may_be_called_almost_like_a_published_one(
+    layout: str, folder: str, tmp_path: Path
+) -> None:
+    (tmp_path / folder).mkdir()
+    assert load_dataset(layout, WRITERS[layout](tmp_path / folder)).name == folder
 
 
 def test_an_unknown_layout_is_answered_with_those_there_are(tmp_path: Path) -> None:

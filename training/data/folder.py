@@ -19,7 +19,8 @@ def image_names(folder: Path) -> list[str]:
     Raises:
         DataSetError: There is no such folder, or it cannot be read.
     """
-    return sorted(name for name in _listed(folder) if name.lower().endswith(_IMAGES))
+    names = (name for name in _listed(folder) if name.lower().endswith(_IMAGES))
+    return sorted(name for name in names if not name.startswith("."))  # `._0001.jpg` is what macOS leaves on a disk
 
 
 def folder_names(folder: Path) -> list[str]:

@@ -48,7 +48,7 @@ def load_ilids(folder: Path, *, split: int = 0, checked: bool = True) -> DataSet
         tuple(cameras[1][place] for place in judge),
         tuple(cameras[2][place] for place in judge),
     )
-    return concluded(folder, parts, ILIDS_VID, claimed=checked)
+    return concluded(folder, parts, ILIDS_VID, claim="its layout" if checked else None)
 
 
 def _split(folder: Path, split: int, people: int) -> tuple[list[int], list[int]]:

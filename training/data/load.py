@@ -13,8 +13,8 @@ def load_dataset(layout: str, folder: Path, *, split: int = 0, checked: bool = T
     """Read who is seen where; no image is opened.
 
     A set that is claimed to be a published one must have the published counts. `msmt17`, `lsvid` and `ilids` claim it
-    by their layout, `market` and `mars` by a folder whose name begins so: any other folder in those two namings is
-    somebody's own, and is named after its folder. `checked=False` claims nothing.
+    by their layout, `market` and `mars` by a folder that is called Market-1501 (with whatever more) or MARS: any other
+    folder in those two namings is somebody's own, and is named after its folder. `checked=False` claims nothing.
 
     Args:
         layout: One of LAYOUTS.

@@ -40,7 +40,7 @@ def load_lsvid(folder: Path, *, checked: bool = True) -> DataSet:
     if places.min() < 1 or places.max() > len(test):
         raise DataSetError(f"{table} names tracklets {places.min()} to {places.max()} of {len(test)}")
     parts = DataSet(folder.name, train, tuple(test[place - 1] for place in places), test)
-    return concluded(folder, parts, LSVID, claimed=checked)
+    return concluded(folder, parts, LSVID, claim="its layout" if checked else None)
 
 
 def _first(path: Path, otherwise: Path) -> Path:

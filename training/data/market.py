@@ -26,15 +26,15 @@ _NAME = re.compile(r"(-1|\d{4,})_c(\d+)\D.*")
 
 
 def load_market(folder: Path, *, checked: bool = True) -> DataSet:
-    """Read a folder in Market1501's naming; one whose name begins with `market` must have the published counts.
+    """Read a folder in Market1501's naming; one whose name has `market` and `1501` must have the published counts.
 
     Raises:
         DataSetError: A part is missing or empty, a name is in another naming, or a count is wrong.
     """
     train = [item for item in _part(folder / "bounding_box_train") if item.identity >= 0]
     parts = DataSet(folder.name, tuple(train), _part(folder / "query"), _part(folder / "bounding_box_test"))
-    claimed = checked and folder.resolve().name.lower().startswith("market")
-    return concluded(folder, parts, MARKET1501, claimed=claimed)
+    claimed = checked and re.match("market.*1501", folder.resolve().name, re.IGNORECASE)
+    return concluded(folder, parts, MARKET1501, claim="the folder's name" if claimed else None)
 
 
 def parse_market(name: str) -> tuple[int, int] | None:

@@ -36,7 +36,7 @@ _NAME = re.compile(r"(00-1|\d{4,})C(\d+)T\d+F")
 
 
 def load_mars(folder: Path, *, checked: bool = True) -> DataSet:
-    """Read a folder in MARS's naming; one whose name begins with `mars` must have the published counts.
+    """Read a folder in MARS's naming; one that is called `MARS` must have the published counts.
 
     Raises:
         DataSetError: A list, a table, its variable or an image is missing, a table does not fit its list, a name is in
@@ -49,8 +49,8 @@ def load_mars(folder: Path, *, checked: bool = True) -> DataSet:
     if places.min() < 1 or places.max() > len(test):
         raise DataSetError(f"{info / 'query_IDX.mat'} names tracklets {places.min()} to {places.max()} of {len(test)}")
     parts = DataSet(folder.name, tuple(train), tuple(test[place - 1] for place in places), test)
-    claimed = checked and folder.resolve().name.lower().startswith("mars")
-    return concluded(folder, parts, MARS, claimed=claimed)
+    claimed = checked and folder.resolve().name.lower() == "mars"
+    return concluded(folder, parts, MARS, claim="the folder's name" if claimed else None)
 
 
 def parse_mars(name: str) -> tuple[int, int] | None:

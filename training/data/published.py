@@ -30,14 +30,14 @@ class Published:
     images: int | None = None
 
 
-def concluded(folder: Path, parts: DataSet, published: Published, *, claimed: bool) -> DataSet:
+def concluded(folder: Path, parts: DataSet, published: Published, *, claim: str | None) -> DataSet:
     """Return the parts under the published name if they have the published counts, else under the folder's.
 
     Args:
         folder: Where they were read.
         parts: The three parts; their name says what the folder calls them.
         published: What the authors say.
-        claimed: The folder says it is the published set, so other counts are an error.
+        claim: What says that it is the published set, so that other counts are an error; None if nothing does.
 
     Raises:
         DataSetError: A part is empty, or the set is claimed to be the published one and has other counts.
@@ -48,10 +48,10 @@ def concluded(folder: Path, parts: DataSet, published: Published, *, claimed: bo
     wrong = mismatches(parts, published)
     if not wrong:
         return DataSet(published.name, parts.train, parts.query, parts.gallery)
-    if claimed:
+    if claim:
         raise DataSetError(
-            f"{folder} is not {published.name} as published: {'; '.join(wrong)}. Copy it again, or load it without the "
-            "check of counts if this is meant to be another set"
+            f"{folder}: {claim} says that it is {published.name}, but {'; '.join(wrong)}. Copy it again, or name what is "
+            "another set otherwise"
         )
     return parts
 
