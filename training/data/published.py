@@ -50,8 +50,8 @@ def concluded(folder: Path, parts: DataSet, published: Published, *, claim: str 
         return DataSet(published.name, parts.train, parts.query, parts.gallery)
     if claim:
         raise DataSetError(
-            f"{folder}: {claim} says that it is {published.name}, but {'; '.join(wrong)}. Copy it again, or name what is "
-            "another set otherwise"
+            f"{folder}: {claim} says that it is {published.name}, but {'; '.join(wrong)}. Copy it again, or name "
+            "what is another set otherwise"
         )
     return parts
 
