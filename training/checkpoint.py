@@ -42,7 +42,7 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, atomically and through to the disk; the one before stays until then.
+    """Write a checkpoint, atomically and through to the disk; the one before stays beside it as `previous-NAME`.
 
     Raises:
         OSError: The disk is full, or cannot be written; `path` is as it was.
@@ -53,6 +53,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             torch.save({name: getattr(checkpoint, name) for name in Checkpoint.__slots__}, file)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            previous = previous_of(path)
+            previous.unlink(missing_ok=True)
+            os.link(path, previous)
         part.replace(path)
     except RuntimeError as error:  # torch's writer tells of a failed write in its own way
         part.unlink(missing_ok=True)
@@ -60,6 +64,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def previous_of(path: Path) -> Path:
+    """Return where the checkpoint before the last is kept."""
+    return path.with_name(f"previous-{path.name}")
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -71,4 +80,6 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
     except (OSError, RuntimeError, TypeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"checkpoint {path}: {error}") from error
+        other = previous_of(path)
+        hint = f"; {other} is there, put it in its place to go on from the one before" if other.exists() else ""
+        raise CheckpointError(f"checkpoint {path}: {error}{hint}") from error

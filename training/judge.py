@@ -33,12 +33,15 @@ def judge(network: Climb, preprocessing: Preprocessing, people: HeldOut, *, work
     return Report(rank(query, gallery), cosine_gap(query if query is gallery else _some(query, gallery)))
 
 
-def served(state: State) -> Climb:
-    """Return the network to be judged and kept: that of the moving average, where the run keeps one."""
-    if not state.average:
+def served(state: State, *, apart: bool = False) -> Climb:
+    """Return the network to be judged and kept: that of the moving average, where the run keeps one.
+
+    `apart` wants one of its own in any case: a compiled network would be compiled again for every size of a judgement.
+    """
+    if not state.average and not apart:
         return state.network.eval()
     network = Climb(state.network.architecture).to(state.memory.device)
-    network.load_state_dict(state.average)
+    network.load_state_dict(state.average or state.network.state_dict())
     return network.eval()
 
 

@@ -124,8 +124,9 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         """Return the normalised images `(b, C, H, W)`."""
         if not self.training:
             return super().forward(x)
-        count = x.new_tensor([x.numel() / x.shape[1]])
-        sums = _Summed.apply(torch.cat([x.sum((0, 2, 3)), x.square().sum((0, 2, 3)), count]))
+        whole = x.float()  # sums of a half-precision batch would lose what the variance is made of
+        count = whole.new_tensor([x.numel() / x.shape[1]])
+        sums = _Summed.apply(torch.cat([whole.sum((0, 2, 3)), whole.square().sum((0, 2, 3)), count]))
         n = sums[-1]
         mean, square = sums[:-1].div(n).chunk(2)
         variance = (square - mean.square()).clamp_min(0)
@@ -139,7 +140,7 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
             self.running_var.lerp_((variance * n / (n - 1)).to(self.running_var.dtype), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
         shift = self.bias - mean * scale
-        return torch.as_tensor(x * scale[:, None, None] + shift[:, None, None])
+        return torch.as_tensor(whole * scale[:, None, None] + shift[:, None, None]).to(x.dtype)
 
 
 def share_norms(module: nn.Module) -> None:
@@ -147,7 +148,9 @@ def share_norms(module: nn.Module) -> None:
     for name, child in module.named_children():
         if type(child) is nn.BatchNorm2d:
             shared = SharedBatchNorm2d(child.num_features, child.eps, child.momentum)
-            shared.load_state_dict(child.state_dict())
+            shared.weight, shared.bias = child.weight, child.bias  # the very same: an optimiser holds them
+            for buffer, tensor in child.named_buffers():
+                setattr(shared, buffer, tensor)
             setattr(module, name, shared)
         else:
             share_norms(child)

@@ -170,7 +170,7 @@ def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:
 
 def _judge(config: TrainConfig, state: State, preprocessing: Preprocessing, people: HeldOut, log: RunLog) -> Report:
     """Judge the network, and keep the weights if they are the best so far."""
-    network = served(state)
+    network = served(state, apart=config.compiled)
     report = judge(network, preprocessing, people, workers=config.workers)
     log.say(f"step {state.step}: held-out {report.line()}")
     log.judged(state.step, {"mAP": report.ranking.mean_ap, "rank1": report.ranking.rank(1)})

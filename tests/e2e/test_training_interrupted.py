@@ -120,6 +120,16 @@ def test_a_full_disk_is_named_and_leaves_the_last_checkpoint(tmp_path: Path, mon
     assert not list(config.output.glob("*.part"))
 
 
+def test_the_checkpoint_before_the_last_stays_and_is_named_where_the_last_is_broken(tmp_path: Path) -> None:
+    config = small_config(tmp_path / "run", "steps=4", "checkpoint_every=2")
+    run_training(config, render=coloured_noise)
+    assert load_checkpoint(config.output / "previous-checkpoint.pt").step == 2
+    whole = (config.output / "checkpoint.pt").read_bytes()
+    (config.output / "checkpoint.pt").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match=r"previous-checkpoint\.pt is there"):
+        run_training(replace(config, resume=True), render=coloured_noise)
+
+
 def test_a_full_memory_is_named_with_what_to_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory: 9 GB")
