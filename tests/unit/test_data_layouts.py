@@ -227,6 +227,18 @@ def _tracklet_of_two_people(folder: Path) -> None:
             id="a tracklet of two cameras",
         ),
         pytest.param(
+            "lsvid",
+            lambda folder: (folder / "test" / "data" / "info_test.mat").write_bytes(b"MATLAB 7.3 MAT-file, cut off"),
+            "info_test.mat is no MATLAB 7.3 file, or a broken one",
+            id="a newer table cut off",
+        ),
+        pytest.param(
+            "lsvid",
+            lambda folder: savemat(folder / "test" / "data" / "info_test.mat", {"info_test": np.ones((4, 4))}),
+            "has no query, only info_test",
+            id="a newer table saved as an older one, without its variable",
+        ),
+        pytest.param(
             "ilids",
             lambda folder: savemat(
                 folder / "train-test people splits" / "train_test_splits_ilidsvid.mat", {"ls_set": np.ones((10, 4))}
