@@ -1,9 +1,21 @@
-"""CMC and mAP, the way the field counts them: a gallery item of the query's identity and camera is not there."""
+"""CMC, mAP and mINP, the way the field counts them: a gallery item of the query's identity and camera is not there.
 
+Junk is not there either, and distractors are wrong for everybody. The matrix of all queries by all items is never
+whole in memory: scores come in blocks of queries, and a query's places are counted, not sorted.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from training.data.dataset import JUNK
+
+Scores = Callable[[int, int], NDArray[np.float32]]
+"""Scores of the queries `start` to `stop` for all gallery items, `(stop - start, items)`; the higher the more alike."""
+
+_BLOCK_BYTES = 64 * 2**20  # of one block of scores; what is computed from it takes as much again
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -12,17 +24,35 @@ class Ranking:
 
     Attributes:
         mean_ap: Mean average precision, 0 to 1.
+        mean_inp: Mean inverse negative penalty, 0 to 1: right items over the place of the last of them (Ye et al.
+            2021, "Deep learning for person re-identification: a survey and outlook", section 3.3).
         cmc: `(r,)` share of queries with a right item among the first 1..r.
         queries: Queries that had anything to find; the others do not count.
+        left_out: Queries that had nothing to find.
     """
 
     mean_ap: float
+    mean_inp: float
     cmc: NDArray[np.float64]
     queries: int
+    left_out: int
 
     def rank(self, r: int) -> float:
         """Return the share of queries with a right item among the first r."""
         return float(self.cmc[min(r, len(self.cmc)) - 1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """Who n items are, and where they were seen.
+
+    Attributes:
+        identities: `(n,)` int64, 0 or more, or JUNK or DISTRACTOR.
+        cameras: `(n,)` int64.
+    """
+
+    identities: NDArray[np.int64]
+    cameras: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +69,26 @@ class Labelled:
     identities: NDArray[np.int64]
     cameras: NDArray[np.int64]
 
+    @property
+    def labels(self) -> Labels:
+        """Who and where, without the features."""
+        return Labels(self.identities, self.cameras)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """What one query found.
+
+    Attributes:
+        average_precision: Mean precision at its right items, 0 to 1; 0 where there is none.
+        inverse_penalty: Right items over the place of the last, 0 to 1; 0 where there is none.
+        first: Place of the first right item, from 1; 0 where there is none.
+    """
+
+    average_precision: float
+    inverse_penalty: float
+    first: int
+
 
 def rank_all(items: Labelled, *, ranks: int = 10) -> Ranking:
     """Use every item as a query against all others in other cameras.
@@ -50,25 +100,114 @@ def rank_all(items: Labelled, *, ranks: int = 10) -> Ranking:
 
 
 def rank(queries: Labelled, gallery: Labelled, *, ranks: int = 10) -> Ranking:
-    """Rank the gallery by cosine for every query; mAP by the precision at every right item.
+    """Rank the gallery by cosine for every query.
 
     Raises:
-        ValueError: No query has its identity in another camera of the gallery.
+        ValueError: No query has its identity in another camera of the gallery, or a feature is not finite.
     """
-    order = np.argsort(-(queries.features @ gallery.features.T), axis=1, kind="stable")
-    right = gallery.identities[order] == queries.identities[:, None]
-    allowed = ~(right & (gallery.cameras[order] == queries.cameras[:, None]))
-    hits = right & allowed
-    found = hits.any(axis=1)
-    if not found.any():
+    scores = cosine_scores(queries.features, gallery.features)
+    return summarise(query_results(scores, queries.labels, gallery.labels), ranks=ranks)
+
+
+def cosine_scores(queries: NDArray[np.float32], gallery: NDArray[np.float32]) -> Scores:
+    """Return the cosines of features `(n, dim)` and `(m, dim)`, rows of length 1, block by block.
+
+    Raises:
+        ValueError: A feature is not finite.
+    """
+    for name, features in (("query", queries), ("gallery", gallery)):
+        broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
+        if len(broken):
+            raise ValueError(f"{len(broken)} of {len(features)} {name} features are not finite, first row {broken[0]}")
+    turned = gallery.T
+
+    def block(start: int, stop: int) -> NDArray[np.float32]:
+        return np.asarray(queries[start:stop] @ turned, np.float32)
+
+    return block
+
+
+def blocks(rows: int, columns: int) -> Iterator[tuple[int, int]]:
+    """Cut `rows` into runs whose scores for `columns` items take 64 MB at most, but one row at least."""
+    step = max(_BLOCK_BYTES // (4 * max(columns, 1)), 1)
+    return ((start, min(start + step, rows)) for start in range(0, rows, step))
+
+
+def query_results(scores: Scores, queries: Labels, gallery: Labels) -> list[QueryResult]:
+    """Return what each query finds; items of equal score stand in the gallery's order."""
+    results = []
+    order = np.argsort(gallery.identities, kind="stable")
+    sorted_identities = gallery.identities[order]
+    for start, stop in blocks(len(queries.identities), len(gallery.identities)):
+        block = -scores(start, stop)
+        block[:, gallery.identities == JUNK] = np.inf
+        for row, identity, camera in zip(
+            block, queries.identities[start:stop], queries.cameras[start:stop], strict=True
+        ):
+            low, high = np.searchsorted(sorted_identities, [identity, identity + 1])
+            same = order[low:high] if identity >= 0 else order[:0]
+            elsewhere = gallery.cameras[same] != camera
+            row[same[~elsewhere]] = np.inf
+            results.append(_result(places(row, same[elsewhere])))
+    return results
+
+
+def places(distances: NDArray[np.float32], right: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the places from 1, ascending, that the items `right` `(h,)` take when all are sorted by distance `(m,)`.
+
+    Infinitely far items are not there. Equal distances keep their order. Counting what comes before a few items takes
+    one pass, where sorting all of them takes several.
+    """
+    if len(right) == 0:
+        return np.empty(0, np.int64)
+    right = right[np.lexsort((right, distances[right]))]
+    of_right = distances[right]
+    near = np.flatnonzero(distances <= of_right[-1])
+    low = np.searchsorted(of_right, distances[near], side="left")
+    high = np.searchsorted(of_right, distances[near], side="right")
+    for tied in np.flatnonzero(low != high):  # the right items themselves, and whatever is exactly as far
+        equals = right[low[tied] : high[tied]]
+        high[tied] = low[tied] + np.searchsorted(equals, near[tied], side="left")
+    # An item stands before the right items from `high` on; a right item counts among those before the next.
+    before = np.cumsum(np.bincount(high, minlength=len(right) + 1))[: len(right)]
+    return np.asarray(before, np.int64)
+
+
+def _result(found: NDArray[np.int64]) -> QueryResult:
+    if len(found) == 0:
+        return QueryResult(0.0, 0.0, 0)
+    precision = np.arange(1, len(found) + 1) / found
+    return QueryResult(float(precision.mean()), float(precision[-1]), int(found[0]))
+
+
+def summarise(results: Sequence[QueryResult], *, ranks: int = 10) -> Ranking:
+    """Average over the queries that had anything to find.
+
+    Raises:
+        ValueError: None had.
+    """
+    counted = [one for one in results if one.first]
+    if not counted:
         raise ValueError("no query has its identity in another camera")
-    hits, allowed = hits[found], allowed[found]
-    place = np.cumsum(allowed, axis=1)  # rank of every item once the forbidden ones are gone
-    precision = np.cumsum(hits, axis=1) / np.maximum(place, 1)
-    average = (precision * hits).sum(axis=1) / hits.sum(axis=1)
-    first = np.where(hits, place, np.iinfo(np.int64).max).min(axis=1)
-    cmc = np.array([(first <= r).mean() for r in range(1, ranks + 1)])
-    return Ranking(float(average.mean()), cmc, int(found.sum()))
+    first = np.array([one.first for one in counted])
+    return Ranking(
+        mean_ap=float(np.mean([one.average_precision for one in counted])),
+        mean_inp=float(np.mean([one.inverse_penalty for one in counted])),
+        cmc=np.array([(first <= r).mean() for r in range(1, ranks + 1)]),
+        queries=len(counted),
+        left_out=len(results) - len(counted),
+    )
+
+
+def average(rankings: Sequence[Ranking]) -> Ranking:
+    """Return the mean of the rankings of several splits; queries are those of all of them together."""
+    return Ranking(
+        mean_ap=float(np.mean([one.mean_ap for one in rankings])),
+        mean_inp=float(np.mean([one.mean_inp for one in rankings])),
+        cmc=np.asarray(np.mean([one.cmc for one in rankings], axis=0)),
+        queries=sum(one.queries for one in rankings),
+        left_out=sum(one.left_out for one in rankings),
+    )
 
 
 @dataclass(frozen=True, slots=True)
