@@ -79,15 +79,19 @@ class Ranks:
 ALONE = Ranks()
 
 
-def join_ranks() -> Ranks:
-    """Return this process among those that `torchrun` started, joined to the others; alone without torchrun."""
+def join_ranks(*, on_gpu: bool) -> Ranks:
+    """Return this process among those that `torchrun` started, joined to the others; alone without torchrun.
+
+    Where there are GPUs and `on_gpu` is set, every process of a machine takes one of its own.
+    """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         return ALONE
     if not dist.is_initialized():
-        if torch.cuda.is_available():
+        on_gpu = on_gpu and torch.cuda.is_available()
+        if on_gpu:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
+        dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_PATIENCE)
     return Ranks(dist.get_rank(), count)
 
 

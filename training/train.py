@@ -65,7 +65,7 @@ def run_training(config: TrainConfig, *, render: Render | None = None) -> TrainR
     torch.set_num_threads(config.threads)
     with ExitStack() as stack:
         stack.enter_context(explained(config))
-        ranks = join_ranks()
+        ranks = join_ranks(on_gpu=config.device != "cpu")
         stack.callback(leave_ranks)
         config.output.mkdir(parents=True, exist_ok=True)
         log = RunLog(config.output, quiet=not ranks.first, tensorboard=config.tensorboard)
