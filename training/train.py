@@ -83,12 +83,12 @@ def _train(
     preprocessing = preprocessing_of(config)
     sampler = sampler_of(config, people)
     loader = Loader(config, people, sampler, ranks)
+    refresh = config.refresh_epochs * (config.epoch_steps or sampler.steps_per_epoch)
     log.begin(state.step)
     report = losses = None
     while (progress := progress_of(config, state.step, ranks.agreed(state.elapsed_s))) < 1:
         began = time.monotonic()
-        due = state.step % (config.refresh_epochs * (config.epoch_steps or sampler.steps_per_epoch)) == 0
-        if config.memory_start == "fill" and due and progress >= config.mmc_from:
+        if config.memory_start == "fill" and config.mmc and progress >= config.mmc_from and state.step % refresh == 0:
             state.memory = fill_memory(
                 state.network, preprocessing, people, len(config.memories), workers=config.workers, ranks=ranks
             )
