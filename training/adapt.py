@@ -17,7 +17,7 @@ from reid_worker.model.climb import Climb
 from reid_worker.model.embedder import Embedder
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import SHIPPED, LoadedWeights, load_weights, save_weights
-from training.adapt_cluster import MOST, certainly_different, clusters, jaccard_distances, without_cameras
+from training.adapt_cluster import MOST, certainly_different, clusters, distances_of
 from training.adapt_judge import Cosines, Embed, Figures, Reading, Trial, embedded, judge
 from training.adapt_round import Budget, learn, trainable
 from training.data.dataset import LabelledTracklet
@@ -170,7 +170,7 @@ def _pseudo_people(embed: Embed, trial: Trial, tracklets: Sequence[Collected], p
     """Cluster what is learnt from, and return the tracklets that are in a cluster with it as their identity."""
     rows = np.setdiff1d(np.arange(len(tracklets)), trial.held)
     features = embedded(embed, trial.people, rows, trial.reading)
-    distances = jaccard_distances(without_cameras(features, trial.people.cameras[rows]))
+    distances = distances_of(features, trial.people.cameras[rows])
     place = np.full(len(tracklets), -1, np.int64)
     place[rows] = np.arange(len(rows))
     different = place[trial.different]

@@ -11,16 +11,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.sparse import csc_matrix, csr_matrix, diags_array
 from scipy.spatial.distance import squareform
+
+from training.rerank import jaccard_distances
 
 NEIGHBOURS = 8  # k1; sites see a person a few times, not twenty as the data sets of the field do
 EXPANSION = 3  # k2, neighbours whose neighbourhoods are averaged
-THRESHOLD = 0.5  # of the Jaccard distance; found on generated people, where 0.4 to 0.6 give about the same
+THRESHOLD = 0.45  # of the Jaccard distance; found on generated people, where 0.4 to 0.55 give about the same
 OVERLAP_NS = 1_000_000_000  # a tracker may hold on to an old box of a person for a second beside the new one
 MOST = 10_000  # tracklets at a time: comparing 6 000 took 0.8 GB, and it grows with the square
 
-_BLOCK = 1024  # rows compared with all others at a time
 _FORBIDDEN = 1e6  # a mean with one such distance among a million pairs is still above any threshold
 _CAMERA_PRIOR = 4.0  # tracklets that a camera's mean of zero is worth: a few tracklets tell little of their camera
 
@@ -59,58 +59,9 @@ def without_cameras(features: NDArray[np.float32], cameras: NDArray[np.int64]) -
     return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12), np.float32)
 
 
-def jaccard_distances(features: NDArray[np.float32], k1: int = NEIGHBOURS, k2: int = EXPANSION) -> NDArray[np.float32]:
-    """Return distances `(n, n)` in [0, 1] of features `(n, dim)` with rows of length 1: 0 is the same neighbourhood."""
-    n = len(features)
-    nearest = _nearest(features, min(max(k1, k2), n - 1) + 1)
-    reciprocal, close = (_mutual(nearest[:, : k + 1]) for k in (k1, max(round(k1 / 2), 1)))
-    # A neighbour's own close neighbourhood joins if most of it is in mine already.
-    shared = (reciprocal @ close.T).multiply(reciprocal).tocoo()
-    most = shared.data > 2 / 3 * close.sum(axis=1).A1[shared.col]
-    joining = csr_matrix((np.ones(int(most.sum())), (shared.row[most], shared.col[most])), shape=(n, n))
-    members = (reciprocal + joining @ close).tocoo()
-    squared = 2 - 2 * np.einsum("pd,pd->p", features[members.row], features[members.col])
-    weights = _shares(csr_matrix((np.exp(-squared), (members.row, members.col)), shape=(n, n)))
-    chosen = nearest[:, :k2]
-    average = csr_matrix(
-        (np.full(chosen.size, 1.0), (np.repeat(np.arange(n), chosen.shape[1]), chosen.ravel())), (n, n)
-    )
-    return _jaccard(_shares(average) @ weights)
-
-
-def _nearest(features: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Return the `count` nearest rows of each row `(n, count)`, itself first."""
-    found = []
-    for start in range(0, len(features), _BLOCK):
-        similarity = features[start : start + _BLOCK] @ features.T
-        similarity[np.arange(len(similarity)), start + np.arange(len(similarity))] = np.inf
-        found.append(np.argsort(-similarity, axis=1, kind="stable")[:, :count])
-    return np.concatenate(found)
-
-
-def _mutual(nearest: NDArray[np.int64]) -> csr_matrix:
-    """Return a matrix `(n, n)` with 1 where two rows are among each other's nearest."""
-    n, count = nearest.shape
-    of = csr_matrix((np.ones(nearest.size), (np.repeat(np.arange(n), count), nearest.ravel())), shape=(n, n))
-    return of.multiply(of.T).tocsr()
-
-
-def _shares(weights: csr_matrix) -> csr_matrix:
-    """Return rows divided by their sums."""
-    return diags_array(1 / weights.sum(axis=1).A1) @ weights
-
-
-def _jaccard(weights: csr_matrix) -> NDArray[np.float32]:
-    """Return 1 - sum of minima / sum of maxima of all pairs of rows, each of which sums to 1."""
-    rows, columns = csr_matrix(weights), csc_matrix(weights)
-    distances = np.empty(rows.shape, np.float32)
-    for i in range(len(distances)):
-        minima = np.zeros(len(distances))
-        for place in range(rows.indptr[i], rows.indptr[i + 1]):
-            column = slice(columns.indptr[rows.indices[place]], columns.indptr[rows.indices[place] + 1])
-            minima[columns.indices[column]] += np.minimum(columns.data[column], rows.data[place])
-        distances[i] = 1 - minima / (2 - minima)
-    return np.clip(distances, 0, 1)
+def distances_of(features: NDArray[np.float32], cameras: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return distances `(n, n)`, 0 to 1, of features `(n, dim)` with rows of length 1, seen by cameras `(n,)`."""
+    return jaccard_distances(without_cameras(features, cameras), k1=NEIGHBOURS, k2=EXPANSION)
 
 
 def clusters(

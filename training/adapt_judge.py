@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.adapt_cluster import clusters, jaccard_distances, without_cameras
+from training.adapt_cluster import clusters, distances_of
 from training.crops import Tracklets
 from training.judge import middle_frames
 from training.loader import read_in_chunks
@@ -121,7 +121,7 @@ def judge(embed: Embed, trial: Trial) -> Figures:
         ranking = rank(*(_labelled(embed, part, trial.reading) for part in (trial.queries, trial.gallery)))
         mean_ap, rank1 = ranking.mean_ap, ranking.rank(1)
     features = embedded(embed, trial.people, np.arange(len(trial.people.lengths)), trial.reading)
-    distances = jaccard_distances(without_cameras(features, trial.people.cameras))
+    distances = distances_of(features, trial.people.cameras)
     labels = clusters(distances, trial.different)
     by_looks = clusters(distances, trial.different[:0])[trial.different]
     violated = (by_looks[:, 0] == by_looks[:, 1]) & (by_looks[:, 0] >= 0)

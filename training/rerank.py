@@ -80,6 +80,27 @@ def reranked(
     return Reranked(queries, gallery, found.farthest[:q], encodings[:q], encodings[q:].tocsc(), weight)
 
 
+def jaccard_distances(features: NDArray[np.float32], *, k1: int, k2: int) -> NDArray[np.float32]:
+    """Return the Jaccard distances (equation 10) of all pairs of n items, `(n, n)`, 0 to 1: for few thousand items.
+
+    Args:
+        features: `(n, dim)`, rows of length 1.
+        k1: Neighbours that must name each other.
+        k2: Neighbours whose encodings are averaged.
+
+    Raises:
+        ValueError: A feature is not finite.
+    """
+    found = _neighbours(features, max(k1 + 1, k2))
+    rows = _expanded(_encodings(features, found, k1), found.nearest[:, :k2])
+    columns = rows.tocsc()
+    distances = np.empty((len(features), len(features)), np.float32)
+    for place, row in enumerate(distances):
+        shared = _shared(rows, place, columns)
+        row[:] = 1 - shared / (2 - shared)
+    return np.clip(distances, 0, 1, out=distances)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Neighbours:
     """The nearest items of each of n.

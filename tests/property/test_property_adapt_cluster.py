@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from training.adapt_cluster import OVERLAP_NS, certainly_different, clusters, jaccard_distances, without_cameras
+from training.adapt_cluster import OVERLAP_NS, certainly_different, clusters, distances_of
+from training.rerank import jaccard_distances
 
 
 def _features(seed: int, n: int, dim: int = 6) -> NDArray[np.float32]:
@@ -16,7 +17,7 @@ def _features(seed: int, n: int, dim: int = 6) -> NDArray[np.float32]:
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 9999), n=st.integers(2, 30), k1=st.integers(1, 40), k2=st.integers(1, 6))
 def test_distances_are_symmetric_between_0_and_1_and_0_to_oneself(seed: int, n: int, k1: int, k2: int) -> None:
-    distances = jaccard_distances(_features(seed, n), k1, k2)
+    distances = jaccard_distances(_features(seed, n), k1=k1, k2=k2)
     assert distances.shape == (n, n)
     assert distances.min() >= 0
     assert distances.max() <= 1
@@ -30,7 +31,9 @@ def test_who_is_certainly_different_is_never_in_one_cluster(
     data: st.DataObject, seed: int, n: int, threshold: float
 ) -> None:
     pairs = data.draw(st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)).filter(lambda p: p[0] < p[1])))
-    labels = clusters(jaccard_distances(_features(seed, n)), np.array(pairs, np.int64).reshape(-1, 2), threshold)
+    labels = clusters(
+        jaccard_distances(_features(seed, n), k1=8, k2=3), np.array(pairs, np.int64).reshape(-1, 2), threshold
+    )
     assert not any(labels[a] == labels[b] >= 0 for a, b in pairs)
     assert sorted(set(labels.tolist()) - {-1}) == list(range(labels.max() + 1))
     assert all((labels == one).sum() > 1 for one in range(labels.max() + 1))
@@ -66,6 +69,6 @@ def test_people_far_apart_are_found_whatever_their_camera_adds_to_them() -> None
         rng.normal(size=(12, 64))[people] + 2.0 * rng.normal(size=(5, 64))[cameras] + 0.1 * rng.normal(size=(60, 64))
     )
     features = (features / np.linalg.norm(features, axis=1, keepdims=True)).astype(np.float32)
-    labels = clusters(jaccard_distances(without_cameras(features, cameras)), np.empty((0, 2), np.int64))
+    labels = clusters(distances_of(features, cameras), np.empty((0, 2), np.int64))
     assert len(set(zip(people.tolist(), labels.tolist(), strict=True))) == 12
     assert set(labels.tolist()) == set(range(12))
