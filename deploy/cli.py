@@ -8,6 +8,7 @@ import typer
 from deploy.cli_adapt import adapt
 from deploy.cli_bench import app as bench
 from deploy.cli_cameras import app as cameras
+from deploy.cli_evaluate import evaluate
 from deploy.cli_export import export
 from deploy.cli_identities import app as identities
 from deploy.cli_run import run
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, ingest, worker, gallery, api, train, adapt, convert, export, score, doctor):
+for command in (run, ingest, worker, gallery, api, train, evaluate, adapt, convert, export, score, doctor):
     app.command()(command)
 for group, name in ((cameras, "cameras"), (identities, "identities"), (synth, "synth"), (bench, "bench")):
     app.add_typer(group, name=name)

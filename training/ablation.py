@@ -27,7 +27,7 @@ from reid_worker.model.weights import load_weights
 from training.config import TrainConfig
 from training.config_file import load_config
 from training.crops import Tracklets
-from training.judge import middle_frames
+from training.embedding import middle_frames
 from training.metrics import Labelled, rank
 from training.people import HeldOut, people_of
 from training.train import run_training

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from training.adapt_cluster import clusters, distances_of
 from training.crops import Tracklets
-from training.judge import middle_frames
+from training.embedding import middle_frames
 from training.loader import read_in_chunks
 from training.metrics import Labelled, rank
 

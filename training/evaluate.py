@@ -1,32 +1,37 @@
-"""Judge an embedding: on held-out generated people, and on the labelled people of four real cameras.
+"""Judge an embedding on a data set, by that data set's own rules, or on tracklets that are each other's gallery.
 
-`python -m training.evaluate [WEIGHTS]` prints the real figures for weights, a colour histogram and random weights; the
-videos are found by CLIMBTRACK_SHARED.
+The rules are the same everywhere: junk is not there, nor is what shows the query's person by the query's camera, so a
+query may lie in the gallery itself (MARS, LS-VID); distractors are wrong. iLIDS-VID is the mean over its ten splits.
 """
 
-import os
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
-import av
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from reid_worker.model import Embedder, load_embedder
-from reid_worker.model.climb import CLIMB_TINY, Climb
-from reid_worker.model.preprocess import Preprocessing
-from reid_worker.model.weights import SHIPPED, LoadedWeights
-from training.crops import CropSet
-from training.metrics import CosineGap, Labelled, Ranking, cosine_gap, rank_all
+from training.crops import Tracklets
+from training.data.dataset import JUNK, DataSet, DataSetError, LabelledTracklet
+from training.data.files import FileTracklets
+from training.embedding import Embed, EmbedPlan, Progress, embed_tracklets, unit_rows
+from training.metrics import (
+    CosineGap,
+    Labelled,
+    QueryResult,
+    Ranking,
+    average,
+    cosine_gap,
+    cosine_scores,
+    query_results,
+    rank_all,
+    summarise,
+)
+from training.rerank import reranked
 
-Embed = Callable[[Sequence[Sequence[NDArray[np.uint8]]]], NDArray[np.float32]]
-
-_CHUNK = 16  # tracklets embedded together: enough to fill the vector units, small enough for the cache
-_REAL_SIZE = (128, 64)  # real people are cut out at this size (H, W), px
+Feature = Literal["all", "sequence", "temporal"]
+Distance = Literal["cosine", "parts"]
+_RANKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,102 +49,138 @@ class Report:
         )
 
 
-def evaluate(embed: Embed, crops: CropSet) -> Report:
-    """Embed every tracklet and rank each against those of the other cameras."""
-    rows = range(0, len(crops.crops), _CHUNK)
-    features = np.concatenate([embed([list(t) for t in crops.crops[i : i + _CHUNK]]) for i in rows])
-    items = Labelled(features, crops.identities, crops.cameras)
+def evaluate(embed: Embed, people: Tracklets, *, frames: int = 8) -> Report:
+    """Embed every tracklet by `frames` of its crops, and rank each against those of the other cameras."""
+    features = embed_tracklets(embed, people, EmbedPlan(frames)).features
+    items = Labelled(features, people.identities, people.cameras)
     return Report(rank_all(items), cosine_gap(items))
 
 
-def colour_histogram(tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
-    """Embed without learning: hue-saturation-value histograms of six horizontal stripes, `(n, 6·8·4·4)`."""
-    return np.stack([_histogram_of(tracklet) for tracklet in tracklets])
+def compared_by(
+    features: NDArray[np.float32], sequence: int, *, feature: Feature = "all", distance: Distance = "cosine"
+) -> NDArray[np.float32]:
+    """Return features whose cosine ranks as asked, rows of length 1.
+
+    The sum of two parts' cosine distances is twice the cosine distance of both parts, each scaled to length 1, one
+    behind the other: `parts` needs no ranking of its own.
+
+    Args:
+        features: `(n, dim)`, the sequence feature and then the temporal one, as CLIMB gives them.
+        sequence: Length of the sequence feature, D + d.
+        feature: What to compare: `all` that is served, `sequence`, the plain average over frames, or `temporal`.
+        distance: Of `all`: `cosine` of the concatenation, or the sum of both parts' (`parts`), which weighs them alike.
+    """
+    head, tail = unit_rows(features[:, :sequence]), unit_rows(features[:, sequence:])
+    if feature != "all":
+        return head if feature == "sequence" else tail
+    return features if distance == "cosine" else unit_rows(np.concatenate([head, tail], axis=1))
 
 
-def _histogram_of(tracklet: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    total = np.zeros((6, 8, 4, 4), np.float32)
-    for crop in tracklet:
-        hsv = cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2HSV)
-        middle = hsv[:, hsv.shape[1] // 5 : -(hsv.shape[1] // 5)]  # the sides are background
-        for stripe, part in enumerate(np.array_split(middle, 6)):
-            total[stripe] += cv2.calcHist([part], [0, 1, 2], None, [8, 4, 4], [0, 180, 0, 256, 0, 256])
-    root = np.sqrt(total.ravel() / total.sum())  # Hellinger: many small bins against few large ones
-    return np.asarray(root / np.linalg.norm(root), np.float32)
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """Queries and gallery of one split, embedded: row i of `query` is a feature of `queries[i]`.
+
+    Attributes:
+        name: Of the data set.
+        queries: What was searched with.
+        gallery: What was searched in, without junk.
+        query: Their features.
+        items: Features of the gallery.
+    """
+
+    name: str
+    queries: tuple[LabelledTracklet, ...]
+    gallery: tuple[LabelledTracklet, ...]
+    query: Labelled
+    items: Labelled
+
+    def with_features(self, query: NDArray[np.float32], items: NDArray[np.float32]) -> "Found":
+        """Return the same queries and gallery with other features."""
+        return replace(self, query=replace(self.query, features=query), items=replace(self.items, features=items))
 
 
-def random_embedder(seed: int = 0) -> Embedder:
-    """Return `climb-tiny` as it is before training, the floor under every figure."""
-    torch.manual_seed(seed)
-    network = Climb(CLIMB_TINY).eval()
-    return Embedder(
-        LoadedWeights(network, Preprocessing(CLIMB_TINY.height, CLIMB_TINY.width), "random"), torch.device("cpu")
+@dataclass(frozen=True, slots=True, eq=False)
+class Embeddings:
+    """All splits of a data set, embedded.
+
+    Attributes:
+        found: One a split.
+        broken: Why tracklets were left out.
+    """
+
+    found: list[Found]
+    broken: list[str]
+
+
+def smaller(data: DataSet, identities: int) -> DataSet:
+    """Return the set with the first so many identities of its queries only, in the gallery too: quick, and easier."""
+    kept = list(dict.fromkeys(one.identity for one in data.query))[:identities]
+    return replace(
+        data,
+        query=tuple(one for one in data.query if one.identity in kept),
+        gallery=tuple(one for one in data.gallery if one.identity in kept),
     )
 
 
-def real_crops(folder: Path, *, size: tuple[int, int], frames: int = 8, span: int = 20) -> CropSet:
-    """Cut labelled people out of real videos into tracklets of `frames` crops spread over `span` video frames.
+def embed_splits(
+    sets: Sequence[DataSet], embed: Embed, plan: EmbedPlan, progress: Progress | None = None
+) -> Embeddings:
+    """Embed queries and galleries, what several splits share once. Junk is left out, as it never counts.
 
-    Args:
-        folder: `NAME.mp4` videos with `gt/NAME.txt` MOTChallenge labels, identities shared by the cameras.
-        size: Crops are resized to this `(H, W)`.
+    Raises:
+        DataSetError: A split has no query or nothing to search in, or an image is missing or broken.
+        EmbeddingError: The network gave NaN or infinite numbers.
     """
-    crops, identities, cameras = [], [], []
-    for camera, labels in enumerate(sorted((folder / "gt").glob("*.txt"))):
-        boxes = read_boxes(labels)
-        wanted = {
-            p: _windows(np.array([f for f, who in boxes if who == p]), frames, span) for p in {w for _, w in boxes}
-        }
-        images = _decode(folder / f"{labels.stem}.mp4", {f for ws in wanted.values() for w in ws for f in w})
-        for person, windows in sorted(wanted.items()):
-            for window in windows:
-                crops.append(np.stack([_cut(images[f], boxes[f, person], size) for f in window]))
-                identities.append(person)
-                cameras.append(camera)
-    return CropSet(np.stack(crops), np.array(identities, np.int64), np.array(cameras, np.int64))
+    parts = [(one.query, tuple(t for t in one.gallery if t.identity != JUNK)) for one in sets]
+    for one, (query, gallery) in zip(sets, parts, strict=True):
+        if not query or not gallery:
+            raise DataSetError(f"{one.name} has {len(query)} queries and {len(gallery)} gallery items: nothing to rank")
+    rows = {tracklet: row for row, tracklet in enumerate(dict.fromkeys(t for both in parts for p in both for t in p))}
+    done = embed_tracklets(embed, FileTracklets(list(rows)), plan, progress)
+    found = []
+    for one, both in zip(sets, parts, strict=True):
+        query, gallery = (tuple(t for t in part if rows[t] not in done.broken) for part in both)
+        if not query or not gallery:
+            raise DataSetError(f"{one.name}: no query, or nothing to search in, can be read")
+        labelled = [_labelled(part, done.features[[rows[t] for t in part]]) for part in (query, gallery)]
+        found.append(Found(one.name, query, gallery, *labelled))
+    return Embeddings(found, list(done.broken.values()))
 
 
-def read_boxes(path: Path) -> dict[tuple[int, int], NDArray[np.float64]]:
-    """Return the counted boxes of a MOTChallenge file by (1-based frame, person): left, top, width, height in px."""
-    rows = np.loadtxt(path, delimiter=",", ndmin=2)
-    return {(int(r[0]), int(r[1])): r[2:6] for r in rows if r[6] > 0}
+def _labelled(tracklets: Sequence[LabelledTracklet], features: NDArray[np.float32]) -> Labelled:
+    return Labelled(
+        features,
+        np.array([t.identity for t in tracklets], np.int64),
+        np.array([t.camera for t in tracklets], np.int64),
+    )
 
 
-def _windows(frames: NDArray[np.int64], count: int, span: int) -> list[NDArray[np.int64]]:
-    """Cut the frames a person is labelled in into runs of `span` and spread `count` over each full one."""
-    if len(frames) == 0:
-        return []
-    bins = (frames - frames.min()) // span
-    full = [np.sort(frames[bins == b]) for b in np.unique(bins) if (bins == b).sum() >= count]
-    return [run[np.linspace(0, len(run) - 1, count).round().astype(int)] for run in full]
+@dataclass(frozen=True, slots=True)
+class Rerank:
+    """Parameters of k-reciprocal re-ranking, the paper's by default."""
+
+    k1: int = 20
+    k2: int = 6
+    weight: float = 0.3
 
 
-def _decode(path: Path, wanted: set[int]) -> dict[int, NDArray[np.uint8]]:
-    with av.open(str(path)) as container:
-        numbered = enumerate(container.decode(video=0), start=1)
-        return {number: frame.to_ndarray(format="rgb24") for number, frame in numbered if number in wanted}
+def results_of(found: Found, rerank: Rerank | None = None) -> list[QueryResult]:
+    """Return what each query finds, by cosine or re-ranked."""
+    query, items = found.query.features, found.items.features
+    if rerank is None:
+        scores = cosine_scores(query, items)
+    else:
+        scores = reranked(query, items, k1=rerank.k1, k2=rerank.k2, weight=rerank.weight).scores
+    return query_results(scores, found.query.labels, found.items.labels)
 
 
-def _cut(image: NDArray[np.uint8], box: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.uint8]:
-    left, top = np.maximum(box[:2], 0).astype(int)
-    right, bottom = (box[:2] + box[2:]).astype(int)
-    crop = image[top : max(bottom, top + 1), left : max(right, left + 1)]
-    return np.asarray(cv2.resize(crop, (size[1], size[0]), interpolation=cv2.INTER_AREA), np.uint8)
+def ranking_of(found: Sequence[Found], rerank: Rerank | None = None) -> Ranking:
+    """Return the ranking of a split, or the mean over several.
 
-
-def main(arguments: Sequence[str]) -> None:
-    """Print the real figures of weights and of the two baselines, one line each."""
-    shared = Path(os.environ.get("CLIMBTRACK_SHARED", "../shared"))
-    weights = Path(arguments[0]) if arguments else SHIPPED
-    embedder = load_embedder(weights)
-    crops = real_crops(shared / "data" / "lab-4cam", size=_REAL_SIZE)
-    for name, embed in (
-        (embedder.model_id, embedder.embed),
-        ("colour histogram", colour_histogram),
-        ("random weights", random_embedder().embed),
-    ):
-        sys.stdout.write(f"{name}: {evaluate(embed, crops).line()}\n")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    Raises:
+        DataSetError: No query has its identity under another camera of the gallery.
+    """
+    try:
+        return average([summarise(results_of(one, rerank), ranks=_RANKS) for one in found])
+    except ValueError as error:
+        raise DataSetError(f"{found[0].name}: {error}") from error

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from reid_worker.model.climb import Climb
@@ -10,6 +9,7 @@ from reid_worker.model.embedder import Embedder
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import LoadedWeights
 from training.crops import Tracklets
+from training.embedding import middle_frames
 from training.evaluate import Report
 from training.loader import read_in_chunks
 from training.memory import initial_memory
@@ -81,14 +81,6 @@ def _embedded(embedder: Embedder, people: Tracklets, frames: int, workers: int) 
     chunks = read_in_chunks(people, rows, lambda row: middle_frames(int(lengths[row]), frames), workers)
     features = [embedder.embed(tracklets) for tracklets in chunks]
     return Labelled(np.concatenate(features), people.identities, people.cameras)
-
-
-def middle_frames(length: int, frames: int) -> NDArray[np.int64]:
-    """Return up to `frames` places: the middles of equal spans of a tracklet, all of a short one."""
-    if length <= frames:
-        return np.arange(length)
-    edges = np.linspace(0, length, frames + 1)
-    return ((edges[:-1] + edges[1:]) / 2).astype(np.int64)
 
 
 def _some(query: Labelled, gallery: Labelled) -> Labelled:

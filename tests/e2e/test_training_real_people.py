@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from reid_worker.model import load_embedder
-from training.evaluate import colour_histogram, evaluate, random_embedder, real_crops
+from training.baseline import colour_histogram, random_embedder
+from training.evaluate import evaluate
+from training.real_people import real_crops
 
 
 @pytest.mark.shared

@@ -8,6 +8,8 @@ The 500 000 distractors, hand-drawn boxes and features that come with it are not
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from training.data.dataset import DISTRACTOR, JUNK, DataSet, DataSetError, ImageFiles, LabelledTracklet
@@ -22,17 +24,31 @@ MARKET1501 = Published(
     cameras=6,
 )
 
-_NAME = re.compile(r"(-1|\d{4,})_c(\d+)\D.*")
+_NAME = re.compile(r"(-1|\d+)_[cC](\d+)\D.*")
 
 
-def load_market(folder: Path, *, checked: bool = True) -> DataSet:
+def load_market(folder: Path, *, checked: bool = True, learning: bool = True) -> DataSet:
     """Read a folder in Market1501's naming; one whose name has `market` and `1501` must have the published counts.
+
+    Where 0000 is searched with, it is a person like any other: some number their own people from 0.
+
+    Args:
+        folder: What the parts lie in.
+        checked: Whether such a name must keep its promise.
+        learning: Whether there must be something to learn from.
 
     Raises:
         DataSetError: A part is missing or empty, a name is in another naming, or a count is wrong.
     """
+    query, gallery = _part(folder / "query"), _part(folder / "bounding_box_test")
+    if any(item.identity == DISTRACTOR for item in query):
+        query, gallery = _from_zero(query), _from_zero(gallery)
+    if not learning and not _has_images(folder / "bounding_box_train"):
+        if not query or not gallery:
+            raise DataSetError(f"{folder} has {len(query)} queries and {len(gallery)} images to search in")
+        return DataSet(folder.name, (), query, gallery)
     train = [item for item in _part(folder / "bounding_box_train") if item.identity >= 0]
-    parts = DataSet(folder.name, tuple(train), _part(folder / "query"), _part(folder / "bounding_box_test"))
+    parts = DataSet(folder.name, tuple(train), query, gallery)
     claimed = checked and re.match("market.*1501", folder.resolve().name, re.IGNORECASE)
     return concluded(folder, parts, MARKET1501, claim="the folder's name" if claimed else None)
 
@@ -46,6 +62,14 @@ def parse_market(name: str) -> tuple[int, int] | None:
     if (found := _NAME.fullmatch(name)) is None:
         return None
     return {-1: JUNK, 0: DISTRACTOR}.get(int(found[1]), int(found[1])), int(found[2])
+
+
+def _has_images(folder: Path) -> bool:
+    return folder.is_dir() and bool(image_names(folder))
+
+
+def _from_zero(items: Sequence[LabelledTracklet]) -> tuple[LabelledTracklet, ...]:
+    return tuple(replace(item, identity=0) if item.identity == DISTRACTOR else item for item in items)
 
 
 def _part(folder: Path) -> tuple[LabelledTracklet, ...]:

@@ -1,0 +1,40 @@
+"""What an embedding that never learnt is worth: the floor under every figure."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reid_worker.model import Embedder
+from reid_worker.model.climb import CLIMB_TINY, Climb
+from reid_worker.model.preprocess import Preprocessing
+from reid_worker.model.weights import LoadedWeights
+
+
+def colour_histogram(tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
+    """Embed without learning: hue-saturation-value histograms of six horizontal stripes, `(n, 6·8·4·4)`."""
+    return np.stack([_histogram_of(tracklet) for tracklet in tracklets])
+
+
+def _histogram_of(tracklet: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    total = np.zeros((6, 8, 4, 4), np.float32)
+    for crop in tracklet:
+        hsv = cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2HSV)
+        margin = hsv.shape[1] // 5
+        middle = hsv[:, margin : hsv.shape[1] - margin]  # the sides are background
+        for stripe, part in enumerate(np.array_split(middle, 6)):
+            if len(part):  # an image of fewer than six rows
+                total[stripe] += cv2.calcHist([part], [0, 1, 2], None, [8, 4, 4], [0, 180, 0, 256, 0, 256])
+    root = np.sqrt(total.ravel() / total.sum())  # Hellinger: many small bins against few large ones
+    return np.asarray(root / np.linalg.norm(root), np.float32)
+
+
+def random_embedder(seed: int = 0) -> Embedder:
+    """Return `climb-tiny` as it is before training."""
+    torch.manual_seed(seed)
+    network = Climb(CLIMB_TINY).eval()
+    return Embedder(
+        LoadedWeights(network, Preprocessing(CLIMB_TINY.height, CLIMB_TINY.width), "random"), torch.device("cpu")
+    )
