@@ -62,7 +62,7 @@ class AdaptPlan:
     rounds: int = 3
     labels: bool = False
     force: bool = False
-    lr: float = 1e-4
+    lr: float = 3e-4
     seed: int = 0
     threads: int = 2
     workers: int = 1
