@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 EVERY = 20  # steps between two lines of progress and of the log
+_LOG, _HELD_OUT = "log.csv", "held_out.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class RunLog:
     """Says and writes how a run goes on; `quiet` for all processes but the first.
 
     Attributes:
-        folder: Of `log.csv` and TensorBoard's files.
+        folder: Of `log.csv`, `held_out.csv` and TensorBoard's files.
         quiet: Say and write nothing.
         tensorboard: Write TensorBoard's files.
     """
@@ -70,7 +71,8 @@ class RunLog:
         """Open what is written to; rows of steps after `step`, of a run that was killed, are dropped."""
         if self.quiet:
             return
-        _drop_after(self.folder / "log.csv", step)
+        for name in (_LOG, _HELD_OUT):
+            _drop_after(self.folder / name, step)
         if self.tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -114,22 +116,19 @@ class RunLog:
         self._waited_s = 0.0
 
     def judged(self, step: int, values: Mapping[str, float]) -> None:
-        """Take the figures of an evaluation, by name."""
+        """Write the figures of an evaluation, by name."""
+        if self.quiet:
+            return
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(f"held_out/{name}", value, step)
+        _append(self.folder / _HELD_OUT, {"step": step, **values})
 
     def _write(self, row: dict[str, float]) -> None:
         if self._board is not None:
             for name, value in row.items():
                 self._board.add_scalar(f"train/{name}", value, int(row["step"]))
-        path = self.folder / "log.csv"
-        fresh = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
-            if fresh:
-                writer.writeheader()
-            writer.writerow({name: f"{value:.6g}" for name, value in row.items()} | {"step": int(row["step"])})
+        _append(self.folder / _LOG, row)
 
 
 def _bar() -> "tuple[Progress, TaskID]":
@@ -143,6 +142,15 @@ def _bar() -> "tuple[Progress, TaskID]":
     )
     bar = Progress(*columns, console=Console(stderr=True))
     return bar, bar.add_task("", total=1.0, losses="")
+
+
+def _append(path: Path, row: Mapping[str, float]) -> None:
+    fresh = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        if fresh:
+            writer.writeheader()
+        writer.writerow({name: f"{value:.6g}" for name, value in row.items()} | {"step": int(row["step"])})
 
 
 def _drop_after(path: Path, step: int) -> None:

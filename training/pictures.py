@@ -11,11 +11,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from training.pictures_figures import Curves, EqualError, equal_error, flat, read_log, running_mean
+from training.pictures_figures import Curves, EqualError, equal_error, flat, map_rows, read_log, running_mean
 
 _INK, _PALE = "#222222", "#888888"
 _SAME, _DIFFERENT = "#1f8a4c", "#c0392b"
@@ -23,8 +24,9 @@ _DPI = 110
 _CELL = (256, 128)  # crops are shown at the network's proportions
 _STEP = (1.14, 2.5)  # of the list's grid, in crop widths: a crop is 1 wide and 2 high
 _GAP = 0.25  # between a query and what it found
+_LEGEND = 2.8  # width of the words for the frames
 _MARKERS = "osD^v<>PX*ph"
-_BINS = 100
+_BINS = (25, 100)  # of a histogram: few pairs fill only few
 
 
 class Verdict(StrEnum):
@@ -79,20 +81,20 @@ def ranked_lists(path: Path, rows: Sequence[RankedRow], *, places: int = 10) -> 
     if not rows:
         raise ValueError("no ranked list to draw: give at least one query")
     places = min(places, max(len(row.found) for row in rows))
-    width, height = (1 + places) * _STEP[0] + _GAP, len(rows) * _STEP[1] + 0.75
-    figure = Figure((width, height), dpi=_DPI)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(-0.1, width - 0.1), ylim=(height - 0.75, -0.75))
-    axes.set_axis_off()
     columns = [0.0, *(_GAP + _STEP[0] * (1 + place) for place in range(places))]
+    right, bottom = max(columns[-1] + 1, _LEGEND), len(rows) * _STEP[1]
+    figure = Figure((right + 0.2, bottom + 0.75), dpi=_DPI)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
     for place, left in enumerate(columns):
         title = str(place) if place else "query"
         axes.text(left + 0.5, -0.1, title, ha="center", va="bottom", fontsize=10, color=_INK, weight="bold")
-    _legend_of_frames(axes, columns[-1] + 1)
+    _legend_of_frames(axes, right - _LEGEND)
     for top, row in zip(np.arange(len(rows)) * _STEP[1], rows, strict=True):
         _cell(axes, row.query, (0.0, top), _INK, _place(row.query))
         for left, item in zip(columns[1:], row.found, strict=False):
             _cell(axes, item.shown, (left, top), _FRAMES[item.verdict], f"{_place(item.shown)}\n{item.cosine:.3f}")
+    axes.set(xlim=(-0.1, right + 0.1), ylim=(bottom, -0.75))  # every image has set them anew
     figure.savefig(path)
 
 
@@ -110,8 +112,9 @@ def similarity_histograms(path: Path, same: NDArray[np.float32], different: NDAr
     equal = equal_error(same, different)
     figure = Figure((7.5, 4.2), dpi=_DPI, layout="constrained")
     axes = figure.add_subplot()
-    low = min(float(same.min()), float(different.min()))
-    bins = np.linspace(low, max(1.0, float(same.max()), float(different.max())), _BINS + 1).tolist()
+    both = np.concatenate([same, different])
+    count = int(np.clip(3 * np.sqrt(min(len(same), len(different))), *_BINS))
+    bins = np.linspace(both.min(), max(1.0, both.max()), count + 1).tolist()
     for cosines, colour, name in ((different, _DIFFERENT, "two people"), (same, _SAME, "the same person")):
         label = f"{name}: {len(cosines):,} pairs, mean {cosines.mean():.3f}"
         weights = np.full(len(cosines), 100 / len(cosines))
@@ -140,22 +143,29 @@ def identity_map(
     Raises:
         ValueError: Fewer than four items are left.
     """
-    placed = flat(features, identities)
+    rows = map_rows(identities)
+    features, identities, cameras = features[rows], identities[rows], cameras[rows]
+    placed = flat(features)
     figure = Figure((8, 8), dpi=_DPI, layout="constrained")
     axes = figure.add_subplot()
-    people, seen_by = np.unique(identities[placed.rows]), np.unique(cameras[placed.rows])
+    people, seen_by = np.unique(identities), np.unique(cameras)
     for camera, marker in zip(seen_by, _cycled(_MARKERS, len(seen_by)), strict=True):
-        here = cameras[placed.rows] == camera
-        order = np.searchsorted(people, identities[placed.rows][here])
-        x, y = placed.points[here].T
+        here = cameras == camera
+        order = np.searchsorted(people, identities[here])
+        x, y = placed[here].T
         colours = _hues(len(people))[order]
         axes.scatter(x, y, c=colours, marker=marker, s=38, alpha=0.85, linewidths=0.4, edgecolors="white")
-        axes.scatter([], [], c=_PALE, marker=marker, s=38, label=f"camera {camera}")
+        axes.scatter([], [], color=_PALE, marker=marker, s=38, label=f"camera {camera}")
     box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.7, "edgecolor": "none"}
     for person, colour in zip(people, _hues(len(people)) * 0.55, strict=True):
-        x, y = np.median(placed.points[identities[placed.rows] == person], axis=0)
+        points = placed[identities == person]
+        x, y = np.median(points, axis=0)
+        spokes = LineCollection(
+            [((x, y), point) for point in points], colors=[colour], linewidths=0.7, alpha=0.5, zorder=0
+        )
+        axes.add_collection(spokes)
         axes.text(x, y, str(person), fontsize=8, color=colour, ha="center", va="center", weight="bold", bbox=box)
-    axes.set_title(f"{len(people)} identities, {len(placed.rows)} tracklets, t-SNE", fontsize=10, color=_INK)
+    axes.set_title(f"{len(people)} identities, {len(rows)} tracklets, t-SNE", fontsize=10, color=_INK)
     if len(seen_by) <= len(_MARKERS):
         figure.legend(loc="outside lower center", ncols=min(len(seen_by), 6), frameon=False, fontsize=9)
     axes.set(xticks=[], yticks=[])
@@ -213,12 +223,11 @@ def _place(shown: Shown) -> str:
     return f"id {shown.identity}  cam {shown.camera}"
 
 
-def _legend_of_frames(axes: Axes, right: float) -> None:
+def _legend_of_frames(axes: Axes, left: float) -> None:
     words = {Verdict.RIGHT: "right", Verdict.WRONG: "wrong", Verdict.JUNK: "not counted"}
-    for number, (verdict, word) in enumerate(words.items()):
-        left = right - 3.6 + 1.15 * number
-        axes.add_patch(Rectangle((left, -0.64), 0.16, 0.2, facecolor=_FRAMES[verdict], edgecolor="none"))
-        axes.text(left + 0.24, -0.54, word, va="center", fontsize=9, color=_INK)
+    for at, (verdict, word) in zip(left + np.array([0, 0.8, 1.7]), words.items(), strict=True):
+        axes.add_patch(Rectangle((at, -0.64), 0.16, 0.2, facecolor=_FRAMES[verdict], edgecolor="none"))
+        axes.text(at + 0.24, -0.54, word, va="center", fontsize=9, color=_INK)
 
 
 def _finish(axes: Axes, x: str, y: str) -> None:

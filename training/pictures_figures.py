@@ -43,37 +43,27 @@ def equal_error(same: NDArray[np.float32], different: NDArray[np.float32]) -> Eq
     return EqualError(middle, float(missed[here] + confused[here]) / 2)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Plane:
-    """Items on a plane.
-
-    Attributes:
-        rows: `(n,)` which items.
-        points: `(n, 2)` where they lie.
-    """
-
-    rows: NDArray[np.int64]
-    points: NDArray[np.float64]
-
-
-def flat(features: NDArray[np.float32], identities: NDArray[np.int64], *, seed: int = 0) -> Plane:
-    """Place features `(n, dim)` of 30 identities at most, 20 items of each, on a plane; those below 0 are left out.
+def map_rows(identities: NDArray[np.int64], *, seed: int = 0) -> NDArray[np.int64]:
+    """Return the rows of 30 identities at most, and 20 of each, drawn from those not below 0, ascending.
 
     Raises:
-        ValueError: Fewer than four items are left.
+        ValueError: Fewer than four rows are left.
     """
     rng = np.random.default_rng(seed)
-    people = np.unique(identities[identities >= 0])
-    people = rng.permutation(people)[:_IDENTITIES]
-    rows = np.sort(np.concatenate([np.empty(0, np.int64)] + [
-        rng.permutation(np.flatnonzero(identities == person))[:_OF_EACH] for person in people
-    ]))  # fmt: skip
+    people = rng.permutation(np.unique(identities[identities >= 0]))[:_IDENTITIES]
+    chosen = [rng.permutation(np.flatnonzero(identities == person))[:_OF_EACH] for person in people]
+    rows = np.sort(np.concatenate([np.empty(0, np.int64), *chosen]))
     if len(rows) < 4:
         raise ValueError(f"a map needs four items of known identities at least, got {len(rows)}")
+    return rows
+
+
+def flat(features: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float64]:
+    """Place features `(n, dim)` on a plane, `(n, 2)`, by t-SNE (van der Maaten and Hinton 2008)."""
     from sklearn.manifold import TSNE
 
-    tsne = TSNE(perplexity=min(12, (len(rows) - 1) / 3), init="pca", learning_rate="auto", random_state=seed)
-    return Plane(rows, np.asarray(tsne.fit_transform(features[rows]), np.float64))
+    tsne = TSNE(perplexity=min(12, (len(features) - 1) / 3), init="pca", learning_rate="auto", random_state=seed)
+    return np.asarray(tsne.fit_transform(features), np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

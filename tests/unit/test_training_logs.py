@@ -13,8 +13,8 @@ def moment(step: int, progress: float = 0.5) -> Moment:
     return Moment(step, progress, elapsed_s=120.0, waited_s=0.25, values={"lr": 1e-3, "total": 2.0, "mmc": 0.0})
 
 
-def rows(folder: Path) -> list[dict[str, str]]:
-    with (folder / "log.csv").open(newline="") as file:
+def rows(folder: Path, name: str = "log.csv") -> list[dict[str, str]]:
+    with (folder / name).open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -51,6 +51,17 @@ def test_a_run_that_goes_on_drops_the_rows_of_steps_it_does_again(tmp_path: Path
     assert [row["step"] for row in rows(tmp_path)] == [str(EVERY), str(2 * EVERY), str(3 * EVERY)]
 
 
+def test_figures_of_evaluations_are_written_and_those_that_are_done_again_are_dropped(tmp_path: Path) -> None:
+    for begun, figures in ((0, {5: 0.2, 10: 0.3, 15: 0.4}), (10, {15: 0.5})):
+        log = RunLog(tmp_path)
+        log.begin(begun)
+        for step, value in figures.items():
+            log.judged(step, {"mAP": value})
+        log.end()
+    found = rows(tmp_path, "held_out.csv")
+    assert [(row["step"], row["mAP"]) for row in found] == [("5", "0.2"), ("10", "0.3"), ("15", "0.5")]
+
+
 def test_tensorboard_gets_losses_and_figures(tmp_path: Path) -> None:
     log = RunLog(tmp_path, tensorboard=True)
     log.begin(0)
@@ -67,6 +78,7 @@ def test_a_quiet_log_says_and_writes_nothing(tmp_path: Path, capsys: pytest.Capt
     log = RunLog(tmp_path, quiet=True, tensorboard=True)
     log.begin(0)
     log.step(moment(EVERY))
+    log.judged(EVERY, {"mAP": 0.5})
     log.say("hello")
     log.end()
     assert capsys.readouterr().err == ""
