@@ -224,8 +224,8 @@ class CosineGap:
 
 
 def cosine_gap(items: Labelled) -> CosineGap:
-    """Return the mean cosine over all pairs of different cameras."""
+    """Return the mean cosine over all pairs of different cameras; distractors are nobody's same."""
     cosine = items.features @ items.features.T
     across = items.cameras[:, None] != items.cameras[None, :]
-    same = items.identities[:, None] == items.identities[None, :]
+    same = (items.identities[:, None] == items.identities[None, :]) & (items.identities >= 0)
     return CosineGap(float(cosine[across & same].mean()), float(cosine[across & ~same].mean()))

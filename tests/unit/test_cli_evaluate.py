@@ -1,0 +1,88 @@
+"""`climbtrack evaluate` on a small set in Market1501 naming: figures, odd images, and what is said of bad ones."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from deploy.cli import main
+from training.metrics import Labelled, rank
+
+COLOURS = {1: (200, 30, 30), 2: (30, 200, 30), 3: (30, 30, 200)}
+
+
+def paint(path: Path, colour: tuple[int, int, int], height: int = 64, width: int = 24) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = np.full((height, width, 3), colour, np.uint8)
+    picture[: height // 2] //= 2
+    assert cv2.imwrite(str(path), picture)
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Path:
+    """Three people by two cameras, of all sizes and formats; somebody without a match, a distractor, junk."""
+    folder = tmp_path / "two-cameras"
+    for who, colour in COLOURS.items():
+        paint(folder / "query" / f"000{who}_c1s1_000001_01.png", colour, 40 + 30 * who, 9 * who)
+        paint(folder / "bounding_box_test" / f"000{who}_c2s1_000001_01.bmp", colour, 200, 5)
+        paint(folder / "bounding_box_test" / f"000{who}_c1s1_000002_01.jpg", colour)
+    paint(folder / "query" / "0009_c1s1_000001_01.jpg", (90, 90, 90))
+    paint(folder / "bounding_box_test" / "0000_c2s1_000003_01.jpg", (120, 30, 160))
+    paint(folder / "bounding_box_test" / "-1_c2s1_000004_01.jpg", COLOURS[1])
+    return folder
+
+
+def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, float], str]:
+    code = main(["evaluate", *words])
+    out, err = capsys.readouterr()
+    return code, json.loads(out) if out else {}, err
+
+
+def test_colours_find_people_who_differ_in_nothing_else(market: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--layout", "market", "--data", str(market), "--baseline", "colour-histogram", "--json"]
+    code, figures, err = told(words, capsys)
+    assert code == 0
+    assert {name: figures[name] for name in ("rank1", "rank5", "mAP", "mINP")} == dict.fromkeys(
+        ("rank1", "rank5", "mAP", "mINP"), 100.0
+    )
+    assert (figures["queries"], figures["queries_without_match"], figures["gallery"]) == (3, 1, 7)
+    assert "1 of 4 queries have no match" in err
+
+
+def test_the_shipped_weights_are_judged_by_default(market: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, figures, _ = told(["--layout", "market", "--data", str(market), "--json", "--limit", "2", "--flip"], capsys)
+    assert code == 0
+    assert str(figures["model_id"]).startswith("climb-tiny-")
+    assert figures["queries"] == 2
+    assert 0 <= figures["mAP"] <= 100
+
+
+def test_a_broken_image_is_named_or_left_out(market: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = market / "bounding_box_test" / "0003_c1s1_000002_01.jpg"
+    broken.write_bytes(broken.read_bytes()[:40])
+    words = ["--layout", "market", "--data", str(market), "--baseline", "colour-histogram", "--json"]
+    code, _, err = told(words, capsys)
+    assert code == 2
+    assert broken.name in err
+    code, figures, err = told([*words, "--skip-broken"], capsys)
+    assert (code, figures["broken"], figures["gallery"]) == (0, 1, 6)
+    assert f"left out: {broken}" in err
+
+
+def test_another_layout_is_recognised(market: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    baseline = ["--baseline", "colour-histogram"]
+    assert main(["evaluate", "--layout", "mars", "--data", str(market), *baseline]) == 2
+    assert "looks like --layout market" in " ".join(capsys.readouterr().err.split())
+    assert main(["evaluate", "--layout", "market", "--data", str(market.parent), *baseline]) == 2
+    assert f"one folder deeper: --data {market}" in capsys.readouterr().err
+    assert main(["evaluate", "--layout", "market", "--data", str(market / "nowhere"), *baseline]) == 2
+    assert "nowhere is no folder" in capsys.readouterr().err
+
+
+def test_features_that_are_no_numbers_are_refused() -> None:
+    good = Labelled(np.eye(2, dtype=np.float32), np.array([0, 1]), np.array([0, 0]))
+    bad = Labelled(np.full((2, 2), np.nan, np.float32), np.array([0, 1]), np.array([1, 1]))
+    with pytest.raises(ValueError, match="2 of 2 gallery features are not finite"):
+        rank(good, bad)
