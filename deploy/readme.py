@@ -38,6 +38,8 @@ DESCRIPTIONS = {
     "reid_worker/weights/climb-tiny.safetensors": "The shipped CLIMB weights with their preprocessing.",
     "reid_worker/weights/person-detector.onnx": "The small person detector that is used without any download.",
     "tests/golden/messages_v1.json": "Messages of schema version 1, as bytes.",
+    "tests/golden/metrics.json": "CMC, mAP and mINP of seeded features by FastReID.",
+    "tests/golden/rerank.json": "Re-ranked distances of seeded features by the authors' program.",
     "tests/bench/network.jsonl": "What `climbtrack bench scan|model` printed, one line a measurement.",
     "tests/bench/pipeline.jsonl": "What `climbtrack bench pipeline` printed, one line a measurement.",
     "reid_worker/weights/person-detector.json": "Card of the bundled person detector: data, command, figures.",
