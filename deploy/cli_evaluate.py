@@ -67,6 +67,12 @@ def evaluate(
     ] = False,
     batch: Annotated[int, typer.Option("--batch", min=1, max=1024, help="Tracklets embedded together.")] = 16,
     threads: Annotated[int, typer.Option("--threads", min=1, max=64, help="Batches at a time.")] = 2,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures", metavar="DIR", help="Draw whom queries found, how alike people are, where they lie."
+        ),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="auto (a GPU where there is one), cpu, cuda, ...")] = "auto",
     as_json: Json = False,
 ) -> None:
@@ -89,6 +95,7 @@ def evaluate(
         whole = _embedded(judged.embed, plan, _Set(layout, data, split, limit, not unchecked))
         found = [_compared(one, judged.sequence, feature, distance) for one in whole.found]
         said = _figures(found, Rerank(k1, k2, weight) if rerank else None)
+        _draw(pictures, found[0])
     except (DataSetError, WeightsError) as error:
         raise UsageError(str(error)) from error
     except (EmbeddingError, OSError) as error:
@@ -192,6 +199,15 @@ def _compared(found: "Found", sequence: int | None, feature: str, distance: str)
         for part in (found.query, found.items)
     )
     return found.with_features(query, items)
+
+
+def _draw(folder: Path | None, found: "Found") -> None:
+    if folder is None:
+        return
+    from training.pictures_report import draw_report
+
+    for path in draw_report(folder, found):
+        typer.echo(f"drew {path}", err=True)
 
 
 def _figures(found: "list[Found]", rerank: "Rerank | None") -> dict[str, float | int | str | bool]:

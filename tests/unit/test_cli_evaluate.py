@@ -86,3 +86,15 @@ def test_features_that_are_no_numbers_are_refused() -> None:
     bad = Labelled(np.full((2, 2), np.nan, np.float32), np.array([0, 1]), np.array([1, 1]))
     with pytest.raises(ValueError, match="2 of 2 gallery features are not finite"):
         rank(good, bad)
+
+
+def test_pictures_show_whom_queries_found_and_how_alike_people_are(
+    market: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--layout", "market", "--data", str(market), "--baseline", "colour-histogram", "--json"]
+    code, _, err = told([*words, "--pictures", str(tmp_path / "report")], capsys)
+    assert code == 0
+    drawn = sorted(path.name for path in (tmp_path / "report").iterdir())
+    assert drawn == ["similarities.png", "some.png", "worst.png"]  # seven items are too few for a map
+    assert all(f"drew {tmp_path / 'report' / name}" in err for name in drawn)
+    assert all(cv2.imread(str(tmp_path / "report" / name)).shape[0] > 100 for name in drawn)
