@@ -97,4 +97,4 @@ def test_pictures_show_whom_queries_found_and_how_alike_people_are(
     drawn = sorted(path.name for path in (tmp_path / "report").iterdir())
     assert drawn == ["similarities.png", "some.png", "worst.png"]  # seven items are too few for a map
     assert all(f"drew {tmp_path / 'report' / name}" in err for name in drawn)
-    assert all(cv2.imread(str(tmp_path / "report" / name)).shape[0] > 100 for name in drawn)
+    assert all((tmp_path / "report" / name).read_bytes().startswith(b"\x89PNG") for name in drawn)
