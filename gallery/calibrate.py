@@ -22,11 +22,11 @@ MAX_LOGIT = 8.0  # P = 0.9997; no similarity is proof
 class Card:
     """How similar tracklets of equal and of different people are under some weights.
 
-    The defaults are those of the shipped weights. Cosines of pairs of tracklets of one person are 0.71 +- 0.14 on generated
-    people held out from their training, 0.47 +- 0.20 on a generator setting they never saw, 0.65 on four real cameras:
-    0.58 is between, because cameras to come differ from what was learnt. Of different people they are 0.00 +- 0.22; of a
-    tracklet and several prototypes, which is what is compared, 0.21 scatter fits better. Other weights come with other
-    numbers, see `GallerySettings`.
+    The defaults are those of the shipped weights. Cosines of pairs of tracklets of one person are 0.71 +- 0.14 on
+    generated people held out from their training, 0.47 +- 0.20 on a generator setting they never saw, 0.65 on four real
+    cameras: 0.58 is between, because cameras to come differ from what was learnt. Of different people they are 0.00 +-
+    0.22; of a tracklet and several prototypes, which is what is compared, 0.21 scatter fits better. Other weights come
+    with other numbers, see `GallerySettings`.
 
     Attributes:
         same_mean, same_std, different_mean, different_std: Of the similarity `compare.similarity`, in [-1, 1].
