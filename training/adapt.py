@@ -18,12 +18,13 @@ from reid_worker.model.embedder import Embedder
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import SHIPPED, LoadedWeights, load_weights, save_weights
 from training.adapt_cluster import MOST, certainly_different, clusters, distances_of
-from training.adapt_judge import Cosines, Embed, Figures, Reading, Trial, embedded, judge
+from training.adapt_judge import Cosines, Figures, Trial, embedded, judge
 from training.adapt_round import Budget, learn, trainable
 from training.data.dataset import LabelledTracklet
 from training.data.files import FileTracklets
 from training.data.load import load_dataset
 from training.data.site import Collected, read_site
+from training.embedding import Embed
 
 Say = Callable[[str], None]
 
@@ -149,9 +150,7 @@ def _trial(plan: AdaptPlan, tracklets: Sequence[Collected], frames: int) -> Tria
     different = certainly_different(people.cameras, [one.span_ns for one in tracklets])
     order = np.random.default_rng((plan.seed, 11)).permutation(len(tracklets))
     queries, gallery = _labelled(plan.data, tracklets) if plan.labels else (None, None)
-    return Trial(
-        people, different, np.sort(order[: round(_HELD * len(order))]), queries, gallery, Reading(frames, plan.workers)
-    )
+    return Trial(people, different, np.sort(order[: round(_HELD * len(order))]), queries, gallery, frames)
 
 
 def _labelled(folder: Path, tracklets: Sequence[Collected]) -> tuple[FileTracklets, FileTracklets]:
@@ -169,7 +168,7 @@ def _labelled(folder: Path, tracklets: Sequence[Collected]) -> tuple[FileTrackle
 def _pseudo_people(embed: Embed, trial: Trial, tracklets: Sequence[Collected], plan: AdaptPlan) -> FileTracklets:
     """Cluster what is learnt from, and return the tracklets that are in a cluster with it as their identity."""
     rows = np.setdiff1d(np.arange(len(tracklets)), trial.held)
-    features = embedded(embed, trial.people, rows, trial.reading)
+    features = embedded(embed, trial.people, rows, trial.frames)
     distances = distances_of(features, trial.people.cameras[rows])
     place = np.full(len(tracklets), -1, np.int64)
     place[rows] = np.arange(len(rows))

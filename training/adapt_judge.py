@@ -5,20 +5,16 @@ not. Neither says anything across cameras. There, two tracklets of one person ar
 weights know people better than cameras, so the share that is found back is a sign, though no proof: only labels are.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.adapt_cluster import clusters, distances_of
+from training.ahead import read_in_chunks
 from training.crops import Tracklets
-from training.embedding import middle_frames
-from training.loader import read_in_chunks
+from training.embedding import Embed, middle_frames
 from training.metrics import Labelled, rank
-
-Embed = Callable[[Sequence[Sequence[NDArray[np.uint8]]]], NDArray[np.float32]]
-"""Tracklets of RGB crops to features `(n, dim)` with rows of length 1."""
 
 _CHUNK = 16  # tracklets embedded together
 
@@ -86,14 +82,6 @@ class Figures:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Most crops of a tracklet that an embedding takes, spread evenly, and the processes that read them."""
-
-    frames: int
-    workers: int
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
     """What figures are computed from.
@@ -103,7 +91,7 @@ class Trial:
         different: Pairs `(m, 2)` of rows that are certainly different people.
         held: Rows that are not learnt from, for `mutual` and `separation`.
         queries, gallery: Labelled tracklets, where there are some.
-        reading: How tracklets are read.
+        frames: Most crops of a tracklet that an embedding takes, spread evenly.
     """
 
     people: Tracklets
@@ -111,16 +99,16 @@ class Trial:
     held: NDArray[np.int64]
     queries: Tracklets | None
     gallery: Tracklets | None
-    reading: Reading
+    frames: int
 
 
 def judge(embed: Embed, trial: Trial) -> Figures:
     """Return the figures of weights."""
     mean_ap = rank1 = None
     if trial.queries is not None and trial.gallery is not None:
-        ranking = rank(*(_labelled(embed, part, trial.reading) for part in (trial.queries, trial.gallery)))
+        ranking = rank(*(_labelled(embed, part, trial.frames) for part in (trial.queries, trial.gallery)))
         mean_ap, rank1 = ranking.mean_ap, ranking.rank(1)
-    features = embedded(embed, trial.people, np.arange(len(trial.people.lengths)), trial.reading)
+    features = embedded(embed, trial.people, np.arange(len(trial.people.lengths)), trial.frames)
     distances = distances_of(features, trial.people.cameras)
     labels = clusters(distances, trial.different)
     by_looks = clusters(distances, trial.different[:0])[trial.different]
@@ -139,7 +127,7 @@ def judge(embed: Embed, trial: Trial) -> Figures:
 
 
 def embedded(
-    embed: Embed, people: Tracklets, rows: NDArray[np.int64], reading: Reading, part: tuple[float, float] = (0.0, 1.0)
+    embed: Embed, people: Tracklets, rows: NDArray[np.int64], frames: int, part: tuple[float, float] = (0.0, 1.0)
 ) -> NDArray[np.float32]:
     """Return the features `(len(rows), dim)` of tracklets.
 
@@ -147,7 +135,7 @@ def embedded(
         embed: What embeds.
         people: The tracklets.
         rows: Which of them.
-        reading: How many crops of each, and who reads them.
+        frames: Most crops of each.
         part: Share of a tracklet at which to begin and to end.
 
     Raises:
@@ -157,14 +145,14 @@ def embedded(
 
     def places(row: int) -> NDArray[np.int64]:
         first, stop = (int(share * lengths[row]) for share in part)
-        return first + middle_frames(max(stop - first, 1), reading.frames)
+        return first + middle_frames(max(stop - first, 1), frames)
 
     chunks = [rows[i : i + _CHUNK] for i in range(0, len(rows), _CHUNK)]
-    return np.concatenate([embed(crops) for crops in read_in_chunks(people, chunks, places, reading.workers)])
+    return np.concatenate([embed(crops) for crops in read_in_chunks(people, chunks, places)])
 
 
-def _labelled(embed: Embed, people: Tracklets, reading: Reading) -> Labelled:
-    features = embedded(embed, people, np.arange(len(people.lengths)), reading)
+def _labelled(embed: Embed, people: Tracklets, frames: int) -> Labelled:
+    features = embedded(embed, people, np.arange(len(people.lengths)), frames)
     return Labelled(features, people.identities, people.cameras)
 
 
@@ -197,7 +185,7 @@ def _separation(embed: Embed, trial: Trial) -> float | None:
     rows = trial.held[trial.people.lengths[trial.held] > 1]
     if len(rows) < 2:
         return None
-    early, late = (embedded(embed, trial.people, rows, trial.reading, part) for part in ((0.0, 0.5), (0.5, 1.0)))
+    early, late = (embedded(embed, trial.people, rows, trial.frames, part) for part in ((0.0, 0.5), (0.5, 1.0)))
     place = {int(row): number for number, row in enumerate(rows)}
     pairs = [(place[a], place[b]) for a, b in trial.different.tolist() if a in place and b in place]
     if not pairs:

@@ -60,7 +60,7 @@ def learn(
     state.network.load_state_dict(network.state_dict())
     if config.ema:
         state.average = copied(state.network)
-    state.memory = fill_memory(state.network, preprocessing, people, len(config.memories), workers=budget.workers)
+    state.memory = fill_memory(state.network, preprocessing, people, len(config.memories))
     loader = Loader(config, people, sampler)
     while (progress := progress_of(config, state.step, state.elapsed_s)) < 1:
         began = time.monotonic()

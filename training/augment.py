@@ -25,7 +25,7 @@ def augment(crops: Crops, rng: np.random.Generator, strength: float = 1.0) -> Cr
     """
     if rng.random() < 0.5:
         crops = crops[:, :, ::-1]
-    for change, probability in ((reframe, 1.0), (recolour, 1.0), (degrade, 0.8), (erase, 0.5)):
+    for change, probability in ((reframe, 1.0), (shade, 0.5), (recolour, 1.0), (degrade, 0.8), (erase, 0.5)):
         if rng.random() < strength * probability:
             crops = change(crops, rng)
     return np.ascontiguousarray(crops)
@@ -61,6 +61,9 @@ def reframe(crops: Crops, rng: np.random.Generator) -> Crops:
     left, right = rng.normal(0, 0.06, 2)
     if rng.random() < 0.1:
         bottom -= rng.uniform(0.2, 0.45)  # hidden behind a desk
+    if rng.random() < 0.3:  # another detector's idea of how wide a person is
+        wider = rng.uniform(-0.16, 0.12)
+        left, right = left - wider, right + wider
     source = np.array([[left * W, top * H], [(1 + right) * W, top * H], [left * W, (1 + bottom) * H]], np.float32)
     target = np.array([[0, 0], [W, 0], [0, H]], np.float32)
     matrix = cv2.getAffineTransform(source, target)
@@ -69,10 +72,22 @@ def reframe(crops: Crops, rng: np.random.Generator) -> Crops:
     )
 
 
+def shade(crops: Crops, rng: np.random.Generator) -> Crops:
+    """Light the tracklet unevenly, as folds, sun through leaves and lamps do: a smooth field of factors over it."""
+    _, H, W, _ = crops.shape
+    rows = int(rng.integers(2, 13))
+    grid = rng.normal(0, rng.uniform(0.05, 0.3), (rows, max(2, rows // 2)))
+    field = np.exp(cv2.resize(grid, (W, H), interpolation=cv2.INTER_CUBIC))
+    lit = np.clip(crops * field[..., None].astype(np.float32), 0, 255)
+    return np.asarray(lit, np.uint8)
+
+
 def recolour(crops: Crops, rng: np.random.Generator) -> Crops:
     """Change white balance, saturation, exposure, contrast and gamma, as different cameras do."""
-    colour = np.diag(rng.uniform(0.88, 1.14, 3)) @ _saturation(_draw_saturation(rng))
-    colour = colour * rng.uniform(0.7, 1.35)
+    odd = rng.random() < 0.25  # a camera that nobody set up
+    balance = rng.uniform(0.7, 1.4, 3) if odd else rng.uniform(0.88, 1.14, 3)
+    colour = np.diag(balance) @ _crosstalk(rng) @ _saturation(_draw_saturation(rng))
+    colour = colour * (rng.uniform(0.45, 1.8) if odd else rng.uniform(0.7, 1.35))
     gamma = np.exp(rng.normal(0, 0.2))
     ramp = np.linspace(0, 1, 256) ** gamma
     contrast, lift = rng.uniform(0.8, 1.25), rng.uniform(-0.05, 0.1)
@@ -83,7 +98,7 @@ def recolour(crops: Crops, rng: np.random.Generator) -> Crops:
 
 
 def degrade(crops: Crops, rng: np.random.Generator) -> Crops:
-    """Lose detail: a smaller sensor, blur, noise, JPEG."""
+    """Lose detail, or make some up: a smaller sensor, blur, sharpening, noise, JPEG."""
     _, H, W, _ = crops.shape
     if rng.random() < 0.5:
         scale = max(rng.uniform(0.25, 0.8), 24 / H)  # nobody is told apart below 24 px
@@ -92,6 +107,9 @@ def degrade(crops: Crops, rng: np.random.Generator) -> Crops:
     elif rng.random() < 0.4:
         sigma = rng.uniform(0.4, 1.6)
         crops = _each(crops, lambda c: cv2.GaussianBlur(c, (0, 0), sigma))
+    if rng.random() < 0.2:
+        amount = rng.uniform(0.3, 1.2)
+        crops = _each(crops, lambda c: cv2.addWeighted(c, 1 + amount, cv2.GaussianBlur(c, (0, 0), 1.0), -amount, 0))
     if rng.random() < 0.3:
         noise = rng.normal(0, rng.uniform(2, 10), crops.shape)
         crops = np.clip(crops + noise, 0, 255).astype(np.uint8)
@@ -123,7 +141,13 @@ def _through_jpeg(crop: Crops, quality: int) -> Any:
 
 
 def _draw_saturation(rng: np.random.Generator) -> float:
-    return 0.0 if rng.random() < 0.05 else float(rng.uniform(0.4, 1.4))  # 0: an infrared camera at night
+    return 0.0 if rng.random() < 0.12 else float(rng.uniform(0.4, 1.4))  # 0: an infrared camera at night
+
+
+def _crosstalk(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return a colour matrix that keeps grey and mixes the channels a little, as another sensor's filters do."""
+    mixing = rng.normal(0, 0.06, (3, 3))
+    return np.eye(3) + mixing - np.diag(mixing.sum(axis=1))
 
 
 def _saturation(amount: float) -> NDArray[np.float64]:

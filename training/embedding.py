@@ -1,14 +1,13 @@
 """Embed whole sets of tracklets: which frames, mirrored or not, several batches at a time."""
 
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.ahead import in_order
 from training.crops import Tracklets
 from training.data.dataset import DataSetError
 
@@ -62,7 +61,8 @@ def embed_tracklets(embed: Embed, people: Tracklets, plan: EmbedPlan, progress: 
     """
     n = len(people.lengths)
     done: list[Embedded] = []
-    with closing(_batches(embed, people, plan, n)) as batches:
+    parts = (range(start, min(start + plan.batch, n)) for start in range(0, n, plan.batch))
+    with closing(in_order(lambda rows: _embed_rows(embed, people, rows, plan), parts, plan.threads)) as batches:
         for one in batches:
             done.append(one)
             if progress is not None:
@@ -73,21 +73,6 @@ def embed_tracklets(embed: Embed, people: Tracklets, plan: EmbedPlan, progress: 
     dim = max(one.features.shape[1] for one in done)
     whole = [one.features if one.features.shape[1] else np.zeros((len(one.features), dim), np.float32) for one in done]
     return Embedded(np.concatenate(whole), broken)
-
-
-def _batches(embed: Embed, people: Tracklets, plan: EmbedPlan, n: int) -> Generator[Embedded, None, None]:
-    """Yield what `_embed_rows` makes of all rows in order, at most two batches a thread ahead."""
-    waiting: deque[Future[Embedded]] = deque()
-    pool = ThreadPoolExecutor(plan.threads, "embed")
-    try:
-        for start in range(0, n, plan.batch):
-            waiting.append(pool.submit(_embed_rows, embed, people, range(start, min(start + plan.batch, n)), plan))
-            if len(waiting) > 2 * plan.threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:  # after an error nothing more is begun
-        pool.shutdown(cancel_futures=True)
 
 
 def _embed_rows(embed: Embed, people: Tracklets, rows: range, plan: EmbedPlan) -> Embedded:

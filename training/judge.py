@@ -8,10 +8,10 @@ from reid_worker.model.climb import Climb
 from reid_worker.model.embedder import Embedder
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import LoadedWeights
+from training.ahead import read_in_chunks
 from training.crops import Tracklets
-from training.embedding import middle_frames
+from training.embedding import EmbedPlan, embed_tracklets
 from training.evaluate import Report
-from training.loader import read_in_chunks
 from training.memory import initial_memory
 from training.metrics import Labelled, cosine_gap, rank
 from training.people import HeldOut
@@ -19,17 +19,16 @@ from training.ranks import ALONE, Ranks
 from training.state import State
 
 _CHUNK = 64  # crops encoded together where no gradient is needed
-_TRACKLETS = 16  # tracklets embedded together: enough to fill the vector units, small enough for the cache
 _GAP = 2000  # queries whose cosines are averaged: all pairs are compared at once
 
 
-def judge(network: Climb, preprocessing: Preprocessing, people: HeldOut, *, workers: int = 0) -> Report:
+def judge(network: Climb, preprocessing: Preprocessing, people: HeldOut) -> Report:
     """Rank every query against the gallery, each tracklet by T frames in the middle of equal spans (section 4.1)."""
     device = next(network.parameters()).device
     embedder = Embedder(LoadedWeights(network, preprocessing, "in training"), device)
     frames = network.architecture.frames
-    query = _embedded(embedder, people.query, frames, workers)
-    gallery = query if people.gallery is people.query else _embedded(embedder, people.gallery, frames, workers)
+    query = _embedded(embedder, people.query, frames)
+    gallery = query if people.gallery is people.query else _embedded(embedder, people.gallery, frames)
     return Report(rank(query, gallery), cosine_gap(query if query is gallery else _some(query, gallery)))
 
 
@@ -52,7 +51,6 @@ def fill_memory(
     people: Tracklets,
     count: int,
     *,
-    workers: int = 0,
     ranks: Ranks = ALONE,
 ) -> Tensor:
     """Return `count` memories under the current encoder, from the middle frame of every tracklet (eq. 2).
@@ -67,7 +65,7 @@ def fill_memory(
     mine = whole[ranks.share(len(whole))]
     rows = [mine[i : i + _CHUNK] for i in range(0, len(mine), _CHUNK)]
     features = []
-    for crops in read_in_chunks(people, rows, lambda row: np.array([lengths[row] // 2]), workers):
+    for crops in read_in_chunks(people, rows, lambda row: np.array([lengths[row] // 2])):
         resized = torch.from_numpy(preprocessing.resize([crop for (crop,) in crops]))
         images = preprocessing.scale(resized.to(device))
         features.append(network.sequence_feature(network.encode(images, [1] * len(images))))
@@ -75,12 +73,9 @@ def fill_memory(
     return initial_memory(whole_features, labels.to(device), int(labels.max()) + 1, count)
 
 
-def _embedded(embedder: Embedder, people: Tracklets, frames: int, workers: int) -> Labelled:
-    lengths = people.lengths
-    rows = [np.arange(i, min(i + _TRACKLETS, len(lengths))) for i in range(0, len(lengths), _TRACKLETS)]
-    chunks = read_in_chunks(people, rows, lambda row: middle_frames(int(lengths[row]), frames), workers)
-    features = [embedder.embed(tracklets) for tracklets in chunks]
-    return Labelled(np.concatenate(features), people.identities, people.cameras)
+def _embedded(embedder: Embedder, people: Tracklets, frames: int) -> Labelled:
+    features = embed_tracklets(embedder.embed, people, EmbedPlan(frames)).features
+    return Labelled(features, people.identities, people.cameras)
 
 
 def _some(query: Labelled, gallery: Labelled) -> Labelled:

@@ -4,7 +4,7 @@ Rendering and augmenting cost about as much as a step of the small network, so w
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -144,45 +144,6 @@ class Loader:
                 generator=torch.Generator(),  # its own: the loader draws a seed, and a step must not depend on that
             )
         )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Chunks(Dataset[list[list[NDArray[np.uint8]]] | DataSetError]):
-    """Some rows after the other: the crops of each row at its places."""
-
-    people: Tracklets
-    rows: list[NDArray[np.int64]]
-    places: Callable[[int], NDArray[np.int64]]
-
-    def __getitem__(self, chunk: int) -> list[list[NDArray[np.uint8]]] | DataSetError:
-        """Return the crops of a chunk, or why there are none."""
-        try:
-            return [self.people.read(int(row), self.places(int(row))) for row in self.rows[chunk]]
-        except DataSetError as error:
-            return error
-
-
-def read_in_chunks(
-    people: Tracklets, rows: list[NDArray[np.int64]], places: Callable[[int], NDArray[np.int64]], workers: int
-) -> Iterator[list[list[NDArray[np.uint8]]]]:
-    """Yield the crops of each chunk of rows, at the `places` of every row, read ahead by `workers` processes.
-
-    Raises:
-        DataSetError: An image is missing or broken.
-    """
-    cv2.setNumThreads(1)
-    chunks: DataLoader[list[list[NDArray[np.uint8]]] | DataSetError] = DataLoader(
-        _Chunks(people, rows, places),
-        sampler=range(len(rows)),
-        batch_size=None,
-        num_workers=workers,
-        collate_fn=_as_it_is,
-        generator=torch.Generator(),
-    )
-    for chunk in chunks:
-        if isinstance(chunk, DataSetError):
-            raise chunk
-        yield chunk
 
 
 def _as_it_is(made: _Made) -> _Made:

@@ -89,9 +89,7 @@ def _train(
     while (progress := progress_of(config, state.step, ranks.agreed(state.elapsed_s))) < 1:
         began = time.monotonic()
         if config.memory_start == "fill" and config.mmc and progress >= config.mmc_from and state.step % refresh == 0:
-            state.memory = fill_memory(
-                state.network, preprocessing, people, len(config.memories), workers=config.workers, ranks=ranks
-            )
+            state.memory = fill_memory(state.network, preprocessing, people, len(config.memories), ranks=ranks)
         for group in state.optimiser.param_groups:
             group["lr"] = config.lr * group["scale"] * rate_at(config, progress)
         examples = loader.batch(state.step, lesson_at(config, progress))
@@ -171,7 +169,7 @@ def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:
 def _judge(config: TrainConfig, state: State, preprocessing: Preprocessing, people: HeldOut, log: RunLog) -> Report:
     """Judge the network, and keep the weights if they are the best so far."""
     network = served(state, apart=config.compiled)
-    report = judge(network, preprocessing, people, workers=config.workers)
+    report = judge(network, preprocessing, people)
     log.say(f"step {state.step}: held-out {report.line()}")
     log.judged(state.step, {"mAP": report.ranking.mean_ap, "rank1": report.ranking.rank(1)})
     if report.ranking.mean_ap > state.best_map:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.adapt_judge import Embed, Figures, Reading, Trial, embedded, judge
+from training.adapt_judge import Figures, Trial, embedded, judge
 from training.crops import CropSet
+from training.embedding import Embed
 
 PEOPLE, CAMERAS, FRAMES = 10, 3, 4
 NOBODY = np.empty((0, 2), np.int64)
@@ -38,7 +39,7 @@ def _pixels(blur: float) -> Embed:
 
 
 def _trial(people: CropSet, different: NDArray[np.int64] = NOBODY) -> Trial:
-    return Trial(people, different, np.arange(0, len(people.identities), 2), None, None, Reading(FRAMES, 0))
+    return Trial(people, different, np.arange(0, len(people.identities), 2), None, None, FRAMES)
 
 
 def test_who_tells_people_apart_better_has_better_figures_of_every_kind() -> None:
@@ -102,7 +103,7 @@ def test_a_part_of_a_tracklet_is_embedded_from_frames_of_that_part() -> None:
     crops = np.arange(10, dtype=np.uint8).reshape(1, 10, 1, 1, 1).repeat(3, axis=-1)
     people = CropSet(crops, np.zeros(1, np.int64), np.zeros(1, np.int64))
     for part in ((0.0, 0.5), (0.5, 1.0), (0.0, 1.0)):
-        embedded(embed, people, np.array([0]), Reading(4, 0), part)
+        embedded(embed, people, np.array([0]), 4, part)
     early, late, whole = seen
     assert max(early) < 5 <= min(late)
     assert len(early) == len(late) == len(whole) == 4

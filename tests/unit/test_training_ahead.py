@@ -1,0 +1,48 @@
+"""Work made ahead comes in order, is bounded, and stops at an error."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from training.ahead import in_order
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_is_made_ahead_comes_in_the_order_of_the_items(threads: int) -> None:
+    assert list(in_order(lambda i: i * i, range(20), threads)) == [i * i for i in range(20)]
+
+
+def test_no_more_is_begun_than_two_items_a_thread_ahead_of_what_was_taken() -> None:
+    begun: list[int] = []
+
+    def items() -> Iterator[int]:
+        for i in range(100):
+            begun.append(i)
+            yield i
+
+    with closing(in_order(lambda i: i, items(), threads=2)) as made:
+        assert [next(made), next(made)] == [0, 1]
+        assert len(begun) == 2 + 2 * 2
+
+
+def test_an_error_comes_in_its_place_and_nothing_after_it_is_waited_for() -> None:
+    def make(i: int) -> int:
+        if i == 3:
+            raise ValueError("three")
+        return i
+
+    made = in_order(make, range(1000))
+    assert [next(made) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="three"):
+        next(made)
+    assert list(made) == []
+
+
+def test_threads_end_when_nobody_takes_more() -> None:
+    before = set(threading.enumerate())
+    with closing(in_order(lambda i: i, range(1000), threads=2)) as made:
+        next(made)
+        assert set(threading.enumerate()) > before
+    assert set(threading.enumerate()) == before
