@@ -1,0 +1,50 @@
+"""The shipped weights come from one command, which goes on where it was stopped."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from reid_worker.model.climb import CLIMB_TINY as SIZES
+from reid_worker.model.weights import load_weights
+from tests.training_tools import coloured_noise
+from training.config_checks import ConfigError
+from training.config_file import load_config
+from training.release import CLIMB_TINY, CONFIGS, Part, main, release
+
+CHANGES = [
+    *("threads=1", "workers=0", "device=cpu", "compiled=false", "steps=2", "minutes=0", "checkpoint_every=1"),
+    *("train_identities=8", "train_cameras=2", "test_identities=4", "test_cameras=2"),
+    *("identities=4", "tracklets=2", "cluster=2", "frames=2", "rendered_frames=2"),
+]
+PARTS = (Part("climb_tiny"), Part("climb_tiny_128", grown=True), Part("climb_tiny_varied", ("seed=3",)))
+
+
+def nobody(*_: object) -> NDArray[np.uint8]:
+    raise AssertionError("rendered again")
+
+
+def test_parts_follow_each_other_and_what_is_done_stays_done(tmp_path: Path) -> None:
+    out = tmp_path / "weights"
+
+    # When only the first two parts were run, then all three, then all three again
+    release(PARTS[:2], out, changes=CHANGES, render=coloured_noise)
+    first_two = [(out / f"part-{n}.safetensors").stat().st_mtime_ns for n in (1, 2)]
+    last = release(PARTS, out, changes=CHANGES, render=coloured_noise)
+    again = release(PARTS, out, changes=CHANGES, render=nobody)
+
+    # Then nothing was run twice, and the last weights are of the shipped sizes
+    assert [(out / f"part-{n}.safetensors").stat().st_mtime_ns for n in (1, 2)] == first_two
+    assert again == last
+    assert load_weights(last).network.architecture == SIZES
+
+
+def test_a_key_that_no_run_has_is_an_error_before_anything_is_run(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nonsense"):
+        main([str(tmp_path), "nonsense=1"])
+
+
+@pytest.mark.parametrize("part", CLIMB_TINY, ids=lambda part: part.config)
+def test_every_part_of_the_shipped_recipe_is_a_run(part: Part) -> None:
+    assert load_config(CONFIGS / f"{part.config}.yaml", part.changes).steps > 0
