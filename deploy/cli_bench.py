@@ -136,6 +136,46 @@ def model(
     _print_rows(found, bench_model.table, as_json=as_json)
 
 
+@app.command("training")
+def training(
+    config: Annotated[Path | None, typer.Argument(help="YAML file, like training/configs/climb_tiny.yaml.")] = None,
+    overrides: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, over the file.")] = None,
+) -> None:
+    """Print one JSON line: crops a second generated and learnt from, and how long a step waits for its batch."""
+    from training.bench_training import measure
+    from training.config_checks import ConfigError
+    from training.config_file import load_config
+
+    given = overrides or []
+    if config is not None and "=" in str(config) and not config.exists():
+        config, given = None, [str(config), *given]
+    try:
+        _print_line(measure(load_config(config, given)))
+    except ConfigError as error:
+        raise UsageError(str(error)) from error
+
+
+@app.command("evaluation")
+def evaluation(
+    queries: Annotated[int, typer.Option("--queries", min=1, help="Tracklets asked for.")] = 2_000,
+    gallery: Annotated[int, typer.Option("--gallery", min=1, help="Tracklets to be found.")] = 20_000,
+    rerank: Annotated[bool, typer.Option("--rerank/--no-rerank", help="Also by re-ranked distances.")] = True,
+) -> None:
+    """Print one JSON line: time and memory of the metric, on random features.
+
+    The default is a MARS of 20 000 tracklets; MSMT17's size is --queries 11659 --gallery 82161.
+    """
+    from training.bench_evaluation import measure
+
+    _print_line(measure(queries, gallery, by_rerank=rerank))
+
+
+def _print_line(figures: "DataclassInstance") -> None:
+    """Print figures as one JSON line, fractions to three places."""
+    line = json.loads(json.dumps(asdict(figures)), parse_float=lambda number: round(float(number), 3))
+    typer.echo(json.dumps(line))
+
+
 def _implementations(names: list[str] | None) -> "tuple[Implementation, ...]":
     """Return the known implementations of those names, all of them when None.
 

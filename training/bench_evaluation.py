@@ -1,18 +1,15 @@
 """How long the metric takes and how much memory, with and without re-ranking: one JSON line.
 
-Features are random unit rows around a centre an identity. The default is a MARS of 20 000 tracklets; MSMT17's size is
---queries 11659 --gallery 82161.
+Features are random unit rows around a centre an identity.
 
-python -m training.bench_evaluation [--queries N] [--gallery N]
+    climbtrack bench evaluation [--queries N] [--gallery N]
 """
 
-import argparse
-import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,18 +50,18 @@ class EvaluationCost:
         gallery: How many items.
         before_mb: Most memory held before the first ranking: the program and the features.
         cosine: Ranking by cosine.
-        rerank: Ranking by re-ranked distances, made for it.
+        rerank: Ranking by re-ranked distances, made for it; None where nobody asked.
     """
 
     queries: int
     gallery: int
     before_mb: float
     cosine: Cost
-    rerank: Cost
+    rerank: Cost | None
 
 
-def measure(queries: int, gallery: int) -> EvaluationCost:
-    """Rank random features both ways, by cosine first, as the peak of memory only grows."""
+def measure(queries: int, gallery: int, *, by_rerank: bool = True) -> EvaluationCost:
+    """Rank random features by cosine and then by re-ranked distances, as the peak of memory only grows."""
     people = max(gallery // _OF_EACH, 1)
     items = _drawn(gallery, people, seed=1)
     wanted = _drawn(queries, people, seed=2)
@@ -74,7 +71,7 @@ def measure(queries: int, gallery: int) -> EvaluationCost:
         gallery,
         before,
         _cost(lambda: rank(wanted, items)),
-        _cost(lambda: _rerank(wanted, items)),
+        _cost(lambda: _rerank(wanted, items)) if by_rerank else None,
     )
 
 
@@ -104,23 +101,3 @@ def _drawn(rows: int, people: int, seed: int) -> Labelled:
 
 def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e3 if sys.platform != "darwin" else 1e6)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Measure, and print one JSON line."""
-    parser = argparse.ArgumentParser(prog="python -m training.bench_evaluation", description=measure.__doc__)
-    parser.add_argument("--queries", type=int, default=2_000)
-    parser.add_argument("--gallery", type=int, default=20_000)
-    options = parser.parse_args(arguments)
-    if options.queries < 1 or options.gallery < 1:
-        parser.error("--queries and --gallery must be 1 or more")
-    cost = json.loads(json.dumps(asdict(measure(options.queries, options.gallery))), parse_float=_rounded)
-    sys.stdout.write(json.dumps(cost) + "\n")
-
-
-def _rounded(number: str) -> float:
-    return round(float(number), 3)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

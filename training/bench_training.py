@@ -1,20 +1,15 @@
 """How fast people are generated and learnt from, and how long a step waits for its batch: one JSON line.
 
-python -m training.bench_training [CONFIG] [key=value ...]
+climbtrack bench training [CONFIG] [key=value ...]
 """
 
-import json
-import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from training.config import TrainConfig
-from training.config_file import load_config
 from training.crops import Tracklets
 from training.loader import AHEAD, Examples, Loader
 from training.logs import peak_memory_mb
@@ -104,15 +99,3 @@ def _generated(config: TrainConfig, people: Tracklets) -> float:
     began = time.perf_counter()
     crops = sum(len(people.read(row, frames)) for row in range(_RENDERED))
     return crops / (time.perf_counter() - began)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Measure, and print one JSON line."""
-    path = Path(arguments[0]) if arguments and "=" not in arguments[0] else None
-    speed = measure(load_config(path, arguments[1 if path else 0 :]))
-    rounded = {key: round(value, 3) if isinstance(value, float) else value for key, value in asdict(speed).items()}
-    sys.stdout.write(json.dumps(rounded) + "\n")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
