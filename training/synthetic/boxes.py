@@ -22,18 +22,18 @@ class BoxHabits:
         smeared: Share of tracklets with motion blur, of `smear_m` metres.
     """
 
-    margin: Range = (0.03, 0.025)
-    legs: float = 0.08
+    margin: Range = (0.03, 0.04)
+    legs: float = 0.12
     legs_by: Range = (0.1, 0.4)
-    aside: float = 0.06
+    aside: float = 0.08
     aside_by: Range = (0.1, 0.3)
-    large: float = 0.06
+    large: float = 0.1
     large_by: Range = (0.08, 0.25)
-    head: float = 0.02
+    head: float = 0.04
     head_by: Range = (0.03, 0.1)
-    flutter: float = 0.025
-    gain: float = 0.12
-    smeared: float = 0.35
+    flutter: float = 0.035
+    gain: float = 0.17
+    smeared: float = 0.4
     smear_m: Range = (0.004, 0.025)
 
 

@@ -20,10 +20,10 @@ SHADOW_MAP = 512
 class Climate:
     """Shares of sunny and overcast days (what remains is dusk), the sun's height in radians, its strength, and rain."""
 
-    sunny: float = 0.45
-    overcast: float = 0.42
-    sun_height: tuple[float, float] = (0.35, 1.2)
-    sun: tuple[float, float] = (0.5, 1.3)
+    sunny: float = 0.42
+    overcast: float = 0.38
+    sun_height: tuple[float, float] = (0.25, 1.2)
+    sun: tuple[float, float] = (0.4, 1.6)
     wet: float = 0.2
 
 

@@ -26,19 +26,19 @@ METERED_M = 25.0
 class Hall:
     """Rooms: half sizes in metres, and pieces of furniture, the end not included."""
 
-    half_x: Range = (3.0, 7.0)
-    half_y: Range = (2.5, 6.0)
-    pieces: tuple[int, int] = (2, 13)
+    half_x: Range = (2.6, 8.5)
+    half_y: Range = (2.4, 7.5)
+    pieces: tuple[int, int] = (0, 13)
 
 
 @dataclass(frozen=True, slots=True)
 class Mast:
     """Cameras outdoors: a share `low` of them hangs low; heights in metres; focal length in widths of the frame."""
 
-    low: float = 0.75
-    low_m: Range = (2.0, 4.0)
-    high_m: Range = (4.0, 6.0)
-    focal: Range = (0.65, 1.7)
+    low: float = 0.66
+    low_m: Range = (1.6, 4.0)
+    high_m: Range = (4.0, 7.5)
+    focal: Range = (0.6, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Places:
     """
 
     outdoors: float = 0.6
-    fog: float = 0.06
+    fog: float = 0.09
     yard: Yard = field(default_factory=Yard)
     hall: Hall = field(default_factory=Hall)
     mast: Mast = field(default_factory=Mast)

@@ -55,11 +55,11 @@ class Response:
     """
 
     grades: tuple[Grade, ...] = (ORDINARY, POOR, BAD)
-    shares: tuple[float, ...] = (0.7, 0.22, 0.08)
-    grey: float = 0.02
-    gamma: Range = (2.0, 2.45)
-    vignette: float = 0.3
-    sharpen: float = 0.7
+    shares: tuple[float, ...] = (0.62, 0.26, 0.12)
+    grey: float = 0.05
+    gamma: Range = (1.9, 2.45)
+    vignette: float = 0.4
+    sharpen: float = 1.0
     cast: float = 0.0
 
 
