@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from reid_worker.model.climb import Climb
 from reid_worker.model.embedder import Embedder
@@ -119,16 +120,16 @@ def adapt(plan: AdaptPlan, say: Say) -> AdaptReport:
     tracklets = _chosen(read_site(plan.data).tracklets, plan.seed, say)
     trial = _trial(plan, tracklets, old.network.architecture.frames)
     say(f"{len(tracklets)} tracklets, {len(trial.different)} pairs of them certainly different people")
-    before = judge(_embed(old.network, old.preprocessing), trial)
+    before = judge(embedder_of(old.network, old.preprocessing), trial)
     network, steps, used = old.network, 0, 0
     for number in range(plan.rounds):
-        pseudo = _pseudo_people(_embed(network, old.preprocessing), trial, tracklets, plan)
+        pseudo = _pseudo_people(embedder_of(network, old.preprocessing), trial, tracklets, plan)
         used = len(pseudo.lengths)
         say(f"round {number + 1} of {plan.rounds}: {pseudo.identities.max() + 1} people in {used} tracklets")
         budget = Budget(plan.minutes / plan.rounds, plan.epochs / plan.rounds, plan.lr, plan.threads, plan.workers)
         network, done = learn(network, old.preprocessing, pseudo, budget, plan.seed + number)
         steps += done
-    after = judge(_embed(network, old.preprocessing), trial)
+    after = judge(embedder_of(network, old.preprocessing), trial)
     new = None
     if plan.force or after.better_than(before) is not False:
         save_weights(plan.out, network, old.preprocessing)
@@ -148,9 +149,14 @@ def _chosen(tracklets: Sequence[Collected], seed: int, say: Say) -> list[Collect
 def _trial(plan: AdaptPlan, tracklets: Sequence[Collected], frames: int) -> Trial:
     people = FileTracklets([LabelledTracklet(one.paths, 0, one.camera) for one in tracklets])
     different = certainly_different(people.cameras, [one.span_ns for one in tracklets])
-    order = np.random.default_rng((plan.seed, 11)).permutation(len(tracklets))
     queries, gallery = _labelled(plan.data, tracklets) if plan.labels else (None, None)
-    return Trial(people, different, np.sort(order[: round(_HELD * len(order))]), queries, gallery, frames)
+    return Trial(people, different, held_rows(len(tracklets), plan.seed), queries, gallery, frames)
+
+
+def held_rows(tracklets: int, seed: int) -> NDArray[np.int64]:
+    """Return the rows of so many tracklets that are only judged by, never learnt from; rising."""
+    order = np.random.default_rng((seed, 11)).permutation(tracklets)
+    return np.sort(order[: round(_HELD * tracklets)])
 
 
 def _labelled(folder: Path, tracklets: Sequence[Collected]) -> tuple[FileTracklets, FileTracklets]:
@@ -184,6 +190,7 @@ def _pseudo_people(embed: Embed, trial: Trial, tracklets: Sequence[Collected], p
     return FileTracklets([LabelledTracklet(one.paths, 0, one.camera) for one in chosen], labels[grouped])
 
 
-def _embed(network: Climb, preprocessing: Preprocessing) -> Embed:
+def embedder_of(network: Climb, preprocessing: Preprocessing) -> Embed:
+    """Return what embeds by a network, on a GPU where there is one."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Embedder(LoadedWeights(network.eval(), preprocessing, "in adaptation"), device).embed

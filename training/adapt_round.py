@@ -27,13 +27,14 @@ _UNENDING = 1_000_000  # steps, where the clock ends a round
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a round may take: wall time or, where that is 0, visits to every cluster; and how fast to learn."""
+    """What a round may take: wall time or, where that is 0, so many steps or visits to every cluster; and how fast."""
 
     minutes: float
     epochs: float
     lr: float
     threads: int
     workers: int
+    steps: int = 0
 
 
 def trainable(architecture: Architecture) -> bool:
@@ -54,7 +55,8 @@ def learn(
     config = _config(network.architecture, int(people.identities.max()) + 1, budget, seed)
     sampler = sampler_of(config, people)
     if not budget.minutes:
-        config = replace(config, steps=max(1, math.ceil(budget.epochs * sampler.steps_per_epoch)))
+        steps = budget.steps or max(1, math.ceil(budget.epochs * sampler.steps_per_epoch))
+        config = replace(config, steps=steps)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     state = start(config, int(people.identities.max()) + 1, device)
     state.network.load_state_dict(network.state_dict())
