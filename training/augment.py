@@ -17,17 +17,31 @@ _GREY = np.array([0.299, 0.587, 0.114])  # BT.601 luma
 _PAD = 10  # px
 
 
-def augment(crops: Crops, rng: np.random.Generator, strength: float = 1.0) -> Crops:
+def augment(
+    crops: Crops, rng: np.random.Generator, strength: float = 1.0, camera: np.random.Generator | None = None
+) -> Crops:
     """Return the tracklet flipped, reframed, recoloured, degraded and partly hidden, each with some probability.
 
-    `strength` 0 to 1 scales all probabilities but the flip's: generated people already come from many cameras, and a
-    short run learns nothing from people it cannot see.
+    Args:
+        crops: The tracklet.
+        rng: Draws what happens to this tracklet alone.
+        strength: 0 to 1, scales all probabilities but the flip's: generated people already come from many cameras, and
+            a short run learns nothing from people it cannot see.
+        camera: Draws colours and detail; in the same state for all tracklets of a camera, other people keep looking as
+            alike as one camera makes them, and the network has to see through that. None draws from `rng`.
     """
+    camera = rng if camera is None else camera
     if rng.random() < 0.5:
         crops = crops[:, :, ::-1]
-    for change, probability in ((reframe, 1.0), (shade, 0.5), (recolour, 1.0), (degrade, 0.8), (erase, 0.5)):
-        if rng.random() < strength * probability:
-            crops = change(crops, rng)
+    for change, probability, draws in (
+        (reframe, 1.0, rng),
+        (shade, 0.5, rng),
+        (recolour, 1.0, camera),
+        (degrade, 0.8, camera),
+        (erase, 0.5, rng),
+    ):
+        if draws.random() < strength * probability:
+            crops = change(crops, draws)
     return np.ascontiguousarray(crops)
 
 

@@ -46,7 +46,7 @@ class Examples:
 
 
 def load_batch(config: TrainConfig, step: int, batch: Batch, people: Tracklets, lesson: Lesson) -> Examples:
-    """Read, resize and augment; what is drawn for a tracklet depends on seed, step and place in the whole batch."""
+    """Read, resize and augment; what is drawn for a tracklet depends on seed, step, camera and place in the batch."""
     to = Preprocessing(*lesson.size)
     tracklets, kept = [], []
     for place, row, frames in zip(batch.places, batch.tracklets, batch.frames, strict=True):
@@ -54,8 +54,11 @@ def load_batch(config: TrainConfig, step: int, batch: Batch, people: Tracklets, 
         source = replace(people, visit=visit) if isinstance(people, RenderedTracklets) else people
         rng = np.random.default_rng((config.seed, 3, step, place))
         crops = to.resize(source.read(int(row), frames))
-        published = config.augment == "paper"
-        tracklets.append(augment_as_published(crops, rng) if published else augment(crops, rng, config.augmentation))
+        if config.augment == "paper":
+            tracklets.append(augment_as_published(crops, rng))
+        else:
+            camera = np.random.default_rng((config.seed, 5, step, int(people.cameras[row])))
+            tracklets.append(augment(crops, rng, config.augmentation, camera))
         kept.append(_kept_tokens(config, lesson, len(crops), rng))
     labels = torch.from_numpy(people.identities[batch.tracklets])
     return Examples(

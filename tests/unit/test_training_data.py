@@ -101,6 +101,19 @@ def test_augmentation_is_the_same_for_all_frames_of_a_tracklet() -> None:
         assert np.abs(changed[0] - changed[1]).mean() < noise / 2
 
 
+def test_tracklets_of_a_camera_can_share_its_colours_and_detail_and_nothing_else() -> None:
+    grey = np.full((1, 64, 32, 3), 128, np.uint8)
+    shared = 0
+    for seed in range(40):
+        here, there = (
+            augment(grey, np.random.default_rng((seed, k)), 0.3, np.random.default_rng(seed)) for k in (0, 1)
+        )
+        apart = augment(grey, np.random.default_rng((seed, 1)), 0.3)
+        shared += bool((np.median(here, (0, 1, 2)) == np.median(there, (0, 1, 2))).all())
+        shared -= bool((np.median(here, (0, 1, 2)) == np.median(apart, (0, 1, 2))).all())
+    assert shared > 5
+
+
 def test_augmentation_keeps_shape_and_dtype_and_follows_its_seed() -> None:
     crops = np.random.default_rng(0).integers(0, 256, (2, 64, 32, 3), dtype=np.uint8)
     first = augment(crops, np.random.default_rng(5))
