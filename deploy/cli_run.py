@@ -28,6 +28,10 @@ def run(
     detector: Annotated[
         str | None, typer.Option("--detector", help="auto, yolox-nano, bundled, hog, or an ONNX file.", metavar="WHICH")
     ] = None,
+    keep_crops: Annotated[
+        Path | None,
+        typer.Option("--keep-crops", metavar="DIR", help="Keep crops of all people for `climbtrack adapt`; else none."),
+    ] = None,
     as_json: Json = False,
     port: Annotated[
         int | None, typer.Option("--port", min=0, max=65535, help="Of the API; 8080 by default, 0 takes a free one.")
@@ -57,6 +61,7 @@ def run(
         out=out,
         weights=weights,
         detector=detector,
+        keep_crops=keep_crops,
         host=host,
         port=port,
         keep_serving=keep_serving,

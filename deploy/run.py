@@ -24,6 +24,7 @@ class RunOptions:
     out: Path | None = None
     weights: Path | None = None
     detector: str | None = None
+    keep_crops: Path | None = None
     host: str | None = None
     port: int | None = None
     keep_serving: bool = False
@@ -46,7 +47,7 @@ def follow(options: RunOptions, console: Console) -> Outcome:
     site_id = options.cameras[0].site_id
     settings = EmbeddedSettings.load(
         options.config,
-        worker={"weights": options.weights, "detector": options.detector},
+        worker={"weights": options.weights, "detector": options.detector, "keep_crops": options.keep_crops},
         api={"host": options.host, "port": options.port},
     )
     data_dir = options.data_dir or default_data_dir()

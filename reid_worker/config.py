@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from reid_worker.keep import KeepOptions
 from reid_worker.models import DetectorOptions, model_folders
 from reid_worker.stream import StreamOptions
 from reid_worker.track import TrackerOptions
@@ -30,6 +31,11 @@ class WorkerSettings(Settings):
         embed_batch: Most tracklets that are embedded in one call.
         part_s: A tracklet is cut after so long.
         state_interval_s: Stream time between two saved states: what a restart has to repeat.
+        keep_crops: Folder for the crops of everybody who is seen, as `climbtrack adapt` reads them. Pictures of people
+            need their consent or another lawful ground: nothing is kept unless this is set. What the gallery forgets
+            stays here until it is too old.
+        keep_crops_gb: Once these crops take more, the oldest go; each worker counts all that is in its folder.
+        keep_crops_days: Older ones go, counted from their writing, while a worker with this folder runs.
         max_delay_s: Cameras in latency mode: chunks that have waited longer are decoded, not analysed.
         health_host, health_port: Where `/healthz`, `/readyz` and `/metrics` answer.
     """
@@ -50,6 +56,9 @@ class WorkerSettings(Settings):
     embed_batch: int = Field(32, ge=1, le=1024)
     part_s: float = Field(60.0, ge=1, le=600)
     state_interval_s: float = Field(10.0, ge=1, le=600)
+    keep_crops: Path | None = None
+    keep_crops_gb: float = Field(1.0, gt=0, le=100_000)
+    keep_crops_days: float = Field(30.0, gt=0, le=36_500)
     max_delay_s: float = Field(10.0, gt=0)
     health_host: str = "127.0.0.1"
     health_port: int = Field(9102, ge=0, le=65535)
@@ -59,6 +68,12 @@ class WorkerSettings(Settings):
         return DetectorOptions(
             folders=model_folders(), download=self.download, min_score=self.min_score, threads=threads
         )
+
+    def keep_options(self) -> KeepOptions | None:
+        """Return where crops are kept and how many; None where none are."""
+        if self.keep_crops is None:
+            return None
+        return KeepOptions(self.keep_crops, round(self.keep_crops_gb * 1e9), round(self.keep_crops_days * 86_400e9))
 
     def stream_options(self, frames: int) -> StreamOptions:
         """Return how a stream is analysed for an embedder that takes `frames` crops."""

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from reid_worker.config import WorkerSettings
 from reid_worker.errors import StateError
+from reid_worker.keep import CropKeeper
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.models import load_detector
 from reid_worker.pipeline import Pipeline, Work
@@ -253,9 +254,13 @@ def build_handler(
 
     Raises:
         DetectorError, WeightsError: One of the models cannot be used.
+        SettingsError: The folder for crops cannot be written.
     """
     from reid_worker.model import load_embedder
 
+    worker_metrics = WorkerMetrics(registry)
+    kept = settings.keep_options()
+    keeper = CropKeeper(kept, worker_metrics) if kept else None  # told before models take their seconds
     threads = settings.threads or os.cpu_count() or 1
     embedder = load_embedder(
         settings.weights,
@@ -264,7 +269,6 @@ def build_handler(
         compiled=settings.compiled,
         threads=EMBED_THREADS,
     )
-    worker_metrics = WorkerMetrics(registry)
     worker_metrics.model(embedder.model_id, str(embedder.device), embedder.dtype_name, embedder.scan)
     pipeline = Pipeline(
         load_detector(settings.detector, settings.detector_options(threads)),
@@ -273,6 +277,7 @@ def build_handler(
         worker_metrics,
         threads=threads,
         embed_batch=settings.embed_batch,
+        keeper=keeper,
     )
     options = HandlerOptions(
         settings.stream_options(embedder.frames),

@@ -21,6 +21,13 @@ class WorkerMetrics:
         self.frames = Counter(
             "climbtrack_worker_frames_total", "Frames by what became of them", ["camera", "outcome"], registry=registry
         )
+        self.kept = Counter(
+            "climbtrack_kept_tracklets_total",
+            "Tracklets whose crops worker.keep_crops asks to keep: kept, failed (disk full or not writable), removed "
+            "(too old, or over the bound)",
+            ["outcome"],
+            registry=registry,
+        )
         self._model = Gauge(
             "climbtrack_reid_model_info",
             "Always 1; the network that embeds, where, in what precision, and which selective scan it uses",

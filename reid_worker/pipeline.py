@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from reid_worker import crops
 from reid_worker.decode import Frame
 from reid_worker.detect import Detector
+from reid_worker.keep import Crop, CropKeeper
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.stream import CameraStream, Emission
 from wire.messages import Tracklet
@@ -59,12 +60,14 @@ class Pipeline:
         *,
         threads: int,
         embed_batch: int,
+        keeper: CropKeeper | None = None,
     ) -> None:
         self._detector = detector
         self._embedder = embedder
         self._metrics = metrics
         self._worker_metrics = worker_metrics
         self._embed_batch = embed_batch
+        self._keeper = keeper
         self._pool = ThreadPoolExecutor(threads, "decode")
 
     def run(self, works: Sequence[Work]) -> list[Tracklet]:
@@ -89,6 +92,7 @@ class Pipeline:
                 vectors[id(emission)] = row
                 if _picks_unchanged(emission):
                     emission.source.embedding = row.tobytes()
+        self._keep_crops([emission for _, emission in emissions if emission.closed])
         return [self._message(stream, emission, vectors.get(id(emission))) for stream, emission in emissions]
 
     def _decode(self, works: Sequence[Work]) -> list[list[Frame]]:
@@ -118,6 +122,15 @@ class Pipeline:
         with self._metrics.stage("embed"):
             images = [[crops.from_jpeg(jpeg) for jpeg in emission.jpegs] for emission in emissions]
             return self._embedder.embed(images).astype(np.float16)
+
+    def _keep_crops(self, closed: Sequence[Emission]) -> None:
+        if self._keeper is None:
+            return
+        with self._metrics.stage("keep"):
+            self._keeper.tidy()
+            for emission in closed:
+                pairs = zip(emission.jpeg_times_ns, emission.jpegs, strict=True)
+                self._keeper.keep(emission.tracklet_id, [Crop(time_ns, jpeg) for time_ns, jpeg in pairs])
 
     def _message(self, stream: CameraStream, emission: Emission, fresh: NDArray[np.float16] | None) -> Tracklet:
         outcome = "closed" if emission.closed else "updated" if emission.revision else "sent"

@@ -40,6 +40,7 @@ class Emission:
     Attributes:
         source: The tracklet itself; it takes the embedding once there is one.
         jpegs: Crops to embed, in order of time; what `source.embedding` stands for when that is not empty.
+        jpeg_times_ns: Their capture times, strictly increasing.
         embedding: float16 bytes of the same crops from an earlier emission, else empty.
     """
 
@@ -52,6 +53,7 @@ class Emission:
     scores: NDArray[np.float32]
     quality: float
     jpegs: tuple[bytes, ...]
+    jpeg_times_ns: tuple[int, ...]
     best: bytes
     embedding: bytes
     source: OpenTracklet
@@ -246,6 +248,7 @@ class CameraStream:
     def _emit(self, track_id: int, *, closed: bool) -> list[Emission]:
         current = self._tracklets[track_id]
         picks = sorted(current.picks, key=lambda pick: pick.number)
+        times_ns = {row.number: row.time_ns for row in current.rows}
         emission = Emission(
             tracklet_id=f"{self.info.camera_id}/{self.info.stream_id}/{track_id}.{current.leg}/{current.part}",
             revision=current.revision,
@@ -256,6 +259,7 @@ class CameraStream:
             scores=np.array([row.score for row in current.rows], np.float32),
             quality=tracklet.quality(current),
             jpegs=tuple(pick.jpeg for pick in picks),
+            jpeg_times_ns=tuple(times_ns[pick.number] for pick in picks),
             best=max(picks, key=lambda pick: pick.worth).jpeg,
             embedding=current.embedding,
             source=current,

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from deploy.cli import main
 from gallery.score import read_boxes
+from training.data.dataset import LabelledTracklet
+from training.data.files import FileTracklets
+from training.data.site import read_site
 from training.synthetic.site import write_site
 
 SECONDS, FPS = 4, 10
@@ -25,6 +29,7 @@ class Run:
     lines: Sequence[str]
     said: str
     out: Path
+    crops: Path
 
     @property
     def report(self) -> dict[str, Any]:
@@ -68,12 +73,13 @@ def _run(folder: Path, name: str, cameras: dict[str, Path]) -> Run:
     out = folder / name
     given = [word for camera, path in cameras.items() for word in ("--camera", f"{camera}={path}")]
     words = ["run", *given, "--data-dir", str(folder / "data"), "--out", str(out), "--port", "0", "--json"]
+    words += ["--keep-crops", str(folder / f"{name}-crops")]
     stdout, stderr = folder / f"{name}.out", folder / f"{name}.err"
     with stdout.open("w") as standard, stderr.open("w") as error, pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stdout", standard)
         patch.setattr("sys.stderr", error)
         code = main(words)
-    return Run(code, stdout.read_text().splitlines(), stderr.read_text(), out)
+    return Run(code, stdout.read_text().splitlines(), stderr.read_text(), out, folder / f"{name}-crops")
 
 
 def test_all_frames_of_all_files_are_analysed(runs: tuple[Run, Run], videos: dict[str, Path]) -> None:
@@ -99,6 +105,17 @@ def test_people_are_found_and_stand_in_the_written_tracks_under_the_same_numbers
     written = {(name, int(number)) for name, rows in boxes.items() for number in rows.ids}
     assert told == written != set()
     assert all(1 <= frame <= SECONDS * FPS for rows in boxes.values() for frame in rows.frames)
+
+
+def test_crops_are_kept_as_adapting_to_the_site_reads_them(runs: tuple[Run, Run]) -> None:
+    first, _ = runs
+    site = read_site(first.crops)
+    assert set(site.cameras) == {camera for one in first.report["identities"] for camera in one["cameras"]}
+    spans = [one.span_ns for one in site.tracklets]
+    assert all(span and 0 <= span[1] - span[0] <= SECONDS * 10**9 for span in spans)
+    people = FileTracklets([LabelledTracklet(one.paths, 0, one.camera) for one in site.tracklets])
+    images = [image for row, length in enumerate(people.lengths) for image in people.read(row, np.arange(length))]
+    assert {image.shape[2] for image in images} == {3}
 
 
 def test_a_second_run_knows_the_people_of_the_first(runs: tuple[Run, Run]) -> None:

@@ -1,12 +1,15 @@
 """A worker that starts again from any of its states, or gets its chunks in other batches, says exactly the same."""
 
 import random
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from reid_worker.handler import HandlerOptions, WorkerHandler
+from reid_worker.keep import CropKeeper, KeepOptions
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.pipeline import Pipeline
 from reid_worker.stream import StreamOptions
@@ -70,15 +73,17 @@ def _partitions() -> dict[str, int]:
     return {name: record.partition for name, record in bus.table("worker-state").items()}
 
 
-def _handler(bus: MemoryBus, options: HandlerOptions = OPTIONS) -> WorkerHandler:
+def _handler(bus: MemoryBus, options: HandlerOptions = OPTIONS, crops: Path | None = None) -> WorkerHandler:
     registry = CollectorRegistry()
+    metrics = WorkerMetrics(registry)
     pipeline = Pipeline(
         ScriptedDetector(_script()),
         FakeEmbedder(),
         ServiceMetrics(registry),
-        WorkerMetrics(registry),
+        metrics,
         threads=2,
         embed_batch=4,
+        keeper=CropKeeper(KeepOptions(crops, 10**9, 10**18), metrics) if crops else None,
     )
     return WorkerHandler(pipeline, bus, options)
 
@@ -147,6 +152,26 @@ def test_a_worker_that_dies_anywhere_is_replaced_without_a_trace(
         assert _last_progress(after) == {
             name: value for name, value in _last_progress(undisturbed).items() if name in _last_progress(after)
         }
+
+
+def test_a_worker_that_dies_anywhere_leaves_the_same_crops(records: list[Received], tmp_path: Path) -> None:
+    said = _said(_run(_handler(MemoryBus(), crops=tmp_path / "whole"), records, [len(records)]))
+    whole = _files(tmp_path / "whole")
+    assert {len(path.parents) for path in whole} == {3}, "camera, tracklet, moment"
+    assert len({path.parent for path in whole}) == len({name for name, _ in said})
+    for cut in range(5, len(records), 27):
+        bus = MemoryBus()
+        bus.ensure_topics()
+        first = _handler(bus, crops=tmp_path / "died")
+        _publish_states(bus, _run(first, records[:cut], [cut]))
+        again = _from(first, records, cut)
+        _run(_handler(bus, crops=tmp_path / "died"), again, [len(again)])
+        assert _files(tmp_path / "died") == whole, f"after a death at chunk {cut}"
+        shutil.rmtree(tmp_path / "died")
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_restart_repeats_little(records: list[Received]) -> None:
