@@ -26,6 +26,7 @@ from training.data.files import FileTracklets
 from training.data.load import load_dataset
 from training.data.site import Collected, read_site
 from training.embedding import Embed
+from training.errors import memory_explained
 
 Say = Callable[[str], None]
 
@@ -100,6 +101,7 @@ class AdaptReport:
         return None if before is None or after is None else after.since(before)
 
 
+@memory_explained("stop what else holds memory, or adapt from fewer tracklets; the old weights are where they were")
 def adapt(plan: AdaptPlan, say: Say) -> AdaptReport:
     """Learn a site and write weights that know it, if they are not worse.
 
@@ -108,7 +110,7 @@ def adapt(plan: AdaptPlan, say: Say) -> AdaptReport:
             the weights are of a size that is not trained.
         DataSetError: The folder or an image in it cannot be used.
         WeightsError: The old weights cannot be used.
-        TrainingError: The loss is no number.
+        TrainingError: The loss is no number, or memory is full.
     """
     torch.set_num_threads(plan.threads)
     if plan.out.exists():

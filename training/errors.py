@@ -23,13 +23,14 @@ def explained(config: "TrainConfig") -> Iterator[None]:
 
     The last checkpoint stays as it was.
     """
+    smaller = (
+        f"set accumulate={config.accumulate * 2}, checkpointing=true or fewer identities than {config.identities}, and "
+        "go on with resume=true"
+    )
     try:
-        yield
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise TrainingError(_out_of_memory(config, error)) from error
+        with memory_explained(smaller):
+            yield
     except RuntimeError as error:
-        if "can't allocate memory" in str(error):  # torch's word for it on a CPU
-            raise TrainingError(_out_of_memory(config, error)) from error
         if "DataLoader worker" in str(error):
             raise TrainingError(
                 f"{error}: a process that makes batches is gone, perhaps for lack of memory: set fewer workers than "
@@ -45,9 +46,14 @@ def explained(config: "TrainConfig") -> Iterator[None]:
         ) from error
 
 
-def _out_of_memory(config: "TrainConfig", error: BaseException) -> str:
-    more = config.accumulate * 2
-    return (
-        f"out of memory ({error}): set accumulate={more}, checkpointing=true or fewer identities than "
-        f"{config.identities}, and go on with resume=true"
-    )
+@contextmanager
+def memory_explained(advice: str) -> Iterator[None]:
+    """Turn a full memory, of the machine or of a GPU, into a TrainingError that ends with this advice."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise TrainingError(f"out of memory ({error}): {advice}") from error
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):  # torch's word for it on a CPU
+            raise
+        raise TrainingError(f"out of memory ({error}): {advice}") from error

@@ -152,6 +152,20 @@ def test_the_command_ends_with_1_where_nothing_was_written(
     assert said["card_change"]["same_mean"] == pytest.approx(-0.1)
 
 
+def test_a_full_memory_is_told_with_what_to_do(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(adapt_module, "learn", full)
+    site, out = collected_site(tmp_path / "site"), tmp_path / "new.safetensors"
+    assert main(["adapt", "--data", str(site), "--out", str(out), "--weights", str(weights), "--threads", "1"]) == 1
+    assert "out of memory" in (said := capsys.readouterr().err)
+    assert "adapt from fewer tracklets" in said
+    assert not out.exists()
+
+
 def test_the_command_names_what_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["adapt", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "new.safetensors")]
     assert main(words) == 2
