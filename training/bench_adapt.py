@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reid_worker.model.weights import SHIPPED, LoadedWeights, load_weights
 from training.adapt import AdaptPlan, adapt, embedder_of, held_rows
@@ -101,15 +102,19 @@ class Grouping:
     found: float
 
 
-def grouping(embed: Embed, people: FileTracklets, frames: int) -> Grouping:
-    """Compare what adapting takes for one person at the beginning with who they are."""
-    features = embedded(embed, people, np.arange(len(people.lengths)), frames)
-    labels = clusters(distances_of(features, people.cameras), np.zeros((0, 2), np.int64))
+def grouping(labels: NDArray[np.int64], identities: NDArray[np.int64]) -> Grouping:
+    """Compare clusters `(n,)`, -1 for who is alone, with identities `(n,)`."""
     pairs = np.triu(np.ones((len(labels), len(labels)), bool), 1)
     together = (labels[:, None] == labels[None, :]) & (labels[:, None] >= 0) & pairs
-    same = (people.identities[:, None] == people.identities[None, :]) & pairs
+    same = (identities[:, None] == identities[None, :]) & pairs
     both = int((together & same).sum())
-    return Grouping(both / together.sum() if together.any() else 1.0, both / max(int(same.sum()), 1))
+    return Grouping(both / int(together.sum()) if together.any() else 1.0, both / max(int(same.sum()), 1))
+
+
+def first_clusters(embed: Embed, people: FileTracklets, frames: int) -> NDArray[np.int64]:
+    """Return what adapting takes for one person at the beginning, `(n,)`, -1 for who is alone."""
+    features = embedded(embed, people, np.arange(len(people.lengths)), frames)
+    return clusters(distances_of(features, people.cameras), np.zeros((0, 2), np.int64))
 
 
 def supervised(old: LoadedWeights, folder: Path, plan: AdaptPlan, steps: int) -> Ranking:
@@ -129,7 +134,9 @@ def measure(folder: Path, site: SitePlan, plan: AdaptPlan) -> dict[str, object]:
     write_site(folder, site)
     source = plan.weights or SHIPPED
     old = load_weights(source)
-    grouped = grouping(embedder_of(old.network, old.preprocessing), named_people(folder, plan.seed), site.frames)
+    named = named_people(folder, plan.seed)
+    labels = first_clusters(embedder_of(old.network, old.preprocessing), named, site.frames)
+    grouped = grouping(labels, named.identities)
     began = time.process_time()
     report = adapt(plan, _say)
     adapted_s = time.process_time() - began
