@@ -108,6 +108,8 @@ def _print(report: Report, failures: Mapping[str, str], options: RunOptions, con
     where = "" if options.data_dir is None else f" --data-dir {options.data_dir}"
     if options.out is not None:
         print_line(console, f"boxes with identities: {options.out}/*.txt")
+    if options.keep_crops is not None:
+        print_line(console, f"crops of everybody seen: {options.keep_crops}, for climbtrack adapt")
     print_line(console, f"next: climbtrack identities ls{where}")
     if not options.keep_serving:
         print_line(console, "      or run with --keep-serving, and open /docs at the address it prints")

@@ -132,11 +132,10 @@ class CropKeeper:
         self._remove_surplus()
 
     def _remove_surplus(self) -> None:
-        count = surplus(self._kept, self._clock(), self._options)
-        for one in self._kept[:count]:
-            _remove(one.path)
+        for _ in range(surplus(self._kept, self._clock(), self._options)):
+            _remove(self._kept[0].path)
+            del self._kept[0]
             self._counted.labels(outcome="removed").inc()
-        del self._kept[:count]
 
     def _warn(self, what: str, error: OSError) -> None:
         """Say once what is wrong with the disk; the counter goes on telling."""

@@ -116,6 +116,7 @@ def test_crops_are_kept_as_adapting_to_the_site_reads_them(runs: tuple[Run, Run]
     people = FileTracklets([LabelledTracklet(one.paths, 0, one.camera) for one in site.tracklets])
     images = [image for row, length in enumerate(people.lengths) for image in people.read(row, np.arange(length))]
     assert {image.shape[2] for image in images} == {3}
+    assert str(first.crops) in first.said
 
 
 def test_a_second_run_knows_the_people_of_the_first(runs: tuple[Run, Run]) -> None:

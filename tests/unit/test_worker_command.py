@@ -1,4 +1,4 @@
-"""`climbtrack worker` with a model that cannot be used: said in one line, before any broker is asked."""
+"""`climbtrack worker` with a model or a folder that cannot be used: said in one line, before any broker is asked."""
 
 import json
 import os
@@ -22,6 +22,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param({"weights": "site.yaml"}, "site.yaml: not a complete safetensors file", id="no weights format"),
         pytest.param({"detector": "nowhere.onnx"}, "detector nowhere.onnx: no such file", id="no detector"),
         pytest.param({"detector": "site.yaml"}, "detector site.yaml: ", id="no detector format"),
+        pytest.param({"keep_crops": "site.yaml"}, "worker.keep_crops = 'site.yaml': File exists", id="no folder"),
         pytest.param({"device": "abacus"}, "device 'abacus' cannot be used", id="no such device"),
         pytest.param({"device": "cuda:99"}, "device 'cuda:99' cannot be used", id="a device that is not here"),
     ],
