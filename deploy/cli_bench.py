@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deploy.errors import UsageError
+from deploy.options import Changes, Recipe, recipe_and_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -138,19 +139,16 @@ def model(
 
 @app.command("training")
 def training(
-    config: Annotated[Path | None, typer.Argument(help="YAML file, like training/configs/climb_tiny.yaml.")] = None,
-    overrides: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, over the file.")] = None,
+    config: Recipe = None,
+    overrides: Changes = None,
 ) -> None:
     """Print one JSON line: crops a second generated and learnt from, and how long a step waits for its batch."""
     from training.bench_training import measure
     from training.config_checks import ConfigError
     from training.config_file import load_config
 
-    given = overrides or []
-    if config is not None and "=" in str(config) and not config.exists():
-        config, given = None, [str(config), *given]
     try:
-        _print_line(measure(load_config(config, given)))
+        _print_line(measure(load_config(*recipe_and_changes(config, overrides))))
     except ConfigError as error:
         raise UsageError(str(error)) from error
 

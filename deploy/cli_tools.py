@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploy.errors import RunError, UsageError
-from deploy.options import Config, Json
+from deploy.options import Changes, Config, Json, Recipe, recipe_and_changes
 
 if TYPE_CHECKING:
     from gallery.score import IdentityScore, ScoreTable
 
 
 def train(
-    config: Annotated[Path | None, typer.Argument(help="YAML file, like training/configs/mars.yaml.")] = None,
-    overrides: Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, over the file.")] = None,
+    config: Recipe = None,
+    overrides: Changes = None,
     as_json: Json = False,
 ) -> None:
     """Train CLIMB, on generated people or on a data set."""
@@ -28,10 +28,7 @@ def train(
     from training.train import run_training
 
     try:
-        given = overrides or []
-        if config is not None and "=" in str(config) and not config.exists():
-            config, given = None, [str(config), *given]
-        result = run_training(load_config(config, given))
+        result = run_training(load_config(*recipe_and_changes(config, overrides)))
     except (ConfigError, CheckpointError, DataSetError) as error:
         raise UsageError(str(error)) from error
     except TrainingError as error:

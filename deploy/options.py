@@ -28,3 +28,13 @@ Token = Annotated[
         "--token", envvar="CLIMBTRACK_API_TOKEN", help="Bearer token of the API, where it has one.", show_default=False
     ),
 ]
+Recipe = Annotated[Path | None, typer.Argument(help="YAML file, like training/configs/mars.yaml.")]
+Changes = Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, over the file.")]
+
+
+def recipe_and_changes(recipe: Path | None, changes: list[str] | None) -> tuple[Path | None, list[str]]:
+    """Tell a file from a first KEY=VALUE that stands in its place."""
+    given = changes or []
+    if recipe is not None and "=" in str(recipe) and not recipe.exists():
+        return None, [str(recipe), *given]
+    return recipe, given
