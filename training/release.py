@@ -37,7 +37,6 @@ class Part:
     grown: bool = False
 
 
-_VARIED = ("first_person=40000", "augmentation=0.5")
 CLIMB_TINY = (
     Part("climb_tiny"),
     Part("climb_tiny_128", ("minutes=15",), grown=True),
@@ -47,8 +46,7 @@ CLIMB_TINY = (
     Part("climb_tiny_street_full"),
     Part("climb_tiny_street_head"),
     Part("climb_tiny_varied"),
-    Part("climb_tiny_street_full", _VARIED),
-    Part("climb_tiny_street_head", _VARIED),
+    Part("climb_tiny_street_head", ("first_person=40000", "augmentation=0.5", "cluster=8", "minutes=10")),
 )
 
 
