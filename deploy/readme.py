@@ -40,6 +40,7 @@ DESCRIPTIONS = {
     "tests/golden/messages_v1.json": "Messages of schema version 1, as bytes.",
     "tests/golden/metrics.json": "CMC, mAP and mINP of seeded features by FastReID.",
     "tests/golden/rerank.json": "Re-ranked distances of seeded features by the authors' program.",
+    "tests/bench/adapt.jsonl": "What `python -m training.bench_adapt` printed, one line a site.",
     "tests/bench/ablation.jsonl": "What `python -m training.ablation` found, one line a variant and seed.",
     "tests/bench/network.jsonl": "What `climbtrack bench scan|model` printed, one line a measurement.",
     "tests/bench/pipeline.jsonl": "What `climbtrack bench pipeline` printed, one line a measurement.",
