@@ -44,6 +44,7 @@ DESCRIPTIONS = {
     "tests/bench/ablation.jsonl": "What `python -m training.ablation` found, one line a variant and seed.",
     "tests/bench/network.jsonl": "What `climbtrack bench scan|model` printed, one line a measurement.",
     "tests/bench/pipeline.jsonl": "What `climbtrack bench pipeline` printed, one line a measurement.",
+    "tests/bench/training.jsonl": "What `climbtrack bench training|evaluation` printed, one line a measurement.",
     "reid_worker/weights/person-detector.json": "Card of the bundled person detector: data, command, figures.",
     "training/real_labels.csv": "Who is who in boxes of the real videos that weights are judged by.",
     "training/LOG.md": "What was tried in training, with numbers; failures too.",
