@@ -107,7 +107,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--pace", type=float, default=1.0, help="factor on the minutes of every part")
     parser.add_argument("changes", nargs="*", metavar="key=value", help="over every part")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     if options.pace <= 0:
         parser.error(f"--pace {options.pace}: must be above 0")
     sys.stdout.write(f"{release(CLIMB_TINY, options.out, pace=options.pace, changes=options.changes)}\n")

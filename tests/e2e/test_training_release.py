@@ -42,7 +42,7 @@ def test_parts_follow_each_other_and_what_is_done_stays_done(tmp_path: Path) -> 
 
 def test_a_key_that_no_run_has_is_an_error_before_anything_is_run(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nonsense"):
-        main([str(tmp_path), "nonsense=1"])
+        main([str(tmp_path), "--pace", "0.5", "nonsense=1"])
 
 
 @pytest.mark.parametrize("part", CLIMB_TINY, ids=lambda part: part.config)
