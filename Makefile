@@ -27,7 +27,7 @@ check: lint servers
 bench: .venv/.dev
 	$(BIN)/climbtrack bench pipeline
 
-# The shipped weights from nothing, on generated people: about five hours of two cores. Goes on where it was stopped.
+# The shipped weights from nothing, on generated people: four to five hours of two cores. Goes on where it was stopped.
 weights: .venv/.installed
 	$(BIN)/python -m training.release runs/weights
 

@@ -22,10 +22,10 @@ MAX_LOGIT = 8.0  # P = 0.9997; no similarity is proof
 class Card:
     """How similar tracklets of equal and of different people are under some weights.
 
-    The defaults are those of the shipped weights. Cosines of pairs of tracklets of one person are 0.71 +- 0.14 on
-    generated people held out from their training, 0.47 +- 0.20 on a generator setting they never saw, 0.65 on four real
+    The defaults are those of the shipped weights. Cosines of pairs of tracklets of one person are 0.72 +- 0.13 on
+    generated people held out from their training, 0.49 +- 0.20 on a generator setting they never saw, 0.62 on four real
     cameras: 0.58 is between, because cameras to come differ from what was learnt. Of different people they are 0.00 +-
-    0.22; of a tracklet and several prototypes, which is what is compared, 0.21 scatter fits better. Other weights come
+    0.20; of a tracklet and several prototypes, which is what is compared, 0.21 scatter fits better. Other weights come
     with other numbers, see `GallerySettings`.
 
     Attributes:

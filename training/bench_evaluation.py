@@ -2,7 +2,7 @@
 
 Features are random unit rows around a centre an identity.
 
-    climbtrack bench evaluation [--queries N] [--gallery N]
+climbtrack bench evaluation [--queries N] [--gallery N]
 """
 
 import resource

@@ -8,7 +8,6 @@ different things. A new layer starts by adding nothing.
 """
 
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,12 +136,17 @@ def _split(weight: Tensor) -> Tensor:
     return torch.cat([weight / 2 + uneven, weight / 2 - uneven], dim=1)
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Grow the weights of `climb-tiny-64` in one file into those of `climb-tiny` in another."""
-    loaded = load_weights(Path(arguments[0]))
+def grow_file(small: Path, grown: Path) -> None:
+    """Grow the weights of `climb-tiny-64` in one file into those of `climb-tiny` in another.
+
+    Raises:
+        WeightsError: The file cannot be used.
+        ValueError: It holds a network of other sizes.
+    """
+    loaded = load_weights(small)
     preprocessing = replace(loaded.preprocessing, height=CLIMB_TINY.height, width=CLIMB_TINY.width)
-    save_weights(Path(arguments[1]), grow(loaded.network, CLIMB_TINY), preprocessing)
+    save_weights(grown, grow(loaded.network, CLIMB_TINY), preprocessing)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    grow_file(*map(Path, sys.argv[1:3]))

@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from training import grow
+from training.checkpoint import load_checkpoint
 from training.config import TrainConfig
 from training.config_file import load_config
 from training.crops import Render
+from training.grow import grow_file
+from training.schedule import progress_of
 from training.train import run_training
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -65,33 +67,48 @@ def release(
     Raises:
         TrainingError, CheckpointError, ConfigError, DataSetError: A part cannot go on; the message says which cause.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    if not parts:
+        raise ValueError("a recipe has at least one part")
     before: Path | None = None
     for number, part in enumerate(parts, 1):
         done = out / f"part-{number}.safetensors"
         if not done.exists():
             folder = out / f"part-{number}"
-            config = _config(part, folder, before, pace, changes)
-            weights = run_training(config, render=render).weights
-            _copy_whole(weights, done)
+            folder.mkdir(parents=True, exist_ok=True)
+            config = _config(part, folder, _begin_from(part, folder, before), changes)
+            config = replace(config, minutes=config.minutes * pace)
+            best = folder / "best.safetensors"
+            _copy_whole(best if _ended(config) else run_training(config, render=render).weights, done)
         before = done
-    if before is None:
-        raise ValueError("a recipe has at least one part")
+    assert before is not None, "there was a part"
     return before
 
 
-def _config(part: Part, folder: Path, before: Path | None, pace: float, changes: Sequence[str]) -> TrainConfig:
+def _begin_from(part: Part, folder: Path, before: Path | None) -> Path | None:
+    """Return the weights a part begins from, grown into its folder where it wants them so; None for the first."""
+    if before is None or not part.grown:
+        return before
+    grown = folder / "grown.safetensors"
+    grow_file(before, grown)
+    return grown
+
+
+def _config(part: Part, folder: Path, initial: Path | None, changes: Sequence[str]) -> TrainConfig:
+    """Return the run of a part, which goes on from the checkpoint that is there."""
     where = [f"output={folder}", f"cache={folder.parent / 'cache'}"]
-    if before is not None and part.grown:
-        folder.mkdir(exist_ok=True)
-        grow.main([str(before), str(folder / "grown.safetensors")])
-        before = folder / "grown.safetensors"
-    if before is not None:
-        where.append(f"initial={before}")
+    if initial is not None:
+        where.append(f"initial={initial}")
     if (folder / "checkpoint.pt").exists():
         where.append("resume=true")
-    config = load_config(CONFIGS / f"{part.config}.yaml", [*part.changes, *changes, *where])
-    return replace(config, minutes=config.minutes * pace)
+    return load_config(CONFIGS / f"{part.config}.yaml", [*part.changes, *changes, *where])
+
+
+def _ended(config: TrainConfig) -> bool:
+    """Return whether the checkpoint of a run is its last one: an interruption may come right after it."""
+    if not config.resume:
+        return False
+    last = load_checkpoint(config.output / "checkpoint.pt")
+    return progress_of(config, last.step, last.elapsed_s) >= 1
 
 
 def _copy_whole(source: Path, target: Path) -> None:

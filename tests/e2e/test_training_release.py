@@ -40,6 +40,13 @@ def test_parts_follow_each_other_and_what_is_done_stays_done(tmp_path: Path) -> 
     assert load_weights(last).network.architecture == SIZES
 
 
+def test_a_part_that_ended_just_before_an_interruption_is_not_an_error(tmp_path: Path) -> None:
+    weights = release(PARTS[:1], tmp_path, changes=CHANGES, render=coloured_noise)
+    before = weights.read_bytes()
+    weights.unlink()  # killed between the last checkpoint and this
+    assert release(PARTS[:1], tmp_path, changes=CHANGES, render=nobody).read_bytes() == before
+
+
 def test_a_key_that_no_run_has_is_an_error_before_anything_is_run(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nonsense"):
         main([str(tmp_path), "--pace", "0.5", "nonsense=1"])
