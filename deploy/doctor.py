@@ -91,8 +91,8 @@ def _weights(config: Path | None) -> Check:
 
 def _detector(config: Path | None) -> Check:
     from reid_worker.config import WorkerSettings
+    from reid_worker.detectors.choose import load_detector
     from reid_worker.errors import DetectorError
-    from reid_worker.models import load_detector
 
     settings = WorkerSettings.load(config)
     with _warnings() as said:

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from reid_worker.detectors.choose import DetectorOptions, model_folders
 from reid_worker.keep import KeepOptions
-from reid_worker.models import DetectorOptions, model_folders
 from reid_worker.stream import StreamOptions
 from reid_worker.track import TrackerOptions
 from reid_worker.tracklet import TrackletOptions

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from reid_worker.config import WorkerSettings
+from reid_worker.detectors.choose import load_detector
 from reid_worker.errors import StateError
 from reid_worker.keep import CropKeeper
 from reid_worker.metrics import WorkerMetrics
-from reid_worker.models import load_detector
 from reid_worker.pipeline import Pipeline, Work
 from reid_worker.stream import CameraStream, Emission, StreamOptions
 from wire import codec

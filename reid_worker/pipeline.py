@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from reid_worker import crops
 from reid_worker.decode import Frame
-from reid_worker.detect import Detector
+from reid_worker.detectors.detection import Detector
 from reid_worker.keep import Crop, CropKeeper
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.stream import CameraStream, Emission

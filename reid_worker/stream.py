@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reid_worker import crops, tracklet
 from reid_worker.decode import DecoderState, Frame, StreamDecoder
-from reid_worker.detect import Detections
+from reid_worker.detectors.detection import Detections
 from reid_worker.errors import StateError
 from reid_worker.track import Tracker, TrackerOptions, TrackerState
 from reid_worker.tracklet import FrameFacts, OpenTracklet, Pick, Row, TrackletOptions

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trackers import ByteTrackTracker
 from trackers.core.bytetrack.tracklet import ByteTrackTracklet
 
-from reid_worker.detect import Detections
+from reid_worker.detectors.detection import Detections
 
 _LIBRARY_RATE = 30.0  # the library counts its patience in frames of 30 per second, whatever the rate
 

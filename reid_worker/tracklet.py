@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_worker.detect import areas, intersections, iou
+from reid_worker.detectors.detection import areas, intersections, iou
 
 FIRST_SPAN_NS = 125_000_000  # 8 spans cover the first second; they double whenever a tracklet outgrows them
 SHARP = 100.0  # variance of the Laplacian at which a crop is half as sharp as it can get

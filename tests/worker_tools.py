@@ -9,7 +9,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_worker.detect import Detections
+from reid_worker.detectors.detection import Detections
 from wire.messages import Codec, FrameChunk, Packet
 
 START_NS = 1_000_000_000_000

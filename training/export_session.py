@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from reid_worker.yolox import ORT_ERRORS
+from reid_worker.detectors.yolox import ORT_ERRORS
 from training.export_graph import INPUT, OUTPUT
 
 _ERRORS_ONLY = 3  # onnxruntime's number for it

@@ -8,12 +8,12 @@ import pytest
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
-from reid_worker.detect import iou
+from reid_worker.detectors.detection import iou
+from reid_worker.detectors.yolox import YoloxDetector
 from reid_worker.handler import HandlerOptions, WorkerHandler
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.pipeline import Pipeline
 from reid_worker.stream import StreamOptions
-from reid_worker.yolox import YoloxDetector
 from tests.worker_tools import FakeEmbedder, Video
 from wire.bus import Record
 from wire.memory import MemoryBus

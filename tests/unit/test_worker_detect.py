@@ -9,12 +9,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from reid_worker import models, yolox
-from reid_worker.detect import Detections, iou, suppress
+from reid_worker.detectors import choose as models
+from reid_worker.detectors import yolox
+from reid_worker.detectors.choose import DetectorOptions, ModelFile, load_detector, model_folders, obtain
+from reid_worker.detectors.detection import Detections, iou, suppress
+from reid_worker.detectors.hog import HogDetector
+from reid_worker.detectors.yolox import Grid, YoloxDetector, best_shape, decode_people, letterbox
 from reid_worker.errors import DetectorError
-from reid_worker.hog import HogDetector
-from reid_worker.models import DetectorOptions, ModelFile, load_detector, model_folders, obtain
-from reid_worker.yolox import Grid, YoloxDetector, best_shape, decode_people, letterbox
 
 SIZE = 64  # px, input of the models made here
 CELLS = (SIZE // 8) ** 2 + (SIZE // 16) ** 2 + (SIZE // 32) ** 2

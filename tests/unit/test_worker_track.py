@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reid_worker.detect import Detections
+from reid_worker.detectors.detection import Detections
 from reid_worker.track import Tracker, TrackerOptions
 
 OPTIONS = TrackerOptions()

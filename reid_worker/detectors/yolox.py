@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped] 
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
-from reid_worker.detect import Detections, suppress
+from reid_worker.detectors.detection import Detections, suppress
 from reid_worker.errors import DetectorError
 
 log = logging.getLogger(__name__)

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reid_worker.detect import Detector
+from reid_worker.detectors.detection import Detector
 from reid_worker.errors import DetectorError
 
 log = logging.getLogger(__name__)
 
-BUNDLED = Path(__file__).parent / "weights" / "person-detector.onnx"
+BUNDLED = Path(__file__).parent.parent / "weights" / "person-detector.onnx"
 MAX_DOWNLOAD_BYTES = 64 * 1024 * 1024  # the file has 4 MB
 
 
@@ -74,7 +74,7 @@ def load_detector(choice: str, options: DetectorOptions) -> Detector:
         DetectorError: What was asked for cannot be had; says what was tried and what to do.
     """
     if choice == "hog":
-        from reid_worker.hog import HogDetector
+        from reid_worker.detectors.hog import HogDetector
 
         return HogDetector()
     if choice == "auto":
@@ -120,7 +120,7 @@ def _load_auto(options: DetectorOptions) -> Detector:
 
 
 def _load_file(path: Path, options: DetectorOptions) -> Detector:
-    from reid_worker.yolox import YoloxDetector
+    from reid_worker.detectors.yolox import YoloxDetector
 
     if not path.is_file():
         raise DetectorError(f"detector {path}: no such file")

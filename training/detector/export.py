@@ -6,7 +6,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from training.detector_network import INPUT_SIZE, Exported, PersonDetector
+from training.detector.network import INPUT_SIZE, Exported, PersonDetector
 
 
 def export_detector(network: PersonDetector, path: Path) -> None:

@@ -13,17 +13,17 @@ import cv2
 import numpy as np
 import torch
 
-from reid_worker.yolox import Grid
-from training.detector_data import example
-from training.detector_export import export_detector
-from training.detector_network import INPUT_SIZE, PersonDetector, detection_loss
-from training.detector_score import Score, score_folder
-from training.synthetic.detector import LabelledFrame, detector_frames
+from reid_worker.detectors.yolox import Grid
+from training.detector.examples import example
+from training.detector.export import export_detector
+from training.detector.frames import LabelledFrame, detector_frames
+from training.detector.network import INPUT_SIZE, PersonDetector, detection_loss
+from training.detector.score import Score, score_folder
 from training.synthetic.site import write_site
 
 log = logging.getLogger(__name__)
 
-WEIGHTS = Path(__file__).parent.parent / "reid_worker" / "weights" / "person-detector.onnx"
+WEIGHTS = Path(__file__).parents[2] / "reid_worker" / "weights" / "person-detector.onnx"
 HELD_OUT_SITE_SEED = 77
 REPORT_SCORE = 0.5  # from which on the worker starts tracks; recall and precision are reported there
 
@@ -88,7 +88,7 @@ def write_card(path: Path, options: DetectorTraining, scores: dict[str, Score]) 
         "layout": "YOLOX: (1, cells, 6) centre offset, log size, objectness, person; strides 8, 16, 32",
         "preprocessing": "BGR 0-255, letterboxed to the top left on 114",
         "input": [1, 3, *INPUT_SIZE],
-        "data": "generated frames only (training.synthetic.detector); no real picture was used",
+        "data": "generated frames only (training.detector.frames); no real picture was used",
         "command": "python -m training.detector",
         "options": asdict(options),
         "date": datetime.now(UTC).date().isoformat(),

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_worker.detect import Detections, Detector, iou
-from reid_worker.yolox import YoloxDetector
+from reid_worker.detectors.detection import Detections, Detector, iou
+from reid_worker.detectors.yolox import YoloxDetector
 
 Floats = NDArray[np.float32]
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_worker.detect import Detections, suppress
+from reid_worker.detectors.detection import Detections, suppress
 
 MAX_WIDTH = 640  # px: beyond that it is slower than a network and no better
 NMS_IOU = 0.5

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from reid_worker.yolox import PADDING, STRIDES, Grid
-from training.synthetic.detector import LabelledFrame
+from reid_worker.detectors.yolox import PADDING, STRIDES, Grid
+from training.detector.frames import LabelledFrame
 
 Floats = NDArray[np.float32]
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from reid_worker.detect import Detections
-from reid_worker.yolox import Grid, YoloxDetector, best_shape, decode_people
-from training.detector import HELD_OUT_SITE_SEED, REPORT_SCORE, WEIGHTS
-from training.detector_data import example, targets
-from training.detector_export import export_detector
-from training.detector_network import INPUT_SIZE, Exported, PersonDetector, detection_loss
-from training.detector_score import match
-from training.synthetic.detector import detector_frames
+from reid_worker.detectors.detection import Detections
+from reid_worker.detectors.yolox import Grid, YoloxDetector, best_shape, decode_people
+from training.detector.__main__ import HELD_OUT_SITE_SEED, REPORT_SCORE, WEIGHTS
+from training.detector.examples import example, targets
+from training.detector.export import export_detector
+from training.detector.frames import detector_frames
+from training.detector.network import INPUT_SIZE, Exported, PersonDetector, detection_loss
+from training.detector.score import match
 from training.synthetic.site import film_station
 from training.synthetic.world import build_world
 

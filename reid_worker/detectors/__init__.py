@@ -1,0 +1,1 @@
+"""Finding people in frames: what a detector is, the kinds there are, and where their model files come from."""

@@ -1,0 +1,218 @@
+"""Detector files in ONNX, read and opened by onnxruntime. Whatever is wrong with one is a `DetectorError` that names
+the file, the cause and the remedy.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import onnxruntime
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # publishes no types
+from onnx.external_data_helper import load_external_data_for_model
+from onnxruntime.capi import onnxruntime_pybind11_state as ort
+
+from reid_worker.detectors.catalogue import Layout
+from reid_worker.errors import DetectorError
+
+GET_AGAIN = "get it again (`climbtrack models ls` shows those that climbtrack downloads)"
+LAYOUTS = (
+    "known are YOLOX: 1 input, output (1, N, 85) or (1, N, 6), not decoded; RF-DETR: outputs dets (1, N, 4) and labels "
+    "(1, N, classes); D-FINE and RT-DETR: inputs images and orig_target_sizes, outputs labels, boxes and scores"
+)
+YOLOX_COLUMNS = (6, 85)  # box, objectness and 1 or 80 classes
+YOLO_COLUMNS = (84, 5)  # of YOLOv8 and later, which put them in front of the cells
+
+# What onnxruntime raises for a model that it cannot load or run; the classes have no base of their own below Exception.
+ORT_ERRORS: tuple[type[Exception], ...] = (
+    ort.EPFail,
+    ort.EngineError,
+    ort.Fail,
+    ort.InvalidArgument,
+    ort.InvalidGraph,
+    ort.InvalidProtobuf,
+    ort.NoModel,
+    ort.NoSuchFile,
+    ort.NotImplemented,
+    ort.RuntimeException,
+    RuntimeError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An input or output of a model; a dimension that may vary is a name or None."""
+
+    name: str
+    kind: str
+    shape: tuple[int | str | None, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({', '.join('?' if side is None else str(side) for side in self.shape)})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnnxModel:
+    """A model that onnxruntime has loaded, and whose layout is known.
+
+    Attributes:
+        graph: What was read, weights included.
+        inputs, outputs: In the order of the graph.
+    """
+
+    path: Path
+    graph: onnx.ModelProto
+    session: onnxruntime.InferenceSession
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    layout: Layout
+
+
+def open_model(path: Path) -> OnnxModel:
+    """Read a file, load it, and recognise its layout by its inputs and outputs.
+
+    Raises:
+        DetectorError: It cannot be read, is damaged or no ONNX model, or in a layout that is not known.
+    """
+    graph = read_graph(path)
+    try:
+        session = new_session(graph)
+    except ORT_ERRORS as error:
+        raise DetectorError(f"detector {path}: onnxruntime cannot load it: {error}; export it again") from error
+    inputs = tuple(Tensor(one.name, one.type, tuple(one.shape)) for one in session.get_inputs())
+    outputs = tuple(Tensor(one.name, one.type, tuple(one.shape)) for one in session.get_outputs())
+    try:
+        layout = recognise(inputs, outputs)
+    except ValueError as error:
+        raise DetectorError(f"detector {path}: {error}") from error
+    return OnnxModel(path, graph, session, inputs, outputs, layout)
+
+
+def read_graph(path: Path) -> onnx.ModelProto:
+    """Return the model in a file, with the weights that lie beside it.
+
+    Raises:
+        DetectorError: It cannot be read, is empty, half there, a web page or something else, or its weights are away.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DetectorError(f"detector {path}: no such file") from error
+    except IsADirectoryError as error:
+        raise DetectorError(f"detector {path}: is a folder; name the .onnx file in it") from error
+    except OSError as error:
+        raise DetectorError(f"detector {path}: {error.strerror}; make it readable for this user") from error
+    if not data:
+        raise DetectorError(f"detector {path}: is empty; {GET_AGAIN}")
+    page = web_page(data)
+    if page is not None:
+        raise DetectorError(f"detector {path}: is {page}, not a model; {GET_AGAIN}")
+    if data.startswith(b"version https://git-lfs"):
+        raise DetectorError(f"detector {path}: is a Git LFS pointer, not the model; `git lfs pull` gets it")
+    graph = onnx.ModelProto()
+    try:
+        graph.ParseFromString(data)
+    except DecodeError as error:
+        cause = f"cut off or damaged, or no ONNX file at all ({len(data)} bytes)"
+        raise DetectorError(f"detector {path}: {cause}; {GET_AGAIN}") from error
+    if not graph.graph.node:
+        raise DetectorError(f"detector {path}: no ONNX model ({len(data)} bytes without a network); {GET_AGAIN}")
+    _load_weights_beside(graph, path)
+    return graph
+
+
+def new_session(graph: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    """Return a session on the GPU where onnxruntime has one, of one thread a call.
+
+    Raises:
+        one of ORT_ERRORS: onnxruntime cannot load it.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # whole frames side by side use the cores better than parts of one frame
+    options.log_severity_level = 4  # a refused size is not worth a line on stderr
+    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
+    return onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=providers)
+
+
+def recognise(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Layout:
+    """Return the layout of a model with these inputs and outputs.
+
+    Raises:
+        ValueError: It is none of the known, or needs another batch or number type than one frame in float32.
+    """
+    layout = _layout(inputs, outputs)
+    if layout is None:
+        found = f"{' and '.join(map(str, inputs))} -> {' and '.join(map(str, outputs))}"
+        raise ValueError(f"unknown layout: {found}{_hint(outputs)}; {LAYOUTS}")
+    image = inputs[0] if layout != "d-fine" else next(one for one in inputs if one.name == "images")
+    if image.kind != "tensor(float)":
+        raise ValueError(f"its input is a {image.kind}; export it in float32")
+    if isinstance(image.shape[0], int) and image.shape[0] != 1:
+        raise ValueError(f"it takes {image.shape[0]} frames at a time; export it for 1, or for any number")
+    return layout
+
+
+def web_page(data: bytes) -> str | None:
+    """Return what kind of web page this is, with its title; None when it is none.
+
+    >>> web_page(b"<html><title>Access denied</title>")
+    "a web page ('Access denied')"
+    """
+    start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").decode("utf-8", "replace")
+    if not re.match(r"<(!doctype|html|head|body|\?xml|!--)", start, re.IGNORECASE):
+        return None
+    title = re.search(r"<title[^>]*>([^<]*)", start, re.IGNORECASE)
+    words = " ".join("".join(filter(str.isprintable, title[1])).split())[:80] if title else ""
+    return f"a web page ({words!r})" if words else "a web page"
+
+
+def _load_weights_beside(graph: onnx.ModelProto, path: Path) -> None:
+    names = {
+        entry.value
+        for tensor in graph.graph.initializer
+        if tensor.data_location == onnx.TensorProto.EXTERNAL
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    missing = sorted(name for name in names if not (path.parent / name).is_file())
+    if missing:
+        raise DetectorError(
+            f"detector {path}: its weights are in {', '.join(missing)}, not beside it; put it there, or export the "
+            "model into one file"
+        )
+    if not names:
+        return
+    try:
+        load_external_data_for_model(graph, str(path.parent))
+    except (onnx.checker.ValidationError, ValueError, OSError) as error:
+        raise DetectorError(f"detector {path}: its weights in {', '.join(sorted(names))}: {error}") from error
+
+
+def _layout(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Layout | None:
+    ins, outs = {one.name: one.shape for one in inputs}, {one.name: one.shape for one in outputs}
+    if set(ins) == {"images", "orig_target_sizes"} and {"labels", "boxes", "scores"} <= set(outs):
+        return "d-fine" if _is_image(ins["images"]) and len(ins["orig_target_sizes"]) == 2 else None
+    if len(ins) != 1 or not _is_image(inputs[0].shape):
+        return None
+    if {"dets", "labels"} <= set(outs):  # by name: with three classes their shapes are the same
+        dets, labels = outs["dets"], outs["labels"]
+        return "rf-detr" if len(dets) == len(labels) == 3 and dets[2] == 4 else None
+    if len(outs) == 1 and len(outputs[0].shape) == 3 and outputs[0].shape[2] in YOLOX_COLUMNS:
+        return "yolox"
+    return None
+
+
+def _is_image(shape: tuple[int | str | None, ...]) -> bool:
+    return len(shape) == 4 and shape[1] == 3
+
+
+def _hint(outputs: tuple[Tensor, ...]) -> str:
+    first = outputs[0]
+    if len(first.shape) == 3 and first.shape[1] in YOLO_COLUMNS:
+        return ", as YOLOv8 and its successors have it"
+    if first.name == "dets":
+        return ", as MMDeploy has it"
+    if {one.name for one in outputs} == {"logits", "pred_boxes"}:
+        return ", as an export by transformers or optimum has it"
+    return ""
