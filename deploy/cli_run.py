@@ -20,7 +20,8 @@ def run(
     config: Config = None,
     data_dir: DataDirOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Write MOTChallenge text, one file a camera.")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write MOTChallenge text, one file a camera, and people.html."),
     ] = None,
     weights: Annotated[
         Path | None, typer.Option("--weights", metavar="FILE", help="CLIMB weights; the shipped ones by default.")
@@ -40,6 +41,10 @@ def run(
     keep_serving: Annotated[
         bool, typer.Option("--keep-serving", help="Go on answering after the last file, until Ctrl-C.")
     ] = False,
+    pictures: Annotated[
+        bool,
+        typer.Option(help="Write people.html, a page with a picture of everybody, into --out or else into --data-dir."),
+    ] = True,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what the parts are doing.")] = False,
 ) -> None:
     """Follow people through some cameras, on this machine, until the files end or you press Ctrl-C.
@@ -65,9 +70,10 @@ def run(
         host=host,
         port=port,
         keep_serving=keep_serving,
+        pictures=pictures,
     )
     console = Console(stderr=as_json)
     outcome = follow(options, console)
     if as_json:
-        typer.echo(json.dumps(outcome.report.as_json()))
+        typer.echo(json.dumps(outcome.as_json()))
     raise typer.Exit(1 if outcome.failed else 0)

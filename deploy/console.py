@@ -1,18 +1,20 @@
 """What a run shows on a terminal: bars while it works, a table of people at its end."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
-from deploy.report import Person, Report, clock_time
+from deploy.report import Report
 from deploy.watch import CameraTotals
+from deploy.ways import duration, headline, people_lines
 
-DATED = "%m-%d %H:%M"
-DAY_NS = 86_400 * 10**9
 STEPS = 10  # lines a camera gets where there is no terminal
 
 
@@ -71,43 +73,40 @@ class CameraBars:
         print_line(self._console, f"{name}: {totals.frames}{of} frames, {totals.tracklets} tracklets{end}")
 
 
-def print_line(console: Console, text: str) -> None:
-    """Print a line as it is: no markup, no colours, no breaking."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+def print_line(console: Console, text: str, style: str | None = None) -> None:
+    """Print a line as it is: no markup, no breaking, and no colours but those of `style` on a terminal."""
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, stderr: bool = False) -> None:
-    """Print a plain table on stdout, or on stderr."""
-    table = Table(title=title)
+    """Print a plain table on stdout, or on stderr: lines only on a terminal, and no frame."""
+    console = Console(stderr=stderr)
+    table = Table(title=title, box=SIMPLE_HEAD if console.is_terminal else None, title_justify="left", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*map(str, row))
-    Console(stderr=stderr).print(table)
-
-
-def print_people(console: Console, people: tuple[Person, ...]) -> None:
-    """Print the table of identities; who was known before says since when."""
-    returning = any(person.known_since_ns < person.first_ns for person in people)
-    days = {time_ns // DAY_NS for person in people for time_ns in (person.first_ns, person.last_ns)}
-    form = "%H:%M:%S" if len(days) < 2 else DATED
-    table = Table(title=f"{len(people)} {'person' if len(people) == 1 else 'people'}")
-    table.add_column("id", justify="right")
-    table.add_column("cameras", min_width=12)
-    for column in ("first", "last (UTC)", "visible", "sightings", *(["known since"] if returning else [])):
-        table.add_column(column, justify="right", no_wrap=True)
-    for person in people:
-        known = clock_time(person.known_since_ns, DATED) if person.known_since_ns < person.first_ns else ""
-        table.add_row(
-            str(person.number),
-            ", ".join(person.cameras),
-            clock_time(person.first_ns, form),
-            clock_time(person.last_ns, form),
-            f"{person.visible_s:.1f} s",
-            str(person.sightings),
-            *([known] if returning else []),
-        )
     console.print(table)
+
+
+def print_people(console: Console, report: Report, everybody: str) -> None:
+    """Print who was seen, people of several cameras first; `everybody` is the command that lists all of them."""
+    print_line(console, "")
+    print_line(console, headline(report), "bold")
+    lines = people_lines(report, console.width, everybody)
+    if lines:
+        print_line(console, "")
+    for line in lines:
+        print_line(console, line)
+    print_line(console, "")
+
+
+def print_files(console: Console, files: Mapping[str, Path | str]) -> None:
+    """Print what a run wrote and how to ask again: one line each, a path can be clicked where the terminal can."""
+    wide = max(map(len, files), default=0)
+    for name, where in files.items():
+        style = f"link {where.resolve().as_uri()}" if isinstance(where, Path) and console.is_terminal else ""
+        console.print(Text.assemble(f"{name:<{wide}}  ", (str(where), style)), highlight=False, soft_wrap=True)
 
 
 def print_cameras(console: Console, report: Report) -> None:
@@ -120,6 +119,5 @@ def print_cameras(console: Console, report: Report) -> None:
             f"{camera.tracklets} tracklets{reason}",
         )
     analysed = sum(camera.analysed for camera in report.cameras.values())
-    print_line(
-        console, f"{analysed} frames in {report.seconds:.1f} s, {analysed / max(report.seconds, 1e-9):.1f} a second"
-    )
+    rate = analysed / max(report.seconds, 1e-9)
+    print_line(console, f"{analysed} frames in {duration(report.seconds)}, {rate:.1f} a second")

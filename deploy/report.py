@@ -1,13 +1,12 @@
 """What a run found: the people, where and how long; the cameras, and how much of them was looked at."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.watch import CameraTotals
 from gallery.api.schemas import iso
-from gallery.presence import sightings
+from gallery.presence import Sighting, sightings
 from gallery.store import Identity, Store, TrackQuery
 
 PAGE = 500
@@ -16,20 +15,40 @@ MAX_TRACKLETS = 10_000  # of one person: enough for a day on a busy site
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One row of the table: what was seen of somebody during a run.
+    """What was seen of somebody during a run.
 
     Attributes:
+        seen: At least one sighting, by their beginning.
         visible_s: Counts a moment once, however many cameras saw it.
         known_since_ns: First seen ever, perhaps in an earlier run.
+        best: By camera, the tracklet with the best picture.
     """
 
     number: int
-    cameras: tuple[str, ...]
-    first_ns: int
-    last_ns: int
-    sightings: int
+    seen: tuple[Sighting, ...]
     visible_s: float
     known_since_ns: int
+    best: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Return the cameras that saw the person, by name."""
+        return tuple(sorted({sighting.camera_id for sighting in self.seen}))
+
+    @property
+    def first_ns(self) -> int:
+        """Return when the person came."""
+        return self.seen[0].first_ns
+
+    @property
+    def last_ns(self) -> int:
+        """Return when the person was last seen."""
+        return max(sighting.last_ns for sighting in self.seen)
+
+    @property
+    def returning(self) -> bool:
+        """Tell whether an earlier run knew the person."""
+        return self.known_since_ns < self.first_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +59,13 @@ class Report:
     cameras: Mapping[str, CameraTotals]
     seconds: float
 
+    @property
+    def by_way(self) -> tuple[Person, ...]:
+        """Return people seen by the most cameras first, then by number."""
+        return tuple(sorted(self.people, key=lambda person: (-len(person.cameras), person.number)))
+
     def as_json(self) -> dict[str, Any]:
-        """Return the object that `--json` prints; its keys are kept stable."""
+        """Return the object that `--json` prints; keys may be added, and are never removed."""
         return {
             "identities": [
                 {
@@ -49,7 +73,11 @@ class Report:
                     "cameras": list(person.cameras),
                     "first": iso(person.first_ns),
                     "last": iso(person.last_ns),
-                    "sightings": person.sightings,
+                    "sightings": len(person.seen),
+                    "way": [
+                        {"camera": one.camera_id, "first": iso(one.first_ns), "last": iso(one.last_ns)}
+                        for one in person.seen
+                    ],
                 }
                 for person in self.people
             ],
@@ -64,11 +92,6 @@ class Report:
             },
             "seconds": round(self.seconds, 3),
         }
-
-
-def clock_time(time_ns: int, form: str) -> str:
-    """Return a time as people read it in a table, UTC."""
-    return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime(form)
 
 
 def people_since(store: Store, since_ns: int) -> tuple[Person, ...]:
@@ -99,13 +122,15 @@ def _all(store: Store) -> Iterable[Identity]:
 
 def _person(store: Store, identity: Identity, since_ns: int) -> Person:
     query = TrackQuery(identity_id=identity.number, from_ns=since_ns, limit=MAX_TRACKLETS)
-    seen = sightings(store.find(query))
+    rows = store.find(query)
+    seen = sightings(rows)
+    best: dict[str, str] = {}
+    for row in sorted(rows, key=lambda row: (row.tracklet.quality, row.tracklet.tracklet_id)):
+        best[row.tracklet.camera_id] = row.tracklet.tracklet_id
     return Person(
         number=identity.number,
-        cameras=tuple(sorted({sighting.camera_id for sighting in seen})),
-        first_ns=seen[0].first_ns,
-        last_ns=max(sighting.last_ns for sighting in seen),
-        sightings=len(seen),
+        seen=tuple(seen),
         visible_s=covered_s((sighting.first_ns, sighting.last_ns) for sighting in seen),
         known_since_ns=identity.first_ns,
+        best=best,
     )

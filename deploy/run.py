@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -28,14 +29,25 @@ class RunOptions:
     host: str | None = None
     port: int | None = None
     keep_serving: bool = False
+    pictures: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run went; `failed` when a file could not be read to its end, or no camera gave anything."""
+    """How a run went.
+
+    Attributes:
+        failed: A file could not be read to its end, or no camera gave anything.
+        pictures: The page with a picture of everybody; None when there is none.
+    """
 
     report: Report
     failed: bool
+    pictures: Path | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that `--json` prints."""
+        return {**self.report.as_json(), "pictures": None if self.pictures is None else str(self.pictures)}
 
 
 def follow(options: RunOptions, console: Console) -> Outcome:

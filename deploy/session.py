@@ -1,14 +1,18 @@
 """A system at work: from starting its cameras to printing who was seen."""
 
+import shlex
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from threading import Event
 
 from msgspec.structs import replace
 from rich.console import Console
 
-from deploy.console import CameraBars, print_cameras, print_line, print_people
+from deploy.console import CameraBars, print_cameras, print_files, print_line, print_people
+from deploy.contact_sheet import NAME, write_contact_sheet
+from deploy.data_dir import default_data_dir
 from deploy.embedded import Embedded
 from deploy.probe import length_of
 from deploy.report import Report, people_since
@@ -40,16 +44,14 @@ def follow_cameras(system: Embedded, options: RunOptions, console: Console) -> O
         totals = _watch_cameras(system, watch, cameras, console, stop)
         failures = failures_of(system.camera_statuses(), totals, {c.camera_id for c in cameras if has_end(c.url)})
         report = Report(people_since(system.store, since_ns), totals, time.monotonic() - began_s)
-        if options.out is not None:
-            written = write_mot(system.store, options.out, since_ns)
-            for name in set(totals) - set(written):
-                (options.out / f"{name}.txt").write_text("")  # it saw nobody, whatever an earlier run wrote
-        _print(report, failures, options, console)
+        pictures = _write_pictures(system.store, report, options, console) if options.pictures else None
+        files = {"pictures": pictures} if pictures else {}
+        _print(report, failures, {**files, **_write_data(system.store, report, options, since_ns)}, options, console)
         if options.keep_serving and not stop.is_set():
             print_line(console, f"still answering at {system.api_url}; Ctrl-C ends it")
             while not stop.wait(POLL_S):
                 system.check()
-    return Outcome(report, bool(failures))
+    return Outcome(report, bool(failures), pictures)
 
 
 def dated(cameras: Sequence[CameraSpec], start_ns: int) -> tuple[CameraSpec, ...]:
@@ -100,16 +102,46 @@ def _watch_cameras(
     return totals
 
 
-def _print(report: Report, failures: Mapping[str, str], options: RunOptions, console: Console) -> None:
-    print_people(console, report.people)
+def _print(
+    report: Report, failures: Mapping[str, str], files: Mapping[str, Path | str], options: RunOptions, console: Console
+) -> None:
+    where = "" if options.data_dir is None else f" --data-dir {shlex.quote(str(options.data_dir))}"
+    print_people(console, report, f"climbtrack identities ls{where}")
     print_cameras(console, report)
     for name, cause in failures.items():
         print_line(console, f"camera {name} failed: {cause}")
-    where = "" if options.data_dir is None else f" --data-dir {options.data_dir}"
+    print_line(console, "")
+    asking = {"ask again": f"climbtrack identities show {report.by_way[0].number}{where}"} if report.people else {}
+    print_files(console, {**files, **asking})
+    print_line(console, "")
+    print_line(console, _next_step(report, files.get("pictures")), "bold")
+
+
+def _next_step(report: Report, pictures: Path | str | None) -> str:
+    if not report.people:
+        return "Next: if there are people in these pictures, `climbtrack doctor` says which detector looked for them"
+    if pictures is None:
+        return "Next: run with --keep-serving, and see /docs at the address it prints"
+    return f"Next: open {pictures} in a browser"
+
+
+def _write_pictures(store: Store, report: Report, options: RunOptions, console: Console) -> Path | None:
+    folder = options.out or options.data_dir or default_data_dir()
+    try:
+        return write_contact_sheet(store, report, folder)
+    except OSError as error:
+        print_line(console, f"no pictures: {folder / NAME}: {error.strerror}")
+        return None
+
+
+def _write_data(store: Store, report: Report, options: RunOptions, since_ns: int) -> dict[str, str]:
+    """Write what was asked for; return what is where, in words."""
+    files: dict[str, str] = {}
     if options.out is not None:
-        print_line(console, f"boxes with identities: {options.out}/*.txt")
+        written = write_mot(store, options.out, since_ns)
+        for name in set(report.cameras) - set(written):
+            (options.out / f"{name}.txt").write_text("")  # it saw nobody, whatever an earlier run wrote
+        files["boxes"] = f"{options.out}/*.txt, in MOTChallenge text"
     if options.keep_crops is not None:
-        print_line(console, f"crops of everybody seen: {options.keep_crops}, for climbtrack adapt")
-    print_line(console, f"next: climbtrack identities ls{where}")
-    if not options.keep_serving:
-        print_line(console, "      or run with --keep-serving, and open /docs at the address it prints")
+        files["crops"] = f"{options.keep_crops}, for climbtrack adapt"
+    return files

@@ -55,7 +55,7 @@ def runs(folder: Path, videos: dict[str, Path]) -> tuple[Run, Run]:
     broken = folder / "broken.mp4"
     broken.write_bytes(b"no video at all" * 1000)
     first = _run(folder, "first", videos)
-    return first, _run(folder, "second", {**videos, "broken": broken})
+    return first, _run(folder, "second", {**videos, "broken": broken}, "--no-pictures")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -69,11 +69,11 @@ def offline() -> Iterator[None]:
         yield
 
 
-def _run(folder: Path, name: str, cameras: dict[str, Path]) -> Run:
+def _run(folder: Path, name: str, cameras: dict[str, Path], *more: str) -> Run:
     out = folder / name
     given = [word for camera, path in cameras.items() for word in ("--camera", f"{camera}={path}")]
     words = ["run", *given, "--data-dir", str(folder / "data"), "--out", str(out), "--port", "0", "--json"]
-    words += ["--keep-crops", str(folder / f"{name}-crops")]
+    words += ["--keep-crops", str(folder / f"{name}-crops"), *more]
     stdout, stderr = folder / f"{name}.out", folder / f"{name}.err"
     with stdout.open("w") as standard, stderr.open("w") as error, pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stdout", standard)
@@ -92,8 +92,22 @@ def test_all_frames_of_all_files_are_analysed(runs: tuple[Run, Run], videos: dic
 def test_the_machine_readable_line_is_all_that_stands_on_stdout(runs: tuple[Run, Run]) -> None:
     first, _ = runs
     assert len(first.lines) == 1
-    assert set(first.report) == {"identities", "cameras", "seconds"}
-    assert all(set(one) == {"id", "cameras", "first", "last", "sightings"} for one in first.report["identities"])
+    assert set(first.report) == {"identities", "cameras", "seconds", "pictures"}
+    assert all(set(one) == {"id", "cameras", "first", "last", "sightings", "way"} for one in first.report["identities"])
+
+
+def test_a_picture_of_everybody_on_every_camera_is_written(runs: tuple[Run, Run]) -> None:
+    first, _ = runs
+    assert first.report["pictures"] == str(first.out / "people.html")
+    page = (first.out / "people.html").read_text()
+    assert page.count("data:image/jpeg") == sum(len(one["cameras"]) for one in first.report["identities"]) > 0
+    assert f"Next: open {first.out}/people.html" in first.said
+
+
+def test_no_picture_is_written_where_none_is_wanted(runs: tuple[Run, Run]) -> None:
+    _, second = runs
+    assert second.report["pictures"] is None
+    assert not (second.out / "people.html").exists()
 
 
 def test_people_are_found_and_stand_in_the_written_tracks_under_the_same_numbers(

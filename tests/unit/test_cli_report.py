@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.report import Person, Report, covered_s
+from deploy.run import Outcome
 from deploy.watch import CameraTotals, Watch
+from gallery.presence import Sighting
 from wire import codec
 from wire.bus import TRACKLETS
 from wire.memory import MemoryBus
@@ -19,9 +22,13 @@ SECOND = 1_000_000_000
 
 
 def test_the_machine_readable_report_has_the_keys_that_are_promised() -> None:
-    person = Person(3, ("door", "hall"), 0, 1_500 * 1_000_000, sightings=2, visible_s=1.0, known_since_ns=0)
+    door, hall = (
+        Sighting("door", 0, SECOND, ("a",), live=False),
+        Sighting("hall", 0, 3 * SECOND // 2, ("b",), live=False),
+    )
+    person = Person(3, (door, hall), visible_s=1.5, known_since_ns=0)
     report = Report((person,), {"door": CameraTotals("s", 30, 15, 1, 2)}, 4.25)
-    assert json.loads(json.dumps(report.as_json())) == {
+    assert json.loads(json.dumps(Outcome(report, False, Path("out/people.html")).as_json())) == {
         "identities": [
             {
                 "id": 3,
@@ -29,10 +36,15 @@ def test_the_machine_readable_report_has_the_keys_that_are_promised() -> None:
                 "first": "1970-01-01T00:00:00.000Z",
                 "last": "1970-01-01T00:00:01.500Z",
                 "sightings": 2,
+                "way": [
+                    {"camera": "door", "first": "1970-01-01T00:00:00.000Z", "last": "1970-01-01T00:00:01.000Z"},
+                    {"camera": "hall", "first": "1970-01-01T00:00:00.000Z", "last": "1970-01-01T00:00:01.500Z"},
+                ],
             }
         ],
         "cameras": {"door": {"frames": 30, "analysed": 15, "dropped": 1, "tracklets": 2}},
         "seconds": 4.25,
+        "pictures": "out/people.html",
     }
 
 

@@ -1,0 +1,107 @@
+"""The page with a picture of everybody."""
+
+import re
+from base64 import b64decode
+from datetime import UTC
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from deploy.contact_sheet import MAX_PEOPLE, NAME, best_crops, contact_sheet, write_contact_sheet
+from deploy.report import Person, Report, people_since
+from deploy.watch import CameraTotals
+from gallery.presence import Sighting
+from gallery.store import Store
+from tests.gallery_tools import CAMERAS, START, S, make_world, run_whole
+
+VOID = {"img", "meta", "br"}
+
+
+@pytest.fixture(scope="module")
+def store() -> Store:
+    return run_whole(make_world(1)).store
+
+
+@pytest.fixture(scope="module")
+def report(store: Store) -> Report:
+    return Report(people_since(store, 0), dict.fromkeys(CAMERAS, CameraTotals()), 1.0)
+
+
+class Page(HTMLParser):
+    """Checks that tags close in order, and collects attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def values(self, name: str) -> list[str]:
+        return [value for key, value in self.attributes if key == name]
+
+
+def one(number: int, camera: str = "door", seconds: int = 0) -> Person:
+    start = START + seconds * S
+    return Person(number, (Sighting(camera, start, start + S, ("t",), live=False),), 1.0, start, {camera: "t"})
+
+
+def test_everybody_has_a_picture_of_each_camera(store: Store, report: Report) -> None:
+    page = Page(contact_sheet(report, best_crops(store, report)))
+    pictures = page.values("src")
+    assert len(pictures) == sum(len(person.cameras) for person in report.people) > 0
+    assert {b64decode(picture.partition(",")[2]) for picture in pictures} == {b"jpeg"}
+    assert len(page.values("alt")) == len(pictures)
+
+
+def test_the_best_picture_of_a_camera_is_taken(store: Store, report: Report) -> None:
+    for person in report.people:
+        for camera, chosen in person.best.items():
+            rows = store.tracklets([name for sighting in person.seen for name in sighting.tracklets])
+            there = {row.tracklet.tracklet_id: row.tracklet.quality for row in rows if row.tracklet.camera_id == camera}
+            assert there[chosen] == max(there.values())
+
+
+def test_the_page_asks_for_nothing_from_elsewhere(store: Store, report: Report) -> None:
+    text = contact_sheet(report, best_crops(store, report))
+    assert "default-src 'none'" in text
+    assert not re.search(r"https?://|@import|url\(|<script|<link", text)
+
+
+def test_the_page_is_well_formed_with_any_number_of_people(report: Report) -> None:
+    for people in ((), report.people[:1], report.people):
+        assert Page(contact_sheet(Report(people, report.cameras, 1.0), {})).open == []
+
+
+def test_a_name_cannot_become_markup() -> None:
+    text = contact_sheet(Report((one(1, '<b a="'),), {}, 1.0), {})
+    assert '<b a="' not in text
+    assert "&lt;b a=&quot;" in text
+
+
+def test_a_crowd_ends_with_how_many_are_not_shown() -> None:
+    people = tuple(one(number) for number in range(MAX_PEOPLE + 7))
+    text = contact_sheet(Report(people, {}, 1.0), {})
+    assert text.count("<article") == MAX_PEOPLE
+    assert "7 more people are not shown" in text
+
+
+def test_bars_lie_on_one_time_axis() -> None:
+    text = contact_sheet(Report((one(1), one(2, seconds=3)), {}, 1.0), {}, UTC)
+    assert re.findall(r"--from:([\d.]+)%;width:([\d.]+)%", text) == [("0.00", "25.00"), ("75.00", "25.00")]
+
+
+def test_half_a_page_never_stands_where_a_page_stood(store: Store, report: Report, tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()  # it cannot be replaced
+    (tmp_path / NAME / "x").touch()
+    with pytest.raises(OSError, match=NAME):
+        write_contact_sheet(store, report, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
