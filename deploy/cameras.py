@@ -14,6 +14,14 @@ from wire.messages import CameraSpec, mask_url
 from wire.settings import read_config
 
 DEFAULT_SITE = "site"
+NO_CAMERA = """no camera was given. Give each a name of your own, as many as there are:
+
+  a video file   climbtrack run --camera door=door.mp4
+  an IP camera   climbtrack run --camera door=rtsp://user:password@192.168.1.20/stream
+  a webcam       climbtrack run --camera desk=0
+  a whole site   climbtrack run --config site.yaml     # cameras: {door: door.mp4, hall: rtsp://...}
+
+`climbtrack doctor` says whether this machine is ready, `climbtrack run --help` lists all options."""
 _FIELDS = tuple(name for name in CameraSpec.__struct_fields__ if name not in {"camera_id", "site_id"})
 
 
@@ -72,7 +80,7 @@ def chosen_cameras(words: Sequence[str], config: Path | None) -> tuple[CameraSpe
     configured = configured_cameras(config)
     cameras = parse_cameras(words, site_of(config)) or configured
     if not cameras:
-        raise UsageError("no camera: give --camera NAME=URL, or a --config file with a section cameras")
+        raise UsageError(NO_CAMERA if config is None else f"config {config} has no section cameras, and {NO_CAMERA}")
     return tuple(
         spec if spec.camera_id in configured or not has_end(spec.url) else replace(spec, mode="complete")
         for spec in cameras.values()

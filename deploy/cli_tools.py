@@ -41,13 +41,15 @@ def doctor(config: Config = None, as_json: Json = False) -> None:
     """Check what climbtrack needs, and say what to do about what is missing."""
     from rich.console import Console
 
-    from deploy.doctor import examine, print_checks
+    from deploy.doctor import examine, print_checks, verdict
 
     checks = examine(config)
     print_checks(Console(stderr=as_json), checks)
+    ok = all(check.fine for check in checks)
     if as_json:
-        typer.echo(json.dumps({"ok": all(check.fine for check in checks), "checks": [asdict(one) for one in checks]}))
-    raise typer.Exit(0 if all(check.fine for check in checks) else 1)
+        said = {"ok": ok, "verdict": verdict(checks), "checks": [asdict(one) for one in checks]}
+        typer.echo(json.dumps(said))
+    raise typer.Exit(0 if ok else 1)
 
 
 def score(
@@ -73,9 +75,21 @@ def score(
 
     rows = [*table.cameras.items(), ("all cameras", table.overall)]
     print_rows(
-        f"{table.numbers} identities found, {len(table.people)} of them are somebody",
+        "Compared with who really was there",
         ("camera", "IDF1", "IDP", "IDR"),
         [(name, f"{one.idf1:.3f}", f"{one.idp:.3f}", f"{one.idr:.3f}") for name, one in rows],
+    )
+    typer.echo(f"\n{_in_words(table)}")
+
+
+def _in_words(table: "ScoreTable") -> str:
+    """Return what the score says to whoever does not know the measure."""
+    overall, found = table.overall, len(table.people)
+    return (
+        f"IDF1 {overall.idf1:.2f} over all cameras; 1.00 is perfect. "
+        f"{overall.idr:.0%} of where people really were\n"
+        f"was found, under one number for each person, and {overall.idp:.0%} of what was found is right.\n"
+        f"{table.numbers} numbers were given; {found} of them {'is' if found == 1 else 'are'} somebody who was there."
     )
 
 

@@ -81,7 +81,8 @@ def print_line(console: Console, text: str, style: str | None = None) -> None:
 def print_rows(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, stderr: bool = False) -> None:
     """Print a plain table on stdout, or on stderr: lines only on a terminal, and no frame."""
     console = Console(stderr=stderr)
-    table = Table(title=title, box=SIMPLE_HEAD if console.is_terminal else None, title_justify="left", pad_edge=False)
+    print_line(console, title, "bold")
+    table = Table(box=SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, show_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:

@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ State = Literal["ok", "optional", "missing"]
 KAFKA_ADVICE = "needed by `climbtrack ingest|worker|gallery|api`: section kafka, or CLIMBTRACK_KAFKA_SERVERS"
 KAFKA_TOPICS = "the first of `climbtrack ingest|worker|gallery|api` creates them"
 MARKS: dict[State, str] = {"ok": "ok      ", "optional": "optional", "missing": "MISSING "}
+SERVERS = {"Kafka": "Kafka", "Redis server": "Redis"}  # what many machines share, by the name of its check
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,29 @@ def examine(config: Path | None) -> tuple[Check, ...]:
     return tuple(look(config) for look in looks)
 
 
-def print_checks(console: Console, checks: tuple[Check, ...]) -> None:
-    """Print one line a check, and below it what to do."""
+def verdict(checks: Sequence[Check]) -> str:
+    """Return one line: whether `climbtrack run` works here, and if not, what to do first."""
+    missing = [check for check in checks if not check.fine]
+    if missing:
+        first = missing[0]
+        names = " and ".join(check.name for check in missing)
+        return f"Not ready: {names} missing. Do this first: {first.advice or first.found}"
+    lacking = [
+        name for check, name in SERVERS.items() if any(one.name == check and one.state != "ok" for one in checks)
+    ]
+    verb = "is" if len(lacking) == 1 else "are"
+    many = f" For many machines, {' and '.join(lacking)} {verb} still to be configured." if lacking else ""
+    return f"Ready: `climbtrack run` works on this machine.{many}"
+
+
+def print_checks(console: Console, checks: Sequence[Check]) -> None:
+    """Print one line a check, below it what to do, and at last the verdict."""
     for check in checks:
         print_line(console, f"{MARKS[check.state]}  {check.name}: {check.found}")
         if check.advice:
             print_line(console, f"          {check.advice}")
+    print_line(console, "")
+    print_line(console, verdict(checks), "bold")
 
 
 def _ffmpeg(_: Path | None) -> Check:

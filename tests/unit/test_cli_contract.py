@@ -32,7 +32,7 @@ def taken_port() -> Iterator[int]:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        pytest.param(["run"], "no camera: give --camera NAME=URL", id="no camera"),
+        pytest.param(["run"], "no camera was given", id="no camera"),
         pytest.param(["run", "--camera", "door"], "--camera door: expected NAME=URL", id="no url"),
         pytest.param(["run", "--camera", "a=b", "--port", "70000"], "65535", id="port out of range"),
         pytest.param(["run", "--kamera", "a=b"], "No such option: --kamera", id="unknown option"),
@@ -58,6 +58,21 @@ def test_wrong_use_ends_with_2_and_says_what_is_allowed(
 ) -> None:
     assert main(words) == 2
     assert said in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+def test_a_run_without_cameras_says_what_to_type_instead_of_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run"]) == 2
+    said = capsys.readouterr().err
+    for example in ("--camera door=door.mp4", "=rtsp://", "--camera desk=0", "--config site.yaml", "climbtrack doctor"):
+        assert example in said
+    assert "Usage" not in said
+
+
+def test_a_configuration_without_cameras_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "site.yaml"
+    config.write_text("site: mall\n")
+    assert main(["run", "--config", str(config)]) == 2
+    assert f"config {config} has no section cameras" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
