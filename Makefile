@@ -1,19 +1,27 @@
 # `make run` shows climbtrack at work, `make test` checks it; both set themselves up. `make check` is the gate of a change.
+# TORCH=cpu make run       torch without CUDA: 2 GB on the disk instead of 7, for machines without an NVIDIA GPU
+# SERVERS=no make test     do without Debian packages, and say at the end what was not tested
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 SITE := .cache/sample-site
 OUT := runs/sample
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 .PHONY: run test lint check bench weights servers readme
 
 run: .venv/.installed $(SITE)/.written
-	$(BIN)/climbtrack run --port 0 --data-dir $(OUT)/data --out $(OUT) \
+	@echo "Following 12 generated people through three cameras of 40 s; a minute or so."
+	@$(BIN)/climbtrack run --port 0 --data-dir $(OUT)/data --out $(OUT) \
 		$$(cd $(SITE) && for video in *.mp4; do echo "--camera $${video%.mp4}=$(SITE)/$$video"; done)
-	$(BIN)/climbtrack score --truth $(SITE)/gt --result $(OUT)
+	@echo
+	@$(BIN)/climbtrack score --truth $(SITE)/gt --result $(OUT)
+	@echo
+	@echo "Now your own camera: $(BIN)/climbtrack run --camera NAME=URL (a file, rtsp://..., or 0 for a webcam)"
 
-test: .venv/.dev servers
-	$(BIN)/python -m pytest
+test: servers .venv/.dev
+	@$(BIN)/python -m pytest
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check .
@@ -32,23 +40,29 @@ weights: .venv/.installed
 	$(BIN)/python -m training.release runs/weights
 
 servers:
-	deploy/test_servers.sh
+	@deploy/test_servers.sh
 
 $(SITE)/.written: | .venv/.installed
-	$(BIN)/climbtrack synth site --out $(SITE) --seed 5 --seconds 40
-	touch $@
+	@echo "Generating a sample site in $(SITE): three cameras, 12 people, 40 s of video; half a minute, once."
+	@$(BIN)/climbtrack synth site --out $(SITE) --seed 5 --seconds 40 >/dev/null
+	@touch $@
 
 # pip 25.1 is the first that knows dependency groups.
 .venv/.installed: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "climbtrack needs Python 3.11 or newer: make PYTHON=python3.12")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --editable .
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "climbtrack needs Python 3.11 or newer: make PYTHON=python3.12")'
+	@echo "Installing climbtrack and what it needs into .venv; some minutes, once."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PIP) install --upgrade 'pip>=25.1'
+ifeq ($(TORCH),cpu)
+	@$(PIP) install --index-url $(TORCH_CPU) torch torchvision
+endif
+	@$(PIP) install --editable .
+	@touch $@
 
 .venv/.dev: .venv/.installed
-	$(BIN)/python -m pip install --group dev
-	touch $@
+	@echo "Installing what the tests need into .venv; a minute, once."
+	@$(PIP) install --group dev
+	@touch $@
 
 readme: .venv/.installed
 	$(BIN)/python -m deploy.readme

@@ -1,5 +1,8 @@
 """What a run shows on a terminal: bars while it works, a table of people at its end."""
 
+import shlex
+import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -71,6 +74,12 @@ class CameraBars:
         end = f", ended: {totals.reason}" if totals.reason else ", ended" if totals.ended else ""
         of = f" of {total}" if total and not totals.ended else ""
         print_line(self._console, f"{name}: {totals.frames}{of} frames, {totals.tracklets} tracklets{end}")
+
+
+def command() -> str:
+    """Return what to type for `climbtrack` from here: the file it was started from where the path does not lead to it."""
+    started = Path(sys.argv[0])
+    return "climbtrack" if started.name != "climbtrack" or shutil.which("climbtrack") else shlex.quote(str(started))
 
 
 def print_line(console: Console, text: str, style: str | None = None) -> None:

@@ -10,7 +10,7 @@ from threading import Event
 from msgspec.structs import replace
 from rich.console import Console
 
-from deploy.console import CameraBars, print_cameras, print_files, print_line, print_people
+from deploy.console import CameraBars, command, print_cameras, print_files, print_line, print_people
 from deploy.contact_sheet import NAME, write_contact_sheet
 from deploy.data_dir import default_data_dir
 from deploy.embedded import Embedded
@@ -106,12 +106,12 @@ def _print(
     report: Report, failures: Mapping[str, str], files: Mapping[str, Path | str], options: RunOptions, console: Console
 ) -> None:
     where = "" if options.data_dir is None else f" --data-dir {shlex.quote(str(options.data_dir))}"
-    print_people(console, report, f"climbtrack identities ls{where}")
+    print_people(console, report, f"{command()} identities ls{where}")
     print_cameras(console, report)
     for name, cause in failures.items():
         print_line(console, f"camera {name} failed: {cause}")
     print_line(console, "")
-    asking = {"ask again": f"climbtrack identities show {report.by_way[0].number}{where}"} if report.people else {}
+    asking = {"ask again": f"{command()} identities show {report.by_way[0].number}{where}"} if report.people else {}
     print_files(console, {**files, **asking})
     print_line(console, "")
     print_line(console, _next_step(report, files.get("pictures")), "bold")
@@ -119,7 +119,7 @@ def _print(
 
 def _next_step(report: Report, pictures: Path | str | None) -> str:
     if not report.people:
-        return "Next: if there are people in these pictures, `climbtrack doctor` says which detector looked for them"
+        return f"Next: if there are people in these pictures, `{command()} doctor` says which detector looked for them"
     if pictures is None:
         return "Next: run with --keep-serving, and see /docs at the address it prints"
     return f"Next: open {pictures} in a browser"

@@ -6,7 +6,8 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from wire.settings import KafkaSettings
 settings.register_profile("suite", max_examples=40, deadline=None)
 settings.load_profile("suite")
 
+MISSING = ": missing"
+
 BUS_TOPICS = (
     TopicSpec("frames", partitions=4, retention_s=600),
     TopicSpec("tracklets", partitions=4, retention_s=600),
@@ -36,7 +39,33 @@ def need(*, found: bool, what: str) -> None:
         return
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what}: missing, and CI runs everything")
-    pytest.skip(f"{what}: missing")
+    pytest.skip(f"{what}{MISSING}")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Say in the very last line what could not be tested here, behind pytest's own."""
+    yield
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reasons = [report.longrepr[2] for report in reporter.stats.get("skipped", []) if type(report.longrepr) is tuple]
+        if line := not_tested(reasons, asked=os.environ.get("SERVERS") == "no"):
+            reporter.write_line(line)
+
+
+def not_tested(reasons: Iterable[str], *, asked: bool) -> str:
+    """Return one line about what was missing, from the reasons of skipped tests; empty when nothing was.
+
+    `asked` says so also when nothing was.
+    """
+    counts = Counter(
+        reason.removeprefix("Skipped: ").removesuffix(MISSING) for reason in reasons if reason.endswith(MISSING)
+    )
+    if not counts:
+        return "SERVERS=no: no test was skipped for a missing server" if asked else ""
+    parts = "; ".join(f"{what} ({count})" for what, count in counts.most_common())
+    total = counts.total()
+    return f"Not tested: {total} {'test needs' if total == 1 else 'tests need'} what is missing here: {parts}"
 
 
 @pytest.fixture(scope="session")

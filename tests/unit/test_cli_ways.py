@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from deploy.console import print_people
+from deploy.console import command, print_people
 from deploy.report import Person, Report
 from deploy.watch import CameraTotals
 from deploy.ways import MAX_STAYERS, MAX_TRAVELLERS, Clock, duration, headline, people_lines, stops, way
@@ -146,3 +147,22 @@ def test_a_pipe_gets_neither_colours_nor_frames() -> None:
     print_people(Console(file=pipe, width=80), report(person(3, ("lobby", 0), ("office", 9))), LIST)
     assert pipe.getvalue().isascii()
     assert "\x1b" not in pipe.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("started", "on_path", "typed"),
+    [
+        (".venv/bin/climbtrack", False, ".venv/bin/climbtrack"),
+        ("my tools/climbtrack", False, "'my tools/climbtrack'"),
+        ("/usr/bin/climbtrack", True, "climbtrack"),
+        ("deploy/cli.py", False, "climbtrack"),
+    ],
+)
+def test_what_to_type_is_what_works_from_here(
+    started: str, on_path: bool, typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if on_path:
+        (tmp_path / "climbtrack").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.argv", [started])
+    assert command() == typed
