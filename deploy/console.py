@@ -77,7 +77,7 @@ class CameraBars:
 
 
 def command() -> str:
-    """Return what to type for `climbtrack` from here: the file it was started from where the path does not lead to it."""
+    """Return what to type for `climbtrack` from here: the file it was started from, where the path does not know it."""
     started = Path(sys.argv[0])
     return "climbtrack" if started.name != "climbtrack" or shutil.which("climbtrack") else shlex.quote(str(started))
 

@@ -95,14 +95,17 @@ def stops(seen: Sequence[Sighting]) -> tuple[Stop, ...]:
 
 
 def way(person: Person, clock: Clock, width: int) -> str:
-    """Return the way through the cameras, its middle left out where it is wider than `width` characters."""
-    words = [_stop(stop, clock) for stop in stops(person.seen)]
-    text = ARROW.join(words)
-    kept = len(words) - 1
-    while len(text) > width and kept > 1:
+    """Return the way through the cameras in at most `width` characters; what does not fit is left out of its middle."""
+    where = stops(person.seen)
+    text = ARROW.join(_stop(stop, clock) for stop in where)
+    names = [f"{stop.camera_id} {clock.time(stop.first_ns)}" for stop in where]
+    kept = len(names)
+    while len(text) > width and kept > 0:
+        left_out = len(names) - 1 - kept
+        between = [f"({left_out} more)"] if left_out > 0 else []
+        text = ARROW.join([*names[:kept], *between, *names[max(kept, len(names) - 1) :]])
         kept -= 1
-        text = ARROW.join([*words[:kept], f"({len(words) - 1 - kept} more)", words[-1]])
-    return text
+    return text if len(text) <= width else f"{text[: max(0, width - 3)]}..."
 
 
 def people_lines(report: Report, width: int, everybody: str, zone: tzinfo | None = None) -> list[str]:
