@@ -11,6 +11,7 @@ from deploy.cli_cameras import app as cameras
 from deploy.cli_evaluate import evaluate
 from deploy.cli_export import export
 from deploy.cli_identities import app as identities
+from deploy.cli_models import app as models
 from deploy.cli_run import run
 from deploy.cli_services import api, gallery, ingest, worker
 from deploy.cli_synth import app as synth
@@ -28,7 +29,8 @@ app = typer.Typer(
 )
 for command in (run, ingest, worker, gallery, api, train, evaluate, adapt, convert, export, score, doctor):
     app.command()(command)
-for group, name in ((cameras, "cameras"), (identities, "identities"), (synth, "synth"), (bench, "bench")):
+GROUPS = ((cameras, "cameras"), (identities, "identities"), (models, "models"), (synth, "synth"), (bench, "bench"))
+for group, name in GROUPS:
     app.add_typer(group, name=name)
 
 

@@ -4,7 +4,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -109,18 +109,23 @@ def _weights(config: Path | None) -> Check:
 
 def _detector(config: Path | None) -> Check:
     from reid_worker.config import WorkerSettings
+    from reid_worker.detectors.catalogue import YOLOX_NANO, by_name
     from reid_worker.detectors.choose import load_detector
+    from reid_worker.detectors.files import find
     from reid_worker.errors import DetectorError
 
     settings = WorkerSettings.load(config)
+    options = settings.detector_options(threads=1)
+    model = YOLOX_NANO if settings.detector == "auto" else by_name(settings.detector)
+    if model is not None and options.download and find(model, options.folders) is None:
+        advice = f"a run downloads it first; `climbtrack models get {model.name}` does now"
+        return Check("person detector", "optional", f"{model.name} is not here yet", advice)
     with _warnings() as said:
         try:
-            detector = load_detector(settings.detector, settings.detector_options(threads=1))
+            detector = load_detector(settings.detector, replace(options, download=False))  # looks, and changes nothing
         except DetectorError as error:
             return Check("person detector", "missing", str(error))
-    if said:
-        return Check("person detector", "optional", f"{detector.name}, instead of a better one", "; ".join(said[:1]))
-    return Check("person detector", "ok", detector.name)
+    return Check("person detector", "optional" if said else "ok", detector.name, "; ".join(said))
 
 
 def _gpu(_: Path | None) -> Check:

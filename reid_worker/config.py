@@ -1,24 +1,31 @@
 """Settings of the worker, section `worker`."""
 
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 
 from reid_worker.detectors.choose import DetectorOptions, model_folders
+from reid_worker.detectors.download import Network
 from reid_worker.keep import KeepOptions
 from reid_worker.stream import StreamOptions
 from reid_worker.track import TrackerOptions
 from reid_worker.tracklet import TrackletOptions
 from wire.settings import Settings
 
+MIRROR = re.compile(r"https?://([^/?#@\s]+@)?([^/?#@\s:]+|\[[0-9a-fA-F:.]+\])(:\d+)?(/[^?#@\s]*)?")
+
 
 class WorkerSettings(Settings):
     """How frames become tracklets.
 
     Attributes:
-        detector: `auto`, `yolox-nano`, `bundled`, `hog`, or the path of an ONNX file in the YOLOX layout.
-        download: Whether a missing detector may be downloaded.
+        detector: `auto`, `bundled`, `hog`, a name of `climbtrack models ls`, or the path of an ONNX file in the layout
+            of YOLOX, RF-DETR, or D-FINE and RT-DETR.
+        download: Whether a missing detector may be downloaded; `climbtrack models get` always may.
+        mirror: Where detectors are downloaded instead of where they are published: the http(s) URL of a folder that has
+            the files by their names (`climbtrack models ls`). It may have a user and a password.
         min_score: Lowest score of a detection that continues a track.
         strong_score: Lowest score of a detection that starts one; weaker ones count only within a second of these.
         sure_score: A track counts as a person once it has three detections of this score.
@@ -44,6 +51,7 @@ class WorkerSettings(Settings):
 
     detector: str = Field("auto", min_length=1)
     download: bool = True
+    mirror: SecretStr | None = None
     min_score: float = Field(0.2, gt=0, lt=1)
     strong_score: float = Field(0.5, gt=0, lt=1)
     sure_score: float = Field(0.6, gt=0, lt=1)
@@ -63,10 +71,22 @@ class WorkerSettings(Settings):
     health_host: str = "127.0.0.1"
     health_port: int = Field(9102, ge=0, le=65535)
 
+    @field_validator("mirror")
+    @classmethod
+    def _check_mirror(cls, mirror: SecretStr | None) -> SecretStr | None:
+        """Refuse what is no folder's address; the value is not shown, since it may have a password."""
+        if mirror is not None and not MIRROR.fullmatch(mirror.get_secret_value()):
+            raise ValueError("expected http(s)://[USER:PASSWORD@]HOST/FOLDER, user and password percent-encoded")
+        return mirror
+
     def detector_options(self, threads: int) -> DetectorOptions:
         """Return how the detector runs on so many threads."""
         return DetectorOptions(
-            folders=model_folders(), download=self.download, min_score=self.min_score, threads=threads
+            folders=model_folders(),
+            download=self.download,
+            network=Network(mirror=None if self.mirror is None else self.mirror.get_secret_value()),
+            min_score=self.min_score,
+            threads=threads,
         )
 
     def keep_options(self) -> KeepOptions | None:

@@ -1,43 +1,26 @@
-"""Where the detector comes from: a file, one download by URL that is checked by SHA-256, or what works without one."""
+"""From a setting to a detector: a name of the catalogue, a file, or what works without one."""
 
-import hashlib
 import logging
-import os
-import tempfile
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from reid_worker.detectors.catalogue import NAMES, YOLOX_NANO, ModelFile, by_name
 from reid_worker.detectors.detection import Detector
+from reid_worker.detectors.download import Network, Progress, download
+from reid_worker.detectors.files import Found, describe, expected, find, model_folders
 from reid_worker.errors import DetectorError
+
+if TYPE_CHECKING:
+    from reid_worker.detectors.onnx_file import OnnxModel
+
+__all__ = ["BUNDLED", "CHOICES", "DetectorOptions", "load_detector", "model_folders", "obtain", "open_detector"]
 
 log = logging.getLogger(__name__)
 
 BUNDLED = Path(__file__).parent.parent / "weights" / "person-detector.onnx"
-MAX_DOWNLOAD_BYTES = 64 * 1024 * 1024  # the file has 4 MB
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFile:
-    """A model that is published: what it may be called below a models folder, where it is, and its digests.
-
-    `sha256` holds every digest that is the right file: the upstream release was exported more than once.
-    """
-
-    name: str
-    paths: tuple[str, ...]
-    url: str
-    sha256: tuple[str, ...]
-
-
-YOLOX_NANO = ModelFile(
-    name="yolox-nano",
-    paths=("yolox_nano_416x416.onnx", "yolox-nano/yolox_nano_416x416.onnx", "yolox_nano.onnx"),
-    url="https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.onnx",
-    sha256=("695e750a5d5754bb5a8d5325643b59282191a7e7a564e435a415fd3c578eab14",),
-)
+CHOICES = ("auto", "bundled", "hog", *NAMES)
+AUTO_PATIENCE_S = 20.0  # where something else takes over, nobody waits longer for a download
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,99 +29,103 @@ class DetectorOptions:
 
     Attributes:
         folders: Searched in order for model files.
-        download: Whether one download may be tried.
-        timeout_s: How long the server may be silent.
+        download: Whether a missing file of the catalogue may be downloaded.
+        network: How it is downloaded.
     """
 
     folders: tuple[Path, ...]
     download: bool = True
-    timeout_s: float = 5.0
+    network: Network = field(default_factory=Network)
     min_score: float = 0.2
     nms_iou: float = 0.65
     threads: int = 2
 
 
-def model_folders(environment: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
-    """Return where model files are looked for: `CLIMBTRACK_MODELS`, then the user's cache folder."""
-    cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "climbtrack" / "models"
-    named = environment.get("CLIMBTRACK_MODELS")
-    return (Path(named), cache) if named else (cache,)
-
-
 def load_detector(choice: str, options: DetectorOptions) -> Detector:
-    """Return the detector of a setting: `auto`, `yolox-nano`, `bundled`, `hog` or the path of an ONNX file.
+    """Return the detector of a setting: `auto`, `bundled`, `hog`, a name of the catalogue or the path of an ONNX file.
 
     `auto` is yolox-nano where its file is at hand or can be downloaded, else the bundled one, else HOG, loudly.
 
     Raises:
         DetectorError: What was asked for cannot be had; says what was tried and what to do.
     """
+    if choice == "auto":
+        return _load_auto(options)
     if choice == "hog":
         from reid_worker.detectors.hog import HogDetector
 
         return HogDetector()
-    if choice == "auto":
-        return _load_auto(options)
     if choice == "bundled":
-        return _load_file(BUNDLED, options)
-    if choice == YOLOX_NANO.name:
-        return _load_file(obtain(YOLOX_NANO, options), options)
-    return _load_file(Path(choice).expanduser(), options)
+        return open_detector(BUNDLED, options)
+    model = by_name(choice)
+    if model is not None:
+        return open_detector(obtain(model, options), options)
+    path = Path(choice).expanduser()
+    if not path.exists():
+        raise DetectorError(f"detector {choice}: no such file, and none of {', '.join(CHOICES)}")
+    return open_detector(path, options)
 
 
-def obtain(model: ModelFile, options: DetectorOptions) -> Path:
+def open_detector(model: "Path | OnnxModel", options: DetectorOptions) -> Detector:
+    """Return the detector in a file, in whatever layout it is, once it has run.
+
+    Raises:
+        DetectorError: It cannot be used; names the file, the cause and what to do.
+    """
+    from reid_worker.detectors.detr import DetrDetector
+    from reid_worker.detectors.onnx_file import open_model
+    from reid_worker.detectors.yolox import YoloxDetector
+
+    opened = open_model(model) if isinstance(model, Path) else model
+    if opened.layout == "yolox":
+        return YoloxDetector(opened, min_score=options.min_score, nms_iou=options.nms_iou, threads=options.threads)
+    return DetrDetector(opened, min_score=options.min_score, threads=options.threads)
+
+
+def obtain(model: ModelFile, options: DetectorOptions, progress: Progress | None = None) -> Path:
     """Return the file of a published model: found in a folder, or downloaded into the first that can be written.
 
     Raises:
-        DetectorError: It is nowhere, and the download was refused, failed or gave another file.
+        DetectorError: It is nowhere, and may not or cannot be downloaded.
     """
-    candidates = [folder / name for folder in options.folders for name in model.paths]
-    for path in candidates:
-        if path.is_file():
-            return path
-    looked = ", ".join(str(folder) for folder in options.folders)
-    advice = f"put {model.paths[0]} into the folder that CLIMBTRACK_MODELS names"
+    found = find(model, options.folders)
+    if found is not None:
+        if not found.right:
+            log.warning("detector %s: %s", model.name, describe_other(found, model))
+        return found.path
     if not options.download:
-        raise DetectorError(f"detector {model.name}: no file in {looked}, and downloads are switched off; {advice}")
-    try:
-        data = _download(model, options.timeout_s)
-    except (OSError, ValueError) as error:  # urllib's errors derive from OSError
-        raise DetectorError(f"detector {model.name}: no file in {looked}; {model.url}: {error}; {advice}") from error
-    return _store(data, options.folders[-1] / model.paths[0])
+        looked = " and ".join(str(folder) for folder in options.folders)
+        raise DetectorError(
+            f"detector {model.name}: no {model.file} in {looked}, and downloads are off (worker.download); put it "
+            f"there by hand, or run `climbtrack models get {model.name}`"
+        )
+    if progress is None:
+        log.warning("downloading %s, %.1f MB", model.name, model.size_bytes / 1e6)
+        return download(model, options.folders, options.network)
+    return download(model, options.folders, options.network, progress)
+
+
+def describe_other(found: Found, model: ModelFile) -> str:
+    """Return what is wrong with a file of a known name and other content, and what to do.
+
+    Such a file is used all the same. Downloads are checked before they get their name, so somebody put this one there:
+    an export of his own most likely, which the digests of the catalogue cannot know. Half a copy or a proxy's page does
+    not load, and is refused by name then. Nobody has to trust it unasked: this is said at every start, and
+    `climbtrack models check` fails.
+    """
+    what = "cannot be read" if found.content is None else f"is another file than published: {describe(found.content)}"
+    remedy = f"remove it and run `climbtrack models get {model.name}`, or name it by its path"
+    return f"{found.path} {what}, expected {expected(model)}; it is used as it is: {remedy}"
 
 
 def _load_auto(options: DetectorOptions) -> Detector:
+    network = replace(options.network, patience_s=AUTO_PATIENCE_S)
     try:
-        return _load_file(obtain(YOLOX_NANO, options), options)
+        return load_detector(YOLOX_NANO.name, replace(options, network=network))
     except DetectorError as error:
-        log.warning("%s", error)
+        cause = str(error).removeprefix(f"detector {YOLOX_NANO.name}: ")
     if BUNDLED.is_file():
-        log.warning("detecting people with the small bundled detector, which is much weaker than %s", YOLOX_NANO.name)
-        return _load_file(BUNDLED, options)
-    log.warning("detecting people with HOG, which misses most people who are partly hidden, sitting or far away")
+        log.warning("people are found by the bundled detector, not by %s: %s", YOLOX_NANO.name, cause)
+        return open_detector(BUNDLED, options)
+    log.warning("people are found by HOG, which misses most who are partly hidden, sitting or far away: %s", cause)
     return load_detector("hog", options)
-
-
-def _load_file(path: Path, options: DetectorOptions) -> Detector:
-    from reid_worker.detectors.yolox import YoloxDetector
-
-    if not path.is_file():
-        raise DetectorError(f"detector {path}: no such file")
-    return YoloxDetector(path, min_score=options.min_score, nms_iou=options.nms_iou, threads=options.threads)
-
-
-def _download(model: ModelFile, timeout_s: float) -> bytes:
-    log.info("downloading %s from %s", model.name, model.url)
-    with urllib.request.urlopen(model.url, timeout=timeout_s) as answer:  # noqa: S310 - the URL is a constant
-        data: bytes = answer.read(MAX_DOWNLOAD_BYTES)
-    digest = hashlib.sha256(data).hexdigest()
-    if digest not in model.sha256:
-        raise ValueError(f"refused: SHA-256 is {digest}, expected {' or '.join(model.sha256)}")
-    return data
-
-
-def _store(data: bytes, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:  # a reader never sees half a file
-        part.write(data)
-    return Path(part.name).replace(path)

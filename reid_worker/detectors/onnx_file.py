@@ -2,7 +2,6 @@
 the file, the cause and the remedy.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from onnx.external_data_helper import load_external_data_for_model
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
 from reid_worker.detectors.catalogue import Layout
+from reid_worker.detectors.files import web_page
 from reid_worker.errors import DetectorError
 
 GET_AGAIN = "get it again (`climbtrack models ls` shows those that climbtrack downloads)"
@@ -153,20 +153,6 @@ def recognise(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Layout
     return layout
 
 
-def web_page(data: bytes) -> str | None:
-    """Return what kind of web page this is, with its title; None when it is none.
-
-    >>> web_page(b"<html><title>Access denied</title>")
-    "a web page ('Access denied')"
-    """
-    start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").decode("utf-8", "replace")
-    if not re.match(r"<(!doctype|html|head|body|\?xml|!--)", start, re.IGNORECASE):
-        return None
-    title = re.search(r"<title[^>]*>([^<]*)", start, re.IGNORECASE)
-    words = " ".join("".join(filter(str.isprintable, title[1])).split())[:80] if title else ""
-    return f"a web page ({words!r})" if words else "a web page"
-
-
 def _load_weights_beside(graph: onnx.ModelProto, path: Path) -> None:
     names = {
         entry.value
@@ -186,7 +172,9 @@ def _load_weights_beside(graph: onnx.ModelProto, path: Path) -> None:
     try:
         load_external_data_for_model(graph, str(path.parent))
     except (onnx.checker.ValidationError, ValueError, OSError) as error:
-        raise DetectorError(f"detector {path}: its weights in {', '.join(sorted(names))}: {error}") from error
+        raise DetectorError(
+            f"detector {path}: its weights in {', '.join(sorted(names))}: {error}; copy it again"
+        ) from error
 
 
 def _layout(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Layout | None:
@@ -209,7 +197,8 @@ def _is_image(shape: tuple[int | str | None, ...]) -> bool:
 
 def _hint(outputs: tuple[Tensor, ...]) -> str:
     first = outputs[0]
-    if len(first.shape) == 3 and first.shape[1] in YOLO_COLUMNS:
+    sides = [side if isinstance(side, int) else 8400 for side in first.shape]
+    if len(sides) == 3 and sides[1] in YOLO_COLUMNS and sides[2] > sides[1]:
         return ", as YOLOv8 and its successors have it"
     if first.name == "dets":
         return ", as MMDeploy has it"

@@ -16,35 +16,29 @@ import cv2
 import numpy as np
 import onnx
 import onnxruntime
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # publishes no types
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
 from reid_worker.detectors.detection import Detections, suppress
+from reid_worker.detectors.onnx_file import ORT_ERRORS, OnnxModel, new_session, open_model
 from reid_worker.errors import DetectorError
+
+__all__ = [
+    "ORT_ERRORS",
+    "PADDING",
+    "STRIDES",
+    "Grid",
+    "YoloxDetector",
+    "best_shape",
+    "decode_people",
+    "letterbox",
+]
 
 log = logging.getLogger(__name__)
 
 STRIDES = (8, 16, 32)
 PADDING = 114
 PERSON = 0  # of COCO's 80 classes, and the only one of a model with one
-KNOWN_COLUMNS = (6, 85)  # box, objectness and 1 or 80 classes
 DYNAMIC_SIZE = (416, 416)  # for models that take any size
-
-# What onnxruntime raises for a model that it cannot load or run; the classes have no base of their own below Exception.
-ORT_ERRORS: tuple[type[Exception], ...] = (
-    ort.EPFail,
-    ort.EngineError,
-    ort.Fail,
-    ort.InvalidArgument,
-    ort.InvalidGraph,
-    ort.InvalidProtobuf,
-    ort.NoModel,
-    ort.NoSuchFile,
-    ort.NotImplemented,
-    ort.RuntimeException,
-    RuntimeError,
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,15 +101,15 @@ class YoloxDetector:
     depend on what it was batched with.
     """
 
-    def __init__(self, path: Path, *, min_score: float = 0.2, nms_iou: float = 0.65, threads: int = 2) -> None:
-        self.name = path.stem
+    def __init__(
+        self, model: Path | OnnxModel, *, min_score: float = 0.2, nms_iou: float = 0.65, threads: int = 2
+    ) -> None:
+        opened = model if isinstance(model, OnnxModel) else open_model(model)
+        self.name = opened.path.stem
         self._min_score = min_score
         self._nms_iou = nms_iou
-        try:
-            self._model = onnx.load(str(path))
-        except (DecodeError, ValueError) as error:
-            raise DetectorError(f"detector {path}: no ONNX file: {error}") from error
-        self._native = _native(self._model, path)
+        self._graph = opened.graph
+        self._native = _native(opened)
         self._shaped: dict[tuple[int, int], _Shaped] = {}
         self._building = threading.Lock()
         self._pool = ThreadPoolExecutor(threads, "detect")
@@ -135,7 +129,7 @@ class YoloxDetector:
     def _model_for(self, height: int, width: int) -> _Shaped:
         with self._building:
             if (height, width) not in self._shaped:
-                reshaped = _reshaped(self._model, height, width)
+                reshaped = _reshaped(self._graph, height, width)
                 self._shaped[height, width] = self._native if reshaped is None else reshaped
             return self._shaped[height, width]
 
@@ -150,22 +144,31 @@ def best_shape(height: int, width: int, *, pixels: int) -> tuple[int, int]:
     return max(round(height * unit), 1) * STRIDES[-1], max(round(width * unit), 1) * STRIDES[-1]
 
 
-def _native(model: onnx.ModelProto, path: Path) -> _Shaped:
-    """Return the model in the size that it was made for, once its layout has been checked."""
+def _native(model: OnnxModel) -> _Shaped:
+    """Return the model in the size that it was made for, once it has run in it.
+
+    Raises:
+        DetectorError: Another layout than YOLOX, although it may look like it, or it does not run.
+    """
+    refused = f"detector {model.path}: not in the YOLOX layout"
+    if model.layout != "yolox":
+        raise DetectorError(f"{refused} but in that of {model.layout}")
+    sides = model.inputs[0].shape[2:]
+    height, width = (side if isinstance(side, int) else size for side, size in zip(sides, DYNAMIC_SIZE, strict=True))
+    if height % STRIDES[-1] or width % STRIDES[-1]:
+        raise DetectorError(f"{refused}: its input of {height}x{width} px is no multiple of {STRIDES[-1]}")
+    shaped = _Shaped.of(model.session, height, width)
+    grey = np.full((1, 3, height, width), PADDING, np.float32)
     try:
-        session = _session(model)
+        (output,) = model.session.run(None, {shaped.input_name: grey})
     except ORT_ERRORS as error:
-        raise DetectorError(f"detector {path}: onnxruntime cannot load it: {error}") from error
-    shape, output = session.get_inputs()[0].shape, session.get_outputs()[0].shape
-    if len(shape) != 4 or shape[1] != 3 or len(output) != 3 or output[2] not in KNOWN_COLUMNS:
-        raise DetectorError(
-            f"detector {path}: not in the YOLOX layout: input {shape} must be (1, 3, H, W), "
-            f"output {output} must be (1, N, 6) or (1, N, 85)"
-        )
-    height, width = (
-        side if isinstance(side, int) else size for side, size in zip(shape[2:], DYNAMIC_SIZE, strict=True)
-    )
-    return _Shaped.of(session, height, width)
+        raise DetectorError(f"detector {model.path}: onnxruntime cannot run it: {error}; export it again") from error
+    if output.shape[1] != len(shaped.grid.cells):
+        cells = f"{output.shape[1]} boxes where {height}x{width} px have {len(shaped.grid.cells)} cells"
+        raise DetectorError(f"{refused}: {cells}; YOLOv5 has three boxes a cell")
+    if np.median(np.abs(output[0, :, :2])) > STRIDES[-1]:  # offsets are in cells, and a few at most
+        raise DetectorError(f"{refused}: its boxes are decoded already; export it without --decode_in_inference")
+    return shaped
 
 
 def _reshaped(model: onnx.ModelProto, height: int, width: int) -> _Shaped | None:
@@ -177,18 +180,9 @@ def _reshaped(model: onnx.ModelProto, height: int, width: int) -> _Shaped | None
     sides[2].dim_value, sides[3].dim_value = height, width
     changed.graph.output[0].type.tensor_type.shape.dim[1].dim_param = "cells"
     try:
-        shaped = _Shaped.of(_session(changed), height, width)
+        shaped = _Shaped.of(new_session(changed), height, width)
         (output,) = shaped.session.run(None, {shaped.input_name: np.zeros((1, 3, height, width), np.float32)})
     except ORT_ERRORS as error:
         log.info("the detector keeps its own input size: %s", error)
         return None
     return shaped if output.shape[1] == len(shaped.grid.cells) else None
-
-
-def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # whole frames side by side use the cores better than parts of one frame
-    options.log_severity_level = 4  # a refused size is not worth a line on stderr
-    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
-    providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)

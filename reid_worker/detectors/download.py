@@ -1,0 +1,243 @@
+"""Getting a published model file over HTTP: goes on where it was broken off, takes nothing but the right file.
+
+What arrives is kept in `NAME.part` beside the target, checked against the digests of the catalogue, and renamed: a
+reader sees the whole right file or none. Proxies are those of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`,
+certificates those of `SSL_CERT_FILE` where it is set.
+"""
+
+import errno
+import fcntl
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import httpx
+
+from reid_worker.detectors import explain
+from reid_worker.detectors.catalogue import ModelFile
+from reid_worker.detectors.files import content_of, web_page
+from reid_worker.errors import DetectorError
+
+CONNECTIONS = 5  # so often one download goes on after the server broke it off
+_USABLE = (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE)
+PAGE_BYTES = 4096  # enough to know a web page and its title by
+Progress = Callable[[int, int], None]  # bytes here, bytes there will be
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How files are downloaded.
+
+    Attributes:
+        mirror: URL of a folder that holds the files of the catalogue by their names; None: where they are published.
+        connect_s: How long to wait for a connection.
+        silence_s: How long a server may say nothing.
+        patience_s: How long a whole download may take; None waits for its end.
+    """
+
+    mirror: str | None = field(default=None, repr=False)  # may have a password
+    connect_s: float = 3.0
+    silence_s: float = 10.0
+    patience_s: float | None = None
+
+    def address(self, model: ModelFile) -> str:
+        """Return the URL that a model is downloaded from."""
+        return model.address if self.mirror is None else f"{self.mirror.rstrip('/')}/{model.file}"
+
+
+def download(
+    model: ModelFile, folders: Sequence[Path], network: Network, progress: Progress = lambda _done, _total: None
+) -> Path:
+    """Download a model into the first folder that can be written, and return its path.
+
+    Raises:
+        DetectorError: It could not be had, or was not the right file; names cause and remedy. Nothing but a `.part`
+            to go on with is left behind.
+    """
+    target = _writable(model, folders) / model.file
+    url = network.address(model)
+    job = _Job(model, url, network, target, progress)
+    try:
+        with _client(job) as client, _part_beside(target) as part:
+            _complete(client, job, part)
+            os.fsync(part.fileno())
+            Path(part.name).replace(target)
+    except OSError as error:
+        raise DetectorError(explain.disk(model, target.parent, error)) from error
+    except httpx.InvalidURL as error:
+        raise DetectorError(explain.refused(model, url, "is no URL that can be asked", target.parent)) from error
+    return target
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    model: ModelFile
+    url: str
+    network: Network
+    target: Path
+    progress: Progress
+
+    def error(self, cause: str) -> DetectorError:
+        return DetectorError(explain.refused(self.model, self.url, cause, self.target.parent))
+
+
+def _complete(client: httpx.Client, job: _Job, part: BinaryIO) -> None:
+    """Fill the part until it is the right file; what was begun by another download is given up once if it is not."""
+    if job.model.accepts(content_of(Path(part.name))):
+        return
+    if _size(part) >= max(content.size_bytes for content in job.model.contents):
+        part.truncate(0)
+    for last in (False, True):
+        resumed = _fill(client, job, part)
+        part.flush()
+        found = content_of(Path(part.name))
+        if job.model.accepts(found):
+            return
+        with Path(part.name).open("rb") as file:
+            start = file.read(PAGE_BYTES)
+        part.truncate(0)
+        if last or not resumed:
+            raise job.error(explain.wrong(job.model, found, start))
+
+
+def _fill(client: httpx.Client, job: _Job, part: BinaryIO) -> bool:
+    """Receive the rest of the file over as many connections as it takes; tell whether it is from more than one."""
+    resumed, deadline = False, time.monotonic() + (job.network.patience_s or 0)
+    for left in reversed(range(CONNECTIONS)):
+        before = _size(part)
+        try:
+            for done, total in _receive(client, job, part):
+                job.progress(done, total)
+                resumed = resumed or done > before > 0
+                if job.network.patience_s is not None and time.monotonic() > deadline and done < total:
+                    raise job.error(f"slower than {job.network.patience_s:g} s, {explain.kept(done, total)}")
+        except httpx.HTTPError as error:
+            part.flush()
+            if isinstance(error, httpx.TimeoutException) or not left or _size(part) <= before:
+                cause = explain.transport(error, job.url, job.network.connect_s, job.network.silence_s)
+                raise job.error(f"{cause}{explain.so_far(_size(part), job.model)}") from error
+        else:
+            return resumed
+    return resumed
+
+
+def _receive(client: httpx.Client, job: _Job, part: BinaryIO) -> Iterator[tuple[int, int]]:
+    """Append one answer to the part, from where it ends; yield how many bytes are here, and how many there will be."""
+    offset = _size(part)
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
+    with client.stream("GET", job.url, headers=headers) as answer:
+        if answer.status_code not in _USABLE:
+            raise job.error(explain.status(answer.status_code, answer.reason_phrase, job.model))
+        chunks = answer.iter_raw()
+        first = next(chunks, b"")
+        if answer.status_code == httpx.codes.OK:
+            page = web_page(first)
+            if page is not None:  # said before it costs what is here already
+                raise job.error(explain.came_instead(page))
+        if offset and not _continues(answer, offset):
+            part.truncate(0)
+            if answer.status_code != httpx.codes.OK:  # its body is no beginning of the file
+                yield from _receive(client, job, part)
+                return
+            offset = 0
+        total = offset + int(answer.headers.get("Content-Length") or job.model.size_bytes - offset)
+        yield from _append(job, part, itertools.chain((first,), chunks), offset, total)
+
+
+def _append(job: _Job, part: BinaryIO, chunks: Iterable[bytes], offset: int, total: int) -> Iterator[tuple[int, int]]:
+    limit = 2 * max(content.size_bytes for content in job.model.contents)
+    done = offset
+    for chunk in chunks:
+        part.write(chunk)
+        done += len(chunk)
+        if done > limit:
+            part.truncate(0)
+            raise job.error(f"sends more than {limit} bytes, the file has {job.model.size_bytes}")
+        yield done, total
+
+
+def _continues(answer: httpx.Response, offset: int) -> bool:
+    """Tell whether an answer goes on at the byte that was asked for."""
+    start = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
+    return answer.status_code == httpx.codes.PARTIAL_CONTENT and bool(start == str(offset))
+
+
+def _client(job: _Job) -> httpx.Client:
+    timeout = httpx.Timeout(job.network.silence_s, connect=job.network.connect_s)
+    try:
+        return httpx.Client(timeout=timeout, follow_redirects=True)
+    except (ImportError, ValueError) as error:  # a SOCKS proxy, or one of no known kind; the text may show a password
+        raise job.error(explain.PROXY_UNUSABLE) from error
+    except OSError as error:
+        raise job.error(f"certificates of SSL_CERT_FILE or SSL_CERT_DIR: {error.strerror or error}") from error
+
+
+def _writable(model: ModelFile, folders: Sequence[Path]) -> Path:
+    failed: list[str] = []
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with _part_beside(folder / model.file):
+                return folder
+        except OSError as error:
+            if error.errno in explain.FULL:
+                raise DetectorError(explain.disk(model, folder, error)) from error
+            failed.append(f"{folder}: {error.strerror}")
+    raise DetectorError(explain.read_only(model, failed))
+
+
+@contextmanager
+def _part_beside(target: Path) -> Iterator[BinaryIO]:
+    """Open the part of a file for appending, for us alone: another process at work on it means one of our own.
+
+    An empty part is removed at the end, a full disk's too, so that it gives back its space.
+    """
+    part = target.with_name(f"{target.name}.part")
+    file, shared = part.open("a+b"), True
+    if not _lock(file):
+        file.close()
+        part = target.with_name(f"{target.name}.{os.getpid()}.part")
+        file, shared = part.open("w+b"), False
+    keep = shared
+    try:
+        yield file
+        file.flush()
+    except OSError as error:
+        keep = keep and error.errno not in explain.FULL
+        raise
+    finally:
+        _close(file, part, keep=keep)
+
+
+def _close(file: BinaryIO, part: Path, *, keep: bool) -> None:
+    ours = part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat())  # else it has its name by now
+    empty = ours and part.stat().st_size == 0
+    try:
+        file.close()
+    except OSError as error:  # the disk is full for what was not written yet, too
+        if error.errno not in explain.FULL:
+            raise
+        empty = ours
+    if ours and (empty or not keep):
+        part.unlink(missing_ok=True)
+
+
+def _lock(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(file.fileno()), Path(file.name).stat())  # not one just renamed by its owner
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        raise
+
+
+def _size(part: BinaryIO) -> int:
+    return part.seek(0, os.SEEK_END)

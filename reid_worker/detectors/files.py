@@ -1,0 +1,84 @@
+"""Where model files lie on this machine, and whether they are the right ones."""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reid_worker.detectors.catalogue import Content, ModelFile
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file under a name of the catalogue.
+
+    Attributes:
+        content: What is in it; None where it cannot be read.
+        right: Whether that is what was published.
+    """
+
+    path: Path
+    content: Content | None
+    right: bool
+
+
+def model_folders(environment: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
+    """Return where model files are looked for: `CLIMBTRACK_MODELS`, then the user's cache folder."""
+    cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "climbtrack" / "models"
+    named = environment.get("CLIMBTRACK_MODELS")
+    return (Path(named).expanduser(), cache) if named else (cache,)
+
+
+def find(model: ModelFile, folders: Sequence[Path]) -> Found | None:
+    """Return the file of a published model: the first right one, else the first of its name, else None."""
+    named = [_look(path, model) for folder in folders for path in _paths(model, folder) if path.is_file()]
+    return next((found for found in named if found.right), named[0] if named else None)
+
+
+def content_of(path: Path) -> Content:
+    """Return digest and size of a file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return Content(digest, file.tell())
+
+
+def describe(content: Content) -> str:
+    """Return digest and size as a message shows them."""
+    return f"SHA-256 {content.sha256}, {content.size_bytes} bytes"
+
+
+def expected(model: ModelFile) -> str:
+    """Return the digests and sizes of the right file as a message shows them."""
+    return " or ".join(map(describe, model.contents))
+
+
+def web_page(data: bytes) -> str | None:
+    """Return what kind of web page this is, with its title; None when it is none.
+
+    >>> web_page(b"<html><title>Access denied</title>")
+    "a web page ('Access denied')"
+    """
+    start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").decode("utf-8", "replace")
+    if not re.match(r"<(!doctype|html|head|body|\?xml|!--)", start, re.IGNORECASE):
+        return None
+    title = re.search(r"<title[^>]*>([^<]*)", start, re.IGNORECASE)
+    words = " ".join("".join(filter(str.isprintable, title[1])).split())[:80] if title else ""
+    return f"a web page ({words!r})" if words else "a web page"
+
+
+def _paths(model: ModelFile, folder: Path) -> list[Path]:
+    return [folder / name for name in (model.file, *model.also)]
+
+
+def _look(path: Path, model: ModelFile) -> Found:
+    try:
+        content = content_of(path)
+    except OSError:
+        return Found(path, None, right=False)
+    return Found(path, content, model.accepts(content))
