@@ -10,8 +10,8 @@ import fcntl
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -24,8 +24,8 @@ from reid_worker.detectors.files import content_of, web_page
 from reid_worker.errors import DetectorError
 
 CONNECTIONS = 5  # so often one download goes on after the server broke it off
-_USABLE = (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE)
 PAGE_BYTES = 4096  # enough to know a web page and its title by
+USABLE = (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE)
 Progress = Callable[[int, int], None]  # bytes here, bytes there will be
 
 
@@ -69,7 +69,7 @@ def download(
             Path(part.name).replace(target)
     except OSError as error:
         raise DetectorError(explain.disk(model, target.parent, error)) from error
-    except httpx.InvalidURL as error:
+    except (httpx.InvalidURL, UnicodeError) as error:
         raise DetectorError(explain.refused(model, url, "is no URL that can be asked", target.parent)) from error
     return target
 
@@ -111,11 +111,12 @@ def _fill(client: httpx.Client, job: _Job, part: BinaryIO) -> bool:
     for left in reversed(range(CONNECTIONS)):
         before = _size(part)
         try:
-            for done, total in _receive(client, job, part):
-                job.progress(done, total)
-                resumed = resumed or done > before > 0
-                if job.network.patience_s is not None and time.monotonic() > deadline and done < total:
-                    raise job.error(f"slower than {job.network.patience_s:g} s, {explain.kept(done, total)}")
+            with closing(_receive(client, job, part)) as steps:
+                for done, total in steps:
+                    job.progress(done, total)
+                    resumed = resumed or done > before > 0
+                    if job.network.patience_s is not None and time.monotonic() > deadline and done < total:
+                        raise job.error(f"slower than {job.network.patience_s:g} s, {explain.kept(done, total)}")
         except httpx.HTTPError as error:
             part.flush()
             if isinstance(error, httpx.TimeoutException) or not left or _size(part) <= before:
@@ -126,12 +127,12 @@ def _fill(client: httpx.Client, job: _Job, part: BinaryIO) -> bool:
     return resumed
 
 
-def _receive(client: httpx.Client, job: _Job, part: BinaryIO) -> Iterator[tuple[int, int]]:
+def _receive(client: httpx.Client, job: _Job, part: BinaryIO) -> Generator[tuple[int, int]]:
     """Append one answer to the part, from where it ends; yield how many bytes are here, and how many there will be."""
     offset = _size(part)
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
     with client.stream("GET", job.url, headers=headers) as answer:
-        if answer.status_code not in _USABLE:
+        if answer.status_code not in USABLE:
             raise job.error(explain.status(answer.status_code, answer.reason_phrase, job.model))
         chunks = answer.iter_raw()
         first = next(chunks, b"")
@@ -171,7 +172,11 @@ def _client(job: _Job) -> httpx.Client:
     timeout = httpx.Timeout(job.network.silence_s, connect=job.network.connect_s)
     try:
         return httpx.Client(timeout=timeout, follow_redirects=True)
-    except (ImportError, ValueError) as error:  # a SOCKS proxy, or one of no known kind; the text may show a password
+    except (
+        ImportError,
+        ValueError,
+        httpx.InvalidURL,
+    ) as error:  # a SOCKS proxy, or one of no known kind; the text may show a password
         raise job.error(explain.PROXY_UNUSABLE) from error
     except OSError as error:
         raise job.error(f"certificates of SSL_CERT_FILE or SSL_CERT_DIR: {error.strerror or error}") from error
@@ -215,16 +220,16 @@ def _part_beside(target: Path) -> Iterator[BinaryIO]:
 
 
 def _close(file: BinaryIO, part: Path, *, keep: bool) -> None:
-    ours = part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat())  # else it has its name by now
-    empty = ours and part.stat().st_size == 0
     try:
+        file.flush()
+    except OSError:  # already on its way to the user
+        keep = False
+    if part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat()):  # else it has its name by now
+        empty = part.stat().st_size == 0
+        if empty or not keep:
+            part.unlink()  # before the lock goes: nobody takes hold of what is about to vanish
+    with suppress(OSError):
         file.close()
-    except OSError as error:  # the disk is full for what was not written yet, too
-        if error.errno not in explain.FULL:
-            raise
-        empty = ours
-    if ours and (empty or not keep):
-        part.unlink(missing_ok=True)
 
 
 def _lock(file: BinaryIO) -> bool:

@@ -14,7 +14,7 @@ from reid_worker.detectors.files import describe, expected, web_page
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 ANOTHER_FOLDER = "name another folder in CLIMBTRACK_MODELS"
-PROXY_UNUSABLE = "the proxy that the environment names cannot be used: HTTPS_PROXY must be http://HOST:PORT or https://"
+PROXY_UNUSABLE = "the proxy that the environment names cannot be used: HTTPS_PROXY looks like http://HOST:PORT"
 PROXY_PASSWORD = "the proxy wants a password (407): HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"  # noqa: S105 - no secret
 
 

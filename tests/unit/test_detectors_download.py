@@ -231,13 +231,26 @@ def test_a_proxy_of_the_environment_is_used_and_named_without_its_password(
     assert server.asked == [("http://models.invalid/a/tiny.onnx", None)]
 
 
+@pytest.mark.parametrize("proxy", ["gopher://me:secret@127.0.0.1:1", "http://me:secret/s@127.0.0.1:1"])
 def test_a_proxy_that_cannot_be_used_is_named_without_its_password(
+    proxy: str, server: ModelServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("all_proxy", proxy)
+    text = _refused(server, folder)
+    assert "the proxy that the environment names cannot be used: HTTPS_PROXY looks like http://HOST:PORT" in text
+    assert "secret" not in text
+
+
+@pytest.mark.parametrize("host", ["a" * 70, "a..b"])
+def test_a_mirror_whose_host_cannot_be_is_named(host: str, folder: Path) -> None:
+    assert "is no URL that can be asked" in _refused(ModelServer(DATA, url=f"http://{host}"), folder)
+
+
+def test_certificates_that_are_not_there_are_named(
     server: ModelServer, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("all_proxy", "gopher://me:secret@127.0.0.1:1")
-    text = _refused(server, folder)
-    assert "the proxy that the environment names cannot be used: HTTPS_PROXY must be http://HOST:PORT" in text
-    assert "secret" not in text
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/certificates.pem")
+    assert "certificates of SSL_CERT_FILE or SSL_CERT_DIR: No such file" in _refused(server, folder)
 
 
 def test_a_mirrors_password_is_sent_and_never_shown(server: ModelServer, folder: Path) -> None:
