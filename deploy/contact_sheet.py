@@ -21,7 +21,7 @@ from gallery.store import Store
 NAME = "people.html"
 MAX_PEOPLE = 200  # on a page: at 10 kB a crop and three crops each, 8 MB
 MAX_CAMERAS = 12  # pictures of one person
-ABREAST = 4  # pictures in one line
+ABREAST = 5  # pictures in one line
 MAX_BARS = 100  # sightings of one person on the time axis
 
 PAGE = """<!doctype html>
@@ -156,10 +156,11 @@ def _figure(person: Person, camera: str, crops: Mapping[str, bytes], axis: _Axis
         if crop
         else '<span class="none">no picture</span>'
     )
+    name = escape(camera, quote=True)
     again = f" · {len(seen)} \N{MULTIPLICATION SIGN}" if len(seen) > 1 else ""
     return (
         f'<figure style="--c:{axis.colours[camera]}"><div class="frame">{picture}</div>'
-        f"<figcaption><b>{escape(camera)}</b>{when}{again}</figcaption></figure>"
+        f'<figcaption><b title="{name}">{name}</b>{when}{again}</figcaption></figure>'
     )
 
 

@@ -20,14 +20,14 @@ header .legend { margin-top: 16px; font-size: 14px; }
   background: var(--c); margin-right: 7px; }
 h2 { font-size: 18px; font-weight: 620; letter-spacing: -.01em; padding-top: 12px; }
 section { margin-top: 32px; }
-.axis, article { display: grid; grid-template-columns: 76px calc(118px * var(--wide)) minmax(0, 1fr); gap: 24px;
+.axis, article { display: grid; grid-template-columns: 88px calc(118px * var(--wide)) minmax(0, 1fr); gap: 24px;
   align-items: center; }
 .axis { padding: 0 21px; margin-bottom: 8px; font-size: 12px; color: var(--soft); }
 .axis p { grid-column: 3; display: flex; justify-content: space-between; }
 article { background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: 16px 20px;
   margin-bottom: 10px; break-inside: avoid; }
 article:target { outline: 2px solid var(--ink); }
-.who h3 { font-size: 34px; line-height: 1; font-weight: 650; letter-spacing: -.03em; }
+.who h3 { font-size: 31px; line-height: 1; font-weight: 650; letter-spacing: -.03em; }
 .who p { color: var(--soft); font-size: 13px; margin-top: 8px; }
 .way { display: flex; flex-wrap: wrap; gap: 14px; align-items: flex-start; }
 figure { width: 104px; }

@@ -9,11 +9,11 @@ redis-server                  redis-server  the gallery's store, which the one i
 prometheus                    prometheus    scrapes our metrics
 default-jre-headless          java          runs an Apache Kafka node
 maven                         mvn           fetches Apache Kafka
-python3-gi                    -             starts a camera: an RTSP server of GStreamer's
-gir1.2-gst-rtsp-server-1.0    -             that server
-gstreamer1.0-rtsp             -             speaks RTSP
-gstreamer1.0-plugins-good     -             reads the camera's video from a file
-gstreamer1.0-plugins-bad      -             cuts its H.264 into packets"
+python3-gi                    -             starts GStreamer's RTSP server, the tests' camera
+gir1.2-gst-rtsp-server-1.0    -             GStreamer's RTSP server, the tests' camera
+gstreamer1.0-rtsp             -             lets that camera speak RTSP
+gstreamer1.0-plugins-good     -             reads the file that the camera plays
+gstreamer1.0-plugins-bad      -             reads the H.264 in that file"
 
 is_there() {
   if [ "$2" != - ]; then command -v "$2" >/dev/null && return; fi
