@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -75,7 +76,7 @@ class WorkerSettings(Settings):
     @classmethod
     def _check_mirror(cls, mirror: SecretStr | None) -> SecretStr | None:
         """Refuse what is no folder's address; the value is not shown, since it may have a password."""
-        if mirror is not None and not MIRROR.fullmatch(mirror.get_secret_value()):
+        if mirror is not None and not _is_folder(mirror.get_secret_value()):
             raise ValueError("expected http(s)://[USER:PASSWORD@]HOST/FOLDER, user and password percent-encoded")
         return mirror
 
@@ -103,3 +104,10 @@ class WorkerSettings(Settings):
                 strong_score=self.strong_score, sure_score=self.sure_score, spans=frames, part_s=self.part_s
             ),
         )
+
+
+def _is_folder(url: str) -> bool:
+    try:
+        return MIRROR.fullmatch(url) is not None and urlsplit(url).port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        return False

@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 
 BUNDLED = Path(__file__).parent.parent / "weights" / "person-detector.onnx"
 CHOICES = ("auto", "bundled", "hog", *NAMES)
-AUTO_PATIENCE_S = 20.0  # where something else takes over, nobody waits longer for a download
+AUTO_CONNECT_S = 3.0  # where something else takes over, a start waits no longer for a server,
+AUTO_PATIENCE_S = 20.0  # nor for a download
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def describe_other(found: Found, model: ModelFile) -> str:
 
 
 def _load_auto(options: DetectorOptions) -> Detector:
-    network = replace(options.network, patience_s=AUTO_PATIENCE_S)
+    network = replace(options.network, connect_s=AUTO_CONNECT_S, patience_s=AUTO_PATIENCE_S)
     try:
         return load_detector(YOLOX_NANO.name, replace(options, network=network))
     except DetectorError as error:

@@ -9,12 +9,15 @@ import errno
 import fcntl
 import itertools
 import os
+import socket
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -35,13 +38,13 @@ class Network:
 
     Attributes:
         mirror: URL of a folder that holds the files of the catalogue by their names; None: where they are published.
-        connect_s: How long to wait for a connection.
+        connect_s: How long to wait for a name server, and for a connection.
         silence_s: How long a server may say nothing.
         patience_s: How long a whole download may take; None waits for its end.
     """
 
     mirror: str | None = field(default=None, repr=False)  # may have a password
-    connect_s: float = 3.0
+    connect_s: float = 10.0
     silence_s: float = 10.0
     patience_s: float | None = None
 
@@ -63,6 +66,7 @@ def download(
     url = network.address(model)
     job = _Job(model, url, network, target, progress)
     try:
+        _resolve(job)
         with _client(job) as client, _part_beside(target) as part:
             _complete(client, job, part)
             os.fsync(part.fileno())
@@ -166,6 +170,21 @@ def _continues(answer: httpx.Response, offset: int) -> bool:
     """Tell whether an answer goes on at the byte that was asked for."""
     start = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
     return answer.status_code == httpx.codes.PARTIAL_CONTENT and bool(start == str(offset))
+
+
+def _resolve(job: _Job) -> None:
+    """Ask for the address of the host before the connection does, which would wait long for a silent name server."""
+    host = urlsplit(f"//{explain.proxy_of(job.url)}").hostname or urlsplit(job.url).hostname or ""
+    answered = threading.Event()
+
+    def ask() -> None:
+        with suppress(OSError, UnicodeError):  # the connection meets it too, and says it
+            socket.getaddrinfo(host, None)
+        answered.set()
+
+    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    if not answered.wait(job.network.connect_s):
+        raise job.error(f"no address for {host} within {job.network.connect_s:g} s: the name server does not answer")
 
 
 def _client(job: _Job) -> httpx.Client:

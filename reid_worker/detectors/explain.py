@@ -20,7 +20,8 @@ PROXY_PASSWORD = "the proxy wants a password (407): HTTPS_PROXY=http://USER:PASS
 
 def refused(model: ModelFile, url: str, cause: str, folder: Path) -> str:
     """Return the message for a download that failed."""
-    remedy = f"put {model.file} into {folder} by hand, or name a mirror in CLIMBTRACK_WORKER_MIRROR"
+    mirror = "name a mirror in" if url == model.address else "name a better mirror in"
+    remedy = f"put {model.file} into {folder} by hand, or {mirror} CLIMBTRACK_WORKER_MIRROR"
     return f"detector {model.name}: {shown(url)}: {cause}; {remedy}"
 
 
@@ -61,7 +62,8 @@ def came_instead(page: str) -> str:
 
 def transport(error: httpx.HTTPError, url: str, connect_s: float, silence_s: float) -> str:
     """Return the cause that a failed connection is."""
-    via = _proxy(url)
+    proxy = proxy_of(url)
+    via = f" through the proxy {proxy}" if proxy else ""
     if isinstance(error, httpx.ProxyError):
         return PROXY_PASSWORD if "407" in str(error) else f"the proxy{via} refuses: {scrubbed(str(error))}"
     if isinstance(error, httpx.ConnectTimeout):
@@ -102,10 +104,10 @@ def scrubbed(text: str) -> str:
     return re.sub(r"//[^/\s]*@", "//***@", text)
 
 
-def _proxy(url: str) -> str:
-    """Return ` through the proxy HOST:PORT` where the environment names one for this URL."""
+def proxy_of(url: str) -> str:
+    """Return HOST:PORT of the proxy that the environment names for this URL; empty where it is asked directly."""
     parts, proxies = urlsplit(url), getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy or proxy_bypass(parts.hostname or ""):
         return ""
-    return f" through the proxy {proxy.rstrip('/').rpartition('@')[2].rpartition('/')[2]}"
+    return proxy.rstrip("/").rpartition("@")[2].rpartition("/")[2]

@@ -168,7 +168,15 @@ def test_a_mirror_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "mirror", ["ftp://host/secret", "http://me:sec/ret@host", "http://host/a?key=secret", "secret"]
+    "mirror",
+    [
+        "ftp://host/secret",
+        "http://me:sec/ret@host",
+        "http://host:99999/sec",
+        "http://[1:2]/sec",
+        "http://host/a?key=secret",
+        "secret",
+    ],
 )
 def test_a_mirror_that_is_none_is_refused_without_being_shown(mirror: str) -> None:
     with pytest.raises(SettingsError, match=r"worker\.mirror = '\*\*\*': expected http") as caught:

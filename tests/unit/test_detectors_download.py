@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import hashlib
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def _refused(server: ModelServer, folder: Path, **network: Any) -> str:
         _get(server, folder, **network)
     text = str(caught.value)
     assert text.startswith(f"detector tiny: {server.url}/tiny.onnx: ")
-    assert text.endswith(f"; put tiny.onnx into {folder} by hand, or name a mirror in CLIMBTRACK_WORKER_MIRROR")
+    assert text.endswith(f"; put tiny.onnx into {folder} by hand, or name a better mirror in CLIMBTRACK_WORKER_MIRROR")
     assert "\n" not in text
     assert not (folder / "tiny.onnx").exists()
     return text
@@ -214,6 +215,20 @@ def test_a_file_that_does_not_end_is_broken_off(server: ModelServer, folder: Pat
 def test_nobody_there_is_named(folder: Path, free_port: Any) -> None:
     text = _refused(ModelServer(DATA, url=f"http://127.0.0.1:{free_port()}"), folder)
     assert "no connection: [Errno 111] Connection refused" in text
+
+
+def test_a_name_server_that_says_nothing_is_given_up(
+    server: ModelServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: server.released.wait(timeout=60))
+    said = "no address for 127.0.0.1 within 0.05 s: the name server does not answer"
+    assert said in _refused(server, folder, connect_s=0.05)
+    assert server.asked == []
+
+
+def test_where_no_mirror_is_named_one_is_advised(folder: Path) -> None:
+    with pytest.raises(DetectorError, match=r"Connection refused; put tiny\.onnx into .*, or name a mirror in CLIMB"):
+        download(MODEL, (folder,), Network())
 
 
 def test_a_proxy_of_the_environment_is_used_and_named_without_its_password(
