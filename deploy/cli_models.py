@@ -62,7 +62,8 @@ def get(
     model, options = _named(name), _options(config)
     found = find(model, options.folders)
     if found is not None and not found.right:  # whoever put it there keeps it
-        raise RunError(describe_other(found, model))
+        advice = f"it stays as it is: move it away first, then get {model.name} again"
+        raise RunError(f"{describe_other(found, model)}; {advice}")
     if found is None:
         try:
             with _bar(model, to_stderr=as_json) as progress:

@@ -125,7 +125,9 @@ def _detector(config: Path | None) -> Check:
             detector = load_detector(settings.detector, replace(options, download=False))  # looks, and changes nothing
         except DetectorError as error:
             return Check("person detector", "missing", str(error))
-    return Check("person detector", "optional" if said else "ok", detector.name, "; ".join(said))
+    return Check(
+        "person detector", "optional" if said else "ok", f"{settings.detector}: {detector.name}", "; ".join(said)
+    )
 
 
 def _gpu(_: Path | None) -> Check:

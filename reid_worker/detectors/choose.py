@@ -92,7 +92,8 @@ def obtain(model: ModelFile, options: DetectorOptions, progress: Progress | None
     found = find(model, options.folders)
     if found is not None:
         if not found.right:
-            log.warning("detector %s: %s", model.name, describe_other(found, model))
+            remedy = f"remove it and run `climbtrack models get {model.name}`, or name it by its path"
+            log.warning("detector %s: %s; it is used as it is: %s", model.name, describe_other(found, model), remedy)
         return found.path
     if not options.download:
         looked = " and ".join(str(folder) for folder in options.folders)
@@ -107,7 +108,7 @@ def obtain(model: ModelFile, options: DetectorOptions, progress: Progress | None
 
 
 def describe_other(found: Found, model: ModelFile) -> str:
-    """Return what is wrong with a file of a known name and other content, and what to do.
+    """Return what is wrong with a file of a known name and other content.
 
     Such a file is used all the same. Downloads are checked before they get their name, so somebody put this one there:
     an export of his own most likely, which the digests of the catalogue cannot know. Half a copy or a proxy's page does
@@ -115,8 +116,7 @@ def describe_other(found: Found, model: ModelFile) -> str:
     `climbtrack models check` fails.
     """
     what = "cannot be read" if found.content is None else f"is another file than published: {describe(found.content)}"
-    remedy = f"remove it and run `climbtrack models get {model.name}`, or name it by its path"
-    return f"{found.path} {what}, expected {expected(model)}; it is used as it is: {remedy}"
+    return f"{found.path} {what}, expected {expected(model)}"
 
 
 def _load_auto(options: DetectorOptions) -> Detector:

@@ -36,6 +36,7 @@ ORT_ERRORS: tuple[type[Exception], ...] = (
     ort.NotImplemented,
     ort.RuntimeException,
     RuntimeError,
+    UnicodeDecodeError,  # names in the graph that are no text
 )
 
 
@@ -132,7 +133,12 @@ def new_session(graph: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options.log_severity_level = 4  # a refused size is not worth a line on stderr
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
     providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
-    return onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=providers)
+    return onnxruntime.InferenceSession(
+        graph.SerializeToString(),
+        options,
+        providers=providers,
+        enable_fallback=len(providers) > 1,  # from CPU to CPU would only print a banner
+    )
 
 
 def recognise(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Layout:

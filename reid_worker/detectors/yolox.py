@@ -163,6 +163,10 @@ def _native(model: OnnxModel) -> _Shaped:
         (output,) = model.session.run(None, {shaped.input_name: grey})
     except ORT_ERRORS as error:
         raise DetectorError(f"detector {model.path}: onnxruntime cannot run it: {error}; export it again") from error
+    if not np.isfinite(output).all():
+        raise DetectorError(
+            f"detector {model.path}: gives numbers that are none; its weights are damaged, get it again"
+        )
     if output.shape[1] != len(shaped.grid.cells):
         cells = f"{output.shape[1]} boxes where {height}x{width} px have {len(shaped.grid.cells)} cells"
         raise DetectorError(f"{refused}: {cells}; YOLOv5 has three boxes a cell")

@@ -124,7 +124,9 @@ def test_get_leaves_a_users_file_alone(server: ModelServer, cache: Path, capsys:
     cache.mkdir(parents=True)
     (cache / YOLOX_NANO.file).write_bytes(b"mine")
     assert main(["models", "get", "yolox-nano"]) == 1
-    assert "is another file than published" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"climbtrack: {cache}/yolox_nano.onnx is another file than published: SHA-256 " in said
+    assert said.endswith("; it stays as it is: move it away first, then get yolox-nano again\n")
     assert (cache / YOLOX_NANO.file).read_bytes() == b"mine"
     assert server.asked == []
 
@@ -224,7 +226,7 @@ def test_doctor_asks_no_server_and_says_what_a_run_would_do(server: ModelServer)
 def test_doctor_says_what_takes_over_where_nothing_may_be_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIMBTRACK_WORKER_DOWNLOAD", "false")
     check = _doctor()
-    assert (check.state, check.found) == ("optional", "person-detector")
+    assert (check.state, check.found) == ("optional", "auto: person-detector")
     assert check.advice.startswith(
         "people are found by the bundled detector, not by yolox-nano: no yolox_nano.onnx in "
     )

@@ -1,5 +1,6 @@
 """Model files that cannot be used: each is refused with the file, the cause and what to do."""
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reid_worker.detectors.catalogue import CATALOGUE, NAMES, YOLOX_NANO, Content, by_name
 from reid_worker.detectors.choose import BUNDLED, DetectorOptions, load_detector
@@ -102,6 +105,30 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytes
     path = yolox_model(tmp_path / "m.onnx")
     monkeypatch.setattr(Path, "read_bytes", denied)
     with pytest.raises(DetectorError, match=r"m\.onnx: Permission denied; make it readable for this user"):
+        load_detector(str(path), OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return yolox_model(tmp_path_factory.mktemp("models") / "m.onnx")
+
+
+@given(noise=st.binary(max_size=300))
+def test_random_bytes_raise_nothing_but_a_detector_error(noise: bytes, scratch: Path) -> None:
+    path = scratch.with_name("noise.onnx")
+    path.write_bytes(noise)
+    with pytest.raises(DetectorError, match=r"noise\.onnx: "):
+        load_detector(str(path), OPTIONS)
+
+
+@given(changes=st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 255)), min_size=1, max_size=4))
+def test_a_damaged_model_raises_nothing_but_a_detector_error(changes: list[tuple[int, int]], scratch: Path) -> None:
+    data = bytearray(scratch.read_bytes())
+    for where, byte in changes:
+        data[where % len(data)] = byte
+    path = scratch.with_name("damaged.onnx")
+    path.write_bytes(data)
+    with contextlib.suppress(DetectorError):
         load_detector(str(path), OPTIONS)
 
 
