@@ -26,8 +26,10 @@ class GallerySettings(Settings):
         min_frames: A new identity needs a tracklet with at least so many boxes.
         horizon_s: Tracklets so recent are kept in memory, to tell who was visible together.
         retention_s: Tracklets and identities last seen longer ago are forgotten.
-        same_mean, same_std, different_mean, different_std: Card of the weights, by default of the shipped ones; see
-            `calibrate.Card`.
+        same_mean, same_std: Card of the weights, by default of the shipped ones: how similar tracklets of one person
+            are, mean and scatter of the cosine; see `calibrate.Card`.
+        different_mean, different_std: The same of different people.
+        health_host, health_port: Where `/healthz`, `/readyz` and `/metrics` answer.
     """
 
     section = "gallery"
@@ -54,6 +56,7 @@ class ApiSettings(Settings):
     """Where the API listens, and who may ask.
 
     Attributes:
+        host, port: Address it listens on; port 0 takes a free one.
         token: Bearer token that every request under `/v1` must carry, when one is set.
     """
 

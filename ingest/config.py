@@ -9,10 +9,12 @@ class IngestSettings(Settings):
     """How cameras are read.
 
     Attributes:
+        health_host, health_port: Where `/healthz`, `/readyz` and `/metrics` answer.
         connect_timeout_s: How long a camera may take to answer.
         stall_s: Without a packet for so long a camera shows as stalled.
         read_timeout_s: Without a packet for so long the connection is given up.
-        backoff_first_s, backoff_max_s: Pause before the first reconnection, and the longest one; it doubles.
+        backoff_first_s: Pause before the first reconnection; it doubles with each.
+        backoff_max_s: The longest pause between two.
         outbox_bytes: What a camera in latency mode keeps while the bus is full, before its oldest is dropped.
         max_backlog_chunks: A file waits while its partition holds more chunks that are not processed. A worker leaves
             up to 120 s (240 chunks) of each camera uncommitted where keyframes are rare, so this must stay well above

@@ -114,9 +114,19 @@ class KafkaSettings(Settings):
         topic_prefix: In front of every topic and group, so that installations can share a cluster.
         replication_factor: Copies of every partition when topics are created.
         session_timeout_ms: After so long without a heartbeat a member's partitions go to others.
+        heartbeat_interval_ms: How often a member says that it lives; well below a third of the session timeout.
         max_poll_interval_ms: The longest a batch may take; a member that is slower loses its partitions.
         connect_timeout_ms: How long to try to reach a broker before it counts as away.
         request_timeout_ms: How long a broker may take to answer a request.
+        security_protocol: Whether connections are encrypted, and whether a user is named.
+        sasl_mechanism: How the user proves to be it.
+        sasl_username: The user, where there is one.
+        sasl_password: Of that user.
+        ssl_ca_file: PEM file of the authority that signed the brokers' certificates, where the system does not know it.
+        ssl_certificate_file: PEM file of a certificate of ours, where the brokers ask for one.
+        ssl_key_file: PEM file of its private key.
+        ssl_key_password: Of that key, where it has one.
+        ssl_check_hostname: Whether a broker's certificate must name the host that was asked.
     """
 
     section = "kafka"
@@ -143,7 +153,13 @@ class KafkaSettings(Settings):
 
 
 class RedisSettings(Settings):
-    """Where Redis is: `redis://host:port/db`, `rediss://…` or `unix:///path`."""
+    """Where Redis is, and who asks it.
+
+    Attributes:
+        url: `redis://host:port/db`, `rediss://…` with TLS, or `unix:///path`.
+        username: The user, where Redis has users.
+        password: Of that user, or of all.
+    """
 
     section = "redis"
 

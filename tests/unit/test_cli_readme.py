@@ -1,5 +1,6 @@
-"""README.md and ARCHITECTURE.md say what is true: every file, command, option, setting, metric and named test."""
+"""README.md, docs/ and ARCHITECTURE.md say what is true: folders, commands, settings, metrics, links, named tests."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -8,28 +9,29 @@ import pytest
 import typer.main
 
 from deploy.cli import app
-from deploy.readme import describe, fill, metrics_table, section, settings_table, tracked_files
+from deploy.readme import (
+    PAGE,
+    SECTIONS,
+    attributes,
+    describe,
+    fill,
+    metrics_table,
+    section,
+    settings_tables,
+    tracked_files,
+)
+from gallery.api.schemas import CameraIn, EventOut
 from ingest.config import IngestSettings
+from tests.docs_tools import PAGES, README, ROOT, Command, anchors, blocks, commands, links
 from wire.messages import CameraSpec
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+OPERATING = (ROOT / PAGE).read_text()
+MAX_README_LINES = 150
+MAX_FOLDERS = 25
 
 
-def _tree() -> list[str]:
-    names, folder = [], ""
-    for line in section(README, "tree").splitlines()[1:-1]:
-        name = line.split()[0]
-        if name.endswith("/"):
-            folder = name
-        else:
-            names.append(folder + name if line.startswith(" ") else name)
-    return names
-
-
-def _examples() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    return [line for block in blocks for line in block.splitlines() if line.startswith("climbtrack ")]
+def of_climbtrack() -> list[Command]:
+    return [command for command in commands() if command.words.startswith("climbtrack ")]
 
 
 @pytest.mark.parametrize("before", ["", "y", "old\n"])
@@ -38,41 +40,103 @@ def test_a_section_is_filled_and_the_rest_of_the_page_stays(before: str) -> None
     assert fill(page.format(before), {"x": "new\n"}) == page.format("new\n")
 
 
-def test_the_tree_names_every_file() -> None:
-    """`make readme` writes it."""
-    assert sorted(_tree()) == tracked_files(ROOT)
+def test_readme_is_short_enough_to_be_read() -> None:
+    assert len(README.read_text().splitlines()) <= MAX_README_LINES
 
 
-def test_every_file_says_what_it_is() -> None:
-    assert [name for name in tracked_files(ROOT) if not describe(ROOT, name)] == []
+def test_the_table_of_folders_names_every_folder() -> None:
+    named = re.findall(r"^\| `([\w./]+)/` \|", README.read_text(), re.MULTILINE)
+    assert sorted(named) == sorted({name.partition("/")[0] for name in tracked_files(ROOT) if "/" in name})
+    assert len(named) <= MAX_FOLDERS
 
 
-@pytest.mark.parametrize("line", _examples())
-def test_every_example_is_a_command_with_options_that_exist(line: str) -> None:
-    command, words = typer.main.get_command(app), shlex.split(line, comments=True)[1:]
+def test_every_page_is_named_by_readme_and_says_first_what_one_can_do_with_it() -> None:
+    named = {path for path, _ in links(README)}
+    for page in PAGES[1:]:
+        assert page in named
+        assert page.read_text().split("\n\n")[1].startswith("With this page ")
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert [name for name in tracked_files(ROOT) if name.endswith(".py") and not describe(ROOT / name)] == []
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name
+)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for path, anchor in links(page):
+        assert path.exists(), path
+        assert not anchor or anchor in anchors(path), f"{path.name}#{anchor}"
+
+
+@pytest.mark.parametrize("example", of_climbtrack(), ids=str)
+def test_every_example_is_a_command_with_options_that_exist(example: Command) -> None:
+    command, words = typer.main.get_command(app), shlex.split(example.words)[1:]
     while words and words[0] in getattr(command, "commands", {}):
         command = getattr(command, "commands", {})[words.pop(0)]
-    known = {option for parameter in command.params for option in parameter.opts}
-    assert not hasattr(command, "commands"), f"{line}: no command of this name"
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    assert not hasattr(command, "commands"), f"{example}: no command of this name"
     assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
 
 
-def test_the_table_of_settings_lists_every_key() -> None:
-    """`make readme` writes it."""
-    assert section(README, "settings") == settings_table()
+def test_the_tables_of_settings_list_every_key() -> None:
+    """`make readme` writes them."""
+    assert section(OPERATING, "settings") == settings_tables()
 
 
-def test_the_fields_of_a_camera_are_listed() -> None:
-    fields = re.search(r"A camera takes the\s+fields (.*?)\.", README, re.DOTALL)
-    assert fields is not None
-    assert re.findall(r"`(\w+)`", fields[1]) == [
+def test_every_setting_is_explained() -> None:
+    explained = {f"{one.section}.{name}" for one in SECTIONS for name in attributes(one)}
+    files = {f"{one.section}.{name}_file" for one in SECTIONS for name in one.model_fields}
+    assert {f"{one.section}.{name}" for one in SECTIONS for name in one.model_fields} <= explained | files
+
+
+def test_the_explanation_of_a_setting_is_found_however_it_is_broken_into_lines() -> None:
+    class Example:
+        """What it is.
+
+        Attributes:
+            one_s, two_s: Both: of a
+                long sentence.
+            three: A short one.
+        """
+
+    assert attributes(Example) == {
+        "one_s": "Both: of a long sentence.",
+        "two_s": "Both: of a long sentence.",
+        "three": "A short one.",
+    }
+
+
+def test_the_fields_of_a_camera_are_listed_with_their_defaults() -> None:
+    text = (ROOT / "docs" / "cameras.md").read_text()
+    table = text[text.index("| field | default |") :].partition("\n\n")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", table, re.MULTILINE)
+    spec = CameraSpec(camera_id="door", site_id="mall", url="0")
+    assert [name for name, _ in rows] == [
         name for name in CameraSpec.__struct_fields__ if name not in {"camera_id", "site_id"}
     ]
+    for name, default in rows:
+        shown = re.match(r"`(\w+)`", default)
+        assert not shown or shown[1] == str(getattr(spec, name)).lower().removesuffix(".0"), name
+
+
+def test_a_camera_over_the_api_takes_every_field_but_one() -> None:
+    assert set(CameraSpec.__struct_fields__) - set(CameraIn.model_fields) == {"start_ns"}
 
 
 def test_the_table_of_metrics_lists_every_family() -> None:
     """`make readme` writes it."""
-    assert section(README, "metrics") == metrics_table()
+    assert section(OPERATING, "metrics") == metrics_table()
+
+
+def test_the_example_of_an_event_has_the_keys_of_one() -> None:
+    (shown,) = re.findall(r"^data: (.*)$", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    assert list(json.loads(shown)) == list(EventOut.model_fields)
+
+
+def test_examples_in_json_can_be_read() -> None:
+    assert all(json.loads(block.text) for page in PAGES for block in blocks(page) if block.language == "json")
 
 
 def test_the_invariants_name_tests_that_exist() -> None:
