@@ -52,7 +52,7 @@ class DetrDetector:
         return list(self._pool.map(self._detect_one, frames))
 
     def _detect_one(self, frame: NDArray[np.uint8]) -> Detections:
-        image = stretch(frame, *self._size)
+        image = stretch(frame, *self._size, smooth=self._layout == "d-fine")
         height, width = frame.shape[:2]
         if self._layout == "d-fine":
             inputs = {self._image: image, "orig_target_sizes": np.array([[width, height]], np.int64)}
@@ -70,9 +70,12 @@ class DetrDetector:
             raise DetectorError(f"detector {path}: {error}") from error
 
 
-def stretch(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np.float32]:
-    """Return a BGR frame as `(1, 3, height, width)` float32 RGB 0-1, whatever its aspect was."""
-    shrinks = frame.shape[0] > height and frame.shape[1] > width
+def stretch(frame: NDArray[np.uint8], height: int, width: int, *, smooth: bool) -> NDArray[np.float32]:
+    """Return a BGR frame as `(1, 3, height, width)` float32 RGB 0-1, whatever its aspect was.
+
+    Networks are best with what they were trained on: D-FINE's frames are shrunk smoothly, RF-DETR's are sampled.
+    """
+    shrinks = smooth and frame.shape[0] > height and frame.shape[1] > width
     resized = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return np.ascontiguousarray(resized[:, :, ::-1].transpose(2, 0, 1)[None], np.float32) / np.float32(255)
 

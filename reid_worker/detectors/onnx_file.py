@@ -191,7 +191,7 @@ def _layout(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Layout |
         return None
     if {"dets", "labels"} <= set(outs):  # by name: with three classes their shapes are the same
         dets, labels = outs["dets"], outs["labels"]
-        return "rf-detr" if len(dets) == len(labels) == 3 and dets[2] == 4 else None
+        return "rf-detr" if len(dets) == len(labels) == 3 and (dets[2] == 4 or not isinstance(dets[2], int)) else None
     if len(outs) == 1 and len(outputs[0].shape) == 3 and outputs[0].shape[2] in YOLOX_COLUMNS:
         return "yolox"
     return None

@@ -26,10 +26,18 @@ def _logits(person: list[float], columns: int = 91, index: int = 1) -> np.ndarra
 def test_a_frame_is_stretched_to_rgb_between_0_and_1() -> None:
     frame = np.zeros((10, 40, 3), np.uint8)
     frame[..., 2] = 255  # red, in BGR
-    image = stretch(frame, 32, 16)
-    assert image.shape == (1, 3, 32, 16)
-    assert image[0, 0].min() == 1
-    assert image[0, 1:].max() == 0
+    for smooth in (True, False):
+        image = stretch(frame, 32, 16, smooth=smooth)
+        assert image.shape == (1, 3, 32, 16)
+        assert image[0, 0].min() == 1
+        assert image[0, 1:].max() == 0
+
+
+def test_shrinking_smoothly_means_all_pixels_and_sampling_does_not() -> None:
+    frame = np.zeros((64, 64, 3), np.uint8)
+    frame[::4] = 255  # every fourth row
+    assert stretch(frame, 16, 16, smooth=True)[0, 0, 8, 8] == pytest.approx(0.25, abs=0.01)
+    assert stretch(frame, 16, 16, smooth=False)[0, 0, 8, 8] == 0
 
 
 def test_normalising_takes_the_mean_and_deviation_of_imagenet_out() -> None:
