@@ -1,129 +1,193 @@
-"""Train the bundled person detector on generated people, export it, and measure it: `python -m training.detector`."""
+"""Make the bundled person detector from nothing, on generated people: `python -m training.detector`."""
 
 import argparse
 import json
 import logging
-import tempfile
-import time
-from dataclasses import asdict, dataclass
+import multiprocessing
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
 
-from reid_worker.detectors.yolox import Grid
-from training.detector.examples import example
+from reid_worker.detectors.yolox import YoloxDetector
+from training.detector.calibrate import platt
 from training.detector.export import export_detector
-from training.detector.frames import LabelledFrame, detector_frames
-from training.detector.network import INPUT_SIZE, PersonDetector, detection_loss
-from training.detector.score import Score, score_folder
+from training.detector.network import INPUT_SIZE, PersonDetector
+from training.detector.pool import SHARD_FRAMES, FramePool, render_shards
+from training.detector.score import Score, Truth, joined, labelled, match, score_detector, seconded, truth_of
+from training.detector.train import FEWEST_FRAMES, DetectorTraining, Run
 from training.synthetic.site import write_site
 
 log = logging.getLogger(__name__)
 
 WEIGHTS = Path(__file__).parents[2] / "reid_worker" / "weights" / "person-detector.onnx"
 HELD_OUT_SITE_SEED = 77
+HELD_OUT_SITE_S = 24.0
+HELD_OUT_SEED = 9
 REPORT_SCORE = 0.5  # from which on the worker starts tracks; recall and precision are reported there
+LOWEST_SCORE = 0.02  # reported, so that the average precision sees the whole curve
+NMS_IOU = 0.65
+LEAST_PX = 14.0  # height of who counts when the detector is measured, as in training
+REFEREE_SCORE = 0.5  # of another detector's boxes that stand in for labels
 
 
 @dataclass(frozen=True, slots=True)
-class DetectorTraining:
-    """How the detector is trained: 20 minutes of one core to itself.
+class Plan:
+    """What one command does.
 
-    `minutes` of the clock end it early, at a lowered learning rate all the same; on a busy machine give it more.
+    Attributes:
+        out: The ONNX file; its card stands beside it.
+        folder: Rendered frames and the checkpoint; a run that finds them goes on.
+        frames: To be rendered, in `renderers` processes, while the training has begun already.
+        held_out: More frames, of other seeds, to calibrate and measure on.
+        shared: Folder of real videos to measure on besides generated ones.
+        referee: ONNX file of a detector whose boxes stand in for labels where a real video has none.
     """
 
-    frames: int = 1200
-    steps: int = 3000
-    batch: int = 8
-    learning_rate: float = 1.5e-3
-    minutes: float = 20.0
-    seed: int = 3
+    out: Path = WEIGHTS
+    folder: Path = Path("runs/detector")
+    frames: int = 15_000
+    held_out: int = 500
+    renderers: int = 1
+    shared: Path | None = None
+    referee: Path | None = None
+    training: DetectorTraining = field(default_factory=DetectorTraining)
 
 
-def train_detector(options: DetectorTraining, frames: list[LabelledFrame]) -> PersonDetector:
-    """Train on the frames and return the network, in evaluation mode.
+def make_detector(plan: Plan) -> dict[str, Score]:
+    """Render, train, calibrate, export and measure; return the scores that the card says too."""
+    frames, held_out = plan.folder / "frames", plan.folder / "held-out"
+    shards = -(-plan.frames // SHARD_FRAMES)
+    first = min(shards, -(-FEWEST_FRAMES // SHARD_FRAMES))
+    render_shards(frames, 0, first, plan.training.seed)
+    render_shards(held_out, 0, -(-plan.held_out // SHARD_FRAMES), HELD_OUT_SEED)
+    with rendering(frames, range(first, shards), plan):
+        network = Run(plan.training, plan.folder / "checkpoint.pt").train(frames)
+    export_calibrated(network, FramePool(held_out), plan.out)
+    site = plan.folder / "site"
+    if not (site / "site.yaml").exists():
+        write_site(site, seed=HELD_OUT_SITE_SEED, seconds=HELD_OUT_SITE_S)
+    scores = measure(plan.out, truths_of(site, FramePool(held_out), plan))
+    write_card(plan, scores)
+    return scores
 
-    Raises:
-        ValueError: When there are no frames.
+
+class rendering:  # noqa: N801 - reads as a statement: with rendering(...)
+    """Renders the rest of the frames in other processes, which end with the block."""
+
+    def __init__(self, frames: Path, shards: range, plan: Plan) -> None:
+        parts = [shards[k :: plan.renderers] for k in range(plan.renderers)]
+        context = multiprocessing.get_context("spawn")
+        self._processes = [
+            context.Process(target=_render, args=(frames, part, plan.training.seed), daemon=True) for part in parts
+        ]
+
+    def __enter__(self) -> None:
+        for process in self._processes:
+            process.start()
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            process.terminate()
+            process.join()
+
+
+def _render(folder: Path, shards: range, seed: int) -> None:
+    cv2.setNumThreads(1)
+    for number in shards:
+        render_shards(folder, number, 1, seed)
+
+
+def export_calibrated(network: PersonDetector, held_out: FramePool, path: Path) -> tuple[float, float]:
+    """Write the network with scores that are probabilities on frames nobody trained on; return slope and offset.
+
+    A network that finds nobody, or nobody else, is written as it is.
     """
-    if not frames:
-        raise ValueError("the detector needs at least one frame to train on")
-    torch.manual_seed(options.seed)
-    rng = np.random.default_rng([options.seed, 8])
-    grid = Grid.of(*INPUT_SIZE)
-    cells = torch.from_numpy(np.concatenate([grid.cells, grid.strides], 1))
-    network = PersonDetector().to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=0.02)
-    start = time.monotonic()
-    done, step = 0.0, 0
-    while done < 1.0:
-        for group in optimiser.param_groups:
-            group["lr"] = options.learning_rate * _pace(done)
-        batch = [example(rng, frames[int(k)], grid, INPUT_SIZE) for k in rng.integers(len(frames), size=options.batch)]
-        images = torch.from_numpy(np.stack([e.image for e in batch])).contiguous(memory_format=torch.channels_last)
-        loss = detection_loss(network(images), torch.from_numpy(np.stack([e.target for e in batch])), cells)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch publishes no type for it
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
-        step += 1
-        done = max(step / options.steps, (time.monotonic() - start) / (60 * options.minutes))
-        if step % 50 == 0:
-            log.info("step %d, %.0f %% done, loss %.3f", step, 100 * done, loss.item())
-    return network.eval()
+    export_detector(network, path)
+    raw = YoloxDetector(path, min_score=LOWEST_SCORE / 2, nms_iou=NMS_IOU, threads=1)
+    truths = (truth_of(frame, LEAST_PX) for frame in held_out)
+    verdicts = joined([match(raw.detect([t.frame])[0], t.boxes, t.counted) for t in truths])
+    try:
+        line = platt(verdicts)
+    except ValueError as error:
+        log.warning("scores stay as they are: %s", error)
+        return 1.0, 0.0
+    export_detector(network, path, *line)
+    return line
 
 
-def _pace(done: float) -> float:
-    """Return the learning rate's share: up in the first 5 %, then down along a half cosine."""
-    return min(1.0, 0.05 + done / 0.05) * (0.5 + 0.5 * float(np.cos(np.pi * done))) + 0.005
+def truths_of(site: Path, held_out: FramePool, plan: Plan) -> dict[str, Callable[[], Iterable[Truth]]]:
+    """Return what a detector is measured on, by name; each is read anew for every detector."""
+    found: dict[str, Callable[[], Iterable[Truth]]] = {
+        "generated frames, held-out seed": lambda: (truth_of(frame, LEAST_PX) for frame in held_out),
+        f"generated site, seed {HELD_OUT_SITE_SEED}": lambda: labelled(site, 10),
+    }
+    if plan.shared is None:
+        return found
+    data = plan.shared / "data"
+    found["lab-4cam"] = lambda: labelled(data / "lab-4cam", 10)
+    if plan.referee is not None:
+        for name in ("hall/people-detection.264", "hall/one-by-one-person-detection.mp4", "shop/Retail02_short.mp4",
+                     *(f"studio-4cam/cam0{k}.mp4" for k in range(1, 5))):  # fmt: skip
+            referee = YoloxDetector(plan.referee, nms_iou=NMS_IOU, threads=1)
+            found[name] = partial(seconded, data / name, referee, REFEREE_SCORE, 10)
+    return found
 
 
-def write_card(path: Path, options: DetectorTraining, scores: dict[str, Score]) -> None:
+def measure(model: Path, truths: dict[str, Callable[[], Iterable[Truth]]]) -> dict[str, Score]:
+    """Score an ONNX detector at `REPORT_SCORE` on everything."""
+    detector = YoloxDetector(model, min_score=LOWEST_SCORE, nms_iou=NMS_IOU, threads=1)
+    return {name: score_detector(detector, make(), REPORT_SCORE) for name, make in truths.items()}
+
+
+def write_card(plan: Plan, scores: dict[str, Score]) -> None:
     """Write what the weights are and how good they were, as JSON beside them."""
+    options = asdict(plan.training) | {"frames": plan.frames}
     card = {
-        "model": path.name,
-        "layout": "YOLOX: (1, cells, 6) centre offset, log size, objectness, person; strides 8, 16, 32",
+        "model": plan.out.name,
+        "layout": "YOLOX: (1, cells, 6) centre offset, log size, calibrated probability, 1; strides 8, 16, 32",
         "preprocessing": "BGR 0-255, letterboxed to the top left on 114",
         "input": [1, 3, *INPUT_SIZE],
+        "parameters": sum(p.numel() for p in PersonDetector().parameters()),
         "data": "generated frames only (training.detector.frames); no real picture was used",
         "command": "python -m training.detector",
-        "options": asdict(options),
+        "options": options,
         "date": datetime.now(UTC).date().isoformat(),
         "score_threshold": REPORT_SCORE,
-        "scores": {name: {k: round(v, 3) for k, v in asdict(score).items()} for name, score in scores.items()},
+        "scores": {name: _rounded(score) for name, score in scores.items()},
     }
-    path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
+    plan.out.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
+
+
+def _rounded(score: Score) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in asdict(score).items() if name != "ms"}
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Generate frames, train, export, and measure on a generated site and, if named, on a folder of real videos."""
-    usual = DetectorTraining()
+    """Make the detector that is bundled; a command that was stopped goes on where it was."""
+    usual = Plan()
     parser = argparse.ArgumentParser(prog="python -m training.detector", description=main.__doc__)
-    parser.add_argument("--out", type=Path, default=WEIGHTS)
-    parser.add_argument("--minutes", type=float, default=usual.minutes)
-    parser.add_argument("--frames", type=int, default=usual.frames)
-    parser.add_argument("--steps", type=int, default=usual.steps)
-    parser.add_argument("--real", type=Path, help="folder of labelled real videos, for instance lab-4cam")
+    parser.add_argument("--out", type=Path, default=usual.out, help="the ONNX file")
+    parser.add_argument("--folder", type=Path, default=usual.folder, help="frames and checkpoint")
+    parser.add_argument("--minutes", type=float, default=usual.training.minutes, help="of training, by the clock")
+    parser.add_argument("--frames", type=int, default=usual.frames, help="to render")
+    parser.add_argument("--held-out", type=int, default=usual.held_out, help="to render for calibration and scores")
+    parser.add_argument("--renderers", type=int, default=usual.renderers, help="processes that render")
+    parser.add_argument("--shared", type=Path, help="folder of real videos to measure on")
+    parser.add_argument("--referee", type=Path, help="ONNX detector whose boxes stand in for missing labels")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    options = DetectorTraining(frames=given.frames, steps=given.steps, minutes=given.minutes)
-    frames = list(detector_frames(options.frames, options.seed))
-    log.info("%d frames generated", len(frames))
-    export_detector(train_detector(options, frames), given.out)
-    log.info("exported %s", given.out)
-    with tempfile.TemporaryDirectory() as folder:
-        write_site(Path(folder), seed=HELD_OUT_SITE_SEED)
-        folders = {"generated site, held-out seed": Path(folder)} | (
-            {given.real.name: given.real} if given.real else {}
-        )
-        scores = {name: score_folder(given.out, where, REPORT_SCORE) for name, where in folders.items()}
-    write_card(given.out, options, scores)
-    log.info("%s", scores)
+    training = DetectorTraining(minutes=vars(given).pop("minutes"))
+    scores = make_detector(Plan(**(vars(given) | {"training": training})))
+    for name, score in scores.items():
+        log.info("%s: %s", name, score)
+    print(json.dumps({name: asdict(score) for name, score in scores.items()}))
 
 
 if __name__ == "__main__":

@@ -1,82 +1,241 @@
-"""What the person detector is trained on: generated frames, changed a little each time, and which cells must answer."""
+"""Training pictures: rendered frames zoomed, put together, crowded, covered and recorded by worse cameras.
 
-from dataclasses import dataclass
+Whatever is done to the pixels is done to the map of who is at each of them, so that a person's box stays exactly what
+is visible of them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from reid_worker.detectors.yolox import PADDING, STRIDES, Grid
-from training.detector.frames import LabelledFrame
+from reid_worker.detectors.yolox import PADDING
+from training.detector.clutter import dead_leaves
+from training.detector.frames import NOBODY, LabelledFrame, boxes_of
+from training.detector.recording import recorded_badly
 
-Floats = NDArray[np.float32]
+Image = NDArray[np.uint8]
 
-# Heights in pixels that each grid answers for; they overlap, so that a person between two sizes is learnt by both.
-HEIGHTS = ((10.0, 64.0), (44.0, 140.0), (100.0, 600.0))
-MIN_LEFT = 0.4  # of a person's box that must stay in the picture for the person to count
+LEAST_SHOWN = 0.3  # of a person that must be visible for the person to count
+LEAST_PX = 14.0  # height of who counts, at the network's input
+CUTOUTS, BACKDROPS = 96, 48  # kept, one of each is exchanged now and then
+MOST_PEOPLE = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """One training picture: `(3, h, w)` float32 BGR 0-255, and its `(cells, 5)` float32 targets."""
+    """One training picture.
 
-    image: Floats
-    target: Floats
-
-
-def example(rng: Generator, frame: LabelledFrame, grid: Grid, size: tuple[int, int]) -> Example:
-    """Zoom, shift, mirror and recolour a frame, and say what each cell should answer."""
-    height, width = size
-    scale = min(height / frame.image.shape[0], width / frame.image.shape[1]) * float(np.exp(rng.uniform(-0.35, 0.45)))
-    shift = [float(rng.uniform(min(0.0, room), max(0.0, room))) for room in
-             (width - frame.image.shape[1] * scale, height - frame.image.shape[0] * scale)]  # fmt: skip
-    move = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float64)
-    smooth = cv2.GaussianBlur(frame.image, (0, 0), 0.45 / scale) if scale < 0.8 else frame.image
-    image = cv2.warpAffine(smooth, move, (width, height), flags=cv2.INTER_LINEAR, borderValue=(PADDING,) * 3)
-    boxes = frame.boxes * np.float32(scale) + np.array(shift * 2, np.float32)
-    clipped = np.clip(boxes, 0, np.array([width, height] * 2, np.float32))
-    left = np.prod(clipped[:, 2:] - clipped[:, :2], 1) / np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], 1), 1e-6)
-    counted = frame.counted & (left > MIN_LEFT)
-    if rng.random() < 0.5:
-        image = image[:, ::-1]
-        clipped = clipped[:, [2, 1, 0, 3]] * np.array([-1, 1, -1, 1], np.float32) + np.array(
-            [width, 0, width, 0], np.float32
-        )
-    shown = left > 0.02
-    return Example(_recoloured(rng, image[..., ::-1]), targets(clipped[shown], counted[shown], grid))
-
-
-def _recoloured(rng: Generator, image: NDArray[np.uint8]) -> Floats:
-    """Vary brightness, contrast and tint, and add noise; returns `(3, h, w)`."""
-    gain = np.exp(rng.normal(0, 0.22) + rng.normal(0, 0.07, 3))
-    value = (image.astype(np.float32) - 100) * np.float32(np.exp(rng.normal(0, 0.15))) + 100 + rng.normal(0, 8)
-    value = value * gain.astype(np.float32)
-    if rng.random() < 0.3:
-        value += rng.standard_normal(value.shape, np.float32) * np.float32(rng.uniform(1, 8))
-    return np.ascontiguousarray(np.clip(value, 0, 255).transpose(2, 0, 1), np.float32)
-
-
-def targets(boxes: Floats, counted: NDArray[np.bool_], grid: Grid) -> Floats:
-    """Return `(cells, 5)` float32: 1 person, 0 nobody or -1 not counted; then the person's box in pixels.
-
-    The cells within 1.5 strides of a person's centre answer for them (FCOS, Tian et al. 2019, centre sampling); where
-    two people meet, the smaller box wins, because it is in front or would be lost.
+    Attributes:
+        image: `(3, h, w)` uint8 BGR.
+        boxes: `(n, 4)` float32 xyxy px, what is visible of everybody of whom something is.
+        counted: `(n,)` bool; the others are neither found nor missed.
     """
-    out = np.zeros((len(grid.cells), 5), np.float32)
-    centres = (grid.cells + 0.5) * grid.strides
-    stride = grid.strides[:, 0]
-    order = np.argsort(-(boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), kind="stable")
-    for box, counts in zip(boxes[order], counted[order], strict=True):
-        inside = (centres > box[:2]).all(1) & (centres < box[2:]).all(1)
-        if not counts:
-            out[inside & (out[:, 0] == 0), 0] = -1
-            continue
-        height = box[3] - box[1]
-        near = (np.abs(centres - (box[:2] + box[2:]) / 2) < 1.5 * grid.strides).all(1) & inside
-        fits = np.zeros(len(centres), bool)
-        for s, (low, high) in zip(STRIDES, HEIGHTS, strict=True):
-            fits |= (stride == s) & (low <= height < high)
-        out[near & fits, 0] = 1
-        out[near & fits, 1:] = box
-    return out
+
+    image: Image
+    boxes: NDArray[np.float32]
+    counted: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cutout:
+    """One person without what was around: `(h, w, 3)` uint8 RGB and `(h, w)` uint8 cover, 0..255."""
+
+    image: Image
+    cover: Image
+
+
+@dataclass(slots=True)
+class ExampleMaker:
+    """Makes examples out of frames that `draw` returns.
+
+    Attributes:
+        rng: Decides everything, with the frames.
+        draw: Returns any frame.
+    """
+
+    rng: Generator
+    draw: Callable[[Generator], LabelledFrame]
+    _cutouts: list[Cutout] = field(default_factory=list)
+    _backdrops: list[Image] = field(default_factory=list)
+
+    def example(self, height: int, width: int) -> Example:
+        """Return the next example, of this size in pixels."""
+        kind = self.rng.random()
+        if kind < 0.68:
+            scene = self._one(height, width)
+        elif kind < 0.9:
+            scene = self._four(height, width)
+        else:
+            scene = self._anywhere(height, width)
+        if kind >= 0.9 or self.rng.random() < 0.3:
+            scene = self._joined(scene, int(self.rng.integers(1, 7)))
+        if self.rng.random() < 0.3:
+            scene = self._covered(scene)
+        image = recorded_badly(self.rng, scene.image)
+        boxes, seen = boxes_of(scene.owners, len(scene.whole))
+        shown = seen >= 10
+        tall = boxes[:, 3] - boxes[:, 1] >= LEAST_PX
+        counted = (seen >= LEAST_SHOWN * scene.whole) & tall
+        return Example(
+            np.ascontiguousarray(image[..., ::-1].transpose(2, 0, 1)),
+            boxes[shown][:MOST_PEOPLE],
+            counted[shown][:MOST_PEOPLE],
+        )
+
+    def _one(self, height: int, width: int) -> LabelledFrame:
+        """Return one frame, zoomed, shifted, mirrored, a little turned."""
+        frame = self.draw(self.rng)
+        self._keep(frame)
+        if self.rng.random() < 0.1:
+            frame = self._elsewhere(frame)
+        return self._zoomed(frame, height, width, float(np.exp(self.rng.uniform(-0.35, 0.75))))
+
+    def _four(self, height: int, width: int) -> LabelledFrame:
+        """Return four frames side by side: many people, small ones too, and borders in the middle of the picture."""
+        middle = (int(height * self.rng.uniform(0.3, 0.7)), int(width * self.rng.uniform(0.3, 0.7)))
+        image = np.empty((height, width, 3), np.uint8)
+        owners, whole = np.zeros((height, width), np.uint8), np.empty(0)
+        for rows in (slice(0, middle[0]), slice(middle[0], height)):
+            for columns in (slice(0, middle[1]), slice(middle[1], width)):
+                h, w = owners[rows, columns].shape
+                frame = self._zoomed(self.draw(self.rng), h, w, float(np.exp(self.rng.uniform(0.0, 0.9))))
+                image[rows, columns] = frame.image
+                owners[rows, columns] = np.where(frame.owners > 0, frame.owners + len(whole), NOBODY)
+                whole = np.concatenate([whole, frame.whole])
+        return LabelledFrame(image, owners, whole)
+
+    def _anywhere(self, height: int, width: int) -> LabelledFrame:
+        """Return a picture of nothing, for people to be put into."""
+        return LabelledFrame(self._backdrop(height, width), np.zeros((height, width), np.uint8), np.empty(0))
+
+    def _elsewhere(self, frame: LabelledFrame) -> LabelledFrame:
+        """Replace what is behind the people, wholly or in part."""
+        share = float(self.rng.uniform(0.3, 1.0))
+        behind = self._backdrop(*frame.owners.shape)
+        cover = cv2.GaussianBlur((frame.owners == NOBODY).astype(np.float32), (3, 3), 0)[..., None] * share
+        return replace(frame, image=(frame.image * (1 - cover) + behind * cover).astype(np.uint8))
+
+    def _zoomed(self, frame: LabelledFrame, height: int, width: int, zoom: float) -> LabelledFrame:
+        """Return a part of a frame, or the frame with something around it, at this size."""
+        rng = self.rng
+        fit = min(height / frame.image.shape[0], width / frame.image.shape[1])
+        scale = fit * zoom
+        room = (width - frame.image.shape[1] * scale, height - frame.image.shape[0] * scale)
+        shift = [float(rng.uniform(min(0.0, free), max(0.0, free))) for free in room]
+        wide = float(np.exp(rng.normal(0, 0.06)))
+        move = np.array([[scale * wide, 0, shift[0]], [0, scale, shift[1]]], np.float64)
+        if rng.random() < 0.3:
+            turn = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.normal(0, 4)), 1.0)
+            move = turn @ np.vstack([move, (0, 0, 1)])
+        smooth = frame.image
+        if scale < 0.8 and rng.random() < 0.6:  # else as coarse as a detector's own resizing
+            smooth = np.asarray(cv2.GaussianBlur(frame.image, (0, 0), 0.45 / scale), np.uint8)
+        empty = (PADDING,) * 3 if rng.random() < 0.5 else tuple(rng.uniform(0, 255, 3).tolist())
+        image = cv2.warpAffine(smooth, move, (width, height), flags=cv2.INTER_LINEAR, borderValue=empty)
+        owners = cv2.warpAffine(frame.owners, move, (width, height), flags=cv2.INTER_NEAREST, borderValue=NOBODY)
+        if rng.random() < 0.5:
+            image, owners = image[:, ::-1], owners[:, ::-1]
+        return LabelledFrame(
+            np.ascontiguousarray(image, np.uint8),
+            np.ascontiguousarray(owners, np.uint8),
+            frame.whole * (scale * scale * wide),
+        )
+
+    def _joined(self, scene: LabelledFrame, count: int) -> LabelledFrame:
+        """Put more people into a picture, anywhere and of any size, in front of who is there."""
+        image, owners, whole = scene.image.copy(), scene.owners.copy(), list(scene.whole)
+        height, width = owners.shape
+        while not self._cutouts:
+            self._keep(self.draw(self.rng))
+        tall = float(np.exp(self.rng.uniform(np.log(22), np.log(1.2 * height))))
+        for _ in range(count):
+            person = self._cutouts[int(self.rng.integers(len(self._cutouts)))]
+            if self.rng.random() < 0.4:
+                tall = float(np.exp(self.rng.uniform(np.log(22), np.log(1.2 * height))))
+            size = tall * float(np.exp(self.rng.normal(0, 0.12)))
+            scale = min(size / person.cover.shape[0], 2.5)
+            person = _resized(self.rng, person, scale)
+            h, w = person.cover.shape
+            left = int(self.rng.uniform(-0.4 * w, width - 0.6 * w))
+            top = int(self.rng.uniform(-0.3 * h, height - 0.5 * h))
+            if len(whole) < MOST_PEOPLE:
+                whole.append(float(np.count_nonzero(person.cover > 127)))
+                _paste(image, owners, person, (left, top), len(whole))
+        return LabelledFrame(image, owners, np.array(whole))
+
+    def _covered(self, scene: LabelledFrame) -> LabelledFrame:
+        """Hide parts of some people behind things."""
+        image, owners = scene.image.copy(), scene.owners.copy()
+        boxes, seen = boxes_of(owners, len(scene.whole))
+        things = self._backdrop(*owners.shape)
+        for left, top, right, bottom in boxes[seen > 0].astype(int):
+            if self.rng.random() < 0.5:
+                continue
+            h, w = bottom - top, right - left
+            if self.rng.random() < 0.6:  # a counter, a table, a car
+                cut = (left - int(w * self.rng.uniform(0, 1)), top + int(h * self.rng.uniform(0.4, 0.95)),
+                       right + int(w * self.rng.uniform(0, 1)), bottom + 8)  # fmt: skip
+            else:  # a pillar, a door
+                side = left + int(w * self.rng.uniform(-0.3, 0.8))
+                cut = (side, top - int(0.3 * h), side + max(2, int(w * self.rng.uniform(0.15, 0.8))), bottom + 8)
+            rows, columns = slice(max(0, cut[1]), max(0, cut[3])), slice(max(0, cut[0]), max(0, cut[2]))
+            image[rows, columns], owners[rows, columns] = things[rows, columns], NOBODY
+        return replace(scene, image=image, owners=owners)
+
+    def _backdrop(self, height: int, width: int) -> Image:
+        """Return part of a picture of nothing, at any zoom."""
+        rng = self.rng
+        if len(self._backdrops) < BACKDROPS or rng.random() < 0.1:
+            self._backdrops.append(dead_leaves(rng, 360, 640))
+            if len(self._backdrops) > BACKDROPS:
+                self._backdrops.pop(int(rng.integers(BACKDROPS)))
+        whole = self._backdrops[int(rng.integers(len(self._backdrops)))]
+        part = float(rng.uniform(0.3, 1.0))
+        h, w = int(360 * part), int(640 * part)
+        top, left = int(rng.integers(0, 361 - h)), int(rng.integers(0, 641 - w))
+        cut = whole[top : top + h, left : left + w]
+        return np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+    def _keep(self, frame: LabelledFrame) -> None:
+        """Cut somebody out who is seen whole, for other pictures."""
+        boxes, seen = boxes_of(frame.owners, len(frame.whole))
+        open_ = (seen > 0.93 * frame.whole) & (boxes[:, 3] - boxes[:, 1] >= 50)
+        if not open_.any():
+            return
+        number = int(self.rng.choice(np.flatnonzero(open_)))
+        left, top, right, bottom = boxes[number].astype(int)
+        mask = (frame.owners[top:bottom, left:right] == number + 1).astype(np.uint8) * 255
+        cutout = Cutout(frame.image[top:bottom, left:right].copy(), mask)
+        if len(self._cutouts) < CUTOUTS:
+            self._cutouts.append(cutout)
+        else:
+            self._cutouts[int(self.rng.integers(CUTOUTS))] = cutout
+
+
+def _resized(rng: Generator, person: Cutout, scale: float) -> Cutout:
+    """Return a person at another size, mirrored or not, in other light."""
+    h, w = person.cover.shape
+    size = (max(2, round(w * scale)), max(2, round(h * scale)))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    image, cover = (cv2.resize(part, size, interpolation=how) for part in (person.image, person.cover))
+    if rng.random() < 0.5:
+        image, cover = image[:, ::-1], cover[:, ::-1]
+    gain = np.exp(rng.normal(0, 0.3) + rng.normal(0, 0.06, 3))
+    return Cutout(np.clip(image * gain, 0, 255).astype(np.uint8), np.ascontiguousarray(cover, np.uint8))
+
+
+def _paste(image: Image, owners: NDArray[np.uint8], person: Cutout, at: tuple[int, int], number: int) -> None:
+    """Put a person into a picture at (left, top), which may lie outside."""
+    (left, top), (h, w) = at, person.cover.shape
+    x0, y0, x1, y1 = max(0, left), max(0, top), min(image.shape[1], left + w), min(image.shape[0], top + h)
+    if x0 >= x1 or y0 >= y1:
+        return
+    part = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
+    soft = cv2.GaussianBlur(person.cover, (3, 3), 0)[part][..., None] / np.float32(255)
+    here = image[y0:y1, x0:x1]
+    here[:] = (here * (1 - soft) + person.image[part] * soft).astype(np.uint8)
+    owners[y0:y1, x0:x1][person.cover[part] > 127] = number

@@ -9,10 +9,10 @@ from onnx import numpy_helper
 from training.detector.network import INPUT_SIZE, Exported, PersonDetector
 
 
-def export_detector(network: PersonDetector, path: Path) -> None:
-    """Write the network as ONNX, see `finished`."""
+def export_detector(network: PersonDetector, path: Path, slope: float = 1.0, offset: float = 0.0) -> None:
+    """Write the network as ONNX, see `finished`; `slope` and `offset` calibrate its scores, see `Exported`."""
     program = torch.onnx.export(
-        Exported(network.to(memory_format=torch.contiguous_format)).eval(),
+        Exported(network.to(memory_format=torch.contiguous_format), slope, offset).eval(),
         (torch.zeros((1, 3, *INPUT_SIZE)),),
         input_names=["images"],
         output_names=["output"],

@@ -1,40 +1,56 @@
-"""Frames to train a person detector on: rooms with nobody to seven people, and where each of them is."""
+"""Frames to train a person detector on: rooms and streets with nobody to a crowd in them, and who is at every pixel."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from training.synthetic.body import sample_person
 from training.synthetic.figure import Figure, build_figure
-from training.synthetic.look import exposed, recorded
+from training.synthetic.look import Look, exposed, recorded, sample_look
 from training.synthetic.mesh import moved
+from training.synthetic.outdoor import build_yard
 from training.synthetic.people import FIRST_SITE_IDENTITY
+from training.synthetic.places import Places
 from training.synthetic.pose import sample_manner
-from training.synthetic.render import Window, owners
-from training.synthetic.room import chair
-from training.synthetic.scene import Actor, Thing, View, extent, shoot
-from training.synthetic.stage import Sight, Stage, draw_stage
+from training.synthetic.render import Camera, Window, look_at, owners
+from training.synthetic.response import sample_response
+from training.synthetic.room import Room, build_room, chair
+from training.synthetic.scene import Actor, Thing, View, extent, open_view, shoot
+from training.synthetic.stage import Sight, Stage, standing_spots
 
-SIGHT = Sight(34.0, 420.0, above=0.25, below=0.5)
-FRAMES_PER_CAMERA = 8
+# From 22 px tall to so near that the frame cuts head and legs off.
+SIGHT = Sight(22.0, 900.0, above=0.6, below=0.65)
+FRAME_SIZES = ((640, 360), (640, 360), (768, 432), (512, 288), (480, 360), (416, 416), (360, 640))
+FRAMES_PER_CAMERA = 10
+FEWEST_SPOTS = 8
+CROWD = 32  # people dressed at a time; one is exchanged every frame
+NOBODY = 0  # in `LabelledFrame.owners`
+REACH_M = 25.0  # outdoors, what is further away does not decide the exposure
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledFrame:
-    """A picture and the people in it.
+    """A picture and who is at each of its pixels.
 
     Attributes:
         image: `(h, w, 3)` uint8 RGB.
-        boxes: `(n, 4)` float32 pixels, left, top, right, bottom of what is visible.
-        counted: `(n,)` bool; the others are mostly hidden, and neither found nor missed.
+        owners: `(h, w)` uint8; 0 is nobody, k is person k.
+        whole: `(n,)` float64, pixels that person 1 to n would cover with nothing in front and no border around.
     """
 
     image: NDArray[np.uint8]
-    boxes: NDArray[np.float32]
-    counted: NDArray[np.bool_]
+    owners: NDArray[np.uint8]
+    whole: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.owners.shape != self.image.shape[:2]:
+            raise ValueError(f"owners must be {self.image.shape[:2]}, got {self.owners.shape}")
+        if len(self.whole) < self.owners.max(initial=0):
+            raise ValueError(f"{self.owners.max()} people in the picture, {len(self.whole)} described")
 
 
 def detector_frames(count: int, seed: int) -> Iterator[LabelledFrame]:
@@ -46,53 +62,154 @@ def detector_frames(count: int, seed: int) -> Iterator[LabelledFrame]:
     if count < 0:
         raise ValueError(f"count must not be negative, got {count}")
     rng = np.random.default_rng([seed, 7])
-    crowd = [build_figure(sample_person(rng)) for _ in range(24)]
+    crowd = [build_figure(sample_person(rng)) for _ in range(CROWD)]
+    stage = None
     for number in range(count):
-        if number % FRAMES_PER_CAMERA == 0:
-            stage = draw_stage(int(rng.integers(FIRST_SITE_IDENTITY)), SIGHT)
-            crowd[int(rng.integers(len(crowd)))] = build_figure(sample_person(rng))
+        if stage is None or number % FRAMES_PER_CAMERA == 0:
+            stage = _stage(np.random.default_rng([int(rng.integers(FIRST_SITE_IDENTITY)), 2]))
         crowd[int(rng.integers(len(crowd)))] = build_figure(sample_person(rng))
         yield _frame(rng, stage, crowd)
 
 
+def _stage(rng: Generator) -> Stage:
+    """Draw a place and a camera in it that sees its floor: from eye level to nearly overhead, narrow to very wide."""
+    places = Places()
+    while True:
+        outdoors = bool(rng.random() < 0.4)
+        if outdoors:
+            room = build_yard(rng, places.yard)
+        else:
+            room = build_room(rng, float(rng.uniform(2.4, 9.0)), float(rng.uniform(2.2, 8.0)), int(rng.integers(1, 26)))
+        size = FRAME_SIZES[int(rng.integers(len(FRAME_SIZES)))]
+        camera = _camera(rng, room, size, outdoors=outdoors)
+        spots = standing_spots(rng, room, camera, SIGHT)
+        if len(spots) < FEWEST_SPOTS:
+            continue
+        poor = rng.random() < 0.4
+        look = sample_look(rng, size[1]) if poor else sample_response(rng, size[1], places.response)
+        if rng.random() < 0.06:
+            look = _infrared(rng, look)
+        view = open_view(room, camera, look)
+        if outdoors:
+            near = view.background[view.inverse_depth > 1 / REACH_M]
+            view = replace(view, gain=look.level / float(np.minimum(near, 1.5).mean() + 1e-4))
+        return Stage(view, spots)
+
+
+def _infrared(rng: Generator, look: Look) -> Look:
+    """Return the response of a camera at night: no colour, noise, bright in the middle."""
+    noise, level = float(rng.uniform(2, 9)), float(rng.uniform(0.1, 0.3))
+    return replace(look, saturation=0.0, noise=noise, vignette=0.5, level=level)
+
+
+def _camera(rng: Generator, room: Room, size: tuple[int, int], *, outdoors: bool) -> Camera:
+    """Draw a camera near the border of a place, looking in."""
+    around = float(rng.uniform(0, 2 * np.pi))
+    x, y = 0.93 * room.half_x * np.cos(around), 0.93 * room.half_y * np.sin(around)
+    top = 6.5 if outdoors else 2.9
+    height = float(rng.uniform(1.0, 1.9) if rng.random() < 0.25 else rng.uniform(1.9, top))
+    target = np.array(
+        [rng.uniform(-0.5, 0.5) * room.half_x, rng.uniform(-0.5, 0.5) * room.half_y, rng.uniform(0.0, 1.2)]
+    )
+    wide = max(size) * float(np.exp(rng.uniform(np.log(0.42), np.log(1.7 if outdoors else 1.2))))
+    return look_at(np.array([x, y, height]), target, wide, size)
+
+
 def _frame(rng: Generator, stage: Stage, crowd: list[Figure]) -> LabelledFrame:
-    """Put people on free floor points and take a picture."""
+    """Put people on free floor points, and things that are mistaken for people, and take a picture."""
     view = stage.view
-    people, furniture = [], []
-    for _ in range(int(rng.choice([0, 1, 2, 3, 4, 7], p=[0.08, 0.22, 0.25, 0.2, 0.15, 0.1]))):
-        seated = bool(rng.random() < 0.12)
-        actor = _actor(rng, stage, crowd[int(rng.integers(len(crowd)))], seated=seated)
-        thing = Thing(actor.mesh(), actor.figure.materials)
+    people, things = [], []
+    for x, y in _places(rng, stage):
+        seated = bool(rng.random() < 0.22) and view.room.seats
+        figure = crowd[int(rng.integers(len(crowd)))]
+        manner = sample_manner(rng, walking=bool(rng.random() < 0.55), seated=seated)
+        actor = Actor(figure, manner, x, y, float(rng.uniform(0, 2 * np.pi)), float(rng.random()))
+        thing = Thing(actor.mesh(), figure.materials)
         if extent(view.camera, thing.mesh) is None:
             continue
         people.append(thing)
         if seated:
-            furniture.append(Thing(moved(chair(rng), actor.x, actor.y, actor.heading), view.room.materials))
-    window = Window(0, 0, view.camera.width, view.camera.height)
-    shot = shoot(view, [*people, *furniture], window)
-    picture = exposed(view.film, shot.rgb, view.gain * float(np.exp(rng.normal(0, 0.2))))
-    boxes, counted = _labels(view, people, shot.owner)
-    return LabelledFrame(recorded(view.film.look, picture, rng), boxes, counted)
+            things.append(Thing(moved(chair(rng), x, y, actor.heading), view.room.materials))
+    things += _clutter(rng, stage, crowd)
+    shot = shoot(view, [*people, *things], Window(0, 0, view.camera.width, view.camera.height))
+    picture = exposed(view.film, shot.rgb, view.gain * float(np.exp(rng.normal(0, 0.25))))
+    smear = float(rng.uniform(0, 6)) if rng.random() < 0.12 else 0.0
+    image = np.ascontiguousarray(recorded(view.film.look, picture, rng, smear))
+    return LabelledFrame(image, *_owned(view, people, shot.owner))
 
 
-def _actor(rng: Generator, stage: Stage, figure: Figure, *, seated: bool) -> Actor:
+def _places(rng: Generator, stage: Stage) -> list[tuple[float, float]]:
+    """Draw where people are: alone, or in groups whose members hide each other."""
+    count = int(rng.choice([0, 1, 2, 3, 4, 6, 9, 14], p=[0.06, 0.14, 0.18, 0.18, 0.16, 0.14, 0.09, 0.05]))
+    spots: list[tuple[float, float]] = []
+    while len(spots) < count:
+        x, y, _ = stage.spots[int(rng.integers(len(stage.spots)))]
+        spots.append((float(x), float(y)))
+        while len(spots) < count and rng.random() < 0.4:
+            around, away = float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(0.4, 1.1))
+            beside = (float(x) + away * float(np.cos(around)), float(y) + away * float(np.sin(around)))
+            if stage.view.room.free(*beside, margin=0.1):
+                spots.append(beside)
+    return spots
+
+
+def _clutter(rng: Generator, stage: Stage, crowd: list[Figure]) -> list[Thing]:
+    """Draw more chairs than anybody needs, and coats that hang without anybody in them."""
+    things = []
+    room = stage.view.room
+    if room.seats and rng.random() < 0.5:
+        for _ in range(int(rng.integers(1, 9))):
+            x, y, _ = stage.spots[int(rng.integers(len(stage.spots)))]
+            things.append(Thing(moved(chair(rng), float(x), float(y), float(rng.uniform(0, 6.28))), room.materials))
+    if rng.random() < 0.15:
+        coats = int(rng.integers(1, 4))
+        things += [_coat(rng, stage, crowd[int(rng.integers(len(crowd)))]) for _ in range(coats)]
+    return [thing for thing in things if extent(stage.view.camera, thing.mesh) is not None]
+
+
+def _coat(rng: Generator, stage: Stage, figure: Figure) -> Thing:
+    """Return a person's top as it hangs on a hook: trunk and sleeves, nobody's head, hands or legs."""
+    manner = sample_manner(rng, walking=False)
     x, y, _ = stage.spots[int(rng.integers(len(stage.spots)))]
-    manner = sample_manner(rng, walking=bool(rng.random() < 0.6), seated=seated)
-    return Actor(figure, manner, float(x), float(y), float(rng.uniform(0, 2 * np.pi)), float(rng.random()))
+    mesh = Actor(figure, manner, float(x), float(y), float(rng.uniform(0, 6.28)), 0.0).mesh()
+    rest = mesh.rest[mesh.triangles].mean(1)
+    inside = (rest[:, 2] > 0.8) & (rest[:, 2] < 1.46)
+    return Thing(replace(mesh, triangles=np.ascontiguousarray(mesh.triangles[inside])), figure.materials)
 
 
-def _labels(view: View, people: list[Thing], owner: NDArray[np.int32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return the visible extents, and which of them show at least 35 % of the person."""
-    boxes, counted = [], []
+def _owned(view: View, people: list[Thing], owner: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Return who is at each pixel, and how many pixels each person would cover if nothing hid them."""
+    mine = np.where((owner >= 0) & (owner < len(people)), owner + 1, NOBODY).astype(np.uint8)
+    whole = np.zeros(len(people))
     for number, thing in enumerate(people):
-        mine = owner == number
-        count = int(np.count_nonzero(mine))
         box = extent(view.camera, thing.mesh)
-        if count < 20 or box is None:
-            continue
-        columns, rows = np.flatnonzero(mine.any(0)), np.flatnonzero(mine.any(1))
-        left, top, right, bottom = (int(v) for v in np.clip(box, -2000, 3000))
-        whole = Window(left, top, right - left + 2, bottom - top + 2)
-        boxes.append((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
-        counted.append(count >= 0.35 * np.count_nonzero(owners([thing.mesh], view.camera, whole) == 0))
-    return np.array(boxes, np.float32).reshape(-1, 4), np.array(counted, bool)
+        assert box is not None, "people with a part behind the camera were left out"
+        left, top, right, bottom = (int(v) for v in np.clip(box, -1500, 2500))
+        shrink = max(1.0, np.sqrt((right - left + 2) * (bottom - top + 2) / 60_000))  # an area needs no more samples
+        whole[number] = _area(thing, view.camera, (left, top, right, bottom), shrink)
+    return mine, whole
+
+
+def _area(thing: Thing, camera: Camera, box: tuple[int, int, int, int], shrink: float) -> float:
+    """Return the pixels that a surface covers, counted on a picture `shrink` times smaller."""
+    left, top, right, bottom = (int(v / shrink) for v in box)
+    small = replace(
+        camera, focal=camera.focal / shrink, width=round(camera.width / shrink), height=round(camera.height / shrink)
+    )
+    window = Window(left - 1, top - 1, right - left + 3, bottom - top + 3)
+    return float(np.count_nonzero(owners([thing.mesh], small, window) == 0)) * shrink**2
+
+
+def boxes_of(owners_: NDArray[np.uint8], people: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return the visible extent of person 1 to `people`, `(n, 4)` float32 xyxy px, and their visible pixels, `(n,)`.
+
+    Somebody who is nowhere has an empty box.
+    """
+    boxes, seen = np.zeros((people, 4), np.float32), np.zeros(people)
+    for number in range(people):
+        mask = (owners_ == number + 1).view(np.uint8)
+        count = cv2.countNonZero(mask)
+        if count:
+            x, y, w, h = cv2.boundingRect(mask)
+            boxes[number], seen[number] = (x, y, x + w, y + h), count
+    return boxes, seen

@@ -1,0 +1,85 @@
+"""Rendered frames on disk: drawn once, by any number of processes, and used many times while they still arrive."""
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+
+from training.detector.frames import LabelledFrame, detector_frames
+
+log = logging.getLogger(__name__)
+
+SHARD_FRAMES = 50  # frames of five cameras: rendered in two seconds, so that little is lost at an interruption
+JPEG_QUALITY = 96
+
+
+class PackedFrame(msgspec.Struct, frozen=True):
+    """A `LabelledFrame` as bytes: the picture as JPEG, the owners as PNG."""
+
+    image: bytes
+    owners: bytes
+    whole: tuple[float, ...]
+
+    @classmethod
+    def of(cls, frame: LabelledFrame) -> "PackedFrame":
+        """Encode a frame."""
+        _, image = cv2.imencode(".jpg", frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        _, owners = cv2.imencode(".png", frame.owners, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        return cls(image.tobytes(), owners.tobytes(), tuple(frame.whole.tolist()))
+
+    def unpacked(self) -> LabelledFrame:
+        """Decode the frame."""
+        image = cv2.imdecode(np.frombuffer(self.image, np.uint8), cv2.IMREAD_COLOR)
+        owners = cv2.imdecode(np.frombuffer(self.owners, np.uint8), cv2.IMREAD_GRAYSCALE)
+        return LabelledFrame(
+            np.ascontiguousarray(np.asarray(image, np.uint8)[..., ::-1]),
+            np.asarray(owners, np.uint8),
+            np.array(self.whole),
+        )
+
+
+def render_shards(folder: Path, first: int, count: int, seed: int) -> None:
+    """Render shard `first` to `first + count - 1` of `SHARD_FRAMES` frames each; what is there already stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(first, first + count):
+        path = folder / f"{number:05d}.frames"
+        if path.exists():
+            continue
+        packed = [PackedFrame.of(frame) for frame in detector_frames(SHARD_FRAMES, seed * 100_000 + number)]
+        part = path.with_suffix(f".{os.getpid()}.part")
+        part.write_bytes(msgspec.msgpack.encode(packed))
+        part.replace(path)
+        log.info("rendered %s", path.name)
+
+
+class FramePool:
+    """All frames of a folder, encoded, in memory; `refresh` takes up what was rendered meanwhile.
+
+    A frame takes about 60 kB.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: set[str] = set()
+        self._frames: list[PackedFrame] = []
+        self.refresh()
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, number: int) -> LabelledFrame:
+        return self._frames[number].unpacked()
+
+    def __iter__(self) -> Iterator[LabelledFrame]:
+        return (frame.unpacked() for frame in self._frames)
+
+    def refresh(self) -> None:
+        """Read the shards that are new."""
+        for path in sorted(self._folder.glob("*.frames")):
+            if path.name not in self._read:
+                self._frames += msgspec.msgpack.decode(path.read_bytes(), type=list[PackedFrame])
+                self._read.add(path.name)
