@@ -13,7 +13,7 @@ TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 run: .venv/.installed $(SITE)/.written
 	@echo "Following 12 generated people through three cameras of 40 s; a minute or so."
-	@$(BIN)/climbtrack run --port 0 --data-dir $(OUT)/data --out $(OUT) \
+	@$(BIN)/climbtrack run --detector bundled --port 0 --data-dir $(OUT)/data --out $(OUT) \
 		$$(cd $(SITE) && for video in *.mp4; do echo "--camera $${video%.mp4}=$(SITE)/$$video"; done)
 	@echo
 	@$(BIN)/climbtrack score --truth $(SITE)/gt --result $(OUT)

@@ -27,7 +27,10 @@ def run(
         Path | None, typer.Option("--weights", metavar="FILE", help="CLIMB weights; the shipped ones by default.")
     ] = None,
     detector: Annotated[
-        str | None, typer.Option("--detector", help="auto, yolox-nano, bundled, hog, or an ONNX file.", metavar="WHICH")
+        str | None,
+        typer.Option(
+            "--detector", help="auto, bundled, hog, a name of `climbtrack models ls`, or an ONNX file.", metavar="WHICH"
+        ),
     ] = None,
     keep_crops: Annotated[
         Path | None,

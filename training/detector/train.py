@@ -23,8 +23,13 @@ from training.detector.pool import FramePool
 
 log = logging.getLogger(__name__)
 
-# Height, width: what serving gives pictures of 16:9, 4:3, 1:1 and 9:16, and a little more and less.
-SIZES = ((320, 544), (320, 544), (320, 544), (352, 480), (416, 416), (544, 320), (256, 448), (384, 640))
+Sizes = tuple[tuple[int, int], ...]  # height, width
+
+# What serving gives pictures of 16:9, 4:3, 1:1 and 9:16, and a little more and less.
+SERVED: Sizes = ((320, 544), (320, 544), (320, 544), (352, 480), (416, 416), (544, 320), (256, 448), (384, 640))
+# Most of the time is spent on smaller pictures, because a network learns from nearly twice as many of them.
+SMALL: Sizes = ((256, 448), (256, 448), (256, 448), (288, 384), (320, 320), (416, 256), (224, 384), (320, 544))
+PHASES = ((0.75, SMALL), (1.0, SERVED))  # until which share of the time
 FEWEST_FRAMES = 500
 REFRESH_BATCHES = 100  # between two looks for new frames
 SAVE_S = 120.0
@@ -55,8 +60,8 @@ class Batches(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
     Every worker process has a stream of its own; `start` makes a resumed run see other examples than its first part.
     """
 
-    def __init__(self, folder: Path, options: DetectorTraining, start: int) -> None:
-        self._folder, self._options, self._start = folder, options, start
+    def __init__(self, folder: Path, options: DetectorTraining, sizes: Sizes, start: int) -> None:
+        self._folder, self._options, self._sizes, self._start = folder, options, sizes, start
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Make batches."""
@@ -74,7 +79,7 @@ class Batches(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
             if number % REFRESH_BATCHES == 0:
                 pool.refresh()
             number += 1
-            height, width = SIZES[int(rng.integers(len(SIZES)))]
+            height, width = self._sizes[int(rng.integers(len(self._sizes)))]
             yield collate([maker.example(height, width) for _ in range(self._options.batch)])
 
 
@@ -115,25 +120,29 @@ class Run:
 
     def train(self, frames: Path) -> PersonDetector:
         """Learn until the time is up; return the average of the last weights, in evaluation mode."""
-        batches = Batches(frames, self.options, self.step)
+        for until, sizes in PHASES:
+            if self.done < until:
+                self._train(Batches(frames, self.options, sizes, self.step), until)
+        return averaged(self.average)
+
+    def _train(self, batches: Batches, until: float) -> None:
+        """Learn until a share of the time is up."""
         # A forked worker would inherit OpenCV's thread pool without its threads, and wait for them for ever.
         loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4, multiprocessing_context="spawn")
         saved = began = time.monotonic()
         losses: list[float] = []
-        if self.done < 1.0:
-            for images, boxes, counted in loader:
-                losses.append(self._learn(images, Truth(boxes, counted)))
-                now = time.monotonic()
-                self.seconds, began = self.seconds + now - began, now
-                if self.step % 100 == 0:
-                    log.info("step %d, %.1f %% of the time, loss %.3f", self.step, 100 * self.done, np.mean(losses))
-                    losses.clear()
-                if now - saved > SAVE_S or self.done >= 1.0:
-                    self._save()
-                    saved = now
-                if self.done >= 1.0:
-                    break
-        return averaged(self.average)
+        for images, boxes, counted in loader:
+            losses.append(self._learn(images, Truth(boxes, counted)))
+            now = time.monotonic()
+            self.seconds, began = self.seconds + now - began, now
+            if self.step % 100 == 0:
+                log.info("step %d, %.1f %% of the time, loss %.3f", self.step, 100 * self.done, np.mean(losses))
+                losses.clear()
+            if now - saved > SAVE_S or self.done >= until:
+                self._save()
+                saved = now
+            if self.done >= until:
+                return
 
     def _learn(self, images: Tensor, truth: Truth) -> float:
         for group in self.optimiser.param_groups:
