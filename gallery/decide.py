@@ -92,7 +92,8 @@ class _Window:
         """Reopen tracklets that overlap another one of their identity, or clearly do not belong to it."""
         for tracklet in known:
             number = self._draft.owner(tracklet.tracklet_id)
-            assert number is not None
+            if number is None:  # it was the later one of a pair, and is open already
+                continue
             rivals = [
                 r.tracklet for a, r in self._draft.visible_with(tracklet) if a == "yes" and r.identity_id == number
             ]

@@ -228,6 +228,17 @@ def test_of_two_tracklets_found_to_overlap_the_later_one_leaves() -> None:
     assert "split 2" in events
 
 
+def test_of_two_tracklets_found_to_overlap_in_one_window_the_later_one_leaves_once() -> None:
+    decider = Decider()
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, closed=False))
+    decider.window(30, tracklet("a/s/2.0/0", 20, 29, closed=False))  # the first one has been silent for long
+    assert decider.owners() == {"a/s/1.0/0": 1, "a/s/2.0/0": 1}
+
+    decider.window(32, tracklet("a/s/1.0/0", 0, 31, revision=1), tracklet("a/s/2.0/0", 20, 31, revision=1))
+
+    assert decider.owners() == {"a/s/1.0/0": 1, "a/s/2.0/0": 2}
+
+
 def test_embeddings_of_two_models_are_never_compared() -> None:
     decider = Decider()
     decider.window(5, tracklet("a/s/1.0/0", 0, 4, model_id="old"))
