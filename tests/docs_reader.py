@@ -26,6 +26,7 @@ STAND_INS = (
     ("desk=0", "desk=hall.mp4"),
     ("{url: 0,", "{url: hall.mp4,"),
     ("training/configs/", f"{ROOT}/training/configs/"),
+    ("curl ", "curl --fail-with-body --silent --show-error "),
     ("--nproc-per-node 4", "--nproc-per-node 2"),
     ("--identities 500", "--identities 4 --cameras 2 --height 32"),
     ("--identities 40", "--identities 8 --cameras 2 --height 32"),
@@ -54,8 +55,8 @@ NOT_RUN = (
     (r"climbtrack bench training", "minutes: it renders people and trains for 24 steps at the size of the recipe"),
     (r"python -m training\.(ablation|detector)", "hours"),
 )
-# Exit codes of what Ctrl-C ends in another way than with 0: curl dies of it, uvicorn raises it again.
-ENDED_BY_CTRL_C = (("curl", (-signal.SIGINT,)), ("climbtrack api", (130,)))
+# Exit codes of what SIGTERM ends in another way than with 0: curl dies of it, uvicorn raises it again.
+ENDED_BY_SIGTERM = {"curl -N": -signal.SIGTERM, "climbtrack api": -signal.SIGTERM}
 NEEDS_YOLOX = "yolox-nano"
 
 
@@ -139,20 +140,17 @@ class Reader:
         self.stop()
 
     def stop(self) -> None:
-        """End what was started, the last first, as Ctrl-C would."""
+        """End what was started, the last first, by SIGTERM."""
         while self._running:
             command, process, log = self._running.pop()
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             try:
                 code = process.wait(30)
             except subprocess.TimeoutExpired:
                 process.kill()
                 code = process.wait()
             self.output = log.read_text()
-            if code not in (
-                0,
-                *next((codes for words, codes in ENDED_BY_CTRL_C if command.words.startswith(words)), ()),
-            ):
+            if code not in (0, ENDED_BY_SIGTERM.get(" ".join(command.words.split()[:2]))):
                 self._failed(command, f"ended with {code}", self.output)
 
     def _write(self, block: Block) -> None:

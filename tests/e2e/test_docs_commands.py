@@ -30,6 +30,13 @@ pytestmark = pytest.mark.timeout(600)
 SEED = 3  # somebody is in the lobby from the start
 
 
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder and says nothing."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @pytest.fixture(scope="session")
 def belongings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the pages' examples name: videos, pictures, data sets, models and weights of a reader's own."""
@@ -43,8 +50,8 @@ def belongings(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cv2.imwrite(str(folder / "frames" / f"{number}.jpg"), capture.read()[1])
     write_people(folder / "Market-1501", FolderPlan("market", 6, 1, 2, 1, 2, 32))
     write_people(folder / "MARS", FolderPlan("mars", 6, 2, 2, 1, 2, 32))
-    for person in range(6):
-        for camera in range(2):
+    for person in range(8):
+        for camera in range(3):
             at = folder / "tracklets" / f"camera{camera}" / str(person)
             at.mkdir(parents=True)
             for frame, crop in enumerate(coloured_noise(person, camera, 0, 4, (32, 16))):
@@ -65,8 +72,7 @@ def mirror(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
         return
     (tmp_path / "mirror").mkdir()
     shutil.copy(videos.parent / "models" / YOLOX_NANO.also[-1], tmp_path / "mirror" / YOLOX_NANO.file)
-    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "mirror"))
-    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
+    handler = partial(Quiet, directory=str(tmp_path / "mirror"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"

@@ -121,6 +121,16 @@ def test_the_fields_of_a_camera_are_listed_with_their_defaults() -> None:
         assert not shown or shown[1] == str(getattr(spec, name)).lower().removesuffix(".0"), name
 
 
+def test_what_is_said_of_a_camera_that_fails_is_what_ingest_says() -> None:
+    text = (ROOT / "docs" / "cameras.md").read_text()
+    rows = re.findall(r"^\| (`.*?) \|", text[text.index("| it says |") :], re.MULTILINE)
+    shown = {re.sub(r"\d+", "#", cause) for row in rows for cause in re.findall(r"`([^`]+)`", row)}
+    code = "\n".join(path.read_text() for path in (ROOT / "ingest").glob("*.py"))
+    said = re.sub(r"\{[^}]*\}", "#", code)
+    assert len(shown) > 8
+    assert [cause for cause in sorted(shown) if cause not in said] == []
+
+
 def test_a_camera_over_the_api_takes_every_field_but_one() -> None:
     assert set(CameraSpec.__struct_fields__) - set(CameraIn.model_fields) == {"start_ns"}
 
