@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,12 @@ def test_the_table_of_folders_names_every_folder() -> None:
     named = re.findall(r"^\| `([\w./]+)/` \|", README.read_text(), re.MULTILINE)
     assert sorted(named) == sorted({name.partition("/")[0] for name in tracked_files(ROOT) if "/" in name})
     assert len(named) <= MAX_FOLDERS
+
+
+def test_the_table_of_packages_names_every_package() -> None:
+    named = re.findall(r"^\| `([a-z_.]+)` \|", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE)
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert sorted(named) == sorted(packages)
 
 
 def test_every_page_is_named_by_readme_and_says_first_what_one_can_do_with_it() -> None:
