@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from deploy.cameras import configured_cameras
 from deploy.cli import app
 from deploy.readme import (
     PAGE,
@@ -154,6 +155,17 @@ def test_the_example_of_an_event_has_the_keys_of_one() -> None:
 
 def test_examples_in_json_can_be_read() -> None:
     assert all(json.loads(block.text) for page in PAGES for block in blocks(page) if block.language == "json")
+
+
+def test_every_configuration_file_on_a_page_is_taken_as_it_is(tmp_path: Path) -> None:
+    shown = [block for page in PAGES for block in blocks(page) if block.language == "yaml"]
+    assert shown
+    for block in shown:
+        config = tmp_path / "site.yaml"
+        config.write_text(block.text)
+        for one in SECTIONS:
+            one.load(config)
+        assert configured_cameras(config)
 
 
 def test_the_invariants_name_tests_that_exist() -> None:
