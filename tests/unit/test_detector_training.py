@@ -20,6 +20,7 @@ from training.detector.clutter import dead_leaves
 from training.detector.examples import LEAST_SHOWN, ExampleMaker
 from training.detector.export import export_detector
 from training.detector.frames import LabelledFrame, boxes_of, detector_frames
+from training.detector.lens import bent
 from training.detector.losses import Truth, assign, boxes_from, complete_iou, detection_loss, pairwise_iou
 from training.detector.network import INPUT_SIZE, Exported, PersonDetector
 from training.detector.pool import SHARD_FRAMES, FramePool, PackedFrame, render_shards
@@ -162,6 +163,24 @@ class TestExamples:
             inside = zoomed.owners == 1
             if inside.sum() > 50:
                 assert (bright & inside).sum() > 0.85 * inside.sum()
+
+    def test_a_wide_lens_moves_people_with_their_picture_and_keeps_who_counts(self) -> None:
+        """A person who is seen whole stays so: areas grow in the middle and shrink at the border as people do."""
+        middle = someone(180, 240)
+        for shift in ((0, 0), (60, 90)):
+            frame = LabelledFrame(
+                np.roll(middle.image, shift, (0, 1)), np.roll(middle.owners, shift, (0, 1)), middle.whole
+            )
+            wide = bent(frame, 0.6)
+            bright, seen = wide.image.min(2) > 160, boxes_of(wide.owners, 1)[1]
+            assert (bright == (wide.owners == 1)).mean() > 0.99
+            assert seen == pytest.approx(wide.whole, rel=0.1)
+
+    def test_no_strength_bends_nothing(self) -> None:
+        frame = someone()
+        same = bent(frame, 0.0)
+        np.testing.assert_array_equal(same.owners, frame.owners)
+        np.testing.assert_allclose(same.whole, frame.whole)
 
     def test_who_is_mostly_hidden_does_not_count(self) -> None:
         frame = someone()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from reid_worker.detectors.yolox import PADDING
 from training.detector.clutter import dead_leaves
 from training.detector.frames import NOBODY, LabelledFrame, boxes_of
+from training.detector.lens import bent
 from training.detector.recording import recorded_badly
 
 Image = NDArray[np.uint8]
@@ -75,6 +76,8 @@ class ExampleMaker:
             scene = self._joined(scene, int(self.rng.integers(1, 7)))
         if self.rng.random() < 0.3:
             scene = self._covered(scene)
+        if self.rng.random() < 0.08:
+            scene = bent(scene, float(self.rng.uniform(0.1, 1.0)))
         image = recorded_badly(self.rng, scene.image)
         boxes, seen = boxes_of(scene.owners, len(scene.whole))
         shown = seen >= 10
