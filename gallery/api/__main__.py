@@ -1,10 +1,15 @@
 """`climbtrack api`: answers questions about one site, from Redis and Kafka."""
 
 import logging
+import signal
+import socket
 import sys
+from contextlib import closing
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from gallery.api.app import create_app
@@ -26,7 +31,7 @@ def main(config: Path | None = None) -> int:
     """Serve the API until a signal; return the exit code.
 
     Raises:
-        SettingsError: A setting is unknown or wrong.
+        SettingsError: A setting is unknown or wrong, or the address cannot be bound.
     """
     settings = ApiSettings.load(config)
     site_id = read_config(config).get("site", DEFAULT_SITE)
@@ -39,15 +44,44 @@ def main(config: Path | None = None) -> int:
     try:
         bus.ensure_topics()
         app = create_app(RedisStore(client, site_id), bus, settings, registry=registry)
-        log.info("api: http://%s:%d, its documentation at /docs", settings.host, settings.port)
-        server = uvicorn.Config(
-            app, settings.host, settings.port, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN_S
-        )
-        uvicorn.Server(server).run()
+        with closing(listen(settings.host, settings.port)) as taken:
+            log.info("api: http://%s:%d, its documentation at /docs", settings.host, taken.getsockname()[1])
+            serve(app, taken)
     finally:
         bus.close()
         client.close()
     return process.EXIT_DONE
+
+
+def serve(app: FastAPI, taken: socket.socket) -> None:
+    """Answer on a socket until SIGTERM or SIGINT; a second SIGINT does not wait for what is being answered."""
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN_S)
+    _Server(config).run(sockets=[taken])
+
+
+class _Server(uvicorn.Server):
+    """Takes a signal as a wish to end: uvicorn's own raises it again at its end, and the process would die of it."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's arguments
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take an address; port 0 takes a free one.
+
+    Raises:
+        SettingsError: It cannot be had.
+    """
+    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((host, port))
+        taken.listen()
+    except (OSError, OverflowError) as error:
+        taken.close()
+        raise SettingsError(f"api address {host}:{port}: {error}; choose a free port") from error
+    return taken
 
 
 if __name__ == "__main__":

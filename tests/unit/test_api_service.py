@@ -1,0 +1,44 @@
+"""`climbtrack api` as a process: it ends with a signal as every other service does, and says who has its port."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from gallery.api.__main__ import listen, serve
+from gallery.api.app import create_app
+from gallery.config import ApiSettings
+from gallery.store_memory import MemoryStore
+from tests.conftest import wait_until
+from wire.errors import SettingsError
+from wire.memory import MemoryBus
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_api_and_does_not_kill_its_process(number: int) -> None:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    with listen("127.0.0.1", 0) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/healthz"
+
+        def ask_and_signal() -> None:
+            wait_until(lambda: httpx.get(url).is_success, timeout_s=10)
+            os.kill(os.getpid(), number)
+
+        asking = threading.Thread(target=ask_and_signal)
+        asking.start()
+        serve(create_app(MemoryStore("site"), bus, ApiSettings()), taken)  # a KeyboardInterrupt, or our end, before
+        asking.join()
+    bus.close()
+
+
+def test_a_port_that_somebody_has_is_a_wrong_setting(free_port: Callable[[], int]) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(SettingsError) as caught:
+        listen("127.0.0.1", port)
+    assert f"api address 127.0.0.1:{port}" in str(caught.value)
+    assert "choose a free port" in str(caught.value)
