@@ -234,7 +234,7 @@ def sighting_out(sighting: Sighting) -> SightingOut:
 def track_out(row: StoredTracklet, *, boxes: bool = False) -> TrackOut:
     """Return how a tracklet is shown, with all its boxes or with the last."""
     tracklet = row.tracklet
-    rounded = tracklet.boxes.round(1).tolist()
+    rounded = tracklet.boxes.astype(float).round(1).tolist()  # float32 has no 161.7: it would show as 161.6999969
     return TrackOut(
         tracklet_id=tracklet.tracklet_id,
         camera_id=tracklet.camera_id,

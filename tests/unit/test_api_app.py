@@ -212,6 +212,17 @@ def test_the_boxes_of_a_track_come_when_asked_for(client: TestClient) -> None:
     assert full["times"] == ["2023-11-14T22:13:41.000Z", "2023-11-14T22:13:44.000Z"]
 
 
+def test_a_box_is_shown_with_one_decimal(client: TestClient, store: MemoryStore) -> None:
+    fresh = row("yard/s/1/0", 7, 0, 1)
+    fresh.tracklet.boxes[:] = np.array([454.04, 161.70001, 487.16, 235.9], np.float32)
+    store.write(Write(1, T0, 5, tracklets=[fresh], crops={}, identities=[]))
+
+    answer = client.get("/v1/tracks", params={"camera": "yard", "boxes": True}).text
+
+    assert '"last_box":[454.0,161.7,487.2,235.9]' in answer
+    assert '"boxes":[[454.0,161.7,487.2,235.9],[454.0,161.7,487.2,235.9]]' in answer
+
+
 def test_the_picture_of_a_track_is_a_jpeg(client: TestClient) -> None:
     answer = client.get("/v1/tracks/door/s/1/0/crop")
 
