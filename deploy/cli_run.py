@@ -14,7 +14,9 @@ def run(
     camera: Annotated[
         list[str] | None,
         typer.Option(
-            "--camera", metavar="NAME=URL", help="A file, a folder of images, rtsp://, http:// or a device index."
+            "--camera",
+            metavar="NAME=URL",
+            help="A file, a folder of images, rtsp://, http:// or a device index; give it once for each camera.",
         ),
     ] = None,
     config: Config = None,
@@ -46,14 +48,17 @@ def run(
     ] = False,
     pictures: Annotated[
         bool,
-        typer.Option(help="Write people.html, a page with a picture of everybody, into --out or else into --data-dir."),
+        typer.Option(
+            " /--no-pictures",
+            help="Do not write people.html, the page with a picture of everybody, into --out or else --data-dir.",
+        ),
     ] = True,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what the parts are doing.")] = False,
 ) -> None:
-    """Follow people through some cameras, on this machine, until the files end or you press Ctrl-C.
+    """Follow people through cameras, on this machine, until the files end or you press Ctrl-C.
 
-    Exit code 0: done; 1: a part failed or a file could not be read to its end, results are printed all the same;
-    2: wrong use or setting.
+    Exit code 0: done. 1: a camera gave nothing or a file could not be read to its end, and what the others saw is
+    printed all the same; or a part failed. 2: wrong use or setting.
     """
     from rich.console import Console
 
@@ -61,7 +66,7 @@ def run(
     from deploy.run import RunOptions, follow
     from wire.process import log_to_stderr
 
-    log_to_stderr(logging.INFO if verbose else logging.WARNING)
+    log_to_stderr(logging.INFO if verbose else logging.WARNING, plain=not verbose)
     options = RunOptions(
         cameras=chosen_cameras(camera or [], config),
         config=config,

@@ -34,6 +34,7 @@ class Camera:
         self._paused = threading.Event()
         self._farewell: str | None = None
         self._state, self._cause = State.CONNECTING, ""
+        self._warned = ""
         self._reconnects = 0
         self._last_s = 0.0
         self._file_time: FileTime | None = None
@@ -178,8 +179,11 @@ class Camera:
 
     def _enter(self, state: State, cause: str = "") -> None:
         self._state, self._cause = state, cause
-        level = logging.WARNING if state in {State.BACKING_OFF, State.FAILED} else logging.INFO
-        what = f"{state}: {cause}" if cause else str(state)
+        what = f"{cause}; trying again" if state is State.BACKING_OFF else f"{state}: {cause}" if cause else str(state)
+        news = state in {State.BACKING_OFF, State.FAILED} and cause != self._warned  # once, not at every attempt
+        if news or state is State.LIVE:
+            self._warned = cause
+        level = logging.WARNING if news else logging.INFO
         log.log(level, "camera %s (%s): %s", self._spec.camera_id, self._spec.safe_url, what)
 
     def _outbox(self) -> PatientOutbox | LatestOutbox:

@@ -207,6 +207,8 @@ def open_container(url: str, settings: IngestSettings) -> ContainerSource:
     try:
         container = av.open(url, options=_options(url, settings), timeout=timeout)
     except av.FFmpegError as error:
+        if network and isinstance(error, av.InvalidDataError):
+            raise NoVideo("what answers at this address is no video") from error
         raise _cause(error, settings, opening=True) from error
     stream = container.streams.best("video")
     if stream is None or stream.codec_context.name == "ansi":  # libavcodec draws plain text as a terminal would

@@ -133,7 +133,11 @@ def open_device(index: int, settings: IngestSettings) -> DeviceSource:
     """
     import cv2
 
-    capture = cv2.VideoCapture(index)
+    level = cv2.utils.logging.setLogLevel(0)  # else each of OpenCV's backends says that it knows no such device
+    try:
+        capture = cv2.VideoCapture(index)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     if not capture.isOpened():
         capture.release()
         raise Unreachable(f"no camera at device index {index}, or another program has it")

@@ -74,9 +74,14 @@ def stop_on_signals() -> Iterator[threading.Event]:
         restore()
 
 
-def log_to_stderr(level: int = logging.INFO) -> None:
-    """Send logs to stderr, one line each, UTC times; libraries speak only from warnings on."""
+def log_to_stderr(level: int = logging.INFO, *, plain: bool = False) -> None:
+    """Send logs to stderr, one line each, UTC times; libraries speak only from warnings on.
+
+    `plain` is for somebody at a terminal, who wants to read what happened, and not when and in which module.
+    """
     formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+    if plain:
+        formatter = logging.Formatter("note: %(message)s")
     formatter.converter = time.gmtime
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)

@@ -126,7 +126,11 @@ def _load_auto(options: DetectorOptions) -> Detector:
     except DetectorError as error:
         cause = str(error).removeprefix(f"detector {YOLOX_NANO.name}: ")
     if BUNDLED.is_file():
-        log.warning("people are found by the bundled detector, not by %s: %s", YOLOX_NANO.name, cause)
+        log.warning(
+            "people are found by the bundled detector, not by %s: %s; naming `bundled` as detector ends these attempts",
+            YOLOX_NANO.name,
+            cause,
+        )
         return open_detector(BUNDLED, options)
     log.warning("people are found by HOG, which misses most who are partly hidden, sitting or far away: %s", cause)
     return load_detector("hog", options)

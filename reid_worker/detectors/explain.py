@@ -71,7 +71,7 @@ def transport(error: httpx.HTTPError, url: str, connect_s: float, silence_s: flo
     if isinstance(error, httpx.TimeoutException):
         return f"no answer{via} for {silence_s:g} s"
     if isinstance(error, httpx.ConnectError):
-        text = scrubbed(str(error))
+        text = re.sub(r"^\[Errno -?\d+\] ", "", scrubbed(str(error)))
         advice = " (SSL_CERT_FILE names the certificates to trust)" if "CERTIFICATE" in text else ""
         return f"no connection{via}: {text}{advice}"
     if isinstance(error, httpx.RemoteProtocolError | httpx.NetworkError):

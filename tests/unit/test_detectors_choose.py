@@ -102,6 +102,7 @@ def test_auto_falls_back_in_one_line_that_says_why(
     assert hog.startswith("people are found by HOG, which misses most who are partly hidden")
     assert ours.startswith(f"people are found by the bundled detector, not by yolox-nano: {why}")
     assert "climbtrack models get yolox-nano" in ours
+    assert ours.endswith("; naming `bundled` as detector ends these attempts")
 
 
 @pytest.mark.parametrize(

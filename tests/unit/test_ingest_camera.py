@@ -212,6 +212,22 @@ def test_a_silent_connection_shows_as_stalled_before_it_is_given_up(stage: Stage
     assert chunks[-1].reason == "nothing came for 10 s"
 
 
+def test_what_keeps_a_camera_away_is_said_once_and_again_after_it_was_there(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING")
+    away = Unreachable("cannot be reached: refused")
+
+    stage.run(spec_of(LIVE_URL), away, away, Unreachable("no answer within 10 s"), stage.live(3, away), away)
+
+    said = [message.removeprefix("camera door (rtsp://***@host/x): ") for message in caplog.messages]
+    assert said == [
+        "cannot be reached: refused; trying again",
+        "no answer within 10 s; trying again",
+        "cannot be reached: refused; trying again",
+    ]
+
+
 def test_the_password_is_never_logged(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
 

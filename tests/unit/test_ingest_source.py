@@ -1,5 +1,7 @@
 """What every kind of source gives, on videos made here."""
 
+import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -226,6 +228,32 @@ def test_a_wrong_rate_of_a_folder_names_the_tag(tmp_path: Path) -> None:
 
 def test_an_unknown_scheme_names_what_is_known() -> None:
     assert "rtsp" in str(fails("ftp://user:secret@host/x"))
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+def test_what_answers_and_is_no_camera_is_said_to_be_none(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        error = fails(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/stream")
+        answering.join()
+
+    assert isinstance(error, NoVideo)
+    assert str(error) == "what answers at this address is no video"
+
+
+def test_a_device_that_is_not_there_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
+    error = fails("97")
+    assert isinstance(error, Unreachable)
+    assert str(error) == "no camera at device index 97, or another program has it"
+    assert capfd.readouterr().err == ""
 
 
 def test_nobody_at_the_address_is_unreachable(free_port: Callable[[], int]) -> None:

@@ -1,7 +1,10 @@
 """How a service runs as a process: it answers probes while it runs, and a signal ends it cleanly."""
 
 import os
+import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from urllib.request import urlopen
 
@@ -73,3 +76,19 @@ def test_our_errors_are_one_line_and_an_exit_code(
 
     assert exit_code(fail) == code
     assert capsys.readouterr().err == f"climbtrack: {error}\n"
+
+
+@pytest.mark.parametrize(
+    ("plain", "said"),
+    [
+        pytest.param(True, r"note: no people today", id="to somebody at a terminal"),
+        pytest.param(False, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ WARNING gallery: no people today", id="in a log"),
+    ],
+)
+def test_a_warning_is_a_sentence_for_people_and_a_dated_line_for_logs(plain: bool, said: str) -> None:
+    program = (
+        "import logging; from wire.process import log_to_stderr; "
+        f"log_to_stderr(logging.WARNING, plain={plain}); logging.getLogger('gallery').warning('no people today')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert re.fullmatch(said, done.stderr.strip())
