@@ -61,7 +61,7 @@ class CameraBars:
             if name not in self._tasks:
                 continue
             total = totals.frames if totals.ended else self._expected[name]
-            note = f"{totals.tracklets} tracklets" + (f", {totals.reason}" if totals.reason else "")
+            note = _tracklets(totals) + (f", {totals.reason}" if totals.reason else "")
             self._bars.update(self._tasks[name], completed=totals.frames, total=total, note=note)
             if not self._console.is_terminal:
                 self._say(name, totals, total)
@@ -73,7 +73,7 @@ class CameraBars:
         self._said[name] = step
         end = f", ended: {totals.reason}" if totals.reason else ", ended" if totals.ended else ""
         of = f" of {total}" if total and not totals.ended else ""
-        print_line(self._console, f"{name}: {totals.frames}{of} frames, {totals.tracklets} tracklets{end}")
+        print_line(self._console, f"{name}: {totals.frames}{of} frames, {_tracklets(totals)}{end}")
 
 
 def command() -> str:
@@ -126,8 +126,12 @@ def print_cameras(console: Console, report: Report) -> None:
         print_line(
             console,
             f"{name}: {camera.analysed} of {camera.frames} frames analysed, {camera.dropped} dropped, "
-            f"{camera.tracklets} tracklets{reason}",
+            f"{_tracklets(camera)}{reason}",
         )
     analysed = sum(camera.analysed for camera in report.cameras.values())
     rate = analysed / max(report.seconds, 1e-9)
     print_line(console, f"{analysed} frames in {duration(report.seconds)}, {rate:.1f} a second")
+
+
+def _tracklets(totals: CameraTotals) -> str:
+    return "1 tracklet" if totals.tracklets == 1 else f"{totals.tracklets} tracklets"

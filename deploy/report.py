@@ -1,6 +1,6 @@
 """What a run found: the people, where and how long; the cameras, and how much of them was looked at."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,9 +94,14 @@ class Report:
         }
 
 
-def people_since(store: Store, since_ns: int) -> tuple[Person, ...]:
-    """Return everybody seen since a capture time, by number."""
-    return tuple(_person(store, identity, since_ns) for identity in _all(store) if identity.last_ns >= since_ns)
+def people_since(store: Store, since_ns: int, cameras: Collection[str]) -> tuple[Person, ...]:
+    """Return everybody whom one of these cameras saw since a capture time, by number.
+
+    Other cameras are those of earlier runs: files that took longer than their processing reach into the future.
+    """
+    recent = (identity for identity in _all(store) if identity.last_ns >= since_ns)
+    people = (_person(store, identity, since_ns, cameras) for identity in recent)
+    return tuple(person for person in people if person.seen)
 
 
 def covered_s(intervals: Iterable[tuple[int, int]]) -> float:
@@ -120,9 +125,9 @@ def _all(store: Store) -> Iterable[Identity]:
         after = page[-1].number
 
 
-def _person(store: Store, identity: Identity, since_ns: int) -> Person:
+def _person(store: Store, identity: Identity, since_ns: int, cameras: Collection[str]) -> Person:
     query = TrackQuery(identity_id=identity.number, from_ns=since_ns, limit=MAX_TRACKLETS)
-    rows = store.find(query)
+    rows = [row for row in store.find(query) if row.tracklet.camera_id in cameras]
     seen = sightings(rows)
     best: dict[str, str] = {}
     for row in sorted(rows, key=lambda row: (row.tracklet.quality, row.tracklet.tracklet_id)):

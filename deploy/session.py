@@ -43,7 +43,7 @@ def follow_cameras(system: Embedded, options: RunOptions, console: Console) -> O
         system.start_cameras(cameras)
         totals = _watch_cameras(system, watch, cameras, console, stop)
         failures = failures_of(system.camera_statuses(), totals, {c.camera_id for c in cameras if has_end(c.url)})
-        report = Report(people_since(system.store, since_ns), totals, time.monotonic() - began_s)
+        report = Report(people_since(system.store, since_ns, totals), totals, time.monotonic() - began_s)
         pictures = _write_pictures(system.store, report, options, console) if options.pictures else None
         files = {"pictures": pictures} if pictures else {}
         _print(report, failures, {**files, **_write_data(system.store, report, options, since_ns)}, options, console)
@@ -114,10 +114,13 @@ def _print(
     asking = {"ask again": f"{command()} identities show {report.by_way[0].number}{where}"} if report.people else {}
     print_files(console, {**files, **asking})
     print_line(console, "")
-    print_line(console, _next_step(report, files.get("pictures")), "bold")
+    print_line(console, next_step(report, failures, files.get("pictures")), "bold")
 
 
-def _next_step(report: Report, pictures: Path | str | None) -> str:
+def next_step(report: Report, failures: Collection[str], pictures: Path | str | None) -> str:
+    """Return what to do now, in one line."""
+    if failures and not report.people:
+        return "Next: docs/cameras.md says what to do about a camera that does not work"
     if not report.people:
         return f"Next: if there are people in these pictures, `{command()} doctor` says which detector looked for them"
     if pictures is None:
@@ -138,7 +141,7 @@ def _write_data(store: Store, report: Report, options: RunOptions, since_ns: int
     """Write what was asked for; return what is where, in words."""
     files: dict[str, str] = {}
     if options.out is not None:
-        written = write_mot(store, options.out, since_ns)
+        written = write_mot(store, options.out, since_ns, report.cameras)
         for name in set(report.cameras) - set(written):
             (options.out / f"{name}.txt").write_text("")  # it saw nobody, whatever an earlier run wrote
         files["boxes"] = f"{options.out}/*.txt, in MOTChallenge text"

@@ -1,7 +1,7 @@
 """The tracks of a site as MOTChallenge text, one file a camera, identity numbers shared over the cameras."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,14 +31,18 @@ def track_rows(store: Store, since_ns: int | None = None) -> Iterator[TrackRow]:
             yield from _rows_of(row, row.identity_id)
 
 
-def write_mot(store: Store, out: Path, since_ns: int | None = None) -> dict[str, int]:
-    """Write `out/CAMERA.txt` for every camera that saw somebody; return the number of rows of each.
+def write_mot(
+    store: Store, out: Path, since_ns: int | None = None, cameras: Collection[str] | None = None
+) -> dict[str, int]:
+    """Write `out/CAMERA.txt` for every camera (of `cameras`) that saw somebody; return the number of rows of each.
 
     A row is `frame,id,left,top,width,height,conf,-1,-1,-1`, sorted by frame and id. When a person has two boxes in one
     frame, the one with the higher confidence is written.
     """
     best: dict[str, dict[tuple[int, int], TrackRow]] = defaultdict(dict)
     for row in track_rows(store, since_ns):
+        if cameras is not None and row.camera_id not in cameras:
+            continue
         rows, key = best[row.camera_id], (row.frame, row.identity)
         if key not in rows or row.score > rows[key].score:
             rows[key] = row

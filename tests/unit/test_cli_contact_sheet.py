@@ -25,7 +25,7 @@ def store() -> Store:
 
 @pytest.fixture(scope="module")
 def report(store: Store) -> Report:
-    return Report(people_since(store, 0), dict.fromkeys(CAMERAS, CameraTotals()), 1.0)
+    return Report(people_since(store, 0, CAMERAS), dict.fromkeys(CAMERAS, CameraTotals()), 1.0)
 
 
 class Page(HTMLParser):

@@ -1,8 +1,13 @@
-"""Which cameras make a run fail."""
+"""Which cameras make a run fail, and what is said then."""
+
+import io
 
 import pytest
+from rich.console import Console
 
-from deploy.session import failures_of
+from deploy.console import print_cameras
+from deploy.report import Report
+from deploy.session import failures_of, next_step
 from deploy.watch import CameraTotals
 from ingest.state import CameraStatus, State
 
@@ -24,3 +29,22 @@ def test_a_camera_fails_when_less_came_than_was_asked_for(
     status = CameraStatus("door", state, cause, reconnects=0)
     expected = {} if failure is None else {"door": failure}
     assert failures_of([status], {"door": done}, {"door"} if is_file else set()) == expected
+
+
+@pytest.mark.parametrize(
+    ("failures", "said"),
+    [
+        pytest.param({"door": "cannot be reached"}, "docs/cameras.md", id="a camera that gave nothing"),
+        pytest.param({}, "climbtrack doctor", id="pictures without people"),
+    ],
+)
+def test_after_a_run_that_saw_nobody_the_next_step_is_about_its_cause(failures: dict[str, str], said: str) -> None:
+    assert said in next_step(Report((), {}, 1.0), failures, None)
+
+
+def test_one_tracklet_is_one() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    print_cameras(console, Report((), {"a": CameraTotals(tracklets=1), "b": CameraTotals(tracklets=2)}, 1.0))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "1 tracklet\n" in text
+    assert "2 tracklets\n" in text

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.report import Person, Report, covered_s
+from deploy.report import Person, Report, covered_s, people_since
 from deploy.run import Outcome
 from deploy.watch import CameraTotals, Watch
 from gallery.presence import Sighting
+from tests.gallery_tools import CAMERAS, make_world, run_whole
 from wire import codec
 from wire.bus import TRACKLETS
 from wire.memory import MemoryBus
@@ -46,6 +47,17 @@ def test_the_machine_readable_report_has_the_keys_that_are_promised() -> None:
         "seconds": 4.25,
         "pictures": "out/people.html",
     }
+
+
+def test_a_run_tells_of_its_own_cameras_and_not_of_files_that_an_earlier_one_dated_later() -> None:
+    store = run_whole(make_world(1)).store
+
+    told = people_since(store, 0, {"a"})
+
+    assert {camera for person in told for camera in (*person.cameras, *person.best)} == {"a"}
+    seen_by_a = {person.number for person in people_since(store, 0, CAMERAS) if "a" in person.cameras}
+    assert {person.number for person in told} == seen_by_a
+    assert people_since(store, 0, {"yard"}) == ()
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)).map(sorted), max_size=8))

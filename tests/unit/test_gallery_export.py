@@ -59,3 +59,11 @@ def test_only_what_was_seen_since_is_written(tmp_path: Path) -> None:
     store.write(Write(0, START, 2, tracklets=[row("a/s/1/0", 1, 0, 1), row("b/s/1/0", 1, 10, 11)]))
 
     assert write_mot(store, tmp_path, START + 5 * S) == {"b": 6}
+
+
+def test_only_what_the_named_cameras_saw_is_written(tmp_path: Path) -> None:
+    store = MemoryStore("site")
+    store.write(Write(0, START, 2, tracklets=[row("a/s/1/0", 1, 0, 1), row("b/s/1/0", 1, 10, 11)]))
+
+    assert write_mot(store, tmp_path, cameras={"a"}) == {"a": 6}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
