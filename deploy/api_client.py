@@ -57,7 +57,7 @@ class ApiClient:
         if answer.status_code in {401, 403}:
             raise UsageError(f"{self._url} wants another token: give --token or CLIMBTRACK_API_TOKEN")
         if answer.is_client_error:
-            raise UsageError(f"{self._url}{path}: {_detail(answer)}")
+            raise UsageError(_detail(answer))
         if answer.is_error:
             raise RunError(f"{self._url}{path}: {_detail(answer)}")
         return answer.json() if answer.content else None
@@ -67,5 +67,5 @@ def _detail(answer: httpx.Response) -> str:
     try:
         content = answer.json()
     except ValueError:
-        return f"{answer.status_code} {answer.reason_phrase}"
+        return f"{answer.url}: {answer.status_code} {answer.reason_phrase}"
     return str(content.get("detail", content)) if isinstance(content, dict) else str(content)

@@ -1,9 +1,11 @@
 """The command `climbtrack`. Heavy libraries are imported inside the commands, so that `--help` is quick."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from deploy.cli_adapt import adapt
 from deploy.cli_bench import app as bench
@@ -19,19 +21,59 @@ from deploy.cli_tools import doctor, score, train
 from deploy.cli_weights import convert
 from deploy.errors import DeployError, RunError, UsageError
 from wire.errors import SettingsError, WireError
+from wire.metrics import installed_version
+
+PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
+    "Follow people": (run, identities, cameras, models, doctor),
+    "The same on many machines, over Kafka and Redis": (ingest, worker, gallery, api),
+    "Measure, adapt and train": (score, evaluate, adapt, train, synth, convert, export, bench),
+}
+
+
+class InPanels(TyperGroup):
+    """Lists commands and groups of commands in the order of `PANELS`; typer lists all groups last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer brings a click of its own, without types
+        """Return the names of all commands."""
+        return [_name(command) for commands in PANELS.values() for command in commands]
+
+
+def _name(command: Callable[..., None] | typer.Typer) -> str:
+    return str(command.info.name) if isinstance(command, typer.Typer) else command.__name__
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"climbtrack {installed_version()}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="climbtrack",
-    help="One identity per person, on every camera of a site, live.",
+    cls=InPanels,
+    rich_markup_mode="markdown",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, ingest, worker, gallery, api, train, evaluate, adapt, convert, export, score, doctor):
-    app.command()(command)
-GROUPS = ((cameras, "cameras"), (identities, "identities"), (models, "models"), (synth, "synth"), (bench, "bench"))
-for group, name in GROUPS:
-    app.add_typer(group, name=name)
+
+
+@app.callback()
+def climbtrack(
+    _: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Give every person one number across all the cameras of a site.
+
+    Begin with `climbtrack run --camera door=door.mp4`. Every command explains itself: `climbtrack run --help`.
+    """
+
+
+for panel, commands in PANELS.items():
+    for command in commands:
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, rich_help_panel=panel)
+        else:
+            app.command(rich_help_panel=panel)(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

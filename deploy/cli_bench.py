@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from reid_worker.model.scan import Implementation
 
-app = typer.Typer(help="Measure speed and memory on this machine.", no_args_is_help=True)
+app = typer.Typer(name="bench", help="Measure speed and memory on this machine.", no_args_is_help=True)
 
 
 @app.callback()

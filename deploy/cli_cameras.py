@@ -7,7 +7,7 @@ import typer
 
 from deploy.options import ApiUrl, DataDirOption, Json, Token
 
-app = typer.Typer(help="Add, remove and list the cameras of a running system.", no_args_is_help=True)
+app = typer.Typer(name="cameras", help="Add, remove and list the cameras of a running system.", no_args_is_help=True)
 
 
 @app.command("add")

@@ -11,7 +11,7 @@ from deploy.options import ApiUrl, DataDirOption, Json, Token
 if TYPE_CHECKING:
     from deploy.api_client import ApiClient
 
-app = typer.Typer(help="List and show the people that are known.", no_args_is_help=True)
+app = typer.Typer(name="identities", help="List and show the people who are known.", no_args_is_help=True)
 PAGE = 100
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reid_worker.detectors.download import Progress
     from reid_worker.detectors.files import Found
 
-app = typer.Typer(help="List, download and check the files of person detectors.", no_args_is_help=True)
+app = typer.Typer(name="models", help="List, download and check the files of person detectors.", no_args_is_help=True)
 OWN_FILES = "any ONNX file in the layout of YOLOX, RF-DETR, or D-FINE and RT-DETR works too: --detector FILE"
 
 
@@ -81,7 +81,7 @@ def get(
 @app.command("check")
 def check(
     which: Annotated[
-        str | None, typer.Argument(metavar="[NAME|FILE]", help="One of `climbtrack models ls`, or a file of yours.")
+        str | None, typer.Argument(metavar="NAME|FILE", help="One of `climbtrack models ls`, or a file of yours.")
     ] = None,
     config: Config = None,
     as_json: Json = False,

@@ -13,7 +13,9 @@ from deploy.options import Json
 if TYPE_CHECKING:
     from training.synthetic.folders import FolderPlan
 
-app = typer.Typer(help="Make videos and data sets of generated people, with exact ground truth.", no_args_is_help=True)
+app = typer.Typer(
+    name="synth", help="Make videos and data sets of generated people, with exact ground truth.", no_args_is_help=True
+)
 
 
 @app.command("site")

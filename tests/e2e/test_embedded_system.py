@@ -58,12 +58,14 @@ def test_cameras_come_and_go_while_it_runs(
     assert httpx.get(f"{system.api_url}/v1/cameras").json() == {"cameras": []}
 
 
-def test_removing_a_camera_that_is_not_there_is_a_wrong_use(
+def test_naming_a_camera_or_a_person_that_is_not_there_is_a_wrong_use(
     system: Embedded, data_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert system.api_url
     assert main(["cameras", "rm", "nowhere", "--data-dir", str(data_dir)]) == 2
-    assert "there is no camera 'nowhere'" in capsys.readouterr().err
+    assert capsys.readouterr().err == "climbtrack: there is no camera 'nowhere'\n"
+    assert main(["identities", "show", "999", "--data-dir", str(data_dir)]) == 2
+    assert capsys.readouterr().err == "climbtrack: there is no identity 999\n"
 
 
 def test_a_data_folder_in_use_is_said_by_a_second_run(

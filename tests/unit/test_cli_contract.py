@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.cli import main
+from wire.metrics import installed_version
 
 ROOT = Path(__file__).parents[2]
 
@@ -130,6 +131,27 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     running = "run ingest worker gallery api cameras identities models doctor"
     training = "synth train evaluate adapt convert export score bench"
     assert [name for name in f"{running} {training}".split() if f" {name} " not in text] == []
+
+
+def test_help_says_what_it_is_for_and_begins_with_what_a_newcomer_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    lines = [" ".join(line.strip("│╭╰─╮ ").split()) for line in capsys.readouterr().out.splitlines()]
+    assert "Give every person one number across all the cameras of a site." in lines
+    panels = ["Follow people", "The same on many machines, over Kafka and Redis", "Measure, adapt and train"]
+    firsts = [lines[lines.index(panel) + 1].partition(" ")[0] for panel in panels]
+    assert firsts == ["run", "ingest", "score"]
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"climbtrack {installed_version()}\n"
+
+
+def test_pictures_can_be_left_out_and_nothing_else_is_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "--no-pictures" in text
+    assert "--pictures" not in text
 
 
 def test_the_command_ends_with_the_code_of_its_main() -> None:
