@@ -61,6 +61,8 @@ def parse_cameras(words: Iterable[str], site_id: str) -> dict[str, CameraSpec]:
 def configured_cameras(config: Path | None) -> dict[str, CameraSpec]:
     """Return the cameras of a configuration file: name to URL, or name to the fields of a `CameraSpec`.
 
+    The path of a file or folder is meant from where the configuration file is.
+
     Raises:
         SettingsError: The section is no mapping, or a camera has an unknown field or a wrong value.
     """
@@ -68,7 +70,8 @@ def configured_cameras(config: Path | None) -> dict[str, CameraSpec]:
     if not isinstance(section, Mapping):
         raise SettingsError(f"config {config}: section cameras must map names to URLs, got {type(section).__name__}")
     site_id = site_of(config)
-    return {str(name): _configured(str(name), value, site_id) for name, value in section.items()}
+    cameras = {str(name): _configured(str(name), value, site_id) for name, value in section.items()}
+    return {name: _beside(config, spec) for name, spec in cameras.items()}
 
 
 def chosen_cameras(words: Sequence[str], config: Path | None) -> tuple[CameraSpec, ...]:
@@ -85,6 +88,12 @@ def chosen_cameras(words: Sequence[str], config: Path | None) -> tuple[CameraSpe
         spec if spec.camera_id in configured or not has_end(spec.url) else replace(spec, mode="complete")
         for spec in cameras.values()
     )
+
+
+def _beside(config: Path | None, spec: CameraSpec) -> CameraSpec:
+    if config is None or "://" in spec.url or not has_end(spec.url):
+        return spec
+    return replace(spec, url=str(config.parent / Path(spec.url).expanduser()))
 
 
 def _configured(name: str, value: Any, site_id: str) -> CameraSpec:

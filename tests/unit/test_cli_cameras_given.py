@@ -39,12 +39,16 @@ def test_the_configuration_holds_urls_or_all_fields(tmp_path: Path) -> None:
     config = tmp_path / "site.yaml"
     config.write_text(
         "site: mall\ncameras:\n  door: door.mp4\n  usb: 0\n  hall: {url: 'rtsp://h/s', analysed_fps: 5}\n"
+        "  yard: /videos/yard.mp4\n  gate: file://gate.mp4\n  web: https://h/door.mp4\n"
     )
     cameras = configured_cameras(config)
     assert {name: (spec.site_id, spec.url) for name, spec in cameras.items()} == {
-        "door": ("mall", "door.mp4"),
+        "door": ("mall", str(tmp_path / "door.mp4")),
         "usb": ("mall", "0"),
         "hall": ("mall", "rtsp://h/s"),
+        "yard": ("mall", "/videos/yard.mp4"),
+        "gate": ("mall", "file://gate.mp4"),
+        "web": ("mall", "https://h/door.mp4"),
     }
     assert cameras["hall"].analysed_fps == 5
 

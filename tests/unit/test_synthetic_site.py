@@ -6,9 +6,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import yaml
 from numpy.typing import NDArray
 
+from deploy.cameras import chosen_cameras
 from training.synthetic.people import FIRST_SITE_IDENTITY
 from training.synthetic.site import FPS, SiteSummary, film_station, write_site
 from training.synthetic.world import build_world
@@ -31,10 +31,10 @@ def test_every_camera_has_a_video_of_the_promised_length(site: SiteSummary) -> N
             assert sum(1 for _ in video.decode(video=0)) == site.frames == 3 * FPS
 
 
-def test_the_site_file_names_the_videos_that_exist(site: SiteSummary) -> None:
-    listed = yaml.safe_load((site.out / "site.yaml").read_text())["cameras"]
-    assert [camera["name"] for camera in listed] == list(site.cameras)
-    assert all((site.out / camera["file"]).is_file() for camera in listed)
+def test_the_site_file_is_a_configuration_that_reads_all_of_every_video(site: SiteSummary) -> None:
+    cameras = chosen_cameras([], site.out / "site.yaml")
+    assert [(one.camera_id, one.url) for one in cameras] == [(n, str(site.out / f"{n}.mp4")) for n in site.cameras]
+    assert all(Path(one.url).is_file() and one.mode == "complete" for one in cameras)
 
 
 def test_truth_lies_inside_the_frame_and_names_people_of_the_site(site: SiteSummary) -> None:

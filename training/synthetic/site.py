@@ -78,6 +78,7 @@ def write_site(
 ) -> SiteSummary:
     """Write `NAME.mp4` for every camera, `gt/NAME.txt` in MOTChallenge text, and `site.yaml`; the arguments decide all.
 
+    `site.yaml` is a configuration: `climbtrack run --config` follows the people of the site.
     `progress` is called with the share done, 0..1.
 
     Raises:
@@ -101,10 +102,8 @@ def write_site(
                     progress((index + number / frames) / cameras)
         (out / "gt" / f"{station.name}.txt").write_text("".join(f"{row}\n" for row in rows))
     names = tuple(station.name for station in world.stations)
-    files = [{"name": name, "file": f"{name}.mp4"} for name in names]
-    (out / "site.yaml").write_text(
-        yaml.safe_dump({"site": f"synth-{seed}", "fps": FPS, "cameras": files}, sort_keys=False)
-    )
+    files = {name: {"url": f"{name}.mp4", "mode": "complete"} for name in names}
+    (out / "site.yaml").write_text(yaml.safe_dump({"site": f"synth-{seed}", "cameras": files}, sort_keys=False))
     if progress is not None:
         progress(1.0)
     return SiteSummary(out, names, frames, len(seen), int(boxes))
