@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -13,7 +15,7 @@ from gallery.api.auth import require_token
 from gallery.api.cameras import cameras_router
 from gallery.api.events import EventFeed
 from gallery.api.people import people_router, tracks_router
-from gallery.api.schemas import StatusOut
+from gallery.api.schemas import ProblemOut, StatusOut
 from gallery.config import ApiSettings
 from gallery.store import Store
 from wire.bus import Bus
@@ -31,7 +33,8 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
         yield
         feed.close()
 
-    app = FastAPI(title="climbtrack", version=installed_version(), lifespan=lifespan)
+    refusals: dict[int | str, dict[str, Any]] = {422: {"model": ProblemOut, "description": "Not understood"}}
+    app = FastAPI(title="climbtrack", version=installed_version(), lifespan=lifespan, responses=refusals)
     protected = [Depends(require_token(settings.token))]
     for router in (cameras_router(store, bus), people_router(store, bus), tracks_router(store), _events_router(feed)):
         app.include_router(router, dependencies=protected)
@@ -41,7 +44,19 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
     def unavailable(_: Request, error: TransientError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, status_code=503, headers={"Retry-After": "1"})
 
+    @app.exception_handler(RequestValidationError)
+    def not_understood(_: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"detail": _in_words(error)}, status_code=422)
+
     return app
+
+
+def _in_words(error: RequestValidationError) -> str:
+    """Return every field that is wrong and why, without what was sent: it may hold a password."""
+    return "; ".join(
+        f"{'.'.join(map(str, one['loc'][1:])) or 'body'}: {one['msg'].removeprefix('Value error, ')}"
+        for one in error.errors()
+    )
 
 
 def _events_router(feed: EventFeed) -> APIRouter:

@@ -26,10 +26,17 @@ def nanoseconds(value: object) -> int:
     try:
         return round(float(text) * 1e9)
     except ValueError:
-        moment = datetime.fromisoformat(text)
+        moment = _moment(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return round(moment.timestamp() * 1e6) * 1000
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"expected ISO 8601 or seconds since 1970, got {text!r}") from error
 
 
 Moment = Annotated[int, BeforeValidator(nanoseconds)]
@@ -169,6 +176,12 @@ class StatsOut(BaseModel):
     crops: int
     events: int
     cameras: int
+
+
+class ProblemOut(BaseModel):
+    """Why a request was refused."""
+
+    detail: str
 
 
 class StatusOut(BaseModel):

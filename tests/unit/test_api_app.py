@@ -200,7 +200,16 @@ def test_tracks_are_found(client: TestClient, query: dict[str, str | int | bool]
 
 
 def test_a_time_that_is_none_is_refused(client: TestClient) -> None:
-    assert client.get("/v1/tracks", params={"from": "yesterday"}).status_code == 422
+    answer = client.get("/v1/tracks", params={"from": "yesterday"})
+    assert answer.status_code == 422
+    assert answer.json() == {"detail": "from: expected ISO 8601 or seconds since 1970, got 'yesterday'"}
+
+
+def test_a_refusal_is_a_sentence_and_repeats_no_password(client: TestClient) -> None:
+    answer = client.post("/v1/cameras", json={"url": "rtsp://me:secret@cam/x", "colour": "red"})
+    assert answer.json() == {"detail": "camera_id: Field required; colour: Extra inputs are not permitted"}
+    refusal = client.get("/openapi.json").json()["paths"]["/v1/cameras"]["post"]["responses"]["422"]
+    assert refusal["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ProblemOut"}
 
 
 def test_the_boxes_of_a_track_come_when_asked_for(client: TestClient) -> None:
