@@ -17,14 +17,14 @@ from reid_worker.detectors.yolox import Grid, YoloxDetector, best_shape, decode_
 from training.detector.__main__ import HELD_OUT_SITE_SEED, REPORT_SCORE, WEIGHTS, main
 from training.detector.calibrate import platt
 from training.detector.clutter import dead_leaves
-from training.detector.examples import LEAST_SHOWN, ExampleMaker
+from training.detector.degrade import degrade
+from training.detector.examples import MIN_VISIBLE, ExampleMaker
 from training.detector.export import export_detector
 from training.detector.frames import LabelledFrame, boxes_of, detector_frames
-from training.detector.lens import bent
+from training.detector.lens import barrel_distorted
 from training.detector.losses import Truth, assign, boxes_from, complete_iou, detection_loss, pairwise_iou
 from training.detector.network import INPUT_SIZE, Exported, PersonDetector
 from training.detector.pool import SHARD_FRAMES, FramePool, PackedFrame, render_shards
-from training.detector.recording import recorded_badly
 from training.detector.score import Truth as FrameTruth
 from training.detector.score import Verdicts, average_precision, match, score_detector, truth_of
 from training.detector.train import DetectorTraining, Run, collate, grid_of, pace
@@ -158,7 +158,7 @@ class TestExamples:
         """Wherever zooming put the bright block, the map of owners is there too."""
         made = maker(1)
         for _ in range(20):
-            zoomed = made._zoomed(someone(), 120, 160, 1.0)
+            zoomed = made._randomly_zoomed(someone(), 120, 160, 1.0)
             bright = zoomed.image.astype(int).max(2) > 200
             inside = zoomed.owners == 1
             if inside.sum() > 50:
@@ -171,27 +171,27 @@ class TestExamples:
             frame = LabelledFrame(
                 np.roll(middle.image, shift, (0, 1)), np.roll(middle.owners, shift, (0, 1)), middle.whole
             )
-            wide = bent(frame, 0.6)
+            wide = barrel_distorted(frame, 0.6)
             bright, seen = wide.image.min(2) > 160, boxes_of(wide.owners, 1)[1]
             assert (bright == (wide.owners == 1)).mean() > 0.99
             assert seen == pytest.approx(wide.whole, rel=0.1)
 
     def test_no_strength_bends_nothing(self) -> None:
         frame = someone()
-        same = bent(frame, 0.0)
+        same = barrel_distorted(frame, 0.0)
         np.testing.assert_array_equal(same.owners, frame.owners)
         np.testing.assert_allclose(same.whole, frame.whole)
 
     def test_who_is_mostly_hidden_does_not_count(self) -> None:
         frame = someone()
-        hidden = LabelledFrame(frame.image, frame.owners, frame.whole / LEAST_SHOWN * 2)
+        hidden = LabelledFrame(frame.image, frame.owners, frame.whole / MIN_VISIBLE * 2)
         assert not truth_of(hidden).counted.any()
         assert truth_of(frame).counted.all()
 
-    def test_cameras_keep_the_size_and_type_of_a_picture(self) -> None:
+    def test_degrading_keeps_the_size_and_type_of_a_picture(self) -> None:
         rng = np.random.default_rng(0)
         for _ in range(40):
-            image = recorded_badly(rng, someone().image)
+            image = degrade(rng, someone().image)
             assert image.shape == (90, 120, 3)
             assert image.dtype == np.uint8
 

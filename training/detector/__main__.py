@@ -18,7 +18,7 @@ from training.detector.calibrate import platt
 from training.detector.export import export_detector
 from training.detector.network import INPUT_SIZE, PersonDetector
 from training.detector.pool import SHARD_FRAMES, FramePool, render_shards
-from training.detector.score import Score, Truth, joined, labelled, match, score_detector, seconded, truth_of
+from training.detector.score import Score, Truth, joined, labelled, match, pseudo_labelled, score_detector, truth_of
 from training.detector.train import FEWEST_FRAMES, DetectorTraining, Run
 from training.synthetic.site import write_site
 
@@ -31,7 +31,7 @@ HELD_OUT_SEED = 9
 REPORT_SCORE = 0.5  # from which on the worker starts tracks; recall and precision are reported there
 LOWEST_SCORE = 0.02  # reported, so that the average precision sees the whole curve
 NMS_IOU = 0.65
-LEAST_PX = 14.0  # height of who counts when the detector is measured, as in training
+MIN_HEIGHT_PX = 14.0  # height of who counts when the detector is measured, as in training
 REFEREE_SCORE = 0.5  # of another detector's boxes that stand in for labels
 
 
@@ -109,7 +109,7 @@ def export_calibrated(network: PersonDetector, held_out: FramePool, path: Path) 
     """
     export_detector(network, path)
     raw = YoloxDetector(path, min_score=LOWEST_SCORE / 2, nms_iou=NMS_IOU, threads=1)
-    truths = (truth_of(frame, LEAST_PX) for frame in held_out)
+    truths = (truth_of(frame, MIN_HEIGHT_PX) for frame in held_out)
     verdicts = joined([match(raw.detect([t.frame])[0], t.boxes, t.counted) for t in truths])
     try:
         line = platt(verdicts)
@@ -123,7 +123,7 @@ def export_calibrated(network: PersonDetector, held_out: FramePool, path: Path) 
 def truths_of(site: Path, held_out: FramePool, plan: Plan) -> dict[str, Callable[[], Iterable[Truth]]]:
     """Return what a detector is measured on, by name; each is read anew for every detector."""
     found: dict[str, Callable[[], Iterable[Truth]]] = {
-        "generated frames, held-out seed": lambda: (truth_of(frame, LEAST_PX) for frame in held_out),
+        "generated frames, held-out seed": lambda: (truth_of(frame, MIN_HEIGHT_PX) for frame in held_out),
         f"generated site, seed {HELD_OUT_SITE_SEED}": lambda: labelled(site, 10),
     }
     if plan.shared is None:
@@ -134,7 +134,7 @@ def truths_of(site: Path, held_out: FramePool, plan: Plan) -> dict[str, Callable
         for name in ("hall/people-detection.264", "hall/one-by-one-person-detection.mp4", "shop/Retail02_short.mp4",
                      *(f"studio-4cam/cam0{k}.mp4" for k in range(1, 5))):  # fmt: skip
             referee = YoloxDetector(plan.referee, nms_iou=NMS_IOU, threads=1)
-            found[name] = partial(seconded, data / name, referee, REFEREE_SCORE, 10)
+            found[name] = partial(pseudo_labelled, data / name, referee, REFEREE_SCORE, 10)
     return found
 
 

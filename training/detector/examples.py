@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from reid_worker.detectors.yolox import PADDING
 from training.detector.clutter import dead_leaves
+from training.detector.degrade import degrade
 from training.detector.frames import NOBODY, LabelledFrame, boxes_of
-from training.detector.lens import bent
-from training.detector.recording import recorded_badly
+from training.detector.lens import barrel_distorted
 
 Image = NDArray[np.uint8]
 
-LEAST_SHOWN = 0.3  # of a person that must be visible for the person to count
-LEAST_PX = 14.0  # height of who counts, at the network's input
+MIN_VISIBLE = 0.3  # of a person that must be visible for the person to count
+MIN_HEIGHT_PX = 14.0  # height of who counts, at the network's input
 CUTOUTS, BACKDROPS = 96, 48  # kept, one of each is exchanged now and then
 MOST_PEOPLE = 40
 
@@ -67,37 +67,37 @@ class ExampleMaker:
         """Return the next example, of this size in pixels."""
         kind = self.rng.random()
         if kind < 0.68:
-            scene = self._one(height, width)
+            scene = self._single(height, width)
         elif kind < 0.9:
-            scene = self._four(height, width)
+            scene = self._mosaic(height, width)
         else:
-            scene = self._anywhere(height, width)
+            scene = self._clutter_only(height, width)
         if kind >= 0.9 or self.rng.random() < 0.3:
-            scene = self._joined(scene, int(self.rng.integers(1, 7)))
+            scene = self._with_pasted_people(scene, int(self.rng.integers(1, 7)))
         if self.rng.random() < 0.3:
-            scene = self._covered(scene)
+            scene = self._with_occluders(scene)
         if self.rng.random() < 0.08:
-            scene = bent(scene, float(self.rng.uniform(0.1, 1.0)))
-        image = recorded_badly(self.rng, scene.image)
+            scene = barrel_distorted(scene, float(self.rng.uniform(0.1, 1.0)))
+        image = degrade(self.rng, scene.image)
         boxes, seen = boxes_of(scene.owners, len(scene.whole))
         shown = seen >= 10
-        tall = boxes[:, 3] - boxes[:, 1] >= LEAST_PX
-        counted = (seen >= LEAST_SHOWN * scene.whole) & tall
+        tall = boxes[:, 3] - boxes[:, 1] >= MIN_HEIGHT_PX
+        counted = (seen >= MIN_VISIBLE * scene.whole) & tall
         return Example(
             np.ascontiguousarray(image[..., ::-1].transpose(2, 0, 1)),
             boxes[shown][:MOST_PEOPLE],
             counted[shown][:MOST_PEOPLE],
         )
 
-    def _one(self, height: int, width: int) -> LabelledFrame:
+    def _single(self, height: int, width: int) -> LabelledFrame:
         """Return one frame, zoomed, shifted, mirrored, a little turned."""
         frame = self.draw(self.rng)
         self._keep(frame)
         if self.rng.random() < 0.1:
-            frame = self._elsewhere(frame)
-        return self._zoomed(frame, height, width, float(np.exp(self.rng.uniform(-0.35, 0.75))))
+            frame = self._on_other_background(frame)
+        return self._randomly_zoomed(frame, height, width, float(np.exp(self.rng.uniform(-0.35, 0.75))))
 
-    def _four(self, height: int, width: int) -> LabelledFrame:
+    def _mosaic(self, height: int, width: int) -> LabelledFrame:
         """Return four frames side by side: many people, small ones too, and borders in the middle of the picture."""
         middle = (int(height * self.rng.uniform(0.3, 0.7)), int(width * self.rng.uniform(0.3, 0.7)))
         image = np.empty((height, width, 3), np.uint8)
@@ -105,24 +105,24 @@ class ExampleMaker:
         for rows in (slice(0, middle[0]), slice(middle[0], height)):
             for columns in (slice(0, middle[1]), slice(middle[1], width)):
                 h, w = owners[rows, columns].shape
-                frame = self._zoomed(self.draw(self.rng), h, w, float(np.exp(self.rng.uniform(0.0, 0.9))))
+                frame = self._randomly_zoomed(self.draw(self.rng), h, w, float(np.exp(self.rng.uniform(0.0, 0.9))))
                 image[rows, columns] = frame.image
                 owners[rows, columns] = np.where(frame.owners > 0, frame.owners + len(whole), NOBODY)
                 whole = np.concatenate([whole, frame.whole])
         return LabelledFrame(image, owners, whole)
 
-    def _anywhere(self, height: int, width: int) -> LabelledFrame:
+    def _clutter_only(self, height: int, width: int) -> LabelledFrame:
         """Return a picture of nothing, for people to be put into."""
         return LabelledFrame(self._backdrop(height, width), np.zeros((height, width), np.uint8), np.empty(0))
 
-    def _elsewhere(self, frame: LabelledFrame) -> LabelledFrame:
+    def _on_other_background(self, frame: LabelledFrame) -> LabelledFrame:
         """Replace what is behind the people, wholly or in part."""
         share = float(self.rng.uniform(0.3, 1.0))
         behind = self._backdrop(*frame.owners.shape)
         cover = cv2.GaussianBlur((frame.owners == NOBODY).astype(np.float32), (3, 3), 0)[..., None] * share
         return replace(frame, image=(frame.image * (1 - cover) + behind * cover).astype(np.uint8))
 
-    def _zoomed(self, frame: LabelledFrame, height: int, width: int, zoom: float) -> LabelledFrame:
+    def _randomly_zoomed(self, frame: LabelledFrame, height: int, width: int, zoom: float) -> LabelledFrame:
         """Return a part of a frame, or the frame with something around it, at this size."""
         rng = self.rng
         fit = min(height / frame.image.shape[0], width / frame.image.shape[1])
@@ -148,7 +148,7 @@ class ExampleMaker:
             frame.whole * (scale * scale * wide),
         )
 
-    def _joined(self, scene: LabelledFrame, count: int) -> LabelledFrame:
+    def _with_pasted_people(self, scene: LabelledFrame, count: int) -> LabelledFrame:
         """Put more people into a picture, anywhere and of any size, in front of who is there."""
         image, owners, whole = scene.image.copy(), scene.owners.copy(), list(scene.whole)
         height, width = owners.shape
@@ -170,7 +170,7 @@ class ExampleMaker:
                 _paste(image, owners, person, (left, top), len(whole))
         return LabelledFrame(image, owners, np.array(whole))
 
-    def _covered(self, scene: LabelledFrame) -> LabelledFrame:
+    def _with_occluders(self, scene: LabelledFrame) -> LabelledFrame:
         """Hide parts of some people behind things."""
         image, owners = scene.image.copy(), scene.owners.copy()
         boxes, seen = boxes_of(owners, len(scene.whole))

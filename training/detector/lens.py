@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from training.detector.frames import NOBODY, LabelledFrame, boxes_of
 
 
-def bent(frame: LabelledFrame, strength: float) -> LabelledFrame:
+def barrel_distorted(frame: LabelledFrame, strength: float) -> LabelledFrame:
     """Return a frame as a lens with barrel distortion shows it; the corners stay where they are.
 
     What is shown at radius r, in half diagonals, was at `r (1 + k r²) / (1 + k)`: the middle grows, the border shrinks

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_worker.detectors.detection import Detections, Detector, iou
-from training.detector.examples import LEAST_SHOWN
+from training.detector.examples import MIN_VISIBLE
 from training.detector.frames import LabelledFrame, boxes_of
 
 Floats = NDArray[np.float32]
@@ -97,7 +97,7 @@ def labelled(folder: Path, every: int) -> Iterator[Truth]:
             yield Truth(frame, boxes, mine[:, 6] > 0)
 
 
-def seconded(video: Path, referee: Detector, sure: float, every: int) -> Iterator[Truth]:
+def pseudo_labelled(video: Path, referee: Detector, sure: float, every: int) -> Iterator[Truth]:
     """Yield every `every`-th frame of a video without labels, with another detector's boxes in their place.
 
     Its boxes of a score of `sure` or more count; the weaker ones are neither right nor wrong.
@@ -120,10 +120,10 @@ def frames_of(video: Path, every: int) -> Iterator[tuple[int, NDArray[np.uint8]]
             yield number, np.asarray(frame, np.uint8)
 
 
-def truth_of(frame: LabelledFrame, least_px: float = 0.0) -> Truth:
-    """Return a rendered frame as truth; who is mostly hidden, or less than `least_px` high, does not count."""
+def truth_of(frame: LabelledFrame, min_height_px: float = 0.0) -> Truth:
+    """Return a rendered frame as truth; who is mostly hidden, or less than `min_height_px` high, does not count."""
     boxes, seen = boxes_of(frame.owners, len(frame.whole))
-    counted = (seen >= LEAST_SHOWN * frame.whole) & (boxes[:, 3] - boxes[:, 1] >= least_px)
+    counted = (seen >= MIN_VISIBLE * frame.whole) & (boxes[:, 3] - boxes[:, 1] >= min_height_px)
     shown = seen > 0
     return Truth(np.ascontiguousarray(frame.image[..., ::-1]), boxes[shown], counted[shown])
 

@@ -1,4 +1,4 @@
-"""What cameras, light and compression do to a picture, from nothing at all to very much."""
+"""Photometric augmentation: what cameras, light and compression do to a picture, from nothing at all to very much."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 
 
-def recorded_badly(rng: Generator, image: Image) -> Image:
+def degrade(rng: Generator, image: Image) -> Image:
     """Change light, colours and sharpness of a picture `(h, w, 3)` uint8 RGB; few are left as they are."""
     if rng.random() < 0.25:
         image = _lit_unevenly(rng, image)
