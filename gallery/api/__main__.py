@@ -80,7 +80,8 @@ def listen(host: str, port: int) -> socket.socket:
         taken.listen()
     except (OSError, OverflowError) as error:
         taken.close()
-        raise SettingsError(f"api address {host}:{port}: {error}; choose a free port") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(f"api address {host}:{port}: {reason}; choose a free port") from error
     return taken
 
 
