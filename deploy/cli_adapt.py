@@ -12,7 +12,7 @@ from deploy.options import Json
 
 if TYPE_CHECKING:
     from training.adapt import AdaptReport
-    from training.adapt_judge import Figures
+    from training.adapt_judge import Cosines, Figures
 
 
 def adapt(
@@ -61,19 +61,36 @@ def adapt(
     except OSError as error:
         raise RunError(f"{out} cannot be written: {error.strerror}") from error
     _print(report, as_json=as_json)
-    typer.echo(json.dumps(_as_json(report, out)) if as_json else _verdict(report, out))
+    typer.echo(json.dumps(_as_json(report, out)) if as_json else verdict(report, out))
     if report.new is None:
         raise typer.Exit(1)
 
 
-def _verdict(report: "AdaptReport", out: Path) -> str:
+def verdict(report: "AdaptReport", out: Path) -> str:
+    """Return what became of the weights, and what to do with them."""
+    from deploy.console import command
+    from reid_worker.model.weights import SHIPPED
+
     if report.new is None:
         return f"{report.old} stays: the new weights are worse here, and were not written (--force writes them)"
-    said = f"{out}: {report.new}; the old weights {report.old} are where they were, {report.old_weights}"
+    said = (
+        f"{out}: {report.new}; the old weights {report.old} stay where they are, {report.old_weights}\n\n"
+        f"Next: {command()} run --weights {out}"
+    )
     if report.card_change is None:
         return said
+    if report.old_weights == SHIPPED:
+        return f"{said}, and in the file of --config:\n\n  gallery: {{{_card(report.card_change)}}}"
     changes = ", ".join(f"{name} by {change:+.2f}" for name, change in asdict(report.card_change).items())
-    return f"{said}\nWith worker.weights, change of the gallery's settings {changes}"
+    return f"{said}, and in the file of --config, section gallery, change {changes}"
+
+
+def _card(change: "Cosines") -> str:
+    """Return the gallery's settings for new weights, in YAML; those of the shipped ones are its defaults."""
+    from gallery.config import GallerySettings
+
+    defaults = {name: GallerySettings.model_fields[name].default for name in asdict(change)}
+    return ", ".join(f"{name}: {defaults[name] + delta:.2f}" for name, delta in asdict(change).items())
 
 
 def _as_json(report: "AdaptReport", out: Path) -> dict[str, object]:
