@@ -27,7 +27,7 @@ from training.detector.network import INPUT_SIZE, Exported, PersonDetector
 from training.detector.pool import SHARD_FRAMES, FramePool, PackedFrame, render_shards
 from training.detector.score import Truth as FrameTruth
 from training.detector.score import Verdicts, average_precision, match, score_detector, truth_of
-from training.detector.train import DetectorTraining, Run, collate, grid_of, pace
+from training.detector.train import DetectorTraining, Run, collate, grid_of, pace, save_network
 from training.synthetic.site import film_station
 from training.synthetic.world import build_world
 
@@ -275,6 +275,14 @@ class TestTraining:
             torch.testing.assert_close(again.network.state_dict()[name], value)
         assert again.done < 1.0
 
+    def test_a_run_begins_from_the_weights_of_another(self, tmp_path: Path) -> None:
+        torch.manual_seed(7)
+        other = PersonDetector()
+        save_network(other, tmp_path / "network.safetensors")
+        run = Run(DetectorTraining(seed=8), tmp_path / "none.pt", tmp_path / "network.safetensors")
+        for name, value in other.state_dict().items():
+            torch.testing.assert_close(run.network.state_dict()[name], value, atol=1e-3, rtol=1e-3)
+
     def test_steps_lower_the_loss(self, tmp_path: Path) -> None:
         run = Run(DetectorTraining(warm_steps=1, learning_rate=1e-3), tmp_path / "none.pt")
         made = [maker(seed).example(160, 160) for seed in range(2)]
@@ -426,5 +434,5 @@ def test_the_bundled_detector_finds_people_and_few_chairs_on_a_site_it_was_not_t
     ]
     score = score_detector(detector, truths, REPORT_SCORE)
     assert score.people > 30
-    assert score.recall >= 0.5
+    assert score.recall >= 0.85
     assert score.precision >= 0.9

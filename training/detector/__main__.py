@@ -19,7 +19,7 @@ from training.detector.export import export_detector
 from training.detector.network import INPUT_SIZE, PersonDetector
 from training.detector.pool import SHARD_FRAMES, FramePool, render_shards
 from training.detector.score import Score, Truth, joined, labelled, match, pseudo_labelled, score_detector, truth_of
-from training.detector.train import FEWEST_FRAMES, DetectorTraining, Run
+from training.detector.train import FEWEST_FRAMES, DetectorTraining, Run, save_network
 from training.synthetic.site import write_site
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class Plan:
         out: The ONNX file; its card stands beside it.
         folder: Rendered frames and the checkpoint; a run that finds them goes on.
         frames: To be rendered, in `renderers` processes, while the training has begun already.
+        initial: Weights to begin from, as `network.safetensors` in the folder of another run.
         held_out: More frames, of other seeds, to calibrate and measure on.
         shared: Folder of real videos to measure on besides generated ones.
         referee: ONNX file of a detector whose boxes stand in for labels where a real video has none.
@@ -51,6 +52,7 @@ class Plan:
     out: Path = WEIGHTS
     folder: Path = Path("runs/detector")
     frames: int = 15_000
+    initial: Path | None = None
     held_out: int = 500
     renderers: int = 1
     shared: Path | None = None
@@ -66,7 +68,8 @@ def make_detector(plan: Plan) -> dict[str, Score]:
     render_shards(frames, 0, first, plan.training.seed)
     render_shards(held_out, 0, -(-plan.held_out // SHARD_FRAMES), HELD_OUT_SEED)
     with rendering(frames, range(first, shards), plan):
-        network = Run(plan.training, plan.folder / "checkpoint.pt").train(frames)
+        network = Run(plan.training, plan.folder / "checkpoint.pt", plan.initial).train(frames)
+    save_network(network, plan.folder / "network.safetensors")
     export_calibrated(network, FramePool(held_out), plan.out)
     site = plan.folder / "site"
     if not (site / "site.yaml").exists():
@@ -175,6 +178,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, default=usual.folder, help="frames and checkpoint")
     parser.add_argument("--minutes", type=float, default=usual.training.minutes, help="of training, by the clock")
     parser.add_argument("--frames", type=int, default=usual.frames, help="to render")
+    parser.add_argument("--initial", type=Path, help="weights to begin from: network.safetensors of another run")
     parser.add_argument("--held-out", type=int, default=usual.held_out, help="to render for calibration and scores")
     parser.add_argument("--renderers", type=int, default=usual.renderers, help="processes that render")
     parser.add_argument("--shared", type=Path, help="folder of real videos to measure on")

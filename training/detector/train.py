@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.random import Generator
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
@@ -95,12 +96,14 @@ def collate(examples: list[Example]) -> tuple[Tensor, Tensor, Tensor]:
 
 
 class Run:
-    """A training run and its checkpoint file."""
+    """A training run with its checkpoint file; without one it begins from `initial` weights, or from nothing."""
 
-    def __init__(self, options: DetectorTraining, checkpoint: Path) -> None:
+    def __init__(self, options: DetectorTraining, checkpoint: Path, initial: Path | None = None) -> None:
         torch.manual_seed(options.seed)
         self.options, self._checkpoint = options, checkpoint
         self.network = PersonDetector().to(memory_format=torch.channels_last)
+        if initial is not None and not checkpoint.exists():
+            load_network(self.network, initial)
         decay = get_ema_multi_avg_fn(options.average)  # type: ignore[no-untyped-call]  # torch publishes no type for it
         self.average = AveragedModel(self.network, multi_avg_fn=decay, use_buffers=True)
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
@@ -179,6 +182,22 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seconds = state["step"], state["seconds"]
         log.info("going on after step %d, %.1f %% of the time", self.step, 100 * self.done)
+
+
+def save_network(network: PersonDetector, path: Path) -> None:
+    """Write the weights, in half precision: enough to go on from, at half the size."""
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    save_file({name: v.half() if v.is_floating_point() else v for name, v in weights.items()}, path)
+
+
+def load_network(network: PersonDetector, path: Path) -> None:
+    """Read weights that `save_network` wrote.
+
+    Raises:
+        OSError: The file cannot be read.
+        RuntimeError: It holds another network.
+    """
+    network.load_state_dict(load_file(path))
 
 
 def averaged(average: AveragedModel) -> PersonDetector:
