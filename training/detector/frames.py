@@ -18,7 +18,7 @@ from training.synthetic.places import Places
 from training.synthetic.pose import sample_manner
 from training.synthetic.render import Camera, Window, look_at, owners
 from training.synthetic.response import sample_response
-from training.synthetic.room import Room, build_room, chair
+from training.synthetic.room import Room, build_room, chair, shelf_of_goods
 from training.synthetic.scene import Actor, Thing, View, extent, open_view, shoot
 from training.synthetic.stage import Sight, Stage, standing_spots
 
@@ -154,13 +154,21 @@ def _places(rng: Generator, stage: Stage) -> list[tuple[float, float]]:
 
 
 def _clutter(rng: Generator, stage: Stage, crowd: list[Figure]) -> list[Thing]:
-    """Draw more chairs than anybody needs, and coats that hang without anybody in them."""
+    """Draw more chairs than anybody needs, shelves of goods, and coats that hang without anybody in them."""
     things = []
     room = stage.view.room
-    if room.seats and rng.random() < 0.5:
-        for _ in range(int(rng.integers(1, 9))):
-            x, y, _ = stage.spots[int(rng.integers(len(stage.spots)))]
+    near = (
+        stage.spots[:, 2] / stage.spots[:, 2].sum()
+    )  # by height in pixels: empty chairs are mistaken when they are large
+    if room.seats and rng.random() < 0.6:
+        for spot in rng.choice(len(stage.spots), int(rng.integers(1, 15)), p=near if rng.random() < 0.5 else None):
+            x, y, _ = stage.spots[int(spot)]
             things.append(Thing(moved(chair(rng), float(x), float(y), float(rng.uniform(0, 6.28))), room.materials))
+    if room.seats and rng.random() < 0.3:
+        for _ in range(int(rng.integers(1, 5))):
+            x, y, _ = stage.spots[int(rng.integers(len(stage.spots)))]
+            turn = float(rng.choice([0.0, np.pi / 2]))
+            things.append(Thing(moved(shelf_of_goods(rng), float(x), float(y), turn), room.materials))
     if rng.random() < 0.15:
         coats = int(rng.integers(1, 4))
         things += [_coat(rng, stage, crowd[int(rng.integers(len(crowd)))]) for _ in range(coats)]

@@ -227,6 +227,23 @@ def chair(rng: Generator) -> Mesh:
     return Mesh(lower, mesh.normals, mesh.rest, mesh.material, mesh.triangles)
 
 
+def shelf_of_goods(rng: Generator) -> Mesh:
+    """Return a free-standing shelf of a shop, full of small coloured packages, in the materials of a room."""
+    long, deep, boards = float(rng.uniform(0.8, 2.4)), float(rng.uniform(0.35, 0.7)), int(rng.integers(2, 6))
+    parts = [box((-long, -0.03, 0.0), (long, 0.03, 0.4 * boards), DARK)]
+    for z in np.arange(boards) * 0.4:
+        parts.append(box((-long, -deep, z + 0.02), (long, deep, z + 0.06), METAL))
+        for side in (-1.0, 1.0):
+            x = -long
+            while x < long:
+                wide, high = float(rng.uniform(0.06, 0.3)), float(rng.uniform(0.1, 0.3))
+                low, far = sorted((side * 0.05, side * deep * float(rng.uniform(0.6, 0.95))))
+                goods = int(rng.choice([WOOD, METAL, SHELF, POSTER, PLANT, ACCENT, SCREEN, WALL, WALL_BELOW]))
+                parts.append(box((x, low, z + 0.06), (x + 0.9 * wide, far, z + 0.06 + high), goods))
+                x += wide
+    return join(parts)
+
+
 def _plant(rng: Generator) -> tuple[Mesh, float]:
     h = rng.uniform(0.7, 1.7)
     pot = loft([Ring(0.0, 0.13, 0.13), Ring(0.35, 0.18, 0.18)], ACCENT, 10)
