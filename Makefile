@@ -56,7 +56,7 @@ $(SITE)/.written: | .venv/.installed
 ifeq ($(TORCH),cpu)
 	@$(PIP) install --index-url $(TORCH_CPU) torch torchvision
 endif
-	@$(PIP) install --editable .
+	@PYTHONWARNINGS=ignore $(PIP) install --editable .
 	@touch $@
 
 .venv/.dev: .venv/.installed

@@ -2,8 +2,8 @@
 
     climbtrack synth site --out site --seed 5 --seconds 40
     climbtrack run --camera lobby=site/lobby.mp4 --camera corridor=site/corridor.mp4 --camera office=site/office.mp4 \
-        --out out --detector yolox-nano
-    python docs/images/three_cameras.py site out --person 2 lobby:92 corridor:240 office:391
+        --out out --detector bundled
+    python docs/images/three_cameras.py site out --person 1 lobby:92 corridor:240 office:391
 
 Everybody in it is generated. Numbers and good frames change with weights and detector: look at the picture.
 """
