@@ -4,7 +4,8 @@ import argparse
 import json
 import logging
 import multiprocessing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -79,22 +80,20 @@ def make_detector(plan: Plan) -> dict[str, Score]:
     return scores
 
 
-class rendering:  # noqa: N801 - reads as a statement: with rendering(...)
-    """Renders the rest of the frames in other processes, which end with the block."""
-
-    def __init__(self, frames: Path, shards: range, plan: Plan) -> None:
-        parts = [shards[k :: plan.renderers] for k in range(plan.renderers)]
-        context = multiprocessing.get_context("spawn")
-        self._processes = [
-            context.Process(target=_render, args=(frames, part, plan.training.seed), daemon=True) for part in parts
-        ]
-
-    def __enter__(self) -> None:
-        for process in self._processes:
-            process.start()
-
-    def __exit__(self, *_: object) -> None:
-        for process in self._processes:
+@contextmanager
+def rendering(frames: Path, shards: range, plan: Plan) -> Iterator[None]:
+    """Render the rest of the frames in other processes, which end with the block."""
+    context = multiprocessing.get_context("spawn")
+    parts = [shards[k :: plan.renderers] for k in range(plan.renderers)]
+    processes = [
+        context.Process(target=_render, args=(frames, part, plan.training.seed), daemon=True) for part in parts
+    ]
+    for process in processes:
+        process.start()
+    try:
+        yield
+    finally:
+        for process in processes:
             process.terminate()
             process.join()
 
