@@ -297,6 +297,14 @@ class TestTraining:
         assert rates[-1] == pytest.approx(0.01)
         assert rates.index(max(rates)) in range(95, 105)
 
+    def test_nothing_of_the_network_and_its_assignment_is_made_on_another_device(self) -> None:
+        """On torch's meta device a tensor made on the CPU is an error at once, as it would be on a GPU."""
+        meta = torch.device("meta")
+        raw = PersonDetector().to(meta)(torch.zeros(2, 3, *SIZE, device=meta))
+        people = Truth(torch.zeros(2, 3, 4), torch.ones(2, 3, dtype=torch.bool)).to(meta)
+        given = assign(raw[..., 4], boxes_from(raw, GRID.to(meta)), people, GRID.to(meta))
+        assert {given.score.device, given.boxes.device, given.weight.device} == {meta}
+
     def test_a_network_answers_in_use_what_it_answered_in_training(self) -> None:
         """Every grid is normalised by what training saw on that grid: shared statistics would fit none of them."""
         torch.manual_seed(0)

@@ -180,13 +180,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--initial", type=Path, help="weights to begin from: network.safetensors of another run")
     parser.add_argument("--held-out", type=int, default=usual.held_out, help="to render for calibration and scores")
     parser.add_argument("--renderers", type=int, default=usual.renderers, help="processes that render")
+    parser.add_argument("--workers", type=int, default=usual.training.workers, help="processes that make examples")
+    parser.add_argument("--device", default=usual.training.device, help="auto, cpu or cuda")
     parser.add_argument("--shared", type=Path, help="folder of real videos to measure on")
     parser.add_argument("--referee", type=Path, help="ONNX detector whose boxes stand in for missing labels")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    training = DetectorTraining(minutes=vars(given).pop("minutes"))
+    training = DetectorTraining(
+        minutes=vars(given).pop("minutes"), workers=vars(given).pop("workers"), device=vars(given).pop("device")
+    )
     scores = make_detector(Plan(**(vars(given) | {"training": training})))
     for name, score in scores.items():
         log.info("%s: %s", name, score)

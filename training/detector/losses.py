@@ -29,6 +29,10 @@ class Truth:
     boxes: Tensor
     counted: Tensor
 
+    def to(self, device: torch.device) -> "Truth":
+        """Return the same on a device."""
+        return Truth(self.boxes.to(device), self.counted.to(device))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:

@@ -6,6 +6,7 @@ plain residual pyramid with dense convolutions, which one CPU core runs at twice
 Letters: b pictures, n cells of the three grids, c channels, h and w pixels of the input.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -80,6 +81,10 @@ class PersonDetector(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return raw predictions for all cells of the three grids, stride 8 first, row by row."""
+        return self.predictions(self.levels(image))
+
+    def levels(self, image: Tensor) -> list[Tensor]:
+        """Return what the head reads of each grid, `(b, 64, h / stride, w / stride)`."""
         x = self.stem((image - MEAN) / DEVIATION)
         levels = []
         for stage in self.stages:
@@ -89,12 +94,14 @@ class PersonDetector(nn.Module):
         levels = [lateral(level) for lateral, level in zip(self.lateral, levels, strict=True)]
         for k in (1, 0):  # what the coarse levels know flows down
             levels[k] = levels[k] + F.interpolate(levels[k + 1], scale_factor=2.0, mode="nearest")
-        rows = []
-        for fuse, norm, level in zip(self.fuse, self.norms, levels, strict=True):
-            read = F.silu(norm(self.head(fuse(level))))
-            with torch.autocast("cpu", enabled=False):  # sizes and offsets need more digits than bfloat16 has
-                rows.append(self.out(read.float()).flatten(2))
-        return torch.cat(rows, 2).transpose(1, 2)
+        return [
+            F.silu(norm(self.head(fuse(level))))
+            for fuse, norm, level in zip(self.fuse, self.norms, levels, strict=True)
+        ]
+
+    def predictions(self, levels: Sequence[Tensor]) -> Tensor:
+        """Return `(b, n, 5)` of what the head read; in float32, since bfloat16 has too few digits for offsets."""
+        return torch.cat([self.out(level.float()).flatten(2) for level in levels], 2).transpose(1, 2)
 
 
 class Exported(nn.Module):

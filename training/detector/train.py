@@ -44,6 +44,8 @@ class DetectorTraining:
         minutes: Of the clock, added up over all parts of an interrupted run; they decide the learning rate.
         warm_steps: Over which the learning rate rises.
         average: Decay of the running average of the weights, which is what is shipped.
+        workers: Processes that make examples; one keeps a CPU core busy that learns, a GPU takes as many as there are.
+        device: What learns: `auto` is a GPU where torch has one.
     """
 
     minutes: float = 100.0
@@ -53,6 +55,8 @@ class DetectorTraining:
     warm_steps: int = 500
     average: float = 0.9995
     seed: int = 3
+    workers: int = 1
+    device: str = "auto"
 
 
 class Batches(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
@@ -101,7 +105,8 @@ class Run:
     def __init__(self, options: DetectorTraining, checkpoint: Path, initial: Path | None = None) -> None:
         torch.manual_seed(options.seed)
         self.options, self._checkpoint = options, checkpoint
-        self.network = PersonDetector().to(memory_format=torch.channels_last)
+        self._device = device_of(options.device)
+        self.network = PersonDetector().to(self._device).to(memory_format=torch.channels_last)
         if initial is not None and not checkpoint.exists():
             load_network(self.network, initial)
         decay = get_ema_multi_avg_fn(options.average)  # type: ignore[no-untyped-call]  # torch publishes no type for it
@@ -131,7 +136,13 @@ class Run:
     def _train(self, batches: Batches, until: float) -> None:
         """Learn until a share of the time is up."""
         # A forked worker would inherit OpenCV's thread pool without its threads, and wait for them for ever.
-        loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4, multiprocessing_context="spawn")
+        loader = DataLoader(
+            batches,
+            batch_size=None,
+            num_workers=self.options.workers,
+            prefetch_factor=4,
+            multiprocessing_context="spawn",
+        )
         saved = began = time.monotonic()
         losses: list[float] = []
         for images, boxes, counted in loader:
@@ -150,10 +161,11 @@ class Run:
     def _learn(self, images: Tensor, truth: Truth) -> float:
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.learning_rate * pace(self.done, self.step, self.options.warm_steps)
-        grid = grid_of(images.shape[2], images.shape[3])
-        with torch.autocast("cpu", torch.bfloat16):
-            raw = self.network(images.float().contiguous(memory_format=torch.channels_last))
-        loss = detection_loss(raw.float(), truth, grid)
+        grid = grid_of(images.shape[2], images.shape[3]).to(self._device)
+        images = images.to(self._device).float().contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self._device.type, torch.bfloat16):
+            levels = self.network.levels(images)
+        loss = detection_loss(self.network.predictions(levels), truth.to(self._device), grid)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch publishes no type for it
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
@@ -176,12 +188,19 @@ class Run:
         part.replace(self._checkpoint)
 
     def _load(self) -> None:
-        state = torch.load(self._checkpoint, weights_only=True)
+        state = torch.load(self._checkpoint, weights_only=True, map_location=self._device)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seconds = state["step"], state["seconds"]
         log.info("going on after step %d, %.1f %% of the time", self.step, 100 * self.done)
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device of a setting; `auto` is a GPU where torch has one, else the CPU."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
 
 
 def save_network(network: PersonDetector, path: Path) -> None:
@@ -204,7 +223,7 @@ def averaged(average: AveragedModel) -> PersonDetector:
     """Return the averaged network in evaluation mode."""
     network = average.module
     assert isinstance(network, PersonDetector)
-    return network.eval()
+    return network.cpu().eval()
 
 
 def grid_of(height: int, width: int) -> Tensor:
