@@ -26,7 +26,8 @@ from wire.messages import CameraSpec
 from wire.process import stop_on_signals
 
 POLL_S = 0.1
-BETWEEN_RUNS_NS = 60 * 10**9  # a person of the last run can have walked out and in again by the start of the next
+MINUTE_NS = 60 * 10**9
+BETWEEN_RUNS_NS = MINUTE_NS  # a person of the last run can have walked out and in again by the start of the next
 
 
 def follow_cameras(system: Embedded, options: RunOptions, console: Console) -> Outcome:
@@ -64,9 +65,12 @@ def dated(cameras: Sequence[CameraSpec], start_ns: int) -> tuple[CameraSpec, ...
 def next_start_ns(store: Store) -> int:
     """Return when the files of this run happen: now, or after all that the store knows, since the files of an earlier
     run may have been longer than it took to process them, and nobody is in two places at once.
+
+    On a whole minute: the gallery decides in windows that lie on whole seconds, so files that began at any nanosecond
+    would be cut into other windows, and give other identities, at every run.
     """
     known = [stored.progress.time_ns + BETWEEN_RUNS_NS for stored in store.progress().values()]
-    return max([time.time_ns(), *known])
+    return -(-max([time.time_ns() - MINUTE_NS, *known]) // MINUTE_NS) * MINUTE_NS
 
 
 def failures_of(

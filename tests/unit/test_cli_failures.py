@@ -1,15 +1,20 @@
 """Which cameras make a run fail, and what is said then."""
 
 import io
+import time
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from deploy.console import print_cameras
 from deploy.report import Report
-from deploy.session import failures_of, next_step
+from deploy.session import MINUTE_NS, failures_of, next_start_ns, next_step
 from deploy.watch import CameraTotals
+from gallery.store import StoredProgress
+from gallery.store_memory import MemoryStore
 from ingest.state import CameraStatus, State
+from tests.gallery_tools import progress
 
 
 @pytest.mark.parametrize(
@@ -48,3 +53,18 @@ def test_one_tracklet_is_one() -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "1 tracklet\n" in text
     assert "2 tracklets\n" in text
+
+
+@pytest.mark.parametrize("seen_s", [None, 0, 1, 59.5, 3600.25])
+def test_files_begin_on_a_whole_minute_after_all_that_is_known(seen_s: float | None) -> None:
+    """Windows of decisions lie on whole seconds: the same files give the same people whenever they are run."""
+    store, now_ns = MemoryStore("site"), time.time_ns()
+    last_ns = 0 if seen_s is None else now_ns + int(seen_s * 1e9)
+    if seen_s is not None:
+        store.save_progress([StoredProgress(replace(progress("a", 0), time_ns=last_ns), 0, 0)])
+
+    start_ns = next_start_ns(store)
+
+    assert start_ns % MINUTE_NS == 0
+    assert start_ns >= now_ns - MINUTE_NS
+    assert seen_s is None or start_ns >= last_ns + MINUTE_NS
