@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from deploy.errors import RunError, UsageError
+from gallery.api.address import take
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -21,16 +22,11 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         UsageError: Somebody else has it, or it is not ours to take.
     """
-    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        taken.bind((host, port))
-        taken.listen()
+        return take(host, port)
     except (OSError, OverflowError) as error:
-        taken.close()
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UsageError(f"--port {port} on {host}: {reason}; choose another one, 0 takes any free port") from error
-    return taken
 
 
 def url_of(taken: socket.socket) -> str:

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from gallery.api.address import take
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
 from gallery.store_redis import RedisStore, connect
@@ -73,16 +74,11 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         SettingsError: It cannot be had.
     """
-    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        taken.bind((host, port))
-        taken.listen()
+        return take(host, port)
     except (OSError, OverflowError) as error:
-        taken.close()
         reason = error.strerror if isinstance(error, OSError) else error
         raise SettingsError(f"api address {host}:{port}: {reason}; choose a free port") from error
-    return taken
 
 
 if __name__ == "__main__":
