@@ -37,10 +37,10 @@ bench: .venv/.dev
 
 # The shipped weights from nothing, on generated people: four to five hours of two cores. Goes on where it was stopped.
 weights: .venv/.installed
-	$(BIN)/python -m training.release runs/weights
+	$(BIN)/python -m training.recipes.release runs/weights
 
 servers:
-	@deploy/test_servers.sh
+	@tests/servers/install.sh
 
 $(SITE)/.written: | .venv/.installed
 	@echo "Generating a sample site in $(SITE): three cameras, 12 people, 40 s of video; half a minute, once."
@@ -65,4 +65,4 @@ endif
 	@touch $@
 
 readme: .venv/.installed
-	$(BIN)/python -m deploy.readme
+	$(BIN)/python -m docs.tables

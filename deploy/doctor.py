@@ -10,9 +10,9 @@ from typing import Literal
 
 from rich.console import Console
 
-from deploy.console import print_line
 from deploy.errors import DeployError
-from deploy.private_redis import find_binary
+from deploy.local.private_redis import find_binary
+from deploy.terminal import print_line
 from wire.errors import TransientError, WireError
 
 State = Literal["ok", "optional", "missing"]

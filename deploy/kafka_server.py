@@ -1,24 +1,23 @@
-"""One Apache Kafka node (KRaft, Java 17) from its Maven artifacts, on a free loopback port, to try out and to test.
+"""One Apache Kafka node (KRaft, Java 17) from its Maven artifacts, on a loopback port.
 
-`python -m deploy.kafka_server` prints the address to connect to when the node is ready, and runs until it is
-interrupted. The jars are fetched once into the cache folder; the data lies in a temporary folder and goes with it.
+Maven fetches the jars once into the cache folder; the data lies in a temporary folder and is removed at the end.
 """
 
 import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from wire.bus import MAX_RECORD_BYTES
 from wire.errors import TransientError, WireError
-from wire.process import exit_code, stop_on_signals
+from wire.process import stop_on_signals
 
 KAFKA_VERSION = "4.4.0"
 LOG4J_VERSION = "2.25.5"  # the one that this Kafka brings; without its bridge Kafka's warnings are lost
@@ -113,15 +112,19 @@ class KafkaNode:
         raise TransientError(f"Kafka did not start:\n{_tail(self._folder / 'kafka.log')}{_tail(self._folder / 'out')}")
 
 
-def start() -> KafkaNode:
-    """Fetch Kafka when it is not in the cache, and start a node.
+def start(port: int = 0) -> KafkaNode:
+    """Fetch Kafka when it is not in the cache, and start a node; port 0 takes a free one.
 
     Raises:
+        WireError: Java or Maven is not installed, or the port is taken.
         TransientError: The jars cannot be fetched, or the node does not start.
     """
+    if missing := missing_tools():
+        raise WireError(f"Kafka needs {' and '.join(missing)}: install a Java 17 runtime and Maven")
+    ports = _free_ports(port)
     libraries = fetch()
     folder = Path(tempfile.mkdtemp(prefix="climbtrack-kafka-"))
-    port, controller_port = _free_ports()
+    port, controller_port = ports
     properties = folder / "server.properties"
     properties.write_text(
         _PROPERTIES.format(
@@ -186,28 +189,31 @@ def missing_tools() -> list[str]:
     return [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
 
 
-def main() -> int:
-    """Run a node until SIGTERM or SIGINT."""
-    if missing := missing_tools():
-        raise WireError(f"Kafka needs {' and '.join(missing)}: install a Java 17 runtime and Maven")
-    with stop_on_signals() as stop, start() as node:
-        print(node.servers, flush=True)
+def serve(port: int, say: Callable[[str], None]) -> None:
+    """Run a node until SIGTERM or SIGINT; `say` is told its address once it answers.
+
+    Raises:
+        WireError: As `start`.
+        TransientError: As `start`, or the node ended by itself.
+    """
+    with stop_on_signals() as stop, start(port) as node:
+        say(node.servers)
         while not stop.wait(0.5):
             if node.process.poll() is not None:
                 raise TransientError(f"Kafka ended with exit code {node.process.returncode}")
-    return 0
 
 
-def _free_ports() -> tuple[int, int]:
+def _free_ports(wanted: int) -> tuple[int, int]:
+    """Return the node's port, and a free one for its controller."""
     with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            first.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise WireError(f"port {wanted} of 127.0.0.1: {error.strerror}; choose another with --port") from error
         second.bind(("127.0.0.1", 0))
         return first.getsockname()[1], second.getsockname()[1]
 
 
 def _tail(path: Path) -> str:
     return path.read_text(errors="replace")[-2000:] if path.exists() else ""
-
-
-if __name__ == "__main__":
-    sys.exit(exit_code(main))

@@ -209,7 +209,7 @@ class Reader:
             return lambda said: "still answering" in said
         if words[:2] == ["curl", "-N"]:
             return lambda said: ": connected" in said
-        if words[:3] == ["python", "-m", "deploy.kafka_server"]:
+        if words[:2] == ["climbtrack", "kafka"]:
             return self._kafka_answers
         if words[0] == "climbtrack" and words[1] in PROBED:
             return lambda _: self._answers(self.ports[words[1]])

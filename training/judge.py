@@ -8,12 +8,12 @@ from reid_worker.model.climb import Climb
 from reid_worker.model.embedder import Embedder
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import LoadedWeights
-from training.ahead import read_in_chunks
-from training.crops import Tracklets
-from training.embedding import EmbedPlan, embed_tracklets
-from training.evaluate import Report
+from training.data.ahead import read_in_chunks
+from training.data.crops import Tracklets
+from training.evaluation.embedding import EmbedPlan, embed_tracklets
+from training.evaluation.evaluate import Report
+from training.evaluation.metrics import Labelled, cosine_gap, rank
 from training.memory import initial_memory
-from training.metrics import Labelled, cosine_gap, rank
 from training.people import HeldOut
 from training.ranks import ALONE, Ranks
 from training.state import State

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from reid_worker.model.preprocess import Preprocessing
 from training.augment import augment, augment_as_published
 from training.config import TrainConfig
-from training.crops import RenderedTracklets, Tracklets
+from training.data.crops import RenderedTracklets, Tracklets
 from training.data.dataset import DataSetError
 from training.ranks import ALONE, Ranks
 from training.sampler import Batch, IdentitySampler

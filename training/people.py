@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reid_worker.model.climb import Architecture
 from training.config import TrainConfig
-from training.crops import CropPlan, CropSet, Render, RenderedTracklets, Tracklets, load_crops
+from training.data.crops import CropPlan, CropSet, Render, RenderedTracklets, Tracklets, load_crops
 
 _TEST_SEEDS = 400_000  # people and cameras to judge by start here: no run trains on as many
 _SITE_PEOPLE = 24  # people who share their cameras, so that the background tells nobody apart

@@ -20,9 +20,9 @@ from reid_worker.model.weights import save_weights
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.config import TrainConfig
 from training.config_file import load_config
-from training.crops import Render, RenderedTracklets, Tracklets
+from training.data.crops import Render, RenderedTracklets, Tracklets
 from training.errors import TrainingError, explained
-from training.evaluate import Report
+from training.evaluation.evaluate import Report
 from training.judge import fill_memory, judge, served
 from training.loader import Loader
 from training.logs import Moment, RunLog

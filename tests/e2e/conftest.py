@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import Cluster, EmbeddedRun, SiteOnDisk
+from tests.servers.cluster import Cluster, EmbeddedRun, SiteOnDisk
 from training.synthetic.site import write_site
 from wire.settings import KafkaSettings
 

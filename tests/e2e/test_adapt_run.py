@@ -8,14 +8,14 @@ import cv2
 import pytest
 import torch
 
-import training.adapt as adapt_module
-from deploy.cli import main
+import training.adapt.adapt as adapt_module
+from deploy.cli.main import main
 from reid_worker.model.climb import Climb
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import load_weights, save_weights
 from tests.training_tools import coloured_noise
-from training.adapt import AdaptError, AdaptPlan, AdaptReport, adapt
-from training.adapt_judge import Cosines, Figures
+from training.adapt.adapt import AdaptError, AdaptPlan, AdaptReport, adapt
+from training.adapt.judge import Cosines, Figures
 from training.config_checks import MODELS
 from training.data.site import INDEX
 from training.data.write import MarsWriter

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from gallery.score import score_folder
-from tests.cluster import START_NS, Cluster, EmbeddedRun, SiteOnDisk, rows_by_person
+from tests.servers.cluster import START_NS, Cluster, EmbeddedRun, SiteOnDisk, rows_by_person
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cluster import Cluster, EmbeddedRun, SiteOnDisk, rows_by_person
 from tests.conftest import need
+from tests.servers.cluster import Cluster, EmbeddedRun, SiteOnDisk, rows_by_person
 from wire.settings import KafkaSettings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]

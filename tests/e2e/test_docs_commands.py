@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from deploy.kafka_server import missing_tools
-from deploy.private_redis import PrivateRedis
+from deploy.local.private_redis import PrivateRedis
 from reid_worker.detectors.catalogue import YOLOX_NANO
 from reid_worker.detectors.choose import BUNDLED
 from reid_worker.model.weights import SHIPPED
@@ -105,7 +105,7 @@ def reader(tmp_path: Path, belongings: Path, mirror: str, free_port: Callable[[]
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_does_what_it_says(page: Path, reader: Reader) -> None:
     need(found=shutil.which("curl") is not None, what="curl")
-    if "deploy.kafka_server" in page.read_text():
+    if "climbtrack kafka" in page.read_text():
         missing = missing_tools()
         need(found=not missing, what=f"{' and '.join(missing)}, to start Kafka")
     reader.read(page)

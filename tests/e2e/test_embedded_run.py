@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy.cli import main
+from deploy.cli.main import main
 from gallery.score import read_boxes
 from training.data.dataset import LabelledTracklet
 from training.data.files import FileTracklets

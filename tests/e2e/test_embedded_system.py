@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.api_server import bind
-from deploy.cli import main
-from deploy.embedded import Embedded
+from deploy.cli.main import main
 from deploy.errors import RunError
-from deploy.settings import EmbeddedSettings
-from deploy.watch import CameraTotals, Watch
+from deploy.local.api_server import bind
+from deploy.local.embedded import Embedded
+from deploy.local.settings import EmbeddedSettings
+from deploy.local.watch import CameraTotals, Watch
 from tests.conftest import wait_until
 from training.synthetic.site import write_site
 

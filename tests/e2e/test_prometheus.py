@@ -10,8 +10,8 @@ import httpx
 import pytest
 import yaml
 
-from tests.cluster import Cluster, SiteOnDisk
 from tests.conftest import need, wait_until
+from tests.servers.cluster import Cluster, SiteOnDisk
 
 pytestmark = [pytest.mark.kafka, pytest.mark.prometheus, pytest.mark.timeout(600)]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from reid_worker.model import load_embedder
-from training.baseline import colour_histogram, random_embedder
-from training.evaluate import evaluate
-from training.real_people import real_crops
+from training.evaluation.baseline import colour_histogram, random_embedder
+from training.evaluation.evaluate import evaluate
+from training.evaluation.real_people import real_crops
 
 
 @pytest.mark.shared

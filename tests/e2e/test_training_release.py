@@ -11,7 +11,7 @@ from reid_worker.model.weights import load_weights
 from tests.training_tools import coloured_noise
 from training.config_checks import ConfigError
 from training.config_file import load_config
-from training.release import CLIMB_TINY, CONFIGS, Part, main, release
+from training.recipes.release import CLIMB_TINY, CONFIGS, Part, main, release
 
 CHANGES = [
     *("threads=1", "workers=0", "device=cpu", "compiled=false", "steps=2", "minutes=0", "checkpoint_every=1"),

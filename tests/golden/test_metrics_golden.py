@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from training.data.dataset import DISTRACTOR, JUNK
-from training.metrics import Labelled, rank
+from training.evaluation.metrics import Labelled, rank
 
 CASES = json.loads(Path(__file__).with_name("metrics.json").read_text())["cases"]
 

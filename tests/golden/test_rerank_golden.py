@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.metrics import Labels, query_results, summarise
-from training.rerank import Reranked, reranked
+from training.evaluation.metrics import Labels, query_results, summarise
+from training.evaluation.rerank import Reranked, reranked
 
 GOLDEN = json.loads(Path(__file__).with_name("rerank.json").read_text())
 

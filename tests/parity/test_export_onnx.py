@@ -19,10 +19,10 @@ from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.scan import selective_scan
 from reid_worker.model.weights import LoadedWeights
-from training.export_graph import build_onnx, scan_function
-from training.export_half import HalfPrecisionError, to_half
-from training.export_report import torch_embed
-from training.export_session import OnnxError, OnnxNetwork
+from training.export.graph import build_onnx, scan_function
+from training.export.half import HalfPrecisionError, to_half
+from training.export.report import torch_embed
+from training.export.session import OnnxError, OnnxNetwork
 
 TRACKLETS = Architecture(
     name="small", height=48, width=32, tower_width=16, layers=1, heads=2, joint_width=12, frames=4, strides=(1, 4),

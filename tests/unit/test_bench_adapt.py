@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training_tools import coloured_noise
-from training.adapt import held_rows
-from training.bench_adapt import SitePlan, grouping, named_people, write_site
+from training.adapt.adapt import held_rows
+from training.adapt.bench import SitePlan, grouping, named_people, write_site
 from training.data.files import FileTracklets
 from training.data.load import load_dataset
 from training.data.write import MarsWriter

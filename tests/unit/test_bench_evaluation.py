@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deploy.cli import main
+from deploy.cli.main import main
 
 
 def test_one_line_has_time_memory_and_what_came_out(capsys: pytest.CaptureFixture[str]) -> None:

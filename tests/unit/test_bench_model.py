@@ -6,9 +6,9 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
-from deploy import bench_model
-from deploy.bench_model import Case, Subject, cases, measure, random_network, rows, table
-from deploy.cli import main
+from deploy.bench import model as bench_model
+from deploy.bench.model import Case, Subject, cases, measure, random_network, rows, table
+from deploy.cli.main import main
 from reid_worker.model.climb import CLIMB_BASE, Architecture, Climb
 from reid_worker.model.cost import gflop_per_crop, parameters
 

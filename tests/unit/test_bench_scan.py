@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deploy.cli import main
+from deploy.cli.main import main
 
 
 def rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:

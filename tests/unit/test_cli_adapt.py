@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.cli_adapt import verdict
+from deploy.cli.adapt import verdict
 from gallery.config import GallerySettings
 from reid_worker.model.weights import SHIPPED
-from training.adapt import AdaptReport
-from training.adapt_judge import Cosines, Figures
+from training.adapt.adapt import AdaptReport
+from training.adapt.judge import Cosines, Figures
 
 BEFORE = Figures(None, None, 0.5, 1.0, 4, 0, 0.5, 0.0, Cosines(0.8, 0.1, 0.1, 0.2))
 AFTER = replace(BEFORE, cosines=Cosines(0.7, 0.15, 0.1, 0.18))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from deploy.bench import file_cameras, machine, stage_speeds
-from deploy.cli import main
+from deploy.bench.pipeline import file_cameras, machine, stage_speeds
+from deploy.cli.main import main
 from wire.metrics import ServiceMetrics
 
 
@@ -22,7 +22,7 @@ def test_the_speed_of_a_stage_is_frames_by_the_time_it_took() -> None:
 
 
 GROWTH = """
-from deploy.bench import memory_mb
+from deploy.bench.pipeline import memory_mb
 before = memory_mb()
 ballast = bytearray(b"x" * 200_000_000)
 print(memory_mb() - before)

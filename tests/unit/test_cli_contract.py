@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.cli import main
+from deploy.cli.main import main
 from wire.metrics import installed_version
 
 ROOT = Path(__file__).parents[2]

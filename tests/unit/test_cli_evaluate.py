@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from deploy.cli import main
-from training.metrics import Labelled, rank
+from deploy.cli.main import main
+from training.evaluation.metrics import Labelled, rank
 
 COLOURS = {1: (200, 30, 30), 2: (30, 200, 30), 3: (30, 30, 200)}
 

@@ -7,10 +7,10 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from deploy.console import print_cameras
-from deploy.report import Report
-from deploy.session import MINUTE_NS, failures_of, next_start_ns, next_step
-from deploy.watch import CameraTotals
+from deploy.local.console import print_cameras
+from deploy.local.report import Report
+from deploy.local.run import MINUTE_NS, failures_of, next_start_ns, next_step
+from deploy.local.watch import CameraTotals
 from gallery.store import StoredProgress
 from gallery.store_memory import MemoryStore
 from ingest.state import CameraStatus, State

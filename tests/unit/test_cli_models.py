@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from deploy.cli import main
+from deploy.cli.main import main
 from deploy.doctor import Check, examine
 from reid_worker.detectors import catalogue, choose
 from reid_worker.detectors.catalogue import YOLOX_NANO, Content
 from reid_worker.detectors.choose import BUNDLED
-from tests import model_server
 from tests.detector_tools import yolox_model
-from tests.model_server import ModelServer, serving
+from tests.servers import model_server
+from tests.servers.model_server import ModelServer, serving
 
 
 @pytest.fixture(autouse=True)

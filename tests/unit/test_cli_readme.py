@@ -10,8 +10,8 @@ import pytest
 import typer.main
 
 from deploy.cameras import configured_cameras
-from deploy.cli import app
-from deploy.readme import (
+from deploy.cli.main import app
+from docs.tables import (
     PAGE,
     SECTIONS,
     attributes,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.report import Person, Report, covered_s, people_since
-from deploy.run import Outcome
-from deploy.watch import CameraTotals, Watch
+from deploy.local.report import Person, Report, covered_s, people_since
+from deploy.local.run import Outcome
+from deploy.local.watch import CameraTotals, Watch
 from gallery.presence import Sighting
 from tests.gallery_tools import CAMERAS, make_world, run_whole
 from wire import codec

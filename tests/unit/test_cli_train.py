@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.cli import main
+from deploy.cli.main import main
 from tests.dataset_tools import write_market
 
 

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from deploy.console import command, print_people
-from deploy.report import Person, Report
-from deploy.watch import CameraTotals
-from deploy.ways import MAX_STAYERS, MAX_TRAVELLERS, Clock, duration, headline, people_lines, stops, way
+from deploy.local.console import print_people
+from deploy.local.report import Person, Report
+from deploy.local.watch import CameraTotals
+from deploy.local.ways import MAX_STAYERS, MAX_TRAVELLERS, Clock, duration, headline, people_lines, stops, way
+from deploy.terminal import command
 from gallery.presence import Sighting
 
 S = 1_000_000_000
@@ -165,7 +166,7 @@ def test_a_pipe_gets_neither_colours_nor_frames() -> None:
         (".venv/bin/climbtrack", False, ".venv/bin/climbtrack"),
         ("my tools/climbtrack", False, "'my tools/climbtrack'"),
         ("/usr/bin/climbtrack", True, "climbtrack"),
-        ("deploy/cli.py", False, "climbtrack"),
+        ("deploy/cli/main.py", False, "climbtrack"),
     ],
 )
 def test_what_to_type_is_what_works_from_here(

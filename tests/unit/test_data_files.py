@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.crops import Tracklets
+from training.data.crops import Tracklets
 from training.data.dataset import DISTRACTOR, DataSetError, ImageFiles, LabelledTracklet
 from training.data.files import FileTracklets, labels_from_zero
 

@@ -14,9 +14,9 @@ from reid_worker.detectors.catalogue import YOLOX_NANO, Content, ModelFile
 from reid_worker.detectors.choose import DetectorOptions, load_detector, obtain
 from reid_worker.detectors.download import Network
 from reid_worker.errors import DetectorError
-from tests import model_server
 from tests.detector_tools import yolox_model
-from tests.model_server import ModelServer, serving
+from tests.servers import model_server
+from tests.servers.model_server import ModelServer, serving
 from wire.errors import SettingsError
 
 

@@ -15,8 +15,8 @@ from reid_worker.detectors import download as module
 from reid_worker.detectors.catalogue import CATALOGUE, Content, ModelFile
 from reid_worker.detectors.download import Network, download
 from reid_worker.errors import DetectorError
-from tests import model_server
-from tests.model_server import ModelServer, serving
+from tests.servers import model_server
+from tests.servers.model_server import ModelServer, serving
 
 DATA = np.random.default_rng(4).integers(0, 256, 300_000).astype(np.uint8).tobytes()
 HALF = len(DATA) // 2

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.data_dir import DataDir, default_data_dir
 from deploy.errors import RunError, UsageError
+from deploy.local.data_dir import DataDir, default_data_dir
 
 
 def test_a_second_run_hears_who_uses_the_folder(tmp_path: Path) -> None:

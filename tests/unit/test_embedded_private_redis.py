@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from deploy import private_redis
 from deploy.errors import RunError, UsageError
-from deploy.private_redis import PrivateRedis, find_binary
+from deploy.local import private_redis
+from deploy.local.private_redis import PrivateRedis, find_binary
 
 
 @pytest.fixture(params=["from the path", "from the wheel"])
@@ -64,7 +64,7 @@ def test_a_redis_left_behind_by_a_killed_run_is_replaced_and_its_data_kept(tmp_p
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for it")
 def test_it_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib, time; from deploy.private_redis import PrivateRedis\n"
+        "import sys, pathlib, time; from deploy.local.private_redis import PrivateRedis\n"
         "server = PrivateRedis(pathlib.Path(sys.argv[1])).__enter__()\n"
         "print(server.pid, flush=True); time.sleep(60)"
     )

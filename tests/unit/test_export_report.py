@@ -12,16 +12,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from deploy.cli import main
+from deploy.cli.main import main
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import LoadedWeights, load_weights, save_weights
-from training import export as exporting
-from training.crops import CropSet
-from training.export import ExportError, ExportPlan, export
-from training.export_graph import build_onnx
-from training.export_report import Bounds, Parity, Speed, compare, embed_all, fastest, report_people, table_rows
-from training.export_session import OnnxNetwork
+from training.data.crops import CropSet
+from training.export import export as exporting
+from training.export.export import ExportError, ExportPlan, export
+from training.export.graph import build_onnx
+from training.export.report import Bounds, Parity, Speed, compare, embed_all, fastest, report_people, table_rows
+from training.export.session import OnnxNetwork
 
 SMALL = Architecture(
     name="small", height=16, width=16, patch=8, stem="patch", tower_width=16, layers=1, heads=2, joint_width=12,

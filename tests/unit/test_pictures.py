@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from training.pictures import (
+from training.evaluation.pictures import (
     RankedItem,
     RankedRow,
     Shown,
@@ -19,7 +19,7 @@ from training.pictures import (
     similarity_histograms,
     training_curves,
 )
-from training.pictures_figures import equal_error, map_rows, read_log, running_mean
+from training.evaluation.pictures_figures import equal_error, map_rows, read_log, running_mean
 
 LOG = "step,lr,mmc,total\n20,0.1,0,4\n40,0.2,0,3\n60,0.1,5,2\n"
 

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import not_tested
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "deploy" / "test_servers.sh"
+SCRIPT = ROOT / "tests" / "servers" / "install.sh"
 PACKAGES = ("redis-server", "prometheus", "default-jre-headless", "maven", "gstreamer1.0-rtsp", "python3-gi")
 TOOLS = ("bash", "env", "mktemp", "rm", "tail", "cat")
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deploy.cli import main
+from deploy.cli.main import main
 from training.data.dataset import DataSet, DataSetError, LabelledTracklet
 from training.data.load import load_dataset
 from training.synthetic.folders import SEEDS, FolderPlan, FolderTakenError, Layout, write_people

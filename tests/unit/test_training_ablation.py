@@ -10,8 +10,9 @@ import torch
 from reid_worker.model.climb import Climb
 from reid_worker.model.weights import save_weights
 from tests.training_tools import coloured_noise, small_config
-from training import bench_training, people
-from training.ablation import VARIANTS, Variant, read_rows, run, table
+from training import people
+from training.recipes import bench as bench_training
+from training.recipes.ablation import VARIANTS, Variant, read_rows, run, table
 from training.train import preprocessing_of
 
 

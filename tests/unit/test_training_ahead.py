@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from training.ahead import in_order
+from training.data.ahead import in_order
 
 
 @pytest.mark.parametrize("threads", [1, 3])

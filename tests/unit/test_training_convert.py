@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from deploy.cli import main
+from deploy.cli.main import main
 from reid_worker.model import load_embedder
 from reid_worker.model.climb import Climb
 from reid_worker.model.preprocess import Preprocessing

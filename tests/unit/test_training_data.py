@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from training.augment import augment, augment_as_published
 from training.config_checks import ConfigError
 from training.config_file import load_config
-from training.crops import CropPlan, load_crops
+from training.data.crops import CropPlan, load_crops
 from training.sampler import BatchPlan, IdentitySampler, restricted_random
 from training.schedule import rate_at
 

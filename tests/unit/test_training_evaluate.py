@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.baseline import colour_histogram, random_embedder
-from training.crops import CropSet
-from training.evaluate import evaluate
-from training.real_people import read_boxes, real_crops
+from training.data.crops import CropSet
+from training.evaluation.baseline import colour_histogram, random_embedder
+from training.evaluation.evaluate import evaluate
+from training.evaluation.real_people import read_boxes, real_crops
 
 
 def image(colour: tuple[int, int, int]) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from reid_worker.model.climb import Architecture, Climb
-from training.grow import grow
+from training.recipes.grow import grow
 
 SMALL = Architecture(
     height=32, width=16, tower_width=32, layers=1, heads=2, joint_width=16, frames=2, strides=(1, 2), state=4

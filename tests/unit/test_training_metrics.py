@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.metrics import Labelled, cosine_gap, rank, rank_all
+from training.evaluation.metrics import Labelled, cosine_gap, rank, rank_all
 
 
 def items(n: int, seed: int, people: int = 5, cameras: int = 3) -> Labelled:

@@ -10,7 +10,7 @@ from training.data.dataset import DataSetError, LabelledTracklet
 
 
 class FileTracklets:
-    """Tracklets of a data set as training and evaluation read them (`training.crops.Tracklets`).
+    """Tracklets of a data set as training and evaluation read them (`training.data.crops.Tracklets`).
 
     Only names are held in memory. Images are read as they are stored, not turned by an EXIF tag: boxes are cut out
     upright, and what labelled them did not turn them either.

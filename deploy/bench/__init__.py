@@ -1,0 +1,1 @@
+"""How fast the parts and the whole are on this machine."""

@@ -1,0 +1,118 @@
+"""The same videos over Kafka and Redis, every stage a process of its own."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import httpx
+import yaml
+
+from deploy import kafka_server
+from deploy.bench.pipeline import SITE, Speed
+from deploy.errors import RunError
+from deploy.local.private_redis import PrivateRedis
+from gallery.store import Store
+from gallery.store_redis import RedisStore, connect
+from wire.settings import RedisSettings
+
+START_S = 120.0
+RUN_S = 3600.0
+POLL_S = 0.2
+
+
+def measure_cluster(videos: Sequence[Path], folder: Path) -> Speed:
+    """Process videos by an ingest, a worker and a gallery process; timed from the start of ingest, the others waiting.
+
+    Raises:
+        RunError: Kafka cannot be started here, or a service ended or made no progress.
+    """
+    if missing := kafka_server.missing_tools():
+        raise RunError(f"Kafka needs {' and '.join(missing)}")
+    with ExitStack() as parts:
+        node = parts.enter_context(kafka_server.start())
+        redis = parts.enter_context(PrivateRedis(folder))
+        store = RedisStore(parts.enter_context(closing(connect(RedisSettings(url=redis.url)))), SITE)
+        services = _Services(folder, _config(videos, node.servers, redis.url))
+        parts.callback(services.stop)
+        services.start("gallery")
+        services.start("worker")
+        began_s = time.monotonic()
+        services.start("ingest", wait=False)
+        names = {video.stem for video in videos}
+        _wait(lambda: _ended(store, names), services, RUN_S)
+        seconds = time.monotonic() - began_s
+        analysed = sum(stored.progress.analysed for stored in store.progress().values())
+    return Speed(analysed, round(seconds, 2), round(analysed / seconds, 2), {}, None)
+
+
+class _Services:
+    """Processes of one configuration."""
+
+    def __init__(self, folder: Path, config: dict[str, object]) -> None:
+        self._folder = folder
+        self._config = config
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, *, wait: bool = True) -> None:
+        """Start a service and wait until it is ready."""
+        port = _free_port()
+        path = self._folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump({**self._config, name: {"health_port": port}}))
+        with (self._folder / f"{name}.log").open("wb") as out:
+            command = [sys.executable, "-m", "deploy.cli", name, "--config", str(path)]
+            self._running[name] = subprocess.Popen(command, stdout=out, stderr=out)
+        if wait:
+            _wait(lambda: _ready(port), self, START_S)
+
+    def check(self) -> None:
+        """Raise `RunError` when one of them has ended."""
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                tail = (self._folder / f"{name}.log").read_text(errors="replace")[-2000:]
+                raise RunError(f"{name} ended with code {process.returncode}:\n{tail}")
+
+    def stop(self) -> None:
+        """End all of them."""
+        for process in self._running.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self._running.values():
+            process.wait(60)
+
+
+def _config(videos: Sequence[Path], servers: str, redis_url: str) -> dict[str, object]:
+    start_ns = time.time_ns()
+    cameras = {video.stem: {"url": str(video), "mode": "complete", "start_ns": start_ns} for video in videos}
+    return {"site": SITE, "cameras": cameras, "kafka": {"servers": servers}, "redis": {"url": redis_url}}
+
+
+def _ended(store: Store, names: set[str]) -> bool:
+    known = store.progress()
+    return names <= set(known) and all(known[name].progress.ended for name in names)
+
+
+def _ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2.0).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _wait(true: Callable[[], bool], services: _Services, patience_s: float) -> None:
+    deadline = time.monotonic() + patience_s
+    while not true():
+        services.check()
+        if time.monotonic() > deadline:
+            raise RunError(f"not done within {patience_s:g} s")
+        time.sleep(POLL_S)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,241 @@
+"""How fast the network is on this machine, as a share of what its matrix products could be.
+
+A device's rate is that of a large matrix product of the same dtype, measured in turns with the network, so that what
+else the machine does meets both. Of every figure the best of all turns counts.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from deploy.bench.pipeline import memory_mb
+from reid_worker.model.climb import CLIMB_BASE, CLIMB_TINY, Architecture, Climb
+from reid_worker.model.cost import gflop_per_crop, parameters
+from reid_worker.model.scan import chosen_implementation
+from reid_worker.model.serving import serving_form
+from reid_worker.model.weights import SHIPPED, load_weights
+
+Form = Literal["served", "eager"]
+
+MATRIX = {"cpu": 2048, "cuda": 8192}  # side of the large matrix product; more is no faster
+MOST_CROPS = {"cpu": 64, "cuda": 512}  # what one call of the embedder takes, about
+SLOW_S = 0.5  # a call that takes longer is measured with fewer crops and fewer turns
+TURNS = 12
+_MATRIX_TURNS = 6
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One network to measure.
+
+    Attributes:
+        model: What it is called.
+        network: With its weights.
+    """
+
+    model: str
+    network: Climb
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One way to run it.
+
+    Attributes:
+        device: Where.
+        precision: `fp32`, `bf16` or `fp16`.
+        frames: Crops of a tracklet, 1 to T.
+        form: `served` as the worker runs it; `eager` as it was trained.
+    """
+
+    device: torch.device
+    precision: str
+    frames: int
+    form: Form = "served"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was measured.
+
+    Attributes:
+        dtype: Of the matrix products.
+        batch: Crops in one call.
+        gflop_per_crop: Matrix products and convolutions of encoder and temporal head, 1e9 operations.
+        gemm_share: Achieved operations a second over those of a large matrix product.
+        peak_bytes: On a GPU the most memory that was ever taken, weights included; on a CPU how far the resident
+            memory rose over what it was before, inputs and the large matrix included.
+        latency_s: One tracklet alone.
+        scan: Implementation of the selective scan.
+    """
+
+    model: str
+    device: str
+    dtype: str
+    form: Form
+    frames: int
+    batch: int
+    crops_per_s: float
+    gflop_per_crop: float
+    gemm_share: float
+    peak_bytes: int
+    latency_s: float
+    parameters: int
+    scan: str
+    threads: int
+
+
+def subjects() -> list[Subject]:
+    """Return the shipped network, and `climb-tiny` and `climb-base` with random weights where they are not that one."""
+    shipped = Subject("shipped", load_weights(SHIPPED).network)
+    others = [a for a in (CLIMB_TINY, CLIMB_BASE) if a != shipped.network.architecture]
+    return [shipped, *(Subject(a.name, random_network(a)) for a in others)]
+
+
+def random_network(architecture: Architecture) -> Climb:
+    """Return a network as it is before training: as fast as any, and good for nothing else."""
+    torch.manual_seed(0)
+    return Climb(architecture).eval()
+
+
+def cases(device: torch.device, frames: int) -> list[Case]:
+    """Return what is worth measuring on a device: one image, a whole tracklet, and every dtype it multiplies fast."""
+    lengths = (1, frames)
+    if device.type != "cuda":
+        return [Case(device, "fp32", frames, "eager"), *(Case(device, "fp32", length) for length in lengths)]
+    return [
+        *(Case(device, precision, length) for length in lengths for precision in ("bf16", "fp16", "fp32")),
+        Case(device, "fp32", frames, "eager"),
+    ]
+
+
+def measure(subject: Subject, case: Case, *, turns: int | None = None, crops: int | None = None) -> Row:
+    """Measure one network one way.
+
+    Args:
+        subject: Left as it is.
+        case: On a device that is there.
+        turns: Repetitions of network and matrix product; as many as take a moment when None.
+        crops: In one call, rounded to whole tracklets; chosen by the device when None, fewer where that is slow.
+    """
+    kind, device, a = case.device.type, case.device, subject.network.architecture
+    dtype = _DTYPES[case.precision]
+    with _peak_memory(device) as peak, torch.inference_mode():
+        network = serving_form(subject.network, dtype) if case.form == "served" else subject.network
+        run = _runner(network.to(device), case, dtype)
+        one_s = _best(device, 1, run(1))[0]
+        turns = turns or TURNS
+        tracklets = max(1, (crops or MOST_CROPS.get(kind, 64)) // case.frames)
+        if crops is None and one_s * tracklets > SLOW_S:
+            tracklets, turns = max(1, int(SLOW_S / one_s)), max(1, min(turns, int(4 * SLOW_S / one_s)))
+        matrix = torch.randn(MATRIX.get(kind, 2048), MATRIX.get(kind, 2048), device=device).to(dtype)
+        best_s, matrix_s = _best(device, turns, run(tracklets), lambda: matrix @ matrix)
+        if turns < _MATRIX_TURNS:  # a slow network leaves it too few turns to find its best
+            matrix_s = min(matrix_s, *_best(device, _MATRIX_TURNS, lambda: matrix @ matrix))
+        latency_s = min(one_s, best_s if tracklets == 1 else _best(device, turns, run(1))[0])
+    count, gflop = tracklets * case.frames, gflop_per_crop(a, case.frames)
+    rate = 2 * matrix.shape[0] ** 3 / matrix_s
+    if case.form == "eager":
+        subject.network.to("cpu")
+    return Row(
+        model=subject.model,
+        device=str(device),
+        dtype=str(dtype).removeprefix("torch."),
+        form=case.form,
+        frames=case.frames,
+        batch=count,
+        crops_per_s=round(count / best_s, 1),
+        gflop_per_crop=round(gflop, 5),
+        gemm_share=round(gflop * 1e9 * count / best_s / rate, 4),
+        peak_bytes=peak(),
+        latency_s=round(latency_s, 6),
+        parameters=parameters(a),
+        scan=chosen_implementation(device, dtype),
+        threads=torch.get_num_threads(),
+    )
+
+
+def rows(subjects: Sequence[Subject], device: torch.device, say: Callable[[str], None]) -> Iterator[Row]:
+    """Measure every network every way on a device, and `say` before each what it is."""
+    for subject in subjects:
+        for case in cases(device, subject.network.architecture.frames):
+            say(f"{subject.model}: {case.frames} frames, {case.precision}, {case.form}, on {device}")
+            yield measure(subject, case)
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """Return rows as lines for people, a head first."""
+    lines = [
+        f"{'model':<11}{'form':<8}{'dtype':<10}{'frames':>6}{'batch':>7}{'crops/s':>10}{'ms/tracklet':>13}"
+        f"{'GFLOP/crop':>12}{'of matmul':>11}{'peak MB':>9}{'M params':>10}"
+    ]
+    lines += [
+        f"{row.model:<11}{row.form:<8}{row.dtype:<10}{row.frames:>6}{row.batch:>7}{row.crops_per_s:>10.1f}"
+        f"{row.latency_s * 1e3:>13.2f}{row.gflop_per_crop:>12.4f}{row.gemm_share:>11.2f}{row.peak_bytes / 1e6:>9.0f}"
+        f"{row.parameters / 1e6:>10.2f}"
+        for row in rows
+    ]
+    return lines
+
+
+def _runner(network: Climb, case: Case, dtype: torch.dtype) -> Callable[[int], Callable[[], object]]:
+    """Return what makes, for a number of tracklets, one call of the network on random crops."""
+    a = network.architecture
+
+    def run(tracklets: int) -> Callable[[], object]:
+        images = torch.randn(tracklets * case.frames, 3, a.height, a.width, device=case.device)
+        lengths = [case.frames] * tracklets
+
+        def call() -> Tensor:
+            with nullcontext() if dtype == torch.float32 else torch.autocast(case.device.type, dtype):
+                return network.ragged(images, lengths).ranking()
+
+        return call
+
+    return run
+
+
+def _best(device: torch.device, turns: int, *calls: Callable[[], object]) -> list[float]:
+    """Return the shortest time of each of some calls, made in turns, s; the first turn only warms up.
+
+    On one thread of a CPU it is the processor's time, so that other programs of a shared machine do not count.
+    """
+    clock = time.process_time if device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
+    best = [float("inf")] * len(calls)
+    for turn in range(turns + 1):
+        for number, call in enumerate(calls):
+            started = clock()
+            call()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            if turn:
+                best[number] = min(best[number], clock() - started)
+    return best
+
+
+@contextmanager
+def _peak_memory(device: torch.device) -> Iterator[Callable[[], int]]:
+    """Measure memory from here on; what it gives returns the peak in bytes."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        yield lambda: torch.cuda.max_memory_allocated(device)
+        return
+    before = memory_mb()
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # from here the highest resident memory is counted anew
+    yield lambda: max(0, round((_highest_mb() - before) * 1e6))
+
+
+def _highest_mb() -> float:
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return memory_mb()
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024 / 1e6

@@ -1,0 +1,201 @@
+"""`climbtrack bench`: how fast, and how much memory."""
+
+import json
+import tempfile
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deploy.cli.options import Changes, Recipe, recipe_and_changes
+from deploy.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from _typeshed import DataclassInstance
+
+    from reid_worker.model.scan import Implementation
+
+app = typer.Typer(name="bench", help="Measure speed and memory on this machine.", no_args_is_help=True)
+
+
+@app.callback()
+def bench() -> None:
+    """Measure speed and memory on this machine."""
+
+
+@app.command("pipeline")
+def pipeline(
+    site: Annotated[
+        Path,
+        typer.Option(
+            "--site", metavar="DIR", help="Folder of videos, one a camera, as `climbtrack synth site` makes it."
+        ),
+    ] = Path(".cache/sample-site"),
+    minutes: Annotated[
+        float, typer.Option("--minutes", min=0, help="Simulated minutes over which memory is watched; 0 leaves it out.")
+    ] = 30.0,
+    kafka: Annotated[bool, typer.Option("--kafka/--no-kafka", help="Also as processes over Kafka and Redis.")] = True,
+    video: Annotated[
+        Path | None,
+        typer.Option("--video", metavar="FILE", help="How many cameras like this file one core passes through ingest."),
+    ] = None,
+) -> None:
+    """Print one JSON line: frames a second by stage, in one process and over Kafka; memory and its growth; ingest."""
+    videos = sorted(site.glob("*.mp4"))
+    if not videos:
+        raise UsageError(
+            f"--site {site}: no videos there; make some with `climbtrack synth site --out {site} --seed 7`"
+        )
+
+    from deploy.bench import cluster as bench_cluster
+    from deploy.bench import ingest as bench_ingest
+    from deploy.bench import pipeline as bench
+
+    figures: dict[str, object] = {
+        "benchmark": "pipeline",
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": bench.machine(),
+        "cameras": len(videos),
+    }
+    with tempfile.TemporaryDirectory(prefix="climbtrack-bench-") as name:
+        folder = Path(name)
+        figures["embedded"] = asdict(bench.measure_embedded(videos, folder / "embedded"))
+        if kafka:
+            (folder / "cluster").mkdir()
+            figures["kafka"] = asdict(bench_cluster.measure_cluster(videos, folder / "cluster"))
+        if minutes:
+            figures["memory"] = asdict(bench.measure_growth(videos[0], folder / "growth", minutes))
+    if video:
+        figures["ingest"] = asdict(bench_ingest.measure_passthrough(video))
+    typer.echo(json.dumps(figures))
+
+
+_Device = Annotated[
+    str, typer.Option("--device", metavar="NAME", help="auto (a GPU where there is one), cpu, cuda, ...")
+]
+_Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads; the worker embeds with one.")]
+_Lengths = Annotated[list[int] | None, typer.Option("--length", min=1, help="Positions; may be given again.")]
+_Implementations = Annotated[
+    list[str] | None, typer.Option("--implementation", metavar="NAME", help="Only these; may be given again.")
+]
+
+
+@app.command("parity")
+def parity(
+    device: _Device = "auto",
+    length: _Lengths = None,
+    implementation: _Implementations = None,
+    width: Annotated[int, typer.Option("--width", min=1, help="Channels.")] = 64,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Compare every selective scan with the reference in float64: forward, every gradient, every dtype."""
+    from deploy.bench import device as bench_device
+    from deploy.bench import scan as bench_scan
+
+    place = bench_device.device_of(device, threads=1)
+    names = _implementations(implementation)
+    size = bench_scan.ScanSize(2, width, length or bench_scan.PARITY_LENGTHS, names)
+    found = list(bench_scan.parity_rows(size, place))
+    _print_rows(found, bench_scan.parity_table, as_json=as_json)
+
+
+@app.command("scan")
+def scan(
+    device: _Device = "auto",
+    threads: _Threads = 1,
+    length: _Lengths = None,
+    implementation: _Implementations = None,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Sequences.")] = 8,
+    width: Annotated[int, typer.Option("--width", min=1, help="Channels; 1536 in climb-base.")] = 1536,
+    dtype: Annotated[str, typer.Option("--dtype", help="float32, bfloat16 or float16.")] = "float32",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Measure every selective scan in turns, and how long its exponentials alone would take."""
+    from deploy.bench import device as bench_device
+    from deploy.bench import scan as bench_scan
+
+    if dtype not in bench_scan.DTYPES:
+        raise UsageError(f"--dtype {dtype}: must be one of {', '.join(bench_scan.DTYPES)}")
+    place = bench_device.device_of(device, threads)
+    names = _implementations(implementation)
+    size = bench_scan.ScanSize(batch, width, length or bench_scan.SPEED_LENGTHS, names)
+    rows = bench_scan.speed_rows(size, place, dtype, say=lambda text: typer.echo(text, err=True))
+    _print_rows(list(rows), bench_scan.speed_table, as_json=as_json)
+
+
+@app.command("model")
+def model(
+    device: _Device = "auto",
+    threads: _Threads = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Measure every size of network against a large matrix product: crops a second, share of its rate, memory."""
+    from deploy.bench import device as bench_device
+    from deploy.bench import model as bench_model
+
+    place = bench_device.device_of(device, threads)
+    found = list(bench_model.rows(bench_model.subjects(), place, lambda text: typer.echo(text, err=True)))
+    _print_rows(found, bench_model.table, as_json=as_json)
+
+
+@app.command("training")
+def training(
+    config: Recipe = None,
+    overrides: Changes = None,
+) -> None:
+    """Print one JSON line: crops a second generated and learnt from, and how long a step waits for its batch."""
+    from training.config_checks import ConfigError
+    from training.config_file import load_config
+    from training.recipes.bench import measure
+
+    try:
+        _print_line(measure(load_config(*recipe_and_changes(config, overrides))))
+    except ConfigError as error:
+        raise UsageError(str(error)) from error
+
+
+@app.command("evaluation")
+def evaluation(
+    queries: Annotated[int, typer.Option("--queries", min=1, help="Tracklets asked for.")] = 2_000,
+    gallery: Annotated[int, typer.Option("--gallery", min=1, help="Tracklets to be found.")] = 20_000,
+    rerank: Annotated[bool, typer.Option("--rerank/--no-rerank", help="Also by re-ranked distances.")] = True,
+) -> None:
+    """Print one JSON line: time and memory of the metric, on random features.
+
+    The default is a MARS of 20 000 tracklets; MSMT17's size is --queries 11659 --gallery 82161.
+    """
+    from training.evaluation.bench import measure
+
+    _print_line(measure(queries, gallery, by_rerank=rerank))
+
+
+def _print_line(figures: "DataclassInstance") -> None:
+    """Print figures as one JSON line, fractions to three places."""
+    line = json.loads(json.dumps(asdict(figures)), parse_float=lambda number: round(float(number), 3))
+    typer.echo(json.dumps(line))
+
+
+def _implementations(names: list[str] | None) -> "tuple[Implementation, ...]":
+    """Return the known implementations of those names, all of them when None.
+
+    Raises:
+        UsageError: There is none of a name.
+    """
+    from reid_worker.model.scan import IMPLEMENTATIONS
+
+    for name in names or ():
+        if name not in IMPLEMENTATIONS:
+            raise UsageError(f"--implementation {name}: must be one of {', '.join(IMPLEMENTATIONS)}")
+    return tuple(known for known in IMPLEMENTATIONS if not names or known in names)
+
+
+def _print_rows(rows: "Sequence[DataclassInstance]", table: "Callable[[Any], list[str]]", *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"rows": [asdict(row) for row in rows]}))
+        return
+    for line in table(rows):
+        typer.echo(line)

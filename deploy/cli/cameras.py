@@ -1,0 +1,77 @@
+"""`climbtrack cameras`: add, remove and list the cameras of a running system, over its API."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from deploy.cli.options import ApiUrl, DataDirOption, Json, Token
+
+app = typer.Typer(name="cameras", help="Add, remove and list the cameras of a running system.", no_args_is_help=True)
+
+
+@app.command("add")
+def add(
+    camera: Annotated[str, typer.Argument(metavar="NAME=URL", help="Like door=rtsp://host/stream.")],
+    site: Annotated[str | None, typer.Option("--site", help="Identities are shared inside a site.")] = None,
+    fps: Annotated[float | None, typer.Option("--fps", help="Frames a second that are analysed at most.")] = None,
+    api: ApiUrl = None,
+    token: Token = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Add a camera, or change the one of this name."""
+    from deploy.cameras import DEFAULT_SITE, parse_cameras
+    from deploy.cli.asking import running_api
+
+    (spec,) = parse_cameras([camera], site or DEFAULT_SITE).values()
+    body: dict[str, Any] = {"camera_id": spec.camera_id, "url": spec.url}
+    body |= {key: value for key, value in {"site_id": site, "analysed_fps": fps}.items() if value is not None}
+    with running_api(api, token, data_dir) as client:
+        client.request("POST", "/v1/cameras", body=body)
+    typer.echo(f"camera {spec.camera_id}: {spec.safe_url}")
+
+
+@app.command("rm")
+def remove(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    api: ApiUrl = None,
+    token: Token = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Stop reading a camera; who was seen by it stays known."""
+    from deploy.cli.asking import running_api
+
+    with running_api(api, token, data_dir) as client:
+        client.request("DELETE", f"/v1/cameras/{name}")
+    typer.echo(f"camera {name} removed")
+
+
+@app.command("ls")
+def list_cameras(
+    api: ApiUrl = None, token: Token = None, data_dir: DataDirOption = None, as_json: Json = False
+) -> None:
+    """List the cameras and what they are doing."""
+    from deploy.cli.asking import running_api
+
+    with running_api(api, token, data_dir) as client:
+        answer = client.get("/v1/cameras")
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    from deploy.terminal import print_rows
+
+    print_rows(
+        f"{len(answer['cameras'])} cameras",
+        ("camera", "site", "source", "analysed", "dropped", "tracklets", "state"),
+        [(one["camera_id"], one["site_id"], one["url"], *_progress(one)) for one in answer["cameras"]],
+    )
+
+
+def _progress(camera: dict[str, Any]) -> tuple[object, ...]:
+    state = camera["state"]
+    if not camera["enabled"]:
+        return "-", "-", "-", "disabled"
+    if state is None:
+        return "-", "-", "-", "waiting for frames"
+    how = state["reason"] or ("ended" if state["ended"] else "running")
+    return state["analysed"], state["dropped"], state["tracklets"], how

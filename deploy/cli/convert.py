@@ -1,0 +1,51 @@
+"""`climbtrack convert`: published weights made ours."""
+
+import json
+import re
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.cli.options import Json
+from deploy.errors import UsageError
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(help="Checkpoint of the authors: torch.save or safetensors.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the safetensors file is written.")],
+    size: Annotated[
+        str | None,
+        typer.Option("--size", metavar="HxW", help="Crop size, px, where a grid twice as high as wide is not meant."),
+    ] = None,
+    frames: Annotated[int, typer.Option("--frames", min=1, max=64, help="Crops of a tracklet, to be averaged.")] = 1,
+    side_coefficient: Annotated[
+        float, typer.Option("--side-coefficient", help="SIE_COE of their configuration, where it has cameras.")
+    ] = 1.0,
+    as_json: Json = False,
+) -> None:
+    """Read the published CLIMB-ReID image weights and write them as weights that `worker.weights` can name.
+
+    What a feature does not need is dropped and named; what is not expected is an error. Nothing in the file is run.
+    """
+    from training.convert import convert as run
+
+    done = run(source, out, size=_size(size), frames=frames, side_coefficient=side_coefficient)
+    if as_json:
+        said = {"weights": str(out), "embedding": done.architecture.dim, **asdict(done)}
+        typer.echo(json.dumps(said))
+        return
+    parts = Counter(name.partition(".")[0] for name in done.dropped)
+    dropped = ", ".join(f"{part} ({count})" for part, count in parts.items()) or "nothing"
+    typer.echo(f"{out}: {done.model_id}, {done.architecture.dim} numbers a crop; tensors dropped: {dropped}")
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if found is None:
+        raise UsageError(f"--size {text}: expected HEIGHTxWIDTH in pixels, like 256x128")
+    return int(found[1]), int(found[2])

@@ -1,0 +1,99 @@
+"""The command `climbtrack`. Heavy libraries are imported inside the commands, so that `--help` is quick."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from deploy.cli.adapt import adapt
+from deploy.cli.bench import app as bench
+from deploy.cli.cameras import app as cameras
+from deploy.cli.convert import convert
+from deploy.cli.doctor import doctor
+from deploy.cli.evaluate import evaluate
+from deploy.cli.export import export
+from deploy.cli.identities import app as identities
+from deploy.cli.kafka import kafka
+from deploy.cli.models import app as models
+from deploy.cli.run import run
+from deploy.cli.score import score
+from deploy.cli.services import api, gallery, ingest, worker
+from deploy.cli.synth import app as synth
+from deploy.cli.train import train
+from deploy.errors import DeployError, RunError, UsageError
+from wire.errors import SettingsError, WireError
+from wire.metrics import installed_version
+
+PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
+    "Follow people": (run, identities, cameras, models, doctor),
+    "The same on many machines, over Kafka and Redis": (ingest, worker, gallery, api, kafka),
+    "Measure, adapt and train": (score, evaluate, adapt, train, synth, convert, export, bench),
+}
+
+
+class InPanels(TyperGroup):
+    """Lists commands and groups of commands in the order of `PANELS`; typer lists all groups last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer brings a click of its own, without types
+        """Return the names of all commands."""
+        return [_name(command) for commands in PANELS.values() for command in commands]
+
+
+def _name(command: Callable[..., None] | typer.Typer) -> str:
+    return str(command.info.name) if isinstance(command, typer.Typer) else command.__name__
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"climbtrack {installed_version()}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    name="climbtrack",
+    cls=InPanels,
+    rich_markup_mode="markdown",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def climbtrack(
+    _: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Give every person one number across all the cameras of a site.
+
+    Begin with `climbtrack run --camera door=door.mp4`. Every command explains itself: `climbtrack run --help`.
+    """
+
+
+for panel, commands in PANELS.items():
+    for command in commands:
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, rich_help_panel=panel)
+        else:
+            app.command(rich_help_panel=panel)(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong use or setting."""
+    try:
+        app(args=arguments, prog_name="climbtrack")
+    except SystemExit as ended:  # how typer ends, also for wrong options
+        return ended.code if isinstance(ended.code, int) else 0
+    except SettingsError as error:
+        return _say(error, UsageError.exit_code)
+    except DeployError as error:
+        return _say(error, error.exit_code)
+    except WireError as error:
+        return _say(error, RunError.exit_code)
+    return 0
+
+
+def _say(error: Exception, code: int) -> int:
+    print(f"climbtrack: {error}", file=sys.stderr)
+    return code

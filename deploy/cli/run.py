@@ -1,0 +1,87 @@
+"""`climbtrack run`: everything in one process."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.cli.options import Config, DataDirOption, Json
+
+
+def run(
+    camera: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--camera",
+            metavar="NAME=URL",
+            help="A file, a folder of images, rtsp://, http:// or a device index; give it once for each camera.",
+        ),
+    ] = None,
+    config: Config = None,
+    data_dir: DataDirOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write MOTChallenge text, one file a camera, and people.html."),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", metavar="FILE", help="CLIMB weights; the shipped ones by default.")
+    ] = None,
+    detector: Annotated[
+        str | None,
+        typer.Option(
+            "--detector", help="auto, bundled, hog, a name of `climbtrack models ls`, or an ONNX file.", metavar="WHICH"
+        ),
+    ] = None,
+    keep_crops: Annotated[
+        Path | None,
+        typer.Option("--keep-crops", metavar="DIR", help="Keep crops of all people for `climbtrack adapt`; else none."),
+    ] = None,
+    as_json: Json = False,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="Of the API; 8080 by default, 0 takes a free one.")
+    ] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Of the API; 127.0.0.1 by default.")] = None,
+    keep_serving: Annotated[
+        bool, typer.Option("--keep-serving", help="Go on answering after the last file, until Ctrl-C.")
+    ] = False,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            " /--no-pictures",
+            help="Do not write people.html, the page with a picture of everybody, into --out or else --data-dir.",
+        ),
+    ] = True,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what the parts are doing.")] = False,
+) -> None:
+    """Follow people through cameras, on this machine, until the files end or you press Ctrl-C.
+
+    Exit code 0: done. 1: a camera gave nothing or a file could not be read to its end, and what the others saw is
+    printed all the same; or a part failed. 2: wrong use or setting.
+    """
+    from rich.console import Console
+
+    from deploy.cameras import chosen_cameras
+    from deploy.local.run import RunOptions, follow
+    from wire.process import log_to_stderr
+
+    log_to_stderr(logging.INFO if verbose else logging.WARNING, plain=not verbose)
+    options = RunOptions(
+        cameras=chosen_cameras(camera or [], config),
+        config=config,
+        data_dir=data_dir,
+        out=out,
+        weights=weights,
+        detector=detector,
+        keep_crops=keep_crops,
+        host=host,
+        port=port,
+        keep_serving=keep_serving,
+        pictures=pictures,
+    )
+    console = Console(stderr=as_json)
+    outcome = follow(options, console)
+    if as_json:
+        typer.echo(json.dumps(outcome.as_json()))
+    raise typer.Exit(1 if outcome.failed else 0)

@@ -1,0 +1,178 @@
+"""Everything in one process: the memory bus, a private Redis, the three stages as threads, the API.
+
+The same handlers, loop and store as the distributed form; only what is put together here differs.
+"""
+
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from prometheus_client import CollectorRegistry
+
+import gallery.handler
+import ingest.handler
+import reid_worker.handler
+from deploy.announce import announce
+from deploy.errors import RunError
+from deploy.local.api_server import ApiServer
+from deploy.local.data_dir import DataDir
+from deploy.local.private_redis import PrivateRedis
+from deploy.local.settings import EmbeddedSettings
+from deploy.local.watch import CameraTotals
+from gallery.api.app import create_app
+from gallery.store import Store
+from gallery.store_redis import RedisStore, connect
+from ingest.state import FINAL, CameraStatus, State
+from wire.bus import FRAMES, TRACKLETS
+from wire.health import ServiceMonitor
+from wire.memory import MemoryBus
+from wire.messages import CameraSpec
+from wire.metrics import ServiceMetrics
+from wire.service import Service
+from wire.settings import RedisSettings
+
+INGEST, WORKER, GALLERY = ingest.handler.GROUP, reid_worker.handler.NAME, gallery.handler.NAME
+STAGES = (INGEST, WORKER, GALLERY)  # the way of the data, and the order they stop in
+
+
+class Stage:
+    """One service in a thread of its own."""
+
+    def __init__(self, service: Service, pool: ThreadPoolExecutor) -> None:
+        self._stop = threading.Event()
+        self._done: Future[None] = pool.submit(service.run, self._stop)
+
+    def error(self) -> BaseException | None:
+        """Return what ended it; None while it runs, and when it was stopped."""
+        return self._done.exception() if self._done.done() else None
+
+    def stop(self) -> None:
+        """Let it finish its round, and wait for that."""
+        self._stop.set()
+        self._done.exception()
+
+
+class Embedded:
+    """A whole system in this process; use as a context manager, from the main thread."""
+
+    def __init__(self, settings: EmbeddedSettings, data_dir: Path, site_id: str, api_socket: socket.socket) -> None:
+        self._settings = settings
+        self._data_dir = data_dir
+        self._site_id = site_id
+        self._api_socket = api_socket
+        self._parts = ExitStack()
+        self._stages: dict[str, Stage] = {}
+        self.bus = MemoryBus()
+        self.registry = CollectorRegistry()
+        self.store: Store
+
+    def __enter__(self) -> Self:
+        """Start everything and return when the API answers.
+
+        Raises:
+            DeployError: The data folder is in use, or Redis or the API does not start.
+            SettingsError: A model, a detector or another part cannot be had as asked.
+        """
+        with ExitStack() as parts:
+            folder = parts.enter_context(DataDir(self._data_dir))
+            self._redis = parts.enter_context(PrivateRedis(self._data_dir))
+            self._client = parts.enter_context(closing(connect(RedisSettings(url=self._redis.url))))
+            self.store = self._open_store(self._site_id)
+            parts.enter_context(closing(self.bus))
+            services = self._services()
+            pool = parts.enter_context(ThreadPoolExecutor(len(services), "stage"))
+            app = create_app(self.store, self.bus, self._settings.api, registry=self.registry)
+            self._api = parts.enter_context(ApiServer(app, self._api_socket))
+            self.api_url = self._api.url
+            folder.announce(self._site_id, self.api_url)
+            for name, service in services.items():
+                self._stages[name] = Stage(service, pool)
+                parts.callback(self._stages[name].stop)
+            self._parts = parts.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the stages in the way of the data, then the API, then Redis."""
+        self.stop_stages()
+        self._parts.close()
+
+    def start_cameras(self, cameras: Sequence[CameraSpec]) -> None:
+        """Let ingest read these cameras."""
+        announce(self.bus, cameras)
+
+    def stop_stages(self) -> None:
+        """Stop reading, then what works on what was read."""
+        for name in STAGES:
+            if name in self._stages:
+                self._stages[name].stop()
+
+    @property
+    def redis_pid(self) -> int:
+        """Return the process of the private Redis."""
+        return self._redis.pid
+
+    def check(self) -> None:
+        """Return while everything runs.
+
+        Raises:
+            RunError: A part has ended, and why.
+        """
+        for name, stage in self._stages.items():
+            error = stage.error()
+            if error is not None:
+                raise RunError(f"{name} ended: {type(error).__name__}: {error}") from error
+        died = self._redis.died()
+        if died is not None:
+            raise RunError(died)
+        if not self._api.alive():
+            raise RunError("the API ended")
+
+    def camera_statuses(self) -> tuple[CameraStatus, ...]:
+        """Return what every camera is doing."""
+        return self._ingest.supervisor.statuses()
+
+    def finished(self, totals: Mapping[str, CameraTotals]) -> bool:
+        """Tell whether all cameras have ended and everything seen by them is decided; `totals` is what was published.
+
+        A file that changes its picture format is several streams, so the last one is known only when the camera has
+        stopped and nothing of it waits for the worker.
+        """
+        statuses = self.camera_statuses()
+        if not all(status.state in FINAL for status in statuses):
+            return False
+        names = [status.camera_id for status in statuses if status.state is not State.STOPPED]
+        if any(self.bus.backlog(FRAMES.name, WORKER, name) for name in names):
+            return False
+        if self.bus.backlog(TRACKLETS.name, GALLERY, self._site_id):
+            return False
+        decided = self.store.progress()
+        return all(
+            name in totals
+            and totals[name].ended
+            and name in decided
+            and decided[name].progress.ended
+            and decided[name].progress.stream_id == totals[name].stream_id
+            for name in names
+        )
+
+    def _services(self) -> dict[str, Service]:
+        """Build the stages; the worker loads its models here."""
+        chosen, bus, registry = self._settings, self.bus, self.registry
+        metrics = ServiceMetrics(registry)
+        monitors = {name: ServiceMonitor(name, metrics) for name in STAGES}
+        worker = reid_worker.handler.build_service(chosen.worker, bus, metrics, registry, monitor=monitors[WORKER])
+        self._ingest = ingest.handler.build_service(chosen.ingest, bus, metrics, registry, monitor=monitors[INGEST])
+        decider = gallery.handler.build_service(
+            chosen.gallery, bus, metrics, registry, self._open_store, monitor=monitors[GALLERY]
+        )
+        return {INGEST: self._ingest, WORKER: worker, GALLERY: decider}
+
+    def _open_store(self, site_id: str) -> Store:
+        return RedisStore(self._client, site_id)

@@ -1,0 +1,1 @@
+"""Weights that learn a site nobody labelled."""

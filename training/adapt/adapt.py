@@ -1,0 +1,198 @@
+"""Teach weights a site nobody labelled: cluster its tracklets, learn from the clusters as if they were people, again.
+
+    climbtrack adapt --data DIR --out FILE [--weights FILE] [--minutes N]
+
+The old weights stay as they are: to go back is to name them again. The new ones have another model_id, so that no
+embedding of one is ever compared with one of the other.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reid_worker.model.climb import Climb
+from reid_worker.model.embedder import Embedder
+from reid_worker.model.preprocess import Preprocessing
+from reid_worker.model.weights import SHIPPED, LoadedWeights, load_weights, save_weights
+from training.adapt.cluster import MOST, certainly_different, clusters, distances_of
+from training.adapt.judge import Cosines, Figures, Trial, embedded, judge
+from training.adapt.round import Budget, learn, trainable
+from training.data.dataset import LabelledTracklet
+from training.data.files import FileTracklets
+from training.data.load import load_dataset
+from training.data.site import Collected, read_site
+from training.errors import memory_explained
+from training.evaluation.embedding import Embed
+
+Say = Callable[[str], None]
+
+_HELD = 0.2  # share of the tracklets that is only judged by
+_FEWEST = 4  # clusters; fewer people teach a network nothing about telling people apart
+
+
+class AdaptError(Exception):
+    """A site cannot be learnt from; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptPlan:
+    """What to learn, and for how long.
+
+    Attributes:
+        data: Folder of tracklets, see `training.data.site`.
+        out: Where the new weights go.
+        weights: The old ones; None are the shipped.
+        minutes: Wall time of learning in all, 0 where `epochs` says how long.
+        epochs: Visits to every cluster in all, 0 where `minutes` says how long.
+        rounds: How often tracklets are clustered anew.
+        labels: Whether the folder has labels to judge by; they are never learnt from.
+        force: Whether weights that got worse are written all the same.
+        lr: Highest learning rate.
+        seed: Of everything drawn.
+        threads: CPU threads of torch.
+        workers: Processes that read images meanwhile.
+    """
+
+    data: Path
+    out: Path
+    weights: Path | None = None
+    minutes: float = 10.0
+    epochs: int = 0
+    rounds: int = 3
+    labels: bool = False
+    force: bool = False
+    lr: float = 3e-4
+    seed: int = 0
+    threads: int = 2
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptReport:
+    """What came out.
+
+    Attributes:
+        tracklets: Of the site; `learnt` of them were learnt from in the last round.
+        certain_pairs: Pairs of tracklets that are certainly different people.
+        before, after: Figures of the old and the new weights.
+        steps: Of all rounds.
+        old, new: Their model_ids; `new` is None where nothing was written, as the new weights are worse.
+        old_weights: Where the old ones still are.
+    """
+
+    tracklets: int
+    learnt: int
+    certain_pairs: int
+    before: Figures
+    after: Figures
+    steps: int
+    old: str
+    new: str | None
+    old_weights: Path
+
+    @property
+    def card_change(self) -> Cosines | None:
+        """What to add to the gallery's settings of the same names along with the new weights; None if not known."""
+        before, after = self.before.cosines, self.after.cosines
+        return None if before is None or after is None else after.since(before)
+
+
+@memory_explained("stop what else holds memory, or adapt from fewer tracklets; the old weights are where they were")
+def adapt(plan: AdaptPlan, say: Say) -> AdaptReport:
+    """Learn a site and write weights that know it, if they are not worse.
+
+    Raises:
+        AdaptError: `out` is there already, too few people are found more than once, there are no labels to judge by, or
+            the weights are of a size that is not trained.
+        DataSetError: The folder or an image in it cannot be used.
+        WeightsError: The old weights cannot be used.
+        TrainingError: The loss is no number, or memory is full.
+    """
+    torch.set_num_threads(plan.threads)
+    if plan.out.exists():
+        raise AdaptError(f"{plan.out} is there already: adapting never replaces weights, give another file")
+    source = SHIPPED if plan.weights is None else plan.weights
+    old = load_weights(source)
+    if not trainable(old.network.architecture):
+        raise AdaptError(f"{source} holds a {old.network.architecture.name} of a size that is not trained here")
+    tracklets = _chosen(read_site(plan.data).tracklets, plan.seed, say)
+    trial = _trial(plan, tracklets, old.network.architecture.frames)
+    say(f"{len(tracklets)} tracklets, {len(trial.different)} pairs of them certainly different people")
+    before = judge(embedder_of(old.network, old.preprocessing), trial)
+    network, steps, used = old.network, 0, 0
+    for number in range(plan.rounds):
+        pseudo = _pseudo_people(embedder_of(network, old.preprocessing), trial, tracklets, plan)
+        used = len(pseudo.lengths)
+        say(f"round {number + 1} of {plan.rounds}: {pseudo.identities.max() + 1} people in {used} tracklets")
+        budget = Budget(plan.minutes / plan.rounds, plan.epochs / plan.rounds, plan.lr, plan.threads, plan.workers)
+        network, done = learn(network, old.preprocessing, pseudo, budget, plan.seed + number)
+        steps += done
+    after = judge(embedder_of(network, old.preprocessing), trial)
+    new = None
+    if plan.force or after.better_than(before) is not False:
+        save_weights(plan.out, network, old.preprocessing)
+        new = load_weights(plan.out).model_id
+    return AdaptReport(len(tracklets), used, len(trial.different), before, after, steps, old.model_id, new, source)
+
+
+def _chosen(tracklets: Sequence[Collected], seed: int, say: Say) -> list[Collected]:
+    """Return all tracklets, or some that are as many as can be compared with each other."""
+    if len(tracklets) <= MOST:
+        return list(tracklets)
+    say(f"{MOST} of {len(tracklets)} tracklets are taken, drawn by the seed: their distances must fit into memory")
+    rows = np.random.default_rng((seed, 10)).choice(len(tracklets), MOST, replace=False)
+    return [tracklets[row] for row in np.sort(rows)]
+
+
+def _trial(plan: AdaptPlan, tracklets: Sequence[Collected], frames: int) -> Trial:
+    people = FileTracklets([LabelledTracklet(one.paths, 0, one.camera) for one in tracklets])
+    different = certainly_different(people.cameras, [one.span_ns for one in tracklets])
+    queries, gallery = _labelled(plan.data, tracklets) if plan.labels else (None, None)
+    return Trial(people, different, held_rows(len(tracklets), plan.seed), queries, gallery, frames)
+
+
+def held_rows(tracklets: int, seed: int) -> NDArray[np.int64]:
+    """Return the rows of so many tracklets that are only judged by, never learnt from; rising."""
+    order = np.random.default_rng((seed, 11)).permutation(tracklets)
+    return np.sort(order[: round(_HELD * tracklets)])
+
+
+def _labelled(folder: Path, tracklets: Sequence[Collected]) -> tuple[FileTracklets, FileTracklets]:
+    """Return queries and gallery: those of a data set's naming, or all tracklets that somebody named."""
+    for layout, part in (("mars", "bbox_test"), ("market", "bounding_box_test")):
+        if (folder / part).is_dir():
+            data = load_dataset(layout, folder, checked=False)
+            return FileTracklets(data.query), FileTracklets(data.gallery)
+    named = [LabelledTracklet(t.paths, t.identity, t.camera) for t in tracklets if t.identity is not None]
+    if len({t.identity for t in named}) < 2 or len({t.camera for t in named}) < 2:
+        raise AdaptError(f"{folder} has no labels to judge by: two people on two cameras are the fewest")
+    return FileTracklets(named), FileTracklets(named)
+
+
+def _pseudo_people(embed: Embed, trial: Trial, tracklets: Sequence[Collected], plan: AdaptPlan) -> FileTracklets:
+    """Cluster what is learnt from, and return the tracklets that are in a cluster with it as their identity."""
+    rows = np.setdiff1d(np.arange(len(tracklets)), trial.held)
+    features = embedded(embed, trial.people, rows, trial.frames)
+    distances = distances_of(features, trial.people.cameras[rows])
+    place = np.full(len(tracklets), -1, np.int64)
+    place[rows] = np.arange(len(rows))
+    different = place[trial.different]
+    labels = clusters(distances, different[(different >= 0).all(axis=1)])
+    if (found := int(labels.max(initial=-1)) + 1) < _FEWEST:
+        raise AdaptError(
+            f"{plan.data}: {found} people were found more than once among {len(rows)} tracklets, {_FEWEST} are the "
+            "fewest to learn from: collect for longer, or with more cameras"
+        )
+    grouped = labels >= 0
+    chosen = [tracklets[row] for row in rows[grouped]]
+    return FileTracklets([LabelledTracklet(one.paths, 0, one.camera) for one in chosen], labels[grouped])
+
+
+def embedder_of(network: Climb, preprocessing: Preprocessing) -> Embed:
+    """Return what embeds by a network, on a GPU where there is one."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return Embedder(LoadedWeights(network.eval(), preprocessing, "in adaptation"), device).embed

@@ -1,0 +1,214 @@
+"""What adapting to a site is worth: ranking of strangers on its cameras before, after, and learnt from the truth.
+
+    python -m training.adapt.bench --out DIR
+
+Generated people of a setting that the shipped weights never saw are seen by the few cameras of one site. Some are to
+adapt to, without their names; others, whom nothing is learnt from, are searched for on the same cameras. Then the same
+weights learn as many steps at the same rate from the same tracklets with their names: what adapting still lacks.
+Prints one JSON line; everything is drawn by the seed.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_worker.model.weights import SHIPPED, LoadedWeights, load_weights
+from training.adapt.adapt import AdaptPlan, adapt, embedder_of, held_rows
+from training.adapt.cluster import clusters, distances_of
+from training.adapt.judge import Figures, embedded
+from training.adapt.round import Budget, learn
+from training.data.dataset import LabelledTracklet
+from training.data.files import FileTracklets
+from training.data.load import load_dataset
+from training.data.mars import parse_mars
+from training.data.site import read_site
+from training.data.write import MarsWriter
+from training.evaluation.embedding import Embed
+from training.evaluation.metrics import Labelled, Ranking, rank
+from training.synthetic.folders import SEEDS
+from training.synthetic.people import PeopleGenerator
+from training.synthetic.settings import SETTINGS
+
+_SIZE = (128, 64)  # what climb-tiny takes
+_VIEWS = 48  # and four times as many people are kept by the generator
+
+
+@dataclass(frozen=True, slots=True)
+class SitePlan:
+    """One site of generated people.
+
+    Attributes:
+        people: To learn from.
+        held: To search for.
+        cameras: Each of which sees everybody once.
+        frames: Of a tracklet.
+        setting: A name in SETTINGS.
+    """
+
+    people: int = 96
+    held: int = 72
+    cameras: int = 4
+    frames: int = 4
+    setting: str = "other"
+    seed: int = 0
+
+
+def write_site(folder: Path, plan: SitePlan) -> Path:
+    """Write a site in MARS's naming, those to search for as its queries; a folder that is there is taken as it is.
+
+    Raises:
+        DataSetError: The folder cannot be written.
+    """
+    if folder.exists():
+        return folder
+    base, writer = SEEDS * (plan.seed + 1), MarsWriter(folder)
+    generator = PeopleGenerator(keep=_VIEWS, setting=SETTINGS[plan.setting])
+    for camera in range(plan.cameras):
+        for person in range(plan.people + plan.held):
+            crops = generator.tracklet(base + person, base + camera, 0, plan.frames, _SIZE)
+            writer.add(tuple(crops), person + 1, camera + 1, "train" if person < plan.people else "query")
+    return writer.finish()
+
+
+def named_people(folder: Path, seed: int) -> FileTracklets:
+    """Return the tracklets that adapting may learn from, with the names that it is not told."""
+    found = read_site(folder).tracklets
+    rows = np.setdiff1d(np.arange(len(found)), held_rows(len(found), seed))
+    named = []
+    for one in (found[row] for row in rows):
+        parsed = parse_mars(one.paths[0].name.rpartition("F")[0] + "F")
+        assert parsed is not None, "read_site has read it"
+        named.append(LabelledTracklet(one.paths, parsed[0], one.camera))
+    return FileTracklets.to_learn(named)
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Clusters against the truth, over pairs of tracklets.
+
+    Attributes:
+        right: Share of the pairs in one cluster that are one person, 0 to 1; 1 where there are none.
+        found: Share of the pairs that are one person that are in one cluster.
+    """
+
+    right: float
+    found: float
+
+
+def grouping(labels: NDArray[np.int64], identities: NDArray[np.int64]) -> Grouping:
+    """Compare clusters `(n,)`, -1 for who is alone, with identities `(n,)`."""
+    pairs = np.triu(np.ones((len(labels), len(labels)), bool), 1)
+    together = (labels[:, None] == labels[None, :]) & (labels[:, None] >= 0) & pairs
+    same = (identities[:, None] == identities[None, :]) & pairs
+    both = int((together & same).sum())
+    return Grouping(both / int(together.sum()) if together.any() else 1.0, both / max(int(same.sum()), 1))
+
+
+def first_clusters(embed: Embed, people: FileTracklets, frames: int) -> NDArray[np.int64]:
+    """Return what adapting takes for one person at the beginning, `(n,)`, -1 for who is alone."""
+    features = embedded(embed, people, np.arange(len(people.lengths)), frames)
+    return clusters(distances_of(features, people.cameras), np.zeros((0, 2), np.int64))
+
+
+def supervised(old: LoadedWeights, folder: Path, plan: AdaptPlan, steps: int) -> Ranking:
+    """Learn the names of the people instead, as many steps and as fast, and rank those who were held out."""
+    people = named_people(folder, plan.seed)
+    budget = Budget(0, 0, plan.lr, plan.threads, plan.workers, steps)
+    network, _ = learn(old.network, old.preprocessing, people, budget, plan.seed)
+    strangers = FileTracklets(load_dataset("mars", folder, checked=False).query)
+    embed, frames = embedder_of(network, old.preprocessing), network.architecture.frames
+    features = embedded(embed, strangers, np.arange(len(strangers.lengths)), frames)
+    known = Labelled(features, strangers.identities, strangers.cameras)
+    return rank(known, known)
+
+
+def measure(folder: Path, site: SitePlan, plan: AdaptPlan) -> dict[str, object]:
+    """Write a site if it is not there, adapt to it, learn it from the truth, and return the figures, per cent."""
+    write_site(folder, site)
+    source = plan.weights or SHIPPED
+    old = load_weights(source)
+    named = named_people(folder, plan.seed)
+    labels = first_clusters(embedder_of(old.network, old.preprocessing), named, site.frames)
+    grouped = grouping(labels, named.identities)
+    began = time.process_time()
+    report = adapt(plan, _say)
+    adapted_s = time.process_time() - began
+    truth = supervised(load_weights(source), folder, plan, report.steps)
+    return {
+        "benchmark": "adapt",
+        "weights": old.model_id,
+        "setting": site.setting,
+        "people": site.people,
+        "held": site.held,
+        "cameras": site.cameras,
+        "seed": site.seed,
+        "lr": plan.lr,
+        "rounds": plan.rounds,
+        "steps": report.steps,
+        "pairs_right": _per_cent(grouped.right),
+        "pairs_found": _per_cent(grouped.found),
+        "before": _figures(report.before),
+        "adapted": _figures(report.after),
+        "supervised": {"mAP": _per_cent(truth.mean_ap), "rank1": _per_cent(truth.rank(1))},
+        "adapt_cpu_s": round(adapted_s, 1),
+    }
+
+
+def _figures(figures: Figures) -> dict[str, float]:
+    assert figures.mean_ap is not None
+    assert figures.rank1 is not None
+    return {"mAP": _per_cent(figures.mean_ap), "rank1": _per_cent(figures.rank1)}
+
+
+def _per_cent(share: float) -> float:
+    return round(100 * float(share), 2)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure once, and print the figures."""
+    parser = argparse.ArgumentParser(prog="python -m training.adapt.bench", description="What adapting is worth.")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the site, kept, and the new weights")
+    parser.add_argument("--setting", choices=sorted(SETTINGS), default="other")
+    parser.add_argument("--people", type=int, default=96, help="to learn from")
+    parser.add_argument("--held", type=int, default=72, help="others to search for, on the same cameras")
+    parser.add_argument("--cameras", type=int, default=4)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--lr", type=float, default=3e-4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args(arguments)
+    site = SitePlan(given.people, given.held, given.cameras, setting=given.setting, seed=given.seed)
+    name = f"{site.setting}-{site.people}-{site.held}-{site.cameras}-{site.seed}"
+    plan = AdaptPlan(
+        given.out / name,
+        given.out / f"{name}-{given.lr}-{given.rounds}-{given.epochs}.safetensors",
+        given.weights,
+        minutes=0,
+        epochs=given.epochs,
+        rounds=given.rounds,
+        labels=True,
+        force=True,
+        lr=given.lr,
+        seed=given.seed,
+        threads=given.threads,
+        workers=0,
+    )
+    sys.stdout.write(json.dumps(measure(plan.data, site, plan)) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,210 @@
+"""Whether weights got better on a site: by labels where there are some, else by what shows without them.
+
+Certain are two things: the halves of one tracklet are one person, and people whom one camera saw at the same time are
+not. Neither says anything across cameras. There, two tracklets of one person are each other's nearest as long as the
+weights know people better than cameras, so the share that is found back is a sign, though no proof: only labels are.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.adapt.cluster import clusters, distances_of
+from training.data.ahead import read_in_chunks
+from training.data.crops import Tracklets
+from training.evaluation.embedding import Embed, middle_frames
+from training.evaluation.metrics import Labelled, rank
+
+_CHUNK = 16  # tracklets embedded together
+
+
+@dataclass(frozen=True, slots=True)
+class Cosines:
+    """Cosines of tracklets of two cameras: of one cluster, and of two clusters. What the gallery's card is about.
+
+    Clusters are made of what is alike, so `same` is too high by some; its change from one network to another is not.
+    """
+
+    same_mean: float
+    same_std: float
+    different_mean: float
+    different_std: float
+
+    def since(self, other: "Cosines") -> "Cosines":
+        """Return how much each number is larger than another network's."""
+        return Cosines(
+            self.same_mean - other.same_mean,
+            self.same_std - other.same_std,
+            self.different_mean - other.different_mean,
+            self.different_std - other.different_std,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What weights are worth on a site; None where the site does not tell.
+
+    Attributes:
+        mean_ap, rank1: By labels, 0 to 1.
+        mutual: Share of held tracklets, each with every other camera, whose nearest there has them as its own nearest.
+        separation: How much more alike two halves of a tracklet are than people who certainly differ, or, where nobody
+            does, than other tracklets of the camera, in standard deviations.
+        clusters: Groups of tracklets taken for one person.
+        alone: Tracklets in no group.
+        silhouette: How much closer tracklets are to their own group than to the next, -1 to 1 (Rousseeuw 1987).
+        violated: Share of the certain pairs of different people that clustering by looks alone would make one person.
+        cosines: Of clusters.
+    """
+
+    mean_ap: float | None
+    rank1: float | None
+    mutual: float | None
+    separation: float | None
+    clusters: int
+    alone: int
+    silhouette: float | None
+    violated: float | None
+    cosines: Cosines | None
+
+    def better_than(self, other: "Figures") -> bool | None:
+        """Tell whether these are at least as good; None if nothing tells.
+
+        Labels decide where there are some; else who finds each other, with no more certain pairs confused; else
+        separation.
+        """
+        if self.mean_ap is not None and other.mean_ap is not None:
+            return self.mean_ap >= other.mean_ap
+        if self.mutual is not None and other.mutual is not None:
+            return self.mutual >= other.mutual and (self.violated or 0.0) <= (other.violated or 0.0)
+        if self.separation is not None and other.separation is not None:
+            return self.separation >= other.separation
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """What figures are computed from.
+
+    Attributes:
+        people: All tracklets of the site, n.
+        different: Pairs `(m, 2)` of rows that are certainly different people.
+        held: Rows that are not learnt from, for `mutual` and `separation`.
+        queries, gallery: Labelled tracklets, where there are some.
+        frames: Most crops of a tracklet that an embedding takes, spread evenly.
+    """
+
+    people: Tracklets
+    different: NDArray[np.int64]
+    held: NDArray[np.int64]
+    queries: Tracklets | None
+    gallery: Tracklets | None
+    frames: int
+
+
+def judge(embed: Embed, trial: Trial) -> Figures:
+    """Return the figures of weights."""
+    mean_ap = rank1 = None
+    if trial.queries is not None and trial.gallery is not None:
+        ranking = rank(*(_labelled(embed, part, trial.frames) for part in (trial.queries, trial.gallery)))
+        mean_ap, rank1 = ranking.mean_ap, ranking.rank(1)
+    features = embedded(embed, trial.people, np.arange(len(trial.people.lengths)), trial.frames)
+    distances = distances_of(features, trial.people.cameras)
+    labels = clusters(distances, trial.different)
+    by_looks = clusters(distances, trial.different[:0])[trial.different]
+    violated = (by_looks[:, 0] == by_looks[:, 1]) & (by_looks[:, 0] >= 0)
+    return Figures(
+        mean_ap,
+        rank1,
+        _mutual(features, trial),
+        _separation(embed, trial),
+        int(labels.max(initial=-1)) + 1,
+        int((labels < 0).sum()),
+        _silhouette(distances, labels),
+        float(violated.mean()) if len(violated) else None,
+        _cosines(features, trial.people.cameras, labels),
+    )
+
+
+def embedded(
+    embed: Embed, people: Tracklets, rows: NDArray[np.int64], frames: int, part: tuple[float, float] = (0.0, 1.0)
+) -> NDArray[np.float32]:
+    """Return the features `(len(rows), dim)` of tracklets.
+
+    Args:
+        embed: What embeds.
+        people: The tracklets.
+        rows: Which of them.
+        frames: Most crops of each.
+        part: Share of a tracklet at which to begin and to end.
+
+    Raises:
+        DataSetError: An image is missing or broken.
+    """
+    lengths = people.lengths
+
+    def places(row: int) -> NDArray[np.int64]:
+        first, stop = (int(share * lengths[row]) for share in part)
+        return first + middle_frames(max(stop - first, 1), frames)
+
+    chunks = [rows[i : i + _CHUNK] for i in range(0, len(rows), _CHUNK)]
+    return np.concatenate([embed(crops) for crops in read_in_chunks(people, chunks, places)])
+
+
+def _labelled(embed: Embed, people: Tracklets, frames: int) -> Labelled:
+    features = embedded(embed, people, np.arange(len(people.lengths)), frames)
+    return Labelled(features, people.identities, people.cameras)
+
+
+def _cosines(features: NDArray[np.float32], cameras: NDArray[np.int64], labels: NDArray[np.int64]) -> Cosines | None:
+    grouped = np.flatnonzero(labels >= 0)
+    cosine = features[grouped] @ features[grouped].T
+    across = np.triu(cameras[grouped, None] != cameras[None, grouped])
+    one = labels[grouped, None] == labels[None, grouped]
+    same, different = cosine[across & one], cosine[across & ~one]
+    if not (len(same) and len(different)):
+        return None
+    return Cosines(float(same.mean()), float(same.std()), float(different.mean()), float(different.std()))
+
+
+def _mutual(features: NDArray[np.float32], trial: Trial) -> float | None:
+    """Return the share of held tracklets and other cameras where the nearest of the nearest is the tracklet."""
+    cameras = trial.people.cameras
+    back = []
+    for camera in np.unique(cameras):
+        own = np.flatnonzero(cameras == camera)
+        held = np.intersect1d(own, trial.held)
+        for elsewhere in (np.flatnonzero(cameras == other) for other in np.unique(cameras) if other != camera):
+            nearest = elsewhere[(features[held] @ features[elsewhere].T).argmax(axis=1)]
+            back.append(own[(features[nearest] @ features[own].T).argmax(axis=1)] == held)
+    return float(np.concatenate(back).mean()) if back and sum(map(len, back)) else None
+
+
+def _separation(embed: Embed, trial: Trial) -> float | None:
+    """Return d' of halves of held tracklets against pairs of different ones."""
+    rows = trial.held[trial.people.lengths[trial.held] > 1]
+    if len(rows) < 2:
+        return None
+    early, late = (embedded(embed, trial.people, rows, trial.frames, part) for part in ((0.0, 0.5), (0.5, 1.0)))
+    place = {int(row): number for number, row in enumerate(rows)}
+    pairs = [(place[a], place[b]) for a, b in trial.different.tolist() if a in place and b in place]
+    if not pairs:
+        cameras = trial.people.cameras[rows]
+        pairs = [(a, b) for a, b in np.argwhere(np.triu(cameras[:, None] == cameras[None, :], 1)).tolist()]
+    if not pairs:
+        return None
+    first, second = np.array(pairs).T
+    same = (early * late).sum(axis=1)
+    other = np.concatenate([(early[first] * late[second]).sum(axis=1), (late[first] * early[second]).sum(axis=1)])
+    return float((same.mean() - other.mean()) / np.sqrt((same.var() + other.var()) / 2 + 1e-12))
+
+
+def _silhouette(distances: NDArray[np.float32], labels: NDArray[np.int64]) -> float | None:
+    from sklearn.metrics import silhouette_score
+
+    grouped = labels >= 0
+    if not 1 < labels.max(initial=-1) + 1 < grouped.sum():
+        return None
+    held = distances[np.ix_(grouped, grouped)].copy()
+    np.fill_diagonal(held, 0)
+    return float(silhouette_score(held, labels[grouped], metric="precomputed"))

@@ -1,0 +1,1 @@
+"""The network as ONNX files for other runtimes."""

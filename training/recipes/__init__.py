@@ -1,0 +1,1 @@
+"""Long runs made of shorter ones: the shipped weights, ablations, growth."""

@@ -1,0 +1,101 @@
+"""How fast people are generated and learnt from, and how long a step waits for its batch: one JSON line.
+
+climbtrack bench training [CONFIG] [key=value ...]
+"""
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from training.config import TrainConfig
+from training.data.crops import Tracklets
+from training.loader import AHEAD, Examples, Loader
+from training.logs import peak_memory_mb
+from training.people import generated_people, training_people
+from training.schedule import lesson_at
+from training.state import start
+from training.step import train_step
+from training.train import device_of, preprocessing_of, sampler_of
+
+_STEPS = 12
+_RENDERED = 96  # tracklets
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpeed:
+    """What a machine does of a training run.
+
+    Attributes:
+        device: Where the network is.
+        threads: Of torch.
+        workers: Processes that make batches.
+        generated_per_s: Crops rendered by one process, as many frames a tracklet as the first lesson has.
+        trained_per_s: Crops a step learns from over the time of the step alone, the fastest of all.
+        loop_per_s: The same with the loader, mean.
+        loader_share: Share of the loop that is spent waiting for batches, 0 to 1.
+        memory_mb: Peak memory.
+    """
+
+    device: str
+    threads: int
+    workers: int
+    generated_per_s: float
+    trained_per_s: float
+    loop_per_s: float
+    loader_share: float
+    memory_mb: float
+
+
+def measure(config: TrainConfig) -> TrainingSpeed:
+    """Render, learn from one batch over and over, then run the loop with its loader."""
+    torch.set_num_threads(config.threads)
+    config = replace(config, crops="fresh")
+    people = training_people(config, generated_people(), print)
+    generated = _generated(config, people)
+    device = device_of(config)
+    state, preprocessing = start(config, config.train_identities, device), preprocessing_of(config)
+    loader = Loader(config, people, sampler_of(config, people))
+    lesson = lesson_at(config, 0.0)
+
+    def step(examples: Examples) -> float:
+        began = time.perf_counter()
+        train_step(state, examples, preprocessing, config, 0.0)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        state.step += 1
+        return time.perf_counter() - began
+
+    first = loader.batch(0, lesson)
+    alone_s = min(step(first) for _ in range(_STEPS))
+    crops = len(first.crops)
+    waited_s = learnt_s = 0.0
+    ready = 1 + AHEAD * config.workers  # made while nobody asked: they would hide what a batch costs
+    for number in range(1, ready):
+        loader.batch(number, lesson)
+    for number in range(ready, ready + _STEPS):
+        began = time.perf_counter()
+        examples = loader.batch(number, lesson)
+        waited_s += time.perf_counter() - began
+        learnt_s += step(examples)
+    loop_s = waited_s + learnt_s
+    return TrainingSpeed(
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        threads=config.threads,
+        workers=config.workers,
+        generated_per_s=generated,
+        trained_per_s=crops / alone_s,
+        loop_per_s=crops * _STEPS / loop_s,
+        loader_share=waited_s / loop_s,
+        memory_mb=peak_memory_mb(),
+    )
+
+
+def _generated(config: TrainConfig, people: Tracklets) -> float:
+    """Return crops a second of one process, after its code is compiled."""
+    frames = np.arange(lesson_at(config, 0.0).frames)
+    people.read(0, frames)
+    began = time.perf_counter()
+    crops = sum(len(people.read(row, frames)) for row in range(_RENDERED))
+    return crops / (time.perf_counter() - began)

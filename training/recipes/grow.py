@@ -1,0 +1,152 @@
+"""Grow a trained network into a wider and deeper one that says the same at first (Chen et al. 2016, Net2Net).
+
+Every channel of the tower is doubled, so that each LayerNorm sees the mean and variance it saw before; a matrix that
+reads doubled channels splits its weights unevenly between the two, which changes nothing now and lets them learn
+different things. A new layer starts by adding nothing.
+
+    python -m training.recipes.grow SMALL.safetensors GROWN.safetensors
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from reid_worker.model.climb import CLIMB_TINY, Architecture, Climb
+from reid_worker.model.clip import ResidualAttentionBlock, VisualTower, resize_positions
+from reid_worker.model.weights import load_weights, save_weights
+
+_UNEVENNESS = 0.5  # of the split of a weight between two equal channels, as a share of the matrix's own scatter
+
+
+def grow(small: Climb, wanted: Architecture, *, seed: int = 0) -> Climb:
+    """Return a network of the sizes `wanted` whose features are those of `small`, every number twice.
+
+    Args:
+        small: A network of half the width, as many heads and at most as many layers, with the same temporal head.
+        wanted: Sizes of the result; a larger crop gets its positions resized, and has to be learnt.
+        seed: Of the uneven splits and of what starts from anew.
+
+    Raises:
+        ValueError: The sizes do not go together.
+    """
+    a = small.architecture
+    doubled = replace(wanted, tower_width=a.tower_width * 2, joint_width=a.joint_width * 2, heads=a.heads, stem=a.stem)
+    if doubled != wanted or wanted.layers < a.layers:
+        raise ValueError(f"{wanted} is not twice as wide as {a}, or has fewer layers")
+    torch.manual_seed(seed)
+    grown = Climb(wanted)
+    with torch.no_grad():
+        _grow_tower(small, grown)
+        head = {name: _grow_head(name, t, small) for name, t in small.temporal.state_dict().items()}
+        grown.temporal.load_state_dict(head)
+        for name in ("bottleneck", "bottleneck_joint", "bottleneck_temporal"):
+            source, target = getattr(small, name), getattr(grown, name)
+            for key in ("weight", "bias", "running_mean", "running_var"):
+                getattr(target, key).copy_(_twice(getattr(source, key)))
+    return grown.eval()
+
+
+def _grow_tower(small: Climb, grown: Climb) -> None:
+    source, target = small.encoder, grown.encoder
+    stem = source.conv1.state_dict()
+    last = max(k.split(".")[1] for k in stem)  # only the last stage is as wide as the tower
+    target.conv1.load_state_dict({k: _twice(t) if k.split(".")[1] == last else t for k, t in stem.items()})
+    target.class_embedding.copy_(_twice(source.class_embedding))
+    positions: Tensor = source.positional_embedding
+    if source.grid != target.grid:
+        positions = resize_positions(positions, source.grid, target.grid)
+    target.positional_embedding.copy_(_twice(positions.T).T)
+    target.proj.copy_(_split(_twice(source.proj.T)).T)
+    for norm in ("ln_pre", "ln_post"):
+        _copy_norm(getattr(source, norm), getattr(target, norm))
+    old, new = _blocks(source), _blocks(target)
+    for i, block in enumerate(new):
+        if i < len(old):
+            _grow_block(old[i], block)
+        else:
+            for name in ("attn.out_proj", "mlp.c_proj"):
+                for parameter in block.get_submodule(name).parameters():
+                    nn.init.zeros_(parameter)
+
+
+def _blocks(tower: VisualTower) -> list[ResidualAttentionBlock]:
+    return [block for block in tower.modules() if isinstance(block, ResidualAttentionBlock)]
+
+
+def _grow_block(source: ResidualAttentionBlock, target: ResidualAttentionBlock) -> None:
+    _copy_norm(source.ln_1, target.ln_1)
+    _copy_norm(source.ln_2, target.ln_2)
+    heads, width = source.attn.num_heads, source.attn.embed_dim
+    # Queries and keys twice as long make scores 2 / sqrt(2) as large; the queries take that out.
+    scale = torch.tensor([0.5**0.5, 1.0, 1.0]).repeat_interleave(2 * width)
+    weights = torch.cat([_twice_in_heads(w, heads) for w in source.attn.in_proj_weight.chunk(3)])
+    target.attn.in_proj_weight.copy_(_split(weights) * scale.unsqueeze(1))
+    biases = torch.cat([_twice_in_heads(b, heads) for b in source.attn.in_proj_bias.chunk(3)])
+    target.attn.in_proj_bias.copy_(biases * scale)
+    mixed = _split(_twice(source.attn.out_proj.weight))  # (2 D, [D, D]), columns to be put in the order of the heads
+    order = _twice_in_heads(torch.arange(width), heads)
+    second = torch.arange(2 * width) % (2 * width // heads) >= width // heads
+    target.attn.out_proj.weight.copy_(mixed[:, order + second * width])
+    target.attn.out_proj.bias.copy_(_twice(source.attn.out_proj.bias))
+    for name in ("c_fc", "c_proj"):
+        old, new = getattr(source.mlp, name), getattr(target.mlp, name)
+        new.weight.copy_(_split(_twice(old.weight)))
+        new.bias.copy_(_twice(old.bias))
+
+
+def _grow_head(name: str, t: Tensor, small: Climb) -> Tensor:
+    """Return the parameter `name` of the temporal head, grown."""
+    layer, _, kind = name.rpartition(".")
+    layer = layer.rpartition(".")[2]
+    if layer == "2" or (layer == "0" and kind == "bias"):
+        return t  # the pooling's own width stays
+    if layer == "0":
+        return _split(t)
+    if layer == "in_proj":
+        x, gate = torch.tensor_split(t, 2)
+        return _split(torch.cat([_twice(x), _twice(gate)]))
+    if layer.startswith("x_proj"):
+        steps, maps = torch.tensor_split(t, [len(t) - 2 * small.architecture.state])
+        return _split(torch.cat([_twice(steps), maps]))
+    if kind == "weight" and layer in ("dt_proj", "dt_proj_b", "out_proj", "project"):
+        return _split(_twice(t))
+    return _twice(t)  # norms, convolutions and biases: one row a channel
+
+
+def _copy_norm(source: nn.LayerNorm, target: nn.LayerNorm) -> None:
+    target.weight.copy_(_twice(source.weight))
+    target.bias.copy_(_twice(source.bias))
+
+
+def _twice(t: Tensor) -> Tensor:
+    return torch.cat([t, t])
+
+
+def _twice_in_heads(t: Tensor, heads: int) -> Tensor:
+    """Double the rows inside each head: `(D, ...)` to `(2 D, ...)`."""
+    return torch.cat([_twice(part) for part in t.chunk(heads)])
+
+
+def _split(weight: Tensor) -> Tensor:
+    """Return `(r, 2 c)` that does to `[x, x]` what `weight` `(r, c)` does to x."""
+    uneven = torch.randn_like(weight) * weight.std() * _UNEVENNESS
+    return torch.cat([weight / 2 + uneven, weight / 2 - uneven], dim=1)
+
+
+def grow_file(small: Path, grown: Path) -> None:
+    """Grow the weights of `climb-tiny-64` in one file into those of `climb-tiny` in another.
+
+    Raises:
+        WeightsError: The file cannot be used.
+        ValueError: It holds a network of other sizes.
+    """
+    loaded = load_weights(small)
+    preprocessing = replace(loaded.preprocessing, height=CLIMB_TINY.height, width=CLIMB_TINY.width)
+    save_weights(grown, grow(loaded.network, CLIMB_TINY), preprocessing)
+
+
+if __name__ == "__main__":
+    grow_file(*map(Path, sys.argv[1:3]))

@@ -1,0 +1,136 @@
+"""Make the weights that climbtrack ships, from nothing: every part of their recipe, one after the other.
+
+    python -m training.recipes.release OUT [--pace 1.0] [key=value ...]
+
+What is done stays done: the same command goes on after an interruption. The clock ends the parts, so that two runs
+agree in their figures and not in their bits.
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from training.checkpoint import load_checkpoint
+from training.config import TrainConfig
+from training.config_file import load_config
+from training.data.crops import Render
+from training.recipes.grow import grow_file
+from training.schedule import progress_of
+from training.train import run_training
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One run of the recipe.
+
+    Attributes:
+        config: Name of a file in training/configs.
+        changes: `key=value` over it.
+        grown: Whether it begins from the part before, grown to twice its width.
+    """
+
+    config: str
+    changes: tuple[str, ...] = ()
+    grown: bool = False
+
+
+CLIMB_TINY = (
+    Part("climb_tiny"),
+    Part("climb_tiny_128", ("minutes=15",), grown=True),
+    Part("climb_tiny_128_more"),
+    Part("climb_tiny_128_head"),
+    Part("climb_tiny_street"),
+    Part("climb_tiny_street_full"),
+    Part("climb_tiny_street_head"),
+    Part("climb_tiny_varied"),
+    Part("climb_tiny_street_head", ("first_person=40000", "augmentation=0.5", "cluster=8", "minutes=10")),
+)
+
+
+def release(
+    parts: Sequence[Part], out: Path, *, pace: float = 1.0, changes: Sequence[str] = (), render: Render | None = None
+) -> Path:
+    """Run the parts that are not done yet, each from the weights of the one before; return the last weights.
+
+    Args:
+        parts: The recipe.
+        out: Folder of the runs; `part-N.safetensors` in it are the weights of a part that is done.
+        pace: Factor on the minutes of every part.
+        changes: `key=value` over every part.
+        render: Makes other people than the usual generated ones.
+
+    Raises:
+        TrainingError, CheckpointError, ConfigError, DataSetError: A part cannot go on; the message says which cause.
+    """
+    if not parts:
+        raise ValueError("a recipe has at least one part")
+    before: Path | None = None
+    for number, part in enumerate(parts, 1):
+        done = out / f"part-{number}.safetensors"
+        if not done.exists():
+            folder = out / f"part-{number}"
+            folder.mkdir(parents=True, exist_ok=True)
+            config = _config(part, folder, _begin_from(part, folder, before), changes)
+            config = replace(config, minutes=config.minutes * pace)
+            best = folder / "best.safetensors"
+            _copy_whole(best if _ended(config) else run_training(config, render=render).weights, done)
+        before = done
+    assert before is not None, "there was a part"
+    return before
+
+
+def _begin_from(part: Part, folder: Path, before: Path | None) -> Path | None:
+    """Return the weights a part begins from, grown into its folder where it wants them so; None for the first."""
+    if before is None or not part.grown:
+        return before
+    grown = folder / "grown.safetensors"
+    grow_file(before, grown)
+    return grown
+
+
+def _config(part: Part, folder: Path, initial: Path | None, changes: Sequence[str]) -> TrainConfig:
+    """Return the run of a part, which goes on from the checkpoint that is there."""
+    where = [f"output={folder}", f"cache={folder.parent / 'cache'}"]
+    if initial is not None:
+        where.append(f"initial={initial}")
+    if (folder / "checkpoint.pt").exists():
+        where.append("resume=true")
+    return load_config(CONFIGS / f"{part.config}.yaml", [*part.changes, *changes, *where])
+
+
+def _ended(config: TrainConfig) -> bool:
+    """Return whether the checkpoint of a run is its last one: an interruption may come right after it."""
+    if not config.resume:
+        return False
+    last = load_checkpoint(config.output / "checkpoint.pt")
+    return progress_of(config, last.step, last.elapsed_s) >= 1
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    """Copy a file so that the target is whole or not there."""
+    partial = target.with_suffix(".partial")
+    shutil.copyfile(source, partial)
+    partial.replace(target)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Make climb-tiny, and say where it is."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.recipes.release", description="Make the shipped weights anew."
+    )
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--pace", type=float, default=1.0, help="factor on the minutes of every part")
+    parser.add_argument("changes", nargs="*", metavar="key=value", help="over every part")
+    options = parser.parse_intermixed_args(arguments)
+    if options.pace <= 0:
+        parser.error(f"--pace {options.pace}: must be above 0")
+    sys.stdout.write(f"{release(CLIMB_TINY, options.out, pace=options.pace, changes=options.changes)}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
