@@ -67,11 +67,15 @@ class GalleryHandler:
         self._metrics.identities.set(sum(site.identities() for site in self._sites.values()))
         return [*rejected, *outgoing]
 
+    def flushed(self) -> None:
+        """Note that all events are published; each site's store hears of it with the next batch."""
+        for site in self._sites.values():
+            site.published()
+
     def needed_from(self) -> Mapping[TopicPartition, int]:
-        """Return the first undecided offset of every partition. The loop asks after its flush: all is published."""
+        """Return the first undecided offset of every partition."""
         needed: dict[TopicPartition, int] = {}
         for site_id, site in self._sites.items():
-            site.published()
             offset = site.needed_from()
             if offset is not None:
                 source = self._sources[site_id]

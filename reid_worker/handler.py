@@ -80,29 +80,29 @@ class WorkerHandler:
         self._cameras: dict[str, _Camera] = {}
         self._states: dict[str, Record] = {}
         self._unread: set[TopicPartition] = set()
-        self._last_batch: tuple[tuple[TopicPartition, int], ...] = ()
-        self._last_answer: list[Outgoing | Rejected] = []
+        self._needed: dict[TopicPartition, int] = {}
 
     def handle(self, batch: Sequence[Received]) -> Iterable[Outgoing | Rejected]:
-        """Work on a batch of chunks; a batch that comes again at once, after a transient error, gets the same answer.
+        """Work on a batch of chunks.
 
         Raises:
-            TransientError: The states of new partitions cannot be read now.
+            TransientError: The states of new partitions cannot be read now; nothing was worked on yet.
         """
-        key = tuple((item.record.source, item.record.offset) for item in batch)
-        if batch and key != self._last_batch:
+        if batch:
             self._read_states()
-            self._last_answer = self._work(batch)
-            self._last_batch = key
-        return self._last_answer if batch else ()
+        return self._work(batch)
 
-    def needed_from(self) -> Mapping[TopicPartition, int]:
-        """Return the first offset of each partition that is not covered by a published state."""
-        needed: dict[TopicPartition, int] = {}
+    def flushed(self) -> None:
+        """Note that the states among the output are safe: a restart needs only what comes after them."""
+        self._needed = {}
         for camera in self._cameras.values():
             if camera.needed is not None:
-                needed[camera.partition] = min(camera.needed, needed.get(camera.partition, camera.needed))
-        return needed
+                earlier = self._needed.get(camera.partition, camera.needed)
+                self._needed[camera.partition] = min(camera.needed, earlier)
+
+    def needed_from(self) -> Mapping[TopicPartition, int]:
+        """Return the first offset of each partition that no published state covers."""
+        return self._needed
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
         """Remember to read the states of these partitions' cameras before their first chunk."""
@@ -115,7 +115,7 @@ class WorkerHandler:
         self._cameras = {name: camera for name, camera in self._cameras.items() if camera.partition not in gone}
         self._states = {name: record for name, record in self._states.items() if record.partition not in numbers}
         self._unread -= gone
-        self._last_batch, self._last_answer = (), []
+        self._needed = {partition: offset for partition, offset in self._needed.items() if partition not in gone}
 
     def _read_states(self) -> None:
         if not self._unread:

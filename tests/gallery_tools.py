@@ -203,6 +203,7 @@ class Gallery:
             if end == until and not flush_last:
                 return
             self.events += [item.message.event_id for item in sent]  # type: ignore[union-attr]
+            handler.flushed()
             needed = handler.needed_from()
             self.committed = min([end, *needed.values()])
             position = end

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from wire import codec
 from wire.bus import DEAD_LETTERS, Bus, Consumer, Producer, Record, Start, TopicPartition
-from wire.errors import DecodeError, TransientError
+from wire.errors import BusFull, DecodeError, TransientError
 from wire.messages import AnyMessage, DeadLetter
 
 log = logging.getLogger(__name__)
@@ -47,16 +47,26 @@ class Rejected:
 
 
 class Handler(Protocol):
-    """What a stage does with its records."""
+    """What a stage does with its records.
+
+    The loop calls `handle`, then `flushed` once all of the answer is safe, then `needed_from`.
+    """
 
     def handle(self, batch: Sequence[Received]) -> Iterable[Outgoing | Rejected]:
         """Work on a batch; an empty one is a chance for what is due by the clock.
 
-        A batch is repeated after a `TransientError` and after a crash: doing it twice must equal doing it once.
+        The loop keeps the answer and retries publishing it, so a batch comes again only when this method itself raised
+        a `TransientError`, and after a crash: doing it twice must equal doing it once.
         """
 
+    def flushed(self) -> None:
+        """Note that everything the last `handle` returned is safe on the bus. Must not fail."""
+
     def needed_from(self) -> Mapping[TopicPartition, int]:
-        """Return, per partition, the first handled offset that a restart would need again; others need none."""
+        """Return, per partition, the first handled offset that a restart would need again; others need none.
+
+        Counts on nothing that was not flushed, and changes nothing: it may be asked any number of times.
+        """
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
         """Get ready for partitions, before their first record."""
@@ -98,7 +108,8 @@ class Service:
         self._monitor = monitor
         self._start: Start = start
         self._owned: set[TopicPartition] = set()
-        self._polled: list[Record] = []
+        self._polled: list[Record] = []  # the batch in progress
+        self._output: _Output | None = None  # of that batch, once it was handled
         self._next: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._topics_exist = False
@@ -108,13 +119,16 @@ class Service:
 
         For every batch:
          1. poll;
-         2. handle, publishing what comes out; what can never succeed goes to the dead letters;
-         3. flush, so nothing that was published can still be lost;
-         4. commit, so nothing that is finished is handled again.
+         2. handle, and keep what comes out;
+         3. publish it; what can never succeed goes to the dead letters;
+         4. flush, so that nothing published can still be lost;
+         5. tell the handler that its output is safe;
+         6. commit, so that nothing finished is handled again.
 
-        The first round creates missing topics. A transient error repeats the round, with the same batch, after a pause,
-        so a service may start before its servers. Any other error ends the loop before the commit. When `stop` is set
-        the round in progress is finished, then the handler lets its partitions go, and the consumer leaves its group.
+        The first round creates missing topics. After a transient error and a pause the round resumes where it failed:
+        a batch that was polled is not polled again, and one that was handled is not handled again. So a service may
+        start before its servers. Any other error ends the loop before the commit. When `stop` is set the round in
+        progress is finished, then the handler lets its partitions go, and the consumer leaves its group.
         """
         producer = self._bus.producer()
         consumer = self._bus.consumer(
@@ -141,35 +155,31 @@ class Service:
         if not self._topics_exist:
             self._bus.ensure_topics()
             self._topics_exist = True
-        if not self._polled:
-            self._polled = consumer.poll(MAX_RECORDS, POLL_S)  # 1
-        received, rejected = _decode(self._polled)
-        for item in (*rejected, *self._handler.handle(received)):  # 2
-            self._publish(item, producer)
-        producer.flush(FLUSH_S)  # 3
+        if self._output is None:
+            self._polled = self._polled or consumer.poll(MAX_RECORDS, POLL_S)  # 1
+            self._output = self._handle(self._polled)  # 2
+        self._output.publish(producer)  # 3
+        self._output.flush(producer)  # 4
+        self._handler.flushed()  # 5
         for record in self._polled:
             self._next[record.source] = record.offset + 1
-        self._polled = []
-        self._commit(consumer)  # 4
+        self._polled, self._output = [], None
+        self._commit(consumer)  # 6
         self._monitor.alive(lag=consumer.lag())
 
-    def _publish(self, item: Outgoing | Rejected, producer: Producer) -> None:
-        if isinstance(item, Outgoing):
-            producer.send(item.topic, item.key, codec.encode(item.message))
-            return
+    def _handle(self, records: Sequence[Record]) -> "_Output":
+        received, rejected = _decode(records)
+        items = [*rejected, *self._handler.handle(received)]
+        for item in items:
+            if isinstance(item, Rejected):
+                self._reject(item)
+        return _Output([_published(item) for item in items])
+
+    def _reject(self, item: Rejected) -> None:
         record = item.record
         log.warning(
             "%s: dead letter %s[%d]@%d: %s", self._name, record.topic, record.partition, record.offset, item.reason
         )
-        letter = DeadLetter(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            key=record.key,
-            reason=item.reason,
-            value=(record.value or b"")[:MAX_LETTER_BYTES],
-        )
-        producer.send(DEAD_LETTERS.name, record.topic, codec.encode(letter))
         self._monitor.dead_letter(record.topic)
 
     def _commit(self, consumer: Consumer) -> None:
@@ -192,6 +202,47 @@ class Service:
             self._next.pop(partition, None)
             self._committed.pop(partition, None)
         self._handler.revoked(partitions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """One record to publish."""
+
+    topic: str
+    key: str
+    value: bytes
+
+
+@dataclass(slots=True)
+class _Output:
+    """What a handled batch gave, and how much of it has been handed to the producer."""
+
+    records: Sequence[_Published]
+    sent: int = 0
+
+    def publish(self, producer: Producer) -> None:
+        """Send what is left, in order; where the bus was full, the next attempt goes on with the same record.
+
+        After any other failure the next attempt sends everything again: earlier records may be lost too, and must not
+        arrive after later ones.
+        """
+        try:
+            for record in self.records[self.sent :]:
+                producer.send(record.topic, record.key, record.value)
+                self.sent += 1
+        except BusFull:
+            raise
+        except TransientError:
+            self.sent = 0
+            raise
+
+    def flush(self, producer: Producer) -> None:
+        """Return when everything is safe; after a failure the next attempt sends everything again."""
+        try:
+            producer.flush(FLUSH_S)
+        except TransientError:
+            self.sent = 0
+            raise
 
 
 class _Pauses:
@@ -219,3 +270,18 @@ def _decode(records: Sequence[Record]) -> tuple[list[Received], list[Rejected]]:
         except DecodeError as error:
             rejected.append(Rejected(record, str(error)))
     return received, rejected
+
+
+def _published(item: Outgoing | Rejected) -> _Published:
+    if isinstance(item, Outgoing):
+        return _Published(item.topic, item.key, codec.encode(item.message))
+    record = item.record
+    letter = DeadLetter(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        reason=item.reason,
+        value=(record.value or b"")[:MAX_LETTER_BYTES],
+    )
+    return _Published(DEAD_LETTERS.name, record.topic, codec.encode(letter))

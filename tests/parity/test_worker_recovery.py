@@ -94,6 +94,7 @@ def _run(handler: WorkerHandler, records: Sequence[Received], sizes: Sequence[in
     start = 0
     for size in sizes:
         out += [item for item in handler.handle(records[start : start + size]) if isinstance(item, Outgoing)]
+        handler.flushed()
         start += size
     assert start >= len(records), "the sizes must cover everything"
     return out

@@ -54,7 +54,7 @@ class Bench:
     def send(self, *messages: AnyMessage) -> list[str]:
         """Run one round of the service loop; return its events as `kind number`."""
         events = self.handle(self.batch(*messages))
-        self.handler.needed_from()
+        self.handler.flushed()
         return events
 
     def handle(self, batch: Sequence[Received]) -> list[str]:
@@ -105,8 +105,19 @@ def test_events_are_published_again_until_the_loop_has_flushed_them() -> None:
 
     assert bench.handle(last) == ["created 1"]
     assert bench.handle(last) == ["created 1"]
-    bench.handler.needed_from()
+    bench.handler.flushed()
     assert bench.handle([]) == []
+
+
+def test_asking_what_is_needed_changes_nothing() -> None:
+    bench = Bench()
+    bench.send(tracklet("a/s/1.0/0", 0, 3), *both_at(3.5))
+    bench.handle(bench.batch(*both_at(9), tracklet("a/s/2.0/0", 9.5, 11)))
+
+    needed = [bench.handler.needed_from() for _ in range(3)]
+
+    assert needed == [{PARTITION: 5}] * 3
+    assert bench.handle([]) == ["created 1"]
 
 
 def test_events_of_a_killed_gallery_are_published_by_the_next_one() -> None:

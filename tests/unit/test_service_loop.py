@@ -7,7 +7,7 @@ import pytest
 
 from wire import codec
 from wire.bus import FRAMES, MAX_RECORD_BYTES, Record, Start, TopicPartition, record_bytes
-from wire.errors import PermanentError, TransientError
+from wire.errors import BusFull, PermanentError, TransientError
 from wire.memory import MemoryBus
 from wire.messages import CameraSpec, DeadLetter
 from wire.service import Outgoing, Received, Rejected, Service
@@ -27,6 +27,7 @@ class FakeBus:
         self.sent: list[tuple[str, str, bytes | None]] = []
         self.commits: list[dict[TopicPartition, int]] = []
         self.failures: dict[str, list[Exception]] = {}
+        self.before_send: Callable[[], None] = lambda: None
         self._batches = list(batches)
 
     def note(self, event: str) -> None:
@@ -45,6 +46,7 @@ class FakeBus:
 
     def send(self, topic: str, key: str, value: bytes | None) -> None:
         self.note("send")
+        self.before_send()
         self.sent.append((topic, key, value))
 
     def flush(self, timeout_s: float) -> None:
@@ -91,6 +93,9 @@ class FakeHandler:
         self.batches.append(list(batch))
         return [self._answer(item) for item in batch]
 
+    def flushed(self) -> None:
+        self._bus.note("flushed")
+
     def needed_from(self) -> Mapping[TopicPartition, int]:
         return self.needed
 
@@ -133,12 +138,12 @@ def letters(bus: FakeBus) -> list[DeadLetter]:
     return [letter for letter in found if isinstance(letter, DeadLetter)]
 
 
-def test_a_round_publishes_then_flushes_then_commits() -> None:
+def test_a_round_publishes_then_flushes_then_tells_the_handler_then_commits() -> None:
     bus = FakeBus([record(0), record(1)])
 
     run(bus, FakeHandler(bus))
 
-    assert bus.events == ["ensure_topics", "poll", "handle", "send", "send", "flush", "commit", *THE_END]
+    assert bus.events == ["ensure_topics", "poll", "handle", "send", "send", "flush", "flushed", "commit", *THE_END]
     assert bus.commits == [{PART: 2}]
 
 
@@ -203,7 +208,7 @@ def test_the_largest_record_still_fits_into_a_dead_letter() -> None:
 
 
 @pytest.mark.parametrize("step", ["handle", "send", "flush"])
-def test_a_transient_error_repeats_the_same_batch(step: str) -> None:
+def test_a_transient_error_is_waited_out_and_nothing_is_lost(step: str) -> None:
     bus = FakeBus([record(0), record(1)], [])
     bus.failures = {step: [TransientError("Redis at localhost is away")]}
     bus.stop = _StopAfterRounds(3)
@@ -211,11 +216,91 @@ def test_a_transient_error_repeats_the_same_batch(step: str) -> None:
 
     run(bus, handler, monitor)
 
-    offsets = [[item.record.offset for item in batch] for batch in handler.batches if batch]
-    assert offsets[-1] == [0, 1]
     assert bus.commits == [{PART: 2}]
+    assert bus.sent[-2:] == [("identities", "door", GOOD)] * 2
     assert monitor.readiness[0] == (False, "Redis at localhost is away")
     assert monitor.readiness[-1] == (True, "")
+
+
+def test_a_batch_whose_handling_failed_is_handled_again_without_polling_another() -> None:
+    bus = FakeBus([record(0), record(1)])
+    bus.failures = {"handle": [TransientError("Redis is away")]}
+    bus.stop = _StopAfterRounds(2)
+    handler = FakeHandler(bus)
+
+    run(bus, handler)
+
+    assert bus.events[:6] == ["ensure_topics", "poll", "handle", "handle", "send", "send"]
+    assert [item.record.offset for item in handler.batches[-1]] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("failures", "repeated"),
+    [
+        pytest.param({"flush": [TransientError("away")]}, ["send", "send", "flush"], id="the flush failed"),
+        pytest.param({"send": [TransientError("away")]}, ["send"], id="the first send failed"),
+        pytest.param({"flush": [TransientError("away")] * 3}, ["send", "send", "flush"] * 3, id="three flushes failed"),
+    ],
+)
+def test_a_batch_that_was_handled_is_published_again_and_not_handled_again(
+    failures: dict[str, list[Exception]], repeated: list[str]
+) -> None:
+    bus = FakeBus([record(0), record(1)])
+    bus.failures = failures
+    bus.stop = _StopAfterRounds(4)
+
+    run(bus, FakeHandler(bus))
+
+    told = bus.events[: bus.events.index("commit") + 1]
+    assert told == ["ensure_topics", "poll", "handle", *repeated, "send", "send", "flush", "flushed", "commit"]
+    assert bus.commits == [{PART: 2}]
+
+
+def test_a_full_bus_gets_the_rest_later_and_nothing_twice() -> None:
+    bus = FakeBus([record(0), record(1), record(2)])
+    bus.stop = _StopAfterRounds(3)
+    answers = iter("abc")
+    handler = FakeHandler(bus, lambda _: Outgoing("identities", next(answers), SPEC))
+    room = iter([True, False, False, True, True])
+    bus.before_send = lambda: _refuse(BusFull("topic identities is full")) if not next(room) else None
+
+    run(bus, handler)
+
+    assert [key for _, key, _ in bus.sent] == ["a", "b", "c"]
+    assert bus.commits == [{PART: 3}]
+
+
+def test_after_another_failure_in_between_everything_is_sent_again_in_order() -> None:
+    bus = FakeBus([record(0), record(1), record(2)])
+    bus.stop = _StopAfterRounds(2)
+    answers = iter("abc")
+    handler = FakeHandler(bus, lambda _: Outgoing("identities", next(answers), SPEC))
+    fine = iter([True, True, False, True, True, True])
+    bus.before_send = lambda: _refuse(TransientError("Kafka is away")) if not next(fine) else None
+
+    run(bus, handler)
+
+    assert "".join(key for _, key, _ in bus.sent) == "ababc"
+
+
+def test_a_dead_letter_is_counted_once_however_often_it_is_sent() -> None:
+    bus = FakeBus([record(0, b"garbage")])
+    bus.failures = {"flush": [TransientError("away")] * 2}
+    bus.stop = _StopAfterRounds(3)
+    monitor = FakeMonitor()
+
+    run(bus, FakeHandler(bus), monitor)
+
+    assert len(letters(bus)) == 3
+    assert monitor.letters == ["cameras"]
+
+
+def test_a_handler_hears_of_the_flush_in_empty_rounds_too() -> None:
+    bus = FakeBus([], [])
+
+    run(bus, FakeHandler(bus))
+
+    assert bus.events == ["ensure_topics", *["poll", "handle", "flush", "flushed"] * 2, *THE_END]
 
 
 def test_a_broker_that_is_away_at_the_start_is_waited_for() -> None:
@@ -314,8 +399,12 @@ def test_partitions_are_let_go_before_the_group_is_left() -> None:
 
     Service("stage", bus, handler, topics=[PART.topic], monitor=FakeMonitor()).run(log.stop)
 
-    assert log.events == ["assigned", "handle", "revoked"]
+    assert log.events == ["assigned", "handle", "flushed", "revoked"]
     assert handler.owned == set()
+
+
+def _refuse(error: Exception) -> None:
+    raise error
 
 
 class _StopAfterRounds(threading.Event):

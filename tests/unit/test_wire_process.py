@@ -36,6 +36,9 @@ class StopWhenFed:
             os.kill(os.getpid(), signal.SIGTERM)
         return []
 
+    def flushed(self) -> None:
+        """Wait for nothing."""
+
     def needed_from(self) -> Mapping[TopicPartition, int]:
         return {}
 
