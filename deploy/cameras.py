@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from deploy.errors import UsageError
 from ingest.source import has_end
 from wire.errors import SettingsError
-from wire.messages import CameraSpec, mask_url
+from wire.messages import CameraSpec
 from wire.settings import read_config
+from wire.url import UrlError, check_source, mask_url
 
 DEFAULT_SITE = "site"
 NO_CAMERA = """no camera was given. Give each a name of your own, as many as there are:
@@ -46,12 +47,13 @@ def parse_cameras(words: Iterable[str], site_id: str) -> dict[str, CameraSpec]:
     cameras: dict[str, CameraSpec] = {}
     for word in words:
         name, equals, url = word.partition("=")
-        shown = name + equals + mask_url(url)
+        shown = f"{name}={mask_url(url)}" if equals and "://" not in name else mask_url(word)
         if not equals or not name or not url:
             raise UsageError(f"--camera {shown}: expected NAME=URL, like door=rtsp://host/stream or door=door.mp4")
         if name in cameras:
             raise UsageError(f"--camera {name}=…: there are two cameras of this name; each needs its own")
         try:
+            check_source(url)
             cameras[name] = CameraSpec(camera_id=name, site_id=site_id, url=url)
         except ValueError as error:
             raise UsageError(f"--camera {shown}: {error}") from error
@@ -98,12 +100,17 @@ def _beside(config: Path | None, spec: CameraSpec) -> CameraSpec:
 
 def _configured(name: str, value: Any, site_id: str) -> CameraSpec:
     fields = dict(value) if isinstance(value, Mapping) else {"url": value}
+    shown = mask_url(name)
     unknown = sorted(set(map(str, fields)) - set(_FIELDS))
     if unknown:
-        raise SettingsError(f"cameras.{name}.{unknown[0]}: unknown key; known are {', '.join(_FIELDS)}")
+        raise SettingsError(f"cameras.{shown}.{mask_url(unknown[0])}: unknown key; known are {', '.join(_FIELDS)}")
     if isinstance(fields.get("url"), int):
         fields["url"] = str(fields["url"])  # a device index reads as a number in YAML
     try:
-        return msgspec.convert({"type": "camera", "camera_id": name, "site_id": site_id, **fields}, CameraSpec)
+        spec = msgspec.convert({"type": "camera", "camera_id": name, "site_id": site_id, **fields}, CameraSpec)
+        check_source(spec.url)
+    except UrlError as error:
+        raise SettingsError(f"cameras.{shown}.url = {mask_url(fields['url'])!r}: {error}") from None
     except (msgspec.ValidationError, ValueError) as error:
-        raise SettingsError(f"cameras.{name}: {error}") from error
+        raise SettingsError(f"cameras.{shown}: {error}") from error
+    return spec

@@ -32,8 +32,8 @@ from gallery.store import (
     Write,
 )
 from gallery.store_memory import matches, microseconds
-from wire.messages import mask_url
 from wire.settings import RedisSettings
+from wire.url import mask_url
 
 PAGE = 256  # rows read at once by a query: about 1 MB
 APPLIED, ALREADY, CONFLICT = 1, 0, -1

@@ -16,6 +16,7 @@ from ingest.errors import AccessDenied, Broken, NotFound, NoVideo, SourceError, 
 from ingest.images import JpegFormats
 from ingest.order import PresentationOrder
 from ingest.source import SourcePacket, VideoFormat, kind_of
+from wire.url import read_url
 
 DEFAULT_FPS = Fraction(25)
 FILE_GAP_NS = 3600 * NS  # recordings on movement have gaps of minutes; a step of hours is a broken clock
@@ -152,7 +153,7 @@ class ContainerSource:
             except av.InvalidDataError:
                 broken += 1
             except av.FFmpegError as error:
-                raise _cause(error, self._settings, opening=False) from error
+                raise _cause(error, self._settings, opening=False) from None
             else:
                 self._check_complete(count)
                 return
@@ -205,11 +206,12 @@ def open_container(url: str, settings: IngestSettings) -> ContainerSource:
     network = kind_of(url) == "network"
     timeout = (settings.connect_timeout_s, settings.read_timeout_s) if network else None
     try:
-        container = av.open(url, options=_options(url, settings), timeout=timeout)
-    except av.FFmpegError as error:
+        address = read_url(url).quoted() if network else url
+        container = av.open(address, options=_options(url, settings), timeout=timeout)
+    except av.FFmpegError as error:  # its text has the URL, so it is nobody's cause
         if network and isinstance(error, av.InvalidDataError):
-            raise NoVideo("what answers at this address is no video") from error
-        raise _cause(error, settings, opening=True) from error
+            raise NoVideo("what answers at this address is no video") from None
+        raise _cause(error, settings, opening=True) from None
     stream = container.streams.best("video")
     if stream is None or stream.codec_context.name == "ansi":  # libavcodec draws plain text as a terminal would
         container.close()

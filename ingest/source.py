@@ -4,15 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
-from urllib.parse import urlsplit
 
 from ingest.config import IngestSettings
 from ingest.errors import NotFound, SourceError
 from wire.messages import CameraSpec, Codec
+from wire.url import NETWORK_SCHEMES, UrlError, check_source
 
 Kind = Literal["network", "file", "folder", "device"]
-
-NETWORK_SCHEMES = ("rtsp", "rtsps", "http", "https")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +71,28 @@ def kind_of(url: str) -> Kind:
     """Tell what a URL means.
 
     Raises:
-        SourceError: It has a scheme that we do not read.
+        SourceError: It is malformed, has a scheme that we do not read, or its path cannot be looked at.
     """
-    scheme = urlsplit(url).scheme.lower()
-    if scheme in NETWORK_SCHEMES:
-        return "network"
-    if url.isdecimal():
-        return "device"
-    if "://" in url and scheme != "file":
-        raise SourceError(f"{scheme}:// is not supported; use {', '.join(NETWORK_SCHEMES)}, a file, a folder or 0")
-    return "folder" if path_of(url).is_dir() else "file"
+    try:
+        check_source(url)
+        if url.strip().partition("://")[0].lower() in NETWORK_SCHEMES and "://" in url:
+            return "network"
+        if url.isdecimal():
+            return "device"
+        return "folder" if path_of(url).is_dir() else "file"
+    except UrlError as error:
+        raise SourceError(str(error)) from None
+    except OSError as error:
+        raise SourceError(f"cannot be opened: {error.strerror}") from error
 
 
 def path_of(url: str) -> Path:
     """Return the path of a local URL, with or without `file://`."""
-    return Path(url.removeprefix("file://")).expanduser()
+    path = Path(url.removeprefix("file://"))
+    try:
+        return path.expanduser()
+    except RuntimeError:  # there is no such user
+        return path
 
 
 def has_end(url: str) -> bool:

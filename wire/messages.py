@@ -2,11 +2,12 @@
 
 import re
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
+from wire.url import mask_url
 
 Codec = Literal["h264", "hevc", "mjpeg"]
 Mode = Literal["latency", "complete"]
@@ -130,6 +131,32 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
         return bool(self.packets) and self.packets[0].keyframe
 
 
+class SimilarityPrior(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How similar the embeddings of tracklets are before a site has taught anything: measured once for each weights.
+
+    Attributes:
+        same_mean, same_std: Cosine similarity of a tracklet and the prototypes of the same person, in [-1, 1], and its
+            standard deviation.
+        different_mean, different_std: The same of different people.
+    """
+
+    same_mean: float
+    same_std: float
+    different_mean: float
+    different_std: float
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.different_mean < self.same_mean <= 1:
+            raise ValueError(
+                f"similarity prior: needs -1 <= different_mean < same_mean <= 1, got {self.different_mean} and "
+                f"{self.same_mean}"
+            )
+        if not (0 < self.same_std <= 1 and 0 < self.different_std <= 1):
+            raise ValueError(
+                f"similarity prior: scatter must be in (0, 1], got {self.same_std} and {self.different_std}"
+            )
+
+
 class Tracklet(Message, frozen=True, kw_only=True, eq=False, tag="tracklet"):
     """One person, followed by one camera without a gap: the whole of it so far, replacing earlier revisions.
 
@@ -144,6 +171,7 @@ class Tracklet(Message, frozen=True, kw_only=True, eq=False, tag="tracklet"):
         scores: `(n,)` float32 detector confidence in [0, 1].
         embedding: `(d,)` float16, L2-normalised.
         model_id: Digest of weights and preprocessing; embeddings of different models are never compared.
+        prior: What similarities of that model mean; None when its weights do not say.
         quality: Worth of the frames behind the embedding, in [0, 1].
         frames_used: Number of frames behind the embedding.
         crop: The best crop as JPEG.
@@ -163,6 +191,7 @@ class Tracklet(Message, frozen=True, kw_only=True, eq=False, tag="tracklet"):
     quality: float
     frames_used: int
     crop: bytes
+    prior: SimilarityPrior | None = None
     traceparent: str = ""
 
     def __post_init__(self) -> None:
@@ -266,14 +295,6 @@ class DeadLetter(Message, frozen=True, kw_only=True, eq=False, tag="dead-letter"
 AnyMessage = CameraSpec | FrameChunk | Tracklet | CameraProgress | IdentityEvent | WorkerState | DeadLetter
 
 
-def mask_url(url: str) -> str:
-    """Replace user and password of a URL by `***`; text that is no URL comes back as it is."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
-
-
 def _check_name(field: str, value: str) -> None:
     if not _NAME.fullmatch(value):
-        raise ValueError(f"{field} must be 1-64 letters, digits, '.', '_' or '-', got {value!r}")
+        raise ValueError(f"{field} must be 1-64 letters, digits, '.', '_' or '-', got {mask_url(value)!r}")

@@ -5,12 +5,13 @@ defaults. A secret `password` has a sibling `password_file` that names a file to
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import yaml
-from pydantic import Field, FilePath, SecretStr, ValidationError, model_validator
+from pydantic import Field, FilePath, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -23,8 +24,9 @@ from pydantic_settings import (
 )
 
 from wire.errors import SettingsError
-from wire.messages import mask_url
+from wire.url import UrlError, mask_url, read_url, scrub
 
+REDIS_SCHEMES = ("redis", "rediss", "unix")
 SECTIONS = ("site", "cameras", "kafka", "redis", "ingest", "worker", "gallery", "api")
 
 
@@ -35,7 +37,12 @@ class Settings(BaseSettings):
     """
 
     section: ClassVar[str]
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        hide_input_in_errors=True,  # it may be a secret
+    )
 
     @classmethod
     def load(cls, config: Path | None = None, **overrides: Any) -> Self:
@@ -81,7 +88,7 @@ class Settings(BaseSettings):
         try:
             return EnvSettingsSource(cls, env_prefix=prefix)()
         except SourceError as error:
-            raise SettingsError(f"environment {prefix}*: {error}, expected JSON") from error
+            raise SettingsError(f"environment {prefix}*: {error}, expected JSON") from None  # the cause shows the value
 
     @model_validator(mode="before")
     @classmethod
@@ -95,10 +102,7 @@ class Settings(BaseSettings):
                 continue
             if found.get(key) is not None:
                 raise ValueError(f"{key} and {key}_file are both given, only one is allowed")
-            try:
-                found[key] = Path(str(path)).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                raise ValueError(f"{key}_file = {str(path)!r}: {error.strerror}") from None
+            found[key] = _secret_in(f"{key}_file", Path(str(path)))
         return found
 
     def __repr_args__(self) -> Any:
@@ -110,7 +114,7 @@ class KafkaSettings(Settings):
     """Where Kafka is, and how to speak to it.
 
     Attributes:
-        servers: Comma-separated `host:port` to start from.
+        servers: Comma-separated `host:port` to start from; user and password have settings of their own.
         topic_prefix: In front of every topic and group, so that installations can share a cluster.
         replication_factor: Copies of every partition when topics are created.
         session_timeout_ms: After so long without a heartbeat a member's partitions go to others.
@@ -151,22 +155,81 @@ class KafkaSettings(Settings):
     ssl_key_password_file: Path | None = None
     ssl_check_hostname: bool = True
 
+    @field_validator("servers")
+    @classmethod
+    def _check_servers(cls, servers: str) -> str:
+        """Refuse what is not a list of addresses."""
+        for server in servers.split(","):
+            try:
+                address = read_url(f"kafka://{server.strip()}")
+            except UrlError:
+                address = None
+            if address is None or address.login is not None or address.rest:
+                raise ValueError("expected host:port, several with commas between; ports are 1 to 65535")
+        return servers
+
+    @model_validator(mode="after")
+    def _check_security(self) -> Self:
+        """Refuse a login or certificates that would not be used, and a login without what it takes."""
+        protocol = self.security_protocol
+        if protocol.startswith("SASL_"):
+            for key in ("sasl_mechanism", "sasl_username", "sasl_password"):
+                if getattr(self, key) is None:
+                    raise ValueError(f"security_protocol = {protocol!r} needs {key}")
+        elif given := _given(self, "sasl_"):
+            raise ValueError(f"{given} needs security_protocol SASL_SSL (or SASL_PLAINTEXT), it is {protocol}")
+        if not protocol.endswith("SSL") and (given := _given(self, "ssl_")):
+            raise ValueError(f"{given} needs security_protocol SSL or SASL_SSL, it is {protocol}")
+        _check_key(self)
+        return self
+
 
 class RedisSettings(Settings):
     """Where Redis is, and who asks it.
 
     Attributes:
         url: `redis://host:port/db`, `rediss://…` with TLS, or `unix:///path`.
-        username: The user, where Redis has users.
+        username: The user, where Redis has users (ACL); instead of one in the URL.
         password: Of that user, or of all.
+        ssl_ca_file: PEM file of the authority that signed Redis's certificate, where the system does not know it.
+        ssl_certificate_file: PEM file of a certificate of ours, where Redis asks for one.
+        ssl_key_file: PEM file of its private key.
+        ssl_key_password: Of that key, where it has one.
+        ssl_check_hostname: Whether Redis's certificate must name the host of the URL.
     """
 
     section = "redis"
 
-    url: str = Field(default="redis://127.0.0.1:6379/0", pattern=r"^(redis|rediss|unix)://")
+    url: str = "redis://127.0.0.1:6379/0"
     username: str | None = None
     password: SecretStr | None = None
     password_file: Path | None = None
+    ssl_ca_file: FilePath | None = None
+    ssl_certificate_file: FilePath | None = None
+    ssl_key_file: FilePath | None = None
+    ssl_key_password: SecretStr | None = None
+    ssl_key_password_file: Path | None = None
+    ssl_check_hostname: bool = True
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: str) -> str:
+        """Refuse what is not the address of a Redis."""
+        parts = read_url(url)
+        path = parts.rest.partition("?")[0]
+        if parts.scheme not in REDIS_SCHEMES or (parts.scheme == "unix" and not path):
+            raise ValueError("expected redis://HOST:PORT/DB, rediss://HOST:PORT/DB with TLS, or unix:///PATH")
+        if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]{0,5}", path):
+            raise ValueError("expected the number of a database behind the host, like redis://HOST:PORT/0")
+        return url.strip()
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        """Refuse certificates that would not be used."""
+        if read_url(self.url).scheme != "rediss" and (given := _given(self, "ssl_")):
+            raise ValueError(f"{given} needs a url that begins with rediss://")
+        _check_key(self)
+        return self
 
 
 def read_config(config: Path | None) -> dict[str, Any]:
@@ -182,7 +245,7 @@ def read_config(config: Path | None) -> dict[str, Any]:
     except OSError as error:
         raise SettingsError(f"config {config}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"config {config}: not YAML: {error}") from error
+        raise SettingsError(f"config {config}: not YAML: {_where(error)}") from None  # the cause shows the line
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -193,11 +256,47 @@ def read_config(config: Path | None) -> dict[str, Any]:
     return content
 
 
+def _given(settings: Settings, prefix: str) -> str:
+    """Return the first setting of this prefix that is not its default; empty where all are."""
+    fields = type(settings).model_fields
+    changed = (key for key in fields if key.startswith(prefix) and getattr(settings, key) != fields[key].default)
+    return next(changed, "")
+
+
+def _check_key(settings: "KafkaSettings | RedisSettings") -> None:
+    if settings.ssl_key_file is not None and settings.ssl_certificate_file is None:
+        raise ValueError("ssl_key_file needs ssl_certificate_file")
+
+
 def _section(config: Path | None, name: str) -> dict[str, Any]:
     values = read_config(config).get(name) or {}
     if not isinstance(values, dict):
         raise SettingsError(f"config {config}: section {name} must be a mapping, got {type(values).__name__}")
     return {str(key): value for key, value in values.items()}
+
+
+def _secret_in(key: str, path: Path) -> str:
+    """Return the secret that a file holds; it may begin and end with spaces, but not with line breaks."""
+    try:
+        secret = path.read_text(encoding="utf-8-sig").strip("\r\n")
+    except OSError as error:
+        raise ValueError(f"{key} = {str(path)!r}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{key} = {str(path)!r}: must be UTF-8 text") from None
+    if not secret:
+        raise ValueError(f"{key} = {str(path)!r}: is empty")
+    return secret
+
+
+def _where(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """Return what is wrong and where, without the text that stands there: it may be a secret."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is not UTF-8; save the file as UTF-8"
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return "it holds characters that YAML does not allow"
+    problem = re.sub(r"'[^']{2,}'", "'***'", error.problem or "cannot be read")
+    mark = error.problem_mark
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}; put passwords and URLs in quotes"
 
 
 def _known(cls: type[Settings]) -> str:
@@ -212,6 +311,8 @@ def _explain(cls: type[Settings], detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         return f"{key} = {_shown(cls, name, detail['input'])}: unknown key; known are {_known(cls)}"
     allowed = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
+        allowed += "; put it in quotes"
     return f"{key} = {_shown(cls, name, detail['input'])}: {allowed}"
 
 
@@ -220,4 +321,6 @@ def _shown(cls: type[Settings], name: str, value: object) -> str:
     looks_secret = field is None and any(word in name.lower() for word in ("pass", "secret", "token", "key"))
     if looks_secret or (field is not None and "SecretStr" in str(field.annotation)):
         return "'***'"
-    return repr(mask_url(value) if isinstance(value, str) else value)
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return repr(mask_url(value)) if isinstance(value, str) else scrub(repr(value))
