@@ -18,7 +18,7 @@ from reid_worker.detectors.detection import Detector
 from reid_worker.keep import Crop, CropKeeper
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.stream import CameraStream, Emission
-from wire.messages import Tracklet
+from wire.messages import SimilarityPrior, Tracklet
 from wire.metrics import ServiceMetrics
 
 FRAMES_PER_ROUND = 4  # of each camera; 4 frames of 1080p are 25 MB
@@ -28,6 +28,7 @@ class Embeds(Protocol):
     """What the pipeline needs of `reid_worker.model.Embedder`."""
 
     model_id: str
+    prior: SimilarityPrior | None
     frames: int
 
     def embed(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
@@ -147,6 +148,7 @@ class Pipeline:
             scores=emission.scores,
             embedding=np.frombuffer(emission.embedding, np.float16) if fresh is None else fresh,
             model_id=self._embedder.model_id,
+            prior=self._embedder.prior,
             quality=emission.quality,
             frames_used=len(emission.jpegs),
             crop=emission.best,

@@ -112,6 +112,7 @@ class FakeEmbedder:
     """Embeds a tracklet by the mean colours of its crops; equal crops give equal rows."""
 
     model_id = "fake"
+    prior = None
     frames = 8
 
     def __init__(self) -> None:

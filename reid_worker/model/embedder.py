@@ -33,6 +33,7 @@ class Embedder:
 
     Attributes:
         model_id: Name and digest of weights with preprocessing; embeddings compare only where it is equal.
+        prior: What similarities of its embeddings mean; None when its weights do not say.
         dim: Length of an embedding.
         frames: Most crops of a tracklet that one embedding takes, T.
         input_size: Height and width that crops are stretched to, px.
@@ -46,6 +47,7 @@ class Embedder:
         self, loaded: LoadedWeights, device: torch.device, *, precision: Precision = "auto", compiled: bool = False
     ) -> None:
         self.model_id = loaded.model_id
+        self.prior = loaded.prior
         self.dim = loaded.network.architecture.dim
         self.frames = loaded.network.architecture.frames
         self.input_size = (loaded.preprocessing.height, loaded.preprocessing.width)

@@ -1,11 +1,13 @@
-"""Weight files: safetensors with the architecture and the preprocessing in the metadata. Nothing is left out."""
+"""Weight files: safetensors with the architecture, the preprocessing and what similarities mean in the metadata."""
 
 import hashlib
 import json
+import struct
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import safetensors
 import torch
 from safetensors import SafetensorError
@@ -15,32 +17,56 @@ from safetensors.torch import save as encode_tensors
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.tensors import WeightsError, put_tensors
+from wire.messages import SimilarityPrior
 
 SHIPPED = Path(__file__).parent.parent / "weights" / "climb-tiny.safetensors"
 _KEY = "climbtrack"
+_PRIOR_KEY = "climbtrack.similarity"
 _FORMAT = 1
 _LATER = {"project", "detached", "cameras", "side_coefficient"}  # with defaults that mean what files without them meant
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedWeights:
-    """A network in evaluation mode with its preprocessing, and the digest that names both."""
+    """A network in evaluation mode with what its file says about it.
+
+    Attributes:
+        model_id: Architecture's name and a digest of weights and preprocessing: the name of the embedding space.
+        prior: How similar tracklets of the same and of different people are; None where the file does not say.
+    """
 
     network: Climb
     preprocessing: Preprocessing
     model_id: str
+    prior: SimilarityPrior | None = None
 
 
-def save_weights(path: Path, network: Climb, preprocessing: Preprocessing) -> None:
-    """Write network and preprocessing to `path`, atomically: a reader sees the old file or the new one."""
+def save_weights(
+    path: Path, network: Climb, preprocessing: Preprocessing, prior: SimilarityPrior | None = None
+) -> None:
+    """Write a network and what belongs to it to `path`, atomically: a reader sees the old file or the new one."""
     description = {
         "format": _FORMAT,
         "architecture": asdict(network.architecture),
         "preprocessing": asdict(preprocessing),
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    _write(path, encode_tensors(tensors, metadata={_KEY: json.dumps(description, sort_keys=True)}), prior)
+
+
+def save_prior(path: Path, prior: SimilarityPrior) -> None:
+    """Give the weights in `path` another similarity prior, atomically; their `model_id` stays the same.
+
+    Raises:
+        WeightsError: As `load_weights`.
+    """
+    load_weights(path)
+    _write(path, path.read_bytes(), prior)
+
+
+def _write(path: Path, content: bytes, prior: SimilarityPrior | None) -> None:
     part = path.with_name(path.name + ".part")
-    part.write_bytes(encode_tensors(tensors, metadata={_KEY: json.dumps(description, sort_keys=True)}))
+    part.write_bytes(content if prior is None else _with_prior(content, msgspec.json.encode(prior).decode()))
     part.replace(path)
 
 
@@ -61,14 +87,37 @@ def load_weights(path: Path) -> LoadedWeights:
     except SafetensorError as error:
         raise WeightsError(path, f"not a complete safetensors file ({error})") from error
     architecture, preprocessing = _parse_description(path, metadata.get(_KEY))
+    prior = _parse_prior(path, metadata.get(_PRIOR_KEY))
     made, wanted = (preprocessing.height, preprocessing.width), (architecture.height, architecture.width)
     if made != wanted:
         raise WeightsError(path, f"its preprocessing makes crops of {made} px, its network wants {wanted}")
     with torch.device("meta"):  # random numbers for 99 million parameters take longer than reading them
         network = Climb(architecture)
     put_tensors(network, tensors, path, architecture.name)
-    digest = hashlib.sha256(content).hexdigest()[:12]
-    return LoadedWeights(network.eval(), preprocessing, f"{architecture.name}-{digest}")
+    digest = hashlib.sha256(content if prior is None else _with_prior(content, None)).hexdigest()[:12]
+    return LoadedWeights(network.eval(), preprocessing, f"{architecture.name}-{digest}", prior)
+
+
+def _with_prior(content: bytes, prior: str | None) -> bytes:
+    """Return a safetensors file with this prior in its header, or with none; its tensors stay as they are.
+
+    The digest leaves the prior out: measuring it again must not make known people strangers.
+    """
+    (length,) = struct.unpack_from("<Q", content)
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"].pop(_PRIOR_KEY, None)
+    if prior is not None:
+        header["__metadata__"][_PRIOR_KEY] = prior
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8, as safetensors writes them
+    return struct.pack("<Q", len(text)) + text + content[8 + length :]
+
+
+def _parse_prior(path: Path, text: str | None) -> SimilarityPrior | None:
+    try:
+        return None if text is None else msgspec.json.decode(text, type=SimilarityPrior)
+    except msgspec.MsgspecError as error:
+        raise WeightsError(path, f"its similarity prior cannot be read ({error})") from error
 
 
 def _parse_description(path: Path, text: str | None) -> tuple[Architecture, Preprocessing]:

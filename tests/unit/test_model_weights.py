@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from reid_worker.model import Embedder, WeightsError, load_embedder
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
-from reid_worker.model.weights import load_weights, save_weights
+from reid_worker.model.weights import SHIPPED, load_weights, save_prior, save_weights
+from wire.messages import SimilarityPrior
 
 SMALL = Architecture(name="small", height=32, width=16, tower_width=16, layers=1, heads=2, joint_width=8, state=4)
 PREPROCESSING = Preprocessing(32, 16, standardise=0.5)
@@ -222,3 +223,47 @@ def test_full_standardising_takes_out_brightness_and_colour_cast() -> None:
     torch.testing.assert_close(preprocessing.scale(cast), preprocessing.scale(image), atol=0.15, rtol=0)
     plain = Preprocessing(32, 16)
     assert (plain.scale(cast) - plain.scale(image)).abs().max() > 0.5
+
+
+PRIOR = SimilarityPrior(same_mean=0.6, same_std=0.2, different_mean=0.1, different_std=0.15)
+
+
+def test_what_similarities_mean_travels_with_the_weights(tmp_path: Path) -> None:
+    path = tmp_path / "told.safetensors"
+    save_weights(path, Climb(SMALL), PREPROCESSING, PRIOR)
+    assert load_weights(path).prior == PRIOR
+
+
+def test_weights_that_do_not_say_what_similarities_mean_have_no_prior(weights: Path) -> None:
+    assert load_weights(weights).prior is None
+
+
+def test_another_prior_leaves_tensors_and_embedding_space_the_same(weights: Path) -> None:
+    before = load_weights(weights)
+    for _ in range(2):  # the second time it replaces a prior
+        save_prior(weights, PRIOR)
+        after = load_weights(weights)
+        assert after.model_id == before.model_id
+        for name, tensor in before.network.state_dict().items():
+            assert torch.equal(tensor, after.network.state_dict()[name])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("nonsense", "malformed"),
+        ('{"same_mean":0.6,"same_std":0.2,"different_mean":0.1}', "different_std"),
+        ('{"same_mean":0.1,"same_std":0.2,"different_mean":0.6,"different_std":0.2}', "different_mean < same_mean"),
+        ('{"same_mean":0.6,"same_std":0,"different_mean":0.1,"different_std":0.2}', "scatter"),
+    ],
+)
+def test_a_prior_that_cannot_be_right_is_refused(weights: Path, text: str, says: str) -> None:
+    with safe_open(weights, framework="pt") as file:
+        metadata = {**file.metadata(), "climbtrack.similarity": text}
+    save_file(load_file(weights), weights, metadata=metadata)
+    with pytest.raises(WeightsError, match=says):
+        load_weights(weights)
+
+
+def test_the_shipped_weights_say_what_their_similarities_mean() -> None:
+    assert load_weights(SHIPPED).prior is not None
