@@ -1,7 +1,7 @@
 """What every bus promises. `memory.MemoryBus` is the reference; `kafka.KafkaBus` must equal it (tests/contract)."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 
@@ -20,7 +20,7 @@ class Record:
     partition: int
     offset: int
     key: str
-    value: bytes | None
+    value: bytes | None = field(repr=False)  # of a camera it holds a password
     time_ns: int
 
     @property

@@ -15,6 +15,7 @@ from wire import health
 from wire.errors import SettingsError, WireError
 from wire.health import ServiceMonitor
 from wire.service import Service
+from wire.url import scrub
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +27,16 @@ def exit_code(command: Callable[[], int]) -> int:
     try:
         return command()
     except SettingsError as error:
-        print(f"climbtrack: {error}", file=sys.stderr)
+        say(error)
         return EXIT_USAGE
     except WireError as error:
-        print(f"climbtrack: {error}", file=sys.stderr)
+        say(error)
         return EXIT_FAILED
+
+
+def say(error: Exception) -> None:
+    """Print what went wrong as the last word of a command."""
+    print(f"climbtrack: {scrub(str(error))}", file=sys.stderr)
 
 
 def run_service(service: Service, monitor: ServiceMonitor, registry: CollectorRegistry, *, host: str, port: int) -> int:
@@ -79,9 +85,9 @@ def log_to_stderr(level: int = logging.INFO, *, plain: bool = False) -> None:
 
     `plain` is for somebody at a terminal, who wants to read what happened, and not when and in which module.
     """
-    formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter = _Masking("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
     if plain:
-        formatter = logging.Formatter("note: %(message)s")
+        formatter = _Masking("note: %(message)s")
     formatter.converter = time.gmtime
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
@@ -89,3 +95,11 @@ def log_to_stderr(level: int = logging.INFO, *, plain: bool = False) -> None:
     for package in ("wire", "ingest", "reid_worker", "gallery", "deploy"):
         logging.getLogger(package).setLevel(level)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters reaches us as an exception; the rest is noise
+
+
+class _Masking(logging.Formatter):
+    """Leaves the passwords of URLs out of lines and tracebacks, whoever wrote them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return scrub(super().format(record))

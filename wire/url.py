@@ -29,6 +29,7 @@ _SECRET = re.compile(
 _PAIR_IN_PATH = re.compile(r"(?<=/)[^/?#:]+:[^/?#]+")  # /user:password/
 _BARE_LOGIN = re.compile(r"^[^@]*:.*@", re.DOTALL)  # user:password@host, where the scheme was forgotten
 _IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:(?:(?![A-Za-z][A-Za-z0-9+.-]*://)[^\n])*@\S*|\S*)")
+_PUNCTUATION = ".,;:!?)]}>'\"`"
 _UNSAFE_IN_LOGIN = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9!$&'()*+,;=._~%-]")
 _UNSAFE_IN_PATH = re.compile(r"[^\x21-\x7e]")
 
@@ -155,7 +156,7 @@ def mask_url(text: str) -> str:
 
 def scrub(text: str) -> str:
     """Return a text with the URLs in it masked, for what others wrote: messages of libraries, tracebacks."""
-    return _IN_TEXT.sub(lambda found: mask_url(found[0]), text) if "://" in text else text
+    return _IN_TEXT.sub(_masked, text) if "://" in text else text
 
 
 def hide(text: str, secrets: Iterable[str | None]) -> str:
@@ -233,6 +234,12 @@ def _without_secrets(text: str) -> str:
     """Hide everything behind the first name of a secret: where the secret ends, only its owner knows."""
     found = _SECRET.search(text)
     return text if found is None else text[: found.end()] + HIDDEN
+
+
+def _masked(found: re.Match[str]) -> str:
+    url = found[0].rstrip(_PUNCTUATION)
+    shown = mask_url(url) if "@" in url else _without_secrets(url)  # examples like http://HOST:PORT stay
+    return shown + found[0][len(url) :]
 
 
 def _quoted_login(text: str) -> str:

@@ -7,6 +7,8 @@ from typing import Any, Self
 import httpx
 
 from deploy.errors import RunError, UsageError
+from wire.reach import why_unreachable
+from wire.url import UrlError, mask_url, read_url, scrub
 
 TIMEOUT_S = 30.0
 
@@ -15,12 +17,14 @@ class ApiClient:
     """Speaks JSON with one API; use as a context manager."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
+        if token and not (token.isascii() and token.isprintable()):
+            raise UsageError("--token (or CLIMBTRACK_API_TOKEN): must be printable ASCII, to fit an HTTP header")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._url = url.rstrip("/")
+        self._url = mask_url(url.rstrip("/"))
         try:
-            self._client = httpx.Client(base_url=self._url, headers=headers, timeout=TIMEOUT_S)
-        except httpx.InvalidURL as error:
-            raise UsageError(f"--api {url}: {error}; expected http://HOST:PORT") from error
+            self._client = httpx.Client(base_url=_address(url), headers=headers, timeout=TIMEOUT_S)
+        except httpx.InvalidURL:  # it quotes what it does not understand
+            raise UsageError(f"--api {self._url}: expected http://HOST:PORT") from None
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -47,12 +51,12 @@ class ApiClient:
         """
         try:
             answer = self._client.request(method, path, params=query, json=body)
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise UsageError(f"--api {self._url}: {error}; expected http://HOST:PORT") from error
+        except httpx.InvalidURL:
+            raise UsageError(f"--api {self._url}: expected http://HOST:PORT") from None
         except httpx.HTTPError as error:
+            cause = why_unreachable(error, self._url) or f"{self._url} does not answer: {scrub(str(error))}"
             raise RunError(
-                f"no API answers at {self._url} ({error}): "
-                "start `climbtrack run` or `climbtrack api`, or name one with --api"
+                f"no API: {cause}; start `climbtrack run` or `climbtrack api`, or name one with --api"
             ) from error
         if answer.status_code in {401, 403}:
             raise UsageError(f"{self._url} wants another token: give --token or CLIMBTRACK_API_TOKEN")
@@ -63,9 +67,19 @@ class ApiClient:
         return answer.json() if answer.content else None
 
 
+def _address(url: str) -> str:
+    try:
+        parts = read_url(url)
+    except UrlError as error:
+        raise UsageError(f"--api {mask_url(url)}: {error}") from None
+    if parts.scheme not in {"http", "https"}:
+        raise UsageError(f"--api {mask_url(url)}: expected http://HOST:PORT")
+    return parts.quoted().rstrip("/")
+
+
 def _detail(answer: httpx.Response) -> str:
     try:
         content = answer.json()
     except ValueError:
-        return f"{answer.url}: {answer.status_code} {answer.reason_phrase}"
+        return f"{mask_url(str(answer.url))}: {answer.status_code} {answer.reason_phrase}"
     return str(content.get("detail", content)) if isinstance(content, dict) else str(content)

@@ -1,6 +1,5 @@
 """The command `climbtrack`. Heavy libraries are imported inside the commands, so that `--help` is quick."""
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -25,6 +24,8 @@ from deploy.cli.train import train
 from deploy.errors import DeployError, RunError, UsageError
 from wire.errors import SettingsError, WireError
 from wire.metrics import installed_version
+from wire.process import say
+from wire.url import scrub
 
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Follow people": (run, identities, cameras, models, doctor),
@@ -33,8 +34,19 @@ PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
 }
 
 
+_WrongUse: Any = typer.BadParameter.__base__  # of the click that typer brings, without types
+
+
 class InPanels(TyperGroup):
     """Lists commands and groups of commands in the order of `PANELS`; typer lists all groups last."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; what is said of wrong words shows no password, in whatever place a URL was given."""
+        try:
+            return super().invoke(ctx)
+        except _WrongUse as error:
+            error.message = scrub(error.message)
+            raise
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer brings a click of its own, without types
         """Return the names of all commands."""
@@ -95,5 +107,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(error: Exception, code: int) -> int:
-    print(f"climbtrack: {error}", file=sys.stderr)
+    say(error)
     return code

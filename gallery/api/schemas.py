@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from gallery.presence import Sighting
 from gallery.store import Identity, StoredProgress, StoredTracklet
 from wire.messages import CameraSpec, IdentityEvent, Mode
+from wire.url import check_source
 
 
 def iso(time_ns: int) -> str:
@@ -42,13 +43,23 @@ def _moment(text: str) -> datetime:
 Moment = Annotated[int, BeforeValidator(nanoseconds)]
 
 
+def source_url(text: str) -> str:
+    """Return the source of a camera.
+
+    Raises:
+        UrlError: It cannot be one.
+    """
+    check_source(text)
+    return text
+
+
 class CameraIn(BaseModel):
     """A camera to add, or to change; fields as in `CameraSpec`."""
 
     model_config = ConfigDict(extra="forbid")
 
     camera_id: str
-    url: str
+    url: Annotated[str, AfterValidator(source_url), Field(repr=False)]
     site_id: str | None = None
     enabled: bool = True
     analysed_fps: float = 10.0
