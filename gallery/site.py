@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gallery.calibrate import Calibration, Card, decode
+from gallery.shortlist import LooksMemo
 from gallery.store import Identity, Prototype, Snapshot, StoredTracklet
 from wire.messages import Tracklet
+from wire.tracklet_id import TrackletId
 
 MAX_APART = 64  # people remembered as certainly somebody else
 HANDOVER_NS = 1_000_000_000  # a tracker that loses somebody may hold on to the old box for so long beside the new one
@@ -16,7 +18,10 @@ Together = Literal["no", "maybe", "yes"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Site:
-    """One site as of `version`; fields as in `store.Snapshot`, `rows` of the horizon only."""
+    """One site as of `version`; fields as in `store.Snapshot`, `rows` of the horizon only.
+
+    `memo` is derived from `prototypes` and only saves work: a site without one decides the same.
+    """
 
     site_id: str
     version: int
@@ -26,6 +31,7 @@ class Site:
     identities: dict[int, Identity] = field(default_factory=dict)
     prototypes: dict[int, tuple[Prototype, ...]] = field(default_factory=dict)
     rows: dict[str, StoredTracklet] = field(default_factory=dict)
+    memo: LooksMemo = field(default_factory=LooksMemo)
 
 
 def site_of(site_id: str, snapshot: Snapshot, card: Card) -> Site:
@@ -42,9 +48,9 @@ def site_of(site_id: str, snapshot: Snapshot, card: Card) -> Site:
     )
 
 
-def track_of(tracklet_id: str) -> str:
-    """Return `camera/stream/track.leg` of a tracklet: its parts are one person by construction; legs are not."""
-    return tracklet_id.rpartition("/")[0]
+def is_same_leg(one: Tracklet, other: Tracklet) -> bool:
+    """Tell whether two tracklets are parts of one leg of a track: one person by construction, which legs are not."""
+    return TrackletId.parse(one.tracklet_id).is_same_leg(TrackletId.parse(other.tracklet_id))
 
 
 def together(one: Tracklet, other: Tracklet, now_ns: int) -> Together:
@@ -52,7 +58,7 @@ def together(one: Tracklet, other: Tracklet, now_ns: int) -> Together:
 
     `maybe`: one is still open and the other began at or after its last known boxes; the next revision will tell.
     """
-    if one.camera_id != other.camera_id or track_of(one.tracklet_id) == track_of(other.tracklet_id):
+    if one.camera_id != other.camera_id or is_same_leg(one, other):
         return "no"
     first, second = sorted((one, other), key=lambda t: (t.last_ns, t.first_ns))
     if second.first_ns < first.last_ns - HANDOVER_NS:

@@ -38,7 +38,7 @@ class FinishedFiles:
             state = codec.decode(record.value)
         except DecodeError:
             return False
-        if not isinstance(state, WorkerState) or state.blob:  # with content: the stream had not ended
+        if not isinstance(state, WorkerState) or not state.ended:
             return False
         name, _, part = state.stream_id.rpartition("-")
         return name == name_of_file(spec, start_of_file(job), 0) and part.isdecimal()

@@ -1,6 +1,7 @@
 """Cutting people out of frames, and keeping them small: crops live as JPEG from the moment they are chosen."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -9,6 +10,14 @@ from numpy.typing import NDArray
 MAX_HEIGHT_PX = 256  # twice what the network takes; enough for a face to look at
 JPEG_QUALITY = 90
 GREY_SIZE = (32, 64)  # sharpness is compared at one size, else large crops would always win
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """One crop of a tracklet: its capture time, ns since the Unix epoch, and its JPEG."""
+
+    time_ns: int
+    jpeg: bytes
 
 
 def cut(image: NDArray[np.uint8], box: Sequence[float]) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ from reid_worker.errors import StateError
 from reid_worker.keep import CropKeeper
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.pipeline import Pipeline, Work
-from reid_worker.stream import CameraStream, Emission, StreamOptions
+from reid_worker.stream import CameraStream, StreamOptions
 from wire import codec
 from wire.bus import FRAMES, TRACKLETS, WORKER_STATE, Bus, Record, TopicPartition
 from wire.errors import DecodeError
@@ -146,10 +146,18 @@ class WorkerHandler:
         for item in fresh:
             out += self._prepare(item)
         works = [Work(self._stream(item), self._stream(item).decode(item.chunk), self._in_time(item)) for item in fresh]
-        out += _outgoing(self._pipeline.run(works))
+        out += self._run(works)
         for item in fresh:
             out += self._finish(item)
         return out
+
+    def _run(self, works: Sequence[Work]) -> list[Outgoing]:
+        """Take works to tracklets, and let each stream know the embeddings of its own."""
+        tracklets = self._pipeline.run(works)
+        streams = {work.stream.info.camera_id: work.stream for work in works}
+        for tracklet in tracklets:
+            streams[tracklet.camera_id].take_embedding(tracklet)
+        return _outgoing(tracklets)
 
     def _camera(self, item: _Item) -> _Camera:
         """Return the camera of a chunk, restored from its state when it is new here."""
@@ -179,7 +187,7 @@ class WorkerHandler:
         return state
 
     def _restore(self, camera: _Camera, state: WorkerState) -> None:
-        if not state.blob:  # the stream had ended
+        if state.ended:
             return
         try:
             camera.stream = CameraStream.restored(state.blob, self._options.stream)
@@ -205,12 +213,11 @@ class WorkerHandler:
         stream, patience = camera.stream, self._options.state_interval_ns
         since = stream.since_saved(chunk)
         if chunk.starts_with_keyframe and since >= patience:
-            rest = Work(stream, stream.restart_decoder(chunk.first_index), self._in_time(item))
-            out += _outgoing(self._pipeline.run([rest]))
+            out += self._run([Work(stream, stream.restart_decoder(chunk.first_index), self._in_time(item))])
         elif since < max(patience, KEYFRAME_PATIENCE_NS):
             return out
         camera.needed = item.record.offset
-        return [*out, self._state(item, stream.save(chunk), item.record.offset)]
+        return [*out, _state(item, item.record.offset, blob=stream.save(chunk))]
 
     def _finish(self, item: _Item) -> list[Outgoing]:
         """Say how far the camera is; after the end of its stream nothing of it is needed any more."""
@@ -220,27 +227,29 @@ class WorkerHandler:
             return [Outgoing(TRACKLETS.name, stream.info.site_id, stream.progress(ended=False))]
         out = self._end(camera, stream, item.chunk.reason)
         camera.needed = None
-        return [*out, self._state(item, b"", camera.next_offset)]
+        return [*out, _state(item, camera.next_offset, ended=True)]
 
     def _end(self, camera: _Camera, stream: CameraStream, reason: str) -> list[Outgoing]:
-        closing: list[tuple[CameraStream, Emission]] = [(stream, emission) for emission in stream.close()]
+        closing = self._pipeline.embedded(stream.close())
         camera.stream = None
         progress = Outgoing(TRACKLETS.name, stream.info.site_id, stream.progress(ended=True, reason=reason))
-        return [*_outgoing(self._pipeline.publishable(closing)), progress]
-
-    def _state(self, item: _Item, blob: bytes, next_offset: int) -> Outgoing:
-        chunk = item.chunk
-        state = WorkerState(
-            camera_id=chunk.camera_id,
-            site_id=chunk.site_id,
-            stream_id=chunk.stream_id,
-            next_offset=next_offset,
-            blob=blob,
-        )
-        return Outgoing(WORKER_STATE.name, chunk.camera_id, state)
+        return [*_outgoing(closing), progress]
 
     def _in_time(self, item: _Item) -> bool:
         return item.chunk.mode == "complete" or self._clock() - item.record.time_ns <= self._options.max_delay_ns
+
+
+def _state(item: _Item, next_offset: int, *, ended: bool = False, blob: bytes = b"") -> Outgoing:
+    chunk = item.chunk
+    state = WorkerState(
+        camera_id=chunk.camera_id,
+        site_id=chunk.site_id,
+        stream_id=chunk.stream_id,
+        next_offset=next_offset,
+        ended=ended,
+        blob=blob,
+    )
+    return Outgoing(WORKER_STATE.name, chunk.camera_id, state)
 
 
 def _outgoing(tracklets: Sequence[Tracklet]) -> list[Outgoing]:

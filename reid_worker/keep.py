@@ -17,8 +17,10 @@ from os import utime
 from pathlib import Path
 from urllib.parse import quote
 
+from reid_worker.crops import Crop
 from reid_worker.metrics import WorkerMetrics
 from wire.errors import SettingsError
+from wire.tracklet_id import TrackletId
 
 log = logging.getLogger(__name__)
 
@@ -46,19 +48,10 @@ class Kept:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Crop:
-    """One crop of a tracklet: its capture time, ns since the Unix epoch, and its JPEG."""
-
-    time_ns: int
-    jpeg: bytes
-
-
-def place_of(folder: Path, tracklet_id: str) -> Path:
-    """Return the folder of the crops of a tracklet `camera/stream/track.leg/part`; no two tracklets share one."""
-    camera, rest = tracklet_id.split("/", 1)
-    stream, leg, part = rest.rsplit("/", 2)
-    return folder / quote(camera, safe="") / f"{quote(stream, safe='')}_{leg}_{part}"
+def place_of(folder: Path, tracklet: TrackletId) -> Path:
+    """Return the folder of the crops of a tracklet; no two tracklets share one."""
+    stream = quote(tracklet.stream_id, safe="")
+    return folder / quote(tracklet.camera_id, safe="") / f"{stream}_{tracklet.track}.{tracklet.leg}_{tracklet.part}"
 
 
 def surplus(kept: Sequence[Kept], now_ns: int, options: KeepOptions) -> int:
@@ -99,9 +92,9 @@ class CropKeeper:
                 f"worker.keep_crops = {str(options.folder)!r}: {error.strerror}; give a folder that can be written"
             ) from error
 
-    def keep(self, tracklet_id: str, crops: Sequence[Crop]) -> None:
+    def keep(self, tracklet: TrackletId, crops: Sequence[Crop]) -> None:
         """Write the crops of a finished tracklet, unless they are there."""
-        place, now_ns = place_of(self._options.folder, tracklet_id), self._clock()
+        place, now_ns = place_of(self._options.folder, tracklet), self._clock()
         try:
             if place.exists():
                 return

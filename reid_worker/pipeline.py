@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from reid_worker import crops
 from reid_worker.decode import Frame
 from reid_worker.detectors.detection import Detector
-from reid_worker.keep import Crop, CropKeeper
+from reid_worker.keep import CropKeeper
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.stream import CameraStream, Emission
-from wire.messages import SimilarityPrior, Tracklet
+from wire.messages import ObservedTracklet, SimilarityPrior, Tracklet
 from wire.metrics import ServiceMetrics
+from wire.tracklet_id import TrackletId
 
 FRAMES_PER_ROUND = 4  # of each camera; 4 frames of 1080p are 25 MB
 
@@ -73,7 +75,7 @@ class Pipeline:
 
     def run(self, works: Sequence[Work]) -> list[Tracklet]:
         """Decode, detect and track until all is done; return the tracklets that are due, embedded."""
-        emissions: list[tuple[CameraStream, Emission]] = []
+        emissions: list[Emission] = []
         active = list(works)
         while active:
             batches = self._decode(active)
@@ -81,26 +83,24 @@ class Pipeline:
                 [(work, frame) for work, frames in zip(active, batches, strict=True) for frame in frames]
             )
             active = [work for work, frames in zip(active, batches, strict=True) if len(frames) == FRAMES_PER_ROUND]
-        return self.publishable(emissions)
+        return self.embedded(emissions)
 
-    def publishable(self, emissions: Sequence[tuple[CameraStream, Emission]]) -> list[Tracklet]:
-        """Return emissions as messages, embedding the crops of those that have changed since the last time."""
-        open_ones = [emission for _, emission in emissions if not emission.embedding]
-        vectors: dict[int, NDArray[np.float16]] = {}
-        for start in range(0, len(open_ones), self._embed_batch):
-            batch = open_ones[start : start + self._embed_batch]
-            for emission, row in zip(batch, self._embed(batch), strict=True):
-                vectors[id(emission)] = row
-                if _picks_unchanged(emission):
-                    emission.source.embedding = row.tobytes()
-        self._keep_crops([emission for _, emission in emissions if emission.closed])
-        return [self._message(stream, emission, vectors.get(id(emission))) for stream, emission in emissions]
+    def embedded(self, emissions: Sequence[Emission]) -> list[Tracklet]:
+        """Return emissions as messages; only crops that no earlier emission of a tracklet had are embedded."""
+        vectors = [np.frombuffer(emission.embedding, np.float16) for emission in emissions]
+        unknown = [place for place, emission in enumerate(emissions) if not emission.embedding]
+        for start in range(0, len(unknown), self._embed_batch):
+            batch = unknown[start : start + self._embed_batch]
+            for place, row in zip(batch, self._embed([emissions[place] for place in batch]), strict=True):
+                vectors[place] = row
+        self._keep_crops([emission for emission in emissions if emission.tracklet.closed])
+        return [self._message(emission.tracklet, row) for emission, row in zip(emissions, vectors, strict=True)]
 
     def _decode(self, works: Sequence[Work]) -> list[list[Frame]]:
         with self._metrics.stage("decode"):
             return list(self._pool.map(lambda work: list(islice(work.frames, FRAMES_PER_ROUND)), works))
 
-    def _track(self, frames: Sequence[tuple[Work, Frame]]) -> list[tuple[CameraStream, Emission]]:
+    def _track(self, frames: Sequence[tuple[Work, Frame]]) -> list[Emission]:
         for work, _ in frames:
             outcome = "analysed" if work.analyse else "too-old"
             self._worker_metrics.frames.labels(camera=work.stream.info.camera_id, outcome=outcome).inc()
@@ -113,7 +113,7 @@ class Pipeline:
             found = self._detector.detect([frame.image for _, frame in wanted])
         with self._metrics.stage("track"):
             return [
-                (stream, emission)
+                emission
                 for (stream, frame), detections in zip(wanted, found, strict=True)
                 for emission in stream.advance(frame, detections)
             ]
@@ -121,7 +121,7 @@ class Pipeline:
     def _embed(self, emissions: Sequence[Emission]) -> NDArray[np.float16]:
         self._worker_metrics.batch_size.observe(len(emissions))
         with self._metrics.stage("embed"):
-            images = [[crops.from_jpeg(jpeg) for jpeg in emission.jpegs] for emission in emissions]
+            images = [[crops.from_jpeg(crop.jpeg) for crop in emission.crops] for emission in emissions]
             return self._embedder.embed(images).astype(np.float16)
 
     def _keep_crops(self, closed: Sequence[Emission]) -> None:
@@ -130,30 +130,14 @@ class Pipeline:
         with self._metrics.stage("keep"):
             self._keeper.tidy()
             for emission in closed:
-                pairs = zip(emission.jpeg_times_ns, emission.jpegs, strict=True)
-                self._keeper.keep(emission.tracklet_id, [Crop(time_ns, jpeg) for time_ns, jpeg in pairs])
+                self._keeper.keep(TrackletId.parse(emission.tracklet.tracklet_id), emission.crops)
 
-    def _message(self, stream: CameraStream, emission: Emission, fresh: NDArray[np.float16] | None) -> Tracklet:
-        outcome = "closed" if emission.closed else "updated" if emission.revision else "sent"
-        self._worker_metrics.tracklets.labels(camera=stream.info.camera_id, outcome=outcome).inc()
+    def _message(self, observed: ObservedTracklet, embedding: NDArray[np.float16]) -> Tracklet:
+        outcome = "closed" if observed.closed else "updated" if observed.revision else "sent"
+        self._worker_metrics.tracklets.labels(camera=observed.camera_id, outcome=outcome).inc()
         return Tracklet(
-            tracklet_id=emission.tracklet_id,
-            camera_id=stream.info.camera_id,
-            site_id=stream.info.site_id,
-            revision=emission.revision,
-            closed=emission.closed,
-            times_ns=emission.times_ns,
-            frames=emission.frames,
-            boxes=emission.boxes,
-            scores=emission.scores,
-            embedding=np.frombuffer(emission.embedding, np.float16) if fresh is None else fresh,
+            **msgspec.structs.asdict(observed),
+            embedding=embedding,
             model_id=self._embedder.model_id,
             prior=self._embedder.prior,
-            quality=emission.quality,
-            frames_used=len(emission.jpegs),
-            crop=emission.best,
         )
-
-
-def _picks_unchanged(emission: Emission) -> bool:
-    return tuple(pick.jpeg for pick in sorted(emission.source.picks, key=lambda pick: pick.number)) == emission.jpegs

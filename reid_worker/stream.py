@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from reid_worker import crops, tracklet
+from reid_worker.crops import Crop
 from reid_worker.decode import DecoderState, Frame, StreamDecoder
 from reid_worker.detectors.detection import Detections
 from reid_worker.errors import StateError
 from reid_worker.track import Tracker, TrackerOptions, TrackerState
 from reid_worker.tracklet import FrameFacts, OpenTracklet, Pick, Row, TrackletOptions
-from wire.messages import CameraProgress, Codec, FrameChunk, Mode
+from wire.messages import CameraProgress, Codec, FrameChunk, Mode, ObservedTracklet, Tracklet
+from wire.tracklet_id import TrackletId
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +36,16 @@ class Counts(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Emission:
-    """A tracklet to publish, as it was at that moment.
+    """A tracklet to publish, as it was at that moment, and what it is to be embedded by.
 
     Attributes:
-        source: The tracklet itself; it takes the embedding once there is one.
-        jpegs: Crops to embed, in order of time; what `source.embedding` stands for when that is not empty.
-        jpeg_times_ns: Their capture times, strictly increasing.
-        embedding: float16 bytes of the same crops from an earlier emission, else empty.
+        crops: In order of time, at least one.
+        embedding: Of the same crops, float16 bytes, when an earlier emission of the tracklet had them; else empty.
     """
 
-    tracklet_id: str
-    revision: int
-    closed: bool
-    times_ns: NDArray[np.int64]
-    frames: NDArray[np.int64]
-    boxes: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    quality: float
-    jpegs: tuple[bytes, ...]
-    jpeg_times_ns: tuple[int, ...]
-    best: bytes
+    tracklet: ObservedTracklet
+    crops: tuple[Crop, ...]
     embedding: bytes
-    source: OpenTracklet
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +167,13 @@ class CameraStream:
         """Close all tracklets, because nothing follows."""
         return [item for track_id in sorted(self._tracklets) for item in self._close(track_id)]
 
+    def take_embedding(self, embedded: Tracklet) -> None:
+        """Remember the embedding of an emission; nothing comes of it when the tracklet has closed or changed."""
+        named = TrackletId.parse(embedded.tracklet_id)
+        current = self._tracklets.get(named.track)
+        if current is not None and self._name(named.track, current) == named:
+            tracklet.remember_embedding(current, embedded.revision, embedded.embedding.tobytes())
+
     def progress(self, *, ended: bool, reason: str = "") -> CameraProgress:
         """Return how far the stream is. It is held back by people who are out of sight but may still be closed."""
         now, options = self._decoder.time_ns, self._options.tracklet
@@ -249,8 +245,10 @@ class CameraStream:
         current = self._tracklets[track_id]
         picks = sorted(current.picks, key=lambda pick: pick.number)
         times_ns = {row.number: row.time_ns for row in current.rows}
-        emission = Emission(
-            tracklet_id=f"{self.info.camera_id}/{self.info.stream_id}/{track_id}.{current.leg}/{current.part}",
+        observed = ObservedTracklet(
+            tracklet_id=str(self._name(track_id, current)),
+            camera_id=self.info.camera_id,
+            site_id=self.info.site_id,
             revision=current.revision,
             closed=closed,
             times_ns=np.array([row.time_ns for row in current.rows], np.int64),
@@ -258,15 +256,17 @@ class CameraStream:
             boxes=np.array([row.box for row in current.rows], np.float32),
             scores=np.array([row.score for row in current.rows], np.float32),
             quality=tracklet.quality(current),
-            jpegs=tuple(pick.jpeg for pick in picks),
-            jpeg_times_ns=tuple(times_ns[pick.number] for pick in picks),
-            best=max(picks, key=lambda pick: pick.worth).jpeg,
-            embedding=current.embedding,
-            source=current,
+            frames_used=len(picks),
+            crop=max(picks, key=lambda pick: pick.worth).jpeg,
         )
+        chosen = tuple(Crop(times_ns[pick.number], pick.jpeg) for pick in picks)
+        emission = Emission(observed, chosen, current.embedding)
         self._counts.sent += current.revision == 0
         tracklet.mark_sent(current, self._options.tracklet)
         return [emission]
+
+    def _name(self, track_id: int, current: OpenTracklet) -> TrackletId:
+        return TrackletId(self.info.camera_id, self.info.stream_id, track_id, current.leg, current.part)
 
 
 def _row(frame: Frame, found: Detections, i: np.intp) -> Row:

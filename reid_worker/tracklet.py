@@ -75,7 +75,8 @@ class OpenTracklet(msgspec.Struct):
         due_ns: When the next emission is due.
         interval_ns: From the next emission to the one after.
         picks: The frames worth embedding.
-        embedding: Of the picks, float16 bytes; empty when they have changed since.
+        picked: Number of the first emission that has the picks as they are now.
+        embedding: Of the picks, float16 bytes; empty when it is not known yet.
     """
 
     leg: int = 0
@@ -90,6 +91,7 @@ class OpenTracklet(msgspec.Struct):
     interval_ns: int = 0
     span_ns: int = FIRST_SPAN_NS
     picks: list[Pick] = []
+    picked: int = 0
     embedding: bytes = b""
 
 
@@ -228,7 +230,7 @@ def keep(tracklet: OpenTracklet, time_ns: int, pick: Pick, options: TrackletOpti
     while tracklet.picks[-1].span >= options.spans:
         tracklet.span_ns *= 2
         tracklet.picks = _halved(tracklet.picks)
-    tracklet.embedding = b""
+    tracklet.picked, tracklet.embedding = tracklet.revision, b""
 
 
 def is_due(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
@@ -247,6 +249,12 @@ def mark_sent(tracklet: OpenTracklet, options: TrackletOptions) -> None:
     tracklet.revision += 1
     tracklet.due_ns = tracklet.rows[-1].time_ns + tracklet.interval_ns
     tracklet.interval_ns = min(2 * tracklet.interval_ns, round(options.longest_interval_s * 1e9))
+
+
+def remember_embedding(tracklet: OpenTracklet, revision: int, embedding: bytes) -> None:
+    """Keep the embedding of an emission for the next ones, unless the picks have changed since."""
+    if revision >= tracklet.picked:
+        tracklet.embedding = embedding
 
 
 def quality(tracklet: OpenTracklet) -> float:

@@ -7,6 +7,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from wire.orientation import ORIENTATIONS, UPRIGHT
+from wire.tracklet_id import TrackletId
 from wire.url import mask_url
 
 Codec = Literal["h264", "hevc", "mjpeg"]
@@ -23,7 +25,9 @@ class Message(msgspec.Struct, frozen=True, tag_field="type", kw_only=True, eq=Fa
     """Base of everything that travels; unknown fields are ignored, so that older readers survive newer writers."""
 
 
-class CameraSpec(Message, frozen=True, kw_only=True, eq=False, tag="camera", repr_omit_defaults=True):
+class CameraSpec(
+    Message, frozen=True, kw_only=True, eq=False, tag="camera", repr_omit_defaults=True, omit_defaults=True
+):
     """One camera that should run.
 
     Attributes:
@@ -33,7 +37,8 @@ class CameraSpec(Message, frozen=True, kw_only=True, eq=False, tag="camera", rep
             password: see `safe_url`.
         enabled: A disabled camera stays listed and is not read.
         analysed_fps: Frames a second that are analysed at most, > 0.
-        mode: `latency` drops the oldest when something is slow, `complete` processes everything.
+        mode: `latency` drops the oldest when something is slow, `complete` processes everything. Where it is None, a
+            file is processed completely and a live camera stays current.
         clock_offset_ms: Added to capture times, for cameras whose clock is known to be wrong.
         start_ns: Capture time of the first frame of a file; the time of its opening when None.
         realtime: Files only: paced by their timestamps instead of as fast as possible.
@@ -45,7 +50,7 @@ class CameraSpec(Message, frozen=True, kw_only=True, eq=False, tag="camera", rep
     url: str
     enabled: bool = True
     analysed_fps: float = 10.0
-    mode: Mode = "latency"
+    mode: Mode | None = None
     clock_offset_ms: float = 0.0
     start_ns: int | None = None
     realtime: bool = False
@@ -66,7 +71,7 @@ class CameraSpec(Message, frozen=True, kw_only=True, eq=False, tag="camera", rep
         return mask_url(self.url)
 
     def __repr__(self) -> str:
-        return f"CameraSpec({self.camera_id}, {self.site_id}, {self.safe_url}, {self.mode})"
+        return f"CameraSpec({self.camera_id}, {self.site_id}, {self.safe_url}, {self.mode or 'mode by source'})"
 
 
 class Packet(msgspec.Struct, frozen=True, array_like=True, eq=False):
@@ -77,12 +82,14 @@ class Packet(msgspec.Struct, frozen=True, array_like=True, eq=False):
         time_ns: Capture time.
         keyframe: Decoding can start here.
         data: The compressed bytes, as they came.
+        shown: False for a picture that is decoded only because others build on it: what an edit list cuts away.
     """
 
     pts_ns: int
     time_ns: int
     keyframe: bool
     data: bytes
+    shown: bool = True
 
 
 class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
@@ -90,12 +97,15 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
 
     Attributes:
         stream_id: New at every connection; `seq` counts its chunks from 0.
+        width, height: Size of the coded pictures, px, before they are turned.
         extradata: Decoder configuration of the container (may be empty).
         packets: In decoding order; a keyframe is always the first of its chunk.
-        first_index: Index in the stream of the first packet, in decoding order; dropped ones are counted.
+        first_index: Index in the source of the first packet, in decoding order; dropped ones are counted, and packets
+            that are not shown are not.
         dropped_before: Frames lost between the previous chunk and this one.
         ended: The stream is over and no chunk follows; `packets` may then be empty.
         reason: Why it ended, when that is not simply the end of a file.
+        orientation: How decoded pictures are turned to stand upright; see `wire.orientation`.
         analysed_fps, mode: As in the camera's `CameraSpec`, so that the worker needs nothing else.
     """
 
@@ -112,6 +122,7 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
     dropped_before: int = 0
     ended: bool = False
     reason: str = ""
+    orientation: int = UPRIGHT
     analysed_fps: float = 10.0
     mode: Mode = "latency"
     traceparent: str = ""
@@ -124,6 +135,8 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
             raise ValueError(f"camera {self.camera_id}: frame size must be positive, got {self.width}x{self.height}")
         if self.seq < 0 or self.first_index < 0 or self.dropped_before < 0:
             raise ValueError(f"camera {self.camera_id}: seq, first_index and dropped_before must not be negative")
+        if self.orientation not in ORIENTATIONS:
+            raise ValueError(f"camera {self.camera_id}: orientation must be 1 to 8, got {self.orientation}")
 
     @property
     def starts_with_keyframe(self) -> bool:
@@ -157,21 +170,17 @@ class SimilarityPrior(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
             )
 
 
-class Tracklet(Message, frozen=True, kw_only=True, eq=False, tag="tracklet"):
-    """One person, followed by one camera without a gap: the whole of it so far, replacing earlier revisions.
+class ObservedTracklet(Message, frozen=True, kw_only=True, eq=False):
+    """One person, followed by one camera without a gap: the whole of it so far, before it is embedded.
 
     Attributes:
-        tracklet_id: `camera/stream/track.leg/part`, the same whenever the same frames are processed again. Parts of one
-            leg are one person by construction; legs of one track may be different people.
+        tracklet_id: A `TrackletId` as text, the same whenever the same frames are processed again.
         revision: Grows with every emission of the same tracklet, from 0.
         closed: No later revision follows.
         times_ns: `(n,)` int64, strictly increasing capture times of every analysed frame the person is tracked in.
         frames: `(n,)` int64, 1-based number of those frames in the source, in presentation order.
         boxes: `(n, 4)` float32, xyxy px.
         scores: `(n,)` float32 detector confidence in [0, 1].
-        embedding: `(d,)` float16, L2-normalised.
-        model_id: Digest of weights and preprocessing; embeddings of different models are never compared.
-        prior: What similarities of that model mean; None when its weights do not say.
         quality: Worth of the frames behind the embedding, in [0, 1].
         frames_used: Number of frames behind the embedding.
         crop: The best crop as JPEG.
@@ -186,15 +195,14 @@ class Tracklet(Message, frozen=True, kw_only=True, eq=False, tag="tracklet"):
     frames: NDArray[np.int64]
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
-    embedding: NDArray[np.float16]
-    model_id: str
     quality: float
     frames_used: int
     crop: bytes
-    prior: SimilarityPrior | None = None
     traceparent: str = ""
 
     def __post_init__(self) -> None:
+        if TrackletId.parse(self.tracklet_id).camera_id != self.camera_id:
+            raise ValueError(f"tracklet {self.tracklet_id}: belongs to another camera than {self.camera_id!r}")
         n = len(self.times_ns)
         if n == 0:
             raise ValueError(f"tracklet {self.tracklet_id}: needs at least one box")
@@ -204,9 +212,6 @@ class Tracklet(Message, frozen=True, kw_only=True, eq=False, tag="tracklet"):
             raise ValueError(f"tracklet {self.tracklet_id}: times_ns, frames and scores must all be ({n},)")
         if np.any(np.diff(self.times_ns) <= 0):
             raise ValueError(f"tracklet {self.tracklet_id}: times_ns must be strictly increasing")
-        norm = float(np.linalg.norm(self.embedding.astype(np.float32)))
-        if self.embedding.ndim != 1 or not 0.98 <= norm <= 1.02:
-            raise ValueError(f"tracklet {self.tracklet_id}: embedding must be one L2-normalised vector, norm is {norm}")
 
     @property
     def first_ns(self) -> int:
@@ -217,6 +222,26 @@ class Tracklet(Message, frozen=True, kw_only=True, eq=False, tag="tracklet"):
     def last_ns(self) -> int:
         """Return the capture time of the last box so far."""
         return int(self.times_ns[-1])
+
+
+class Tracklet(ObservedTracklet, frozen=True, kw_only=True, eq=False, tag="tracklet"):
+    """A tracklet with its embedding; it replaces earlier revisions.
+
+    Attributes:
+        embedding: `(d,)` float16, L2-normalised.
+        model_id: Digest of weights and preprocessing; embeddings of different models are never compared.
+        prior: What similarities of that model mean; None when its weights do not say.
+    """
+
+    embedding: NDArray[np.float16]
+    model_id: str
+    prior: SimilarityPrior | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        norm = float(np.linalg.norm(self.embedding.astype(np.float32)))
+        if self.embedding.ndim != 1 or not 0.98 <= norm <= 1.02:
+            raise ValueError(f"tracklet {self.tracklet_id}: embedding must be one L2-normalised vector, norm is {norm}")
 
 
 class CameraProgress(Message, frozen=True, kw_only=True, eq=False, tag="progress"):
@@ -271,6 +296,7 @@ class WorkerState(Message, frozen=True, kw_only=True, eq=False, tag="worker-stat
 
     Attributes:
         next_offset: Offset in `frames` of the first chunk that this state does not include.
+        ended: The stream is over and everything of it was sent: there is nothing to go on with, and no `blob`.
         blob: The worker's own encoding of trackers and open tracklets.
     """
 
@@ -278,7 +304,14 @@ class WorkerState(Message, frozen=True, kw_only=True, eq=False, tag="worker-stat
     site_id: str
     stream_id: str
     next_offset: int
-    blob: bytes
+    ended: bool = False
+    blob: bytes = b""
+
+    def __post_init__(self) -> None:
+        if self.ended and self.blob:
+            raise ValueError(f"camera {self.camera_id}: the state of a stream that ended must have no blob")
+        if not self.blob:  # what an ended stream looked like before `ended` existed; such states are still stored
+            msgspec.structs.force_setattr(self, "ended", True)  # noqa: FBT003 - positional only
 
 
 class DeadLetter(Message, frozen=True, kw_only=True, eq=False, tag="dead-letter"):

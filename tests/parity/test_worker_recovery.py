@@ -125,7 +125,7 @@ def test_the_script_gives_several_tracklets_revisions_legs_parts_and_states(undi
     assert any(revision > 1 for _, revision in keys)
     assert any(not name.endswith("/0") for name, _ in keys)
     assert any(not name.rpartition("/")[0].endswith(".0") for name, _ in keys)
-    assert sum(bool(o.message.blob) for o in undisturbed if isinstance(o.message, WorkerState)) >= 3 * len(CAMERAS)
+    assert sum(not o.message.ended for o in undisturbed if isinstance(o.message, WorkerState)) >= 3 * len(CAMERAS)
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64])

@@ -22,6 +22,7 @@ from wire.messages import (
     Tracklet,
     WorkerState,
 )
+from wire.tracklet_id import TrackletId
 
 NAMES = st.text("abcXYZ019", min_size=1, max_size=32).map(lambda text: text + "._-")
 TEXT = st.text(max_size=40)
@@ -37,9 +38,10 @@ def tracklets(draw: st.DrawFn) -> Tracklet:
     n = draw(st.integers(1, 8))
     vector = np.asarray(draw(st.lists(st.floats(0.1, 1), min_size=1, max_size=16)))
     numbers = st.floats(-1e4, 1e4, width=32)
+    name = TrackletId(draw(NAMES), draw(st.text(min_size=1, max_size=40)), *(draw(COUNTS) for _ in range(3)))
     return Tracklet(
-        tracklet_id=draw(TEXT),
-        camera_id=draw(NAMES),
+        tracklet_id=str(name),
+        camera_id=name.camera_id,
         site_id=draw(NAMES),
         revision=draw(COUNTS),
         closed=draw(st.booleans()),
@@ -120,7 +122,12 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
         time_ns=TIMES,
     ),
     "WorkerState": st.builds(
-        WorkerState, camera_id=NAMES, site_id=NAMES, stream_id=TEXT, next_offset=COUNTS, blob=BYTES
+        lambda blob, **fields: WorkerState(ended=not blob, blob=blob, **fields),
+        camera_id=NAMES,
+        site_id=NAMES,
+        stream_id=TEXT,
+        next_offset=COUNTS,
+        blob=BYTES,
     ),
     "DeadLetter": st.builds(
         DeadLetter, topic=TEXT, partition=st.integers(0, 1000), offset=COUNTS, key=TEXT, reason=TEXT, value=BYTES

@@ -168,21 +168,28 @@ def test_an_ended_file_is_not_read_again_when_its_record_is(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "blob", "fields", "read_again"),
+    ("part", "ended", "fields", "read_again"),
     [
-        pytest.param("0", b"", {}, False, id="was finished"),
-        pytest.param("1", b"", {}, False, id="was finished, with a change of size on the way"),
-        pytest.param("0", b"tracks", {}, True, id="was in the middle"),
-        pytest.param("none", b"", {}, True, id="could not be opened"),
-        pytest.param("0", b"", {"start_ns": 6}, True, id="starts at another time now"),
-        pytest.param("0", b"", {"loop": True}, True, id="is a loop"),
+        pytest.param("0", True, {}, False, id="was finished"),
+        pytest.param("1", True, {}, False, id="was finished, with a change of size on the way"),
+        pytest.param("0", False, {}, True, id="was in the middle"),
+        pytest.param("none", True, {}, True, id="could not be opened"),
+        pytest.param("0", True, {"start_ns": 6}, True, id="starts at another time now"),
+        pytest.param("0", True, {"loop": True}, True, id="is a loop"),
     ],
 )
 def test_a_file_is_taken_over_from_a_worker_where_it(
-    part: str, blob: bytes, fields: dict[str, Any], *, read_again: bool, desk: Desk
+    part: str, fields: dict[str, Any], *, ended: bool, read_again: bool, desk: Desk
 ) -> None:
     stream_id = f"{name_of_file(spec_of('a.mp4'), SENT_NS, 0)}-{part}"
-    state = WorkerState(camera_id="door", site_id="site", stream_id=stream_id, next_offset=9, blob=blob)
+    state = WorkerState(
+        camera_id="door",
+        site_id="site",
+        stream_id=stream_id,
+        next_offset=9,
+        ended=ended,
+        blob=b"" if ended else b"tracks",
+    )
     desk.bus.producer().send("worker-state", "door", codec.encode(state))
 
     desk.tell("door", spec_of("a.mp4", **fields))
@@ -193,7 +200,7 @@ def test_a_file_is_taken_over_from_a_worker_where_it(
 def test_a_finished_file_is_read_again_when_it_was_added_again_since(desk: Desk) -> None:
     desk.sent_ns = 2**62
     stream_id = f"{name_of_file(spec_of('a.mp4', start_ns=1), 1, 0)}-0"
-    state = WorkerState(camera_id="door", site_id="site", stream_id=stream_id, next_offset=9, blob=b"")
+    state = WorkerState(camera_id="door", site_id="site", stream_id=stream_id, next_offset=9, ended=True)
     desk.bus.producer().send("worker-state", "door", codec.encode(state))
 
     desk.tell("door", spec_of("a.mp4", start_ns=1))

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from reid_worker.config import WorkerSettings
-from reid_worker.keep import Crop, CropKeeper, KeepOptions, Kept, place_of, surplus
+from reid_worker.crops import Crop
+from reid_worker.keep import CropKeeper, KeepOptions, Kept, place_of, surplus
 from reid_worker.metrics import WorkerMetrics
 from wire.errors import SettingsError
+from wire.tracklet_id import TrackletId
 
 DAY_NS = 86_400 * 10**9
 CROPS = [Crop(1_700_000_000_000_000_000 + k, b"jpeg" * 3000) for k in range(3)]  # three blocks each
@@ -37,7 +39,7 @@ class World:
     def keep(self, *numbers: int) -> None:
         for number in numbers:
             self.now_ns += 1_000_000_000
-            self.keeper.keep(f"door/s-1/{number}.0/0", CROPS)
+            self.keeper.keep(TrackletId("door", "s-1", number, 0, 0), CROPS)
 
     @property
     def there(self) -> list[int]:
@@ -52,7 +54,7 @@ def test_no_two_tracklets_share_a_place_and_none_leaves_its_camera(
     tracklets: list[tuple[str, int, int, int]],
 ) -> None:
     folder = Path("crops")
-    places = [place_of(folder, f"door/{stream}/{track}.{leg}/{part}") for stream, track, leg, part in tracklets]
+    places = [place_of(folder, TrackletId("door", *parts)) for parts in tracklets]
     assert len(set(places)) == len(places)
     assert all(place.parent == folder / "door" and place.name not in {".", ".."} for place in places)
 
@@ -73,7 +75,7 @@ def test_the_fewest_of_the_oldest_go_that_keep_both_bounds(
 
 def test_crops_are_named_by_the_moments_they_show(tmp_path: Path) -> None:
     World(tmp_path / "site" / "crops").keep(7)
-    place = place_of(tmp_path / "site" / "crops", "door/s-1/7.0/0")
+    place = place_of(tmp_path / "site" / "crops", TrackletId("door", "s-1", 7, 0, 0))
     assert {file.name: file.read_bytes() for file in place.iterdir()} == {
         f"{crop.time_ns}.jpg": crop.jpeg for crop in CROPS
     }
@@ -132,7 +134,7 @@ def test_what_others_put_there_stays(tmp_path: Path) -> None:
 def test_what_a_dead_worker_left_half_written_goes(tmp_path: Path) -> None:
     world = World(tmp_path / "crops")
     world.keep(1)
-    left = place_of(world.folder, "door/s-1/1.0/0")
+    left = place_of(world.folder, TrackletId("door", "s-1", 1, 0, 0))
     left.rename(left.with_name(f".{left.name}"))
     world.now_ns += DAY_NS
     world.started()

@@ -1,0 +1,34 @@
+"""How a decoded picture is turned to stand upright, as the values of the EXIF tag Orientation.
+
+    1 as it is            2 mirrored left to right
+    3 turned by 180°      4 mirrored top to bottom
+    6 turned clockwise    5 mirrored left to right, then turned counterclockwise
+    8 counterclockwise    7 mirrored left to right, then turned clockwise
+"""
+
+import struct
+
+UPRIGHT = 1
+ORIENTATIONS = range(1, 9)
+
+_SIZE = 36  # nine int32
+_STRAIGHT = {(1, 1): 1, (-1, 1): 2, (-1, -1): 3, (1, -1): 4}  # by the signs of a and d
+_TURNED = {(1, 1): 5, (1, -1): 6, (-1, -1): 7, (-1, 1): 8}  # by the signs of b and c
+
+
+def of_matrix(matrix: bytes) -> int:
+    """Return the orientation nearest to a display matrix of libavutil (ISO/IEC 14496-12, 8.3.2).
+
+    `matrix` is nine int32 in native order, `a b u, c d v, x y w`: the point (p, q) of the decoded picture is shown at
+    (a p + c q, b p + d q), q pointing down. A matrix that shows nothing is taken as `UPRIGHT`.
+    """
+    if len(matrix) != _SIZE:
+        return UPRIGHT
+    a, b, _, c, d, *_ = struct.unpack("=9i", matrix)
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return _STRAIGHT.get((_sign(a), _sign(d)), UPRIGHT)
+    return _TURNED.get((_sign(b), _sign(c)), UPRIGHT)
+
+
+def _sign(value: int) -> int:
+    return (value > 0) - (value < 0)

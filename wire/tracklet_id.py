@@ -1,0 +1,63 @@
+"""The name of a tracklet: built from its parts and taken apart again here, and nowhere else."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+_NUMBER = r"0|[1-9][0-9]{0,17}"
+_FORM = re.compile(rf"([^/]+)/(.+)/({_NUMBER})(?:\.({_NUMBER}))?/({_NUMBER})", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TrackletId:
+    """Which tracklet of which camera: `str` gives `camera/stream/track.leg/part`, `parse` reads that.
+
+    The same frames processed again give the same ids.
+
+    Attributes:
+        camera_id: At least one character, no `/`.
+        stream_id: The connection or file, at least one character; may contain `/`.
+        track: Number that the camera's tracker gave, from 0.
+        leg: Counts the stretches of a track that may be different people, from 0.
+        part: Counts the tracklets of one leg, from 0; they are one person by construction.
+    """
+
+    camera_id: str
+    stream_id: str
+    track: int
+    leg: int
+    part: int
+
+    def __post_init__(self) -> None:
+        if not self.camera_id or "/" in self.camera_id:
+            raise ValueError(f"camera_id must be at least one character without '/', got {self.camera_id!r}")
+        if not self.stream_id:
+            raise ValueError("stream_id must not be empty")
+        if min(self.track, self.leg, self.part) < 0:
+            raise ValueError(f"track, leg and part must not be negative, got {self.track}, {self.leg}, {self.part}")
+
+    def __str__(self) -> str:
+        return f"{self.camera_id}/{self.stream_id}/{self.track}.{self.leg}/{self.part}"
+
+    @staticmethod
+    @lru_cache(maxsize=65_536)  # the gallery asks about the same recent tracklets again and again
+    def parse(text: str) -> "TrackletId":
+        """Return the id that `str` turns into `text`; `camera/stream/track/part`, as first written, is leg 0.
+
+        Raises:
+            ValueError: The text is not the name of a tracklet.
+        """
+        found = _FORM.fullmatch(text)
+        if found is None:
+            raise ValueError(f"tracklet id must be camera/stream/track.leg/part, got {text!r}")
+        camera_id, stream_id, track, leg, part = found.groups()
+        return TrackletId(camera_id, stream_id, int(track), int(leg or 0), int(part))
+
+    def is_same_leg(self, other: "TrackletId") -> bool:
+        """Tell whether two tracklets are parts of one leg, which makes them one person."""
+        return (
+            self.track == other.track
+            and self.leg == other.leg
+            and self.stream_id == other.stream_id
+            and self.camera_id == other.camera_id
+        )
