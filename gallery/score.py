@@ -6,8 +6,9 @@ section 3: one assignment of result numbers to true people over all cameras and 
 positives. So a person who gets another number in every camera counts in one of them only.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,29 +16,13 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from gallery.errors import ScoreError
+from gallery.first_frame import FirstFrame, aligned
+from gallery.mot import NO_BOXES, Boxes, read_boxes
+from gallery.overlap import frame_pairs, overlap
+from gallery.sequences import find_sequences, paired
 
 SAME_BOX = 0.5  # intersection over union from which two boxes are one; the field's threshold
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Boxes:
-    """Rows of one MOTChallenge file.
-
-    Attributes:
-        frames: `(n,)` int64, from 1.
-        ids: `(n,)` int64.
-        boxes: `(n, 4)` float64: left, top, width, height in px.
-        counted: `(n,)` bool; ground truth with confidence 0 is a region where a result is neither right nor wrong.
-    """
-
-    frames: NDArray[np.int64]
-    ids: NDArray[np.int64]
-    boxes: NDArray[np.float64]
-    counted: NDArray[np.bool_]
-
-    def chosen(self, rows: NDArray[np.bool_]) -> "Boxes":
-        """Return the rows of a mask."""
-        return Boxes(self.frames[rows], self.ids[rows], self.boxes[rows], self.counted[rows])
+_FIND_OUT = FirstFrame()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,142 +63,140 @@ class ScoreTable:
         cameras: Every camera by itself, with an assignment of its own.
         people: Result number assigned to each true person, for those that have one.
         numbers: How many numbers the results use.
+        remarks: What was skipped, missing or adjusted on the way, a sentence each.
     """
 
     overall: IdentityScore
     cameras: Mapping[str, IdentityScore]
     people: Mapping[int, int]
     numbers: int
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def separate(self) -> IdentityScore:
+        """Return the sum over cameras, each with an assignment of its own: what TrackEval calls COMBINED."""
+        scores = self.cameras.values()
+        return IdentityScore(
+            sum(one.true_positives for one in scores),
+            sum(one.false_positives for one in scores),
+            sum(one.false_negatives for one in scores),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Matches:
     """How often each true person's box lay on each number's box, and how many boxes each has."""
 
-    people: Mapping[int, int]
-    numbers: Mapping[int, int]
-    shared: Mapping[tuple[int, int], int]
+    people: Counter[int] = field(default_factory=Counter)
+    numbers: Counter[int] = field(default_factory=Counter)
+    shared: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+    def add(self, other: "_Matches") -> None:
+        self.people.update(other.people)
+        self.numbers.update(other.numbers)
+        self.shared.update(other.shared)
 
 
-def score_folder(truth: Path, results: Path) -> ScoreTable:
-    """Score `results/CAMERA.txt` against `truth/CAMERA.txt`; a camera without results has found nobody.
+def score_folder(truth: Path, results: Path, first: FirstFrame = _FIND_OUT) -> ScoreTable:
+    """Score the results of every camera against its truth; a camera without results has found nobody.
+
+    Args:
+        truth: Folder in one of the layouts of `gallery.sequences`, or one file.
+        results: The same.
+        first: What both sides call their first frame.
 
     Raises:
-        ScoreError: A folder or the truth is missing, a line is no row, a number stands twice in a frame, or there are
-            results of a camera without truth.
+        ScoreError: A side is missing or not as expected, nobody is to be found, or there are results without truth.
     """
-    for folder in (truth, results):
-        if not folder.is_dir():
-            raise ScoreError(f"{folder} is no folder")
-    cameras = {path.stem: read_boxes(path) for path in sorted(truth.glob("*.txt"))}
-    found = {path.stem: read_boxes(path) for path in sorted(results.glob("*.txt"))}
-    if not cameras:
-        raise ScoreError(f"{truth} holds no CAMERA.txt")
-    if unknown := sorted(set(found) - set(cameras)):
-        raise ScoreError(f"{results}: there is no truth about {', '.join(unknown)}")
-    return score_site(cameras, found)
+    remarks: list[str] = []
+    pairs = paired(find_sequences(truth), find_sequences(results, may_be_empty=True), remarks.append)
+    true = {name: _truth(path, remarks) for name, (path, _) in pairs.items()}
+    found = {name: _tracks(path, remarks) for name, (_, path) in pairs.items() if path is not None}
+    if not any(boxes.counted.any() for boxes in true.values()):
+        raise ScoreError(f"{truth}: no row is a person who counts, so there is nothing to score{_why_nobody(true)}")
+    found = aligned(true, found, first, remarks.append)
+    table = score_site(true, found)
+    return ScoreTable(table.overall, table.cameras, table.people, table.numbers, tuple(remarks))
 
 
 def score_site(truth: Mapping[str, Boxes], results: Mapping[str, Boxes]) -> ScoreTable:
     """Score the results of cameras against their truth; cameras without results have found nobody."""
-    nobody = _boxes(np.empty((0, 7)))
-    matches = {camera: _match(boxes, results.get(camera, nobody)) for camera, boxes in truth.items()}
-    together = _sum(list(matches.values()))
+    matches = {camera: _match(boxes, results.get(camera, NO_BOXES)) for camera, boxes in truth.items()}
+    together = _Matches()
+    for match in matches.values():
+        together.add(match)
     overall, people = _assign(together)
     cameras = {camera: _assign(found)[0] for camera, found in matches.items()}
     return ScoreTable(overall, cameras, people, len(together.numbers))
 
 
-def read_boxes(path: Path) -> Boxes:
-    """Return the rows of a file: `frame,id,left,top,width,height,conf,…`; empty lines are skipped.
-
-    Raises:
-        ScoreError: A line has fewer than seven numbers, or a number stands twice in a frame.
-    """
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = [float(value) for value in line.split(",")[:7]]
-        except ValueError as error:
-            raise ScoreError(f"{path}:{number}: {error}") from error
-        if len(row) < 7:
-            raise ScoreError(f"{path}:{number}: expected at least 7 numbers, got {len(row)}")
-        rows.append(row)
-    boxes = _boxes(np.array(rows).reshape(-1, 7))
-    keys = np.stack([boxes.frames, boxes.ids], axis=1)
-    unique, counts = np.unique(keys, axis=0, return_counts=True)
-    if (counts > 1).any():
-        frame, identity = unique[counts > 1][0]
-        raise ScoreError(f"{path}: {identity} stands {counts.max()} times in frame {frame}")
-    return boxes
+def _truth(path: Path, remarks: list[str]) -> Boxes:
+    return read_boxes(path, remarks.append)
 
 
-def overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the `(n, m)` intersection over union, in [0, 1], of `(n, 4)` and `(m, 4)` left, top, width, height.
-
-    >>> overlap(np.array([[0.0, 0.0, 2.0, 2.0]]), np.array([[1.0, 0.0, 2.0, 2.0]])).round(3).tolist()
-    [[0.333]]
-    """
-    first = np.maximum(one[:, None, :2], other[None, :, :2])
-    last = np.minimum(one[:, None, :2] + one[:, None, 2:], other[None, :, :2] + other[None, :, 2:])
-    shared = np.clip(last - first, 0, None).prod(axis=2)
-    union = one[:, None, 2:].prod(axis=2) + other[None, :, 2:].prod(axis=2) - shared
-    ratio: NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return ratio
+def _tracks(path: Path, remarks: list[str]) -> Boxes:
+    boxes = read_boxes(path, remarks.append)
+    if others := int((~boxes.people).sum()):
+        remarks.append(f"{path}: {others} boxes of other classes than people (column 8) were left out")
+    return boxes.chosen(boxes.people)
 
 
-def _boxes(rows: NDArray[np.float64]) -> Boxes:
-    return Boxes(rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int64), rows[:, 2:6], rows[:, 6] != 0)
+def _why_nobody(truth: Mapping[str, Boxes]) -> str:
+    rows = sum(len(boxes.ids) for boxes in truth.values())
+    if not rows:
+        return ": its files are empty"
+    return f": all {rows} rows have a confidence of 0 in column 7, or a class other than 1 in column 8"
 
 
 def _match(truth: Boxes, results: Boxes) -> _Matches:
-    shared: dict[tuple[int, int], int] = {}
-    numbers: dict[int, int] = {}
-    for frame in np.unique(np.concatenate([truth.frames, results.frames])):
-        true, found = truth.chosen(truth.frames == frame), results.chosen(results.frames == frame)
-        found = found.chosen(~_ignored(true, found))
-        true = true.chosen(true.counted)
-        for number in found.ids:
-            numbers[int(number)] = numbers.get(int(number), 0) + 1
-        for i, j in zip(*np.nonzero(overlap(true.boxes, found.boxes) >= SAME_BOX), strict=True):
-            pair = (int(true.ids[i]), int(found.ids[j]))
-            shared[pair] = shared.get(pair, 0) + 1
-    people, counts = np.unique(truth.ids[truth.counted], return_counts=True)
-    return _Matches(dict(zip(people.tolist(), counts.tolist(), strict=True)), numbers, shared)
-
-
-def _ignored(truth: Boxes, found: Boxes) -> NDArray[np.bool_]:
-    """Return which results of a frame lie on a region that is not counted, and better than on anybody counted."""
-    on_region = overlap(truth.boxes[~truth.counted], found.boxes).max(axis=0, initial=0.0)
-    on_person = overlap(truth.boxes[truth.counted], found.boxes).max(axis=0, initial=0.0)
-    ignored: NDArray[np.bool_] = (on_region >= SAME_BOX) & (on_region > on_person)
-    return ignored
-
-
-def _sum(matches: list[_Matches]) -> _Matches:
-    people: dict[int, int] = {}
-    numbers: dict[int, int] = {}
-    shared: dict[tuple[int, int], int] = {}
-    for match in matches:
-        for total, part in ((people, match.people), (numbers, match.numbers)):
-            for key, count in part.items():
-                total[key] = total.get(key, 0) + count
-        for pair, count in match.shared.items():
-            shared[pair] = shared.get(pair, 0) + count
+    people: Counter[int] = Counter(truth.ids[truth.counted].tolist())
+    numbers: Counter[int] = Counter()
+    shared: Counter[tuple[int, int]] = Counter()
+    neutral = truth.neutral
+    for true, found in frame_pairs(truth.frames, results.frames):
+        likeness = overlap(truth.boxes[true], results.boxes[found])
+        kept = ~_neutral(likeness, neutral[true])
+        ids, likeness = results.ids[found][kept], likeness[:, kept][truth.counted[true]]
+        numbers.update(ids.tolist())
+        rows, columns = np.nonzero(likeness >= SAME_BOX)
+        whose = truth.ids[true][truth.counted[true]]
+        shared.update(zip(whose[rows].tolist(), ids[columns].tolist(), strict=True))
     return _Matches(people, numbers, shared)
+
+
+def _neutral(likeness: NDArray[np.float64], neutral: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return `(m,)` which results of a frame are neither right nor wrong.
+
+    As in TrackEval, those are the results that an assignment with the most overlap gives to a neutral row, of all rows
+    of the truth.
+
+    Args:
+        likeness: `(n, m)` intersection over union of truth and results.
+        neutral: `(n,)` which rows of the truth are neutral.
+    """
+    ignored = np.zeros(likeness.shape[1], np.bool_)
+    if neutral.any():
+        possible = np.where(likeness >= SAME_BOX, likeness, 0.0)
+        rows, columns = linear_sum_assignment(possible, maximize=True)
+        ignored[columns[neutral[rows] & (possible[rows, columns] > 0)]] = True
+    return ignored
 
 
 def _assign(matches: _Matches) -> tuple[IdentityScore, dict[int, int]]:
     """Return the score of the assignment with the most true positives, and that assignment."""
     people, numbers = sorted(matches.people), sorted(matches.numbers)
-    table = np.array([[matches.shared.get((person, number), 0) for number in numbers] for person in people])
-    table = table.reshape(len(people), len(numbers))
+    row, column = _places(people), _places(numbers)
+    table = np.zeros((len(people), len(numbers)), np.int64)
+    for (person, number), count in matches.shared.items():
+        table[row[person], column[number]] = count
     rows, columns = linear_sum_assignment(table, maximize=True)
     right = int(table[rows, columns].sum())
-    score = IdentityScore(right, sum(matches.numbers.values()) - right, sum(matches.people.values()) - right)
+    score = IdentityScore(right, matches.numbers.total() - right, matches.people.total() - right)
     return score, {people[i]: numbers[j] for i, j in zip(rows, columns, strict=True) if table[i, j] > 0}
+
+
+def _places(names: Iterable[int]) -> dict[int, int]:
+    return {name: place for place, name in enumerate(names)}
 
 
 def _ratio(part: int, whole: int) -> float:

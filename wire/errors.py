@@ -5,7 +5,8 @@ WireError
 ├── PermanentError    a record that can never succeed: a dead letter, never retried
 ├── TransientError    somebody else is away (broker, Redis): the same batch is tried again after a pause
 │   └── BusFull       a bounded bus has no room: a live source drops its oldest, a file waits
-└── SettingsError     a setting is unknown or wrong: the command ends with exit code 2
+├── SettingsError     a setting is unknown or wrong: the command ends with exit code 2
+└── TextError         a text file is in another encoding than UTF-8, or is binary
 """
 
 
@@ -31,3 +32,7 @@ class BusFull(TransientError):  # noqa: N818 - it reads as the state it reports
 
 class SettingsError(WireError):
     """Raised when a setting is unknown, of the wrong type or out of range; names key, value and what is allowed."""
+
+
+class TextError(WireError):
+    """Raised when a text file is not UTF-8; names file and line, what it seems to be, and how to convert it."""

@@ -14,27 +14,44 @@ if TYPE_CHECKING:
 
 
 def score(
-    truth: Annotated[Path, typer.Option("--truth", metavar="DIR", help="Folder of NAME.txt in MOTChallenge text.")],
-    result: Annotated[Path, typer.Option("--result", metavar="DIR", help="What `climbtrack run --out` wrote.")],
+    truth: Annotated[
+        Path,
+        typer.Option("--truth", metavar="DIR", help="Ground truth: CAMERA.txt or CAMERA/gt/gt.txt in it, or a file."),
+    ],
+    tracks: Annotated[
+        Path,
+        typer.Option("--tracks", "--result", metavar="DIR", help="What `climbtrack run --out` or a tracker wrote."),
+    ],
+    truth_first: Annotated[
+        int | None,
+        typer.Option("--truth-first-frame", min=0, max=1, help="Number of the truth's first frame; found by default."),
+    ] = None,
+    tracks_first: Annotated[
+        int | None,
+        typer.Option("--tracks-first-frame", min=0, max=1, help="Number of the tracks' first frame; found by default."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare identities with ground truth, over all cameras: one person must be one number everywhere.
 
-    IDF1, IDP and IDR as by Ristani et al. 2016, boxes matched from an IoU of 0.5 on.
+    IDF1, IDP and IDR as by Ristani et al. 2016, boxes matched from an IoU of 0.5 on. Files are MOTChallenge text.
     """
     from gallery.errors import ScoreError
+    from gallery.first_frame import FirstFrame
     from gallery.score import score_folder
 
     try:
-        table = score_folder(truth, result)
+        table = score_folder(truth, tracks, FirstFrame(truth_first, tracks_first))
     except ScoreError as error:
         raise UsageError(str(error)) from error
+    for remark in table.remarks:
+        typer.echo(remark, err=True)
     if as_json:
         typer.echo(json.dumps(_score_as_json(table)))
         return
     from deploy.terminal import print_rows
 
-    rows = [*table.cameras.items(), ("all cameras", table.overall)]
+    rows = [*table.cameras.items(), ("each on its own", table.separate), ("all cameras", table.overall)]
     print_rows(
         "Compared with who really was there",
         ("camera", "IDF1", "IDP", "IDR"),
@@ -44,23 +61,33 @@ def score(
 
 
 def _in_words(table: "ScoreTable") -> str:
-    """Return what the score says to whoever does not know the measure."""
+    """Explain the score to somebody who does not know the measure."""
     overall, found = table.overall, len(table.people)
     return (
-        f"IDF1 {overall.idf1:.2f} over all cameras; 1.00 is perfect. "
-        f"{overall.idr:.0%} of where people really were\n"
-        f"was found, under one number for each person, and {overall.idp:.0%} of what was found is right.\n"
-        f"{table.numbers} numbers were given; {found} of them {'is' if found == 1 else 'are'} somebody who was there."
+        f"IDF1 is {overall.idf1:.2f} over all cameras; 1.00 is perfect. {overall.idr:.0%} of the true boxes were found "
+        f"under the\none number that belongs to their person, and {overall.idp:.0%} of the boxes found have the right "
+        f"number.\n{table.numbers} numbers were given out, and {found} of them belong to a real person."
     )
 
 
 def _score_as_json(table: "ScoreTable") -> dict[str, object]:
-    def numbers(score: "IdentityScore") -> dict[str, float]:
-        return {"idf1": score.idf1, "idp": score.idp, "idr": score.idr}
-
     return {
-        **numbers(table.overall),
+        "all": _figures(table.overall),
+        "separate": _figures(table.separate),
+        "cameras": {name: _figures(score) for name, score in table.cameras.items()},
         "identities": table.numbers,
         "matched_identities": len(table.people),
-        "cameras": {name: numbers(score) for name, score in table.cameras.items()},
+        "remarks": table.remarks,
+    }
+
+
+def _figures(score: "IdentityScore") -> dict[str, float]:
+    """Return fractions and the counts of boxes behind them, under the names that the field uses."""
+    return {
+        "IDF1": score.idf1,
+        "IDP": score.idp,
+        "IDR": score.idr,
+        "IDTP": score.true_positives,
+        "IDFP": score.false_positives,
+        "IDFN": score.false_negatives,
     }

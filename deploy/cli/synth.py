@@ -48,7 +48,7 @@ def synth_site(
             raise UsageError(f"--out {out}: {error.strerror}; give a folder that can be written") from error
     typer.echo(f"{out}: {cameras} videos, truth in {out / 'gt'}")
     typer.echo(f"Next: climbtrack run --config {out / 'site.yaml'} --out out", err=True)
-    typer.echo(f"then: climbtrack score --truth {out / 'gt'} --result out", err=True)
+    typer.echo(f"then: climbtrack score --truth {out / 'gt'} --tracks out", err=True)
 
 
 @app.command("people")

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from gallery.errors import ScoreError
-from gallery.score import Boxes, overlap, read_boxes, score_folder, score_site
+from gallery.mot import Boxes, read_boxes
+from gallery.overlap import overlap
+from gallery.score import score_folder, score_site
 
 trackeval = pytest.importorskip("trackeval", reason="TrackEval is not installed")
 
@@ -38,6 +40,26 @@ def referee(truth: dict[str, Boxes], results: dict[str, Boxes]) -> tuple[float, 
     return float(score["IDF1"]), float(score["IDP"]), float(score["IDR"])
 
 
+def referee_of_files(truth: Path, results: Path, lengths: dict[str, int], benchmark: str) -> dict[str, float]:
+    """Return what TrackEval says of `truth/SEQ/gt/gt.txt` and `results/ours/data/SEQ.txt`, read by itself."""
+    config = {
+        "GT_FOLDER": str(truth),
+        "TRACKERS_FOLDER": str(results),
+        "TRACKERS_TO_EVAL": ["ours"],
+        "BENCHMARK": benchmark,
+        "SKIP_SPLIT_FOL": True,
+        "SEQ_INFO": lengths,
+        "PRINT_CONFIG": False,
+    }
+    data = trackeval.datasets.MotChallenge2DBox(config)
+    metric = trackeval.metrics.Identity({"THRESHOLD": 0.5, "PRINT_CONFIG": False})
+    each = {}
+    for sequence in lengths:
+        raw = data.get_raw_seq_data("ours", sequence)
+        each[sequence] = metric.eval_sequence(data.get_preprocessed_seq_data(raw, "pedestrian"))
+    return {name: float(value) for name, value in metric.combine_sequences(each).items()}
+
+
 def shaken(truth: Boxes, seed: int) -> Boxes:
     """Return results made of the truth: boxes moved and dropped, numbers swapped halfway."""
     rng = np.random.default_rng(seed)
@@ -57,6 +79,57 @@ def test_one_camera_agrees_with_trackeval_on_a_real_tracker(shared_data: Path) -
 
     assert (ours.idf1, ours.idp, ours.idr) == pytest.approx(referee(truth, results), abs=1e-12)
     assert 0.3 < ours.idf1 < 0.95
+
+
+def test_motchallenge_folders_score_as_trackeval_reads_them(shared_data: Path, tmp_path: Path) -> None:
+    """MOT15: world coordinates behind the confidence, and results without one."""
+    source = shared_data / "mot-tud-stadtmitte"
+    truth, results = tmp_path / "gt", tmp_path / "results"
+    for path, name in (
+        (truth / "TUD-Stadtmitte" / "gt" / "gt.txt", "gt.txt"),
+        (results / "ours" / "data" / "TUD-Stadtmitte.txt", "test.txt"),
+    ):
+        path.parent.mkdir(parents=True)
+        shutil.copyfile(source / name, path)
+
+    table = score_folder(truth, results / "ours")
+
+    theirs = referee_of_files(truth, results, {"TUD-Stadtmitte": 179}, "MOT15")
+    assert set(table.cameras) == {"TUD-Stadtmitte"}
+    assert (table.overall.idf1, table.overall.idp, table.overall.idr) == pytest.approx(
+        (theirs["IDF1"], theirs["IDP"], theirs["IDR"]), abs=1e-12
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_classes_count_as_in_trackeval(shared_data: Path, tmp_path: Path, seed: int) -> None:
+    """MOT17: every other true person becomes some other class, or is not considered, for a part of the time."""
+    rng = np.random.default_rng(seed)
+    lengths = {}
+    for source in sorted((shared_data / "lab-4cam" / "gt").glob("cam*.txt")):
+        true = read_boxes(source)
+        found = shaken(true, seed)
+        classes = np.where(true.frames // 20 % 2, rng.integers(1, 14, true.frames.max() + 1)[true.frames], 1)
+        considered = rng.random(len(classes)) < 0.9
+        sequence = tmp_path / "gt" / source.stem / "gt"
+        sequence.mkdir(parents=True)
+        (tmp_path / "results" / "ours" / "data").mkdir(parents=True, exist_ok=True)
+        columns = [true.frames, true.ids, *true.boxes.T, considered, classes, np.ones(len(classes))]
+        np.savetxt(sequence / "gt.txt", np.stack(columns, axis=1), delimiter=",", fmt="%.10g")
+        columns = [found.frames, found.ids, *found.boxes.T, np.ones(len(found.ids)), -np.ones(len(found.ids))]
+        tracks = tmp_path / "results" / "ours" / "data" / f"{source.stem}.txt"
+        np.savetxt(tracks, np.stack(columns, axis=1), delimiter=",", fmt="%.10g")
+        lengths[source.stem] = int(max(true.frames.max(), found.frames.max()))
+
+    ours = score_folder(tmp_path / "gt", tmp_path / "results" / "ours").separate
+
+    theirs = referee_of_files(tmp_path / "gt", tmp_path / "results", lengths, "MOT17")
+    assert (ours.true_positives, ours.false_positives, ours.false_negatives) == (
+        theirs["IDTP"],
+        theirs["IDFP"],
+        theirs["IDFN"],
+    )
+    assert 0.1 < ours.idf1 < 0.95
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -128,7 +201,9 @@ def test_a_camera_without_results_has_found_nobody(tmp_path: Path) -> None:
     [
         pytest.param("1,1,0,0,10", "a.txt:1: expected at least 7", id="too short"),
         pytest.param("1,one,0,0,10,20,1", "a.txt:1: could not convert", id="no number"),
-        pytest.param("1,1,0,0,10,20,1\n1,1,5,5,10,20,1", "1 stands 2 times in frame 1", id="twice in a frame"),
+        pytest.param(
+            "1,1,0,0,10,20,1\n1,1,5,5,10,20,1", "id 1 appears twice in frame 1, first in line 1", id="twice in a frame"
+        ),
     ],
 )
 def test_what_is_no_result_is_named(tmp_path: Path, line: str, complaint: str) -> None:
@@ -140,7 +215,7 @@ def test_what_is_no_result_is_named(tmp_path: Path, line: str, complaint: str) -
 
 
 def test_missing_folders_and_cameras_without_truth_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ScoreError, match="nowhere is no folder"):
+    with pytest.raises(ScoreError, match="nowhere does not exist"):
         score_folder(tmp_path / "nowhere", tmp_path)
     write(tmp_path / "gt" / "a.txt", "1,1,0,0,10,20,1")
     write(tmp_path / "out" / "b.txt", "1,1,0,0,10,20,1")

@@ -48,7 +48,7 @@ def taken_port() -> Iterator[int]:
         pytest.param(["export", "--out", "x", "--precision", "int4"], "'int4' is not one of", id="unknown precision"),
         pytest.param(["export", "--out", "x", "--weights", "no"], "weights no: No such file", id="weights not there"),
         pytest.param(["export", "--out", "x", "--people", "1"], "--people", id="too few people"),
-        pytest.param(["score", "--truth", "no", "--result", "no"], "no is no folder", id="no truth"),
+        pytest.param(["score", "--truth", "no", "--result", "no"], "no does not exist", id="no truth"),
         pytest.param(["identities", "show", "nobody"], "Invalid value for 'ID'", id="an identity that is no number"),
         pytest.param(["cameras", "add", "a"], "expected NAME=URL", id="a camera to add without url"),
         pytest.param(["cameras", "ls", "--api", "nonsense"], "expected http://HOST:PORT", id="an address that is none"),
@@ -158,3 +158,14 @@ def test_the_command_ends_with_the_code_of_its_main() -> None:
     done = subprocess.run([sys.executable, "-m", "deploy.cli", "run"], capture_output=True, check=False, cwd=ROOT)
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
+
+
+def test_a_library_that_is_not_installed_is_named_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def absent(name: str, *_: object, **__: object) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name="scipy.optimize")
+
+    monkeypatch.setattr("deploy.cli.train.recipe_and_changes", absent)
+    assert main(["train", str(tmp_path / "recipe.yaml")]) == 1
+    assert "needs scipy, which is not installed here; `pip install climbtrack`" in capsys.readouterr().err

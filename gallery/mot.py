@@ -1,0 +1,265 @@
+"""MOTChallenge text: one box a line, `frame,id,left,top,width,height,confidence` and columns that depend on the set.
+
+    MOT15           ...,confidence,x,y,z            world coordinates or -1: not read
+    MOT16 to MOT20  ...,consider,class,visibility   class 1 is a pedestrian, 2 to 13 are not
+    results         ...,confidence,-1,-1,-1
+
+Commas, semicolons, tabs and spaces separate columns; blank lines and comments (`#`, `%`, `//`) are skipped. What is not
+such a row is refused with its file and line: a wrong number must never become a score.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.errors import ScoreError
+from wire.errors import TextError
+from wire.text import read_lines
+
+PERSON = 1
+NO_CLASS = -1
+NEUTRAL_CLASSES = (2, 7, 8, 12)  # person on a vehicle, static person, distractor, reflection: as in TrackEval
+_CLASSES = 13
+_FEWEST, _MOST = 7, 10
+_COLUMNS = ("frame", "id", "left", "top", "width", "height", "confidence", "column 8", "column 9", "column 10")
+_LARGEST = 2.0**53  # from here on a float64 no longer holds every whole number
+_LARGEST_PX = 1e7
+_COMMENTS = ("#", "%", "//")
+_SYNONYMS = (  # of the columns that a header must name in this order
+    {"frame", "frames", "frameid", "frameno", "framenumber", "framenum", "frameindex", "fn", "fr", "t"},
+    {"id", "ids", "trackid", "trackerid", "objectid", "objid", "targetid", "personid", "pid", "identity", "tid"},
+    {"left", "x", "x1", "xmin", "bbleft", "bboxleft", "boxleft", "bbx", "bboxx", "tlx", "l", "xtl"},
+    {"top", "y", "y1", "ymin", "bbtop", "bboxtop", "boxtop", "bby", "bboxy", "tly", "t", "ytl"},
+    {"width", "w", "bbwidth", "bboxwidth", "boxwidth", "bbw", "bboxw"},
+    {"height", "h", "bbheight", "bboxheight", "boxheight", "bbh", "bboxh"},
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Boxes:
+    """Rows of one MOTChallenge file.
+
+    Attributes:
+        frames: `(n,)` int64, as the file counts them, from 0 or 1.
+        ids: `(n,)` int64, 0 or more.
+        boxes: `(n, 4)` float64: left, top, width, height in px.
+        counted: `(n,)` bool; as ground truth, these rows are people who must be found.
+        classes: `(n,)` int64, MOTChallenge's classes 1 to 13 or NO_CLASS; None where no row has one.
+    """
+
+    frames: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    boxes: NDArray[np.float64]
+    counted: NDArray[np.bool_]
+    classes: NDArray[np.int64] | None = None
+
+    def chosen(self, rows: NDArray[np.bool_]) -> "Boxes":
+        """Return the rows of a mask."""
+        classes = None if self.classes is None else self.classes[rows]
+        return Boxes(self.frames[rows], self.ids[rows], self.boxes[rows], self.counted[rows], classes)
+
+    @property
+    def people(self) -> NDArray[np.bool_]:
+        """Return `(n,)` which rows are of the class of people, or of none."""
+        return self._of((PERSON, NO_CLASS))
+
+    @property
+    def neutral(self) -> NDArray[np.bool_]:
+        """Return `(n,)` on which rows of ground truth a result is neither right nor wrong.
+
+        Of rows with a class, these are the classes that look like people, as in TrackEval; of rows without one, those
+        that are not counted.
+        """
+        return self._of(NEUTRAL_CLASSES) | (self._of((NO_CLASS,)) & ~self.counted)
+
+    def _of(self, classes: Sequence[int]) -> NDArray[np.bool_]:
+        own = np.full(len(self.ids), NO_CLASS) if self.classes is None else self.classes
+        return np.asarray(np.isin(own, classes), np.bool_)
+
+
+NO_BOXES = Boxes(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 4)), np.empty(0, np.bool_))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """The numbers of a file.
+
+    Attributes:
+        path: The file.
+        lines: `(n,)` where each row stands, from 1.
+        rows: `(n, 10)`; columns that a row does not have are NO_CLASS.
+        widths: `(n,)` columns each row has.
+    """
+
+    path: Path
+    lines: NDArray[np.int64]
+    rows: NDArray[np.float64]
+    widths: NDArray[np.int64]
+
+    def refused(self, row: int, why: str) -> ScoreError:
+        return ScoreError(f"{self.path}:{self.lines[row]}: {why}")
+
+
+def read_boxes(path: Path, say: Callable[[str], None] = lambda _: None) -> Boxes:
+    """Return the rows of a MOTChallenge file.
+
+    Args:
+        path: The file.
+        say: Told what was skipped although it is not a comment: a header.
+
+    Raises:
+        ScoreError: The file cannot be read, a line is not a row of numbers in the usual order and range, or an id
+            appears twice in a frame; the message names file and line.
+    """
+    table = _table(path, say)
+    _refuse_wrong_numbers(table)
+    _refuse_repeated(table)
+    classes = _classes(table)
+    counted = table.rows[:, 6] != 0
+    if classes is not None:
+        counted &= np.isin(classes, (PERSON, NO_CLASS))
+    frames, ids = table.rows[:, 0].astype(np.int64), table.rows[:, 1].astype(np.int64)
+    return Boxes(frames, ids, table.rows[:, 2:6], counted, classes)
+
+
+def _table(path: Path, say: Callable[[str], None]) -> _Table:
+    try:
+        lines = read_lines(path)
+    except TextError as error:
+        raise ScoreError(str(error)) from error
+    except OSError as error:
+        raise ScoreError(f"{path} cannot be read: {error.strerror}") from error
+    numbers: list[int] = []
+    rows: list[list[float]] = []
+    widths: list[int] = []
+    headed = False
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if not text or text.startswith(_COMMENTS):
+            continue
+        fields = _fields(text)
+        if not rows and not headed and _is_header(fields):
+            _require_usual_order(path, number, fields)
+            say(f"{path}:{number}: skipped the header")
+            headed = True
+            continue
+        values = _values(path, number, fields)
+        numbers.append(number)
+        rows.append(values + [float(NO_CLASS)] * (_MOST - len(values)))
+        widths.append(len(values))
+    return _Table(path, np.array(numbers, np.int64), np.array(rows).reshape(-1, _MOST), np.array(widths, np.int64))
+
+
+def _fields(line: str) -> list[str]:
+    """Return the columns of a line; semicolons come first, because decimal commas occur between them."""
+    for separator in ";,\t":
+        if separator in line:
+            fields = [field.strip() for field in line.split(separator)]
+            return fields[:-1] if not fields[-1] else fields  # a separator at the end is common
+    return line.split()
+
+
+def _values(path: Path, number: int, fields: Sequence[str]) -> list[float]:
+    values = []
+    for name, field in zip(_COLUMNS, fields, strict=False):
+        if (value := _number(field)) is None:
+            what = f"could not convert {name} {field!r} to a number" if field else f"{name} is empty"
+            raise ScoreError(f"{path}:{number}: {what}{_hint(field)}")
+        values.append(value)
+    if len(values) < _FEWEST:
+        raise ScoreError(
+            f"{path}:{number}: expected at least {_FEWEST} columns ({','.join(_COLUMNS[:_FEWEST])}), got {len(values)}"
+        )
+    return values
+
+
+def _number(field: str) -> float | None:
+    """Return a number written in plain ASCII; Python alone would also read `1_000` and other scripts' digits."""
+    try:
+        return float(field) if field.isascii() and "_" not in field else None
+    except ValueError:
+        return None
+
+
+def _hint(field: str) -> str:
+    return ": write decimals with a point" if re.fullmatch(r"[+-]?\d+,\d+", field) else ""
+
+
+def _is_header(fields: Sequence[str]) -> bool:
+    return all(_number(field) is None for field in fields)
+
+
+def _require_usual_order(path: Path, number: int, fields: Sequence[str]) -> None:
+    names = [re.sub(r"[^a-z0-9]", "", field.lower()) for field in fields]
+    usual = len(names) >= len(_SYNONYMS) and all(name in known for name, known in zip(names, _SYNONYMS, strict=False))
+    if not usual:
+        raise ScoreError(
+            f"{path}:{number}: {','.join(fields)[:80]!r} is neither a row of numbers nor a header for the columns "
+            f"{','.join(_COLUMNS[:_FEWEST])}: rearrange the columns, or move the file elsewhere if it holds no tracks"
+        )
+
+
+def _refuse_wrong_numbers(table: _Table) -> None:
+    """Refuse the first row with a number that is infinite or out of range."""
+    rows, faults = table.rows, []
+    for column, name in enumerate(_COLUMNS):
+        values = rows[:, column]
+        faults.append((~np.isfinite(values), column, f"{name} is {{}}, which is not a finite number"))
+        if name in {"frame", "id"}:
+            faults += [
+                (values != np.floor(values), column, f"{name} is {{}}, which is not a whole number"),
+                (values < 0, column, f"{name} is {{}}, but must not be negative{_NEGATIVE[name]}"),
+                (values > _LARGEST, column, f"{name} is {{}}, which is too large"),
+            ]
+        if name in {"left", "top", "width", "height"}:
+            faults.append((np.abs(values) > _LARGEST_PX, column, f"{name} is {{}}, which cannot be pixels"))
+        if name in {"width", "height"}:
+            faults.append((values <= 0, column, f"{name} is {{}}, but must be more than 0"))
+    found = [(int(np.argmax(mask)), column, why) for mask, column, why in faults if mask.any()]
+    if found:
+        row, column, why = min(found)
+        raise table.refused(row, why.format(f"{rows[row, column]:.12g}"))
+
+
+_NEGATIVE = {"frame": "", "id": ": rows without an identity are detections, not tracks"}
+
+
+def _refuse_repeated(table: _Table) -> None:
+    keys = table.rows[:, :2]
+    order = np.lexsort((np.arange(len(keys)), keys[:, 1], keys[:, 0]))
+    same = (keys[order[1:]] == keys[order[:-1]]).all(axis=1)
+    if same.any():
+        place = int(np.argmin(np.where(same, table.lines[order[1:]], np.iinfo(np.int64).max)))
+        frame, identity = keys[order[place]].astype(np.int64)
+        first = table.lines[order[place]]
+        raise table.refused(
+            int(order[place + 1]), f"id {identity} appears twice in frame {frame}, first in line {first}"
+        )
+
+
+def _classes(table: _Table) -> NDArray[np.int64] | None:
+    """Return the class of each row, or None where column 8 is something else.
+
+    A file of ten columns is MOT15's, whose columns 8 to 10 are world coordinates or -1, unless column 8 has nothing
+    but classes and column 9 nothing but visibilities. Zeros throughout are what some programs write for "none".
+    """
+    values = table.rows[:, 7]
+    if not np.array_equal(values, np.floor(values)) or np.isin(values, (0, NO_CLASS)).all():
+        return None
+    known = (values == NO_CLASS) | ((values >= PERSON) & (values <= _CLASSES))
+    visibility = table.rows[:, 8]
+    visible = (visibility == NO_CLASS) | ((visibility >= 0) & (visibility <= 1))
+    if table.widths.max() >= _MOST and not (known & visible).all():
+        return None
+    if not known.all():
+        row = int(np.argmin(known))
+        raise table.refused(
+            row,
+            f"class {values[row]:.0f} is not one of MOTChallenge's: 1 is a person, 2 to {_CLASSES} are not; write 1 for"
+            f" people, or {NO_CLASS} for no class",
+        )
+    return values.astype(np.int64)

@@ -1,0 +1,167 @@
+"""`climbtrack score`: figures as JSON, what is adjusted and said, and what is refused with exit code 2."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.cli.main import main
+
+PERFECT = {"IDF1": 1.0, "IDP": 1.0, "IDR": 1.0}
+Told = tuple[int, dict[str, Any], str]
+
+
+def walk(first: int = 1, number: int = 1, *, frames: int = 10, left: int = 0, more: str = ",-1,-1,-1") -> str:
+    """Return rows of somebody who walks by half a body width a frame."""
+    return "".join(f"{first + n},{number},{left + 20 * n},0,40,100,1{more}\n" for n in range(frames))
+
+
+@pytest.fixture
+def score(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Told]:
+    """Write truth and tracks by camera, score them, and return exit code, JSON and what was said."""
+
+    def run(truth: dict[str, str], tracks: dict[str, str], *words: str) -> Told:
+        for side, files in (("gt", truth), ("out", tracks)):
+            (tmp_path / side).mkdir()
+            for name, text in files.items():
+                (tmp_path / side / f"{name}.txt").write_text(text)
+        code = main(["score", "--truth", str(tmp_path / "gt"), "--tracks", str(tmp_path / "out"), "--json", *words])
+        out, err = capsys.readouterr()
+        return code, json.loads(out.splitlines()[-1]) if out else {}, " ".join(err.split())
+
+    return run
+
+
+def fractions(figures: dict[str, float]) -> dict[str, float]:
+    return {name: figures[name] for name in PERFECT}
+
+
+def test_json_has_fractions_over_all_cameras_and_of_each(score: Callable[..., Told]) -> None:
+    both = {"a": walk(), "b": walk()}
+    code, said, err = score(both, {"a": walk(number=7), "b": walk(number=8)})
+    assert (code, err) == (0, "")
+    assert fractions(said["all"]) == {"IDF1": 0.5, "IDP": 0.5, "IDR": 0.5}
+    assert fractions(said["separate"]) == PERFECT
+    assert {name: fractions(one) for name, one in said["cameras"].items()} == {"a": PERFECT, "b": PERFECT}
+    assert [said["all"][name] for name in ("IDTP", "IDFP", "IDFN")] == [10, 10, 10]
+
+
+@pytest.mark.parametrize("option", ["--tracks", "--result"])
+def test_tracks_and_result_are_one_option(option: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(walk())
+    assert main(["score", "--truth", str(tmp_path), option, str(tmp_path)]) == 0
+
+
+def test_people_are_explained_the_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.txt").write_text(walk())
+    assert main(["score", "--truth", str(tmp_path), "--tracks", str(tmp_path)]) == 0
+    assert "IDF1 is 1.00 over all cameras; 1.00 is perfect." in capsys.readouterr().out
+
+
+def test_truth_saved_on_windows_is_read(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = shared_data.parent / "cases" / "score-encodings" / "bom"
+    assert main(["score", "--truth", str(folder / "gt"), "--tracks", str(folder / "res"), "--json"]) == 0
+    assert fractions(json.loads(capsys.readouterr().out)["all"]) == PERFECT
+
+
+def test_truth_in_utf_16_is_refused_with_file_line_and_remedy(
+    shared_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shared_data.parent / "cases" / "score-encodings" / "utf16"
+    assert main(["score", "--truth", str(folder / "gt"), "--tracks", str(folder / "res"), "--json"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "cam.txt:1: the file is UTF-16" in said.err
+    assert "iconv -f UTF-16 -t UTF-8" in said.err
+
+
+@pytest.mark.parametrize("side", ["truth", "tracks"])
+def test_a_number_that_is_none_is_refused_on_either_side(side: str, score: Callable[..., Told]) -> None:
+    wrong = walk() + "99,1,nan,0,40,100,1\n"
+    truth, tracks = (wrong, walk()) if side == "truth" else (walk(), wrong)
+    code, _, err = score({"a": truth}, {"a": tracks})
+    assert code == 2
+    assert "a.txt:11: left is nan" in err
+
+
+def test_other_classes_are_not_people_on_either_side(score: Callable[..., Told]) -> None:
+    cars = walk(number=2, left=500, more=",3,1.0")
+    code, said, err = score({"a": walk(more=",1,1.0") + cars}, {"a": walk(more=",1,1.0") + cars})
+    assert code == 0
+    assert fractions(said["all"]) == PERFECT
+    assert "a.txt: 10 boxes of other classes than people (column 8) were left out" in err
+
+
+@pytest.mark.parametrize(
+    ("truth", "tracks", "said"),
+    [
+        pytest.param(0, 1, "frames of the truth count from 0 (a), those of the tracks from 1", id="the truth"),
+        pytest.param(1, 0, "frames of the tracks count from 0 (a), those of the truth from 1", id="the tracks"),
+        pytest.param(0, 0, "", id="both"),
+        pytest.param(1, 1, "", id="neither"),
+    ],
+)
+def test_frames_counted_from_0_are_noticed_and_aligned(
+    truth: int, tracks: int, said: str, score: Callable[..., Told]
+) -> None:
+    code, figures, err = score({"a": walk(truth)}, {"a": walk(tracks)})
+    assert code == 0
+    assert fractions(figures["all"]) == PERFECT
+    assert said in err
+    assert bool(said) == bool(err)
+
+
+def test_a_camera_where_nobody_was_in_frame_0_is_aligned_as_the_others(score: Callable[..., Told]) -> None:
+    truth, tracks = {"a": walk(0), "b": walk(40)}, {"a": walk(1), "b": walk(41)}
+    assert fractions(score(truth, tracks)[1]["all"]) == PERFECT
+
+
+def test_tracks_that_missed_frame_0_are_not_moved_away_from_the_truth(score: Callable[..., Told]) -> None:
+    """Both count from 0, but the tracker found nobody in the first three frames."""
+    _, figures, err = score({"a": walk(0)}, {"a": "".join(walk(0).splitlines(keepends=True)[3:])})
+    assert fractions(figures["all"])["IDP"] == 1
+    assert "but not for a" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "idf1"),
+    [
+        pytest.param(["--truth-first-frame", "0"], 1.0, id="the truth counts from 0, though nobody was there"),
+        pytest.param(["--truth-first-frame", "0", "--tracks-first-frame", "0"], 0.0, id="both do"),
+        pytest.param(["--tracks-first-frame", "0"], 0.0, id="the tracks do"),
+        pytest.param([], 0.0, id="nothing is said"),
+    ],
+)
+def test_first_frames_can_be_said(words: list[str], idf1: float, score: Callable[..., Told]) -> None:
+    fast = "".join(f"{{}},1,{90 * n},0,40,100,1\n" for n in range(5))
+    truth, tracks = fast.format(*range(5, 10)), fast.format(*range(6, 11))
+    assert score({"a": truth}, {"a": tracks}, *words)[1]["all"]["IDF1"] == pytest.approx(idf1)
+
+
+def test_cameras_without_results_are_named(score: Callable[..., Told]) -> None:
+    code, said, err = score({"a": walk(), "b": walk(number=2)}, {"a": walk()})
+    assert code == 0
+    assert said["all"]["IDR"] == 0.5
+    assert "no results of b; everybody there counts as missed" in err
+
+
+@pytest.mark.parametrize(
+    ("truth", "tracks", "said"),
+    [
+        pytest.param({}, {"a": walk()}, "gt holds no tracks", id="no truth"),
+        pytest.param({"a": ""}, {"a": walk()}, "nothing to score: its files are empty", id="an empty truth"),
+        pytest.param(
+            {"a": walk(more=",3,1")}, {"a": walk()}, "all 10 rows have a confidence of 0 .* or a class", id="only cars"
+        ),
+        pytest.param({"a": walk()}, {"b": walk()}, "no truth about b.txt; there is about a", id="another camera"),
+    ],
+)
+def test_what_cannot_be_scored_ends_with_2(
+    truth: dict[str, str], tracks: dict[str, str], said: str, score: Callable[..., Told]
+) -> None:
+    code, _, err = score(truth, tracks)
+    assert code == 2
+    assert re.search(said, err)
