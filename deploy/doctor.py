@@ -152,7 +152,8 @@ def _own_redis(_: Path | None) -> Check:
 
 def _redis(config: Path | None) -> Check:
     from gallery.errors import StoreUnavailable
-    from gallery.store_redis import RedisStore, connect
+    from gallery.store_redis import RedisStore
+    from gallery.store_server import connect
     from wire.settings import RedisSettings
 
     client = connect(RedisSettings.load(config))

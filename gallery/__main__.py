@@ -7,7 +7,8 @@ from prometheus_client import CollectorRegistry
 
 from gallery.config import GallerySettings
 from gallery.handler import NAME, build_service
-from gallery.store_redis import RedisStore, connect
+from gallery.store_redis import RedisStore
+from gallery.store_server import connect
 from wire import process
 from wire.health import ServiceMonitor
 from wire.kafka import KafkaBus

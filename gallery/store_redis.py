@@ -1,23 +1,13 @@
 """The store that survives: one site in Redis. The scheme of its keys stands on top of `store_write.lua`."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any, cast
 
 import redis
-from redis.exceptions import (
-    AuthenticationError,
-    BusyLoadingError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-)
 
 from gallery import records
-from gallery.errors import StoreConflict, StoreUnavailable
+from gallery.errors import StoreConflict
 from gallery.store import (
     EXPIRE_LIMIT,
     JOURNAL_LENGTH,
@@ -32,26 +22,10 @@ from gallery.store import (
     Write,
 )
 from gallery.store_memory import matches, microseconds
-from wire.settings import RedisSettings
-from wire.url import mask_url
+from gallery.store_server import reaching
 
 PAGE = 256  # rows read at once by a query: about 1 MB
 APPLIED, ALREADY, CONFLICT = 1, 0, -1
-# What a server answers when it cannot serve us now, or does not let us in; other answers are our own mistakes.
-REFUSALS = (AuthenticationError, BusyLoadingError, NoPermissionError, OutOfMemoryError, ReadOnlyError)
-
-
-def connect(settings: RedisSettings) -> "redis.Redis":
-    """Return a client of the server; nothing is sent before its first use. Thread-safe."""
-    password = None if settings.password is None else settings.password.get_secret_value()
-    login = {key: value for key, value in (("username", settings.username), ("password", password)) if value}
-    return redis.Redis.from_url(settings.url, socket_timeout=10.0, socket_connect_timeout=5.0, **login)
-
-
-def name_of(client: "redis.Redis") -> str:
-    """Return where a client connects to, without its password."""
-    known = client.connection_pool.connection_kwargs
-    return str(known.get("path") or f"{known.get('host', '?')}:{known.get('port', '?')}")
 
 
 class RedisStore:
@@ -60,7 +34,6 @@ class RedisStore:
     def __init__(self, client: "redis.Redis", site_id: str) -> None:
         self._client: Any = client
         self._site_id = site_id
-        self._server = mask_url(name_of(client))
         self._prefix = f"climbtrack:{{{site_id}}}:"
         self._write = self._client.register_script(_script("store_write.lua"))
         self._confirm = self._client.register_script(_script("store_confirm.lua"))
@@ -72,7 +45,7 @@ class RedisStore:
 
     def load(self, horizon_ns: int) -> Snapshot:
         """Return identities, and recent tracklets in the order of their last box."""
-        with self._reachable():
+        with reaching(self._client):
             meta = self._client.hgetall(self._key("meta"))
             now_ns = int(meta.get(b"now_ns", 0))
             identities = self._client.hvals(self._key("identities"))
@@ -94,7 +67,7 @@ class RedisStore:
 
     def write(self, write: Write) -> Outcome:
         """Apply all of a write, or nothing."""
-        with self._reachable():
+        with reaching(self._client):
             answer = self._write(keys=[self._key("meta")], args=_Arguments(write).list)
         if answer == CONFLICT:
             raise StoreConflict(f"site {self._site_id}: written by somebody else since version {write.version}")
@@ -102,7 +75,7 @@ class RedisStore:
 
     def confirm(self, seq: int) -> None:
         """Note that all events up to `seq` are safely published."""
-        with self._reachable():
+        with reaching(self._client):
             self._confirm(keys=[self._key("meta")], args=[seq])
 
     def save_progress(self, progress: Sequence[StoredProgress]) -> None:
@@ -110,45 +83,45 @@ class RedisStore:
         if not progress:
             return
         entries = {stored.progress.camera_id: records.encode_progress(stored) for stored in progress}
-        with self._reachable():
+        with reaching(self._client):
             self._client.hset(self._key("progress"), mapping=entries)
 
     def progress(self) -> dict[str, StoredProgress]:
         """Return the last progress of every camera."""
-        with self._reachable():
+        with reaching(self._client):
             entries = self._client.hgetall(self._key("progress"))
         return {camera.decode(): records.decode_progress(data) for camera, data in entries.items()}
 
     def forget_camera(self, camera_id: str) -> None:
         """Forget the progress of a camera."""
-        with self._reachable():
+        with reaching(self._client):
             self._client.hdel(self._key("progress"), camera_id)
 
     def identities(self, after: int, limit: int) -> list[Identity]:
         """Return up to `limit` identities with a larger number, by number."""
         if limit <= 0:
             return []
-        with self._reachable():
+        with reaching(self._client):
             numbers = self._client.zrangebyscore(self._key("by-number"), f"({after}", "+inf", start=0, num=limit)
             blobs = self._client.hmget(self._key("identities"), numbers) if numbers else []
         return [records.decode_identity(blob) for blob in blobs if blob is not None]
 
     def identity(self, number: int) -> Identity | None:
         """Return an identity, or the one it was merged into."""
-        with self._reachable():
+        with reaching(self._client):
             alias = self._client.hget(self._key("aliases"), number)
             blob = self._client.hget(self._key("identities"), number if alias is None else alias)
         return None if blob is None else records.decode_identity(blob)
 
     def tracklets(self, tracklet_ids: Sequence[str]) -> list[StoredTracklet]:
         """Return the stored ones among the given, in the given order."""
-        with self._reachable():
+        with reaching(self._client):
             return self._rows([tracklet_id.encode() for tracklet_id in tracklet_ids])
 
     def find(self, query: TrackQuery) -> list[StoredTracklet]:
         """Return the tracklets of a query, newest first."""
         found: list[StoredTracklet] = []
-        with self._reachable():
+        with reaching(self._client):
             for keys in self._pages(query):
                 found += (row for row in self._rows(keys) if matches(row, query))
                 if len(found) >= query.limit:
@@ -157,21 +130,21 @@ class RedisStore:
 
     def crop(self, tracklet_id: str) -> bytes | None:
         """Return the best crop of a tracklet."""
-        with self._reachable():
+        with reaching(self._client):
             return cast("bytes | None", self._client.hget(self._key("crops"), tracklet_id))
 
     def journal(self, after: int, limit: int) -> list[JournalEntry]:
         """Return up to `limit` later events, oldest first."""
         if limit <= 0:
             return []
-        with self._reachable():
+        with reaching(self._client):
             entries = self._client.zrangebyscore(self._key("journal"), f"({after}", "+inf", start=0, num=limit)
         parts = (entry.partition(b"|") for entry in entries)
         return [JournalEntry(int(seq), records.decode_event(event)) for seq, _, event in parts]
 
     def counts(self) -> Counts:
         """Return how much is stored."""
-        with self._reachable():
+        with reaching(self._client):
             return Counts(
                 self._client.hlen(self._key("identities")),
                 self._client.hlen(self._key("tracklets")),
@@ -181,7 +154,7 @@ class RedisStore:
 
     def ping(self) -> None:
         """Return when the server answers."""
-        with self._reachable():
+        with reaching(self._client):
             self._client.ping()
 
     def _key(self, name: str) -> str:
@@ -211,17 +184,6 @@ class RedisStore:
             heads = self._client.hmget(self._key("heads"), page)
             rows += (records.decode_tracklet(b, _owner(h)) for b, h in zip(blobs, heads, strict=True) if b and h)
         return rows
-
-    @contextmanager
-    def _reachable(self) -> Iterator[None]:
-        try:
-            yield
-        except ResponseError as error:
-            if isinstance(error, REFUSALS):
-                raise StoreUnavailable(f"Redis at {self._server} refuses: {error}") from error
-            raise
-        except (RedisError, OSError) as error:
-            raise StoreUnavailable(f"Redis at {self._server} is away: {error}") from error
 
 
 def _script(name: str) -> str:

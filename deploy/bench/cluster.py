@@ -17,7 +17,8 @@ from deploy.bench.pipeline import SITE, Speed
 from deploy.errors import RunError
 from deploy.local.private_redis import PrivateRedis
 from gallery.store import Store
-from gallery.store_redis import RedisStore, connect
+from gallery.store_redis import RedisStore
+from gallery.store_server import connect
 from wire.settings import RedisSettings
 
 START_S = 120.0

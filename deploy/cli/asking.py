@@ -40,7 +40,8 @@ def _own_api(folder: Path) -> Iterator[str]:
     from deploy.local.private_redis import PrivateRedis
     from gallery.api.app import create_app
     from gallery.config import ApiSettings
-    from gallery.store_redis import RedisStore, connect
+    from gallery.store_redis import RedisStore
+    from gallery.store_server import connect
     from wire.memory import MemoryBus
     from wire.settings import RedisSettings
 

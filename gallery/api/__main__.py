@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry
 from gallery.api.address import take
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
-from gallery.store_redis import RedisStore, connect
+from gallery.store_redis import RedisStore
+from gallery.store_server import connect
 from wire import process
 from wire.errors import SettingsError
 from wire.kafka import KafkaBus

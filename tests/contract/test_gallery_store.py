@@ -11,7 +11,8 @@ import redis
 from gallery.errors import StoreConflict, StoreUnavailable
 from gallery.store import Identity, Prototype, Store, StoredProgress, StoredTracklet, TrackQuery, Write
 from gallery.store_memory import MemoryStore
-from gallery.store_redis import RedisStore, connect
+from gallery.store_redis import RedisStore
+from gallery.store_server import connect
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
 from wire.settings import RedisSettings
 

@@ -7,7 +7,8 @@ import pytest
 
 from gallery.index import BruteForceIndex
 from gallery.store_memory import MemoryStore
-from gallery.store_redis import RedisStore, connect
+from gallery.store_redis import RedisStore
+from gallery.store_server import connect
 from tests.gallery_tools import Gallery, World, interleaved, make_world, owners, run_whole, world_with_a_stranger
 from wire.settings import RedisSettings
 

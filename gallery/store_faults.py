@@ -1,0 +1,139 @@
+"""What a Redis answers that cannot or will not serve us: what is wrong, and what to do about it.
+
+Pure: an error of the client in, an error of ours out. What passes, by itself or by somebody's hand at the server, is
+waited out (`StoreUnavailable`); what only our settings can mend is not (`StoreRefused`).
+"""
+
+import re
+from collections.abc import Collection
+
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    AuthenticationWrongNumberOfArgsError,
+    BusyLoadingError,
+    ClusterDownError,
+    InvalidResponse,
+    MasterDownError,
+    MovedError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
+
+from gallery.errors import StoreRefused, StoreUnavailable
+from wire.reach import is_untrusted, why_unreachable
+from wire.url import hide
+
+ADDRESS = "redis.url (CLIMBTRACK_REDIS_URL)"
+PERMISSIONS = "ACL SETUSER {NAME} ~climbtrack:* +@read +@write +@scripting +@connection +info"
+
+_PASSING = {
+    "MISCONF": (
+        "cannot save to its disk and takes no writes",
+        "its log says why, mostly a full disk or a folder that it may not write; it goes on after the next good save",
+    ),
+    "NOREPLICAS": (
+        "has too few replicas to take writes",
+        "bring its replicas back, or lower its min-replicas-to-write",
+    ),
+    "LOADING": ("is still loading its data", "nothing to do but to wait"),
+    "TRYAGAIN": ("is moving our keys to another node", "nothing to do but to wait"),
+    "CLUSTERDOWN": ("belongs to a cluster that is down", "`redis-cli --cluster check` says which node is missing"),
+    "MOVED": ("is a node of a cluster and our keys are on another one", f"name the node that has them in {ADDRESS}"),
+    "READONLY": ("is a replica and takes no writes", f"wait for the failover to end, or name the primary in {ADDRESS}"),
+    "MASTERDOWN": ("is a replica without its primary", f"bring the primary back, or name it in {ADDRESS}"),
+    "OOM": (
+        "has reached its maxmemory and takes no writes",
+        "raise its maxmemory; a shorter gallery.retention_s then keeps it below",
+    ),
+    "BUSY": ("is busy with somebody's script", "wait, or end the script with `redis-cli SCRIPT KILL`"),
+    "MAXCLIENTS": ("has no connection left", "raise its maxclients, or end clients that nobody needs"),
+}
+_REFUSING = {
+    "NOAUTH": (
+        "asks for a password",
+        "set redis.password or redis.password_file, and redis.username where it has users",
+    ),
+    "WRONGPASS": ("refuses this user or password", "correct redis.username and redis.password (or password_file)"),
+    "NOPERM": ("does not allow its user what we do", f"allow it: {PERMISSIONS}"),
+    "DENIED": (
+        "is in protected mode and refuses other machines",
+        "give it a password (requirepass) and redis.password",
+    ),
+    "DB": ("has no database of this number", f"name another one in {ADDRESS}"),
+    "COMMAND": ("does not know a command that we use", "Redis 6.2 or newer is needed"),
+}
+_CLASSES: tuple[tuple[type[Exception], str], ...] = (  # the first that fits; the client drops these codes from the text
+    (BusyLoadingError, "LOADING"),
+    (OutOfMemoryError, "OOM"),
+    (ReadOnlyError, "READONLY"),
+    (MasterDownError, "MASTERDOWN"),
+    (ClusterDownError, "CLUSTERDOWN"),
+    (TryAgainError, "TRYAGAIN"),
+    (MovedError, "MOVED"),
+    (AskError, "TRYAGAIN"),
+    (NoPermissionError, "NOPERM"),
+    (AuthenticationWrongNumberOfArgsError, "WRONGPASS"),
+)
+_TEXTS = (  # without a code of their own, or behind one that is not theirs: Redis before 7 wraps what a script meets
+    (re.compile(r"^(MISCONF|NOREPLICAS|BUSY|DENIED|NOAUTH|WRONGPASS)\b"), None),
+    (re.compile(r"[:\s]-(MISCONF|NOREPLICAS|READONLY|OOM|BUSY|LOADING|MASTERDOWN|NOPERM)\b"), None),
+    (re.compile(r"max number of clients"), "MAXCLIENTS"),
+    (re.compile(r"authentication required", re.IGNORECASE), "NOAUTH"),
+    (re.compile(r"ACL failure in script|can't run this command"), "NOPERM"),
+    (re.compile(r"DB index|Invalid Database|SELECT is not allowed"), "DB"),
+    (re.compile(r"unknown (?:sub)?command", re.IGNORECASE), "COMMAND"),
+)
+_OUR_MISTAKES = frozenset({"ERR", "WRONGTYPE", "CROSSSLOT", "NOSCRIPT", "EXECABORT", "NOPROTO"})
+
+
+def explained(
+    error: RedisError | OSError, server: str, secrets: Collection[str]
+) -> StoreUnavailable | StoreRefused | None:
+    """Return an error of the client as one of ours, without these secrets; None where the mistake is our own.
+
+    Args:
+        error: As the client raised it.
+        server: How the server is named to people.
+        secrets: What must not show, whoever repeats it.
+    """
+    code = _code(error)
+    if code in _REFUSING:
+        return StoreRefused(_sentence(server, code, *_REFUSING[code]))
+    if code in _PASSING:
+        return StoreUnavailable(_sentence(server, code, *_PASSING[code]))
+    if isinstance(error, ResponseError):
+        text = hide(str(error), secrets)
+        return StoreUnavailable(f"Redis at {server} answers {text}") if _is_state(text) else None
+    if is_untrusted(error):
+        remedy = "check redis.url (rediss:// is for a Redis with TLS), redis.ssl_ca_file and redis.ssl_certificate_file"
+        return StoreRefused(f"Redis: {why_unreachable(error, server)}; {remedy}")
+    if isinstance(error, InvalidResponse):
+        return StoreUnavailable(f"what listens at {server} is not a Redis; correct {ADDRESS}")
+    words = why_unreachable(error, server) or f"{server} closed the connection: {hide(str(error), secrets)}"
+    return StoreUnavailable(f"Redis: {words}; start it or set {ADDRESS}")
+
+
+def _is_state(text: str) -> bool:
+    """Tell whether an answer begins with a code that says how the server is, and not what is wrong with our command."""
+    word = text.partition(" ")[0]
+    return word.isupper() and word.isalpha() and word not in _OUR_MISTAKES
+
+
+def _code(error: RedisError | OSError) -> str:
+    for kind, code in _CLASSES:
+        if isinstance(error, kind):
+            return code
+    if isinstance(error, RedisError):
+        for pattern, code_of_text in _TEXTS:
+            if found := pattern.search(str(error)):
+                return code_of_text or found[1]
+    return "WRONGPASS" if isinstance(error, AuthenticationError) else ""
+
+
+def _sentence(server: str, code: str, cause: str, remedy: str) -> str:
+    return f"Redis at {server} {cause} ({code}); {remedy}"

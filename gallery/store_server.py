@@ -1,0 +1,126 @@
+"""The Redis that stores live in: how it is connected to, named to people, and checked."""
+
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import redis
+from redis.exceptions import RedisError
+
+from gallery.store_faults import explained
+from wire.errors import SettingsError
+from wire.settings import RedisSettings
+from wire.url import mask_url, read_url
+
+KEEPS_EVERYTHING = "noeviction"
+ANSWER_S, CONNECT_S = 10.0, 5.0
+
+
+def connect(settings: RedisSettings) -> "redis.Redis":
+    """Return a client of the server; nothing is sent before its first use. Thread-safe.
+
+    Raises:
+        SettingsError: A certificate cannot be used, or the URL has an option that nobody knows.
+    """
+    url = read_url(settings.url)
+    if url.scheme == "rediss":
+        _check_certificates(settings)
+    options = {**_login(settings), **(_tls(settings) if url.scheme == "rediss" else {})}
+    address = replace(url, login=None).quoted()
+    try:
+        client = redis.Redis.from_url(address, socket_timeout=ANSWER_S, socket_connect_timeout=CONNECT_S, **options)
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # nothing else says what it does not understand
+    except (TypeError, ValueError, RedisError):
+        shown = mask_url(settings.url)
+        raise SettingsError(f"redis.url = {shown!r}: an option behind the ? is unknown or has a wrong value") from None
+    return client
+
+
+def name_of(client: "redis.Redis") -> str:
+    """Return where a client connects to, without its password."""
+    known = client.connection_pool.connection_kwargs
+    return str(known.get("path") or f"{known.get('host', 'localhost')}:{known.get('port', 6379)}")
+
+
+@contextmanager
+def reaching(client: "redis.Redis") -> Iterator[None]:
+    """Turn what goes wrong between us and the server into errors of ours.
+
+    Raises:
+        StoreUnavailable: It is away, or takes nothing now: the same call may succeed later.
+        StoreRefused: It does not let us in, or not do what we need.
+    """
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        ours = explained(error, name_of(client), _secrets(client))
+        if ours is None:
+            raise
+        raise ours from None  # servers repeat what they do not understand, passwords included
+
+
+def eviction_risk(client: "redis.Redis") -> str:
+    """Return what is wrong with how the server behaves when its memory is full; empty where it keeps everything.
+
+    Raises:
+        StoreUnavailable, StoreRefused: It cannot be asked.
+    """
+    with reaching(client):
+        answer: Any = client.info("memory")
+    policy = answer.get("maxmemory_policy", KEEPS_EVERYTHING)
+    if policy == KEEPS_EVERYTHING:
+        return ""
+    return (
+        f"Redis at {name_of(client)} has the maxmemory-policy {policy}: when its memory is full it deletes people; "
+        f"set maxmemory-policy {KEEPS_EVERYTHING} in its configuration"
+    )
+
+
+def _login(settings: RedisSettings) -> dict[str, Any]:
+    url = read_url(settings.url)
+    user = settings.username or url.user or None
+    password = url.password if settings.password is None else settings.password.get_secret_value()
+    if not user and not password:
+        return {}
+    # Handed over like this it stays out of the client's own repr.
+    return {"credential_provider": redis.UsernamePasswordCredentialProvider(user, password or "")}
+
+
+def _tls(settings: RedisSettings) -> dict[str, Any]:
+    names = {
+        "ssl_ca_certs": settings.ssl_ca_file,
+        "ssl_certfile": settings.ssl_certificate_file,
+        "ssl_keyfile": settings.ssl_key_file,
+        "ssl_password": _key_password(settings),
+    }
+    given = {name: str(value) for name, value in names.items() if value is not None}
+    return {**given, "ssl_check_hostname": settings.ssl_check_hostname}
+
+
+def _key_password(settings: RedisSettings) -> str | None:
+    return None if settings.ssl_key_password is None else settings.ssl_key_password.get_secret_value()
+
+
+def _check_certificates(settings: RedisSettings) -> None:
+    context = ssl.create_default_context()
+    key = "ssl_ca_file"
+    try:
+        if settings.ssl_ca_file is not None:
+            context.load_verify_locations(settings.ssl_ca_file)
+        if settings.ssl_certificate_file is not None:
+            key = "ssl_certificate_file" if settings.ssl_key_file is None else "ssl_key_file"
+            context.load_cert_chain(
+                settings.ssl_certificate_file, settings.ssl_key_file, lambda: _key_password(settings) or ""
+            )
+    except OSError as error:  # also of TLS
+        cause = re.sub(r"^\[.*?\] ", "", error.strerror or str(error)) or "cannot be used"
+        raise SettingsError(f"redis.{key} = {str(getattr(settings, key))!r}: {cause}; expected PEM") from None
+
+
+def _secrets(client: "redis.Redis") -> tuple[str, ...]:
+    provider = client.connection_pool.connection_kwargs.get("credential_provider")
+    return () if provider is None else tuple(secret for secret in provider.get_credentials()[1:] if secret)
