@@ -48,7 +48,7 @@ $(SITE)/.written: | .venv/.installed
 	@touch $@
 
 # pip 25.1 is the first that knows dependency groups.
-.venv/.installed: pyproject.toml
+.venv/.installed: pyproject.toml $(wildcard requirements/*.txt)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "climbtrack needs Python 3.11 or newer: make PYTHON=python3.12")'
 	@echo "Installing climbtrack and what it needs into .venv; some minutes, once."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv

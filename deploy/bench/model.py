@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from deploy.bench.pipeline import memory_mb
+from deploy.bench.memory import memory_mb
 from reid_worker.model.climb import CLIMB_BASE, CLIMB_TINY, Architecture, Climb
 from reid_worker.model.cost import gflop_per_crop, parameters
 from reid_worker.model.scan import chosen_implementation

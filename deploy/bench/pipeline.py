@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
+from deploy.bench.memory import memory_mb
 from deploy.errors import RunError
 from deploy.local.api_server import bind
 from deploy.local.embedded import Embedded
@@ -127,14 +128,3 @@ def stage_speeds(registry: CollectorRegistry, analysed: int) -> dict[str, float]
         if spent_s:
             speeds[stage] = round(analysed / spent_s, 1)
     return speeds
-
-
-def memory_mb() -> float:
-    """Return the resident memory of this process in MB; the highest it ever was where the system does not tell."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS:"))
-        return round(int(line.split()[1]) * 1024 / 1e6, 1)
-    import resource
-
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1)

@@ -103,7 +103,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(error, error.exit_code)
     except WireError as error:
         return _say(error, RunError.exit_code)
+    except ModuleNotFoundError as error:
+        return _say(_not_installed(error), RunError.exit_code)
     return 0
+
+
+def _not_installed(error: ModuleNotFoundError) -> RunError:
+    """Return what to do about a library that an installation of single parts lacks; a fault of ours is raised again."""
+    library = (error.name or "").partition(".")[0]
+    if library in {"", "wire", "ingest", "reid_worker", "gallery", "training", "deploy"}:
+        raise error
+    return RunError(
+        f"this command needs {library}, which is not installed here; `pip install climbtrack` has all it needs"
+    )
 
 
 def _say(error: Exception, code: int) -> int:

@@ -1,0 +1,14 @@
+"""How much memory this process takes."""
+
+from pathlib import Path
+
+
+def memory_mb() -> float:
+    """Return the resident memory of this process in MB; the highest it ever was where the system does not tell."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS:"))
+        return round(int(line.split()[1]) * 1024 / 1e6, 1)
+    import resource
+
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1)
