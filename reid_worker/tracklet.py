@@ -224,13 +224,15 @@ def wants(tracklet: OpenTracklet, time_ns: int, value: float, options: TrackletO
 
 def keep(tracklet: OpenTracklet, time_ns: int, pick: Pick, options: TrackletOptions) -> None:
     """Keep a frame as the best of its span; spans double, and share their best, when there are too many."""
+    before = {old.number for old in tracklet.picks}
     span = (time_ns - tracklet.rows[0].time_ns) // tracklet.span_ns
     tracklet.picks = [old for old in tracklet.picks if old.span != span]
     tracklet.picks.append(Pick(span, pick.worth, pick.number, pick.jpeg))
     while tracklet.picks[-1].span >= options.spans:
         tracklet.span_ns *= 2
         tracklet.picks = _halved(tracklet.picks)
-    tracklet.picked, tracklet.embedding = tracklet.revision, b""
+    if {pick.number for pick in tracklet.picks} != before:
+        tracklet.picked, tracklet.embedding = tracklet.revision, b""
 
 
 def is_due(tracklet: OpenTracklet, options: TrackletOptions) -> bool:

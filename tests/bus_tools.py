@@ -9,19 +9,22 @@ from wire.bus import Bus, Consumer, Producer, Record, TopicPartition
 class FlakyBus:
     """Another bus whose `send`, `flush` and `commit` raise the errors of a script, one a call, until none is left.
 
+    A None in the script lets its call succeed.
+
     Attributes:
         before: Raised instead of the call.
         after: Raised although the call took effect, as when its answer is lost.
     """
 
     def __init__(self, bus: Bus) -> None:
-        self.before: dict[str, list[Exception]] = {}
-        self.after: dict[str, list[Exception]] = {}
+        self.before: dict[str, list[Exception | None]] = {}
+        self.after: dict[str, list[Exception | None]] = {}
         self._bus = bus
 
-    def fail(self, script: dict[str, list[Exception]], call: str) -> None:
-        if script.get(call):
-            raise script[call].pop(0)
+    def fail(self, script: dict[str, list[Exception | None]], call: str) -> None:
+        error = script[call].pop(0) if script.get(call) else None
+        if error is not None:
+            raise error
 
     def ensure_topics(self) -> None:
         self._bus.ensure_topics()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_worker.detectors.detection import Detections
-from wire.messages import Codec, FrameChunk, Packet
+from wire.messages import Codec, FrameChunk, Packet, SimilarityPrior
 
 START_NS = 1_000_000_000_000
 BITS = 12
@@ -112,7 +112,7 @@ class FakeEmbedder:
     """Embeds a tracklet by the mean colours of its crops; equal crops give equal rows."""
 
     model_id = "fake"
-    prior = None
+    prior: SimilarityPrior | None = None
     frames = 8
 
     def __init__(self) -> None:

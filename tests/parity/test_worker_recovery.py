@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,13 +15,16 @@ from reid_worker.metrics import WorkerMetrics
 from reid_worker.pipeline import Pipeline
 from reid_worker.stream import StreamOptions
 from reid_worker.tracklet import TrackletOptions
+from tests.bus_tools import FlakyBus
 from tests.worker_tools import FakeEmbedder, ScriptedDetector, Video, numbered_image, packets
 from wire import codec
-from wire.bus import Record
+from wire.bus import Bus, Record
+from wire.errors import TransientError
+from wire.health import ServiceMonitor
 from wire.memory import MemoryBus
 from wire.messages import CameraProgress, FrameChunk, Tracklet, WorkerState
 from wire.metrics import ServiceMetrics
-from wire.service import Outgoing, Received
+from wire.service import Outgoing, Received, Service
 
 FRAMES = 90
 CAMERAS = ("door", "hall", "yard")
@@ -73,7 +77,7 @@ def _partitions() -> dict[str, int]:
     return {name: record.partition for name, record in bus.table("worker-state").items()}
 
 
-def _handler(bus: MemoryBus, options: HandlerOptions = OPTIONS, crops: Path | None = None) -> WorkerHandler:
+def _handler(bus: Bus, options: HandlerOptions = OPTIONS, crops: Path | None = None) -> WorkerHandler:
     registry = CollectorRegistry()
     metrics = WorkerMetrics(registry)
     pipeline = Pipeline(
@@ -153,6 +157,49 @@ def test_a_worker_that_dies_anywhere_is_replaced_without_a_trace(
         assert _last_progress(after) == {
             name: value for name, value in _last_progress(undisturbed).items() if name in _last_progress(after)
         }
+
+
+@pytest.mark.parametrize("rounds", [0, 2, 5])
+def test_a_power_cut_between_flush_and_commit_gives_the_same_tracklets_again(
+    rounds: int, records: list[Received], undisturbed: list[Outgoing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wire.service.MAX_RECORDS", 7)
+    bus = FlakyBus(MemoryBus())
+    producer = bus.producer()
+    for item in records:
+        assert item.message is not None
+        producer.send("frames", item.record.key, codec.encode(item.message))
+    bus.before["flush"] = [None, TransientError("the broker is away")]
+    bus.after["send"] = [None, TransientError("the broker is away")]
+    bus.before["commit"] = [*[None] * rounds, RuntimeError("a power cut")]
+
+    with pytest.raises(RuntimeError, match="a power cut"):
+        _serve(bus)
+    _serve(bus)
+
+    assert _said(_published(bus)) == _said(undisturbed)
+
+
+class _UntilRead(threading.Event):
+    """Is set once no chunk of any camera is left to read."""
+
+    def __init__(self, bus: FlakyBus) -> None:
+        super().__init__()
+        self._bus = bus
+
+    def is_set(self) -> bool:
+        return not any(self._bus.backlog("frames", "reid_worker", name) for name in CAMERAS)
+
+
+def _serve(bus: FlakyBus) -> None:
+    monitor = ServiceMonitor("reid_worker", ServiceMetrics(CollectorRegistry()))
+    Service("reid_worker", bus, _handler(bus), topics=["frames"], monitor=monitor).run(_UntilRead(bus))
+
+
+def _published(bus: FlakyBus) -> list[Outgoing]:
+    consumer = bus.consumer("reader", ["tracklets"], start="beginning")
+    found = [record for _ in range(2) for record in consumer.poll(100_000, 0)]
+    return [Outgoing(record.topic, record.key, codec.decode(record.value or b"")) for record in found]
 
 
 def test_a_worker_that_dies_anywhere_leaves_the_same_crops(records: list[Received], tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 import logging
 
+import msgspec
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
 from reid_worker.handler import HandlerOptions, WorkerHandler
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.pipeline import Pipeline
-from reid_worker.stream import StreamOptions
+from reid_worker.stream import CameraStream, StreamOptions
 from reid_worker.tracklet import TrackletOptions
 from tests.worker_tools import START_NS, FakeEmbedder, ScriptedDetector, Video, numbered_image, packets
 from wire import codec
@@ -27,7 +29,9 @@ WALKER: Script = {n: [(10.0 + 5 * n, 18.0, 30.0 + 5 * n, 62.0, 0.9)] for n in ra
 class World:
     """A handler with what it is made of."""
 
-    def __init__(self, *, now_ns: int = SENT_NS, bus: MemoryBus | None = None, script: Script = WALKER) -> None:
+    def __init__(
+        self, *, now_ns: int = SENT_NS, bus: MemoryBus | None = None, script: Script = WALKER, spans: int = 8
+    ) -> None:
         self.registry = CollectorRegistry()
         self.detector = ScriptedDetector(script)
         self.embedder = FakeEmbedder()
@@ -39,7 +43,8 @@ class World:
             threads=2,
             embed_batch=2,
         )
-        options = HandlerOptions(StreamOptions(tracklet=TrackletOptions(min_picks=1)), state_interval_ns=1_000_000_000)
+        tracklets = TrackletOptions(min_picks=1, spans=spans)
+        options = HandlerOptions(StreamOptions(tracklet=tracklets), state_interval_ns=1_000_000_000)
         self.handler = WorkerHandler(pipeline, MemoryBus() if bus is None else bus, options, clock=lambda: now_ns)
 
     def say(self, *items: Received) -> list[AnyMessage]:
@@ -259,6 +264,40 @@ def test_garbage_instead_of_pictures_ends_with_no_tracklet_and_all_frames_droppe
 
     assert _tracklets(said) == []
     assert [(item.frames, item.dropped, item.ended) for item in _progress(said)] == [(5, 5, True)]
+
+
+def test_crops_that_stay_the_same_are_embedded_once(video: Video) -> None:
+    fading = {n: [(10.0 + 5 * n, 18.0, 30.0 + 5 * n, 62.0, 0.95 if n < 6 else 0.65)] for n in range(1, FRAMES + 1)}
+    world = World(script=fading, spans=1)
+
+    sent = [tracklet for message in _all(video) for tracklet in _tracklets(world.say(message))]
+
+    assert len(sent) > 1
+    assert len({tracklet.crop for tracklet in sent}) == 1
+    assert len({tracklet.embedding.tobytes() for tracklet in sent}) == 1
+    assert sum(world.embedder.batches) == 1
+
+
+def test_the_embedding_of_a_closed_tracklet_or_another_leg_changes_no_stream(video: Video) -> None:
+    stream, sent = _just_sent(video)
+    before = stream.save(video.chunks()[-2])
+
+    for name in ("door/s1/9.0/0", "door/s1/0.1/0", "door/s1/0.0/1", "door/s2/0.0/0"):
+        stream.take_embedding(msgspec.structs.replace(sent, tracklet_id=name))
+    assert stream.save(video.chunks()[-2]) == before
+
+    stream.take_embedding(sent)
+    assert stream.save(video.chunks()[-2]) != before
+
+
+def _just_sent(video: Video) -> tuple[CameraStream, Tracklet]:
+    """Follow the walker until his tracklet is sent for the first time; return the stream at that moment, and it."""
+    chunks, detector = video.chunks(), ScriptedDetector(WALKER)
+    stream = CameraStream.begin(chunks[0], StreamOptions(tracklet=TrackletOptions(min_picks=1)))
+    frames = (frame for chunk in chunks for frame in stream.decode(chunk))
+    emission = next(e for frame in frames for e in stream.advance(frame, detector.detect([frame.image])[0]))
+    fields = msgspec.structs.asdict(emission.tracklet)
+    return stream, Tracklet(**fields, embedding=np.array([0.6, 0.8], np.float16), model_id="fake")
 
 
 def test_metrics_count_tracklets_frames_batches_and_time_per_stage(video: Video) -> None:

@@ -23,6 +23,7 @@ from reid_worker.tracklet import (
     keep,
     mark_sent,
     nearest_overlaps,
+    remember_embedding,
     successor,
     wants,
     worth,
@@ -230,6 +231,42 @@ def test_emissions_come_after_a_second_and_then_at_growing_intervals() -> None:
 
     assert [later - earlier for earlier, later in itertools.pairwise([0.0, *sent])] == [1, 2, 4, 8, 8, 8, 8]
     assert tracklet.revision == len(sent)
+
+
+@pytest.mark.parametrize(
+    ("picked_after", "revision", "known"),
+    [
+        pytest.param([0], 0, True, id="nothing was picked since"),
+        pytest.param([0, 1], 0, False, id="another frame was picked since"),
+        pytest.param([0, 1], 1, True, id="another frame was picked before it was sent again"),
+        pytest.param([0], 1, True, id="it was sent again with the same picks"),
+    ],
+)
+def test_an_embedding_counts_for_as_long_as_the_picks_it_was_made_of(
+    picked_after: list[int], revision: int, *, known: bool
+) -> None:
+    tracklet = _fed([0.9] * 30)
+    for emissions in range(3):
+        if emissions in picked_after:
+            keep(tracklet, 10 * emissions * TENTH_NS, Pick(0, 0.5, 10 * emissions, b""), OPTIONS)
+        if emissions < 2:
+            mark_sent(tracklet, OPTIONS)
+
+    remember_embedding(tracklet, revision, b"vector")
+
+    assert tracklet.embedding == (b"vector" if known else b"")
+
+
+def test_a_worse_frame_that_only_makes_spans_longer_leaves_picks_and_embedding_as_they_are() -> None:
+    options = TrackletOptions(spans=1)
+    tracklet = _fed([0.9] * 30)
+    keep(tracklet, 0, Pick(0, 0.9, 0, b""), options)
+    mark_sent(tracklet, options)
+    remember_embedding(tracklet, 0, b"vector")
+
+    keep(tracklet, 20 * TENTH_NS, Pick(0, 0.5, 20, b""), options)
+
+    assert ([pick.number for pick in tracklet.picks], tracklet.embedding) == ([0], b"vector")
 
 
 def test_a_crop_outside_of_the_picture_is_cut_to_at_least_one_pixel() -> None:
