@@ -7,8 +7,8 @@ from prometheus_client import CollectorRegistry
 
 from gallery.config import GallerySettings
 from gallery.handler import NAME, build_service
-from gallery.store_redis import RedisStore
 from gallery.store_server import connect
+from gallery.store_sites import RedisSites
 from wire import process
 from wire.health import ServiceMonitor
 from wire.kafka import KafkaBus
@@ -20,7 +20,7 @@ def main(config: Path | None = None) -> int:
     """Run the gallery service over Kafka and Redis until a signal; return the exit code.
 
     Raises:
-        SettingsError: A setting is unknown or wrong.
+        SettingsError: A setting is unknown or wrong, or Redis or Kafka refuses us.
     """
     settings = GallerySettings.load(config)
     registry = CollectorRegistry()
@@ -29,9 +29,9 @@ def main(config: Path | None = None) -> int:
     client = connect(RedisSettings.load(config))
     bus = KafkaBus(KafkaSettings.load(config))
     try:
-        service = build_service(
-            settings, bus, metrics, registry, lambda site_id: RedisStore(client, site_id), monitor=monitor
-        )
+        sites = RedisSites(client)
+        sites.check()
+        service = build_service(settings, bus, metrics, registry, sites.open, monitor=monitor)
         return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)
     finally:
         bus.close()

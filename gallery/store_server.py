@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from gallery.store_faults import explained
 from wire.errors import SettingsError
@@ -70,7 +70,11 @@ def eviction_risk(client: "redis.Redis") -> str:
         StoreUnavailable, StoreRefused: It cannot be asked.
     """
     with reaching(client):
-        answer: Any = client.info("memory")
+        client.ping()
+        try:
+            answer: Any = client.info("memory")
+        except ResponseError:  # the user may not ask, or a proxy does not know it
+            return ""
     policy = answer.get("maxmemory_policy", KEEPS_EVERYTHING)
     if policy == KEEPS_EVERYTHING:
         return ""

@@ -41,7 +41,9 @@ class KafkaBusProducer:
             raise PermanentError(f"record of {size} bytes for {topic}, at most {MAX_RECORD_BYTES} are allowed")
         with self._changed:
             if not self._changed.wait_for(lambda: self._pending_bytes + size <= PENDING_BYTES, SEND_WAIT_S):
-                raise BusFull(f"Kafka at {self._settings.servers} has not taken {self._pending_bytes} bytes yet")
+                raise BusFull(
+                    f"Kafka at {self._settings.servers} takes nothing more: {PENDING_BYTES >> 20} MiB wait for it"
+                )
             client = self._connected()
             self._pending_bytes += size
         try:

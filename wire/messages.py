@@ -315,7 +315,10 @@ class WorkerState(Message, frozen=True, kw_only=True, eq=False, tag="worker-stat
 
 
 class DeadLetter(Message, frozen=True, kw_only=True, eq=False, tag="dead-letter"):
-    """A record that can never succeed, kept with the reason and the first MiB of its value."""
+    """A record that can never succeed, kept with the reason and the first MiB of its value.
+
+    One of `cameras` comes without its value, which may hold a password; the topic itself keeps it.
+    """
 
     topic: str
     partition: int

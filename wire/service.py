@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wire import codec
-from wire.bus import DEAD_LETTERS, Bus, Consumer, Producer, Record, Start, TopicPartition
+from wire.bus import CAMERAS, DEAD_LETTERS, Bus, Consumer, Producer, Record, Start, TopicPartition
 from wire.errors import BusFull, DecodeError, TransientError
 from wire.messages import AnyMessage, DeadLetter
+from wire.outage import Outage
+from wire.url import scrub
 
 log = logging.getLogger(__name__)
 
@@ -134,17 +136,18 @@ class Service:
         consumer = self._bus.consumer(
             self._name, self._topics, start=self._start, on_assigned=self._assigned, on_revoked=self._revoked
         )
-        pauses = _Pauses()
+        pauses, outage = _Pauses(), Outage(log, self._name)
         try:
             while not stop.is_set():
                 try:
                     self._round(consumer, producer)
                 except TransientError as error:
                     self._monitor.ready(yes=False, reason=str(error))
-                    log.warning("%s: %s; trying again", self._name, error)
+                    outage.met(error)
                     stop.wait(pauses.next_s())
                 else:
                     self._monitor.ready(yes=True)
+                    outage.over()
                     pauses.reset()
         finally:
             self._handler.revoked(frozenset(self._owned))  # before anybody else may own them
@@ -177,9 +180,8 @@ class Service:
 
     def _reject(self, item: Rejected) -> None:
         record = item.record
-        log.warning(
-            "%s: dead letter %s[%d]@%d: %s", self._name, record.topic, record.partition, record.offset, item.reason
-        )
+        place = f"{record.topic}[{record.partition}]@{record.offset}"
+        log.warning("%s: dead letter %s: %s", self._name, place, scrub(item.reason))
         self._monitor.dead_letter(record.topic)
 
     def _commit(self, consumer: Consumer) -> None:
@@ -281,7 +283,7 @@ def _published(item: Outgoing | Rejected) -> _Published:
         partition=record.partition,
         offset=record.offset,
         key=record.key,
-        reason=item.reason,
-        value=(record.value or b"")[:MAX_LETTER_BYTES],
+        reason=scrub(item.reason),
+        value=b"" if record.topic == CAMERAS.name else (record.value or b"")[:MAX_LETTER_BYTES],
     )
     return _Published(DEAD_LETTERS.name, record.topic, codec.encode(letter))

@@ -17,6 +17,7 @@ from gallery.api.app import create_app
 from gallery.config import ApiSettings
 from gallery.store_redis import RedisStore
 from gallery.store_server import connect
+from gallery.store_sites import RedisSites
 from wire import process
 from wire.errors import SettingsError
 from wire.kafka import KafkaBus
@@ -44,6 +45,8 @@ def main(config: Path | None = None) -> int:
     client = connect(RedisSettings.load(config))
     bus = KafkaBus(KafkaSettings.load(config))
     try:
+        sites = RedisSites(client)
+        sites.check()
         bus.ensure_topics()
         app = create_app(RedisStore(client, site_id), bus, settings, registry=registry)
         with closing(listen(settings.host, settings.port)) as taken:

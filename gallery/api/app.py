@@ -17,6 +17,7 @@ from gallery.api.events import EventFeed
 from gallery.api.people import people_router, tracks_router
 from gallery.api.schemas import ProblemOut, StatusOut
 from gallery.config import ApiSettings
+from gallery.errors import StoreRefused
 from gallery.store import Store
 from wire.bus import Bus
 from wire.errors import TransientError
@@ -43,6 +44,10 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
     @app.exception_handler(TransientError)
     def unavailable(_: Request, error: TransientError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, status_code=503, headers={"Retry-After": "1"})
+
+    @app.exception_handler(StoreRefused)
+    def refused(_: Request, error: StoreRefused) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, status_code=503)
 
     @app.exception_handler(RequestValidationError)
     def not_understood(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -84,7 +89,7 @@ def _probes_router(store: Store, registry: CollectorRegistry) -> APIRouter:
         """Tell whether the store answers."""
         try:
             store.ping()
-        except TransientError as error:
+        except (TransientError, StoreRefused) as error:
             response.status_code = 503
             return StatusOut(status="unavailable", reason=str(error))
         return StatusOut(status="ok")

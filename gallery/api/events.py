@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 from gallery.api.schemas import event_out
 from wire import codec
 from wire.bus import IDENTITIES, Bus
-from wire.errors import DecodeError, TransientError
+from wire.errors import DecodeError, WireError
 from wire.messages import IdentityEvent
+from wire.outage import Outage
 
 log = logging.getLogger(__name__)
 
@@ -63,19 +64,21 @@ class EventFeed:
             self._clients.discard(queue)
 
     def _listen(self) -> None:
+        outage = Outage(log, "events")
         while not self._stop.is_set():
             try:
-                self._follow()
-            except TransientError as error:
-                log.warning("events: %s; trying again", error)
+                self._follow(outage)
+            except WireError as error:  # also a broker that refuses us: the rest of the API goes on answering
+                outage.met(error)
                 self._stop.wait(RETRY_S)
 
-    def _follow(self) -> None:
+    def _follow(self, outage: Outage) -> None:
         group = f"api-events-{uuid.uuid4().hex}"  # everybody who listens hears everything
         consumer = self._bus.consumer(group, [IDENTITIES.name], start="end")
         try:
             while not self._stop.is_set():
                 records = consumer.poll(256, POLL_S)
+                outage.over()
                 self._listening.set()  # a place behind the last record is taken by the first poll
                 for record in records:
                     try:

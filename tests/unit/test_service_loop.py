@@ -12,7 +12,7 @@ from wire.memory import MemoryBus
 from wire.messages import CameraSpec, DeadLetter
 from wire.service import Outgoing, Received, Rejected, Service
 
-PART = TopicPartition("cameras", 0)
+PART = TopicPartition("frames", 0)
 SPEC = CameraSpec(camera_id="door", site_id="home", url="door.mp4")
 GOOD = codec.encode(SPEC)
 THE_END = ["revoked", "close", "close"]  # consumer and producer
@@ -182,11 +182,44 @@ def test_an_undecodable_record_becomes_a_dead_letter_and_the_loop_goes_on(value:
     run(bus, handler, monitor)
 
     (letter,) = letters(bus)
-    assert (letter.topic, letter.partition, letter.offset, letter.key, letter.value) == ("cameras", 0, 7, "door", value)
+    assert (letter.topic, letter.partition, letter.offset, letter.key, letter.value) == ("frames", 0, 7, "door", value)
     assert reason in letter.reason
-    assert monitor.letters == ["cameras"]
+    assert monitor.letters == ["frames"]
     assert [item.record.offset for item in handler.batches[0]] == [8]
     assert bus.commits == [{PART: 9}]
+
+
+def test_a_camera_that_cannot_be_read_leaves_no_password_in_its_dead_letter() -> None:
+    value = codec.encode(CameraSpec(camera_id="door", site_id="home", url="rtsp://me:hunter2@cam/x"))
+    bus = FakeBus([Record("cameras", 3, 7, "door", value, 0)])
+    reason = "rtsp://me:hunter2@cam/x is the camera of another planet"
+
+    run(bus, FakeHandler(bus, lambda item: Rejected(item.record, reason)))
+
+    (letter,) = letters(bus)
+    assert (letter.topic, letter.partition, letter.offset, letter.value) == ("cameras", 3, 7, b"")
+    assert letter.reason == "rtsp://***@cam/x is the camera of another planet"
+    assert b"hunter2" not in b"".join(value or b"" for _, _, value in bus.sent)
+
+
+def test_what_goes_wrong_is_logged_once_and_again_when_it_changes_or_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    away, full = TransientError("Redis at r:1 is loading"), TransientError("Redis at r:1 is full")
+    bus = FakeBus([record(0)], away, away, away, full, full, [record(1)], away, [])
+
+    run(bus, FakeHandler(bus))
+
+    assert [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"] == [
+        "stage: Redis at r:1 is loading; trying again until it works",
+        "stage: Redis at r:1 is full; trying again until it works",
+        "stage: works again",
+        "stage: Redis at r:1 is loading; trying again until it works",
+        "stage: works again",
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wire.service.BACKOFF_S", (0.0, 0.0))
 
 
 def test_what_the_handler_rejects_becomes_a_dead_letter_with_its_reason() -> None:
@@ -292,7 +325,7 @@ def test_a_dead_letter_is_counted_once_however_often_it_is_sent() -> None:
     run(bus, FakeHandler(bus), monitor)
 
     assert len(letters(bus)) == 3
-    assert monitor.letters == ["cameras"]
+    assert monitor.letters == ["frames"]
 
 
 def test_a_handler_hears_of_the_flush_in_empty_rounds_too() -> None:
