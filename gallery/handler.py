@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from prometheus_client import CollectorRegistry
 
 from gallery.config import GallerySettings
-from gallery.index import FaissIndex
+from gallery.index_faiss import exact_index
 from gallery.metrics import GalleryMetrics
 from gallery.site_worker import ListedCamera, SiteWorker, plan_of
 from gallery.store import Store
@@ -137,7 +137,7 @@ def build_service(
     own, plan = GalleryMetrics(registry), plan_of(settings)
 
     def open_site(site_id: str) -> SiteWorker:
-        return SiteWorker(open_store(site_id), plan, FaissIndex, own, metrics)
+        return SiteWorker(open_store(site_id), plan, exact_index, own, metrics)
 
     handler = GalleryHandler(open_site, lambda: listed_cameras(bus), own)
     return Service(NAME, bus, handler, topics=[TRACKLETS.name], monitor=monitor or ServiceMonitor(NAME, metrics))

@@ -1,7 +1,7 @@
-"""Nearest neighbours by inner product, exactly. `BruteForceIndex` is the reference; `FaissIndex` must equal it."""
+"""Nearest neighbours by inner product, exactly. `BruteForceIndex` is the reference; those of `index_faiss` equal it."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ class BruteForceIndex:
 
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Append vectors."""
-        _check(vectors, self._vectors.shape[1])
+        check_dimension(vectors, self._vectors.shape[1])
         self._ids = np.concatenate([self._ids, ids])
         self._vectors = np.concatenate([self._vectors, vectors])
 
@@ -61,45 +61,14 @@ class BruteForceIndex:
     def search(self, queries: NDArray[np.float32], k: int) -> Hits:
         """Return the k best of every query."""
         scores = queries @ self._vectors.T
-        return _best(np.broadcast_to(self._ids, scores.shape), scores, k)
+        return best(np.broadcast_to(self._ids, scores.shape), scores, k)
 
     def __len__(self) -> int:
         return len(self._ids)
 
 
-class FaissIndex:
-    """FAISS's exact index under an id map; see `VectorIndex`."""
-
-    def __init__(self, dimension: int) -> None:
-        import faiss
-
-        self._faiss: Any = faiss
-        self._dimension = dimension
-        self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
-
-    def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Append vectors."""
-        _check(vectors, self._dimension)
-        if len(ids):
-            self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), np.ascontiguousarray(ids, np.int64))
-
-    def remove(self, ids: NDArray[np.int64]) -> None:
-        """Drop vectors."""
-        if len(ids):
-            self._index.remove_ids(self._faiss.IDSelectorBatch(np.ascontiguousarray(ids, np.int64)))
-
-    def search(self, queries: NDArray[np.float32], k: int) -> Hits:
-        """Return the k best of every query."""
-        if len(queries) == 0 or len(self) == 0:
-            return _best(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32), k)
-        scores, ids = self._index.search(np.ascontiguousarray(queries, np.float32), min(k, len(self)))
-        return _best(ids, scores, k)
-
-    def __len__(self) -> int:
-        return int(self._index.ntotal)
-
-
-def _best(ids: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Hits:
+def best(ids: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Hits:
+    """Return the k best of `(m, n)` candidates, in the order of `Hits`."""
     order = np.lexsort((ids, -scores), axis=1)[:, :k]
     missing = ((0, 0), (0, k - order.shape[1]))
     return Hits(
@@ -108,6 +77,7 @@ def _best(ids: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Hits:
     )
 
 
-def _check(vectors: NDArray[np.float32], dimension: int) -> None:
+def check_dimension(vectors: NDArray[np.float32], dimension: int) -> None:
+    """Raise ValueError unless vectors are `(n, dimension)`."""
     if vectors.ndim != 2 or vectors.shape[1] != dimension:
         raise ValueError(f"vectors must be (n, {dimension}), got {vectors.shape}")

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from gallery.config import GallerySettings
 from gallery.handler import GalleryHandler
-from gallery.index import FaissIndex
+from gallery.index_faiss import FaissIndex
 from gallery.metrics import GalleryMetrics
 from gallery.site_worker import ListedCamera, SiteWorker, plan_of
 from gallery.store import Store, TrackQuery

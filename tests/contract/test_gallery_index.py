@@ -1,15 +1,63 @@
-"""Every index does the same: brute force, the reference, and FAISS."""
+"""Every index does the same: brute force, the reference, and FAISS on a CPU and on a GPU."""
 
+from typing import Any
+
+import faiss
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gallery.index import BruteForceIndex, FaissIndex, VectorIndex
+from gallery.index import BruteForceIndex, VectorIndex
+from gallery.index_faiss import MOST_DEAD, FaissIndex, GpuFaissIndex, exact_index
 from gallery.searcher import Searcher
 from gallery.store import Prototype
 
 D = 16
-KINDS = pytest.mark.parametrize("kind", [BruteForceIndex, FaissIndex], ids=["brute_force", "faiss"])
+KINDS = pytest.mark.parametrize(
+    "kind", [BruteForceIndex, FaissIndex, GpuFaissIndex], ids=["brute_force", "faiss", "faiss_gpu"]
+)
+MOST_HITS = 2048  # what FAISS's GPU search returns at most
+
+
+class FakeGpuIndex:
+    """FAISS's flat index with what its GPU form cannot do: no removal, no more than `MOST_HITS` hits."""
+
+    def __init__(self, resources: object, dimension: int) -> None:
+        self._index: Any = faiss.IndexFlatIP(dimension)
+
+    def add(self, vectors: NDArray[np.float32]) -> None:
+        self._index.add(vectors)
+
+    def search(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        assert k <= MOST_HITS
+        scores, rows = self._index.search(queries, k)
+        return scores, rows
+
+    def reset(self) -> None:
+        self._index.reset()
+
+
+@pytest.fixture(autouse=True)
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faiss, "GpuIndexFlatIP", FakeGpuIndex, raising=False)
+    monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
+
+
+@pytest.mark.parametrize(("gpus", "kind"), [(0, FaissIndex), (2, GpuFaissIndex)])
+def test_a_gpu_is_used_where_faiss_has_one(monkeypatch: pytest.MonkeyPatch, gpus: int, kind: type) -> None:
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: gpus, raising=False)
+    assert isinstance(exact_index(D), kind)
+
+
+def test_dead_rows_of_a_gpu_never_push_out_living_ones() -> None:
+    index = GpuFaissIndex(D)
+    near = np.repeat(np.eye(1, D, dtype=np.float32), MOST_DEAD * 2, axis=0)
+    index.add(np.arange(len(near)), near)
+    index.add(np.array([9000]), np.eye(2, D, dtype=np.float32)[1:])
+    for gone in range(len(near)):
+        index.remove(np.array([gone]))
+    assert index.search(np.eye(1, D, dtype=np.float32), 1).ids.tolist() == [[9000]]
+    assert len(index) == 1
 
 
 def vectors(seed: int, n: int) -> NDArray[np.float32]:
@@ -63,10 +111,14 @@ def test_vectors_of_another_dimension_are_refused(kind: type) -> None:
         kind(D).add(np.array([1]), np.ones((1, 8), np.float32))
 
 
+@pytest.mark.parametrize("kind", [FaissIndex, GpuFaissIndex])
 @pytest.mark.parametrize("seed", range(4))
-def test_faiss_equals_brute_force_after_any_history(seed: int) -> None:
+def test_faiss_equals_brute_force_after_any_history(
+    monkeypatch: pytest.MonkeyPatch, seed: int, kind: type[FaissIndex | GpuFaissIndex]
+) -> None:
+    monkeypatch.setattr("gallery.index_faiss.MOST_DEAD", 7)
     rng = np.random.default_rng(seed)
-    one, other = BruteForceIndex(D), FaissIndex(D)
+    one, other = BruteForceIndex(D), kind(D)
     known: list[int] = []
     for step in range(30):
         ids = np.arange(step * 10, step * 10 + int(rng.integers(0, 10)))
@@ -94,11 +146,11 @@ def test_the_searcher_follows_identities_and_keeps_models_apart(kind: type) -> N
 
     searcher = Searcher(kind)
     searcher.replace({1: [look(0), look(1)], 2: [look(2)], 3: [look(0, "other", 8)]})
-    assert searcher.nearest(np.eye(D, dtype=np.float32)[0], "m") == {1, 2}
-    assert searcher.nearest(np.eye(8, dtype=np.float32)[0], "other") == {3}
-    assert searcher.nearest(np.eye(D, dtype=np.float32)[0], "unknown") == set()
+    assert searcher.nearest(np.eye(D, dtype=np.float32)[:1], "m") == [{1, 2}]
+    assert searcher.nearest(np.eye(8, dtype=np.float32)[:1], "other") == [{3}]
+    assert searcher.nearest(np.eye(D, dtype=np.float32)[:1], "unknown") == [set()]
 
     searcher.replace({1: [look(3)], 2: []})
 
-    assert searcher.nearest(np.eye(D, dtype=np.float32)[0], "m") == {1}
+    assert searcher.nearest(np.eye(D, dtype=np.float32)[:1], "m") == [{1}]
     assert len(searcher) == 2

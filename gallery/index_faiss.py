@@ -1,0 +1,110 @@
+"""FAISS's exact indexes, on a CPU and on a GPU: equal to `index.BruteForceIndex`, and faster."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.index import Hits, VectorIndex, best, check_dimension
+
+MOST_DEAD = 256  # a search must ask for so many more than it returns, and a GPU returns 2048 at most
+
+
+def exact_index(dimension: int) -> VectorIndex:
+    """Return an empty exact index: on a GPU where the installed faiss has one, else on the CPU."""
+    import faiss
+
+    on_gpu = getattr(faiss, "get_num_gpus", lambda: 0)() > 0
+    return GpuFaissIndex(dimension) if on_gpu else FaissIndex(dimension)
+
+
+class FaissIndex:
+    """FAISS's exact index under an id map; see `index.VectorIndex`."""
+
+    def __init__(self, dimension: int) -> None:
+        import faiss
+
+        self._faiss: Any = faiss
+        self._dimension = dimension
+        self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
+
+    def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Append vectors."""
+        check_dimension(vectors, self._dimension)
+        if len(ids):
+            self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), np.ascontiguousarray(ids, np.int64))
+
+    def remove(self, ids: NDArray[np.int64]) -> None:
+        """Drop vectors."""
+        if len(ids):
+            self._index.remove_ids(self._faiss.IDSelectorBatch(np.ascontiguousarray(ids, np.int64)))
+
+    def search(self, queries: NDArray[np.float32], k: int) -> Hits:
+        """Return the k best of every query."""
+        if len(queries) == 0 or len(self) == 0:
+            return best(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32), k)
+        scores, ids = self._index.search(np.ascontiguousarray(queries, np.float32), min(k, len(self)))
+        return best(ids, scores, k)
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+
+class GpuFaissIndex:
+    """FAISS's exact index in GPU memory; see `index.VectorIndex`.
+
+    It cannot forget a row, so a search passes over removed rows. When more than `MOST_DEAD` rows are dead, the index is
+    built anew from the copy of all rows kept here: an upload of everything once in so many removals.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        import faiss
+
+        self._dimension = dimension
+        self._index: Any = faiss.GpuIndexFlatIP(faiss.StandardGpuResources(), dimension)
+        self._rows = 0
+        self._alive = 0
+        self._ids = np.empty(0, np.int64)  # of row i < rows, -1 when it is dead
+        self._vectors = np.empty((0, dimension), np.float32)
+
+    def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Append vectors."""
+        check_dimension(vectors, self._dimension)
+        if not len(ids):
+            return
+        end = self._rows + len(ids)
+        if end > len(self._ids):  # twice as much each time, so that an addition does not copy all that is there
+            room = max(end, 2 * len(self._ids))
+            self._ids = np.concatenate([self._ids, np.full(room - len(self._ids), -1, np.int64)])
+            empty = np.empty((room - len(self._vectors), self._dimension), np.float32)
+            self._vectors = np.concatenate([self._vectors, empty])
+        self._ids[self._rows : end], self._vectors[self._rows : end] = ids, vectors
+        self._rows, self._alive = end, self._alive + len(ids)
+        self._index.add(np.ascontiguousarray(vectors, np.float32))
+
+    def remove(self, ids: NDArray[np.int64]) -> None:
+        """Pass over these vectors from now on."""
+        gone = np.flatnonzero(np.isin(self._ids[: self._rows], ids[ids >= 0]))
+        self._ids[gone] = -1
+        self._alive -= len(gone)
+        if self._rows - self._alive > MOST_DEAD:
+            self._rebuild()
+
+    def search(self, queries: NDArray[np.float32], k: int) -> Hits:
+        """Return the k best of every query."""
+        if len(queries) == 0 or len(self) == 0:
+            return best(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32), k)
+        wanted = min(k + self._rows - self._alive, self._rows)
+        scores, rows = self._index.search(np.ascontiguousarray(queries, np.float32), wanted)
+        ids = self._ids[rows]
+        return best(ids, np.where(ids < 0, -np.inf, scores), k)
+
+    def __len__(self) -> int:
+        return self._alive
+
+    def _rebuild(self) -> None:
+        alive = np.flatnonzero(self._ids[: self._rows] >= 0)
+        self._ids, self._vectors, self._rows = self._ids[alive], self._vectors[alive], len(alive)
+        self._index.reset()
+        if self._rows:
+            self._index.add(self._vectors)
