@@ -24,7 +24,6 @@ from deploy.cli.train import train
 from deploy.errors import DeployError, RunError, UsageError
 from wire.errors import SettingsError, WireError
 from wire.metrics import installed_version
-from wire.process import say
 from wire.url import scrub
 
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
@@ -119,5 +118,7 @@ def _not_installed(error: ModuleNotFoundError) -> RunError:
 
 
 def _say(error: Exception, code: int) -> int:
+    from wire.process import say
+
     say(error)
     return code
