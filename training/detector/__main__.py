@@ -3,9 +3,7 @@
 import argparse
 import json
 import logging
-import multiprocessing
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +16,7 @@ from reid_worker.detectors.yolox import YoloxDetector
 from training.detector.calibrate import platt
 from training.detector.export import export_detector
 from training.detector.network import INPUT_SIZE, PersonDetector
-from training.detector.pool import SHARD_FRAMES, FramePool, render_shards
+from training.detector.pool import SHARD_FRAMES, FramePool, render_shards, rendering
 from training.detector.score import Score, Truth, joined, labelled, match, pseudo_labelled, score_detector, truth_of
 from training.detector.train import FEWEST_FRAMES, DetectorTraining, Run, save_network
 from training.synthetic.site import write_site
@@ -68,7 +66,7 @@ def make_detector(plan: Plan) -> dict[str, Score]:
     first = min(shards, -(-FEWEST_FRAMES // SHARD_FRAMES))
     render_shards(frames, 0, first, plan.training.seed)
     render_shards(held_out, 0, -(-plan.held_out // SHARD_FRAMES), HELD_OUT_SEED)
-    with rendering(frames, range(first, shards), plan):
+    with rendering(frames, range(first, shards), plan.training.seed, plan.renderers):
         network = Run(plan.training, plan.folder / "checkpoint.pt", plan.initial).train(frames)
     save_network(network, plan.folder / "network.safetensors")
     export_calibrated(network, FramePool(held_out), plan.out)
@@ -78,30 +76,6 @@ def make_detector(plan: Plan) -> dict[str, Score]:
     scores = measure(plan.out, truths_of(site, FramePool(held_out), plan))
     write_card(plan, scores)
     return scores
-
-
-@contextmanager
-def rendering(frames: Path, shards: range, plan: Plan) -> Iterator[None]:
-    """Render the rest of the frames in other processes, which end with the block."""
-    context = multiprocessing.get_context("spawn")
-    parts = [shards[k :: plan.renderers] for k in range(plan.renderers)]
-    processes = [
-        context.Process(target=_render, args=(frames, part, plan.training.seed), daemon=True) for part in parts
-    ]
-    for process in processes:
-        process.start()
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.terminate()
-            process.join()
-
-
-def _render(folder: Path, shards: range, seed: int) -> None:
-    cv2.setNumThreads(1)
-    for number in shards:
-        render_shards(folder, number, 1, seed)
 
 
 def export_calibrated(network: PersonDetector, held_out: FramePool, path: Path) -> tuple[float, float]:

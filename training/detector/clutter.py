@@ -9,14 +9,37 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from training.detector.patterns import coloured_noise, palette_of, rows_of_goods, stripes
+
 Image = NDArray[np.uint8]
+
+
+def backdrop(rng: Generator, height: int, width: int) -> Image:
+    """Return `(height, width, 3)` uint8 RGB without anybody: one kind of picture, or two put together."""
+    makers = (dead_leaves, dead_leaves, coloured_noise, stripes, rows_of_goods)
+    first, second = (makers[int(k)](rng, height, width) for k in rng.integers(len(makers), size=2))
+    kind = rng.random()
+    if kind < 0.4:
+        return first
+    if kind < 0.6:  # one lies on the other in patches
+        mask = coloured_noise(rng, height, width)[..., :1] > rng.uniform(60, 160)
+        return np.asarray(np.where(mask, first, second), np.uint8)
+    if kind < 0.8:
+        return textured(first, second, float(rng.uniform(0.2, 1.0)))
+    share = float(rng.uniform(0.2, 0.8))
+    return np.asarray(cv2.addWeighted(first, share, second, 1 - share, 0), np.uint8)
+
+
+def textured(image: Image, texture: Image, strength: float) -> Image:
+    """Return an RGB picture whose light and dark vary as another one's do; `strength` 0 changes nothing."""
+    grey = cv2.cvtColor(texture, cv2.COLOR_RGB2GRAY).astype(np.float32) + 8
+    gain = (grey / grey.mean()) ** np.float32(strength)
+    return np.asarray(np.clip(image * gain[..., None], 0, 255), np.uint8)
 
 
 def dead_leaves(rng: Generator, height: int, width: int) -> Image:
     """Return `(height, width, 3)` uint8: overlapping shapes, large ones first, shaded and a little noisy."""
-    palette = rng.uniform(0, 255, (int(rng.integers(2, 12)), 3)) * rng.uniform(0.2, 1.0)
-    grey = palette.mean(1, keepdims=True)
-    palette = grey + (palette - grey) * rng.uniform(0.05, 1.0)  # most places are not colourful
+    palette = palette_of(rng, int(rng.integers(2, 12)))
     image = np.full((height, width, 3), palette[0], np.float64).astype(np.uint8)
     sizes = np.sort(height * rng.uniform(0.015, 0.5) * rng.pareto(1.5, int(rng.integers(40, 260))).clip(0.05, 3))[::-1]
     for size in sizes:

@@ -12,15 +12,23 @@ def degrade(rng: Generator, image: Image) -> Image:
     """Change light, colours and sharpness of a picture `(h, w, 3)` uint8 RGB; few are left as they are."""
     if rng.random() < 0.25:
         image = _lit_unevenly(rng, image)
+    if rng.random() < 0.15:
+        image = _shadowed(rng, image)
     if rng.random() < 0.85:
         image = _toned(rng, image)
     image = _coloured(rng, image)
-    if rng.random() < 0.3:
+    blurred, compressed = rng.random() < 0.3, rng.random() < 0.35
+    first = rng.random() < 0.5  # a video compressed at one size may be shown at another
+    if blurred and first:
         image = _blurred(rng, image)
     if rng.random() < 0.3:
         image = _noisy(rng, image)
-    if rng.random() < 0.35:
+    if compressed:
         image = _compressed(rng, image)
+    if blurred and not first:
+        image = _blurred(rng, image)
+    if rng.random() < 0.15:
+        image = _sharpened(rng, image)
     return image
 
 
@@ -29,6 +37,8 @@ def _toned(rng: Generator, image: Image) -> Image:
     x = np.arange(256, dtype=np.float64) / 255
     table = np.empty((256, 1, 3), np.uint8)
     gamma, contrast, level = np.exp(rng.normal(0, 0.25)), np.exp(rng.normal(0, 0.2)), np.exp(rng.normal(0, 0.25))
+    if rng.random() < 0.12:  # night, or a camera that looks into the light
+        level *= np.exp(-rng.uniform(0.3, 1.3))
     low = rng.uniform(-0.08, 0.12)
     for channel in range(3):
         gain = level * np.exp(rng.normal(0, 0.06))
@@ -61,6 +71,24 @@ def _lit_unevenly(rng: Generator, image: Image) -> Image:
     gain = cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)[..., None]
     glare = np.float32(rng.uniform(0, 60) if rng.random() < 0.2 else 0)
     return np.asarray(np.clip(image * gain + glare, 0, 255), np.uint8)
+
+
+def _shadowed(rng: Generator, image: Image) -> Image:
+    """Draw shadows or sunlit patches with straight borders, sharp or soft."""
+    height, width = image.shape[:2]
+    gain = np.ones((height, width), np.float32)
+    for _ in range(int(rng.integers(1, 5))):
+        corners = rng.uniform((-0.2 * width, -0.2 * height), (1.2 * width, 1.2 * height), (int(rng.integers(3, 5)), 2))
+        cv2.fillPoly(gain, [corners.astype(np.int32)], float(np.exp(rng.uniform(-1.2, 0.7))))
+    gain = cv2.GaussianBlur(gain, (0, 0), float(np.exp(rng.uniform(np.log(0.7), np.log(12)))))
+    return np.asarray(np.clip(image * gain[..., None], 0, 255), np.uint8)
+
+
+def _sharpened(rng: Generator, image: Image) -> Image:
+    """Enhance edges as cheap cameras do, with light and dark seams along them."""
+    soft = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.8, 2.5)))
+    share = float(rng.uniform(0.3, 2.0))
+    return np.asarray(cv2.addWeighted(image, 1 + share, soft, -share, 0), np.uint8)
 
 
 def _blurred(rng: Generator, image: Image) -> Image:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from training.detector.furnish import around_somebody, furnished
+from training.detector.postures import posture
 from training.synthetic.body import sample_person
 from training.synthetic.figure import Figure, build_figure
 from training.synthetic.look import Look, exposed, recorded, sample_look
@@ -15,11 +17,10 @@ from training.synthetic.mesh import moved
 from training.synthetic.outdoor import build_yard
 from training.synthetic.people import FIRST_SITE_IDENTITY
 from training.synthetic.places import Places
-from training.synthetic.pose import sample_manner
-from training.synthetic.render import Camera, Window, look_at, owners
+from training.synthetic.render import Camera, Window, draw, look_at, owners
 from training.synthetic.response import sample_response
-from training.synthetic.room import Room, build_room, chair, shelf_of_goods
-from training.synthetic.scene import Actor, Thing, View, extent, open_view, shoot
+from training.synthetic.room import Room, build_room
+from training.synthetic.scene import Thing, View, extent, open_view, shoot
 from training.synthetic.stage import Sight, Stage, standing_spots
 
 # From 22 px tall to so near that the frame cuts head and legs off.
@@ -29,6 +30,7 @@ FRAMES_PER_CAMERA = 10
 FEWEST_SPOTS = 8
 CROWD = 32  # people dressed at a time; one is exchanged every frame
 NOBODY = 0  # in `LabelledFrame.owners`
+SAMPLES = 2  # of a pixel along an axis: cameras have no jagged edges
 REACH_M = 25.0  # outdoors, what is further away does not decide the exposure
 
 
@@ -89,11 +91,20 @@ def _stage(rng: Generator) -> Stage:
         look = sample_look(rng, size[1]) if poor else sample_response(rng, size[1], places.response)
         if rng.random() < 0.06:
             look = _infrared(rng, look)
-        view = open_view(room, camera, look)
+        view = smoothed(open_view(room, camera, look))
         if outdoors:
             near = view.background[view.inverse_depth > 1 / REACH_M]
             view = replace(view, gain=look.level / float(np.minimum(near, 1.5).mean() + 1e-4))
         return Stage(view, spots)
+
+
+def smoothed(view: View) -> View:
+    """Return a view whose background is drawn without jagged edges."""
+    window = Window(0, 0, view.camera.width, view.camera.height, SAMPLES)
+    room = view.room
+    layer = draw(room.mesh, room.materials, view.camera, room.light, window)
+    sky = (1.0 - layer.cover[..., None]) * np.array(room.sky, np.float32)
+    return replace(view, background=np.asarray(layer.rgb + sky, np.float32))
 
 
 def _infrared(rng: Generator, look: Look) -> Look:
@@ -117,30 +128,26 @@ def _camera(rng: Generator, room: Room, size: tuple[int, int], *, outdoors: bool
 
 def _frame(rng: Generator, stage: Stage, crowd: list[Figure]) -> LabelledFrame:
     """Put people on free floor points, and things that are mistaken for people, and take a picture."""
-    view = stage.view
-    people, things = [], []
+    view, people, things = stage.view, [], []
     for x, y in _places(rng, stage):
-        seated = bool(rng.random() < 0.22) and view.room.seats
+        seated, heading = bool(rng.random() < 0.25), float(rng.uniform(0, 2 * np.pi))
         figure = crowd[int(rng.integers(len(crowd)))]
-        manner = sample_manner(rng, walking=bool(rng.random() < 0.55), seated=seated)
-        actor = Actor(figure, manner, x, y, float(rng.uniform(0, 2 * np.pi)), float(rng.random()))
-        thing = Thing(actor.mesh(), figure.materials)
-        if extent(view.camera, thing.mesh) is None:
-            continue
-        people.append(thing)
-        if seated:
-            things.append(Thing(moved(chair(rng), x, y, actor.heading), view.room.materials))
-    things += _clutter(rng, stage, crowd)
-    shot = shoot(view, [*people, *things], Window(0, 0, view.camera.width, view.camera.height))
+        person = Thing(moved(posture(rng, figure, seated=seated), x, y, heading), figure.materials)
+        if extent(view.camera, person.mesh) is not None:
+            people.append(person)
+            things += around_somebody(rng, stage, x, y, heading, seated=seated)
+    things += furnished(rng, stage, crowd)
+    things = [thing for thing in things if extent(view.camera, thing.mesh) is not None]
+    shot = shoot(view, [*people, *things], Window(0, 0, view.camera.width, view.camera.height, SAMPLES))
     picture = exposed(view.film, shot.rgb, view.gain * float(np.exp(rng.normal(0, 0.25))))
     smear = float(rng.uniform(0, 6)) if rng.random() < 0.12 else 0.0
     image = np.ascontiguousarray(recorded(view.film.look, picture, rng, smear))
-    return LabelledFrame(image, *_owned(view, people, shot.owner))
+    return LabelledFrame(image, *_owned(view, people, shot.owner[::SAMPLES, ::SAMPLES]))
 
 
 def _places(rng: Generator, stage: Stage) -> list[tuple[float, float]]:
     """Draw where people are: alone, or in groups whose members hide each other."""
-    count = int(rng.choice([0, 1, 2, 3, 4, 6, 9, 14], p=[0.06, 0.14, 0.18, 0.18, 0.16, 0.14, 0.09, 0.05]))
+    count = int(rng.choice([0, 1, 2, 3, 4, 6, 9, 14], p=[0.1, 0.13, 0.16, 0.17, 0.16, 0.14, 0.09, 0.05]))
     spots: list[tuple[float, float]] = []
     while len(spots) < count:
         x, y, _ = stage.spots[int(rng.integers(len(stage.spots)))]
@@ -151,38 +158,6 @@ def _places(rng: Generator, stage: Stage) -> list[tuple[float, float]]:
             if stage.view.room.free(*beside, margin=0.1):
                 spots.append(beside)
     return spots
-
-
-def _clutter(rng: Generator, stage: Stage, crowd: list[Figure]) -> list[Thing]:
-    """Draw more chairs than anybody needs, shelves of goods, and coats that hang without anybody in them."""
-    things = []
-    room = stage.view.room
-    near = (
-        stage.spots[:, 2] / stage.spots[:, 2].sum()
-    )  # by height in pixels: empty chairs are mistaken when they are large
-    if room.seats and rng.random() < 0.6:
-        for spot in rng.choice(len(stage.spots), int(rng.integers(1, 15)), p=near if rng.random() < 0.5 else None):
-            x, y, _ = stage.spots[int(spot)]
-            things.append(Thing(moved(chair(rng), float(x), float(y), float(rng.uniform(0, 6.28))), room.materials))
-    if room.seats and rng.random() < 0.3:
-        for _ in range(int(rng.integers(1, 5))):
-            x, y, _ = stage.spots[int(rng.integers(len(stage.spots)))]
-            turn = float(rng.choice([0.0, np.pi / 2]))
-            things.append(Thing(moved(shelf_of_goods(rng), float(x), float(y), turn), room.materials))
-    if rng.random() < 0.15:
-        coats = int(rng.integers(1, 4))
-        things += [_coat(rng, stage, crowd[int(rng.integers(len(crowd)))]) for _ in range(coats)]
-    return [thing for thing in things if extent(stage.view.camera, thing.mesh) is not None]
-
-
-def _coat(rng: Generator, stage: Stage, figure: Figure) -> Thing:
-    """Return a person's top as it hangs on a hook: trunk and sleeves, nobody's head, hands or legs."""
-    manner = sample_manner(rng, walking=False)
-    x, y, _ = stage.spots[int(rng.integers(len(stage.spots)))]
-    mesh = Actor(figure, manner, float(x), float(y), float(rng.uniform(0, 6.28)), 0.0).mesh()
-    rest = mesh.rest[mesh.triangles].mean(1)
-    inside = (rest[:, 2] > 0.8) & (rest[:, 2] < 1.46)
-    return Thing(replace(mesh, triangles=np.ascontiguousarray(mesh.triangles[inside])), figure.materials)
 
 
 def _owned(view: View, people: list[Thing], owner: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:

@@ -32,11 +32,16 @@ class ConvUnit(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """A narrow 1x1 and a 3x3 convolution around which the input is added."""
+    """A narrow 1x1 and a 3x3 convolution around which the input is added; it begins by passing its input on.
+
+    So a network may become deeper between two parts of its training (zero scale: Goyal et al., arXiv 1706.02677).
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.path = nn.Sequential(ConvUnit(width, width // 2, 1), ConvUnit(width // 2, width))
+        last = ConvUnit(width // 2, width)
+        nn.init.zeros_(last.get_parameter("1.weight"))
+        self.path = nn.Sequential(ConvUnit(width, width // 2, 1), last)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the same shape."""
@@ -66,9 +71,10 @@ class PersonDetector(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Sequential(ConvUnit(3, 16, 3, 2), ConvUnit(16, 32, 3, 2), Residual(32))
-        widths = (32, 64, 128, 160)
+        widths, depths = (32, 64, 128, 160), (2, 4, 4)
         self.stages = nn.ModuleList(
-            nn.Sequential(ConvUnit(a, b, 3, 2), Residual(b), Residual(b)) for a, b in pairwise(widths)
+            nn.Sequential(ConvUnit(a, b, 3, 2), *(Residual(b) for _ in range(depth)))
+            for (a, b), depth in zip(pairwise(widths), depths, strict=True)
         )
         self.surroundings = Surroundings(widths[-1])
         self.lateral = nn.ModuleList(ConvUnit(width, 64, 1) for width in widths[1:])

@@ -1,8 +1,11 @@
 """Rendered frames on disk: drawn once, by any number of processes, and used many times while they still arrive."""
 
 import logging
+import multiprocessing
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import cv2
@@ -54,6 +57,33 @@ def render_shards(folder: Path, first: int, count: int, seed: int) -> None:
         part.write_bytes(msgspec.msgpack.encode(packed))
         part.replace(path)
         log.info("rendered %s", path.name)
+
+
+@contextmanager
+def rendering(folder: Path, shards: range, seed: int, processes: int) -> Iterator[list[SpawnProcess]]:
+    """Render shards in other processes, which end with the block; they are what the block is given.
+
+    A new process imports what it runs: it would not find it in the `__main__` of `python -m`.
+    """
+    context = multiprocessing.get_context("spawn")
+    running = [
+        context.Process(target=_render, args=(folder, shards[k::processes], seed), daemon=True)
+        for k in range(min(processes, len(shards)))
+    ]
+    for process in running:
+        process.start()
+    try:
+        yield running
+    finally:
+        for process in running:
+            process.terminate()
+            process.join()
+
+
+def _render(folder: Path, shards: range, seed: int) -> None:
+    cv2.setNumThreads(1)
+    for number in shards:
+        render_shards(folder, number, 1, seed)
 
 
 class FramePool:

@@ -52,8 +52,8 @@ class DetectorTraining:
     batch: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
-    warm_steps: int = 500
-    average: float = 0.9995
+    warm_steps: int = 100
+    average: float = 0.998
     seed: int = 3
     workers: int = 1
     device: str = "auto"
@@ -210,13 +210,16 @@ def save_network(network: PersonDetector, path: Path) -> None:
 
 
 def load_network(network: PersonDetector, path: Path) -> None:
-    """Read weights that `save_network` wrote.
+    """Read weights that `save_network` wrote; residual blocks that the file's network had not stay as they are.
 
     Raises:
         OSError: The file cannot be read.
         RuntimeError: It holds another network.
     """
-    network.load_state_dict(load_file(path))
+    weights = network.state_dict()
+    found = load_file(path)
+    deeper = {name: value for name, value in weights.items() if name.startswith("stages.") and ".path." in name}
+    network.load_state_dict(deeper | found)
 
 
 def averaged(average: AveragedModel) -> PersonDetector:
