@@ -13,7 +13,9 @@ from reid_worker.detectors.detection import Detections
 from reid_worker.errors import StateError
 from reid_worker.track import Tracker, TrackerOptions, TrackerState
 from reid_worker.tracklet import FrameFacts, OpenTracklet, Pick, Row, TrackletOptions
+from wire import trace
 from wire.messages import CameraProgress, Codec, FrameChunk, Mode, ObservedTracklet, Tracklet
+from wire.orientation import UPRIGHT
 from wire.tracklet_id import TrackletId
 
 
@@ -26,12 +28,18 @@ class StreamOptions:
 
 
 class Counts(msgspec.Struct, array_like=True):
-    """Totals since the start of the stream, and the presentation time of its last state."""
+    """Totals since the start of the stream.
+
+    Attributes:
+        saved_pts: Presentation time of its last state.
+        earlier: Frames of the source that belong to streams before it.
+    """
 
     analysed: int = 0
     skipped: int = 0
     sent: int = 0
     saved_pts: int = 0
+    earlier: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +80,7 @@ class StreamInfo(msgspec.Struct, frozen=True):
     extradata: bytes
     analysed_fps: float
     mode: Mode
+    orientation: int = UPRIGHT
 
     @classmethod
     def of(cls, chunk: FrameChunk) -> "StreamInfo":
@@ -84,7 +93,12 @@ class StreamInfo(msgspec.Struct, frozen=True):
             chunk.extradata,
             chunk.analysed_fps,
             chunk.mode,
+            chunk.orientation,
         )
+
+    def decoder(self, state: DecoderState) -> StreamDecoder:
+        """Return a decoder in front of the next packet of the stream."""
+        return StreamDecoder(self.codec, self.extradata, self.analysed_fps, state, self.orientation)
 
 
 class StreamState(msgspec.Struct, frozen=True):
@@ -111,14 +125,16 @@ class CameraStream:
         self._tracker = tracker
         self._tracklets: dict[int, OpenTracklet] = {}
         self._counts = Counts()
+        self._traceparent = ""
 
     @classmethod
     def begin(cls, first: FrameChunk, options: StreamOptions) -> "CameraStream":
         """Return a stream in front of its first chunk."""
         info = StreamInfo.of(first)
-        decoder = StreamDecoder(info.codec, info.extradata, info.analysed_fps, DecoderState(frames=first.first_index))
+        decoder = info.decoder(DecoderState(frames=first.first_index))
         stream = cls(info, options, decoder, Tracker(options.tracker, info.analysed_fps))
         stream._counts.saved_pts = first.packets[0].pts_ns if first.packets else 0
+        stream._counts.earlier = first.first_index - first.dropped_before if first.seq == 0 else 0
         return stream
 
     @classmethod
@@ -133,13 +149,14 @@ class CameraStream:
         except msgspec.MsgspecError as error:
             raise StateError(f"saved worker state cannot be read: {error}") from error
         info = state.info
-        decoder = StreamDecoder(info.codec, info.extradata, info.analysed_fps, state.decoder)
+        decoder = info.decoder(state.decoder)
         stream = cls(info, options, decoder, Tracker(options.tracker, info.analysed_fps, state.tracker))
         stream._tracklets, stream._counts = state.tracklets, state.counts
         return stream
 
     def decode(self, chunk: FrameChunk) -> Iterator[Frame]:
-        """Yield the frames to analyse of the next chunk."""
+        """Yield the frames to analyse of the next chunk; what becomes due with them belongs to the chunk's trace."""
+        self._traceparent = chunk.traceparent
         return self._decoder.decode(chunk)
 
     def restart_decoder(self, next_index: int) -> Iterator[Frame]:
@@ -177,6 +194,7 @@ class CameraStream:
     def progress(self, *, ended: bool, reason: str = "") -> CameraProgress:
         """Return how far the stream is. It is held back by people who are out of sight but may still be closed."""
         now, options = self._decoder.time_ns, self._options.tracklet
+        frames = self._decoder.frames - self._counts.earlier
         people = [item for item in self._tracklets.values() if item.rows and tracklet.is_person(item, options)]
         waiting = [item.rows[-1].time_ns for item in people if item.rows[-1].time_ns < now]
         return CameraProgress(
@@ -184,9 +202,9 @@ class CameraStream:
             site_id=self.info.site_id,
             stream_id=self.info.stream_id,
             time_ns=min([now, *(time_ns - 1 for time_ns in waiting)]),
-            frames=self._decoder.frames,
+            frames=frames,
             analysed=self._counts.analysed,
-            dropped=self._decoder.frames - self._decoder.decoded + self._counts.skipped,
+            dropped=frames - self._decoder.decoded + self._counts.skipped,
             tracklets=self._counts.sent,
             mode=self.info.mode,
             ended=ended,
@@ -245,8 +263,9 @@ class CameraStream:
         current = self._tracklets[track_id]
         picks = sorted(current.picks, key=lambda pick: pick.number)
         times_ns = {row.number: row.time_ns for row in current.rows}
+        name = str(self._name(track_id, current))
         observed = ObservedTracklet(
-            tracklet_id=str(self._name(track_id, current)),
+            tracklet_id=name,
             camera_id=self.info.camera_id,
             site_id=self.info.site_id,
             revision=current.revision,
@@ -258,6 +277,7 @@ class CameraStream:
             quality=tracklet.quality(current),
             frames_used=len(picks),
             crop=max(picks, key=lambda pick: pick.worth).jpeg,
+            traceparent=trace.continued(self._traceparent, name, current.revision),
         )
         chosen = tuple(Crop(times_ns[pick.number], pick.jpeg) for pick in picks)
         emission = Emission(observed, chosen, current.embedding)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_worker.detectors.detection import Detections
+from wire import trace
 from wire.messages import Codec, FrameChunk, Packet, SimilarityPrior
 
 START_NS = 1_000_000_000_000
@@ -33,6 +34,12 @@ def number_of(image: NDArray[np.uint8]) -> int:
 
 def packets(images: Sequence[NDArray[np.uint8]], *, fps: int = 10, gop: int = 10, codec: str = "libx264") -> "Video":
     """Return pictures as a video with B-frames, closed groups of `gop`, capture times from `START_NS` on."""
+    with av.open(io.BytesIO(encoded(images, fps=fps, gop=gop, codec=codec))) as container:
+        return Video.of(container)
+
+
+def encoded(images: Sequence[NDArray[np.uint8]], *, fps: int = 10, gop: int = 10, codec: str = "libx264") -> bytes:
+    """Return pictures as a Matroska file; see `packets`."""
     height, width = images[0].shape[:2]
     file = io.BytesIO()
     with av.open(file, "w", format="matroska") as out:
@@ -46,9 +53,7 @@ def packets(images: Sequence[NDArray[np.uint8]], *, fps: int = 10, gop: int = 10
             frame.pts, frame.time_base = index, fractions.Fraction(1, fps)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    file.seek(0)
-    with av.open(file) as container:
-        return Video.of(container)
+    return file.getvalue()
 
 
 class Video:
@@ -105,6 +110,7 @@ class Video:
             first_index=first_index,
             ended=not group,
             mode="complete" if mode == "complete" else "latency",
+            traceparent=trace.started(camera, stream, seq),
         )
 
 

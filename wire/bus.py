@@ -24,6 +24,11 @@ class Record:
     time_ns: int
 
     @property
+    def place(self) -> str:
+        """Return where it stands, for people: `topic[partition]@offset`."""
+        return f"{self.topic}[{self.partition}]@{self.offset}"
+
+    @property
     def source(self) -> TopicPartition:
         """Return the log it stands in."""
         return TopicPartition(self.topic, self.partition)

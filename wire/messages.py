@@ -107,6 +107,7 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
         reason: Why it ended, when that is not simply the end of a file.
         orientation: How decoded pictures are turned to stand upright; see `wire.orientation`.
         analysed_fps, mode: As in the camera's `CameraSpec`, so that the worker needs nothing else.
+        traceparent: Begins a trace; see `wire.trace`.
     """
 
     camera_id: str
@@ -184,6 +185,7 @@ class ObservedTracklet(Message, frozen=True, kw_only=True, eq=False):
         quality: Worth of the frames behind the embedding, in [0, 1].
         frames_used: Number of frames behind the embedding.
         crop: The best crop as JPEG.
+        traceparent: Of the trace that the chunk began with which this revision became due; see `wire.trace`.
     """
 
     tracklet_id: str
@@ -277,6 +279,7 @@ class IdentityEvent(Message, frozen=True, kw_only=True, eq=False, tag="identity"
         probability: That the tracklet and the identity are the same person, in [0, 1].
         reason: One sentence for a human.
         time_ns: Capture time the event is about.
+        traceparent: Of the same trace as the tracklet's; empty without a tracklet.
     """
 
     event_id: str
@@ -289,6 +292,7 @@ class IdentityEvent(Message, frozen=True, kw_only=True, eq=False, tag="identity"
     probability: float
     reason: str
     time_ns: int
+    traceparent: str = ""
 
 
 class WorkerState(Message, frozen=True, kw_only=True, eq=False, tag="worker-state"):

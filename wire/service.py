@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wire import codec
+from wire import codec, trace
 from wire.bus import CAMERAS, DEAD_LETTERS, Bus, Consumer, Producer, Record, Start, TopicPartition
 from wire.errors import BusFull, DecodeError, TransientError
 from wire.messages import AnyMessage, DeadLetter
@@ -172,17 +172,19 @@ class Service:
 
     def _handle(self, records: Sequence[Record]) -> "_Output":
         received, rejected = _decode(records)
+        for got in received:
+            trace.note(log, got.message, "%s: read %s", self._name, got.record.place)
         items = [*rejected, *self._handler.handle(received)]
         for item in items:
             if isinstance(item, Rejected):
                 self._reject(item)
+            else:
+                trace.note(log, item.message, "%s: publishes to %s", self._name, item.topic)
         return _Output([_published(item) for item in items])
 
     def _reject(self, item: Rejected) -> None:
-        record = item.record
-        place = f"{record.topic}[{record.partition}]@{record.offset}"
-        log.warning("%s: dead letter %s: %s", self._name, place, scrub(item.reason))
-        self._monitor.dead_letter(record.topic)
+        log.warning("%s: dead letter %s: %s", self._name, item.record.place, scrub(item.reason))
+        self._monitor.dead_letter(item.record.topic)
 
     def _commit(self, consumer: Consumer) -> None:
         needed = self._handler.needed_from()

@@ -53,7 +53,16 @@ def run(
             help="Do not write people.html, the page with a picture of everybody, into --out or else --data-dir.",
         ),
     ] = True,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what the parts are doing.")] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose",
+            "-v",
+            count=True,
+            show_default=False,
+            help="Say what the parts are doing; -vv also which chunk, tracklet and event passes, with its trace id.",
+        ),
+    ] = 0,
 ) -> None:
     """Follow people through cameras, on this machine, until the files end or you press Ctrl-C.
 
@@ -66,7 +75,7 @@ def run(
     from deploy.local.run import RunOptions, follow
     from wire.process import log_to_stderr
 
-    log_to_stderr(logging.INFO if verbose else logging.WARNING, plain=not verbose)
+    log_to_stderr((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)], plain=not verbose)
     options = RunOptions(
         cameras=chosen_cameras(camera or [], config),
         config=config,

@@ -1,14 +1,21 @@
 """`climbtrack ingest|worker|gallery|api`: one service a process, over Kafka and Redis."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from deploy.cli.options import Config
 
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Also log every chunk, tracklet and event that passes, with its trace id."),
+]
 
-def ingest(config: Config = None) -> None:
+
+def ingest(config: Config = None, verbose: Verbose = False) -> None:
     """Read cameras and put their frames on Kafka; the cameras of the configuration are announced first."""
     from deploy.announce import announce_cameras
     from ingest.__main__ import main
@@ -17,21 +24,21 @@ def ingest(config: Config = None) -> None:
         announce_cameras(config)
         return main(config)
 
-    _serve(announce_and_run, config)
+    _serve(announce_and_run, config, verbose=verbose)
 
 
-def worker(config: Config = None) -> None:
+def worker(config: Config = None, verbose: Verbose = False) -> None:
     """Find, follow and describe people in the frames on Kafka."""
     from reid_worker.__main__ import main
 
-    _serve(main, config)
+    _serve(main, config, verbose=verbose)
 
 
-def gallery(config: Config = None) -> None:
+def gallery(config: Config = None, verbose: Verbose = False) -> None:
     """Decide who is who and remember it in Redis."""
     from gallery.__main__ import main
 
-    _serve(main, config)
+    _serve(main, config, verbose=verbose)
 
 
 def api(config: Config = None) -> None:
@@ -41,8 +48,8 @@ def api(config: Config = None) -> None:
     _serve(main, config)
 
 
-def _serve(main: Callable[[Path | None], int], config: Path | None) -> None:
+def _serve(main: Callable[[Path | None], int], config: Path | None, *, verbose: bool = False) -> None:
     from wire.process import log_to_stderr
 
-    log_to_stderr()
+    log_to_stderr(logging.DEBUG if verbose else logging.INFO)
     raise typer.Exit(main(config))
