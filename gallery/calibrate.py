@@ -67,6 +67,15 @@ class Calibration:
 
         Both kinds are taken as normal with one common variance, so the logit is a line (linear discriminant).
         """
+        slope, middle = self._line()
+        return max(-MAX_LOGIT, min(MAX_LOGIT, slope * (similarity - middle)))
+
+    def similarity(self, logit: float) -> float:
+        """Return from which similarity on `logit` gives at least this much; -inf when all do."""
+        slope, middle = self._line()
+        return -math.inf if logit <= -MAX_LOGIT or slope <= 0 else middle + logit / slope
+
+    def _line(self) -> tuple[float, float]:
         card = self.card
         shift = self.pairs / (self.pairs + PRIOR_MEAN_PAIRS)
         trust = self.pairs / (self.pairs + PRIOR_PAIRS)
@@ -75,8 +84,7 @@ class Calibration:
         same = 1 - squeeze * (1 - card.same_mean)
         variance = (1 - trust) * (squeeze * card.different_std) ** 2 + trust * self.variance
         common = (variance + (squeeze * card.same_std) ** 2) / 2
-        logit = (same - different) / common * (similarity - (same + different) / 2)
-        return max(-MAX_LOGIT, min(MAX_LOGIT, logit))
+        return (same - different) / common, (same + different) / 2
 
     def encode(self) -> bytes:
         """Return the bytes to store; the card is not part of them, it comes with the weights."""

@@ -10,8 +10,7 @@ Of every window:
  6. without enough evidence a tracklet stays pending, until a later revision.
 """
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,38 +18,18 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from gallery.calibrate import probability
-from gallery.compare import embedding_of, likeness, looks_of, similarity, with_tracklet, without_tracklet
+from gallery.compare import embedding_of
 from gallery.draft import Decision, Draft
-from gallery.site import STALE_NS, Site, together, track_of
+from gallery.grouping import grouped
+from gallery.likely import logit, logit_to_others, logits
+from gallery.merging import alike, apart, intruders
+from gallery.rules import Rules
+from gallery.site import STALE_NS, Site
 from wire.messages import Tracklet
 
-Neighbours = Callable[[NDArray[np.float32], str], set[int]]
+Neighbours = Callable[[NDArray[np.float32], str], list[set[int]]]  # (m, d) unit vectors and their model
 
 FEW = 64  # so many identities are all compared; of more, the nearest by index and the recently seen
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """Thresholds of decisions; log odds unless named otherwise.
-
-    Attributes:
-        match: From here on a tracklet is an identity's.
-        merge: From here on two identities are one.
-        move: A tracklet moves when another identity is so much likelier than the rest of its own.
-        split: Below it a tracklet does not belong to the rest of its identity.
-        min_quality, min_closing_quality, min_frames: As in `GallerySettings`.
-        horizon_ns, retention_ns: As in `GallerySettings`.
-    """
-
-    match: float
-    merge: float
-    move: float = 3.0
-    split: float = -4.0
-    min_quality: float = 0.2
-    min_closing_quality: float = 0.1
-    min_frames: int = 3
-    horizon_ns: int = 900_000_000_000
-    retention_ns: int = 7 * 86_400_000_000_000
 
 
 def decide(site: Site, updates: Sequence[Tracklet], now_ns: int, rules: Rules, neighbours: Neighbours) -> Decision:
@@ -87,6 +66,7 @@ class _Window:
         recent = [row.tracklet for row in rows if row.tracklet.last_ns >= draft.now_ns - 3 * STALE_NS]
         self._open = sorted(recent, key=_in_time)
         self._left: dict[str, int] = {}  # open ones that had an identity before
+        self._near: dict[str, set[int]] = {}
 
     def reconsider(self, known: Sequence[Tracklet]) -> None:
         """Reopen tracklets that overlap another one of their identity, or clearly do not belong to it."""
@@ -100,7 +80,7 @@ class _Window:
             if rivals:
                 self._reopen(max([tracklet, *rivals], key=lambda t: (t.first_ns, t.tracklet_id)))
                 continue
-            own = self._draft.logit_to_others(tracklet)
+            own = logit_to_others(self._draft, tracklet)
             if own < self._rules.match and (own <= self._rules.split or self._fits_elsewhere(tracklet, own)):
                 self._reopen(tracklet)
         self._open.sort(key=_in_time)
@@ -113,75 +93,69 @@ class _Window:
             self._open.append(tracklet)
 
     def _fits_elsewhere(self, tracklet: Tracklet, own: float) -> bool:
-        vector = embedding_of(tracklet)
-        numbers = self._candidates(tracklet) - {self._draft.owner(tracklet.tracklet_id)}
+        current = self._draft.owner(tracklet.tracklet_id)
+        (candidates,) = self._candidates([tracklet])
+        numbers = sorted(candidates - self._draft.excluded(tracklet) - {current})
         needed = max(own + self._rules.move, self._rules.match)
-        likely = (n for n in numbers if n and self._draft.logit(vector, tracklet.model_id, n) >= needed)
-        return any(self._possible(tracklet, number) for number in likely)
+        return bool(np.any(logits(self._draft, [tracklet], numbers, needed) >= needed))
 
-    def _candidates(self, tracklet: Tracklet) -> set[int]:
-        known = self._draft.identities
+    def _candidates(self, tracklets: Sequence[Tracklet]) -> list[set[int]]:
+        """Return, for each tracklet, the identities that it is compared with."""
+        known = set(self._draft.identities)
         if len(known) <= FEW:
-            return set(known)
-        near = self._neighbours(embedding_of(tracklet), tracklet.model_id)
-        recent = {row.identity_id for row in self._draft.rows.values() if row.identity_id is not None}
-        return (near | recent) & set(known)
+            return [known] * len(tracklets)
+        self._search([t for t in tracklets if t.tracklet_id not in self._near])
+        recent = self._draft.recent()
+        return [(self._near[t.tracklet_id] | recent) & known for t in tracklets]
 
-    def _possible(self, tracklet: Tracklet, number: int) -> bool:
-        return all(row.identity_id != number for _, row in self._draft.visible_with(tracklet))
+    def _search(self, tracklets: Sequence[Tracklet]) -> None:
+        for model_id in sorted({t.model_id for t in tracklets}):
+            same = [t for t in tracklets if t.model_id == model_id]
+            near = self._neighbours(np.stack([embedding_of(t) for t in same]), model_id)
+            self._near.update(zip((t.tracklet_id for t in same), near, strict=True))
 
     def follow_tracks(self) -> None:
         """Give the next part of a track to the identity of the part before."""
-        for tracklet in list(self._open):
-            number = self._draft.of_track(tracklet.tracklet_id)
-            if number is not None and tracklet.tracklet_id not in self._left and self._possible(tracklet, number):
+        for tracklet in [t for t in self._open if t.tracklet_id not in self._left]:
+            number = self._draft.of_track(tracklet)
+            if number is not None and number not in self._draft.excluded(tracklet):
                 self._settle(tracklet, number, 1.0, "next part of the same track")
 
     def assign(self) -> None:
         """Match open tracklets with identities, all of a camera together, until nothing more fits."""
-        while True:
-            matches = [
-                match
-                for camera in sorted({t.camera_id for t in self._open})
-                for match in self._assign_camera([t for t in self._open if t.camera_id == camera])
-            ]
-            if not matches:
-                return
+        while matches := self._matches():
             for match in matches:
                 self._settle(match.tracklet, match.number, probability(match.logit), "looks like this person")
 
-    def _assign_camera(self, tracklets: Sequence[Tracklet]) -> list["_Match"]:
-        """Return the matches with the highest sum of log odds above the threshold."""
-        ready = [t for t in tracklets if self._is_good(t)]
-        numbers = sorted(set().union(*(self._candidates(t) for t in ready))) if ready else []
-        if not numbers:
-            return []
-        logits = np.array([[self._logit(t, n) for n in numbers] for t in ready])
-        gains = np.clip(logits - self._rules.match + 1e-6, 0, None)
-        rows, columns = linear_sum_assignment(gains, maximize=True)
-        return [
-            _Match(ready[i], numbers[j], float(logits[i, j]))
-            for i, j in zip(rows, columns, strict=True)
-            if gains[i, j] > 0
-        ]
+    def _matches(self) -> list["_Match"]:
+        """Return, camera by camera, the matches with the highest sum of log odds above the threshold."""
+        ready = sorted((t for t in self._open if self._is_good(t)), key=lambda t: t.camera_id)
+        candidates = self._candidates(ready)
+        numbers = np.array(sorted(set().union(*candidates)), np.int64)
+        table = self._table(ready, numbers)
+        matches: list[_Match] = []
+        for camera_id in sorted({t.camera_id for t in ready}):
+            rows = [row for row, t in enumerate(ready) if t.camera_id == camera_id]
+            columns = np.flatnonzero(np.isin(numbers, list(set().union(*(candidates[row] for row in rows)))))
+            best = _best_matches(table[rows][:, columns], self._rules.match)
+            matches += [_Match(ready[rows[i]], int(numbers[columns[j]]), value) for i, j, value in best]
+        return matches
 
-    def _logit(self, tracklet: Tracklet, number: int) -> float:
-        logit = self._draft.logit(embedding_of(tracklet), tracklet.model_id, number)
-        return logit if logit >= self._rules.match and self._possible(tracklet, number) else -math.inf
+    def _table(self, ready: Sequence[Tracklet], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return `(m, n)` log odds; -inf below the threshold, and where a tracklet cannot be an identity's."""
+        table = logits(self._draft, ready, numbers.tolist(), self._rules.match)
+        for row, tracklet in enumerate(ready):
+            excluded = [number for number in self._draft.excluded(tracklet) if number is not None]
+            table[row, np.isin(numbers, excluded)] = -np.inf
+        return table
 
     def group(self) -> None:
         """Make new identities of those open tracklets that must be somebody new."""
-        groups = [[t] for t in self._open if not self._waits(t)]
-        while len(groups) > 1:
-            pairs = [(i, j) for i in range(len(groups)) for j in range(i + 1, len(groups))]
-            scored = [(self._cohesion(groups[i], groups[j]), -i, -j) for i, j in pairs]
-            best, i, j = max(scored)
-            if best < self._rules.match:
-                break
-            groups[-i] += groups.pop(-j)
-        for members in groups:
+        draft = self._draft
+        unknown = [t for t in self._open if not self._waits(t)]
+        for members in grouped(unknown, draft.calibration.logit, self._rules.match, draft.now_ns):
             if any(self._is_enough(t) for t in members):
-                number = self._draft.create()
+                number = draft.create()
                 for tracklet in sorted(members, key=_in_time):
                     self._settle(tracklet, number, 1.0, "looks like nobody known")
 
@@ -189,13 +163,10 @@ class _Window:
         """Tell whether a match depends on how another open tracklet goes on."""
         if tracklet.tracklet_id in self._left:
             return False
-        vector = embedding_of(tracklet)
         maybe = {row.identity_id for answer, row in self._draft.visible_with(tracklet) if answer == "maybe"}
         sure = {row.identity_id for answer, row in self._draft.visible_with(tracklet) if answer == "yes"}
         return any(
-            self._draft.logit(vector, tracklet.model_id, number) >= self._rules.match
-            for number in maybe - sure
-            if number is not None
+            logit(self._draft, tracklet, number) >= self._rules.match for number in maybe - sure if number is not None
         )
 
     def _is_enough(self, tracklet: Tracklet) -> bool:
@@ -208,99 +179,24 @@ class _Window:
         rules = self._rules
         return tracklet.quality >= (rules.min_closing_quality if tracklet.closed else rules.min_quality)
 
-    def _cohesion(self, one: Sequence[Tracklet], other: Sequence[Tracklet]) -> float:
-        """Return the mean log odds over the pairs of two groups; -inf when they cannot be one person."""
-        now_ns = self._draft.now_ns
-        if any(together(a, b, now_ns) != "no" or a.model_id != b.model_id for a in one for b in other):
-            return -math.inf
-        if any(track_of(a.tracklet_id) == track_of(b.tracklet_id) for a in one for b in other):
-            return math.inf
-        pairs = [(looks_of(with_tracklet((), a), a.model_id), b) for a in one for b in other]
-        similarities = [float(looks.vectors[0] @ embedding_of(b)) for looks, b in pairs if looks is not None]
-        return sum(map(self._draft.calibration.logit, similarities)) / len(similarities)
-
     def merge(self) -> None:
         """Unite identities that this window made clear to be one person, the clearest pair first."""
-        found = [
-            (self._likeness(one, other), min(one, other), max(one, other))
-            for one in self._draft.touched & set(self._draft.identities)
-            for other in self._draft.identities
-            if other != one
-        ]
-        done: set[int] = set()
-        for logit, survivor, gone in sorted(set(found), key=lambda pair: (-pair[0], pair[1], pair[2])):
-            if logit < self._rules.merge:
-                return
+        draft, done = self._draft, set[int]()
+        for likely, survivor, gone in alike(draft, self._rules.merge):
             if {survivor, gone} & done:
                 continue
-            intruders = self._intruders(survivor, gone) if self._apart(survivor, gone) else []
-            for tracklet in intruders:
+            strangers = intruders(draft, self._rules, survivor, gone) if apart(draft, survivor, gone) else []
+            for tracklet in strangers:
                 self._reopen(tracklet)
-            if intruders or not self._apart(survivor, gone):
+            if strangers or not apart(draft, survivor, gone):
                 done |= {survivor, gone}
-                self._unite(survivor, gone, logit)
+                self._unite(survivor, gone, likely)
 
-    def _likeness(self, one: int, other: int) -> float:
-        models = {p.model_id for p in self._draft.prototypes[one]} & {p.model_id for p in self._draft.prototypes[other]}
-        found = [-math.inf]
-        for model_id in sorted(models):
-            a, b = self._draft.looks(one, model_id), self._draft.looks(other, model_id)
-            if a is not None and b is not None:
-                bound = self._draft.calibration.logit(float((a.vectors @ b.vectors.T).max()))
-                found.append(self._draft.calibration.logit(likeness(a, b)) if bound >= self._rules.merge else -math.inf)
-        return max(found)
-
-    def _intruders(self, one: int, other: int) -> list[Tracklet]:
-        """Return the tracklets that alone keep two identities apart and fit the rest much worse than who they meet.
-
-        An early mistake gives one person a stranger's tracklet; whoever is seen beside the stranger could then never be
-        that person. Tracklets that are all there is of an identity are no strangers in it.
-        """
-        known = self._draft.identities
-        if other in known[one].apart or one in known[other].apart:
-            return []
-        meetings = [
-            (tracklet, row.tracklet)
-            for tracklet in self._draft.members(one)
-            for _, row in self._draft.visible_with(tracklet)
-            if row.identity_id == other
-        ]
-        for side, opposite in ((0, 1), (1, 0)):
-            weak = {pair[side].tracklet_id: pair[side] for pair in meetings}
-            strong = {pair[opposite].tracklet_id: pair[opposite] for pair in meetings}
-            worst = min(self._fit(t, one, other) for t in strong.values())
-            best = max(self._fit(t, one, other) for t in weak.values())
-            clear = worst >= self._rules.match and worst - self._rules.move >= best > -math.inf
-            if clear and self._leaves_something((one, other)[side], weak.values()):
-                return list(weak.values())
-        return []
-
-    def _leaves_something(self, number: int, tracklets: Iterable[Tracklet]) -> bool:
-        rest = self._draft.prototypes[number]
-        for tracklet in tracklets:
-            rest = without_tracklet(rest, tracklet)
-        return bool(rest)
-
-    def _fit(self, tracklet: Tracklet, one: int, other: int) -> float:
-        """Return the log odds that a tracklet shows whom other cameras see in two identities; -inf when none does."""
-        prototypes = (*self._draft.prototypes[one], *self._draft.prototypes[other])
-        elsewhere = looks_of([p for p in prototypes if p.camera_id != tracklet.camera_id], tracklet.model_id)
-        if elsewhere is None:
-            return -math.inf
-        return self._draft.calibration.logit(similarity(embedding_of(tracklet), elsewhere))
-
-    def _apart(self, one: int, other: int) -> bool:
-        """Tell whether two identities were seen together, or may be together now."""
-        known = self._draft.identities
-        if other in known[one].apart or one in known[other].apart:
-            return True
-        return any(row.identity_id == other for t in self._draft.members(one) for _, row in self._draft.visible_with(t))
-
-    def _unite(self, survivor: int, gone: int, logit: float) -> None:
+    def _unite(self, survivor: int, gone: int, likely: float) -> None:
         members = self._draft.members(gone) or self._draft.members(survivor)
         self._draft.merge(gone, survivor)
         if members:
-            reason = f"{gone} and {survivor} look like one person (probability {probability(logit):.3f})"
+            reason = f"{gone} and {survivor} look like one person (probability {probability(likely):.3f})"
             self._draft.tell("merged", members[-1], survivor, reason, (gone,))
 
     def _settle(self, tracklet: Tracklet, number: int, likely: float, reason: str) -> None:
@@ -327,6 +223,13 @@ class _Match:
     tracklet: Tracklet
     number: int
     logit: float
+
+
+def _best_matches(table: NDArray[np.float64], threshold: float) -> list[tuple[int, int, float]]:
+    """Return row, column and value of the assignment with the highest sum above a threshold."""
+    gains = np.clip(table - threshold + 1e-6, 0, None)
+    pairs = zip(*linear_sum_assignment(gains, maximize=True), strict=True)
+    return [(int(i), int(j), float(table[i, j])) for i, j in pairs if gains[i, j] > 0]
 
 
 def _in_time(tracklet: Tracklet) -> tuple[int, str]:

@@ -9,9 +9,11 @@ import numpy as np
 from msgspec.structs import replace as changed_message
 from numpy.typing import NDArray
 
-from gallery.compare import Looks, embedding_of, looks_of, similarity, united, with_tracklet, without_tracklet
-from gallery.site import MAX_APART, Site, Together, together, track_of
+from gallery.compare import Looks, similarity, united, with_tracklet, without_tracklet
+from gallery.decision_events import event_about, expiry_of
+from gallery.site import MAX_APART, Site, Together, is_same_leg
 from gallery.store import Identity, Prototype, StoredTracklet, Write
+from gallery.visibility import Visibility
 from wire.messages import EventKind, IdentityEvent, Tracklet
 
 
@@ -42,16 +44,12 @@ class Draft:
         self._about: dict[str, IdentityEvent] = {}
         self._moved: dict[str, int] = {}
         self._merged: dict[int, int] = {}
-        self._looks: dict[int, dict[str, Looks | None]] = defaultdict(dict)
+        self._memo = site.memo
+        self._visibility = Visibility((row.tracklet for row in self.rows.values()), self.now_ns)
         self._members: dict[int, set[str]] = defaultdict(set)
-        self._in_camera: dict[str, set[str]] = defaultdict(set)
         for key, row in self.rows.items():
-            self._file(key, row)
-
-    def _file(self, key: str, row: StoredTracklet) -> None:
-        self._in_camera[row.tracklet.camera_id].add(key)
-        if row.identity_id is not None:
-            self._members[row.identity_id].add(key)
+            if row.identity_id is not None:
+                self._members[row.identity_id].add(key)
 
     def owner(self, tracklet_id: str) -> int | None:
         """Return the identity of a tracklet; None for unknown and pending ones."""
@@ -63,40 +61,30 @@ class Draft:
         found = (self.rows[key].tracklet for key in self._members[number])
         return sorted(found, key=lambda t: (t.last_ns, t.tracklet_id))
 
-    def of_track(self, tracklet_id: str) -> int | None:
+    def recent(self) -> set[int]:
+        """Return the identities that have recent tracklets."""
+        return {number for number, keys in self._members.items() if keys}
+
+    def of_track(self, tracklet: Tracklet) -> int | None:
         """Return the identity of another part of the same leg of a track, the latest decided one."""
-        track = track_of(tracklet_id)
-        keys = self._in_camera[tracklet_id.partition("/")[0]]
-        parts = [key for key in keys if key != tracklet_id and track_of(key) == track]
-        owned = [(self.rows[key].tracklet.last_ns, self.rows[key].identity_id) for key in parts]
-        return max(((last, owner) for last, owner in owned if owner is not None), default=(0, None))[1]
+        parts = [
+            (part.last_ns, self.owner(part.tracklet_id))
+            for part in self._visibility.in_camera(tracklet.camera_id)
+            if is_same_leg(part, tracklet) and part.tracklet_id != tracklet.tracklet_id
+        ]
+        return max(((last, owner) for last, owner in parts if owner is not None), default=(0, None))[1]
 
     def visible_with(self, tracklet: Tracklet) -> Iterable[tuple[Together, StoredTracklet]]:
         """Yield the rows of the same camera that were, or may be, visible at the same time."""
-        for key in sorted(self._in_camera[tracklet.camera_id]):
-            row = self.rows[key]
-            answer = together(tracklet, row.tracklet, self.now_ns)
-            if answer != "no" and key != tracklet.tracklet_id:
-                yield answer, row
+        return ((answer, self.rows[key]) for answer, key in self._visibility.together_with(tracklet))
+
+    def excluded(self, tracklet: Tracklet) -> set[int | None]:
+        """Return the identities a tracklet cannot have: those of everybody who was, or may be, visible beside it."""
+        return {row.identity_id for _, row in self.visible_with(tracklet)}
 
     def looks(self, number: int, model_id: str) -> Looks | None:
         """Return an identity's prototypes of one model."""
-        cached = self._looks[number]
-        if model_id not in cached:
-            cached[model_id] = looks_of(self.prototypes.get(number, ()), model_id)
-        return cached[model_id]
-
-    def logit(self, vector: NDArray[np.float32], model_id: str, number: int) -> float:
-        """Return the log odds that a unit vector shows an identity; -inf without a common model."""
-        looks = self.looks(number, model_id)
-        return -np.inf if looks is None else self.calibration.logit(similarity(vector, looks))
-
-    def logit_to_others(self, tracklet: Tracklet) -> float:
-        """Return the log odds that a tracklet belongs to the rest of its identity; inf when it is all there is."""
-        number = self.owner(tracklet.tracklet_id)
-        assert number is not None
-        looks = looks_of(without_tracklet(self.prototypes[number], tracklet), tracklet.model_id)
-        return np.inf if looks is None else self.calibration.logit(similarity(embedding_of(tracklet), looks))
+        return self._memo.looks(number, self.prototypes.get(number, ()), model_id)
 
     def refresh(self, tracklet: Tracklet) -> None:
         """Replace a tracklet's earlier revision, in its identity too."""
@@ -110,7 +98,7 @@ class Draft:
         self.rows[key] = StoredTracklet(
             changed_message(tracklet, crop=b""), number, 0.0 if old is None else old.probability, None
         )
-        self._file(key, self.rows[key])
+        self._visibility.put(self.rows[key].tracklet)
         self._fresh[key] = tracklet
 
     def create(self) -> int:
@@ -170,26 +158,12 @@ class Draft:
 
     def tell(self, kind: EventKind, tracklet: Tracklet, number: int, reason: str, previous: Sequence[int] = ()) -> None:
         """Note an event about a tracklet and its identity."""
-        event = IdentityEvent(
-            event_id="/".join(
-                map(str, (self.site_id, tracklet.tracklet_id, tracklet.revision, kind, number, *previous))
-            ),
-            kind=kind,
-            site_id=self.site_id,
-            identity_id=number,
-            previous_ids=tuple(previous),
-            tracklet_id=tracklet.tracklet_id,
-            camera_id=tracklet.camera_id,
-            probability=self.rows[tracklet.tracklet_id].probability,
-            reason=reason,
-            time_ns=tracklet.last_ns,
-        )
+        event = event_about(self.site_id, kind, self.rows[tracklet.tracklet_id], number, reason, previous)
         self.events.append(event)
         self._about[tracklet.tracklet_id] = event
 
     def _change(self, number: int, prototypes: tuple[Prototype, ...]) -> None:
         self.prototypes[number] = prototypes
-        self._looks.pop(number, None)
         cameras = tuple(sorted({p.camera_id for p in prototypes}))
         self.identities[number] = changed(self.identities[number], cameras=cameras)
         self.touched.add(number)
@@ -213,7 +187,9 @@ class Draft:
             self.identities,
             self.prototypes,
             self.rows,
+            self._memo,
         )
+        self._memo.keep(self.identities)
         return Decision(site, self._write(expired, self.now_ns - retention_ns))
 
     def _write(self, expired: Sequence[Identity], before_ns: int) -> Write:
@@ -245,8 +221,7 @@ class Draft:
             if row.identity_id is not None:
                 others = [other.identity_id for answer, other in self.visible_with(row.tracklet) if answer == "yes"]
                 self._set_apart(row.identity_id, {other for other in others if other is not None})
-        for key in old:
-            self._in_camera[self.rows.pop(key).tracklet.camera_id].discard(key)
+        self._visibility.drop([self.rows.pop(key).tracklet for key in old])
 
     def _set_apart(self, number: int, others: set[int]) -> None:
         for one, other in ((one, other) for pair in others for one, other in ((number, pair), (pair, number))):
@@ -260,24 +235,9 @@ class Draft:
         for identity in expired:
             del self.identities[identity.number]
             self.prototypes.pop(identity.number, None)
-            self.events.append(_expiry(self.site_id, identity))
+            self.events.append(expiry_of(self.site_id, identity))
         return expired
 
 
 def _bounded(apart: set[int]) -> tuple[int, ...]:
     return tuple(sorted(apart)[-MAX_APART:])
-
-
-def _expiry(site_id: str, identity: Identity) -> IdentityEvent:
-    return IdentityEvent(
-        event_id=f"{site_id}/expired/{identity.number}",
-        kind="expired",
-        site_id=site_id,
-        identity_id=identity.number,
-        previous_ids=identity.previous_ids,
-        tracklet_id="",
-        camera_id="",
-        probability=0.0,
-        reason="not seen for longer than the retention",
-        time_ns=identity.last_ns,
-    )

@@ -1,4 +1,4 @@
-"""The nearest identities of a vector, by an index over the prototypes of one site that follows its decisions."""
+"""The nearest identities of vectors, by an index over the prototypes of one site that follows its decisions."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -43,13 +43,13 @@ class Searcher:
                 self._indexes[model_id] = self._make_index(vectors.shape[1])
             self._indexes[model_id].add(np.array([vector_id for vector_id, _ in entries], np.int64), vectors)
 
-    def nearest(self, vector: NDArray[np.float32], model_id: str) -> set[int]:
-        """Return the identities of the prototypes nearest to a `(d,)` unit vector."""
+    def nearest(self, vectors: NDArray[np.float32], model_id: str) -> list[set[int]]:
+        """Return, for each of `(m, d)` unit vectors, the identities of the prototypes nearest to it."""
         index = self._indexes.get(model_id)
         if index is None:
-            return set()
-        hits = index.search(vector[None], NEAREST)
-        return {self._owners[int(found)] for found in hits.ids[0] if found >= 0}
+            return [set() for _ in vectors]
+        hits = index.search(vectors, NEAREST)
+        return [{self._owners[int(found)] for found in row if found >= 0} for row in hits.ids]
 
     def __len__(self) -> int:
         return len(self._owners)

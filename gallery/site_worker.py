@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from gallery.calibrate import Card
 from gallery.config import GallerySettings
-from gallery.decide import Rules, decide
+from gallery.decide import decide
 from gallery.draft import Decision
 from gallery.index import VectorIndex
 from gallery.metrics import GalleryMetrics
+from gallery.rules import Rules
 from gallery.searcher import Searcher
 from gallery.site import Site, site_of
 from gallery.store import JournalEntry, Store, StoredProgress, StoredTracklet, Write
@@ -100,7 +101,7 @@ class SiteWorker:
 
     def expect(self, listed: Sequence[ListedCamera], now_s: float) -> None:
         """Wait for the enabled ones of these cameras."""
-        self._timeline.expect({c.spec.camera_id: c.spec.mode for c in listed if c.spec.enabled}, now_s)
+        self._timeline.expect({c.spec.camera_id: c.spec.mode_in_use for c in listed if c.spec.enabled}, now_s)
 
     def receive(self, batch: Sequence[Received], now_s: float) -> None:
         """Take in tracklets and progress, in their order; what was decided before only has its event sent again."""
@@ -220,9 +221,9 @@ class SiteWorker:
         self._seq += len(write.events)
         self._count(write)
 
-    def _nearest(self, vector: NDArray[np.float32], model_id: str) -> set[int]:
+    def _nearest(self, vectors: NDArray[np.float32], model_id: str) -> list[set[int]]:
         with self._metrics.search_seconds.time():
-            return self._searcher.nearest(vector, model_id)
+            return self._searcher.nearest(vectors, model_id)
 
     def _count(self, write: Write) -> None:
         for event in write.events:

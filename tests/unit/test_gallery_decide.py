@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from gallery.calibrate import Calibration, Card
-from gallery.decide import Rules, decide
+from gallery.decide import decide
+from gallery.rules import Rules
 from gallery.site import Site, together
 from gallery.store import Write
 from tests.gallery_tools import START, S, axis, tracklet, unit
@@ -27,7 +28,9 @@ class Decider:
     def window(self, end_s: float, *updates: Tracklet) -> list[str]:
         """Decide a window and return its events as `kind number`."""
         everybody = set(self.site.identities)
-        decision = decide(self.site, updates, START + int(end_s * S), self.rules, lambda _, __: everybody)
+        decision = decide(
+            self.site, updates, START + int(end_s * S), self.rules, lambda vectors, _: [everybody] * len(vectors)
+        )
         self.site = decision.site
         self.writes.append(decision.write)
         return [f"{event.kind} {event.identity_id}" for event in decision.write.events]

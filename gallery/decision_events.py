@@ -1,0 +1,45 @@
+"""What is said about a decision. Pure; the same decision always gives the same event."""
+
+from collections.abc import Sequence
+
+from gallery.store import Identity, StoredTracklet
+from wire import trace
+from wire.messages import EventKind, IdentityEvent
+
+
+def event_about(
+    site_id: str, kind: EventKind, row: StoredTracklet, number: int, reason: str, previous: Sequence[int] = ()
+) -> IdentityEvent:
+    """Return the event that a tracklet means something for an identity."""
+    tracklet = row.tracklet
+    parts = (site_id, tracklet.tracklet_id, tracklet.revision, kind, number, *previous)
+    event_id = "/".join(map(str, parts))
+    return IdentityEvent(
+        event_id=event_id,
+        kind=kind,
+        site_id=site_id,
+        identity_id=number,
+        previous_ids=tuple(previous),
+        tracklet_id=tracklet.tracklet_id,
+        camera_id=tracklet.camera_id,
+        probability=row.probability,
+        reason=reason,
+        time_ns=tracklet.last_ns,
+        traceparent=trace.continued(tracklet.traceparent, event_id),
+    )
+
+
+def expiry_of(site_id: str, identity: Identity) -> IdentityEvent:
+    """Return the event that a person is forgotten."""
+    return IdentityEvent(
+        event_id=f"{site_id}/expired/{identity.number}",
+        kind="expired",
+        site_id=site_id,
+        identity_id=identity.number,
+        previous_ids=identity.previous_ids,
+        tracklet_id="",
+        camera_id="",
+        probability=0.0,
+        reason="not seen for longer than the retention",
+        time_ns=identity.last_ns,
+    )

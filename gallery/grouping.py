@@ -1,0 +1,80 @@
+"""Which of several unknown tracklets are one new person. Pure.
+
+Groups grow by twos, the most alike first, for as long as the mean log odds between two groups reach a threshold.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.compare import embedding_of, looks_of, with_tracklet
+from gallery.site import is_same_leg, together
+from wire.messages import Tracklet
+
+Group = list[Tracklet]
+
+
+def grouped(
+    tracklets: Sequence[Tracklet], logit: Callable[[float], float], threshold: float, now_ns: int
+) -> list[Group]:
+    """Return tracklets as groups of one person each, in the order of their first members."""
+    pairs = _Pairs(logit, now_ns)
+    groups: dict[int, Group] = {place: [tracklet] for place, tracklet in enumerate(tracklets)}
+    scores = _first_scores(groups, pairs)
+    while len(groups) > 1:
+        i, j = divmod(int(scores.argmax()), len(tracklets))  # of equal scores the first pair
+        if scores[i, j] < threshold:
+            break
+        groups[i] += groups.pop(j)
+        scores[j], scores[:, j] = -math.inf, -math.inf
+        for one, other in ((min(i, k), max(i, k)) for k in groups if k != i):
+            scores[one, other] = pairs.cohesion(groups[one], groups[other])
+    return list(groups.values())
+
+
+def _first_scores(groups: dict[int, Group], pairs: "_Pairs") -> NDArray[np.float64]:
+    """Return `(n, n)` scores of two groups each, above the diagonal; -inf elsewhere."""
+    scores = np.full((len(groups), len(groups)), -math.inf)
+    for one, other in combinations(groups, 2):
+        scores[one, other] = pairs.cohesion(groups[one], groups[other])
+    return scores
+
+
+class _Pairs:
+    """Log odds of pairs of tracklets, each computed once."""
+
+    def __init__(self, logit: Callable[[float], float], now_ns: int) -> None:
+        self._logit = logit
+        self._now_ns = now_ns
+        self._found: dict[tuple[str, str], float] = {}
+        self._vectors: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+
+    def cohesion(self, one: Iterable[Tracklet], other: Iterable[Tracklet]) -> float:
+        """Return the mean log odds over the pairs of two groups; -inf when they cannot be one person."""
+        found = [self._pair(a, b) for a in one for b in other]
+        return -math.inf if -math.inf in found else sum(found) / len(found)
+
+    def _pair(self, a: Tracklet, b: Tracklet) -> float:
+        """Return the log odds that two tracklets are one person: inf for parts of one track, -inf for rivals."""
+        key = a.tracklet_id, b.tracklet_id
+        if key not in self._found:
+            self._found[key] = self._compare(a, b)
+        return self._found[key]
+
+    def _compare(self, a: Tracklet, b: Tracklet) -> float:
+        if a.model_id != b.model_id or together(a, b, self._now_ns) != "no":
+            return -math.inf
+        if is_same_leg(a, b):
+            return math.inf
+        return self._logit(float(self._vectors_of(a)[0] @ self._vectors_of(b)[1]))
+
+    def _vectors_of(self, tracklet: Tracklet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return what an identity made of a tracklet would be remembered by, and the tracklet's embedding."""
+        if tracklet.tracklet_id not in self._vectors:
+            looks = looks_of(with_tracklet((), tracklet), tracklet.model_id)
+            assert looks is not None, "a tracklet is a prototype of its own"
+            self._vectors[tracklet.tracklet_id] = looks.vectors[0], embedding_of(tracklet)
+        return self._vectors[tracklet.tracklet_id]

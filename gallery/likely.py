@@ -1,0 +1,58 @@
+"""How likely tracklets and identities of a draft are one person, many at once. No I/O."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.compare import Looks, embedding_of, looks_of, similarity, without_tracklet
+from gallery.draft import Draft
+from gallery.shortlist import SLACK, likeness_bounds, similarity_bounds
+from wire.messages import Tracklet
+
+
+def logit(draft: Draft, tracklet: Tracklet, number: int) -> float:
+    """Return the log odds that a tracklet shows an identity; -inf without a common model."""
+    looks = draft.looks(number, tracklet.model_id)
+    return -np.inf if looks is None else draft.calibration.logit(similarity(embedding_of(tracklet), looks))
+
+
+def logit_to_others(draft: Draft, tracklet: Tracklet) -> float:
+    """Return the log odds that a tracklet belongs to the rest of its identity; inf when it is all there is."""
+    number = draft.owner(tracklet.tracklet_id)
+    assert number is not None
+    looks = looks_of(without_tracklet(draft.prototypes[number], tracklet), tracklet.model_id)
+    return np.inf if looks is None else draft.calibration.logit(similarity(embedding_of(tracklet), looks))
+
+
+def logits(draft: Draft, tracklets: Sequence[Tracklet], numbers: Sequence[int], floor: float) -> NDArray[np.float64]:
+    """Return `(m, n)` log odds that tracklets show identities; -inf where they are below `floor`."""
+    found = np.full((len(tracklets), len(numbers)), -np.inf)
+    least = draft.calibration.similarity(floor) - SLACK
+    for model_id in {tracklet.model_id for tracklet in tracklets}:
+        rows = [row for row, tracklet in enumerate(tracklets) if tracklet.model_id == model_id]
+        columns, people = _of_model(draft, numbers, model_id)
+        vectors = np.stack([embedding_of(tracklets[row]) for row in rows])
+        for i, j in np.argwhere(similarity_bounds(vectors, people) >= least):
+            value = draft.calibration.logit(similarity(vectors[i], people[j]))
+            found[rows[i], columns[j]] = value if value >= floor else -np.inf
+    return found
+
+
+def close_pairs(draft: Draft, numbers: Iterable[int], floor: float) -> set[tuple[int, int]]:
+    """Return the pairs of one of `numbers` and another identity whose log odds may reach `floor`; few others."""
+    ones, everybody = sorted(numbers), sorted(draft.identities)
+    least = draft.calibration.similarity(floor) - SLACK
+    pairs: set[tuple[int, int]] = set()
+    for model_id in {p.model_id for number in ones for p in draft.prototypes[number]}:
+        rows, people = _of_model(draft, ones, model_id)
+        columns, others = _of_model(draft, everybody, model_id)
+        near = np.argwhere(likeness_bounds(people, others) >= least)
+        pairs |= {(ones[rows[i]], everybody[columns[j]]) for i, j in near}
+    return {(one, other) for one, other in pairs if one != other}
+
+
+def _of_model(draft: Draft, numbers: Sequence[int], model_id: str) -> tuple[list[int], list[Looks]]:
+    """Return who of some identities is known under a model: their places in `numbers`, and their prototypes."""
+    known = [(place, draft.looks(number, model_id)) for place, number in enumerate(numbers)]
+    return [place for place, looks in known if looks is not None], [looks for _, looks in known if looks is not None]

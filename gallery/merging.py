@@ -1,0 +1,85 @@
+"""Which identities turned out to be one person, and which tracklets were given to the wrong one. No I/O."""
+
+import math
+from collections.abc import Iterable
+
+from gallery.compare import embedding_of, likeness, looks_of, similarity, without_tracklet
+from gallery.draft import Draft
+from gallery.likely import close_pairs
+from gallery.rules import Rules
+from wire.messages import Tracklet
+
+
+def alike(draft: Draft, threshold: float) -> list[tuple[float, int, int]]:
+    """Return log odds, lower and higher number of identities that are one person, the clearest pair first.
+
+    At least one of each pair was changed by this window; of others nothing new is known.
+    """
+    changed = draft.touched & set(draft.identities)
+    found = {
+        (_likeness(draft, one, other, threshold), min(one, other), max(one, other))
+        for one, other in close_pairs(draft, changed, threshold)
+    }
+    return sorted((pair for pair in found if pair[0] >= threshold), key=lambda pair: (-pair[0], pair[1], pair[2]))
+
+
+def _likeness(draft: Draft, one: int, other: int, threshold: float) -> float:
+    models = {p.model_id for p in draft.prototypes[one]} & {p.model_id for p in draft.prototypes[other]}
+    found = [-math.inf]
+    for model_id in sorted(models):
+        a, b = draft.looks(one, model_id), draft.looks(other, model_id)
+        if a is not None and b is not None:
+            bound = draft.calibration.logit(float((a.vectors @ b.vectors.T).max()))
+            found.append(draft.calibration.logit(likeness(a, b)) if bound >= threshold else -math.inf)
+    return max(found)
+
+
+def apart(draft: Draft, one: int, other: int) -> bool:
+    """Tell whether two identities were seen together, or may be together now."""
+    return _known_apart(draft, one, other) or any(other in draft.excluded(t) for t in draft.members(one))
+
+
+def intruders(draft: Draft, rules: Rules, one: int, other: int) -> list[Tracklet]:
+    """Return the tracklets that alone keep two identities apart and fit the rest much worse than who they meet.
+
+    An early mistake gives one person a stranger's tracklet; whoever is seen beside the stranger could then never be
+    that person. Tracklets that are all there is of an identity are no strangers in it.
+    """
+    if _known_apart(draft, one, other):
+        return []
+    meetings = [
+        (tracklet, row.tracklet)
+        for tracklet in draft.members(one)
+        for _, row in draft.visible_with(tracklet)
+        if row.identity_id == other
+    ]
+    for side, opposite in ((0, 1), (1, 0)):
+        weak = {pair[side].tracklet_id: pair[side] for pair in meetings}
+        strong = {pair[opposite].tracklet_id: pair[opposite] for pair in meetings}
+        worst = min(_fit(draft, t, one, other) for t in strong.values())
+        best = max(_fit(draft, t, one, other) for t in weak.values())
+        clear = worst >= rules.match and worst - rules.move >= best > -math.inf
+        if clear and _leaves_something(draft, (one, other)[side], weak.values()):
+            return list(weak.values())
+    return []
+
+
+def _known_apart(draft: Draft, one: int, other: int) -> bool:
+    known = draft.identities
+    return other in known[one].apart or one in known[other].apart
+
+
+def _leaves_something(draft: Draft, number: int, tracklets: Iterable[Tracklet]) -> bool:
+    rest = draft.prototypes[number]
+    for tracklet in tracklets:
+        rest = without_tracklet(rest, tracklet)
+    return bool(rest)
+
+
+def _fit(draft: Draft, tracklet: Tracklet, one: int, other: int) -> float:
+    """Return the log odds that a tracklet shows whom other cameras see in two identities; -inf when none does."""
+    prototypes = (*draft.prototypes[one], *draft.prototypes[other])
+    elsewhere = looks_of([p for p in prototypes if p.camera_id != tracklet.camera_id], tracklet.model_id)
+    if elsewhere is None:
+        return -math.inf
+    return draft.calibration.logit(similarity(embedding_of(tracklet), elsewhere))

@@ -1,0 +1,95 @@
+"""Which of many identities are worth an exact comparison: upper bounds, many vectors against many identities at once.
+
+A product of two matrices costs a hundredth of as many calls of `compare.similarity`. It sums in another order, though,
+so its last digits differ; what is decided therefore comes from `compare` alone, and the bounds only say for which pairs
+it need not be asked.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.compare import Looks, looks_of
+from gallery.store import Prototype
+
+SLACK = 1e-4  # float32 products of unit vectors are exact to 1e-6, and `compare` rounds to 1e-5
+BLOCK = 512  # people stacked at once: with ten prototypes of 512 numbers each, 10 MB; 100 MB for a block of products
+
+
+class LooksMemo:
+    """Prototypes ready for comparison, built once for as long as an identity keeps them; not thread-safe."""
+
+    def __init__(self) -> None:
+        self._built: dict[tuple[int, str], tuple[Sequence[Prototype], Looks | None]] = {}
+
+    def looks(self, number: int, prototypes: Sequence[Prototype], model_id: str) -> Looks | None:
+        """Return the prototypes of one model that an identity has now; None when there is none."""
+        built = self._built.get((number, model_id))
+        if built is None or built[0] is not prototypes:
+            built = prototypes, looks_of(prototypes, model_id)
+            self._built[number, model_id] = built
+        return built[1]
+
+    def keep(self, numbers: Collection[int]) -> None:
+        """Forget all other identities."""
+        for key in [key for key in self._built if key[0] not in numbers]:
+            del self._built[key]
+
+
+def similarity_bounds(vectors: NDArray[np.float32], people: Sequence[Looks]) -> NDArray[np.float32]:
+    """Return `(m, n)`: at least `compare.similarity`, to `SLACK`, of each of `(m, d)` unit vectors to each of n people.
+
+    It is the score of the most similar camera, which `compare.similarity` averages with the next one.
+    """
+    found = np.empty((len(vectors), len(people)), np.float32)
+    for start in range(0, len(people), BLOCK):
+        block = _stacked(people[start : start + BLOCK])
+        products = vectors @ block.vectors.T
+        cameras = (products[:, block.cameras] + np.maximum.reduceat(products, block.cameras, axis=1)) / 2
+        found[:, start : start + BLOCK] = np.maximum.reduceat(cameras, block.people, axis=1)
+    return found
+
+
+def likeness_bounds(people: Sequence[Looks], others: Sequence[Looks]) -> NDArray[np.float32]:
+    """Return `(m, n)`: at least `compare.likeness`, to `SLACK`, of each of m to each of n people.
+
+    It is the largest product of two of their prototypes.
+    """
+    found = np.empty((len(people), len(others)), np.float32)
+    for top in range(0, len(people), BLOCK):
+        rows = _stacked(people[top : top + BLOCK])
+        for left in range(0, len(others), BLOCK):
+            columns = _stacked(others[left : left + BLOCK])
+            products = np.maximum.reduceat(rows.vectors @ columns.vectors.T, columns.firsts, axis=1)
+            found[top : top + BLOCK, left : left + BLOCK] = np.maximum.reduceat(products, rows.firsts, axis=0)
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stack:
+    """Several people's prototypes in one matrix.
+
+    Attributes:
+        vectors: `(r, d)`.
+        cameras: Row of the first prototype of every camera of every person.
+        people: Place in `cameras` of every person's first camera.
+        firsts: Row of every person's first prototype.
+    """
+
+    vectors: NDArray[np.float32]
+    cameras: NDArray[np.intp]
+    people: NDArray[np.intp]
+    firsts: NDArray[np.intp]
+
+
+def _stacked(people: Sequence[Looks]) -> _Stack:
+    firsts = _starts([len(looks.vectors) for looks in people])
+    cameras = np.concatenate([looks.starts + first for looks, first in zip(people, firsts, strict=True)])
+    vectors = np.concatenate([looks.vectors for looks in people])
+    return _Stack(vectors, cameras, _starts([len(looks.starts) for looks in people]), firsts)
+
+
+def _starts(lengths: Sequence[int]) -> NDArray[np.intp]:
+    return np.cumsum([0, *lengths[:-1]], dtype=np.intp)
