@@ -25,10 +25,11 @@ from redis.exceptions import (
 )
 
 from gallery.errors import StoreRefused, StoreUnavailable
-from wire.reach import is_untrusted, why_unreachable
+from wire.reach import CLOSED, SILENT, is_untrusted, why_unreachable
 from wire.url import hide
 
 ADDRESS = "redis.url (CLIMBTRACK_REDIS_URL)"
+TLS_MISFIT = "TLS does not fit (redis:// or rediss:// in redis.url, redis.ssl_certificate_file)"
 PERMISSIONS = "ACL SETUSER {NAME} ~climbtrack:* +@read +@write +@scripting +@connection +info"
 
 _PASSING = {
@@ -83,7 +84,7 @@ _TEXTS = (  # without a code of their own, or behind one that is not theirs: Red
     (re.compile(r"^(MISCONF|NOREPLICAS|BUSY|DENIED|NOAUTH|WRONGPASS)\b"), None),
     (re.compile(r"[:\s]-(MISCONF|NOREPLICAS|READONLY|OOM|BUSY|LOADING|MASTERDOWN|NOPERM)\b"), None),
     (re.compile(r"max number of clients"), "MAXCLIENTS"),
-    (re.compile(r"authentication required", re.IGNORECASE), "NOAUTH"),
+    (re.compile(r"authentication required|already authenticated", re.IGNORECASE), "NOAUTH"),
     (re.compile(r"ACL failure in script|can't run this command"), "NOPERM"),
     (re.compile(r"DB index|Invalid Database|SELECT is not allowed"), "DB"),
     (re.compile(r"unknown (?:sub)?command", re.IGNORECASE), "COMMAND"),
@@ -114,8 +115,16 @@ def explained(
         return StoreRefused(f"Redis: {why_unreachable(error, server)}; {remedy}")
     if isinstance(error, InvalidResponse):
         return StoreUnavailable(f"what listens at {server} is not a Redis; correct {ADDRESS}")
-    words = why_unreachable(error, server) or f"{server} closed the connection: {hide(str(error), secrets)}"
-    return StoreUnavailable(f"Redis: {words}; start it or set {ADDRESS}")
+    return StoreUnavailable(f"Redis: {_why_away(error, server)}")
+
+
+def _why_away(error: RedisError | OSError, server: str) -> str:
+    words = why_unreachable(error, server)
+    if words is None or CLOSED in words:
+        return f"{server} {CLOSED}; it was stopped, has no connection left (maxclients), or {TLS_MISFIT}"
+    if SILENT in words:
+        return f"{words}; it is overloaded, stopped or behind a firewall, or {TLS_MISFIT}"
+    return f"{words}; start it or set {ADDRESS}"
 
 
 def _is_state(text: str) -> bool:

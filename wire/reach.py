@@ -5,13 +5,16 @@ import socket
 import ssl
 from collections.abc import Iterator
 
+CLOSED = "closed the connection"
+SILENT = "does not answer in time"
+
 _WORDS: dict[type[OSError], str] = {  # the first that fits
     socket.gaierror: "the name of the host in {} cannot be resolved",
     ConnectionRefusedError: "nothing listens at {}",
     FileNotFoundError: "there is no socket at {}",
     PermissionError: "the user of this process may not use {}",
-    TimeoutError: "{} does not answer in time",
-    ConnectionError: "{} closed the connection",
+    TimeoutError: f"{{}} {SILENT}",
+    ConnectionError: f"{{}} {CLOSED}",
 }
 
 
@@ -31,6 +34,8 @@ def is_untrusted(error: BaseException) -> bool:
 def _words(error: OSError, address: str) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate of {address} is not trusted: {error.verify_message}"
+    if _broke_off(error):
+        return f"{address} {CLOSED}"
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or str(error)).replace("_", " ").lower()
         return f"TLS with {address} fails: {reason}"
@@ -42,8 +47,8 @@ def _words(error: OSError, address: str) -> str:
     return f"{address}: {error.strerror or type(error).__name__}"
 
 
-def _broke_off(error: ssl.SSLError) -> bool:
-    return isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError | TimeoutError)
+def _broke_off(error: OSError) -> bool:
+    return isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

