@@ -8,11 +8,11 @@ import msgspec
 from msgspec.structs import replace
 
 from deploy.errors import UsageError
-from ingest.source import has_end
+from ingest.sources.address import path_of
 from wire.errors import SettingsError
 from wire.messages import CameraSpec
 from wire.settings import read_config
-from wire.url import UrlError, check_source, mask_url
+from wire.url import UrlError, check_source, is_live, mask_url
 
 DEFAULT_SITE = "site"
 NO_CAMERA = """no camera was given. Give each a name of your own, as many as there are:
@@ -77,7 +77,7 @@ def configured_cameras(config: Path | None) -> dict[str, CameraSpec]:
 
 
 def chosen_cameras(words: Sequence[str], config: Path | None) -> tuple[CameraSpec, ...]:
-    """Return the cameras of the command line, or else those of the configuration; files are processed completely.
+    """Return the cameras of the command line, or else those of the configuration.
 
     Raises:
         UsageError, SettingsError: A camera is not well described, or there is none.
@@ -86,16 +86,13 @@ def chosen_cameras(words: Sequence[str], config: Path | None) -> tuple[CameraSpe
     cameras = parse_cameras(words, site_of(config)) or configured
     if not cameras:
         raise UsageError(NO_CAMERA if config is None else f"config {config} has no section cameras, and {NO_CAMERA}")
-    return tuple(
-        spec if spec.camera_id in configured or not has_end(spec.url) else replace(spec, mode="complete")
-        for spec in cameras.values()
-    )
+    return tuple(cameras.values())
 
 
 def _beside(config: Path | None, spec: CameraSpec) -> CameraSpec:
-    if config is None or "://" in spec.url or not has_end(spec.url):
+    if config is None or is_live(spec.url):
         return spec
-    return replace(spec, url=str(config.parent / Path(spec.url).expanduser()))
+    return replace(spec, url=str(config.parent / path_of(spec.url)))
 
 
 def _configured(name: str, value: Any, site_id: str) -> CameraSpec:

@@ -5,12 +5,13 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingest.errors import AccessDenied, NoVideo, SourceError, Stalled
+from ingest.errors import AccessDenied, Broken, NoVideo, SourceError, Stalled
 from ingest.outbox import LatestOutbox, Link, PatientOutbox
-from ingest.source import Source, has_end
+from ingest.source import Source
+from ingest.sources.address import has_end
 from ingest.stamp import FileTime, Stamped, stamped_live
 from ingest.state import FINAL, Backoff, CameraJob, CameraStatus, State, Surroundings, start_of_file
-from ingest.writer import StreamWriter, name_of_connection, name_of_file
+from ingest.writer import TOO_LARGE, StreamWriter, name_of_connection, name_of_file
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class Camera:
         self._last_s = 0.0
         self._file_time: FileTime | None = None
         # A file at full speed always waits: it has no clock to keep up with.
-        self._patient = self._spec.mode == "complete" or (has_end(self._spec.url) and not self._spec.realtime)
+        self._patient = self._spec.mode_in_use == "complete" or (has_end(self._spec.url) and not self._spec.realtime)
         self._writer = StreamWriter(self._spec, self._outbox(), around.metrics)
         self._thread = threading.Thread(target=self._run, name=f"camera-{self._spec.camera_id}", daemon=True)
 
@@ -76,6 +77,8 @@ class Camera:
         is_file = self._file_time is not None
         if state is State.LIVE and silent_s > self._around.settings.stall_s and not is_file:
             state, cause = State.STALLED, f"nothing came for {silent_s:.0f} s"
+        if state is State.LIVE and self._writer.too_large and not self._writer.written:
+            cause = self._too_large()
         return CameraStatus(self._spec.camera_id, state, cause, self._reconnects)
 
     def waiting(self) -> int:
@@ -136,6 +139,12 @@ class Camera:
             self._writer.write(item.packet, item.time_ns + offset_ns)
         if empty and not self._stop.is_set():
             raise NoVideo("there is not a single frame in it")
+        if source.finite and self._writer.too_large:
+            raise Broken(self._too_large())
+
+    def _too_large(self) -> str:
+        left_out = self._writer.too_large
+        return f"{left_out} of {left_out + self._writer.written} frames are {TOO_LARGE}"
 
     def _stamped(self, source: Source) -> Iterator[Stamped]:
         if not source.finite:

@@ -3,16 +3,22 @@
 from dataclasses import dataclass
 
 from ingest.source import VideoFormat
+from wire import trace
 from wire.messages import MAX_CHUNK_BYTES, MAX_CHUNK_NS, CameraSpec, FrameChunk, Packet
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What all chunks of one stream have in common."""
+    """What all chunks of one stream have in common.
+
+    Attributes:
+        first_index: Frames of the source before this stream.
+    """
 
     spec: CameraSpec
     stream_id: str
     format: VideoFormat
+    first_index: int = 0
 
 
 class Chunker:
@@ -20,6 +26,9 @@ class Chunker:
 
     A keyframe begins a chunk, so that a decoder can start at any group of pictures; JPEG frames, all keyframes, share
     chunks. A packet above 900 kB travels alone.
+
+    Attributes:
+        next_index: Index in the source of the next frame.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -28,11 +37,18 @@ class Chunker:
         self._bytes = 0
         self._first_pts = self._last_pts = 0
         self._seq = 0
-        self._index = 0
+        self._lost = 0
+        self._first_index = self.next_index = stream.first_index
 
-    def add(self, packet: Packet) -> FrameChunk | None:
-        """Take the next packet in decoding order; return the chunk that it completes by not fitting in any more."""
-        done = self._cut() if self._packets and not self._fits(packet) else None
+    def add(self, packet: Packet, lost_before: int = 0) -> FrameChunk | None:
+        """Take the next packet in decoding order; return the chunk that it completes by not fitting in any more.
+
+        Frames that were lost in front of it keep their numbers, which a chunk tells by its first.
+        """
+        done = self._cut() if self._packets and (lost_before or not self._fits(packet)) else None
+        self._lost += lost_before
+        self._first_index += lost_before
+        self.next_index += lost_before + packet.shown
         if not self._packets:
             self._first_pts = self._last_pts = packet.pts_ns
         self._first_pts = min(self._first_pts, packet.pts_ns)
@@ -63,14 +79,18 @@ class Chunker:
             height=look.height,
             extradata=look.extradata,
             packets=tuple(self._packets),
-            first_index=self._index,
+            first_index=self._first_index,
+            dropped_before=self._lost,
             ended=ended,
             reason=reason,
+            orientation=look.orientation,
             analysed_fps=spec.analysed_fps,
-            mode=spec.mode,
+            mode=spec.mode_in_use,
+            traceparent=trace.started(spec.camera_id, self._stream.stream_id, self._seq),
         )
         self._seq += 1
-        self._index += len(self._packets)
+        self._first_index = self.next_index
+        self._lost = 0
         self._packets = []
         self._bytes = 0
         return chunk

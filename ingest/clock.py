@@ -55,6 +55,10 @@ class Timeline:
         self._last_dts: int | None = None
         self._newest = 0
 
+    def begin(self, origin_ns: int) -> None:
+        """Let the first frame be shown at this time of the source, although an earlier one is decoded before it."""
+        self._origin = origin_ns
+
     def place(self, pts_ns: int, dts_ns: int | None) -> int:
         """Return the presentation time, ns since the first packet's; may be negative for pictures shown before it."""
         if self._origin is None:

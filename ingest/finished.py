@@ -1,6 +1,6 @@
 """Which files were followed to their end before: workers say so in the states that they leave."""
 
-from ingest.source import has_end
+from ingest.sources.address import has_end
 from ingest.state import CameraJob, start_of_file
 from ingest.writer import name_of_file
 from wire import codec

@@ -15,7 +15,7 @@ class IngestMetrics:
         )
         self.dropped_frames = Counter(
             "climbtrack_ingest_dropped_frames_total",
-            "Frames not sent on: bus_full, no_keyframe (useless behind a gap), rejected (too large)",
+            "Frames not sent on: bus_full, no_keyframe (useless behind a gap), too_large (for a record), rejected",
             ["camera", "reason"],
             registry=registry,
         )

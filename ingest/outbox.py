@@ -11,7 +11,7 @@ import msgspec
 from ingest.clock import Clock
 from ingest.config import IngestSettings
 from ingest.metrics import IngestMetrics
-from wire import codec
+from wire import codec, trace
 from wire.bus import FRAMES, Bus, Producer
 from wire.errors import PermanentError, TransientError
 from wire.messages import FrameChunk
@@ -56,9 +56,12 @@ class Link:
         """
         try:
             self.producer.send(FRAMES.name, self.camera_id, codec.encode(chunk))
+            trace.note(log, chunk, "ingest: publishes to %s", FRAMES.name)
         except PermanentError as error:
             log.error("camera %s: %d frames cannot be sent: %s", self.camera_id, len(chunk.packets), error)  # noqa: TRY400
             self.drop(len(chunk.packets), "rejected")
+            if chunk.ended and chunk.packets:  # whoever follows the stream must learn of its end
+                self.try_send(msgspec.structs.replace(chunk, packets=()))
 
 
 class Outbox(Protocol):
@@ -227,7 +230,7 @@ class LatestOutbox:
     def _with_loss(self, chunk: FrameChunk) -> FrameChunk:
         if not self._lost.frames or self._lost.stream_id != chunk.stream_id:
             return chunk
-        return msgspec.structs.replace(chunk, dropped_before=self._lost.frames)
+        return msgspec.structs.replace(chunk, dropped_before=chunk.dropped_before + self._lost.frames)
 
     def _drop_oldest(self) -> None:
         log.warning("camera %s: the bus is full, dropping the oldest frames", self._link.camera_id)

@@ -8,7 +8,8 @@ from enum import StrEnum
 from ingest.clock import Clock, SystemClock
 from ingest.config import IngestSettings
 from ingest.metrics import IngestMetrics
-from ingest.source import Opener, open_source
+from ingest.source import Opener
+from ingest.sources.opening import open_source
 from wire.bus import Bus
 from wire.messages import CameraSpec
 

@@ -9,25 +9,40 @@ from ingest.chunker import Chunker, Stream
 from ingest.metrics import IngestMetrics
 from ingest.outbox import Outbox
 from ingest.source import UNKNOWN_FORMAT, SourcePacket, VideoFormat
+from wire.bus import MAX_RECORD_BYTES
 from wire.messages import CameraSpec, Packet
 
 log = logging.getLogger(__name__)
 
 LOCK_S = 5.0
+TOO_LARGE = (
+    f"larger than the {MAX_RECORD_BYTES >> 20} MiB that can be sent at once; "
+    "let the camera, or whatever writes the pictures, use a lower resolution or stronger compression"
+)
+MAX_FRAME_BYTES = MAX_RECORD_BYTES - 256 * 1024  # what a chunk says besides, decoder configuration included, is less
 
 
 class StreamWriter:
-    """Writes one camera's streams, one after the other; thread-safe, because ending may come from elsewhere."""
+    """Writes one camera's streams, one after the other; thread-safe, because ending may come from elsewhere.
+
+    Attributes:
+        written: Frames since `begin` that were sent on.
+        too_large: Frames since `begin` that no record can hold.
+    """
 
     def __init__(self, spec: CameraSpec, outbox: Outbox, metrics: IngestMetrics) -> None:
         self._spec = spec
         self._outbox = outbox
         self._frames = metrics.frames.labels(camera=spec.camera_id)
         self._bytes = metrics.bytes.labels(camera=spec.camera_id)
+        self._too_large = metrics.dropped_frames.labels(camera=spec.camera_id, reason="too_large")
         self._lock = threading.Lock()
         self._closed = False
         self._name = ""
         self._part = 0
+        self._next_index = 0
+        self._lost = 0
+        self.written = self.too_large = 0
         self._format: VideoFormat | None = None
         self._chunker: Chunker | None = None
 
@@ -36,6 +51,9 @@ class StreamWriter:
         with self._lock:
             self._name = name
             self._part = 0
+            self._next_index = 0
+            self._lost = 0
+            self.written = self.too_large = 0
 
     def write(self, packet: SourcePacket, time_ns: int) -> None:
         """Send a packet on, untouched."""
@@ -44,9 +62,16 @@ class StreamWriter:
         with self._lock:
             if self._closed:
                 return
+            self._lost += packet.lost_before
+            if len(packet.data) > MAX_FRAME_BYTES:
+                self._leave_out(packet)
+                return
             if self._chunker is None or packet.format is not self._format:
                 self._chunker = self._next_stream(packet.format)
-            chunk = self._chunker.add(Packet(packet.pts_ns, time_ns, packet.keyframe, packet.data))
+            sent = Packet(packet.pts_ns, time_ns, packet.keyframe, packet.data, packet.shown)
+            chunk = self._chunker.add(sent, self._lost)
+            self._lost = 0
+            self.written += 1
             if chunk is not None:
                 self._outbox.put(chunk)
 
@@ -87,9 +112,19 @@ class StreamWriter:
         stream_id = f"{self._name}-{self._part}"
         self._part += 1
         self._format = look
-        return Chunker(Stream(self._spec, stream_id, look))
+        return Chunker(Stream(self._spec, stream_id, look, self._next_index))
+
+    def _leave_out(self, packet: SourcePacket) -> None:
+        """Count a frame that no record can hold; it keeps its number."""
+        if not self.too_large:
+            log.warning("camera %s: a frame of %d bytes is %s", self._spec.camera_id, len(packet.data), TOO_LARGE)
+        self.too_large += 1
+        self._lost += packet.shown
+        self._too_large.inc()
 
     def _end(self, reason: str) -> None:
+        if self._chunker is not None:
+            self._next_index = self._chunker.next_index
         if self._chunker is not None and not self._closed:
             self._outbox.put(self._chunker.end(reason))
         self._chunker = None

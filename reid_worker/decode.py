@@ -15,7 +15,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_worker.upright import upright
 from wire.messages import Codec, FrameChunk, Packet
+from wire.orientation import UPRIGHT, display_matrices, of_matrix
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +28,7 @@ class Frame:
         number: 1-based, in presentation order, over all frames of the source.
         pts_ns: Presentation time since the start of the stream.
         time_ns: Capture time.
-        image: `(h, w, 3)` uint8, BGR.
+        image: `(h, w, 3)` uint8, BGR, upright.
     """
 
     number: int
@@ -86,6 +88,9 @@ class DecoderState(msgspec.Struct, frozen=True, array_like=True):
 class StreamDecoder:
     """Decodes one stream of one camera; not thread-safe.
 
+    Pictures are turned to stand upright: as the container says, in `stated`, else as the bitstream says, which may
+    change its mind at any picture and says nothing at a keyframe to take it back (H.264 annex D, display orientation).
+
     Attributes:
         frames: Frames of the stream so far, seen or lost.
         decoded: How many of them came out of the decoder.
@@ -93,17 +98,21 @@ class StreamDecoder:
         time_ns: Capture time of the latest frame that came out, 0 before the first.
     """
 
-    def __init__(self, codec: Codec, extradata: bytes, fps: float, state: DecoderState) -> None:
+    def __init__(self, codec: Codec, extradata: bytes, fps: float, state: DecoderState, stated: int = UPRIGHT) -> None:
         self.frames = state.frames
         self.decoded = state.decoded
         self.broken = state.broken
         self.time_ns = state.time_ns
         self._sampler = Sampler(fps, state.sampler)
+        self._stated = stated
+        self._said = UPRIGHT
+        self._listens = stated == UPRIGHT and codec != "mjpeg"  # of JPEG, ingest has read all that there is
         self._open = (codec, extradata)
         self._context = _context(codec, extradata)
         self._pending: list[tuple[int, int]] = []  # (pts_ns, time_ns) of packets whose frame has not come out
         self._next_index = state.frames
         self._newest_pts = -1
+        self._hidden: set[int] = set()
         self._reordered = False
         self._waiting = True
 
@@ -116,8 +125,7 @@ class StreamDecoder:
         if chunk.packets and chunk.first_index != self._next_index:
             yield from self.restart(chunk.first_index)
         for packet in chunk.packets:
-            self._next_index += 1
-            heapq.heappush(self._pending, (packet.pts_ns, packet.time_ns))
+            self._expect(packet)
             self._reordered = self._reordered or packet.pts_ns < self._newest_pts
             self._newest_pts = max(self._newest_pts, packet.pts_ns)
             self._waiting = self._waiting and not packet.keyframe
@@ -132,6 +140,7 @@ class StreamDecoder:
         self._next_index = self._next_index if next_index is None else next_index
         self.frames = self._next_index
         self._pending.clear()
+        self._hidden.clear()
         self._reordered = False
         self._context = _context(*self._open)
         self._waiting = True
@@ -139,6 +148,13 @@ class StreamDecoder:
     def save(self) -> DecoderState:
         """Return what a decoder that starts in front of the next packet must know."""
         return DecoderState(self.frames, self.decoded, self.broken, self.time_ns, self._sampler.state)
+
+    def _expect(self, packet: Packet) -> None:
+        if packet.shown:
+            self._next_index += 1
+            heapq.heappush(self._pending, (packet.pts_ns, packet.time_ns))
+        else:
+            self._hidden.add(packet.pts_ns)
 
     def _send(self, packet: Packet | None) -> Iterator[Frame]:
         try:
@@ -152,6 +168,10 @@ class StreamDecoder:
                 yield frame
 
     def _take(self, decoded: av.VideoFrame) -> Frame | None:
+        orientation = self._orientation(decoded)
+        if decoded.pts in self._hidden:
+            self._hidden.discard(decoded.pts)
+            return None
         pts = self._count(decoded.pts)
         last = self._sampler.state.last_ns
         if pts is None or (last is not None and pts <= last):
@@ -160,10 +180,21 @@ class StreamDecoder:
         if not self._sampler.wants(pts):
             return None
         try:
-            return Frame(self.frames, pts, self.time_ns, decoded.to_ndarray(format="bgr24"))
+            image = upright(decoded.to_ndarray(format="bgr24"), orientation)
+            return Frame(self.frames, pts, self.time_ns, image)
         except (av.error.FFmpegError, ValueError):
             self.broken += 1
             return None
+
+    def _orientation(self, decoded: av.VideoFrame) -> int:
+        if not self._listens:
+            return self._stated
+        matrices = display_matrices(decoded)
+        if matrices:
+            self._said = of_matrix(matrices[-1])
+        elif decoded.key_frame:
+            self._said = UPRIGHT
+        return self._said
 
     def _count(self, pts: int | None) -> int | None:
         """Count the frame that came out, and those in front of it that never will; return its presentation time."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wire.orientation import ORIENTATIONS, UPRIGHT
 from wire.tracklet_id import TrackletId
-from wire.url import mask_url
+from wire.url import is_live, mask_url
 
 Codec = Literal["h264", "hevc", "mjpeg"]
 Mode = Literal["latency", "complete"]
@@ -66,12 +66,19 @@ class CameraSpec(
             raise ValueError(f"camera {self.camera_id}: analysed_fps must be in (0, 240], got {self.analysed_fps}")
 
     @property
+    def mode_in_use(self) -> Mode:
+        """Return the mode; where none is given, `complete` for a file unless it plays a live camera."""
+        if self.mode is not None:
+            return self.mode
+        return "latency" if is_live(self.url) or self.realtime else "complete"
+
+    @property
     def safe_url(self) -> str:
         """Return the URL without its password: the only form that may be logged or shown."""
         return mask_url(self.url)
 
     def __repr__(self) -> str:
-        return f"CameraSpec({self.camera_id}, {self.site_id}, {self.safe_url}, {self.mode or 'mode by source'})"
+        return f"CameraSpec({self.camera_id}, {self.site_id}, {self.safe_url}, {self.mode_in_use})"
 
 
 class Packet(msgspec.Struct, frozen=True, array_like=True, eq=False):

@@ -1,12 +1,13 @@
 """How a decoded picture is turned to stand upright, as the values of the EXIF tag Orientation.
 
-    1 as it is            2 mirrored left to right
-    3 turned by 180°      4 mirrored top to bottom
-    6 turned clockwise    5 mirrored left to right, then turned counterclockwise
-    8 counterclockwise    7 mirrored left to right, then turned clockwise
+1 as it is            2 mirrored left to right
+3 turned by 180°      4 mirrored top to bottom
+6 turned clockwise    5 mirrored left to right, then turned counterclockwise
+8 counterclockwise    7 mirrored left to right, then turned clockwise
 """
 
 import struct
+from typing import Any
 
 UPRIGHT = 1
 ORIENTATIONS = range(1, 9)
@@ -28,6 +29,14 @@ def of_matrix(matrix: bytes) -> int:
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return _STRAIGHT.get((_sign(a), _sign(d)), UPRIGHT)
     return _TURNED.get((_sign(b), _sign(c)), UPRIGHT)
+
+
+def display_matrices(frame: Any) -> list[bytes]:
+    """Return the display matrices of a frame decoded by PyAV: the container's in front of the bitstream's."""
+    try:
+        return [bytes(data) for data in frame.side_data if data.type.name == "DISPLAYMATRIX"]
+    except ValueError:  # PyAV refuses all side data of a frame that has one of a kind that it does not know
+        return []
 
 
 def _sign(value: int) -> int:

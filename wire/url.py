@@ -117,6 +117,12 @@ def check_source(text: str) -> None:
     read_url(text)
 
 
+def is_live(text: str) -> bool:
+    """Tell whether a camera is meant, at a network URL or a device index, and not a file or a folder."""
+    scheme, separator, _ = text.strip().partition("://")
+    return text.isdecimal() or (bool(separator) and scheme.lower() in NETWORK_SCHEMES)
+
+
 def check_text(text: str) -> None:
     """Return when a text can be sent and opened at all.
 

@@ -1,9 +1,10 @@
 """How long a file source is, for the progress bars; what cannot be told quickly is not told."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from ingest.images import SUFFIXES
-from ingest.source import has_end, kind_of, path_of
+from ingest.sources.address import has_end, kind_of, path_of
+from ingest.sources.folder import pictures_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +21,22 @@ def length_of(url: str) -> Length:
         return Length()
     path = path_of(url)
     if path.is_dir():
-        return Length(frames=sum(file.suffix.lower() in SUFFIXES for file in path.iterdir()))
-    return _container_length(str(path)) if path.is_file() and kind_of(url) == "file" else Length()
+        return _folder_length(path)
+    return _container_length(path) if path.is_file() and kind_of(url) == "file" else Length()
 
 
-def _container_length(path: str) -> Length:
+def _folder_length(path: Path) -> Length:
+    try:
+        return Length(frames=len(pictures_in(path)[0]))
+    except OSError:
+        return Length()
+
+
+def _container_length(path: Path) -> Length:
     import av
 
     try:
-        with av.open(path) as container:
+        with av.open(f"file:{path}") as container:
             stream = container.streams.best("video")
             if stream is None:
                 return Length()

@@ -24,7 +24,7 @@ from deploy.local.watch import CameraTotals, Watch
 from deploy.terminal import command, print_line
 from gallery.export import write_mot
 from gallery.store import Store
-from ingest.source import has_end
+from ingest.sources.address import has_end
 from ingest.state import CameraStatus, State
 from wire.messages import CameraSpec
 from wire.process import stop_on_signals

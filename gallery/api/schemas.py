@@ -63,7 +63,7 @@ class CameraIn(BaseModel):
     site_id: str | None = None
     enabled: bool = True
     analysed_fps: float = 10.0
-    mode: Mode = "latency"
+    mode: Mode | None = None
     clock_offset_ms: float = 0.0
     realtime: bool = False
     loop: bool = False
@@ -223,7 +223,7 @@ def camera_out(spec: CameraSpec, stored: StoredProgress | None) -> CameraOut:
         url=spec.safe_url,
         enabled=spec.enabled,
         analysed_fps=spec.analysed_fps,
-        mode=spec.mode,
+        mode=spec.mode_in_use,
         tags=spec.tags,
         state=state,
     )

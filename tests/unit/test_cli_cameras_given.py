@@ -47,7 +47,7 @@ def test_the_configuration_holds_urls_or_all_fields(tmp_path: Path) -> None:
         "usb": ("mall", "0"),
         "hall": ("mall", "rtsp://h/s"),
         "yard": ("mall", "/videos/yard.mp4"),
-        "gate": ("mall", "file://gate.mp4"),
+        "gate": ("mall", str(tmp_path / "gate.mp4")),
         "web": ("mall", "https://h/door.mp4"),
     }
     assert cameras["hall"].analysed_fps == 5

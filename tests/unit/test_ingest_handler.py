@@ -294,7 +294,7 @@ def test_bad_cameras_end_with_their_cause_and_the_others_go_on(tmp_path: Path) -
         wait_until(lambda: all(worker.reader.ended(camera_id) for camera_id in "abc"), timeout_s=20)
 
     assert "does not exist" in worker.reader.of("a")[-1].reason
-    assert "no video" in worker.reader.of("b")[-1].reason
+    assert "not a video" in worker.reader.of("b")[-1].reason
     assert worker.reader.of("c")[-1].reason == ""
     assert sum(len(chunk.packets) for chunk in worker.reader.of("c")) == 30
     assert worker.registry.get_sample_value("climbtrack_ingest_frames_total", {"camera": "c"}) == 30

@@ -1,4 +1,4 @@
-"""Presentation order where none is stated: raw H.264 and HEVC with B-frames, and AVI, which tells decoding order."""
+"""Presentation times where none are stated: raw H.264 and HEVC with B-frames, and AVI, which tells decoding order."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -10,10 +10,11 @@ MAX_PENDING = 48  # more than any decoder reorders, so a packet that waits longe
 
 
 class PresentationOrder:
-    """Numbers packets by when their pictures are shown.
+    """Gives packets in decoding order the time at which their pictures are shown.
 
     Only a decoder knows the order of such streams, so one runs beside; packets leave in decoding order, each as soon
-    as its picture came out.
+    as its picture came out. The times themselves are those of the packets, handed out in the order of the pictures: the
+    first picture shown gets the first time.
     """
 
     def __init__(self, stream_context: Any) -> None:
@@ -22,13 +23,17 @@ class PresentationOrder:
         self._decoder.options = {"skip_loop_filter": "all"}  # the pictures are not looked at
         if stream_context.extradata:
             self._decoder.extradata = stream_context.extradata
+        self._times: deque[int] = deque()
         self._pending: deque[tuple[int, Any]] = deque()
         self._shown: dict[int, int] = {}
-        self._next = 0
 
-    def number(self, packets: Iterable[Any]) -> Iterator[tuple[Any, int]]:
-        """Yield each packet with its place in presentation order, from 0; one without a picture takes the next."""
-        for index, packet in enumerate(packets):
+    def place(self, timed: Iterable[tuple[Any, int]]) -> Iterator[tuple[Any, int]]:
+        """Yield each packet with its presentation time; one without a picture takes the next time.
+
+        `timed` holds packets and the times at which they are decoded, ns, which never step back.
+        """
+        for index, (packet, time_ns) in enumerate(timed):
+            self._times.append(time_ns)
             self._pending.append((index, packet))
             self._decode(index, packet)
             yield from self._ready(MAX_PENDING)
@@ -45,15 +50,12 @@ class PresentationOrder:
         except av.FFmpegError:
             return  # the packet keeps its place without a picture
         for frame in frames:
-            if frame.pts is not None and frame.pts not in self._shown:
-                self._shown[frame.pts] = self._take()
+            waits = bool(self._pending) and frame.pts is not None and frame.pts >= self._pending[0][0]
+            if waits and frame.pts not in self._shown:
+                self._shown[frame.pts] = self._times.popleft()
 
     def _ready(self, most: int) -> Iterator[tuple[Any, int]]:
         while self._pending and (self._pending[0][0] in self._shown or len(self._pending) > most):
             index, packet = self._pending.popleft()
-            shown = self._shown.pop(index, None)
-            yield packet, self._take() if shown is None else shown
-
-    def _take(self) -> int:
-        self._next += 1
-        return self._next - 1
+            shown_ns = self._shown.pop(index, None)
+            yield packet, self._times.popleft() if shown_ns is None else shown_ns

@@ -4,7 +4,7 @@ from typing import Literal
 
 import av
 
-from ingest.jpeg import Size
+from ingest.sources.jpeg import Size
 
 NalCodec = Literal["h264", "hevc"]
 

@@ -1,0 +1,40 @@
+"""Errors of libav in our own words. They never hold the URL, as libav's own texts do."""
+
+import errno
+
+import av
+
+from ingest.config import IngestSettings
+from ingest.errors import AccessDenied, Broken, NotFound, NoVideo, SourceError, Stalled, Unreachable
+
+NOT_VIDEO = (
+    "it is not a video that can be read, or it was cut off before its index was written; play it in another program, "
+    "and copy it again if that fails, too"
+)
+
+_CAUSES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[SourceError], str], ...] = (
+    ((av.HTTPUnauthorizedError, av.HTTPForbiddenError), AccessDenied, "user or password refused"),
+    (av.HTTPClientError, NotFound, "there is no such stream at this address"),
+    (PermissionError, AccessDenied, "no permission to read it"),
+    (FileNotFoundError, NotFound, "it does not exist"),
+    (av.InvalidDataError, NoVideo, NOT_VIDEO),
+)
+_UNREACHABLE = frozenset(  # EIO is what libavformat says when a name does not resolve
+    {errno.EIO, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT}
+)
+
+
+def cause(error: av.FFmpegError, settings: IngestSettings, *, opening: bool) -> SourceError:
+    """Return the error of ours that says the same; `opening` tells whether the source had not been open before."""
+    if isinstance(error, av.ExitError | TimeoutError):
+        if opening:
+            return Unreachable(f"no answer within {settings.connect_timeout_s:g} s")
+        return Stalled(f"nothing came for {settings.read_timeout_s:g} s")
+    for errors, kind, text in _CAUSES:
+        if isinstance(error, errors):
+            return kind(text)
+    if not opening:
+        return Broken(f"the connection broke: {error.strerror}")
+    if error.errno in _UNREACHABLE:
+        return Unreachable(f"cannot be reached: {error.strerror}")
+    return SourceError(f"cannot be opened: {error.strerror}")

@@ -1,0 +1,121 @@
+"""The packets of a container: passed on untouched, or decoded and encoded as JPEG where nothing else is possible."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from av.stream import Disposition
+
+from ingest.errors import NoVideo
+from ingest.source import SourcePacket
+from ingest.sources import jpeg
+from ingest.sources.annexb import NalCodec
+from ingest.sources.decoded import pictures
+from ingest.sources.demux import Demuxer
+from ingest.sources.formats import JpegFormats, NalFormats
+from ingest.sources.orientation import container_orientation
+from wire import orientation
+from wire.orientation import UPRIGHT
+
+NO_VIDEO = "there is no video in it, only other things like sound"
+
+_TEXT = "ansi"  # libavcodec draws plain text as a terminal would
+
+
+class ContainerSource:
+    """One video stream of an open container.
+
+    `finished` is called behind the last packet, and raises `Broken` where that is not all of it.
+    """
+
+    def __init__(
+        self,
+        container: Any,
+        demuxer: Demuxer,
+        *,
+        finite: bool,
+        jpeg_quality: int,
+        finished: Callable[[Demuxer], None] | None = None,
+    ) -> None:
+        self.finite = finite
+        self.frame_ns = demuxer.frame_ns
+        self._container = container
+        self._demuxer = demuxer
+        self._jpeg_quality = jpeg_quality
+        self._finished = finished
+
+    def packets(self) -> Iterator[SourcePacket]:
+        """Yield every packet; H.264, HEVC and JPEG untouched, everything else decoded and encoded as JPEG.
+
+        Raises:
+            Stalled: Nothing came within the read timeout.
+            Broken: It cannot be read any further, or less is there than was announced.
+        """
+        name = self._demuxer.stream.codec_context.name
+        if name in {"h264", "hevc"}:
+            yield from self._pass_on(cast("NalCodec", name))
+        elif name == "mjpeg":
+            yield from self._pass_on_jpeg()
+        else:
+            yield from self._decoded()
+        if self._finished is not None:
+            self._finished(self._demuxer)
+
+    def close(self) -> None:
+        """Close the connection or file."""
+        self._container.close()
+
+    def _pass_on(self, codec: NalCodec) -> Iterator[SourcePacket]:
+        formats = NalFormats(codec, self._demuxer.stream)
+        for packet, pts_ns in self._demuxer.timed():
+            data = bytes(packet)
+            look = formats.of(packet, data)
+            if look is not None:
+                shown = not packet.is_discard
+                yield SourcePacket(pts_ns, keyframe=packet.is_keyframe, data=data, format=look, shown=shown)
+
+    def _pass_on_jpeg(self) -> Iterator[SourcePacket]:
+        formats = JpegFormats()
+        stated: int | None = None
+        lost = 0
+        for packet, pts_ns in self._demuxer.timed():
+            data = bytes(packet)
+            header = jpeg.header_of(data)
+            if header is None:
+                lost += 1
+                continue
+            if stated is None:
+                stated = container_orientation(self._demuxer.stream, data)
+            turned = header.orientation if stated is None or stated == UPRIGHT else stated
+            look = formats.of(header.size, turned)
+            yield SourcePacket(pts_ns, keyframe=True, data=data, format=look, lost_before=lost)
+            lost = 0
+
+    def _decoded(self) -> Iterator[SourcePacket]:
+        formats = JpegFormats()
+        lost = 0
+        for frame, pts_ns in pictures(self._demuxer):
+            if frame is None:
+                lost += 1
+                continue
+            matrices = orientation.display_matrices(frame)
+            turned = orientation.of_matrix(matrices[0]) if matrices else UPRIGHT
+            data = jpeg.encode(frame.to_ndarray(format="bgr24"), self._jpeg_quality)
+            look = formats.of(jpeg.Size(frame.width, frame.height), turned)
+            yield SourcePacket(pts_ns, keyframe=True, data=data, format=look, lost_before=lost)
+            lost = 0
+
+
+def video_of(container: Any) -> Any:
+    """Return the video stream of an open container.
+
+    Raises:
+        NoVideo: There is none; a picture attached to a sound recording does not count.
+    """
+    stream = container.streams.best("video")
+    if stream is None or stream.codec_context.name == _TEXT or _is_cover(stream):
+        raise NoVideo(NO_VIDEO)
+    return stream
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(Disposition(stream.disposition) & Disposition.attached_pic)

@@ -1,0 +1,81 @@
+"""The pictures of a stream that cannot be passed on as it is, decoded here."""
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import av
+
+from ingest.clock import NS
+from ingest.sources.demux import Demuxer, nanoseconds
+
+
+def pictures(demuxer: Demuxer) -> Iterator[tuple[Any, int]]:
+    """Yield every decoded picture and its presentation time in ns; None in place of one that is broken."""
+    times = _DecodingTimes() if demuxer.is_avi else _StatedTimes(demuxer)
+    context = demuxer.stream.codec_context
+    for packet in chain(demuxer.packets(), [None]):
+        if packet is not None:
+            times.read(packet, demuxer)
+            if packet.has_sidedata("new_extradata"):
+                context = _context(context.name, bytes(packet.get_sidedata("new_extradata")))
+        try:
+            frames = context.decode(packet)
+        except av.FFmpegError:
+            yield None, 0
+            times.broken()
+            continue
+        for frame in frames:
+            yield frame, times.of(frame)
+
+
+class _StatedTimes:
+    """Times as the pictures bring them along, else by their number."""
+
+    def __init__(self, demuxer: Demuxer) -> None:
+        self._demuxer = demuxer
+        self._count = 0
+
+    def read(self, packet: Any, demuxer: Demuxer) -> None:
+        """Note nothing."""
+
+    def broken(self) -> None:
+        """Go on with the next number."""
+        self._count += 1
+
+    def of(self, frame: Any) -> int:
+        """Return the presentation time of the next picture, ns."""
+        pts_ns = nanoseconds(frame.pts, frame.time_base)
+        nominal_ns = round(self._count * NS / self._demuxer.rate)
+        self._count += 1
+        return self._demuxer.timeline.place(nominal_ns if pts_ns is None else pts_ns, None)
+
+
+class _DecodingTimes:
+    """Times at which packets are decoded, given to the pictures in the order in which they are shown."""
+
+    def __init__(self) -> None:
+        self._times: deque[int] = deque()
+        self._last_ns = 0
+
+    def read(self, packet: Any, demuxer: Demuxer) -> None:
+        """Note the time of a packet."""
+        self._times.append(demuxer.decoded_ns(packet))
+
+    def broken(self) -> None:
+        """Forget the time of the latest packet."""
+        if self._times:
+            self._times.pop()
+
+    def of(self, _: Any) -> int:
+        """Return the presentation time of the next picture, ns."""
+        if self._times:
+            self._last_ns = self._times.popleft()
+        return self._last_ns
+
+
+def _context(name: str, extradata: bytes) -> Any:
+    context = av.CodecContext.create(name, "r")
+    context.extradata = extradata
+    return context

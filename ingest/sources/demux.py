@@ -1,0 +1,125 @@
+"""The packets of one video stream of an open container (PyAV), with presentation times that make sense."""
+
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import chain
+from typing import Any
+
+import av
+
+from ingest.clock import NS, Timeline
+from ingest.config import IngestSettings
+from ingest.errors import Broken
+from ingest.sources.causes import cause
+from ingest.sources.order import PresentationOrder
+
+DEFAULT_FPS = Fraction(25)
+FILE_GAP_NS = 3600 * NS  # recordings on movement have gaps of minutes; a step of hours is a broken clock
+LIVE_GAP_NS = 10 * NS
+UNTIMED = frozenset({"mjpeg", "h264", "hevc"})  # formats without timestamps: live ones count as they come
+MAX_BROKEN = 100  # unreadable packets in a row before the rest of a source is given up
+
+
+class Demuxer:
+    """Reads one stream.
+
+    Attributes:
+        rate: Frames a second, as far as the container tells.
+        timeline: Where the next packets are placed; another part of the same recording may go on with it.
+        is_avi: Its times are those at which packets are decoded, one for each place in the file, empty ones included.
+        count: Packets so far, empty ones included.
+    """
+
+    def __init__(
+        self,
+        container: Any,
+        stream: Any,
+        settings: IngestSettings,
+        *,
+        finite: bool,
+        arrival_ns: Callable[[], int] = time.monotonic_ns,
+        timeline: Timeline | None = None,
+    ) -> None:
+        self.stream = stream
+        self.rate: Fraction = stream.guessed_rate or stream.average_rate or DEFAULT_FPS
+        self.frame_ns = round(NS / self.rate)
+        self.timeline = timeline or Timeline(self.frame_ns, FILE_GAP_NS if finite else LIVE_GAP_NS)
+        self.is_avi = container.format.name == "avi"
+        self.is_mp4 = container.format.name.startswith("mov,")
+        self.count = 0
+        self._by_arrival = not finite and container.format.name in UNTIMED
+        self._container = container
+        self._settings = settings
+        self._arrival_ns = arrival_ns
+
+    def packets(self) -> Iterator[Any]:
+        """Yield every packet that holds something.
+
+        Raises:
+            Stalled: Nothing came within the read timeout.
+            Broken: It cannot be read any further.
+        """
+        broken = 0
+        while broken <= MAX_BROKEN:
+            try:
+                for packet in self._container.demux(self.stream):
+                    broken = 0
+                    self.count += packet.size > 0 or packet.dts is not None  # the last, without a time, is PyAV's
+                    if packet.size:  # to a decoder an empty packet is the end; in a file it is a picture left out
+                        yield packet
+            except av.InvalidDataError:
+                broken += 1
+            except av.FFmpegError as error:
+                raise cause(error, self._settings, opening=False) from None
+            else:
+                return
+        raise Broken(f"{MAX_BROKEN} unreadable packets in a row")
+
+    def timed(self) -> Iterator[tuple[Any, int]]:
+        """Yield every packet that holds something, and its presentation time in ns."""
+        packets = self.packets()
+        if self._by_arrival:
+            yield from self._timed_by_arrival(packets)
+            return
+        first = next(packets, None)
+        if first is None:
+            return
+        every = chain([first], packets)
+        if self.stream.codec_context.has_b_frames and (first.pts is None or self.is_avi):
+            order = PresentationOrder(self.stream.codec_context)
+            yield from order.place((packet, self.decoded_ns(packet)) for packet in every)
+            return
+        if first.is_discard:  # cut away by an edit list, which begins at 0
+            self.timeline.begin(0)
+        for packet in every:
+            dts_ns = nanoseconds(packet.dts, packet.time_base)
+            pts_ns = nanoseconds(packet.pts, packet.time_base)
+            if pts_ns is None:
+                pts_ns = self._nominal_ns() if dts_ns is None else dts_ns
+            yield packet, self.timeline.place(pts_ns, dts_ns)
+
+    def decoded_ns(self, packet: Any) -> int:
+        """Return when a packet is decoded, ns: as the container says, else by its number."""
+        dts_ns = nanoseconds(packet.dts, packet.time_base)
+        return self._nominal_ns() if dts_ns is None else self.timeline.place(dts_ns, dts_ns)
+
+    def _nominal_ns(self) -> int:
+        return round((self.count - 1) * NS / self.rate)
+
+    def _timed_by_arrival(self, packets: Iterator[Any]) -> Iterator[tuple[Any, int]]:
+        began_ns = last_ns = None
+        for packet in packets:
+            now_ns = self._arrival_ns()
+            if began_ns is None or last_ns is None:
+                began_ns = last_ns = now_ns
+            else:
+                last_ns = max(now_ns, last_ns + 1)
+            yield packet, last_ns - began_ns
+
+
+def nanoseconds(ticks: int | None, base: Fraction | None) -> int | None:
+    """Return ticks of a time base in ns; None where they are not stated."""
+    if ticks is None or base is None:
+        return None
+    return ticks * base.numerator * NS // base.denominator

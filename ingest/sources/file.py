@@ -1,0 +1,87 @@
+"""Video files: opened by their content, and checked for what is missing at their end."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import av
+
+from ingest.config import IngestSettings
+from ingest.errors import Broken, NoVideo
+from ingest.source import Source
+from ingest.sources.causes import cause
+from ingest.sources.container import ContainerSource, video_of
+from ingest.sources.demux import Demuxer
+from ingest.sources.transport import TransportSource
+from ingest.sources.whole import missing_bytes
+
+TOLERATED = 0.99  # of the frames that an index lists: some list one or two that are not there
+
+
+def open_file(path: Path, settings: IngestSettings) -> Source:
+    """Open a video file.
+
+    Raises:
+        SourceError: It cannot be opened; the class and the text say why.
+    """
+    if path.is_file() and not path.stat().st_size:
+        raise NoVideo("the file is empty")
+    try:
+        container = _open(path)
+    except av.FFmpegError as error:
+        raise cause(error, settings, opening=True) from None
+    if container.format.name == "mpegts":
+        container.close()
+        return TransportSource(path, settings)
+    try:
+        demuxer = Demuxer(container, video_of(container), settings, finite=True)
+    except NoVideo:
+        container.close()
+        raise
+    return ContainerSource(
+        container,
+        demuxer,
+        finite=True,
+        jpeg_quality=settings.jpeg_quality,
+        finished=partial(check_complete, path),
+    )
+
+
+def check_complete(path: Path, demuxer: Demuxer) -> None:
+    """Return when everything that a file announces was read.
+
+    Raises:
+        Broken: Less is there; the text says how much less, and why.
+    """
+    listed = _listed(demuxer)
+    if demuxer.count < listed * TOLERATED:
+        raise Broken(f"truncated: {demuxer.count} of {listed} frames are there; copy the file again")
+    missing = missing_bytes(path) if path.is_file() else 0
+    if missing:
+        raise Broken(f"truncated: the last {missing} bytes are missing; copy the file again")
+    _check_codecs(path, demuxer)
+
+
+def _listed(demuxer: Demuxer) -> int:
+    """Return the number of frames that the index lists, 0 where there is none."""
+    if demuxer.is_avi:  # the places of empty frames count, and the index is at the end: a file without it is cut off
+        return 0
+    return len(demuxer.stream.index_entries) if demuxer.is_mp4 else int(demuxer.stream.frames)
+
+
+def _check_codecs(path: Path, demuxer: Demuxer) -> None:
+    """Look for samples that libav leaves out of an MP4's index because an earlier description has another codec."""
+    announced = int(demuxer.stream.frames)
+    if not demuxer.is_mp4 or demuxer.count >= announced * TOLERATED:
+        return
+    with _open(path, ignore_editlist="1") as container:  # an edit list leaves frames out, too, and is right to
+        readable = len(container.streams[demuxer.stream.index].index_entries)
+    if readable < announced * TOLERATED:
+        raise Broken(
+            f"{announced - readable} of {announced} frames are of another codec than the first and cannot be read; "
+            "split the recording where its codec changes"
+        )
+
+
+def _open(path: Path, **options: str) -> Any:
+    return av.open(f"file:{path}", options=options)  # the prefix keeps a colon in a name from ending a protocol's

@@ -1,0 +1,74 @@
+"""Which format each packet has, and where a new one begins."""
+
+from typing import Any
+
+import av
+
+from ingest.source import VideoFormat
+from ingest.sources import annexb
+from ingest.sources.annexb import NalCodec
+from ingest.sources.jpeg import Size
+from ingest.sources.orientation import container_orientation
+from wire.orientation import UPRIGHT
+
+
+class JpegFormats:
+    """Gives JPEG packets their format: the same object until size or orientation change."""
+
+    def __init__(self) -> None:
+        self._format: VideoFormat | None = None
+
+    def of(self, size: Size, orientation: int = UPRIGHT) -> VideoFormat:
+        """Return the format of a JPEG of some size and orientation."""
+        wanted = VideoFormat("mjpeg", size.width, size.height, b"", orientation)
+        if self._format != wanted:
+            self._format = wanted
+        return self._format or wanted
+
+
+class NalFormats:
+    """Gives H.264 and HEVC packets their format.
+
+    A new one begins where the container brings another decoder configuration, as MP4 does with several sample
+    descriptions, and at a sequence parameter set of another size.
+    """
+
+    def __init__(self, codec: NalCodec, stream: Any) -> None:
+        self._codec: NalCodec = codec
+        self._stream = stream
+        self._orientation: int | None = None
+        self._extradata = bytes(stream.codec_context.extradata or b"")
+        self._size = Size(stream.width, stream.height) if stream.width and stream.height else None
+        self._sets = b""
+        self._format: VideoFormat | None = None
+
+    def of(self, packet: av.Packet, data: bytes) -> VideoFormat | None:
+        """Return a packet's format; None while nothing has said how large the pictures are."""
+        if packet.has_sidedata("new_extradata"):
+            self._configure(data, bytes(packet.get_sidedata("new_extradata")))
+        if packet.is_keyframe:
+            self._look_at(data)
+        if self._size is None:
+            return None
+        if self._format is None:
+            orientation = self._orientation or UPRIGHT
+            self._format = VideoFormat(self._codec, self._size.width, self._size.height, self._extradata, orientation)
+        return self._format
+
+    def _configure(self, data: bytes, extradata: bytes) -> None:
+        if extradata != self._extradata:
+            self._extradata = extradata
+            self._size = annexb.picture_size(data, self._codec, extradata) or self._size
+            self._format = None
+
+    def _look_at(self, keyframe: bytes) -> None:
+        if self._orientation is None:
+            self._orientation = container_orientation(self._stream, keyframe)
+        if not annexb.is_annexb(self._extradata):
+            return
+        sets = annexb.sequence_sets(keyframe, self._codec)
+        changed = bool(sets) and sets != self._sets and (bool(self._sets) or self._size is None)
+        self._sets = sets or self._sets
+        size = annexb.picture_size(keyframe, self._codec) if changed else None
+        if size is not None and size != self._size:
+            self._size, self._extradata, self._format = size, b"", None

@@ -1,0 +1,114 @@
+"""JPEG: what its headers say, and pictures to bytes (ISO/IEC 10918-1, annex B)."""
+
+import struct
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.errors import Broken
+from wire.orientation import ORIENTATIONS, UPRIGHT
+
+START = b"\xff\xd8"
+END = b"\xff\xd9"
+
+_FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..SOF15 without DHT, JPG and DAC
+_COMMON = frozenset({0xC0, 0xC1, 0xC2})  # Huffman-coded, sequential or progressive: what every decoder knows
+_ALONE = frozenset({0x01, *range(0xD0, 0xDA)})  # markers without a length
+_SCAN = 0xDA
+_APP1 = 0xE1
+_EXIF = b"Exif\x00\x00"
+_ORIENTATION = 0x0112
+_SHORT = 3
+
+
+class Size(NamedTuple):
+    """Of a picture, px."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What stands in front of a JPEG's compressed data.
+
+    Attributes:
+        size: As it is stored, before it is turned.
+        orientation: As EXIF says; see `wire.orientation`.
+        common: It is of 8 bits, grey or of three colours, and coded as nearly all are, so that any decoder reads it.
+        end: Where the header ends.
+    """
+
+    size: Size
+    orientation: int
+    common: bool
+    end: int
+
+
+def header_of(data: bytes) -> Header | None:
+    """Return a JPEG's header; None where it has none or is cut off before its frame header."""
+    if not data.startswith(START):
+        return None
+    at, orientation = len(START), UPRIGHT
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker in _FRAME_HEADERS:
+            return _header(data, at, orientation)
+        if marker == _APP1:
+            orientation = _orientation(data[at + 4 : at + 2 + _length(data, at)], orientation)
+        at += 1 if marker == 0xFF else 2 if marker in _ALONE else 2 + _length(data, at)  # 0xFF is padding
+    return None
+
+
+def is_whole(data: bytes, header: Header) -> bool:
+    """Tell whether a JPEG ends as it should; a thumbnail's end in front of the header does not count."""
+    return data.rfind(END, header.end) >= 0
+
+
+def encode(picture: NDArray[np.uint8], quality: int) -> bytes:
+    """Return a BGR `(h, w, 3)` picture as JPEG.
+
+    Raises:
+        Broken: It cannot be encoded (empty, or above 65500 px).
+    """
+    import cv2
+
+    try:
+        done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    except cv2.error as error:
+        raise Broken(f"a frame cannot be encoded as JPEG: {error.err}") from error
+    if not done:
+        raise Broken(f"a frame of {picture.shape[1]}x{picture.shape[0]} px cannot be encoded as JPEG")
+    return bytes(data)
+
+
+def _length(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at + 2 : at + 4], "big")
+
+
+def _header(data: bytes, at: int, orientation: int) -> Header | None:
+    bits, height, width, colours = struct.unpack_from(">BHHB", data.ljust(at + 10, b"\x00"), at + 4)
+    if not width or not height:
+        return None
+    common = data[at + 1] in _COMMON and bits == 8 and colours in {1, 3}
+    return Header(Size(width, height), orientation, common, at + 2 + _length(data, at))
+
+
+def _orientation(segment: bytes, known: int) -> int:
+    """Return the orientation that an APP1 segment tells, `known` where it tells none (EXIF 2.32, 4.6.4)."""
+    tiff = segment[len(_EXIF) :]
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None or not segment.startswith(_EXIF):
+        return known
+    try:
+        (at,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (count,) = struct.unpack_from(f"{order}H", tiff, at)
+        for entry in range(at + 2, at + 2 + 12 * count, 12):
+            tag, kind, _, value = struct.unpack_from(f"{order}HHIH", tiff, entry)
+            if (tag, kind) == (_ORIENTATION, _SHORT) and value in ORIENTATIONS:
+                return int(value)
+    except struct.error:  # cut off or broken: as good as absent
+        return known
+    return known

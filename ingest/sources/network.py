@@ -1,0 +1,73 @@
+"""Cameras and recordings on the network: RTSP, Motion JPEG and everything else over HTTP."""
+
+from typing import Any
+
+import av
+
+from ingest.config import IngestSettings
+from ingest.errors import NoVideo
+from ingest.source import Source
+from ingest.sources.causes import cause
+from ingest.sources.container import ContainerSource, video_of
+from ingest.sources.demux import Demuxer
+from ingest.sources.motion_jpeg import MotionJpegSource
+from ingest.sources.splitter import has_picture
+from wire.url import read_url
+
+LOOKED_AT_BYTES = 4096  # at the beginning of what a web server sends, for a JPEG picture
+NOT_VIDEO = "what answers at this address is not a video that can be read"
+
+
+def open_network(url: str, settings: IngestSettings) -> Source:
+    """Open a stream at a network address.
+
+    Raises:
+        SourceError: It cannot be opened; the class and the text say why.
+    """
+    address = read_url(url)
+    if address.scheme in {"http", "https"}:
+        pictures = _motion_jpeg(address.quoted(), settings)
+        if pictures is not None:
+            return pictures
+    try:
+        container = _open(address.quoted(), settings)
+    except av.InvalidDataError:
+        raise NoVideo(NOT_VIDEO) from None
+    except av.FFmpegError as error:  # its text has the URL, so it is nobody's cause
+        raise cause(error, settings, opening=True) from None
+    try:
+        stream = video_of(container)
+    except NoVideo:
+        container.close()
+        raise
+    finite = not address.scheme.startswith("rtsp") and _ends(container)
+    demuxer = Demuxer(container, stream, settings, finite=finite)
+    return ContainerSource(container, demuxer, finite=finite, jpeg_quality=settings.jpeg_quality)
+
+
+def _motion_jpeg(url: str, settings: IngestSettings) -> MotionJpegSource | None:
+    """Return a source of the pictures that a web server sends; None where it sends something else."""
+    try:
+        container = _open(url, settings, format="data")
+        first = b""
+        for packet in container.demux():
+            first += bytes(packet)
+            if has_picture(first) or len(first) >= LOOKED_AT_BYTES:
+                break
+    except av.FFmpegError as error:
+        raise cause(error, settings, opening=True) from None
+    if not has_picture(first):
+        container.close()
+        return None
+    finite = first.startswith(b"\xff\xd8") and container.size > 0
+    return MotionJpegSource(container, first, finite=finite, settings=settings)
+
+
+def _open(url: str, settings: IngestSettings, **how: str) -> Any:
+    timeout = {"timeout": str(round(settings.read_timeout_s * 1e6))}  # of the socket, us
+    options = {"rtsp_transport": "tcp", **timeout} if url.lower().startswith("rtsp") else timeout
+    return av.open(url, options=options, timeout=(settings.connect_timeout_s, settings.read_timeout_s), **how)
+
+
+def _ends(container: Any) -> bool:
+    return bool(container.duration) or ("hls" not in container.format.name and container.size > 0)

@@ -1,0 +1,39 @@
+"""From the URL of a camera to an open source."""
+
+from ingest.config import IngestSettings
+from ingest.errors import NotFound, SourceError
+from ingest.source import Source
+from ingest.sources import address, device, file, folder, network
+from wire.messages import CameraSpec
+
+
+def open_source(spec: CameraSpec, settings: IngestSettings) -> Source:
+    """Open what the camera's URL names.
+
+    Raises:
+        SourceError: It cannot be opened; the class and the text say why, without the URL.
+    """
+    kind = address.kind_of(spec.url)
+    if kind == "device":
+        return device.open_device(int(spec.url), settings)
+    if kind == "network":
+        return network.open_network(spec.url, settings)
+    path = address.path_of(spec.url)
+    if kind == "folder":
+        return folder.open_folder(path, _folder_fps(spec, settings), spec.camera_id, settings)
+    if not path.exists():
+        raise NotFound("the file does not exist")
+    return file.open_file(path, settings)
+
+
+def _folder_fps(spec: CameraSpec, settings: IngestSettings) -> float:
+    text = spec.tags.get("fps")
+    if text is None:
+        return settings.folder_fps
+    try:
+        fps = float(text)
+    except ValueError:
+        fps = 0.0
+    if not 0 < fps <= 240:
+        raise SourceError(f"tag fps must be a number in (0, 240], got {text!r}")
+    return fps

@@ -1,0 +1,76 @@
+"""Picture files of any kind as JPEG: those that any decoder reads pass untouched, the others are converted."""
+
+import struct
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.errors import Broken
+from ingest.sources import jpeg
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM", "GIF", "JPEG2000", "AVIF")
+_BAD = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)  # what Pillow raises on broken data
+
+
+def as_jpeg(data: bytes, quality: int) -> tuple[bytes, jpeg.Header]:
+    """Return the first picture in a file as JPEG, and the header of that.
+
+    Raises:
+        Broken: It is empty, cut off, or in no format that can be read; the text says which.
+    """
+    if not data:
+        raise Broken("it is empty")
+    header = jpeg.header_of(data)
+    if header is None or not header.common:
+        data = jpeg.encode(_decode(data), quality)
+        header = jpeg.header_of(data)
+    elif not jpeg.is_whole(data, header):
+        _decode(data)  # some cameras leave the end marker out of a picture that is there
+    if header is None:
+        raise Broken("it cannot be encoded as JPEG")
+    return data, header
+
+
+def is_picture(path: Path) -> bool:
+    """Tell whether a file begins like a picture, whatever it is called."""
+    try:
+        with _open(path):
+            return True
+    except _BAD:
+        return False
+
+
+def _decode(data: bytes) -> NDArray[np.uint8]:
+    """Return an upright picture, BGR `(h, w, 3)`."""
+    from PIL import ImageOps, UnidentifiedImageError
+
+    try:
+        with _open(BytesIO(data)) as opened:
+            upright = ImageOps.exif_transpose(opened)
+            return np.ascontiguousarray(np.asarray(_eight_bit(upright).convert("RGB"))[..., ::-1])
+    except UnidentifiedImageError:
+        raise Broken(f"it is not a picture, or in none of the formats {', '.join(FORMATS)}") from None
+    except _BAD as error:
+        raise Broken(f"it is cut off or damaged: {error}") from None
+
+
+def _open(file: Path | BytesIO) -> "Image.Image":
+    from PIL import Image
+
+    Image.init()
+    return Image.open(file, formats=[name for name in FORMATS if name in Image.OPEN])
+
+
+def _eight_bit(image: "Image.Image") -> "Image.Image":
+    from PIL import Image
+
+    if not image.mode.startswith("I"):
+        return image
+    grey = np.asarray(image).astype(np.int64) >> 8  # of 16 bits; Pillow would cut everything above 255 off
+    return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8))

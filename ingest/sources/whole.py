@@ -1,0 +1,74 @@
+"""Whether a file is there to its end, by the sizes that it states itself."""
+
+import re
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+_EBML = b"\x1a\x45\xdf\xa3"
+_SEGMENT = b"\x18\x53\x80\x67"
+_NAME = re.compile(rb"[\x20-\x7e\xa9]{4}")  # of a box; anything else behind the last one is padding
+_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide"})  # that begin an MP4
+
+
+def missing_bytes(path: Path) -> int:
+    """Return how many bytes of an AVI, MP4 or Matroska file are not there, 0 where its format does not tell."""
+    with path.open("rb") as file:
+        begin = file.read(12)
+        if begin.startswith(b"RIFF"):
+            stated = _last_end(file, _riff_sizes(file))
+        elif begin[4:8] in _BOXES:
+            stated = _last_end(file, _box_sizes(file))
+        elif begin.startswith(_EBML):
+            stated = _matroska_end(file)
+        else:
+            stated = 0
+    return max(0, stated - path.stat().st_size)
+
+
+def _last_end(file: BinaryIO, sizes: Iterator[int]) -> int:
+    """Return where the last of a row of parts ends; each is measured with the file at its beginning."""
+    end = 0
+    file.seek(0)
+    for size in sizes:
+        if size <= 0:  # "to the end of the file", or not stated
+            return 0
+        end += size
+        file.seek(end)
+    return end
+
+
+def _riff_sizes(file: BinaryIO) -> Iterator[int]:
+    while file.read(4) == b"RIFF" and len(size := file.read(4)) == 4:
+        (length,) = struct.unpack("<I", size)
+        yield length and 8 + length + length % 2
+
+
+def _box_sizes(file: BinaryIO) -> Iterator[int]:
+    while len(head := file.read(16)) >= 8 and _NAME.fullmatch(head, 4, 8):
+        (size,) = struct.unpack_from(">I", head)
+        yield struct.unpack_from(">Q", head.ljust(16, b"\x00"), 8)[0] if size == 1 else size
+
+
+def _matroska_end(file: BinaryIO) -> int:
+    """Return where the segment ends (RFC 8794, 4): it follows the EBML header."""
+    file.seek(len(_EBML))
+    header = _vint(file)
+    if header is None:
+        return 0
+    file.seek(header, 1)
+    if file.read(len(_SEGMENT)) != _SEGMENT:
+        return 0
+    length = _vint(file)
+    return 0 if length is None else file.tell() + length
+
+
+def _vint(file: BinaryIO) -> int | None:
+    """Read a size of variable length; None where it is unknown, as in recordings that were not finished."""
+    first = file.read(1)
+    if not first or not first[0]:
+        return None
+    length = 9 - first[0].bit_length()
+    value = int.from_bytes(first + file.read(length - 1), "big") - (1 << 7 * length)
+    return None if value == (1 << 7 * length) - 1 else value
