@@ -90,6 +90,8 @@ class Camera:
         backoff = Backoff(settings.backoff_first_s, settings.backoff_max_s, self._around.jitter)
         try:
             self._read_until_over(backoff)
+        except Exception:  # what one camera meets ends that one only, and is told without its password
+            log.exception("camera %s: internal error", self._spec.camera_id)
         finally:
             if self._stop.is_set():
                 self._enter(State.STOPPED)

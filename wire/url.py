@@ -14,6 +14,7 @@ HIDDEN = "***"
 NETWORK_SCHEMES = ("rtsp", "rtsps", "http", "https")
 LOCAL_SCHEMES = ("file", "unix")  # a path and no host
 MAX_LENGTH = 4096
+MAX_INDEX_DIGITS = 3
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _END = re.compile(r"[/?#]")  # of what names user and host
@@ -109,6 +110,8 @@ def check_source(text: str) -> None:
         UrlError: It cannot.
     """
     check_text(text)
+    if text.isdecimal() and len(text) > MAX_INDEX_DIGITS:
+        raise UrlError(f"a device index has at most {MAX_INDEX_DIGITS} digits; a file of this name is written ./NAME")
     scheme, separator, _ = text.strip().partition("://")
     if not separator or scheme.lower() == "file":
         return
