@@ -77,8 +77,8 @@ SEEN = st.builds(
 RULES = st.sampled_from(
     [
         Rules(match=0.0, merge=1.0, move=0.5, split=-0.5),
-        Rules(match=1.4, merge=2.2, horizon_ns=12 * S),
-        Rules(match=-20.0, merge=0.0, retention_ns=20 * S),
+        Rules(match=1.4, merge=2.2, horizon_ns=3 * S),
+        Rules(match=-20.0, merge=0.0, horizon_ns=S, retention_ns=20 * S),
     ]
 )
 
