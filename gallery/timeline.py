@@ -6,7 +6,7 @@ due when every camera that is waited for has progressed past its end.
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wire.messages import CameraProgress, Mode, Tracklet
@@ -123,10 +123,6 @@ class Timeline:
     def waiting(self) -> int:
         """Return how many updates are not decided yet."""
         return len(self._known)
-
-    def silent(self, now_s: float) -> Collection[str]:
-        """Return the cameras that are no longer waited for because they say nothing."""
-        return [name for name, camera in self._cameras.items() if not camera.ended and self._is_silent(camera, now_s)]
 
     def _seal(self, camera_id: str, time_ns: int | None, now_s: float) -> None:
         """Put a camera's updates into the window of `time_ns`, or each into that of its last box."""

@@ -114,11 +114,6 @@ class Embedded:
             if name in self._stages:
                 self._stages[name].stop()
 
-    @property
-    def redis_pid(self) -> int:
-        """Return the process of the private Redis."""
-        return self._redis.pid
-
     def check(self) -> None:
         """Return while everything runs.
 

@@ -68,12 +68,6 @@ class PrivateRedis:
         """Return the URL clients connect to."""
         return f"unix://{self.socket_path}"
 
-    @property
-    def pid(self) -> int:
-        """Return its process; it runs."""
-        assert self._process is not None
-        return self._process.pid
-
     def __enter__(self) -> Self:
         """Start and wait until it answers.
 

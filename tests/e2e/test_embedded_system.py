@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import redis
 
 from deploy.cli.main import main
 from deploy.errors import RunError
@@ -75,9 +76,10 @@ def test_a_data_folder_in_use_is_said_by_a_second_run(
     assert f"in use by another climbtrack run (process {os.getpid()}, {system.api_url})" in capsys.readouterr().err
 
 
-def test_a_redis_that_dies_ends_the_run_with_its_cause(system: Embedded) -> None:
+def test_a_redis_that_dies_ends_the_run_with_its_cause(system: Embedded, data_dir: Path) -> None:
     system.check()
-    os.kill(system.redis_pid, signal.SIGKILL)
+    with redis.Redis(unix_socket_path=str(data_dir / "redis" / "redis.sock")) as client:
+        os.kill(client.info("server")["process_id"], signal.SIGKILL)
 
     def never() -> bool:
         system.check()

@@ -64,9 +64,9 @@ def test_a_redis_left_behind_by_a_killed_run_is_replaced_and_its_data_kept(tmp_p
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for it")
 def test_it_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib, time; from deploy.local.private_redis import PrivateRedis\n"
+        "import sys, pathlib, time, redis; from deploy.local.private_redis import PrivateRedis\n"
         "server = PrivateRedis(pathlib.Path(sys.argv[1])).__enter__()\n"
-        "print(server.pid, flush=True); time.sleep(60)"
+        "print(redis.Redis.from_url(server.url).info('server')['process_id'], flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
     assert parent.stdout is not None

@@ -17,11 +17,8 @@ from training.evaluation.pictures import (
     identity_map,
     ranked_lists,
     similarity_histograms,
-    training_curves,
 )
-from training.evaluation.pictures_figures import equal_error, map_rows, read_log, running_mean
-
-LOG = "step,lr,mmc,total\n20,0.1,0,4\n40,0.2,0,3\n60,0.1,5,2\n"
+from training.evaluation.pictures_figures import equal_error, map_rows
 
 
 def unit_rows(people: int, each: int, seed: int = 0) -> NDArray[np.float32]:
@@ -130,36 +127,3 @@ def test_a_map_is_drawn_for_more_cameras_than_there_are_marks(tmp_path: Path) ->
 def test_a_map_of_three_items_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="got 3"):
         identity_map(tmp_path / "map.png", unit_rows(3, 1), np.arange(3), np.arange(3))
-
-
-def test_curves_leave_out_what_was_not_part_of_the_lesson(tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_text(LOG.replace("mmc", "never,mmc").replace(",0,", ",0,0,").replace(",5,", ",0,5,"))
-    found = read_log(tmp_path / "log.csv")
-    assert set(found.losses) == {"mmc", "total"}
-    np.testing.assert_array_equal(found.losses["mmc"], [np.nan, np.nan, 5])
-
-
-def test_a_row_that_a_kill_cut_short_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_text(LOG + "80,0.")
-    np.testing.assert_array_equal(read_log(tmp_path / "log.csv").steps, [20, 40, 60])
-
-
-def test_held_out_figures_get_a_panel_of_their_own(tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_text(LOG)
-    training_curves(tmp_path / "curves.png", tmp_path / "log.csv")
-    without = picture(tmp_path / "curves.png").shape[0]
-    (tmp_path / "held_out.csv").write_text("step,mAP,rank1\n30,0.1,0.2\n60,0.3,0.4\n")
-    training_curves(tmp_path / "curves.png", tmp_path / "log.csv")
-    assert picture(tmp_path / "curves.png").shape[0] > without
-
-
-@pytest.mark.parametrize("text", ["", "step,lr\n", "a,b\n1,2\n", "step,total\n1,2\n", "step,lr\n1,fast\n"])
-def test_what_is_no_log_is_refused_by_name(tmp_path: Path, text: str) -> None:
-    (tmp_path / "log.csv").write_text(text)
-    with pytest.raises(ValueError, match=r"log\.csv"):
-        training_curves(tmp_path / "curves.png", tmp_path / "log.csv")
-
-
-def test_a_running_mean_skips_what_is_not_there() -> None:
-    values = np.array([np.nan, 2, 4, np.nan, 6, 8])
-    np.testing.assert_allclose(running_mean(values, 2), [np.nan, 2, 3, np.nan, 6, 7])

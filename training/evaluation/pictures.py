@@ -1,4 +1,4 @@
-"""Pictures of an evaluation and of a training run, as PNG files a report can show.
+"""Pictures of an evaluation, as PNG files a report can show.
 
 `pictures_figures` has the numbers behind them. Nothing here opens a window or keeps a figure.
 """
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from training.evaluation.pictures_figures import Curves, EqualError, equal_error, flat, map_rows, read_log, running_mean
+from training.evaluation.pictures_figures import EqualError, equal_error, flat, map_rows
 
 _INK, _PALE = "#222222", "#888888"
 _SAME, _DIFFERENT = "#1f8a4c", "#c0392b"
@@ -171,44 +171,6 @@ def identity_map(
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_color("#cccccc")
     figure.savefig(path)
-
-
-def training_curves(path: Path, log: Path) -> None:
-    """Draw losses, learning rate and, where the run was judged, held-out figures by step.
-
-    Args:
-        path: PNG file to write.
-        log: `log.csv` of a run; `held_out.csv` is looked for beside it.
-
-    Raises:
-        ValueError: The log has no rows, or is no log of a run.
-        OSError: The log cannot be read.
-    """
-    curves = read_log(log)
-    ratios = [3, 2, 1] if curves.held_out else [3, 1]
-    figure = Figure((8, 1.7 * sum(ratios) ** 0.9), dpi=_DPI, layout="constrained")
-    panels = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
-    _draw_losses(panels[0], curves)
-    if curves.held_out:
-        for name, values in curves.held_out.items():
-            axes = panels[1]
-            axes.plot(curves.judged, values, marker="o", markersize=3, label=f"{name}, best {np.nanmax(values):.3f}")
-        panels[1].legend(frameon=False, fontsize=9, loc="lower right")
-        _finish(panels[1], "", "held out")
-    panels[-1].plot(curves.steps, curves.rate, color=_INK, linewidth=1.2)
-    panels[-1].set_ylim(bottom=0)
-    _finish(panels[-1], "step", "learning rate")
-    figure.savefig(path)
-
-
-def _draw_losses(axes: Axes, curves: Curves) -> None:
-    for name, values in curves.losses.items():
-        (line,) = axes.plot(curves.steps, values, linewidth=0.6, alpha=0.3)
-        smooth = running_mean(values, max(len(values) // 40, 1))
-        axes.plot(curves.steps, smooth, linewidth=1.5, color=line.get_color(), label=name)
-    axes.legend(frameon=False, fontsize=9, ncols=2)
-    axes.set_ylim(bottom=0)
-    _finish(axes, "", "loss")
 
 
 def _cell(axes: Axes, shown: Shown, corner: tuple[float, float], colour: str, text: str) -> None:
