@@ -1,16 +1,16 @@
 """When was somebody where: tracklets of one identity joined to sightings. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gallery.store import StoredTracklet
+from gallery.store import StoredTracklet, microseconds
 
-MAX_GAP_NS = 2_000_000_000  # a person behind a pillar has not left
+MAX_GAP_US = 2_000_000  # a person behind a pillar has not left
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One presence of a person in a camera, without a gap longer than `MAX_GAP_NS`.
+    """One presence of a person in a camera, without a gap longer than `MAX_GAP_US`.
 
     Attributes:
         tracklets: Ids of what it was joined from, by their first box.
@@ -24,21 +24,35 @@ class Sighting:
     live: bool
 
 
-def sightings(rows: Sequence[StoredTracklet]) -> list[Sighting]:
+def sightings(rows: Iterable[StoredTracklet]) -> list[Sighting]:
     """Return the sightings behind the tracklets of one identity, by their beginning, then by camera."""
+    return joined(map(sighting_of, rows))
+
+
+def sighting_of(row: StoredTracklet) -> Sighting:
+    """Return what one tracklet saw."""
+    tracklet = row.tracklet
+    return Sighting(
+        tracklet.camera_id, tracklet.first_ns, tracklet.last_ns, (tracklet.tracklet_id,), not tracklet.closed
+    )
+
+
+def joined(parts: Iterable[Sighting]) -> list[Sighting]:
+    """Return the presences of one identity without those that go on in another one; in the order of `sightings`."""
     found: list[Sighting] = []
-    for row in sorted(rows, key=lambda row: (row.tracklet.camera_id, row.tracklet.first_ns, row.tracklet.tracklet_id)):
-        tracklet = row.tracklet
-        new = Sighting(
-            tracklet.camera_id, tracklet.first_ns, tracklet.last_ns, (tracklet.tracklet_id,), not tracklet.closed
-        )
-        if found and found[-1].camera_id == new.camera_id and new.first_ns - found[-1].last_ns <= MAX_GAP_NS:
-            new = _joined(found.pop(), new)
-        found.append(new)
+    for new in sorted(parts, key=lambda part: (part.camera_id, part.first_ns, part.tracklets)):
+        if found and found[-1].camera_id == new.camera_id and _goes_on(found[-1], new):
+            found[-1] = _together(found[-1], new)
+        else:
+            found.append(new)
     return sorted(found, key=lambda sighting: (sighting.first_ns, sighting.camera_id))
 
 
-def _joined(one: Sighting, other: Sighting) -> Sighting:
+def _goes_on(one: Sighting, other: Sighting) -> bool:
+    return microseconds(other.first_ns) - microseconds(one.last_ns) <= MAX_GAP_US
+
+
+def _together(one: Sighting, other: Sighting) -> Sighting:
     return Sighting(
         one.camera_id,
         one.first_ns,

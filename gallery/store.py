@@ -170,6 +170,11 @@ class Counts:
     events: int
 
 
+def microseconds(time_ns: int) -> int:
+    """Return a time as whole microseconds: what a sorted set's double keeps exactly until the year 2255."""
+    return time_ns // 1000
+
+
 class Store(Protocol):
     """One site's memory. Thread-safe.
 
@@ -214,6 +219,9 @@ class Store(Protocol):
 
     def identity(self, number: int) -> Identity | None:
         """Return an identity; a number that was merged away gives the one that goes on."""
+
+    def sightings(self, numbers: Sequence[int]) -> list[int]:
+        """Return how many sightings each of some identities has, as `presence.sightings` joins them."""
 
     def tracklets(self, tracklet_ids: Sequence[str]) -> list[StoredTracklet]:
         """Return the stored ones among the given, in the given order."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from gallery.errors import StoreConflict
+from gallery.presence import sightings
 from gallery.store import (
     EXPIRE_LIMIT,
     JOURNAL_LENGTH,
@@ -19,12 +20,8 @@ from gallery.store import (
     StoredTracklet,
     TrackQuery,
     Write,
+    microseconds,
 )
-
-
-def microseconds(time_ns: int) -> int:
-    """Return a time as whole microseconds: what a sorted set's double keeps exactly until the year 2255."""
-    return time_ns // 1000
 
 
 class MemoryStore:
@@ -157,6 +154,15 @@ class MemoryStore:
         """Return an identity, or the one it was merged into."""
         with self._lock:
             return self._identities.get(self._aliases.get(number, number))
+
+    def sightings(self, numbers: Sequence[int]) -> list[int]:
+        """Return how many sightings each of some identities has."""
+        owned: dict[int, list[StoredTracklet]] = {number: [] for number in numbers}
+        with self._lock:
+            for row in self._rows.values():
+                if row.identity_id in owned:
+                    owned[row.identity_id].append(row)
+        return [len(sightings(owned[number])) for number in numbers]
 
     def tracklets(self, tracklet_ids: Sequence[str]) -> list[StoredTracklet]:
         """Return the stored ones among the given, in the given order."""

@@ -8,6 +8,7 @@ import redis
 
 from gallery import records
 from gallery.errors import StoreConflict
+from gallery.presence import MAX_GAP_US, sightings
 from gallery.store import (
     EXPIRE_LIMIT,
     JOURNAL_LENGTH,
@@ -20,10 +21,13 @@ from gallery.store import (
     StoredTracklet,
     TrackQuery,
     Write,
+    microseconds,
 )
-from gallery.store_memory import matches, microseconds
+from gallery.store_layout import LAYOUT, bring_up_to_date, is_current, owner_of
+from gallery.store_memory import matches
 from gallery.store_server import reaching
 
+EVERYTHING = 2**31 - 1
 PAGE = 256  # rows read at once by a query: about 1 MB
 APPLIED, ALREADY, CONFLICT = 1, 0, -1
 
@@ -46,6 +50,7 @@ class RedisStore:
     def load(self, horizon_ns: int) -> Snapshot:
         """Return identities, and recent tracklets in the order of their last box."""
         with reaching(self._client):
+            bring_up_to_date(self._client, self._prefix)
             meta = self._client.hgetall(self._key("meta"))
             now_ns = int(meta.get(b"now_ns", 0))
             identities = self._client.hvals(self._key("identities"))
@@ -112,6 +117,15 @@ class RedisStore:
             alias = self._client.hget(self._key("aliases"), number)
             blob = self._client.hget(self._key("identities"), number if alias is None else alias)
         return None if blob is None else records.decode_identity(blob)
+
+    def sightings(self, numbers: Sequence[int]) -> list[int]:
+        """Return how many sightings each of some identities has."""
+        if not numbers:
+            return []
+        with reaching(self._client):
+            if is_current(self._client, self._prefix):
+                return [int(count or 0) for count in self._client.hmget(self._key("sightings"), numbers)]
+        return [len(sightings(self.find(TrackQuery(identity_id=number, limit=EVERYTHING)))) for number in numbers]
 
     def tracklets(self, tracklet_ids: Sequence[str]) -> list[StoredTracklet]:
         """Return the stored ones among the given, in the given order."""
@@ -182,16 +196,12 @@ class RedisStore:
             page = keys[start : start + PAGE]
             blobs = self._client.hmget(self._key("tracklets"), page)
             heads = self._client.hmget(self._key("heads"), page)
-            rows += (records.decode_tracklet(b, _owner(h)) for b, h in zip(blobs, heads, strict=True) if b and h)
+            rows += (records.decode_tracklet(b, owner_of(h)) for b, h in zip(blobs, heads, strict=True) if b and h)
         return rows
 
 
 def _script(name: str) -> str:
     return files("gallery").joinpath(name).read_text(encoding="utf-8")
-
-
-def _owner(head: bytes) -> int | None:
-    return int(head.split(b"|", 2)[1]) or None
 
 
 class _Arguments:
@@ -205,6 +215,8 @@ class _Arguments:
         self._values: list[bytes] = []
         operation = {
             "version": write.version,
+            "layout": LAYOUT,
+            "gap_us": MAX_GAP_US,
             "now_ns": str(write.now_ns),
             "next_identity": write.next_identity,
             "calibration": self._point_to(write.calibration),
@@ -233,13 +245,12 @@ class _Arguments:
 
     def _row(self, row: StoredTracklet) -> tuple[str, int, int, str, int, int, int]:
         tracklet = row.tracklet
-        last_us = microseconds(tracklet.last_ns)
         return (
             tracklet.tracklet_id,
             tracklet.revision,
             row.identity_id or 0,
             tracklet.camera_id,
-            last_us,
-            last_us - microseconds(tracklet.first_ns),
+            microseconds(tracklet.first_ns),
+            microseconds(tracklet.last_ns),
             self._point_to(records.encode_tracklet(row)),
         )

@@ -1,17 +1,19 @@
 -- One window of decisions: all of it or nothing.
 --
--- KEYS[1]  climbtrack:{site}:meta      hash: version, now_ns, next_identity, calibration, longest_us, seq, published
+-- KEYS[1]  climbtrack:{site}:meta      hash: version, now_ns, next_identity, calibration, longest_us, seq, published, layout
 -- Every key of a site carries the hash tag {site}, so one node of a cluster holds them all. The others are derived:
 --   :identities            hash    number -> identity
 --   :prototypes            hash    number -> prototypes
 --   :by-number             zset    number, scored by itself: paging
 --   :aliases               hash    number that was merged away -> number that goes on
 --   :tracklets             hash    tracklet_id -> row (without owner and crop)
---   :heads                 hash    tracklet_id -> "revision|owner|camera"; owner 0 is pending
+--   :heads                 hash    tracklet_id -> "revision|owner|first box in us|camera"; owner 0 is pending
 --   :crops                 hash    tracklet_id -> JPEG
 --   :by-time               zset    tracklet_id, scored by its last box in us
 --   :by-camera:<camera>    zset    the same, of one camera
 --   :by-identity:<number>  zset    the same, of one identity
+--   :sightings             hash    number -> how many there are, over all cameras
+--   :sightings:<number>:<camera>   zset    the first us of a sighting, scored by its last
 --   :journal               zset    "seq|event", scored by seq
 --   :progress              hash    camera -> progress (not written here)
 -- ARGV[1]  msgpack of the write, see store_redis._Arguments; binary values stand behind it and are pointed to
@@ -20,31 +22,89 @@
 local prefix = string.sub(KEYS[1], 1, -5)
 local op = cmsgpack.unpack(ARGV[1])
 
+-- a row's owner and times; its last box is its score in by-time
 local function head(id)
   local value = redis.call('HGET', prefix .. 'heads', id)
   if not value then return nil end
-  local revision, owner, camera = string.match(value, '^(%d+)|(%d+)|(.*)$')
-  return {revision = tonumber(revision), owner = tonumber(owner), camera = camera}
+  local revision, owner, first, camera = string.match(value, '^(%d+)|(%d+)|(%d+)|(.*)$')
+  return {revision = tonumber(revision), owner = tonumber(owner), camera = camera, first = tonumber(first),
+    last = tonumber(redis.call('ZSCORE', prefix .. 'by-time', id))}
 end
 
-local function set_head(id, revision, owner, camera)
-  redis.call('HSET', prefix .. 'heads', id, string.format('%d|%d|%s', revision, owner, camera))
+local function set_head(id, row)
+  redis.call('HSET', prefix .. 'heads', id,
+    string.format('%d|%d|%.0f|%s', row.revision, row.owner, row.first, row.camera))
 end
 
 local function of_identity(number)
   return prefix .. 'by-identity:' .. string.format('%d', number)
 end
 
-local function give(id, old, owner, last_us)
-  if old ~= 0 and old ~= owner then redis.call('ZREM', of_identity(old), id) end
-  if owner ~= 0 then redis.call('ZADD', of_identity(owner), last_us, id) end
+local function sightings_of(number, camera)
+  return prefix .. 'sightings:' .. string.format('%d', number) .. ':' .. camera
 end
 
-local function forget(id)
-  local known = head(id)
-  if not known then return end
-  if known.owner ~= 0 then redis.call('ZREM', of_identity(known.owner), id) end
-  redis.call('ZREM', prefix .. 'by-camera:' .. known.camera, id)
+local function count(number, change)
+  if redis.call('HINCRBY', prefix .. 'sightings', number, change) == 0 then
+    redis.call('HDEL', prefix .. 'sightings', number)
+  end
+end
+
+-- Take a sighting out of those that end at or after `last_us`, the earliest one; nil if it begins after `until_us`.
+local function take_sighting(number, camera, last_us, until_us)
+  local key = sightings_of(number, camera)
+  local found = redis.call('ZRANGEBYSCORE', key, string.format('%.0f', last_us), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  if not found[1] or tonumber(found[1]) > until_us then return nil end
+  redis.call('ZREM', key, found[1])
+  count(number, -1)
+  return {first = tonumber(found[1]), last = tonumber(found[2])}
+end
+
+-- Add a presence to a person's sightings: it joins all that it reaches.
+local function see(number, camera, first, last)
+  local found = take_sighting(number, camera, first - op.gap_us, last + op.gap_us)
+  while found do
+    first, last = math.min(first, found.first), math.max(last, found.last)
+    found = take_sighting(number, camera, first - op.gap_us, last + op.gap_us)
+  end
+  redis.call('ZADD', sightings_of(number, camera), string.format('%.0f', last), string.format('%.0f', first))
+  count(number, 1)
+end
+
+-- Give a row to its owner.
+local function give(id, row)
+  if row.owner == 0 then return end
+  redis.call('ZADD', of_identity(row.owner), string.format('%.0f', row.last), id)
+  see(row.owner, row.camera, row.first, row.last)
+end
+
+-- Take a row from its owner; what is left of its sighting may be several.
+local function take(id, row)
+  if row.owner == 0 then return end
+  redis.call('ZREM', of_identity(row.owner), id)
+  local whole = take_sighting(row.owner, row.camera, row.last, row.first)
+  local rest = redis.call('ZRANGEBYSCORE', of_identity(row.owner), string.format('%.0f', whole.first),
+    string.format('%.0f', whole.last))
+  for _, other in ipairs(rest) do
+    local known = head(other)
+    if known.camera == row.camera then see(row.owner, row.camera, known.first, known.last) end
+  end
+end
+
+-- Take all rows of a person, and return them by their ids.
+local function take_all(number)
+  local rows = {}
+  for _, id in ipairs(redis.call('ZRANGE', of_identity(number), 0, -1)) do
+    rows[id] = head(id)
+    redis.call('DEL', sightings_of(number, rows[id].camera))
+  end
+  redis.call('DEL', of_identity(number))
+  redis.call('HDEL', prefix .. 'sightings', string.format('%d', number))
+  return rows
+end
+
+local function forget(id, row)
+  redis.call('ZREM', prefix .. 'by-camera:' .. row.camera, id)
   redis.call('ZREM', prefix .. 'by-time', id)
   redis.call('HDEL', prefix .. 'heads', id)
   redis.call('HDEL', prefix .. 'tracklets', id)
@@ -66,28 +126,32 @@ end
 if #op.rows > 0 and stored == #op.rows then return 0 end
 local version = tonumber(redis.call('HGET', KEYS[1], 'version') or '0')
 if version ~= op.version then return -1 end
+if version > 0 and redis.call('HGET', KEYS[1], 'layout') ~= tostring(op.layout) then return -1 end
 
 for _, pair in ipairs(op.merged) do
   local gone, survivor = pair[1], pair[2]
-  local members = redis.call('ZRANGE', of_identity(gone), 0, -1, 'WITHSCORES')
-  for i = 1, #members, 2 do
-    local known = head(members[i])
-    set_head(members[i], known.revision, survivor, known.camera)
-    give(members[i], gone, survivor, members[i + 1])
+  for id, row in pairs(take_all(gone)) do
+    row.owner = survivor
+    set_head(id, row)
+    give(id, row)
   end
   drop(gone)
 end
 
 local longest = tonumber(redis.call('HGET', KEYS[1], 'longest_us') or '0')
-for _, row in ipairs(op.rows) do
-  local id, revision, owner, camera, last_us, length_us = row[1], row[2], row[3], row[4], row[5], row[6]
+for _, fields in ipairs(op.rows) do
+  local id = fields[1]
+  local row = {revision = fields[2], owner = fields[3], camera = fields[4], first = fields[5], last = fields[6]}
   local known = head(id)
-  redis.call('HSET', prefix .. 'tracklets', id, ARGV[row[7]])
-  set_head(id, revision, owner, camera)
-  redis.call('ZADD', prefix .. 'by-time', last_us, id)
-  redis.call('ZADD', prefix .. 'by-camera:' .. camera, last_us, id)
-  give(id, known and known.owner or 0, owner, last_us)
-  if length_us > longest then longest = length_us end
+  local grew = known and known.owner == row.owner and row.first <= known.first and known.last <= row.last
+  if known and not grew then take(id, known) end
+  redis.call('HSET', prefix .. 'tracklets', id, ARGV[fields[7]])
+  set_head(id, row)
+  local last = string.format('%.0f', row.last)
+  redis.call('ZADD', prefix .. 'by-time', last, id)
+  redis.call('ZADD', prefix .. 'by-camera:' .. row.camera, last, id)
+  give(id, row)
+  longest = math.max(longest, row.last - row.first)
 end
 
 for _, pair in ipairs(op.crops) do
@@ -97,10 +161,12 @@ for _, pair in ipairs(op.crops) do
 end
 
 for _, pair in ipairs(op.moved) do
-  local known = head(pair[1])
-  if known then
-    set_head(pair[1], known.revision, pair[2], known.camera)
-    give(pair[1], known.owner, pair[2], redis.call('ZSCORE', prefix .. 'by-time', pair[1]))
+  local row = head(pair[1])
+  if row and row.owner ~= pair[2] then
+    take(pair[1], row)
+    row.owner = pair[2]
+    set_head(pair[1], row)
+    give(pair[1], row)
   end
 end
 
@@ -114,11 +180,15 @@ for _, pair in ipairs(op.prototypes) do redis.call('HSET', prefix .. 'prototypes
 for _, pair in ipairs(op.expired) do
   drop(pair[1])
   for _, old in ipairs(pair[2]) do redis.call('HDEL', prefix .. 'aliases', old) end
-  for _, id in ipairs(redis.call('ZRANGE', of_identity(pair[1]), 0, -1)) do forget(id) end
+  for id, row in pairs(take_all(pair[1])) do forget(id, row) end
 end
 local old = redis.call('ZRANGEBYSCORE', prefix .. 'by-time', '-inf', string.format('(%.0f', op.before_us),
   'LIMIT', 0, op.expire_limit)
-for _, id in ipairs(old) do forget(id) end
+for _, id in ipairs(old) do
+  local row = head(id)
+  take(id, row)
+  forget(id, row)
+end
 
 local seq = tonumber(redis.call('HGET', KEYS[1], 'seq') or '0')
 for _, event in ipairs(op.events) do
@@ -127,5 +197,5 @@ for _, event in ipairs(op.events) do
 end
 redis.call('ZREMRANGEBYRANK', prefix .. 'journal', 0, -1 - op.journal_length)
 redis.call('HSET', KEYS[1], 'version', version + 1, 'now_ns', op.now_ns, 'next_identity', op.next_identity,
-  'calibration', ARGV[op.calibration], 'longest_us', string.format('%.0f', longest), 'seq', seq)
+  'calibration', ARGV[op.calibration], 'layout', op.layout, 'longest_us', string.format('%.0f', longest), 'seq', seq)
 return 1

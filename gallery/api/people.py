@@ -36,8 +36,9 @@ def people_router(store: Store, bus: Bus) -> APIRouter:
         """List people by number, in pages."""
         _check_site(store, site)
         page = store.identities(after, limit)
+        seen = store.sightings([identity.number for identity in page])
         return IdentitiesOut(
-            identities=[identity_out(store.site_id, i, len(sightings(_rows(store, i.number)))) for i in page],
+            identities=[identity_out(store.site_id, i, count) for i, count in zip(page, seen, strict=True)],
             next=page[-1].number if len(page) == limit else None,
         )
 
@@ -47,11 +48,11 @@ def people_router(store: Store, bus: Bus) -> APIRouter:
         identity = store.identity(number)
         if identity is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no identity {number}")
-        rows = _rows(store, identity.number)
-        seen = sightings(rows)
+        rows = store.find(TrackQuery(identity_id=identity.number, limit=MAX_ROWS))
+        (seen,) = store.sightings([identity.number])
         return IdentityDetail(
-            **identity_out(store.site_id, identity, len(seen)).model_dump(),
-            presences=[sighting_out(sighting) for sighting in seen],
+            **identity_out(store.site_id, identity, seen).model_dump(),
+            presences=[sighting_out(sighting) for sighting in sightings(rows)],
             tracks=[track_out(row) for row in rows[:100]],
         )
 
@@ -108,10 +109,6 @@ def tracks_router(store: Store) -> APIRouter:
         return Response(crop, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
     return router
-
-
-def _rows(store: Store, number: int) -> list[StoredTracklet]:
-    return store.find(TrackQuery(identity_id=number, limit=MAX_ROWS))
 
 
 def _is_live(row: StoredTracklet, stored: StoredProgress | None) -> bool:

@@ -77,6 +77,18 @@ def write(version: int, **changes: Any) -> Write:
     return Write(**{"version": version, "now_ns": 2 * S, "next_identity": 2, **changes})
 
 
+def written_by_the_first_version(store: Store, client: "redis.Redis") -> None:
+    """Take from a site in Redis what its first layout did not have."""
+    prefix = f"climbtrack:{{{store.site_id}}}:"
+    found: Any = client
+    for key in found.keys(f"{prefix}sightings*"):
+        found.delete(key)
+    for name, head in found.hgetall(f"{prefix}heads").items():
+        revision, owner, _, camera = head.split(b"|")
+        found.hset(f"{prefix}heads", name, b"|".join((revision, owner, camera)))
+    found.hdel(f"{prefix}meta", "layout")
+
+
 def names(rows: list[StoredTracklet]) -> list[str]:
     return [row.tracklet.tracklet_id for row in rows]
 
@@ -316,3 +328,72 @@ def test_a_redis_that_is_away_is_named_without_its_password() -> None:
     with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1:1") as caught:
         store.ping()
     assert "topsecret" not in str(caught.value)
+
+
+def test_presences_without_a_long_gap_are_one_sighting_per_camera(store: Store) -> None:
+    store.write(
+        write(
+            0,
+            tracklets=[row("door/s/1/0", last_s=4), row("hall/s/1/0", first_s=1, last_s=2), row("gate/s/1/0", owner=2)],
+        )
+    )
+    assert store.sightings([1, 2, 3]) == [2, 1, 0]
+
+    store.write(write(1, tracklets=[row("door/s/2/0", first_s=6, last_s=7), row("door/s/3/0", first_s=9.1, last_s=10)]))
+
+    assert store.sightings([1]) == [3]
+
+
+def test_a_sighting_falls_apart_when_what_joined_it_goes_to_somebody_else(store: Store) -> None:
+    spans = {"door/s/1/0": (0, 2), "door/s/2/0": (3, 5), "door/s/3/0": (6, 8)}
+    store.write(write(0, tracklets=[row(name, first_s=first, last_s=last) for name, (first, last) in spans.items()]))
+    assert store.sightings([1, 2]) == [1, 0]
+
+    store.write(write(1, moved={"door/s/2/0": 2}))
+    assert store.sightings([1, 2]) == [2, 1]
+
+    store.write(write(2, merged={2: 1}))
+    assert store.sightings([1, 2]) == [1, 0]
+
+
+def test_sightings_are_forgotten_with_their_rows_and_with_their_person(store: Store) -> None:
+    store.write(
+        write(
+            0,
+            tracklets=[
+                row("door/s/1/0", last_s=2),
+                row("hall/s/2/0", first_s=9, last_s=10),
+                row("gate/s/1/0", owner=2),
+            ],
+        )
+    )
+
+    store.write(write(1, expire_before_ns=3 * S))
+    assert store.sightings([1, 2]) == [1, 0]
+
+    store.write(write(2, expired=[person(1)]))
+    assert store.sightings([1]) == [0]
+
+
+def test_sightings_of_a_site_that_an_earlier_version_wrote_are_counted(redis_url: str) -> None:
+    client = redis.Redis.from_url(redis_url)
+    store = RedisStore(client, f"site-{uuid.uuid4().hex[:8]}")
+    rows = [
+        row("door/s/1/0", last_s=2),
+        row("door/s/2/0", first_s=3, last_s=5),
+        row("hall/s/1/0"),
+        row("hall/s/9/0", None),
+    ]
+    store.write(write(0, tracklets=rows))
+    written_by_the_first_version(store, client)
+
+    # Then the API counts them although no gallery runs, nothing is written on top of the old layout,
+    assert store.sightings([1, 2]) == [2, 0]
+    with pytest.raises(StoreConflict):
+        store.write(write(1, moved={"door/s/2/0": 2}))
+    # and the gallery that starts brings the site up to date
+    store.load(0)
+    assert store.sightings([1, 2]) == [2, 0]
+    store.write(write(1, moved={"door/s/2/0": 2}))
+    assert store.sightings([1, 2]) == [2, 1]
+    client.close()

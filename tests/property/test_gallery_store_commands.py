@@ -99,6 +99,7 @@ def everything(store: Store, query: TrackQuery) -> dict[str, object]:
         "found": described(store.find(query)),
         "pages": (store.identities(0, 2), store.identities(2, 9)),
         "by number": [store.identity(number) for number in range(1, 15)],
+        "sightings": store.sightings(range(1, 6)),
         "crops": [store.crop(f"a/s/{track}/0") for track in range(3)],
         "journal": [(entry.seq, entry.event.event_id) for entry in store.journal(1, 3)],
         "counts": store.counts(),

@@ -1,0 +1,55 @@
+"""Brings a site that an earlier version wrote to Redis to the present layout; `store_write.lua` says what that is."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from gallery import records
+from gallery.presence import Sighting, joined, sighting_of
+from gallery.store import StoredTracklet, microseconds
+
+LAYOUT = 2  # 1 had no sightings, and no time in its heads
+PAGE = 256
+
+
+def owner_of(head: bytes) -> int | None:
+    """Return the identity of a row, by its entry in `heads` of any layout."""
+    return int(head.split(b"|", 2)[1]) or None
+
+
+def is_current(client: Any, prefix: str) -> bool:
+    """Tell whether a site is in the present layout, as one is that was never written."""
+    version, layout = client.hmget(f"{prefix}meta", "version", "layout")
+    return version is None or int(layout or 1) == LAYOUT
+
+
+def bring_up_to_date(client: Any, prefix: str) -> None:
+    """Add what the present layout has more; a call that was cut off can be repeated."""
+    if is_current(client, prefix):
+        return
+    seen: dict[int, list[Sighting]] = defaultdict(list)
+    for row, head in _rows(client, prefix):
+        if row.identity_id is not None:
+            seen[row.identity_id].append(sighting_of(row))
+        client.hset(f"{prefix}heads", row.tracklet.tracklet_id, _with_first(head, row))
+    for number, parts in seen.items():
+        whole = joined(parts)
+        for one in whole:
+            times = {str(microseconds(one.first_ns)): microseconds(one.last_ns)}
+            client.zadd(f"{prefix}sightings:{number}:{one.camera_id}", times)
+        client.hset(f"{prefix}sightings", str(number), len(whole))
+    client.hset(f"{prefix}meta", "layout", LAYOUT)
+
+
+def _rows(client: Any, prefix: str) -> Iterator[tuple[StoredTracklet, bytes]]:
+    ids = client.hkeys(f"{prefix}heads")
+    for start in range(0, len(ids), PAGE):
+        page = ids[start : start + PAGE]
+        blobs, heads = client.hmget(f"{prefix}tracklets", page), client.hmget(f"{prefix}heads", page)
+        for blob, head in zip(blobs, heads, strict=True):
+            yield records.decode_tracklet(blob, owner_of(head)), head
+
+
+def _with_first(head: bytes, row: StoredTracklet) -> bytes:
+    revision, owner, *_, camera = head.split(b"|")
+    return b"|".join((revision, owner, b"%d" % microseconds(row.tracklet.first_ns), camera))
