@@ -112,8 +112,10 @@ class KafkaNode:
         raise TransientError(f"Kafka did not start:\n{_tail(self._folder / 'kafka.log')}{_tail(self._folder / 'out')}")
 
 
-def start(port: int = 0) -> KafkaNode:
+def start(port: int = 0, more: str = "") -> KafkaNode:
     """Fetch Kafka when it is not in the cache, and start a node; port 0 takes a free one.
+
+    `more` are lines of its properties over ours, with `{port}` and `{controller_port}` for the two.
 
     Raises:
         WireError: Java or Maven is not installed, or the port is taken.
@@ -127,7 +129,7 @@ def start(port: int = 0) -> KafkaNode:
     port, controller_port = ports
     properties = folder / "server.properties"
     properties.write_text(
-        _PROPERTIES.format(
+        (_PROPERTIES + more).format(
             port=port,
             controller_port=controller_port,
             data=folder / "data",

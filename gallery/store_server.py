@@ -1,7 +1,5 @@
 """The Redis that stores live in: how it is connected to, named to people, and checked."""
 
-import re
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +11,7 @@ from redis.exceptions import RedisError, ResponseError
 from gallery.store_faults import explained
 from wire.errors import SettingsError
 from wire.settings import RedisSettings
+from wire.tls import context_of, key_password
 from wire.url import mask_url, read_url
 
 KEEPS_EVERYTHING = "noeviction"
@@ -27,7 +26,7 @@ def connect(settings: RedisSettings) -> "redis.Redis":
     """
     url = read_url(settings.url)
     if url.scheme == "rediss":
-        _check_certificates(settings)
+        context_of(settings)  # the client reads the files when it connects, and asks for a key's password
     options = {**_login(settings), **(_tls(settings) if url.scheme == "rediss" else {})}
     address = replace(url, login=None).quoted()
     try:
@@ -99,30 +98,10 @@ def _tls(settings: RedisSettings) -> dict[str, Any]:
         "ssl_ca_certs": settings.ssl_ca_file,
         "ssl_certfile": settings.ssl_certificate_file,
         "ssl_keyfile": settings.ssl_key_file,
-        "ssl_password": _key_password(settings),
+        "ssl_password": key_password(settings),
     }
     given = {name: str(value) for name, value in names.items() if value is not None}
     return {**given, "ssl_check_hostname": settings.ssl_check_hostname}
-
-
-def _key_password(settings: RedisSettings) -> str | None:
-    return None if settings.ssl_key_password is None else settings.ssl_key_password.get_secret_value()
-
-
-def _check_certificates(settings: RedisSettings) -> None:
-    context = ssl.create_default_context()
-    key = "ssl_ca_file"
-    try:
-        if settings.ssl_ca_file is not None:
-            context.load_verify_locations(settings.ssl_ca_file)
-        if settings.ssl_certificate_file is not None:
-            key = "ssl_certificate_file" if settings.ssl_key_file is None else "ssl_key_file"
-            context.load_cert_chain(
-                settings.ssl_certificate_file, settings.ssl_key_file, lambda: _key_password(settings) or ""
-            )
-    except OSError as error:  # also of TLS
-        cause = re.sub(r"^\[.*?\] ", "", error.strerror or str(error)) or "cannot be used"
-        raise SettingsError(f"redis.{key} = {str(getattr(settings, key))!r}: {cause}; expected PEM") from None
 
 
 def _secrets(client: "redis.Redis") -> tuple[str, ...]:

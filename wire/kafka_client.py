@@ -1,6 +1,5 @@
 """What all clients of Kafka share: names, options, and errors turned into ours. Part of `wire.kafka`."""
 
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +12,17 @@ from kafka.record import default_records
 
 from wire.bus import MAX_RECORD_BYTES, Record, TopicPartition, TopicSpec
 from wire.errors import PermanentError, SettingsError, TransientError
+from wire.kafka_login import reach
 from wire.settings import KafkaSettings
+from wire.tls import context_of
 
-DEFAULT_PORT = 9092
 CLOSE_S = 5.0
 FETCH_BYTES = 4 * MAX_RECORD_BYTES  # what one answer of a broker may hold, over all partitions
+BOOTSTRAP = "Unable to bootstrap"  # all that the client says
+NO_BOOTSTRAP = (
+    "no broker answers what we ask; it is starting or overloaded, speaks otherwise than kafka.security_protocol says, "
+    "or names brokers that cannot be reached from here (advertised.listeners)"
+)
 REFUSED = (errors.AuthorizationError, errors.KafkaConfigurationError, errors.SaslAuthenticationFailedError)
 
 
@@ -72,7 +77,8 @@ def named_errors(settings: KafkaSettings) -> Iterator[None]:
     except (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError) as error:
         raise PermanentError(f"Kafka at {settings.servers}: {error}") from error
     except errors.KafkaError as error:
-        raise TransientError(f"Kafka at {settings.servers}: {error}") from error
+        cause = NO_BOOTSTRAP if BOOTSTRAP in str(error) else str(error)
+        raise TransientError(f"Kafka at {settings.servers}: {cause}") from error
 
 
 def connection_options(settings: KafkaSettings) -> dict[str, Any]:
@@ -82,15 +88,11 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
 
     Raises:
         TransientError: No server accepts a connection.
+        SettingsError: A server refuses our user or certificate, or a certificate cannot be read.
     """
-    _reach(settings)
+    reach(settings)
 
-    def revealed(secret: Any) -> str | None:
-        return None if secret is None else secret.get_secret_value()
-
-    def text(path: Any) -> str | None:
-        return None if path is None else str(path)
-
+    password = settings.sasl_password
     return {
         "bootstrap_servers": [server.strip() for server in settings.servers.split(",")],
         "bootstrap_timeout_ms": settings.connect_timeout_ms,
@@ -99,27 +101,9 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
         "security_protocol": settings.security_protocol,
         "sasl_mechanism": settings.sasl_mechanism,
         "sasl_plain_username": settings.sasl_username,
-        "sasl_plain_password": revealed(settings.sasl_password),
-        "ssl_cafile": text(settings.ssl_ca_file),
-        "ssl_certfile": text(settings.ssl_certificate_file),
-        "ssl_keyfile": text(settings.ssl_key_file),
-        "ssl_password": revealed(settings.ssl_key_password),
-        "ssl_check_hostname": settings.ssl_check_hostname,
+        "sasl_plain_password": None if password is None else password.get_secret_value(),
+        "ssl_context": context_of(settings) if settings.security_protocol.endswith("SSL") else None,
     }
-
-
-def _reach(settings: KafkaSettings) -> None:
-    reasons = []
-    for server in settings.servers.split(","):
-        host, _, port = server.strip().rpartition(":")
-        address = (host.strip("[]"), int(port)) if port.isdecimal() else (server.strip(), DEFAULT_PORT)
-        try:
-            socket.create_connection(address, settings.connect_timeout_ms / 1000).close()
-        except OSError as error:
-            reasons.append(str(error))
-        else:
-            return
-    raise TransientError(f"Kafka at {settings.servers}: {'; '.join(reasons)}")
 
 
 def reading_options() -> dict[str, Any]:

@@ -1,0 +1,63 @@
+"""A Kafka that asks for a user and speaks TLS, beside the plain listener that it needs itself."""
+
+import socket
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy import kafka_server
+
+USER, PASSWORD = "ann", "p[a]s s#w/o@r:d?%41é"
+
+
+@dataclass(frozen=True)
+class SecureKafka:
+    """Addresses of one node, by how they are spoken to."""
+
+    node: kafka_server.KafkaNode
+    sasl: str
+    sasl_tls: str
+    tls: str
+
+
+def start(certificates: Path) -> SecureKafka:
+    """Start a node that lets `USER` in with PLAIN, behind TLS or not, and whoever has a certificate of ours."""
+    ports = dict(zip(("SASL", "SAFE", "CERT"), _free_ports(3), strict=True))
+    chain, key = ((certificates / f"server.{kind}").read_text().strip() for kind in ("pem", "key"))
+    authority = (certificates / "ca.pem").read_text().strip()
+    login = f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+    listeners = "".join(f",{name}://127.0.0.1:{port}" for name, port in ports.items())
+    lines = {
+        "listeners": f"PLAINTEXT://127.0.0.1:{{port}},CONTROLLER://127.0.0.1:{{controller_port}}{listeners}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{{port}}{listeners}",
+        "listener.security.protocol.map": (
+            "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,SAFE:SASL_SSL,CERT:SSL"
+        ),
+        "inter.broker.listener.name": "PLAINTEXT",
+        "sasl.enabled.mechanisms": "PLAIN",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.certificate.chain": _one_line(chain),
+        "ssl.keystore.key": _one_line(key),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.certificates": _one_line(authority),
+        "listener.name.cert.ssl.client.auth": "required",
+        **{f"listener.name.{name}.plain.sasl.jaas.config": _escaped(login) for name in ("sasl", "safe")},
+    }
+    node = kafka_server.start(more="".join(f"{name}={value}\n" for name, value in lines.items()))
+    return SecureKafka(node, *(f"127.0.0.1:{port}" for port in ports.values()))
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def _one_line(pem: str) -> str:
+    return pem.replace("\n", "\\n")
+
+
+def _escaped(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode().replace("\\xe9", "\\u00e9")
