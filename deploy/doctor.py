@@ -1,7 +1,6 @@
 """Is everything here that climbtrack needs, and if not: what to do."""
 
 import logging
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -13,18 +12,22 @@ from rich.console import Console
 from deploy.errors import DeployError
 from deploy.local.private_redis import find_binary
 from deploy.terminal import print_line
-from wire.errors import TransientError, WireError
+from wire.errors import SettingsError, TransientError, WireError
 
-State = Literal["ok", "optional", "missing"]
+State = Literal["ok", "optional", "missing", "refused"]
 KAFKA_ADVICE = "needed by `climbtrack ingest|worker|gallery|api`: section kafka, or CLIMBTRACK_KAFKA_SERVERS"
 KAFKA_TOPICS = "the first of `climbtrack ingest|worker|gallery|api` creates them"
-MARKS: dict[State, str] = {"ok": "ok      ", "optional": "optional", "missing": "MISSING "}
+REDIS_ADVICE = "needed by `climbtrack gallery` and `api`: section redis, or CLIMBTRACK_REDIS_URL"
+MARKS: dict[State, str] = {"ok": "ok      ", "optional": "optional", "missing": "MISSING ", "refused": "REFUSED "}
 SERVERS = {"Kafka": "Kafka", "Redis server": "Redis"}  # what many machines share, by the name of its check
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding: `optional` is not here and not needed by `climbtrack run`; `advice` says how to get it."""
+    """One finding; `advice` says what to do about it.
+
+    `optional` is not here and `climbtrack run` does not need it; `refused` is here and must not be used as it is.
+    """
 
     name: str
     state: State
@@ -33,8 +36,8 @@ class Check:
 
     @property
     def fine(self) -> bool:
-        """Tell whether `climbtrack run` works in spite of it."""
-        return self.state != "missing"
+        """Tell whether all that was configured works in spite of it."""
+        return self.state not in {"missing", "refused"}
 
 
 def examine(config: Path | None) -> tuple[Check, ...]:
@@ -49,11 +52,14 @@ def examine(config: Path | None) -> tuple[Check, ...]:
 
 def verdict(checks: Sequence[Check]) -> str:
     """Return one line: whether `climbtrack run` works here, and if not, what to do first."""
-    missing = [check for check in checks if not check.fine]
+    missing = [check for check in checks if check.state == "missing"]
     if missing:
         first = missing[0]
         names = " and ".join(check.name for check in missing)
         return f"Not ready: {names} missing. Do this first: {first.advice or first.found}"
+    for check in checks:
+        if check.state == "refused":
+            return f"Not ready: {check.found}"
     lacking = [
         name for check, name in SERVERS.items() if any(one.name == check and one.state != "ok" for one in checks)
     ]
@@ -151,51 +157,53 @@ def _own_redis(_: Path | None) -> Check:
 
 
 def _redis(config: Path | None) -> Check:
-    from gallery.errors import StoreUnavailable
-    from gallery.store_redis import RedisStore
-    from gallery.store_server import connect
+    from gallery.errors import StoreRefused, StoreUnavailable
+    from gallery.store_server import check_writes, connect, eviction_risk
     from wire.settings import RedisSettings
 
-    client = connect(RedisSettings.load(config))
-    try:
-        RedisStore(client, "doctor").ping()
-    except StoreUnavailable as error:
-        return Check(
-            "Redis server",
-            "optional",
-            str(error),
-            "needed by `climbtrack gallery` and `api`: section redis, or CLIMBTRACK_REDIS_URL",
-        )
-    finally:
-        client.close()
-    return Check("Redis server", "ok", "answers")
+    settings = RedisSettings.load(config)
+    wrong = _wrong(named=settings != RedisSettings())
+    with closing(connect(settings)) as client:
+        try:
+            check_writes(client)
+            risk = eviction_risk(client)
+        except StoreUnavailable as error:
+            return Check("Redis server", "optional", str(error), REDIS_ADVICE)
+        except StoreRefused as error:
+            return Check("Redis server", wrong, str(error), REDIS_ADVICE)
+    return Check("Redis server", wrong, risk, REDIS_ADVICE) if risk else Check("Redis server", "ok", "answers")
 
 
 def _kafka(config: Path | None) -> Check:
     from wire.bus import CAMERAS
     from wire.kafka import KafkaBus
+    from wire.kafka_client import NO_BOOTSTRAP
+    from wire.kafka_login import reach
     from wire.settings import KafkaSettings
 
     settings = KafkaSettings.load(config, request_timeout_ms=5000)
+    wrong = _wrong(named=settings != KafkaSettings(request_timeout_ms=5000))
+    try:
+        reach(settings)
+    except SettingsError as error:
+        return Check("Kafka", wrong, str(error), KAFKA_ADVICE)
+    except TransientError as error:
+        return Check("Kafka", "optional", str(error), KAFKA_ADVICE)
     with closing(KafkaBus(settings)) as bus:
         try:
             cameras = bus.table(CAMERAS.name)
+        except TransientError as error:
+            if NO_BOOTSTRAP in str(error):
+                return Check("Kafka", wrong, str(error), KAFKA_ADVICE)
+            return Check("Kafka", "optional", f"{settings.servers} has no topics of ours yet", KAFKA_TOPICS)
         except WireError as error:
-            if isinstance(error, TransientError) and any(map(_listens, settings.servers.split(","))):
-                return Check(
-                    "Kafka", "optional", f"{settings.servers} listens, and has no topics of ours yet", KAFKA_TOPICS
-                )
-            return Check("Kafka", "optional", str(error), KAFKA_ADVICE)
+            return Check("Kafka", wrong, str(error), KAFKA_ADVICE)
     return Check("Kafka", "ok", f"{settings.servers} answers, {len(cameras)} cameras announced")
 
 
-def _listens(server: str) -> bool:
-    host, _, port = server.strip().rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=2.0).close()
-    except (OSError, ValueError):
-        return False
-    return True
+def _wrong(*, named: bool) -> State:
+    """Return the state of a server that must not be used as it is: it matters where somebody named it."""
+    return "refused" if named else "optional"
 
 
 @contextmanager

@@ -62,6 +62,16 @@ def reaching(client: "redis.Redis") -> Iterator[None]:
         raise ours from None  # servers repeat what they do not understand, passwords included
 
 
+def check_writes(client: "redis.Redis") -> None:
+    """Return when the server takes writes; what is written is gone after a second.
+
+    Raises:
+        StoreUnavailable, StoreRefused: It does not.
+    """
+    with reaching(client):
+        client.set("climbtrack:{doctor}:probe", b"", px=1000)
+
+
 def eviction_risk(client: "redis.Redis") -> str:
     """Return what is wrong with how the server behaves when its memory is full; empty where it keeps everything.
 

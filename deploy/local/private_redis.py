@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
 from deploy.errors import RunError, UsageError
 
@@ -66,7 +67,7 @@ class PrivateRedis:
     @property
     def url(self) -> str:
         """Return the URL clients connect to."""
-        return f"unix://{self.socket_path}"
+        return f"unix://{quote(str(self.socket_path))}"
 
     def __enter__(self) -> Self:
         """Start and wait until it answers.

@@ -1,11 +1,21 @@
 """The verdict of `climbtrack doctor`."""
 
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 from rich.console import Console
 
+from deploy.cli.main import main
 from deploy.doctor import Check, State, print_checks, verdict
+from tests.conftest import need
+from tests.servers.redis_server import RealRedis
 
 READY = "Ready: `climbtrack run` works on this machine."
 
@@ -51,3 +61,82 @@ def test_the_verdict_is_the_last_line() -> None:
     said = StringIO()
     print_checks(Console(file=said), checks())
     assert said.getvalue().splitlines()[-1] == READY
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: Callable[[], int]) -> Iterator[str]:
+    """A real Redis that the environment names, and no Kafka; what is slow to look at is taken for fine."""
+    for slow in ("_weights", "_detector", "_gpu"):
+        monkeypatch.setattr(f"deploy.doctor.{slow}", lambda _: Check("something slow", "ok", "fine"))
+    monkeypatch.setenv("CLIMBTRACK_KAFKA_SERVERS", f"127.0.0.1:{free_port()}")
+    need(found=shutil.which("redis-server") is not None, what="redis-server")
+    with RealRedis(tmp_path) as server:
+        monkeypatch.setenv("CLIMBTRACK_REDIS_URL", server.url)
+        yield server.url
+
+
+def tell(url: str, *command: str) -> None:
+    with closing(redis.Redis.from_url(url)) as client:
+        ask: Any = client.execute_command
+        ask(*command)
+
+
+def examined(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
+    """Return the exit code of `climbtrack doctor`, and its checks by name with the verdict among them."""
+    code = main(["doctor", "--json"])
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    return code, {"verdict": said["verdict"]} | {check["name"]: check for check in said["checks"]}
+
+
+def test_a_redis_that_forgets_people_is_refused(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    tell(redis_url, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    code, found = examined(capsys)
+    assert code == 1
+    assert found["Redis server"]["state"] == "refused"
+    assert found["verdict"] == (
+        f"Not ready: Redis at {redis_url.removeprefix('unix://')} has the maxmemory-policy allkeys-lru: when its "
+        "memory is full it deletes people; set maxmemory-policy noeviction in its configuration"
+    )
+
+
+def test_a_redis_that_does_not_let_us_in_is_refused(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    tell(redis_url, "CONFIG", "SET", "requirepass", "open sesame")
+    code, found = examined(capsys)
+    assert (code, found["Redis server"]["state"]) == (1, "refused")
+    assert "asks for a password (NOAUTH); set redis.password" in found["verdict"]
+
+
+def test_a_redis_that_takes_no_writes_is_named_with_its_remedy(
+    redis_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell(redis_url, "REPLICAOF", "127.0.0.1", "1")
+    code, found = examined(capsys)
+    assert (code, found["Redis server"]["state"]) == (0, "optional")
+    assert "is a replica and takes no writes (READONLY); wait for the failover" in found["Redis server"]["found"]
+
+
+def test_a_redis_that_is_fine_keeps_nothing_of_the_doctor(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = examined(capsys)
+    assert (code, found["Redis server"]["state"]) == (0, "ok")
+    with closing(redis.Redis.from_url(redis_url)) as client:
+        assert [client.pttl(key) <= 1000 for key in client.scan_iter()] in ([], [True])
+
+
+def test_a_kafka_that_is_away_is_named_by_its_address(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _, found = examined(capsys)
+    assert found["Kafka"]["state"] == "optional"
+    assert found["Kafka"]["found"].startswith("Kafka: nothing listens at 127.0.0.1:")
+    assert found["Kafka"]["found"].endswith("; start it or set kafka.servers (CLIMBTRACK_KAFKA_SERVERS)")
+
+
+def test_a_server_that_nobody_named_is_not_what_makes_a_machine_unready(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CLIMBTRACK_REDIS_URL")
+    monkeypatch.setattr(
+        "gallery.store_server.eviction_risk", lambda _: "Redis at r has the maxmemory-policy allkeys-lru"
+    )
+    monkeypatch.setattr("gallery.store_server.check_writes", lambda _: None)
+    code, found = examined(capsys)
+    assert (code, found["Redis server"]["state"]) == (0, "optional")
+    assert found["verdict"].startswith(READY)

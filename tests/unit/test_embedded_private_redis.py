@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ import redis
 from deploy.errors import RunError, UsageError
 from deploy.local import private_redis
 from deploy.local.private_redis import PrivateRedis, find_binary
+from gallery.store_server import connect
+from wire.settings import RedisSettings
 
 
 @pytest.fixture(params=["from the path", "from the wheel"])
@@ -87,6 +90,16 @@ def test_a_folder_with_a_long_path_gets_its_socket_elsewhere(tmp_path: Path) -> 
     with PrivateRedis(tmp_path / ("deep" * 30)) as server, redis.Redis.from_url(server.url) as client:
         assert client.ping()
         assert len(str(server.socket_path)) <= private_redis.MAX_SOCKET_PATH
+
+
+@pytest.mark.usefixtures("binary")
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    with (
+        PrivateRedis(tmp_path / "a b#c?d=1%41@é[x]") as server,
+        closing(connect(RedisSettings(url=server.url))) as client,
+    ):
+        client.set("name", "Ada")
+    assert (tmp_path / "a b#c?d=1%41@é[x]" / "redis" / "redis.log").exists()
 
 
 def test_no_redis_at_all_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
