@@ -1,13 +1,12 @@
 """Settings of the gallery and of its API."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from gallery.calibrate import Card
 from wire.settings import Settings
-
-_SHIPPED = Card()
 
 
 class GallerySettings(Settings):
@@ -26,13 +25,14 @@ class GallerySettings(Settings):
         min_frames: A new identity needs a tracklet with at least so many boxes.
         horizon_s: Tracklets so recent are kept in memory, to tell who was visible together.
         retention_s: Tracklets and identities last seen longer ago are forgotten.
-        same_mean, same_std: Card of the weights, by default of the shipped ones: how similar tracklets of one person
-            are, mean and scatter of the cosine; see `calibrate.Card`.
-        different_mean, different_std: The same of different people.
         health_host, health_port: Where `/healthz`, `/readyz` and `/metrics` answer.
     """
 
     section = "gallery"
+    removed: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("same_mean", "same_std", "different_mean", "different_std"),
+        "gone: what similarities mean comes with the weights now; leave it out",
+    )
 
     window_s: float = Field(default=1.0, gt=0, le=60)
     latency_wait_s: float = Field(default=2.0, ge=0)
@@ -44,10 +44,6 @@ class GallerySettings(Settings):
     min_frames: int = Field(default=3, ge=1)
     horizon_s: float = Field(default=900.0, gt=0)
     retention_s: float = Field(default=7 * 86_400.0, gt=0)
-    same_mean: float = Field(default=_SHIPPED.same_mean, ge=-1, le=1)
-    same_std: float = Field(default=_SHIPPED.same_std, gt=0, le=1)
-    different_mean: float = Field(default=_SHIPPED.different_mean, ge=-1, lt=1)
-    different_std: float = Field(default=_SHIPPED.different_std, gt=0, le=1)
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=9103, ge=0, le=65535)
 

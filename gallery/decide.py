@@ -153,7 +153,7 @@ class _Window:
         """Make new identities of those open tracklets that must be somebody new."""
         draft = self._draft
         unknown = [t for t in self._open if not self._waits(t)]
-        for members in grouped(unknown, draft.calibration.logit, self._rules.match, draft.now_ns):
+        for members in grouped(unknown, draft.calibration, self._rules.match, draft.now_ns):
             if any(self._is_enough(t) for t in members):
                 number = draft.create()
                 for tracklet in sorted(members, key=_in_time):
@@ -215,7 +215,7 @@ class _Window:
         vector = embedding_of(tracklet)
         others = {r.identity_id for a, r in draft.visible_with(tracklet) if a == "yes"} - {None, number}
         looks = [draft.looks(other, tracklet.model_id) for other in sorted(n for n in others if n is not None)]
-        draft.learn([(vector, known) for known in looks if known is not None])
+        draft.learn(tracklet.model_id, [(vector, known) for known in looks if known is not None])
 
 
 @dataclass(frozen=True, slots=True)

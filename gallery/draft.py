@@ -9,6 +9,7 @@ import numpy as np
 from msgspec.structs import replace as changed_message
 from numpy.typing import NDArray
 
+from gallery.calibrate import ASSUMED, Calibration, encode
 from gallery.compare import Looks, similarity, united, with_tracklet, without_tracklet
 from gallery.decision_events import event_about, expiry_of
 from gallery.site import MAX_APART, Site, Together, is_same_leg
@@ -31,7 +32,7 @@ class Draft:
     def __init__(self, site: Site, now_ns: int) -> None:
         self.site_id = site.site_id
         self.now_ns = max(now_ns, site.now_ns)
-        self.calibration = site.calibration
+        self.calibrations = dict(site.calibrations)
         self.next_identity = site.next_identity
         self.identities = dict(site.identities)
         self.prototypes = dict(site.prototypes)
@@ -88,6 +89,7 @@ class Draft:
 
     def refresh(self, tracklet: Tracklet) -> None:
         """Replace a tracklet's earlier revision, in its identity too."""
+        self._hear_prior(tracklet)
         key = tracklet.tracklet_id
         old = self.rows.get(key)
         number = None if old is None else old.identity_id
@@ -152,9 +154,20 @@ class Draft:
         self._merged = {old: survivor if new == gone else new for old, new in self._merged.items()} | {gone: survivor}
         self._moved = {key: survivor if new == gone else new for key, new in self._moved.items()}
 
-    def learn(self, pairs: Sequence[tuple[NDArray[np.float32], Looks]]) -> None:
-        """Let the calibration see unit vectors beside the looks of people who are certainly somebody else."""
-        self.calibration = self.calibration.observe([similarity(vector, looks) for vector, looks in pairs])
+    def calibration(self, model_id: str) -> Calibration:
+        """Return what similarities of a model mean here so far."""
+        return self.calibrations.get(model_id) or Calibration(ASSUMED)
+
+    def learn(self, model_id: str, pairs: Sequence[tuple[NDArray[np.float32], Looks]]) -> None:
+        """Let a calibration see unit vectors beside the looks of people who are certainly somebody else."""
+        observed = self.calibration(model_id).observe([similarity(vector, looks) for vector, looks in pairs])
+        self.calibrations[model_id] = observed
+
+    def _hear_prior(self, tracklet: Tracklet) -> None:
+        """Take over what the weights behind a tracklet say of similarities; what the site taught stays."""
+        known = self.calibration(tracklet.model_id)
+        if tracklet.prior is not None and tracklet.prior != known.prior:
+            self.calibrations[tracklet.model_id] = changed(known, prior=tracklet.prior)
 
     def tell(self, kind: EventKind, tracklet: Tracklet, number: int, reason: str, previous: Sequence[int] = ()) -> None:
         """Note an event about a tracklet and its identity."""
@@ -183,7 +196,7 @@ class Draft:
             self._version + 1,
             self.now_ns,
             self.next_identity,
-            self.calibration,
+            self.calibrations,
             self.identities,
             self.prototypes,
             self.rows,
@@ -198,7 +211,7 @@ class Draft:
             version=self._version,
             now_ns=self.now_ns,
             next_identity=self.next_identity,
-            calibration=self.calibration.encode(),
+            calibration=encode(self.calibrations),
             tracklets=[self._finished[key] for key in sorted(self._fresh)],
             crops={key: tracklet.crop for key, tracklet in self._fresh.items() if tracklet.crop},
             moved={key: number for key, number in self._moved.items() if key not in self._fresh},

@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.calibrate import Calibration
 from gallery.compare import embedding_of, looks_of, with_tracklet
 from gallery.site import is_same_leg, together
 from wire.messages import Tracklet
@@ -18,10 +19,13 @@ Group = list[Tracklet]
 
 
 def grouped(
-    tracklets: Sequence[Tracklet], logit: Callable[[float], float], threshold: float, now_ns: int
+    tracklets: Sequence[Tracklet], calibration: Callable[[str], Calibration], threshold: float, now_ns: int
 ) -> list[Group]:
-    """Return tracklets as groups of one person each, in the order of their first members."""
-    pairs = _Pairs(logit, now_ns)
+    """Return tracklets as groups of one person each, in the order of their first members.
+
+    `calibration` is that of a model, by `model_id`.
+    """
+    pairs = _Pairs(calibration, now_ns)
     groups: dict[int, Group] = {place: [tracklet] for place, tracklet in enumerate(tracklets)}
     scores = _first_scores(groups, pairs)
     while len(groups) > 1:
@@ -46,8 +50,8 @@ def _first_scores(groups: dict[int, Group], pairs: "_Pairs") -> NDArray[np.float
 class _Pairs:
     """Log odds of pairs of tracklets, each computed once."""
 
-    def __init__(self, logit: Callable[[float], float], now_ns: int) -> None:
-        self._logit = logit
+    def __init__(self, calibration: Callable[[str], Calibration], now_ns: int) -> None:
+        self._calibration = calibration
         self._now_ns = now_ns
         self._found: dict[tuple[str, str], float] = {}
         self._vectors: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
@@ -69,7 +73,7 @@ class _Pairs:
             return -math.inf
         if is_same_leg(a, b):
             return math.inf
-        return self._logit(float(self._vectors_of(a)[0] @ self._vectors_of(b)[1]))
+        return self._calibration(a.model_id).logit(float(self._vectors_of(a)[0] @ self._vectors_of(b)[1]))
 
     def _vectors_of(self, tracklet: Tracklet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return what an identity made of a tracklet would be remembered by, and the tracklet's embedding."""

@@ -14,7 +14,9 @@ from wire.messages import Tracklet
 def logit(draft: Draft, tracklet: Tracklet, number: int) -> float:
     """Return the log odds that a tracklet shows an identity; -inf without a common model."""
     looks = draft.looks(number, tracklet.model_id)
-    return -np.inf if looks is None else draft.calibration.logit(similarity(embedding_of(tracklet), looks))
+    if looks is None:
+        return -np.inf
+    return draft.calibration(tracklet.model_id).logit(similarity(embedding_of(tracklet), looks))
 
 
 def logit_to_others(draft: Draft, tracklet: Tracklet) -> float:
@@ -22,19 +24,22 @@ def logit_to_others(draft: Draft, tracklet: Tracklet) -> float:
     number = draft.owner(tracklet.tracklet_id)
     assert number is not None
     looks = looks_of(without_tracklet(draft.prototypes[number], tracklet), tracklet.model_id)
-    return np.inf if looks is None else draft.calibration.logit(similarity(embedding_of(tracklet), looks))
+    if looks is None:
+        return np.inf
+    return draft.calibration(tracklet.model_id).logit(similarity(embedding_of(tracklet), looks))
 
 
 def logits(draft: Draft, tracklets: Sequence[Tracklet], numbers: Sequence[int], floor: float) -> NDArray[np.float64]:
     """Return `(m, n)` log odds that tracklets show identities; -inf where they are below `floor`."""
     found = np.full((len(tracklets), len(numbers)), -np.inf)
-    least = draft.calibration.similarity(floor) - SLACK
     for model_id in {tracklet.model_id for tracklet in tracklets}:
+        calibration = draft.calibration(model_id)
+        least = calibration.similarity(floor) - SLACK
         rows = [row for row, tracklet in enumerate(tracklets) if tracklet.model_id == model_id]
         columns, people = _of_model(draft, numbers, model_id)
         vectors = np.stack([embedding_of(tracklets[row]) for row in rows])
         for i, j in np.argwhere(similarity_bounds(vectors, people) >= least):
-            value = draft.calibration.logit(similarity(vectors[i], people[j]))
+            value = calibration.logit(similarity(vectors[i], people[j]))
             found[rows[i], columns[j]] = value if value >= floor else -np.inf
     return found
 
@@ -42,11 +47,11 @@ def logits(draft: Draft, tracklets: Sequence[Tracklet], numbers: Sequence[int], 
 def close_pairs(draft: Draft, numbers: Iterable[int], floor: float) -> set[tuple[int, int]]:
     """Return the pairs of one of `numbers` and another identity whose log odds may reach `floor`; few others."""
     ones, everybody = sorted(numbers), sorted(draft.identities)
-    least = draft.calibration.similarity(floor) - SLACK
     pairs: set[tuple[int, int]] = set()
     for model_id in {p.model_id for number in ones for p in draft.prototypes[number]}:
         rows, people = _of_model(draft, ones, model_id)
         columns, others = _of_model(draft, everybody, model_id)
+        least = draft.calibration(model_id).similarity(floor) - SLACK
         near = np.argwhere(likeness_bounds(people, others) >= least)
         pairs |= {(ones[rows[i]], everybody[columns[j]]) for i, j in near}
     return {(one, other) for one, other in pairs if one != other}

@@ -29,8 +29,9 @@ def _likeness(draft: Draft, one: int, other: int, threshold: float) -> float:
     for model_id in sorted(models):
         a, b = draft.looks(one, model_id), draft.looks(other, model_id)
         if a is not None and b is not None:
-            bound = draft.calibration.logit(float((a.vectors @ b.vectors.T).max()))
-            found.append(draft.calibration.logit(likeness(a, b)) if bound >= threshold else -math.inf)
+            logit = draft.calibration(model_id).logit
+            bound = logit(float((a.vectors @ b.vectors.T).max()))
+            found.append(logit(likeness(a, b)) if bound >= threshold else -math.inf)
     return max(found)
 
 
@@ -82,4 +83,4 @@ def _fit(draft: Draft, tracklet: Tracklet, one: int, other: int) -> float:
     elsewhere = looks_of([p for p in prototypes if p.camera_id != tracklet.camera_id], tracklet.model_id)
     if elsewhere is None:
         return -math.inf
-    return draft.calibration.logit(similarity(embedding_of(tracklet), elsewhere))
+    return draft.calibration(tracklet.model_id).logit(similarity(embedding_of(tracklet), elsewhere))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gallery.calibrate import Calibration, Card, decode
+from gallery.calibrate import Calibration, decode
 from gallery.shortlist import LooksMemo
 from gallery.store import Identity, Prototype, Snapshot, StoredTracklet
 from wire.messages import Tracklet
@@ -20,6 +20,7 @@ Together = Literal["no", "maybe", "yes"]
 class Site:
     """One site as of `version`; fields as in `store.Snapshot`, `rows` of the horizon only.
 
+    `calibrations` are those of each model, by `model_id`.
     `memo` is derived from `prototypes` and only saves work: a site without one decides the same.
     """
 
@@ -27,21 +28,21 @@ class Site:
     version: int
     now_ns: int
     next_identity: int
-    calibration: Calibration
+    calibrations: dict[str, Calibration] = field(default_factory=dict)
     identities: dict[int, Identity] = field(default_factory=dict)
     prototypes: dict[int, tuple[Prototype, ...]] = field(default_factory=dict)
     rows: dict[str, StoredTracklet] = field(default_factory=dict)
     memo: LooksMemo = field(default_factory=LooksMemo)
 
 
-def site_of(site_id: str, snapshot: Snapshot, card: Card) -> Site:
+def site_of(site_id: str, snapshot: Snapshot) -> Site:
     """Return the site that a store loaded."""
     return Site(
         site_id,
         snapshot.version,
         snapshot.now_ns,
         snapshot.next_identity,
-        decode(snapshot.calibration, card),
+        decode(snapshot.calibration),
         {identity.number: identity for identity in snapshot.identities},
         {number: tuple(looks) for number, looks in snapshot.prototypes.items()},
         {row.tracklet.tracklet_id: row for row in snapshot.tracklets},

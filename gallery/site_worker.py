@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.calibrate import Card
 from gallery.config import GallerySettings
 from gallery.decide import decide
 from gallery.draft import Decision
@@ -43,7 +42,6 @@ class Plan:
 
     rules: Rules
     waiting: Waiting
-    card: Card
 
 
 def plan_of(settings: GallerySettings) -> Plan:
@@ -59,7 +57,6 @@ def plan_of(settings: GallerySettings) -> Plan:
             retention_ns=int(settings.retention_s * NS),
         ),
         Waiting(int(settings.window_s * NS), settings.latency_wait_s, settings.complete_wait_s),
-        Card(settings.same_mean, settings.same_std, settings.different_mean, settings.different_std),
     )
 
 
@@ -160,7 +157,7 @@ class SiteWorker:
 
     def _load(self) -> None:
         snapshot = self._store.load(self._plan.rules.horizon_ns)
-        self._site: Site = site_of(self._store.site_id, snapshot, self._plan.card)
+        self._site: Site = site_of(self._store.site_id, snapshot)
         self._seq = snapshot.seq
         self._stored_seq = snapshot.seq - len(snapshot.unpublished)
         self._outbox = list(snapshot.unpublished)

@@ -185,7 +185,7 @@ class _Window:
             return math.inf
         pairs = [(looks_of(with_tracklet((), a), a.model_id), b) for a in one for b in other]
         similarities = [float(looks.vectors[0] @ embedding_of(b)) for looks, b in pairs if looks is not None]
-        return sum(map(self._draft.calibration.logit, similarities)) / len(similarities)
+        return sum(map(self._draft.calibration(one[0].model_id).logit, similarities)) / len(similarities)
 
     def merge(self) -> None:
         """Unite identities that this window made clear to be one person, the clearest pair first."""
@@ -214,8 +214,9 @@ class _Window:
         for model_id in sorted(models):
             a, b = self._draft.looks(one, model_id), self._draft.looks(other, model_id)
             if a is not None and b is not None:
-                bound = self._draft.calibration.logit(float((a.vectors @ b.vectors.T).max()))
-                found.append(self._draft.calibration.logit(likeness(a, b)) if bound >= self._rules.merge else -math.inf)
+                logit = self._draft.calibration(model_id).logit
+                bound = logit(float((a.vectors @ b.vectors.T).max()))
+                found.append(logit(likeness(a, b)) if bound >= self._rules.merge else -math.inf)
         return max(found)
 
     def _intruders(self, one: int, other: int) -> list[Tracklet]:
@@ -255,7 +256,7 @@ class _Window:
         elsewhere = looks_of([p for p in prototypes if p.camera_id != tracklet.camera_id], tracklet.model_id)
         if elsewhere is None:
             return -math.inf
-        return self._draft.calibration.logit(similarity(embedding_of(tracklet), elsewhere))
+        return self._draft.calibration(tracklet.model_id).logit(similarity(embedding_of(tracklet), elsewhere))
 
     def _apart(self, one: int, other: int) -> bool:
         """Tell whether two identities were seen together, or may be together now."""
@@ -289,7 +290,7 @@ class _Window:
         vector = embedding_of(tracklet)
         others = {r.identity_id for a, r in _visible_with(draft, tracklet) if a == "yes"} - {None, number}
         looks = [draft.looks(other, tracklet.model_id) for other in sorted(n for n in others if n is not None)]
-        draft.learn([(vector, known) for known in looks if known is not None])
+        draft.learn(tracklet.model_id, [(vector, known) for known in looks if known is not None])
 
 
 @dataclass(frozen=True, slots=True)

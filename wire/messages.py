@@ -152,7 +152,7 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
         return bool(self.packets) and self.packets[0].keyframe
 
 
-class SimilarityPrior(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SimilarityPrior(msgspec.Struct, frozen=True, kw_only=True):
     """How similar the embeddings of tracklets are before a site has taught anything: measured once for each weights.
 
     Attributes:

@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     """
 
     section: ClassVar[str]
+    removed: ClassVar[Mapping[str, str]] = {}  # keys of earlier versions, and what took their place
     model_config = SettingsConfigDict(
         frozen=True,
         extra="forbid",
@@ -84,7 +85,7 @@ class Settings(BaseSettings):
             key = name.removeprefix(prefix).lower()
             if name.startswith(prefix) and key not in cls.model_fields:
                 shown = _shown(cls, key, os.environ[name])
-                raise SettingsError(f"environment variable {name} = {shown}: unknown; known are {_known(cls)}")
+                raise SettingsError(f"environment variable {name} = {shown}: {_unknown(cls, key, 'unknown')}")
         try:
             return EnvSettingsSource(cls, env_prefix=prefix)()
         except SourceError as error:
@@ -299,6 +300,10 @@ def _where(error: yaml.YAMLError | UnicodeDecodeError) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}; put passwords and URLs in quotes"
 
 
+def _unknown(cls: type[Settings], name: str, said: str) -> str:
+    return cls.removed.get(name) or f"{said}; known are {_known(cls)}"
+
+
 def _known(cls: type[Settings]) -> str:
     return ", ".join(sorted(cls.model_fields))
 
@@ -309,7 +314,7 @@ def _explain(cls: type[Settings], detail: ErrorDetails) -> str:
     name = str(detail["loc"][0])
     key = ".".join((cls.section, *map(str, detail["loc"])))
     if detail["type"] == "extra_forbidden":
-        return f"{key} = {_shown(cls, name, detail['input'])}: unknown key; known are {_known(cls)}"
+        return f"{key} = {_shown(cls, name, detail['input'])}: {_unknown(cls, name, 'unknown key')}"
     allowed = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
         allowed += "; put it in quotes"

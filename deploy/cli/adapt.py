@@ -12,7 +12,7 @@ from deploy.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from training.adapt.adapt import AdaptReport
-    from training.adapt.judge import Cosines, Figures
+    from training.adapt.judge import Figures
 
 
 def adapt(
@@ -69,34 +69,18 @@ def adapt(
 def verdict(report: "AdaptReport", out: Path) -> str:
     """Return what became of the weights, and what to do with them."""
     from deploy.terminal import command
-    from reid_worker.model.weights import SHIPPED
 
     if report.new is None:
         return f"{report.old} stays: the new weights are worse here, and were not written (--force writes them)"
-    said = (
+    return (
         f"{out}: {report.new}; the old weights {report.old} stay where they are, {report.old_weights}\n\n"
         f"Next: {command()} run --weights {out}"
     )
-    if report.card_change is None:
-        return said
-    if report.old_weights == SHIPPED:
-        return f"{said}, and in the file of --config:\n\n  gallery: {{{_card(report.card_change)}}}"
-    changes = ", ".join(f"{name} by {change:+.2f}" for name, change in asdict(report.card_change).items())
-    return f"{said}, and in the file of --config, section gallery, change {changes}"
-
-
-def _card(change: "Cosines") -> str:
-    """Return the gallery's settings for new weights, in YAML; those of the shipped ones are its defaults."""
-    from gallery.config import GallerySettings
-
-    defaults = {name: GallerySettings.model_fields[name].default for name in asdict(change)}
-    return ", ".join(f"{name}: {defaults[name] + delta:.2f}" for name, delta in asdict(change).items())
 
 
 def _as_json(report: "AdaptReport", out: Path) -> dict[str, object]:
     said = {**asdict(report), "old_weights": str(report.old_weights), "weights": str(out) if report.new else None}
-    change = report.card_change
-    return {"model_id": report.new, **said, "card_change": asdict(change) if change else None}
+    return {"model_id": report.new, **said}
 
 
 def _print(report: "AdaptReport", *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gallery import decide as decide_module
 from gallery import records
-from gallery.calibrate import Calibration, Card
+from gallery.calibrate import ASSUMED, Calibration
 from gallery.compare import Looks, likeness, similarity
 from gallery.decide import decide
 from gallery.draft import Decision
@@ -96,7 +96,7 @@ def outcome(decision: Decision) -> tuple[object, ...]:
         {key: (row.identity_id, row.probability) for key, row in site.rows.items()},
         site.identities,
         {number: records.encode_prototypes(looks) for number, looks in site.prototypes.items()},
-        (site.calibration, site.next_identity, write.merged, write.moved, write.expired),
+        (site.calibrations, site.next_identity, write.merged, write.moved, write.expired),
     )
 
 
@@ -106,7 +106,7 @@ def outcome(decision: Decision) -> tuple[object, ...]:
 def test_the_decisions_are_those_of_comparing_every_pair_by_itself(
     few: int, windows: list[list[Seen]], rules: Rules
 ) -> None:
-    fast = slow = Site("site", 0, 0, 1, Calibration(Card()))
+    fast = slow = Site("site", 0, 0, 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decide_module, "FEW", few)
         for number, seen in enumerate(windows):
@@ -166,7 +166,7 @@ def test_bounds_are_never_below_what_they_bound(seed: int, count: int, vectors: 
 def test_a_similarity_reaches_a_logit_exactly_from_the_inverse_on(
     logit: float, pairs: float, mean: float, variance: float
 ) -> None:
-    calibration = Calibration(Card(), pairs, mean, variance)
+    calibration = Calibration(ASSUMED, pairs, mean, variance)
     least = calibration.similarity(logit)
 
     assert calibration.logit(least + 1e-6) >= logit

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from gallery.calibrate import Calibration, Card
 from gallery.decide import decide
 from gallery.rules import Rules
 from gallery.site import Site, together
 from gallery.store import Write
 from tests.gallery_tools import START, S, axis, tracklet, unit
-from wire.messages import Tracklet
+from wire.messages import SimilarityPrior, Tracklet
 
 RULES = Rules(match=0.0, merge=2.0)
 
@@ -22,7 +22,7 @@ class Decider:
 
     def __init__(self, rules: Rules = RULES) -> None:
         self.rules = rules
-        self.site = Site("site", 0, 0, 1, Calibration(Card()))
+        self.site = Site("site", 0, 0, 1)
         self.writes: list[Write] = []
 
     def window(self, end_s: float, *updates: Tracklet) -> list[str]:
@@ -265,8 +265,28 @@ def test_the_calibration_learns_from_people_seen_together() -> None:
 
     decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0)), tracklet("a/s/2.0/0", 0, 4, between(0, 1, 0.5)))
 
-    assert decider.site.calibration.pairs == 1
-    assert decider.site.calibration.mean == pytest.approx(0.5, abs=0.01)
+    assert decider.site.calibrations["m"].pairs == 1
+    assert decider.site.calibrations["m"].mean == pytest.approx(0.5, abs=0.01)
+
+
+def test_what_similarities_mean_is_what_the_weights_say_and_the_site_taught() -> None:
+    decider = Decider()
+    said = SimilarityPrior(same_mean=0.8, same_std=0.1, different_mean=0.2, different_std=0.1)
+    told = [replace(tracklet(f"a/s/{n}.0/0", 0, 4, axis(n)), prior=said) for n in (1, 2)]
+
+    decider.window(5, *told)
+
+    assert decider.site.calibrations["m"].prior == said
+    assert decider.site.calibrations["m"].pairs == 1
+
+
+def test_models_teach_their_own_calibrations_only() -> None:
+    decider = Decider()
+
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0)), tracklet("a/s/2.0/0", 0, 4, axis(1)))
+    decider.window(9, tracklet("b/s/1.0/0", 5, 8, model_id="new"), tracklet("b/s/2.0/0", 5, 8, axis(3), model_id="new"))
+
+    assert {model: one.pairs for model, one in decider.site.calibrations.items()} == {"m": 1, "new": 1}
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 """What an identity is remembered by, how similar somebody is to it, and what that says."""
 
+import msgspec
 import numpy as np
 import pytest
 
-from gallery.calibrate import Calibration, Card, decode, probability
+from gallery.calibrate import ASSUMED, Calibration, decode, encode, probability
 from gallery.compare import (
     HARD_PER_CAMERA,
     likeness,
@@ -15,6 +16,7 @@ from gallery.compare import (
 )
 from gallery.store import Prototype
 from tests.gallery_tools import axis, tracklet, unit
+from wire.messages import SimilarityPrior
 
 
 def remembered(*names: str, seed: int = 0) -> tuple[Prototype, ...]:
@@ -95,7 +97,7 @@ def test_likeness_is_symmetric_and_one_with_itself() -> None:
 
 
 def test_without_evidence_the_card_decides() -> None:
-    fresh = Calibration(Card(same_mean=0.7, same_std=0.15, different_mean=0.3, different_std=0.15))
+    fresh = Calibration(SimilarityPrior(same_mean=0.7, same_std=0.15, different_mean=0.3, different_std=0.15))
 
     assert fresh.logit(0.5) == pytest.approx(0.0, abs=1e-9)
     assert probability(fresh.logit(0.7)) > 0.9
@@ -103,15 +105,15 @@ def test_without_evidence_the_card_decides() -> None:
 
 
 def test_a_site_that_squeezes_all_similarities_together_moves_the_threshold_along() -> None:
-    card = Card(same_mean=0.5, same_std=0.12, different_mean=0.0, different_std=0.14)
-    squeezed = Calibration(card).observe(np.random.default_rng(0).normal(0.90, 0.02, 300).tolist())
+    prior = SimilarityPrior(same_mean=0.5, same_std=0.12, different_mean=0.0, different_std=0.14)
+    squeezed = Calibration(prior).observe(np.random.default_rng(0).normal(0.90, 0.02, 300).tolist())
 
     assert probability(squeezed.logit(0.90)) < 0.05
     assert probability(squeezed.logit(0.97)) > 0.9
 
 
 def test_the_logit_grows_with_the_similarity_and_is_bounded() -> None:
-    calibration = Calibration(Card()).observe([0.4, 0.5, 0.2] * 10)
+    calibration = Calibration(ASSUMED).observe([0.4, 0.5, 0.2] * 10)
     logits = [calibration.logit(float(s)) for s in np.linspace(-1, 1, 41)]
 
     assert logits == sorted(logits)
@@ -119,7 +121,12 @@ def test_the_logit_grows_with_the_similarity_and_is_bounded() -> None:
 
 
 def test_a_calibration_survives_the_store() -> None:
-    calibration = Calibration(Card()).observe([0.1, 0.5, 0.3])
+    calibration = Calibration(ASSUMED).observe([0.1, 0.5, 0.3])
 
-    assert decode(calibration.encode(), Card()) == calibration
-    assert decode(b"", Card()) == Calibration(Card())
+    both = {"climb-tiny-1": calibration, "climb-tiny-2": Calibration(ASSUMED)}
+    assert decode(encode(both)) == both
+    assert decode(b"") == {}
+
+
+def test_a_calibration_of_an_earlier_version_begins_anew() -> None:
+    assert decode(msgspec.msgpack.encode((3.0, 0.2, 0.01))) == {}

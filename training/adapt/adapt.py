@@ -19,12 +19,14 @@ from reid_worker.model.embedder import Embedder
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import SHIPPED, LoadedWeights, load_weights, save_weights
 from training.adapt.cluster import MOST, certainly_different, clusters, distances_of
-from training.adapt.judge import Cosines, Figures, Trial, embedded, judge
+from training.adapt.judge import Figures, Trial, embedded, judge, moved
 from training.adapt.round import Budget, learn, trainable
 from training.data.dataset import LabelledTracklet
 from training.data.files import FileTracklets
 from training.data.load import load_dataset
+from training.data.readable import readable
 from training.data.site import Collected, read_site
+from training.data.skipped import Skipped
 from training.errors import memory_explained
 from training.evaluation.embedding import Embed
 
@@ -94,12 +96,6 @@ class AdaptReport:
     new: str | None
     old_weights: Path
 
-    @property
-    def card_change(self) -> Cosines | None:
-        """What to add to the gallery's settings of the same names along with the new weights; None if not known."""
-        before, after = self.before.cosines, self.after.cosines
-        return None if before is None or after is None else after.since(before)
-
 
 @memory_explained("stop what else holds memory, or adapt from fewer tracklets; the old weights are where they were")
 def adapt(plan: AdaptPlan, say: Say) -> AdaptReport:
@@ -119,7 +115,7 @@ def adapt(plan: AdaptPlan, say: Say) -> AdaptReport:
     old = load_weights(source)
     if not trainable(old.network.architecture):
         raise AdaptError(f"{source} holds a {old.network.architecture.name} of a size that is not trained here")
-    tracklets = _chosen(read_site(plan.data).tracklets, plan.seed, say)
+    tracklets = _collected(plan, say)
     trial = _trial(plan, tracklets, old.network.architecture.frames)
     say(f"{len(tracklets)} tracklets, {len(trial.different)} pairs of them certainly different people")
     before = judge(embedder_of(old.network, old.preprocessing), trial)
@@ -134,9 +130,18 @@ def adapt(plan: AdaptPlan, say: Say) -> AdaptReport:
     after = judge(embedder_of(network, old.preprocessing), trial)
     new = None
     if plan.force or after.better_than(before) is not False:
-        save_weights(plan.out, network, old.preprocessing)
+        save_weights(plan.out, network, old.preprocessing, moved(old.prior, before.cosines, after.cosines))
         new = load_weights(plan.out).model_id
     return AdaptReport(len(tracklets), used, len(trial.different), before, after, steps, old.model_id, new, source)
+
+
+def _collected(plan: AdaptPlan, say: Say) -> list[Collected]:
+    """Return the tracklets that take part, and say what was left out."""
+    site, skipped = read_site(plan.data), Skipped()
+    chosen = readable(_chosen(site.tracklets, plan.seed, say), plan.data.name, skipped)
+    for remark in (*site.remarks, *skipped.remarks()):
+        say(remark)
+    return list(chosen)
 
 
 def _chosen(tracklets: Sequence[Collected], seed: int, say: Say) -> list[Collected]:

@@ -15,13 +15,14 @@ from training.data.ahead import read_in_chunks
 from training.data.crops import Tracklets
 from training.evaluation.embedding import Embed, middle_frames
 from training.evaluation.metrics import Labelled, rank
+from wire.messages import SimilarityPrior
 
 _CHUNK = 16  # tracklets embedded together
 
 
 @dataclass(frozen=True, slots=True)
 class Cosines:
-    """Cosines of tracklets of two cameras: of one cluster, and of two clusters. What the gallery's card is about.
+    """Cosine similarities of tracklets of two cameras: of one cluster, and of two clusters.
 
     Clusters are made of what is alike, so `same` is too high by some; its change from one network to another is not.
     """
@@ -31,14 +32,20 @@ class Cosines:
     different_mean: float
     different_std: float
 
-    def since(self, other: "Cosines") -> "Cosines":
-        """Return how much each number is larger than another network's."""
-        return Cosines(
-            self.same_mean - other.same_mean,
-            self.same_std - other.same_std,
-            self.different_mean - other.different_mean,
-            self.different_std - other.different_std,
-        )
+
+def moved(prior: SimilarityPrior | None, before: Cosines | None, after: Cosines | None) -> SimilarityPrior | None:
+    """Return the similarity prior of adapted weights: that of the old ones, moved as the cosines of the site moved.
+
+    None where the old weights have none; the old one where the site does not tell, or tells what cannot be.
+    """
+    if prior is None or before is None or after is None:
+        return prior
+    names = ("same_mean", "same_std", "different_mean", "different_std")
+    new = {name: getattr(prior, name) + getattr(after, name) - getattr(before, name) for name in names}
+    try:
+        return SimilarityPrior(**new)
+    except ValueError:
+        return prior
 
 
 @dataclass(frozen=True, slots=True)
