@@ -33,12 +33,16 @@ STAND_INS = (
     ("--people 12 --seconds 60", "--people 4 --seconds 4"),
     ("--queries 11659 --gallery 82161", "--queries 20 --gallery 100"),
 )
-_STEPS = "device=cpu threads=1 workers=0 identities=2 epoch_steps=1 evaluate_every=2 test_identities=4"
+_STEPS = (
+    "run.device=cpu run.threads=1 run.workers=0 run.validate_every=2 batch.identities=2 schedule.epoch_steps=1 "
+    "synthetic.validation_identities=4"
+)
+_SMALL_NETWORK = "network.model=climb-tiny-64 network.clip= data.checked=false"
 # Words that make a command small, by how it begins; the first that fits.
 SMALLER = (
-    (r"climbtrack train .*resume=true", f"model=climb-tiny-64 clip= checked=false {_STEPS} steps=3"),
-    (r"climbtrack train data=people", f"{_STEPS} steps=2"),
-    (r"(climbtrack train|torchrun) ", f"model=climb-tiny-64 clip= checked=false {_STEPS} steps=2"),
+    (r"climbtrack train .*resume=true", f"{_SMALL_NETWORK} {_STEPS} schedule.steps=3"),
+    (r"climbtrack train data.folder=people", f"{_STEPS} schedule.steps=2"),
+    (r"(climbtrack train|torchrun) ", f"{_SMALL_NETWORK} {_STEPS} schedule.steps=2"),
     (r"climbtrack evaluate .*Market-1501", "--unchecked"),
     (r"climbtrack evaluate .*MARS", "--unchecked"),
     (r"climbtrack adapt ", "--epochs 1 --rounds 1 --force"),

@@ -1,6 +1,6 @@
 """Small training runs: people who are coloured noise, and a process that learns from them, to be killed or doubled.
 
-python -m tests.training_tools output=DIR key=value ...
+python -m tests.training_tools run.output=DIR group.key=value ...
 """
 
 import sys
@@ -10,30 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import logs
-from training.config import TrainConfig
-from training.config_file import load_config
+from training.config import TrainConfig, load_config
 from training.train import run_training
 
 _SMALL = (
-    "model=climb-tiny-64",
-    "device=cpu",
-    "threads=1",
-    "workers=0",
-    "train_identities=8",
-    "train_cameras=2",
-    "test_identities=6",
-    "test_cameras=2",
-    "identities=4",
-    "tracklets=2",
-    "frames=2",
-    "early_frames=1",
-    "early_scale=0.5",
-    "temporal_from=0.5",
-    "steps=10",
-    "lr=1e-3",
-    "temporal_classifier_lr=1.0",
-    "sequence_contrast=1.0",
-    "evaluate_every=100",
+    "network.model=climb-tiny-64",
+    "run.device=cpu",
+    "run.threads=1",
+    "run.workers=0",
+    "synthetic.train_identities=8",
+    "synthetic.train_cameras=2",
+    "synthetic.validation_identities=6",
+    "synthetic.validation_cameras=2",
+    "batch.identities=4",
+    "batch.tracklets=2",
+    "batch.frames=2",
+    "schedule.early_frames=1",
+    "schedule.early_scale=0.5",
+    "schedule.temporal_from=0.5",
+    "schedule.steps=10",
+    "optimiser.learning_rate=1e-3",
+    "optimiser.temporal_classifier_lr_factor=1.0",
+    "losses.sequence_contrast=1.0",
+    "run.validate_every=100",
 )
 
 
@@ -49,17 +48,19 @@ def coloured_noise(identity: int, camera: int, tracklet: int, frames: int, size:
 
 def small_config(output: Path, *overrides: str) -> TrainConfig:
     """A run of ten steps that a test has time for."""
-    return load_config(None, [*_SMALL, f"output={output}", f"cache={output.parent / 'cache'}", *overrides])
+    return load_config(
+        None, [*_SMALL, f"run.output={output}", f"synthetic.cache={output.parent / 'cache'}", *overrides]
+    )
 
 
 def logged(config: TrainConfig, column: str) -> list[float]:
     """A column of the log of a run, one value a row."""
-    lines = (config.output / "log.csv").read_text().splitlines()
+    lines = (config.run.output / "log.csv").read_text().splitlines()
     place = lines[0].split(",").index(column)
     return [float(line.split(",")[place]) for line in lines[1:]]
 
 
 if __name__ == "__main__":
     logs.EVERY = 1
-    folder = Path(sys.argv[1].removeprefix("output="))
+    folder = Path(sys.argv[1].removeprefix("run.output="))
     run_training(small_config(folder, *sys.argv[2:]), render=coloured_noise)

@@ -20,14 +20,16 @@ class Checkpoint:
 
     Attributes:
         step: Steps done.
-        elapsed_s: Training time so far, which the schedule of a run limited by the clock depends on.
+        elapsed_s: Time so far, which the schedule of a run limited by the clock depends on.
         best_map: Best held-out mAP so far.
         network: State of the network.
         classifiers: State of the training-only classifiers.
         optimiser: State of the optimiser.
         memory: `(P, Y, C)`.
         average: Moving average of the network's state, or empty.
-        run: What must be the same for whoever goes on, by name.
+        run: What must be the same for whoever resumes the run, by `group.key`; by flat names in older checkpoints.
+        validated_step: Steps done at the last validation, -1 before the first; None in older checkpoints, which were
+            written after validation.
     """
 
     step: int
@@ -39,10 +41,16 @@ class Checkpoint:
     memory: Tensor
     average: dict[str, Tensor]
     run: dict[str, str] = field(default_factory=dict)
+    validated_step: int | None = None
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, atomically and through to the disk; the one before stays beside it as `previous-NAME`.
+def save_checkpoint(path: Path, checkpoint: Checkpoint, *, keep_previous: bool = True) -> None:
+    """Write a checkpoint, atomically and through to the disk.
+
+    Args:
+        path: Of the file.
+        checkpoint: To write.
+        keep_previous: Whether the one before stays beside it as `previous-NAME`, in place of any older.
 
     Raises:
         OSError: The disk is full, or cannot be written; `path` is as it was.
@@ -53,12 +61,12 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             torch.save({name: getattr(checkpoint, name) for name in Checkpoint.__slots__}, file)
             file.flush()
             os.fsync(file.fileno())
-        if path.exists():
+        if keep_previous and path.exists():
             previous = previous_of(path)
             previous.unlink(missing_ok=True)
             os.link(path, previous)
         part.replace(path)
-    except RuntimeError as error:  # torch's writer tells of a failed write in its own way
+    except RuntimeError as error:  # torch's writer reports a failed write in its own way
         part.unlink(missing_ok=True)
         raise OSError(f"{part} could not be written in full: {error}") from error
     except OSError:

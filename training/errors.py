@@ -24,8 +24,8 @@ def explained(config: "TrainConfig") -> Iterator[None]:
     The last checkpoint stays as it was.
     """
     smaller = (
-        f"set accumulate={config.accumulate * 2}, checkpointing=true or fewer identities than {config.identities}, and "
-        "go on with resume=true"
+        f"set batch.chunks={config.batch.chunks * 2}, run.gradient_checkpointing=true or fewer batch.identities than "
+        f"{config.batch.identities}, and go on with run.resume=true"
     )
     try:
         with memory_explained(smaller):
@@ -33,16 +33,16 @@ def explained(config: "TrainConfig") -> Iterator[None]:
     except RuntimeError as error:
         if "DataLoader worker" in str(error):
             raise TrainingError(
-                f"{error}: a process that makes batches is gone, perhaps for lack of memory: set fewer workers than "
-                f"{config.workers}, and go on with resume=true"
+                f"{error}: a process that makes batches is gone, perhaps for lack of memory: set fewer run.workers "
+                f"than {config.run.workers}, and go on with run.resume=true"
             ) from error
         raise
     except OSError as error:
         if error.errno not in _UNWRITABLE and "could not be written" not in str(error):
             raise
         raise TrainingError(
-            f"{config.output} or {config.cache} cannot be written, the disk may be full ({error}): make room, or give "
-            "output and cache where there is some, and go on with resume=true"
+            f"{config.run.output} or {config.synthetic.cache} cannot be written, the disk may be full ({error}): make "
+            "room, or set run.output and synthetic.cache to where there is some, and go on with run.resume=true"
         ) from error
 
 

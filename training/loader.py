@@ -1,9 +1,10 @@
-"""Batches, made ahead of the steps that use them: a pure function of seed, step and lesson, whoever makes them.
+"""Batches, made ahead of the steps that use them: a pure function of seed, step and stage, whoever makes them.
 
 Rendering and augmenting cost about as much as a step of the small network, so worker processes do them meanwhile.
 """
 
 import math
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -20,11 +21,11 @@ from training.augment import augment, augment_as_published
 from training.config import TrainConfig
 from training.data.crops import RenderedTracklets, Tracklets
 from training.data.dataset import DataSetError
-from training.ranks import ALONE, Ranks
+from training.distributed import SINGLE, Distributed
 from training.sampler import Batch, IdentitySampler
-from training.schedule import Lesson
+from training.schedule import Stage
 
-AHEAD = 4  # batches a worker makes ahead
+PREFETCH = 4  # batches a worker prepares in advance
 _Made = TypeVar("_Made")
 
 
@@ -45,56 +46,56 @@ class Examples:
     kept: Tensor | None = None
 
 
-def load_batch(config: TrainConfig, step: int, batch: Batch, people: Tracklets, lesson: Lesson) -> Examples:
+def load_batch(config: TrainConfig, step: int, batch: Batch, people: Tracklets, stage: Stage) -> Examples:
     """Read, resize and augment; what is drawn for a tracklet depends on seed, step, camera and place in the batch."""
-    to = Preprocessing(*lesson.size)
+    to = Preprocessing(*stage.size)
     tracklets, kept = [], []
     for place, row, frames in zip(batch.places, batch.tracklets, batch.frames, strict=True):
-        visit = int(np.random.SeedSequence((config.seed, 4, step, place)).generate_state(1)[0])
+        visit = int(np.random.SeedSequence((config.run.seed, 4, step, place)).generate_state(1)[0])
         source = replace(people, visit=visit) if isinstance(people, RenderedTracklets) else people
-        rng = np.random.default_rng((config.seed, 3, step, place))
+        rng = np.random.default_rng((config.run.seed, 3, step, place))
         crops = to.resize(source.read(int(row), frames))
-        if config.augment == "paper":
+        if config.data.augmentation == "paper":
             tracklets.append(augment_as_published(crops, rng))
         else:
-            camera = np.random.default_rng((config.seed, 5, step, int(people.cameras[row])))
-            tracklets.append(augment(crops, rng, config.augmentation, camera))
-        kept.append(_kept_tokens(config, lesson, len(crops), rng))
+            camera = np.random.default_rng((config.run.seed, 5, step, int(people.cameras[row])))
+            tracklets.append(augment(crops, rng, config.data.augmentation_strength, camera))
+        kept.append(_kept_tokens(config, stage, len(crops), rng))
     labels = torch.from_numpy(people.identities[batch.tracklets])
     return Examples(
         torch.from_numpy(np.concatenate(tracklets)),
         [len(t) for t in tracklets],
         labels,
-        torch.from_numpy(np.concatenate(kept)) if lesson.dropped else None,
+        torch.from_numpy(np.concatenate(kept)) if stage.dropped else None,
     )
 
 
-def _kept_tokens(config: TrainConfig, lesson: Lesson, images: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _kept_tokens(config: TrainConfig, stage: Stage, images: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return random places `(images, k)` of patch tokens."""
-    patch = config.architecture.patch
-    count = math.ceil(lesson.size[0] / patch) * math.ceil(lesson.size[1] / patch)
-    return rng.random((images, count)).argsort(axis=1)[:, : max(1, round(count * (1 - lesson.dropped)))]
+    patch = config.network.architecture.patch
+    count = math.ceil(stage.size[0] / patch) * math.ceil(stage.size[1] / patch)
+    return rng.random((images, count)).argsort(axis=1)[:, : max(1, round(count * (1 - stage.dropped)))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Steps(Dataset[Examples | DataSetError]):
-    """The batches of a lesson by step; a broken image comes back as a value, without a worker's traceback around it."""
+    """The batches of a stage by step; a broken image comes back as a value, without a worker's traceback around it."""
 
     config: TrainConfig
     people: Tracklets
     sampler: IdentitySampler
-    lesson: Lesson
-    ranks: Ranks
+    stage: Stage
+    group: Distributed
 
     def __getitem__(self, step: int) -> Examples | DataSetError:
         """Return the batch of a step, or why there is none."""
         people = self.people
         if isinstance(people, RenderedTracklets):  # no more is rendered than is looked at
-            people = replace(people, plan=replace(people.plan, frames=self.lesson.frames))
-        batch = self.sampler.batch(step, frames=self.lesson.frames, lengths=people.lengths)
-        mine = batch.part(self.ranks.share(len(batch.tracklets)))
+            people = replace(people, plan=replace(people.plan, frames=self.stage.frames))
+        batch = self.sampler.batch(step, frames=self.stage.frames, lengths=people.lengths)
+        mine = batch.part(self.group.share(len(batch.tracklets)))
         try:
-            return load_batch(self.config, step, mine, people, self.lesson)
+            return load_batch(self.config, step, mine, people, self.stage)
         except DataSetError as error:
             return error
 
@@ -107,46 +108,52 @@ class Loader:
         config: Of the run; with `workers` 0, a batch is made when it is asked for.
         people: Whom to learn from.
         sampler: Whom to take.
-        ranks: Which share of every batch is made here.
+        group: Which share of every batch is made here.
     """
 
     config: TrainConfig
     people: Tracklets
     sampler: IdentitySampler
-    ranks: Ranks = ALONE
-    _lesson: Lesson | None = None
+    group: Distributed = SINGLE
+    _stage: Stage | None = None
     _next: int = -1
     _batches: Iterator[Examples | DataSetError] = field(default_factory=lambda: iter(()))
 
-    def batch(self, step: int, lesson: Lesson) -> Examples:
-        """Return the batch of a step; a new lesson, or another than the next step, throws away what was made ahead.
+    def batch(self, step: int, stage: Stage) -> Examples:
+        """Return the batch of a step; a new stage, or another than the next step, throws away what was made ahead.
 
         Raises:
             DataSetError: An image of it is missing or broken.
         """
-        if (step, lesson) != (self._next, self._lesson):
-            self._batches = self._from(step, lesson)
-            self._lesson = lesson
+        if (step, stage) != (self._next, self._stage):
+            self._batches = self._from(step, stage)
+            self._stage = stage
         self._next = step + 1
         made = next(self._batches)
         if isinstance(made, DataSetError):
             raise made
         return made
 
-    def _from(self, step: int, lesson: Lesson) -> Iterator[Examples | DataSetError]:
-        workers = self.config.workers
+    def _from(self, step: int, stage: Stage) -> Iterator[Examples | DataSetError]:
+        workers = self.config.run.workers
         cv2.setNumThreads(1)  # a forked worker would wait for ever for OpenCV's threads, which do not come along
         return iter(
             DataLoader(
-                _Steps(self.config, self.people, self.sampler, lesson, self.ranks),
-                sampler=range(step, self.config.steps),
+                _Steps(self.config, self.people, self.sampler, stage, self.group),
+                sampler=range(step, self.config.schedule.steps),
                 batch_size=None,
                 num_workers=workers,
                 collate_fn=_as_it_is,
-                prefetch_factor=AHEAD if workers else None,
+                worker_init_fn=_ignore_interrupts,
+                prefetch_factor=PREFETCH if workers else None,
                 generator=torch.Generator(),  # its own: the loader draws a seed, and a step must not depend on that
             )
         )
+
+
+def _ignore_interrupts(_: int) -> None:
+    """Leave Ctrl-C, which a terminal sends to all processes, to the one that has a checkpoint to save."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _as_it_is(made: _Made) -> _Made:

@@ -1,4 +1,4 @@
-"""What a run says while it goes on: a bar on a terminal, lines elsewhere, a CSV file, and TensorBoard's if wanted."""
+"""The log of a run: a progress bar on a terminal, lines elsewhere, a CSV file, TensorBoard's files if wanted."""
 
 import csv
 import resource
@@ -115,7 +115,7 @@ class RunLog:
         self._write(row | {"waited_s": self._waited_s, "memory_mb": memory})
         self._waited_s = 0.0
 
-    def judged(self, step: int, values: Mapping[str, float]) -> None:
+    def validated(self, step: int, values: Mapping[str, float]) -> None:
         """Write the figures of an evaluation, by name."""
         if self.quiet:
             return

@@ -5,6 +5,7 @@ is an identity that nobody has seen yet: it takes part in nothing.
 """
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +13,8 @@ from torch import Tensor
 
 MOMENTUM = 0.2  # μ
 TEMPERATURE = 0.05  # τ
-STRATEGIES = ("mean", "hard", "random")
+Strategy = Literal["mean", "hard", "random"]
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 
 def memory_loss(features: Tensor, memory: Tensor, labels: Tensor) -> Tensor:
@@ -54,7 +56,7 @@ def start_rows(memory: Tensor, features: Tensor, labels: Tensor) -> None:
 
 @torch.no_grad()
 def move_rows(
-    memory: Tensor, features: Tensor, labels: Tensor, strategies: Sequence[str], generator: torch.Generator
+    memory: Tensor, features: Tensor, labels: Tensor, strategies: Sequence[Strategy], generator: torch.Generator
 ) -> None:
     """Move the rows of the identities in a batch, in place: M <- μ M + (1 - μ) b*, renormalised (eq. 3-5).
 
@@ -86,7 +88,7 @@ class _Groups:
         sums.index_add_(0, self._group, self._features)
         return sums / torch.bincount(self._group).unsqueeze(1)
 
-    def chosen(self, strategy: str, old: Tensor, generator: torch.Generator) -> Tensor:
+    def chosen(self, strategy: Strategy, old: Tensor, generator: torch.Generator) -> Tensor:
         """Return b* `(g, C)` for rows `old` `(g, C)`."""
         if strategy == "mean":
             return self.mean()

@@ -1,14 +1,13 @@
-"""Whom a run learns from and whom it is judged by: generated people, or those of a data set; nobody on both sides."""
+"""Whom a run trains and validates on: generated people, or those of a data set; nobody is on both sides."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from reid_worker.model.climb import Architecture
 from training.config import TrainConfig
 from training.data.crops import CropPlan, CropSet, Render, RenderedTracklets, Tracklets, load_crops
 
-_TEST_SEEDS = 400_000  # people and cameras to judge by start here: no run trains on as many
+_VALIDATION_SEEDS = 400_000  # people and cameras to validate on start here: no run trains on as many
 _SITE_PEOPLE = 24  # people who share their cameras, so that the background tells nobody apart
 _VIEWS = 96  # camera views kept, and four times as many people: of the sites in turn and of the next ones
 
@@ -17,7 +16,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOut:
-    """Whom to judge by: every query is ranked against the gallery; the same object twice ranks all against all."""
+    """Whom to validate on: every query is ranked against the gallery; the same object twice ranks all against all."""
 
     query: Tracklets
     gallery: Tracklets
@@ -31,12 +30,12 @@ def generated_people() -> Render:
 
 
 def people_of(config: TrainConfig, render: Render | None, report: Report) -> tuple[Tracklets, HeldOut]:
-    """Return whom to learn from and whom to judge by.
+    """Return whom to train on and whom to validate on.
 
     Raises:
         DataSetError: The data set is not there, or not whole.
     """
-    if config.data:
+    if config.data.folder:
         return _people_of_data_set(config, report)
     render = render or generated_people()
     held_out = held_out_people(config, render, report)
@@ -44,25 +43,26 @@ def people_of(config: TrainConfig, render: Render | None, report: Report) -> tup
 
 
 def training_people(config: TrainConfig, render: Render, report: Report) -> CropSet | RenderedTracklets:
-    """Return generated people to learn from: `config.crops` says whether all of them are rendered now."""
-    size = _rendered_size(config.architecture, config.rendered_scale)
-    people, cameras = config.train_identities, config.train_cameras
-    first = config.first_person
+    """Return generated people to learn from: `synthetic.crops` says whether all of them are rendered now."""
+    source = config.synthetic
+    size = _rendered_size(config.network.architecture, source.scale)
+    people, cameras, first = source.train_identities, source.train_cameras, source.first_identity
     name = f"train-{people}x{cameras}-{size[0]}x{size[1]}" + (f"-{first}" if first else "")
-    plan = CropPlan(name, first, people, first, cameras, _SITE_PEOPLE, config.rendered_frames, size)
-    if config.crops == "fresh":
+    plan = CropPlan(name, first, people, first, cameras, _SITE_PEOPLE, source.frames, size)
+    if source.crops == "fresh":
         return RenderedTracklets(plan, render)
-    return load_crops(plan, render, config.cache, report=report)
+    return load_crops(plan, render, source.cache, report=report)
 
 
 def held_out_people(config: TrainConfig, render: Render, report: Report) -> CropSet:
-    """Return generated people to judge by, of other cameras, in whole tracklets whatever is rendered to learn from."""
-    size = _rendered_size(config.architecture, config.rendered_scale)
-    people, cameras, first = config.test_identities, config.test_cameras, _TEST_SEEDS
+    """Return generated people to validate on: other cameras, and whole tracklets whatever is rendered to train on."""
+    source = config.synthetic
+    size = _rendered_size(config.network.architecture, source.scale)
+    people, cameras, first = source.validation_identities, source.validation_cameras, _VALIDATION_SEEDS
     name = f"test-{people}x{cameras}-{size[0]}x{size[1]}"
-    frames = config.architecture.frames
+    frames = config.network.architecture.frames
     plan = CropPlan(name, first, people, first, cameras, _SITE_PEOPLE, frames, size)
-    return load_crops(plan, render, config.cache, report=report)
+    return load_crops(plan, render, source.cache, report=report)
 
 
 def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets, HeldOut]:
@@ -70,11 +70,14 @@ def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets,
     from training.data.load import load_dataset
     from training.data.remarks import remarks
 
-    found = load_dataset(config.layout, Path(config.data), split=config.split, checked=config.checked)
+    data = config.data
+    assert data.folder is not None
+    assert data.layout is not None
+    found = load_dataset(data.layout, data.folder, split=data.split, checked=data.checked)
     learn = FileTracklets.to_learn(found.train)
     report(
         f"{found.name}: {len(found.train)} tracklets of {int(learn.identities.max()) + 1} people to learn from, "
-        f"{len(found.query)} queries in a gallery of {len(found.gallery)} to judge by"
+        f"{len(found.query)} queries in a gallery of {len(found.gallery)} to validate on"
     )
     for remark in remarks(found):
         report(remark)

@@ -34,20 +34,20 @@ class BatchPlan:
         tracklets: K of each.
         cluster: Identities in a batch that share their cameras, where there are such: those are the negatives that a
             background cannot tell apart.
-        sites: Groups of people with the same cameras that an epoch goes through at a time, 0 for all: who renders them
-            draws a place once an epoch then, and not once a batch.
-        turns: Times that everybody of those comes before the next.
+        sites: Groups of people with the same cameras that an epoch goes through at a time, 0 for all: a renderer then
+            draws a place once an epoch, not once a batch.
+        visits: How often each identity of those comes before the next sites.
     """
 
     identities: int
     tracklets: int
     cluster: int
     sites: int = 0
-    turns: int = 1
+    visits: int = 1
 
 
 class IdentitySampler:
-    """Draw P identities and K tracklets of each, every identity `turns` times per epoch, its cameras all different.
+    """Draw P identities and K tracklets of each, every identity `visits` times per epoch, its cameras all different.
 
     An identity with fewer than K cameras gives several tracklets of one; with fewer than K tracklets, some twice.
     """
@@ -64,7 +64,7 @@ class IdentitySampler:
         self._epoch, self._ordered = -1, np.zeros(0, np.int64)
         if len(self._rows) < plan.identities:
             raise ValueError(f"a batch of {plan.identities} identities cannot come from {len(self._rows)}")
-        self.steps_per_epoch = plan.turns * len(self._rows) // plan.identities
+        self.steps_per_epoch = plan.visits * len(self._rows) // plan.identities
 
     def batch(self, step: int, *, frames: int, lengths: NDArray[np.int64]) -> Batch:
         """Return the batch of a step, restrictedly random frames of tracklets that have `lengths` `(n,)` of them."""
@@ -84,7 +84,7 @@ class IdentitySampler:
         sites = [self._sites[i] for i in rng.permutation(len(self._sites))]
         ordered = []
         for first in range(0, len(sites), at_a_time):
-            for _ in range(self._plan.turns):
+            for _ in range(self._plan.visits):
                 clusters = []
                 for site in sites[first : first + at_a_time]:
                     members = rng.permutation(site)

@@ -12,7 +12,8 @@ from reid_worker.model.clip_weights import load_clip_tower
 from reid_worker.model.weights import load_weights
 from training.average import copied
 from training.checkpoint import Checkpoint, CheckpointError
-from training.config import TrainConfig
+from training.config import OptimiserConfig, TrainConfig
+from training.config.renamed import RENAMED
 from training.losses import Classifiers
 
 _SGD_MOMENTUM = 0.9
@@ -20,7 +21,15 @@ _SGD_MOMENTUM = 0.9
 
 @dataclass(slots=True, eq=False)
 class State:
-    """Everything that changes during a run, and is in its checkpoint; `average` is empty where a run keeps none."""
+    """Everything that changes during a run, and is in its checkpoint.
+
+    Attributes:
+        average: Moving average of the network's state; empty where a run keeps none.
+        elapsed_s: Time the run took so far, validation included.
+        best_map: Best held-out mAP so far, -1 before the first validation.
+        validated_step: Steps done at the last validation, -1 before the first.
+        validated_s: `elapsed_s` at the last validation, or when the run was resumed.
+    """
 
     network: Climb
     classifiers: Classifiers
@@ -30,6 +39,8 @@ class State:
     step: int = 0
     elapsed_s: float = 0.0
     best_map: float = -1.0
+    validated_step: int = -1
+    validated_s: float = 0.0
 
 
 def start(config: TrainConfig, identities: int, device: torch.device | None = None) -> State:
@@ -38,23 +49,23 @@ def start(config: TrainConfig, identities: int, device: torch.device | None = No
     Raises:
         WeightsError: What it should begin from cannot be used.
     """
-    torch.manual_seed(config.seed)
-    a = config.architecture
+    torch.manual_seed(config.run.seed)
+    a, optimiser = config.network.architecture, config.optimiser
     network = Climb(a)
-    if config.clip:
-        load_clip_tower(network.encoder, config.clip)
-    elif config.initial is not None:
-        _begin_from(network, load_weights(config.initial).network, with_head=config.initial_head)
+    if config.network.clip:
+        load_clip_tower(network.encoder, config.network.clip)
+    elif config.network.initial is not None:
+        _start_from(network, load_weights(config.network.initial).network, with_head=config.network.load_head)
     classifiers = Classifiers(a.tower_width + a.joint_width, a.tower_width, identities)
-    network.encoder.recomputed = config.checkpointing
+    network.encoder.recomputed = config.run.gradient_checkpointing
     network.to(device)
     classifiers.to(device)
-    memory = torch.zeros(len(config.memories), identities, a.tower_width + a.joint_width, device=device)
-    optimiser = _optimiser(config, network, classifiers)
-    return State(network, classifiers, optimiser, memory, copied(network) if config.ema else {})
+    memory = torch.zeros(len(config.losses.memories), identities, a.tower_width + a.joint_width, device=device)
+    average = copied(network) if optimiser.ema_decay else {}
+    return State(network, classifiers, _optimiser(optimiser, network, classifiers), memory, average)
 
 
-def _begin_from(network: Climb, weights: Climb, *, with_head: bool) -> None:
+def _start_from(network: Climb, weights: Climb, *, with_head: bool) -> None:
     state = weights.state_dict()
     if not with_head:
         own = network.state_dict()
@@ -62,19 +73,19 @@ def _begin_from(network: Climb, weights: Climb, *, with_head: bool) -> None:
     network.load_state_dict(state)
 
 
-def _optimiser(config: TrainConfig, network: Climb, classifiers: Classifiers) -> torch.optim.Optimizer:
+def _optimiser(config: OptimiserConfig, network: Climb, classifiers: Classifiers) -> torch.optim.Optimizer:
     head = (network.temporal, network.bottleneck_temporal)
     body = (network.encoder, network.bottleneck, network.bottleneck_joint)
     groups = [
         *_groups(body, 1.0, config.weight_decay),
-        *_groups(head, config.temporal_lr, config.weight_decay),
-        *_groups([classifiers.sequence], config.classifier_lr, 0.0),
-        *_groups([classifiers.temporal], config.temporal_classifier_lr, 0.0),
+        *_groups(head, config.temporal_lr_factor, config.weight_decay),
+        *_groups([classifiers.sequence], config.classifier_lr_factor, 0.0),
+        *_groups([classifiers.temporal], config.temporal_classifier_lr_factor, 0.0),
     ]
-    if config.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=config.lr, momentum=_SGD_MOMENTUM)
-    kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
-    return kind(groups, lr=config.lr)
+    if config.name == "sgd":
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=_SGD_MOMENTUM)
+    kind = torch.optim.Adam if config.name == "adam" else torch.optim.AdamW
+    return kind(groups, lr=config.learning_rate)
 
 
 def _groups(modules: Sequence[nn.Module], scale: float, weight_decay: float) -> list[dict[str, Any]]:
@@ -91,12 +102,12 @@ def restore(state: State, checkpoint: Checkpoint, run: dict[str, str]) -> None:
     Raises:
         CheckpointError: It is of a run of other classes, sizes or settings.
     """
-    other = [
-        f"{key} was {old} and is {run.get(key)}" for key, old in checkpoint.run.items() if run.get(key, old) != old
-    ]
+    before = {RENAMED.get(key, key): value for key, value in checkpoint.run.items()}
+    other = [f"{key} was {old} and is {run[key]}" for key, old in before.items() if run.get(key, old) != old]
     if other:
         raise CheckpointError(
-            f"the checkpoint is of another run: {'; '.join(other)}. Go on with its settings, or begin anew elsewhere"
+            f"the checkpoint is of another run: {'; '.join(other)}. Resume it with its own settings, or start a new "
+            "run in another run.output"
         )
     try:
         state.network.load_state_dict(checkpoint.network)
@@ -113,6 +124,8 @@ def restore(state: State, checkpoint: Checkpoint, run: dict[str, str]) -> None:
     state.memory = checkpoint.memory.to(device)
     state.average = {name: tensor.to(device) for name, tensor in checkpoint.average.items()}
     state.step, state.elapsed_s, state.best_map = checkpoint.step, checkpoint.elapsed_s, checkpoint.best_map
+    state.validated_step = checkpoint.step if checkpoint.validated_step is None else checkpoint.validated_step
+    state.validated_s = checkpoint.elapsed_s
 
 
 def snapshot(state: State, run: dict[str, str]) -> Checkpoint:
@@ -127,4 +140,5 @@ def snapshot(state: State, run: dict[str, str]) -> Checkpoint:
         memory=state.memory,
         average=state.average,
         run=run,
+        validated_step=state.validated_step,
     )

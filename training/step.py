@@ -16,11 +16,11 @@ from reid_worker.model.climb import Climb, Features, Pooled
 from reid_worker.model.preprocess import Preprocessing
 from training.average import move_average
 from training.config import TrainConfig
+from training.distributed import SINGLE, Distributed
 from training.errors import TrainingError
 from training.loader import Examples
 from training.losses import Losses, climb_losses
 from training.memory import move_rows, start_rows
-from training.ranks import ALONE, Ranks
 from training.schedule import weights_at
 from training.state import State
 
@@ -43,7 +43,7 @@ def train_step(
     preprocessing: Preprocessing,
     config: TrainConfig,
     progress: float,
-    ranks: Ranks = ALONE,
+    group: Distributed = SINGLE,
 ) -> Losses:
     """Move the network by one batch, then the memories; return the losses before the move.
 
@@ -53,34 +53,34 @@ def train_step(
         preprocessing: Of the run.
         config: Of the run.
         progress: Share of the run that is done, 0 to 1.
-        ranks: The processes of the run.
+        group: The processes of the run.
 
     Raises:
-        TrainingError: The loss is no number.
+        TrainingError: The loss is NaN or infinite.
     """
-    weights = weights_at(config, progress)
-    precision = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
-    learning = progress < config.encoder_until
+    weights = weights_at(config.losses, config.schedule, progress)
+    precision = torch.bfloat16 if config.run.precision == "bfloat16" else torch.float32
+    learning = progress < config.schedule.encoder_until
     how = Encoding(preprocessing, precision, learning, bool(weights.temporal_ce or weights.temporal_triplet))
     network = _ready(state, learning=learning)
-    parts = _parts(examples, config.accumulate, state.memory.device)
+    parts = _parts(examples, config.batch.chunks, state.memory.device)
     mine = _encoded(network, parts, how)
-    batch = _leaves(mine, ranks)
-    labels = ranks.gather(examples.labels.to(state.memory.device))
+    batch = _leaves(mine, group)
+    labels = group.gather(examples.labels.to(state.memory.device))
     features = network.normed(batch)
     start_rows(state.memory, features.sequence, labels)
     losses = climb_losses(features, labels, state.classifiers, state.memory, weights)
     if not math.isfinite(losses.total.item()):
         raise TrainingError(
-            f"the loss is {losses.total.item()} at step {state.step}: lower lr (now {config.lr}) and go on from the "
-            "last checkpoint with resume=true"
+            f"the loss is {losses.total.item()} at step {state.step}: lower optimiser.learning_rate (now "
+            f"{config.optimiser.learning_rate}) and go on from the last checkpoint with run.resume=true"
         )
     state.optimiser.zero_grad(set_to_none=True)
     losses.total.backward()  # type: ignore[no-untyped-call]
-    _pull_back(network, parts, mine, _gradients(batch, ranks), how)
-    ranks.add_gradients([*network.encoder.parameters(), *network.temporal.parameters()])
-    if config.clip_norm:
-        nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
+    _pull_back(network, parts, mine, _gradients(batch, group), how)
+    group.add_gradients([*network.encoder.parameters(), *network.temporal.parameters()])
+    if config.optimiser.max_grad_norm:
+        nn.utils.clip_grad_norm_(network.parameters(), config.optimiser.max_grad_norm)
     state.optimiser.step()
     _remember(state, features, labels, config)
     return losses
@@ -135,19 +135,19 @@ def _pooled(network: Climb, part: Examples, how: Encoding) -> Pooled:
     )
 
 
-def _leaves(mine: Pooled, ranks: Ranks) -> Pooled:
+def _leaves(mine: Pooled, group: Distributed) -> Pooled:
     """Return what the tracklets of all ranks are, as the start of a graph of its own."""
 
     def leaf(tensor: Tensor) -> Tensor:
-        return ranks.gather(tensor).detach().requires_grad_()
+        return group.gather(tensor).detach().requires_grad_()
 
     return Pooled(leaf(mine.cls_token), leaf(mine.joint), None if mine.temporal is None else leaf(mine.temporal))
 
 
-def _gradients(batch: Pooled, ranks: Ranks) -> list[Tensor | None]:
+def _gradients(batch: Pooled, group: Distributed) -> list[Tensor | None]:
     """Return the gradients of this rank's share of the batch, in the order of the fields."""
     leaves = _tensors(batch)
-    return [None if leaf is None or leaf.grad is None else leaf.grad[ranks.share(len(leaf))] for leaf in leaves]
+    return [None if leaf is None or leaf.grad is None else leaf.grad[group.share(len(leaf))] for leaf in leaves]
 
 
 def _pull_back(
@@ -193,7 +193,7 @@ def _still_statistics(network: nn.Module) -> Iterator[None]:
 
 
 def _remember(state: State, features: Features, labels: Tensor, config: TrainConfig) -> None:
-    draws = torch.Generator().manual_seed(config.seed * _SEED_STRIDE + state.step)
-    move_rows(state.memory, features.sequence, labels, config.memories, draws)
-    if config.ema:
-        move_average(state.average, state.network, config.ema, state.step)
+    draws = torch.Generator().manual_seed(config.run.seed * _SEED_STRIDE + state.step)
+    move_rows(state.memory, features.sequence, labels, config.losses.memories, draws)
+    if config.optimiser.ema_decay:
+        move_average(state.average, state.network, config.optimiser.ema_decay, state.step)

@@ -1,7 +1,7 @@
 """Train CLIMB: one loop, read from top to bottom.
 
-    climbtrack train training/configs/climb_tiny.yaml seed=1
-    torchrun --nproc-per-node 8 -m training.train training/configs/mars.yaml data=/data/mars   # one batch on 8 GPUs
+    climbtrack train training/configs/climb_tiny.yaml run.seed=1
+    torchrun --nproc-per-node 8 -m training.train training/configs/mars.yaml data.folder=/data/mars  # 8 GPUs
 
 A step is a function of (seed, step) and the state in the checkpoint, so a resumed run repeats an unbroken one.
 """
@@ -12,27 +12,31 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
+from threading import Event
+from typing import Literal
 
 import torch
 
 from reid_worker.model.preprocess import Preprocessing
-from reid_worker.model.weights import save_weights
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from training.config import TrainConfig
-from training.config_file import load_config
+from training.config import TrainConfig, load_config
 from training.data.crops import Render, RenderedTracklets, Tracklets
+from training.distributed import Distributed, join_group, leave_group, share_norms
 from training.errors import TrainingError, explained
 from training.evaluation.evaluate import Report
-from training.judge import fill_memory, judge, served
+from training.keep import BEST, LAST, keep
 from training.loader import Loader
 from training.logs import Moment, RunLog
 from training.losses import Losses
 from training.people import HeldOut, people_of
-from training.ranks import Ranks, join_ranks, leave_ranks, share_norms
 from training.sampler import BatchPlan, IdentitySampler
-from training.schedule import lesson_at, progress_of, rate_at
+from training.schedule import progress_of, rate_at, stage_at
 from training.state import State, restore, snapshot, start
 from training.step import train_step
+from training.validate import fill_memory, network_to_keep, validate
+from wire.process import stop_on_signals
+
+CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,84 +45,188 @@ class TrainResult:
 
     Attributes:
         weights: The best by held-out mAP.
-        best_map: That mAP, 0 to 1.
-        last: The last judgement; of the first process only, as the mAP.
+        best_map: That mAP, 0 to 1; -1 where the run was stopped before its first validation.
+        last: The last validation; None where there was none, and in all processes but the first.
         steps: Steps done.
-        loss: The last total loss.
+        loss: The last total loss; None where no step was left to do.
+        end: Why the run ended: all was `done`, or it was `stopped` and can be resumed.
     """
 
     weights: Path
     best_map: float
     last: Report | None
     steps: int
-    loss: float
+    loss: float | None
+    end: Literal["done", "stopped"]
 
 
-def run_training(config: TrainConfig, *, render: Render | None = None) -> TrainResult:
-    """Train as `config` says and return what came out; `render` makes other people than the usual generated ones.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """What the steps of a run share; only `state` changes."""
+
+    config: TrainConfig
+    state: State
+    people: Tracklets
+    held_out: HeldOut
+    group: Distributed
+    log: RunLog
+    preprocessing: Preprocessing
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done, the same in all processes."""
+        return progress_of(self.config.schedule, self.state.step, self.group.agreed(self.state.elapsed_s))
+
+
+def run_training(config: TrainConfig, *, render: Render | None = None, on_signals: bool = False) -> TrainResult:
+    """Train as `config` says and return what came out.
+
+    Args:
+        config: Of the run.
+        render: Makes other people than the usual generated ones.
+        on_signals: Whether SIGTERM and Ctrl-C end the run after the step in progress, with a checkpoint to resume from.
 
     Raises:
-        TrainingError: The loss is no number any more, memory or disk are full, or there is nothing left to do.
-        CheckpointError: `resume` is set and there is no checkpoint to go on from, or it is of another run.
-        DataSetError: The data set is not there, not whole, or an image of it is broken.
+        TrainingError: The loss is NaN or infinite, memory or disk are full, or there is nothing left to do.
+        CheckpointError: `run.resume` is set and there is no checkpoint to resume from, or it is of another run.
+        DataSetError: The data set is missing or incomplete, or an image of it is broken.
     """
-    torch.set_num_threads(config.threads)
+    torch.set_num_threads(config.run.threads)
     with ExitStack() as stack:
         stack.enter_context(explained(config))
-        ranks = join_ranks(on_gpu=config.device != "cpu")
-        stack.callback(leave_ranks)
-        config.output.mkdir(parents=True, exist_ok=True)
-        log = RunLog(config.output, quiet=not ranks.first, tensorboard=config.tensorboard)
+        group = join_group(on_gpu=config.run.device != "cpu")
+        stack.callback(leave_group)
+        output = config.run.output
+        output.mkdir(parents=True, exist_ok=True)
+        log = RunLog(output, quiet=not group.first, tensorboard=config.run.tensorboard)
         stack.callback(log.end)
-        before = load_checkpoint(config.output / "checkpoint.pt") if config.resume else None
-        with ranks.first_alone():  # it may have people to render
+        before = load_checkpoint(output / CHECKPOINT) if config.run.resume else None
+        with group.first_alone():  # it may have people to render
             people, held_out = people_of(config, render, log.say)
-        state = _begun(config, int(people.identities.max()) + 1, before, ranks)
-        return _train(config, state, people, held_out, ranks, log)
+        state = _started(config, int(people.identities.max()) + 1, before, group)
+        stop = stack.enter_context(stop_on_signals()) if on_signals else Event()
+        return _train(_Run(config, state, people, held_out, group, log, preprocessing_of(config)), stop)
 
 
-def _train(
-    config: TrainConfig, state: State, people: Tracklets, held_out: HeldOut, ranks: Ranks, log: RunLog
-) -> TrainResult:
-    preprocessing = preprocessing_of(config)
-    sampler = sampler_of(config, people)
-    loader = Loader(config, people, sampler, ranks)
-    refresh = config.refresh_epochs * (config.epoch_steps or sampler.steps_per_epoch)
-    log.begin(state.step)
-    report = losses = None
-    while (progress := progress_of(config, state.step, ranks.agreed(state.elapsed_s))) < 1:
+def _train(run: _Run, stop: Event) -> TrainResult:
+    config, state, group = run.config, run.state, run.group
+    sampler = sampler_of(config, run.people)
+    loader = Loader(config, run.people, sampler, group)
+    refresh = config.losses.memory_refresh_epochs * (config.schedule.epoch_steps or sampler.steps_per_epoch)
+    run.log.begin(state.step)
+    report, losses, stopped = _missed_validation(run), None, False
+    mark = time.monotonic()
+    while (progress := run.progress) < 1 and not (stopped := bool(group.agreed(float(stop.is_set())))):
         began = time.monotonic()
-        if config.memory_start == "fill" and config.mmc and progress >= config.mmc_from and state.step % refresh == 0:
-            state.memory = fill_memory(state.network, preprocessing, people, len(config.memories), ranks=ranks)
-        for group in state.optimiser.param_groups:
-            group["lr"] = config.lr * group["scale"] * rate_at(config, progress)
-        examples = loader.batch(state.step, lesson_at(config, progress))
+        if _memories_due(run, progress, refresh):
+            count = len(config.losses.memories)
+            state.memory = fill_memory(state.network, run.preprocessing, run.people, count, group=group)
+        for parameters in state.optimiser.param_groups:
+            rate = rate_at(config.schedule, progress)
+            parameters["lr"] = config.optimiser.learning_rate * parameters["scale"] * rate
+        examples = loader.batch(state.step, stage_at(config, progress))
         waited_s = time.monotonic() - began
-        losses = train_step(state, examples, preprocessing, config, progress, ranks)
+        losses = train_step(state, examples, run.preprocessing, config, progress, group)
         state.step += 1
-        state.elapsed_s += time.monotonic() - began
-        progress = progress_of(config, state.step, ranks.agreed(state.elapsed_s))
-        log.step(Moment(state.step, progress, state.elapsed_s, waited_s, _values(state, losses)))
-        judged = state.step % config.evaluate_every == 0 or progress >= 1
-        if judged and ranks.first:
-            report = _judge(config, state, preprocessing, held_out, log)
-        if (judged or state.step % config.checkpoint_every == 0) and ranks.first:
-            save_checkpoint(config.output / "checkpoint.pt", snapshot(state, _run_of(config)))
-    if losses is None:
-        raise TrainingError(f"{config.output} has done all its {config.steps} steps already")
-    return TrainResult(config.output / "best.safetensors", state.best_map, report, state.step, losses.total.item())
+        state.elapsed_s += time.monotonic() - mark
+        mark = time.monotonic()  # before saving and validating: they count as time of the next step
+        progress = run.progress
+        run.log.step(Moment(state.step, progress, state.elapsed_s, waited_s, _values(state, losses)))
+        report = _save_and_validate(run, progress) or report
+    if losses is None and report is None and not stopped:
+        raise TrainingError(f"{config.run.output} has done all its {config.schedule.steps} steps already")
+    if stopped:
+        _save_stopped(run)
+    loss = None if losses is None else losses.total.item()
+    best = config.run.output / BEST
+    return TrainResult(best, state.best_map, report, state.step, loss, "stopped" if stopped else "done")
 
 
-def _begun(config: TrainConfig, identities: int, before: Checkpoint | None, ranks: Ranks) -> State:
-    """Return the state to go on from, new or of the checkpoint."""
+def _memories_due(run: _Run, progress: float, refresh: int) -> bool:
+    losses = run.config.losses
+    filled = losses.memory_init == "fill" and losses.mmc > 0
+    return filled and progress >= losses.mmc_from and run.state.step % refresh == 0
+
+
+def _save_and_validate(run: _Run, progress: float) -> Report | None:
+    """Save a checkpoint and validate when they are due; what validation could break is on disk by then."""
+    settings, state = run.config.run, run.state
+    if not run.group.first:
+        return None
+    minutes = (state.elapsed_s - state.validated_s) / 60
+    by_clock = bool(settings.validate_minutes) and minutes >= settings.validate_minutes
+    due = by_clock or state.step % settings.validate_every == 0 or progress >= 1
+    if due or state.step % settings.checkpoint_every == 0:
+        _save(run)
+    return _validate(run) if due else None
+
+
+def _missed_validation(run: _Run) -> Report | None:
+    """Validate where a run was killed between the checkpoint and the validation that was due."""
+    state = run.state
+    due = state.step % run.config.run.validate_every == 0 or run.progress >= 1
+    missed = due and state.step > 0 and state.validated_step != state.step
+    return _validate(run) if missed and run.group.first else None
+
+
+def _validate(run: _Run) -> Report:
+    """Validate the network, keep its weights, also as the best if they are, and note all that in the checkpoint."""
+    config, state = run.config, run.state
+    network = network_to_keep(state, apart=config.run.compile)
+    report = validate(network, run.preprocessing, run.held_out)
+    run.log.say(f"step {state.step}: held-out {report.line()}")
+    run.log.validated(state.step, {"mAP": report.ranking.mean_ap, "rank1": report.ranking.rank(1)})
+    _keep(run, LAST, report)
+    if report.ranking.mean_ap > state.best_map:
+        state.best_map = report.ranking.mean_ap
+        _keep(run, BEST, report)
+    state.validated_step, state.validated_s = state.step, state.elapsed_s
+    _save(run, keep_previous=False)
+    return report
+
+
+def _save_stopped(run: _Run) -> None:
+    """Leave what a stopped run needs to be resumed, and weights in any case."""
+    state, output = run.state, run.config.run.output
+    if not run.group.first:
+        return
+    _save(run)
+    if not (output / BEST).exists():
+        _keep(run, BEST, None)
+    run.log.say(f"stopped at step {state.step}: go on with run.resume=true")
+
+
+def _keep(run: _Run, name: str, report: Report | None) -> None:
+    settings, state = run.config.run, run.state
+    network = network_to_keep(state, apart=settings.compile)
+    keep(
+        settings.output / name,
+        network,
+        run.preprocessing,
+        report=report,
+        step=state.step,
+        elapsed_s=state.elapsed_s,
+        half=settings.save_precision == "float16",
+    )
+
+
+def _save(run: _Run, *, keep_previous: bool = True) -> None:
+    path = run.config.run.output / CHECKPOINT
+    save_checkpoint(path, snapshot(run.state, _run_of(run.config)), keep_previous=keep_previous)
+
+
+def _started(config: TrainConfig, identities: int, before: Checkpoint | None, group: Distributed) -> State:
+    """Return the state to go on from, new or from the checkpoint."""
     state = start(config, identities, device_of(config))
     if before is not None:
         restore(state, before, _run_of(config))
-    if ranks.count > 1:
-        if config.identities % ranks.count:
-            raise TrainingError(f"identities is {config.identities}, must be a multiple of the {ranks.count} processes")
+    if group.world_size > 1:
+        if config.batch.identities % group.world_size:
+            raise TrainingError(
+                f"batch.identities is {config.batch.identities}, must be a multiple of the {group.world_size} processes"
+            )
         share_norms(state.network.encoder)
-    if config.compiled:
+    if config.run.compile:
         state.network.encoder.compile()
     return state
 
@@ -129,53 +237,55 @@ def device_of(config: TrainConfig) -> torch.device:
     Raises:
         TrainingError: A GPU is wanted and there is none.
     """
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("device is cuda, and torch finds no GPU here: set device=cpu, or install torch for CUDA")
-    on_gpu = config.device != "cpu" and torch.cuda.is_available()
+    device = config.run.device
+    if device == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("run.device is cuda, and torch finds no GPU: set run.device=cpu, or install torch for CUDA")
+    on_gpu = device != "cpu" and torch.cuda.is_available()
     return torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
 
 
+_SAME = (
+    *("run.seed", "network.model", "network.strides", "data.layout", "data.split"),
+    *("synthetic.crops", "synthetic.train_identities", "synthetic.train_cameras"),
+    *("optimiser.name", "batch.identities", "batch.tracklets", "losses.memories"),
+)
+
+
 def _run_of(config: TrainConfig) -> dict[str, str]:
-    """Return what must be the same for whoever goes on with a run."""
-    names = ("seed", "model", "strides", "layout", "split", "crops", "train_identities", "train_cameras", "optimiser")
-    return {name: str(getattr(config, name)) for name in (*names, "identities", "tracklets", "memories")}
+    """Return what must be the same for whoever resumes a run, by `group.key`."""
+    values = {}
+    for key in _SAME:
+        group, _, name = key.partition(".")
+        value = getattr(getattr(config, group), name)
+        values[key] = "" if value is None else str(value)
+    return values
 
 
 def preprocessing_of(config: TrainConfig) -> Preprocessing:
     """Return the preprocessing that the weights of this run will carry."""
-    return Preprocessing(config.architecture.height, config.architecture.width, standardise=config.standardise)
+    a = config.network.architecture
+    return Preprocessing(a.height, a.width, standardise=config.network.standardise)
 
 
 def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:
-    """Return who draws the batches of a run.
+    """Return what draws the batches of a run.
 
     Raises:
         TrainingError: There are fewer people than a batch has.
     """
     fresh = isinstance(people, RenderedTracklets)
+    batch = config.batch
     plan = BatchPlan(
-        config.identities,
-        config.tracklets,
-        config.cluster,
-        sites=config.sites if fresh else 0,
-        turns=config.turns if fresh else 1,
+        batch.identities,
+        batch.tracklets,
+        batch.cluster,
+        sites=config.synthetic.sites if fresh else 0,
+        visits=config.synthetic.visits if fresh else 1,
     )
     try:
-        return IdentitySampler(people.identities, people.cameras, plan, seed=config.seed)
+        return IdentitySampler(people.identities, people.cameras, plan, seed=config.run.seed)
     except ValueError as error:
-        raise TrainingError(f"{error}: set identities lower") from error
-
-
-def _judge(config: TrainConfig, state: State, preprocessing: Preprocessing, people: HeldOut, log: RunLog) -> Report:
-    """Judge the network, and keep the weights if they are the best so far."""
-    network = served(state, apart=config.compiled)
-    report = judge(network, preprocessing, people)
-    log.say(f"step {state.step}: held-out {report.line()}")
-    log.judged(state.step, {"mAP": report.ranking.mean_ap, "rank1": report.ranking.rank(1)})
-    if report.ranking.mean_ap > state.best_map:
-        state.best_map = report.ranking.mean_ap
-        save_weights(config.output / "best.safetensors", network, preprocessing)
-    return report
+        raise TrainingError(f"{error}: lower batch.identities") from error
 
 
 def _values(state: State, losses: Losses) -> dict[str, float]:
@@ -184,8 +294,8 @@ def _values(state: State, losses: Losses) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Train as a configuration file and `key=value` overrides say."""
-    result = run_training(load_config(Path(arguments[0]), arguments[1:]))
+    """Train as a configuration file and `group.key=value` overrides say."""
+    result = run_training(load_config(Path(arguments[0]), arguments[1:]), on_signals=True)
     sys.stderr.write(f"best held-out mAP {result.best_map:.3f}: {result.weights}\n")
 
 

@@ -148,8 +148,7 @@ def training(
     overrides: Changes = None,
 ) -> None:
     """Print one JSON line: crops a second generated and learnt from, and how long a step waits for its batch."""
-    from training.config_checks import ConfigError
-    from training.config_file import load_config
+    from training.config import ConfigError, load_config
     from training.recipes.bench import measure
 
     try:

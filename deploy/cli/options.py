@@ -29,11 +29,11 @@ Token = Annotated[
     ),
 ]
 Recipe = Annotated[Path | None, typer.Argument(help="YAML file, like training/configs/mars.yaml.")]
-Changes = Annotated[list[str] | None, typer.Argument(help="KEY=VALUE, over the file.")]
+Changes = Annotated[list[str] | None, typer.Argument(help="GROUP.KEY=VALUE, over the file, like schedule.steps=1000.")]
 
 
 def recipe_and_changes(recipe: Path | None, changes: list[str] | None) -> tuple[Path | None, list[str]]:
-    """Tell a file from a first KEY=VALUE that stands in its place."""
+    """Tell a file from a first GROUP.KEY=VALUE that stands in its place."""
     given = changes or []
     if recipe is not None and "=" in str(recipe) and not recipe.exists():
         return None, [str(recipe), *given]

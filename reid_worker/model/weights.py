@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as encode_tensors
+from torch import Tensor
 
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
@@ -42,16 +43,30 @@ class LoadedWeights:
 
 
 def save_weights(
-    path: Path, network: Climb, preprocessing: Preprocessing, prior: SimilarityPrior | None = None
+    path: Path,
+    network: Climb,
+    preprocessing: Preprocessing,
+    prior: SimilarityPrior | None = None,
+    *,
+    half: bool = False,
 ) -> None:
-    """Write a network and what belongs to it to `path`, atomically: a reader sees the old file or the new one."""
+    """Write a network and what belongs to it to `path`, atomically: a reader sees the old file or the new one.
+
+    `half` stores matrices as float16, in half the space; `load_weights` makes float32 of them again.
+    """
     description = {
         "format": _FORMAT,
         "architecture": asdict(network.architecture),
         "preprocessing": asdict(preprocessing),
     }
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    tensors = {name: _stored(tensor, half=half) for name, tensor in network.state_dict().items()}
     _write(path, encode_tensors(tensors, metadata={_KEY: json.dumps(description, sort_keys=True)}), prior)
+
+
+def _stored(tensor: Tensor, *, half: bool) -> Tensor:
+    whole = tensor.detach().cpu().contiguous()
+    matrix = whole.is_floating_point() and whole.ndim > 1
+    return whole.half() if half and matrix else whole
 
 
 def save_prior(path: Path, prior: SimilarityPrior) -> None:

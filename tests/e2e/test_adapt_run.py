@@ -16,7 +16,7 @@ from reid_worker.model.weights import load_weights, save_weights
 from tests.training_tools import coloured_noise
 from training.adapt.adapt import AdaptError, AdaptPlan, AdaptReport, adapt
 from training.adapt.judge import Cosines, Figures
-from training.config_checks import MODELS
+from training.config.groups import MODELS
 from training.data.site import INDEX
 from training.data.write import MarsWriter
 

@@ -10,25 +10,23 @@ import pytest
 
 from reid_worker.model.weights import load_weights
 from tests.dataset_tools import write_ilids, write_lsvid, write_market, write_mars, write_msmt17
-from training.config import TrainConfig
-from training.config_checks import ConfigError
-from training.config_file import load_config
+from training.config import ConfigError, TrainConfig, load_config
 from training.data.dataset import DataSetError
 from training.errors import TrainingError
 from training.train import run_training
 
 CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 SMALL = (
-    "model=climb-tiny-64",
-    "clip=",
-    "device=cpu",
-    "threads=1",
-    "workers=0",
-    "checked=false",
-    "identities=2",
-    "steps=2",
-    "epoch_steps=1",
-    "evaluate_every=2",
+    "network.model=climb-tiny-64",
+    "network.clip=",
+    "run.device=cpu",
+    "run.threads=1",
+    "run.workers=0",
+    "data.checked=false",
+    "batch.identities=2",
+    "schedule.steps=2",
+    "schedule.epoch_steps=1",
+    "run.validate_every=2",
 )
 
 
@@ -41,7 +39,7 @@ def painted(folder: Path) -> Path:
 
 
 def config_of(name: str, folder: Path, output: Path, *overrides: str) -> TrainConfig:
-    return load_config(CONFIGS / f"{name}.yaml", [*SMALL, f"data={folder}", f"output={output}", *overrides])
+    return load_config(CONFIGS / f"{name}.yaml", [*SMALL, f"data.folder={folder}", f"run.output={output}", *overrides])
 
 
 @pytest.mark.parametrize(
@@ -77,15 +75,17 @@ def test_a_broken_image_is_named_by_a_worker_too(tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes()[:40])
     for workers in (0, 1):
         with pytest.raises(DataSetError, match=r"^\S+\.jpg is broken"):
-            run_training(config_of("market1501", folder, tmp_path / "run", f"workers={workers}", "memory_start=visit"))
+            run_training(
+                config_of("market1501", folder, tmp_path / "run", f"run.workers={workers}", "losses.memory_init=visit")
+            )
 
 
 def test_more_identities_a_batch_than_there_are_is_an_error(tmp_path: Path) -> None:
-    config = config_of("market1501", painted(write_market(tmp_path / "data")), tmp_path / "run", "identities=3")
-    with pytest.raises(TrainingError, match="a batch of 3 identities cannot come from 2: set identities lower"):
+    config = config_of("market1501", painted(write_market(tmp_path / "data")), tmp_path / "run", "batch.identities=3")
+    with pytest.raises(TrainingError, match=r"a batch of 3 identities cannot come from 2: lower batch\.identities"):
         run_training(config)
 
 
 def test_a_recipe_without_its_data_set_says_what_to_give() -> None:
-    with pytest.raises(ConfigError, match="data is empty"):
+    with pytest.raises(ConfigError, match=r"data\.folder is missing"):
         load_config(CONFIGS / "mars.yaml")

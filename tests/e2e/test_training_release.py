@@ -9,16 +9,28 @@ from numpy.typing import NDArray
 from reid_worker.model.climb import CLIMB_TINY as SIZES
 from reid_worker.model.weights import load_weights
 from tests.training_tools import coloured_noise
-from training.config_checks import ConfigError
-from training.config_file import load_config
+from training.config import ConfigError, load_config
 from training.recipes.release import CLIMB_TINY, CONFIGS, Part, main, release
 
 CHANGES = [
-    *("threads=1", "workers=0", "device=cpu", "compiled=false", "steps=2", "minutes=0", "checkpoint_every=1"),
-    *("train_identities=8", "train_cameras=2", "test_identities=4", "test_cameras=2"),
-    *("identities=4", "tracklets=2", "cluster=2", "frames=2", "rendered_frames=2"),
+    *(
+        "run.threads=1",
+        "run.workers=0",
+        "run.device=cpu",
+        "run.compile=false",
+        "schedule.steps=2",
+        "schedule.minutes=0",
+        "run.checkpoint_every=1",
+    ),
+    *(
+        "synthetic.train_identities=8",
+        "synthetic.train_cameras=2",
+        "synthetic.validation_identities=4",
+        "synthetic.validation_cameras=2",
+    ),
+    *("batch.identities=4", "batch.tracklets=2", "batch.cluster=2", "batch.frames=2", "synthetic.frames=2"),
 ]
-PARTS = (Part("climb_tiny"), Part("climb_tiny_128", grown=True), Part("climb_tiny_varied", ("seed=3",)))
+PARTS = (Part("climb_tiny"), Part("climb_tiny_128", grown=True), Part("climb_tiny_varied", ("run.seed=3",)))
 
 
 def nobody(*_: object) -> NDArray[np.uint8]:
@@ -54,4 +66,4 @@ def test_a_key_that_no_run_has_is_an_error_before_anything_is_run(tmp_path: Path
 
 @pytest.mark.parametrize("part", CLIMB_TINY, ids=lambda part: part.config)
 def test_every_part_of_the_shipped_recipe_is_a_run(part: Part) -> None:
-    assert load_config(CONFIGS / f"{part.config}.yaml", part.changes).steps > 0
+    assert load_config(CONFIGS / f"{part.config}.yaml", part.changes).schedule.steps > 0

@@ -14,11 +14,15 @@ from tests.dataset_tools import write_market
         (["speed=3"], 2, "unknown key 'speed'"),
         (["absent.yaml"], 2, "absent.yaml cannot be read"),
         (["lr: 3"], 2, "lr: 3 cannot be read"),
-        (["initial=absent.safetensors", "crops=fresh"], 2, "weights absent.safetensors"),
-        (["resume=true"], 2, "checkpoint.pt: "),
-        (["data=absent", "layout=mars"], 2, "absent is no folder"),
-        (["data=market", "layout=market", "identities=3"], 1, "a batch of 3 identities cannot come from 2"),
-        (["output=taken/run"], 1, "cannot be written"),
+        (["network.initial=absent.safetensors", "synthetic.crops=fresh"], 2, "weights absent.safetensors"),
+        (["run.resume=true"], 2, "checkpoint.pt: "),
+        (["data.folder=absent", "data.layout=mars"], 2, "absent is no folder"),
+        (
+            ["data.folder=market", "data.layout=market", "batch.identities=3"],
+            1,
+            "a batch of 3 identities cannot come from 2",
+        ),
+        (["run.output=taken/run"], 1, "cannot be written"),
     ],
 )
 def test_a_run_that_cannot_begin_says_why_in_one_line(
@@ -29,7 +33,9 @@ def test_a_run_that_cannot_begin_says_why_in_one_line(
     write_market(tmp_path / "market")
     (tmp_path / "taken").touch()
     small = (
-        [] if arguments[0].endswith((".yaml", "3")) else ["model=climb-tiny-64", "test_identities=2", "checked=false"]
+        []
+        if arguments[0].endswith((".yaml", "3"))
+        else ["network.model=climb-tiny-64", "synthetic.validation_identities=2", "data.checked=false"]
     )
     assert main(["train", *arguments, *small]) == code
     said = capsys.readouterr()

@@ -1,7 +1,7 @@
 """The ablation goes on where it stopped and counts seed by seed; the benchmark of training says all it measures."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from reid_worker.model.climb import Climb
 from reid_worker.model.weights import save_weights
 from tests.training_tools import coloured_noise, small_config
 from training import people
+from training.config import changed
 from training.recipes import bench as bench_training
 from training.recipes.ablation import VARIANTS, Variant, read_rows, run, table
 from training.train import preprocessing_of
@@ -37,12 +38,15 @@ def test_an_effect_is_counted_seed_by_seed() -> None:
 
 
 def test_an_interrupted_ablation_goes_on_and_every_variant_begins_from_the_same_encoder(tmp_path: Path) -> None:
-    config = small_config(tmp_path / "runs", "steps=1", "strides=[1, 4]")
+    config = small_config(tmp_path / "runs", "schedule.steps=1", "network.strides=[1, 4]")
     torch.manual_seed(0)
     initial = tmp_path / "initial.safetensors"
-    save_weights(initial, Climb(config.architecture), preprocessing_of(config))
-    base = replace(config, initial=initial, strides=())
-    variants = (Variant("plain", {"mmc": 0.0, "temporal_from": 1.0}), Variant("one stride", {"strides": (1,)}, "both"))
+    save_weights(initial, Climb(config.network.architecture), preprocessing_of(config))
+    base = changed(config, {"network.initial": initial, "network.strides": ()})
+    variants = (
+        Variant("plain", {"losses.mmc": 0.0, "schedule.temporal_from": 1.0}),
+        Variant("one stride", {"network.strides": (1,)}, "both"),
+    )
     out = tmp_path / "ablation.jsonl"
     run(base, variants[:1], [0], out)
     before = out.read_text()

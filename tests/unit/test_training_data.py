@@ -1,4 +1,4 @@
-"""Sampling, augmentation, rendered crops and configuration."""
+"""Sampling, augmentation and rendered crops."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from training.augment import augment, augment_as_published
-from training.config_checks import ConfigError
-from training.config_file import load_config
 from training.data.crops import CropPlan, load_crops
 from training.sampler import BatchPlan, IdentitySampler, restricted_random
-from training.schedule import rate_at
 
 PLAN = CropPlan("people", first_identity=10, identities=6, first_camera=50, cameras=3, block=2, frames=4, size=(8, 4))
 
@@ -83,12 +80,12 @@ def test_a_tracklet_with_fewer_frames_than_wanted_gives_all_of_them() -> None:
 def test_sites_are_visited_few_at_a_time_and_all_of_them_in_an_epoch() -> None:
     plan = replace(PLAN, identities=48, block=4)
     seeds = plan.seeds()
-    source = IdentitySampler(seeds[:, 0], seeds[:, 1], BatchPlan(4, 3, cluster=2, sites=3, turns=2), seed=1)
+    source = IdentitySampler(seeds[:, 0], seeds[:, 1], BatchPlan(4, 3, cluster=2, sites=3, visits=2), seed=1)
     lengths = np.full(len(seeds), 4)
     epoch = [seeds[source.batch(step, frames=1, lengths=lengths).tracklets] for step in range(source.steps_per_epoch)]
     assert sorted(set(np.concatenate(epoch)[:, 0].tolist())) == list(range(10, 58))
-    for turn in range(4):  # three sites of four people are three batches, twice
-        seen = np.concatenate(epoch[6 * turn : 6 * turn + 6])
+    for visit in range(4):  # three sites of four people are three batches, twice
+        seen = np.concatenate(epoch[6 * visit : 6 * visit + 6])
         assert len(set(seen[:, 1].tolist())) == 3 * plan.cameras
         assert np.unique(seen[:, 0], return_counts=True)[1].tolist() == [6] * 12
 
@@ -147,75 +144,6 @@ def test_an_interrupted_rendering_is_done_again(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         load_crops(PLAN, fails, tmp_path, report=lambda text: None)
     assert load_crops(PLAN, constant, tmp_path, report=lambda text: None).crops.any()
-
-
-def test_overrides_come_after_the_file_and_keep_their_types(tmp_path: Path) -> None:
-    path = tmp_path / "run.yaml"
-    path.write_text("steps: 7\nlr: 1.0e-3\noutput: here\n")
-    config = load_config(path, ["steps=9", "minutes=1e-1"])
-    assert (config.steps, config.lr, config.minutes, config.output) == (9, 1e-3, 0.1, Path("here"))
-
-
-@pytest.mark.parametrize(
-    ("override", "complaint"),
-    [
-        ("speed=3", "unknown key 'speed'"),
-        ("steps=many", "steps is 'many', must be int"),
-        ("steps=0", "steps is 0, must be at least 1"),
-        ("steps", "no key=value"),
-        ("model=vgg", "model is 'vgg', must be one of"),
-        ("tracklets=1", "nothing to match"),
-        ("warmup=2", "warmup is 2.0, must be 0 to 1"),
-        ("early_frames=9", "at most 8"),
-        ("rendered_frames=9", "at most 8"),
-        ("encoder_until=-1", "must be 0 to 1"),
-        ("identities=5000", "at most train_identities"),
-        ("resume=1", "resume is 1, must be bool"),
-        ("crops=stale", "crops is 'stale', must be one of"),
-        ("memories=[mean, best]", "must be some of"),
-        ("memories=[]", "must be some of"),
-        ("drop_tokens=0.9", "drop_tokens is 0.9, must be 0 to 0.75"),
-        ("workers=-1", "workers is -1, must be at least 0"),
-    ],
-)
-def test_a_bad_override_names_key_and_value(override: str, complaint: str) -> None:
-    with pytest.raises(ConfigError, match=complaint):
-        load_config(None, [override])
-
-
-def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"absent\.yaml cannot be read"):
-        load_config(tmp_path / "absent.yaml")
-
-
-def test_every_shipped_configuration_loads() -> None:
-    paths = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.yaml"))
-    assert paths
-    for path in paths:
-        on_data = "layout:" in path.read_text()
-        assert load_config(path, ["data=somewhere"] if on_data else []).data == ("somewhere" if on_data else "")
-
-
-def test_a_layout_without_its_folder_is_an_error_that_names_both() -> None:
-    with pytest.raises(ConfigError, match=r"data is empty, must be the folder .* laid out as mars"):
-        load_config(None, ["layout=mars"])
-    with pytest.raises(ConfigError, match="layout is empty, must be how somewhere is laid out"):
-        load_config(None, ["data=somewhere"])
-
-
-def test_images_make_a_network_of_one_frame_without_a_layer_after_its_head() -> None:
-    architecture = load_config(
-        None, ["network_frames=1", "rendered_frames=1", "frames=1", "early_frames=1"]
-    ).architecture
-    assert (architecture.frames, architecture.strides, architecture.project) == (1, (1,), False)
-
-
-def test_the_learning_rate_rises_and_falls_as_published() -> None:
-    config = load_config(None, ["schedule=milestones", "milestones=[0.5, 0.75]", "warmup=0.25", "warmup_from=0.1"])
-    found = [rate_at(config, progress) for progress in (0.0, 0.125, 0.25, 0.5, 0.8)]
-    assert found == pytest.approx([0.1, 0.55, 1.0, 0.1, 0.01], rel=1e-2)
-    cosine = load_config(None, ["warmup=0.1"])
-    assert [rate_at(cosine, p) for p in (0.05, 0.1, 0.55, 1.0)] == pytest.approx([0.5, 1.0, 0.5, 0.0])
 
 
 def test_published_augmentation_is_the_same_for_all_frames_and_keeps_their_size() -> None:

@@ -56,7 +56,7 @@ def test_figures_of_evaluations_are_written_and_those_that_are_done_again_are_dr
         log = RunLog(tmp_path)
         log.begin(begun)
         for step, value in figures.items():
-            log.judged(step, {"mAP": value})
+            log.validated(step, {"mAP": value})
         log.end()
     found = rows(tmp_path, "held_out.csv")
     assert [(row["step"], row["mAP"]) for row in found] == [("5", "0.2"), ("10", "0.3"), ("15", "0.5")]
@@ -66,7 +66,7 @@ def test_tensorboard_gets_losses_and_figures(tmp_path: Path) -> None:
     log = RunLog(tmp_path, tensorboard=True)
     log.begin(0)
     log.step(moment(EVERY))
-    log.judged(EVERY, {"mAP": 0.5})
+    log.validated(EVERY, {"mAP": 0.5})
     log.end()
     board = EventAccumulator(str(tmp_path))
     board.Reload()
@@ -78,7 +78,7 @@ def test_a_quiet_log_says_and_writes_nothing(tmp_path: Path, capsys: pytest.Capt
     log = RunLog(tmp_path, quiet=True, tensorboard=True)
     log.begin(0)
     log.step(moment(EVERY))
-    log.judged(EVERY, {"mAP": 0.5})
+    log.validated(EVERY, {"mAP": 0.5})
     log.say("hello")
     log.end()
     assert capsys.readouterr().err == ""

@@ -13,7 +13,7 @@ from training.average import copied, move_average
 from training.config import TrainConfig
 from training.loader import Loader
 from training.people import training_people
-from training.schedule import Lesson
+from training.schedule import Stage
 from training.state import State, start
 from training.step import train_step
 from training.train import preprocessing_of, sampler_of
@@ -51,26 +51,26 @@ def test_recomputed_layers_give_the_same_gradient() -> None:
 
 
 def begun(tmp_path: Path, *overrides: str) -> tuple[TrainConfig, State, Loader]:
-    config = small_config(tmp_path / "run", "crops=fresh", "early_frames=2", *overrides)
+    config = small_config(tmp_path / "run", "synthetic.crops=fresh", "schedule.early_frames=2", *overrides)
     people = training_people(config, coloured_noise, print)
-    return config, start(config, config.train_identities), Loader(config, people, sampler_of(config, people))
+    return config, start(config, config.synthetic.train_identities), Loader(config, people, sampler_of(config, people))
 
 
-def test_a_lesson_drops_its_share_of_tokens_of_every_crop_anew(tmp_path: Path) -> None:
+def test_a_stage_drops_its_share_of_tokens_of_every_crop_anew(tmp_path: Path) -> None:
     _, _, loader = begun(tmp_path)
-    examples = loader.batch(0, Lesson(2, SIZE, dropped=0.5))
+    examples = loader.batch(0, Stage(2, SIZE, dropped=0.5))
     assert examples.kept is not None
     assert examples.kept.shape == (len(examples.crops), 4)  # of 4 x 2 patches
     assert all(len(set(row)) == 4 for row in examples.kept.tolist())
     assert len({tuple(row) for row in examples.kept.tolist()}) > 4
-    assert loader.batch(1, Lesson(2, SIZE)).kept is None
+    assert loader.batch(1, Stage(2, SIZE)).kept is None
 
 
 def test_half_precision_gives_nearly_the_same_losses_and_whole_weights(tmp_path: Path) -> None:
     totals = []
     for precision in ("float32", "bfloat16"):
-        config, state, loader = begun(tmp_path, f"precision={precision}")
-        losses = train_step(state, loader.batch(0, Lesson(2, SIZE)), preprocessing_of(config), config, 0.6)
+        config, state, loader = begun(tmp_path, f"run.precision={precision}")
+        losses = train_step(state, loader.batch(0, Stage(2, SIZE)), preprocessing_of(config), config, 0.6)
         totals.append(losses.total.item())
         assert {p.dtype for p in state.network.parameters()} == {torch.float32}
     assert totals[1] == pytest.approx(totals[0], rel=0.05)
@@ -80,8 +80,8 @@ def test_half_precision_gives_nearly_the_same_losses_and_whole_weights(tmp_path:
 def test_parts_of_a_batch_leave_running_statistics_as_one_look_does(tmp_path: Path) -> None:
     moved = []
     for parts in (1, 2):
-        config, state, loader = begun(tmp_path, f"accumulate={parts}", "model=climb-tiny-64")
-        train_step(state, loader.batch(0, Lesson(2, SIZE)), preprocessing_of(config), config, 0.6)
+        config, state, loader = begun(tmp_path, f"batch.chunks={parts}", "network.model=climb-tiny-64")
+        train_step(state, loader.batch(0, Stage(2, SIZE)), preprocessing_of(config), config, 0.6)
         moved.append(state.network.bottleneck.running_mean)
         counts = [
             n for name, n in state.network.state_dict().items() if name.endswith("bottleneck.num_batches_tracked")

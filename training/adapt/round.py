@@ -9,15 +9,25 @@ import torch
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
 from training.average import copied
-from training.config import TrainConfig
-from training.config_checks import MODELS
+from training.config import (
+    BatchConfig,
+    DataConfig,
+    LossConfig,
+    NetworkConfig,
+    OptimiserConfig,
+    RunConfig,
+    ScheduleConfig,
+    TrainConfig,
+)
+from training.config.groups import MODELS, ModelName
 from training.data.crops import Tracklets
-from training.judge import fill_memory, served
 from training.loader import Loader
-from training.schedule import lesson_at, progress_of, rate_at
+from training.schedule import progress_of, rate_at, stage_at
 from training.state import start
 from training.step import train_step
+from training.synthetic.source import SyntheticSource
 from training.train import sampler_of
+from training.validate import fill_memory, network_to_keep
 
 _PEOPLE = 16  # of a batch, as in the recipe of climb-tiny
 _FRAMES = 2  # of a tracklet while the temporal head learns; one before, which is cheaper
@@ -50,28 +60,28 @@ def learn(
     There are no classifiers: what tells clusters apart is the memories (MMC), pairs of the batch, and the triplet loss.
 
     Raises:
-        TrainingError: The loss is no number.
+        TrainingError: The loss is NaN or infinite.
     """
     config = _config(network.architecture, int(people.identities.max()) + 1, budget, seed)
     sampler = sampler_of(config, people)
     if not budget.minutes:
         steps = budget.steps or max(1, math.ceil(budget.epochs * sampler.steps_per_epoch))
-        config = replace(config, steps=steps)
+        config = replace(config, schedule=replace(config.schedule, steps=steps))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     state = start(config, int(people.identities.max()) + 1, device)
     state.network.load_state_dict(network.state_dict())
-    if config.ema:
+    if config.optimiser.ema_decay:
         state.average = copied(state.network)
-    state.memory = fill_memory(state.network, preprocessing, people, len(config.memories))
+    state.memory = fill_memory(state.network, preprocessing, people, len(config.losses.memories))
     loader = Loader(config, people, sampler)
-    while (progress := progress_of(config, state.step, state.elapsed_s)) < 1:
+    while (progress := progress_of(config.schedule, state.step, state.elapsed_s)) < 1:
         began = time.monotonic()
         for group in state.optimiser.param_groups:
-            group["lr"] = config.lr * group["scale"] * rate_at(config, progress)
-        train_step(state, loader.batch(state.step, lesson_at(config, progress)), preprocessing, config, progress)
+            group["lr"] = budget.lr * group["scale"] * rate_at(config.schedule, progress)
+        train_step(state, loader.batch(state.step, stage_at(config, progress)), preprocessing, config, progress)
         state.step += 1
         state.elapsed_s += time.monotonic() - began
-    return served(state).cpu(), state.step
+    return network_to_keep(state).cpu(), state.step
 
 
 def _config(architecture: Architecture, people: int, budget: Budget, seed: int) -> TrainConfig:
@@ -79,30 +89,19 @@ def _config(architecture: Architecture, people: int, budget: Budget, seed: int) 
     model = _model_of(architecture)
     assert model is not None
     return TrainConfig(
-        model=model,
-        seed=seed,
-        threads=budget.threads,
-        workers=budget.workers,
-        train_identities=people,
-        identities=min(_PEOPLE, people),
-        frames=frames,
-        early_frames=1,
-        temporal_from=_HEAD_FROM,
-        rendered_frames=frames,
-        augmentation=0.3,
-        steps=_UNENDING,
-        minutes=budget.minutes,
-        lr=budget.lr,
-        ema=0.9,  # of about the last ten steps: a round is short
-        warmup=0.1,
-        weight_decay=0.05,
-        mmc=1.0,
-        sequence_ce=0.0,
-        sequence_contrast=1.0,
-        temporal_ce=0.0,
-        temporal_triplet=1.0,
+        run=RunConfig(seed=seed, threads=budget.threads, workers=budget.workers),
+        network=NetworkConfig(model=model),
+        data=DataConfig(augmentation_strength=0.3),
+        synthetic=SyntheticSource(train_identities=people, frames=frames),
+        batch=BatchConfig(identities=min(_PEOPLE, people), frames=frames),
+        # The average is over about the last ten steps: a round is short.
+        optimiser=OptimiserConfig(learning_rate=budget.lr, weight_decay=0.05, ema_decay=0.9),
+        losses=LossConfig(sequence_ce=0.0, sequence_contrast=1.0, temporal_ce=0.0),
+        schedule=ScheduleConfig(
+            steps=_UNENDING, minutes=budget.minutes, warmup=0.1, early_frames=1, temporal_from=_HEAD_FROM
+        ),
     )
 
 
-def _model_of(architecture: Architecture) -> str | None:
+def _model_of(architecture: Architecture) -> ModelName | None:
     return next((name for name, model in MODELS.items() if model == architecture), None)

@@ -1,7 +1,7 @@
 """What each part of CLIMB-ReID adds, over several seeds (CLIMB-ReID, tables 4-6, in our size or in theirs).
 
     python -m training.recipes.ablation --seeds 0 1 2 --out ablation.jsonl
-    python -m training.recipes.ablation training/configs/lsvid.yaml data=/data/ls-vid clip=openai --seeds 0 1 2
+    python -m training.recipes.ablation training/configs/lsvid.yaml data.folder=/data/ls-vid --seeds 0 1 2
 
 All variants of a seed begin from the same encoder: CLIP's or `initial`, where the configuration names one; otherwise
 one that learnt single frames of other generated people first (`ablation_start.yaml`). Heads and memories begin anew.
@@ -13,7 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 from reid_worker.model.climb import Climb
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import load_weights
-from training.config import TrainConfig
-from training.config_file import load_config
+from training.config import TrainConfig, changed, load_config
 from training.data.crops import Tracklets
 from training.evaluation.embedding import middle_frames
 from training.evaluation.metrics import Labelled, rank
@@ -40,24 +39,29 @@ _FEATURES = ("frame average", "temporal head", "both")
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A row of the table: what it changes in the configuration, and the feature it is ranked by."""
+    """A row of the table: the settings it changes, by `group.key`, and the feature it is ranked by."""
 
     name: str
     changes: dict[str, Any] = field(default_factory=dict)
     feature: str = "frame average"
 
 
-_BASELINE = {"mmc": 0.0, "temporal_from": 1.0, "sequence_ce": 1.0, "sequence_triplet": 1.0}
-_MEMORIES = _BASELINE | {"mmc": 1.0}
-_HEAD = _MEMORIES | {"temporal_from": 0.0}
+_BASELINE: dict[str, Any] = {
+    "losses.mmc": 0.0,
+    "losses.sequence_ce": 1.0,
+    "losses.sequence_triplet": 1.0,
+    "schedule.temporal_from": 1.0,
+}
+_MEMORIES = _BASELINE | {"losses.mmc": 1.0}
+_HEAD = _MEMORIES | {"schedule.temporal_from": 0.0}
 VARIANTS = (
     Variant("baseline: CE + triplet on the frame average", _BASELINE),
     Variant("+ MMC (mean + hard)", _MEMORIES),
-    Variant("+ IRM (stride 1)", _HEAD | {"strides": (1,)}, "both"),
+    Variant("+ IRM (stride 1)", _HEAD | {"network.strides": (1,)}, "both"),
     Variant("+ all strides (1, 4, 8)", _HEAD, "both"),
-    Variant("MMC: mean", _MEMORIES | {"memories": ("mean",)}),
-    Variant("MMC: hard", _MEMORIES | {"memories": ("hard",)}),
-    Variant("MMC: mean + random + hard", _MEMORIES | {"memories": ("mean", "random", "hard")}),
+    Variant("MMC: mean", _MEMORIES | {"losses.memories": ("mean",)}),
+    Variant("MMC: hard", _MEMORIES | {"losses.memories": ("hard",)}),
+    Variant("MMC: mean + random + hard", _MEMORIES | {"losses.memories": ("mean", "random", "hard")}),
 )
 _START = Variant("start: the encoder all variants begin from")
 
@@ -106,23 +110,41 @@ def run(base: TrainConfig, variants: Sequence[Variant], seeds: Sequence[int], ou
         for number, variant in enumerate(variants):
             if (seed, variant.name) in done:
                 continue
-            folder = base.output / f"seed{seed}-{number}"
-            config = replace(base, seed=seed, output=folder, initial=initial, initial_head=False, **variant.changes)
-            config = replace(config, evaluate_every=config.steps, test_identities=_FEW)
+            config = changed(base, _settings(base, seed, number, initial) | variant.changes)
             began = time.monotonic()
             weights = run_training(config).weights
             _append(out, seed, variant, time.monotonic() - began, judged(weights, held_out))
 
 
+def _settings(base: TrainConfig, seed: int, number: int, initial: Path | None) -> dict[str, Any]:
+    """Return what every variant of a seed changes in the configuration, by `group.key`."""
+    return {
+        "run.seed": seed,
+        "run.output": base.run.output / f"seed{seed}-{number}",
+        "run.validate_every": base.schedule.steps,
+        "network.initial": initial,
+        "network.load_head": False,
+        "synthetic.validation_identities": _FEW,
+    }
+
+
 def _start(base: TrainConfig, seed: int) -> Path | None:
     """Return the weights that all variants of a seed begin from, trained first where nothing else is named."""
-    if base.clip or base.initial is not None:
-        return base.initial
-    folder = base.output / f"seed{seed}-start"
+    if base.network.clip or base.network.initial is not None:
+        return base.network.initial
+    folder = base.run.output / f"seed{seed}-start"
     if not (folder / "best.safetensors").exists():
         config = load_config(_CONFIGS / "ablation_start.yaml")
-        same = {name: getattr(base, name) for name in ("model", "threads", "workers", "cache", "standardise")}
-        run_training(replace(config, seed=seed, output=folder, **same))
+        same = {
+            "run.seed": seed,
+            "run.output": folder,
+            "run.threads": base.run.threads,
+            "run.workers": base.run.workers,
+            "network.model": base.network.model,
+            "network.standardise": base.network.standardise,
+            "synthetic.cache": base.synthetic.cache,
+        }
+        run_training(changed(config, same))
     return folder / "best.safetensors"
 
 
@@ -185,7 +207,7 @@ def main(arguments: Sequence[str]) -> None:
         prog="python -m training.recipes.ablation", description="What each part of CLIMB adds."
     )
     parser.add_argument("config", nargs="?", type=Path, default=_CONFIGS / "ablation.yaml")
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
+    parser.add_argument("overrides", nargs="*", metavar="GROUP.KEY=VALUE")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--out", type=Path, required=True, help="JSON lines, one a run")
     given = parser.parse_args(arguments)

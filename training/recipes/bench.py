@@ -1,20 +1,20 @@
 """How fast people are generated and learnt from, and how long a step waits for its batch: one JSON line.
 
-climbtrack bench training [CONFIG] [key=value ...]
+climbtrack bench training [CONFIG] [group.key=value ...]
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from training.config import TrainConfig
+from training.config import TrainConfig, changed
 from training.data.crops import Tracklets
-from training.loader import AHEAD, Examples, Loader
+from training.loader import PREFETCH, Examples, Loader
 from training.logs import peak_memory_mb
 from training.people import generated_people, training_people
-from training.schedule import lesson_at
+from training.schedule import stage_at
 from training.state import start
 from training.step import train_step
 from training.train import device_of, preprocessing_of, sampler_of
@@ -31,7 +31,7 @@ class TrainingSpeed:
         device: Where the network is.
         threads: Of torch.
         workers: Processes that make batches.
-        generated_per_s: Crops rendered by one process, as many frames a tracklet as the first lesson has.
+        generated_per_s: Crops rendered by one process, as many frames a tracklet as the first stage has.
         trained_per_s: Crops a step learns from over the time of the step alone, the fastest of all.
         loop_per_s: The same with the loader, mean.
         loader_share: Share of the loop that is spent waiting for batches, 0 to 1.
@@ -50,14 +50,14 @@ class TrainingSpeed:
 
 def measure(config: TrainConfig) -> TrainingSpeed:
     """Render, learn from one batch over and over, then run the loop with its loader."""
-    torch.set_num_threads(config.threads)
-    config = replace(config, crops="fresh")
+    torch.set_num_threads(config.run.threads)
+    config = changed(config, {"synthetic.crops": "fresh"})
     people = training_people(config, generated_people(), print)
     generated = _generated(config, people)
     device = device_of(config)
-    state, preprocessing = start(config, config.train_identities, device), preprocessing_of(config)
+    state, preprocessing = start(config, config.synthetic.train_identities, device), preprocessing_of(config)
     loader = Loader(config, people, sampler_of(config, people))
-    lesson = lesson_at(config, 0.0)
+    stage = stage_at(config, 0.0)
 
     def step(examples: Examples) -> float:
         began = time.perf_counter()
@@ -67,23 +67,23 @@ def measure(config: TrainConfig) -> TrainingSpeed:
         state.step += 1
         return time.perf_counter() - began
 
-    first = loader.batch(0, lesson)
+    first = loader.batch(0, stage)
     alone_s = min(step(first) for _ in range(_STEPS))
     crops = len(first.crops)
     waited_s = learnt_s = 0.0
-    ready = 1 + AHEAD * config.workers  # made while nobody asked: they would hide what a batch costs
+    ready = 1 + PREFETCH * config.run.workers  # made while nobody asked: they would hide what a batch costs
     for number in range(1, ready):
-        loader.batch(number, lesson)
+        loader.batch(number, stage)
     for number in range(ready, ready + _STEPS):
         began = time.perf_counter()
-        examples = loader.batch(number, lesson)
+        examples = loader.batch(number, stage)
         waited_s += time.perf_counter() - began
         learnt_s += step(examples)
     loop_s = waited_s + learnt_s
     return TrainingSpeed(
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        threads=config.threads,
-        workers=config.workers,
+        threads=config.run.threads,
+        workers=config.run.workers,
         generated_per_s=generated,
         trained_per_s=crops / alone_s,
         loop_per_s=crops * _STEPS / loop_s,
@@ -94,7 +94,7 @@ def measure(config: TrainConfig) -> TrainingSpeed:
 
 def _generated(config: TrainConfig, people: Tracklets) -> float:
     """Return crops a second of one process, after its code is compiled."""
-    frames = np.arange(lesson_at(config, 0.0).frames)
+    frames = np.arange(stage_at(config, 0.0).frames)
     people.read(0, frames)
     began = time.perf_counter()
     crops = sum(len(people.read(row, frames)) for row in range(_RENDERED))

@@ -1,6 +1,6 @@
 """Make the weights that climbtrack ships, from nothing: every part of their recipe, one after the other.
 
-    python -m training.recipes.release OUT [--pace 1.0] [key=value ...]
+    python -m training.recipes.release OUT [--pace 1.0] [group.key=value ...]
 
 What is done stays done: the same command goes on after an interruption. The clock ends the parts, so that two runs
 agree in their figures and not in their bits.
@@ -10,16 +10,15 @@ import argparse
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from training.checkpoint import load_checkpoint
-from training.config import TrainConfig
-from training.config_file import load_config
+from training.config import TrainConfig, changed, load_config
 from training.data.crops import Render
 from training.recipes.grow import grow_file
 from training.schedule import progress_of
-from training.train import run_training
+from training.train import CHECKPOINT, run_training
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -30,7 +29,7 @@ class Part:
 
     Attributes:
         config: Name of a file in training/configs.
-        changes: `key=value` over it.
+        changes: `group.key=value` over it.
         grown: Whether it begins from the part before, grown to twice its width.
     """
 
@@ -41,14 +40,17 @@ class Part:
 
 CLIMB_TINY = (
     Part("climb_tiny"),
-    Part("climb_tiny_128", ("minutes=15",), grown=True),
+    Part("climb_tiny_128", ("schedule.minutes=15",), grown=True),
     Part("climb_tiny_128_more"),
     Part("climb_tiny_128_head"),
     Part("climb_tiny_street"),
     Part("climb_tiny_street_full"),
     Part("climb_tiny_street_head"),
     Part("climb_tiny_varied"),
-    Part("climb_tiny_street_head", ("first_person=40000", "augmentation=0.5", "cluster=8", "minutes=10")),
+    Part(
+        "climb_tiny_street_head",
+        ("synthetic.first_identity=40000", "data.augmentation_strength=0.5", "batch.cluster=8", "schedule.minutes=10"),
+    ),
 )
 
 
@@ -61,7 +63,7 @@ def release(
         parts: The recipe.
         out: Folder of the runs; `part-N.safetensors` in it are the weights of a part that is done.
         pace: Factor on the minutes of every part.
-        changes: `key=value` over every part.
+        changes: `group.key=value` over every part.
         render: Makes other people than the usual generated ones.
 
     Raises:
@@ -75,8 +77,8 @@ def release(
         if not done.exists():
             folder = out / f"part-{number}"
             folder.mkdir(parents=True, exist_ok=True)
-            config = _config(part, folder, _begin_from(part, folder, before), changes)
-            config = replace(config, minutes=config.minutes * pace)
+            config = _config(part, folder, _start_from(part, folder, before), changes)
+            config = changed(config, {"schedule.minutes": config.schedule.minutes * pace})
             best = folder / "best.safetensors"
             _copy_whole(best if _ended(config) else run_training(config, render=render).weights, done)
         before = done
@@ -84,7 +86,7 @@ def release(
     return before
 
 
-def _begin_from(part: Part, folder: Path, before: Path | None) -> Path | None:
+def _start_from(part: Part, folder: Path, before: Path | None) -> Path | None:
     """Return the weights a part begins from, grown into its folder where it wants them so; None for the first."""
     if before is None or not part.grown:
         return before
@@ -95,20 +97,21 @@ def _begin_from(part: Part, folder: Path, before: Path | None) -> Path | None:
 
 def _config(part: Part, folder: Path, initial: Path | None, changes: Sequence[str]) -> TrainConfig:
     """Return the run of a part, which goes on from the checkpoint that is there."""
-    where = [f"output={folder}", f"cache={folder.parent / 'cache'}"]
+    where = [f"run.output={folder}", f"synthetic.cache={folder.parent / 'cache'}"]
     if initial is not None:
-        where.append(f"initial={initial}")
-    if (folder / "checkpoint.pt").exists():
-        where.append("resume=true")
+        where.append(f"network.initial={initial}")
+    if (folder / CHECKPOINT).exists():
+        where.append("run.resume=true")
     return load_config(CONFIGS / f"{part.config}.yaml", [*part.changes, *changes, *where])
 
 
 def _ended(config: TrainConfig) -> bool:
     """Return whether the checkpoint of a run is its last one: an interruption may come right after it."""
-    if not config.resume:
+    if not config.run.resume:
         return False
-    last = load_checkpoint(config.output / "checkpoint.pt")
-    return progress_of(config, last.step, last.elapsed_s) >= 1
+    last = load_checkpoint(config.run.output / CHECKPOINT)
+    validated = last.validated_step in (None, last.step)
+    return validated and progress_of(config.schedule, last.step, last.elapsed_s) >= 1
 
 
 def _copy_whole(source: Path, target: Path) -> None:
@@ -125,7 +128,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("out", type=Path)
     parser.add_argument("--pace", type=float, default=1.0, help="factor on the minutes of every part")
-    parser.add_argument("changes", nargs="*", metavar="key=value", help="over every part")
+    parser.add_argument("changes", nargs="*", metavar="group.key=value", help="over every part")
     options = parser.parse_intermixed_args(arguments)
     if options.pace <= 0:
         parser.error(f"--pace {options.pace}: must be above 0")

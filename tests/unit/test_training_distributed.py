@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from training.ranks import ALONE, Ranks, SharedBatchNorm2d, share_norms
+from training.distributed import SINGLE, Distributed, SharedBatchNorm2d, share_norms
 
 
 @pytest.fixture
@@ -51,13 +51,13 @@ def test_a_shared_norm_of_one_process_is_a_batch_norm() -> None:
 
 def test_shares_are_all_of_it_in_order() -> None:
     rows = list(range(12))
-    assert [row for rank in range(4) for row in rows[Ranks(rank, 4).share(12)]] == rows
+    assert [row for rank in range(4) for row in rows[Distributed(rank, 4).share(12)]] == rows
 
 
-def test_one_process_alone_needs_nobody() -> None:
+def test_a_single_process_needs_no_group() -> None:
     tensor = torch.ones(3, requires_grad=True)
-    assert torch.equal(ALONE.gather(tensor), tensor)
-    assert not ALONE.gather(tensor).requires_grad
-    assert ALONE.agreed(0.3) == 0.3
-    with ALONE.first_alone():
-        assert ALONE.first
+    assert torch.equal(SINGLE.gather(tensor), tensor)
+    assert not SINGLE.gather(tensor).requires_grad
+    assert SINGLE.agreed(0.3) == 0.3
+    with SINGLE.first_alone():
+        assert SINGLE.first

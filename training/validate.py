@@ -1,4 +1,4 @@
-"""Judge a network in training on the people kept from it, and keep it if it is the best so far."""
+"""Validate a network in training on people held out from it, and fill its memories."""
 
 import numpy as np
 import torch
@@ -10,19 +10,19 @@ from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import LoadedWeights
 from training.data.ahead import read_in_chunks
 from training.data.crops import Tracklets
+from training.distributed import SINGLE, Distributed
 from training.evaluation.embedding import EmbedPlan, embed_tracklets
 from training.evaluation.evaluate import Report
 from training.evaluation.metrics import Labelled, cosine_gap, rank
 from training.memory import initial_memory
 from training.people import HeldOut
-from training.ranks import ALONE, Ranks
 from training.state import State
 
 _CHUNK = 64  # crops encoded together where no gradient is needed
 _GAP = 2000  # queries whose cosines are averaged: all pairs are compared at once
 
 
-def judge(network: Climb, preprocessing: Preprocessing, people: HeldOut) -> Report:
+def validate(network: Climb, preprocessing: Preprocessing, people: HeldOut) -> Report:
     """Rank every query against the gallery, each tracklet by T frames in the middle of equal spans (section 4.1)."""
     device = next(network.parameters()).device
     embedder = Embedder(LoadedWeights(network, preprocessing, "in training"), device)
@@ -32,10 +32,10 @@ def judge(network: Climb, preprocessing: Preprocessing, people: HeldOut) -> Repo
     return Report(rank(query, gallery), cosine_gap(query if query is gallery else _some(query, gallery)))
 
 
-def served(state: State, *, apart: bool = False) -> Climb:
-    """Return the network to be judged and kept: that of the moving average, where the run keeps one.
+def network_to_keep(state: State, *, apart: bool = False) -> Climb:
+    """Return the network to be validated and kept: that of the moving average, where the run keeps one.
 
-    `apart` wants one of its own in any case: a compiled network would be compiled again for every size of a judgement.
+    `apart` makes one of its own in any case: a compiled network would be compiled again for every size of a batch.
     """
     if not state.average and not apart:
         return state.network.eval()
@@ -51,7 +51,7 @@ def fill_memory(
     people: Tracklets,
     count: int,
     *,
-    ranks: Ranks = ALONE,
+    group: Distributed = SINGLE,
 ) -> Tensor:
     """Return `count` memories under the current encoder, from the middle frame of every tracklet (eq. 2).
 
@@ -61,15 +61,17 @@ def fill_memory(
     device = next(network.parameters()).device
     lengths, labels = people.lengths, torch.from_numpy(people.identities)
     n = len(labels)
-    whole = np.resize(np.arange(n), -(-n // ranks.count) * ranks.count)  # shares of one length: some are encoded twice
-    mine = whole[ranks.share(len(whole))]
+    whole = np.resize(
+        np.arange(n), -(-n // group.world_size) * group.world_size
+    )  # shares of one length: some are encoded twice
+    mine = whole[group.share(len(whole))]
     rows = [mine[i : i + _CHUNK] for i in range(0, len(mine), _CHUNK)]
     features = []
     for crops in read_in_chunks(people, rows, lambda row: np.array([lengths[row] // 2])):
         resized = torch.from_numpy(preprocessing.resize([crop for (crop,) in crops]))
         images = preprocessing.scale(resized.to(device))
         features.append(network.sequence_feature(network.encode(images, [1] * len(images))))
-    whole_features = ranks.gather(torch.cat(features))[:n]
+    whole_features = group.gather(torch.cat(features))[:n]
     return initial_memory(whole_features, labels.to(device), int(labels.max()) + 1, count)
 
 

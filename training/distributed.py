@@ -1,8 +1,8 @@
-"""The processes of a run that `torchrun` started: one batch among them, one answer for all of them.
+"""The processes of a run that `torchrun` started: they share every batch and agree on everything else.
 
 Every rank encodes its share of a batch and then computes the losses of the whole, from the features of all. So the
 losses, the memories and the heads above the features are equal everywhere without being sent, and only the gradients
-of what encodes are added up.
+of the encoder and the temporal head are added up.
 """
 
 import os
@@ -15,36 +15,36 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-_PATIENCE = timedelta(hours=2)  # while the first rank judges, the others wait
+_TIMEOUT = timedelta(hours=2)  # while the first rank validates, the others wait
 
 
 @dataclass(frozen=True, slots=True)
-class Ranks:
-    """Which of how many processes this is; one alone by default."""
+class Distributed:
+    """Which of how many processes this is; a single one by default."""
 
     rank: int = 0
-    count: int = 1
+    world_size: int = 1
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that judges, logs and writes."""
+        """Whether this is the one that validates, logs and writes."""
         return self.rank == 0
 
     def share(self, n: int) -> slice:
-        """Return the part of n that belongs to this rank; n is a multiple of the ranks."""
-        return slice(self.rank * n // self.count, (self.rank + 1) * n // self.count)
+        """Return the part of n that belongs to this rank; n is a multiple of the world size."""
+        return slice(self.rank * n // self.world_size, (self.rank + 1) * n // self.world_size)
 
     def gather(self, tensor: Tensor) -> Tensor:
         """Return the rows of all ranks in their order, without gradient; every rank has as many."""
-        if self.count == 1:
+        if self.world_size == 1:
             return tensor.detach()
-        parts = [torch.empty_like(tensor) for _ in range(self.count)]
+        parts = [torch.empty_like(tensor) for _ in range(self.world_size)]
         dist.all_gather(parts, tensor.detach().contiguous())
         return torch.cat(parts)
 
     def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace gradients by their sum over the ranks, in one message."""
-        if self.count == 1:
+        if self.world_size == 1:
             return
         learned = [p for p in parameters if p.requires_grad]
         for p in learned:
@@ -61,42 +61,42 @@ class Ranks:
     @contextmanager
     def first_alone(self) -> Iterator[None]:
         """Let the first rank through alone, and the others when it is done: what it left on disk is there for them."""
-        if self.count > 1 and not self.first:
+        if self.world_size > 1 and not self.first:
             dist.barrier()
         yield
-        if self.count > 1 and self.first:
+        if self.world_size > 1 and self.first:
             dist.barrier()
 
     def agreed(self, value: float) -> float:
         """Return the first rank's value."""
-        if self.count == 1:
+        if self.world_size == 1:
             return value
         told = torch.tensor([value], dtype=torch.float64, device=_message_device())
         dist.broadcast(told, src=0)
         return float(told)
 
 
-ALONE = Ranks()
+SINGLE = Distributed()
 
 
-def join_ranks(*, on_gpu: bool) -> Ranks:
-    """Return this process among those that `torchrun` started, joined to the others; alone without torchrun.
+def join_group(*, on_gpu: bool) -> Distributed:
+    """Return this process among those that `torchrun` started, joined to the others; a single one without torchrun.
 
     Where there are GPUs and `on_gpu` is set, every process of a machine takes one of its own.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
-        return ALONE
+        return SINGLE
     if not dist.is_initialized():
         on_gpu = on_gpu and torch.cuda.is_available()
         if on_gpu:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_PATIENCE)
-    return Ranks(dist.get_rank(), count)
+        dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_TIMEOUT)
+    return Distributed(dist.get_rank(), count)
 
 
-def leave_ranks() -> None:
-    """Part from the other processes, where there are some."""
+def leave_group() -> None:
+    """Leave the process group, where there is one."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
 

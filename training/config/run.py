@@ -1,0 +1,56 @@
+"""One training run: all groups of its settings, and the rules over several groups."""
+
+from dataclasses import field
+
+from pydantic.dataclasses import dataclass
+
+from training.config.groups import (
+    BatchConfig,
+    DataConfig,
+    LossConfig,
+    NetworkConfig,
+    OptimiserConfig,
+    RunConfig,
+    ScheduleConfig,
+)
+from training.ranges import GROUP
+from training.synthetic.source import SyntheticSource
+
+
+@dataclass(frozen=True, slots=True, config=GROUP)
+class TrainConfig:
+    """One run. A recipe (training/configs) overrides what differs from the defaults.
+
+    Attributes:
+        run: Where it goes and on what it runs.
+        network: Sizes and initial weights.
+        data: A data set, and augmentation.
+        synthetic: Generated people, where there is no data set.
+        batch: What a batch is made of.
+        optimiser: How the weights move.
+        losses: What is minimised.
+        schedule: How long, and what changes on the way.
+    """
+
+    run: RunConfig = field(default_factory=RunConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    synthetic: SyntheticSource = field(default_factory=SyntheticSource)
+    batch: BatchConfig = field(default_factory=BatchConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse batches that the network or the generated people cannot fill."""
+        most = self.network.architecture.frames
+        early, frames = self.schedule.early_frames, self.batch.frames
+        rendered = most if self.data.folder else self.synthetic.frames
+        if not early <= frames <= rendered <= most:
+            rising = f"schedule.early_frames {early}, batch.frames {frames}, synthetic.frames {self.synthetic.frames}"
+            raise ValueError(f"{rising} must not fall, and be at most {most}, the network's")
+        if self.data.folder is None and self.batch.identities > self.synthetic.train_identities:
+            raise ValueError(
+                f"batch.identities is {self.batch.identities}, must be at most synthetic.train_identities, "
+                f"{self.synthetic.train_identities}"
+            )

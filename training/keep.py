@@ -1,0 +1,65 @@
+"""Weights that a run leaves behind while it goes on: the last validated ones and the best, each with a JSON card."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from reid_worker.model.climb import Climb
+from reid_worker.model.preprocess import Preprocessing
+from reid_worker.model.weights import load_weights, save_weights
+from training.evaluation.evaluate import Report
+
+LAST, BEST = "last.safetensors", "best.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsCard:
+    """How good weights are, as far as known.
+
+    Attributes:
+        file: The weights, in the same folder.
+        model_id: Name of their embedding space.
+        step: Optimiser steps they have had.
+        minutes: Time the run had taken.
+        held_out: mAP, rank-1 and rank-5 on the people held out, 0 to 1, and the mean cosine of pairs of the same and of
+            different people; None where they were not validated.
+    """
+
+    file: str
+    model_id: str
+    step: int
+    minutes: float
+    held_out: dict[str, float] | None
+
+    @property
+    def mean_ap(self) -> float:
+        """Held-out mAP; -1 where it is not known, below any known one."""
+        return self.held_out["mAP"] if self.held_out else -1.0
+
+
+def held_out_figures(report: Report) -> dict[str, float]:
+    """Return the figures of a card."""
+    ranking, gap = report.ranking, report.gap
+    found = {"mAP": ranking.mean_ap, "rank1": ranking.rank(1), "rank5": ranking.rank(5)}
+    found |= {"cosine_same": gap.same, "cosine_different": gap.different}
+    return {name: round(float(value), 4) for name, value in found.items()}
+
+
+def keep(
+    path: Path,
+    network: Climb,
+    preprocessing: Preprocessing,
+    *,
+    report: Report | None,
+    step: int,
+    elapsed_s: float,
+    half: bool = False,
+) -> WeightsCard:
+    """Write weights, in half precision if asked, then their card beside them; a reader sees whole files only."""
+    save_weights(path, network, preprocessing, half=half)
+    figures = None if report is None else held_out_figures(report)
+    card = WeightsCard(path.name, load_weights(path).model_id, step, round(elapsed_s / 60, 2), figures)
+    part = path.with_suffix(".json.part")
+    part.write_text(json.dumps(asdict(card), indent=2) + "\n")
+    part.replace(path.with_suffix(".json"))
+    return card
