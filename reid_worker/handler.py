@@ -14,15 +14,13 @@ from prometheus_client import CollectorRegistry
 
 from reid_worker.config import WorkerSettings
 from reid_worker.detectors.choose import load_detector
-from reid_worker.errors import StateError
 from reid_worker.keep import CropKeeper
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.pipeline import Pipeline, Work
+from reid_worker.saved import SavedStates, ended, restored, saved
 from reid_worker.stream import CameraStream, StreamOptions
-from wire import codec
-from wire.bus import FRAMES, TRACKLETS, WORKER_STATE, Bus, Record, TopicPartition
-from wire.errors import DecodeError
-from wire.messages import FrameChunk, Tracklet, WorkerState
+from wire.bus import FRAMES, TRACKLETS, Bus, Record, TopicPartition
+from wire.messages import FrameChunk, Tracklet
 from wire.metrics import ServiceMetrics
 from wire.service import Monitor, Outgoing, Received, Rejected, Service
 
@@ -30,7 +28,6 @@ log = logging.getLogger(__name__)
 
 NAME = "reid_worker"
 KEYFRAME_PATIENCE_NS = 120_000_000_000  # without keyframes, rather lose a few frames at a restart than repeat hours
-CLOCKS_NS = 60_000_000_000  # machines' clocks differ by less
 EMBED_THREADS = 1  # torch threads spin while they wait: two of them on busy cores were 28 times slower than one
 
 
@@ -74,12 +71,10 @@ class WorkerHandler:
         self, pipeline: Pipeline, bus: Bus, options: HandlerOptions, *, clock: Callable[[], int] = time.time_ns
     ) -> None:
         self._pipeline = pipeline
-        self._bus = bus
+        self._saved = SavedStates(bus)
         self._options = options
         self._clock = clock
         self._cameras: dict[str, _Camera] = {}
-        self._states: dict[str, Record] = {}
-        self._unread: set[TopicPartition] = set()
         self._needed: dict[TopicPartition, int] = {}
 
     def handle(self, batch: Sequence[Received]) -> Iterable[Outgoing | Rejected]:
@@ -89,7 +84,7 @@ class WorkerHandler:
             TransientError: The states of new partitions cannot be read now; nothing was worked on yet.
         """
         if batch:
-            self._read_states()
+            self._saved.read()
         return self._work(batch)
 
     def flushed(self) -> None:
@@ -106,25 +101,14 @@ class WorkerHandler:
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
         """Remember to read the states of these partitions' cameras before their first chunk."""
-        self._unread.update(partitions)
+        self._saved.assigned(partitions)
 
     def revoked(self, partitions: Collection[TopicPartition]) -> None:
         """Forget these partitions' cameras."""
         gone = set(partitions)
-        numbers = {partition.partition for partition in gone}
         self._cameras = {name: camera for name, camera in self._cameras.items() if camera.partition not in gone}
-        self._states = {name: record for name, record in self._states.items() if record.partition not in numbers}
-        self._unread -= gone
+        self._saved.revoked(gone)
         self._needed = {partition: offset for partition, offset in self._needed.items() if partition not in gone}
-
-    def _read_states(self) -> None:
-        if not self._unread:
-            return
-        numbers = {partition.partition for partition in self._unread}  # same keys, same number of partitions
-        for name, record in self._bus.table(WORKER_STATE.name).items():
-            if record.partition in numbers:
-                self._states[name] = record
-        self._unread.clear()
 
     def _work(self, batch: Sequence[Received]) -> list[Outgoing | Rejected]:
         out: list[Outgoing | Rejected] = []
@@ -133,7 +117,7 @@ class WorkerHandler:
             if isinstance(item.message, FrameChunk):
                 queues.setdefault(item.message.camera_id, []).append(_Item(item.record, item.message))
             elif item.message is not None:
-                out.append(Rejected(item.record, f"a {type(item.message).__name__} is no FrameChunk"))
+                out.append(Rejected(item.record, f"expected a FrameChunk, got a {type(item.message).__name__}"))
         while queues:
             out += self._wave([queue.pop(0) for queue in queues.values()])
             queues = {name: queue for name, queue in queues.items() if queue}
@@ -164,37 +148,12 @@ class WorkerHandler:
         name = item.chunk.camera_id
         if name not in self._cameras:
             camera = self._cameras[name] = _Camera(item.record.source)
-            state = self._saved_state(name, item.record)
+            state = self._saved.take(name, item.record)
             if state is not None:
                 camera.next_offset = state.next_offset
-                self._restore(camera, state)
+                camera.stream = restored(state, self._options.stream)
+                camera.needed = None if camera.stream is None else state.next_offset
         return self._cameras[name]
-
-    def _saved_state(self, name: str, first: Record) -> WorkerState | None:
-        record = self._states.pop(name, None)
-        if record is None or record.value is None:
-            return None
-        try:
-            state = codec.decode(record.value)
-        except DecodeError as error:
-            log.warning("camera %s: its saved state cannot be read, starting afresh: %s", name, error)
-            return None
-        if not isinstance(state, WorkerState):
-            return None
-        if first.offset < state.next_offset and first.time_ns > record.time_ns + CLOCKS_NS:
-            log.warning("camera %s: its saved state is of an earlier topic, starting afresh", name)
-            return None
-        return state
-
-    def _restore(self, camera: _Camera, state: WorkerState) -> None:
-        if state.ended:
-            return
-        try:
-            camera.stream = CameraStream.restored(state.blob, self._options.stream)
-        except StateError as error:
-            log.warning("camera %s: starting afresh: %s", state.camera_id, error)
-        else:
-            camera.needed = state.next_offset
 
     def _stream(self, item: _Item) -> CameraStream:
         stream = self._cameras[item.chunk.camera_id].stream
@@ -216,8 +175,11 @@ class WorkerHandler:
             out += self._run([Work(stream, stream.restart_decoder(chunk.first_index), self._in_time(item))])
         elif since < max(patience, KEYFRAME_PATIENCE_NS):
             return out
+        state = saved(chunk, item.record.offset, blob=stream.save(chunk))
+        if state is None:
+            return out
         camera.needed = item.record.offset
-        return [*out, _state(item, item.record.offset, blob=stream.save(chunk))]
+        return [*out, state]
 
     def _finish(self, item: _Item) -> list[Outgoing]:
         """Say how far the camera is; after the end of its stream nothing of it is needed any more."""
@@ -227,7 +189,7 @@ class WorkerHandler:
             return [Outgoing(TRACKLETS.name, stream.info.site_id, stream.progress(ended=False))]
         out = self._end(camera, stream, item.chunk.reason)
         camera.needed = None
-        return [*out, _state(item, camera.next_offset, ended=True)]
+        return [*out, ended(item.chunk, camera.next_offset)]
 
     def _end(self, camera: _Camera, stream: CameraStream, reason: str) -> list[Outgoing]:
         closing = self._pipeline.embedded(stream.close())
@@ -237,19 +199,6 @@ class WorkerHandler:
 
     def _in_time(self, item: _Item) -> bool:
         return item.chunk.mode == "complete" or self._clock() - item.record.time_ns <= self._options.max_delay_ns
-
-
-def _state(item: _Item, next_offset: int, *, ended: bool = False, blob: bytes = b"") -> Outgoing:
-    chunk = item.chunk
-    state = WorkerState(
-        camera_id=chunk.camera_id,
-        site_id=chunk.site_id,
-        stream_id=chunk.stream_id,
-        next_offset=next_offset,
-        ended=ended,
-        blob=blob,
-    )
-    return Outgoing(WORKER_STATE.name, chunk.camera_id, state)
 
 
 def _outgoing(tracklets: Sequence[Tracklet]) -> list[Outgoing]:

@@ -10,11 +10,12 @@ from prometheus_client import CollectorRegistry
 from reid_worker.handler import HandlerOptions, WorkerHandler
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.pipeline import Pipeline
+from reid_worker.saved import MAX_STATE_BYTES
 from reid_worker.stream import CameraStream, StreamOptions
 from reid_worker.tracklet import TrackletOptions
 from tests.worker_tools import START_NS, FakeEmbedder, ScriptedDetector, Video, numbered_image, packets
 from wire import codec
-from wire.bus import Record
+from wire.bus import MAX_RECORD_BYTES, Record, record_bytes
 from wire.memory import MemoryBus
 from wire.messages import AnyMessage, CameraProgress, CameraSpec, FrameChunk, Tracklet, WorkerState
 from wire.metrics import ServiceMetrics
@@ -158,7 +159,7 @@ def test_what_is_no_chunk_is_rejected_and_the_rest_goes_on(video: Video) -> None
     answer = list(world.handler.handle([stray, *_all(video, first_offset=1)]))
 
     rejected = [item for item in answer if isinstance(item, Rejected)]
-    assert [(item.record.offset, item.reason) for item in rejected] == [(0, "a CameraSpec is no FrameChunk")]
+    assert [(item.record.offset, item.reason) for item in rejected] == [(0, "expected a FrameChunk, got a CameraSpec")]
     assert _tracklets([item.message for item in answer if isinstance(item, Outgoing)])
 
 
@@ -214,6 +215,31 @@ def test_a_state_that_is_not_published_yet_covers_nothing(video: Video) -> None:
     assert any(isinstance(message, WorkerState) for message in said)
     assert unpublished == [before, before] == [{items[0].record.source: 0}] * 2
     assert world.handler.needed_from() == {}
+
+
+def test_a_state_too_large_for_the_bus_waits_for_a_smaller_one_and_what_it_covers_stays_needed(
+    video: Video, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("reid_worker.saved.MAX_STATE_BYTES", 10)
+    world = World()
+    *items, last = _all(video)
+
+    said = world.say(*items)
+
+    assert _tracklets(said)
+    assert not [message for message in said if isinstance(message, WorkerState)]
+    assert world.handler.needed_from() == {last.record.source: 0}
+    assert "camera door: with so many people in sight its state takes" in caplog.text
+    assert [message.ended for message in world.say(last) if isinstance(message, WorkerState)] == [True]
+    assert world.handler.needed_from() == {}
+
+
+def test_the_largest_state_that_is_saved_fits_into_a_record() -> None:
+    name = "x" * 64
+    state = WorkerState(
+        camera_id=name, site_id=name, stream_id="x" * 1000, next_offset=2**62, blob=bytes(MAX_STATE_BYTES)
+    )
+    assert record_bytes(name, codec.encode(state)) <= MAX_RECORD_BYTES
 
 
 def test_revoked_partitions_are_forgotten_and_others_kept(video: Video) -> None:
