@@ -67,13 +67,17 @@ def held_out_people(config: TrainConfig, render: Render, report: Report) -> Crop
 
 def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets, HeldOut]:
     from training.data.files import FileTracklets
+    from training.data.hint import hinted
     from training.data.load import load_dataset
+    from training.data.readable import readable_set
     from training.data.remarks import remarks
 
     data = config.data
     assert data.folder is not None
     assert data.layout is not None
-    found = load_dataset(data.layout, data.folder, split=data.split, checked=data.checked)
+    with hinted(data.layout, data.folder, "{}="):
+        found = load_dataset(data.layout, data.folder, split=data.split, checked=data.checked)
+    found = readable_set(found)
     learn = FileTracklets.to_learn(found.train)
     report(
         f"{found.name}: {len(found.train)} tracklets of {int(learn.identities.max()) + 1} people to learn from, "

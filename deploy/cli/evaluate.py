@@ -24,8 +24,11 @@ _PER_CENT = (1, 5, 10, 20)
 
 def evaluate(
     layout: Annotated[
-        Literal["market", "mars", "msmt17", "lsvid", "ilids"],
-        typer.Option("--layout", help="How the folder is laid out; market and mars are also common namings."),
+        Literal["market", "mars", "msmt17", "lsvid", "ilids", "people"],
+        typer.Option(
+            "--layout",
+            help="How the folder is laid out; market and mars are also common namings, people is one folder a person.",
+        ),
     ],
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="The data set.")],
     weights: Annotated[
@@ -83,7 +86,7 @@ def evaluate(
     """
     from reid_worker.errors import EmbeddingError
     from reid_worker.model import WeightsError
-    from training.data.dataset import DataSetError
+    from training.data.dataset import BrokenImageError, DataSetError
     from training.evaluation.embedding import EmbedPlan
     from training.evaluation.evaluate import Rerank
 
@@ -96,6 +99,8 @@ def evaluate(
         found = [_compared(one, judged.sequence, feature, distance) for one in whole.found]
         said = _figures(found, Rerank(k1, k2, weight) if rerank else None)
         _draw(pictures, found[0])
+    except BrokenImageError as error:
+        raise UsageError(f"{error}. --skip-broken leaves out what cannot be read") from error
     except (DataSetError, WeightsError) as error:
         raise UsageError(str(error)) from error
     except (EmbeddingError, OSError) as error:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reid_worker.model.weights import load_weights
-from tests.dataset_tools import write_ilids, write_lsvid, write_market, write_mars, write_msmt17
+from tests.dataset_tools import touch, write_ilids, write_lsvid, write_market, write_mars, write_msmt17
 from training.config import ConfigError, TrainConfig, load_config
 from training.data.dataset import DataSetError
 from training.errors import TrainingError
@@ -78,6 +78,29 @@ def test_a_broken_image_is_named_by_a_worker_too(tmp_path: Path) -> None:
             run_training(
                 config_of("market1501", folder, tmp_path / "run", f"run.workers={workers}", "losses.memory_init=visit")
             )
+
+
+def test_one_broken_image_is_named_and_left_out_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = painted(write_mars(tmp_path / "data"))
+    cut = folder / "bbox_train" / "0001" / "0001C1T0001F002.jpg"
+    cut.write_bytes(cut.read_bytes()[:-40])
+    assert run_training(config_of("mars", folder, tmp_path / "run")).steps == 2
+    assert f"train: skipped images that cannot be read (1): {cut} (" in capsys.readouterr().err
+
+
+def test_a_folder_a_person_can_be_learnt_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    touch(*(tmp_path / "data" / name / f"{n}.jpg" for name in ("anna", "bert", "carl", "dora") for n in range(3)))
+    config = config_of("market1501", painted(tmp_path / "data"), tmp_path / "run", "data.layout=people")
+    assert run_training(config).steps == 2
+    assert "data: 6 tracklets of 2 people to learn from, 6 queries in a gallery of 6" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["..", "query"])
+def test_a_wrong_folder_is_told_the_right_one(given: str, tmp_path: Path) -> None:
+    folder = write_market(tmp_path / "data" / "shop") / given
+    config = config_of("market1501", folder.resolve(), tmp_path / "run")
+    with pytest.raises(DataSetError, match=f"data={tmp_path}/data/shop"):
+        run_training(config)
 
 
 def test_more_identities_a_batch_than_there_are_is_an_error(tmp_path: Path) -> None:

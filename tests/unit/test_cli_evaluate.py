@@ -66,9 +66,32 @@ def test_a_broken_image_is_named_or_left_out(market: Path, capsys: pytest.Captur
     code, _, err = told(words, capsys)
     assert code == 2
     assert broken.name in err
+    assert "--skip-broken leaves out what cannot be read" in err
     code, figures, err = told([*words, "--skip-broken"], capsys)
     assert (code, figures["broken"], figures["gallery"]) == (0, 1, 6)
     assert f"left out: {broken}" in err
+
+
+def test_a_folder_a_person_is_judged_by_everybody_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for who, colour in COLOURS.items():
+        for ending in ("png", "tif", "webp"):
+            paint(tmp_path / f"person-{who}" / f"shot.{ending}", colour)
+    (tmp_path / "person-1" / "notes.txt").touch()
+    words = ["--layout", "people", "--data", str(tmp_path), "--baseline", "colour-histogram", "--json"]
+    code, figures, err = told(words, capsys)
+    assert (code, figures["mAP"], figures["queries"], figures["gallery"]) == (0, 100.0, 9, 9)
+    assert "people: skipped files that are not images (1): notes.txt" in err
+
+
+def test_queries_that_nobody_can_find_end_with_2_before_anything_is_embedded(
+    market: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (market / "bounding_box_test").iterdir():
+        path.rename(path.with_name(path.name.replace("000", "007", 1)))
+    code, _, err = told(["--layout", "market", "--data", str(market), "--baseline", "colour-histogram"], capsys)
+    assert code == 2
+    assert "query and gallery have no identity in common (1, 2, 3 and 1 more against" in err
+    assert "embedded" not in err
 
 
 def test_another_layout_is_recognised(market: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +101,7 @@ def test_another_layout_is_recognised(market: Path, capsys: pytest.CaptureFixtur
     assert main(["evaluate", "--layout", "market", "--data", str(market.parent), *baseline]) == 2
     assert f"one folder deeper: --data {market}" in capsys.readouterr().err
     assert main(["evaluate", "--layout", "market", "--data", str(market / "nowhere"), *baseline]) == 2
-    assert "nowhere is no folder" in capsys.readouterr().err
+    assert "nowhere does not exist" in capsys.readouterr().err
 
 
 def test_features_that_are_no_numbers_are_refused() -> None:

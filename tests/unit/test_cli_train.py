@@ -16,7 +16,7 @@ from tests.dataset_tools import write_market
         (["lr: 3"], 2, "lr: 3 cannot be read"),
         (["network.initial=absent.safetensors", "synthetic.crops=fresh"], 2, "weights absent.safetensors"),
         (["run.resume=true"], 2, "checkpoint.pt: "),
-        (["data.folder=absent", "data.layout=mars"], 2, "absent is no folder"),
+        (["data.folder=absent", "data.layout=mars"], 2, "absent does not exist"),
         (
             ["data.folder=market", "data.layout=market", "batch.identities=3"],
             1,

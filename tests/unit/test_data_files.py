@@ -29,30 +29,6 @@ def test_frames_are_read_as_rgb_by_their_places_and_may_differ_in_size(tmp_path:
     assert all(crop.dtype == np.uint8 and crop.flags.writeable for crop in crops)
 
 
-def test_an_image_is_read_as_it_is_stored_whatever_its_exif_says(tmp_path: Path) -> None:
-    lying = Image.Exif()
-    lying[0x0112] = 6  # turned by a quarter
-    path = _write(tmp_path / "a.jpg", red=9, exif=lying)
-    assert FileTracklets([_tracklet([path])]).read(0, np.array([0]))[0].shape == (16, 8, 3)
-
-
-def test_grey_images_are_read_as_rgb(tmp_path: Path) -> None:
-    Image.new("L", (8, 16), 77).save(tmp_path / "a.png")
-    crop = FileTracklets([_tracklet([tmp_path / "a.png"])]).read(0, np.array([0]))[0]
-    assert tuple(crop[3, 3]) == (77, 77, 77)
-
-
-@pytest.mark.parametrize("kept", [0, 10, 300], ids=["empty", "a header", "a half"])
-@pytest.mark.parametrize("ending", ["jpg", "png"])
-def test_a_broken_image_is_named(ending: str, kept: int, tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (64, 32, 3), np.uint8)
-    path = tmp_path / f"broken.{ending}"
-    Image.fromarray(noise).save(path)
-    path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(DataSetError, match=rf"broken\.{ending} is broken"):
-        FileTracklets([_tracklet([path])]).read(0, np.array([0]))
-
-
 def test_an_image_that_went_away_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataSetError, match=r"gone\.jpg is not there any more"):
         FileTracklets([_tracklet([tmp_path / "gone.jpg"])]).read(0, np.array([0]))

@@ -66,3 +66,10 @@ def test_cosine_gap_compares_across_cameras_only() -> None:
     features = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
     gap = cosine_gap(Labelled(features, np.array([0, 0, 1]), np.array([0, 1, 1])))
     assert (gap.same, gap.different, gap.gap) == (1.0, 0.0, 1.0)
+
+
+def test_one_person_alone_differs_from_nobody() -> None:
+    alone = Labelled(np.ones((2, 1), np.float32), np.array([4, 4]), np.array([0, 1]))
+    gap = cosine_gap(alone)
+    assert gap.same == 1
+    assert np.isnan(gap.different)

@@ -13,6 +13,10 @@ class DataSetError(Exception):
     """A data set cannot be used; the message names the folder or file and what was expected of it."""
 
 
+class BrokenImageError(DataSetError):
+    """An image cannot be read; the message names it and says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageFiles(Sequence[Path]):
     """Image files of one folder, as names: three million `Path`s would take half a minute and a gigabyte."""
@@ -62,9 +66,11 @@ class DataSet:
         query: To search with.
         gallery: To search in; may hold junk and distractors, and the queries themselves: the rule that an item of the
             query's identity and camera does not count leaves them out.
+        skipped: What in the folder was left out, a sentence each.
     """
 
     name: str
     train: tuple[LabelledTracklet, ...]
     query: tuple[LabelledTracklet, ...]
     gallery: tuple[LabelledTracklet, ...]
+    skipped: tuple[str, ...] = ()

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from training.data.dataset import DataSetError, LabelledTracklet
+from training.data.pixels import read_pixels
 
 
 class FileTracklets:
     """Tracklets of a data set as training and evaluation read them (`training.data.crops.Tracklets`).
 
-    Only names are held in memory. Images are read as they are stored, not turned by an EXIF tag: boxes are cut out
-    upright, and what labelled them did not turn them either.
+    Only names are held in memory.
     """
 
     def __init__(self, tracklets: Sequence[LabelledTracklet], identities: NDArray[np.int64] | None = None) -> None:
@@ -40,7 +39,7 @@ class FileTracklets:
             DataSetError: An image is missing or broken.
         """
         paths = self._tracklets[row].paths
-        return [_pixels(str(paths[frame])) for frame in frames]
+        return [read_pixels(paths[frame]) for frame in frames]
 
 
 def labels_from_zero(tracklets: Sequence[LabelledTracklet]) -> NDArray[np.int64]:
@@ -53,14 +52,3 @@ def labels_from_zero(tracklets: Sequence[LabelledTracklet]) -> NDArray[np.int64]
     if len(own) == 0 or own.min() < 0:
         raise DataSetError(f"{len(own)} tracklets, {int((own < 0).sum())} of them of nobody: nothing to learn from")
     return np.asarray(np.unique(own, return_inverse=True)[1], np.int64)
-
-
-def _pixels(path: str) -> NDArray[np.uint8]:
-    # Pillow refuses a truncated JPEG, where OpenCV paints what is missing grey
-    try:
-        with Image.open(path) as image:
-            return np.array(image.convert("RGB"))
-    except FileNotFoundError as error:
-        raise DataSetError(f"{path} is not there any more: copy the data set again") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataSetError(f"{path} is broken ({error}): copy it again, or remove it from the data set") from error

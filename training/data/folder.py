@@ -1,26 +1,42 @@
 """Read what a data set's folder holds besides pixels: names, lists and MATLAB tables. Every failure names the file."""
 
 import os
+import re
 import zlib
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.data.dataset import DataSetError
+from training.data.skipped import Skipped, listing
+from wire.errors import TextError
+from wire.text import read_lines as read_text
 
-_IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
+IMAGES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".avif")
+_OF_SYSTEMS = {"thumbs.db", "desktop.ini"}  # as `.DS_Store` and `._0001.jpg`: nobody put them there
 
 
-def image_names(folder: Path) -> list[str]:
-    """Return the names of the images in a folder, sorted; what else lies there is passed over.
+def image_names(folder: Path, part: str = "", skipped: Skipped | None = None) -> list[str]:
+    """Return the names of the images in a folder, sorted; hidden files and what systems leave are passed over.
+
+    Args:
+        folder: Where they are.
+        part: What the folder is part of, for `skipped`.
+        skipped: Told of files that are not images.
 
     Raises:
         DataSetError: There is no such folder, or it cannot be read.
     """
-    names = (name for name in _listed(folder) if name.lower().endswith(_IMAGES))
-    return sorted(name for name in names if not name.startswith("."))  # `._0001.jpg` is what macOS leaves on a disk
+    names = [name for name in _listed(folder) if not name.startswith(".")]
+    images = sorted(name for name in names if name.lower().endswith(IMAGES))
+    if skipped is not None and len(images) < len(names):
+        others = sorted(set(names).difference(images))
+        files = [name for name in others if name.lower() not in _OF_SYSTEMS and not (folder / name).is_dir()]
+        skipped.add(part, "files that are not images", files)
+    return images
 
 
 def folder_names(folder: Path) -> list[str]:
@@ -32,21 +48,71 @@ def folder_names(folder: Path) -> list[str]:
     return sorted(name for name in _listed(folder) if not name.startswith(".") and (folder / name).is_dir())
 
 
-def read_lines(path: Path) -> list[str]:
+def require_folder(folder: Path) -> None:
+    """Check that a folder is there.
+
+    Raises:
+        DataSetError: It is not, or it is a file, such as the archive of a data set.
+    """
+    if folder.is_file():
+        raise DataSetError(f"{folder} is a file, a folder is expected: unpack it if it is an archive")
+    if not folder.is_dir():
+        raise DataSetError(f"{folder} does not exist: a folder is expected")
+
+
+def contents(folder: Path) -> str:
+    """Return what lies in a folder, for a message about what was expected there."""
+    if not folder.is_dir():
+        return f"{folder} does not exist"
+    names = [name for name in sorted(_listed(folder)) if not name.startswith(".")]
+    folders = [name for name in names if (folder / name).is_dir()]
+    files = sorted(set(names).difference(folders))
+    said = [f"{what} {listing(some)}" for what, some in (("the folders", folders), ("the files", files)) if some]
+    return f"{folder} holds {' and '.join(said) or 'nothing'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a list, without blanks around it, and its number in the file, from 1."""
+
+    number: int
+    text: str
+
+
+def read_lines(path: Path) -> list[Line]:
     """Return the lines of a list without the blank ones.
 
     Raises:
-        DataSetError: The file is missing, empty or no text.
+        DataSetError: The file is missing, empty or not text in UTF-8.
     """
     try:
-        lines = [line for line in (line.strip() for line in path.read_text("utf-8").splitlines()) if line]
+        lines = [Line(number, line.strip()) for number, line in enumerate(read_text(path), 1) if line.strip()]
     except OSError as error:
         raise DataSetError(f"{path} cannot be read ({error.strerror}): is the data set copied in full?") from error
-    except UnicodeDecodeError as error:
-        raise DataSetError(f"{path} is no text: copy it again") from error
+    except TextError as error:
+        raise DataSetError(str(error)) from error
     if not lines:
         raise DataSetError(f"{path} is empty: copy it again")
     return lines
+
+
+def plain_path(text: str) -> str:
+    r"""Return a path of a list as this system writes it: lists are also made on Windows, and by `find .`.
+
+    >>> plain_path(".\\0000\\a.jpg"), plain_path("./0000/a.jpg")
+    ('0000/a.jpg', '0000/a.jpg')
+    """
+    return str(PurePosixPath(text.replace("\\", "/"))) if "\\" in text or "./" in text or "//" in text else text
+
+
+def path_and_label(text: str) -> tuple[str, int] | None:
+    """Return path and label of a line like `0000/a.jpg 0`, or None where it is in another form.
+
+    >>> path_and_label("./0000/a.jpg,7"), path_and_label("0000/a.jpg")
+    (('0000/a.jpg', 7), None)
+    """
+    found = re.fullmatch(r"(.+?)[\s,;]+([0-9]{1,18})", text)
+    return None if found is None else (plain_path(found[1]), int(found[2]))
 
 
 def read_table(path: Path, variable: str) -> NDArray[np.int64]:
@@ -80,17 +146,16 @@ def require_images(root: Path, folders: Iterable[tuple[str, Sequence[str]]], *, 
         DataSetError: Some are not there.
     """
     there: dict[str, set[str]] = {}
-    named, missing, first = 0, 0, ""
+    named = 0
+    missing: list[str] = []
     for folder, names in folders:
         if folder not in there:
             there[folder] = set(_listed(root / folder)) if (root / folder).is_dir() else set()
         named += len(names)
-        absent = [name for name in names if name not in there[folder]]
-        first = first or (f"{folder}/{absent[0]}" if absent else "")
-        missing += len(absent)
+        missing += [f"{folder}/{name}" for name in names if name not in there[folder]]
     if missing:
         raise DataSetError(
-            f"{root}: {missing} of {named} images named by {source} are not there, the first is {first}: copy the "
+            f"{root}: {len(missing)} of {named} images named by {source} are not there: {listing(missing)}. Copy the "
             "data set again"
         )
 

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from pathlib import Path
 
 from training.data.dataset import DataSet, DataSetError, ImageFiles, LabelledTracklet
-from training.data.folder import image_names, read_lines, read_table
+from training.data.folder import image_names, path_and_label, read_lines, read_table
 from training.data.published import Part, Published, concluded
 
 LSVID = Published(
@@ -51,10 +51,12 @@ def _part(root: Path, lines: Path) -> tuple[LabelledTracklet, ...]:
     names: dict[str, list[str]] = {}
     items = []
     for line in read_lines(lines):
-        path, _, identity = line.rpartition(" ")
-        where, _, prefix = path.strip().rpartition("/")
-        if not (where and identity.isdecimal()):
-            raise DataSetError(f"{lines}: {line!r} is not like 'tracklet_train/0000/0000_0001 0'")
+        path, identity = path_and_label(line.text) or ("", 0)
+        where, _, prefix = path.rpartition("/")
+        if not where:
+            raise DataSetError(
+                f"{lines}: {line.text!r} is not like 'tracklet_train/0000/0000_0001 0' (line {line.number})"
+            )
         if where not in names:
             names[where] = image_names(root / where)
         files = _beginning_with(prefix, names[where])
@@ -62,9 +64,7 @@ def _part(root: Path, lines: Path) -> tuple[LabelledTracklet, ...]:
             raise DataSetError(
                 f"{root / where} has no images {prefix}*, named by {lines.name}: copy the data set again"
             )
-        items.append(
-            LabelledTracklet(ImageFiles(str(root / where), files), int(identity), _camera(root / where, files))
-        )
+        items.append(LabelledTracklet(ImageFiles(str(root / where), files), identity, _camera(root / where, files)))
     return tuple(items)
 
 

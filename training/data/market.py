@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from training.data.dataset import DISTRACTOR, JUNK, DataSet, DataSetError, ImageFiles, LabelledTracklet
-from training.data.folder import image_names
-from training.data.published import Part, Published, concluded
+from training.data.folder import contents, image_names
+from training.data.published import Part, Published, concluded, usable
+from training.data.skipped import Skipped
 
 MARKET1501 = Published(
     "Market1501",
@@ -24,7 +25,8 @@ MARKET1501 = Published(
     cameras=6,
 )
 
-_NAME = re.compile(r"(-1|\d+)_[cC](\d+)\D.*")
+EXAMPLE = "0002_c1s1_000451_03.jpg"
+_NAME = re.compile(r"(-1|[0-9]{1,18})_[cC]([0-9]{1,9})[^0-9].*", re.DOTALL)
 
 
 def load_market(folder: Path, *, checked: bool = True, learning: bool = True) -> DataSet:
@@ -38,17 +40,20 @@ def load_market(folder: Path, *, checked: bool = True, learning: bool = True) ->
         learning: Whether there must be something to learn from.
 
     Raises:
-        DataSetError: A part is missing or empty, a name is in another naming, or a count is wrong.
+        DataSetError: A part is missing or empty, no name in it is in this naming, no query has a match, or a count is
+            wrong.
     """
-    query, gallery = _part(folder / "query"), _part(folder / "bounding_box_test")
+    skipped = Skipped()
+    query, gallery = _part(folder / "query", "query", skipped), _part(folder / "bounding_box_test", "gallery", skipped)
     if any(item.identity == DISTRACTOR for item in query):
         query, gallery = _from_zero(query), _from_zero(gallery)
     if not learning and not _has_images(folder / "bounding_box_train"):
-        if not query or not gallery:
-            raise DataSetError(f"{folder} has {len(query)} queries and {len(gallery)} images to search in")
-        return DataSet(folder.name, (), query, gallery)
-    train = [item for item in _part(folder / "bounding_box_train") if item.identity >= 0]
-    parts = DataSet(folder.name, tuple(train), query, gallery)
+        return usable(folder, DataSet(folder.name, (), query, gallery, skipped.remarks()), learning=False)
+    everybody = _part(folder / "bounding_box_train", "train", skipped)
+    train = tuple(item for item in everybody if item.identity >= 0)
+    nobody = (item.paths[0].name for item in everybody if item.identity < 0)
+    skipped.add("train", "images of junk (-1) and distractors (0000), from whom nothing can be learnt", nobody)
+    parts = DataSet(folder.name, train, query, gallery, skipped.remarks())
     claimed = checked and re.match("market.*1501", folder.resolve().name, re.IGNORECASE)
     return concluded(folder, parts, MARKET1501, claim="the folder's name" if claimed else None)
 
@@ -72,10 +77,27 @@ def _from_zero(items: Sequence[LabelledTracklet]) -> tuple[LabelledTracklet, ...
     return tuple(replace(item, identity=0) if item.identity == DISTRACTOR else item for item in items)
 
 
-def _part(folder: Path) -> tuple[LabelledTracklet, ...]:
-    items = []
-    for name in image_names(folder):
-        if (parsed := parse_market(name)) is None:
-            raise DataSetError(f"{folder / name} is not in Market1501's naming, as 0002_c1s1_000451_03.jpg is")
-        items.append(LabelledTracklet(ImageFiles(str(folder), (name,)), *parsed))
-    return tuple(items)
+def _part(folder: Path, part: str, skipped: Skipped) -> tuple[LabelledTracklet, ...]:
+    return tuple(
+        LabelledTracklet(ImageFiles(str(folder), (name,)), identity, camera)
+        for name, identity, camera in market_images(folder, part, skipped)
+    )
+
+
+def market_images(folder: Path, part: str, skipped: Skipped) -> list[tuple[str, int, int]]:
+    """Return name, identity and camera of every image in a folder.
+
+    Args:
+        folder: Where they are.
+        part: What the folder is part of, for `skipped`.
+        skipped: Told of files that are not images, and of images in another naming.
+
+    Raises:
+        DataSetError: There is no such folder, or no image in this naming.
+    """
+    names = image_names(folder, part, skipped)
+    found = [(name, *parsed) for name in names if (parsed := parse_market(name)) is not None]
+    if not found:
+        raise DataSetError(f"{contents(folder)}, but images named like {EXAMPLE} are expected")
+    skipped.add(part, f"images that are not named like {EXAMPLE}", (n for n in names if parse_market(n) is None))
+    return found

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.dataset import DISTRACTOR, JUNK, DataSet, DataSetError, ImageFiles, LabelledTracklet
-from training.data.folder import read_lines, read_table, require_images
+from training.data.folder import plain_path, read_lines, read_table, require_images
 from training.data.published import Part, Published, concluded
 
 MARS = Published(
@@ -32,7 +32,7 @@ MARS = Published(
 )
 
 _IDENTITIES = {-1: JUNK, 0: DISTRACTOR}
-_NAME = re.compile(r"(00-1|\d{4,})C(\d+)T\d+F")
+_NAME = re.compile(r"(00-1|[0-9]{4,18})C([0-9]{1,9})T[0-9]+F")
 
 
 def load_mars(folder: Path, *, checked: bool = True) -> DataSet:
@@ -68,7 +68,7 @@ def parse_mars(name: str) -> tuple[int, int] | None:
 def _part(folder: Path, half: str) -> tuple[LabelledTracklet, ...]:
     names_path = folder / "info" / f"{half}_name.txt"
     table_path = folder / "info" / f"tracks_{half}_info.mat"
-    names = read_lines(names_path)
+    names = [plain_path(line.text).rpartition("/")[2] for line in read_lines(names_path)]
     table = read_table(table_path, f"track_{half}_info")
     _require_fit(table, names, table_path, names_path)
     root = folder / f"bbox_{half}"

@@ -10,7 +10,7 @@ Learnt from are list_train and list_val together, as the published figures do; t
 from pathlib import Path
 
 from training.data.dataset import DataSet, DataSetError, ImageFiles, LabelledTracklet
-from training.data.folder import read_lines, require_images
+from training.data.folder import Line, path_and_label, read_lines, require_images
 from training.data.published import Part, Published, concluded
 
 _VERSIONS = {"MSMT17_V1": ("train", "test"), "MSMT17_V2": ("mask_train_v2", "mask_test_v2")}
@@ -61,11 +61,14 @@ def _part(root: Path, half: str, of: str) -> tuple[LabelledTracklet, ...]:
     )
 
 
-def _parsed(line: str, source: Path) -> tuple[str, str, int]:
+def _parsed(line: Line, source: Path) -> tuple[str, str, int]:
     """Return folder, name and identity of a line."""
-    path, _, identity = line.rpartition(" ")
-    where, _, name = path.strip().rpartition("/")
+    path, identity = path_and_label(line.text) or ("", 0)
+    where, _, name = path.rpartition("/")
     fields = name.split("_")
-    if len(fields) < 4 or not (fields[2].isdecimal() and identity.isdecimal()):
-        raise DataSetError(f"{source}: {line!r} is not like '0000/0000_000_01_0303morning_0008_0.jpg 0', camera third")
-    return where, name, int(identity)
+    if len(fields) < 4 or not fields[2].isdecimal():
+        raise DataSetError(
+            f"{source}: {line.text!r} is not like '0000/0000_000_01_0303morning_0008_0.jpg 0', camera third (line "
+            f"{line.number})"
+        )
+    return where, name, identity

@@ -1,10 +1,11 @@
 """What the authors of a data set say it holds. A set has a published name only where these are its counts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from training.data.dataset import DataSet, DataSetError, LabelledTracklet
+from training.data.skipped import listing
 
 Tracklets = Sequence[LabelledTracklet]
 
@@ -40,18 +41,46 @@ def concluded(folder: Path, parts: DataSet, published: Published, *, claim: str 
         claim: What says that it is the published set, so that other counts are an error; None if nothing does.
 
     Raises:
-        DataSetError: A part is empty, or the set is claimed to be the published one and has other counts.
+        DataSetError: A part is empty, no query has a match, or the set is claimed to be the published one and has
+            other counts.
     """
-    for name, part in (("train", parts.train), ("query", parts.query), ("gallery", parts.gallery)):
-        if not part:
-            raise DataSetError(f"{folder}: {name} has no images of people: is the data set copied in full?")
-    wrong = mismatches(parts, published)
+    wrong = mismatches(usable(folder, parts), published)
     if not wrong:
-        return DataSet(published.name, parts.train, parts.query, parts.gallery)
+        return replace(parts, name=published.name)
     if claim:
         raise DataSetError(
             f"{folder}: {claim} says that it is {published.name}, but {'; '.join(wrong)}. Copy it again, or name "
             "what is another set otherwise"
+        )
+    return parts
+
+
+def usable(folder: Path, parts: DataSet, *, learning: bool = True) -> DataSet:
+    """Return the parts if something can be learnt from them, and something be judged by.
+
+    Args:
+        folder: Where they were read.
+        parts: The three parts.
+        learning: Whether there must be something to learn from.
+
+    Raises:
+        DataSetError: A part is empty, or no query has its identity under another camera of the gallery.
+    """
+    for name, part in (("train", parts.train), ("query", parts.query), ("gallery", parts.gallery)):
+        if not part and (learning or name != "train"):
+            raise DataSetError(f"{folder}: {name} has no images of people: is the data set copied in full?")
+    asked, searched = ({one.identity for one in part if one.identity >= 0} for part in (parts.query, parts.gallery))
+    if not asked & searched:
+        raise DataSetError(
+            f"{folder}: query and gallery have no identity in common ({listing(sorted(asked))} against "
+            f"{listing(sorted(searched))}), so nobody can be found: do they belong to the same data set?"
+        )
+    seen = {(one.identity, one.camera) for one in parts.gallery}
+    cameras = {camera for _, camera in seen}
+    if not any((one.identity, other) in seen for one in parts.query for other in cameras - {one.camera}):
+        raise DataSetError(
+            f"{folder}: the gallery shows nobody of the queries under another camera than theirs, so nobody can be "
+            "found: what the query's own camera saw does not count"
         )
     return parts
 

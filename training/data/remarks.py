@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from training.data.dataset import DataSet, LabelledTracklet
+from training.data.dataset import DISTRACTOR, JUNK, DataSet, LabelledTracklet
 
 
 def remarks(data: DataSet) -> tuple[str, ...]:
     """Return a sentence for everything that makes training or ranking worth less than the counts promise."""
-    return (*_lone(data.train), *_absent_cameras(data), *_without_match(data))
+    return (*data.skipped, *_lone(data.train), *_absent_cameras(data), *_nobody(data), *_without_match(data))
 
 
 def _lone(train: Sequence[LabelledTracklet]) -> list[str]:
@@ -45,6 +45,15 @@ def _absent_cameras(data: DataSet) -> list[str]:
     ]
     if fresh := cameras["train"] - judged:
         said.append(f"query and gallery: no image of camera {_listing(fresh)}, which train has")
+    return said
+
+
+def _nobody(data: DataSet) -> list[str]:
+    counts = Counter(tracklet.identity for tracklet in data.gallery)
+    kinds = ((JUNK, "junk and do not count"), (DISTRACTOR, "distractors, whom nobody should find"))
+    said = [f"gallery: {counts[who]} of {len(data.gallery)} are {what}" for who, what in kinds if counts[who]]
+    if len(people := counts.keys() - {JUNK}) == 1:
+        said.append(f"gallery: it shows nobody but identity {people.pop()}, so every query finds its person")
     return said
 
 

@@ -224,8 +224,12 @@ class CosineGap:
 
 
 def cosine_gap(items: Labelled) -> CosineGap:
-    """Return the mean cosine over all pairs of different cameras; distractors are nobody's same."""
+    """Return the mean cosine over all pairs of different cameras, NaN without any; distractors are nobody's same."""
     cosine = items.features @ items.features.T
     across = items.cameras[:, None] != items.cameras[None, :]
     same = (items.identities[:, None] == items.identities[None, :]) & (items.identities >= 0)
-    return CosineGap(float(cosine[across & same].mean()), float(cosine[across & ~same].mean()))
+    return CosineGap(_mean(cosine[across & same]), _mean(cosine[across & ~same]))
+
+
+def _mean(values: NDArray[np.float32]) -> float:
+    return float(values.mean()) if values.size else float("nan")

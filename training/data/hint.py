@@ -1,0 +1,64 @@
+"""What a folder looks like that could not be read as what it was said to be."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from training.data.dataset import DataSetError
+from training.data.folder import folder_names
+from training.data.load import Layout
+from training.data.person_folders import are_person_folders
+
+# What only a folder of this layout has; the first that fits is named.
+_SIGNS: tuple[tuple[Layout, tuple[str, ...]], ...] = (
+    ("ilids", ("i-LIDS-VID",)),
+    ("lsvid", ("tracklet_test",)),
+    ("msmt17", ("list_query.txt",)),
+    ("mars", ("bbox_test", "info")),
+    ("market", ("query", "bounding_box_test")),
+)
+_LEVELS = 2  # a part of a data set is no deeper in it: bbox_train/0001
+
+
+@contextmanager
+def hinted(layout: str, folder: Path, option: str) -> Iterator[None]:
+    """Add to a DataSetError about a folder what else it looks like.
+
+    Args:
+        layout: What it was said to be.
+        folder: The folder.
+        option: How an option is written where the user gave it, such as `--{}` or `{}=`.
+
+    Raises:
+        DataSetError: What was raised, with the hint.
+    """
+    try:
+        yield
+    except DataSetError as error:
+        if hint := _hint(layout, folder, option):
+            raise DataSetError(f"{error}. {hint}") from error
+        raise
+
+
+def looks_like(folder: Path) -> Layout | None:
+    """Return the layout whose folders and files lie in a folder, if any."""
+    for layout, names in _SIGNS:
+        if all((folder / name).exists() for name in names):
+            return layout
+    return "people" if are_person_folders(folder) else None
+
+
+def _hint(layout: str, folder: Path, option: str) -> str:
+    if not folder.is_dir():
+        return ""
+    named, data = option.format("layout"), option.format("data")
+    for outer in folder.resolve().parents[:_LEVELS]:
+        if any(all((outer / name).exists() for name in names) for one, names in _SIGNS if one == layout):
+            return f"It looks like a part of a data set: {data}{outer}"
+    if (found := looks_like(folder)) not in {None, layout}:
+        return f"{folder} looks like {named}{found}"
+    if found is None:
+        inside = [folder / name for name in folder_names(folder) if looks_like(folder / name) == layout]
+        if inside:
+            return f"It looks like the data set lies one folder deeper: {data}{inside[0]}"
+    return ""

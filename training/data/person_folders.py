@@ -1,0 +1,178 @@
+"""Pictures of one's own: one folder a person.
+
+    PERSON/*.jpg                   every picture by itself; the camera is in the name (c2, cam2, camera-2) or unknown
+    PERSON/CAMERA/*.jpg            what one camera saw of a person, a tracklet
+    PERSON/CAMERA/TRACKLET/*.jpg   the same in several tracklets
+
+These lie in DIR; or in DIR/train, and in DIR/query and DIR/gallery, or in DIR/test or DIR/val. Where nothing is set
+apart to judge by, training holds every fourth person out, and an evaluation judges by everybody. Pictures of unknown
+cameras each count as a camera of their own, so that they can be found by each other. A person called -1 is junk.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.data.dataset import JUNK, DataSet, DataSetError, ImageFiles, LabelledTracklet
+from training.data.folder import contents, folder_names, image_names
+from training.data.published import usable
+from training.data.skipped import Skipped
+
+_JUNK = "-1"
+_HELD_OUT = 4  # of so many people, one is held out
+_JUDGED = (("query", "gallery"), ("test", "test"), ("val", "val"))
+_PARTS = {"train", "query", "gallery", "test", "val", "bounding_box_train", "bounding_box_test"}
+_IN_NAME = re.compile(r"(?:^|[^a-z0-9])(?:camera|cam|c)[-_ ]?([0-9]{1,9})|^(?:-1|[0-9]+)c([0-9]{1,9})t[0-9]+")
+_CAMERA = re.compile(r"(?:camera|cam|c)?[-_ ]?([0-9]{1,18})")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Pictures of a person by one camera.
+
+    Attributes:
+        person: Name of the person's folder.
+        camera: Name of the camera's folder, or its number in the picture's name; None where it is unknown.
+        files: The pictures.
+        in_name: Whether the camera was looked for in the picture's name.
+    """
+
+    person: str
+    camera: str | None
+    files: ImageFiles
+    in_name: bool = False
+
+
+def load_person_folders(folder: Path, *, learning: bool = True) -> DataSet:
+    """Read pictures that lie in one folder a person.
+
+    Args:
+        folder: What the people's folders, or the parts with them, lie in.
+        learning: Whether there must be somebody to learn from; otherwise everybody may be judged by.
+
+    Raises:
+        DataSetError: There are no such folders, or nobody can be found in another picture of theirs.
+    """
+    skipped = Skipped()
+    inside = set(folder_names(folder))
+    judged = next((names for names in _JUDGED if inside.issuperset(names)), None)
+    seen: dict[str, list[_Seen]] = {}
+    if "train" in inside:
+        seen["train"] = _people(folder / "train", "train", skipped)
+    elif judged is None:
+        seen["train"] = _people(folder, "people", skipped)
+    for name in judged or ():
+        seen[name] = _people(folder / name, name, skipped)
+    labelled = _labelled(seen)
+    train = _people_only(labelled.get("train", ()))
+    if judged is not None:
+        query, gallery = _people_only(labelled[judged[0]]), labelled[judged[1]]
+    elif learning:
+        train, query = _held_out(train)
+        gallery = query
+    else:
+        train, query, gallery = (), train, labelled["train"]
+    return usable(folder, DataSet(folder.name, train, query, gallery, skipped.remarks()), learning=learning)
+
+
+def are_person_folders(folder: Path) -> bool:
+    """Return whether a folder holds folders with pictures in them, and no pictures by itself."""
+    inside = folder_names(folder)
+    if not inside or not _PARTS.isdisjoint(inside) or image_names(folder):
+        return False
+    return bool(image_names(folder / inside[0]))
+
+
+def _people(folder: Path, part: str, skipped: Skipped) -> list[_Seen]:
+    skipped.add(part, "images outside a person's folder", image_names(folder, part, skipped))
+    found: list[_Seen] = []
+    empty = []
+    for person in folder_names(folder):
+        of_person = [*_pictures(folder / person, part, skipped), *_sequences(folder / person, part, skipped)]
+        found += of_person
+        if not of_person:
+            empty.append(person)
+    skipped.add(part, "people without images", empty)
+    if not found:
+        raise DataSetError(f"{contents(folder)}, but a folder with images for each person is expected")
+    return found
+
+
+def _pictures(folder: Path, part: str, skipped: Skipped) -> list[_Seen]:
+    names = image_names(folder, part, skipped)
+    files = ((name, ImageFiles(str(folder), (name,))) for name in names)
+    return [_Seen(folder.name, _camera_in(name), one, in_name=True) for name, one in files]
+
+
+def _sequences(folder: Path, part: str, skipped: Skipped) -> list[_Seen]:
+    found = []
+    for camera in folder_names(folder):
+        tracklets = [folder / camera / tracklet for tracklet in folder_names(folder / camera)]
+        files = (ImageFiles(str(p), tuple(image_names(p, part, skipped))) for p in [folder / camera, *tracklets])
+        found += [_Seen(folder.name, camera, one) for one in files if len(one)]
+    return found
+
+
+def _camera_in(name: str) -> str | None:
+    found = _IN_NAME.search(name.lower())
+    return None if found is None else found[1] or found[2]
+
+
+def _labelled(seen: dict[str, list[_Seen]]) -> dict[str, tuple[LabelledTracklet, ...]]:
+    """Return the parts with numbers in place of names, the same in all of them."""
+    everything = [one for part in seen.values() for one in part]
+    people = _people_numbers({one.person for one in everything} - {_JUNK}) | {_JUNK: JUNK}
+    # A camera in some of the names only is a coincidence, such as c4 in 9c41-c4e0.jpg
+    told = all(one.camera is not None for one in everything)
+    names = {one.camera for one in everything if one.camera is not None and (told or not one.in_name)}
+    cameras = _camera_numbers(names)
+    first = max(cameras.values(), default=-1) + 1
+    unknown: Counter[str] = Counter()
+    labelled: dict[str, list[LabelledTracklet]] = defaultdict(list)
+    for part, items in seen.items():
+        for one in items:
+            if one.camera in cameras and (told or not one.in_name):
+                camera = cameras[one.camera]
+            else:
+                camera = first + unknown[one.person]
+                unknown[one.person] += 1
+            labelled[part].append(LabelledTracklet(one.files, people[one.person], camera))
+    return {part: tuple(items) for part, items in labelled.items()}
+
+
+def _people_numbers(names: Iterable[str]) -> dict[str, int]:
+    """Return the number of each person: their folders' names where those are different numbers, else their places."""
+    ordered = sorted(names)
+    own = {name: int(name) for name in ordered if re.fullmatch("[0-9]{1,18}", name)}
+    if len(set(own.values())) == len(ordered):
+        return own
+    return {name: place for place, name in enumerate(ordered)}
+
+
+def _camera_numbers(names: Iterable[str]) -> dict[str, int]:
+    """Return the number of each camera: that in its name where all have one, else its place."""
+    ordered = sorted(names)
+    found = [_CAMERA.fullmatch(name.lower()) for name in ordered]
+    own = {name: int(match[1]) for name, match in zip(ordered, found, strict=True) if match is not None}
+    return own if len(own) == len(ordered) else {name: place for place, name in enumerate(ordered)}
+
+
+def _people_only(items: Sequence[LabelledTracklet]) -> tuple[LabelledTracklet, ...]:
+    return tuple(one for one in items if one.identity != JUNK)
+
+
+def _held_out(
+    items: Sequence[LabelledTracklet],
+) -> tuple[tuple[LabelledTracklet, ...], tuple[LabelledTracklet, ...]]:
+    """Return whom to learn from and whom to judge by: every fourth of those seen by several cameras, at least two."""
+    cameras: dict[int, set[int]] = defaultdict(set)
+    for one in items:
+        cameras[one.identity].add(one.camera)
+    found_again = [who for who in sorted(cameras) if len(cameras[who]) > 1]
+    judged = set(found_again[::_HELD_OUT] if len(found_again) > _HELD_OUT else found_again[:2])
+    return (
+        tuple(one for one in items if one.identity not in judged),
+        tuple(one for one in items if one.identity in judged),
+    )

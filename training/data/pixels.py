@@ -1,0 +1,67 @@
+"""Read one image file as upright RGB of 8 bits, whatever is in it; its name does not say what that is."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from training.data.dataset import BrokenImageError
+
+# What Pillow raises where a file is cut off or damaged, by format; UnidentifiedImageError is an OSError
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    MemoryError,
+    Image.DecompressionBombError,
+)
+
+
+def read_pixels(path: Path | str) -> NDArray[np.uint8]:
+    """Return the pixels of an image `(H, W, 3)`, RGB, turned as its EXIF tag says; of several pages the first.
+
+    Grey values of 16 bits keep their upper 8. Transparency is dropped.
+
+    Raises:
+        BrokenImageError: The file is missing, broken, truncated or not an image.
+    """
+    # Pillow refuses a truncated JPEG, where OpenCV paints what is missing grey
+    try:
+        with Image.open(path) as image:
+            return np.array(_as_rgb(ImageOps.exif_transpose(image)))
+    except FileNotFoundError as error:
+        raise BrokenImageError(f"{path} is not there any more: copy the data set again") from error
+    except _BROKEN as error:
+        raise BrokenImageError(f"{path} is broken ({error}): copy it again, or remove it from the data set") from error
+
+
+def why_broken(path: Path | str) -> str | None:
+    """Return why an image cannot be read, or None where it can; JPEG is decoded at an eighth of its size."""
+    try:
+        with Image.open(path) as image:
+            image.draft(None, (max(image.width // 8, 1), max(image.height // 8, 1)))
+            _as_rgb(image)
+    except _BROKEN as error:
+        return str(error)
+    return None
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        return Image.fromarray((values.clip(0, 65535) / 257).round().astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("its pixels are floating-point numbers, 8 or 16 bits are expected")
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")  # else Pillow warns of transparency in bytes
+    return image.convert("RGB")
