@@ -55,6 +55,11 @@ class Timeline:
         self._last_dts: int | None = None
         self._newest = 0
 
+    @property
+    def newest_ns(self) -> int:
+        """Return the latest presentation time so far."""
+        return self._newest
+
     def begin(self, origin_ns: int) -> None:
         """Let the first frame be shown at this time of the source, although an earlier one is decoded before it."""
         self._origin = origin_ns

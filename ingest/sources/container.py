@@ -111,10 +111,12 @@ def video_of(container: Any) -> Any:
     Raises:
         NoVideo: There is none; a picture attached to a sound recording does not count.
     """
-    stream = container.streams.best("video")
-    if stream is None or stream.codec_context.name == _TEXT or _is_cover(stream):
+    best = container.streams.best("video")
+    if best is not None and _is_cover(best):
+        best = next((stream for stream in container.streams.video if not _is_cover(stream)), None)
+    if best is None or best.codec_context.name == _TEXT:
         raise NoVideo(NO_VIDEO)
-    return stream
+    return best
 
 
 def _is_cover(stream: Any) -> bool:

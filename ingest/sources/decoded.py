@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import chain
 from typing import Any
 
@@ -13,11 +14,11 @@ from ingest.sources.demux import Demuxer, nanoseconds
 
 def pictures(demuxer: Demuxer) -> Iterator[tuple[Any, int]]:
     """Yield every decoded picture and its presentation time in ns; None in place of one that is broken."""
-    times = _DecodingTimes() if demuxer.is_avi else _StatedTimes(demuxer)
+    times = _DecodingTimes(demuxer) if demuxer.is_avi else _StatedTimes(demuxer)
     context = demuxer.stream.codec_context
     for packet in chain(demuxer.packets(), [None]):
         if packet is not None:
-            times.read(packet, demuxer)
+            times.read(packet)
             if packet.has_sidedata("new_extradata"):
                 context = _context(context.name, bytes(packet.get_sidedata("new_extradata")))
         try:
@@ -35,10 +36,12 @@ class _StatedTimes:
 
     def __init__(self, demuxer: Demuxer) -> None:
         self._demuxer = demuxer
+        self._base: Fraction | None = None  # the packets': pictures that a decoder gives at its end have none
         self._count = 0
 
-    def read(self, packet: Any, demuxer: Demuxer) -> None:
-        """Note nothing."""
+    def read(self, packet: Any) -> None:
+        """Note in what the times of pictures count."""
+        self._base = packet.time_base
 
     def broken(self) -> None:
         """Go on with the next number."""
@@ -46,7 +49,7 @@ class _StatedTimes:
 
     def of(self, frame: Any) -> int:
         """Return the presentation time of the next picture, ns."""
-        pts_ns = nanoseconds(frame.pts, frame.time_base)
+        pts_ns = nanoseconds(frame.pts, self._base)
         nominal_ns = round(self._count * NS / self._demuxer.rate)
         self._count += 1
         return self._demuxer.timeline.place(nominal_ns if pts_ns is None else pts_ns, None)
@@ -55,13 +58,14 @@ class _StatedTimes:
 class _DecodingTimes:
     """Times at which packets are decoded, given to the pictures in the order in which they are shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, demuxer: Demuxer) -> None:
+        self._demuxer = demuxer
         self._times: deque[int] = deque()
         self._last_ns = 0
 
-    def read(self, packet: Any, demuxer: Demuxer) -> None:
+    def read(self, packet: Any) -> None:
         """Note the time of a packet."""
-        self._times.append(demuxer.decoded_ns(packet))
+        self._times.append(self._demuxer.decoded_ns(packet))
 
     def broken(self) -> None:
         """Forget the time of the latest packet."""

@@ -29,6 +29,8 @@ class Demuxer:
         timeline: Where the next packets are placed; another part of the same recording may go on with it.
         is_avi: Its times are those at which packets are decoded, one for each place in the file, empty ones included.
         count: Packets so far, empty ones included.
+        stated_ns: Length that the header of an FLV file states, 0 in other formats: they have a length in bytes, or
+            libav estimates theirs by what is there.
     """
 
     def __init__(
@@ -47,11 +49,17 @@ class Demuxer:
         self.timeline = timeline or Timeline(self.frame_ns, FILE_GAP_NS if finite else LIVE_GAP_NS)
         self.is_avi = container.format.name == "avi"
         self.is_mp4 = container.format.name.startswith("mov,")
+        self.stated_ns = container.duration * 1000 if container.format.name == "flv" and container.duration else 0
         self.count = 0
         self._by_arrival = not finite and container.format.name in UNTIMED
         self._container = container
         self._settings = settings
         self._arrival_ns = arrival_ns
+
+    @property
+    def reached_ns(self) -> int:
+        """Return how far the stream has come, its last frame included."""
+        return self.timeline.newest_ns + self.frame_ns
 
     def packets(self) -> Iterator[Any]:
         """Yield every packet that holds something.

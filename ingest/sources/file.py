@@ -6,6 +6,7 @@ from typing import Any
 
 import av
 
+from ingest.clock import NS
 from ingest.config import IngestSettings
 from ingest.errors import Broken, NoVideo
 from ingest.source import Source
@@ -15,6 +16,7 @@ from ingest.sources.demux import Demuxer
 from ingest.sources.transport import TransportSource
 from ingest.sources.whole import missing_bytes
 
+REMEDY = "copy the file again"
 TOLERATED = 0.99  # of the frames that an index lists: some list one or two that are not there
 
 
@@ -55,10 +57,12 @@ def check_complete(path: Path, demuxer: Demuxer) -> None:
     """
     listed = _listed(demuxer)
     if demuxer.count < listed * TOLERATED:
-        raise Broken(f"truncated: {demuxer.count} of {listed} frames are there; copy the file again")
+        raise Broken(f"truncated: {demuxer.count} of {listed} frames are there; {REMEDY}")
     missing = missing_bytes(path) if path.is_file() else 0
     if missing:
-        raise Broken(f"truncated: the last {missing} bytes are missing; copy the file again")
+        raise Broken(f"truncated: the last {missing} bytes are missing; {REMEDY}")
+    if demuxer.stated_ns > demuxer.reached_ns + max(demuxer.stated_ns // 100, NS):
+        raise Broken(f"truncated: {demuxer.reached_ns / NS:.1f} of {demuxer.stated_ns / NS:.1f} s are there; {REMEDY}")
     _check_codecs(path, demuxer)
 
 
@@ -66,7 +70,9 @@ def _listed(demuxer: Demuxer) -> int:
     """Return the number of frames that the index lists, 0 where there is none."""
     if demuxer.is_avi:  # the places of empty frames count, and the index is at the end: a file without it is cut off
         return 0
-    return len(demuxer.stream.index_entries) if demuxer.is_mp4 else int(demuxer.stream.frames)
+    if not demuxer.is_mp4:
+        return int(demuxer.stream.frames)
+    return sum(entry.size > 0 for entry in demuxer.stream.index_entries)  # an empty sample is a picture left out
 
 
 def _check_codecs(path: Path, demuxer: Demuxer) -> None:

@@ -122,8 +122,9 @@ def _what_is_there(others: Sequence[Path]) -> str:
 
 
 def _passed_over(others: Sequence[Path]) -> str:
-    rest = f" and {len(others) - 1} more" if len(others) > 1 else ""
-    return f"{others[0].name}{rest} in the folder {'are' if rest else 'is'} not a picture and not read"
+    if len(others) == 1:
+        return f"{others[0].name} in the folder is not a picture and is not read"
+    return f"{others[0].name} and {len(others) - 1} more in the folder are not pictures and are not read"
 
 
 def _natural(file: Path) -> tuple[list[tuple[int, str]], str]:

@@ -49,18 +49,27 @@ def _motion_jpeg(url: str, settings: IngestSettings) -> MotionJpegSource | None:
     """Return a source of the pictures that a web server sends; None where it sends something else."""
     try:
         container = _open(url, settings, format="data")
-        first = b""
-        for packet in container.demux():
-            first += bytes(packet)
-            if has_picture(first) or len(first) >= LOOKED_AT_BYTES:
-                break
     except av.FFmpegError as error:
         raise cause(error, settings, opening=True) from None
+    first = _beginning(container)
     if not has_picture(first):
         container.close()
         return None
     finite = first.startswith(b"\xff\xd8") and container.size > 0
     return MotionJpegSource(container, first, finite=finite, settings=settings)
+
+
+def _beginning(container: Any) -> bytes:
+    """Return what comes first, up to a picture if there is one; what is wrong with it shows when it is opened again."""
+    first = b""
+    try:
+        for packet in container.demux():
+            first += bytes(packet)
+            if has_picture(first) or len(first) >= LOOKED_AT_BYTES:
+                break
+    except av.FFmpegError:
+        return first
+    return first
 
 
 def _open(url: str, settings: IngestSettings, **how: str) -> Any:

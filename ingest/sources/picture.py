@@ -5,6 +5,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,8 +31,8 @@ def as_jpeg(data: bytes, quality: int) -> tuple[bytes, jpeg.Header]:
     if header is None or not header.common:
         data = jpeg.encode(_decode(data), quality)
         header = jpeg.header_of(data)
-    elif not jpeg.is_whole(data, header):
-        _decode(data)  # some cameras leave the end marker out of a picture that is there
+    elif not jpeg.is_whole(data, header) and not _decodes(data):
+        raise Broken("it is cut off")
     if header is None:
         raise Broken("it cannot be encoded as JPEG")
     return data, header
@@ -46,6 +47,16 @@ def is_picture(path: Path) -> bool:
         return False
 
 
+def _decodes(data: bytes) -> bool:
+    """Tell whether all of a JPEG is there although its end marker is not: some cameras leave that out."""
+    context = av.CodecContext.create("mjpeg", "r")
+    context.options = {"err_detect": "explode"}
+    try:
+        return bool([*context.decode(av.Packet(data)), *context.decode(None)])
+    except av.FFmpegError:
+        return False
+
+
 def _decode(data: bytes) -> NDArray[np.uint8]:
     """Return an upright picture, BGR `(h, w, 3)`."""
     from PIL import ImageOps, UnidentifiedImageError
@@ -55,7 +66,7 @@ def _decode(data: bytes) -> NDArray[np.uint8]:
             upright = ImageOps.exif_transpose(opened)
             return np.ascontiguousarray(np.asarray(_eight_bit(upright).convert("RGB"))[..., ::-1])
     except UnidentifiedImageError:
-        raise Broken(f"it is not a picture, or in none of the formats {', '.join(FORMATS)}") from None
+        raise Broken(f"it is not a picture in a format that can be read: {', '.join(FORMATS)}") from None
     except _BAD as error:
         raise Broken(f"it is cut off or damaged: {error}") from None
 

@@ -8,12 +8,15 @@ from typing import BinaryIO
 
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_ASF_HEADER_BYTES = 1 << 16  # in which the properties are
 _NAME = re.compile(rb"[\x20-\x7e\xa9]{4}")  # of a box; anything else behind the last one is padding
 _BOXES = frozenset({b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide"})  # that begin an MP4
 
 
 def missing_bytes(path: Path) -> int:
-    """Return how many bytes of an AVI, MP4 or Matroska file are not there, 0 where its format does not tell."""
+    """Return how many bytes of an AVI, MP4, Matroska or ASF file are not there, 0 where its format does not tell."""
     with path.open("rb") as file:
         begin = file.read(12)
         if begin.startswith(b"RIFF"):
@@ -22,6 +25,8 @@ def missing_bytes(path: Path) -> int:
             stated = _last_end(file, _box_sizes(file))
         elif begin.startswith(_EBML):
             stated = _matroska_end(file)
+        elif begin.startswith(_ASF[:12]):
+            stated = _asf_size(file)
         else:
             stated = 0
     return max(0, stated - path.stat().st_size)
@@ -62,6 +67,14 @@ def _matroska_end(file: BinaryIO) -> int:
         return 0
     length = _vint(file)
     return 0 if length is None else file.tell() + length
+
+
+def _asf_size(file: BinaryIO) -> int:
+    """Return what the file properties object states (ASF specification 3.2); live recordings state 0."""
+    file.seek(0)
+    header = file.read(_ASF_HEADER_BYTES)
+    at = header.find(_ASF_PROPERTIES)
+    return struct.unpack_from("<Q", header, at + 40)[0] if 0 <= at <= len(header) - 48 else 0
 
 
 def _vint(file: BinaryIO) -> int | None:
