@@ -33,6 +33,7 @@ class Counts(msgspec.Struct, array_like=True):
     Attributes:
         saved_pts: Presentation time of its last state.
         earlier: Frames of the source that belong to streams before it.
+        newest_ns: Capture time of the last frame that was analysed.
     """
 
     analysed: int = 0
@@ -40,6 +41,7 @@ class Counts(msgspec.Struct, array_like=True):
     sent: int = 0
     saved_pts: int = 0
     earlier: int = 0
+    newest_ns: int = -(2**62)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,7 +170,14 @@ class CameraStream:
         self._counts.skipped += 1
 
     def advance(self, frame: Frame, found: Detections) -> list[Emission]:
-        """Track the people found in the next frame; return what is due."""
+        """Track the people found in the next frame; return what is due.
+
+        A frame that was captured no later than the one before it has no place in a tracklet, and is skipped.
+        """
+        if frame.time_ns <= self._counts.newest_ns:
+            self.skip()
+            return []
+        self._counts.newest_ns = frame.time_ns
         self._counts.analysed += 1
         ids = self._tracker.update(found, frame.pts_ns / 1e9)
         hidden = tracklet.hidden_shares(found.boxes)

@@ -1,7 +1,7 @@
 """What travels between services. Times are ns since the Unix epoch; boxes are xyxy pixels of the source frame."""
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
@@ -18,6 +18,11 @@ EventKind = Literal["created", "matched", "updated", "merged", "split", "expired
 MAX_CHUNK_NS = 500_000_000  # half a second: what a viewer waits for a chunk to fill
 MAX_CHUNK_BYTES = 900_000  # fits Kafka's default limit of 1 MiB with headers and batch overhead
 
+MAX_FPS = 240
+
+# Numbers of others that must fit into int64 with room for sums; checked where bytes are decoded.
+_Signed = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -62,8 +67,10 @@ class CameraSpec(
         _check_name("site_id", self.site_id)
         if not self.url:
             raise ValueError(f"camera {self.camera_id}: url must not be empty")
-        if not 0 < self.analysed_fps <= 240:
-            raise ValueError(f"camera {self.camera_id}: analysed_fps must be in (0, 240], got {self.analysed_fps}")
+        if not 0 < self.analysed_fps <= MAX_FPS:
+            raise ValueError(
+                f"camera {self.camera_id}: analysed_fps must be in (0, {MAX_FPS}], got {self.analysed_fps}"
+            )
 
     @property
     def mode_in_use(self) -> Mode:
@@ -92,8 +99,8 @@ class Packet(msgspec.Struct, frozen=True, array_like=True, eq=False):
         shown: False for a picture that is decoded only because others build on it: what an edit list cuts away.
     """
 
-    pts_ns: int
-    time_ns: int
+    pts_ns: _Signed
+    time_ns: _Signed
     keyframe: bool
     data: bytes
     shown: bool = True
@@ -120,14 +127,14 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
     camera_id: str
     site_id: str
     stream_id: str
-    seq: int
+    seq: _Count
     codec: Codec
     width: int
     height: int
     extradata: bytes
     packets: tuple[Packet, ...]
-    first_index: int
-    dropped_before: int = 0
+    first_index: _Count
+    dropped_before: _Count = 0
     ended: bool = False
     reason: str = ""
     orientation: int = UPRIGHT
@@ -137,6 +144,13 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
 
     def __post_init__(self) -> None:
         _check_name("camera_id", self.camera_id)
+        _check_name("site_id", self.site_id)
+        if not self.stream_id:
+            raise ValueError(f"camera {self.camera_id}: stream_id must not be empty")
+        if not 0 < self.analysed_fps <= MAX_FPS:
+            raise ValueError(
+                f"camera {self.camera_id}: analysed_fps must be in (0, {MAX_FPS}], got {self.analysed_fps}"
+            )
         if not self.packets and not self.ended:
             raise ValueError(f"camera {self.camera_id}: a chunk needs at least one packet unless it ends the stream")
         if self.width <= 0 or self.height <= 0:
@@ -221,6 +235,10 @@ class ObservedTracklet(Message, frozen=True, kw_only=True, eq=False):
             raise ValueError(f"tracklet {self.tracklet_id}: times_ns, frames and scores must all be ({n},)")
         if np.any(np.diff(self.times_ns) <= 0):
             raise ValueError(f"tracklet {self.tracklet_id}: times_ns must be strictly increasing")
+        if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
+            raise ValueError(f"tracklet {self.tracklet_id}: boxes and scores must be finite")
+        if not 0 <= self.quality <= 1:
+            raise ValueError(f"tracklet {self.tracklet_id}: quality must be in [0, 1], got {self.quality}")
 
     @property
     def first_ns(self) -> int:
@@ -266,11 +284,11 @@ class CameraProgress(Message, frozen=True, kw_only=True, eq=False, tag="progress
     camera_id: str
     site_id: str
     stream_id: str
-    time_ns: int
-    frames: int
-    analysed: int
-    dropped: int
-    tracklets: int
+    time_ns: _Signed
+    frames: _Count
+    analysed: _Count
+    dropped: _Count
+    tracklets: _Count
     mode: Mode = "latency"
     ended: bool = False
     reason: str = ""
@@ -298,7 +316,7 @@ class IdentityEvent(Message, frozen=True, kw_only=True, eq=False, tag="identity"
     camera_id: str
     probability: float
     reason: str
-    time_ns: int
+    time_ns: _Signed
     traceparent: str = ""
 
 
@@ -314,7 +332,7 @@ class WorkerState(Message, frozen=True, kw_only=True, eq=False, tag="worker-stat
     camera_id: str
     site_id: str
     stream_id: str
-    next_offset: int
+    next_offset: _Count
     ended: bool = False
     blob: bytes = b""
 

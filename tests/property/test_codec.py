@@ -77,7 +77,7 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
         FrameChunk,
         camera_id=NAMES,
         site_id=NAMES,
-        stream_id=TEXT,
+        stream_id=st.text(min_size=1, max_size=40),
         seq=COUNTS,
         codec=st.sampled_from(["h264", "hevc", "mjpeg"]),
         width=st.integers(1, 8000),

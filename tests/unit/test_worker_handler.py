@@ -326,6 +326,22 @@ def _just_sent(video: Video) -> tuple[CameraStream, Tracklet]:
     return stream, Tracklet(**fields, embedding=np.array([0.6, 0.8], np.float16), model_id="fake")
 
 
+@pytest.mark.parametrize("step_ns", [0, -100_000_000], ids=["stands still", "runs backwards"])
+def test_a_clock_that_does_not_go_on_costs_frames_and_not_the_worker(video: Video, step_ns: int) -> None:
+    def stamped(chunk: FrameChunk) -> FrameChunk:
+        times = [
+            START_NS + packet.pts_ns if packet.pts_ns < 15 * 10**8 else START_NS + step_ns for packet in chunk.packets
+        ]
+        packets = [msgspec.structs.replace(p, time_ns=time_ns) for p, time_ns in zip(chunk.packets, times, strict=True)]
+        return msgspec.structs.replace(chunk, packets=tuple(packets))
+
+    said = World().say(*(_received(stamped(chunk), i) for i, chunk in enumerate(video.chunks())))
+
+    assert [tracklet.closed for tracklet in _tracklets(said)][-1]
+    last = _progress(said)[-1]
+    assert (last.frames, last.analysed, last.dropped) == (FRAMES, 15, FRAMES - 15)
+
+
 def test_metrics_count_tracklets_frames_batches_and_time_per_stage(video: Video) -> None:
     world = World()
     sent = len(_tracklets(world.say(*_all(video))))
