@@ -75,7 +75,7 @@ def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets,
     data = config.data
     assert data.folder is not None
     assert data.layout is not None
-    with hinted(data.layout, data.folder, "{}="):
+    with hinted(data.layout, data.folder, options=("data.layout=", "data.folder=")):
         found = load_dataset(data.layout, data.folder, split=data.split, checked=data.checked)
     found = readable_set(found)
     learn = FileTracklets.to_learn(found.train)

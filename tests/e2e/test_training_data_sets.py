@@ -99,7 +99,7 @@ def test_a_folder_a_person_can_be_learnt_from(tmp_path: Path, capsys: pytest.Cap
 def test_a_wrong_folder_is_told_the_right_one(given: str, tmp_path: Path) -> None:
     folder = write_market(tmp_path / "data" / "shop") / given
     config = config_of("market1501", folder.resolve(), tmp_path / "run")
-    with pytest.raises(DataSetError, match=f"data={tmp_path}/data/shop"):
+    with pytest.raises(DataSetError, match=f"data.folder={tmp_path}/data/shop"):
         run_training(config)
 
 

@@ -242,13 +242,16 @@ def test_a_wrong_folder_is_told_the_right_one(
 ) -> None:
     (tmp_path / "shop").mkdir()
     folder = (write(tmp_path / "shop") / given).resolve()
-    with pytest.raises(DataSetError, match=said), hinted(layout, folder, "--{} "):
+    with pytest.raises(DataSetError, match=said), hinted(layout, folder, options=("--layout ", "--data ")):
         load_dataset(layout, folder, checked=False)
 
 
 def test_a_folder_of_people_is_recognised(tmp_path: Path) -> None:
     touch(tmp_path / "anna" / "1.jpg", tmp_path / "bert" / "1.jpg")
-    with pytest.raises(DataSetError, match="looks like layout=people"), hinted("market", tmp_path, "{}="):
+    with (
+        pytest.raises(DataSetError, match="looks like data.layout=people"),
+        hinted("market", tmp_path, options=("data.layout=", "data.folder=")),
+    ):
         load_dataset("market", tmp_path)
 
 

@@ -21,13 +21,13 @@ _LEVELS = 2  # a part of a data set is no deeper in it: bbox_train/0001
 
 
 @contextmanager
-def hinted(layout: str, folder: Path, option: str) -> Iterator[None]:
+def hinted(layout: str, folder: Path, *, options: tuple[str, str]) -> Iterator[None]:
     """Add to a DataSetError about a folder what else it looks like.
 
     Args:
         layout: What it was said to be.
         folder: The folder.
-        option: How an option is written where the user gave it, such as `--{}` or `{}=`.
+        options: What the user writes before another layout, and before another folder.
 
     Raises:
         DataSetError: What was raised, with the hint.
@@ -35,7 +35,7 @@ def hinted(layout: str, folder: Path, option: str) -> Iterator[None]:
     try:
         yield
     except DataSetError as error:
-        if hint := _hint(layout, folder, option):
+        if hint := _hint(layout, folder, *options):
             raise DataSetError(f"{error}. {hint}") from error
         raise
 
@@ -48,17 +48,16 @@ def looks_like(folder: Path) -> Layout | None:
     return "people" if are_person_folders(folder) else None
 
 
-def _hint(layout: str, folder: Path, option: str) -> str:
+def _hint(layout: str, folder: Path, layout_is: str, folder_is: str) -> str:
     if not folder.is_dir():
         return ""
-    named, data = option.format("layout"), option.format("data")
     for outer in folder.resolve().parents[:_LEVELS]:
         if any(all((outer / name).exists() for name in names) for one, names in _SIGNS if one == layout):
-            return f"It looks like a part of a data set: {data}{outer}"
+            return f"It looks like a part of a data set: {folder_is}{outer}"
     if (found := looks_like(folder)) not in {None, layout}:
-        return f"{folder} looks like {named}{found}"
+        return f"{folder} looks like {layout_is}{found}"
     if found is None:
         inside = [folder / name for name in folder_names(folder) if looks_like(folder / name) == layout]
         if inside:
-            return f"It looks like the data set lies one folder deeper: {data}{inside[0]}"
+            return f"It looks like the data set lies one folder deeper: {folder_is}{inside[0]}"
     return ""

@@ -17,5 +17,5 @@ def splits_of(layout: str, folder: Path, *, split: int | None = None, checked: b
         DataSetError: The folder cannot be used; says which layout it looks like, if another.
     """
     numbers = range(SPLITS) if split is None and layout == "ilids" else [split or 0]
-    with hinted(layout, folder, "--{} "):
+    with hinted(layout, folder, options=("--layout ", "--data ")):
         return [load_dataset(layout, folder, split=number, checked=checked, learning=False) for number in numbers]
