@@ -3,19 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import msgspec
 import numpy as np
 
 from reid_worker import crops, tracklet
 from reid_worker.crops import Crop
 from reid_worker.decode import DecoderState, Frame, StreamDecoder
 from reid_worker.detectors.detection import Detections
-from reid_worker.errors import StateError
-from reid_worker.track import Tracker, TrackerOptions, TrackerState
+from reid_worker.stream_state import Counts, StreamInfo, StreamState, decoded, encoded
+from reid_worker.track import Tracker, TrackerOptions
 from reid_worker.tracklet import FrameFacts, OpenTracklet, Pick, Row, TrackletOptions
 from wire import trace
-from wire.messages import CameraProgress, Codec, FrameChunk, Mode, ObservedTracklet, Tracklet
-from wire.orientation import UPRIGHT
+from wire.messages import CameraProgress, FrameChunk, ObservedTracklet, Tracklet
 from wire.tracklet_id import TrackletId
 
 
@@ -25,23 +23,6 @@ class StreamOptions:
 
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
     tracklet: TrackletOptions = field(default_factory=TrackletOptions)
-
-
-class Counts(msgspec.Struct, array_like=True):
-    """Totals since the start of the stream.
-
-    Attributes:
-        saved_pts: Presentation time of its last state.
-        earlier: Frames of the source that belong to streams before it.
-        newest_ns: Capture time of the last frame that was analysed.
-    """
-
-    analysed: int = 0
-    skipped: int = 0
-    sent: int = 0
-    saved_pts: int = 0
-    earlier: int = 0
-    newest_ns: int = -(2**62)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,51 +51,6 @@ class Sight:
     row: Row
     hidden: float
     overlap: float
-
-
-class StreamInfo(msgspec.Struct, frozen=True):
-    """What stays the same over a stream; as in `FrameChunk`."""
-
-    camera_id: str
-    site_id: str
-    stream_id: str
-    codec: Codec
-    extradata: bytes
-    analysed_fps: float
-    mode: Mode
-    orientation: int = UPRIGHT
-
-    @classmethod
-    def of(cls, chunk: FrameChunk) -> "StreamInfo":
-        """Return what a chunk says of its stream."""
-        return cls(
-            chunk.camera_id,
-            chunk.site_id,
-            chunk.stream_id,
-            chunk.codec,
-            chunk.extradata,
-            chunk.analysed_fps,
-            chunk.mode,
-            chunk.orientation,
-        )
-
-    def decoder(self, state: DecoderState) -> StreamDecoder:
-        """Return a decoder in front of the next packet of the stream."""
-        return StreamDecoder(self.codec, self.extradata, self.analysed_fps, state, self.orientation)
-
-
-class StreamState(msgspec.Struct, frozen=True):
-    """Everything that the rest of a stream's tracklets depends on, in front of a keyframe."""
-
-    info: StreamInfo
-    decoder: DecoderState
-    tracker: TrackerState
-    tracklets: dict[int, OpenTracklet]
-    counts: Counts
-
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(StreamState)
 
 
 class CameraStream:
@@ -146,10 +82,7 @@ class CameraStream:
         Raises:
             StateError: The bytes are not a state of ours.
         """
-        try:
-            state = _decoder.decode(blob)
-        except msgspec.MsgspecError as error:
-            raise StateError(f"saved worker state cannot be read: {error}") from error
+        state = decoded(blob)
         info = state.info
         decoder = info.decoder(state.decoder)
         stream = cls(info, options, decoder, Tracker(options.tracker, info.analysed_fps, state.tracker))
@@ -228,7 +161,7 @@ class CameraStream:
         """Return the state in front of a chunk; nothing is lost where `restart_decoder` came first."""
         self._counts.saved_pts = before.packets[0].pts_ns
         state = StreamState(self.info, self._decoder.save(), self._tracker.save(), self._tracklets, self._counts)
-        return _encoder.encode(state)
+        return encoded(state)
 
     def _see(self, track_id: int, frame: Frame, sight: Sight) -> list[Emission]:
         options = self._options.tracklet

@@ -1,0 +1,89 @@
+"""What a stream remembers over a restart, and its bytes."""
+
+import msgspec
+
+from reid_worker.decode import DecoderState, StreamDecoder
+from reid_worker.errors import StateError
+from reid_worker.track import TrackerState
+from reid_worker.tracklet import OpenTracklet
+from wire.messages import Codec, FrameChunk, Mode
+from wire.orientation import UPRIGHT
+
+
+class Counts(msgspec.Struct, array_like=True):
+    """Totals since the start of the stream.
+
+    Attributes:
+        saved_pts: Presentation time of its last state.
+        earlier: Frames of the source that belong to streams before it.
+        newest_ns: Capture time of the last frame that was analysed.
+    """
+
+    analysed: int = 0
+    skipped: int = 0
+    sent: int = 0
+    saved_pts: int = 0
+    earlier: int = 0
+    newest_ns: int = -(2**62)
+
+
+class StreamInfo(msgspec.Struct, frozen=True):
+    """What stays the same over a stream; as in `FrameChunk`."""
+
+    camera_id: str
+    site_id: str
+    stream_id: str
+    codec: Codec
+    extradata: bytes
+    analysed_fps: float
+    mode: Mode
+    orientation: int = UPRIGHT
+
+    @classmethod
+    def of(cls, chunk: FrameChunk) -> "StreamInfo":
+        """Return what a chunk says of its stream."""
+        return cls(
+            chunk.camera_id,
+            chunk.site_id,
+            chunk.stream_id,
+            chunk.codec,
+            chunk.extradata,
+            chunk.analysed_fps,
+            chunk.mode,
+            chunk.orientation,
+        )
+
+    def decoder(self, state: DecoderState) -> StreamDecoder:
+        """Return a decoder in front of the next packet of the stream."""
+        return StreamDecoder(self.codec, self.extradata, self.analysed_fps, state, self.orientation)
+
+
+class StreamState(msgspec.Struct, frozen=True):
+    """Everything that the rest of a stream's tracklets depends on, in front of a keyframe."""
+
+    info: StreamInfo
+    decoder: DecoderState
+    tracker: TrackerState
+    tracklets: dict[int, OpenTracklet]
+    counts: Counts
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(StreamState)
+
+
+def encoded(state: StreamState) -> bytes:
+    """Return the bytes of a state."""
+    return _encoder.encode(state)
+
+
+def decoded(blob: bytes) -> StreamState:
+    """Return the state of some bytes.
+
+    Raises:
+        StateError: They are not a state of ours.
+    """
+    try:
+        return _decoder.decode(blob)
+    except msgspec.MsgspecError as error:
+        raise StateError(f"saved worker state cannot be read: {error}") from error
