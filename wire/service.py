@@ -9,16 +9,16 @@ from typing import Protocol
 
 from wire import codec, trace
 from wire.bus import CAMERAS, DEAD_LETTERS, Bus, Consumer, Producer, Record, Start, TopicPartition
-from wire.errors import BusFull, DecodeError, TransientError
+from wire.errors import DecodeError, TransientError
 from wire.messages import AnyMessage, DeadLetter
 from wire.outage import Outage
+from wire.output import Output, Published
 from wire.url import scrub
 
 log = logging.getLogger(__name__)
 
 MAX_RECORDS = 64  # a poll's worth: 64 chunks are 32 camera seconds, decoded one after the other
 POLL_S = 0.2
-FLUSH_S = 30.0
 MAX_LETTER_BYTES = 1024 * 1024  # a dead letter must fit where its record did, with reason and source on top
 BACKOFF_S = (0.1, 10.0)  # first and longest pause after a transient error; the pause doubles, with full jitter
 
@@ -111,7 +111,7 @@ class Service:
         self._start: Start = start
         self._owned: set[TopicPartition] = set()
         self._polled: list[Record] = []  # the batch in progress
-        self._output: _Output | None = None  # of that batch, once it was handled
+        self._output: Output | None = None  # of that batch, once it was handled
         self._next: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._topics_exist = False
@@ -170,7 +170,7 @@ class Service:
         self._commit(consumer)  # 6
         self._monitor.alive(lag=consumer.lag())
 
-    def _handle(self, records: Sequence[Record]) -> "_Output":
+    def _handle(self, records: Sequence[Record]) -> Output:
         received, rejected = _decode(records)
         for got in received:
             trace.note(log, got.message, "%s: read %s", self._name, got.record.place)
@@ -180,7 +180,7 @@ class Service:
                 self._reject(item)
             else:
                 trace.note(log, item.message, "%s: publishes to %s", self._name, item.topic)
-        return _Output([_published(item) for item in items])
+        return Output([_published(item) for item in items])
 
     def _reject(self, item: Rejected) -> None:
         log.warning("%s: dead letter %s: %s", self._name, item.record.place, scrub(item.reason))
@@ -206,47 +206,6 @@ class Service:
             self._next.pop(partition, None)
             self._committed.pop(partition, None)
         self._handler.revoked(partitions)
-
-
-@dataclass(frozen=True, slots=True)
-class _Published:
-    """One record to publish."""
-
-    topic: str
-    key: str
-    value: bytes
-
-
-@dataclass(slots=True)
-class _Output:
-    """What a handled batch gave, and how much of it has been handed to the producer."""
-
-    records: Sequence[_Published]
-    sent: int = 0
-
-    def publish(self, producer: Producer) -> None:
-        """Send what is left, in order; where the bus was full, the next attempt goes on with the same record.
-
-        After any other failure the next attempt sends everything again: earlier records may be lost too, and must not
-        arrive after later ones.
-        """
-        try:
-            for record in self.records[self.sent :]:
-                producer.send(record.topic, record.key, record.value)
-                self.sent += 1
-        except BusFull:
-            raise
-        except TransientError:
-            self.sent = 0
-            raise
-
-    def flush(self, producer: Producer) -> None:
-        """Return when everything is safe; after a failure the next attempt sends everything again."""
-        try:
-            producer.flush(FLUSH_S)
-        except TransientError:
-            self.sent = 0
-            raise
 
 
 class _Pauses:
@@ -276,9 +235,9 @@ def _decode(records: Sequence[Record]) -> tuple[list[Received], list[Rejected]]:
     return received, rejected
 
 
-def _published(item: Outgoing | Rejected) -> _Published:
+def _published(item: Outgoing | Rejected) -> Published:
     if isinstance(item, Outgoing):
-        return _Published(item.topic, item.key, codec.encode(item.message))
+        return Published(item.topic, item.key, codec.encode(item.message))
     record = item.record
     letter = DeadLetter(
         topic=record.topic,
@@ -288,4 +247,4 @@ def _published(item: Outgoing | Rejected) -> _Published:
         reason=scrub(item.reason),
         value=b"" if record.topic == CAMERAS.name else (record.value or b"")[:MAX_LETTER_BYTES],
     )
-    return _Published(DEAD_LETTERS.name, record.topic, codec.encode(letter))
+    return Published(DEAD_LETTERS.name, record.topic, codec.encode(letter))
