@@ -8,6 +8,7 @@ from pathlib import Path
 from deploy.cameras import configured_cameras
 from wire import codec
 from wire.bus import CAMERAS, Bus
+from wire.cameras import CameraTable
 from wire.messages import CameraSpec
 from wire.settings import KafkaSettings
 
@@ -36,7 +37,8 @@ def announce_cameras(config: Path | None) -> None:
 
 def announce(bus: Bus, cameras: Iterable[CameraSpec]) -> int:
     """Send the specs that the topic does not hold already, so that running cameras are left alone; return how many."""
-    known = {name: record.value for name, record in bus.table(CAMERAS.name).items()}
+    with CameraTable(bus) as table:
+        known = {name: codec.encode(listed.spec) for name, listed in table.cameras().items()}
     fresh = {spec.camera_id: codec.encode(spec) for spec in cameras}
     changed = {name: value for name, value in fresh.items() if known.get(name) != value}
     with closing(bus.producer()) as producer:

@@ -1,6 +1,6 @@
 """The gallery's stage: tracklets and progress in, identity events out."""
 
-import math
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
@@ -9,18 +9,16 @@ from prometheus_client import CollectorRegistry
 from gallery.config import GallerySettings
 from gallery.index_faiss import exact_index
 from gallery.metrics import GalleryMetrics
-from gallery.site_worker import ListedCamera, SiteWorker, plan_of
+from gallery.site_worker import SiteWorker, plan_of
 from gallery.store import Store
-from wire import codec
-from wire.bus import CAMERAS, IDENTITIES, TRACKLETS, Bus, TopicPartition
-from wire.errors import DecodeError
+from wire.bus import IDENTITIES, TRACKLETS, Bus, TopicPartition
+from wire.cameras import Cameras, CameraTable, ListedCamera
 from wire.health import ServiceMonitor
-from wire.messages import CameraProgress, CameraSpec, Tracklet
+from wire.messages import CameraProgress, Tracklet
 from wire.metrics import ServiceMetrics
 from wire.service import Monitor, Outgoing, Received, Rejected, Service
 
 NAME = "gallery"
-LIST_CAMERAS_S = 5.0  # so long a camera that was just added may be missing from the ones that are waited for
 
 
 class GalleryHandler:
@@ -33,19 +31,18 @@ class GalleryHandler:
     def __init__(
         self,
         open_site: Callable[[str], SiteWorker],
-        list_cameras: Callable[[], Sequence[ListedCamera]],
+        cameras: Cameras,
         metrics: GalleryMetrics,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open_site = open_site
-        self._list_cameras = list_cameras
+        self._cameras = cameras
         self._metrics = metrics
         self._clock = clock
         self._sites: dict[str, SiteWorker] = {}
         self._sources: dict[str, TopicPartition] = {}
-        self._listed: Sequence[ListedCamera] = ()
-        self._listed_s = -math.inf
+        self._listed: Mapping[str, ListedCamera] = {}
 
     def handle(self, batch: Sequence[Received]) -> Iterable[Outgoing | Rejected]:
         """Sort a batch into its sites and decide all windows that are due."""
@@ -56,7 +53,7 @@ class GalleryHandler:
                 by_site.setdefault(received.message.site_id, []).append(received)
             else:
                 rejected.append(Rejected(received.record, "the gallery reads tracklets and progress only"))
-        self._expect_cameras(at_once=not by_site.keys() <= self._sites.keys())
+        self._expect_cameras(new_site=not by_site.keys() <= self._sites.keys())
         for site_id, received_ones in by_site.items():
             self._open(site_id, received_ones[0])
         outgoing: list[Outgoing] = []
@@ -99,29 +96,30 @@ class GalleryHandler:
         self._sites[site_id] = site
         self._sources[site_id] = first.record.source
 
-    def _expect_cameras(self, *, at_once: bool) -> None:
-        now_s = self._clock()
-        if not at_once and now_s - self._listed_s < LIST_CAMERAS_S:
+    def _expect_cameras(self, *, new_site: bool) -> None:
+        """Pass on which cameras are listed; a site is opened with all that were listed before its first record."""
+        listed = self._cameras.catch_up() if new_site else self._cameras.cameras()
+        if listed is self._listed:
             return
-        self._listed, self._listed_s = self._list_cameras(), now_s
+        self._listed = listed
         for site_id, site in self._sites.items():
-            site.expect(self._of_site(site_id), now_s)
+            site.expect(self._of_site(site_id), self._clock())
 
     def _of_site(self, site_id: str) -> list[ListedCamera]:
-        return [camera for camera in self._listed if camera.spec.site_id == site_id]
+        return [camera for camera in self._listed.values() if camera.spec.site_id == site_id]
 
 
-def listed_cameras(bus: Bus) -> list[ListedCamera]:
-    """Return the cameras that should run, as the `cameras` topic says; what is no camera is skipped."""
-    found = []
-    for record in bus.table(CAMERAS.name).values():
-        try:
-            message = codec.decode(record.value or b"")
-        except DecodeError:
-            continue  # whoever reads the topic as a stream sends it to the dead letters
-        if isinstance(message, CameraSpec):
-            found.append(ListedCamera(message, record.time_ns))
-    return found
+class GalleryService(Service):
+    """The service loop, and the list of cameras that is followed while it runs."""
+
+    def __init__(self, bus: Bus, handler: GalleryHandler, cameras: CameraTable, monitor: Monitor) -> None:
+        super().__init__(NAME, bus, handler, topics=[TRACKLETS.name], monitor=monitor)
+        self._cameras = cameras
+
+    def run(self, stop: threading.Event) -> None:
+        """Consume until `stop` is set; see `Service.run`."""
+        with self._cameras:
+            super().run(stop)
 
 
 def build_service(
@@ -139,5 +137,6 @@ def build_service(
     def open_site(site_id: str) -> SiteWorker:
         return SiteWorker(open_store(site_id), plan, exact_index, own, metrics)
 
-    handler = GalleryHandler(open_site, lambda: listed_cameras(bus), own)
-    return Service(NAME, bus, handler, topics=[TRACKLETS.name], monitor=monitor or ServiceMonitor(NAME, metrics))
+    cameras = CameraTable(bus)
+    handler = GalleryHandler(open_site, cameras, own)
+    return GalleryService(bus, handler, cameras, monitor or ServiceMonitor(NAME, metrics))

@@ -19,21 +19,14 @@ from gallery.searcher import Searcher
 from gallery.site import Site, site_of
 from gallery.store import JournalEntry, Store, StoredProgress, StoredTracklet, Write
 from gallery.timeline import Timeline, Update, Waiting, Window
-from wire.messages import CameraProgress, CameraSpec, IdentityEvent, Tracklet
+from wire.cameras import ListedCamera
+from wire.messages import CameraProgress, IdentityEvent, Tracklet
 from wire.metrics import ServiceMetrics
 from wire.service import Received
 
 log = logging.getLogger(__name__)
 
 NS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class ListedCamera:
-    """A camera that should run, and when that was said."""
-
-    spec: CameraSpec
-    listed_ns: int
 
 
 @dataclass(frozen=True, slots=True)

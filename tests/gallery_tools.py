@@ -1,7 +1,7 @@
 """Small worlds for the gallery's tests: tracklets, simulated sites, and a handler run as the service loop runs it."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,14 +13,16 @@ from gallery.config import GallerySettings
 from gallery.handler import GalleryHandler
 from gallery.index_faiss import FaissIndex
 from gallery.metrics import GalleryMetrics
-from gallery.site_worker import ListedCamera, SiteWorker, plan_of
+from gallery.site_worker import SiteWorker, plan_of
 from gallery.store import Store, TrackQuery
 from gallery.store_memory import MemoryStore
 from wire import codec
 from wire.bus import Record
+from wire.cameras import ListedCamera
 from wire.messages import AnyMessage, CameraProgress, CameraSpec, Mode, Tracklet
 from wire.metrics import ServiceMetrics
 from wire.service import Outgoing, Received
+from wire.tracklet_id import TrackletId
 
 S = 1_000_000_000
 START = 1_700_000_000 * S
@@ -42,7 +44,7 @@ def tracklet(
     n = max(1, int((last_s - first_s) * 5) + 1)
     return Tracklet(
         tracklet_id=name,
-        camera_id=name.partition("/")[0],
+        camera_id=TrackletId.parse(name).camera_id,
         site_id="site",
         revision=revision,
         closed=closed,
@@ -182,6 +184,22 @@ def interleaved(world: World, seed: int) -> list[AnyMessage]:
     return merged
 
 
+class FixedCameras:
+    """A list of cameras that changes only by hand; see `wire.cameras.Cameras`."""
+
+    def __init__(self, listed: Sequence[ListedCamera]) -> None:
+        self.replace(listed)
+
+    def replace(self, listed: Sequence[ListedCamera]) -> None:
+        self._listed = {camera.spec.camera_id: camera for camera in listed}
+
+    def cameras(self) -> Mapping[str, ListedCamera]:
+        return self._listed
+
+    def catch_up(self) -> Mapping[str, ListedCamera]:
+        return self._listed
+
+
 class Gallery:
     """The handler on a log, run as the service loop runs it; can be killed at any record."""
 
@@ -215,7 +233,7 @@ class Gallery:
         specs = [CameraSpec(camera_id=c, site_id="site", url="x.mp4", mode="complete") for c in CAMERAS]
         return GalleryHandler(
             lambda _: SiteWorker(self.store, plan, self.index, metrics, shared),
-            lambda: [ListedCamera(spec, 0) for spec in specs],
+            FixedCameras([ListedCamera(spec, 0) for spec in specs]),
             metrics,
             clock=lambda: 0.0,
         )

@@ -107,6 +107,27 @@ class Consumer(Protocol):
         """Leave the group, so that others take over at once. Nothing is committed."""
 
 
+class Follower(Protocol):
+    """Reads all of a compacted topic from its beginning, in no group; not thread-safe."""
+
+    def poll(self, timeout_s: float) -> list[Record]:
+        """Return what is new, or nothing after `timeout_s`; records of one key in their order.
+
+        Raises:
+            TransientError: The broker is away; it may also seem that nothing is new.
+        """
+
+    def at_end(self) -> bool:
+        """Tell whether everything that is safe on the bus by now was returned by `poll`.
+
+        Raises:
+            TransientError: The broker is away.
+        """
+
+    def close(self) -> None:
+        """Release everything."""
+
+
 class Bus(Protocol):
     """A place with topics."""
 
@@ -134,6 +155,9 @@ class Bus(Protocol):
 
     def table(self, topic: str) -> dict[str, Record]:
         """Return the last record of every key of a compacted topic, tombstones left out."""
+
+    def follow(self, topic: str) -> Follower:
+        """Return a new reader of a compacted topic, tombstones included."""
 
     def backlog(self, topic: str, group: str, key: str) -> int:
         """Return how many records of the key's partition the group has not committed; may be a second old."""

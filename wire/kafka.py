@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, errors
-from kafka import TopicPartition as KafkaPartition
 from kafka.partitioner.default import murmur2
 
 from wire.bus import MAX_RECORD_BYTES, TOPICS, Rebalance, Record, Start, TopicSpec
 from wire.kafka_client import Names, connection_options, named_errors, reading_options
 from wire.kafka_consumer import Callbacks, KafkaBusConsumer, no_callback
+from wire.kafka_follower import KafkaBusFollower
 from wire.kafka_producer import KafkaBusProducer
 from wire.settings import KafkaSettings
 
@@ -66,7 +66,7 @@ class KafkaBus:
 
     def table(self, topic: str) -> dict[str, Record]:
         """Return the last record of every key of a compacted topic, tombstones left out."""
-        parts = self._parts(topic)
+        parts = self._names.partitions(topic)
         last: dict[str, Record] = {}
         with self._lock, named_errors(self._settings):
             reader = self._connected_reader()
@@ -82,6 +82,10 @@ class KafkaBus:
                     last.update((record.key, record) for record in map(self._names.record, records))
             reader.unsubscribe()
         return {key: record for key, record in last.items() if record.value is not None}
+
+    def follow(self, topic: str) -> KafkaBusFollower:
+        """Return a new reader of a compacted topic."""
+        return KafkaBusFollower(self._settings, self._names, topic)
 
     def backlog(self, topic: str, group: str, key: str) -> int:
         """Return how many records of the key's partition the group has not committed; may be a second old."""
@@ -103,7 +107,7 @@ class KafkaBus:
             self._admin = self._reader = None
 
     def _read_backlog(self, topic: str, group: str) -> "_Backlog":
-        parts = self._parts(topic)
+        parts = self._names.partitions(topic)
         name = self._names.group(group)
         committed = self._connected_admin().list_group_offsets({name: parts})[name]
         reader = self._connected_reader()
@@ -112,10 +116,6 @@ class KafkaBus:
         firsts = (max(committed[part].offset, begins[part]) if part in committed else begins[part] for part in parts)
         records = [ends[part] - first for part, first in zip(parts, firsts, strict=True)]
         return _Backlog(time.monotonic(), records)
-
-    def _parts(self, topic: str) -> list[KafkaPartition]:
-        name = self._names.outside(topic)
-        return [KafkaPartition(name, number) for number in range(self._names.specs[topic].partitions)]
 
     def _connected_admin(self) -> KafkaAdminClient:
         if self._admin is None:

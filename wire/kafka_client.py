@@ -60,6 +60,11 @@ class Names:
         """Return a partition of the client's as ours."""
         return TopicPartition(part.topic.removeprefix(self.prefix), part.partition)
 
+    def partitions(self, topic: str) -> list[KafkaPartition]:
+        """Return the partitions of a topic of ours as the client's."""
+        name = self.outside(topic)
+        return [KafkaPartition(name, number) for number in range(self.specs[topic].partitions)]
+
     def record(self, item: Any) -> Record:
         """Return a record of the client as ours; keys are text for us whatever others sent."""
         key = (item.key or b"").decode(errors="replace")

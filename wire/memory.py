@@ -11,7 +11,7 @@ What it keeps, per topic:
 import threading
 import time
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from wire.bus import FRAMES, MAX_RECORD_BYTES, TOPICS, Rebalance, Record, Start, TopicPartition, TopicSpec, record_bytes
 from wire.errors import BusFull, PermanentError
@@ -104,6 +104,11 @@ class MemoryBus:
         """Return the last record of every key of a compacted topic, tombstones left out."""
         with self.changed:
             return {key: record for log in self.topic(topic).logs for key, record in log.latest().items()}
+
+    def follow(self, topic: str) -> "MemoryFollower":
+        """Return a new reader of a compacted topic."""
+        with self.changed:
+            return MemoryFollower(self, self.topic(topic).logs)
 
     def backlog(self, topic: str, group: str, key: str) -> int:
         """Return how many records of the key's partition the group has not committed."""
@@ -302,6 +307,31 @@ class MemoryConsumer:
 
     def _log(self, part: TopicPartition) -> Log:
         return self._bus.topic(part.topic).logs[part.partition]
+
+
+class MemoryFollower:
+    """Reads all of a compacted topic; see `wire.bus.Follower`."""
+
+    def __init__(self, bus: MemoryBus, logs: Sequence[Log]) -> None:
+        self._bus = bus
+        self._positions = dict.fromkeys(logs, 0)
+
+    def poll(self, timeout_s: float) -> list[Record]:
+        """Return what is new, or nothing after `timeout_s`."""
+        with self._bus.changed:
+            self._bus.changed.wait_for(lambda: not self.at_end(), timeout_s)
+            return [record for log in self._positions for record in self._take(log)]
+
+    def at_end(self) -> bool:
+        """Tell whether everything was returned."""
+        return all(log.end <= position for log, position in self._positions.items())
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def _take(self, log: Log) -> list[Record]:
+        position, self._positions[log] = self._positions[log], log.end
+        return log.read(position, log.end - position)
 
 
 def _no_callback(_: Collection[TopicPartition]) -> None:

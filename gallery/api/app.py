@@ -20,24 +20,27 @@ from gallery.config import ApiSettings
 from gallery.errors import StoreRefused
 from gallery.store import Store
 from wire.bus import Bus
+from wire.cameras import CameraTable
 from wire.errors import TransientError
 from wire.metrics import installed_version
 
 
 def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: CollectorRegistry | None = None) -> FastAPI:
     """Return the application of the store's site; `registry` is what `/metrics` shows."""
-    feed = EventFeed(bus, store.site_id)
+    feed, cameras = EventFeed(bus, store.site_id), CameraTable(bus)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         feed.start(asyncio.get_running_loop())
-        yield
-        feed.close()
+        with cameras:
+            yield
+            feed.close()
 
     refusals: dict[int | str, dict[str, Any]] = {422: {"model": ProblemOut, "description": "Not understood"}}
     app = FastAPI(title="climbtrack", version=installed_version(), lifespan=lifespan, responses=refusals)
     protected = [Depends(require_token(settings.token))]
-    for router in (cameras_router(store, bus), people_router(store, bus), tracks_router(store), _events_router(feed)):
+    people = people_router(store, cameras)
+    for router in (cameras_router(store, bus, cameras), people, tracks_router(store), _events_router(feed)):
         app.include_router(router, dependencies=protected)
     app.include_router(_probes_router(store, registry or CollectorRegistry()))
 

@@ -8,21 +8,22 @@ from gallery.api.schemas import CameraIn, CameraOut, CamerasOut, camera_out
 from gallery.store import Store
 from wire import codec
 from wire.bus import CAMERAS, Bus
-from wire.errors import DecodeError
+from wire.cameras import Cameras
 from wire.messages import CameraSpec
 
 FLUSH_S = 10.0
 
 
-def cameras_router(store: Store, bus: Bus) -> APIRouter:
-    """Return the routes about cameras; the `cameras` topic is what runs, the store knows how far they are."""
+def cameras_router(store: Store, bus: Bus, cameras: Cameras) -> APIRouter:
+    """Return the routes about cameras; the store knows how far each is. Whoever changed one sees the change at once."""
     router = APIRouter(prefix="/v1/cameras", tags=["cameras"])
 
     @router.get("")
     def list_cameras(site: Annotated[str | None, Query()] = None) -> CamerasOut:
         """List the cameras of a site, or of all."""
         progress = store.progress()
-        chosen = [spec for spec in specs(bus) if site in {None, spec.site_id}]
+        specs = (listed.spec for listed in cameras.cameras().values())
+        chosen = [spec for spec in specs if site in {None, spec.site_id}]
         own = [progress.get(spec.camera_id) if spec.site_id == store.site_id else None for spec in chosen]
         return CamerasOut(cameras=[camera_out(spec, stored) for spec, stored in zip(chosen, own, strict=True)])
 
@@ -35,31 +36,20 @@ def cameras_router(store: Store, bus: Bus) -> APIRouter:
         except ValueError as error:
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error
         _publish(bus, spec.camera_id, codec.encode(spec))
+        cameras.catch_up()
         return camera_out(spec, None)
 
     @router.delete("/{camera_id}", status_code=status.HTTP_204_NO_CONTENT)
     def remove_camera(camera_id: str) -> Response:
         """Stop reading a camera; who was seen by it stays known."""
-        if camera_id not in {spec.camera_id for spec in specs(bus)}:
+        if camera_id not in cameras.cameras():
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no camera {camera_id!r}")
         _publish(bus, camera_id, None)
+        cameras.catch_up()
         store.forget_camera(camera_id)
         return Response(status_code=status.HTTP_204_NO_CONTENT)
 
     return router
-
-
-def specs(bus: Bus) -> list[CameraSpec]:
-    """Return the cameras that should run, by name; what is no camera is skipped."""
-    found = []
-    for record in bus.table(CAMERAS.name).values():
-        try:
-            message = codec.decode(record.value or b"")
-        except DecodeError:
-            continue
-        if isinstance(message, CameraSpec):
-            found.append(message)
-    return sorted(found, key=lambda spec: spec.camera_id)
 
 
 def _publish(bus: Bus, camera_id: str, value: bytes | None) -> None:

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Response, status
 
-from gallery.api.cameras import specs
 from gallery.api.schemas import (
     IdentitiesOut,
     IdentityDetail,
@@ -17,7 +16,7 @@ from gallery.api.schemas import (
 )
 from gallery.presence import sightings
 from gallery.store import Store, StoredProgress, StoredTracklet, TrackQuery
-from wire.bus import Bus
+from wire.cameras import Cameras
 
 MAX_ROWS = 1_000  # of one answer
 LIVE_NS = 5_000_000_000  # an open track without a box for so long is not live any more
@@ -25,7 +24,7 @@ LIVE_NS = 5_000_000_000  # an open track without a box for so long is not live a
 Limit = Annotated[int, Query(ge=1, le=MAX_ROWS)]
 
 
-def people_router(store: Store, bus: Bus) -> APIRouter:
+def people_router(store: Store, cameras: Cameras) -> APIRouter:
     """Return the routes about people."""
     router = APIRouter(prefix="/v1", tags=["people"])
 
@@ -60,14 +59,14 @@ def people_router(store: Store, bus: Bus) -> APIRouter:
     def stats() -> StatsOut:
         """Count what is known."""
         counts = store.counts()
-        cameras = [spec for spec in specs(bus) if spec.site_id == store.site_id]
+        own = [listed for listed in cameras.cameras().values() if listed.spec.site_id == store.site_id]
         return StatsOut(
             site_id=store.site_id,
             identities=counts.identities,
             tracklets=counts.tracklets,
             crops=counts.crops,
             events=counts.events,
-            cameras=len(cameras),
+            cameras=len(own),
         )
 
     return router
