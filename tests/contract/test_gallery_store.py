@@ -15,6 +15,7 @@ from gallery.store_redis import RedisStore
 from gallery.store_server import connect
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
 from wire.settings import RedisSettings
+from wire.tracklet_id import TrackletId
 
 S = 1_000_000_000
 
@@ -34,7 +35,7 @@ def tracklet(name: str = "door/s/1/0", *, first_s: float = 0, last_s: float = 1,
     times = np.array([first_s * S, last_s * S], np.int64)
     return Tracklet(
         tracklet_id=name,
-        camera_id=name.split("/", maxsplit=1)[0],
+        camera_id=TrackletId.parse(name).camera_id,
         site_id="site",
         revision=revision,
         closed=False,

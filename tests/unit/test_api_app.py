@@ -17,6 +17,7 @@ from wire import codec
 from wire.bus import CAMERAS
 from wire.memory import MemoryBus
 from wire.messages import CameraProgress, CameraSpec, Tracklet
+from wire.tracklet_id import TrackletId
 
 S = 1_000_000_000
 T0 = 1_700_000_000 * S  # 2023-11-14T22:13:20Z
@@ -61,7 +62,7 @@ def client(store: MemoryStore, bus: MemoryBus) -> Iterator[TestClient]:
 def row(name: str, owner: int | None, first_s: int, last_s: int, *, closed: bool = True) -> StoredTracklet:
     tracklet = Tracklet(
         tracklet_id=name,
-        camera_id=name.partition("/")[0],
+        camera_id=TrackletId.parse(name).camera_id,
         site_id="site",
         revision=0,
         closed=closed,
