@@ -147,7 +147,7 @@ def _table(path: Path, say: Callable[[str], None]) -> _Table:
             say(f"{path}:{number}: skipped the header")
             headed = True
             continue
-        values = _values(path, number, fields)
+        values = _values(path, number, text, fields)
         numbers.append(number)
         rows.append(values + [float(NO_CLASS)] * (_MOST - len(values)))
         widths.append(len(values))
@@ -158,18 +158,16 @@ def _fields(line: str) -> list[str]:
     """Return the columns of a line; semicolons come first, because decimal commas occur between them."""
     for separator in ";,\t":
         if separator in line:
-            fields = [field.strip() for field in line.split(separator)]
+            fields = [field.strip(' \t"') for field in line.split(separator)]
             return fields[:-1] if not fields[-1] else fields  # a separator at the end is common
     return line.split()
 
 
-def _values(path: Path, number: int, fields: Sequence[str]) -> list[float]:
-    values = []
-    for name, field in zip(_COLUMNS, fields, strict=False):
-        if (value := _number(field)) is None:
-            what = f"could not convert {name} {field!r} to a number" if field else f"{name} is empty"
-            raise ScoreError(f"{path}:{number}: {what}{_hint(field)}")
-        values.append(value)
+def _values(path: Path, number: int, text: str, fields: Sequence[str]) -> list[float]:
+    """Return up to ten numbers; what other programs write behind those is theirs."""
+    values = _numbers(text, fields[:_MOST])
+    if values is None:
+        values = [_one_number(path, number, name, field) for name, field in zip(_COLUMNS, fields, strict=False)]
     if len(values) < _FEWEST:
         raise ScoreError(
             f"{path}:{number}: expected at least {_FEWEST} columns ({','.join(_COLUMNS[:_FEWEST])}), got {len(values)}"
@@ -177,10 +175,20 @@ def _values(path: Path, number: int, fields: Sequence[str]) -> list[float]:
     return values
 
 
-def _number(field: str) -> float | None:
-    """Return a number written in plain ASCII; Python alone would also read `1_000` and other scripts' digits."""
+def _one_number(path: Path, number: int, name: str, field: str) -> float:
+    if not field:
+        raise ScoreError(f"{path}:{number}: {name} is empty")
+    if (values := _numbers(field, [field])) is None:
+        raise ScoreError(f"{path}:{number}: could not convert {name} {field!r} to a number{_hint(field)}")
+    return values[0]
+
+
+def _numbers(text: str, fields: Sequence[str]) -> list[float] | None:
+    """Return the numbers in a text; Python alone would also read `1_000` and the digits of other scripts."""
+    if "_" in text or not text.isascii():
+        return None
     try:
-        return float(field) if field.isascii() and "_" not in field else None
+        return [float(field) for field in fields]
     except ValueError:
         return None
 
@@ -190,7 +198,8 @@ def _hint(field: str) -> str:
 
 
 def _is_header(fields: Sequence[str]) -> bool:
-    return all(_number(field) is None for field in fields)
+    """Return whether every column is a name: it neither is a number nor begins like one."""
+    return all(_numbers(field, [field]) is None and not re.match(r"[-+.]?[0-9]", field) for field in fields)
 
 
 def _require_usual_order(path: Path, number: int, fields: Sequence[str]) -> None:

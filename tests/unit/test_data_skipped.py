@@ -249,7 +249,7 @@ def test_a_wrong_folder_is_told_the_right_one(
 def test_a_folder_of_people_is_recognised(tmp_path: Path) -> None:
     touch(tmp_path / "anna" / "1.jpg", tmp_path / "bert" / "1.jpg")
     with (
-        pytest.raises(DataSetError, match="looks like data.layout=people"),
+        pytest.raises(DataSetError, match=r"looks like data\.layout=people"),
         hinted("market", tmp_path, options=("data.layout=", "data.folder=")),
     ):
         load_dataset("market", tmp_path)
