@@ -72,6 +72,22 @@ def _silent(text: str) -> None:
     assert text
 
 
+def test_what_cannot_be_read_is_named_and_the_rest_is_learnt(tmp_path: Path, weights: Path) -> None:
+    site = site_in_mars_naming(tmp_path / "site")
+    train, test = (min((site / f"bbox_{half}").rglob("*.jpg")) for half in ("train", "test"))
+    train.write_bytes(train.read_bytes()[:-30])
+    test.write_bytes(b"")
+    (site / "bbox_train" / "0001" / "notes.txt").touch()
+    said: list[str] = []
+    report = adapt(replace(_plan(site, weights), labels=True), said.append)
+    assert report.new is not None
+    skipped = [line for line in said if "skipped" in line]
+    assert skipped[0] == "bbox_train: skipped files that are not images (1): notes.txt"
+    assert skipped[1].startswith(f"site: skipped images that cannot be read (1): {train} (")
+    assert skipped[2].startswith("query: skipped images that cannot be read (1):")
+    assert f"{test} (" in skipped[2]
+
+
 def test_a_site_is_learnt_into_weights_of_another_name_and_the_old_ones_stay(tmp_path: Path, weights: Path) -> None:
     old = weights.read_bytes()
     plan = replace(_plan(site_in_mars_naming(tmp_path / "site"), weights), labels=True)
@@ -168,4 +184,4 @@ def test_a_full_memory_is_told_with_what_to_do(
 def test_the_command_names_what_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["adapt", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "new.safetensors")]
     assert main(words) == 2
-    assert "nowhere is no folder" in capsys.readouterr().err
+    assert "nowhere does not exist" in capsys.readouterr().err

@@ -7,7 +7,7 @@ embedding of one is ever compared with one of the other.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from training.adapt.round import Budget, learn, trainable
 from training.data.dataset import LabelledTracklet
 from training.data.files import FileTracklets
 from training.data.load import load_dataset
-from training.data.readable import readable
+from training.data.readable import readable, readable_set
 from training.data.site import Collected, read_site
 from training.data.skipped import Skipped
 from training.errors import memory_explained
@@ -116,7 +116,7 @@ def adapt(plan: AdaptPlan, say: Say) -> AdaptReport:
     if not trainable(old.network.architecture):
         raise AdaptError(f"{source} holds a {old.network.architecture.name} of a size that is not trained here")
     tracklets = _collected(plan, say)
-    trial = _trial(plan, tracklets, old.network.architecture.frames)
+    trial = _trial(plan, tracklets, old.network.architecture.frames, say)
     say(f"{len(tracklets)} tracklets, {len(trial.different)} pairs of them certainly different people")
     before = judge(embedder_of(old.network, old.preprocessing), trial)
     network, steps, used = old.network, 0, 0
@@ -153,10 +153,10 @@ def _chosen(tracklets: Sequence[Collected], seed: int, say: Say) -> list[Collect
     return [tracklets[row] for row in np.sort(rows)]
 
 
-def _trial(plan: AdaptPlan, tracklets: Sequence[Collected], frames: int) -> Trial:
+def _trial(plan: AdaptPlan, tracklets: Sequence[Collected], frames: int, say: Say) -> Trial:
     people = FileTracklets([LabelledTracklet(one.paths, 0, one.camera) for one in tracklets])
     different = certainly_different(people.cameras, [one.span_ns for one in tracklets])
-    queries, gallery = _labelled(plan.data, tracklets) if plan.labels else (None, None)
+    queries, gallery = _labelled(plan.data, tracklets, say) if plan.labels else (None, None)
     return Trial(people, different, held_rows(len(tracklets), plan.seed), queries, gallery, frames)
 
 
@@ -166,11 +166,16 @@ def held_rows(tracklets: int, seed: int) -> NDArray[np.int64]:
     return np.sort(order[: round(_HELD * tracklets)])
 
 
-def _labelled(folder: Path, tracklets: Sequence[Collected]) -> tuple[FileTracklets, FileTracklets]:
+def _labelled(folder: Path, tracklets: Sequence[Collected], say: Say) -> tuple[FileTracklets, FileTracklets]:
     """Return queries and gallery: those of a data set's naming, or all tracklets that somebody named."""
     for layout, part in (("mars", "bbox_test"), ("market", "bounding_box_test")):
         if (folder / part).is_dir():
-            data = load_dataset(layout, folder, checked=False)
+            data = readable_set(
+                replace(load_dataset(layout, folder, checked=False), train=())
+            )  # those are read already
+            for remark in data.skipped:
+                if not remark.startswith("train"):
+                    say(remark)
             return FileTracklets(data.query), FileTracklets(data.gallery)
     named = [LabelledTracklet(t.paths, t.identity, t.camera) for t in tracklets if t.identity is not None]
     if len({t.identity for t in named}) < 2 or len({t.camera for t in named}) < 2:
