@@ -9,12 +9,12 @@ from msgspec.structs import replace
 
 from deploy.errors import UsageError
 from ingest.sources.address import path_of
+from wire.config_file import section_of, site_of
 from wire.errors import SettingsError
 from wire.messages import CameraSpec
-from wire.settings import read_config
-from wire.url import UrlError, check_source, is_live, mask_url
+from wire.url import UrlError, check_source, is_live, mask_name, mask_url
+from wire.wording import known_names
 
-DEFAULT_SITE = "site"
 NO_CAMERA = """no camera was given. Give each a name of your own, as many as there are:
 
   a video file   climbtrack run --camera door=door.mp4
@@ -26,18 +26,6 @@ NO_CAMERA = """no camera was given. Give each a name of your own, as many as the
 _FIELDS = tuple(name for name in CameraSpec.__struct_fields__ if name not in {"camera_id", "site_id"})
 
 
-def site_of(config: Path | None) -> str:
-    """Return the site of a configuration file, or the default one.
-
-    Raises:
-        SettingsError: It is not text.
-    """
-    site = read_config(config).get("site", DEFAULT_SITE)
-    if not isinstance(site, str):
-        raise SettingsError(f"config {config}: site = {site!r}: must be text")
-    return site
-
-
 def parse_cameras(words: Iterable[str], site_id: str) -> dict[str, CameraSpec]:
     """Return the cameras of `NAME=URL` words.
 
@@ -47,7 +35,7 @@ def parse_cameras(words: Iterable[str], site_id: str) -> dict[str, CameraSpec]:
     cameras: dict[str, CameraSpec] = {}
     for word in words:
         name, equals, url = word.partition("=")
-        shown = f"{name}={mask_url(url)}" if equals and "://" not in name else mask_url(word)
+        shown = f"{name}={mask_url(url)}" if equals and mask_name(name) == name else mask_url(word)
         if not equals or not name or not url:
             raise UsageError(f"--camera {shown}: expected NAME=URL, like door=rtsp://host/stream or door=door.mp4")
         if name in cameras:
@@ -68,11 +56,9 @@ def configured_cameras(config: Path | None) -> dict[str, CameraSpec]:
     Raises:
         SettingsError: The section is no mapping, or a camera has an unknown field or a wrong value.
     """
-    section = read_config(config).get("cameras") or {}
-    if not isinstance(section, Mapping):
-        raise SettingsError(f"config {config}: section cameras must map names to URLs, got {type(section).__name__}")
+    section = section_of(config, "cameras")
     site_id = site_of(config)
-    cameras = {str(name): _configured(str(name), value, site_id) for name, value in section.items()}
+    cameras = {name: _configured(name, value, site_id) for name, value in section.items()}
     return {name: _beside(config, spec) for name, spec in cameras.items()}
 
 
@@ -97,10 +83,10 @@ def _beside(config: Path | None, spec: CameraSpec) -> CameraSpec:
 
 def _configured(name: str, value: Any, site_id: str) -> CameraSpec:
     fields = dict(value) if isinstance(value, Mapping) else {"url": value}
-    shown = mask_url(name)
+    shown = mask_name(name)
     unknown = sorted(set(map(str, fields)) - set(_FIELDS))
     if unknown:
-        raise SettingsError(f"cameras.{shown}.{mask_url(unknown[0])}: unknown key; known are {', '.join(_FIELDS)}")
+        raise SettingsError(f"cameras.{shown}.{mask_name(unknown[0])}: unknown key; {known_names(unknown[0], _FIELDS)}")
     if isinstance(fields.get("url"), int):
         fields["url"] = str(fields["url"])  # a device index reads as a number in YAML
     try:

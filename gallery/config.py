@@ -35,15 +35,15 @@ class GallerySettings(Settings):
     )
 
     window_s: float = Field(default=1.0, gt=0, le=60)
-    latency_wait_s: float = Field(default=2.0, ge=0)
-    complete_wait_s: float = Field(default=30.0, ge=0)
-    false_merge_rate: float = Field(default=0.2, gt=0, lt=1)
+    latency_wait_s: float = Field(default=2.0, ge=0, le=3600)
+    complete_wait_s: float = Field(default=30.0, ge=0, le=86_400)
+    false_merge_rate: float = Field(default=0.2, ge=1e-6, lt=1)
     merge_probability: float = Field(default=0.9, ge=0.5, lt=1)
     min_quality: float = Field(default=0.2, ge=0, le=1)
     min_closing_quality: float = Field(default=0.1, ge=0, le=1)
-    min_frames: int = Field(default=3, ge=1)
-    horizon_s: float = Field(default=900.0, gt=0)
-    retention_s: float = Field(default=7 * 86_400.0, gt=0)
+    min_frames: int = Field(default=3, ge=1, le=10_000)
+    horizon_s: float = Field(default=900.0, gt=0, le=7 * 86_400.0)
+    retention_s: float = Field(default=7 * 86_400.0, gt=0, le=3_650 * 86_400.0)
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=9103, ge=0, le=65535)
 

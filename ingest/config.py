@@ -33,8 +33,8 @@ class IngestSettings(Settings):
     read_timeout_s: float = Field(default=10.0, gt=0, le=300)
     backoff_first_s: float = Field(default=0.5, gt=0, le=60)
     backoff_max_s: float = Field(default=30.0, gt=0, le=3600)
-    outbox_bytes: int = Field(default=16 * 1024 * 1024, ge=1024 * 1024)
-    max_backlog_chunks: int = Field(default=1000, ge=1)
-    worker_group: str = "reid_worker"
+    outbox_bytes: int = Field(default=16 * 1024 * 1024, ge=1024 * 1024, le=64 * 1024**3)
+    max_backlog_chunks: int = Field(default=1000, ge=1, le=10_000_000)
+    worker_group: str = Field(default="reid_worker", pattern=r"^[A-Za-z0-9._-]{1,128}$")
     folder_fps: float = Field(default=25.0, gt=0, le=240)
     jpeg_quality: int = Field(default=90, ge=1, le=100)

@@ -68,7 +68,7 @@ class WorkerSettings(Settings):
     keep_crops: Path | None = None
     keep_crops_gb: float = Field(1.0, gt=0, le=100_000)
     keep_crops_days: float = Field(30.0, gt=0, le=36_500)
-    max_delay_s: float = Field(10.0, gt=0)
+    max_delay_s: float = Field(10.0, gt=0, le=86_400)
     health_host: str = "127.0.0.1"
     health_port: int = Field(9102, ge=0, le=65535)
 

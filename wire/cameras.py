@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 MAX_CAMERAS = 10_000  # of one installation; what is listed beyond is left out, with a warning
 POLL_S = 0.2  # how long closing may take; a new record ends a poll at once
 RETRY_S = 1.0
-WAIT_S = 10.0  # a first read takes a second, or three while a broker starts
+WAIT_S = 5.0  # a first read takes a second, or three while a broker starts
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wire.orientation import ORIENTATIONS, UPRIGHT
 from wire.tracklet_id import TrackletId
-from wire.url import is_live, mask_url
+from wire.url import is_live, mask_name, mask_url
 
 Codec = Literal["h264", "hevc", "mjpeg"]
 Mode = Literal["latency", "complete"]
@@ -19,10 +19,15 @@ MAX_CHUNK_NS = 500_000_000  # half a second: what a viewer waits for a chunk to 
 MAX_CHUNK_BYTES = 900_000  # fits Kafka's default limit of 1 MiB with headers and batch overhead
 
 MAX_FPS = 240
+MAX_CLOCK_OFFSET_MS = 3_200_000_000_000  # a century: a camera without a clock begins in 1970
+MAX_TAGS = 32
+MAX_TAG = 256  # characters of a tag's name, and of its value
 
 # Numbers of others that must fit into int64 with room for sums; checked where bytes are decoded.
-_Signed = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
-_Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+MAX_TIME_NS = 2**62  # the year 2116
+_Signed = Annotated[int, msgspec.Meta(ge=-MAX_TIME_NS, le=MAX_TIME_NS)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_TIME_NS)]
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, and halves of characters
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -63,14 +68,24 @@ class CameraSpec(
     tags: dict[str, str] = {}
 
     def __post_init__(self) -> None:
-        _check_name("camera_id", self.camera_id)
-        _check_name("site_id", self.site_id)
+        check_name("camera_id", self.camera_id)
+        check_name("site_id", self.site_id)
         if not self.url:
             raise ValueError(f"camera {self.camera_id}: url must not be empty")
         if not 0 < self.analysed_fps <= MAX_FPS:
             raise ValueError(
                 f"camera {self.camera_id}: analysed_fps must be in (0, {MAX_FPS}], got {self.analysed_fps}"
             )
+        if not abs(self.clock_offset_ms) <= MAX_CLOCK_OFFSET_MS:
+            raise ValueError(
+                f"camera {self.camera_id}: clock_offset_ms must be at most a century ({MAX_CLOCK_OFFSET_MS}) "
+                f"before or behind, got {self.clock_offset_ms}"
+            )
+        if self.start_ns is not None and not 0 <= self.start_ns <= MAX_TIME_NS:
+            raise ValueError(
+                f"camera {self.camera_id}: start_ns must be ns since 1970, 0 to {MAX_TIME_NS}, got {self.start_ns}"
+            )
+        _check_tags(self.camera_id, self.tags)
 
     @property
     def mode_in_use(self) -> Mode:
@@ -143,8 +158,8 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
     traceparent: str = ""
 
     def __post_init__(self) -> None:
-        _check_name("camera_id", self.camera_id)
-        _check_name("site_id", self.site_id)
+        check_name("camera_id", self.camera_id)
+        check_name("site_id", self.site_id)
         if not self.stream_id:
             raise ValueError(f"camera {self.camera_id}: stream_id must not be empty")
         if not 0 < self.analysed_fps <= MAX_FPS:
@@ -360,6 +375,16 @@ class DeadLetter(Message, frozen=True, kw_only=True, eq=False, tag="dead-letter"
 AnyMessage = CameraSpec | FrameChunk | Tracklet | CameraProgress | IdentityEvent | WorkerState | DeadLetter
 
 
-def _check_name(field: str, value: str) -> None:
+def _check_tags(camera_id: str, tags: dict[str, str]) -> None:
+    if len(tags) > MAX_TAGS:
+        raise ValueError(f"camera {camera_id}: at most {MAX_TAGS} tags are allowed, got {len(tags)}")
+    if any(len(text) > MAX_TAG or _UNSENDABLE.search(text) for tag in tags.items() for text in tag):
+        raise ValueError(
+            f"camera {camera_id}: tags must be text of at most {MAX_TAG} characters, without control characters"
+        )
+
+
+def check_name(field: str, value: str) -> None:
+    """Raise ValueError when something cannot be the name of a camera or of a site."""
     if not _NAME.fullmatch(value):
-        raise ValueError(f"{field} must be 1-64 letters, digits, '.', '_' or '-', got {mask_url(value)!r}")
+        raise ValueError(f"{field} must be 1-64 letters, digits, '.', '_' or '-', got {mask_name(value)!r}")

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-import yaml
-from pydantic import Field, FilePath, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, FilePath, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -23,11 +22,12 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
+from wire.config_file import section_of
 from wire.errors import SettingsError
-from wire.url import UrlError, mask_url, read_url, scrub
+from wire.url import UrlError, check_text, mask_url, read_url
+from wire.wording import known_names, shown
 
 REDIS_SCHEMES = ("redis", "rediss", "unix")
-SECTIONS = ("site", "cameras", "kafka", "redis", "ingest", "worker", "gallery", "api")
 
 
 class Settings(BaseSettings):
@@ -43,6 +43,7 @@ class Settings(BaseSettings):
         extra="forbid",
         validate_default=True,
         hide_input_in_errors=True,  # it may be a secret
+        allow_inf_nan=False,
     )
 
     @classmethod
@@ -53,7 +54,7 @@ class Settings(BaseSettings):
             SettingsError: The file cannot be read, or a key is unknown or its value wrong; names key, value and what
                 is allowed.
         """
-        values = {**_section(config, cls.section), **cls._environment()}
+        values = {**section_of(config, cls.section), **cls._environment()}
         values |= {key: value for key, value in overrides.items() if value is not None}
         try:
             return cls(**values)
@@ -106,6 +107,17 @@ class Settings(BaseSettings):
             found[key] = _secret_in(f"{key}_file", Path(str(path)))
         return found
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse what would be taken for something else: a truth value for a number, text that no library takes."""
+        field = cls.model_fields[str(info.field_name)]
+        if isinstance(value, bool) and field.annotation in {int, float}:
+            raise ValueError("should be a number")
+        if isinstance(value, str) and value:
+            check_text(value)
+        return value
+
     def __repr_args__(self) -> Any:
         for key, value in super().__repr_args__():
             yield key, mask_url(value) if isinstance(value, str) else value
@@ -139,11 +151,11 @@ class KafkaSettings(Settings):
     servers: str = Field(default="127.0.0.1:9092", min_length=1)
     topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
     replication_factor: int = Field(default=1, ge=1, le=16)
-    session_timeout_ms: int = Field(default=10_000, ge=1000)
-    heartbeat_interval_ms: int = Field(default=3000, ge=100)
-    max_poll_interval_ms: int = Field(default=300_000, ge=1000)
-    connect_timeout_ms: int = Field(default=5000, ge=100)
-    request_timeout_ms: int = Field(default=30_000, ge=1000)
+    session_timeout_ms: int = Field(default=10_000, ge=1000, le=1_800_000)
+    heartbeat_interval_ms: int = Field(default=3000, ge=100, le=600_000)
+    max_poll_interval_ms: int = Field(default=300_000, ge=1000, le=86_400_000)
+    connect_timeout_ms: int = Field(default=5000, ge=100, le=600_000)
+    request_timeout_ms: int = Field(default=30_000, ge=1000, le=600_000)
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     sasl_username: str | None = None
@@ -233,30 +245,6 @@ class RedisSettings(Settings):
         return self
 
 
-def read_config(config: Path | None) -> dict[str, Any]:
-    """Return the top-level sections of a YAML file; none when there is no file.
-
-    Raises:
-        SettingsError: The file cannot be read, is no YAML mapping, or has an unknown section.
-    """
-    if config is None:
-        return {}
-    try:
-        content = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"config {config}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"config {config}: not YAML: {_where(error)}") from None  # the cause shows the line
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise SettingsError(f"config {config}: must be a mapping of sections, got a {type(content).__name__}")
-    for name in content:
-        if name not in SECTIONS:
-            raise SettingsError(f"config {config}: unknown section {name!r}; known are {', '.join(SECTIONS)}")
-    return content
-
-
 def _given(settings: Settings, prefix: str) -> str:
     """Return the first setting of this prefix that is not its default; empty where all are."""
     fields = type(settings).model_fields
@@ -267,13 +255,6 @@ def _given(settings: Settings, prefix: str) -> str:
 def _check_key(settings: "KafkaSettings | RedisSettings") -> None:
     if settings.ssl_key_file is not None and settings.ssl_certificate_file is None:
         raise ValueError("ssl_key_file needs ssl_certificate_file")
-
-
-def _section(config: Path | None, name: str) -> dict[str, Any]:
-    values = read_config(config).get(name) or {}
-    if not isinstance(values, dict):
-        raise SettingsError(f"config {config}: section {name} must be a mapping, got {type(values).__name__}")
-    return {str(key): value for key, value in values.items()}
 
 
 def _secret_in(key: str, path: Path) -> str:
@@ -289,23 +270,8 @@ def _secret_in(key: str, path: Path) -> str:
     return secret
 
 
-def _where(error: yaml.YAMLError | UnicodeDecodeError) -> str:
-    """Return what is wrong and where, without the text that stands there: it may be a secret."""
-    if isinstance(error, UnicodeDecodeError):
-        return f"byte {error.start} is not UTF-8; save the file as UTF-8"
-    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        return "it holds characters that YAML does not allow"
-    problem = re.sub(r"'[^']{2,}'", "'***'", error.problem or "cannot be read")
-    mark = error.problem_mark
-    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}; put passwords and URLs in quotes"
-
-
 def _unknown(cls: type[Settings], name: str, said: str) -> str:
-    return cls.removed.get(name) or f"{said}; known are {_known(cls)}"
-
-
-def _known(cls: type[Settings]) -> str:
-    return ", ".join(sorted(cls.model_fields))
+    return cls.removed.get(name) or f"{said}; {known_names(name, cls.model_fields)}"
 
 
 def _explain(cls: type[Settings], detail: ErrorDetails) -> str:
@@ -326,6 +292,4 @@ def _shown(cls: type[Settings], name: str, value: object) -> str:
     looks_secret = field is None and any(word in name.lower() for word in ("pass", "secret", "token", "key"))
     if looks_secret or (field is not None and "SecretStr" in str(field.annotation)):
         return "'***'"
-    if isinstance(value, Mapping):
-        return "a mapping"
-    return repr(mask_url(value)) if isinstance(value, str) else scrub(repr(value))
+    return "a mapping" if isinstance(value, Mapping) else shown(value)

@@ -20,8 +20,9 @@ def add(
     data_dir: DataDirOption = None,
 ) -> None:
     """Add a camera, or change the one of this name."""
-    from deploy.cameras import DEFAULT_SITE, parse_cameras
+    from deploy.cameras import parse_cameras
     from deploy.cli.asking import running_api
+    from wire.config_file import DEFAULT_SITE
 
     (spec,) = parse_cameras([camera], site or DEFAULT_SITE).values()
     body: dict[str, Any] = {"camera_id": spec.camera_id, "url": spec.url}

@@ -7,8 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.cameras import DEFAULT_SITE
 from deploy.errors import RunError, UsageError
+from wire.config_file import DEFAULT_SITE
 
 
 def default_data_dir() -> Path:

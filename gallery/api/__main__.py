@@ -19,14 +19,14 @@ from gallery.store_redis import RedisStore
 from gallery.store_server import connect
 from gallery.store_sites import RedisSites
 from wire import process
+from wire.config_file import site_of
 from wire.errors import SettingsError
 from wire.kafka import KafkaBus
 from wire.metrics import ServiceMetrics
-from wire.settings import KafkaSettings, RedisSettings, read_config
+from wire.settings import KafkaSettings, RedisSettings
 
 log = logging.getLogger(__name__)
 
-DEFAULT_SITE = "site"
 DRAIN_S = 2  # event streams never end by themselves
 
 
@@ -37,9 +37,7 @@ def main(config: Path | None = None) -> int:
         SettingsError: A setting is unknown or wrong, or the address cannot be bound.
     """
     settings = ApiSettings.load(config)
-    site_id = read_config(config).get("site", DEFAULT_SITE)
-    if not isinstance(site_id, str):
-        raise SettingsError(f"config {config}: site = {site_id!r}: must be text")
+    site_id = site_of(config)
     registry = CollectorRegistry()
     ServiceMetrics(registry)
     client = connect(RedisSettings.load(config))

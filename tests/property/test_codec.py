@@ -26,6 +26,7 @@ from wire.tracklet_id import TrackletId
 
 NAMES = st.text("abcXYZ019", min_size=1, max_size=32).map(lambda text: text + "._-")
 TEXT = st.text(max_size=40)
+TAGS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=40)
 BYTES = st.binary(max_size=200)
 TIMES = st.integers(0, 2**62)
 COUNTS = st.integers(0, 2**40)
@@ -71,7 +72,7 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
         start_ns=st.none() | TIMES,
         realtime=st.booleans(),
         loop=st.booleans(),
-        tags=st.dictionaries(TEXT, TEXT, max_size=4),
+        tags=st.dictionaries(TAGS, TAGS, max_size=4),
     ),
     "FrameChunk": st.builds(
         FrameChunk,

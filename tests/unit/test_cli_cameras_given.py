@@ -57,11 +57,27 @@ def test_the_configuration_holds_urls_or_all_fields(tmp_path: Path) -> None:
     ("text", "message"),
     [
         pytest.param(
-            "cameras: {door: {uri: x}}", r"cameras\.door\.uri: unknown key; known are url, ", id="unknown key"
+            "cameras: {door: {uri: x}}",
+            r"cameras\.door\.uri: unknown key; did you mean url\? known are ",
+            id="unknown key",
         ),
         pytest.param("cameras: {door: {url: x, analysed_fps: 0}}", r"cameras\.door: .*analysed_fps", id="out of range"),
+        pytest.param("cameras: {door: {url: x, analysed_fps: .nan}}", r"door: .*analysed_fps.*nan", id="no number"),
+        pytest.param("cameras: {door: {url: x, clock_offset_ms: .inf}}", r"clock_offset_ms .*inf", id="infinite"),
+        pytest.param("cameras: {door: {url: x, clock_offset_ms: -1.0e+300}}", r"clock_offset_ms .*e\+300", id="huge"),
+        pytest.param(
+            "cameras: {door: {url: x, analysed_fps: true}}", r"cameras\.door: .*bool", id="truth for a number"
+        ),
+        pytest.param("cameras: {door: {url: x, start_ns: 1" + "0" * 40 + "}}", r"cameras\.door: .*", id="a huge time"),
+        pytest.param(
+            "cameras: {door: {url: x, start_ns: -1}}", r"door: start_ns must be .*got -1", id="a time before 1970"
+        ),
+        pytest.param("cameras: {door: {url: x, tags: {a: " + "b" * 257 + "}}}", r"at most 256", id="an endless tag"),
+        pytest.param('cameras: {"a/../b": x}', "camera_id must be 1-64 letters", id="a path for a name"),
+        pytest.param("cameras: {" + "x" * 65 + ": y}", "1-64 letters", id="an endless name"),
+        pytest.param("cameras: {door: x, door: y}", "'door' stands here a second time", id="a camera twice"),
         pytest.param("cameras: {door: {url: x, mode: fast}}", r"cameras\.door: .*mode", id="wrong choice"),
-        pytest.param("cameras: [door]", "must map names to URLs, got list", id="a list"),
+        pytest.param("cameras: [door]", "section cameras must be a mapping .*, got list", id="a list"),
         pytest.param("site: 3", "site = 3: must be text", id="a site that is a number"),
     ],
 )

@@ -6,15 +6,17 @@ from typing import ClassVar
 import pytest
 from pydantic import Field, SecretStr
 
+from wire.config_file import read_config, site_of
 from wire.errors import SettingsError
 from wire.process import exit_code
-from wire.settings import KafkaSettings, RedisSettings, Settings, read_config
+from wire.settings import KafkaSettings, RedisSettings, Settings
 
 
 class OvenSettings(Settings):
     section: ClassVar[str] = "worker"
 
     heat_c: int = Field(default=180, ge=0, le=300)
+    share: float = Field(default=0.5, ge=0, le=1)
     tray: str = "middle"
     password: SecretStr | None = None
     password_file: Path | None = None
@@ -59,10 +61,27 @@ def test_settings_cannot_be_changed() -> None:
         pytest.param("worker: {heat_c: warm}", ["worker.heat_c = 'warm'", "integer"], id="wrong type"),
         pytest.param("worker: {heat_c: 500}", ["worker.heat_c = 500", "300"], id="out of range"),
         pytest.param("worker: {heat_c: 500, tray: 3}", ["worker.heat_c", "worker.tray"], id="two at once"),
-        pytest.param("worker: 3", ["section worker", "mapping"], id="section is no mapping"),
+        pytest.param("worker: 3", ["section worker", "mapping"], id="section is not a mapping"),
+        pytest.param("worker: 0", ["section worker", "mapping"], id="section is nothing but false"),
+        pytest.param("worker: {heat_c: 1}\nworker: {}", ["line 2", "'worker'", "first in line 1"], id="section twice"),
+        pytest.param("worker: {heat_c: 1, heat_c: 2}", ["'heat_c' stands here a second time"], id="key twice"),
+        pytest.param("worker: {heat_c: .nan}", ["worker.heat_c = nan", "finite number"], id="no number"),
+        pytest.param("worker: {share: .nan}", ["worker.share = nan", "finite number"], id="no number for a fraction"),
+        pytest.param("worker: {share: -.inf}", ["worker.share = -inf", "finite number"], id="infinite"),
+        pytest.param("worker: {share: '1e300'}", ["worker.share = '1e300'", "less than or equal to 1"], id="huge"),
+        pytest.param("worker: {share: true}", ["worker.share = True", "should be a number"], id="truth for a fraction"),
+        pytest.param("worker: {heat_c: yes}", ["worker.heat_c = True", "should be a number"], id="truth for a number"),
+        pytest.param("worker: {heat_c: 10000000000000000000000}", ["worker.heat_c", "300"], id="a huge integer"),
+        pytest.param(f"worker: {{heat_c: {'9' * 5000}}}", ["a number", "cannot be read"], id="endless digits"),
+        pytest.param("worker: {heat_c: 2026-13-45}", ["a date", "cannot be read"], id="a date that is none"),
+        pytest.param("worker: " + "[" * 3000, ["nesting"], id="a deep nesting"),
+        pytest.param('worker: {tray: "a\\u0000b"}', ["worker.tray", "control characters"], id="a control character"),
+        pytest.param("worker: {tray: 2026-11-26}", ["worker.tray", "string"], id="a date for text"),
+        pytest.param("? [a, b]\n: 1", ["line 1"], id="a list as a key"),
         pytest.param("- worker", ["mapping of sections"], id="file is a list"),
-        pytest.param("wroker: {}", ["'wroker'", "worker, gallery"], id="unknown section"),
+        pytest.param("wroker: {}", ["'wroker'", "did you mean worker?", "redis, site, worker"], id="unknown section"),
         pytest.param("worker: {", ["not YAML"], id="broken file"),
+        pytest.param("worker: !!python/object:os.system {}", ["not YAML"], id="a Python object"),
     ],
 )
 def test_a_wrong_file_names_key_value_and_what_is_allowed(config: Path, text: str, words: list[str]) -> None:
@@ -72,6 +91,59 @@ def test_a_wrong_file_names_key_value_and_what_is_allowed(config: Path, text: st
         OvenSettings.load(config)
 
     assert all(word in str(caught.value) for word in words)
+
+
+def test_a_value_that_refers_to_itself_a_billion_times_is_shown_short(config: Path) -> None:
+    lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))]
+    config.write_text("kafka:\n  " + "\n  ".join(lines))
+
+    with pytest.raises(SettingsError, match=r"kafka\.a11 = ") as caught:
+        KafkaSettings.load(config)
+
+    assert len(str(caught.value)) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        pytest.param("site: mall".encode("utf-16"), "save the file as UTF-8", id="UTF-16"),
+        pytest.param(b"site: caf\xe9", "save the file as UTF-8", id="Latin-1"),
+        pytest.param(b"site: a\x00b", "characters that YAML does not allow", id="a null byte"),
+        pytest.param(b"#" * 5_000_000, "must not be larger", id="too large"),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused(config: Path, data: bytes, words: str) -> None:
+    config.write_bytes(data)
+
+    with pytest.raises(SettingsError, match=words):
+        read_config(config)
+
+
+def test_a_byte_order_mark_is_passed_over(config: Path) -> None:
+    config.write_bytes("\ufeffsite: mall".encode())
+
+    assert site_of(config) == "mall"
+
+
+def test_keys_that_are_merged_in_may_be_overridden(config: Path) -> None:
+    config.write_text("cameras: {a: &a {url: '0', loop: true}, b: {<<: *a, url: '1'}}")
+
+    assert read_config(config)["cameras"]["b"] == {"url": "1", "loop": True}
+
+
+def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="Is a directory"):
+        read_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "site", ["../mall", "a b", "''", "'{x}'", '"a\\nb"', "x" * 65, "3", "[a]"], ids=lambda site: site[:9]
+)
+def test_a_site_that_cannot_be_a_name_is_refused(config: Path, site: str) -> None:
+    config.write_text(f"site: {site}")
+
+    with pytest.raises(SettingsError, match="site"):
+        site_of(config)
 
 
 def test_a_missing_file_is_named(config: Path) -> None:
@@ -89,7 +161,9 @@ def test_an_empty_file_or_section_changes_nothing(config: Path, text: str) -> No
 def test_an_unknown_variable_of_the_section_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIMBTRACK_WORKER_HAET_C", "120")
 
-    with pytest.raises(SettingsError, match="CLIMBTRACK_WORKER_HAET_C = '120': unknown; known are heat_c"):
+    with pytest.raises(
+        SettingsError, match=r"CLIMBTRACK_WORKER_HAET_C = '120': unknown; did you mean heat_c[?] known are heat_c"
+    ):
         OvenSettings.load()
 
 

@@ -1,0 +1,25 @@
+"""What messages about somebody's input have in common: values shown short and without passwords, names suggested."""
+
+import reprlib
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from wire.url import mask_url, scrub
+
+MAX_TEXT = 120  # characters of a value that are shown
+
+_short = reprlib.Repr()
+_short.maxlevel, _short.maxlist, _short.maxdict = 3, 4, 4
+_short.maxstring = _short.maxother = MAX_TEXT
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: on one line, bounded, without passwords."""
+    return _short.repr(mask_url(value)) if isinstance(value, str) else scrub(_short.repr(value))
+
+
+def known_names(name: object, names: Iterable[str]) -> str:
+    """Return which names there are, and which of them may have been meant."""
+    listed = sorted(names)
+    close = get_close_matches(str(name)[:MAX_TEXT], listed, n=1)
+    return f"{f'did you mean {close[0]}? ' if close else ''}known are {', '.join(listed)}"
