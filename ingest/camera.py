@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from ingest.sources.address import has_end
 from ingest.stamp import FileTime, Stamped, stamped_live
 from ingest.state import FINAL, Backoff, CameraJob, CameraStatus, State, Surroundings, start_of_file
 from ingest.writer import TOO_LARGE, StreamWriter, name_of_connection, name_of_file
+from wire.url import hide, secrets_of
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +92,9 @@ class Camera:
         backoff = Backoff(settings.backoff_first_s, settings.backoff_max_s, self._around.jitter)
         try:
             self._read_until_over(backoff)
-        except Exception:  # what one camera meets ends that one only, and is told without its password
-            log.exception("camera %s: internal error", self._spec.camera_id)
+        except Exception:  # noqa: BLE001 - what one camera meets ends that one only, and is told without its password
+            trace = hide(traceback.format_exc(), secrets_of(self._spec.url))
+            log.error("camera %s: internal error: %s", self._spec.camera_id, trace)  # noqa: TRY400 - it may show the URL
         finally:
             if self._stop.is_set():
                 self._enter(State.STOPPED)

@@ -64,6 +64,13 @@ class Timeline:
         """Let the first frame be shown at this time of the source, although an earlier one is decoded before it."""
         self._origin = origin_ns
 
+    def follow(self) -> int:
+        """Return the presentation time of a packet without any time, ns: one frame after the newest, or 0."""
+        if self._origin is None:
+            return self.place(0, None)
+        self._newest += self._frame_ns
+        return self._newest
+
     def place(self, pts_ns: int, dts_ns: int | None) -> int:
         """Return the presentation time, ns since the first packet's; may be negative for pictures shown before it."""
         if self._origin is None:

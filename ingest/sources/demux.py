@@ -103,9 +103,8 @@ class Demuxer:
         for packet in every:
             dts_ns = nanoseconds(packet.dts, packet.time_base)
             pts_ns = nanoseconds(packet.pts, packet.time_base)
-            if pts_ns is None:
-                pts_ns = self._nominal_ns() if dts_ns is None else dts_ns
-            yield packet, self.timeline.place(pts_ns, dts_ns)
+            pts_ns = dts_ns if pts_ns is None else pts_ns
+            yield packet, self.timeline.follow() if pts_ns is None else self.timeline.place(pts_ns, dts_ns)
 
     def decoded_ns(self, packet: Any) -> int:
         """Return when a packet is decoded, ns: as the container says, else by its number."""

@@ -70,7 +70,7 @@ def _listed(demuxer: Demuxer) -> int:
     """Return the number of frames that the index lists, 0 where there is none."""
     if demuxer.is_avi:  # the places of empty frames count, and the index is at the end: a file without it is cut off
         return 0
-    if not demuxer.is_mp4:
+    if not demuxer.is_mp4 or not demuxer.stream.frames:  # fragments are listed as they are read
         return int(demuxer.stream.frames)
     return sum(entry.size > 0 for entry in demuxer.stream.index_entries)  # an empty sample is a picture left out
 

@@ -29,7 +29,7 @@ class JpegSplitter:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._at = 0  # in the buffer, which begins with a picture unless this is 0: all before it is understood
-        self._in_scan = False
+        self._in_scan = self._has_scan = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take the next bytes; yield every picture that they complete.
@@ -75,15 +75,18 @@ class JpegSplitter:
             self._restart(2)  # it only looked like the beginning of a picture
         elif marker == _END_MARKER:
             return at + 2
-        elif marker == _START_MARKER:  # the picture's own end is missing
+        elif marker == _START_MARKER and self._has_scan:  # the picture's own end is missing
             return at
+        elif marker == _START_MARKER:
+            self._restart(at)
         elif marker == _PADDING or marker in _ALONE:
             self._at += 1 if marker == _PADDING else 2
         else:
             self._at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
             self._in_scan = marker == _SCAN_MARKER
+            self._has_scan = self._has_scan or self._in_scan
         return None
 
     def _restart(self, consumed: int) -> None:
         del self._buffer[:consumed]
-        self._at, self._in_scan = 0, False
+        self._at, self._in_scan, self._has_scan = 0, False, False

@@ -16,7 +16,6 @@ from ingest.config import IngestSettings
 from ingest.errors import Broken, NotFound, NoVideo, SourceError, Unreachable
 from ingest.source import SourcePacket
 from ingest.sources import jpeg
-from ingest.sources.address import has_end
 from ingest.sources.demux import Demuxer
 from ingest.sources.device import DeviceSource
 from ingest.sources.opening import open_source
@@ -127,30 +126,6 @@ def test_a_live_stream_without_timestamps_is_timed_by_arrival(tmp_path: Path) ->
     assert times == [0, 200_000_000, 200_000_001, 2_000_000_000]
 
 
-def test_a_folder_is_read_in_natural_order_at_its_nominal_rate(tmp_path: Path) -> None:
-    for number in (10, 9, 1):
-        (tmp_path / f"frame{number}.jpg").write_bytes(jpeg_of(number))
-    (tmp_path / "notes.txt").write_text("no image")
-
-    packets = read(tmp_path, tags={"fps": "5"})
-
-    assert [packet.data for packet in packets] == [jpeg_of(number) for number in (1, 9, 10)]
-    assert [packet.pts_ns for packet in packets] == [0, 200_000_000, 400_000_000]
-    assert all(packet.keyframe and packet.format.codec == "mjpeg" for packet in packets)
-
-
-def test_images_of_other_kinds_become_jpeg_and_broken_ones_leave_a_gap(tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "1.png"), picture(1))
-    (tmp_path / "2.png").write_bytes(b"broken")
-    (tmp_path / "3.jpg").write_bytes(b"broken")
-    cv2.imwrite(str(tmp_path / "4.bmp"), picture(4, 96, 80))
-
-    packets = read(tmp_path)
-
-    assert [packet.pts_ns for packet in packets] == [0, 120_000_000]
-    assert [size_of(packet.data) for packet in packets] == [(64, 48), (96, 80)]
-
-
 def test_the_size_of_a_jpeg_is_what_its_decoder_says() -> None:
     for width, height in [(1, 1), (64, 48), (300, 7)]:
         assert size_of(jpeg_of(0, width, height)) == (width, height)
@@ -224,20 +199,6 @@ def test_sound_is_no_video(tmp_path: Path) -> None:
     assert "no video in it" in str(fails(path))
 
 
-def test_a_folder_without_images_is_no_video(tmp_path: Path) -> None:
-    assert isinstance(fails(tmp_path), NoVideo)
-
-
-def test_a_wrong_rate_of_a_folder_names_the_tag(tmp_path: Path) -> None:
-    (tmp_path / "1.jpg").write_bytes(jpeg_of(1))
-
-    assert "tag fps" in str(fails(tmp_path, tags={"fps": "fast"}))
-
-
-def test_an_unknown_scheme_names_what_is_known() -> None:
-    assert "rtsp" in str(fails("ftp://user:secret@host/x"))
-
-
 @pytest.mark.parametrize("scheme", ["rtsp", "http"])
 def test_what_answers_and_is_no_camera_is_said_to_be_none(scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -270,38 +231,3 @@ def test_nobody_at_the_address_is_unreachable(free_port: Callable[[], int]) -> N
 
     assert isinstance(error, Unreachable)
     assert "secret" not in str(error)
-
-
-def test_the_rest_of_a_truncated_video_is_missed_after_what_is_there(tmp_path: Path) -> None:
-    whole = make_video(tmp_path / "whole.mp4", Recipe(frames=100, width=320, height=240))
-    path = tmp_path / "cut.mp4"
-    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    source = open_source(spec_of(path), IngestSettings())
-    given: list[SourcePacket] = []
-
-    with pytest.raises(Broken, match=r"truncated: \d+ of 100 frames"):
-        given.extend(packet for packet in source.packets())
-
-    source.close()
-
-
-def test_a_video_cut_off_before_its_index_cannot_be_read(tmp_path: Path) -> None:
-    whole = make_video(tmp_path / "index_behind.mov", Recipe(frames=100))
-    path = tmp_path / "cut.mov"
-    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-
-    assert "cut off" in str(fails(path))
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        pytest.param("rtsp://host/x", False, id="camera"),
-        pytest.param("http://host/x", False, id="web"),
-        pytest.param("0", False, id="device"),
-        pytest.param("/nothing.mp4", True, id="file"),
-        pytest.param("ftp://host/x", True, id="what we cannot read"),
-    ],
-)
-def test_only_files_have_an_end(url: str, *, expected: bool) -> None:
-    assert has_end(url) is expected
