@@ -71,8 +71,9 @@ class Producer(Protocol):
         """Queue a record; equal keys of a topic share a partition and keep their order.
 
         Raises:
-            BusFull: There is no room, and waiting did not help within the bus's own limit.
-            TransientError: The broker is away for longer than the bus's own limit.
+            BusFull: There is no room, and waiting did not help within the bus's own limit; nothing is lost.
+            TransientError: The broker is away for longer than the bus's own limit, or has lost a record since the last
+                flush; that is said once here, and by the next flush.
             PermanentError: The record is larger than `MAX_RECORD_BYTES`, or the topic does not exist.
         """
 

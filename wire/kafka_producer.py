@@ -31,7 +31,8 @@ class KafkaBusProducer:
         self._client: KafkaProducer | None = None
         self._given_up: list[KafkaProducer] = []
         self._pending_bytes = 0
-        self._failure: BaseException | None = None
+        self._failure: BaseException | None = None  # since the last flush, which raises it
+        self._untold = False  # `send` has not raised it yet
 
     def send(self, topic: str, key: str, value: bytes | None) -> None:
         """Queue a record; see `wire.bus.Producer.send`."""
@@ -44,6 +45,7 @@ class KafkaBusProducer:
                 raise BusFull(
                     f"Kafka at {self._settings.servers} takes nothing more: {PENDING_BYTES >> 20} MiB wait for it"
                 )
+            self._tell_failure()
             client = self._connected()
             self._pending_bytes += size
         try:
@@ -63,7 +65,7 @@ class KafkaBusProducer:
             if client is not None:
                 client.flush(timeout_s)
             with self._changed:
-                failure, self._failure = self._failure, None
+                failure, self._failure, self._untold = self._failure, None, False
             self._end_given_up()
             if failure is not None:
                 raise failure
@@ -96,6 +98,13 @@ class KafkaBusProducer:
                 )
         return self._client
 
+    def _tell_failure(self) -> None:
+        """Refuse one record after a loss: a new client would deliver it before those that are sent again."""
+        if self._failure is not None and self._untold:
+            self._untold = False
+            with named_errors(self._settings):
+                raise self._failure
+
     def _done(self, size: int) -> None:
         with self._changed:
             self._pending_bytes -= size
@@ -105,7 +114,7 @@ class KafkaBusProducer:
         self._done(size)
         with self._changed:
             if client is self._client:  # what a client still fails after it was given up is known already
-                self._failure = error
+                self._failure, self._untold = error, True
                 self._given_up.append(client)
                 self._client = None
 

@@ -12,6 +12,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from deploy.kafka_server import KafkaNode
+from tests.conftest import wait_until
 from wire.bus import FRAMES, MAX_RECORD_BYTES, WORKER_STATE, Bus, TopicPartition, TopicSpec
 from wire.errors import TransientError
 from wire.kafka import KafkaBus
@@ -97,6 +98,34 @@ def test_a_record_that_the_broker_does_not_take_fails_the_flush_and_the_next_one
     producer.close()
 
     assert {"before", "after"} <= set(kafka_bus.table("cameras"))
+
+
+def test_after_a_lost_record_one_send_is_refused_so_that_nothing_overtakes_it(
+    kafka_bus: KafkaBus, paused: Callable[[bool], None], settings: KafkaSettings
+) -> None:
+    producer = kafka_bus.producer()
+    producer.send("cameras", "before", b"x")
+    producer.flush(10)
+
+    def refused() -> bool:
+        try:
+            producer.send("cameras", "behind", b"x")
+        except TransientError as error:
+            return settings.servers in str(error)
+        return False
+
+    paused(True)
+    producer.send("cameras", "lost", b"x")
+    wait_until(refused, timeout_s=20)
+    paused(False)
+    producer.send("cameras", "lost", b"again")
+    with pytest.raises(TransientError, match=settings.servers):
+        producer.flush(10)
+    producer.send("cameras", "after", b"x")
+    producer.flush(30)
+    producer.close()
+
+    assert {"before", "lost", "after"} <= set(kafka_bus.table("cameras"))
 
 
 MEMBER = """
