@@ -26,7 +26,7 @@ local op = cmsgpack.unpack(ARGV[1])
 local function head(id)
   local value = redis.call('HGET', prefix .. 'heads', id)
   if not value then return nil end
-  local revision, owner, first, camera = string.match(value, '^(%d+)|(%d+)|(%d+)|(.*)$')
+  local revision, owner, first, camera = string.match(value, '^(%d+)|(%d+)|(-?%d+)|(.*)$')
   return {revision = tonumber(revision), owner = tonumber(owner), camera = camera, first = tonumber(first),
     last = tonumber(redis.call('ZSCORE', prefix .. 'by-time', id))}
 end

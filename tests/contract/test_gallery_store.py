@@ -398,3 +398,14 @@ def test_sightings_of_a_site_that_an_earlier_version_wrote_are_counted(redis_url
     store.write(write(1, moved={"door/s/2/0": 2}))
     assert store.sightings([1, 2]) == [2, 1]
     client.close()
+
+
+def test_tracklets_of_a_camera_whose_clock_is_before_1970_are_kept(store: Store) -> None:
+    rows = [row("door/s/1/0", first_s=-9, last_s=-5), row("door/s/2/0", first_s=-4, last_s=3)]
+    store.write(write(0, tracklets=rows, expire_before_ns=-99 * S))
+    assert store.sightings([1]) == [1]
+
+    store.write(write(1, moved={"door/s/2/0": 2}, expire_before_ns=-99 * S))
+
+    assert store.sightings([1, 2]) == [1, 1]
+    assert names(store.find(TrackQuery(to_ns=-5 * S))) == ["door/s/1/0"]
