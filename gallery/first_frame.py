@@ -32,15 +32,19 @@ def aligned(
         return dict(tracks)
     shift = -1 if starts["truth"] else 1
     moved = {name: _better(truth[name], boxes, shift) for name, boxes in tracks.items()}
-    side, other = ("truth", "tracks") if starts["truth"] else ("tracks", "truth")
-    kept = [name for name, boxes in tracks.items() if moved[name] is boxes]
-    say(
-        f"frames of the {side} count from 0 ({', '.join(starts[side][:3])}), those of the {other} from 1: one was "
-        "subtracted"
-        + (f", but not for {', '.join(kept)}, which then fits worse" if kept else "")
-        + ". If that is wrong, say what the first frames are called: --truth-first-frame, --tracks-first-frame"
-    )
+    say(_said(starts, shift, [name for name, boxes in tracks.items() if moved[name] is boxes]))
     return moved
+
+
+def _said(starts: Mapping[str, list[str]], shift: int, kept: list[str]) -> str:
+    side, other = ("truth", "tracks") if starts["truth"] else ("tracks", "truth")
+    done = "added to" if shift > 0 else "subtracted from"
+    but = f", except in {', '.join(kept)}, which fits better as it is" if kept else ""
+    return (
+        f"frames are counted from 0 in the {side} ({', '.join(starts[side][:3])}) and from 1 in the {other}: 1 was "
+        f"{done} the frames of the tracks{but}. If that is wrong, say what the first frames are with "
+        "--truth-first-frame and --tracks-first-frame"
+    )
 
 
 def _zero_based(side: Mapping[str, Boxes]) -> list[str]:

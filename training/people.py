@@ -11,6 +11,8 @@ _VALIDATION_SEEDS = 400_000  # people and cameras to validate on start here: no 
 _SITE_PEOPLE = 24  # people who share their cameras, so that the background tells nobody apart
 _VIEWS = 96  # camera views kept, and four times as many people: of the sites in turn and of the next ones
 
+_MANY_IMAGES = 20_000  # more take longer to look at than anybody waits without a word
+
 Report = Callable[[str], None]
 
 
@@ -77,6 +79,8 @@ def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets,
     assert data.layout is not None
     with hinted(data.layout, data.folder, options=("data.layout=", "data.folder=")):
         found = load_dataset(data.layout, data.folder, split=data.split, checked=data.checked)
+    if (images := found.images) > _MANY_IMAGES:
+        report(f"{found.name}: looking at every one of {images} images once, so that none of them can end the run")
     found = readable_set(found)
     learn = FileTracklets.to_learn(found.train)
     report(

@@ -72,6 +72,13 @@ def test_a_gallery_of_one_person_is_remarked_on(tmp_path: Path) -> None:
     assert "gallery: it shows nobody but identity 1, so every query finds its person" in said
 
 
+def test_what_lies_among_the_sequences_of_ilids_is_counted(tmp_path: Path) -> None:
+    folder = write_ilids(tmp_path)
+    touch(folder / "i-LIDS-VID" / "sequences" / "cam2" / "person005" / "copy.log")
+    said = remarks(load_dataset("ilids", folder, checked=False))
+    assert "cam2: skipped files that are not images (1): copy.log" in said
+
+
 def test_a_clean_folder_is_not_remarked_on(tmp_path: Path) -> None:
     data = load_dataset("market", write_market(tmp_path / "shop"))
     assert data.skipped == ()

@@ -74,3 +74,8 @@ class DataSet:
     query: tuple[LabelledTracklet, ...]
     gallery: tuple[LabelledTracklet, ...]
     skipped: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> int:
+        """Return the number of images of all parts; one that is in two parts counts twice."""
+        return sum(len(one.paths) for part in (self.train, self.query, self.gallery) for one in part)

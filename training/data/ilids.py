@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from training.data.dataset import DataSet, DataSetError, ImageFiles, LabelledTracklet
 from training.data.folder import folder_names, image_names, read_table
 from training.data.published import Part, Published, concluded
+from training.data.skipped import Skipped
 
 SPLITS = 10
 ILIDS_VID = Published(
@@ -41,12 +42,16 @@ def load_ilids(folder: Path, *, split: int = 0, checked: bool = True) -> DataSet
         alone = sorted(set(people) ^ set(others))
         raise DataSetError(f"{sequences}: {', '.join(alone[:3])} and others ({len(alone)}) are in one camera only")
     learn, judge = _split(folder, split, len(people))
-    cameras = {camera: [_tracklet(sequences / f"cam{camera}" / who, camera) for who in people] for camera in (1, 2)}
+    skipped = Skipped()
+    cameras = {
+        camera: [_tracklet(sequences / f"cam{camera}" / who, camera, skipped) for who in people] for camera in (1, 2)
+    }
     parts = DataSet(
         folder.name,
         tuple(cameras[camera][place] for place in learn for camera in (1, 2)),
         tuple(cameras[1][place] for place in judge),
         tuple(cameras[2][place] for place in judge),
+        skipped.remarks(),
     )
     return concluded(folder, parts, ILIDS_VID, claim="its layout" if checked else None)
 
@@ -64,9 +69,9 @@ def _split(folder: Path, split: int, people: int) -> tuple[list[int], list[int]]
     return sorted(places[half:].tolist()), sorted(places[:half].tolist())
 
 
-def _tracklet(folder: Path, camera: int) -> LabelledTracklet:
-    names = image_names(folder)
+def _tracklet(folder: Path, camera: int, skipped: Skipped) -> LabelledTracklet:
+    names = image_names(folder, f"cam{camera}", skipped)
     number = folder.name.removeprefix("person")
     if not names or not number.isdecimal():
-        raise DataSetError(f"{folder} is no folder like person001 with images in it: copy the data set again")
+        raise DataSetError(f"{folder} is not a folder like person001 with images in it: copy the data set again")
     return LabelledTracklet(ImageFiles(str(folder), tuple(names)), int(number), camera)
