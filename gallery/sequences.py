@@ -60,7 +60,8 @@ def find_sequences(given: Path, *, may_be_empty: bool = False) -> Found:
 def paired(truth: Found, results: Found, say: Callable[[str], None]) -> dict[str, tuple[Path, Path | None]]:
     """Return truth and results of every camera with a truth; None where a camera has no results.
 
-    Names that differ in case or by a video's ending only are the same. Two single files belong together.
+    Names that differ in case or by a video's ending only are the same. Where one side is a single file, two files
+    belong together, and of a folder only the file of the same name counts.
 
     Raises:
         ScoreError: There are results without truth.
@@ -69,6 +70,10 @@ def paired(truth: Found, results: Found, say: Callable[[str], None]) -> dict[str
         (name, true), (found,) = next(iter(truth.files.items())), results.files.values()
         return {name: (true, found)}
     names = _same_names(truth.files, results.files)
+    if names and (truth.alone or results.alone):
+        (found_name, name) = next(iter(names.items()))
+        say(f"only {name} is scored, as {(truth if truth.alone else results).given} is about nothing else")
+        return {name: (truth.files[name], results.files[found_name])}
     if unknown := [file for name, file in results.files.items() if name not in names]:
         raise ScoreError(
             f"{results.given}: there is no truth about {_listing(file.name for file in unknown)}; there is about "

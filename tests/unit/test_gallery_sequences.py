@@ -85,6 +85,21 @@ def test_two_single_files_belong_together_whatever_they_are_called(tmp_path: Pat
     assert pairs == {"gt": (tmp_path / "gt.txt", tmp_path / "test.txt")}
 
 
+@pytest.mark.parametrize(("truth", "results"), [("gt/b.txt", "out"), ("gt", "out/b.txt"), ("seq/b", "out")])
+def test_a_single_file_asks_about_its_camera_only(truth: str, results: str, tmp_path: Path) -> None:
+    write(tmp_path, "gt/a.txt", "gt/b.txt", "out/a.txt", "out/b.txt", "seq/b/gt/gt.txt")
+    said: list[str] = []
+    pairs = paired(find_sequences(tmp_path / truth), find_sequences(tmp_path / results), said.append)
+    assert [found for _, found in pairs.values()] == [tmp_path / "out" / "b.txt"]
+    assert said[0].startswith("only b is scored")
+
+
+def test_a_single_file_of_a_camera_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "gt/a.txt", "gt/b.txt", "c.txt")
+    with pytest.raises(ScoreError, match=r"no truth about c\.txt; there is about a, b"):
+        paired(find_sequences(tmp_path / "gt"), find_sequences(tmp_path / "c.txt"), lambda _: None)
+
+
 def test_a_camera_without_results_is_named_and_kept(tmp_path: Path) -> None:
     write(tmp_path, "gt/a.txt", "gt/b.txt", "out/a.txt")
     said: list[str] = []
