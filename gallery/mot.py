@@ -217,20 +217,22 @@ def _refuse_wrong_numbers(table: _Table) -> None:
     rows, faults = table.rows, []
     for column, name in enumerate(_COLUMNS):
         values = rows[:, column]
-        faults.append((~np.isfinite(values), column, f"{name} is {{}}, which is not a finite number"))
+        faults += [
+            (~np.isfinite(values), column, f"{name} is {{}}, which is not a finite number"),
+            (np.abs(values) > _LARGEST, column, f"{name} is {{}}, which is too large"),
+        ]
         if name in {"frame", "id"}:
             faults += [
                 (values != np.floor(values), column, f"{name} is {{}}, which is not a whole number"),
                 (values < 0, column, f"{name} is {{}}, but must not be negative{_NEGATIVE[name]}"),
-                (values > _LARGEST, column, f"{name} is {{}}, which is too large"),
             ]
         if name in {"left", "top", "width", "height"}:
-            faults.append((np.abs(values) > _LARGEST_PX, column, f"{name} is {{}}, which cannot be pixels"))
+            faults.append((np.abs(values) > _LARGEST_PX, column, f"{name} is {{}}, more than any picture has pixels"))
         if name in {"width", "height"}:
             faults.append((values <= 0, column, f"{name} is {{}}, but must be more than 0"))
     found = [(int(np.argmax(mask)), column, why) for mask, column, why in faults if mask.any()]
     if found:
-        row, column, why = min(found)
+        row, column, why = min(found, key=lambda fault: fault[:2])
         raise table.refused(row, why.format(f"{rows[row, column]:.12g}"))
 
 
