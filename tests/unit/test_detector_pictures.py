@@ -22,8 +22,11 @@ from training.detector.shapes import ROWS, disc, rod, sample_materials
 from training.detector.zoom import randomly_zoomed
 from training.synthetic.body import sample_person
 from training.synthetic.figure import Figure, build_figure
+from training.synthetic.look import sample_look
 from training.synthetic.mesh import Mesh
-from training.synthetic.stage import Sight, Stage, draw_stage
+from training.synthetic.room import build_room
+from training.synthetic.scene import open_view, place_camera
+from training.synthetic.stage import Sight, Stage, standing_spots
 
 Image = NDArray[np.uint8]
 
@@ -49,7 +52,14 @@ def figure() -> Figure:
 
 @pytest.fixture(scope="module")
 def stage() -> Stage:
-    return draw_stage(3, Sight(30.0, 400.0))
+    """A camera in a room in which it sees people at many places."""
+    rng = np.random.default_rng([3, 2])
+    while True:
+        room = build_room(rng, float(rng.uniform(3.0, 7.0)), float(rng.uniform(2.5, 6.0)), int(rng.integers(2, 16)))
+        camera = place_camera(rng, room, (640, 360))
+        spots = standing_spots(rng, room, camera, Sight(30.0, 400.0))
+        if len(spots) >= 12:
+            return Stage(open_view(room, camera, sample_look(rng, 360)), spots)
 
 
 class TestBackdrops:

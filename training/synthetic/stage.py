@@ -6,12 +6,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.synthetic.look import sample_look
 from training.synthetic.render import Camera
-from training.synthetic.room import Room, build_room
-from training.synthetic.scene import View, open_view, place_camera
+from training.synthetic.room import Room
+from training.synthetic.scene import View
 
-FRAME_SIZES = ((480, 270), (640, 360), (640, 360), (768, 432))
 TALL_M = 1.75
 
 
@@ -31,18 +29,6 @@ class Sight:
     high_px: float
     above: float = 0.0
     below: float = 0.0
-
-
-def draw_stage(seed: int, sight: Sight) -> Stage:
-    """Draw a camera: room, place, response; again where it hardly sees the floor."""
-    rng = np.random.default_rng([seed, 2])
-    while True:
-        room = build_room(rng, float(rng.uniform(3.0, 7.0)), float(rng.uniform(2.5, 6.0)), int(rng.integers(2, 16)))
-        size = FRAME_SIZES[int(rng.integers(len(FRAME_SIZES)))]
-        camera = place_camera(rng, room, size)
-        spots = standing_spots(rng, room, camera, sight)
-        if len(spots) >= 12:
-            return Stage(open_view(room, camera, sample_look(rng, size[1])), spots)
 
 
 def seen_shares(view: View, points: NDArray[np.float64]) -> NDArray[np.float64]:
