@@ -1,6 +1,7 @@
 """What is left out of a data set is counted and named, and a folder that is something else is recognised."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from training.data.load import load_dataset
 from training.data.readable import readable_set
 from training.data.remarks import remarks
 from training.data.site import INDEX, read_site
+from training.data.skipped import listing
 
 
 def msmt17(folder: Path) -> Path:
@@ -194,6 +196,25 @@ def test_names_of_mars_may_have_their_folder_in_front(tmp_path: Path) -> None:
     add = lambda text: "".join(f"bbox_train/{name[:4]}/{name}\n" for name in text.split())  # noqa: E731
     rewrite(folder / "info" / "train_name.txt", add)
     assert counts(load_dataset("mars", folder))[0] == [(1, 1, 3), (1, 2, 2), (3, 6, 1)]
+
+
+def test_lists_of_msmt17_may_have_the_half_in_front(tmp_path: Path) -> None:
+    folder = msmt17(tmp_path)
+    add = lambda text: "".join(f"mask_test_v2/{line}\n" for line in text.splitlines())  # noqa: E731
+    rewrite(folder / "MSMT17_V2" / "list_query.txt", add)
+    assert counts(load_dataset("msmt17", folder, checked=False))[1] == [(0, 1, 1), (1, 2, 1)]
+
+
+def test_missing_tracklets_of_lsvid_are_counted(tmp_path: Path) -> None:
+    folder = write_lsvid(tmp_path)
+    for path in (folder / "tracklet_train" / "0000").iterdir():
+        path.unlink()
+    with pytest.raises(DataSetError, match=r"tracklet_train/0000 has no images 0000_0000\*; 2 of the 3 tracklets"):
+        load_dataset("lsvid", folder, checked=False)
+
+
+def test_a_name_in_another_encoding_is_shown_as_its_bytes() -> None:
+    assert listing([os.fsdecode(b"t\xfcr.jpg")]) == "t\\udcfcr.jpg"
 
 
 @pytest.mark.parametrize("layout", LISTS)

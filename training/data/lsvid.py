@@ -16,6 +16,7 @@ from pathlib import Path
 from training.data.dataset import DataSet, DataSetError, ImageFiles, LabelledTracklet
 from training.data.folder import image_names, path_and_label, read_lines, read_table
 from training.data.published import Part, Published, concluded
+from training.data.skipped import listing
 
 LSVID = Published(
     "LS-VID",
@@ -49,7 +50,8 @@ def _first(path: Path, otherwise: Path) -> Path:
 
 def _part(root: Path, lines: Path) -> tuple[LabelledTracklet, ...]:
     names: dict[str, list[str]] = {}
-    items = []
+    items: list[LabelledTracklet] = []
+    missing: list[str] = []
     for line in read_lines(lines):
         path, identity = path_and_label(line.text) or ("", 0)
         where, _, prefix = path.rpartition("/")
@@ -59,12 +61,16 @@ def _part(root: Path, lines: Path) -> tuple[LabelledTracklet, ...]:
             )
         if where not in names:
             names[where] = image_names(root / where)
-        files = _beginning_with(prefix, names[where])
-        if not files:
-            raise DataSetError(
-                f"{root / where} has no images {prefix}*, named by {lines.name}: copy the data set again"
-            )
+        if not (files := _beginning_with(prefix, names[where])):
+            missing.append(f"{where}/{prefix}")
+            continue
         items.append(LabelledTracklet(ImageFiles(str(root / where), files), identity, _camera(root / where, files)))
+    if missing:
+        where, _, prefix = missing[0].rpartition("/")
+        raise DataSetError(
+            f"{root / where} has no images {prefix}*; {len(missing)} of the {len(missing) + len(items)} tracklets in "
+            f"{lines.name} are missing ({listing(missing)}): copy the data set again"
+        )
     return tuple(items)
 
 

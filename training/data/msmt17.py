@@ -53,7 +53,7 @@ def _found(folder: Path) -> tuple[Path, str]:
 
 
 def _part(root: Path, half: str, of: str) -> tuple[LabelledTracklet, ...]:
-    rows = [_parsed(line, root / of) for line in read_lines(root / of)]
+    rows = [_parsed(line, root / of, half) for line in read_lines(root / of)]
     require_images(root / half, ((where, (name,)) for where, name, _ in rows), source=of)
     return tuple(
         LabelledTracklet(ImageFiles(str(root / half / where), (name,)), identity, int(name.split("_")[2]))
@@ -61,10 +61,10 @@ def _part(root: Path, half: str, of: str) -> tuple[LabelledTracklet, ...]:
     )
 
 
-def _parsed(line: Line, source: Path) -> tuple[str, str, int]:
-    """Return folder, name and identity of a line."""
+def _parsed(line: Line, source: Path, half: str) -> tuple[str, str, int]:
+    """Return folder, name and identity of a line; some copies have the name of the half in front."""
     path, identity = path_and_label(line.text) or ("", 0)
-    where, _, name = path.rpartition("/")
+    where, _, name = path.removeprefix(f"{half}/").rpartition("/")
     fields = name.split("_")
     if len(fields) < 4 or not fields[2].isdecimal():
         raise DataSetError(

@@ -32,5 +32,6 @@ def listing(names: Iterable[object]) -> str:
     >>> listing("abcde")
     'a, b, c and 2 more'
     """
-    every = [str(name) for name in names]
+    # A name in another encoding than the system's has halves of characters in it, which no terminal prints
+    every = [str(name).encode("utf-8", "backslashreplace").decode() for name in names]
     return ", ".join(every[:_NAMED]) + (f" and {len(every) - _NAMED} more" if len(every) > _NAMED else "")
