@@ -9,6 +9,7 @@ from reid_worker import crops, tracklet
 from reid_worker.crops import Crop
 from reid_worker.decode import DecoderState, Frame, StreamDecoder
 from reid_worker.detectors.detection import Detections
+from reid_worker.errors import StateError
 from reid_worker.stream_state import Counts, StreamInfo, StreamState, decoded, encoded
 from reid_worker.track import Tracker, TrackerOptions
 from reid_worker.tracklet import FrameFacts, OpenTracklet, Pick, Row, TrackletOptions
@@ -80,12 +81,15 @@ class CameraStream:
         """Return a stream as it was saved.
 
         Raises:
-            StateError: The bytes are not a state of ours.
+            StateError: The bytes are not a state of ours, or of a tracker that remembered other things.
         """
         state = decoded(blob)
         info = state.info
-        decoder = info.decoder(state.decoder)
-        stream = cls(info, options, decoder, Tracker(options.tracker, info.analysed_fps, state.tracker))
+        try:
+            tracker = Tracker(options.tracker, info.analysed_fps, state.tracker)
+        except ValueError as error:
+            raise StateError(f"saved worker state does not fit this tracker: {error}") from error
+        stream = cls(info, options, info.decoder(state.decoder), tracker)
         stream._tracklets, stream._counts = state.tracklets, state.counts
         return stream
 

@@ -1,6 +1,7 @@
 """What the worker's handler says, counts and refuses."""
 
 import logging
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -12,6 +13,7 @@ from reid_worker.metrics import WorkerMetrics
 from reid_worker.pipeline import Pipeline
 from reid_worker.saved import MAX_STATE_BYTES
 from reid_worker.stream import CameraStream, StreamOptions
+from reid_worker.stream_state import StreamState
 from reid_worker.tracklet import TrackletOptions
 from tests.worker_tools import START_NS, FakeEmbedder, ScriptedDetector, Video, numbered_image, packets
 from wire import codec
@@ -253,10 +255,22 @@ def test_revoked_partitions_are_forgotten_and_others_kept(video: Video) -> None:
     assert list(world.handler.needed_from()) == [other[0].record.source]
 
 
-def test_a_state_that_cannot_be_read_starts_the_camera_afresh(video: Video, caplog: pytest.LogCaptureFixture) -> None:
+def _of_another_tracker(video: Video) -> bytes:
+    """Return a state whose tracks remember too little."""
+    stream, _ = _just_sent(video)
+    state = msgspec.msgpack.decode(stream.save(video.chunks()[3]), type=StreamState)
+    tracks = tuple(msgspec.structs.replace(track, covariance=bytes(24)) for track in state.tracker.tracks)
+    tracker = msgspec.structs.replace(state.tracker, tracks=tracks)
+    return msgspec.msgpack.encode(msgspec.structs.replace(state, tracker=tracker))
+
+
+@pytest.mark.parametrize("made", [lambda _: b"junk", _of_another_tracker], ids=["junk", "of another tracker"])
+def test_a_state_that_cannot_be_read_starts_the_camera_afresh(
+    made: Callable[[Video], bytes], video: Video, caplog: pytest.LogCaptureFixture
+) -> None:
     bus = MemoryBus()
     bus.ensure_topics()
-    state = WorkerState(camera_id="door", site_id="site", stream_id="s1", next_offset=0, blob=b"junk")
+    state = WorkerState(camera_id="door", site_id="site", stream_id="s1", next_offset=0, blob=made(video))
     bus.producer().send("worker-state", "door", codec.encode(state))
     partition = bus.table("worker-state")["door"].partition
     world = World(bus=bus)
