@@ -37,8 +37,8 @@ def score(
     IDF1, IDP and IDR as by Ristani et al. 2016, boxes matched from an IoU of 0.5 on. Files are MOTChallenge text.
     """
     from gallery.errors import ScoreError
-    from gallery.first_frame import FirstFrame
     from gallery.score import score_folder
+    from gallery.score.first_frame import FirstFrame
 
     try:
         table = score_folder(truth, tracks, FirstFrame(truth_first, tracks_first))

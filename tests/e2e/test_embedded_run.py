@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from deploy.cli.main import main
-from gallery.mot import read_boxes
+from gallery.score.mot import read_boxes
 from training.data.dataset import LabelledTracklet
 from training.data.files import FileTracklets
 from training.data.site import read_site

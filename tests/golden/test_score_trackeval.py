@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gallery.errors import ScoreError
-from gallery.mot import Boxes, read_boxes
-from gallery.overlap import overlap
 from gallery.score import score_folder, score_site
+from gallery.score.mot import Boxes, read_boxes
+from gallery.score.overlap import overlap
 
 trackeval = pytest.importorskip("trackeval", reason="TrackEval is not installed")
 

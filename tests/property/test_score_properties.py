@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gallery.errors import ScoreError
-from gallery.mot import NO_BOXES, read_boxes
 from gallery.score import score_folder
+from gallery.score.mot import NO_BOXES, read_boxes
 
 WITHOUT_RESET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 

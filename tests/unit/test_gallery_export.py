@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from gallery.export import write_mot
-from gallery.mot import read_boxes
 from gallery.presence import sightings
+from gallery.score.mot import read_boxes
 from gallery.store import StoredTracklet, Write
 from gallery.store_memory import MemoryStore
 from tests.gallery_tools import START, S, tracklet

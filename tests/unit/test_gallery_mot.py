@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gallery.errors import ScoreError
-from gallery.mot import NO_CLASS, Boxes, read_boxes
+from gallery.score.mot import NO_CLASS, Boxes, read_boxes
 
 ROW = "3,7,10.5,20,30,40,1"
 CLASSED = "{},{},10,20,30,40,{},{},1.0"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gallery.errors import ScoreError
-from gallery.sequences import find_sequences, paired
+from gallery.score.sequences import find_sequences, paired
 
 ROW = "1,1,0,0,10,20,1\n"
 

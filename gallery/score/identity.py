@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from gallery.errors import ScoreError
-from gallery.first_frame import FirstFrame, aligned
-from gallery.mot import NO_BOXES, Boxes, read_boxes
-from gallery.overlap import frame_pairs, overlap
-from gallery.sequences import find_sequences, paired
+from gallery.score.first_frame import FirstFrame, aligned
+from gallery.score.mot import NO_BOXES, Boxes, read_boxes
+from gallery.score.overlap import frame_pairs, overlap
+from gallery.score.sequences import find_sequences, paired
 
 SAME_BOX = 0.5  # intersection over union from which two boxes are one; the field's threshold
 _FIND_OUT = FirstFrame()
@@ -101,7 +101,7 @@ def score_folder(truth: Path, results: Path, first: FirstFrame = _FIND_OUT) -> S
     """Score the results of every camera against its truth; a camera without results has found nobody.
 
     Args:
-        truth: Folder in one of the layouts of `gallery.sequences`, or one file.
+        truth: Folder in one of the layouts of `gallery.score.sequences`, or one file.
         results: The same.
         first: What both sides call their first frame.
 

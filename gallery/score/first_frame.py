@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from gallery.mot import Boxes
-from gallery.overlap import frame_pairs, overlap
+from gallery.score.mot import Boxes
+from gallery.score.overlap import frame_pairs, overlap
 
 
 @dataclass(frozen=True, slots=True)
