@@ -1,12 +1,18 @@
 """Settings of the gallery and of its API."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 
 from wire.settings import Settings
+
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
+PREFIX = re.compile(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)*")  # no segment of dots alone
+OWN_PATHS = (["v1"], ["docs"], ["redoc"], ["openapi.json"], ["healthz"], ["readyz"], ["metrics"])
 
 
 class GallerySettings(Settings):
@@ -54,6 +60,9 @@ class ApiSettings(Settings):
     Attributes:
         host, port: Address it listens on; port 0 takes a free one.
         token: Bearer token that every request under `/v1` must carry, when one is set.
+        cors_origins: Pages of other origins that may ask from a browser, like `https://wall.example.org`, several as a
+            list or with commas between; `*` is all.
+        root_path: Path prefix under which a proxy shows the API, like `/climbtrack`; whether it strips it or not.
     """
 
     section = "api"
@@ -62,3 +71,31 @@ class ApiSettings(Settings):
     port: int = Field(default=8080, ge=0, le=65535)
     token: SecretStr | None = None
     token_file: Path | None = None
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    root_path: str = Field(default="", max_length=256)
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        """Take a text as the list that it is."""
+        return (
+            tuple(origin.strip() for origin in value.split(",") if origin.strip()) if isinstance(value, str) else value
+        )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what no browser sends as its origin."""
+        for origin in origins:
+            if origin != "*" and not ORIGIN.fullmatch(origin):
+                raise ValueError("expected * or origins like https://wall.example.org:8443, without a path")
+        return origins
+
+    @field_validator("root_path")
+    @classmethod
+    def _check_root_path(cls, path: str) -> str:
+        """Refuse what is not a path prefix, or would hide our own paths."""
+        kept = path.rstrip("/")
+        if not PREFIX.fullmatch(kept) or kept.split("/")[1:2] in OWN_PATHS:
+            raise ValueError("expected a path prefix like /climbtrack, other than /v1, /docs and the probes")
+        return kept

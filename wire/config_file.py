@@ -84,10 +84,8 @@ def _content(config: Path) -> Any:
         raise SettingsError(f"config {config}: {error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"config {config}: not YAML: {_where(error)}") from None  # the cause shows the line
-    except (ValueError, RecursionError, OverflowError):
-        raise SettingsError(
-            f"config {config}: not YAML: it holds a number, a date or a nesting that cannot be read; put text in quotes"
-        ) from None
+    except RecursionError:
+        raise SettingsError(f"config {config}: lists or mappings stand too deep in one another") from None
 
 
 class _DuplicateKeyError(Exception):
@@ -96,6 +94,14 @@ class _DuplicateKeyError(Exception):
 
 class _Loader(yaml.SafeLoader):
     """Reads plain values, and refuses keys that stand twice."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Return the value of a node."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError):  # 2026-13-45, 0x_, or thousands of digits
+            problem = "a number or a date that cannot be read"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         """Return the mapping of a node."""

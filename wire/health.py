@@ -105,12 +105,18 @@ class _Handler(BaseHTTPRequestHandler):
     answer: Callable[[str], _Answer]
 
     def do_GET(self) -> None:
+        self.wfile.write(self._head().body)
+
+    def do_HEAD(self) -> None:
+        self._head()
+
+    def _head(self) -> _Answer:
         answer = self.answer(self.path.partition("?")[0])
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        self.wfile.write(answer.body)
+        return answer
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the base class
         """Say nothing: probes come every few seconds."""

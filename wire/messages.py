@@ -19,7 +19,7 @@ MAX_CHUNK_NS = 500_000_000  # half a second: what a viewer waits for a chunk to 
 MAX_CHUNK_BYTES = 900_000  # fits Kafka's default limit of 1 MiB with headers and batch overhead
 
 MAX_FPS = 240
-MAX_CLOCK_OFFSET_MS = 3_200_000_000_000  # a century: a camera without a clock begins in 1970
+MAX_CLOCK_OFFSET_MS = 2_500_000_000_000  # 80 years: a camera without a clock begins in 1970
 MAX_TAGS = 32
 MAX_TAG = 256  # characters of a tag's name, and of its value
 
@@ -78,7 +78,7 @@ class CameraSpec(
             )
         if not abs(self.clock_offset_ms) <= MAX_CLOCK_OFFSET_MS:
             raise ValueError(
-                f"camera {self.camera_id}: clock_offset_ms must be at most a century ({MAX_CLOCK_OFFSET_MS}) "
+                f"camera {self.camera_id}: clock_offset_ms must be at most 80 years ({MAX_CLOCK_OFFSET_MS}) "
                 f"before or behind, got {self.clock_offset_ms}"
             )
         if self.start_ns is not None and not 0 <= self.start_ns <= MAX_TIME_NS:

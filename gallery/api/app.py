@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request, status
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -14,7 +15,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from gallery.api.auth import require_token
 from gallery.api.cameras import cameras_router
 from gallery.api.events import EventFeed
+from gallery.api.head import HeadAsGet
 from gallery.api.people import people_router, tracks_router
+from gallery.api.prefix import UnderPrefix
 from gallery.api.schemas import ProblemOut, StatusOut
 from gallery.config import ApiSettings
 from gallery.errors import StoreRefused
@@ -23,6 +26,14 @@ from wire.bus import Bus
 from wire.cameras import CameraTable
 from wire.errors import TransientError
 from wire.metrics import installed_version
+
+CORS: dict[str, Any] = {
+    "allow_methods": ("GET", "HEAD", "POST", "DELETE"),
+    "allow_headers": ("Authorization", "Content-Type"),
+    "expose_headers": ("Retry-After",),
+}
+MAX_TOLD = 10  # wrong fields that are named
+MAX_PLACE = 100  # characters of where one stands
 
 
 def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: CollectorRegistry | None = None) -> FastAPI:
@@ -38,6 +49,11 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
 
     refusals: dict[int | str, dict[str, Any]] = {422: {"model": ProblemOut, "description": "Not understood"}}
     app = FastAPI(title="climbtrack", version=installed_version(), lifespan=lifespan, responses=refusals)
+    app.add_middleware(HeadAsGet)
+    if settings.root_path:
+        app.add_middleware(UnderPrefix, prefix=settings.root_path)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
     protected = [Depends(require_token(settings.token))]
     people = people_router(store, cameras)
     for router in (cameras_router(store, bus, cameras), people, tracks_router(store), _events_router(feed)):
@@ -56,15 +72,22 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
     def not_understood(_: Request, error: RequestValidationError) -> JSONResponse:
         return JSONResponse({"detail": _in_words(error)}, status_code=422)
 
+    @app.exception_handler(status.HTTP_400_BAD_REQUEST)
+    def not_read(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - it says less
+        return JSONResponse({"detail": "body: cannot be read as JSON"}, status_code=422)
+
     return app
 
 
 def _in_words(error: RequestValidationError) -> str:
     """Return every field that is wrong and why, without what was sent: it may hold a password."""
-    return "; ".join(
-        f"{'.'.join(map(str, one['loc'][1:])) or 'body'}: {one['msg'].removeprefix('Value error, ')}"
-        for one in error.errors()
+    found = error.errors()
+    words = "; ".join(
+        f"{'.'.join(map(str, one['loc'][1:]))[:MAX_PLACE] or 'body'}: {one['msg'].removeprefix('Value error, ')}"
+        for one in found[:MAX_TOLD]
     )
+    more = f"; and {len(found) - MAX_TOLD} more" if len(found) > MAX_TOLD else ""
+    return (words + more).encode(errors="replace").decode()  # names that were sent may hold halves of characters
 
 
 def _events_router(feed: EventFeed) -> APIRouter:

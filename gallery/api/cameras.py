@@ -1,10 +1,8 @@
 """`/v1/cameras`: list, add and remove cameras while everything runs."""
 
-from typing import Annotated
+from fastapi import APIRouter, HTTPException, Response, status
 
-from fastapi import APIRouter, HTTPException, Query, Response, status
-
-from gallery.api.schemas import CameraIn, CameraOut, CamerasOut, camera_out
+from gallery.api.schemas import CameraIn, CameraOut, CamerasOut, Name, camera_out
 from gallery.store import Store
 from wire import codec
 from wire.bus import CAMERAS, Bus
@@ -19,7 +17,7 @@ def cameras_router(store: Store, bus: Bus, cameras: Cameras) -> APIRouter:
     router = APIRouter(prefix="/v1/cameras", tags=["cameras"])
 
     @router.get("")
-    def list_cameras(site: Annotated[str | None, Query()] = None) -> CamerasOut:
+    def list_cameras(site: Name | None = None) -> CamerasOut:
         """List the cameras of a site, or of all."""
         progress = store.progress()
         specs = (listed.spec for listed in cameras.cameras().values())
@@ -40,7 +38,7 @@ def cameras_router(store: Store, bus: Bus, cameras: Cameras) -> APIRouter:
         return camera_out(spec, None)
 
     @router.delete("/{camera_id}", status_code=status.HTTP_204_NO_CONTENT)
-    def remove_camera(camera_id: str) -> Response:
+    def remove_camera(camera_id: Name) -> Response:
         """Stop reading a camera; who was seen by it stays known."""
         if camera_id not in cameras.cameras():
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no camera {camera_id!r}")

@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Response, status
+from fastapi import APIRouter, HTTPException, Path, Query, Response, status
 
+from gallery.api.moment import Moment
 from gallery.api.schemas import (
     IdentitiesOut,
     IdentityDetail,
-    Moment,
+    Name,
+    Number,
     StatsOut,
     TracksOut,
     identity_out,
@@ -29,9 +31,7 @@ def people_router(store: Store, cameras: Cameras) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["people"])
 
     @router.get("/identities")
-    def list_identities(
-        after: Annotated[int, Query(ge=0)] = 0, limit: Limit = 100, site: Annotated[str | None, Query()] = None
-    ) -> IdentitiesOut:
+    def list_identities(after: Number = 0, limit: Limit = 100, site: Name | None = None) -> IdentitiesOut:
         """List people by number, in pages."""
         _check_site(store, site)
         page = store.identities(after, limit)
@@ -42,7 +42,7 @@ def people_router(store: Store, cameras: Cameras) -> APIRouter:
         )
 
     @router.get("/identities/{number}")
-    def show_identity(number: int) -> IdentityDetail:
+    def show_identity(number: Number) -> IdentityDetail:
         """Show one person; a number that was merged away shows the one that goes on."""
         identity = store.identity(number)
         if identity is None:
@@ -78,8 +78,8 @@ def tracks_router(store: Store) -> APIRouter:
 
     @router.get("")
     def list_tracks(
-        camera: Annotated[str | None, Query()] = None,
-        identity: Annotated[int | None, Query()] = None,
+        camera: Name | None = None,
+        identity: Number | None = None,
         since: Annotated[Moment | None, Query(alias="from")] = None,
         until: Annotated[Moment | None, Query(alias="to")] = None,
         live: Annotated[bool, Query()] = False,  # noqa: FBT002 - a query parameter
@@ -100,7 +100,7 @@ def tracks_router(store: Store) -> APIRouter:
         return TracksOut(tracks=[track_out(row, boxes=boxes) for row in rows])
 
     @router.get("/{tracklet_id:path}/crop", responses={200: {"content": {"image/jpeg": {}}}})
-    def show_crop(tracklet_id: str) -> Response:
+    def show_crop(tracklet_id: Annotated[str, Path(max_length=512)]) -> Response:
         """Return the best picture of a track."""
         crop = store.crop(tracklet_id)
         if crop is None:

@@ -3,12 +3,14 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gallery.presence import Sighting
 from gallery.store import Identity, StoredProgress, StoredTracklet
-from wire.messages import CameraSpec, IdentityEvent, Mode
+from wire.messages import MAX_CLOCK_OFFSET_MS, MAX_FPS, CameraSpec, IdentityEvent, Mode, check_name
 from wire.url import check_source
+
+MAX_NUMBER = 2**53 - 1  # what JSON's readers and Redis's scores keep exactly
 
 
 def iso(time_ns: int) -> str:
@@ -17,30 +19,14 @@ def iso(time_ns: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def nanoseconds(value: object) -> int:
-    """Return the ns of seconds since 1970, or of an ISO 8601 time; without a zone it is UTC.
+def name_of(text: str) -> str:
+    """Return the name of a camera or of a site.
 
     Raises:
-        ValueError: It is neither.
+        ValueError: It cannot be one.
     """
-    text = str(value).strip()
-    try:
-        return round(float(text) * 1e9)
-    except ValueError:
-        moment = _moment(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1e6) * 1000
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"expected ISO 8601 or seconds since 1970, got {text!r}") from error
-
-
-Moment = Annotated[int, BeforeValidator(nanoseconds)]
+    check_name("it", text)
+    return text
 
 
 def source_url(text: str) -> str:
@@ -53,18 +39,22 @@ def source_url(text: str) -> str:
     return text
 
 
+Name = Annotated[str, AfterValidator(name_of), Field(max_length=64)]
+Number = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
+
+
 class CameraIn(BaseModel):
     """A camera to add, or to change; fields as in `CameraSpec`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
-    camera_id: str
+    camera_id: Name
     url: Annotated[str, AfterValidator(source_url), Field(repr=False)]
-    site_id: str | None = None
+    site_id: Name | None = None
     enabled: bool = True
-    analysed_fps: float = 10.0
+    analysed_fps: float = Field(default=10.0, gt=0, le=MAX_FPS, allow_inf_nan=False)
     mode: Mode | None = None
-    clock_offset_ms: float = 0.0
+    clock_offset_ms: float = Field(default=0.0, ge=-MAX_CLOCK_OFFSET_MS, le=MAX_CLOCK_OFFSET_MS, allow_inf_nan=False)
     realtime: bool = False
     loop: bool = False
     tags: dict[str, str] = Field(default_factory=dict)

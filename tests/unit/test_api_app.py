@@ -125,6 +125,13 @@ def test_a_camera_that_is_added_stands_in_the_topic_and_in_the_list(client: Test
         pytest.param({"camera_id": "a", "url": "x", "analysed_fps": 0}, "analysed_fps", id="no frames"),
         pytest.param({"camera_id": "a", "url": "x", "colour": "red"}, "colour", id="an unknown field"),
         pytest.param({"camera_id": "a"}, "url", id="a missing field"),
+        pytest.param({"camera_id": "a", "url": "x", "analysed_fps": True}, "analysed_fps", id="a truth value"),
+        pytest.param({"camera_id": "a", "url": "x", "analysed_fps": "5"}, "analysed_fps", id="text for a number"),
+        pytest.param({"camera_id": "a", "url": "x", "clock_offset_ms": 1e300}, "clock_offset_ms", id="a huge offset"),
+        pytest.param({"camera_id": "a", "url": "x", "enabled": 1}, "enabled", id="a number for a truth value"),
+        pytest.param({"camera_id": "a", "url": "x", "tags": {"a": "b" * 257}}, "tags", id="an endless tag"),
+        pytest.param({"camera_id": "../a", "url": "x"}, "camera_id", id="a path for a name"),
+        pytest.param({"camera_id": "a", "site_id": "a{b}", "url": "x"}, "site_id", id="braces in a site"),
     ],
 )
 def test_a_wrong_camera_is_refused_with_the_field_that_is_wrong(
@@ -203,7 +210,8 @@ def test_tracks_are_found(client: TestClient, query: dict[str, str | int | bool]
 def test_a_time_that_is_none_is_refused(client: TestClient) -> None:
     answer = client.get("/v1/tracks", params={"from": "yesterday"})
     assert answer.status_code == 422
-    assert answer.json() == {"detail": "from: expected ISO 8601 or seconds since 1970, got 'yesterday'"}
+    assert answer.json()["detail"].startswith("from: expected an ISO 8601 time like 2026-11-26T13:07:34.890+02:00")
+    assert answer.json()["detail"].endswith("or seconds since 1970, got 'yesterday'")
 
 
 def test_a_refusal_is_a_sentence_and_repeats_no_password(client: TestClient) -> None:
@@ -280,3 +288,94 @@ def test_metrics_and_documentation_are_served(store: MemoryStore, bus: MemoryBus
         assert client.get("/docs").status_code == 200
         paths = client.get("/openapi.json").json()["paths"]
     assert {"/v1/cameras", "/v1/identities", "/v1/identities/{number}", "/v1/tracks", "/v1/events"} <= set(paths)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/v1/stats",
+        "/v1/cameras",
+        "/v1/identities/1",
+        "/v1/tracks/door/s/1/0/crop",
+        "/v1/events",
+    ],
+)
+def test_head_answers_as_get_does_without_its_body(client: TestClient, path: str) -> None:
+    answer = client.head(path)
+
+    assert answer.status_code == 200
+    assert answer.content == b""
+    if path != "/v1/events":
+        assert answer.headers["content-length"] == client.get(path).headers["content-length"]
+
+
+def test_head_of_what_is_not_there_says_so(client: TestClient) -> None:
+    assert client.head("/v1/identities/77").status_code == 404
+    assert client.head("/v1/tracks", params={"limit": 0}).status_code == 422
+
+
+def test_pages_of_other_origins_may_ask_where_the_settings_say_so(store: MemoryStore, bus: MemoryBus) -> None:
+    origin = {"Origin": "https://wall.example.org"}
+    asked = {**origin, "Access-Control-Request-Method": "DELETE", "Access-Control-Request-Headers": "authorization"}
+    settings = ApiSettings(cors_origins=("https://wall.example.org",), token=SecretStr("correct horse"))
+    with TestClient(create_app(store, bus, settings)) as client:
+        refused = client.get("/v1/stats", headers=origin)
+        assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, origin["Origin"])
+        before = client.options("/v1/cameras/door", headers=asked)
+        assert before.status_code == 200, "a browser asks without the token first"
+        assert "DELETE" in before.headers["access-control-allow-methods"]
+        other = client.get("/v1/stats", headers={"Origin": "https://elsewhere.example.org"})
+        assert "access-control-allow-origin" not in other.headers
+
+
+def test_without_the_setting_no_page_of_another_origin_is_let_in(client: TestClient) -> None:
+    answer = client.get("/v1/stats", headers={"Origin": "https://wall.example.org"})
+
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("seen", ["/climb/track", ""], ids=["the proxy keeps the prefix", "the proxy strips it"])
+def test_behind_a_path_prefix_everything_answers_and_the_description_names_it(
+    store: MemoryStore, bus: MemoryBus, seen: str
+) -> None:
+    with TestClient(create_app(store, bus, ApiSettings(root_path="/climb/track/"))) as client:
+        assert client.get(f"{seen}/v1/stats").json()["site_id"] == "site"
+        assert client.head(f"{seen}/readyz").status_code == 200
+        assert client.get(f"{seen}/openapi.json").json()["servers"] == [{"url": "/climb/track"}]
+        assert "/climb/track/openapi.json" in client.get(f"{seen}/docs").text
+
+
+@pytest.mark.parametrize(
+    ("query", "complaint"),
+    [
+        pytest.param({"identity": "nan"}, "identity", id="no number"),
+        pytest.param({"identity": "1e300"}, "identity", id="no whole number"),
+        pytest.param({"identity": str(2**53)}, "identity", id="a number that JSON does not keep"),
+        pytest.param({"limit": "true"}, "limit", id="a truth value for a number"),
+        pytest.param({"limit": "1001"}, "limit", id="too many"),
+        pytest.param({"camera": "../door"}, "camera", id="a path for a name"),
+        pytest.param({"camera": "a" * 65}, "camera", id="an endless name"),
+        pytest.param({"camera": "a\n"}, "camera", id="a line break"),
+        pytest.param({"from": "nan"}, "from", id="no time"),
+        pytest.param({"to": "1e300"}, "to", id="a time beyond all"),
+        pytest.param({"live": "perhaps"}, "live", id="no truth value"),
+    ],
+)
+def test_a_filter_that_cannot_be_is_refused_by_its_name(
+    client: TestClient, query: dict[str, str], complaint: str
+) -> None:
+    answer = client.get("/v1/tracks", params=query)
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(f"{complaint}: ")
+
+
+def test_a_zone_whose_plus_was_not_escaped_is_understood(client: TestClient) -> None:
+    escaped = client.get("/v1/tracks?from=2023-11-15T00:13:35%2B02:00")
+    unescaped = client.get("/v1/tracks?from=2023-11-15T00:13:35+02:00")
+
+    assert unescaped.json() == escaped.json()
+    assert {track["camera_id"] for track in escaped.json()["tracks"]} == {"hall"}, "nobody was in the door any more"

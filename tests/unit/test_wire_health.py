@@ -5,7 +5,9 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -62,6 +64,15 @@ def test_a_starting_service_is_alive_and_not_ready(probed: Probed) -> None:
 
     assert status == 503
     assert [service["reason"] for service in json.loads(body)["services"]] == ["starting", "starting"]
+
+
+@pytest.mark.parametrize(("path", "status"), [("/healthz", 200), ("/readyz", 503), ("/metrics", 200), ("/other", 404)])
+def test_head_answers_as_get_does_without_its_body(probed: Probed, path: str, status: int) -> None:
+    connection = HTTPConnection("127.0.0.1", probed.server.port, timeout=10)
+    connection.request("HEAD", path)
+    with closing(connection), connection.getresponse() as answer:
+        assert (answer.status, answer.read()) == (status, b"")
+        assert int(answer.headers["Content-Length"]) > 0
 
 
 def test_a_process_is_ready_when_all_its_services_are(probed: Probed) -> None:
