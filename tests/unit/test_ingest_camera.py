@@ -1,7 +1,8 @@
 """A camera's states, with sources and a clock that do as told."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from ingest.camera import Camera
 from ingest.config import IngestSettings
 from ingest.errors import AccessDenied, NotFound, SourceError, Stalled, Unreachable
-from ingest.source import Opener, Source, VideoFormat
+from ingest.source import Opener, Source, SourcePacket, VideoFormat
 from ingest.state import CameraJob, CameraStatus, State
+from ingest.writer import MAX_FRAME_BYTES
 from tests.ingest_tools import FRAME_NS, ChunkReader, FakeClock, FakeSource, around, data_of, opens, packets, spec_of
 from wire.memory import MemoryBus
 from wire.messages import CameraSpec, FrameChunk
@@ -156,6 +158,75 @@ def test_another_picture_size_is_another_stream(stage: Stage) -> None:
     assert [(chunk.width, len(chunk.packets), chunk.ended) for chunk in chunks] == [(64, 3, True), (96, 2, True)]
     assert [chunk.seq for chunk in chunks] == [0, 0]
     assert chunks[0].stream_id != chunks[1].stream_id
+
+
+def with_large(count: int, large: Sequence[int]) -> list[SourcePacket]:
+    """Return packets of which some are larger than a record may be."""
+    enormous = bytes(MAX_FRAME_BYTES + 1)
+    return [replace(packet, data=enormous) if i in large else packet for i, packet in enumerate(packets(count))]
+
+
+def test_a_file_of_frames_that_no_record_can_hold_fails_with_the_cause(stage: Stage) -> None:
+    (chunk,) = stage.run(spec_of("a.mp4"), FakeSource(with_large(3, range(3))))
+
+    assert (chunk.ended, chunk.packets) == (True, ())
+    assert chunk.reason.startswith("3 of 3 frames are larger than the 8 MiB that can be sent at once; ")
+    assert "lower resolution" in chunk.reason
+    assert stage.camera.status().state is State.FAILED
+
+
+def test_a_frame_that_no_record_can_hold_keeps_its_number(stage: Stage) -> None:
+    chunks = stage.run(spec_of("a.mp4"), FakeSource(with_large(5, [2])))
+
+    assert [(chunk.first_index, chunk.dropped_before, len(chunk.packets)) for chunk in chunks] == [(0, 0, 2), (3, 1, 2)]
+    assert chunks[-1].reason.startswith("1 of 5 frames are larger")
+
+
+def test_a_live_camera_of_frames_that_no_record_can_hold_stays_connected_and_says_so_once(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = FakeSource(with_large(20, range(20)), finite=False, clock=stage.clock)
+    source.before_end = stage.note
+
+    chunks = stage.run(spec_of(LIVE_URL), source)
+
+    assert chunks == []
+    assert stage.seen[1].state is State.LIVE
+    assert stage.seen[1].cause.startswith("20 of 20 frames are larger than the 8 MiB")
+    assert sum("larger than the 8 MiB" in message for message in caplog.messages) == 1
+
+
+def test_frames_that_a_source_could_not_read_keep_their_numbers(stage: Stage) -> None:
+    given = packets(4)
+    given[2] = replace(given[2], lost_before=3)
+
+    chunks = stage.run(spec_of("a.mp4"), FakeSource(given))
+
+    assert [(chunk.first_index, chunk.dropped_before, len(chunk.packets)) for chunk in chunks] == [(0, 0, 2), (5, 3, 2)]
+
+
+def test_numbers_go_on_over_a_change_of_format(stage: Stage) -> None:
+    small, large = packets(3), packets(2, look=VideoFormat("h264", 96, 80, b""))
+
+    chunks = stage.run(spec_of("a.mp4"), FakeSource([*small, replace(large[0], lost_before=1), large[1]]))
+
+    assert [(chunk.first_index, chunk.dropped_before) for chunk in chunks] == [(0, 0), (4, 1)]
+
+
+@pytest.mark.parametrize(
+    ("url", "fields", "mode"),
+    [
+        pytest.param("a.mp4", {}, "complete", id="a file is read completely"),
+        pytest.param("a.mp4", {"realtime": True}, "latency", id="a file that plays a camera stays current"),
+        pytest.param("a.mp4", {"mode": "latency"}, "latency", id="what is said wins"),
+    ],
+)
+def test_the_mode_of_a_camera_travels_with_its_frames(
+    url: str, fields: dict[str, Any], mode: str, stage: Stage
+) -> None:
+    chunks = stage.run(spec_of(url, **fields), FakeSource(packets(3)))
+
+    assert [chunk.mode for chunk in chunks] == [mode]
 
 
 def test_a_live_stream_that_breaks_ends_with_the_cause_and_comes_back_as_another(stage: Stage) -> None:
