@@ -146,7 +146,7 @@ def test_a_second_run_counts_its_own_sightings_only(runs: tuple[Run, Run]) -> No
 def test_a_file_that_is_no_video_fails_alone_and_is_named(runs: tuple[Run, Run], videos: dict[str, Path]) -> None:
     first, second = runs
     assert second.code == 1
-    assert "camera broken failed: it is no video" in second.said
+    assert "camera broken failed: it is not a video" in second.said
     assert {name: second.report["cameras"][name] for name in videos} == first.report["cameras"]
     assert (second.out / "broken.txt").read_text() == ""
 

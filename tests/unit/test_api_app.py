@@ -106,6 +106,25 @@ def test_cameras_are_listed_with_masked_urls_and_how_far_they_are(client: TestCl
     assert (camera["state"]["analysed"], camera["state"]["dropped"]) == (100, 7)
 
 
+@pytest.mark.parametrize(
+    ("fields", "mode"),
+    [
+        pytest.param({"url": "door.mp4"}, "complete", id="a file"),
+        pytest.param({"url": "door.mp4", "mode": "latency"}, "latency", id="a file with a mode"),
+        pytest.param({"url": "rtsp://host/stream"}, "latency", id="a camera"),
+    ],
+)
+def test_a_file_that_is_added_is_read_completely(
+    fields: dict[str, str], mode: str, client: TestClient, bus: MemoryBus
+) -> None:
+    answer = client.post("/v1/cameras", json={"camera_id": "door", **fields})
+
+    assert answer.json()["mode"] == mode
+    spec = codec.decode(bus.table(CAMERAS.name)["door"].value or b"")
+    assert isinstance(spec, CameraSpec)
+    assert spec.mode_in_use == mode
+
+
 def test_a_camera_that_is_added_stands_in_the_topic_and_in_the_list(client: TestClient, bus: MemoryBus) -> None:
     answer = client.post("/v1/cameras", json={"camera_id": "door", "url": "http://me:secret@cam/x", "analysed_fps": 5})
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.cameras import configured_cameras, parse_cameras
+from deploy.cameras import chosen_cameras, configured_cameras, parse_cameras
 from deploy.errors import UsageError
 from wire.errors import SettingsError
 
@@ -86,3 +86,40 @@ def test_a_wrong_camera_in_the_configuration_is_named(tmp_path: Path, text: str,
     config.write_text(text)
     with pytest.raises(SettingsError, match=message):
         configured_cameras(config)
+
+
+@pytest.mark.parametrize(
+    ("field", "mode"),
+    [
+        pytest.param("door.mp4", "complete", id="a file"),
+        pytest.param("{url: frames}", "complete", id="a folder"),
+        pytest.param("{url: door.mp4, mode: latency}", "latency", id="a file with a mode"),
+        pytest.param("{url: door.mp4, realtime: true}", "latency", id="a file that plays a live camera"),
+        pytest.param("rtsp://host/stream", "latency", id="a camera"),
+        pytest.param("{url: 'rtsp://host/stream', mode: complete}", "complete", id="a camera with a mode"),
+        pytest.param("0", "latency", id="a device"),
+    ],
+)
+def test_the_mode_of_a_camera_follows_from_its_source_unless_it_is_given(field: str, mode: str, tmp_path: Path) -> None:
+    config = tmp_path / "site.yaml"
+    config.write_text(f"cameras: {{door: {field}}}")
+
+    (camera,) = chosen_cameras([], config)
+
+    assert camera.mode_in_use == mode
+
+
+def test_a_file_of_the_command_line_is_read_completely() -> None:
+    (camera,) = chosen_cameras(["door=door.mp4"], None)
+    assert camera.mode_in_use == "complete"
+
+
+def test_a_relative_url_in_a_configuration_is_meant_from_where_that_is(tmp_path: Path) -> None:
+    config = tmp_path / "site.yaml"
+    config.write_text("cameras: {a: 'file:front%20door.mp4', b: '2024-01-01T12:00:00.mp4', c: '~/c.mp4'}")
+
+    urls = {name: spec.url for name, spec in configured_cameras(config).items()}
+
+    assert urls["a"] == str(tmp_path / "front door.mp4")
+    assert urls["b"] == str(tmp_path / "2024-01-01T12:00:00.mp4")
+    assert urls["c"] == str(Path.home() / "c.mp4")

@@ -155,3 +155,16 @@ def test_frames_cannot_be_changed(video: Video) -> None:
     frame = _decode(_decoder(video), video.chunks())[0]
     with pytest.raises(dataclasses.FrozenInstanceError):
         frame.number = 2  # type: ignore[misc]
+
+
+def test_hidden_packets_are_decoded_for_others_and_neither_seen_nor_counted(video: Video) -> None:
+    hidden = [msgspec.structs.replace(packet, shown=packet.pts_ns >= 500_000_000) for packet in video.packets]
+    shown = sum(packet.shown for packet in hidden)
+    whole = msgspec.structs.replace(video.chunks(size=N)[0], packets=tuple(hidden), ended=True)
+    decoder = _decoder(video)
+
+    frames = _decode(decoder, [whole])
+
+    assert _shown(frames) == list(range(6, N + 1))
+    assert [frame.number for frame in frames] == list(range(1, shown + 1))
+    assert (decoder.frames, decoder.decoded, decoder.broken) == (shown, shown, 0)
