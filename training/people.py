@@ -53,7 +53,7 @@ def training_people(config: TrainConfig, render: Render, report: Report) -> Crop
     plan = CropPlan(name, first, people, first, cameras, _SITE_PEOPLE, source.frames, size)
     if source.crops == "fresh":
         return RenderedTracklets(plan, render)
-    return load_crops(plan, render, source.cache, report=report)
+    return load_crops(plan, render, source.cache, report=report, processes=_renderers(config))
 
 
 def held_out_people(config: TrainConfig, render: Render, report: Report) -> CropSet:
@@ -64,7 +64,12 @@ def held_out_people(config: TrainConfig, render: Render, report: Report) -> Crop
     name = f"test-{people}x{cameras}-{size[0]}x{size[1]}"
     frames = config.network.architecture.frames
     plan = CropPlan(name, first, people, first, cameras, _SITE_PEOPLE, frames, size)
-    return load_crops(plan, render, source.cache, report=report)
+    return load_crops(plan, render, source.cache, report=report, processes=_renderers(config))
+
+
+def _renderers(config: TrainConfig) -> int:
+    """Return how many processes render what is rendered before the first step: this one has nothing else to do then."""
+    return config.run.workers + 1 if config.run.workers else 0
 
 
 def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets, HeldOut]:

@@ -114,8 +114,8 @@ def _train(run: _Run, stop: Event) -> TrainResult:
     loader = Loader(config, run.people, sampler, group)
     refresh = config.losses.memory_refresh_epochs * (config.schedule.epoch_steps or sampler.steps_per_epoch)
     run.log.begin(state.step)
-    report, losses, stopped = _missed_validation(run), None, False
     mark = time.monotonic()
+    report, losses, stopped = _first_validation(run), None, False
     while (progress := run.progress) < 1 and not (stopped := bool(group.agreed(float(stop.is_set())))):
         began = time.monotonic()
         if _memories_due(run, progress, refresh):
@@ -161,12 +161,12 @@ def _save_and_validate(run: _Run, progress: float) -> Report | None:
     return _validate(run) if due else None
 
 
-def _missed_validation(run: _Run) -> Report | None:
-    """Validate where a run was killed between the checkpoint and the validation that was due."""
-    state = run.state
-    due = state.step % run.config.run.validate_every == 0 or run.progress >= 1
-    missed = due and state.step > 0 and state.validated_step != state.step
-    return _validate(run) if missed and run.group.first else None
+def _first_validation(run: _Run) -> Report | None:
+    """Validate initial weights if asked, or where a run was killed between a checkpoint and its validation."""
+    settings, state = run.config.run, run.state
+    begun = state.step > 0
+    due = (state.step % settings.validate_every == 0 or run.progress >= 1) if begun else settings.validate_first
+    return _validate(run) if due and state.validated_step != state.step and run.group.first else None
 
 
 def _validate(run: _Run) -> Report:

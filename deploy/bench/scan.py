@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from reid_worker.model.scan import IMPLEMENTATIONS, Implementation, selective_scan, unavailable
-from reid_worker.model.scan_parity import NAMES, relative_errors, scan_inputs, value_and_gradients
+from reid_worker.model.scan_parity import NAMES, relative_errors, scan_inputs, upstream_for, value_and_gradients
 
 PARITY_LENGTHS = (1, 5, 128, 129, 512, 1024)
 SPEED_LENGTHS = (128, 512, 1024)  # patches of a fragment of climb-base: 128 a frame, 1, 4 or 8 frames
@@ -97,7 +97,8 @@ def parity_rows(size: ScanSize, device: torch.device) -> Iterator[ParityRow]:
 
 def _reference(tensors: Sequence[Tensor], *, reverse: bool) -> list[Tensor]:
     scan = partial(selective_scan, implementation="sequential")
-    return value_and_gradients(scan, [t.double() for t in tensors], reverse=reverse)
+    upstream = upstream_for(tensors[0]).double()
+    return value_and_gradients(scan, [t.double() for t in tensors], reverse=reverse, upstream=upstream)
 
 
 def speed_rows(
@@ -136,7 +137,8 @@ def _typical(batch: int, length: int, width: int, device: torch.device, dtype: t
 def _runner(name: Implementation, inputs: list[Tensor], direction: str) -> Callable[[], object]:
     scan = partial(selective_scan, implementation=name)
     if direction == "backward":
-        return lambda: value_and_gradients(scan, inputs)
+        upstream = upstream_for(inputs[0])  # once: it is made on the CPU
+        return lambda: value_and_gradients(scan, inputs, upstream=upstream)
 
     def forward() -> Tensor:
         with torch.inference_mode():

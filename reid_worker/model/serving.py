@@ -93,9 +93,10 @@ class _HalfInstanceNorm(nn.Module):
         rest = norm.batch.num_features
         self.cut = norm.cut
         self.eps = norm.instance.eps
-        self.register_buffer("gain", norm.instance.weight.detach())
-        self.register_buffer("shift", torch.cat([norm.instance.bias.detach(), torch.zeros(rest)]))
-        self.register_buffer("chosen", torch.cat([torch.ones(norm.cut), torch.zeros(rest)]))
+        gain, bias = norm.instance.weight.detach(), norm.instance.bias.detach()
+        self.register_buffer("gain", gain)
+        self.register_buffer("shift", torch.cat([bias, bias.new_zeros(rest)]))
+        self.register_buffer("chosen", torch.cat([bias.new_ones(norm.cut), bias.new_zeros(rest)]))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the activations `(b, c, H, W)` float32; centred before squaring, or flat crops would lose digits."""
@@ -122,7 +123,7 @@ class _FoldedStem(nn.Module):
         assert isinstance(norm, InstanceBatchNorm)
         scale, shift = _scale_and_shift(norm.batch)
         self.first = _folded(
-            convolution, torch.cat([torch.ones(norm.cut), scale]), torch.cat([torch.zeros(norm.cut), shift])
+            convolution, torch.cat([scale.new_ones(norm.cut), scale]), torch.cat([shift.new_zeros(norm.cut), shift])
         )
         self.norm = _HalfInstanceNorm(norm)
         self.middle = nn.ModuleList(_fold_stage(getattr(stage, "branch", stage)) for stage in middle)

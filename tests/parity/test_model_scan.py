@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from reid_worker.model.scan import Implementation, chosen_implementation, selective_scan, unavailable, why_broken
-from reid_worker.model.scan_parity import relative_errors, scan_inputs, value_and_gradients
+from reid_worker.model.scan_parity import relative_errors, scan_inputs, upstream_for, value_and_gradients
 from reid_worker.model.scan_sequential import scan_sequential
 
 ON_CPU: tuple[Implementation, ...] = ("fused", "parallel", "sequential")
@@ -39,6 +39,28 @@ def test_scan_of_half_precision_keeps_its_state_in_float32(implementation: Imple
     assert {t.dtype for t in found} == {dtype}
     errors = relative_errors(found, wanted)
     assert max(errors.values()) < 1e-2, errors
+
+
+def distance(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    return float(torch.linalg.vector_norm(found.double() - wanted) / torch.linalg.vector_norm(wanted))
+
+
+def test_a_gradient_of_more_numbers_than_float16_counts_to_is_right_where_a_device_counts_in_float16(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a GPU `torch.linspace` takes its step in the dtype asked for: 65 535 is infinite, and the step was 0."""
+
+    def counted_in_its_dtype(start: float, end: float, steps: int, *, dtype: torch.dtype) -> torch.Tensor:
+        span = torch.tensor(end - start, dtype=dtype) / torch.tensor(steps - 1, dtype=dtype)
+        ahead = start + span * torch.arange(steps // 2)
+        return torch.cat([ahead, end - span * torch.arange(steps - steps // 2).flip(0)]).to(dtype)
+
+    x = torch.zeros(2, 512, 64, dtype=torch.float16)
+    exact = upstream_for(x.double())
+    monkeypatch.setattr(torch, "linspace", counted_in_its_dtype)
+    broken = torch.linspace(-1, 1, x.numel(), dtype=x.dtype)
+    assert distance(broken, exact.flatten()) == pytest.approx(1, abs=1e-4)  # what was measured there
+    assert distance(upstream_for(x), exact) < 1e-3
 
 
 @pytest.mark.parametrize("E", [255, 256, 300])

@@ -137,6 +137,12 @@ def test_crops_are_rendered_once_and_come_back_from_the_cache(tmp_path: Path) ->
     assert np.array_equal(again.crops, first.crops)
 
 
+def test_several_processes_render_what_one_does(tmp_path: Path) -> None:
+    alone = load_crops(PLAN, constant, tmp_path / "alone", report=lambda text: None)
+    shared = load_crops(PLAN, constant, tmp_path / "shared", report=lambda text: None, processes=2)
+    assert np.array_equal(alone.crops, shared.crops)
+
+
 def test_an_interrupted_rendering_is_done_again(tmp_path: Path) -> None:
     def fails(identity: int, *rest: object) -> NDArray[np.uint8]:
         raise KeyboardInterrupt

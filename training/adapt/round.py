@@ -4,8 +4,6 @@ import math
 import time
 from dataclasses import dataclass, replace
 
-import torch
-
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
 from training.average import copied
@@ -19,14 +17,14 @@ from training.config import (
     ScheduleConfig,
     TrainConfig,
 )
-from training.config.groups import MODELS, ModelName
+from training.config.groups import model_of
 from training.data.crops import Tracklets
 from training.loader import Loader
 from training.schedule import progress_of, rate_at, stage_at
 from training.state import start
 from training.step import train_step
 from training.synthetic.source import SyntheticSource
-from training.train import sampler_of
+from training.train import device_of, sampler_of
 from training.validate import fill_memory, network_to_keep
 
 _PEOPLE = 16  # of a batch, as in the recipe of climb-tiny
@@ -49,7 +47,7 @@ class Budget:
 
 def trainable(architecture: Architecture) -> bool:
     """Tell whether a network of this size can be trained."""
-    return _model_of(architecture) is not None
+    return model_of(architecture) is not None
 
 
 def learn(
@@ -67,8 +65,7 @@ def learn(
     if not budget.minutes:
         steps = budget.steps or max(1, math.ceil(budget.epochs * sampler.steps_per_epoch))
         config = replace(config, schedule=replace(config.schedule, steps=steps))
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    state = start(config, int(people.identities.max()) + 1, device)
+    state = start(config, int(people.identities.max()) + 1, device_of(config))
     state.network.load_state_dict(network.state_dict())
     if config.optimiser.ema_decay:
         state.average = copied(state.network)
@@ -86,7 +83,7 @@ def learn(
 
 def _config(architecture: Architecture, people: int, budget: Budget, seed: int) -> TrainConfig:
     frames = min(_FRAMES, architecture.frames)
-    model = _model_of(architecture)
+    model = model_of(architecture)
     assert model is not None
     return TrainConfig(
         run=RunConfig(seed=seed, threads=budget.threads, workers=budget.workers),
@@ -101,7 +98,3 @@ def _config(architecture: Architecture, people: int, budget: Budget, seed: int) 
             steps=_UNENDING, minutes=budget.minutes, warmup=0.1, early_frames=1, temporal_from=_HEAD_FROM
         ),
     )
-
-
-def _model_of(architecture: Architecture) -> ModelName | None:
-    return next((name for name, model in MODELS.items() if model == architecture), None)

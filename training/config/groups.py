@@ -32,6 +32,11 @@ MODELS: dict[ModelName, Architecture] = {
 }
 
 
+def model_of(architecture: Architecture) -> ModelName | None:
+    """Return which model has these sizes, None where none has."""
+    return next((name for name, model in MODELS.items() if model == architecture), None)
+
+
 @dataclass(frozen=True, slots=True, config=GROUP)
 class RunConfig:
     """Where a run goes, on what it runs, and how often it saves and validates.
@@ -49,6 +54,7 @@ class RunConfig:
         checkpoint_every: Steps between two checkpoints.
         validate_every: Steps between two validations, each after a checkpoint.
         validate_minutes: Minutes after which a run validates in any case; 0 is no limit.
+        validate_first: Validate before the first step, too: the initial weights are then the first to be kept.
         save_precision: Of the weights that are kept; float16 files are half as large.
         tensorboard: Write TensorBoard's files beside the CSV log.
     """
@@ -65,6 +71,7 @@ class RunConfig:
     checkpoint_every: Count = 500
     validate_every: Count = 500
     validate_minutes: Factor = 0.0
+    validate_first: Flag = False
     save_precision: Literal["float32", "float16"] = "float32"
     tensorboard: Flag = False
 

@@ -1,17 +1,25 @@
 """Rendered people: one memory-mapped array of crops, rendered once and shared by runs, or rendered when asked for."""
 
 import json
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Render = Callable[[int, int, int, int, tuple[int, int]], NDArray[np.uint8]]
 """`(identity seed, camera seed, tracklet seed, frames, (H, W))` to RGB crops `(frames, H, W, 3)`; a pure function."""
+
+
+_PART = 96  # tracklets rendered at a time: those of a site's people, who share its cameras
+_SAID_EVERY_S = 15.0
 
 
 class Tracklets(Protocol):
@@ -135,8 +143,18 @@ class RenderedTracklets:
         return list(self.render(int(identity), int(camera), self.visit, self.plan.frames, self.plan.size)[frames])
 
 
-def load_crops(plan: CropPlan, render: Render, cache: Path, *, report: Callable[[str], None]) -> CropSet:
-    """Return the crops of a plan, memory-mapped from `cache`; render them first where they are not there in full."""
+def load_crops(
+    plan: CropPlan, render: Render, cache: Path, *, report: Callable[[str], None], processes: int = 0
+) -> CropSet:
+    """Return the crops of a plan, memory-mapped from `cache`; render them first where they are not there in full.
+
+    Args:
+        plan: What to render.
+        render: What makes the crops.
+        cache: Folder of the file.
+        report: Told how far rendering is.
+        processes: That render; with 0, this one does.
+    """
     seeds = plan.seeds()
     path = cache / f"{plan.name}.npy"
     description = cache / f"{plan.name}.json"
@@ -144,21 +162,43 @@ def load_crops(plan: CropPlan, render: Render, cache: Path, *, report: Callable[
     if not (path.exists() and description.exists() and json.loads(description.read_text()) == wanted):
         cache.mkdir(parents=True, exist_ok=True)
         description.unlink(missing_ok=True)
-        _render(seeds, plan, render, path, report)
+        _render(plan, render, path, report, processes)
         description.write_text(json.dumps(wanted))  # last: its presence says that the array is complete
     crops: NDArray[np.uint8] = np.load(path, mmap_mode="r")
     return CropSet(crops, seeds[:, 0] - plan.first_identity, seeds[:, 1])
 
 
-def _render(
-    seeds: NDArray[np.int64], plan: CropPlan, render: Render, path: Path, report: Callable[[str], None]
-) -> None:
-    shape = (len(seeds), plan.frames, *plan.size, 3)
+def _render(plan: CropPlan, render: Render, path: Path, report: Callable[[str], None], processes: int) -> None:
+    rows = np.arange(plan.identities * plan.cameras)
+    shape = (len(rows), plan.frames, *plan.size, 3)
     crops = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-    start = time.monotonic()
-    for done, (identity, camera, tracklet) in enumerate(seeds, start=1):
-        crops[done - 1] = render(int(identity), int(camera), int(tracklet), plan.frames, plan.size)
-        if done % 500 == 0:
-            left_s = (time.monotonic() - start) / done * (len(seeds) - done)
-            report(f"{plan.name}: {done}/{len(seeds)} tracklets rendered, {left_s / 60:.1f} min left")
+    parts = np.array_split(rows, max(processes, math.ceil(len(rows) / _PART)))
+    start = said = time.monotonic()
+    for part, made in zip(parts, _made(plan, render, parts, processes), strict=True):
+        crops[part] = made
+        done = int(part[-1]) + 1 if len(part) else len(rows)
+        if time.monotonic() - said > _SAID_EVERY_S:
+            said = time.monotonic()
+            left_s = (said - start) / done * (len(rows) - done)
+            report(f"{plan.name}: {done}/{len(rows)} tracklets rendered, {left_s / 60:.1f} min left")
     crops.flush()
+
+
+def _made(
+    plan: CropPlan, render: Render, parts: list[NDArray[np.int64]], processes: int
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the crops of parts of a plan, in order; neighbours share cameras, so a part is one process's."""
+    make = partial(_render_rows, plan, render)
+    if processes == 0:
+        yield from map(make, parts)
+        return
+    cv2.setNumThreads(1)  # a forked process would wait for ever for OpenCV's threads, which do not come along
+    with ProcessPoolExecutor(processes) as pool:
+        yield from pool.map(make, parts)
+
+
+def _render_rows(plan: CropPlan, render: Render, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    made = np.empty((len(rows), plan.frames, *plan.size, 3), np.uint8)
+    for crops, (identity, camera, tracklet) in zip(made, plan.seeds_of(rows), strict=True):
+        crops[:] = render(int(identity), int(camera), int(tracklet), plan.frames, plan.size)
+    return made
