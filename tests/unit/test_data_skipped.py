@@ -14,7 +14,7 @@ from tests.dataset_tools import touch, write_ilids, write_lines, write_lsvid, wr
 from training.data.dataset import JUNK, DataSet, DataSetError, ImageFiles, LabelledTracklet
 from training.data.files import FileTracklets
 from training.data.hint import hinted
-from training.data.load import load_dataset
+from training.data.load import LAYOUTS, load_dataset
 from training.data.readable import readable_set
 from training.data.remarks import remarks
 from training.data.site import INDEX, read_site
@@ -281,6 +281,15 @@ def test_a_folder_of_people_is_recognised(tmp_path: Path) -> None:
         hinted("market", tmp_path, options=("data.layout=", "data.folder=")),
     ):
         load_dataset("market", tmp_path)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_folder_of_something_else_is_told_what_is_expected_and_what_is_there(layout: str, tmp_path: Path) -> None:
+    touch(tmp_path / "holiday" / "notes.txt", tmp_path / "list.txt")
+    there = "holds the folders holiday and the files list.txt"
+    with pytest.raises(DataSetError, match=there) as caught, hinted(layout, tmp_path, options=("", "")):
+        load_dataset(layout, tmp_path)
+    assert ("is expected" if layout == "people" else f"The layout {layout} has ") in str(caught.value)
 
 
 def test_an_archive_is_told_to_be_unpacked(tmp_path: Path) -> None:

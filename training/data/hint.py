@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from training.data.dataset import DataSetError
-from training.data.folder import folder_names
+from training.data.folder import contents, folder_names
 from training.data.load import Layout
 from training.data.person_folders import are_person_folders
 
@@ -17,6 +17,13 @@ _SIGNS: tuple[tuple[Layout, tuple[str, ...]], ...] = (
     ("mars", ("bbox_test", "info")),
     ("market", ("query", "bounding_box_test")),
 )
+_PARTS: dict[str, str] = {
+    "ilids": "i-LIDS-VID and 'train-test people splits'",
+    "lsvid": "tracklet_train, tracklet_test, list_sequence and test/data",
+    "msmt17": "MSMT17_V1 or MSMT17_V2, or the halves and lists inside it,",
+    "mars": "bbox_train, bbox_test and info",
+    "market": "bounding_box_train, query and bounding_box_test",
+}
 _LEVELS = 2  # a part of a data set is no deeper in it: bbox_train/0001
 
 
@@ -36,7 +43,8 @@ def hinted(layout: str, folder: Path, *, options: tuple[str, str]) -> Iterator[N
         yield
     except DataSetError as error:
         if hint := _hint(layout, folder, *options):
-            raise DataSetError(f"{error}. {hint}") from error
+            stop = "" if str(error).endswith((".", "?")) else "."
+            raise DataSetError(f"{error}{stop} {hint}") from error
         raise
 
 
@@ -60,4 +68,5 @@ def _hint(layout: str, folder: Path, layout_is: str, folder_is: str) -> str:
         inside = [folder / name for name in folder_names(folder) if looks_like(folder / name) == layout]
         if inside:
             return f"It looks like the data set lies one folder deeper: {folder_is}{inside[0]}"
+        return f"The layout {layout} has {_PARTS[layout]}; {contents(folder)}" if layout in _PARTS else ""
     return ""
