@@ -42,7 +42,7 @@ def connect(settings: RedisSettings) -> "redis.Redis":
 def name_of(client: "redis.Redis") -> str:
     """Return where a client connects to, without its password."""
     known = client.connection_pool.connection_kwargs
-    return str(known.get("path") or f"{known.get('host', 'localhost')}:{known.get('port', 6379)}")
+    return mask_url(str(known.get("path") or f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"))
 
 
 @contextmanager

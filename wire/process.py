@@ -85,9 +85,9 @@ def log_to_stderr(level: int = logging.INFO, *, plain: bool = False) -> None:
 
     `plain` is for somebody at a terminal, who wants to read what happened, and not when and in which module.
     """
-    formatter = _Masking("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter = MaskingFormatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
     if plain:
-        formatter = _Masking("note: %(message)s")
+        formatter = MaskingFormatter("note: %(message)s")
     formatter.converter = time.gmtime
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
@@ -97,7 +97,7 @@ def log_to_stderr(level: int = logging.INFO, *, plain: bool = False) -> None:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters reaches us as an exception; the rest is noise
 
 
-class _Masking(logging.Formatter):
+class MaskingFormatter(logging.Formatter):
     """Leaves the passwords of URLs out of lines and tracebacks, whoever wrote them."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -230,7 +230,7 @@ class RedisSettings(Settings):
         """Refuse what is not the address of a Redis."""
         parts = read_url(url)
         path = parts.rest.partition("?")[0]
-        if parts.scheme not in REDIS_SCHEMES or (parts.scheme == "unix" and not path):
+        if parts.scheme not in REDIS_SCHEMES or (parts.scheme == "unix" and path[:1] != "/"):
             raise ValueError("expected redis://HOST:PORT/DB, rediss://HOST:PORT/DB with TLS, or unix:///PATH")
         if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]{0,5}", path):
             raise ValueError("expected the number of a database behind the host, like redis://HOST:PORT/0")

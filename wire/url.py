@@ -6,19 +6,22 @@ Showing hides too much rather than too little; reading takes the one host that c
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import quote, unquote
 
 HIDDEN = "***"
+LOGIN_EXAMPLE = "[USER:PASSWORD@]"
 NETWORK_SCHEMES = ("rtsp", "rtsps", "http", "https")
 LOCAL_SCHEMES = ("file", "unix")  # a path and no host
 MAX_LENGTH = 4096
 MAX_INDEX_DIGITS = 3
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_HEAD = re.compile(r"\s*(?:[\w .-]*=)?(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)")  # also of NAME=URL
+_PART_OF_URL = re.compile(r"[:/@?#=&]")
 _END = re.compile(r"[/?#]")  # of what names user and host
-_QUERY = re.compile(r"\?[\w.-]+=")
+_QUERY = re.compile(r"\?[\w.%-]+=")
 _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^\W_](?:[\w.-]*\w)?\.?)(?::(?P<port>[0-9]{0,5}))?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # Names of what cameras, proxies and stores take as a secret, in a query or, as XMEye does, in the path.
@@ -27,8 +30,9 @@ _SECRET = re.compile(
     r"|(?<![a-z])(?:pas|pw|sid|pin|code|hash))[\w.%-]*?=",
     re.IGNORECASE,
 )
-_PAIR_IN_PATH = re.compile(r"(?<=/)[^/?#:]+:[^/?#]+")  # /user:password/
+_PAIR_IN_PATH = re.compile(r"(?<=/)[^/?#:]+:.+", re.DOTALL)  # /user:password/
 _BARE_LOGIN = re.compile(r"^[^@]*:.*@", re.DOTALL)  # user:password@host, where the scheme was forgotten
+_HALF_LOGIN = re.compile(r"://[^/?#@\[]*:(?![0-9]{0,5}(?:[/?#]|$)|PORT)")  # user:password, where the host is missing
 _IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:(?:(?![A-Za-z][A-Za-z0-9+.-]*://)[^\n])*@\S*|\S*)")
 _PUNCTUATION = ".,;:!?)]}>'\"`"
 _UNSAFE_IN_LOGIN = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9!$&'()*+,;=._~%-]")
@@ -39,7 +43,7 @@ class UrlError(ValueError):
     """Raised when a URL cannot be understood; the text holds nothing of the URL, which may hold a password."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Url:
     """A URL in its parts.
 
@@ -52,10 +56,13 @@ class Url:
     """
 
     scheme: str
-    login: str | None = field(repr=False)
+    login: str | None
     host: str
     port: int | None
-    rest: str = field(repr=False)
+    rest: str
+
+    def __repr__(self) -> str:
+        return f"Url({mask_url(self.quoted())})"
 
     @property
     def user(self) -> str | None:
@@ -93,7 +100,7 @@ def read_url(text: str) -> Url:
     split = _split(scheme.lower(), tail)
     if split is None:
         raise UrlError(
-            f"malformed URL: expected {scheme.lower()}://[USER:PASSWORD@]HOST[:PORT]/PATH with a port of 1 to 65535; "
+            f"malformed URL: expected {scheme.lower()}://{LOGIN_EXAMPLE}HOST[:PORT]/PATH with a port of 1 to 65535; "
             "in a password, write / as %2F, ? as %3F, # as %23 and @ as %40; behind the host, write @ as %40"
         )
     login, host, rest = split
@@ -150,17 +157,24 @@ def mask_url(text: str) -> str:
     >>> mask_url("rtsp://admin:p[a/s#s@10.0.0.7:554/live?channel=1&pwd=abc")
     'rtsp://***@10.0.0.7:554/live?channel=1&pwd=***'
     """
-    scheme, separator, tail = text.partition("://")
-    if not separator:
+    head, separator, tail = text.partition("://")
+    named = _HEAD.fullmatch(head)
+    if not separator or named is None:
         return _without_secrets(_BARE_LOGIN.sub(f"{HIDDEN}@", text))
-    scheme = _without_secrets(scheme)
-    split = _split(scheme.strip().lower(), tail) if len(text) <= MAX_LENGTH else None
-    if split is None:
-        return f"{scheme}://{HIDDEN}"
+    local = named["scheme"].lower() in LOCAL_SCHEMES
+    split = _split(named["scheme"].lower(), tail) if len(text) <= MAX_LENGTH else None
+    if split is None or ("@" in split[2] and not local and not _is_address(split[1])):
+        return f"{head}://{HIDDEN}"
     login, host, rest = split
-    if scheme.strip().lower() not in LOCAL_SCHEMES:
+    rest = _without_secrets(rest)
+    if not local:
         rest = f"/{HIDDEN}" if "@" in rest else _PAIR_IN_PATH.sub(HIDDEN, rest)
-    return f"{scheme}://{'' if login is None else f'{HIDDEN}@'}{host}{_without_secrets(rest)}"
+    return f"{head}://{'' if login is None else f'{HIDDEN}@'}{host}{rest}"
+
+
+def mask_name(text: str) -> str:
+    """Return what was given as a name as it is, unless it may be a part of a URL."""
+    return HIDDEN if _PART_OF_URL.search(text) else text
 
 
 def scrub(text: str) -> str:
@@ -168,8 +182,18 @@ def scrub(text: str) -> str:
     return _IN_TEXT.sub(_masked, text) if "://" in text else text
 
 
+def secrets_of(text: str) -> tuple[str, ...]:
+    """Return what must not show of a URL, in all the ways that others may write it."""
+    try:
+        url = read_url(text)
+    except UrlError:
+        return (text, repr(text)[1:-1])
+    password = url.password or ""
+    return tuple(filter(None, (text, repr(text)[1:-1], url.quoted(), url.login, password, quote(password))))
+
+
 def hide(text: str, secrets: Iterable[str | None]) -> str:
-    """Return a text without these secrets, however short they are."""
+    """Return a text without these secrets."""
     for secret in sorted({secret for secret in secrets if secret}, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
@@ -178,16 +202,26 @@ def hide(text: str, secrets: Iterable[str | None]) -> str:
 def _split(scheme: str, tail: str) -> tuple[str | None, str, str] | None:
     """Return login, host with port, and rest of what stands behind `://`; None where no one host can be meant."""
     if scheme in LOCAL_SCHEMES:
-        login, at, rest = tail.partition("@") if not tail.startswith("/") else ("", "", tail)
-        return (login if at else None, "", rest)
+        return _split_local(tail)
     first, *others = _readings(tail)
-    if first is not None and (_is_address(first[1]) or not _doubtful(first)):
+    if first is not None and (_is_address(first[1]) or "@" not in _QUERY.split(first[2], 1)[0]):
         return first
     possible = [reading for reading in others if reading is not None]
-    addresses = [reading for reading in possible if _is_address(reading[1])]
-    if addresses:
-        return addresses[0]
-    return possible[0] if first is None and len(possible) == 1 else None
+    for reading in possible:
+        if _is_address(reading[1]):
+            return reading
+    if first is None:  # a password with a `/`, unless what is cut off by it looks like a query
+        return possible[0] if len(possible) == 1 and not _QUERY.search(possible[0][0] or "") else None
+    return None if _may_be_cut(first) else first
+
+
+def _split_local(tail: str) -> tuple[str | None, str, str] | None:
+    if tail.startswith("/"):
+        return None, "", tail
+    at = tail.find("@/")
+    if at >= 0:
+        return tail[:at], "", tail[at + 1 :]
+    return None if set(tail) & {"@", ":"} else (None, "", tail)
 
 
 def _readings(tail: str) -> Iterator[tuple[str | None, str, str] | None]:
@@ -211,11 +245,10 @@ def _end(tail: str, start: int) -> int:
     return len(tail) if found is None else found.start()
 
 
-def _doubtful(reading: tuple[str | None, str, str]) -> bool:
-    """Tell whether what looks like the host may be the beginning of a password that ends at a later `@`."""
-    login, host, rest = reading
-    path = _QUERY.split(rest, 1)[0]
-    return "@" in path and (login is not None or ":" in host)
+def _may_be_cut(reading: tuple[str | None, str, str]) -> bool:
+    """Tell whether what looks like the host may be the middle of a login, cut at a `/`: `NAME:123/...@HOST`."""
+    login, host, _ = reading
+    return login is not None or ":" in host
 
 
 def _is_host(text: str) -> bool:
@@ -246,8 +279,10 @@ def _without_secrets(text: str) -> str:
 
 
 def _masked(found: re.Match[str]) -> str:
+    if LOGIN_EXAMPLE in found[0]:
+        return found[0]
     url = found[0].rstrip(_PUNCTUATION)
-    shown = mask_url(url) if "@" in url else _without_secrets(url)  # examples like http://HOST:PORT stay
+    shown = mask_url(url) if "@" in url or _HALF_LOGIN.search(url) else _without_secrets(url)
     return shown + found[0][len(url) :]
 
 

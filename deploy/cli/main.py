@@ -24,7 +24,7 @@ from deploy.cli.train import train
 from deploy.errors import DeployError, RunError, UsageError
 from wire.errors import SettingsError, WireError
 from wire.metrics import installed_version
-from wire.url import scrub
+from wire.url import mask_url, scrub
 
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Follow people": (run, identities, cameras, models, doctor),
@@ -33,17 +33,26 @@ PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
 }
 
 
+WORDS = "climbtrack.words"  # what was typed, in the context's notes
 _WrongUse: Any = typer.BadParameter.__base__  # of the click that typer brings, without types
 
 
 class InPanels(TyperGroup):
     """Lists commands and groups of commands in the order of `PANELS`; typer lists all groups last."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Return what is left for the command."""
+        ctx.meta[WORDS] = tuple(args)
+        left: list[str] = super().parse_args(ctx, args)
+        return left
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command; what is said of wrong words shows no password, in whatever place a URL was given."""
         try:
             return super().invoke(ctx)
         except _WrongUse as error:
+            for word in ctx.meta[WORDS]:
+                error.message = error.message.replace(repr(word), repr(mask_url(word))).replace(word, mask_url(word))
             error.message = scrub(error.message)
             raise
 
