@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from ingest.config import IngestSettings
-from ingest.source import SourcePacket, open_source
+from ingest.source import SourcePacket
+from ingest.sources.opening import open_source
 from tests.ingest_tools import spec_of
 
 pytestmark = pytest.mark.shared
