@@ -98,7 +98,7 @@ def shade(crops: Crops, rng: np.random.Generator) -> Crops:
 
 def recolour(crops: Crops, rng: np.random.Generator) -> Crops:
     """Change white balance, saturation, exposure, contrast and gamma, as different cameras do."""
-    odd = rng.random() < 0.25  # a camera that nobody set up
+    odd = rng.random() < 0.25  # a camera that was never set up
     balance = rng.uniform(0.7, 1.4, 3) if odd else rng.uniform(0.88, 1.14, 3)
     colour = np.diag(balance) @ _crosstalk(rng) @ _saturation(_draw_saturation(rng))
     colour = colour * (rng.uniform(0.45, 1.8) if odd else rng.uniform(0.7, 1.35))
@@ -115,7 +115,7 @@ def degrade(crops: Crops, rng: np.random.Generator) -> Crops:
     """Lose detail, or make some up: a smaller sensor, blur, sharpening, noise, JPEG."""
     _, H, W, _ = crops.shape
     if rng.random() < 0.5:
-        scale = max(rng.uniform(0.25, 0.8), 24 / H)  # nobody is told apart below 24 px
+        scale = max(rng.uniform(0.25, 0.8), 24 / H)  # people cannot be told apart below 24 px
         small = (max(1, int(W * scale)), max(1, int(H * scale)))
         crops = _each(crops, lambda c: cv2.resize(cv2.resize(c, small, interpolation=cv2.INTER_AREA), (W, H)))
     elif rng.random() < 0.4:

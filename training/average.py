@@ -1,4 +1,4 @@
-"""The moving average of a network's weights: what is judged and served, where a run keeps one."""
+"""The moving average of a network's weights: what is validated and kept, where a run has one."""
 
 import torch
 from torch import Tensor, nn

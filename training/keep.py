@@ -1,6 +1,7 @@
 """Weights that a run leaves behind while it goes on: the last validated ones and the best, each with a JSON card."""
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,20 +30,15 @@ class WeightsCard:
     model_id: str
     step: int
     minutes: float
-    held_out: dict[str, float] | None
-
-    @property
-    def mean_ap(self) -> float:
-        """Held-out mAP; -1 where it is not known, below any known one."""
-        return self.held_out["mAP"] if self.held_out else -1.0
+    held_out: dict[str, float | None] | None
 
 
-def held_out_figures(report: Report) -> dict[str, float]:
-    """Return the figures of a card."""
+def _held_out_figures(report: Report) -> dict[str, float | None]:
+    """Return the figures of a card; None, which JSON knows, in place of NaN: the mean of no pairs."""
     ranking, gap = report.ranking, report.gap
     found = {"mAP": ranking.mean_ap, "rank1": ranking.rank(1), "rank5": ranking.rank(5)}
     found |= {"cosine_same": gap.same, "cosine_different": gap.different}
-    return {name: round(float(value), 4) for name, value in found.items()}
+    return {name: round(float(value), 4) if math.isfinite(value) else None for name, value in found.items()}
 
 
 def keep(
@@ -54,12 +50,11 @@ def keep(
     step: int,
     elapsed_s: float,
     half: bool = False,
-) -> WeightsCard:
+) -> None:
     """Write weights, in half precision if asked, then their card beside them; a reader sees whole files only."""
     save_weights(path, network, preprocessing, half=half)
-    figures = None if report is None else held_out_figures(report)
+    figures = None if report is None else _held_out_figures(report)
     card = WeightsCard(path.name, load_weights(path).model_id, step, round(elapsed_s / 60, 2), figures)
     part = path.with_suffix(".json.part")
     part.write_text(json.dumps(asdict(card), indent=2) + "\n")
     part.replace(path.with_suffix(".json"))
-    return card

@@ -1,4 +1,4 @@
-"""Batches, made ahead of the steps that use them: a pure function of seed, step and stage, whoever makes them.
+"""Batches, prefetched for the steps that use them: a pure function of seed, step and stage in any process.
 
 Rendering and augmenting cost about as much as a step of the small network, so worker processes do them meanwhile.
 """
@@ -120,7 +120,7 @@ class Loader:
     _batches: Iterator[Examples | DataSetError] = field(default_factory=lambda: iter(()))
 
     def batch(self, step: int, stage: Stage) -> Examples:
-        """Return the batch of a step; a new stage, or another than the next step, throws away what was made ahead.
+        """Return the batch of a step; a new stage, or a step out of order, drops what was prefetched.
 
         Raises:
             DataSetError: An image of it is missing or broken.

@@ -1,7 +1,7 @@
 """The memories of Multi-Memory Collaboration (CLIMB-ReID, section 3.2, eq. 2-7): no learned parameter, no text.
 
 Letters: P memories per identity, Y identities, C width of the sequence feature, b features of a batch. A row of zeros
-is an identity that nobody has seen yet: it takes part in nothing.
+is an identity that was not seen yet: it takes part in nothing.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def memory_loss(features: Tensor, memory: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         features: `(b, C)`, normalised here.
-        memory: `(P, Y, C)`, rows of length 1, or of zeros where nobody was seen: those are no class.
+        memory: `(P, Y, C)`, rows of length 1, or of zeros for identities not seen yet: those are not classes.
         labels: `(b,)` int64, of identities that were seen.
     """
     logits = torch.einsum("bc,pyc->pby", F.normalize(features, dim=1), memory) / TEMPERATURE
@@ -47,7 +47,7 @@ def initial_memory(features: Tensor, labels: Tensor, identities: int, count: int
 def start_rows(memory: Tensor, features: Tensor, labels: Tensor) -> None:
     """Write the mean normalised feature of the batch into the rows of identities that are seen for the first time.
 
-    Eq. 2 on what a batch knows: for training people who are too many to be all looked at before a step.
+    Eq. 2 on what a batch knows: for training sets too large to be looked at as a whole before a step.
     """
     groups = _Groups(features, labels)
     new = (memory[0, groups.present] == 0).all(dim=1)

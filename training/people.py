@@ -1,4 +1,4 @@
-"""Whom a run trains and validates on: generated people, or those of a data set; nobody is on both sides."""
+"""The people a run trains and validates on, generated or of a data set; the two sides share none."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from training.config import TrainConfig
 from training.data.crops import CropPlan, CropSet, Render, RenderedTracklets, Tracklets, load_crops
 
 _VALIDATION_SEEDS = 400_000  # people and cameras to validate on start here: no run trains on as many
-_SITE_PEOPLE = 24  # people who share their cameras, so that the background tells nobody apart
+_SITE_PEOPLE = 24  # people who share their cameras, so that the background does not tell them apart
 _VIEWS = 96  # camera views kept, and four times as many people: of the sites in turn and of the next ones
 
 _MANY_IMAGES = 20_000  # more take longer to look at than anybody waits without a word
@@ -18,7 +18,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOut:
-    """Whom to validate on: every query is ranked against the gallery; the same object twice ranks all against all."""
+    """People to validate on: every query is ranked against the gallery; the same object twice ranks all against all."""
 
     query: Tracklets
     gallery: Tracklets
@@ -32,7 +32,7 @@ def generated_people() -> Render:
 
 
 def people_of(config: TrainConfig, render: Render | None, report: Report) -> tuple[Tracklets, HeldOut]:
-    """Return whom to train on and whom to validate on.
+    """Return the people to train on and those to validate on.
 
     Raises:
         DataSetError: The data set is not there, or not whole.

@@ -113,7 +113,7 @@ def _same_cameras(cameras: list[frozenset[int]]) -> list[NDArray[np.int64]]:
 def restricted_random(frames: int, of: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return rising frame numbers `(frames,)`: `of` frames in equal spans, one from each (section 4.1).
 
-    All of them where there are no more than that: who encodes them repeats them in order.
+    All of them where there are no more than that: the encoder repeats them in order.
     """
     if frames >= of:
         return np.arange(of)

@@ -47,7 +47,7 @@ def start(config: TrainConfig, identities: int, device: torch.device | None = No
     """Return the state of a run over some identities before its first step.
 
     Raises:
-        WeightsError: What it should begin from cannot be used.
+        WeightsError: The weights it should start from cannot be used.
     """
     torch.manual_seed(config.run.seed)
     a, optimiser = config.network.architecture, config.optimiser

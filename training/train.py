@@ -18,9 +18,10 @@ from typing import Literal
 import torch
 
 from reid_worker.model.preprocess import Preprocessing
+from training.build import device_of, identity_of, preprocessing_of, sampler_of
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.config import TrainConfig, load_config
-from training.data.crops import Render, RenderedTracklets, Tracklets
+from training.data.crops import Render, Tracklets
 from training.distributed import Distributed, join_group, leave_group, share_norms
 from training.errors import TrainingError, explained
 from training.evaluation.evaluate import Report
@@ -29,7 +30,6 @@ from training.loader import Loader
 from training.logs import Moment, RunLog
 from training.losses import Losses
 from training.people import HeldOut, people_of
-from training.sampler import BatchPlan, IdentitySampler
 from training.schedule import progress_of, rate_at, stage_at
 from training.state import State, restore, snapshot, start
 from training.step import train_step
@@ -212,14 +212,14 @@ def _keep(run: _Run, name: str, report: Report | None) -> None:
 
 def _save(run: _Run, *, keep_previous: bool = True) -> None:
     path = run.config.run.output / CHECKPOINT
-    save_checkpoint(path, snapshot(run.state, _run_of(run.config)), keep_previous=keep_previous)
+    save_checkpoint(path, snapshot(run.state, identity_of(run.config)), keep_previous=keep_previous)
 
 
 def _started(config: TrainConfig, identities: int, before: Checkpoint | None, group: Distributed) -> State:
     """Return the state to go on from, new or from the checkpoint."""
     state = start(config, identities, device_of(config))
     if before is not None:
-        restore(state, before, _run_of(config))
+        restore(state, before, identity_of(config))
     if group.world_size > 1:
         if config.batch.identities % group.world_size:
             raise TrainingError(
@@ -229,63 +229,6 @@ def _started(config: TrainConfig, identities: int, before: Checkpoint | None, gr
     if config.run.compile:
         state.network.encoder.compile()
     return state
-
-
-def device_of(config: TrainConfig) -> torch.device:
-    """Return where the network of a run is.
-
-    Raises:
-        TrainingError: A GPU is wanted and there is none.
-    """
-    device = config.run.device
-    if device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("run.device is cuda, and torch finds no GPU: set run.device=cpu, or install torch for CUDA")
-    on_gpu = device != "cpu" and torch.cuda.is_available()
-    return torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
-
-
-_SAME = (
-    *("run.seed", "network.model", "network.strides", "data.layout", "data.split"),
-    *("synthetic.crops", "synthetic.train_identities", "synthetic.train_cameras"),
-    *("optimiser.name", "batch.identities", "batch.tracklets", "losses.memories"),
-)
-
-
-def _run_of(config: TrainConfig) -> dict[str, str]:
-    """Return what must be the same for whoever resumes a run, by `group.key`."""
-    values = {}
-    for key in _SAME:
-        group, _, name = key.partition(".")
-        value = getattr(getattr(config, group), name)
-        values[key] = "" if value is None else str(value)
-    return values
-
-
-def preprocessing_of(config: TrainConfig) -> Preprocessing:
-    """Return the preprocessing that the weights of this run will carry."""
-    a = config.network.architecture
-    return Preprocessing(a.height, a.width, standardise=config.network.standardise)
-
-
-def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:
-    """Return what draws the batches of a run.
-
-    Raises:
-        TrainingError: There are fewer people than a batch has.
-    """
-    fresh = isinstance(people, RenderedTracklets)
-    batch = config.batch
-    plan = BatchPlan(
-        batch.identities,
-        batch.tracklets,
-        batch.cluster,
-        sites=config.synthetic.sites if fresh else 0,
-        visits=config.synthetic.visits if fresh else 1,
-    )
-    try:
-        return IdentitySampler(people.identities, people.cameras, plan, seed=config.run.seed)
-    except ValueError as error:
-        raise TrainingError(f"{error}: lower batch.identities") from error
 
 
 def _values(state: State, losses: Losses) -> dict[str, float]:

@@ -81,7 +81,7 @@ def _embedded(embedder: Embedder, people: Tracklets, frames: int) -> Labelled:
 
 
 def _some(query: Labelled, gallery: Labelled) -> Labelled:
-    """Return as many as a gap needs: some queries, and whom they are to find."""
+    """Return as many as a gap needs: some queries, and the gallery's tracklets of the same identities."""
     rows = np.flatnonzero(np.isin(gallery.identities, query.identities[:_GAP]))[:_GAP]
     return Labelled(
         np.concatenate([query.features[:_GAP], gallery.features[rows]]),

@@ -38,7 +38,7 @@ class ParityRow:
     Attributes:
         direction: `forward` for y, `backward` for a gradient.
         tensor: `y`, or the input whose gradient it is.
-        relative_error: Length of the difference over the length of the reference; the worse of walking ahead and back.
+        relative_error: Length of the difference over the length of the reference; the worse of both directions.
     """
 
     implementation: str

@@ -11,6 +11,7 @@ from reid_worker.model import load_embedder
 from reid_worker.model.weights import load_weights
 from tests.training_tools import coloured_noise, logged, small_config
 from training import logs
+from training.build import sampler_of
 from training.checkpoint import CheckpointError, load_checkpoint
 from training.config import TrainConfig, changed
 from training.errors import TrainingError
@@ -28,7 +29,7 @@ def config(tmp_path: Path) -> TrainConfig:
 
 def loader_of(config: TrainConfig) -> Loader:
     people = training_people(config, coloured_noise, print)
-    return Loader(config, people, train_module.sampler_of(config, people))
+    return Loader(config, people, sampler_of(config, people))
 
 
 @pytest.fixture

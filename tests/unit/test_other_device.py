@@ -1,6 +1,7 @@
 """Everything that computes on a device computes on one that no tensor of the CPU may meet, with the CPU's results."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from tests.training_tools import coloured_noise, logged, small_config
 from training import logs
 from training.adapt.round import Budget, learn
 from training.config.groups import MODELS
+from training.detector.losses import Truth, detection_loss
+from training.detector.network import PersonDetector
+from training.detector.train import grid_of
 from training.evaluation import embedding
 from training.people import HeldOut, held_out_people, training_people
 from training.train import run_training
@@ -94,8 +98,6 @@ def test_the_serving_form_of_a_network_on_the_device_is_made_there(name: str) ->
 
 
 def _small_base() -> Climb:
-    from dataclasses import replace
-
     torch.manual_seed(0)
     base = MODELS["climb-base"]
     return Climb(replace(base, height=32, width=16, tower_width=16, layers=1, heads=2, joint_width=8, state=4)).eval()
@@ -178,3 +180,19 @@ def test_a_round_of_adaptation_learns_there_and_hands_back_a_network_on_the_cpu(
     learnt, steps = learn(network(), Preprocessing(64, 32), people, budget, seed=0)
     assert steps == 2
     assert {p.device.type for p in learnt.parameters()} == {"cpu"}
+
+
+@pytest.mark.usefixtures("other")
+def test_a_step_of_the_detector_s_training_runs_there() -> None:
+    images = torch.randint(0, 256, (2, 3, 64, 96), generator=torch.Generator().manual_seed(0)).float()
+    truth = Truth(torch.tensor([[[8.0, 8, 30, 60]], [[40.0, 4, 60, 50]]]), torch.ones(2, 1, dtype=torch.bool))
+    losses = []
+    for device in (torch.device("cpu"), OTHER):
+        torch.manual_seed(0)
+        detector = PersonDetector().to(device)
+        raw = detector.predictions(detector.levels(images.to(device)))
+        loss = detection_loss(raw, truth.to(device), grid_of(64, 96).to(device))
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert all(p.grad is not None and p.grad.device.type == device.type for p in detector.parameters())
+        losses.append(loss.item())
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)

@@ -11,10 +11,10 @@ from reid_worker.model.climb import Climb
 from reid_worker.model.weights import save_weights
 from tests.training_tools import coloured_noise, small_config
 from training import people
+from training.build import preprocessing_of
 from training.config import changed
 from training.recipes import bench as bench_training
 from training.recipes.ablation import VARIANTS, Variant, read_rows, run, table
-from training.train import preprocessing_of
 
 
 @pytest.fixture(autouse=True)

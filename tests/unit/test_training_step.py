@@ -10,13 +10,13 @@ from torch import nn
 from reid_worker.model.clip import VisualTower
 from tests.training_tools import coloured_noise, small_config
 from training.average import copied, move_average
+from training.build import preprocessing_of, sampler_of
 from training.config import TrainConfig
 from training.loader import Loader
 from training.people import training_people
 from training.schedule import Stage
 from training.state import State, start
 from training.step import train_step
-from training.train import preprocessing_of, sampler_of
 
 SIZE = (64, 32)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
 from training.average import copied
+from training.build import device_of, sampler_of
 from training.config import (
     BatchConfig,
     DataConfig,
@@ -24,7 +25,6 @@ from training.schedule import progress_of, rate_at, stage_at
 from training.state import start
 from training.step import train_step
 from training.synthetic.source import SyntheticSource
-from training.train import device_of, sampler_of
 from training.validate import fill_memory, network_to_keep
 
 _PEOPLE = 16  # of a batch, as in the recipe of climb-tiny

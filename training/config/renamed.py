@@ -1,4 +1,4 @@
-"""Names that settings had before they were in groups, so that whoever uses one is told the new one."""
+"""Names that settings had before they were in groups, so that an error can give the new one."""
 
 from types import MappingProxyType
 

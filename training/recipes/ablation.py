@@ -3,8 +3,8 @@
     python -m training.recipes.ablation --seeds 0 1 2 --out ablation.jsonl
     python -m training.recipes.ablation training/configs/lsvid.yaml data.folder=/data/ls-vid --seeds 0 1 2
 
-All variants of a seed begin from the same encoder: CLIP's or `initial`, where the configuration names one; otherwise
-one that learnt single frames of other generated people first (`ablation_start.yaml`). Heads and memories begin anew.
+All variants of a seed start from the same encoder: CLIP's or `initial`, where the configuration names one; otherwise
+one that was trained on single frames of other generated people (`ablation_start.yaml`). Heads and memories start anew.
 Lines that are in FILE already are not run again, so an interrupted ablation goes on.
 """
 
@@ -33,7 +33,7 @@ from training.train import run_training
 
 _CONFIGS = Path(__file__).parents[1] / "configs"
 _CHUNK = 8  # tracklets embedded together
-_FEW = 8  # people whom a run itself judges, to no end: `judged` does it on all
+_FEW = 8  # people a run itself validates on, which is not used: `validated` does it on all
 _FEATURES = ("frame average", "temporal head", "both")
 
 
@@ -82,7 +82,7 @@ def features_by_name(network: Climb, preprocessing: Preprocessing, people: Track
     return dict(zip(_FEATURES, unit, strict=True))
 
 
-def judged(weights: Path, held_out: HeldOut) -> dict[str, dict[str, float]]:
+def validated(weights: Path, held_out: HeldOut) -> dict[str, dict[str, float]]:
     """Return mAP and rank-1, per cent, of each feature of the weights in a file."""
     loaded = load_weights(weights)
     query = features_by_name(loaded.network, loaded.preprocessing, held_out.query)
@@ -106,14 +106,14 @@ def run(base: TrainConfig, variants: Sequence[Variant], seeds: Sequence[int], ou
     for seed in seeds:
         initial = _start(base, seed)
         if initial is not None and (seed, _START.name) not in done:
-            _append(out, seed, _START, 0.0, judged(initial, held_out))
+            _append(out, seed, _START, 0.0, validated(initial, held_out))
         for number, variant in enumerate(variants):
             if (seed, variant.name) in done:
                 continue
             config = changed(base, _settings(base, seed, number, initial) | variant.changes)
             began = time.monotonic()
             weights = run_training(config).weights
-            _append(out, seed, variant, time.monotonic() - began, judged(weights, held_out))
+            _append(out, seed, variant, time.monotonic() - began, validated(weights, held_out))
 
 
 def _settings(base: TrainConfig, seed: int, number: int, initial: Path | None) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def _settings(base: TrainConfig, seed: int, number: int, initial: Path | None) -
 
 
 def _start(base: TrainConfig, seed: int) -> Path | None:
-    """Return the weights that all variants of a seed begin from, trained first where nothing else is named."""
+    """Return the weights that all variants of a seed start from, trained first where none are named."""
     if base.network.clip or base.network.initial is not None:
         return base.network.initial
     folder = base.run.output / f"seed{seed}-start"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from training.build import device_of, preprocessing_of, sampler_of
 from training.config import TrainConfig, changed
 from training.data.crops import Tracklets
 from training.loader import PREFETCH, Examples, Loader
@@ -17,7 +18,6 @@ from training.people import generated_people, training_people
 from training.schedule import stage_at
 from training.state import start
 from training.step import train_step
-from training.train import device_of, preprocessing_of, sampler_of
 
 _STEPS = 12
 _RENDERED = 96  # tracklets
@@ -71,7 +71,7 @@ def measure(config: TrainConfig) -> TrainingSpeed:
     alone_s = min(step(first) for _ in range(_STEPS))
     crops = len(first.crops)
     waited_s = learnt_s = 0.0
-    ready = 1 + PREFETCH * config.run.workers  # made while nobody asked: they would hide what a batch costs
+    ready = 1 + PREFETCH * config.run.workers  # prefetched before the clock runs: they would hide what a batch costs
     for number in range(1, ready):
         loader.batch(number, stage)
     for number in range(ready, ready + _STEPS):

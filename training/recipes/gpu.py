@@ -20,12 +20,13 @@ import torch
 
 from reid_worker.model.tensors import WeightsError
 from reid_worker.model.weights import SHIPPED, load_weights
+from training.build import preprocessing_of
 from training.config import ConfigError, TrainConfig, changed, load_config
 from training.config.groups import model_of
 from training.data.crops import Render
 from training.errors import TrainingError
 from training.people import people_of
-from training.train import CHECKPOINT, TrainResult, preprocessing_of, run_training
+from training.train import CHECKPOINT, TrainResult, run_training
 
 RECIPE = Path(__file__).parents[1] / "configs" / "gpu.yaml"
 _SCRATCH_RATE = 1e-3  # learning rate of a network that knows nothing yet

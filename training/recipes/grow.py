@@ -1,4 +1,4 @@
-"""Grow a trained network into a wider and deeper one that says the same at first (Chen et al. 2016, Net2Net).
+"""Grow a trained network into a wider and deeper one that computes the same at first (Chen et al. 2016, Net2Net).
 
 Every channel of the tower is doubled, so that each LayerNorm sees the mean and variance it saw before; a matrix that
 reads doubled channels splits its weights unevenly between the two, which changes nothing now and lets them learn

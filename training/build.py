@@ -1,0 +1,66 @@
+"""What a run is built from its configuration: device, preprocessing, sampler, and what a resumed run must share."""
+
+import torch
+
+from reid_worker.model.preprocess import Preprocessing
+from training.config import TrainConfig
+from training.data.crops import RenderedTracklets, Tracklets
+from training.errors import TrainingError
+from training.sampler import BatchPlan, IdentitySampler
+
+
+def device_of(config: TrainConfig) -> torch.device:
+    """Return where the network of a run is.
+
+    Raises:
+        TrainingError: A GPU is wanted and there is none.
+    """
+    device = config.run.device
+    if device == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("run.device is cuda, and torch finds no GPU: set run.device=cpu, or install torch for CUDA")
+    on_gpu = device != "cpu" and torch.cuda.is_available()
+    return torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
+
+
+_SAME = (
+    *("run.seed", "network.model", "network.strides", "data.layout", "data.split"),
+    *("synthetic.crops", "synthetic.train_identities", "synthetic.train_cameras"),
+    *("optimiser.name", "batch.identities", "batch.tracklets", "losses.memories"),
+)
+
+
+def identity_of(config: TrainConfig) -> dict[str, str]:
+    """Return what must be the same for whoever resumes a run, by `group.key`."""
+    values = {}
+    for key in _SAME:
+        group, _, name = key.partition(".")
+        value = getattr(getattr(config, group), name)
+        values[key] = "" if value is None else str(value)
+    return values
+
+
+def preprocessing_of(config: TrainConfig) -> Preprocessing:
+    """Return the preprocessing that the weights of this run will carry."""
+    a = config.network.architecture
+    return Preprocessing(a.height, a.width, standardise=config.network.standardise)
+
+
+def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:
+    """Return what draws the batches of a run.
+
+    Raises:
+        TrainingError: There are fewer people than a batch has.
+    """
+    fresh = isinstance(people, RenderedTracklets)
+    batch = config.batch
+    plan = BatchPlan(
+        batch.identities,
+        batch.tracklets,
+        batch.cluster,
+        sites=config.synthetic.sites if fresh else 0,
+        visits=config.synthetic.visits if fresh else 1,
+    )
+    try:
+        return IdentitySampler(people.identities, people.cameras, plan, seed=config.run.seed)
+    except ValueError as error:
+        raise TrainingError(f"{error}: lower batch.identities") from error
