@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.options import Json
+from deploy.cli.options import Json, finite
 from deploy.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -30,15 +30,19 @@ def adapt(
     weights: Annotated[
         Path | None, typer.Option("--weights", metavar="FILE", help="Old weights; the shipped ones by default.")
     ] = None,
-    minutes: Annotated[float, typer.Option("--minutes", min=0.1, help="Wall time of learning.")] = 15.0,
-    epochs: Annotated[int, typer.Option("--epochs", min=0, help="Learn this long instead, and repeatably.")] = 0,
+    minutes: Annotated[
+        float, typer.Option("--minutes", min=0.1, max=100_000, callback=finite, help="Wall time of learning.")
+    ] = 15.0,
+    epochs: Annotated[
+        int, typer.Option("--epochs", min=0, max=100_000, help="Learn this long instead, and repeatably.")
+    ] = 0,
     rounds: Annotated[int, typer.Option("--rounds", min=1, max=20, help="How often tracklets are clustered.")] = 3,
     labels: Annotated[
         bool, typer.Option("--labels", help="Judge by the folder's labels; they are never learnt.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write the new weights even if they are worse.")] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything drawn.")] = 0,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 2,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31, help="Of everything drawn.")] = 0,
+    threads: Annotated[int, typer.Option("--threads", min=1, max=256, help="CPU threads.")] = 2,
     as_json: Json = False,
 ) -> None:
     """Learn the people of a site that nobody labelled, and compare old and new weights on it.

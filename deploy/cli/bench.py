@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli.options import Changes, Recipe, recipe_and_changes
+from deploy.cli.options import Changes, Recipe, finite, recipe_and_changes
 from deploy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,14 @@ def pipeline(
         ),
     ] = Path(".cache/sample-site"),
     minutes: Annotated[
-        float, typer.Option("--minutes", min=0, help="Simulated minutes over which memory is watched; 0 leaves it out.")
+        float,
+        typer.Option(
+            "--minutes",
+            min=0,
+            max=100_000,
+            callback=finite,
+            help="Simulated minutes over which memory is watched; 0 leaves it out.",
+        ),
     ] = 30.0,
     kafka: Annotated[bool, typer.Option("--kafka/--no-kafka", help="Also as processes over Kafka and Redis.")] = True,
     video: Annotated[
@@ -77,8 +84,10 @@ def pipeline(
 _Device = Annotated[
     str, typer.Option("--device", metavar="NAME", help="auto (a GPU where there is one), cpu, cuda, ...")
 ]
-_Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads; the worker embeds with one.")]
-_Lengths = Annotated[list[int] | None, typer.Option("--length", min=1, help="Positions; may be given again.")]
+_Threads = Annotated[int, typer.Option("--threads", min=1, max=256, help="CPU threads; the worker embeds with one.")]
+_Lengths = Annotated[
+    list[int] | None, typer.Option("--length", min=1, max=65_536, help="Positions; may be given again.")
+]
 _Implementations = Annotated[
     list[str] | None, typer.Option("--implementation", metavar="NAME", help="Only these; may be given again.")
 ]
@@ -89,7 +98,7 @@ def parity(
     device: _Device = "auto",
     length: _Lengths = None,
     implementation: _Implementations = None,
-    width: Annotated[int, typer.Option("--width", min=1, help="Channels.")] = 64,
+    width: Annotated[int, typer.Option("--width", min=1, max=65_536, help="Channels.")] = 64,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
     """Compare every selective scan with the reference in float64: forward, every gradient, every dtype."""
@@ -109,8 +118,8 @@ def scan(
     threads: _Threads = 1,
     length: _Lengths = None,
     implementation: _Implementations = None,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Sequences.")] = 8,
-    width: Annotated[int, typer.Option("--width", min=1, help="Channels; 1536 in climb-base.")] = 1536,
+    batch: Annotated[int, typer.Option("--batch", min=1, max=65_536, help="Sequences.")] = 8,
+    width: Annotated[int, typer.Option("--width", min=1, max=65_536, help="Channels; 1536 in climb-base.")] = 1536,
     dtype: Annotated[str, typer.Option("--dtype", help="float32, bfloat16 or float16.")] = "float32",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
@@ -159,8 +168,8 @@ def training(
 
 @app.command("evaluation")
 def evaluation(
-    queries: Annotated[int, typer.Option("--queries", min=1, help="Tracklets asked for.")] = 2_000,
-    gallery: Annotated[int, typer.Option("--gallery", min=1, help="Tracklets to be found.")] = 20_000,
+    queries: Annotated[int, typer.Option("--queries", min=1, max=10_000_000, help="Tracklets asked for.")] = 2_000,
+    gallery: Annotated[int, typer.Option("--gallery", min=1, max=10_000_000, help="Tracklets to be found.")] = 20_000,
     rerank: Annotated[bool, typer.Option("--rerank/--no-rerank", help="Also by re-ranked distances.")] = True,
 ) -> None:
     """Print one JSON line: time and memory of the metric, on random features.

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli.options import ApiUrl, DataDirOption, Json, Token
+from deploy.cli.options import ApiUrl, DataDirOption, Json, Token, finite
+from deploy.errors import UsageError
 
 app = typer.Typer(name="cameras", help="Add, remove and list the cameras of a running system.", no_args_is_help=True)
 
@@ -14,7 +15,10 @@ app = typer.Typer(name="cameras", help="Add, remove and list the cameras of a ru
 def add(
     camera: Annotated[str, typer.Argument(metavar="NAME=URL", help="Like door=rtsp://host/stream.")],
     site: Annotated[str | None, typer.Option("--site", help="Identities are shared inside a site.")] = None,
-    fps: Annotated[float | None, typer.Option("--fps", help="Frames a second that are analysed at most.")] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option("--fps", min=0.001, max=240, callback=finite, help="Frames a second that are analysed at most."),
+    ] = None,
     api: ApiUrl = None,
     token: Token = None,
     data_dir: DataDirOption = None,
@@ -41,7 +45,12 @@ def remove(
 ) -> None:
     """Stop reading a camera; who was seen by it stays known."""
     from deploy.cli.asking import running_api
+    from wire.messages import check_name
 
+    try:
+        check_name("NAME", name)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     with running_api(api, token, data_dir) as client:
         client.request("DELETE", f"/v1/cameras/{name}")
     typer.echo(f"camera {name} removed")

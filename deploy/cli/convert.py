@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.options import Json
+from deploy.cli.options import Json, finite
 from deploy.errors import UsageError
 
 
@@ -22,7 +22,14 @@ def convert(
     ] = None,
     frames: Annotated[int, typer.Option("--frames", min=1, max=64, help="Crops of a tracklet, to be averaged.")] = 1,
     side_coefficient: Annotated[
-        float, typer.Option("--side-coefficient", help="SIE_COE of their configuration, where it has cameras.")
+        float,
+        typer.Option(
+            "--side-coefficient",
+            min=-1000,
+            max=1000,
+            callback=finite,
+            help="SIE_COE of their configuration, where it has cameras.",
+        ),
     ] = 1.0,
     as_json: Json = False,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from deploy.cli.options import Json
+from deploy.cli.options import Json, finite
 from deploy.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -51,16 +51,22 @@ def evaluate(
     ] = "cosine",
     flip: Annotated[bool, typer.Option("--flip", help="Average with mirrored crops.")] = False,
     rerank: Annotated[bool, typer.Option("--rerank", help="Re-rank by k-reciprocal neighbours.")] = False,
-    k1: Annotated[int, typer.Option("--k1", min=1, help="Of --rerank: neighbours that must name each other.")] = 20,
-    k2: Annotated[int, typer.Option("--k2", min=1, help="Of --rerank: neighbours that are averaged.")] = 6,
+    k1: Annotated[
+        int, typer.Option("--k1", min=1, max=1000, help="Of --rerank: neighbours that must name each other.")
+    ] = 20,
+    k2: Annotated[int, typer.Option("--k2", min=1, max=1000, help="Of --rerank: neighbours that are averaged.")] = 6,
     weight: Annotated[
-        float, typer.Option("--lambda", min=0, max=1, help="Of --rerank: weight of the original distance.")
+        float,
+        typer.Option("--lambda", min=0, max=1, callback=finite, help="Of --rerank: weight of the original distance."),
     ] = 0.3,
     split: Annotated[
         int | None, typer.Option("--split", min=0, max=9, help="Of ilids; the mean over all ten by default.")
     ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", min=0, help="Only so many identities, for a quick look: easier than all.")
+        int,
+        typer.Option(
+            "--limit", min=0, max=10_000_000, help="Only so many identities, for a quick look: easier than all."
+        ),
     ] = 0,
     unchecked: Annotated[
         bool, typer.Option("--unchecked", help="Take a published set whose counts are not the published ones.")

@@ -41,7 +41,7 @@ def list_identities(
 
 @app.command("show")
 def show(
-    number: Annotated[int, typer.Argument(metavar="ID", min=1)],
+    number: Annotated[int, typer.Argument(metavar="ID", min=1, max=2**53 - 1)],
     api: ApiUrl = None,
     token: Token = None,
     data_dir: DataDirOption = None,

@@ -1,9 +1,22 @@
 """Options that several commands share."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+def finite(value: float | None) -> float | None:
+    """Return the value of an option; ranges let `nan` pass, and open ones `inf`.
+
+    Raises:
+        typer.BadParameter: It is no number that can be counted with.
+    """
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number.")
+    return value
+
 
 Config = Annotated[
     Path | None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from deploy.cli.options import Json
+from deploy.cli.options import Json, finite
 from deploy.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ app = typer.Typer(
 @app.command("site")
 def synth_site(
     out: Annotated[Path, typer.Option("--out", help="Folder for NAME.mp4 and gt/NAME.txt.", metavar="DIR")],
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same site.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31, help="The same seed gives the same site.")],
     cameras: Annotated[int, typer.Option("--cameras", min=1, max=64)] = 3,
     people: Annotated[int, typer.Option("--people", min=1, max=1000)] = 12,
-    seconds: Annotated[float, typer.Option("--seconds", min=1, max=86_400)] = 60.0,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, max=86_400, callback=finite)] = 60.0,
 ) -> None:
     """Write the videos of one site: a few cameras, the same people walking from one to the other."""
     from rich.console import Console
