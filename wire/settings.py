@@ -7,6 +7,7 @@ defaults. A secret `password` has a sibling `password_file` that names a file to
 import os
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -27,6 +28,7 @@ from wire.errors import SettingsError
 from wire.url import UrlError, check_text, mask_url, read_url
 from wire.wording import known_names, shown
 
+_SECRET_WORDS = ("pas", "pw", "secret", "token", "key", "auth", "cred")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 
 
@@ -288,8 +290,17 @@ def _explain(cls: type[Settings], detail: ErrorDetails) -> str:
 
 
 def _shown(cls: type[Settings], name: str, value: object) -> str:
-    field = cls.model_fields.get(name)
-    looks_secret = field is None and any(word in name.lower() for word in ("pass", "secret", "token", "key"))
-    if looks_secret or (field is not None and "SecretStr" in str(field.annotation)):
+    if _is_secret(cls, name) or (name not in cls.model_fields and _may_be_secret(cls, name.lower())):
         return "'***'"
     return "a mapping" if isinstance(value, Mapping) else shown(value)
+
+
+def _is_secret(cls: type[Settings], name: str) -> bool:
+    field = cls.model_fields.get(name)
+    return field is not None and "SecretStr" in str(field.annotation)
+
+
+def _may_be_secret(cls: type[Settings], name: str) -> bool:
+    """Tell whether an unknown key may be meant for a secret, whether misspelt or called as elsewhere."""
+    ours = [key for key in cls.model_fields if _is_secret(cls, key)]
+    return any(word in name for word in _SECRET_WORDS) or bool(get_close_matches(name, ours))
