@@ -19,6 +19,9 @@ from reid_worker.upright import upright
 from wire.messages import Codec, FrameChunk, Packet
 from wire.orientation import UPRIGHT, display_matrices, of_matrix
 
+UNKNOWN = 0  # before the first picture
+UNROTATED = 4  # mirrored top to bottom
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
@@ -105,7 +108,7 @@ class StreamDecoder:
         self.time_ns = state.time_ns
         self._sampler = Sampler(fps, state.sampler)
         self._stated = stated
-        self._said = UPRIGHT
+        self._said = UNKNOWN
         self._listens = stated == UPRIGHT and codec != "mjpeg"  # of JPEG, ingest has read all that there is
         self._open = (codec, extradata)
         self._context = _context(codec, extradata)
@@ -189,12 +192,14 @@ class StreamDecoder:
     def _orientation(self, decoded: av.VideoFrame) -> int:
         if not self._listens:
             return self._stated
-        matrices = display_matrices(decoded)
-        if matrices:
-            self._said = of_matrix(matrices[-1])
+        # A frame whose side data was looked at stays in memory until it is collected. The rotation costs nothing; it is
+        # 0 for one orientation besides upright, so the data are looked at only where that one can be.
+        if decoded.rotation or (decoded.key_frame and self._said in {UNKNOWN, UNROTATED}):
+            matrices = display_matrices(decoded)
+            self._said = of_matrix(matrices[-1]) if matrices else UPRIGHT
         elif decoded.key_frame:
             self._said = UPRIGHT
-        return self._said
+        return self._said or UPRIGHT
 
     def _count(self, pts: int | None) -> int | None:
         """Count the frame that came out, and those in front of it that never will; return its presentation time."""

@@ -92,13 +92,15 @@ class ContainerSource:
 
     def _decoded(self) -> Iterator[SourcePacket]:
         formats = JpegFormats()
+        turned: int | None = None
         lost = 0
         for frame, pts_ns in pictures(self._demuxer):
             if frame is None:
                 lost += 1
                 continue
-            matrices = orientation.display_matrices(frame)
-            turned = orientation.of_matrix(matrices[0]) if matrices else UPRIGHT
+            if turned is None:
+                matrices = orientation.display_matrices(frame)
+                turned = orientation.of_matrix(matrices[0]) if matrices else UPRIGHT
             data = jpeg.encode(frame.to_ndarray(format="bgr24"), self._jpeg_quality)
             look = formats.of(jpeg.Size(frame.width, frame.height), turned)
             yield SourcePacket(pts_ns, keyframe=True, data=data, format=look, lost_before=lost)
