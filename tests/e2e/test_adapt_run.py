@@ -14,11 +14,12 @@ from reid_worker.model.climb import Climb
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import load_weights, save_weights
 from tests.training_tools import coloured_noise
-from training.adapt.adapt import AdaptError, AdaptPlan, AdaptReport, adapt
-from training.adapt.judge import Cosines, Figures
+from training.adapt.adapt import AdaptError, AdaptPlan, AdaptReport, adapt, unvalidated_of
+from training.adapt.judge import Cosines, Figures, Trial, judge
 from training.config.groups import MODELS
 from training.data.site import INDEX
 from training.data.write import MarsWriter
+from training.evaluation.embedding import Embed
 
 PEOPLE, CAMERAS = 10, 3
 SECOND_NS = 1_000_000_000
@@ -99,6 +100,24 @@ def test_a_site_is_learnt_into_weights_of_another_name_and_the_old_ones_stay(tmp
     assert report.after.mean_ap is not None
     assert report.steps > 0
     assert list(tmp_path.glob("*.part")) == []
+
+
+def test_a_validation_that_fails_leaves_what_was_learnt(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = _plan(collected_site(tmp_path / "site"), weights)
+    calls = iter(range(2))
+
+    def fails_at_last(embed: Embed, trial: Trial) -> Figures:
+        if next(calls):
+            raise ValueError("two devices")
+        return judge(embed, trial)
+
+    monkeypatch.setattr(adapt_module, "judge", fails_at_last)
+    with pytest.raises(ValueError, match="two devices"):
+        adapt(plan, print)
+    assert load_weights(unvalidated_of(plan.out)).network
+    assert not plan.out.exists()
 
 
 def test_identities_are_judged_by_and_never_learnt_from(tmp_path: Path, weights: Path) -> None:

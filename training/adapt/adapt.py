@@ -106,7 +106,7 @@ def adapt(plan: AdaptPlan, say: Say) -> AdaptReport:
             the weights are of a size that is not trained.
         DataSetError: The folder or an image in it cannot be used.
         WeightsError: The old weights cannot be used.
-        TrainingError: The loss is no number, or memory is full.
+        TrainingError: The loss is NaN or infinite, or memory is full.
     """
     torch.set_num_threads(plan.threads)
     if plan.out.exists():
@@ -127,12 +127,19 @@ def adapt(plan: AdaptPlan, say: Say) -> AdaptReport:
         budget = Budget(plan.minutes / plan.rounds, plan.epochs / plan.rounds, plan.lr, plan.threads, plan.workers)
         network, done = learn(network, old.preprocessing, pseudo, budget, plan.seed + number)
         steps += done
+        save_weights(unvalidated_of(plan.out), network, old.preprocessing, old.prior)
     after = judge(embedder_of(network, old.preprocessing), trial)
+    unvalidated_of(plan.out).unlink()
     new = None
     if plan.force or after.better_than(before) is not False:
         save_weights(plan.out, network, old.preprocessing, moved(old.prior, before.cosines, after.cosines))
         new = load_weights(plan.out).model_id
     return AdaptReport(len(tracklets), used, len(trial.different), before, after, steps, old.model_id, new, source)
+
+
+def unvalidated_of(out: Path) -> Path:
+    """Return where weights lie from the end of a round until they are validated: what fails then costs no learning."""
+    return out.with_name(f"{out.name}.unvalidated")
 
 
 def _collected(plan: AdaptPlan, say: Say) -> list[Collected]:
