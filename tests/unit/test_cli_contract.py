@@ -79,13 +79,13 @@ def test_a_configuration_without_cameras_is_named(tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param("worker: {detectr: hog}", "worker.detectr = 'hog': unknown key; known are", id="unknown key"),
+        pytest.param("worker: {detectr: hog}", "worker.detectr = 'hog': unknown key; did you mean detector?", id="unknown key"),
         pytest.param("worker: {threads: many}", "worker.threads = 'many'", id="wrong type"),
         pytest.param("gallery: {window_s: -1}", "gallery.window_s = -1: ", id="out of range"),
         pytest.param(
             "api: {port: 0, token: secret, tokens: secret}", "api.tokens = '***': unknown key", id="a secret, misspelt"
         ),
-        pytest.param("wrker: {}", "unknown section 'wrker'; known are", id="unknown section"),
+        pytest.param("wrker: {}", "unknown section 'wrker'; did you mean worker?", id="unknown section"),
         pytest.param("[", "not YAML", id="no yaml"),
     ],
 )
