@@ -79,7 +79,7 @@ def test_a_configuration_without_cameras_is_named(tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param("worker: {detectr: hog}", "worker.detectr = 'hog': unknown key; did you mean detector?", id="unknown key"),
+        pytest.param("worker: {detectr: hog}", "worker.detectr = 'hog': unknown key; did you mean", id="unknown key"),
         pytest.param("worker: {threads: many}", "worker.threads = 'many'", id="wrong type"),
         pytest.param("gallery: {window_s: -1}", "gallery.window_s = -1: ", id="out of range"),
         pytest.param(
