@@ -11,6 +11,7 @@ import httpx
 
 from reid_worker.detectors.catalogue import Content, ModelFile
 from reid_worker.detectors.files import describe, expected, web_page
+from wire.url import HIDDEN, mask_url, scrub
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 ANOTHER_FOLDER = "name another folder in CLIMBTRACK_MODELS"
@@ -65,18 +66,18 @@ def transport(error: httpx.HTTPError, url: str, connect_s: float, silence_s: flo
     proxy = proxy_of(url)
     via = f" through the proxy {proxy}" if proxy else ""
     if isinstance(error, httpx.ProxyError):
-        return PROXY_PASSWORD if "407" in str(error) else f"the proxy{via} refuses: {scrubbed(str(error))}"
+        return PROXY_PASSWORD if "407" in str(error) else f"the proxy{via} refuses: {scrub(str(error))}"
     if isinstance(error, httpx.ConnectTimeout):
         return f"no connection{via} within {connect_s:g} s"
     if isinstance(error, httpx.TimeoutException):
         return f"no answer{via} for {silence_s:g} s"
     if isinstance(error, httpx.ConnectError):
-        text = re.sub(r"^\[Errno -?\d+\] ", "", scrubbed(str(error)))
+        text = re.sub(r"^\[Errno -?\d+\] ", "", scrub(str(error)))
         advice = " (SSL_CERT_FILE names the certificates to trust)" if "CERTIFICATE" in text else ""
         return f"no connection{via}: {text}{advice}"
     if isinstance(error, httpx.RemoteProtocolError | httpx.NetworkError):
         return f"the connection{via} broke off"
-    return scrubbed(str(error)) or type(error).__name__
+    return scrub(str(error)) or type(error).__name__
 
 
 def so_far(done: int, model: ModelFile) -> str:
@@ -95,13 +96,7 @@ def shown(url: str) -> str:
     >>> shown("https://me:secret@host:8443/models/a.onnx?key=1")
     'https://host:8443/models/a.onnx'
     """
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def scrubbed(text: str) -> str:
-    """Return a text without the passwords of the URLs in it."""
-    return re.sub(r"//[^/\s]*@", "//***@", text)
+    return mask_url(url).partition("?")[0].replace(f"{HIDDEN}@", "")
 
 
 def proxy_of(url: str) -> str:
