@@ -29,6 +29,7 @@ class Demuxer:
         timeline: Where the next packets are placed; another part of the same recording may go on with it.
         is_avi: Its times are those at which packets are decoded, one for each place in the file, empty ones included.
         count: Packets so far, empty ones included.
+        position: How far into the file the latest one reaches at least, bytes.
         stated_ns: Length that the header of an FLV file states, 0 in other formats: they have a length in bytes, or
             libav estimates theirs by what is there.
     """
@@ -50,7 +51,7 @@ class Demuxer:
         self.is_avi = container.format.name == "avi"
         self.is_mp4 = container.format.name.startswith("mov,")
         self.stated_ns = container.duration * 1000 if container.format.name == "flv" and container.duration else 0
-        self.count = 0
+        self.count = self.position = 0
         self._by_arrival = not finite and container.format.name in UNTIMED
         self._container = container
         self._settings = settings
@@ -74,12 +75,15 @@ class Demuxer:
                 for packet in self._container.demux(self.stream):
                     broken = 0
                     self.count += packet.size > 0 or packet.dts is not None  # the last, without a time, is PyAV's
+                    self.position = self.position if packet.pos is None else packet.pos + packet.size
                     if packet.size:  # to a decoder an empty packet is the end; in a file it is a picture left out
                         yield packet
             except av.InvalidDataError:
                 broken += 1
             except av.FFmpegError as error:
                 raise cause(error, self._settings, opening=False) from None
+            except IndexError:  # PyAV, at the end of a container that got more streams while it was read
+                return
             else:
                 return
         raise Broken(f"{MAX_BROKEN} unreadable packets in a row")

@@ -1,20 +1,23 @@
 """Cameras and recordings on the network: RTSP, Motion JPEG and everything else over HTTP."""
 
+from functools import partial
 from typing import Any
 
 import av
 
 from ingest.config import IngestSettings
-from ingest.errors import NoVideo
+from ingest.errors import Broken, NoVideo
 from ingest.source import Source
 from ingest.sources.causes import cause
 from ingest.sources.container import ContainerSource, video_of
 from ingest.sources.demux import Demuxer
 from ingest.sources.motion_jpeg import MotionJpegSource
 from ingest.sources.splitter import has_picture
-from wire.url import read_url
+from wire.url import Url, read_url
 
 LOOKED_AT_BYTES = 4096  # at the beginning of what a web server sends, for a JPEG picture
+BEHIND_BYTES = 4096  # and a fiftieth of a file: sound and tables may follow the last picture
+FOLLOWED = {"merge_pmt_versions": "1"}  # a transport stream whose PID changes; other formats do not know it
 NOT_VIDEO = "what answers at this address is not a video that can be read"
 
 
@@ -40,9 +43,27 @@ def open_network(url: str, settings: IngestSettings) -> Source:
     except NoVideo:
         container.close()
         raise
+    return _source(container, stream, address, settings)
+
+
+def _source(container: Any, stream: Any, address: Url, settings: IngestSettings) -> ContainerSource:
     finite = not address.scheme.startswith("rtsp") and _ends(container)
     demuxer = Demuxer(container, stream, settings, finite=finite)
-    return ContainerSource(container, demuxer, finite=finite, jpeg_quality=settings.jpeg_quality)
+    checked = partial(_check_reached, container.size) if finite and container.format.name == "mpegts" else None
+    return ContainerSource(container, demuxer, finite=finite, jpeg_quality=settings.jpeg_quality, finished=checked)
+
+
+def _check_reached(size: int, demuxer: Demuxer) -> None:
+    """Return when a transport stream was followed to its end.
+
+    Raises:
+        Broken: Its video goes on in another programme, which libav does not follow; see `transport`.
+    """
+    if size - demuxer.position > size // 50 + BEHIND_BYTES:
+        raise Broken(
+            f"the video that was read ends {size - demuxer.position} bytes before the end: "
+            "where the programme of a transport stream changes, download it and read the file"
+        )
 
 
 def _motion_jpeg(url: str, settings: IngestSettings) -> MotionJpegSource | None:
@@ -74,7 +95,7 @@ def _beginning(container: Any) -> bytes:
 
 def _open(url: str, settings: IngestSettings, **how: str) -> Any:
     timeout = {"timeout": str(round(settings.read_timeout_s * 1e6))}  # of the socket, us
-    options = {"rtsp_transport": "tcp", **timeout} if url.lower().startswith("rtsp") else timeout
+    options = {"rtsp_transport": "tcp", **timeout} if url.lower().startswith("rtsp") else timeout | FOLLOWED
     return av.open(url, options=options, timeout=(settings.connect_timeout_s, settings.read_timeout_s), **how)
 
 

@@ -1,6 +1,10 @@
 """Transport streams whose programmes change: every picture, whatever the tables do."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +127,50 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
     sound(tmp_path / "radio.ts")
 
     assert isinstance(see(tmp_path / "radio.ts").error, NoVideo)
+
+
+@contextmanager
+def web_server(folder: Path) -> Iterator[str]:
+    """Serve a folder; yield its URL."""
+    handler = partial(QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files and says nothing of it; a reader may leave in the middle."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Say nothing."""
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        """Send a file as far as it is wanted."""
+        with suppress(ConnectionError):
+            super().copyfile(source, outputfile)
+
+
+@pytest.mark.parametrize(
+    ("muxing", "shown"),
+    [pytest.param({}, range(1, 61), id="nothing changes"), pytest.param(OTHER_PROGRAMME, range(1, 31), id="programme")],
+)
+def test_over_http_a_change_of_the_programme_is_said_to_lose_the_rest(
+    muxing: dict[str, str], shown: range, tmp_path: Path
+) -> None:
+    parts = [stream(tmp_path, 1, 30), stream(tmp_path, 31, 60, muxing=muxing)]
+    (tmp_path / "joined.ts").write_bytes(b"".join(parts))
+
+    with web_server(tmp_path) as url:
+        seen = see(f"{url}/joined.ts")
+
+    assert seen.shown == list(shown)
+    assert (seen.error is None) == (len(shown) == 60)
+    assert seen.error is None or "download it and read the file" in str(seen.error)
 
 
 def tables_of(data: bytes) -> list[bytes]:
