@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from wire.bus import Bus, Consumer, Producer, Record, TopicPartition
+from wire.bus import Bus, Consumer, Follower, Producer, Record, TopicPartition
 
 
 class FlakyBus:
@@ -37,6 +37,9 @@ class FlakyBus:
 
     def table(self, topic: str) -> dict[str, Record]:
         return self._bus.table(topic)
+
+    def follow(self, topic: str) -> Follower:
+        return self._bus.follow(topic)
 
     def backlog(self, topic: str, group: str, key: str) -> int:
         return self._bus.backlog(topic, group, key)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 import pytest
 
 from wire import codec
-from wire.bus import FRAMES, MAX_RECORD_BYTES, Record, Start, TopicPartition, record_bytes
+from wire.bus import FRAMES, MAX_RECORD_BYTES, Follower, Record, Start, TopicPartition, record_bytes
 from wire.errors import BusFull, PermanentError, TransientError
 from wire.memory import MemoryBus
 from wire.messages import CameraSpec, DeadLetter
@@ -73,6 +73,9 @@ class FakeBus:
 
     def table(self, topic: str) -> dict[str, Record]:
         return {}
+
+    def follow(self, topic: str) -> Follower:
+        raise NotImplementedError
 
     def backlog(self, topic: str, group: str, key: str) -> int:
         return 0

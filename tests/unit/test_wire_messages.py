@@ -51,9 +51,7 @@ TRACKLET = Tracklet(
         pytest.param("analysed_fps", 1e300, "analysed_fps must be", id="far too many frames a second"),
         pytest.param("packets", (), "at least one packet unless it ends", id="nothing in it"),
         pytest.param("width", 0, "frame size must be positive", id="no width"),
-        pytest.param(
-            "orientation", 9, "orientation must be 1 to 8, got 9", id="no orientation of EXIF"
-        ),
+        pytest.param("orientation", 9, "orientation must be 1 to 8, got 9", id="no orientation of EXIF"),
         pytest.param("seq", 2**63, "Expected `int` <=", id="a number beyond int64"),
         pytest.param("first_index", 2**63, "Expected `int` <=", id="an index beyond int64"),
         pytest.param("packets", (Packet(2**63, 0, True, b"x"),), "Expected `int` <=", id="a time beyond int64"),
