@@ -11,8 +11,9 @@ from deploy.errors import UsageError
 from ingest.sources.address import path_of
 from wire.config_file import section_of, site_of
 from wire.errors import SettingsError
+from wire.mask import mask_name, mask_url
 from wire.messages import CameraSpec
-from wire.url import UrlError, check_source, is_live, mask_name, mask_url
+from wire.url import UrlError, check_source, is_live
 from wire.wording import known_names
 
 NO_CAMERA = """no camera was given. Give each a name of your own, as many as there are:

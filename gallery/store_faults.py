@@ -25,8 +25,8 @@ from redis.exceptions import (
 )
 
 from gallery.errors import StoreRefused, StoreUnavailable
+from wire.mask import hide
 from wire.reach import CLOSED, SILENT, is_untrusted, why_unreachable
-from wire.url import hide
 
 ADDRESS = "redis.url (CLIMBTRACK_REDIS_URL)"
 TLS_MISFIT = "TLS does not fit (redis:// or rediss:// in redis.url, redis.ssl_certificate_file)"

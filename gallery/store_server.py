@@ -10,9 +10,10 @@ from redis.exceptions import RedisError, ResponseError
 
 from gallery.store_faults import explained
 from wire.errors import SettingsError
+from wire.mask import mask_url
 from wire.settings import RedisSettings
 from wire.tls import context_of, key_password
-from wire.url import mask_url, read_url
+from wire.url import read_url
 
 KEEPS_EVERYTHING = "noeviction"
 ANSWER_S, CONNECT_S = 10.0, 5.0

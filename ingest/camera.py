@@ -13,7 +13,7 @@ from ingest.sources.address import has_end
 from ingest.stamp import FileTime, Stamped, stamped_live
 from ingest.state import FINAL, Backoff, CameraJob, CameraStatus, State, Surroundings, start_of_file
 from ingest.writer import TOO_LARGE, StreamWriter, name_of_connection, name_of_file
-from wire.url import hide, secrets_of
+from wire.mask import hide, secrets_of
 
 log = logging.getLogger(__name__)
 

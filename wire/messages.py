@@ -7,9 +7,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from wire.mask import mask_name, mask_url
 from wire.orientation import ORIENTATIONS, UPRIGHT
 from wire.tracklet_id import TrackletId
-from wire.url import is_live, mask_name, mask_url
+from wire.url import is_live
 
 Codec = Literal["h264", "hevc", "mjpeg"]
 Mode = Literal["latency", "complete"]

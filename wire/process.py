@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry
 from wire import health
 from wire.errors import SettingsError, WireError
 from wire.health import ServiceMonitor
+from wire.mask import scrub
 from wire.service import Service
-from wire.url import scrub
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from typing import Protocol
 from wire import codec, trace
 from wire.bus import CAMERAS, DEAD_LETTERS, Bus, Consumer, Producer, Record, Start, TopicPartition
 from wire.errors import DecodeError, TransientError
+from wire.mask import scrub
 from wire.messages import AnyMessage, DeadLetter
 from wire.outage import Outage
 from wire.output import Output, Published
-from wire.url import scrub
 
 log = logging.getLogger(__name__)
 

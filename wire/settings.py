@@ -25,7 +25,8 @@ from pydantic_settings import (
 
 from wire.config_file import section_of
 from wire.errors import SettingsError
-from wire.url import UrlError, check_text, mask_url, read_url
+from wire.mask import mask_url
+from wire.url import UrlError, check_text, read_url
 from wire.wording import known_names, shown
 
 _SECRET_WORDS = ("pas", "pw", "secret", "token", "key", "auth", "cred")

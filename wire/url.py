@@ -1,16 +1,15 @@
-"""URLs that may hold secrets: shown without them, and read whatever characters their passwords have.
+"""URLs that may hold secrets, read whatever characters their passwords have; `wire.mask` shows them.
 
 People paste a password as it is, so it may hold the very characters that separate the parts of a URL (`/ ? # @ : [ ]`).
-Showing hides too much rather than too little; reading takes the one host that can be meant, and never guesses.
+What is read is the one host that can be meant; where several can, it is refused and not guessed.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import quote, unquote
 
-HIDDEN = "***"
 LOGIN_EXAMPLE = "[USER:PASSWORD@]"
 NETWORK_SCHEMES = ("rtsp", "rtsps", "http", "https")
 LOCAL_SCHEMES = ("file", "unix")  # a path and no host
@@ -18,23 +17,10 @@ MAX_LENGTH = 4096
 MAX_INDEX_DIGITS = 3
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
-_HEAD = re.compile(r"\s*(?:[\w .-]*=)?(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)")  # also of NAME=URL
-_PART_OF_URL = re.compile(r"[:/@?#=&]")
 _END = re.compile(r"[/?#]")  # of what names user and host
 _QUERY = re.compile(r"\?[\w.%-]+=")
 _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^\W_](?:[\w.-]*\w)?\.?)(?::(?P<port>[0-9]{0,5}))?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# Names of what cameras, proxies and stores take as a secret, in a query or, as XMEye does, in the path.
-_SECRET = re.compile(
-    r"(?:pass|pwd|psw|loginpas|secret|token|key|auth|sig|cred|session|jwt|otp"
-    r"|(?<![a-z])(?:pas|pw|sid|pin|code|hash))[\w.%-]*?=",
-    re.IGNORECASE,
-)
-_PAIR_IN_PATH = re.compile(r"(?<=/)[^/?#:]+:.+", re.DOTALL)  # /user:password/
-_BARE_LOGIN = re.compile(r"^[^@]*:.*@", re.DOTALL)  # user:password@host, where the scheme was forgotten
-_HALF_LOGIN = re.compile(r"://[^/?#@\[]*:(?![0-9]{0,5}(?:[/?#]|$)|PORT)")  # user:password, where the host is missing
-_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:(?:(?![A-Za-z][A-Za-z0-9+.-]*://)[^\n])*@\S*|\S*)")
-_PUNCTUATION = ".,;:!?)]}>'\"`"
 _UNSAFE_IN_LOGIN = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9!$&'()*+,;=._~%-]")
 _UNSAFE_IN_PATH = re.compile(r"[^\x21-\x7e]")
 
@@ -62,7 +48,7 @@ class Url:
     rest: str
 
     def __repr__(self) -> str:
-        return f"Url({mask_url(self.quoted())})"
+        return f"Url({self.scheme})"  # the host may be the beginning of a password
 
     @property
     def user(self) -> str | None:
@@ -97,7 +83,7 @@ def read_url(text: str) -> Url:
     scheme, separator, tail = text.strip().partition("://")
     if not separator or not _SCHEME.fullmatch(scheme):
         raise UrlError("malformed URL: expected SCHEME://HOST/PATH")
-    split = _split(scheme.lower(), tail)
+    split = split_tail(scheme.lower(), tail)
     if split is None:
         raise UrlError(
             f"malformed URL: expected {scheme.lower()}://{LOGIN_EXAMPLE}HOST[:PORT]/PATH with a port of 1 to 65535; "
@@ -149,66 +135,16 @@ def check_text(text: str) -> None:
         raise UrlError("must be UTF-8; rename the file")
 
 
-def mask_url(text: str) -> str:
-    """Return a URL without its user, its password and whatever else may be a secret. Never fails.
-
-    A path, a device index and other text that is no URL come back as they are, unless they look like a login.
-
-    >>> mask_url("rtsp://admin:p[a/s#s@10.0.0.7:554/live?channel=1&pwd=abc")
-    'rtsp://***@10.0.0.7:554/live?channel=1&pwd=***'
-    """
-    head, separator, tail = text.partition("://")
-    named = _HEAD.fullmatch(head)
-    if not separator or named is None:
-        return _without_secrets(_BARE_LOGIN.sub(f"{HIDDEN}@", text))
-    local = named["scheme"].lower() in LOCAL_SCHEMES
-    split = _split(named["scheme"].lower(), tail) if len(text) <= MAX_LENGTH else None
-    if split is None or ("@" in split[2] and not local and not _is_address(split[1])):
-        return f"{head}://{HIDDEN}"
-    login, host, rest = split
-    rest = _without_secrets(rest)
-    if not local:
-        rest = f"/{HIDDEN}" if "@" in rest else _PAIR_IN_PATH.sub(HIDDEN, rest)
-    return f"{head}://{'' if login is None else f'{HIDDEN}@'}{host}{rest}"
-
-
-def mask_name(text: str) -> str:
-    """Return what was given as a name as it is, unless it may be a part of a URL."""
-    return HIDDEN if _PART_OF_URL.search(text) else text
-
-
-def scrub(text: str) -> str:
-    """Return a text with the URLs in it masked, for what others wrote: messages of libraries, tracebacks."""
-    return _IN_TEXT.sub(_masked, text) if "://" in text else text
-
-
-def secrets_of(text: str) -> tuple[str, ...]:
-    """Return what must not show of a URL, in all the ways that others may write it."""
-    try:
-        url = read_url(text)
-    except UrlError:
-        return (text, repr(text)[1:-1])
-    password = url.password or ""
-    return tuple(filter(None, (text, repr(text)[1:-1], url.quoted(), url.login, password, quote(password))))
-
-
-def hide(text: str, secrets: Iterable[str | None]) -> str:
-    """Return a text without these secrets."""
-    for secret in sorted({secret for secret in secrets if secret}, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    return text
-
-
-def _split(scheme: str, tail: str) -> tuple[str | None, str, str] | None:
+def split_tail(scheme: str, tail: str) -> tuple[str | None, str, str] | None:
     """Return login, host with port, and rest of what stands behind `://`; None where no one host can be meant."""
     if scheme in LOCAL_SCHEMES:
         return _split_local(tail)
     first, *others = _readings(tail)
-    if first is not None and (_is_address(first[1]) or "@" not in _QUERY.split(first[2], 1)[0]):
+    if first is not None and (is_address(first[1]) or "@" not in _QUERY.split(first[2], 1)[0]):
         return first
     possible = [reading for reading in others if reading is not None]
     for reading in possible:
-        if _is_address(reading[1]):
+        if is_address(reading[1]):
             return reading
     if first is None:  # a password with a `/`, unless what is cut off by it looks like a query
         return possible[0] if len(possible) == 1 and not _QUERY.search(possible[0][0] or "") else None
@@ -258,7 +194,7 @@ def _is_host(text: str) -> bool:
     return not text.startswith("[") or _is_ip(named["host"])
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
     """Tell whether a host is so for sure: nobody's name is an IP address."""
     named = _HOST.fullmatch(text)
     return named is not None and (named["host"] == "localhost" or _is_ip(named["host"]))
@@ -270,20 +206,6 @@ def _is_ip(host: str) -> bool:
     except ValueError:
         return False
     return isinstance(address, IPv6Address) == host.startswith("[")
-
-
-def _without_secrets(text: str) -> str:
-    """Hide everything behind the first name of a secret: where the secret ends, only its owner knows."""
-    found = _SECRET.search(text)
-    return text if found is None else text[: found.end()] + HIDDEN
-
-
-def _masked(found: re.Match[str]) -> str:
-    if LOGIN_EXAMPLE in found[0]:
-        return found[0]
-    url = found[0].rstrip(_PUNCTUATION)
-    shown = mask_url(url) if "@" in url or _HALF_LOGIN.search(url) else _without_secrets(url)
-    return shown + found[0][len(url) :]
 
 
 def _quoted_login(text: str) -> str:

@@ -4,7 +4,7 @@ import reprlib
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from wire.url import mask_url, scrub
+from wire.mask import mask_url, scrub
 
 MAX_TEXT = 120  # characters of a value that are shown
 

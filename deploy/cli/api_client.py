@@ -7,8 +7,9 @@ from typing import Any, Self
 import httpx
 
 from deploy.errors import RunError, UsageError
+from wire.mask import mask_url, scrub
 from wire.reach import why_unreachable
-from wire.url import UrlError, mask_url, read_url, scrub
+from wire.url import UrlError, read_url
 
 TIMEOUT_S = 30.0
 

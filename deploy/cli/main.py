@@ -23,8 +23,8 @@ from deploy.cli.synth import app as synth
 from deploy.cli.train import train
 from deploy.errors import DeployError, RunError, UsageError
 from wire.errors import SettingsError, WireError
+from wire.mask import mask_url, scrub
 from wire.metrics import installed_version
-from wire.url import mask_url, scrub
 
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Follow people": (run, identities, cameras, models, doctor),

@@ -11,7 +11,7 @@ import httpx
 
 from reid_worker.detectors.catalogue import Content, ModelFile
 from reid_worker.detectors.files import describe, expected, web_page
-from wire.url import HIDDEN, mask_url, scrub
+from wire.mask import HIDDEN, mask_url, scrub
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 ANOTHER_FOLDER = "name another folder in CLIMBTRACK_MODELS"

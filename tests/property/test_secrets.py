@@ -33,12 +33,13 @@ from tests.servers.redis_server import wait_for
 from wire import codec
 from wire.bus import Record
 from wire.errors import SettingsError, WireError
+from wire.mask import mask_url, scrub
 from wire.memory import MemoryBus
 from wire.messages import CameraSpec
 from wire.process import MaskingFormatter
 from wire.service import Received
 from wire.settings import KafkaSettings, RedisSettings
-from wire.url import UrlError, check_source, mask_url, read_url, scrub
+from wire.url import UrlError, check_source, read_url
 
 LEFT, RIGHT = "Qx7Left", "Qy7Right"  # what a password begins and ends with: neither half may show
 AWKWARD = "[]#/@:%? \\&=;'\"+,{}|^`~!$()*äß€中"

@@ -19,10 +19,11 @@ from gallery.errors import StoreRefused
 from gallery.store_memory import MemoryStore
 from gallery.store_server import connect
 from wire.errors import SettingsError
+from wire.mask import hide, mask_url, scrub, secrets_of
 from wire.memory import MemoryBus
 from wire.process import MaskingFormatter
 from wire.settings import KafkaSettings, RedisSettings
-from wire.url import hide, mask_url, read_url, scrub, secrets_of
+from wire.url import read_url
 
 SECRET = "hunter2"
 READERS = {  # what ends with 2 where a section is wrong, before it reaches for a server
