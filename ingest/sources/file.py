@@ -13,6 +13,8 @@ from ingest.source import Source
 from ingest.sources.causes import cause
 from ingest.sources.container import ContainerSource, video_of
 from ingest.sources.demux import Demuxer
+from ingest.sources.motion_jpeg import MotionJpegSource
+from ingest.sources.splitter import LOOKED_AT_BYTES, has_picture
 from ingest.sources.transport import TransportSource
 from ingest.sources.whole import missing_bytes
 
@@ -29,6 +31,8 @@ def open_file(path: Path, settings: IngestSettings) -> Source:
     if path.is_file() and not path.stat().st_size:
         raise NoVideo("the file is empty")
     try:
+        if _begins_with_picture(path):
+            return MotionJpegSource(_open(path, kind="data"), b"", finite=True, settings=settings)
         container = _open(path)
     except av.FFmpegError as error:
         raise cause(error, settings, opening=True) from None
@@ -89,5 +93,16 @@ def _check_codecs(path: Path, demuxer: Demuxer) -> None:
         )
 
 
-def _open(path: Path, **options: str) -> Any:
-    return av.open(f"file:{path}", options=options)  # the prefix keeps a colon in a name from ending a protocol's
+def _begins_with_picture(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return has_picture(file.read(LOOKED_AT_BYTES))
+    except OSError:
+        return False  # libav says why
+
+
+def _open(path: Path, kind: str | None = None, **options: str) -> Any:
+    # The prefix keeps a colon in a name from ending the name of a protocol.
+    return av.open(f"file:{path}", format=kind, options=options)

@@ -1,4 +1,4 @@
-"""Motion JPEG over HTTP."""
+"""Motion JPEG without a container, over HTTP or in a file."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -12,10 +12,9 @@ from ingest.sources.causes import cause
 from ingest.sources.container import ContainerSource, video_of
 from ingest.sources.demux import Demuxer
 from ingest.sources.motion_jpeg import MotionJpegSource
-from ingest.sources.splitter import has_picture
+from ingest.sources.splitter import LOOKED_AT_BYTES, has_picture
 from wire.url import Url, read_url
 
-LOOKED_AT_BYTES = 4096  # at the beginning of what a web server sends, for a JPEG picture
 BEHIND_BYTES = 4096  # and a fiftieth of a file: sound and tables may follow the last picture
 FOLLOWED = {"merge_pmt_versions": "1"}  # a transport stream whose PID changes; other formats do not know it
 NOT_VIDEO = "what answers at this address is not a video that can be read"

@@ -59,7 +59,7 @@ def _decodes(data: bytes) -> bool:
 
 def _decode(data: bytes) -> NDArray[np.uint8]:
     """Return an upright picture, BGR `(h, w, 3)`."""
-    from PIL import ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with _open(BytesIO(data)) as opened:
@@ -67,6 +67,8 @@ def _decode(data: bytes) -> NDArray[np.uint8]:
             return np.ascontiguousarray(np.asarray(_eight_bit(upright).convert("RGB"))[..., ::-1])
     except UnidentifiedImageError:
         raise Broken(f"it is not a picture in a format that can be read: {', '.join(FORMATS)}") from None
+    except Image.DecompressionBombError:
+        raise Broken(f"it has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels") from None
     except _BAD as error:
         raise Broken(f"it is cut off or damaged: {error}") from None
 

@@ -9,17 +9,18 @@ from collections.abc import Iterator
 
 from ingest.errors import NoVideo
 
+LOOKED_AT_BYTES = 4096  # at the beginning of a stream, for a picture
 MAX_PICTURE_BYTES = 64 << 20
 
 _START = b"\xff\xd8\xff"
-_FIRST = re.compile(rb"(?:\A|\n)\xff\xd8\xff")
+_FIRST = re.compile(rb"\A(?:[\t\r\n\x20-\x7e]*\n)?\xff\xd8\xff")
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # a marker other than restarts: 00 is a byte 255, FF padding
 _START_MARKER, _END_MARKER, _SCAN_MARKER, _PADDING = 0xD8, 0xD9, 0xDA, 0xFF
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
 
 
 def has_picture(data: bytes) -> bool:
-    """Tell whether the beginning of a stream is one of JPEG pictures: one begins it, or a line of it."""
+    """Tell whether the beginning of a stream is one of JPEG pictures: with at most lines of text in front of one."""
     return _FIRST.search(data) is not None
 
 

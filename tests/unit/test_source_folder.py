@@ -134,6 +134,17 @@ def test_a_jpeg_without_its_end_marker_is_whole(tmp_path: Path, caplog: pytest.L
     assert caplog.messages == []
 
 
+def test_a_picture_of_far_too_many_pixels_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path / "1.png", 1, "PNG")
+    save(tmp_path / "2.jpg", 2)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+
+    assert see(tmp_path).numbers == [2]
+    assert "1.png cannot be read: it has more than 2000 pixels" in caplog.text
+
+
 def test_many_unreadable_pictures_are_summed_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for number in range(2, NAMED + 5):
         (tmp_path / f"{number}.jpg").touch()

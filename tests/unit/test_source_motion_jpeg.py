@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -118,6 +119,23 @@ def test_a_recording_with_a_length_has_an_end_and_a_rate() -> None:
     assert times == [40_000_000 * number for number in range(6)]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"".join(PICTURES), id="picture behind picture"),
+        pytest.param(body(), id="as a camera sent it"),
+        pytest.param(body(first=False, newline=b"\n", length=False), id="as a careless camera sent it"),
+    ],
+)
+def test_what_was_recorded_of_a_camera_is_read_from_a_file(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "camera.mjpg"
+    path.write_bytes(data)
+
+    with closing(open_source(spec_of(path), IngestSettings())) as source:
+        assert [packet.data for packet in source.packets()] == PICTURES
+        assert source.finite
+
+
 def test_a_page_is_not_a_camera() -> None:
     page = b"<html>log in</html>"
     with served("text/html", page, length=len(page)) as url, pytest.raises(NoVideo):
@@ -178,6 +196,7 @@ def test_a_picture_that_never_ends_is_an_error(monkeypatch: pytest.MonkeyPatch) 
         pytest.param(b"\xff\xd8\xff\xe0", True, id="a picture"),
         pytest.param(b"--frame\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8\xff\xdb", True, id="a part"),
         pytest.param(b"\x00\x00\xff\xd8\xff\xe0", False, id="within other data"),
+        pytest.param(b"\x00\x00\x00\x20ftypisom\n\xff\xd8\xff\xe0", False, id="in a container"),
         pytest.param(b"#EXTM3U\n", False, id="a playlist"),
     ],
 )
