@@ -27,6 +27,7 @@ from wire.service import Monitor, Outgoing, Received, Rejected, Service
 log = logging.getLogger(__name__)
 
 NAME = "reid_worker"
+MAX_CHUNKS = 16  # at most 8 camera seconds: what a slow machine tells of in time, before the gallery stops waiting for it
 KEYFRAME_PATIENCE_NS = 120_000_000_000  # without keyframes, rather lose a few frames at a restart than repeat hours
 EMBED_THREADS = 1  # torch threads spin while they wait: two of them on busy cores were 28 times slower than one
 
@@ -250,4 +251,4 @@ def build_service(
 ) -> Service:
     """Return the worker as a service; raises what `build_handler` raises."""
     handler = build_handler(settings, bus, metrics, registry)
-    return Service(NAME, bus, handler, topics=[FRAMES.name], monitor=monitor)
+    return Service(NAME, bus, handler, topics=[FRAMES.name], monitor=monitor, max_records=MAX_CHUNKS)

@@ -17,7 +17,7 @@ from wire.output import Output, Published
 
 log = logging.getLogger(__name__)
 
-MAX_RECORDS = 64  # a poll's worth: 64 chunks are 32 camera seconds, decoded one after the other
+MAX_RECORDS = 64  # a poll's worth, unless a service says otherwise
 POLL_S = 0.2
 MAX_LETTER_BYTES = 1024 * 1024  # a dead letter must fit where its record did, with reason and source on top
 BACKOFF_S = (0.1, 10.0)  # first and longest pause after a transient error; the pause doubles, with full jitter
@@ -102,6 +102,7 @@ class Service:
         topics: Collection[str],
         monitor: Monitor,
         start: Start = "committed",
+        max_records: int | None = None,
     ) -> None:
         self._name = name
         self._bus = bus
@@ -109,6 +110,7 @@ class Service:
         self._topics = topics
         self._monitor = monitor
         self._start: Start = start
+        self._max_records = max_records or MAX_RECORDS
         self._owned: set[TopicPartition] = set()
         self._polled: list[Record] = []  # the batch in progress
         self._output: Output | None = None  # of that batch, once it was handled
@@ -159,7 +161,7 @@ class Service:
             self._bus.ensure_topics()
             self._topics_exist = True
         if self._output is None:
-            self._polled = self._polled or consumer.poll(MAX_RECORDS, POLL_S)  # 1
+            self._polled = self._polled or consumer.poll(self._max_records, POLL_S)  # 1
             self._output = self._handle(self._polled)  # 2
         self._output.publish(producer)  # 3
         self._output.flush(producer)  # 4

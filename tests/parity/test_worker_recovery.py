@@ -162,9 +162,8 @@ def test_a_worker_that_dies_anywhere_is_replaced_without_a_trace(
 
 @pytest.mark.parametrize("rounds", [0, 2, 5])
 def test_a_power_cut_between_flush_and_commit_gives_the_same_tracklets_again(
-    rounds: int, records: list[Received], undisturbed: list[Outgoing], monkeypatch: pytest.MonkeyPatch
+    rounds: int, records: list[Received], undisturbed: list[Outgoing]
 ) -> None:
-    monkeypatch.setattr("wire.service.MAX_RECORDS", 7)
     bus = FlakyBus(MemoryBus())
     producer = bus.producer()
     for item in records:
@@ -194,7 +193,7 @@ class _UntilRead(threading.Event):
 
 def _serve(bus: FlakyBus) -> None:
     monitor = ServiceMonitor("reid_worker", ServiceMetrics(CollectorRegistry()))
-    Service("reid_worker", bus, _handler(bus), topics=["frames"], monitor=monitor).run(_UntilRead(bus))
+    Service("reid_worker", bus, _handler(bus), topics=["frames"], monitor=monitor, max_records=7).run(_UntilRead(bus))
 
 
 def _published(bus: FlakyBus) -> list[Outgoing]:

@@ -25,6 +25,7 @@ class FakeBus:
         self.stop = threading.Event()
         self.events: list[str] = []
         self.sent: list[tuple[str, str, bytes | None]] = []
+        self.wanted: list[int] = []
         self.commits: list[dict[TopicPartition, int]] = []
         self.failures: dict[str, list[Exception]] = {}
         self.before_send: Callable[[], None] = lambda: None
@@ -54,6 +55,7 @@ class FakeBus:
 
     def poll(self, max_records: int, timeout_s: float) -> list[Record]:
         self.note("poll")
+        self.wanted.append(max_records)
         batch = self._batches.pop(0) if self._batches else []
         if not self._batches:
             self.stop.set()
@@ -148,6 +150,15 @@ def test_a_round_publishes_then_flushes_then_tells_the_handler_then_commits() ->
 
     assert bus.events == ["ensure_topics", "poll", "handle", "send", "send", "flush", "flushed", "commit", *THE_END]
     assert bus.commits == [{PART: 2}]
+
+
+def test_a_service_polls_no_more_at_once_than_it_can_tell_of_in_time() -> None:
+    bus = FakeBus([record(0)])
+    service = Service("stage", bus, FakeHandler(bus), topics=[PART.topic], monitor=FakeMonitor(), max_records=16)
+
+    service.run(bus.stop)
+
+    assert set(bus.wanted) == {16}
 
 
 def test_an_empty_round_commits_nothing_and_gives_the_handler_its_chance() -> None:
