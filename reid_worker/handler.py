@@ -27,7 +27,7 @@ from wire.service import Monitor, Outgoing, Received, Rejected, Service
 log = logging.getLogger(__name__)
 
 NAME = "reid_worker"
-MAX_CHUNKS = 16  # at most 8 camera seconds: what a slow machine tells of in time, before the gallery stops waiting for it
+MAX_CHUNKS = 16  # at most 8 camera seconds: a slow machine reports on them before the gallery stops waiting for it
 KEYFRAME_PATIENCE_NS = 120_000_000_000  # without keyframes, rather lose a few frames at a restart than repeat hours
 EMBED_THREADS = 1  # torch threads spin while they wait: two of them on busy cores were 28 times slower than one
 
