@@ -17,7 +17,7 @@ from typing import Self
 
 from wire.bus import MAX_RECORD_BYTES
 from wire.errors import TransientError, WireError
-from wire.process import stop_on_signals
+from wire.signals import stop_on_signals
 
 KAFKA_VERSION = "4.4.0"
 LOG4J_VERSION = "2.25.5"  # the one that this Kafka brings; without its bridge Kafka's warnings are lost

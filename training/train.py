@@ -34,7 +34,7 @@ from training.schedule import progress_of, rate_at, stage_at
 from training.state import State, restore, snapshot, start
 from training.step import train_step
 from training.validate import fill_memory, network_to_keep, validate
-from wire.process import stop_on_signals
+from wire.signals import stop_on_signals
 
 CHECKPOINT = "checkpoint.pt"
 

@@ -1,13 +1,9 @@
 """How a service runs as a process: signals, probes, exit codes. Shared by the `__main__.py` of every stage."""
 
 import logging
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
@@ -16,6 +12,7 @@ from wire.errors import SettingsError, WireError
 from wire.health import ServiceMonitor
 from wire.mask import scrub
 from wire.service import Service
+from wire.signals import stop_on_signals
 
 log = logging.getLogger(__name__)
 
@@ -55,29 +52,6 @@ def run_service(service: Service, monitor: ServiceMonitor, registry: CollectorRe
     finally:
         server.close()
     return EXIT_DONE
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM and SIGINT set; the handlers before come back with the first signal, or at exit."""
-    stop = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def on_signal(number: int, _: FrameType | None) -> None:
-        log.info("stopping on %s", signal.Signals(number).name)
-        stop.set()
-        restore()
-
-    for number in before:
-        signal.signal(number, on_signal)
-    try:
-        yield stop
-    finally:
-        restore()
 
 
 def log_to_stderr(level: int = logging.INFO, *, plain: bool = False) -> None:

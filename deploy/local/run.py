@@ -27,7 +27,7 @@ from gallery.store import Store
 from ingest.sources.address import has_end
 from ingest.state import CameraStatus, State
 from wire.messages import CameraSpec
-from wire.process import stop_on_signals
+from wire.signals import stop_on_signals
 
 if TYPE_CHECKING:
     from deploy.local.embedded import Embedded

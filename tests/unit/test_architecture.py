@@ -92,7 +92,7 @@ def test_a_library_is_imported_only_by_its_owners(library: str) -> None:
         pytest.param(["reid_worker.handler"], ["redis", "faiss", "fastapi"], id="reid_worker"),
         pytest.param(
             ["deploy.bench.model", "deploy.bench.scan", "reid_worker.model.scan_parity", "training.train"],
-            ["av", "fastapi", "uvicorn", "redis", "faiss", "kafka"],
+            ["av", "fastapi", "uvicorn", "redis", "faiss", "kafka", "prometheus_client"],
             id="the network and its training",
         ),
         pytest.param(

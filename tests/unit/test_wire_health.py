@@ -18,7 +18,7 @@ from wire import health
 from wire.errors import SettingsError
 from wire.health import STALE_S, HealthServer, ServiceMonitor
 from wire.metrics import ServiceMetrics
-from wire.process import stop_on_signals
+from wire.signals import stop_on_signals
 
 
 @dataclass
