@@ -296,13 +296,19 @@ class MemoryConsumer:
         return max(self._group.committed.get(part, 0), log.start)
 
     def _take(self, max_records: int) -> list[Record]:
+        """Return as much of each partition as of the others, so that no camera waits for another one's backlog."""
         records: list[Record] = []
-        for part in sorted(self.positions, key=self.positions.__getitem__):
-            found = self._log(part).read(self.positions[part], max_records - len(records))
-            if found:
-                records += found
-                self.positions[part] = found[-1].offset + 1
-                self._bus.free_finished(part)
+        waiting = [part for part, position in self.positions.items() if self._log(part).unread(position)]
+        waiting.sort(key=self.positions.__getitem__)
+        while waiting and len(records) < max_records:
+            share = -(-(max_records - len(records)) // len(waiting))
+            for part in waiting:
+                found = self._log(part).read(self.positions[part], min(share, max_records - len(records)))
+                if found:
+                    records += found
+                    self.positions[part] = found[-1].offset + 1
+                    self._bus.free_finished(part)
+            waiting = [part for part in waiting if self._log(part).unread(self.positions[part])]
         return records
 
     def _log(self, part: TopicPartition) -> Log:

@@ -1,6 +1,7 @@
 """Only the memory bus: bounded bytes, and what is freed when."""
 
 import threading
+from collections import Counter
 
 import pytest
 
@@ -159,3 +160,17 @@ def test_closing_the_bus_ends_every_poll(bus: MemoryBus) -> None:
     reader.join(20)
 
     assert not reader.is_alive()
+
+
+def test_a_poll_takes_as_much_of_each_camera_and_the_rest_of_who_has_more(bus: MemoryBus) -> None:
+    producer = bus.producer()
+    names = ["door", "hall", "yard"]
+    assert len({bus.topic("frames").partition_of(name) for name in names}) == len(names)
+    for name, count in zip(names, (30, 30, 2), strict=True):
+        for _ in range(count):
+            producer.send("frames", name, b"x")
+    found = bus.consumer("reid", ["frames"]).poll(16, 5.0)
+    assert Counter(record.key for record in found) == {"door": 7, "hall": 7, "yard": 2}
+    for name in names:
+        offsets = [record.offset for record in found if record.key == name]
+        assert offsets == sorted(offsets)
