@@ -25,7 +25,7 @@ def name_of(text: str) -> str:
     Raises:
         ValueError: It cannot be one.
     """
-    check_name("it", text)
+    check_name("name", text)
     return text
 
 
