@@ -216,6 +216,7 @@ def build_handler(
         SettingsError: The folder for crops cannot be written.
     """
     from reid_worker.model import load_embedder
+    from reid_worker.model.prior import log_prior
 
     worker_metrics = WorkerMetrics(registry)
     kept = settings.keep_options()
@@ -228,6 +229,7 @@ def build_handler(
         compiled=settings.compiled,
         threads=EMBED_THREADS,
     )
+    log_prior(embedder.model_id, embedder.prior)
     worker_metrics.model(embedder.model_id, str(embedder.device), embedder.dtype_name, embedder.scan)
     pipeline = Pipeline(
         load_detector(settings.detector, settings.detector_options(threads)),

@@ -23,7 +23,7 @@ def device_of(config: TrainConfig) -> torch.device:
 
 
 _SAME = (
-    *("run.seed", "network.model", "network.strides", "data.layout", "data.split"),
+    *("run.seed", "network.model", "network.strides", "network.cameras", "data.layout", "data.split"),
     *("synthetic.crops", "synthetic.train_identities", "synthetic.train_cameras"),
     *("optimiser.name", "batch.identities", "batch.tracklets", "losses.memories"),
 )
@@ -41,8 +41,7 @@ def identity_of(config: TrainConfig) -> dict[str, str]:
 
 def preprocessing_of(config: TrainConfig) -> Preprocessing:
     """Return the preprocessing that the weights of this run will carry."""
-    a = config.network.architecture
-    return Preprocessing(a.height, a.width, standardise=config.network.standardise)
+    return config.network.preprocessing
 
 
 def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:

@@ -13,9 +13,12 @@ import torch
 from torch import Tensor
 
 from reid_worker.model.climb import Architecture, Climb
+from reid_worker.model.foreign import described
 from reid_worker.model.preprocess import Preprocessing
-from reid_worker.model.tensors import WeightsError, listed, put_tensors, read_tensors
+from reid_worker.model.state_dict import listed
+from reid_worker.model.tensors import WeightsError, put_tensors, read_tensors
 from reid_worker.model.weights import load_weights, save_weights
+from wire.messages import SimilarityPrior
 
 # Their names to ours, by what a name begins with.
 _RENAMED = {
@@ -30,6 +33,10 @@ _RENAMED = {
     "cv_embed": "side",
 }
 _DROPPED = ("classifier", "sp_mamba_raw.", "norm3_mamba.")
+_SIDE = "cv_embed"
+# What training on several GPUs, torch.compile and training frameworks put between the parts of a name, or in front.
+_WRAPPED = {"module", "_orig_mod"}
+_IN_FRONT = ("model.", "net.", "network.")
 _HEAD_WIDTH = 64  # of every CLIP transformer; the number of heads is nowhere in its tensors
 
 
@@ -55,41 +62,73 @@ def convert(
     size: tuple[int, int] | None = None,
     frames: int = 1,
     side_coefficient: float = 1.0,
+    views: int = 1,
+    prior: SimilarityPrior | None = None,
 ) -> Conversion:
     """Read a published checkpoint, `torch.save`d or safetensors, and write it as weights of ours to `out`.
 
+    The weights carry the released preprocessing: bicubic resizing, mean and std 0.5.
+
     Args:
-        source: With or without `module.` in front of all names, with or without `cv_embed`.
+        source: With or without `cv_embed`, inside other dicts or not, with or without what wrappers add to names.
         out: A safetensors file.
         size: Height and width of a crop, px; None takes a grid of patches twice as high as wide, as 256x128 gives.
         frames: Crops of a tracklet, T. The features of 1 are those of the published network; those of more are means
             over the crops, before the last BatchNorm.
         side_coefficient: Factor on the vectors of `cv_embed`, which a checkpoint does not hold.
+        views: Rows of `cv_embed` that belong to one camera. Their mean becomes the camera's vector: no data set of
+            people says from which side one is seen.
+        prior: What similarities mean, where somebody has measured it: a checkpoint does not say.
 
     Raises:
         WeightsError: The source cannot be read, or is not this network, or `out` cannot be written.
     """
     if out.exists() and out.samefile(source):
         raise WeightsError(out, "is the file to convert; give another one to write")
-    given = _without_module(read_tensors(source))
+    given = _unwrapped(read_tensors(source), source)
     dropped = tuple(name for name in given if name.startswith(_DROPPED))
-    tensors = _renamed({name: tensor for name, tensor in given.items() if name not in dropped}, source)
+    kept = {name: tensor for name, tensor in given.items() if name not in dropped}
+    tensors = _renamed(_with_one_view(kept, views, source), source)
     architecture = replace(_architecture_of(tensors, source, size), frames=frames, side_coefficient=side_coefficient)
     with torch.device("meta"):
         network = Climb(architecture).eval()
     put_tensors(network, tensors, source, "the released CLIMB-ReID image network", called=_their_name)
+    preprocessing = Preprocessing(architecture.height, architecture.width, filter="bicubic")
     try:
-        save_weights(out, network, Preprocessing(architecture.height, architecture.width))
+        save_weights(out, network, preprocessing, prior)
     except OSError as error:
         raise WeightsError(out, error.strerror or str(error)) from error
     return Conversion(architecture, load_weights(out).model_id, dropped)
 
 
-def _without_module(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Take off the `module.` that training on several GPUs puts in front of all names."""
-    if not all(name.startswith("module.") for name in tensors):
-        return dict(tensors)
-    return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+def _unwrapped(tensors: Mapping[str, Tensor], source: Path) -> dict[str, Tensor]:
+    """Return tensors under the names of the network alone."""
+    bare = {_bare(name): tensor for name, tensor in tensors.items()}
+    if len(bare) < len(tensors):
+        raise WeightsError(source, f"holds two tensors of one name: {len(tensors)} names stand for {len(bare)}")
+    return bare
+
+
+def _bare(name: str) -> str:
+    """Return a name without what wrappers added.
+
+    >>> _bare("model.module.image_encoder._orig_mod.proj")
+    'image_encoder.proj'
+    """
+    plain = ".".join(part for part in name.split(".") if part not in _WRAPPED)
+    front = next((prefix for prefix in _IN_FRONT if plain.startswith(prefix)), "")
+    return _bare(plain.removeprefix(front)) if front else plain
+
+
+def _with_one_view(tensors: dict[str, Tensor], views: int, source: Path) -> dict[str, Tensor]:
+    """Return the tensors with one vector a camera in place of one a camera and view."""
+    if views == 1:
+        return tensors
+    rows = tensors.get(_SIDE)
+    if rows is None or rows.ndim != 2 or len(rows) % views:
+        found = "no " + _SIDE if rows is None else f"{_SIDE} of {tuple(rows.shape)}"
+        raise WeightsError(source, f"has {found}, which does not make {views} views a camera: leave --views out")
+    return tensors | {_SIDE: rows.float().reshape(-1, views, rows.shape[1]).mean(1)}
 
 
 def _renamed(tensors: Mapping[str, Tensor], source: Path) -> dict[str, Tensor]:
@@ -100,6 +139,9 @@ def _renamed(tensors: Mapping[str, Tensor], source: Path) -> dict[str, Tensor]:
             unknown.append(name)
         else:
             ours[_RENAMED[prefix] + name.removeprefix(prefix)] = tensor
+    whole = any(name.startswith("temporal.") for name in ours)
+    if (unknown or not whole) and (kind := described(tensors)) is not None:
+        raise WeightsError(source, f"not a released CLIMB-ReID checkpoint, but {kind}")
     if unknown:
         raise WeightsError(source, f"not in a released CLIMB-ReID checkpoint: {listed(unknown)}")
     return ours
@@ -133,9 +175,9 @@ def _architecture_of(tensors: Mapping[str, Tensor], source: Path, size: tuple[in
             cameras=cameras,
         )
     except (ValueError, ZeroDivisionError) as error:
-        raise WeightsError(source, f"its tensors make no network ({error})") from error
+        raise WeightsError(source, f"its tensors do not make a network ({error})") from error
     if math.prod(found.grid) != positions - 1:
-        raise WeightsError(source, f"{positions - 1} positions are no grid of {height}x{crop_width} px crops")
+        raise WeightsError(source, f"{positions - 1} positions do not make a grid of {height}x{crop_width} px crops")
     return found
 
 
@@ -146,7 +188,7 @@ def _their_name(ours: str) -> str:
 
 def _shape(tensors: Mapping[str, Tensor], name: str, dimensions: int, source: Path) -> tuple[int, ...]:
     if name not in tensors:
-        raise WeightsError(source, f"no released CLIMB-ReID checkpoint: {_their_name(name)} is missing")
+        raise WeightsError(source, f"not a released CLIMB-ReID checkpoint: {_their_name(name)} is missing")
     if tensors[name].ndim != dimensions or 0 in tensors[name].shape:
         raise WeightsError(source, f"{_their_name(name)} is {tuple(tensors[name].shape)}, not {dimensions} sizes")
     return tuple(tensors[name].shape)
@@ -156,6 +198,9 @@ def _size_of(positions: int, patch: int, source: Path) -> tuple[int, int]:
     """Return the crop height and width whose grid is twice as high as wide and has so many positions."""
     columns = math.isqrt(max(positions, 0) // 2)
     if columns < 1 or 2 * columns**2 != positions:
-        raise WeightsError(source, f"{positions} positions are no grid twice as high as wide: state the size of a crop "
-                                   "(overlapping patches are not supported)")  # fmt: skip
+        raise WeightsError(
+            source,
+            f"{positions} positions do not make a grid twice as high as wide: give the crop size with --size "
+            "(overlapping patches are not supported)",
+        )
     return 2 * columns * patch, columns * patch

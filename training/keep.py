@@ -9,6 +9,7 @@ from reid_worker.model.climb import Climb
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import load_weights, save_weights
 from training.evaluation.evaluate import Report
+from training.evaluation.prior import prior_of
 
 LAST, BEST = "last.safetensors", "best.safetensors"
 
@@ -51,8 +52,12 @@ def keep(
     elapsed_s: float,
     half: bool = False,
 ) -> None:
-    """Write weights, in half precision if asked, then their card beside them; a reader sees whole files only."""
-    save_weights(path, network, preprocessing, half=half)
+    """Write weights, in half precision if asked, then their card beside them; a reader sees whole files only.
+
+    What similarities mean on the people held out goes into the weights as their similarity prior.
+    """
+    prior = None if report is None else prior_of(report.gap)
+    save_weights(path, network, preprocessing, prior, half=half)
     figures = None if report is None else _held_out_figures(report)
     card = WeightsCard(path.name, load_weights(path).model_id, step, round(elapsed_s / 60, 2), figures)
     part = path.with_suffix(".json.part")

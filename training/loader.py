@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from reid_worker.model.preprocess import Preprocessing
 from training.augment import augment, augment_as_published
 from training.config import TrainConfig
 from training.data.crops import RenderedTracklets, Tracklets
@@ -38,17 +37,19 @@ class Examples:
         lengths: Frames of each.
         labels: Identity of each `(n,)` int64.
         kept: Places of the patch tokens to be encoded `(sum(lengths), k)` int64, or None for all.
+        cameras: Row of each tracklet's camera in the network's side information; None where it has none.
     """
 
     crops: Tensor
     lengths: list[int]
     labels: Tensor
     kept: Tensor | None = None
+    cameras: list[int] | None = None
 
 
 def load_batch(config: TrainConfig, step: int, batch: Batch, people: Tracklets, stage: Stage) -> Examples:
     """Read, resize and augment; what is drawn for a tracklet depends on seed, step, camera and place in the batch."""
-    to = Preprocessing(*stage.size)
+    to = replace(config.network.preprocessing, height=stage.size[0], width=stage.size[1])
     tracklets, kept = [], []
     for place, row, frames in zip(batch.places, batch.tracklets, batch.frames, strict=True):
         visit = int(np.random.SeedSequence((config.run.seed, 4, step, place)).generate_state(1)[0])
@@ -67,6 +68,7 @@ def load_batch(config: TrainConfig, step: int, batch: Batch, people: Tracklets, 
         [len(t) for t in tracklets],
         labels,
         torch.from_numpy(np.concatenate(kept)) if stage.dropped else None,
+        None if people.side_rows is None else people.side_rows[batch.tracklets].tolist(),
     )
 
 

@@ -78,6 +78,7 @@ def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets,
     from training.data.load import load_dataset
     from training.data.readable import readable_set
     from training.data.remarks import remarks
+    from training.data.side import Side
 
     data = config.data
     assert data.folder is not None
@@ -87,14 +88,18 @@ def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets,
     if (images := found.images) > _MANY_IMAGES:
         report(f"{found.name}: looking at every one of {images} images once, so that none of them can end the run")
     found = readable_set(found)
-    learn = FileTracklets.to_learn(found.train)
+    side = Side.of([found], config.network.cameras)
+    train, query, gallery = (
+        side.rows(part) if side.known else None for part in (found.train, found.query, found.gallery)
+    )
+    learn = FileTracklets.to_learn(found.train, train)
     report(
         f"{found.name}: {len(found.train)} tracklets of {int(learn.identities.max()) + 1} people to learn from, "
         f"{len(found.query)} queries in a gallery of {len(found.gallery)} to validate on"
     )
     for remark in remarks(found):
         report(remark)
-    return learn, HeldOut(FileTracklets(found.query), FileTracklets(found.gallery))
+    return learn, HeldOut(FileTracklets(found.query, side_rows=query), FileTracklets(found.gallery, side_rows=gallery))
 
 
 def _rendered_size(a: Architecture, scale: float) -> tuple[int, int]:

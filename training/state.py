@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from reid_worker.model.climb import Climb
+from reid_worker.model.climb import Climb, without_cameras
 from reid_worker.model.clip_weights import load_clip_tower
+from reid_worker.model.tensors import put_tensors
 from reid_worker.model.weights import load_weights
 from training.average import copied
 from training.checkpoint import Checkpoint, CheckpointError
@@ -55,7 +57,7 @@ def start(config: TrainConfig, identities: int, device: torch.device | None = No
     if config.network.clip:
         load_clip_tower(network.encoder, config.network.clip)
     elif config.network.initial is not None:
-        _start_from(network, load_weights(config.network.initial).network, with_head=config.network.load_head)
+        _start_from(network, config.network.initial, with_head=config.network.load_head)
     classifiers = Classifiers(a.tower_width + a.joint_width, a.tower_width, identities)
     network.encoder.recomputed = config.run.gradient_checkpointing
     network.to(device)
@@ -65,17 +67,19 @@ def start(config: TrainConfig, identities: int, device: torch.device | None = No
     return State(network, classifiers, _optimiser(optimiser, network, classifiers), memory, average)
 
 
-def _start_from(network: Climb, weights: Climb, *, with_head: bool) -> None:
-    state = weights.state_dict()
-    if not with_head:
-        own = network.state_dict()
-        state = {name: own[name] if "temporal" in name else state[name] for name in own}
-    network.load_state_dict(state)
+def _start_from(network: Climb, path: Path, *, with_head: bool) -> None:
+    """Load initial weights; those of other cameras stand for any camera, and the run's own cameras begin anew."""
+    weights, own = load_weights(path).network, network.state_dict()
+    if weights.architecture.cameras != network.architecture.cameras:
+        weights = without_cameras(weights)
+    given = {name: t for name, t in weights.state_dict().items() if with_head or "temporal" not in name}
+    begun = {name for name in own.keys() - given.keys() if name == "side" or (not with_head and "temporal" in name)}
+    put_tensors(network, given | {name: own[name] for name in begun}, path, f"the run's {network.architecture.name}")
 
 
 def _optimiser(config: OptimiserConfig, network: Climb, classifiers: Classifiers) -> torch.optim.Optimizer:
     head = (network.temporal, network.bottleneck_temporal)
-    body = (network.encoder, network.bottleneck, network.bottleneck_joint)
+    body = (nn.ParameterList(network.encoder_parameters()), network.bottleneck, network.bottleneck_joint)
     groups = [
         *_groups(body, 1.0, config.weight_decay),
         *_groups(head, config.temporal_lr_factor, config.weight_decay),

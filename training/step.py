@@ -78,7 +78,7 @@ def train_step(
     state.optimiser.zero_grad(set_to_none=True)
     losses.total.backward()  # type: ignore[no-untyped-call]
     _pull_back(network, parts, mine, _gradients(batch, group), how)
-    group.add_gradients([*network.encoder.parameters(), *network.temporal.parameters()])
+    group.add_gradients([*network.encoder_parameters(), *network.temporal.parameters()])
     if config.optimiser.max_grad_norm:
         nn.utils.clip_grad_norm_(network.parameters(), config.optimiser.max_grad_norm)
     state.optimiser.step()
@@ -105,6 +105,7 @@ def _parts(examples: Examples, count: int, device: torch.device) -> list[Example
             examples.lengths[edges[i] : edges[i + 1]],
             examples.labels[edges[i] : edges[i + 1]],
             None if examples.kept is None else examples.kept[starts[i] : starts[i + 1]].to(device),
+            None if examples.cameras is None else examples.cameras[edges[i] : edges[i + 1]],
         )
         for i in whole
     ]
@@ -128,7 +129,7 @@ def _pooled(network: Climb, part: Examples, how: Encoding) -> Pooled:
     kind = part.crops.device.type
     with torch.autocast(kind, how.precision, enabled=how.precision is not torch.float32):
         with torch.set_grad_enabled(how.learning and torch.is_grad_enabled()):
-            tokens = network.encode(how.preprocessing.scale(part.crops), part.lengths, kept=part.kept)
+            tokens = network.encode(how.preprocessing.scale(part.crops), part.lengths, part.cameras, part.kept)
         pooled = network.pooled(tokens, temporal=how.temporal)
     return Pooled(
         pooled.cls_token.float(), pooled.joint.float(), None if pooled.temporal is None else pooled.temporal.float()

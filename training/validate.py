@@ -14,12 +14,12 @@ from training.distributed import SINGLE, Distributed
 from training.evaluation.embedding import EmbedPlan, embed_tracklets
 from training.evaluation.evaluate import Report
 from training.evaluation.metrics import Labelled, cosine_gap, rank
+from training.evaluation.prior import gap_between
 from training.memory import initial_memory
 from training.people import HeldOut
 from training.state import State
 
 _CHUNK = 64  # crops encoded together where no gradient is needed
-_GAP = 2000  # queries whose cosines are averaged: all pairs are compared at once
 
 
 def validate(network: Climb, preprocessing: Preprocessing, people: HeldOut) -> Report:
@@ -29,7 +29,7 @@ def validate(network: Climb, preprocessing: Preprocessing, people: HeldOut) -> R
     frames = network.architecture.frames
     query = _embedded(embedder, people.query, frames)
     gallery = query if people.gallery is people.query else _embedded(embedder, people.gallery, frames)
-    return Report(rank(query, gallery), cosine_gap(query if query is gallery else _some(query, gallery)))
+    return Report(rank(query, gallery), cosine_gap(query) if query is gallery else gap_between(query, gallery))
 
 
 def network_to_keep(state: State, *, apart: bool = False) -> Climb:
@@ -67,10 +67,11 @@ def fill_memory(
     mine = whole[group.share(len(whole))]
     rows = [mine[i : i + _CHUNK] for i in range(0, len(mine), _CHUNK)]
     features = []
+    cameras = (None if people.side_rows is None else people.side_rows[part].tolist() for part in rows)
     for crops in read_in_chunks(people, rows, lambda row: np.array([lengths[row] // 2])):
         resized = torch.from_numpy(preprocessing.resize([crop for (crop,) in crops]))
         images = preprocessing.scale(resized.to(device))
-        features.append(network.sequence_feature(network.encode(images, [1] * len(images))))
+        features.append(network.sequence_feature(network.encode(images, [1] * len(images), next(cameras))))
     whole_features = group.gather(torch.cat(features))[:n]
     return initial_memory(whole_features, labels.to(device), int(labels.max()) + 1, count)
 
@@ -78,13 +79,3 @@ def fill_memory(
 def _embedded(embedder: Embedder, people: Tracklets, frames: int) -> Labelled:
     features = embed_tracklets(embedder.embed, people, EmbedPlan(frames)).features
     return Labelled(features, people.identities, people.cameras)
-
-
-def _some(query: Labelled, gallery: Labelled) -> Labelled:
-    """Return as many as a gap needs: some queries, and the gallery's tracklets of the same identities."""
-    rows = np.flatnonzero(np.isin(gallery.identities, query.identities[:_GAP]))[:_GAP]
-    return Labelled(
-        np.concatenate([query.features[:_GAP], gallery.features[rows]]),
-        np.concatenate([query.identities[:_GAP], gallery.identities[rows]]),
-        np.concatenate([query.cameras[:_GAP], gallery.cameras[rows]]),
-    )

@@ -5,12 +5,15 @@ import re
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.cli.options import Json, finite
 from deploy.errors import UsageError
+
+if TYPE_CHECKING:
+    from wire.messages import SimilarityPrior
 
 
 def convert(
@@ -31,6 +34,18 @@ def convert(
             help="SIE_COE of their configuration, where it has cameras.",
         ),
     ] = 1.0,
+    views: Annotated[
+        int, typer.Option("--views", min=1, max=1000, help="Vectors of side information that one camera has.")
+    ] = 1,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            "--prior",
+            metavar="SM,SS,DM,DS",
+            help="How alike tracklets are: mean and standard deviation of the cosine of the same person and of "
+            "different people, like 0.6,0.2,0.1,0.2.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Read the published CLIMB-ReID image weights and write them as weights that `worker.weights` can name.
@@ -39,14 +54,47 @@ def convert(
     """
     from training.convert import convert as run
 
-    done = run(source, out, size=_size(size), frames=frames, side_coefficient=side_coefficient)
+    known = _prior(prior)
+    done = run(
+        source, out, size=_size(size), frames=frames, side_coefficient=side_coefficient, views=views, prior=known
+    )
+    if known is None:
+        typer.echo(_without_prior(out), err=True)
     if as_json:
         said = {"weights": str(out), "embedding": done.architecture.dim, **asdict(done)}
         typer.echo(json.dumps(said))
         return
     parts = Counter(name.partition(".")[0] for name in done.dropped)
     dropped = ", ".join(f"{part} ({count})" for part, count in parts.items()) or "nothing"
-    typer.echo(f"{out}: {done.model_id}, {done.architecture.dim} numbers a crop; tensors dropped: {dropped}")
+    cameras = f"; side information of {done.architecture.cameras} cameras" if done.architecture.cameras else ""
+    typer.echo(f"{out}: {done.model_id}, {done.architecture.dim} numbers a crop{cameras}; tensors dropped: {dropped}")
+
+
+def _without_prior(out: Path) -> str:
+    from deploy.terminal import command
+
+    return (
+        f"{out} does not say how alike its embeddings are (no similarity prior): until a site has taught it, the "
+        "gallery assumes what holds for the shipped weights, and may merge or split people. To measure it, say\n"
+        f"  {command()} evaluate --weights {out} --write-prior --layout LAYOUT --data DIR"
+    )
+
+
+def _prior(text: str | None) -> "SimilarityPrior | None":
+    from wire.messages import SimilarityPrior
+
+    if text is None:
+        return None
+    try:
+        same_mean, same_std, different_mean, different_std = (float(part) for part in text.split(","))
+        return SimilarityPrior(
+            same_mean=same_mean, same_std=same_std, different_mean=different_mean, different_std=different_std
+        )
+    except ValueError as error:
+        raise UsageError(
+            f"--prior {text}: expected mean and deviation of the same and of different people, like 0.6,0.2,0.1,0.2 "
+            f"({error})"
+        ) from error
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

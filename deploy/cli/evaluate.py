@@ -1,7 +1,7 @@
 """`climbtrack evaluate`: what weights are worth on a data set."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,8 @@ from deploy.cli.options import Json, finite
 from deploy.errors import RunError, UsageError
 
 if TYPE_CHECKING:
+    from training.data.dataset import DataSet
+    from training.data.side import Side
     from training.evaluation.embedding import Embed, EmbedPlan, Progress
     from training.evaluation.evaluate import Embeddings, Found, Rerank
     from training.evaluation.metrics import Ranking
@@ -82,6 +84,18 @@ def evaluate(
             "--pictures", metavar="DIR", help="Draw whom queries found, how alike people are, where they lie."
         ),
     ] = None,
+    cameras: Annotated[
+        Literal["auto", "own", "unknown"],
+        typer.Option(
+            "--cameras",
+            help="Of weights with side information of cameras: the data set's own, or unknown ones; auto takes its own "
+            "where they are as many.",
+        ),
+    ] = "auto",
+    write_prior: Annotated[
+        bool,
+        typer.Option("--write-prior", help="Write into --weights how alike people are here: their similarity prior."),
+    ] = False,
     device: Annotated[str, typer.Option("--device", help="auto (a GPU where there is one), cpu, cuda, ...")] = "auto",
     as_json: Json = False,
 ) -> None:
@@ -97,14 +111,17 @@ def evaluate(
     from training.evaluation.evaluate import Rerank
 
     try:
+        if write_prior and weights is None:
+            raise UsageError("--write-prior needs --weights, a file of yours to write into")
         judged = _judged(baseline, weights, device)
         if judged.sequence is None and (feature, distance) != ("all", "cosine"):
             raise UsageError(f"--feature and --distance are of a network: {judged.name} has one part")
         plan = EmbedPlan(judged.frames, frames == "dense", flip, batch, threads, skip_broken)
-        whole = _embedded(judged.embed, plan, _Set(layout, data, split, limit, not unchecked))
+        whole, told = _embedded(judged, plan, _Set(layout, data, split, limit, not unchecked), cameras)
         found = [_compared(one, judged.sequence, feature, distance) for one in whole.found]
         said = _figures(found, Rerank(k1, k2, weight) if rerank else None)
         _draw(pictures, found[0])
+        prior = _written_prior(weights, whole.found[0]) if write_prior else {}
     except BrokenImageError as error:
         raise UsageError(f"{error}. --skip-broken leaves out what cannot be read") from error
     except (DataSetError, WeightsError) as error:
@@ -119,18 +136,30 @@ def evaluate(
         "rerank": rerank,
         "limit": limit,
     }
-    said = said | how | {"model_id": judged.name, "data": whole.found[0].name, "broken": len(whole.broken)}
+    said = (
+        said
+        | how
+        | prior
+        | {"cameras": told, "model_id": judged.name, "data": whole.found[0].name, "broken": len(whole.broken)}
+    )
     typer.echo(json.dumps(said) if as_json else "\n".join(f"{name:>12}  {value}" for name, value in said.items()))
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """What is judged, how many crops it takes at once, and the length of its sequence feature if it has one."""
+    """What is judged.
+
+    Attributes:
+        frames: Most crops it takes at once.
+        sequence: Length of its sequence feature, if it has one.
+        cameras: Cameras with side information.
+    """
 
     name: str
     embed: "Embed"
     frames: int
     sequence: int | None
+    cameras: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,27 +185,63 @@ def _judged(baseline: str | None, weights: Path | None, device: str) -> _Judged:
     architecture = load_weights(path).network.architecture
     # Batches run side by side: threads within one would wait for each other wherever the machine has other work.
     embedder = load_embedder(path, device=device, threads=1)
-    return _Judged(
-        embedder.model_id, embedder.embed, embedder.frames, architecture.tower_width + architecture.joint_width
-    )
+    sequence = architecture.tower_width + architecture.joint_width
+    return _Judged(embedder.model_id, embedder.embed, embedder.frames, sequence, embedder.cameras)
 
 
-def _embedded(embed: "Embed", plan: "EmbedPlan", one: _Set) -> "Embeddings":
+def _embedded(judged: _Judged, plan: "EmbedPlan", one: _Set, cameras: str) -> "tuple[Embeddings, str]":
+    """Embed the data set; say in a word which cameras the weights were told of."""
     from training.data.remarks import remarks
     from training.evaluation.evaluate import embed_splits, smaller
     from training.evaluation.load import splits_of
 
     sets = splits_of(one.layout, one.data, split=one.split, checked=one.checked)
+    side = _side_of(judged, sets, cameras)
     if one.limit:
         sets = [smaller(each, one.limit) for each in sets]
     for remark in remarks(sets[0]):
         if not remark.startswith("train"):
             typer.echo(remark, err=True)
     with _progress() as progress:
-        whole = embed_splits(sets, embed, plan, progress)
+        whole = embed_splits(sets, judged.embed, plan, progress, side)
     for reason in whole.broken:
         typer.echo(f"left out: {reason}", err=True)
-    return whole
+    return whole, "own" if side is not None else "unknown" if judged.cameras else "none"
+
+
+def _side_of(judged: _Judged, sets: "Sequence[DataSet]", cameras: str) -> "Side | None":
+    """Return which camera has which side information, None where the weights are told of none."""
+    from training.data.side import Side
+
+    if not judged.cameras:
+        if cameras == "own":
+            raise UsageError(f"--cameras own: {judged.name} has no side information of cameras")
+        return None
+    side = Side.of(sets, judged.cameras)
+    if cameras == "own" or (cameras == "auto" and side.fits):
+        return side
+    if cameras == "auto":
+        typer.echo(
+            f"{judged.name} has side information of {side.known} cameras, {sets[0].name} has {len(side.cameras)}: they "
+            "count as unknown, for which the mean stands in (--cameras own takes them for the first ones)",
+            err=True,
+        )
+    return None
+
+
+def _written_prior(weights: Path | None, found: "Found") -> dict[str, float]:
+    """Write the similarity prior that was measured into the weights."""
+    from msgspec.structs import asdict
+
+    from reid_worker.model.weights import save_prior
+    from training.evaluation.prior import gap_between, prior_of
+
+    prior = prior_of(gap_between(found.query, found.items))
+    if prior is None:
+        raise RunError("no prior was written: people are not more alike to themselves here than to others")
+    assert weights is not None
+    save_prior(weights, prior)
+    return asdict(prior)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ Letters: n tracklets, t frames given, T frames the network wants, D tower width,
 The feature for ranking has 2 D + d numbers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -35,7 +35,7 @@ class Architecture:
         project: Whether a linear layer follows the sum over strides, as in the paper; the released image weights,
             which have one stride, have none.
         detached: Whether the temporal head sees tokens through which no gradient flows back, as in the paper.
-        cameras: Cameras with side information, a learned vector each; 0 is none.
+        cameras: Cameras with side information (SIE), a learned vector each; 0 is none.
         side_coefficient: Factor on that vector.
     """
 
@@ -181,7 +181,8 @@ class Climb(nn.Module):
             crops: All frames of all tracklets one after the other, `(sum(lengths), 3, H, W)`, preprocessed.
             lengths: Frames of each tracklet, 1 to T.
             cameras: Index of each tracklet's camera among those of the training set, for a network with side
-                information. A deployed camera was not among them: leave it out when serving, and no vector is added.
+                information. A deployed camera was not among them: leave it out when serving, and the mean of all
+                vectors is added, since the network never saw a class token without one.
 
         Raises:
             ValueError: Crops, lengths and cameras do not belong together, or a camera is not known.
@@ -241,17 +242,40 @@ class Climb(nn.Module):
         return Features(sequence=self.sequence_feature(tokens), temporal=self.temporal_feature(tokens))
 
     def _side(self, cameras: list[int] | None, lengths: list[int]) -> Tensor | None:
-        """Return the side information of every crop `(sum(lengths), D)`, or None."""
+        """Return the side information of every crop `(sum(lengths), D)`, or of any camera `(D,)`, or None."""
         known = self.architecture.cameras
         if cameras is None:
             if known and self.training:
                 raise ValueError(f"training a network with side information of {known} cameras needs their indices")
-            return None
+            return self.any_camera()
         if len(cameras) != len(lengths) or not all(0 <= camera < known for camera in cameras):
             raise ValueError(f"{len(lengths)} tracklets need as many cameras below {known}, got {cameras}")
         index = torch.tensor(cameras).repeat_interleave(torch.tensor(lengths))
         assert self.side is not None
         return self.architecture.side_coefficient * self.side[index.to(self.side.device)]
+
+    def encoder_parameters(self) -> list[nn.Parameter]:
+        """Return what makes the tokens: the parameters of the encoder and the side information."""
+        return [*self.encoder.parameters(), *([] if self.side is None else [self.side])]
+
+    def any_camera(self) -> Tensor | None:
+        """Return what is added to the class token where the camera is unknown `(D,)`: the mean over those known."""
+        return None if self.side is None else self.architecture.side_coefficient * self.side.mean(0)
+
+
+def without_cameras(network: Climb) -> Climb:
+    """Return a network without side information that does the same where cameras are unknown; the same one if it can.
+
+    The mean of the cameras' vectors becomes part of the class token that they are added to.
+    """
+    mean = network.any_camera()
+    if mean is None:
+        return network
+    state = {name: tensor for name, tensor in network.state_dict().items() if name != "side"}
+    state["encoder.class_embedding"] = (state["encoder.class_embedding"] + mean).detach()
+    plain = Climb(replace(network.architecture, cameras=0, side_coefficient=1.0))
+    plain.load_state_dict(state)
+    return plain.train(network.training)
 
 
 def fill_frames(lengths: list[int], T: int) -> Tensor:

@@ -93,7 +93,8 @@ class VisualTower(nn.Module):
 
         Args:
             images: `(b, 3, H, W)`.
-            side: `(b, D)`, added to the class token before the transformer: what is known beside the pixels.
+            side: `(b, D)`, or `(D,)` for all, added to the class token before the transformer: what is known beside
+                the pixels.
             kept: `(b, k)` int64 places of the patch tokens that go through the transformer, all by default; training
                 is cheaper where it sees a random part of them (Li et al. 2023, FLIP, section 3.1).
         """

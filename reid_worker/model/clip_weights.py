@@ -11,7 +11,9 @@ from pathlib import Path
 from torch import Tensor
 
 from reid_worker.model.clip import VisualTower, resize_positions
-from reid_worker.model.tensors import WeightsError, listed, put_tensors, read_tensors
+from reid_worker.model.foreign import described
+from reid_worker.model.state_dict import listed
+from reid_worker.model.tensors import WeightsError, put_tensors, read_tensors
 
 OPENAI = "openai"
 _MODEL = "ViT-B-16-quickgelu"
@@ -59,10 +61,13 @@ def _downloaded() -> dict[str, Tensor]:
 def _visual_part(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     """Return the visual tower of a whole CLIP under its own names, or all of what is no whole CLIP."""
     if not any(name.startswith("visual.") for name in tensors):
+        if "conv1.weight" not in tensors or "proj" not in tensors:
+            kind = described(tensors)
+            raise WeightsError(path, f"not a CLIP in open_clip's layout{f', but {kind}' if kind else ''}")
         return dict(tensors)
     foreign = [name for name in tensors if not name.startswith(("visual.", *_TEXT))]
     if foreign:
-        raise WeightsError(path, f"no part of a CLIP: {listed(foreign)}")
+        raise WeightsError(path, f"not part of a CLIP: {listed(foreign)}")
     return {name.removeprefix("visual."): tensor for name, tensor in tensors.items() if name.startswith("visual.")}
 
 

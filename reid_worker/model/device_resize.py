@@ -1,6 +1,6 @@
-"""Resizing on the device that the network runs on: what `preprocess` does with OpenCV, as two matrix products.
+"""Resizing on the device that the network runs on: what `preprocess` does on a CPU, as two matrix products.
 
-Stretching is separable, so it is one matrix for the rows and one for the columns of every crop. Crops of one size
+Resizing is separable, so it is one matrix for the rows and one for the columns of every crop. Crops of one size
 bucket lie in one padded buffer; columns of the matrices that meet padding are zero.
 
 Letters: n crops, h and w sides of the buffer, H and W sides wanted, px.
@@ -32,24 +32,50 @@ def pack(crops: Sequence[NDArray[np.uint8]], buffer: NDArray[np.uint8]) -> None:
         place[: crop.shape[0], : crop.shape[1]] = crop
 
 
-def resize_packed(packed: Tensor, sizes: Tensor, height: int, width: int) -> Tensor:
-    """Stretch packed crops to one size, as `Preprocessing.resize` does; within one grey level of it.
+def resize_packed(packed: Tensor, sizes: Tensor, height: int, width: int, kernel: str = "area") -> Tensor:
+    """Resize packed crops to one size, as `Preprocessing.resize` does; within one grey level of it.
 
     Args:
         packed: `(n, h, w, 3)` uint8, each crop in the upper left corner.
         sizes: `(n, 2)` int64, height and width of each crop.
         height: H.
         width: W.
+        kernel: `Preprocessing.filter`.
 
     Returns:
         `(n, H, W, 3)` float32, whole numbers from 0 to 255.
     """
     n, h, w, _ = packed.shape
+    if kernel == "bicubic":  # columns first and whole numbers in between, as Pillow 11 does
+        columns, rows = _cubic(sizes[:, 1], w, width), _cubic(sizes[:, 0], h, height)
+        narrow = _bytes(torch.matmul(columns.unsqueeze(1), packed.float()))  # (n, h, W, 3)
+        return _bytes(torch.bmm(rows, narrow.reshape(n, h, width * 3))).view(n, height, width, 3)
     shrinks = (sizes[:, 0] >= height) & (sizes[:, 1] >= width)
     rows = _interpolation(sizes[:, 0], h, height, shrinks)  # (n, H, h)
     columns = _interpolation(sizes[:, 1], w, width, shrinks)  # (n, W, w)
     narrow = torch.bmm(rows, packed.reshape(n, h, w * 3).float()).view(n, height, w, 3)
     return torch.matmul(columns.unsqueeze(1), narrow).round()  # OpenCV's result is whole numbers too
+
+
+def _bytes(x: Tensor) -> Tensor:
+    return x.round().clamp(0, 255)  # a cubic kernel overshoots at edges
+
+
+def _cubic(sizes: Tensor, source: int, target: int) -> Tensor:
+    """Return the matrices `(n, target, source)` of a cubic kernel (a = -0.5), as wide as a target pixel if reducing.
+
+    Weights of pixels outside a crop go to those inside.
+    """
+    size = sizes.view(-1, 1, 1).float()
+    scale = size / target
+    wide = scale.clamp_min(1)
+    i = torch.arange(target, device=sizes.device).view(1, -1, 1)
+    j = torch.arange(source, device=sizes.device).view(1, 1, -1)
+    x = ((j + 0.5 - (i + 0.5) * scale) / wide).abs()
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    weight = torch.where(x < 1, near, torch.where(x < 2, far, 0.0)) * (j < size)
+    return weight / weight.sum(2, keepdim=True)
 
 
 def _interpolation(sizes: Tensor, source: int, target: int, shrinks: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ class Embedder:
     Attributes:
         model_id: Name and digest of weights with preprocessing; embeddings compare only where it is equal.
         prior: What similarities of its embeddings mean; None when its weights do not say.
+        cameras: Cameras with side information, which `embed` may be told; 0 where the weights have none.
         dim: Length of an embedding.
         frames: Most crops of a tracklet that one embedding takes, T.
         input_size: Height and width that crops are stretched to, px.
@@ -48,6 +49,7 @@ class Embedder:
     ) -> None:
         self.model_id = loaded.model_id
         self.prior = loaded.prior
+        self.cameras = loaded.network.architecture.cameras
         self.dim = loaded.network.architecture.dim
         self.frames = loaded.network.architecture.frames
         self.input_size = (loaded.preprocessing.height, loaded.preprocessing.width)
@@ -63,13 +65,20 @@ class Embedder:
         self._copies = PinnedCopies(device) if device.type == "cuda" else None
         self._one_at_a_time = threading.Lock() if self._copies else nullcontext()
 
-    def embed(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
+    def embed(
+        self, tracklets: Sequence[Sequence[NDArray[np.uint8]]], cameras: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
         """Embed n tracklets of 1 to T RGB crops `(h, w, 3)` uint8 of any size: `(n, dim)` float32, rows of length 1.
 
         A tracklet shorter than T is filled by repeating its crops in order; no tracklets give `(0, dim)`.
 
+        Args:
+            tracklets: The crops.
+            cameras: For weights with side information, the index of each tracklet's camera among those they learned
+                from, 0 to `cameras` - 1. None is right for any other camera: see `Climb.ragged`.
+
         Raises:
-            ValueError: A tracklet is empty or too long, or a crop is no RGB uint8 image.
+            ValueError: A tracklet is empty or too long, a crop is not an RGB uint8 image, or a camera is not known.
             EmbeddingError: The network gave NaN or infinite numbers.
         """
         if not tracklets:
@@ -77,17 +86,19 @@ class Embedder:
         lengths = [len(tracklet) for tracklet in tracklets]
         if min(lengths) < 1 or max(lengths) > self.frames:
             raise ValueError(f"a tracklet must have 1 to {self.frames} crops, got {lengths}")
-        groups = [tracklets[i : i + self._group] for i in range(0, len(tracklets), self._group)]
+        groups = [slice(i, i + self._group) for i in range(0, len(tracklets), self._group)]
+        known = None if cameras is None else list(cameras)
         with self._one_at_a_time, torch.inference_mode():
-            rows = torch.cat([self._embed_group(group) for group in groups]).cpu().numpy()  # a GPU is waited for here
+            found = [self._embed_group(tracklets[group], None if known is None else known[group]) for group in groups]
+            rows = torch.cat(found).cpu().numpy()  # a GPU is waited for here
         self._check(rows)
         return np.asarray(rows, np.float32)
 
-    def _embed_group(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> Tensor:
+    def _embed_group(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]], cameras: list[int] | None) -> Tensor:
         images = self._preprocessing.scale(self._images([crop for tracklet in tracklets for crop in tracklet]))
         lower = self.dtype != torch.float32
         with torch.autocast(self.device.type, self.dtype) if lower else nullcontext():
-            features = self._network.ragged(images, [len(tracklet) for tracklet in tracklets])
+            features = self._network.ragged(images, [len(tracklet) for tracklet in tracklets], cameras)
         return Features(features.sequence.float(), features.temporal.float()).ranking()
 
     def _images(self, crops: Sequence[NDArray[np.uint8]]) -> Tensor:

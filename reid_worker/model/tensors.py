@@ -4,8 +4,6 @@ Errors:
     WeightsError    a file cannot be used; it names the file and the reason. Commands end as with any wrong setting
 """
 
-import pickle
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,21 +12,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from reid_worker.model.state_dict import UnreadableError, listed, read_state_dict
 from wire.errors import SettingsError
 
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-_NAMED = 4  # names in a message; the rest is a number
-# What torch.load raises for a file that is no checkpoint, only a part of one, or one with code in it.
-_UNREADABLE = (
-    RuntimeError,
-    pickle.UnpicklingError,
-    EOFError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    IndexError,
-)
 
 
 class WeightsError(SettingsError):
@@ -43,7 +30,8 @@ class WeightsError(SettingsError):
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read a safetensors file, or a state dict that `torch.save` wrote, by what is in it, not by its name.
 
-    A state dict may lie under the key `state_dict`. Code in the file is not run: it makes the file unreadable.
+    A state dict may lie inside other dicts, as training programs keep it; see `read_state_dict`. Code in the file is
+    not run: it makes the file unreadable.
 
     Raises:
         WeightsError: The file is missing, truncated, holds code, or holds something else than named tensors.
@@ -51,14 +39,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         with path.open("rb") as file:
             start = file.read(9)
+        if start[8:9] == b"{":  # eight bytes of length, then JSON
+            return dict(load_file(path))
+        return read_state_dict(path)
     except OSError as error:
         raise WeightsError(path, error.strerror or str(error)) from error
-    if start[8:9] == b"{":  # eight bytes of length, then JSON
-        try:
-            return dict(load_file(path))
-        except SafetensorError as error:
-            raise WeightsError(path, f"not a complete safetensors file ({error})") from error
-    return _read_state_dict(path)
+    except UnreadableError as error:
+        raise WeightsError(path, str(error)) from error
+    except SafetensorError as error:
+        raise WeightsError(path, f"not a complete safetensors file ({error}): copy or download it again") from error
 
 
 def put_tensors(
@@ -93,16 +82,6 @@ def put_tensors(
     module.load_state_dict(own, strict=True, assign=any(tensor.is_meta for tensor in wanted.values()))
 
 
-def listed(names: list[str]) -> str:
-    """Return the first names and how many more there are.
-
-    >>> listed(["a", "b", "c", "d", "e", "f"])
-    'a, b, c, d and 2 more'
-    """
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
-
-
 def _mismatch(wanted: Tensor, given: Tensor) -> str:
     """Return what is wrong with a tensor, or nothing."""
     if wanted.shape != given.shape:
@@ -116,21 +95,3 @@ def _mismatch(wanted: Tensor, given: Tensor) -> str:
 
 def _shape(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "one number"
-
-
-def _read_state_dict(path: Path) -> dict[str, Tensor]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except OSError as error:
-        raise WeightsError(path, error.strerror or str(error)) from error
-    except _UNREADABLE as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise WeightsError(path, f"neither safetensors nor a state dict that can be read safely ({reason})") from error
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
-    if not isinstance(content, dict) or not content:
-        raise WeightsError(path, f"holds {type(content).__name__}, not named tensors")
-    foreign = [str(name) for name, value in content.items() if not (isinstance(name, str) and torch.is_tensor(value))]
-    if foreign:
-        raise WeightsError(path, f"not tensors: {listed(foreign)}")
-    return content

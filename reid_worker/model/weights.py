@@ -57,10 +57,18 @@ def save_weights(
     description = {
         "format": _FORMAT,
         "architecture": asdict(network.architecture),
-        "preprocessing": asdict(preprocessing),
+        "preprocessing": _stated(preprocessing),
     }
     tensors = {name: _stored(tensor, half=half) for name, tensor in network.state_dict().items()}
     _write(path, encode_tensors(tensors, metadata={_KEY: json.dumps(description, sort_keys=True)}), prior)
+
+
+def _stated(preprocessing: Preprocessing) -> dict[str, Any]:
+    """Return what describes a preprocessing; programs from before `filter` still read weights with the usual one."""
+    stated = asdict(preprocessing)
+    if preprocessing.filter == "area":
+        del stated["filter"]
+    return stated
 
 
 def _stored(tensor: Tensor, *, half: bool) -> Tensor:
@@ -100,7 +108,7 @@ def load_weights(path: Path) -> LoadedWeights:
             metadata = file.metadata() or {}
         tensors = parse_tensors(content)
     except SafetensorError as error:
-        raise WeightsError(path, f"not a complete safetensors file ({error})") from error
+        raise WeightsError(path, _not_ours(content, error)) from error
     architecture, preprocessing = _parse_description(path, metadata.get(_KEY))
     prior = _parse_prior(path, metadata.get(_PRIOR_KEY))
     made, wanted = (preprocessing.height, preprocessing.width), (architecture.height, architecture.width)
@@ -111,6 +119,12 @@ def load_weights(path: Path) -> LoadedWeights:
     put_tensors(network, tensors, path, architecture.name)
     digest = hashlib.sha256(content if prior is None else _with_prior(content, None)).hexdigest()[:12]
     return LoadedWeights(network.eval(), preprocessing, f"{architecture.name}-{digest}", prior)
+
+
+def _not_ours(content: bytes, error: SafetensorError) -> str:
+    if content.startswith((b"PK", b"\x80")):  # how torch.save begins, as a zip archive or a pickle
+        return "a checkpoint of torch.save: `climbtrack convert` makes weights from published CLIMB-ReID checkpoints"
+    return f"not a complete safetensors file ({error}): copy or download it again"
 
 
 def _with_prior(content: bytes, prior: str | None) -> bytes:

@@ -27,7 +27,10 @@ def _site(seed: int = 0) -> CropSet:
 def _pixels(blur: float) -> Embed:
     """Embed by the pixels themselves, with `blur` of noise over them that is drawn from the crop."""
 
-    def embed(tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
+    def embed(
+        tracklets: Sequence[Sequence[NDArray[np.uint8]]], cameras: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        assert cameras is None, "nobody learnt these cameras"
         rows = []
         for tracklet in tracklets:
             mean = np.mean([crop.astype(np.float64) - 128 for crop in tracklet], axis=0).ravel()
@@ -96,7 +99,10 @@ def test_labels_decide_before_everything_else(after: dict[str, float | None], be
 def test_a_part_of_a_tracklet_is_embedded_from_frames_of_that_part() -> None:
     seen: list[list[int]] = []
 
-    def embed(tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
+    def embed(
+        tracklets: Sequence[Sequence[NDArray[np.uint8]]],
+        cameras: Sequence[int] | None = None,
+    ) -> NDArray[np.float32]:
         seen.extend([int(crop[0, 0, 0]) for crop in tracklet] for tracklet in tracklets)
         return np.zeros((len(tracklets), 2), np.float32)
 

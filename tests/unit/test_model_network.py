@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reid_worker.model.climb import CLIMB_BASE, CLIMB_TINY, Architecture, Climb, fill_frames
+from reid_worker.model.climb import CLIMB_BASE, CLIMB_TINY, Architecture, Climb, fill_frames, without_cameras
 from reid_worker.model.cost import parameters
 from reid_worker.model.irm import ImportanceReorderMamba, MultiTemporalMamba, reorder_by_importance
 from reid_worker.model.mamba import BidirectionalMamba
@@ -252,6 +252,7 @@ def test_a_camera_adds_its_vector_times_the_coefficient_to_the_class_token() -> 
     other = climb(replace(SMALL, cameras=3, side_coefficient=2.5))
     assert network.side is not None
     other.encoder.class_embedding.data += 2.5 * network.side[1].detach()
+    torch.nn.init.zeros_(other.get_parameter("side"))
     tracklets = crops(2, 4)
     with torch.no_grad():
         plain, seen = network(tracklets).ranking(), network(tracklets, [1, 1]).ranking()
@@ -263,11 +264,24 @@ def test_a_camera_adds_its_vector_times_the_coefficient_to_the_class_token() -> 
 
 
 def test_a_network_with_side_information_serves_cameras_it_has_never_seen() -> None:
-    """Without an index no vector is added, as if it had been trained without."""
-    network, without = climb(replace(SMALL, cameras=3)), climb()
-    without.load_state_dict({name: t for name, t in network.state_dict().items() if name != "side"}, strict=True)
+    """Without an index the mean of the known cameras stands in, which can also become part of the class token."""
+    network = climb(replace(SMALL, cameras=3, side_coefficient=2.5))
+    side = network.get_parameter("side")
+    torch.nn.init.normal_(side)
+    without = without_cameras(network)
+    assert without.architecture == SMALL
     with torch.no_grad():
-        assert torch.equal(network(crops(2, 2)).ranking(), without(crops(2, 2)).ranking())
+        unknown = network(crops(2, 2)).ranking()
+        torch.testing.assert_close(without(crops(2, 2)).ranking(), unknown, rtol=1e-5, atol=1e-6)
+        side[1] = side.mean(0)  # so that the mean is a camera's
+        side[0] = 2 * side[1] - side[2]
+        torch.testing.assert_close(network(crops(2, 2), [1, 1]).ranking(), unknown, rtol=1e-5, atol=1e-6)
+        assert not torch.allclose(network(crops(2, 2), [0, 0]).ranking(), unknown, atol=1e-3)
+
+
+def test_a_network_without_side_information_is_its_own_form_without() -> None:
+    network = climb()
+    assert without_cameras(network) is network
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@
 
 import json
 import os
+from argparse import Namespace
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -54,7 +57,7 @@ def test_converted_weights_serve_one_crop_scaled_to_plus_minus_one(tmp_path: Pat
     convert(saved(published_checkpoint(), tmp_path), out)
     embedder = load_embedder(out, device="cpu")
     assert (embedder.frames, embedder.dim, embedder.input_size) == (1, 2 * WIDTH + JOINT, SIZE)
-    assert load_weights(out).preprocessing == Preprocessing(*SIZE, mean=0.5, std=0.5)
+    assert load_weights(out).preprocessing == Preprocessing(*SIZE, mean=0.5, std=0.5, filter="bicubic")
 
 
 def test_half_precision_becomes_float32(tmp_path: Path, out: Path) -> None:
@@ -65,18 +68,105 @@ def test_half_precision_becomes_float32(tmp_path: Path, out: Path) -> None:
     assert torch.equal(state["encoder.proj"], half["image_encoder.proj"].float())
 
 
-def test_a_checkpoint_may_lie_under_state_dict(tmp_path: Path, out: Path) -> None:
-    convert(saved({"epoch": 60, "state_dict": published_checkpoint()}, tmp_path), out)
-    assert out.exists()
+def in_optimiser(checkpoint: Checkpoint) -> dict[str, object]:
+    return {"optimizer": {"state": {name: {"exp_avg": t} for name, t in checkpoint.items()}, "param_groups": [{}]}}
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        pytest.param(lambda c: {"epoch": 60, "state_dict": c}, id="state_dict"),
+        pytest.param(lambda c: {"model": c, "args": Namespace(lr=1.0), **in_optimiser(c)}, id="model beside optimiser"),
+        pytest.param(lambda c: {"net": c, "best": np.float64(0.9), "where": Path("logs")}, id="net beside numbers"),
+        pytest.param(lambda c: {"checkpoint": {"model": {"state_dict": c}}}, id="nested"),
+        pytest.param(lambda c: {"my-reid": c, "step": 3}, id="a name of its own"),
+        pytest.param(lambda c: {f"module.{name}": t for name, t in c.items()}, id="DDP"),
+        pytest.param(lambda c: {f"_orig_mod.module.{name}": t for name, t in c.items()}, id="compiled DDP"),
+        pytest.param(lambda c: {"state_dict": {f"model.{name}": t for name, t in c.items()}}, id="Lightning"),
+        pytest.param(lambda c: {f"module.{n}" if "class" in n else n: t for n, t in c.items()}, id="some wrapped"),
+        pytest.param(lambda c: OrderedDict(reversed(c.items())), id="ordered"),
+        pytest.param(lambda c: {name: torch.nn.Parameter(t) if t.is_floating_point() else t for name, t in c.items()},
+                     id="parameters"),
+    ],
+)  # fmt: skip
+def test_what_training_wraps_around_a_network_comes_off(
+    wrapped: Callable[[Checkpoint], object], tmp_path: Path, out: Path
+) -> None:
+    plain = tmp_path / "plain.safetensors"
+    convert(saved(published_checkpoint(), tmp_path), plain)
+    convert(saved(wrapped(published_checkpoint()), tmp_path), out)
+    assert load_weights(out).model_id == load_weights(plain).model_id
+
+
+def test_of_two_networks_the_usual_one_is_taken_and_the_other_named(
+    tmp_path: Path, out: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    averaged = {name: t * 2 for name, t in published_checkpoint().items()}
+    convert(saved({"model_ema": averaged, "model": published_checkpoint()}, tmp_path), out)
+    state = load_weights(out).network.state_dict()
+    assert torch.equal(state["encoder.proj"], published_checkpoint()["image_encoder.proj"])
+    assert "taking the network under 'model', not model_ema" in caplog.text
+
+
+def test_two_networks_of_unusual_names_must_be_told_apart(tmp_path: Path, out: Path) -> None:
+    source = saved({"student": published_checkpoint(), "teacher": published_checkpoint()}, tmp_path)
+    with pytest.raises(WeightsError, match=r"holds 2 networks: student, teacher\. Save the one you mean alone"):
+        convert(source, out)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(b"", "is empty: copy or download it again", id="empty"),
+        pytest.param(b"<!DOCTYPE html><title>Quota exceeded</title>", "is a web page, not weights", id="web page"),
+        pytest.param(b"version https://git-lfs.github.com/spec/v1\noid", "run `git lfs pull`", id="pointer"),
+        pytest.param(b"PK\x03\x04 and then nothing", "is truncated: copy or download it again", id="begun archive"),
+        pytest.param(b"\x89HDF\r\n\x1a\n" + bytes(64), "neither safetensors nor a state dict", id="Keras"),
+        pytest.param((40).to_bytes(8, "little") + b'{"a":', "not a complete safetensors file", id="begun safetensors"),
+    ],
+)
+def test_a_file_that_is_not_a_checkpoint_is_told_by_what_it_is(
+    content: bytes, said: str, tmp_path: Path, out: Path
+) -> None:
+    source = tmp_path / "published.pth"
+    source.write_bytes(content)
+    with pytest.raises(WeightsError, match=said):
+        convert(source, out)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["vision_model.embeddings.class_embedding", "logit_scale"], "a CLIP in Hugging Face's layout"),
+        (["visual.conv1.weight", "transformer.resblocks.0.ln_1.bias"], "training can start from it with network.clip"),
+        (["image_encoder.conv1.weight", "prompt_learner.cls_ctx"], "without a Mamba head, such as CLIP-ReID's"),
+        (["image_encoder.conv1.weight", "image_encoder.proj"], "without a Mamba head, such as CLIP-ReID's"),
+        (["base.blocks.0.attn.qkv.weight", "base.sie_embed"], "timm's layout, such as TransReID's"),
+        (["backbone.layer1.0.conv1.weight"], "but a ResNet"),
+    ],
+)
+def test_another_kind_of_network_is_named(names: list[str], said: str, tmp_path: Path, out: Path) -> None:
+    with pytest.raises(WeightsError, match=said):
+        convert(saved(dict.fromkeys(names, torch.ones(2)), tmp_path), out)
+
+
+def test_vectors_of_several_views_become_one_a_camera(tmp_path: Path, out: Path) -> None:
+    checkpoint = published_checkpoint(cameras=6)
+    source = saved(checkpoint, tmp_path)
+    assert convert(source, out, views=2).architecture.cameras == 3
+    rows = checkpoint["cv_embed"]
+    torch.testing.assert_close(load_weights(out).network.side, (rows[0::2] + rows[1::2]) / 2)
+    with pytest.raises(WeightsError, match=r"cv_embed of \(6, 128\), which does not make 4 views a camera"):
+        convert(source, out, views=4)
 
 
 def test_another_grid_must_be_stated(tmp_path: Path, out: Path) -> None:
     checkpoint = published_checkpoint()
     positions = torch.randn(3 * 5 + 1, WIDTH)
     source = saved(checkpoint | {"image_encoder.positional_embedding": positions}, tmp_path)
-    with pytest.raises(WeightsError, match="15 positions are no grid twice as high as wide: state the size"):
+    with pytest.raises(WeightsError, match="15 positions do not make a grid twice as high as wide: give the crop size"):
         convert(source, out)
-    with pytest.raises(WeightsError, match="15 positions are no grid of 16x8 px crops"):
+    with pytest.raises(WeightsError, match="15 positions do not make a grid of 16x8 px crops"):
         convert(source, out, size=SIZE)
     assert convert(source, out, size=(5 * PATCH, 3 * PATCH)).architecture.grid == (5, 3)
     assert ROWS * COLUMNS != 15
@@ -144,7 +234,7 @@ class Trap:
 
 def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, out: Path) -> None:
     source = saved(published_checkpoint() | {"trap": Trap(tmp_path / "sprung")}, tmp_path)
-    with pytest.raises(WeightsError, match="neither safetensors nor a state dict that can be read safely"):
+    with pytest.raises(WeightsError, match=r"read safely: it holds a \w+.mkdir, which could run code. If you trust"):
         convert(source, out)
     assert not (tmp_path / "sprung").exists()
 
@@ -166,7 +256,7 @@ def test_the_source_is_not_written_over(tmp_path: Path) -> None:
 
 def test_weights_of_ours_need_no_conversion(tmp_path: Path, out: Path) -> None:
     convert(saved(published_checkpoint(), tmp_path), out)
-    with pytest.raises(WeightsError, match="not in a released CLIMB-ReID checkpoint: bottleneck_joint"):
+    with pytest.raises(WeightsError, match="weights of climbtrack, which need no conversion"):
         convert(out, tmp_path / "twice.safetensors")
 
 

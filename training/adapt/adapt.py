@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reid_worker.model.climb import Climb
+from reid_worker.model.climb import Climb, without_cameras
 from reid_worker.model.embedder import Embedder
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import SHIPPED, LoadedWeights, load_weights, save_weights
 from training.adapt.cluster import MOST, certainly_different, clusters, distances_of
 from training.adapt.judge import Figures, Trial, embedded, judge, moved
-from training.adapt.round import Budget, learn, trainable
+from training.adapt.round import Budget, learn, rate_of
 from training.data.dataset import LabelledTracklet
 from training.data.files import FileTracklets
 from training.data.load import load_dataset
@@ -53,7 +53,7 @@ class AdaptPlan:
         rounds: How often tracklets are clustered anew.
         labels: Whether the folder has labels to judge by; they are never learnt from.
         force: Whether weights that got worse are written all the same.
-        lr: Highest learning rate.
+        lr: Highest learning rate; None is what suits the network, see `rate_of`.
         seed: Of everything drawn.
         threads: CPU threads of torch.
         workers: Processes that read images meanwhile.
@@ -67,7 +67,7 @@ class AdaptPlan:
     rounds: int = 3
     labels: bool = False
     force: bool = False
-    lr: float = 3e-4
+    lr: float | None = None
     seed: int = 0
     threads: int = 2
     workers: int = 1
@@ -102,8 +102,7 @@ def adapt(plan: AdaptPlan, say: Say) -> AdaptReport:
     """Learn a site and write weights that know it, if they are not worse.
 
     Raises:
-        AdaptError: `out` is there already, too few people are found more than once, there are no labels to judge by, or
-            the weights are of a size that is not trained.
+        AdaptError: `out` is there already, too few people are found more than once, or there are no labels to judge by.
         DataSetError: The folder or an image in it cannot be used.
         WeightsError: The old weights cannot be used.
         TrainingError: The loss is NaN or infinite, or memory is full.
@@ -113,18 +112,18 @@ def adapt(plan: AdaptPlan, say: Say) -> AdaptReport:
         raise AdaptError(f"{plan.out} is there already: adapting never replaces weights, give another file")
     source = SHIPPED if plan.weights is None else plan.weights
     old = load_weights(source)
-    if not trainable(old.network.architecture):
-        raise AdaptError(f"{source} holds a {old.network.architecture.name} of a size that is not trained here")
+    network = without_cameras(old.network)  # a site's cameras are none of those it may know
+    lr = rate_of(network.architecture) if plan.lr is None else plan.lr
     tracklets = _collected(plan, say)
     trial = _trial(plan, tracklets, old.network.architecture.frames, say)
     say(f"{len(tracklets)} tracklets, {len(trial.different)} pairs of them certainly different people")
-    before = judge(embedder_of(old.network, old.preprocessing), trial)
-    network, steps, used = old.network, 0, 0
+    before = judge(embedder_of(network, old.preprocessing), trial)
+    steps, used = 0, 0
     for number in range(plan.rounds):
         pseudo = _pseudo_people(embedder_of(network, old.preprocessing), trial, tracklets, plan)
         used = len(pseudo.lengths)
         say(f"round {number + 1} of {plan.rounds}: {pseudo.identities.max() + 1} people in {used} tracklets")
-        budget = Budget(plan.minutes / plan.rounds, plan.epochs / plan.rounds, plan.lr, plan.threads, plan.workers)
+        budget = Budget(plan.minutes / plan.rounds, plan.epochs / plan.rounds, lr, plan.threads, plan.workers)
         network, done = learn(network, old.preprocessing, pseudo, budget, plan.seed + number)
         steps += done
         save_weights(unvalidated_of(plan.out), network, old.preprocessing, old.prior)

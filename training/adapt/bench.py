@@ -19,11 +19,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_worker.model.climb import without_cameras
 from reid_worker.model.weights import SHIPPED, LoadedWeights, load_weights
 from training.adapt.adapt import AdaptPlan, adapt, embedder_of, held_rows
 from training.adapt.cluster import clusters, distances_of
 from training.adapt.judge import Figures, embedded
-from training.adapt.round import Budget, learn
+from training.adapt.round import Budget, learn, rate_of
 from training.data.dataset import LabelledTracklet
 from training.data.files import FileTracklets
 from training.data.load import load_dataset
@@ -120,8 +121,9 @@ def first_clusters(embed: Embed, people: FileTracklets, frames: int) -> NDArray[
 def supervised(old: LoadedWeights, folder: Path, plan: AdaptPlan, steps: int) -> Ranking:
     """Learn the names of the people instead, as many steps and as fast, and rank those who were held out."""
     people = named_people(folder, plan.seed)
-    budget = Budget(0, 0, plan.lr, plan.threads, plan.workers, steps)
-    network, _ = learn(old.network, old.preprocessing, people, budget, plan.seed)
+    lr = rate_of(old.network.architecture) if plan.lr is None else plan.lr
+    budget = Budget(0, 0, lr, plan.threads, plan.workers, steps)
+    network, _ = learn(without_cameras(old.network), old.preprocessing, people, budget, plan.seed)
     strangers = FileTracklets(load_dataset("mars", folder, checked=False).query)
     embed, frames = embedder_of(network, old.preprocessing), network.architecture.frames
     features = embedded(embed, strangers, np.arange(len(strangers.lengths)), frames)

@@ -2,7 +2,9 @@
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from pydantic.dataclasses import dataclass
 
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
@@ -18,9 +20,9 @@ from training.config import (
     ScheduleConfig,
     TrainConfig,
 )
-from training.config.groups import model_of
 from training.data.crops import Tracklets
 from training.loader import Loader
+from training.ranges import GROUP
 from training.schedule import progress_of, rate_at, stage_at
 from training.state import start
 from training.step import train_step
@@ -30,6 +32,8 @@ from training.validate import fill_memory, network_to_keep
 _PEOPLE = 16  # of a batch, as in the recipe of climb-tiny
 _FRAMES = 2  # of a tracklet while the temporal head learns; one before, which is cheaper
 _HEAD_FROM = 0.7
+_RATE = 3e-4
+_CLIP_RATE = 5e-6
 _UNENDING = 1_000_000  # steps, where the clock ends a round
 
 
@@ -45,9 +49,25 @@ class Budget:
     steps: int = 0
 
 
-def trainable(architecture: Architecture) -> bool:
-    """Tell whether a network of this size can be trained."""
-    return model_of(architecture) is not None
+@dataclass(frozen=True, slots=True, kw_only=True, config=GROUP)
+class _SameNetwork(NetworkConfig):
+    """A network of the sizes of given weights, whatever they are, with the preprocessing that these came with."""
+
+    sizes: Architecture
+    prepared: Preprocessing
+
+    @property
+    def architecture(self) -> Architecture:
+        return self.sizes
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return self.prepared
+
+
+def rate_of(architecture: Architecture) -> float:
+    """Return the highest learning rate: a CLIP tower, which the whole world taught, moves as slowly as in the paper."""
+    return _CLIP_RATE if architecture.stem == "patch" else _RATE
 
 
 def learn(
@@ -55,18 +75,21 @@ def learn(
 ) -> tuple[Climb, int]:
     """Return a network that learnt from people with identities 0 to Y - 1, and the steps it took.
 
-    There are no classifiers: what tells clusters apart is the memories (MMC), pairs of the batch, and the triplet loss.
+    The network may have any sizes, but no side information of cameras. There are no classifiers: what tells clusters
+    apart is the memories (MMC), pairs of the batch, and the triplet loss.
 
     Raises:
         TrainingError: The loss is NaN or infinite.
     """
-    config = _config(network.architecture, int(people.identities.max()) + 1, budget, seed)
+    config = _config(network.architecture, preprocessing, int(people.identities.max()) + 1, budget, seed)
     sampler = sampler_of(config, people)
     if not budget.minutes:
         steps = budget.steps or max(1, math.ceil(budget.epochs * sampler.steps_per_epoch))
         config = replace(config, schedule=replace(config.schedule, steps=steps))
     state = start(config, int(people.identities.max()) + 1, device_of(config))
     state.network.load_state_dict(network.state_dict())
+    if network.architecture.stem == "patch":
+        state.network.encoder.freeze_patches()
     if config.optimiser.ema_decay:
         state.average = copied(state.network)
     state.memory = fill_memory(state.network, preprocessing, people, len(config.losses.memories))
@@ -81,13 +104,18 @@ def learn(
     return network_to_keep(state).cpu(), state.step
 
 
-def _config(architecture: Architecture, people: int, budget: Budget, seed: int) -> TrainConfig:
+def _config(
+    architecture: Architecture, preprocessing: Preprocessing, people: int, budget: Budget, seed: int
+) -> TrainConfig:
     frames = min(_FRAMES, architecture.frames)
-    model = model_of(architecture)
-    assert model is not None
     return TrainConfig(
-        run=RunConfig(seed=seed, threads=budget.threads, workers=budget.workers),
-        network=NetworkConfig(model=model),
+        run=RunConfig(
+            seed=seed,
+            threads=budget.threads,
+            workers=budget.workers,
+            gradient_checkpointing=architecture.stem == "patch",  # a batch of the paper's size takes gigabytes without
+        ),
+        network=_SameNetwork(sizes=architecture, prepared=preprocessing),
         data=DataConfig(augmentation_strength=0.3),
         synthetic=SyntheticSource(train_identities=people, frames=frames),
         batch=BatchConfig(identities=min(_PEOPLE, people), frames=frames),

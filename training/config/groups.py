@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from reid_worker.model.climb import CLIMB_BASE, CLIMB_TINY, Architecture
+from reid_worker.model.preprocess import Filter, Preprocessing
 from training.data.load import Layout
 from training.memory import Strategy
 from training.ranges import (
@@ -89,6 +90,10 @@ class NetworkConfig:
         initial: Weights of the same sizes to start from; the optimiser's state does not come with them.
         load_head: Whether the temporal head comes from `initial` too; if not, it may have other strides.
         standardise: Share of a crop's own colour statistics that is removed before the network, 0 to 1.
+        resize: How crops are resized, `area` or `bicubic` as in the released code.
+        cameras: Cameras of the data set that get a learned vector each (SIE), as in the paper's MSMT17 model; 0 for
+            none. At deployment, where cameras are unknown, their mean stands in.
+        side_coefficient: Factor on those vectors (SIE_COE).
     """
 
     model: ModelName = "climb-tiny"
@@ -98,6 +103,9 @@ class NetworkConfig:
     initial: Path | None = None
     load_head: Flag = True
     standardise: Share = 0.0
+    resize: Filter = "area"
+    cameras: CountOrNone = 0
+    side_coefficient: Factor = 1.0
 
     def __post_init__(self) -> None:
         """Refuse a network that cannot be built, and weights that do not fit it."""
@@ -118,7 +126,20 @@ class NetworkConfig:
         model = MODELS[self.model]
         frames = self.frames or model.frames
         strides = self.strides or tuple(s for s in model.strides if s <= frames)
-        return replace(model, frames=frames, strides=strides, project=model.project and frames > 1)
+        return replace(
+            model,
+            frames=frames,
+            strides=strides,
+            project=model.project and frames > 1,
+            cameras=self.cameras,
+            side_coefficient=self.side_coefficient if self.cameras else 1.0,
+        )
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What happens to a crop before the network."""
+        a = self.architecture
+        return Preprocessing(a.height, a.width, standardise=self.standardise, filter=self.resize)
 
 
 @dataclass(frozen=True, slots=True, config=GROUP)

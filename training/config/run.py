@@ -49,6 +49,11 @@ class TrainConfig:
         if not early <= frames <= rendered <= most:
             rising = f"schedule.early_frames {early}, batch.frames {frames}, synthetic.frames {self.synthetic.frames}"
             raise ValueError(f"{rising} must not fall, and be at most {most}, the network's")
+        if self.network.cameras and self.data.folder is None:
+            raise ValueError(
+                f"network.cameras is {self.network.cameras}, but generated people are seen by ever new cameras: set it "
+                "to 0, or give data.folder"
+            )
         if self.data.folder is None and self.batch.identities > self.synthetic.train_identities:
             raise ValueError(
                 f"batch.identities is {self.batch.identities}, must be at most synthetic.train_identities, "

@@ -37,6 +37,10 @@ class Tracklets(Protocol):
     def lengths(self) -> NDArray[np.int64]:
         """Crops of each tracklet `(n,)`, at least 1."""
 
+    @property
+    def side_rows(self) -> NDArray[np.int64] | None:
+        """Row of each tracklet's camera in a network's side information `(n,)`; None where none is to be used."""
+
     def read(self, row: int, frames: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
         """Return crops `(H, W, 3)` RGB of tracklet `row` by their places in it; sizes may differ between crops."""
 
@@ -67,6 +71,10 @@ class CropSet:
     def lengths(self) -> NDArray[np.int64]:
         """Crops of each tracklet `(n,)`."""
         return np.full(len(self.crops), self.crops.shape[1], np.int64)
+
+    @property
+    def side_rows(self) -> None:
+        """None: no network has learnt these cameras."""
 
     def read(self, row: int, frames: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
         """Return crops `(H, W, 3)` RGB of tracklet `row` by their places in it."""
@@ -136,6 +144,10 @@ class RenderedTracklets:
     def lengths(self) -> NDArray[np.int64]:
         """Crops of each tracklet `(n,)`."""
         return np.full(self.plan.identities * self.plan.cameras, self.plan.frames, np.int64)
+
+    @property
+    def side_rows(self) -> None:
+        """None: generated cameras are never met again."""
 
     def read(self, row: int, frames: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
         """Return crops `(*plan.size, 3)` RGB of tracklet `row` by their places in it."""

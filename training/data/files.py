@@ -15,22 +15,30 @@ class FileTracklets:
     Only names are held in memory.
     """
 
-    def __init__(self, tracklets: Sequence[LabelledTracklet], identities: NDArray[np.int64] | None = None) -> None:
-        """Take tracklets, and labels `(n,)` to use in place of the data set's own numbers."""
+    def __init__(
+        self,
+        tracklets: Sequence[LabelledTracklet],
+        identities: NDArray[np.int64] | None = None,
+        side_rows: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Take tracklets, labels `(n,)` to use in place of the data set's own, and rows of side information `(n,)`."""
         self._tracklets = tracklets
         own = np.array([tracklet.identity for tracklet in tracklets], np.int64)
         self.identities = own if identities is None else identities
         self.cameras = np.array([tracklet.camera for tracklet in tracklets], np.int64)
+        self.side_rows = side_rows
         self.lengths = np.array([len(tracklet.paths) for tracklet in tracklets], np.int64)
 
     @classmethod
-    def to_learn(cls, tracklets: Sequence[LabelledTracklet]) -> "FileTracklets":
+    def to_learn(
+        cls, tracklets: Sequence[LabelledTracklet], side_rows: NDArray[np.int64] | None = None
+    ) -> "FileTracklets":
         """Return tracklets with labels from 0 without gaps, in order of the data set's numbers.
 
         Raises:
             DataSetError: There are no tracklets, or junk or distractors among them.
         """
-        return cls(tracklets, labels_from_zero(tracklets))
+        return cls(tracklets, labels_from_zero(tracklets), side_rows)
 
     def read(self, row: int, frames: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
         """Return crops `(H, W, 3)` RGB of tracklet `row` by their places in it; sizes may differ between crops.

@@ -13,7 +13,10 @@ from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import LoadedWeights
 
 
-def colour_histogram(tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
+def colour_histogram(
+    tracklets: Sequence[Sequence[NDArray[np.uint8]]],
+    cameras: Sequence[int] | None = None,  # noqa: ARG001 (part of what embeds)
+) -> NDArray[np.float32]:
     """Embed without learning: hue-saturation-value histograms of six horizontal stripes, `(n, 6·8·4·4)`."""
     return np.stack([_histogram_of(tracklet) for tracklet in tracklets])
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,15 @@ from training.data.ahead import in_order
 from training.data.crops import Tracklets
 from training.data.dataset import DataSetError
 
-Embed = Callable[[Sequence[Sequence[NDArray[np.uint8]]]], NDArray[np.float32]]
-"""Tracklets of RGB crops to features `(n, dim)`, rows of length 1: what `Embedder.embed` does, and its baselines."""
+
+class Embed(Protocol):
+    """What `Embedder.embed` does, and its baselines."""
+
+    def __call__(
+        self, tracklets: Sequence[Sequence[NDArray[np.uint8]]], cameras: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """Return features `(n, dim)` of tracklets of RGB crops, rows of length 1; `cameras` are rows of SIE."""
+
 
 Progress = Callable[[int, int], None]
 """Told how many tracklets are done, of how many."""
@@ -77,16 +86,18 @@ def embed_tracklets(embed: Embed, people: Tracklets, plan: EmbedPlan, progress: 
 
 def _embed_rows(embed: Embed, people: Tracklets, rows: range, plan: EmbedPlan) -> Embedded:
     groups: list[list[NDArray[np.uint8]]] = []
+    cameras: list[int] = []
     owners: list[int] = []
     broken: dict[int, str] = {}
     total: NDArray[np.float32] | None = None
 
     def flush(total: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        features = _embed_groups(embed, groups, flip=plan.flip)
+        told = partial(embed, cameras=cameras) if people.side_rows is not None else embed
+        features = _embed_groups(told, groups, flip=plan.flip)
         total = np.zeros((len(rows), features.shape[1]), np.float32) if total is None else total
         np.add.at(total, owners, features)
-        groups.clear()
-        owners.clear()
+        for done in (groups, cameras, owners):
+            done.clear()
         return total
 
     for place, row in enumerate(rows):
@@ -102,6 +113,7 @@ def _embed_rows(embed: Embed, people: Tracklets, rows: range, plan: EmbedPlan) -
         for start in range(0, len(crops), plan.frames):
             groups.append(crops[start : start + plan.frames])
             owners.append(place)
+            cameras.append(-1 if people.side_rows is None else int(people.side_rows[row]))
         if len(groups) >= plan.batch:  # of a long tracklet all frames are in memory, but not of many
             total = flush(total)
     if groups:
@@ -109,7 +121,12 @@ def _embed_rows(embed: Embed, people: Tracklets, rows: range, plan: EmbedPlan) -
     return Embedded(unit_rows(np.zeros((len(rows), 0), np.float32) if total is None else total), broken)
 
 
-def _embed_groups(embed: Embed, groups: list[list[NDArray[np.uint8]]], *, flip: bool) -> NDArray[np.float32]:
+def _embed_groups(
+    embed: Callable[[list[list[NDArray[np.uint8]]]], NDArray[np.float32]],
+    groups: list[list[NDArray[np.uint8]]],
+    *,
+    flip: bool,
+) -> NDArray[np.float32]:
     features = embed(groups)
     if flip:
         features = features + embed([[np.ascontiguousarray(crop[:, ::-1]) for crop in group] for group in groups])

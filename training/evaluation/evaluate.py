@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from training.data.crops import Tracklets
 from training.data.dataset import JUNK, DataSet, DataSetError, LabelledTracklet
 from training.data.files import FileTracklets
+from training.data.side import Side
 from training.evaluation.embedding import Embed, EmbedPlan, Progress, embed_tracklets, unit_rows
 from training.evaluation.metrics import (
     CosineGap,
@@ -123,12 +124,20 @@ def smaller(data: DataSet, identities: int) -> DataSet:
 
 
 def embed_splits(
-    sets: Sequence[DataSet], embed: Embed, plan: EmbedPlan, progress: Progress | None = None
+    sets: Sequence[DataSet], embed: Embed, plan: EmbedPlan, progress: Progress | None = None, side: Side | None = None
 ) -> Embeddings:
     """Embed queries and galleries, what several splits share once. Junk is left out, as it never counts.
 
+    Args:
+        sets: The splits of a data set.
+        embed: What is evaluated.
+        plan: How.
+        progress: Told how far it is.
+        side: Which camera has which side information; None tells `embed` of no cameras.
+
     Raises:
-        DataSetError: A split has no query or nothing to search in, or an image is missing or broken.
+        DataSetError: A split has no query or nothing to search in, an image is missing or broken, or a camera has no
+            side information.
         EmbeddingError: The network gave NaN or infinite numbers.
     """
     parts = [(one.query, tuple(t for t in one.gallery if t.identity != JUNK)) for one in sets]
@@ -136,7 +145,9 @@ def embed_splits(
         if not query or not gallery:
             raise DataSetError(f"{one.name} has {len(query)} queries and {len(gallery)} gallery items: nothing to rank")
     rows = {tracklet: row for row, tracklet in enumerate(dict.fromkeys(t for both in parts for p in both for t in p))}
-    done = embed_tracklets(embed, FileTracklets(list(rows)), plan, progress)
+    everything = tuple(rows)
+    people = FileTracklets(everything, side_rows=None if side is None else side.rows(everything))
+    done = embed_tracklets(embed, people, plan, progress)
     found = []
     for one, both in zip(sets, parts, strict=True):
         query, gallery = (tuple(t for t in part if rows[t] not in done.broken) for part in both)

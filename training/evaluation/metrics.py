@@ -212,10 +212,12 @@ def average(rankings: Sequence[Ranking]) -> Ranking:
 
 @dataclass(frozen=True, slots=True)
 class CosineGap:
-    """Mean cosine of pairs from different cameras: one person, two people, and the difference."""
+    """Mean and standard deviation of the cosine of pairs from different cameras, of one person and of two."""
 
     same: float
     different: float
+    same_std: float
+    different_std: float
 
     @property
     def gap(self) -> float:
@@ -224,12 +226,17 @@ class CosineGap:
 
 
 def cosine_gap(items: Labelled) -> CosineGap:
-    """Return the mean cosine over all pairs of different cameras, NaN without any; distractors are nobody's same."""
+    """Return mean and scatter over all pairs of different cameras, NaN without any; distractors are nobody's same."""
     cosine = items.features @ items.features.T
     across = items.cameras[:, None] != items.cameras[None, :]
     same = (items.identities[:, None] == items.identities[None, :]) & (items.identities >= 0)
-    return CosineGap(_mean(cosine[across & same]), _mean(cosine[across & ~same]))
+    one, two = cosine[across & same], cosine[across & ~same]
+    return CosineGap(_mean(one), _mean(two), _scatter(one), _scatter(two))
 
 
 def _mean(values: NDArray[np.float32]) -> float:
     return float(values.mean()) if values.size else float("nan")
+
+
+def _scatter(values: NDArray[np.float32]) -> float:
+    return float(values.std(dtype=np.float64)) if values.size else float("nan")

@@ -83,7 +83,7 @@ class ExportedNetwork(nn.Module):
     def forward(self, crops: Tensor) -> Tensor:
         """Return the embeddings `(n, dim)` of full tracklets `(n, T, H, W, 3)` uint8 RGB."""
         n, T = crops.shape[:2]
-        encoded = self.network.encoder(self.preprocessing.scale(crops.flatten(0, 1)))
+        encoded = self.network.encoder(self.preprocessing.scale(crops.flatten(0, 1)), self.network.any_camera())
         tokens = Tokens(encoded, torch.arange(n * T).reshape(n, T))
         features = Features(self.network.sequence_feature(tokens), self.network.temporal_feature(tokens))
         return features.ranking()
@@ -123,7 +123,8 @@ def scan_function(*, reverse: bool) -> onnx.FunctionProto:
 def describe(model: onnx.ModelProto, loaded: LoadedWeights) -> None:
     """Write into the model what it is and how to fill it, as `metadata_props` and as text."""
     a, p = loaded.network.architecture, loaded.preprocessing
-    resize = f"stretch every crop to {p.width}x{p.height} px (area filter when shrinking), keep RGB order and uint8"
+    kernel = "bicubic as in Pillow" if p.filter == "bicubic" else "area filter when shrinking"
+    resize = f"stretch every crop to {p.width}x{p.height} px ({kernel}), keep RGB order and uint8"
     order = " ".join(str(i % 3) for i in range(a.frames))
     fill = f"a tracklet of fewer than {a.frames} crops repeats them in order until it has {a.frames}; 3 crops: {order}"
     onnx.helper.set_model_props(

@@ -145,7 +145,7 @@ def grow_file(small: Path, grown: Path) -> None:
     """
     loaded = load_weights(small)
     preprocessing = replace(loaded.preprocessing, height=CLIMB_TINY.height, width=CLIMB_TINY.width)
-    save_weights(grown, grow(loaded.network, CLIMB_TINY), preprocessing)
+    save_weights(grown, grow(loaded.network, CLIMB_TINY), preprocessing, loaded.prior)  # cosines stay the same
 
 
 if __name__ == "__main__":
