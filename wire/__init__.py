@@ -1,1 +1,1 @@
-"""What crosses a process: messages, codec, bus (memory, Kafka), the one service loop, the settings base."""
+"""Everything services share: messages, codec, bus (memory, Kafka), the service loop and the settings base."""

@@ -1,4 +1,4 @@
-"""What every bus promises. `memory.MemoryBus` is the reference; `kafka.KafkaBus` must equal it (tests/contract)."""
+"""The bus interface. `memory.MemoryBus` is the reference; `kafka.KafkaBus` must behave the same (tests/contract)."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -14,29 +14,29 @@ class TopicPartition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One entry of a log; `value` None is a tombstone. `time_ns` is when it was sent."""
+    """One entry of a log; a `value` of None is a tombstone. `time_ns` is when it was sent."""
 
     topic: str
     partition: int
     offset: int
     key: str
-    value: bytes | None = field(repr=False)  # of a camera it holds a password
+    value: bytes | None = field(repr=False)  # a camera's URL may hold a password
     time_ns: int
 
     @property
     def place(self) -> str:
-        """Return where it stands, for people: `topic[partition]@offset`."""
+        """Return the record's position in readable form: `topic[partition]@offset`."""
         return f"{self.topic}[{self.partition}]@{self.offset}"
 
     @property
     def source(self) -> TopicPartition:
-        """Return the log it stands in."""
+        """Return the partition that holds the record."""
         return TopicPartition(self.topic, self.partition)
 
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """How a topic is created: partitions, how long it is kept (None: compacted), and its part of a bounded bus."""
+    """How a topic is created: number of partitions, and retention in seconds (None: compacted)."""
 
     name: str
     partitions: int
@@ -51,16 +51,16 @@ DEAD_LETTERS = TopicSpec("dead-letters", partitions=1, retention_s=7 * 86_400)
 WORKER_STATE = TopicSpec("worker-state", partitions=32, retention_s=None)
 TOPICS = (CAMERAS, FRAMES, TRACKLETS, IDENTITIES, DEAD_LETTERS, WORKER_STATE)
 
-MAX_RECORD_BYTES = 8 * 1024 * 1024  # worker states hold crops; broker, topic, producer and consumer all take this one
+MAX_RECORD_BYTES = 8 * 1024 * 1024  # worker states hold crops; the limit of broker, topic, producer and consumer
 
-RECORD_OVERHEAD_BYTES = 200  # a record's and its batch's headers on Kafka; about what Python needs to hold one
+RECORD_OVERHEAD_BYTES = 200  # headers of a record and its batch on Kafka; about what Python needs to hold one
 
 Start = Literal["committed", "beginning", "end"]
 Rebalance = Callable[[Collection[TopicPartition]], None]
 
 
 def record_bytes(key: str, value: bytes | None) -> int:
-    """Return what counts against `MAX_RECORD_BYTES`."""
+    """Return the size of a record that is checked against `MAX_RECORD_BYTES`."""
     return RECORD_OVERHEAD_BYTES + len(key.encode()) + len(value or b"")
 
 
@@ -68,20 +68,20 @@ class Producer(Protocol):
     """Sends records; thread-safe."""
 
     def send(self, topic: str, key: str, value: bytes | None) -> None:
-        """Queue a record; equal keys of a topic share a partition and keep their order.
+        """Queue a record; records of a topic with the same key share a partition and keep their order.
 
         Raises:
-            BusFull: There is no room, and waiting did not help within the bus's own limit; nothing is lost.
-            TransientError: The broker is away for longer than the bus's own limit, or has lost a record since the last
-                flush; that is said once here, and by the next flush.
+            BusFull: The bus stayed full for as long as it is willing to wait; nothing is lost.
+            TransientError: The broker stayed unavailable for longer than the bus is willing to wait, or a record sent
+                since the last flush failed; a failed record is reported once here, and by the next flush.
             PermanentError: The record is larger than `MAX_RECORD_BYTES`, or the topic does not exist.
         """
 
     def flush(self, timeout_s: float) -> None:
-        """Return when all that was sent is safe.
+        """Return when everything sent is stored safely.
 
         Raises:
-            TransientError: Some record is not safe in time, or failed since the last flush.
+            TransientError: A record was not stored within `timeout_s`, or failed since the last flush.
         """
 
     def close(self) -> None:
@@ -89,17 +89,17 @@ class Producer(Protocol):
 
 
 class Consumer(Protocol):
-    """Reads its share of some topics, in partition order; not thread-safe."""
+    """Reads its share of a set of topics, in partition order; not thread-safe."""
 
     def poll(self, max_records: int, timeout_s: float) -> list[Record]:
         """Return up to `max_records`, or nothing after `timeout_s`. Rebalance callbacks run inside this call.
 
         Raises:
-            TransientError: The broker is away.
+            TransientError: The broker is unavailable.
         """
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Store, for the group, the next offset to read of each partition; partitions no longer owned are skipped."""
+        """Store the group's next offset to read for each partition; partitions no longer owned are skipped."""
 
     def lag(self) -> int:
         """Return how many records of the owned partitions have not been polled."""
@@ -112,17 +112,17 @@ class Follower(Protocol):
     """Reads all of a compacted topic from its beginning, in no group; not thread-safe."""
 
     def poll(self, timeout_s: float) -> list[Record]:
-        """Return what is new, or nothing after `timeout_s`; records of one key in their order.
+        """Return new records, or nothing after `timeout_s`; records with the same key stay in order.
 
         Raises:
-            TransientError: The broker is away; it may also seem that nothing is new.
+            TransientError: The broker is unavailable; an unavailable broker may also look like one with nothing new.
         """
 
     def at_end(self) -> bool:
-        """Tell whether everything that is safe on the bus by now was returned by `poll`.
+        """Tell whether `poll` has returned everything stored on the bus so far.
 
         Raises:
-            TransientError: The broker is away.
+            TransientError: The broker is unavailable.
         """
 
     def close(self) -> None:
@@ -130,10 +130,10 @@ class Follower(Protocol):
 
 
 class Bus(Protocol):
-    """A place with topics."""
+    """A set of topics, with producers and consumers for them."""
 
     def ensure_topics(self) -> None:
-        """Create what is missing of `TOPICS`, with all size limits; idempotent."""
+        """Create the missing ones of `TOPICS`, with all size limits; idempotent."""
 
     def producer(self) -> Producer:
         """Return a new producer."""
@@ -149,9 +149,10 @@ class Bus(Protocol):
     ) -> Consumer:
         """Join a group.
 
-        `start` says where an assigned partition begins: at the group's commit (the oldest record when there is none,
-        or when it is gone), always at the beginning (tables), or always behind the last record (live listeners).
-        `on_revoked` runs before another member may own the partitions; `on_assigned` before their first record.
+        `start` sets where an assigned partition begins: at the group's committed offset (the oldest record if there is
+        none, or if it was deleted), always at the beginning (tables), or always after the last record (live
+        listeners). `on_revoked` runs before another member may own the partitions; `on_assigned` before their first
+        record.
         """
 
     def table(self, topic: str) -> dict[str, Record]:
@@ -161,7 +162,7 @@ class Bus(Protocol):
         """Return a new reader of a compacted topic, tombstones included."""
 
     def backlog(self, topic: str, group: str, key: str) -> int:
-        """Return how many records of the key's partition the group has not committed; may be a second old."""
+        """Return how many records of the key's partition the group has not committed; may be up to 1 s old."""
 
     def close(self) -> None:
         """Release everything."""

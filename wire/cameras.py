@@ -1,4 +1,4 @@
-"""The cameras that should run: the `cameras` topic, read once and followed from then on."""
+"""The cameras that should run: the `cameras` topic, read once and followed from there."""
 
 import logging
 import threading
@@ -15,15 +15,15 @@ from wire.messages import CameraSpec
 
 log = logging.getLogger(__name__)
 
-MAX_CAMERAS = 10_000  # of one installation; what is listed beyond is left out, with a warning
-POLL_S = 0.2  # how long closing may take; a new record ends a poll at once
+MAX_CAMERAS = 10_000  # per installation; further ones are ignored with a warning
+POLL_S = 0.2  # upper bound on how long closing takes; a new record ends a poll at once
 RETRY_S = 1.0
-WAIT_S = 5.0  # a first read takes a second, or three while a broker starts
+WAIT_S = 5.0  # the first read takes a second, or three while a broker starts
 
 
 @dataclass(frozen=True, slots=True)
 class ListedCamera:
-    """A camera that should run, and when that was said."""
+    """A camera that should run, and when it was added or last changed."""
 
     spec: CameraSpec
     listed_ns: int
@@ -34,42 +34,43 @@ class CamerasUnknown(TransientError):  # noqa: N818 - it reads as the state it r
 
 
 class Cameras(Protocol):
-    """The cameras by id, sorted."""
+    """Read access to the cameras, sorted by id."""
 
     def cameras(self) -> Mapping[str, ListedCamera]:
-        """Return what is known; the same object until something changes.
+        """Return the known cameras; the same object until something changes.
 
         Raises:
-            CamerasUnknown: Nothing is known yet.
+            CamerasUnknown: The topic has not been read to its end yet.
         """
 
     def catch_up(self) -> Mapping[str, ListedCamera]:
-        """Return the cameras with everything that was flushed before this call.
+        """Return the cameras, including every change that was flushed before this call.
 
         Raises:
-            CamerasUnknown: That could not be read in time.
+            CamerasUnknown: The changes could not be read in time.
         """
 
 
 class CameraTable:
-    """The cameras by id, kept up to date by a thread of its own; use as a context manager. Thread-safe.
+    """The cameras by id, kept up to date by a background thread; use as a context manager. Thread-safe.
 
-    It is empty-handed until the topic has been read to its end once. While the broker is away it keeps what it knew.
+    No cameras are known until the topic has been read to its end once. The last known list stays available while the
+    broker is not.
     """
 
     def __init__(self, bus: Bus, *, wait_s: float = WAIT_S) -> None:
         self._bus = bus
         self._wait_s = wait_s
-        self._changed = threading.Condition()  # guards what follows
+        self._changed = threading.Condition()  # guards the next four attributes
         self._cameras: Mapping[str, ListedCamera] | None = None
-        self._asked = 0  # calls of `catch_up`; those up to `_answered` may return
+        self._requested = 0  # calls of `catch_up`; those up to `_answered` may return
         self._answered = 0
-        self._trouble = ""
+        self._last_error = ""
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        """Begin to read."""
+        """Start reading."""
         self._stop.clear()
         self._thread = threading.Thread(target=self._run, name="cameras", daemon=True)
         self._thread.start()
@@ -78,35 +79,35 @@ class CameraTable:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop following."""
+        """Stop reading."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
 
     @property
     def loaded(self) -> bool:
-        """Tell whether the topic has been read to its end once."""
+        """Tell whether the topic has been read to its end at least once."""
         return self._cameras is not None
 
     def cameras(self) -> Mapping[str, ListedCamera]:
-        """Return what is known, waiting for the first read; see `Cameras`."""
+        """Return the known cameras, waiting for the first read; see `Cameras`."""
         with self._changed:
             if not self._changed.wait_for(lambda: self.loaded, self._wait_s) or self._cameras is None:
                 raise self._unknown()
             return self._cameras
 
     def catch_up(self) -> Mapping[str, ListedCamera]:
-        """Return the cameras with everything that was flushed before this call; see `Cameras`."""
+        """Return the cameras, including every change that was flushed before this call; see `Cameras`."""
         with self._changed:
-            self._asked += 1
-            mine = self._asked
-            if not self._changed.wait_for(lambda: self._answered >= mine, self._wait_s):
+            self._requested += 1
+            request = self._requested
+            if not self._changed.wait_for(lambda: self._answered >= request, self._wait_s):
                 raise self._unknown()
         return self.cameras()
 
     def _unknown(self) -> CamerasUnknown:
         return CamerasUnknown(
-            f"the list of cameras is not known: {self._trouble or f'not read to its end in {self._wait_s:g} s'}"
+            f"the list of cameras is not available: {self._last_error or f'not read within {self._wait_s:g} s'}"
         )
 
     def _run(self) -> None:
@@ -116,21 +117,21 @@ class CameraTable:
             except WireError as error:
                 log.warning("list of cameras: %s; trying again", error)
                 with self._changed:
-                    self._trouble = str(error)
+                    self._last_error = str(error)
                 self._stop.wait(RETRY_S)
 
     def _follow(self) -> None:
-        """Read from the beginning, so that what was removed meanwhile goes; what was known stays until the end."""
+        """Read from the beginning, so that cameras removed in the meantime disappear; the old list stays until then."""
         known: dict[str, ListedCamera] = {}
         read = False
         with closing(self._bus.follow(CAMERAS.name)) as follower:
             while not self._stop.is_set():
-                asked = self._asked
-                if (asked > self._answered or not read) and follower.at_end():
+                requested = self._requested
+                if (requested > self._answered or not read) and follower.at_end():
                     read = True
-                    self._publish(known, asked)
+                    self._publish(known, requested)
                 records = follower.poll(POLL_S)
-                _note(known, records)
+                _apply(known, records)
                 if read and records:
                     self._publish(known, self._answered)
 
@@ -138,12 +139,12 @@ class CameraTable:
         with self._changed:
             self._cameras = MappingProxyType(dict(sorted(known.items())))
             self._answered = answered
-            self._trouble = ""
+            self._last_error = ""
             self._changed.notify_all()
 
 
-def _note(known: dict[str, ListedCamera], records: Iterable[Record]) -> None:
-    """Note what records say; one that is no camera of its key leaves none, as ingest reads none for it."""
+def _apply(known: dict[str, ListedCamera], records: Iterable[Record]) -> None:
+    """Apply records to the table; an invalid record removes its key's camera, which ingest does not read either."""
     for record in records:
         known.pop(record.key, None)
         spec = _spec_of(record)
@@ -152,12 +153,12 @@ def _note(known: dict[str, ListedCamera], records: Iterable[Record]) -> None:
         if len(known) < MAX_CAMERAS:
             known[record.key] = ListedCamera(spec, record.time_ns)
         else:
-            log.warning("camera %s is left out: %d are listed already, which is the most", spec.camera_id, MAX_CAMERAS)
+            log.warning("camera %s is ignored: the limit of %d cameras is reached", spec.camera_id, MAX_CAMERAS)
 
 
 def _spec_of(record: Record) -> CameraSpec | None:
     try:
         message = codec.decode(record.value or b"")
     except DecodeError:
-        return None  # whoever reads the topic as a stream sends it to the dead letters
+        return None  # ingest, which consumes the topic as a stream, sends it to the dead letters
     return message if isinstance(message, CameraSpec) and message.camera_id == record.key else None

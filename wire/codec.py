@@ -36,22 +36,22 @@ _decoder = msgspec.msgpack.Decoder(AnyMessage, dec_hook=_decode_array)
 
 
 def encode(message: AnyMessage) -> bytes:
-    """Return the bytes of a message."""
+    """Encode a message."""
     return bytes((SCHEMA_VERSION,)) + _encoder.encode(message)
 
 
 def decode(data: bytes) -> AnyMessage:
-    """Return the message of some bytes.
+    """Decode a message.
 
     Raises:
-        DecodeError: The bytes are empty, of another schema version, cut off, or break a rule of the message.
+        DecodeError: The bytes are empty, truncated, of another schema version, or violate a rule of the message.
     """
     if not data:
         raise DecodeError("empty record")
     if data[0] != SCHEMA_VERSION:
-        raise DecodeError(f"schema version {data[0]}, this reader knows {SCHEMA_VERSION}")
+        raise DecodeError(f"schema version {data[0]}, this reader supports {SCHEMA_VERSION}")
     try:
         message: AnyMessage = _decoder.decode(memoryview(data)[1:])
     except (msgspec.MsgspecError, ValueError, TypeError, NotImplementedError) as error:
-        raise DecodeError(f"not a message of ours: {error}") from error
+        raise DecodeError(f"not a valid message: {error}") from error
     return message

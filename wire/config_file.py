@@ -1,4 +1,4 @@
-"""The configuration file: one YAML mapping of sections, read so that nothing in it is misread in silence."""
+"""The configuration file: one YAML mapping of sections, parsed strictly so that nothing is silently misread."""
 
 import re
 from pathlib import Path
@@ -12,16 +12,16 @@ from wire.wording import known_names, shown
 
 SECTIONS = ("site", "cameras", "kafka", "redis", "ingest", "worker", "gallery", "api")
 DEFAULT_SITE = "site"
-MAX_BYTES = 4_000_000  # of a file; ten thousand cameras with all their fields take three
+MAX_BYTES = 4_000_000  # ten thousand cameras with all their fields take 3 MB
 
 _MERGE = "tag:yaml.org,2002:merge"
 
 
 def read_config(config: Path | None) -> dict[str, Any]:
-    """Return the top-level sections of a YAML file; none when there is no file.
+    """Return the top-level sections of a YAML file; empty without a file.
 
     Raises:
-        SettingsError: The file cannot be read, is not a YAML mapping, has a key twice, or has an unknown section.
+        SettingsError: The file cannot be read, is not a YAML mapping, or has a duplicate key or an unknown section.
     """
     if config is None:
         return {}
@@ -37,7 +37,7 @@ def read_config(config: Path | None) -> dict[str, Any]:
 
 
 def section_of(config: Path | None, name: str) -> dict[str, Any]:
-    """Return one section of a YAML file; empty where it is missing or has nothing in it.
+    """Return one section of a YAML file; empty if it is missing or empty.
 
     Raises:
         SettingsError: As `read_config`, or the section is not a mapping.
@@ -56,7 +56,7 @@ def site_of(config: Path | None) -> str:
     """Return the site of a YAML file, or the default one.
 
     Raises:
-        SettingsError: As `read_config`, or it is not the name of a site.
+        SettingsError: As `read_config`, or the value is not a valid site name.
     """
     site = read_config(config).get("site", DEFAULT_SITE)
     if not isinstance(site, str):
@@ -85,22 +85,22 @@ def _content(config: Path) -> Any:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"config {config}: not YAML: {_where(error)}") from None  # the cause shows the line
     except RecursionError:
-        raise SettingsError(f"config {config}: lists or mappings stand too deep in one another") from None
+        raise SettingsError(f"config {config}: lists or mappings are nested too deeply") from None
 
 
 class _DuplicateKeyError(Exception):
-    """Raised when a mapping has a key twice, of which YAML would silently take the last."""
+    """Raised when a mapping has a duplicate key; YAML would silently keep the last."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads plain values, and refuses keys that stand twice."""
+    """Loads plain values and rejects duplicate keys."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002
         """Return the value of a node."""
         try:
             return super().construct_object(node, deep)
         except (ValueError, OverflowError):  # 2026-13-45, 0x_, or thousands of digits
-            problem = "a number or a date that cannot be read"
+            problem = "invalid number or date"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
@@ -113,18 +113,18 @@ class _Loader(yaml.SafeLoader):
             line = key.start_mark.line + 1
             if name in first:
                 raise _DuplicateKeyError(
-                    f"line {line}: {shown(key.value)} stands here a second time, first in line {first[name]}; keep one"
+                    f"line {line}: duplicate key {shown(key.value)}, first used in line {first[name]}; keep one"
                 )
             first[name] = line
         return super().construct_mapping(node, deep)
 
 
 def _where(error: yaml.YAMLError | UnicodeDecodeError) -> str:
-    """Return what is wrong and where, without the text that stands there: it may be a secret."""
+    """Describe what is wrong and where, without quoting the text at that place: it may be a secret."""
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start} is not UTF-8; save the file as UTF-8"
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        return "it holds characters that YAML does not allow"
+        return "it contains characters that YAML does not allow"
     problem = re.sub(r"'[^']{2,}'", "'***'", error.problem or "cannot be read")
     mark = error.problem_mark
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}; put passwords and URLs in quotes"

@@ -1,12 +1,12 @@
-"""Every way the wire can fail.
+"""The error hierarchy of this package.
 
 WireError
-├── DecodeError       bytes that are no message of ours, or of a schema we do not know: a dead letter, never retried
+├── DecodeError       bytes that are not a valid message, or of an unknown schema: a dead letter, never retried
 ├── PermanentError    a record that can never succeed: a dead letter, never retried
-├── TransientError    somebody else is away (broker, Redis): the same batch is tried again after a pause
-│   └── BusFull       a bounded bus has no room: a live source drops its oldest, a file waits
-├── SettingsError     a setting is unknown or wrong: the command ends with exit code 2
-└── TextError         a text file is in another encoding than UTF-8, or is binary
+├── TransientError    a server (broker, Redis) is unavailable: the same batch is retried after a pause
+│   └── BusFull       a bounded bus is full: a live source drops its oldest frames, a file waits
+├── SettingsError     a setting is unknown or invalid: the command ends with exit code 2
+└── TextError         a text file is not UTF-8, or is binary
 """
 
 
@@ -19,11 +19,11 @@ class DecodeError(WireError):
 
 
 class PermanentError(WireError):
-    """Raised when a record can never succeed, however often it is tried."""
+    """Raised when a record can never succeed, however often it is retried."""
 
 
 class TransientError(WireError):
-    """Raised when the same call may succeed later, because a server is away or busy."""
+    """Raised when the same call may succeed later, because a server is unavailable or busy."""
 
 
 class BusFull(TransientError):  # noqa: N818 - it reads as the state it reports
@@ -31,8 +31,8 @@ class BusFull(TransientError):  # noqa: N818 - it reads as the state it reports
 
 
 class SettingsError(WireError):
-    """Raised when a setting is unknown, of the wrong type or out of range; names key, value and what is allowed."""
+    """Raised when a setting is unknown, of the wrong type or out of range; names the key, value and what is allowed."""
 
 
 class TextError(WireError):
-    """Raised when a text file is not UTF-8; names file and line, what it seems to be, and how to convert it."""
+    """Raised when a text file is not UTF-8; names file, line and likely encoding, and how to convert it."""

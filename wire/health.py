@@ -13,14 +13,14 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from wire.errors import SettingsError
 from wire.metrics import ServiceMetrics
 
-# A loop is dead after this long without a round. A batch may take as long as Kafka waits before it gives the
-# partitions to another member (max.poll.interval, five minutes).
+# A loop is considered dead after this long without a round. A batch may take as long as Kafka waits before it gives
+# the partitions to another member (max.poll.interval, five minutes).
 STALE_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a service is doing; `reason` is empty when all is well."""
+    """The health of a service; `reason` is empty when it is ready."""
 
     service: str
     alive: bool
@@ -29,7 +29,7 @@ class Health:
 
 
 class ServiceMonitor:
-    """Notes how one service loop is doing; an implementation of `wire.service.Monitor`."""
+    """Tracks the health of one service loop; implements `wire.service.Monitor`."""
 
     def __init__(self, service: str, metrics: ServiceMetrics, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.service = service
@@ -38,15 +38,15 @@ class ServiceMonitor:
         self._last_round_s = clock()
         self._ready = False
         self._reason = "starting"
-        metrics.consumer_lag.labels(service=service)  # shown from the start, so that a scrape never misses a service
+        metrics.consumer_lag.labels(service=service)  # exported from the start, so that no scrape misses a service
 
     def alive(self, *, lag: int) -> None:
-        """Note that one round of the loop is done, and how many records wait."""
+        """Record that one round of the loop is done, and how many records are waiting."""
         self._last_round_s = self._clock()
         self._metrics.consumer_lag.labels(service=self.service).set(lag)
 
     def ready(self, *, yes: bool, reason: str = "") -> None:
-        """Note that the loop can, or cannot, do its work; a loop that says so is alive."""
+        """Record whether the loop can do its work; a loop that reports either is alive."""
         self._last_round_s = self._clock()
         self._ready, self._reason = yes, reason
 
@@ -55,7 +55,7 @@ class ServiceMonitor:
         self._metrics.dead_letters.labels(topic=topic).inc()
 
     def health(self) -> Health:
-        """Return how the service is doing now."""
+        """Return the current health of the service."""
         silent_s = self._clock() - self._last_round_s
         if silent_s > STALE_S:
             return Health(self.service, alive=False, ready=False, reason=f"no round for {silent_s:.0f} s")
@@ -63,7 +63,7 @@ class ServiceMonitor:
 
 
 class HealthServer:
-    """Answers probes from a thread of its own until closed."""
+    """Answers probes from a background thread until closed."""
 
     def __init__(self, server: ThreadingHTTPServer) -> None:
         self._server = server
@@ -119,14 +119,14 @@ class _Handler(BaseHTTPRequestHandler):
         return answer
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the base class
-        """Say nothing: probes come every few seconds."""
+        """Log nothing: probes come every few seconds."""
 
 
 def _answer(path: str, registry: CollectorRegistry, monitors: Sequence[ServiceMonitor]) -> _Answer:
     if path == "/metrics":
         return _Answer(200, CONTENT_TYPE_LATEST, generate_latest(registry))
     if path not in {"/healthz", "/readyz"}:
-        return _json(404, {"error": "known are /healthz, /readyz, /metrics"})
+        return _json(404, {"error": "known paths: /healthz, /readyz, /metrics"})
     states = [monitor.health() for monitor in monitors]
     fine = all(state.alive if path == "/healthz" else state.ready for state in states)
     return _json(200 if fine else 503, {"ok": fine, "services": [asdict(state) for state in states]})

@@ -1,4 +1,4 @@
-"""The bus over Apache Kafka. `memory.MemoryBus` says how it must behave; only `wire/kafka*.py` imports kafka."""
+"""The bus over Apache Kafka. `memory.MemoryBus` defines its behaviour; only `wire/kafka*.py` imports kafka."""
 
 import threading
 import time
@@ -16,23 +16,23 @@ from wire.kafka_follower import KafkaBusFollower
 from wire.kafka_producer import KafkaBusProducer
 from wire.settings import KafkaSettings
 
-TABLE_S = 60.0  # a table is megabytes; a minute without its end is broken
+TABLE_S = 60.0  # a table is a few megabytes; one that takes longer than a minute to read is broken
 BACKLOG_AGE_S = 1.0
 
 
 class KafkaBus:
-    """A bus over Kafka; thread-safe. Clients connect on first use, so that a service can wait for its broker."""
+    """A bus over Kafka; thread-safe. Clients connect on first use, so that a service can start before its broker."""
 
     def __init__(self, settings: KafkaSettings, topics: Collection[TopicSpec] = TOPICS) -> None:
         self._settings = settings
         self._names = Names(settings.topic_prefix, {spec.name: spec for spec in topics})
-        self._lock = threading.Lock()  # guards the two clients below, which are made on first use
+        self._lock = threading.Lock()  # guards the two clients below, which are created on first use
         self._admin: KafkaAdminClient | None = None
         self._reader: KafkaConsumer | None = None
         self._backlogs: dict[tuple[str, str], _Backlog] = {}
 
     def ensure_topics(self) -> None:
-        """Create what is missing, with all size limits; idempotent."""
+        """Create missing topics, with all size limits; idempotent."""
         wanted = {
             self._names.outside(spec.name): _creation(spec, self._settings) for spec in self._names.specs.values()
         }
@@ -88,7 +88,7 @@ class KafkaBus:
         return KafkaBusFollower(self._settings, self._names, topic)
 
     def backlog(self, topic: str, group: str, key: str) -> int:
-        """Return how many records of the key's partition the group has not committed; may be a second old."""
+        """Return how many records of the key's partition the group has not committed; may be up to 1 s old."""
         partition = (murmur2(key.encode()) & 0x7FFFFFFF) % self._names.specs[topic].partitions
         with self._lock, named_errors(self._settings):
             cached = self._backlogs.get((topic, group))
@@ -99,7 +99,7 @@ class KafkaBus:
             return records
 
     def close(self) -> None:
-        """Release the bus's own connections; producers and consumers have their own."""
+        """Release the bus's connections; producers and consumers have their own."""
         with self._lock, named_errors(self._settings):
             for client in (self._admin, self._reader):
                 if client is not None:
@@ -137,7 +137,7 @@ class _Backlog:
 def _creation(spec: TopicSpec, settings: KafkaSettings) -> dict[str, Any]:
     configs = {"max.message.bytes": str(MAX_RECORD_BYTES)}
     if spec.retention_s is None:
-        # Small segments, cleaned early: a table is read from its beginning whenever a partition moves.
+        # Small segments, compacted early: a table is read from its beginning whenever a partition moves.
         configs |= {
             "cleanup.policy": "compact",
             "segment.bytes": str(8 * MAX_RECORD_BYTES),
@@ -146,7 +146,7 @@ def _creation(spec: TopicSpec, settings: KafkaSettings) -> dict[str, Any]:
         }
     else:
         retention_ms = 1000 * spec.retention_s
-        # Only whole segments are dropped, so a segment lasts a fraction of the time that its records are kept.
+        # Kafka deletes whole segments only, so a segment spans a fraction of the retention time.
         configs |= {
             "cleanup.policy": "delete",
             "retention.ms": str(retention_ms),

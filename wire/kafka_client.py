@@ -1,4 +1,4 @@
-"""What all clients of Kafka share: names, options, and errors turned into ours. Part of `wire.kafka`."""
+"""Shared by all Kafka clients: names, options and the translation of errors. Part of `wire.kafka`."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,11 +17,11 @@ from wire.settings import KafkaSettings
 from wire.tls import context_of
 
 CLOSE_S = 5.0
-FETCH_BYTES = 4 * MAX_RECORD_BYTES  # what one answer of a broker may hold, over all partitions
-BOOTSTRAP = "Unable to bootstrap"  # all that the client says
+FETCH_BYTES = 4 * MAX_RECORD_BYTES  # upper bound on one response of a broker, over all partitions
+BOOTSTRAP = "Unable to bootstrap"  # the client reports nothing more
 NO_BOOTSTRAP = (
-    "no broker answers what we ask; it is starting or overloaded, speaks otherwise than kafka.security_protocol says, "
-    "or names brokers that cannot be reached from here (advertised.listeners)"
+    "no broker answers requests; it is starting or overloaded, does not use kafka.security_protocol, "
+    "or advertises brokers that cannot be reached from here (advertised.listeners)"
 )
 REFUSED = (errors.AuthorizationError, errors.KafkaConfigurationError, errors.SaslAuthenticationFailedError)
 
@@ -30,14 +30,14 @@ def _crc32c(data: memoryview) -> int:
     return int(google_crc32c.value(bytes(data)))
 
 
-# The client computes this checksum over everything that is sent and read: in pure Python, 3 MB/s on one core, unless
-# the LGPL package `crc32c` is there.
+# The client computes this checksum over everything it sends and reads: in pure Python, at 3 MB/s on one core, unless
+# the LGPL package `crc32c` is installed.
 default_records.calc_crc32c = _crc32c
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Our names inside, prefixed names outside."""
+    """Translates between our names and the prefixed names on the broker."""
 
     prefix: str
     specs: Mapping[str, TopicSpec]
@@ -45,7 +45,7 @@ class Names:
     def outside(self, topic: str) -> str:
         """Return the topic's name on the broker."""
         if topic not in self.specs:
-            raise PermanentError(f"topic {topic!r} does not exist; known are {', '.join(self.specs)}")
+            raise PermanentError(f"topic {topic!r} does not exist; known topics: {', '.join(self.specs)}")
         return self.prefix + topic
 
     def group(self, name: str) -> str:
@@ -53,20 +53,20 @@ class Names:
         return self.prefix + name
 
     def outside_part(self, part: TopicPartition) -> KafkaPartition:
-        """Return a partition of ours as the client's."""
+        """Convert one of our partitions to the client's type."""
         return KafkaPartition(self.outside(part.topic), part.partition)
 
     def inside_part(self, part: KafkaPartition) -> TopicPartition:
-        """Return a partition of the client's as ours."""
+        """Convert one of the client's partitions to our type."""
         return TopicPartition(part.topic.removeprefix(self.prefix), part.partition)
 
     def partitions(self, topic: str) -> list[KafkaPartition]:
-        """Return the partitions of a topic of ours as the client's."""
+        """Return all partitions of one of our topics as the client's type."""
         name = self.outside(topic)
         return [KafkaPartition(name, number) for number in range(self.specs[topic].partitions)]
 
     def record(self, item: Any) -> Record:
-        """Return a record of the client as ours; keys are text for us whatever others sent."""
+        """Convert a record of the client; bytes of a key that are not UTF-8 are replaced."""
         key = (item.key or b"").decode(errors="replace")
         topic = item.topic.removeprefix(self.prefix)
         return Record(topic, item.partition, item.offset, key, item.value, item.timestamp * 1_000_000)
@@ -74,11 +74,11 @@ class Names:
 
 @contextmanager
 def named_errors(settings: KafkaSettings) -> Iterator[None]:
-    """Turn the client's errors into ours, naming the servers."""
+    """Translate the client's errors into ours, naming the servers."""
     try:
         yield
     except REFUSED as error:
-        raise SettingsError(f"kafka.servers = {settings.servers!r} refused us: {error}") from error
+        raise SettingsError(f"kafka.servers = {settings.servers!r} refused access: {error}") from error
     except (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError) as error:
         raise PermanentError(f"Kafka at {settings.servers}: {error}") from error
     except errors.KafkaError as error:
@@ -87,13 +87,14 @@ def named_errors(settings: KafkaSettings) -> Iterator[None]:
 
 
 def connection_options(settings: KafkaSettings) -> dict[str, Any]:
-    """Return what every client needs to connect, once a server can be reached.
+    """Return the options every client needs to connect, once a server can be reached.
 
-    A client that fails to connect leaves its thread and sockets behind, so that none is made before there is a server.
+    A client that fails to connect leaks its thread and sockets, so none is created before a server accepts
+    connections.
 
     Raises:
         TransientError: No server accepts a connection.
-        SettingsError: A server refuses our user or certificate, or a certificate cannot be read.
+        SettingsError: A server rejects our user or certificate, or a certificate cannot be read.
     """
     reach(settings)
 
@@ -112,7 +113,7 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
 
 
 def reading_options() -> dict[str, Any]:
-    """Return what every consumer needs: room for the largest record, and short waits."""
+    """Return the options every consumer needs: room for the largest record, and short waits."""
     return {
         "max_partition_fetch_bytes": MAX_RECORD_BYTES,
         "fetch_max_bytes": FETCH_BYTES,

@@ -22,7 +22,7 @@ from wire.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 
-CONTACT_S = 5.0  # an idle consumer asks the broker for a sign of life this often
+CONTACT_S = 5.0  # how often an idle consumer checks that the broker is alive
 LEFT_GROUP = (
     errors.CommitFailedError,
     errors.IllegalGenerationError,
@@ -33,7 +33,7 @@ LEFT_GROUP = (
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Who is told about partitions."""
+    """Called when partitions are gained or lost."""
 
     on_assigned: Rebalance
     on_revoked: Rebalance
@@ -59,10 +59,10 @@ class KafkaBusConsumer:
         self._callbacks = callbacks
         self._client: KafkaConsumer | None = None
         self._listener = _Listener(self)
-        self._records: list[Record] = []  # fetched, not returned yet
+        self._records: list[Record] = []  # fetched but not returned yet
         self._announced: set[TopicPartition] = set()  # owned, and `on_assigned` has returned
-        self._uncommitted: dict[TopicPartition, int] = {}  # refused during a rebalance
-        self._failure: BaseException | None = None  # of `on_revoked`, which runs in the client's thread
+        self._uncommitted: dict[TopicPartition, int] = {}  # rejected during a rebalance
+        self._failure: BaseException | None = None  # raised by `on_revoked`, which runs in the client's thread
         self._contact_s = 0.0
 
     def poll(self, max_records: int, timeout_s: float) -> list[Record]:
@@ -84,7 +84,7 @@ class KafkaBusConsumer:
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Store the next offset to read; partitions no longer owned are skipped.
 
-        What a rebalance refuses is committed after it, when the partition is still ours.
+        Offsets rejected during a rebalance are committed after it, if the partition is still ours.
         """
         self._uncommitted.update(offsets)
         due = {part: offset for part, offset in self._uncommitted.items() if part in self._announced}
@@ -101,12 +101,12 @@ class KafkaBusConsumer:
         self._uncommitted = {}
 
     def lag(self) -> int:
-        """Return how many records of the owned partitions have not been polled, as far as the broker has told."""
+        """Return how many records of the owned partitions have not been polled, as far as the broker has reported."""
         if self._client is None:
             return 0
         behind = len(self._records)
         for part in self._client.assignment():
-            end = self._client.highwater(part)  # known once something was fetched, and then the position is known too
+            end = self._client.highwater(part)  # known after the first fetch, and then so is the position
             position = None if end is None else self._client.position(part, timeout_ms=1)
             if position is not None:
                 behind += max(0, end - position)
@@ -125,14 +125,14 @@ class KafkaBusConsumer:
             log.warning("closing a consumer of %s: %s", self._settings.servers, error)
 
     def on_assigned(self, parts: Collection[KafkaPartition]) -> None:
-        """Move to where the group starts; `poll` tells the owner, in its own thread."""
+        """Seek to where the group starts; `poll` notifies the owner, in the owner's thread."""
         if self._client is not None and parts and self._start == "beginning":
             self._client.seek_to_beginning(*parts)
         if self._client is not None and parts and self._start == "end":
             self._client.seek_to_end(*parts)
 
     def on_revoked(self, parts: Collection[KafkaPartition]) -> None:
-        """Tell the owner before somebody else gets the partitions; runs in the client's thread, inside `poll`."""
+        """Notify the owner before another member gets the partitions; runs in the client's thread, inside `poll`."""
         lost = {self._names.inside_part(part) for part in parts} & self._announced
         self._announced -= lost
         if lost:
@@ -147,7 +147,7 @@ class KafkaBusConsumer:
         gained = owned - self._announced
         if not gained:
             return
-        if self._start == "end":  # from here on nothing is missed
+        if self._start == "end":  # fix the position now, so that nothing sent from here on is missed
             with named_errors(self._settings):
                 for part in gained:
                     client.position(self._names.outside_part(part), timeout_ms=self._settings.connect_timeout_ms)
@@ -181,43 +181,43 @@ class KafkaBusConsumer:
 
 
 class _Assignor(CooperativeStickyAssignor):  # type: ignore[misc] # the base class publishes no types
-    """Shares partitions only once it knows them."""
+    """Assigns the partitions of a topic only once its metadata is known."""
 
     def assign(self, cluster: Any, members: Any) -> Any:
         """Return every member's share.
 
         Raises:
-            LeaderNotAvailableError: Metadata of a topic has not arrived yet; the client joins again after a pause. Its
-                own assignor would give the topic to nobody, and may never notice.
+            LeaderNotAvailableError: Metadata of a topic has not arrived yet; the client rejoins after a pause. The
+                stock assignor would leave the topic unassigned, and may never notice.
         """
         wanted = {topic for member in members for topic in member.metadata.topics}
         unknown = sorted(topic for topic in wanted if not cluster.partitions_for_topic(topic))
         if unknown:
-            raise errors.LeaderNotAvailableError(f"no metadata of {', '.join(unknown)} yet")
+            raise errors.LeaderNotAvailableError(f"no metadata for {', '.join(unknown)} yet")
         return super().assign(cluster, members)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # the base class publishes no types
-    """Passes on what the client says about partitions."""
+    """Forwards the client's rebalance events."""
 
     def __init__(self, consumer: KafkaBusConsumer) -> None:
         self.assignor = _Assignor()
         self._consumer = consumer
 
     def on_partitions_assigned(self, assigned: Collection[KafkaPartition]) -> None:
-        """Note partitions that we own from now on."""
+        """Forward partitions that we own from now on."""
         self._consumer.on_assigned(assigned)
 
     def on_partitions_revoked(self, revoked: Collection[KafkaPartition]) -> None:
-        """Note partitions that others may own after this call."""
+        """Forward partitions that others may own after this call."""
         self._consumer.on_revoked(revoked)
 
     def on_partitions_lost(self, lost: Collection[KafkaPartition]) -> None:
-        """Note partitions that others own already."""
-        # The client would claim them again when it rejoins, and the leader would then give them to nobody.
+        """Forward partitions that others already own."""
+        # The client would claim them again when it rejoins, and the leader would then leave them unassigned.
         self.assignor.member_assignment = None
         self._consumer.on_revoked(lost)
 
 
 def no_callback(_: Collection[TopicPartition]) -> None:
-    """Stand in for a callback that nobody gave."""
+    """Stand in for a callback that was not given."""

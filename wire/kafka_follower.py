@@ -8,7 +8,7 @@ from wire.settings import KafkaSettings
 
 
 class KafkaBusFollower:
-    """See `wire.bus.Follower`; connects with its first call. Not thread-safe."""
+    """A `wire.bus.Follower` that connects on its first call. Not thread-safe."""
 
     def __init__(self, settings: KafkaSettings, names: Names, topic: str) -> None:
         self._settings = settings
@@ -17,13 +17,13 @@ class KafkaBusFollower:
         self._client: KafkaConsumer | None = None
 
     def poll(self, timeout_s: float) -> list[Record]:
-        """Return what is new, or nothing after `timeout_s`."""
+        """Return new records, or nothing after `timeout_s`."""
         with named_errors(self._settings):
             found = self._connected().poll(timeout_ms=int(1000 * timeout_s))
             return [self._names.record(item) for items in found.values() for item in items]
 
     def at_end(self) -> bool:
-        """Tell whether everything was returned."""
+        """Tell whether all records have been returned."""
         wait_ms = self._settings.connect_timeout_ms
         with named_errors(self._settings):
             client = self._connected()

@@ -1,7 +1,7 @@
-"""Whether a broker lets us in. Part of `wire.kafka`.
+"""Checks that a broker accepts our login. Part of `wire.kafka`.
 
-The client tries a login that failed again and again and says nothing but that it could not connect, so that TLS and
-SASL are tried here first, once for every client that is made.
+The client retries a failed login forever and reports only that it could not connect, so TLS and SASL are tried here
+first, once for every client that is created.
 """
 
 import socket
@@ -26,16 +26,16 @@ MAX_ANSWER_BYTES = 1024 * 1024
 
 
 def reach(settings: KafkaSettings) -> None:
-    """Return when one of the servers lets us in.
+    """Return once one of the servers accepts our login.
 
     Raises:
-        SettingsError: One refuses our user, our certificate or how we speak.
-        TransientError: None accepts a connection.
+        SettingsError: A server rejects our user, certificate or protocol.
+        TransientError: No server accepts a connection.
     """
     reasons = []
     for server in settings.servers.split(","):
         try:
-            _enter(settings, server.strip())
+            _try_login(settings, server.strip())
         except TransientError as error:
             reasons.append(str(error))
         else:
@@ -45,7 +45,7 @@ def reach(settings: KafkaSettings) -> None:
     raise TransientError(f"Kafka: {causes}; start it or set {ADDRESS}{security}")
 
 
-def _enter(settings: KafkaSettings, server: str) -> None:
+def _try_login(settings: KafkaSettings, server: str) -> None:
     address = read_url(f"kafka://{server}")
     place = (address.host, address.port or DEFAULT_PORT)
     with _named(server), closing(socket.create_connection(place, settings.connect_timeout_ms / 1000)) as plain:
@@ -66,13 +66,13 @@ def _encrypted(settings: KafkaSettings, plain: socket.socket, host: str) -> sock
 
 
 def _wait_for_refusal(connection: ssl.SSLSocket) -> None:
-    """Return unless a certificate of ours is refused: since TLS 1.3 the server says so behind the handshake."""
+    """Return unless the server rejects our certificate: since TLS 1.3 it does so only after the handshake."""
     connection.settimeout(0.2)
     try:
         if connection.recv(1) == b"":
             raise ConnectionResetError
     except TimeoutError:
-        return  # it waits for us
+        return  # the server is waiting for a request
 
 
 @contextmanager
@@ -88,19 +88,19 @@ def _named(server: str) -> Iterator[None]:
 
 
 class _Conversation:
-    """Requests and answers of Kafka's protocol, as far as a login needs them."""
+    """The part of Kafka's protocol that a login needs."""
 
     def __init__(self, connection: socket.socket, server: str) -> None:
         self._connection = connection
         self.server = server
 
-    def ask(self, request: tuple[int, int], body: bytes) -> bytes:
-        """Return the answer to a request, behind its header."""
+    def request(self, request: tuple[int, int], body: bytes) -> bytes:
+        """Send a request and return the response without its header."""
         message = struct.pack(">hhih", *request, 0, -1) + body
         self._connection.sendall(struct.pack(">i", len(message)) + message)
         (size,) = struct.unpack(">i", self._read(4))
         if not 4 <= size <= MAX_ANSWER_BYTES:
-            raise SettingsError(f"what listens at {self.server} is not a Kafka; correct {ADDRESS}")
+            raise SettingsError(f"what listens at {self.server} is not a Kafka broker; correct {ADDRESS}")
         return self._read(size)[4:]
 
     def _read(self, size: int) -> bytes:
@@ -117,22 +117,22 @@ def _log_in(settings: KafkaSettings, broker: _Conversation) -> None:
     name, user, password = settings.sasl_mechanism, settings.sasl_username, settings.sasl_password
     assert name is not None
     assert password is not None
-    answer = broker.ask(HANDSHAKE, _short(name.encode()))
+    answer = broker.request(HANDSHAKE, _short(name.encode()))
     (code,) = struct.unpack_from(">h", answer)
     if code == NOT_SASL:
         raise SettingsError(
-            f"Kafka at {broker.server} asks for no user there: kafka.security_protocol must be PLAINTEXT or SSL, "
-            f"or {ADDRESS} name another port"
+            f"Kafka at {broker.server} does not use logins on this port: set kafka.security_protocol to PLAINTEXT or "
+            f"SSL, or name another port in {ADDRESS}"
         )
     if code == UNKNOWN_MECHANISM:
         raise SettingsError(
-            f"Kafka at {broker.server} does not know kafka.sasl_mechanism = {name!r}; choose another one"
+            f"Kafka at {broker.server} does not support kafka.sasl_mechanism = {name!r}; choose another one"
         )
     login = {"sasl_plain_username": user, "sasl_plain_password": password.get_secret_value(), "sasl_mechanism": name}
     mechanism = get_sasl_mechanism(name)(host=broker.server, **login)
     while not mechanism.is_done():
         token = mechanism.auth_bytes()
-        answer = broker.ask(AUTHENTICATE, struct.pack(">i", len(token)) + token)
+        answer = broker.request(AUTHENTICATE, struct.pack(">i", len(token)) + token)
         (code, length) = struct.unpack_from(">hh", answer)
         if code:
             raise SettingsError(

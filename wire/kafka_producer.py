@@ -12,16 +12,16 @@ from wire.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 
-PENDING_BYTES = 32 * 1024 * 1024  # sent and not acknowledged: seconds of a dozen cameras, and a bound for our memory
+PENDING_BYTES = 32 * 1024 * 1024  # sent but not acknowledged: a few seconds of a dozen cameras; bounds our memory
 SEND_WAIT_S = 1.0  # as on the memory bus
-DELIVERY_EXTRA_MS = 1000  # a record has failed after one request and this; `flush` says so, and it is done again
+DELIVERY_EXTRA_MS = 1000  # a record fails after one request plus this; `flush` reports it, and the caller sends again
 
 
 class KafkaBusProducer:
     """Sends records, idempotently and acknowledged by all replicas; thread-safe.
 
-    Nothing is compressed: frames and crops are compressed already. A client that has given up on a record is replaced:
-    an idempotent client cannot go on behind a gap in its sequence numbers.
+    Nothing is compressed: frames and crops already are. A client that has given up on a record is replaced, because an
+    idempotent client cannot continue after a gap in its sequence numbers.
     """
 
     def __init__(self, settings: KafkaSettings, names: Names) -> None:
@@ -32,7 +32,7 @@ class KafkaBusProducer:
         self._given_up: list[KafkaProducer] = []
         self._pending_bytes = 0
         self._failure: BaseException | None = None  # since the last flush, which raises it
-        self._untold = False  # `send` has not raised it yet
+        self._unreported = False  # `send` has not raised it yet
 
     def send(self, topic: str, key: str, value: bytes | None) -> None:
         """Queue a record; see `wire.bus.Producer.send`."""
@@ -43,9 +43,10 @@ class KafkaBusProducer:
         with self._changed:
             if not self._changed.wait_for(lambda: self._pending_bytes + size <= PENDING_BYTES, SEND_WAIT_S):
                 raise BusFull(
-                    f"Kafka at {self._settings.servers} takes nothing more: {PENDING_BYTES >> 20} MiB wait for it"
+                    f"Kafka at {self._settings.servers} is too slow: "
+                    f"{PENDING_BYTES >> 20} MiB are waiting to be acknowledged"
                 )
-            self._tell_failure()
+            self._raise_unreported()
             client = self._connected()
             self._pending_bytes += size
         try:
@@ -58,14 +59,14 @@ class KafkaBusProducer:
         future.add_errback(lambda error: self._failed(size, client, error))
 
     def flush(self, timeout_s: float) -> None:
-        """Return when all that was sent is safe; see `wire.bus.Producer.flush`."""
+        """Return when everything sent is stored safely; see `wire.bus.Producer.flush`."""
         with self._changed:
             client = self._client
         with named_errors(self._settings):
             if client is not None:
                 client.flush(timeout_s)
             with self._changed:
-                failure, self._failure, self._untold = self._failure, None, False
+                failure, self._failure, self._unreported = self._failure, None, False
             self._end_given_up()
             if failure is not None:
                 raise failure
@@ -98,10 +99,10 @@ class KafkaBusProducer:
                 )
         return self._client
 
-    def _tell_failure(self) -> None:
-        """Refuse one record after a loss: a new client would deliver it before those that are sent again."""
-        if self._failure is not None and self._untold:
-            self._untold = False
+    def _raise_unreported(self) -> None:
+        """Reject one record after a loss: a new client would deliver it before the records that are sent again."""
+        if self._failure is not None and self._unreported:
+            self._unreported = False
             with named_errors(self._settings):
                 raise self._failure
 
@@ -113,16 +114,16 @@ class KafkaBusProducer:
     def _failed(self, size: int, client: KafkaProducer, error: BaseException) -> None:
         self._done(size)
         with self._changed:
-            if client is self._client:  # what a client still fails after it was given up is known already
-                self._failure, self._untold = error, True
+            if client is self._client:  # failures of a client that was given up on are already known
+                self._failure, self._unreported = error, True
                 self._given_up.append(client)
                 self._client = None
 
     def _end_given_up(self) -> None:
         with self._changed:
             ending, self._given_up = self._given_up, []
-        for client in ending:  # without the lock: ending a client fails its records, which needs the lock
-            client._sender.force_close()  # noqa: SLF001 - `close` alone waits for what can never be delivered
+        for client in ending:  # without the lock: closing a client fails its records, which takes the lock
+            client._sender.force_close()  # noqa: SLF001 - `close` alone waits for records that cannot be delivered
             try:
                 client.close(timeout=CLOSE_S)
             except errors.KafkaError as error:

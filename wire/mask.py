@@ -1,4 +1,4 @@
-"""What may be shown of a URL: everything but what may be a secret, rather too little than too much."""
+"""Masks secrets in URLs and text; when in doubt, it masks too much rather than too little."""
 
 import re
 from collections.abc import Iterable
@@ -10,23 +10,23 @@ HIDDEN = "***"
 
 _HEAD = re.compile(r"\s*(?:[\w .-]*=)?(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)")  # also of NAME=URL
 _PART_OF_URL = re.compile(r"[:/@?#=&]")
-# Names of what cameras, proxies and stores take as a secret, in a query or, as XMEye does, in the path.
+# Names that cameras, proxies and stores use for secrets, in a query or, as XMEye does, in the path.
 _SECRET = re.compile(
     r"(?:pass|pwd|psw|loginpas|secret|token|key|auth|sig|cred|session|jwt|otp"
     r"|(?<![a-z])(?:pas|pw|sid|pin|code|hash))[\w.%-]*?=",
     re.IGNORECASE,
 )
 _PAIR_IN_PATH = re.compile(r"(?<=/)[^/?#:]+:.+", re.DOTALL)  # /user:password/
-_BARE_LOGIN = re.compile(r"^[^@]*:.*@", re.DOTALL)  # user:password@host, where the scheme was forgotten
-_HALF_LOGIN = re.compile(r"://[^/?#@\[]*:(?![0-9]{0,5}(?:[/?#]|$)|PORT)")  # user:password, where the host is missing
+_BARE_LOGIN = re.compile(r"^[^@]*:.*@", re.DOTALL)  # user:password@host without a scheme
+_HALF_LOGIN = re.compile(r"://[^/?#@\[]*:(?![0-9]{0,5}(?:[/?#]|$)|PORT)")  # user:password without a host
 _IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:(?:(?![A-Za-z][A-Za-z0-9+.-]*://)[^\n])*@\S*|\S*)")
 _PUNCTUATION = ".,;:!?)]}>'\"`"
 
 
 def mask_url(text: str) -> str:
-    """Return a URL without its user, its password and whatever else may be a secret. Never fails.
+    """Mask the user, the password and anything else in a URL that may be a secret. Never fails.
 
-    A path, a device index and other text that is no URL come back as they are, unless they look like a login.
+    A path, a device index and other text that is not a URL are returned unchanged, unless they look like a login.
 
     >>> mask_url("rtsp://admin:p[a/s#s@10.0.0.7:554/live?channel=1&pwd=abc")
     'rtsp://***@10.0.0.7:554/live?channel=1&pwd=***'
@@ -47,17 +47,17 @@ def mask_url(text: str) -> str:
 
 
 def mask_name(text: str) -> str:
-    """Return what was given as a name as it is, unless it may be a part of a URL."""
+    """Return a name unchanged, or masked if it may be part of a URL."""
     return HIDDEN if _PART_OF_URL.search(text) else text
 
 
 def scrub(text: str) -> str:
-    """Return a text with the URLs in it masked, for what others wrote: messages of libraries, tracebacks."""
+    """Mask the URLs in text from other sources, such as error messages of libraries and tracebacks."""
     return _IN_TEXT.sub(_masked, text) if "://" in text else text
 
 
 def secrets_of(text: str) -> tuple[str, ...]:
-    """Return what must not show of a URL, in all the ways that others may write it."""
+    """Return the secrets of a URL, in every form in which a library may print them."""
     try:
         url = read_url(text)
     except UrlError:
@@ -67,14 +67,14 @@ def secrets_of(text: str) -> tuple[str, ...]:
 
 
 def hide(text: str, secrets: Iterable[str | None]) -> str:
-    """Return a text without these secrets."""
+    """Mask these secrets in a text."""
     for secret in sorted({secret for secret in secrets if secret}, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
 
 
 def _without_secrets(text: str) -> str:
-    """Hide everything behind the first name of a secret: where the secret ends, only its owner knows."""
+    """Mask everything after the first name of a secret, as there is no telling where the secret ends."""
     found = _SECRET.search(text)
     return text if found is None else text[: found.end()] + HIDDEN
 

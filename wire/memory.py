@@ -1,11 +1,12 @@
-"""The reference bus: everything in this process, bounded bytes, nothing survives the process.
+"""The reference bus: in this process, bounded in bytes, and gone when the process ends.
 
-What it keeps, per topic:
+Retention, per topic:
 - a compacted topic keeps the last record of every key;
-- what every group is done with (has committed, or has polled where it never commits) is freed at once;
+- records that every group has finished with (committed, or polled by a group that never commits) are freed at once;
 - a full topic drops its oldest records that every group has polled, committed or not: they are needed again only if
-  a member fails, and in one process nobody takes over; with none of those, the sender waits and then gets `BusFull`;
-- a topic that nobody reads drops its oldest records, except `frames`, which waits for its reader.
+  a member fails, and within one process no other member takes over; if there are none, the sender waits and then
+  gets `BusFull`;
+- a topic without readers drops its oldest records, except `frames`, which waits for a reader.
 """
 
 import threading
@@ -18,14 +19,14 @@ from wire.errors import BusFull, PermanentError
 from wire.memory_log import Log
 
 DEFAULT_MAX_BYTES = 512 * 1024 * 1024
-SEND_WAIT_S = 1.0  # two chunks of a camera: longer, and a live source should drop rather than wait
-# Part of the bus's bytes. Compacted topics are bounded by their number of keys instead: nothing of them can be dropped.
+SEND_WAIT_S = 1.0  # two chunks of a camera; a live source should drop frames rather than wait longer
+# Fractions of the bus's bytes. Compacted topics are bounded by their number of keys: nothing in them can be dropped.
 SHARES = {"frames": 1 / 2, "tracklets": 1 / 4}
 SHARE_OF_OTHERS = 1 / 16
 
 
 class _Topic:
-    """The logs of one topic and their common bound."""
+    """The partitions of one topic and their shared size limit."""
 
     def __init__(self, spec: TopicSpec, max_bytes: int) -> None:
         self.spec = spec
@@ -47,13 +48,13 @@ class _Topic:
 
 
 class _Group:
-    """Who shares some topics, who owns which partition, and what is committed."""
+    """A consumer group: its members, the owners of partitions and the committed offsets."""
 
     def __init__(self) -> None:
         self.members: list[MemoryConsumer] = []  # in the order they joined
         self.owners: dict[TopicPartition, MemoryConsumer] = {}
         self.committed: dict[TopicPartition, int] = {}
-        self.committing: set[str] = set()  # topics that wait for this group even when no member is there
+        self.committing: set[str] = set()  # topics that keep records for this group even without members
 
     def share_of(self, member: "MemoryConsumer", topic: _Topic) -> set[TopicPartition]:
         """Return what a member should own of a topic: every n-th partition."""
@@ -68,7 +69,7 @@ class MemoryBus:
     """A bus inside this process; thread-safe."""
 
     def __init__(self, max_bytes: int = DEFAULT_MAX_BYTES, topics: Collection[TopicSpec] = TOPICS) -> None:
-        self.changed = threading.Condition()  # guards everything below, and tells of every change
+        self.changed = threading.Condition()  # guards everything below, and is notified of every change
         self._topics = {spec.name: _Topic(spec, max_bytes) for spec in topics}
         self._groups: dict[str, _Group] = {}
 
@@ -119,12 +120,12 @@ class MemoryBus:
             return found.log_of(key).unread(committed.get(part, 0))
 
     def size_bytes(self, topic: str) -> int:
-        """Return what the records of a topic cost now."""
+        """Return how many bytes the records of a topic take up now."""
         with self.changed:
             return sum(log.size_bytes for log in self.topic(topic).logs)
 
     def close(self) -> None:
-        """Let everybody go who still waits in a poll."""
+        """Release consumers that are still waiting in a poll."""
         with self.changed:
             for group in self._groups.values():
                 for member in list(group.members):
@@ -138,22 +139,22 @@ class MemoryBus:
         with self.changed:
             found = self.topic(topic)
             if not self.changed.wait_for(lambda: self._make_room(found, size), SEND_WAIT_S):
-                raise BusFull(f"topic {topic} holds {found.max_bytes} bytes that are not read yet")
+                raise BusFull(f"topic {topic} is full: its limit is {found.max_bytes} bytes and consumers are behind")
             found.log_of(key).append(key, value)
             self.changed.notify_all()
 
     def topic(self, name: str) -> _Topic:
-        """Return a topic; the lock is held.
+        """Return a topic; the caller holds the lock.
 
         Raises:
-            PermanentError: There is none of that name.
+            PermanentError: No topic has that name.
         """
         if name not in self._topics:
-            raise PermanentError(f"topic {name!r} does not exist; known are {', '.join(self._topics)}")
+            raise PermanentError(f"topic {name!r} does not exist; known topics: {', '.join(self._topics)}")
         return self._topics[name]
 
     def free_finished(self, part: TopicPartition) -> None:
-        """Forget what no group needs any more; the lock is held."""
+        """Free records that no group needs any more; the caller holds the lock."""
         topic = self._topics[part.topic]
         floors = [
             group.committed.get(part, 0) if part.topic in group.committing else group.owners[part].positions[part]
@@ -185,7 +186,7 @@ class MemoryBus:
 
 
 class MemoryProducer:
-    """Sends records; a record is safe as soon as it is sent."""
+    """Sends records; a record is stored as soon as it is sent."""
 
     def __init__(self, bus: MemoryBus) -> None:
         self._bus = bus
@@ -195,14 +196,14 @@ class MemoryProducer:
         self._bus.append(topic, key, value)
 
     def flush(self, timeout_s: float) -> None:
-        """Do nothing: what was sent is safe."""
+        """Do nothing: records are stored when sent."""
 
     def close(self) -> None:
         """Do nothing."""
 
 
 class MemoryConsumer:
-    """A member of a group; not thread-safe, but every member may live in a thread of its own."""
+    """A member of a group; not thread-safe, but different members may run in different threads."""
 
     def __init__(
         self,
@@ -214,7 +215,7 @@ class MemoryConsumer:
         on_revoked: Rebalance,
     ) -> None:
         self.topics = frozenset(topics)
-        self.positions: dict[TopicPartition, int] = {}  # next offset to poll, of what is owned and announced
+        self.positions: dict[TopicPartition, int] = {}  # next offset to poll, for owned and announced partitions
         self._bus = bus
         self._group = group
         self._start: Start = start
@@ -259,7 +260,7 @@ class MemoryConsumer:
             self._bus.changed.notify_all()
 
     def _rebalance(self) -> None:
-        """Give up what others should own, then take what is free; the callbacks run without the lock."""
+        """Release partitions that others should own, then claim free ones; the callbacks run without the lock."""
         with self._bus.changed:
             lost = self._lost()
         if lost:
@@ -271,7 +272,7 @@ class MemoryConsumer:
                 self._bus.changed.notify_all()
         with self._bus.changed:
             gained = self._gained()
-            self._group.owners.update(dict.fromkeys(gained, self))  # nobody else takes them during the callback
+            self._group.owners.update(dict.fromkeys(gained, self))  # reserved during the callback
         if gained:
             self._on_assigned(gained)
             with self._bus.changed:
@@ -296,7 +297,7 @@ class MemoryConsumer:
         return max(self._group.committed.get(part, 0), log.start)
 
     def _take(self, max_records: int) -> list[Record]:
-        """Return as much of each partition as of the others, so that no camera waits for another one's backlog."""
+        """Take evenly from all partitions, so that no camera waits for another one's backlog."""
         records: list[Record] = []
         waiting = [part for part, position in self.positions.items() if self._log(part).unread(position)]
         waiting.sort(key=self.positions.__getitem__)
@@ -323,13 +324,13 @@ class MemoryFollower:
         self._positions = dict.fromkeys(logs, 0)
 
     def poll(self, timeout_s: float) -> list[Record]:
-        """Return what is new, or nothing after `timeout_s`."""
+        """Return new records, or nothing after `timeout_s`."""
         with self._bus.changed:
             self._bus.changed.wait_for(lambda: not self.at_end(), timeout_s)
             return [record for log in self._positions for record in self._take(log)]
 
     def at_end(self) -> bool:
-        """Tell whether everything was returned."""
+        """Tell whether all records have been returned."""
         return all(log.end <= position for log, position in self._positions.items())
 
     def close(self) -> None:
@@ -341,4 +342,4 @@ class MemoryFollower:
 
 
 def _no_callback(_: Collection[TopicPartition]) -> None:
-    """Stand in for a callback that nobody gave."""
+    """Stand in for a callback that was not given."""

@@ -11,17 +11,17 @@ class Log:
     """Records by offset; a compacted log keeps only the last record of every key (tombstones too)."""
 
     def __init__(self, topic: str, partition: int, *, compacted: bool) -> None:
-        self.start = 0  # offset of the oldest record that may still be there
+        self.start = 0  # offset of the oldest record that may still exist
         self.end = 0  # offset of the next record
         self.size_bytes = 0
         self._topic = topic
         self._partition = partition
         self._compacted = compacted
         self._records: dict[int, Record] = {}
-        self._last: dict[str, int] = {}  # compacted only: where the last record of a key stands
+        self._last: dict[str, int] = {}  # compacted only: offset of the last record of each key
 
     def append(self, key: str, value: bytes | None) -> None:
-        """Add a record; in a compacted log it replaces the key's earlier one."""
+        """Add a record; in a compacted log it replaces the earlier record of the same key."""
         if self._compacted:
             self._remove(self._last.get(key, -1))
             self._last[key] = self.end
@@ -31,21 +31,21 @@ class Log:
         self.end += 1
 
     def read(self, position: int, limit: int) -> list[Record]:
-        """Return up to `limit` records from offset `position` on, in order."""
+        """Return up to `limit` records in order, starting at offset `position`."""
         return list(islice(self._from(position), limit))
 
     def unread(self, position: int) -> int:
-        """Return how many records stand at or behind `position`."""
+        """Return how many records are at or after offset `position`."""
         if self._compacted:
             return sum(offset >= position for offset in self._records)
         return self.end - max(position, self.start)
 
     def oldest(self) -> Record:
-        """Return the oldest record of a log that has one."""
+        """Return the oldest record; the log must not be empty."""
         return self._records[self.start]
 
     def free(self, before: int) -> None:
-        """Forget all records of a log that is not compacted whose offset is below `before`."""
+        """Free all records below offset `before`; does nothing in a compacted log."""
         if self._compacted:
             return
         for offset in range(self.start, min(before, self.end)):

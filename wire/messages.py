@@ -1,4 +1,4 @@
-"""What travels between services. Times are ns since the Unix epoch; boxes are xyxy pixels of the source frame."""
+"""Messages between services. Times are ns since the Unix epoch; boxes are xyxy pixels of the source frame."""
 
 import re
 from typing import Annotated, Literal
@@ -16,24 +16,24 @@ Codec = Literal["h264", "hevc", "mjpeg"]
 Mode = Literal["latency", "complete"]
 EventKind = Literal["created", "matched", "updated", "merged", "split", "expired", "erased"]
 
-MAX_CHUNK_NS = 500_000_000  # half a second: what a viewer waits for a chunk to fill
-MAX_CHUNK_BYTES = 900_000  # fits Kafka's default limit of 1 MiB with headers and batch overhead
+MAX_CHUNK_NS = 500_000_000  # half a second: the latency of filling a chunk
+MAX_CHUNK_BYTES = 900_000  # fits Kafka's default limit of 1 MiB, headers and batch overhead included
 
 MAX_FPS = 240
-MAX_CLOCK_OFFSET_MS = 2_500_000_000_000  # 80 years: a camera without a clock begins in 1970
+MAX_CLOCK_OFFSET_MS = 2_500_000_000_000  # 80 years: a camera without a clock starts in 1970
 MAX_TAGS = 32
 MAX_TAG = 256  # characters of a tag's name, and of its value
 
-# Numbers of others that must fit into int64 with room for sums; checked where bytes are decoded.
+# Bounds on received numbers, so that they fit into int64 with room for sums; checked when bytes are decoded.
 MAX_TIME_NS = 2**62  # the year 2116
 _Signed = Annotated[int, msgspec.Meta(ge=-MAX_TIME_NS, le=MAX_TIME_NS)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_TIME_NS)]
-_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, and halves of characters
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters and lone surrogates
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="type", kw_only=True, eq=False):
-    """Base of everything that travels; unknown fields are ignored, so that older readers survive newer writers."""
+    """Base of all messages; unknown fields are ignored, so that older readers survive newer writers."""
 
 
 class CameraSpec(
@@ -43,15 +43,15 @@ class CameraSpec(
 
     Attributes:
         camera_id: Unique in the whole installation; letters, digits, `.`, `_`, `-`.
-        site_id: Identities are shared inside a site, never between sites.
+        site_id: Identities are shared within a site, never between sites.
         url: `rtsp(s)://`, `http(s)://`, a file, a folder of images, or a device index. May hold a
             password: see `safe_url`.
         enabled: A disabled camera stays listed and is not read.
-        analysed_fps: Frames a second that are analysed at most, > 0.
-        mode: `latency` drops the oldest when something is slow, `complete` processes everything. Where it is None, a
+        analysed_fps: Maximum number of frames analysed per second, > 0.
+        mode: `latency` drops the oldest frames when something is slow, `complete` processes everything. When None, a
             file is processed completely and a live camera stays current.
         clock_offset_ms: Added to capture times, for cameras whose clock is known to be wrong.
-        start_ns: Capture time of the first frame of a file; the time of its opening when None.
+        start_ns: Capture time of the first frame of a file; the time it was opened when None.
         realtime: Files only: paced by their timestamps instead of as fast as possible.
         loop: Files only: start again at the end.
     """
@@ -80,7 +80,7 @@ class CameraSpec(
         if not abs(self.clock_offset_ms) <= MAX_CLOCK_OFFSET_MS:
             raise ValueError(
                 f"camera {self.camera_id}: clock_offset_ms must be at most 80 years ({MAX_CLOCK_OFFSET_MS}) "
-                f"before or behind, got {self.clock_offset_ms}"
+                f"forward or back, got {self.clock_offset_ms}"
             )
         if self.start_ns is not None and not 0 <= self.start_ns <= MAX_TIME_NS:
             raise ValueError(
@@ -90,7 +90,7 @@ class CameraSpec(
 
     @property
     def mode_in_use(self) -> Mode:
-        """Return the mode; where none is given, `complete` for a file unless it plays a live camera."""
+        """Return the mode; by default `complete` for a file that is not played in real time, else `latency`."""
         if self.mode is not None:
             return self.mode
         return "latency" if is_live(self.url) or self.realtime else "complete"
@@ -111,8 +111,8 @@ class Packet(msgspec.Struct, frozen=True, array_like=True, eq=False):
         pts_ns: Presentation time since the start of the stream, ns; orders the decoded frames.
         time_ns: Capture time.
         keyframe: Decoding can start here.
-        data: The compressed bytes, as they came.
-        shown: False for a picture that is decoded only because others build on it: what an edit list cuts away.
+        data: The compressed bytes, as received.
+        shown: False for a picture that is decoded only as a reference for others: one that an edit list cuts away.
     """
 
     pts_ns: _Signed
@@ -126,18 +126,18 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
     """At most half a second and 900 kB of consecutive compressed frames of one camera.
 
     Attributes:
-        stream_id: New at every connection; `seq` counts its chunks from 0.
-        width, height: Size of the coded pictures, px, before they are turned.
+        stream_id: New for every connection; `seq` counts its chunks from 0.
+        width, height: Size of the coded pictures in pixels, before rotation.
         extradata: Decoder configuration of the container (may be empty).
         packets: In decoding order; a keyframe is always the first of its chunk.
-        first_index: Index in the source of the first packet, in decoding order; dropped ones are counted, and packets
-            that are not shown are not.
+        first_index: Index in the source of the first packet, in decoding order; includes dropped packets, but not
+            packets that are not shown.
         dropped_before: Frames lost between the previous chunk and this one.
-        ended: The stream is over and no chunk follows; `packets` may then be empty.
-        reason: Why it ended, when that is not simply the end of a file.
-        orientation: How decoded pictures are turned to stand upright; see `wire.orientation`.
+        ended: The stream has ended and no chunk follows; `packets` may then be empty.
+        reason: Why it ended, unless a file simply came to its end.
+        orientation: How decoded pictures are rotated to be upright; see `wire.orientation`.
         analysed_fps, mode: As in the camera's `CameraSpec`, so that the worker needs nothing else.
-        traceparent: Begins a trace; see `wire.trace`.
+        traceparent: Starts a trace; see `wire.trace`.
     """
 
     camera_id: str
@@ -183,12 +183,12 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
 
 
 class SimilarityPrior(msgspec.Struct, frozen=True, kw_only=True):
-    """How similar the embeddings of tracklets are before a site has taught anything: measured once for each weights.
+    """The expected similarity of embeddings before a site has data of its own; measured once per set of weights.
 
     Attributes:
-        same_mean, same_std: Cosine similarity of a tracklet and the prototypes of the same person, in [-1, 1], and its
-            standard deviation.
-        different_mean, different_std: The same of different people.
+        same_mean, same_std: Mean and standard deviation of the cosine similarity, in [-1, 1], between a tracklet and
+            the prototypes of the same person.
+        different_mean, different_std: The same between different people.
     """
 
     same_mean: float
@@ -204,25 +204,26 @@ class SimilarityPrior(msgspec.Struct, frozen=True, kw_only=True):
             )
         if not (0 < self.same_std <= 1 and 0 < self.different_std <= 1):
             raise ValueError(
-                f"similarity prior: scatter must be in (0, 1], got {self.same_std} and {self.different_std}"
+                f"similarity prior: same_std and different_std must be in (0, 1], got {self.same_std} and "
+                f"{self.different_std}"
             )
 
 
 class ObservedTracklet(Message, frozen=True, kw_only=True, eq=False):
-    """One person, followed by one camera without a gap: the whole of it so far, before it is embedded.
+    """One person tracked by one camera without a gap: everything so far, before embedding.
 
     Attributes:
         tracklet_id: A `TrackletId` as text, the same whenever the same frames are processed again.
-        revision: Grows with every emission of the same tracklet, from 0.
+        revision: Increases with every emission of the same tracklet, from 0.
         closed: No later revision follows.
         times_ns: `(n,)` int64, strictly increasing capture times of every analysed frame the person is tracked in.
         frames: `(n,)` int64, 1-based number of those frames in the source, in presentation order.
         boxes: `(n, 4)` float32, xyxy px.
         scores: `(n,)` float32 detector confidence in [0, 1].
-        quality: Worth of the frames behind the embedding, in [0, 1].
-        frames_used: Number of frames behind the embedding.
+        quality: Quality of the frames used for the embedding, in [0, 1].
+        frames_used: Number of frames used for the embedding.
         crop: The best crop as JPEG.
-        traceparent: Of the trace that the chunk began with which this revision became due; see `wire.trace`.
+        traceparent: Continues the trace of the chunk that made this revision due; see `wire.trace`.
     """
 
     tracklet_id: str
@@ -273,7 +274,7 @@ class Tracklet(ObservedTracklet, frozen=True, kw_only=True, eq=False, tag="track
     Attributes:
         embedding: `(d,)` float16, L2-normalised.
         model_id: Digest of weights and preprocessing; embeddings of different models are never compared.
-        prior: What similarities of that model mean; None when its weights do not say.
+        prior: The similarity prior of that model; None if its weights carry none.
     """
 
     embedding: NDArray[np.float16]
@@ -288,13 +289,13 @@ class Tracklet(ObservedTracklet, frozen=True, kw_only=True, eq=False, tag="track
 
 
 class CameraProgress(Message, frozen=True, kw_only=True, eq=False, tag="progress"):
-    """How far a camera has been analysed: whoever waits for all cameras of a moment waits for these.
+    """How far a camera has been analysed; the gallery waits for this before it decides a window of all cameras.
 
     Attributes:
         time_ns: Everything captured up to here has been tracked and sent before this message.
         frames, analysed, dropped, tracklets: Totals since the start of the stream.
-        ended: The stream is over; all its tracklets are closed.
-        reason: Why it ended, when that is not simply the end of a file.
+        ended: The stream has ended and all its tracklets are closed.
+        reason: Why it ended, unless a file simply came to its end.
     """
 
     camera_id: str
@@ -316,11 +317,11 @@ class IdentityEvent(Message, frozen=True, kw_only=True, eq=False, tag="identity"
     Attributes:
         event_id: The same whenever the same decision is published again.
         identity_id: Number of the identity in its site, from 1.
-        previous_ids: Numbers it had, or that were merged into it.
+        previous_ids: Its former numbers, or numbers of identities merged into it.
         probability: That the tracklet and the identity are the same person, in [0, 1].
         reason: One sentence for a human.
-        time_ns: Capture time the event is about.
-        traceparent: Of the same trace as the tracklet's; empty without a tracklet.
+        time_ns: Capture time of what the event describes.
+        traceparent: In the same trace as the tracklet's; empty without a tracklet.
     """
 
     event_id: str
@@ -337,12 +338,12 @@ class IdentityEvent(Message, frozen=True, kw_only=True, eq=False, tag="identity"
 
 
 class WorkerState(Message, frozen=True, kw_only=True, eq=False, tag="worker-state"):
-    """Where a worker may start again with a camera, as if it had never stopped.
+    """A checkpoint from which a worker can resume a camera as if it had never stopped.
 
     Attributes:
         next_offset: Offset in `frames` of the first chunk that this state does not include.
-        ended: The stream is over and everything of it was sent: there is nothing to go on with, and no `blob`.
-        blob: The worker's own encoding of trackers and open tracklets.
+        ended: The stream has ended and all of its output was sent: there is nothing to resume, and no `blob`.
+        blob: Trackers and open tracklets, in the worker's encoding.
     """
 
     camera_id: str
@@ -355,14 +356,14 @@ class WorkerState(Message, frozen=True, kw_only=True, eq=False, tag="worker-stat
     def __post_init__(self) -> None:
         if self.ended and self.blob:
             raise ValueError(f"camera {self.camera_id}: the state of a stream that ended must have no blob")
-        if not self.blob:  # what an ended stream looked like before `ended` existed; such states are still stored
+        if not self.blob:  # the form of an ended stream before `ended` existed; such states are still stored
             msgspec.structs.force_setattr(self, "ended", True)  # noqa: FBT003 - positional only
 
 
 class DeadLetter(Message, frozen=True, kw_only=True, eq=False, tag="dead-letter"):
     """A record that can never succeed, kept with the reason and the first MiB of its value.
 
-    One of `cameras` comes without its value, which may hold a password; the topic itself keeps it.
+    A record of `cameras` is kept without its value, which may hold a password; the topic itself still has it.
     """
 
     topic: str
@@ -386,6 +387,6 @@ def _check_tags(camera_id: str, tags: dict[str, str]) -> None:
 
 
 def check_name(field: str, value: str) -> None:
-    """Raise ValueError when something cannot be the name of a camera or of a site."""
+    """Raise ValueError unless the value is a valid name of a camera or a site."""
     if not _NAME.fullmatch(value):
         raise ValueError(f"{field} must be 1-64 letters, digits, '.', '_' or '-', got {mask_name(value)!r}")

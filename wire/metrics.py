@@ -1,4 +1,4 @@
-"""The metric families that all services share. Names and labels are public; no label ever holds a person or a track."""
+"""Metric families shared by all services. Names and labels are public; no label ever identifies a person or track."""
 
 import platform
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ LATENCY_BUCKETS_S = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 
 
 
 class ServiceMetrics:
-    """Families shared by services; made once per registry, since one process may hold several services."""
+    """Families shared by services; create once per registry, since one process may run several services."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.stage_duration_seconds = Histogram(
@@ -45,13 +45,13 @@ class ServiceMetrics:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time what happens inside, as one call of stage `name`."""
+        """Time the body of the `with` block as one call of stage `name`."""
         with self.stage_duration_seconds.labels(stage=name).time():
             yield
 
 
 def installed_version() -> str:
-    """Return the version of the installed distribution, `unknown` in a bare checkout."""
+    """Return the version of the installed distribution, `unknown` if it is not installed."""
     try:
         return version("climbtrack")
     except PackageNotFoundError:

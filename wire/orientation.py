@@ -1,9 +1,9 @@
-"""How a decoded picture is turned to stand upright, as the values of the EXIF tag Orientation.
+"""The rotation and mirroring that bring a decoded picture upright, as values of the EXIF tag Orientation.
 
-1 as it is            2 mirrored left to right
-3 turned by 180°      4 mirrored top to bottom
-6 turned clockwise    5 mirrored left to right, then turned counterclockwise
-8 counterclockwise    7 mirrored left to right, then turned clockwise
+1 unchanged                     2 mirrored left to right
+3 rotated by 180°               4 mirrored top to bottom
+6 rotated clockwise             5 mirrored left to right, then rotated counterclockwise
+8 rotated counterclockwise      7 mirrored left to right, then rotated clockwise
 """
 
 import struct
@@ -18,10 +18,10 @@ _TURNED = {(1, 1): 5, (1, -1): 6, (-1, -1): 7, (-1, 1): 8}  # by the signs of b 
 
 
 def of_matrix(matrix: bytes) -> int:
-    """Return the orientation nearest to a display matrix of libavutil (ISO/IEC 14496-12, 8.3.2).
+    """Return the orientation closest to a display matrix of libavutil (ISO/IEC 14496-12, 8.3.2).
 
-    `matrix` is nine int32 in native order, `a b u, c d v, x y w`: the point (p, q) of the decoded picture is shown at
-    (a p + c q, b p + d q), q pointing down. A matrix that shows nothing is taken as `UPRIGHT`.
+    `matrix` is nine int32 in native byte order, `a b u, c d v, x y w`: the point (p, q) of the decoded picture is
+    shown at (a p + c q, b p + d q), q pointing down. A degenerate matrix counts as `UPRIGHT`.
     """
     if len(matrix) != _SIZE:
         return UPRIGHT
@@ -32,10 +32,10 @@ def of_matrix(matrix: bytes) -> int:
 
 
 def display_matrices(frame: Any) -> list[bytes]:
-    """Return the display matrices of a frame decoded by PyAV: the container's in front of the bitstream's."""
+    """Return the display matrices of a frame decoded by PyAV: the container's before the bitstream's."""
     try:
         return [bytes(data) for data in frame.side_data if data.type.name == "DISPLAYMATRIX"]
-    except ValueError:  # PyAV refuses all side data of a frame that has one of a kind that it does not know
+    except ValueError:  # PyAV rejects all side data of a frame if it does not know the type of one item
         return []
 
 

@@ -1,10 +1,10 @@
-"""Saying that somebody else is away: when it begins, when the reason changes, and when it is over."""
+"""Logging of outages: when one begins, when its reason changes, and when it is over."""
 
 import logging
 
 
 class Outage:
-    """Logs what a loop that tries again and again meets, once and not at every attempt."""
+    """Logs the failures of a retry loop once each, rather than at every attempt."""
 
     def __init__(self, log: logging.Logger, who: str) -> None:
         self._log = log
@@ -12,13 +12,13 @@ class Outage:
         self._reason = ""
 
     def met(self, error: Exception) -> None:
-        """Note a failed attempt."""
+        """Log a failed attempt, unless it has the same reason as the last one."""
         if str(error) != self._reason:
             self._reason = str(error)
             self._log.warning("%s: %s; trying again until it works", self._who, error)
 
     def over(self) -> None:
-        """Note an attempt that worked."""
+        """Log that an attempt succeeded after failures."""
         if self._reason:
             self._reason = ""
             self._log.warning("%s: works again", self._who)

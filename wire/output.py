@@ -1,4 +1,4 @@
-"""What a handled batch gave, on its way to the bus: published until it is safe, however often that fails."""
+"""The output of a handled batch on its way to the bus: published again until it is stored safely."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ class Published:
 
 @dataclass(slots=True)
 class Output:
-    """What a handled batch gave, and how much of it has been handed to the producer."""
+    """The output of a handled batch, and how much of it has been passed to the producer."""
 
     records: Sequence[Published]
     sent: int = 0
 
     def publish(self, producer: Producer) -> None:
-        """Send what is left, in order; where the bus was full, the next attempt goes on with the same record.
+        """Send the remaining records in order; if the bus is full, the next attempt resumes with the same record.
 
-        After any other failure the next attempt sends everything again: earlier records may be lost too, and must not
+        After any other failure the next attempt sends everything again: earlier records may also be lost, and must not
         arrive after later ones.
         """
         try:
@@ -42,7 +42,7 @@ class Output:
             raise
 
     def flush(self, producer: Producer) -> None:
-        """Return when everything is safe; after a failure the next attempt sends everything again."""
+        """Return when everything is stored safely; after a failure the next attempt sends everything again."""
         try:
             producer.flush(FLUSH_S)
         except TransientError:

@@ -1,4 +1,4 @@
-"""How a service runs as a process: signals, probes, exit codes. Shared by the `__main__.py` of every stage."""
+"""Runs a service as a process: signals, probes, exit codes. Shared by the `__main__.py` of every service."""
 
 import logging
 import sys
@@ -20,7 +20,7 @@ EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
 
 def exit_code(command: Callable[[], int]) -> int:
-    """Run a command and return its exit code: 2 for a wrong setting, 1 for our other errors, said in one line."""
+    """Run a command and return its exit code: 2 for an invalid setting, 1 for our other errors, printed in one line."""
     try:
         return command()
     except SettingsError as error:
@@ -32,7 +32,7 @@ def exit_code(command: Callable[[], int]) -> int:
 
 
 def say(error: Exception) -> None:
-    """Print what went wrong as the last word of a command."""
+    """Print the error that ended a command to stderr, with secrets masked."""
     print(f"climbtrack: {scrub(str(error))}", file=sys.stderr)
 
 
@@ -55,9 +55,9 @@ def run_service(service: Service, monitor: ServiceMonitor, registry: CollectorRe
 
 
 def log_to_stderr(level: int = logging.INFO, *, plain: bool = False) -> None:
-    """Send logs to stderr, one line each, UTC times; libraries speak only from warnings on.
+    """Send logs to stderr, one line each, with UTC times; libraries log warnings and above only.
 
-    `plain` is for somebody at a terminal, who wants to read what happened, and not when and in which module.
+    `plain` omits time and module, for a user at a terminal.
     """
     formatter = MaskingFormatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
     if plain:
@@ -68,12 +68,12 @@ def log_to_stderr(level: int = logging.INFO, *, plain: bool = False) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for package in ("wire", "ingest", "reid_worker", "gallery", "deploy"):
         logging.getLogger(package).setLevel(level)
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what matters reaches us as an exception; the rest is noise
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # failures reach us as exceptions; the rest is noise
 
 
 class MaskingFormatter(logging.Formatter):
-    """Leaves the passwords of URLs out of lines and tracebacks, whoever wrote them."""
+    """Masks the passwords of URLs in lines and tracebacks, including those of libraries."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
+        """Return the formatted record with URLs masked."""
         return scrub(super().format(record))

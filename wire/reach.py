@@ -1,4 +1,4 @@
-"""Why a server cannot be reached, in words. The address is given by whoever asks, without a password."""
+"""Explains why a server cannot be reached. Callers pass the address without a password."""
 
 import errno
 import socket
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 CLOSED = "closed the connection"
 SILENT = "does not answer in time"
 
-_WORDS: dict[type[OSError], str] = {  # the first that fits
-    socket.gaierror: "the name of the host in {} cannot be resolved",
+_WORDS: dict[type[OSError], str] = {  # the first match is used
+    socket.gaierror: "the host name in {} cannot be resolved",
     ConnectionRefusedError: "nothing listens at {}",
     FileNotFoundError: "there is no socket at {}",
     PermissionError: "the user of this process may not use {}",
@@ -19,16 +19,16 @@ _WORDS: dict[type[OSError], str] = {  # the first that fits
 
 
 def why_unreachable(error: BaseException, address: str) -> str | None:
-    """Return what the operating system or TLS says about a connection; None where neither is behind an error."""
-    for behind in _chain(error):
-        if isinstance(behind, OSError):
-            return _words(behind, address)
+    """Explain an error caused by the operating system or by TLS; None for other errors."""
+    for cause in _chain(error):
+        if isinstance(cause, OSError):
+            return _words(cause, address)
     return None
 
 
 def is_untrusted(error: BaseException) -> bool:
-    """Tell whether a certificate was refused, ours or theirs, or TLS cannot be agreed on: waiting does not help."""
-    return any(isinstance(behind, ssl.SSLError) and not _broke_off(behind) for behind in _chain(error))
+    """Tell whether either side rejected a certificate or TLS cannot be negotiated, so that waiting does not help."""
+    return any(isinstance(cause, ssl.SSLError) and not _broke_off(cause) for cause in _chain(error))
 
 
 def _words(error: OSError, address: str) -> str:
@@ -43,7 +43,7 @@ def _words(error: OSError, address: str) -> str:
         if isinstance(error, kind):
             return words.format(address)
     if error.errno in {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}:
-        return f"no network leads to {address}"
+        return f"there is no route to {address}"
     return f"{address}: {error.strerror or type(error).__name__}"
 
 
@@ -52,7 +52,7 @@ def _broke_off(error: OSError) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those that it was raised from, outermost first."""
+    """Yield an error and its causes, outermost first."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:

@@ -1,4 +1,4 @@
-"""The one service loop: every stage is a `Handler` run by `Service.run`, on the memory bus and on Kafka alike."""
+"""The service loop: every stage is a `Handler` run by `Service.run`, on the memory bus and on Kafka alike."""
 
 import logging
 import random
@@ -17,15 +17,15 @@ from wire.output import Output, Published
 
 log = logging.getLogger(__name__)
 
-MAX_RECORDS = 64  # a poll's worth, unless a service says otherwise
+MAX_RECORDS = 64  # per poll, unless a service sets another limit
 POLL_S = 0.2
-MAX_LETTER_BYTES = 1024 * 1024  # a dead letter must fit where its record did, with reason and source on top
+MAX_LETTER_BYTES = 1024 * 1024  # a dead letter must fit where its record did, with reason and source added
 BACKOFF_S = (0.1, 10.0)  # first and longest pause after a transient error; the pause doubles, with full jitter
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A record and what it says; a tombstone says None."""
+    """A record and its decoded message; None for a tombstone."""
 
     record: Record
     message: AnyMessage | None
@@ -49,49 +49,49 @@ class Rejected:
 
 
 class Handler(Protocol):
-    """What a stage does with its records.
+    """The work of a stage.
 
-    The loop calls `handle`, then `flushed` once all of the answer is safe, then `needed_from`.
+    The loop calls `handle`, then `flushed` once all of the output is stored safely, then `needed_from`.
     """
 
     def handle(self, batch: Sequence[Received]) -> Iterable[Outgoing | Rejected]:
-        """Work on a batch; an empty one is a chance for what is due by the clock.
+        """Process a batch; an empty one gives the handler a chance to do work that is due by the clock.
 
-        The loop keeps the answer and retries publishing it, so a batch comes again only when this method itself raised
-        a `TransientError`, and after a crash: doing it twice must equal doing it once.
+        The loop keeps the output and retries publishing it, so a batch is delivered again only if this method itself
+        raised a `TransientError`, or after a crash: handling it twice must equal handling it once.
         """
 
     def flushed(self) -> None:
-        """Note that everything the last `handle` returned is safe on the bus. Must not fail."""
+        """Take note that everything the last `handle` returned is stored safely on the bus. Must not fail."""
 
     def needed_from(self) -> Mapping[TopicPartition, int]:
-        """Return, per partition, the first handled offset that a restart would need again; others need none.
+        """Return, per partition, the first handled offset that a restart would need again; omit partitions without one.
 
-        Counts on nothing that was not flushed, and changes nothing: it may be asked any number of times.
+        Must not rely on output that was not flushed, and must not change state: it may be called any number of times.
         """
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
-        """Get ready for partitions, before their first record."""
+        """Prepare for partitions, before their first record."""
 
     def revoked(self, partitions: Collection[TopicPartition]) -> None:
-        """Forget everything about partitions; somebody else owns them next."""
+        """Forget everything about partitions; another member will own them next."""
 
 
 class Monitor(Protocol):
-    """Who is told how the loop is doing; `wire.health.ServiceMonitor` turns it into probes and metrics."""
+    """Receives the health of the loop; `wire.health.ServiceMonitor` turns it into probes and metrics."""
 
     def alive(self, *, lag: int) -> None:
-        """Note that one round of the loop is done."""
+        """Record that one round of the loop is done."""
 
     def ready(self, *, yes: bool, reason: str = "") -> None:
-        """Note that the loop can, or cannot, do its work."""
+        """Record whether the loop can do its work."""
 
     def dead_letter(self, topic: str) -> None:
-        """Note one record that can never succeed."""
+        """Count one record that can never succeed."""
 
 
 class Service:
-    """Runs one handler until it is told to stop."""
+    """Runs one handler until stopped."""
 
     def __init__(
         self,
@@ -123,16 +123,16 @@ class Service:
 
         For every batch:
          1. poll;
-         2. handle, and keep what comes out;
-         3. publish it; what can never succeed goes to the dead letters;
+         2. handle, and keep the output;
+         3. publish it; records that can never succeed go to the dead letters;
          4. flush, so that nothing published can still be lost;
-         5. tell the handler that its output is safe;
+         5. notify the handler that its output is stored safely;
          6. commit, so that nothing finished is handled again.
 
         The first round creates missing topics. After a transient error and a pause the round resumes where it failed:
-        a batch that was polled is not polled again, and one that was handled is not handled again. So a service may
-        start before its servers. Any other error ends the loop before the commit. When `stop` is set the round in
-        progress is finished, then the handler lets its partitions go, and the consumer leaves its group.
+        a batch that was polled is not polled again, and one that was handled is not handled again. A service may
+        therefore start before its servers. Any other error ends the loop before the commit. When `stop` is set, the
+        round in progress is finished, the handler releases its partitions, and the consumer leaves its group.
         """
         producer = self._bus.producer()
         consumer = self._bus.consumer(
@@ -152,7 +152,7 @@ class Service:
                     outage.over()
                     pauses.reset()
         finally:
-            self._handler.revoked(frozenset(self._owned))  # before anybody else may own them
+            self._handler.revoked(frozenset(self._owned))  # before another member may own them
             consumer.close()
             producer.close()
 
@@ -217,13 +217,13 @@ class _Pauses:
         self._ceiling_s = BACKOFF_S[0]
 
     def next_s(self) -> float:
-        """Return how long to wait now, and double what comes after."""
+        """Return how long to wait now, and double the ceiling of the next pause."""
         pause = random.uniform(0, self._ceiling_s)
         self._ceiling_s = min(2 * self._ceiling_s, BACKOFF_S[1])
         return pause
 
     def reset(self) -> None:
-        """Start from the shortest again."""
+        """Start again from the shortest pause."""
         self._ceiling_s = BACKOFF_S[0]
 
 

@@ -1,7 +1,7 @@
-"""The base of every service's settings, and the settings of what all services share (Kafka, Redis).
+"""The base class of all settings, and the settings shared by all services (Kafka, Redis).
 
-Values come from, first wins: arguments, environment `CLIMBTRACK_<SECTION>_<KEY>`, the section of the YAML file,
-defaults. A secret `password` has a sibling `password_file` that names a file to read it from.
+In order of precedence, values come from arguments, the environment (`CLIMBTRACK_<SECTION>_<KEY>`), the section of the
+YAML file, and defaults. A secret such as `password` has a twin `password_file` that names a file to read it from.
 """
 
 import os
@@ -34,13 +34,13 @@ REDIS_SCHEMES = ("redis", "rediss", "unix")
 
 
 class Settings(BaseSettings):
-    """Settings of one section: frozen, unknown keys forbidden, secrets and passwords in URLs masked in every repr.
+    """Settings of one section: frozen, without unknown keys, with secrets and passwords in URLs masked in its repr.
 
-    Calling the class reads nothing but its arguments; `load` reads file and environment too.
+    Calling the class uses only its arguments; `load` also reads the file and the environment.
     """
 
     section: ClassVar[str]
-    removed: ClassVar[Mapping[str, str]] = {}  # keys of earlier versions, and what took their place
+    removed: ClassVar[Mapping[str, str]] = {}  # keys of earlier versions, and what replaced them
     model_config = SettingsConfigDict(
         frozen=True,
         extra="forbid",
@@ -51,11 +51,11 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, config: Path | None = None, **overrides: Any) -> Self:
-        """Return the settings of this section; overrides that are None count as not given.
+        """Return the settings of this section; overrides that are None are ignored.
 
         Raises:
-            SettingsError: The file cannot be read, or a key is unknown or its value wrong; names key, value and what
-                is allowed.
+            SettingsError: The file cannot be read, a key is unknown, or a value is invalid; names the key, the value
+                and what is allowed.
         """
         values = {**section_of(config, cls.section), **cls._environment()}
         values |= {key: value for key, value in overrides.items() if value is not None}
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def env_prefix(cls) -> str:
-        """Return how the environment variables of this section begin."""
+        """Return the prefix of this section's environment variables."""
         return f"CLIMBTRACK_{cls.section.upper()}_"
 
     @classmethod
@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _check_kind(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse what would be taken for something else: a truth value for a number, text that no library takes."""
+        """Reject values that would be misread: a boolean as a number, or text that no library accepts."""
         field = cls.model_fields[str(info.field_name)]
         if isinstance(value, bool) and field.annotation in {int, float}:
             raise ValueError("should be a number")
@@ -127,26 +127,26 @@ class Settings(BaseSettings):
 
 
 class KafkaSettings(Settings):
-    """Where Kafka is, and how to speak to it.
+    """How to connect to Kafka.
 
     Attributes:
-        servers: Comma-separated `host:port` to start from; user and password have settings of their own.
-        topic_prefix: In front of every topic and group, so that installations can share a cluster.
-        replication_factor: Copies of every partition when topics are created.
-        session_timeout_ms: After so long without a heartbeat a member's partitions go to others.
-        heartbeat_interval_ms: How often a member says that it lives; well below a third of the session timeout.
-        max_poll_interval_ms: The longest a batch may take; a member that is slower loses its partitions.
-        connect_timeout_ms: How long to try to reach a broker before it counts as away.
-        request_timeout_ms: How long a broker may take to answer a request.
-        security_protocol: Whether connections are encrypted, and whether a user is named.
-        sasl_mechanism: How the user proves to be it.
-        sasl_username: The user, where there is one.
-        sasl_password: Of that user.
-        ssl_ca_file: PEM file of the authority that signed the brokers' certificates, where the system does not know it.
-        ssl_certificate_file: PEM file of a certificate of ours, where the brokers ask for one.
+        servers: Comma-separated `host:port` of bootstrap brokers; user and password have separate settings.
+        topic_prefix: Prefix of every topic and group, so that installations can share a cluster.
+        replication_factor: Replicas of every partition when topics are created.
+        session_timeout_ms: A member without a heartbeat for this long loses its partitions to other members.
+        heartbeat_interval_ms: How often a member sends a heartbeat; well below a third of the session timeout.
+        max_poll_interval_ms: The longest a batch may take; a slower member loses its partitions.
+        connect_timeout_ms: How long to wait for a connection to a broker.
+        request_timeout_ms: How long to wait for a broker to answer a request.
+        security_protocol: Whether connections are encrypted (SSL) and authenticated with a user and password (SASL).
+        sasl_mechanism: The SASL mechanism that authenticates the user.
+        sasl_username: The SASL user.
+        sasl_password: The password of that user.
+        ssl_ca_file: PEM file of the CA that signed the brokers' certificates, if the system does not trust it.
+        ssl_certificate_file: PEM file of the client certificate, if the brokers require one.
         ssl_key_file: PEM file of its private key.
-        ssl_key_password: Of that key, where it has one.
-        ssl_check_hostname: Whether a broker's certificate must name the host that was asked.
+        ssl_key_password: The password of that key, if it has one.
+        ssl_check_hostname: Whether a broker's certificate must match the host name of the connection.
     """
 
     section = "kafka"
@@ -174,44 +174,44 @@ class KafkaSettings(Settings):
     @field_validator("servers")
     @classmethod
     def _check_servers(cls, servers: str) -> str:
-        """Refuse what is not a list of addresses."""
+        """Reject anything but a list of addresses."""
         for server in servers.split(","):
             try:
                 address = read_url(f"kafka://{server.strip()}")
             except UrlError:
                 address = None
             if address is None or address.login is not None or address.rest:
-                raise ValueError("expected host:port, several with commas between; ports are 1 to 65535")
+                raise ValueError("expected host:port, several separated by commas; ports are 1 to 65535")
         return servers
 
     @model_validator(mode="after")
     def _check_security(self) -> Self:
-        """Refuse a login or certificates that would not be used, and a login without what it takes."""
+        """Reject an incomplete login, and a login or certificates that would not be used."""
         protocol = self.security_protocol
         if protocol.startswith("SASL_"):
             for key in ("sasl_mechanism", "sasl_username", "sasl_password"):
                 if getattr(self, key) is None:
                     raise ValueError(f"security_protocol = {protocol!r} needs {key}")
         elif given := _given(self, "sasl_"):
-            raise ValueError(f"{given} needs security_protocol SASL_SSL (or SASL_PLAINTEXT), it is {protocol}")
+            raise ValueError(f"{given} needs security_protocol SASL_SSL (or SASL_PLAINTEXT), got {protocol}")
         if not protocol.endswith("SSL") and (given := _given(self, "ssl_")):
-            raise ValueError(f"{given} needs security_protocol SSL or SASL_SSL, it is {protocol}")
+            raise ValueError(f"{given} needs security_protocol SSL or SASL_SSL, got {protocol}")
         _check_key(self)
         return self
 
 
 class RedisSettings(Settings):
-    """Where Redis is, and who asks it.
+    """How to connect to Redis.
 
     Attributes:
         url: `redis://host:port/db`, `rediss://…` with TLS, or `unix:///path`.
-        username: The user, where Redis has users (ACL); instead of one in the URL.
-        password: Of that user, or of all.
-        ssl_ca_file: PEM file of the authority that signed Redis's certificate, where the system does not know it.
-        ssl_certificate_file: PEM file of a certificate of ours, where Redis asks for one.
+        username: The ACL user, if Redis has one; instead of a user in the URL.
+        password: The password of that user, or of the default user.
+        ssl_ca_file: PEM file of the CA that signed Redis's certificate, if the system does not trust it.
+        ssl_certificate_file: PEM file of the client certificate, if Redis requires one.
         ssl_key_file: PEM file of its private key.
-        ssl_key_password: Of that key, where it has one.
-        ssl_check_hostname: Whether Redis's certificate must name the host of the URL.
+        ssl_key_password: The password of that key, if it has one.
+        ssl_check_hostname: Whether Redis's certificate must match the host of the URL.
     """
 
     section = "redis"
@@ -230,18 +230,18 @@ class RedisSettings(Settings):
     @field_validator("url")
     @classmethod
     def _check_url(cls, url: str) -> str:
-        """Refuse what is not the address of a Redis."""
+        """Reject anything but the address of a Redis server."""
         parts = read_url(url)
         path = parts.rest.partition("?")[0]
         if parts.scheme not in REDIS_SCHEMES or (parts.scheme == "unix" and path[:1] != "/"):
             raise ValueError("expected redis://HOST:PORT/DB, rediss://HOST:PORT/DB with TLS, or unix:///PATH")
         if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]{0,5}", path):
-            raise ValueError("expected the number of a database behind the host, like redis://HOST:PORT/0")
+            raise ValueError("expected a database number after the host, like redis://HOST:PORT/0")
         return url.strip()
 
     @model_validator(mode="after")
     def _check_tls(self) -> Self:
-        """Refuse certificates that would not be used."""
+        """Reject certificates that would not be used."""
         if read_url(self.url).scheme != "rediss" and (given := _given(self, "ssl_")):
             raise ValueError(f"{given} needs a url that begins with rediss://")
         _check_key(self)
@@ -249,7 +249,7 @@ class RedisSettings(Settings):
 
 
 def _given(settings: Settings, prefix: str) -> str:
-    """Return the first setting of this prefix that is not its default; empty where all are."""
+    """Return the name of the first setting with this prefix that differs from its default; empty if none does."""
     fields = type(settings).model_fields
     changed = (key for key in fields if key.startswith(prefix) and getattr(settings, key) != fields[key].default)
     return next(changed, "")
@@ -261,7 +261,7 @@ def _check_key(settings: "KafkaSettings | RedisSettings") -> None:
 
 
 def _secret_in(key: str, path: Path) -> str:
-    """Return the secret that a file holds; it may begin and end with spaces, but not with line breaks."""
+    """Read a secret from a file; leading and trailing line breaks are stripped, spaces are kept."""
     try:
         secret = path.read_text(encoding="utf-8-sig").strip("\r\n")
     except OSError as error:
@@ -278,7 +278,7 @@ def _unknown(cls: type[Settings], name: str, said: str) -> str:
 
 
 def _explain(cls: type[Settings], detail: ErrorDetails) -> str:
-    if not detail["loc"]:  # a rule over several keys, which names them itself
+    if not detail["loc"]:  # a rule over several keys, whose message names them
         return f"{cls.section}: {detail['msg'].removeprefix('Value error, ')}"
     name = str(detail["loc"][0])
     key = ".".join((cls.section, *map(str, detail["loc"])))
@@ -302,6 +302,6 @@ def _is_secret(cls: type[Settings], name: str) -> bool:
 
 
 def _may_be_secret(cls: type[Settings], name: str) -> bool:
-    """Tell whether an unknown key may be meant for a secret, whether misspelt or called as elsewhere."""
+    """Tell whether an unknown key may be meant as a secret: misspelt, or named as in other programs."""
     ours = [key for key in cls.model_fields if _is_secret(cls, key)]
     return any(word in name for word in _SECRET_WORDS) or bool(get_close_matches(name, ours))

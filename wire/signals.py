@@ -1,4 +1,4 @@
-"""Stopping on signals: the first asks for an end after the work in progress, a second ends the process."""
+"""Stopping on signals: the first one stops after the work in progress, a second one ends the process."""
 
 import logging
 import signal
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM and SIGINT set; the handlers before come back with the first signal, or at exit."""
+    """Yield an event that SIGTERM and SIGINT set; the first signal, or leaving, restores the previous handlers."""
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 

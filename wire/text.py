@@ -1,4 +1,4 @@
-"""Text files that people hand us: UTF-8 with or without a byte-order mark, and the line ends of any system."""
+"""Text files from users: UTF-8 with or without a byte-order mark, with the line endings of any system."""
 
 import codecs
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 from wire.errors import TextError
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_MARKS = (  # UTF-32's little-endian mark begins with that of UTF-16, so it comes first
+_MARKS = (  # the little-endian mark of UTF-32 begins with that of UTF-16, so it comes first
     (codecs.BOM_UTF32_LE, "UTF-32"),
     (codecs.BOM_UTF32_BE, "UTF-32"),
     (codecs.BOM_UTF16_LE, "UTF-16"),
@@ -16,13 +16,13 @@ _MARKS = (  # UTF-32's little-endian mark begins with that of UTF-16, so it come
 
 
 def read_lines(path: Path) -> list[str]:
-    """Return the lines of a text file without their ends; line n is item n - 1.
+    """Return the lines of a text file without line endings; line n is item n - 1.
 
-    Byte-order marks are dropped, also those inside a file that was joined from several.
+    Byte-order marks are dropped, including those inside a file that was concatenated from several.
 
     Raises:
-        TextError: It is in another encoding than UTF-8, or binary; the message names file, line and remedy.
-        OSError: It cannot be read.
+        TextError: The file is not UTF-8, or is binary; the message names file, line and remedy.
+        OSError: The file cannot be read.
     """
     data = path.read_bytes()
     _refuse_other_encodings(path, data)
@@ -47,11 +47,11 @@ def _refuse_other_encodings(path: Path, data: bytes) -> None:
     if guess := _unmarked(data):
         raise TextError(f"{path}:1: the file looks like {guess}, not UTF-8. {_remedy(path, guess)}")
     line = len(re.findall(rb"\r\n|\r|\n", data[:zero])) + 1
-    raise TextError(f"{path}:{line}: the file is binary, not text (it holds zero bytes)")
+    raise TextError(f"{path}:{line}: the file is binary, not text (it contains zero bytes)")
 
 
 def _unmarked(data: bytes) -> str:
-    """Return the name of UTF-16 without a mark: of ASCII text, one byte in every pair is zero."""
+    """Recognise UTF-16 without a mark: in ASCII text, one byte of every pair is zero."""
     head = data[:1000]
     for first, name in ((0, "UTF-16BE"), (1, "UTF-16LE")):
         if len(head) > 1 and not any(head[first::2]) and all(head[1 - first :: 2]):

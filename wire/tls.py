@@ -1,4 +1,4 @@
-"""TLS as the settings of a server ask for it."""
+"""TLS contexts from the settings of a server."""
 
 import re
 import ssl
@@ -11,21 +11,21 @@ from wire.errors import SettingsError
 
 
 class TlsSettings(Protocol):
-    """The part of a server's settings that is about TLS."""
+    """The TLS part of a server's settings."""
 
     section: ClassVar[str]
 
     @property
     def ssl_ca_file(self) -> Path | None:
-        """Return who signed the server's certificate."""
+        """Return the CA that signed the server's certificate."""
 
     @property
     def ssl_certificate_file(self) -> Path | None:
-        """Return our own certificate."""
+        """Return our client certificate."""
 
     @property
     def ssl_key_file(self) -> Path | None:
-        """Return its key."""
+        """Return the key of the client certificate."""
 
     @property
     def ssl_key_password(self) -> SecretStr | None:
@@ -33,14 +33,14 @@ class TlsSettings(Protocol):
 
     @property
     def ssl_check_hostname(self) -> bool:
-        """Return whether names are compared."""
+        """Return whether the certificate must match the host name."""
 
 
 def context_of(settings: TlsSettings) -> ssl.SSLContext:
-    """Return how we speak TLS.
+    """Return the TLS context for a server.
 
     Raises:
-        SettingsError: A file holds no certificate, or a key cannot be read; names the setting.
+        SettingsError: A file contains no certificate, or a key cannot be read; names the setting.
     """
     context = ssl.create_default_context()
     context.check_hostname = settings.ssl_check_hostname
@@ -53,7 +53,7 @@ def context_of(settings: TlsSettings) -> ssl.SSLContext:
             # A function, and never None: without a password OpenSSL would ask at the terminal.
             password = lambda: key_password(settings) or ""  # noqa: E731
             context.load_cert_chain(settings.ssl_certificate_file, settings.ssl_key_file, password)
-    except OSError as error:  # also of TLS
+    except OSError as error:  # includes ssl.SSLError
         cause = re.sub(r"^\[.*?\] ", "", error.strerror or str(error)) or "cannot be used"
         shown = str(getattr(settings, key))
         raise SettingsError(f"{settings.section}.{key} = {shown!r}: {cause}; expected PEM") from None
@@ -61,5 +61,5 @@ def context_of(settings: TlsSettings) -> ssl.SSLContext:
 
 
 def key_password(settings: TlsSettings) -> str | None:
-    """Return the password of our key."""
+    """Return the password of the client key."""
     return None if settings.ssl_key_password is None else settings.ssl_key_password.get_secret_value()

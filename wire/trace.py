@@ -1,8 +1,8 @@
-"""Which chunk a message goes back to, over all services: W3C trace context, level 1 (w3.org/TR/trace-context).
+"""Traces a message back to its chunk across services: W3C trace context, level 1 (w3.org/TR/trace-context).
 
-A `traceparent` is `00-TRACE-SPAN-01`, lower-case hexadecimal. TRACE, 32 digits, is the same from a chunk to the
-identity events it leads to; SPAN, 16 digits, is the message's own. Both are digests of what they name, not random
-numbers, so that a message that is made again after a restart equals the first.
+A `traceparent` is `00-TRACE-SPAN-01` in lower-case hexadecimal. TRACE, 32 digits, is shared by a chunk and all identity
+events it leads to; SPAN, 16 digits, identifies the message. Both are digests of what they name rather than random
+numbers, so that a message recreated after a restart equals the original.
 """
 
 import logging
@@ -15,30 +15,30 @@ _FORM = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]
 
 
 def started(*names: object) -> str:
-    """Return the context of what begins a trace: the same for the same names."""
+    """Return the context that starts a trace: the same for the same names."""
     return f"00-{_digest(16, names)}-{_digest(8, names)}-01"
 
 
 def continued(traceparent: str, *names: object) -> str:
-    """Return the context of a message that follows from another one, whose context is given.
+    """Return the context of a message caused by another one, whose context is given.
 
-    The trace stays; where the other message has none, or something that is none, the names begin a new one.
+    The trace stays the same; if the other message has no valid context, the names start a new one.
     """
     trace = trace_id(traceparent)
     return f"00-{trace}-{_digest(8, names)}-01" if trace else started(*names)
 
 
 def trace_id(traceparent: str) -> str:
-    """Return the 32 digits of the trace; empty when the text is not a valid context."""
+    """Return the 32 digits of the trace; empty if the text is not a valid context."""
     found = _FORM.fullmatch(traceparent)
     return found.group(1) if found else ""
 
 
 def note(log: logging.Logger, message: AnyMessage | None, what: str, *args: object) -> None:
-    """Log at debug level what happens to a message that belongs to a trace; the log record has `trace_id` as a field.
+    """Log at debug level what happens to a traced message; the log record has `trace_id` as a field.
 
     Args:
-        what: A format in the manner of `logging`, with its `args`.
+        what: A `logging` format string for `args`.
     """
     if log.isEnabledFor(logging.DEBUG) and isinstance(message, FrameChunk | Tracklet | IdentityEvent):
         trace = trace_id(message.traceparent)

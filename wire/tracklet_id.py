@@ -1,4 +1,4 @@
-"""The name of a tracklet: built from its parts and taken apart again here, and nowhere else."""
+"""The id of a tracklet: the only place where it is built and parsed."""
 
 import re
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ _FORM = re.compile(rf"([^/]+)/(.+)/({_NUMBER})(?:\.({_NUMBER}))?/({_NUMBER})", r
 
 @dataclass(frozen=True, slots=True, order=True)
 class TrackletId:
-    """Which tracklet of which camera: `str` gives `camera/stream/track.leg/part`, `parse` reads that.
+    """The id of one tracklet of a camera: `str` formats it as `camera/stream/track.leg/part`, `parse` reads that.
 
-    The same frames processed again give the same ids.
+    Processing the same frames again gives the same ids.
 
     Attributes:
         camera_id: At least one character, no `/`.
         stream_id: The connection or file, at least one character; may contain `/`.
-        track: Number that the camera's tracker gave, from 0.
-        leg: Counts the stretches of a track that may be different people, from 0.
+        track: Number assigned by the camera's tracker, from 0.
+        leg: Counts the segments of a track that may be different people, from 0.
         part: Counts the tracklets of one leg, from 0; they are one person by construction.
     """
 
@@ -40,12 +40,12 @@ class TrackletId:
         return f"{self.camera_id}/{self.stream_id}/{self.track}.{self.leg}/{self.part}"
 
     @staticmethod
-    @lru_cache(maxsize=65_536)  # the gallery asks about the same recent tracklets again and again
+    @lru_cache(maxsize=65_536)  # the gallery parses the same recent ids again and again
     def parse(text: str) -> "TrackletId":
-        """Return the id that `str` turns into `text`; `camera/stream/track/part`, as first written, is leg 0.
+        """Parse an id formatted by `str`; the older form `camera/stream/track/part` is leg 0.
 
         Raises:
-            ValueError: The text is not the name of a tracklet.
+            ValueError: The text is not a tracklet id.
         """
         found = _FORM.fullmatch(text)
         if found is None:
@@ -54,7 +54,7 @@ class TrackletId:
         return TrackletId(camera_id, stream_id, int(track), int(leg or 0), int(part))
 
     def is_same_leg(self, other: "TrackletId") -> bool:
-        """Tell whether two tracklets are parts of one leg, which makes them one person."""
+        """Tell whether two tracklets are parts of the same leg, and so the same person."""
         return (
             self.track == other.track
             and self.leg == other.leg

@@ -1,7 +1,7 @@
-"""URLs that may hold secrets, read whatever characters their passwords have; `wire.mask` shows them.
+"""Parses URLs whose passwords may contain any character; `wire.mask` shows them without secrets.
 
-People paste a password as it is, so it may hold the very characters that separate the parts of a URL (`/ ? # @ : [ ]`).
-What is read is the one host that can be meant; where several can, it is refused and not guessed.
+People paste passwords unencoded, so a password may contain the very characters that separate the parts of a URL
+(`/ ? # @ : [ ]`). A URL is accepted if only one host can be meant; an ambiguous one is refused rather than guessed.
 """
 
 import re
@@ -12,12 +12,12 @@ from urllib.parse import quote, unquote
 
 LOGIN_EXAMPLE = "[USER:PASSWORD@]"
 NETWORK_SCHEMES = ("rtsp", "rtsps", "http", "https")
-LOCAL_SCHEMES = ("file", "unix")  # a path and no host
+LOCAL_SCHEMES = ("file", "unix")  # a path without a host
 MAX_LENGTH = 4096
 MAX_INDEX_DIGITS = 3
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
-_END = re.compile(r"[/?#]")  # of what names user and host
+_END = re.compile(r"[/?#]")  # ends the part with user and host
 _QUERY = re.compile(r"\?[\w.%-]+=")
 _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^\W_](?:[\w.-]*\w)?\.?)(?::(?P<port>[0-9]{0,5}))?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -26,18 +26,18 @@ _UNSAFE_IN_PATH = re.compile(r"[^\x21-\x7e]")
 
 
 class UrlError(ValueError):
-    """Raised when a URL cannot be understood; the text holds nothing of the URL, which may hold a password."""
+    """Raised when a URL cannot be parsed; the message quotes nothing of the URL, which may hold a password."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Url:
-    """A URL in its parts.
+    """A parsed URL.
 
     Attributes:
         scheme: In lower case.
-        login: User and password as they were typed, None where there are none.
+        login: User and password as typed, None if there are none.
         host: Without brackets; empty for `LOCAL_SCHEMES`.
-        port: None where the scheme's own is meant.
+        port: None for the scheme's default port.
         rest: Path, query and fragment.
     """
 
@@ -62,22 +62,22 @@ class Url:
 
     @property
     def address(self) -> str:
-        """Return the host, and the port where there is one, as a URL has them."""
+        """Return host and port, if any, in URL syntax."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port is None else f"{host}:{self.port}"
 
     def quoted(self) -> str:
-        """Return the URL as libraries take it: what they could misread is percent-encoded."""
+        """Return the URL in a form that libraries parse correctly: ambiguous characters are percent-encoded."""
         user, colon, password = (self.login or "").partition(":")
         login = "" if self.login is None else f"{_quoted_login(user)}{colon}{_quoted_login(password)}@"
         return f"{self.scheme}://{login}{self.address}{_UNSAFE_IN_PATH.sub(_percent, self.rest)}"
 
 
 def read_url(text: str) -> Url:
-    """Return the parts of `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][/PATH]`.
+    """Parse `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][/PATH]`.
 
     Raises:
-        UrlError: It is none, or several hosts can be meant.
+        UrlError: It is malformed, or more than one host can be meant.
     """
     check_text(text)
     scheme, separator, tail = text.strip().partition("://")
@@ -87,7 +87,7 @@ def read_url(text: str) -> Url:
     if split is None:
         raise UrlError(
             f"malformed URL: expected {scheme.lower()}://{LOGIN_EXAMPLE}HOST[:PORT]/PATH with a port of 1 to 65535; "
-            "in a password, write / as %2F, ? as %3F, # as %23 and @ as %40; behind the host, write @ as %40"
+            "in a password, write / as %2F, ? as %3F, # as %23 and @ as %40; after the host, write @ as %40"
         )
     login, host, rest = split
     named = _HOST.fullmatch(host)
@@ -97,14 +97,14 @@ def read_url(text: str) -> Url:
 
 
 def check_source(text: str) -> None:
-    """Return when this can be a camera: a network URL, a file or folder with or without `file://`, a device index.
+    """Check that a text can name a camera: a network URL, a file or folder with or without `file://`, a device index.
 
     Raises:
         UrlError: It cannot.
     """
     check_text(text)
     if text.isdecimal() and len(text) > MAX_INDEX_DIGITS:
-        raise UrlError(f"a device index has at most {MAX_INDEX_DIGITS} digits; a file of this name is written ./NAME")
+        raise UrlError(f"a device index has at most {MAX_INDEX_DIGITS} digits; write a file of this name as ./NAME")
     scheme, separator, _ = text.strip().partition("://")
     if not separator or scheme.lower() == "file":
         return
@@ -114,29 +114,29 @@ def check_source(text: str) -> None:
 
 
 def is_live(text: str) -> bool:
-    """Tell whether a camera is meant, at a network URL or a device index, and not a file or a folder."""
+    """Tell whether the source is live (a network URL or a device index) rather than a file or a folder."""
     scheme, separator, _ = text.strip().partition("://")
     return text.isdecimal() or (bool(separator) and scheme.lower() in NETWORK_SCHEMES)
 
 
 def check_text(text: str) -> None:
-    """Return when a text can be sent and opened at all.
+    """Check that a text can be sent and opened at all.
 
     Raises:
-        UrlError: It cannot.
+        UrlError: It is empty, too long, or contains control characters or lone surrogates.
     """
     if not text.strip():
         raise UrlError("must not be empty")
     if len(text) > MAX_LENGTH:
         raise UrlError(f"must not be longer than {MAX_LENGTH} characters, got {len(text)}")
     if _CONTROL.search(text):
-        raise UrlError("must not hold line breaks or other control characters")
+        raise UrlError("must not contain line breaks or other control characters")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise UrlError("must be UTF-8; rename the file")
 
 
 def split_tail(scheme: str, tail: str) -> tuple[str | None, str, str] | None:
-    """Return login, host with port, and rest of what stands behind `://`; None where no one host can be meant."""
+    """Split what follows `://` into login, host with port, and rest; None unless exactly one host can be meant."""
     if scheme in LOCAL_SCHEMES:
         return _split_local(tail)
     first, *others = _readings(tail)
@@ -146,7 +146,7 @@ def split_tail(scheme: str, tail: str) -> tuple[str | None, str, str] | None:
     for reading in possible:
         if is_address(reading[1]):
             return reading
-    if first is None:  # a password with a `/`, unless what is cut off by it looks like a query
+    if first is None:  # a password with a `/`, unless the part after it looks like a query
         return possible[0] if len(possible) == 1 and not _QUERY.search(possible[0][0] or "") else None
     return None if _may_be_cut(first) else first
 
@@ -161,7 +161,7 @@ def _split_local(tail: str) -> tuple[str | None, str, str] | None:
 
 
 def _readings(tail: str) -> Iterator[tuple[str | None, str, str] | None]:
-    """Yield the reading of the standard, then those with an `@` behind it as the end of the password; None: no host."""
+    """Yield the standard reading, then one per later `@` as the end of the password; None if it has no valid host."""
     end = _end(tail, 0)
     at = tail.rfind("@", 0, end)
     yield _reading(tail, at, end)
@@ -182,7 +182,7 @@ def _end(tail: str, start: int) -> int:
 
 
 def _may_be_cut(reading: tuple[str | None, str, str]) -> bool:
-    """Tell whether what looks like the host may be the middle of a login, cut at a `/`: `NAME:123/...@HOST`."""
+    """Tell whether the apparent host may be part of a login that was cut at a `/`: `NAME:123/...@HOST`."""
     login, host, _ = reading
     return login is not None or ":" in host
 
@@ -195,7 +195,7 @@ def _is_host(text: str) -> bool:
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a host is so for sure: nobody's name is an IP address."""
+    """Tell whether a text is certainly a host and not a user name: an IP address or `localhost`."""
     named = _HOST.fullmatch(text)
     return named is not None and (named["host"] == "localhost" or _is_ip(named["host"]))
 

@@ -1,4 +1,4 @@
-"""What messages about somebody's input have in common: values shown short and without passwords, names suggested."""
+"""Shared wording of messages about user input: short values without passwords, and suggested names."""
 
 import reprlib
 from collections.abc import Iterable
@@ -14,12 +14,12 @@ _short.maxstring = _short.maxother = MAX_TEXT
 
 
 def shown(value: object) -> str:
-    """Return a value as a message shows it: on one line, bounded, without passwords."""
+    """Format a value for a message: on one line, shortened, without passwords."""
     return _short.repr(mask_url(value)) if isinstance(value, str) else scrub(_short.repr(value))
 
 
 def known_names(name: object, names: Iterable[str]) -> str:
-    """Return which names there are, and which of them may have been meant."""
+    """List the known names, and suggest the closest one."""
     listed = sorted(names)
     close = get_close_matches(str(name)[:MAX_TEXT], listed, n=1)
-    return f"{f'did you mean {close[0]}? ' if close else ''}known are {', '.join(listed)}"
+    return f"{f'did you mean {close[0]}? ' if close else ''}known names: {', '.join(listed)}"

@@ -96,7 +96,7 @@ def test_a_certificate_of_ours_is_enough(kafka: SecureKafka, certificates: Path)
             {"sasl_password": "hunter2"}, "refuses this user or password; correct kafka.sasl_username", id="password"
         ),
         pytest.param({"sasl_username": "bob"}, "refuses this user or password", id="user"),
-        pytest.param({"sasl_mechanism": "SCRAM-SHA-512"}, "does not know kafka.sasl_mechanism", id="mechanism"),
+        pytest.param({"sasl_mechanism": "SCRAM-SHA-512"}, "does not support kafka.sasl_mechanism", id="mechanism"),
     ],
 )
 def test_a_login_that_is_refused_is_a_wrong_setting_and_not_waited_for(
@@ -121,7 +121,7 @@ def test_a_certificate_that_is_not_trusted_is_a_wrong_setting(kafka: SecureKafka
 
 def test_a_port_that_is_spoken_to_in_another_way_names_the_protocol(kafka: SecureKafka, certificates: Path) -> None:
     known = {"ssl_ca_file": certificates / "ca.pem"}
-    with pytest.raises(SettingsError, match=r"asks for no user there: kafka\.security_protocol must be PLAINTEXT"):
+    with pytest.raises(SettingsError, match=r"does not use logins on this port: set kafka\.security_protocol to PLAINTEXT"):
         ask(servers=kafka.node.servers, **SASL, **ANN)
     with pytest.raises((SettingsError, TransientError), match=r"kafka\.security_protocol"):
         ask(servers=kafka.node.servers, **TLS, **known)
@@ -134,6 +134,6 @@ def test_a_broker_that_is_away_is_named_with_what_to_do(free_port: Callable[[], 
     with pytest.raises(TransientError) as caught:
         ask(servers=f"127.0.0.1:{port},nowhere.invalid:1")
     assert str(caught.value) == (
-        f"Kafka: nothing listens at 127.0.0.1:{port}; the name of the host in nowhere.invalid:1 cannot be resolved; "
+        f"Kafka: nothing listens at 127.0.0.1:{port}; the host name in nowhere.invalid:1 cannot be resolved; "
         "start it or set kafka.servers (CLIMBTRACK_KAFKA_SERVERS)"
     )

@@ -238,7 +238,7 @@ def test_a_server_that_is_away_is_named_with_what_to_do(tmp_path: Path, free_por
             f"Redis: nothing listens at 127.0.0.1:{port}; start it or set redis.url (CLIMBTRACK_REDIS_URL)"
         )
     with store_in("redis://nowhere.invalid:1") as store:
-        assert problem(store).startswith("Redis: the name of the host in nowhere.invalid:1 cannot be resolved; ")
+        assert problem(store).startswith("Redis: the host name in nowhere.invalid:1 cannot be resolved; ")
     with store_in(f"unix://{tmp_path}/none") as store:
         assert problem(store).startswith(f"Redis: there is no socket at {tmp_path}/none; ")
 

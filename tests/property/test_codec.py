@@ -193,7 +193,7 @@ def test_damaged_messages_raise_nothing_but_a_decode_error(message: AnyMessage, 
 
 @given(st.integers(0, 255).filter(lambda version: version != codec.SCHEMA_VERSION), BYTES)
 def test_another_schema_version_is_refused_by_its_number(version: int, content: bytes) -> None:
-    with pytest.raises(DecodeError, match=f"schema version {version}, this reader knows {codec.SCHEMA_VERSION}"):
+    with pytest.raises(DecodeError, match=f"schema version {version}, this reader supports {codec.SCHEMA_VERSION}"):
         codec.decode(bytes((version,)) + content)
 
 

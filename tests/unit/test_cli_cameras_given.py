@@ -58,7 +58,7 @@ def test_the_configuration_holds_urls_or_all_fields(tmp_path: Path) -> None:
     [
         pytest.param(
             "cameras: {door: {uri: x}}",
-            r"cameras\.door\.uri: unknown key; did you mean url\? known are ",
+            r"cameras\.door\.uri: unknown key; did you mean url\? known names: ",
             id="unknown key",
         ),
         pytest.param("cameras: {door: {url: x, analysed_fps: 0}}", r"cameras\.door: .*analysed_fps", id="out of range"),
@@ -75,7 +75,7 @@ def test_the_configuration_holds_urls_or_all_fields(tmp_path: Path) -> None:
         pytest.param("cameras: {door: {url: x, tags: {a: " + "b" * 257 + "}}}", r"at most 256", id="an endless tag"),
         pytest.param('cameras: {"a/../b": x}', "camera_id must be 1-64 letters", id="a path for a name"),
         pytest.param("cameras: {" + "x" * 65 + ": y}", "1-64 letters", id="an endless name"),
-        pytest.param("cameras: {door: x, door: y}", "'door' stands here a second time", id="a camera twice"),
+        pytest.param("cameras: {door: x, door: y}", "duplicate key 'door'", id="a camera twice"),
         pytest.param("cameras: {door: {url: x, mode: fast}}", r"cameras\.door: .*mode", id="wrong choice"),
         pytest.param("cameras: [door]", "section cameras must be a mapping .*, got list", id="a list"),
         pytest.param("site: 3", "site = 3: must be text", id="a site that is a number"),

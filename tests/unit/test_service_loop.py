@@ -183,10 +183,10 @@ def test_a_tombstone_reaches_the_handler_as_none() -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        pytest.param(b"\x01garbage", "not a message of ours", id="garbage bytes"),
+        pytest.param(b"\x01garbage", "not a valid message", id="garbage bytes"),
         pytest.param(b"\xfe" + GOOD[1:], "schema version 254", id="unknown schema"),
         pytest.param(b"", "empty record", id="empty value"),
-        pytest.param(GOOD[:-3], "not a message of ours", id="cut off"),
+        pytest.param(GOOD[:-3], "not a valid message", id="cut off"),
     ],
 )
 def test_an_undecodable_record_becomes_a_dead_letter_and_the_loop_goes_on(value: bytes, reason: str) -> None:

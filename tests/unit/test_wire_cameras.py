@@ -51,7 +51,7 @@ def test_a_list_that_cannot_be_read_is_not_known_and_the_reason_is_said(bus: Sha
     bus.say("door")
     bus.away.set()
     with CameraTable(bus, wait_s=0.2) as table:
-        with pytest.raises(CamerasUnknown, match=r"not known: Kafka at 127.0.0.1:9092 is away"):
+        with pytest.raises(CamerasUnknown, match=r"not available: Kafka at 127.0.0.1:9092 is away"):
             table.cameras()
         assert not table.loaded
 
@@ -82,4 +82,4 @@ def test_a_list_beyond_its_bound_is_cut_with_a_warning_that_names_the_camera(
         bus.say(name)
     with CameraTable(bus) as table:
         assert len(table.cameras()) == 2
-        assert "is left out: 2 are listed already" in caplog.text
+        assert "is ignored: the limit of 2 cameras is reached" in caplog.text

@@ -177,7 +177,7 @@ def test_an_error_of_pydantic_shows_no_input(make: Callable[[], object]) -> None
     ("settings", "said"),
     [
         ({"url": "http://h"}, "expected redis://HOST:PORT/DB"),
-        ({"url": "redis://h/people"}, "expected the number of a database"),
+        ({"url": "redis://h/people"}, "expected a database number after the host"),
         ({"url": "unix://run/redis.sock"}, "expected redis://HOST:PORT/DB"),
         ({"url": "redis://h:70000"}, "with a port of 1 to 65535"),
         ({"ssl_ca_file": __file__}, "ssl_ca_file needs a url that begins with rediss://"),
