@@ -110,7 +110,8 @@ def _weights(config: Path | None) -> Check:
         return Check(
             "CLIMB weights", "missing", str(error), "train some with `climbtrack train`, or take the shipped ones"
         )
-    return Check("CLIMB weights", "ok", f"{path.name}, model {loaded.model_id}")
+    unsaid = "" if loaded.prior else ", without a similarity prior: `climbtrack evaluate --write-prior` measures it"
+    return Check("CLIMB weights", "ok", f"{path.name}, model {loaded.model_id}{unsaid}")
 
 
 def _detector(config: Path | None) -> Check:
