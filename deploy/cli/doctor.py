@@ -1,4 +1,4 @@
-"""`climbtrack doctor`: is everything here that climbtrack needs."""
+"""`climbtrack doctor`: check whether this machine has everything that climbtrack needs."""
 
 import json
 from dataclasses import asdict
@@ -9,7 +9,7 @@ from deploy.cli.options import Config, Json
 
 
 def doctor(config: Config = None, as_json: Json = False) -> None:
-    """Check what climbtrack needs, and say what to do about what is missing."""
+    """Check for everything that climbtrack needs, and explain how to get what is missing."""
     from rich.console import Console
 
     from deploy.doctor import examine, print_checks, verdict

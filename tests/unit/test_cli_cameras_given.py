@@ -21,7 +21,7 @@ def test_the_url_is_everything_behind_the_first_equals_sign() -> None:
         pytest.param(["=door.mp4"], "expected NAME=URL", id="empty name"),
         pytest.param(["door="], "expected NAME=URL", id="empty url"),
         pytest.param(["a door=x.mp4"], "camera_id must be 1-64 letters", id="a name with a space"),
-        pytest.param(["door=a.mp4", "door=b.mp4"], "two cameras of this name", id="the same name twice"),
+        pytest.param(["door=a.mp4", "door=b.mp4"], "two cameras have this name", id="the same name twice"),
     ],
 )
 def test_a_camera_that_cannot_be_meant_is_named(words: list[str], message: str) -> None:

@@ -105,7 +105,7 @@ def test_an_unknown_environment_variable_is_a_wrong_setting(
 ) -> None:
     monkeypatch.setenv("CLIMBTRACK_WORKER_SPEED", "high")
     assert main(["run", "--camera", "a=b"]) == 2
-    assert "CLIMBTRACK_WORKER_SPEED = 'high': unknown; known are" in capsys.readouterr().err
+    assert "CLIMBTRACK_WORKER_SPEED = 'high': unknown; known names:" in capsys.readouterr().err
 
 
 def test_a_busy_port_is_said_before_anything_is_started(
@@ -168,4 +168,4 @@ def test_a_library_that_is_not_installed_is_named_with_the_remedy(
 
     monkeypatch.setattr("deploy.cli.train.recipe_and_changes", absent)
     assert main(["train", str(tmp_path / "recipe.yaml")]) == 1
-    assert "needs scipy, which is not installed here; `pip install climbtrack`" in capsys.readouterr().err
+    assert "needs scipy, which is not installed; `pip install .` in a clone" in capsys.readouterr().err

@@ -25,7 +25,7 @@ from tests.gallery_tools import progress
         pytest.param(State.ENDED, "", CameraTotals(frames=5), True, "stopped after 5 frames", id="interrupted"),
         pytest.param(State.LIVE, "", CameraTotals(frames=9), False, None, id="a live camera"),
         pytest.param(State.BACKING_OFF, "refused", CameraTotals(), False, "refused", id="never reached"),
-        pytest.param(State.LIVE, "", CameraTotals(), False, "no frame came", id="silent"),
+        pytest.param(State.LIVE, "", CameraTotals(), False, "no frame arrived", id="silent"),
     ],
 )
 def test_a_camera_fails_when_less_came_than_was_asked_for(

@@ -64,11 +64,11 @@ def test_ls_says_what_there_is_and_where(
     assert main(["models", "ls"]) == 0
     text = capsys.readouterr().out
 
-    assert nothing.count("not here") == 3
+    assert nothing.count("not downloaded") == 3
     assert all(name in nothing for name in ("yolox-nano", "20.2 MB", "Apache-2.0", "640x640", "bundled", "hog"))
-    assert "by hand: yolox_nano.onnx, yolox_tiny.onnx, yolox_s.onnx from https://github.com/" in nothing
+    assert "manual download: yolox_nano.onnx, yolox_tiny.onnx, yolox_s.onnx from https://github.com/" in nothing
     assert f"{cache}/yolox_nano.onnx\n" in text.replace(" ", "")
-    assert f"{cache}/yolox_s.onnx (another file)" in text
+    assert f"{cache}/yolox_s.onnx (wrong checksum)" in text
     assert server.asked == []
 
 
@@ -89,7 +89,7 @@ def test_get_downloads_once(server: ModelServer, cache: Path, capsys: pytest.Cap
     assert main(["models", "get", "yolox-nano"]) == 0
     first = capsys.readouterr().out
     assert main(["models", "get", "yolox-nano", "--json"]) == 0
-    assert first.splitlines() == ["downloading yolox-nano, 0.0 MB", f"{path}: downloaded, the right file"]
+    assert first.splitlines() == ["downloading yolox-nano, 0.0 MB", f"{path}: downloaded, checksum correct"]
     assert _json(capsys) == {"name": "yolox-nano", "path": str(path), "downloaded": False}
     assert len(server.asked) == 1
 
@@ -126,14 +126,14 @@ def test_get_leaves_a_users_file_alone(server: ModelServer, cache: Path, capsys:
     assert main(["models", "get", "yolox-nano"]) == 1
     said = capsys.readouterr().err
     assert f"climbtrack: {cache}/yolox_nano.onnx is another file than published: SHA-256 " in said
-    assert said.endswith("; it stays as it is: move it away first, then get yolox-nano again\n")
+    assert said.endswith("; it was not replaced: move it away, then get yolox-nano again\n")
     assert (cache / YOLOX_NANO.file).read_bytes() == b"mine"
     assert server.asked == []
 
 
 def test_get_of_an_unknown_name_ends_with_2_and_says_what_is_known(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "get", "yolov8"]) == 2
-    expected = "climbtrack: yolov8: no published detector; known are yolox-nano, yolox-tiny, yolox-s\n"
+    expected = "climbtrack: yolov8: unknown detector; must be one of yolox-nano, yolox-tiny, yolox-s\n"
     assert capsys.readouterr().err == expected
 
 
@@ -145,15 +145,17 @@ def test_check_without_a_name_checks_all_that_are_here(
     assert main(["models", "check"]) == 0
     ours, nano = capsys.readouterr().out.splitlines()
     assert ours.startswith(f"ok      bundled: {BUNDLED}, loads and runs, yolox layout")
-    assert nano.startswith(f"ok      yolox-nano: {cache}/yolox_nano.onnx, the right file, loads and runs, yolox layout")
+    assert nano.startswith(
+        f"ok      yolox-nano: {cache}/yolox_nano.onnx, checksum correct, loads and runs, yolox layout"
+    )
 
 
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        pytest.param(None, "not here; `climbtrack models get yolox-nano` downloads it", id="not here"),
-        pytest.param(b"<html>", "is another file: SHA-256", id="a page"),
-        pytest.param(BUNDLED.read_bytes(), "loads all the same", id="another model"),
+        pytest.param(None, "not downloaded; `climbtrack models get yolox-nano` downloads it", id="missing"),
+        pytest.param(b"<html>", "differs from the published file: SHA-256", id="a page"),
+        pytest.param(BUNDLED.read_bytes(), "loads nevertheless", id="another model"),
     ],
 )
 def test_check_of_a_name_that_is_not_right_ends_with_1(
@@ -218,7 +220,7 @@ def test_a_run_that_asks_for_a_model_that_cannot_be_had_ends_with_2(
 
 def test_doctor_asks_no_server_and_says_what_a_run_would_do(server: ModelServer) -> None:
     check = _doctor()
-    assert (check.state, check.found) == ("optional", "yolox-nano is not here yet")
+    assert (check.state, check.found) == ("optional", "yolox-nano is not downloaded yet")
     assert check.advice == "a run downloads it first; `climbtrack models get yolox-nano` does now"
     assert server.asked == []
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from deploy.local.console import print_people
+from deploy.local.people_table import MAX_STAYERS, MAX_TRAVELLERS, Clock, duration, headline, people_lines, route, stops
 from deploy.local.report import Person, Report
 from deploy.local.watch import CameraTotals
-from deploy.local.ways import MAX_STAYERS, MAX_TRAVELLERS, Clock, duration, headline, people_lines, stops, way
 from deploy.terminal import command
 from gallery.presence import Sighting
 
@@ -40,7 +40,7 @@ def test_people_of_several_cameras_lead_each_with_the_way() -> None:
         person(1, ("lobby", 0)), person(3, ("lobby", 0), ("corridor", 11), ("office", 42)), person(12, ("office", 80))
     )
     assert people_lines(found, 80, LIST, UTC) == [
-        "id  seen for  way through the cameras (UTC)",
+        "id  seen for  route through the cameras (UTC)",
         " 3      15 s  lobby 10:11:20 -> corridor 10:11:31 -> office 10:12:02",
         "",
         "Seen by one camera",
@@ -102,24 +102,24 @@ def test_no_line_is_wider_than_the_terminal(seen: list[tuple[str, int]], width: 
 
 def test_a_long_way_keeps_its_beginning_and_its_end() -> None:
     walker = person(1, ("lobby", 0), ("corridor", 10), ("office", 20), ("corridor", 30), ("lobby", 40))
-    assert way(walker, Clock(UTC), 70) == "lobby 10:11:20 -> corridor 10:11:30 -> (2 more) -> lobby 10:12:00"
-    assert way(walker, Clock(UTC), 50) == "lobby 10:11:20 -> (3 more) -> lobby 10:12:00"
+    assert route(walker, Clock(UTC), 70) == "lobby 10:11:20 -> corridor 10:11:30 -> (2 more) -> lobby 10:12:00"
+    assert route(walker, Clock(UTC), 50) == "lobby 10:11:20 -> (3 more) -> lobby 10:12:00"
 
 
 def test_how_often_is_left_out_before_where() -> None:
     walker = person(1, ("lobby", 0), ("lobby", 10), ("office", 20))
-    assert way(walker, Clock(UTC), 50) == "lobby 10:11:20 (2 times) -> office 10:11:40"
-    assert way(walker, Clock(UTC), 40) == "lobby 10:11:20 -> office 10:11:40"
+    assert route(walker, Clock(UTC), 50) == "lobby 10:11:20 (2 times) -> office 10:11:40"
+    assert route(walker, Clock(UTC), 40) == "lobby 10:11:20 -> office 10:11:40"
 
 
 def test_names_without_end_are_cut() -> None:
-    assert way(person(1, ("x" * 64, 0)), Clock(UTC), 20) == f"{'x' * 17}..."
+    assert route(person(1, ("x" * 64, 0)), Clock(UTC), 20) == f"{'x' * 17}..."
 
 
 def test_the_same_camera_again_is_one_stop() -> None:
     walker = person(1, ("lobby", 0), ("lobby", 10), ("office", 20), ("lobby", 30))
     assert [(stop.camera_id, stop.times) for stop in stops(walker.seen)] == [("lobby", 2), ("office", 1), ("lobby", 1)]
-    assert way(walker, Clock(UTC), 80) == "lobby 10:11:20 (2 times) -> office 10:11:40 -> lobby 10:11:50"
+    assert route(walker, Clock(UTC), 80) == "lobby 10:11:20 (2 times) -> office 10:11:40 -> lobby 10:11:50"
 
 
 def test_times_are_those_of_the_place() -> None:
