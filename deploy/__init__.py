@@ -1,1 +1,1 @@
-"""How it runs: the command line, everything in one process, and what starts servers."""
+"""The command line, the single-process system, and the code that starts servers."""

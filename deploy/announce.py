@@ -1,4 +1,4 @@
-"""The cameras of a configuration file, put on the `cameras` topic of Kafka."""
+"""Publish the cameras of a configuration file to the `cameras` topic of Kafka."""
 
 import logging
 from collections.abc import Iterable
@@ -18,11 +18,11 @@ FLUSH_S = 30.0
 
 
 def announce_cameras(config: Path | None) -> None:
-    """Announce the configured cameras on Kafka; without any, leave Kafka alone.
+    """Publish the configured cameras to Kafka; do not connect to Kafka if there are none.
 
     Raises:
-        SettingsError: The configuration is wrong.
-        TransientError: Kafka is away.
+        SettingsError: The configuration is invalid.
+        TransientError: Kafka is unreachable.
     """
     from wire.kafka import KafkaBus
 
@@ -36,7 +36,7 @@ def announce_cameras(config: Path | None) -> None:
 
 
 def announce(bus: Bus, cameras: Iterable[CameraSpec]) -> int:
-    """Send the specs that the topic does not hold already, so that running cameras are left alone; return how many."""
+    """Publish the specs that are not yet on the topic, so that running cameras are undisturbed; return their number."""
     with CameraTable(bus) as table:
         known = {name: codec.encode(listed.spec) for name, listed in table.cameras().items()}
     fresh = {spec.camera_id: codec.encode(spec) for spec in cameras}

@@ -1,4 +1,4 @@
-"""Cameras as a user writes them: `NAME=URL` on the command line, the section `cameras` of the configuration file."""
+"""Parse cameras as users write them: `NAME=URL` on the command line, or section `cameras` of a configuration file."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,22 +16,22 @@ from wire.messages import CameraSpec
 from wire.url import UrlError, check_source, is_live
 from wire.wording import known_names
 
-NO_CAMERA = """no camera was given. Give each a name of your own, as many as there are:
+NO_CAMERA = """no camera was given. Name one or more cameras, each with a name of your choice:
 
   a video file   climbtrack run --camera door=door.mp4
   an IP camera   climbtrack run --camera door=rtsp://user:password@192.168.1.20/stream
   a webcam       climbtrack run --camera desk=0
   a whole site   climbtrack run --config site.yaml     # cameras: {door: door.mp4, hall: rtsp://...}
 
-`climbtrack doctor` says whether this machine is ready, `climbtrack run --help` lists all options."""
+`climbtrack doctor` checks whether this machine is ready; `climbtrack run --help` lists all options."""
 _FIELDS = tuple(name for name in CameraSpec.__struct_fields__ if name not in {"camera_id", "site_id"})
 
 
 def parse_cameras(words: Iterable[str], site_id: str) -> dict[str, CameraSpec]:
-    """Return the cameras of `NAME=URL` words.
+    """Return the cameras given as `NAME=URL` arguments.
 
     Raises:
-        UsageError: A word is not of this form, the name is not allowed, or two cameras have the same name.
+        UsageError: An argument does not have this form, a name is not allowed, or two cameras have the same name.
     """
     cameras: dict[str, CameraSpec] = {}
     for word in words:
@@ -40,7 +40,7 @@ def parse_cameras(words: Iterable[str], site_id: str) -> dict[str, CameraSpec]:
         if not equals or not name or not url:
             raise UsageError(f"--camera {shown}: expected NAME=URL, like door=rtsp://host/stream or door=door.mp4")
         if name in cameras:
-            raise UsageError(f"--camera {name}=…: there are two cameras of this name; each needs its own")
+            raise UsageError(f"--camera {name}=…: two cameras have this name; names must be unique")
         try:
             check_source(url)
             cameras[name] = CameraSpec(camera_id=name, site_id=site_id, url=url)
@@ -52,10 +52,10 @@ def parse_cameras(words: Iterable[str], site_id: str) -> dict[str, CameraSpec]:
 def configured_cameras(config: Path | None) -> dict[str, CameraSpec]:
     """Return the cameras of a configuration file: name to URL, or name to the fields of a `CameraSpec`.
 
-    The path of a file or folder is meant from where the configuration file is.
+    Relative paths are resolved against the folder of the configuration file.
 
     Raises:
-        SettingsError: The section is no mapping, or a camera has an unknown field or a wrong value.
+        SettingsError: The section is not a mapping, or a camera has an unknown field or an invalid value.
     """
     section = section_of(config, "cameras")
     site_id = site_of(config)
@@ -64,10 +64,10 @@ def configured_cameras(config: Path | None) -> dict[str, CameraSpec]:
 
 
 def chosen_cameras(words: Sequence[str], config: Path | None) -> tuple[CameraSpec, ...]:
-    """Return the cameras of the command line, or else those of the configuration.
+    """Return the cameras given on the command line or, if there are none, those of the configuration.
 
     Raises:
-        UsageError, SettingsError: A camera is not well described, or there is none.
+        UsageError, SettingsError: A camera is invalid, or there is none.
     """
     configured = configured_cameras(config)
     cameras = parse_cameras(words, site_of(config)) or configured
@@ -89,7 +89,7 @@ def _configured(name: str, value: Any, site_id: str) -> CameraSpec:
     if unknown:
         raise SettingsError(f"cameras.{shown}.{mask_name(unknown[0])}: unknown key; {known_names(unknown[0], _FIELDS)}")
     if isinstance(fields.get("url"), int):
-        fields["url"] = str(fields["url"])  # a device index reads as a number in YAML
+        fields["url"] = str(fields["url"])  # YAML parses a device index as a number
     try:
         spec = msgspec.convert({"type": "camera", "camera_id": name, "site_id": site_id, **fields}, CameraSpec)
         check_source(spec.url)

@@ -1,22 +1,22 @@
-"""Every way a command can end badly.
+"""The errors that end a command.
 
 DeployError
-├── UsageError       the command was asked for something impossible: exit code 2
-└── RunError         it was asked well and failed: exit code 1
+├── UsageError       invalid options or arguments: exit code 2
+└── RunError         a valid request failed: exit code 1
 """
 
 
 class DeployError(Exception):
-    """Base of all errors of this package; the text is what a user reads."""
+    """Base of all errors in this package; the message is shown to the user."""
 
     exit_code = 1
 
 
 class UsageError(DeployError):
-    """Raised when an option or argument cannot be meant; names it, its value and what is allowed."""
+    """Raised when an option or argument is invalid; the message names it, its value and what is allowed."""
 
     exit_code = 2
 
 
 class RunError(DeployError):
-    """Raised when the work itself failed."""
+    """Raised when a valid request failed."""

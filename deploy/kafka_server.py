@@ -1,6 +1,6 @@
-"""One Apache Kafka node (KRaft, Java 17) from its Maven artifacts, on a loopback port.
+"""Run one Apache Kafka node (KRaft, Java 17) from its Maven artifacts, on a loopback port.
 
-Maven fetches the jars once into the cache folder; the data lies in a temporary folder and is removed at the end.
+Maven downloads the jars once to the cache folder; the data is kept in a temporary folder and deleted at the end.
 """
 
 import os
@@ -20,7 +20,7 @@ from wire.errors import TransientError, WireError
 from wire.signals import stop_on_signals
 
 KAFKA_VERSION = "4.4.0"
-LOG4J_VERSION = "2.25.5"  # the one that this Kafka brings; without its bridge Kafka's warnings are lost
+LOG4J_VERSION = "2.25.5"  # the version this Kafka ships with; without its bridge Kafka's warnings are lost
 FETCH_TIMEOUT_S = 600
 START_TIMEOUT_S = 180  # ten seconds, on a busy two-core machine half a minute
 
@@ -49,7 +49,7 @@ _LOGGING = """\
 </Configuration>
 """
 
-# One node: everything that is usually copied three times is copied once, and a first member need not wait for others.
+# Single node: replication factors are 1 instead of 3, and a first group member need not wait for others.
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -71,12 +71,12 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 """
 
-# A small heap, and a compiler that does not compete with what is being tried out.
+# A small heap, and a JIT compiler that does not compete with the services being tried out.
 _JAVA = ("java", "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 class KafkaNode:
-    """A running node; leaving its context ends it and removes its data."""
+    """A running node; leaving the context stops it and deletes its data."""
 
     def __init__(self, process: subprocess.Popen[bytes], folder: Path, port: int) -> None:
         self.servers = f"127.0.0.1:{port}"
@@ -92,16 +92,16 @@ class KafkaNode:
         self.close()
 
     def close(self) -> None:
-        """End the node; its data goes with it, so there is nothing it must still write."""
+        """Kill the node: its data is deleted anyway, so nothing needs flushing."""
         self.process.kill()
         self.process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def wait_until_ready(self, port: int) -> None:
-        """Return when the node answers on its port.
+        """Wait until the node accepts connections on its port.
 
         Raises:
-            TransientError: It ended, or does not answer in time; holds the end of its log.
+            TransientError: The node exited or did not respond in time; the message holds the end of its log.
         """
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and self.process.poll() is None:
@@ -113,13 +113,14 @@ class KafkaNode:
 
 
 def start(port: int = 0, more: str = "") -> KafkaNode:
-    """Fetch Kafka when it is not in the cache, and start a node; port 0 takes a free one.
+    """Download Kafka unless it is in the cache, and start a node; port 0 picks a free one.
 
-    `more` are lines of its properties over ours, with `{port}` and `{controller_port}` for the two.
+    `more` holds additional lines of server properties, which override the defaults; `{port}` and `{controller_port}`
+    are replaced by the port numbers.
 
     Raises:
-        WireError: Java or Maven is not installed, or the port is taken.
-        TransientError: The jars cannot be fetched, or the node does not start.
+        WireError: Java or Maven is not installed, or the port is in use.
+        TransientError: The jars cannot be downloaded, or the node does not start.
     """
     if missing := missing_tools():
         raise WireError(f"Kafka needs {' and '.join(missing)}: install a Java 17 runtime and Maven")
@@ -158,7 +159,7 @@ def start(port: int = 0, more: str = "") -> KafkaNode:
 
 
 def fetch() -> Path:
-    """Return the folder with Kafka's jars; Maven fetches them when they are not in the cache.
+    """Return the folder with Kafka's jars; Maven downloads them if they are not in the cache.
 
     Raises:
         TransientError: Maven failed.
@@ -180,29 +181,29 @@ def fetch() -> Path:
         ]
         done = subprocess.run(command, cwd=work, check=False, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S)
         if done.returncode:
-            raise TransientError(f"Maven could not fetch Kafka {KAFKA_VERSION}:\n{done.stdout[-2000:]}")
-        if not libraries.is_dir():  # somebody else may have been faster
+            raise TransientError(f"Maven could not download Kafka {KAFKA_VERSION}:\n{done.stdout[-2000:]}")
+        if not libraries.is_dir():  # another process may have been faster
             Path(work, "jars").rename(libraries)
     return libraries
 
 
 def missing_tools() -> list[str]:
-    """Return which of the programs that this needs are not installed."""
+    """Return the required programs that are not installed."""
     return [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
 
 
-def serve(port: int, say: Callable[[str], None]) -> None:
-    """Run a node until SIGTERM or SIGINT; `say` is told its address once it answers.
+def serve(port: int, on_ready: Callable[[str], None]) -> None:
+    """Run a node until SIGTERM or SIGINT; call `on_ready` with its address once it responds.
 
     Raises:
         WireError: As `start`.
-        TransientError: As `start`, or the node ended by itself.
+        TransientError: As `start`, or the node exited unexpectedly.
     """
     with stop_on_signals() as stop, start(port) as node:
-        say(node.servers)
+        on_ready(node.servers)
         while not stop.wait(0.5):
             if node.process.poll() is not None:
-                raise TransientError(f"Kafka ended with exit code {node.process.returncode}")
+                raise TransientError(f"Kafka exited with code {node.process.returncode}")
 
 
 def _free_ports(wanted: int) -> tuple[int, int]:

@@ -1,1 +1,1 @@
-"""How fast the parts and the whole are on this machine."""
+"""Benchmarks of the components and of the whole pipeline on this machine."""

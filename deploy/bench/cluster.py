@@ -1,4 +1,4 @@
-"""The same videos over Kafka and Redis, every stage a process of its own."""
+"""Process the same videos over Kafka and Redis, with each stage in a separate process."""
 
 import signal
 import socket
@@ -27,10 +27,12 @@ POLL_S = 0.2
 
 
 def measure_cluster(videos: Sequence[Path], folder: Path) -> Speed:
-    """Process videos by an ingest, a worker and a gallery process; timed from the start of ingest, the others waiting.
+    """Process videos with one ingest, one worker and one gallery process; time from the start of ingest.
+
+    The worker and the gallery are already running when the clock starts.
 
     Raises:
-        RunError: Kafka cannot be started here, or a service ended or made no progress.
+        RunError: Kafka cannot be started on this machine, or a service exited or stalled.
     """
     if missing := kafka_server.missing_tools():
         raise RunError(f"Kafka needs {' and '.join(missing)}")
@@ -52,7 +54,7 @@ def measure_cluster(videos: Sequence[Path], folder: Path) -> Speed:
 
 
 class _Services:
-    """Processes of one configuration."""
+    """The service processes that share one configuration."""
 
     def __init__(self, folder: Path, config: dict[str, object]) -> None:
         self._folder = folder
@@ -71,14 +73,14 @@ class _Services:
             _wait(lambda: _ready(port), self, START_S)
 
     def check(self) -> None:
-        """Raise `RunError` when one of them has ended."""
+        """Raise `RunError` if any process has exited."""
         for name, process in self._running.items():
             if process.poll() is not None:
                 tail = (self._folder / f"{name}.log").read_text(errors="replace")[-2000:]
-                raise RunError(f"{name} ended with code {process.returncode}:\n{tail}")
+                raise RunError(f"{name} exited with code {process.returncode}:\n{tail}")
 
     def stop(self) -> None:
-        """End all of them."""
+        """Terminate all processes."""
         for process in self._running.values():
             process.send_signal(signal.SIGTERM)
         for process in self._running.values():
@@ -108,7 +110,7 @@ def _wait(true: Callable[[], bool], services: _Services, patience_s: float) -> N
     while not true():
         services.check()
         if time.monotonic() > deadline:
-            raise RunError(f"not done within {patience_s:g} s")
+            raise RunError(f"timed out after {patience_s:g} s")
         time.sleep(POLL_S)
 
 

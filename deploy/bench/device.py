@@ -1,4 +1,4 @@
-"""Where a benchmark runs."""
+"""Choose the device a benchmark runs on."""
 
 import torch
 
@@ -6,16 +6,16 @@ from deploy.errors import UsageError
 
 
 def device_of(name: str, threads: int) -> torch.device:
-    """Return the device called so, `auto` being a GPU where there is one, with `threads` CPU threads for torch.
+    """Return the named device, and set the number of torch's CPU threads; `auto` is a GPU if available.
 
     Raises:
-        UsageError: It cannot be used; says why.
+        UsageError: The device cannot be used; the message says why.
     """
     torch.set_num_threads(threads)
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
     try:
         device = torch.device(chosen)
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts that it has it
+    except (RuntimeError, AssertionError) as error:  # torch built without CUDA raises AssertionError
         raise UsageError(f"--device {name}: {str(error).splitlines()[0]}") from error
     return device

@@ -1,4 +1,4 @@
-"""How many cameras one core can pass through: ingest alone, into the memory bus."""
+"""Measure how many cameras one core can ingest, publishing to the memory bus."""
 
 import time
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ CAMERA_FPS = 30
 
 @dataclass(frozen=True, slots=True)
 class Passthrough:
-    """What one core did: demuxing, stamping, chunking, encoding and sending to the memory bus.
+    """Throughput of one core: demuxing, timestamping, chunking, encoding and publishing to the memory bus.
 
     Attributes:
-        frames, megabytes, cpu_s: Of all passes; CPU time of the whole process.
-        frames_per_cpu_s: The speed.
-        cameras_30fps: Cameras of 30 frames a second that one core carries at that speed.
+        frames, megabytes, cpu_s: Totals over all passes; CPU time is that of the whole process.
+        frames_per_cpu_s: Throughput.
+        cameras_30fps: Number of 30 fps cameras that one core can ingest at that rate.
     """
 
     frames: int
@@ -36,7 +36,7 @@ class Passthrough:
 
 
 def measure_passthrough(path: Path, min_cpu_s: float = 2.0) -> Passthrough:
-    """Pass a video through ingest again and again for at least `min_cpu_s` of CPU time.
+    """Ingest a video repeatedly until at least `min_cpu_s` of CPU time has been used.
 
     Raises:
         RunError: The video cannot be read to its end.

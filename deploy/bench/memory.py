@@ -1,10 +1,10 @@
-"""How much memory this process takes."""
+"""Measure the memory use of this process."""
 
 from pathlib import Path
 
 
 def memory_mb() -> float:
-    """Return the resident memory of this process in MB; the highest it ever was where the system does not tell."""
+    """Return the resident memory of this process in MB, or its peak if the current value is unavailable."""
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS:"))

@@ -1,7 +1,7 @@
-"""How fast the network is on this machine, as a share of what its matrix products could be.
+"""Measure the network's speed on this machine as a share of the achievable matrix-product rate.
 
-A device's rate is that of a large matrix product of the same dtype, measured in turns with the network, so that what
-else the machine does meets both. Of every figure the best of all turns counts.
+The device's rate is that of a large matrix product of the same dtype, interleaved with the network so that other load
+on the machine affects both equally. Each figure is the best of all rounds.
 """
 
 import time
@@ -23,9 +23,9 @@ from reid_worker.model.weights import SHIPPED, load_weights
 
 Form = Literal["served", "eager"]
 
-MATRIX = {"cpu": 2048, "cuda": 8192}  # side of the large matrix product; more is no faster
-MOST_CROPS = {"cpu": 64, "cuda": 512}  # what one call of the embedder takes, about
-SLOW_S = 0.5  # a call that takes longer is measured with fewer crops and fewer turns
+MATRIX = {"cpu": 2048, "cuda": 8192}  # side of the large matrix product; larger ones are no faster
+MOST_CROPS = {"cpu": 64, "cuda": 512}  # approximate size of one embedder call
+SLOW_S = 0.5  # slower calls are measured with fewer crops and fewer rounds
 TURNS = 12
 _MATRIX_TURNS = 6
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -33,11 +33,11 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One network to measure.
+    """A network to measure.
 
     Attributes:
-        model: What it is called.
-        network: With its weights.
+        model: Name of the model.
+        network: The network with its weights.
     """
 
     model: str
@@ -46,13 +46,13 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One way to run it.
+    """A configuration in which to measure a network.
 
     Attributes:
-        device: Where.
+        device: Device to run on.
         precision: `fp32`, `bf16` or `fp16`.
-        frames: Crops of a tracklet, 1 to T.
-        form: `served` as the worker runs it; `eager` as it was trained.
+        frames: Crops per tracklet, 1 to T.
+        form: `served`, as the worker runs it, or `eager`, as it was trained.
     """
 
     device: torch.device
@@ -63,16 +63,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was measured.
+    """One measurement.
 
     Attributes:
-        dtype: Of the matrix products.
-        batch: Crops in one call.
+        dtype: Dtype of the matrix products.
+        batch: Crops per call.
         gflop_per_crop: Matrix products and convolutions of encoder and temporal head, 1e9 operations.
-        gemm_share: Achieved operations a second over those of a large matrix product.
-        peak_bytes: On a GPU the most memory that was ever taken, weights included; on a CPU how far the resident
-            memory rose over what it was before, inputs and the large matrix included.
-        latency_s: One tracklet alone.
+        gemm_share: Achieved operations per second divided by those of a large matrix product.
+        peak_bytes: On a GPU, peak memory allocated, including weights; on a CPU, the rise in resident memory over its
+            previous value, including inputs and the large matrix.
+        latency_s: Time for a single tracklet.
         scan: Implementation of the selective scan.
     """
 
@@ -93,20 +93,20 @@ class Row:
 
 
 def subjects() -> list[Subject]:
-    """Return the shipped network, and `climb-tiny` and `climb-base` with random weights where they are not that one."""
+    """Return the shipped network, plus whichever of `climb-tiny` and `climb-base` it is not, with random weights."""
     shipped = Subject("shipped", load_weights(SHIPPED).network)
     others = [a for a in (CLIMB_TINY, CLIMB_BASE) if a != shipped.network.architecture]
     return [shipped, *(Subject(a.name, random_network(a)) for a in others)]
 
 
 def random_network(architecture: Architecture) -> Climb:
-    """Return a network as it is before training: as fast as any, and good for nothing else."""
+    """Return an untrained network, which is good only for measuring speed."""
     torch.manual_seed(0)
     return Climb(architecture).eval()
 
 
 def cases(device: torch.device, frames: int) -> list[Case]:
-    """Return what is worth measuring on a device: one image, a whole tracklet, and every dtype it multiplies fast."""
+    """Return the cases to measure on a device: one image, a full tracklet, and every dtype it multiplies natively."""
     lengths = (1, frames)
     if device.type != "cuda":
         return [Case(device, "fp32", frames, "eager"), *(Case(device, "fp32", length) for length in lengths)]
@@ -117,13 +117,13 @@ def cases(device: torch.device, frames: int) -> list[Case]:
 
 
 def measure(subject: Subject, case: Case, *, turns: int | None = None, crops: int | None = None) -> Row:
-    """Measure one network one way.
+    """Measure one network in one configuration.
 
     Args:
-        subject: Left as it is.
-        case: On a device that is there.
-        turns: Repetitions of network and matrix product; as many as take a moment when None.
-        crops: In one call, rounded to whole tracklets; chosen by the device when None, fewer where that is slow.
+        subject: Not modified.
+        case: Must name an available device.
+        turns: Repetitions of network and matrix product; if None, as many as take a short time.
+        crops: Crops per call, rounded to whole tracklets; if None, chosen for the device, and fewer if that is slow.
     """
     kind, device, a = case.device.type, case.device, subject.network.architecture
     dtype = _DTYPES[case.precision]
@@ -137,7 +137,7 @@ def measure(subject: Subject, case: Case, *, turns: int | None = None, crops: in
             tracklets, turns = max(1, int(SLOW_S / one_s)), max(1, min(turns, int(4 * SLOW_S / one_s)))
         matrix = torch.randn(MATRIX.get(kind, 2048), MATRIX.get(kind, 2048), device=device).to(dtype)
         best_s, matrix_s = _best(device, turns, run(tracklets), lambda: matrix @ matrix)
-        if turns < _MATRIX_TURNS:  # a slow network leaves it too few turns to find its best
+        if turns < _MATRIX_TURNS:  # a slow network leaves the matrix product too few rounds to reach its best time
             matrix_s = min(matrix_s, *_best(device, _MATRIX_TURNS, lambda: matrix @ matrix))
         latency_s = min(one_s, best_s if tracklets == 1 else _best(device, turns, run(1))[0])
     count, gflop = tracklets * case.frames, gflop_per_crop(a, case.frames)
@@ -162,16 +162,16 @@ def measure(subject: Subject, case: Case, *, turns: int | None = None, crops: in
     )
 
 
-def rows(subjects: Sequence[Subject], device: torch.device, say: Callable[[str], None]) -> Iterator[Row]:
-    """Measure every network every way on a device, and `say` before each what it is."""
+def rows(subjects: Sequence[Subject], device: torch.device, log: Callable[[str], None]) -> Iterator[Row]:
+    """Measure every network in every configuration on a device, and `log` each one before it starts."""
     for subject in subjects:
         for case in cases(device, subject.network.architecture.frames):
-            say(f"{subject.model}: {case.frames} frames, {case.precision}, {case.form}, on {device}")
+            log(f"{subject.model}: {case.frames} frames, {case.precision}, {case.form}, on {device}")
             yield measure(subject, case)
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """Return rows as lines for people, a head first."""
+    """Return the rows as a text table with a header line."""
     lines = [
         f"{'model':<11}{'form':<8}{'dtype':<10}{'frames':>6}{'batch':>7}{'crops/s':>10}{'ms/tracklet':>13}"
         f"{'GFLOP/crop':>12}{'of matmul':>11}{'peak MB':>9}{'M params':>10}"
@@ -186,7 +186,7 @@ def table(rows: Sequence[Row]) -> list[str]:
 
 
 def _runner(network: Climb, case: Case, dtype: torch.dtype) -> Callable[[int], Callable[[], object]]:
-    """Return what makes, for a number of tracklets, one call of the network on random crops."""
+    """Return a factory that, given a number of tracklets, builds one call of the network on random crops."""
     a = network.architecture
 
     def run(tracklets: int) -> Callable[[], object]:
@@ -203,9 +203,9 @@ def _runner(network: Climb, case: Case, dtype: torch.dtype) -> Callable[[int], C
 
 
 def _best(device: torch.device, turns: int, *calls: Callable[[], object]) -> list[float]:
-    """Return the shortest time of each of some calls, made in turns, s; the first turn only warms up.
+    """Return the shortest time of each call in seconds, with the calls interleaved; the first round is a warm-up.
 
-    On one thread of a CPU it is the processor's time, so that other programs of a shared machine do not count.
+    On a single CPU thread this is processor time, so that other programs on a shared machine do not distort it.
     """
     clock = time.process_time if device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
     best = [float("inf")] * len(calls)
@@ -222,14 +222,14 @@ def _best(device: torch.device, turns: int, *calls: Callable[[], object]) -> lis
 
 @contextmanager
 def _peak_memory(device: torch.device) -> Iterator[Callable[[], int]]:
-    """Measure memory from here on; what it gives returns the peak in bytes."""
+    """Yield a function that returns the peak memory since this context was entered, in bytes."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         yield lambda: torch.cuda.max_memory_allocated(device)
         return
     before = memory_mb()
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")  # from here the highest resident memory is counted anew
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak resident memory
     yield lambda: max(0, round((_highest_mb() - before) * 1e6))
 
 

@@ -1,4 +1,4 @@
-"""How fast the whole pipeline is on this machine, in one process, and whether its memory stays flat."""
+"""Measure the speed of the whole pipeline in one process, and whether its memory stays flat."""
 
 import io
 import os
@@ -25,19 +25,19 @@ from wire.messages import CameraSpec
 
 SITE = "bench"
 STAGES = ("decode", "detect", "track", "embed", "decide")
-GROWTH_FPS = 2.0  # enough to go through every part often; the rest of the frames is decoded only
-WARM_MINUTES = 5.0  # of simulated time: models, caches and the bus have grown to their size
+GROWTH_FPS = 2.0  # enough to exercise every stage often; the other frames are only decoded
+WARM_MINUTES = 5.0  # simulated time after which models, caches and the bus have reached their full size
 POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """One run over some files.
+    """Speed of one run over some files.
 
     Attributes:
-        analysed_per_s: All cameras together, wall clock.
-        stages_per_s: Frames a stage alone could analyse in a second of its own time.
-        memory_mb: Resident memory of the process afterwards; of one process, so only known for the embedded form.
+        analysed_per_s: Frames analysed per second of wall-clock time, over all cameras.
+        stages_per_s: Frames per second that each stage could analyse by itself.
+        memory_mb: Resident memory after the run; known only when everything runs in one process.
     """
 
     analysed: int
@@ -59,7 +59,7 @@ class Growth:
 
 
 def machine() -> dict[str, str | int]:
-    """Return what figures belong to."""
+    """Return a description of this machine, to record with the figures."""
     return {
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count() or 0,
@@ -69,7 +69,7 @@ def machine() -> dict[str, str | int]:
 
 
 def file_cameras(videos: Sequence[Path]) -> tuple[CameraSpec, ...]:
-    """Return a camera for each video, processed completely."""
+    """Return one camera per video, in `complete` mode."""
     return tuple(CameraSpec(camera_id=video.stem, site_id=SITE, url=str(video), mode="complete") for video in videos)
 
 
@@ -91,14 +91,16 @@ def measure_embedded(videos: Sequence[Path], folder: Path) -> Speed:
 
 
 def measure_growth(video: Path, folder: Path, minutes: float) -> Growth:
-    """Play a video in a loop, as fast as possible, for some minutes of its own time.
+    """Play a video in a loop, as fast as possible, for the given number of minutes of video time.
 
     Raises:
-        RunError: A part ended, or the video does not say how long it is.
+        RunError: A component stopped, or the duration of the video is unknown.
     """
     length = length_of(str(video))
     if not length.frames or not length.seconds:
-        raise RunError(f"{video} does not say how long it is")
+        raise RunError(
+            f"{video} does not declare its duration: remux it, for example with `ffmpeg -i IN -c copy OUT.mp4`"
+        )
     fps = length.frames / length.seconds
     warm = 0.0
     with (
@@ -121,7 +123,7 @@ def measure_growth(video: Path, folder: Path, minutes: float) -> Growth:
 
 
 def stage_speeds(registry: CollectorRegistry, analysed: int) -> dict[str, float]:
-    """Return frames a second of each stage, from the time that the stages say they took."""
+    """Return the frames per second of each stage, computed from its own duration metric."""
     speeds = {}
     for stage in STAGES:
         spent_s = registry.get_sample_value("climbtrack_stage_duration_seconds_sum", {"stage": stage})

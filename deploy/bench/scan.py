@@ -1,4 +1,4 @@
-"""How exact and how fast every implementation of the selective scan is on this machine. Letters as in `scan`."""
+"""Measure the accuracy and speed of every selective scan on this machine. Letters as in `reid_worker.model.scan`."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,18 +12,18 @@ from reid_worker.model.scan import IMPLEMENTATIONS, Implementation, selective_sc
 from reid_worker.model.scan_parity import NAMES, relative_errors, scan_inputs, upstream_for, value_and_gradients
 
 PARITY_LENGTHS = (1, 5, 128, 129, 512, 1024)
-SPEED_LENGTHS = (128, 512, 1024)  # patches of a fragment of climb-base: 128 a frame, 1, 4 or 8 frames
+SPEED_LENGTHS = (128, 512, 1024)  # patches in a fragment of climb-base: 128 per frame, 1, 4 or 8 frames
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 STATE = 16
 FLOOR = "exponentials alone"
-_DECAY = 3.0  # Δ of a trained network is small: softplus of a normal number less this
-BACKWARD_SHARE = 4  # the sequential scan keeps some 15 numbers a state for its gradients: 23 GB at batch 8, length 1024
-_CACHED = 1 << 16  # numbers whose exponentials are taken at a time, so that memory is not what is measured
+_DECAY = 3.0  # Δ of a trained network is small: softplus of a normal sample minus this
+BACKWARD_SHARE = 4  # the sequential scan stores about 15 numbers per state for gradients: 23 GB at batch 8, length 1024
+_CACHED = 1 << 16  # exponentials computed at a time, so that memory bandwidth is not what is measured
 
 
 @dataclass(frozen=True, slots=True)
 class ScanSize:
-    """b, E and which implementations to look at; all that work here by default."""
+    """Batch size b, width E, and the implementations to measure; by default all that work on this machine."""
 
     batch: int
     width: int
@@ -33,12 +33,12 @@ class ScanSize:
 
 @dataclass(frozen=True, slots=True)
 class ParityRow:
-    """How far one tensor is from the float64 reference on the same rounded inputs.
+    """Error of one tensor against the float64 reference on the same rounded inputs.
 
     Attributes:
         direction: `forward` for y, `backward` for a gradient.
-        tensor: `y`, or the input whose gradient it is.
-        relative_error: Length of the difference over the length of the reference; the worse of both directions.
+        tensor: `y`, or the input that the gradient belongs to.
+        relative_error: Norm of the difference divided by the norm of the reference; the worse of both scan directions.
     """
 
     implementation: str
@@ -51,12 +51,12 @@ class ParityRow:
 
 @dataclass(frozen=True, slots=True)
 class SpeedRow:
-    """What a scan took at best.
+    """Best time of a scan.
 
     Attributes:
-        direction: `forward` without gradients; `backward`: forward with gradients kept, and back, of fewer sequences.
-        ns_per_state: Time for one state of one channel at one position.
-        times_sequential: How often it would fit into the time of the sequential implementation.
+        direction: `forward` without gradients; `backward` is a forward and a backward pass over fewer sequences.
+        ns_per_state: Time per state of one channel at one position.
+        times_sequential: Speed-up over the sequential implementation.
     """
 
     implementation: str
@@ -72,7 +72,7 @@ class SpeedRow:
 
 
 def usable(names: Sequence[Implementation], device: torch.device, dtype: torch.dtype) -> list[Implementation]:
-    """Return those that work here, the reference last."""
+    """Return the implementations that work on this machine, with the reference last."""
     return [name for name in names if not unavailable(name, device, dtype)]
 
 
@@ -104,9 +104,9 @@ def _reference(tensors: Sequence[Tensor], *, reverse: bool) -> list[Tensor]:
 def speed_rows(
     size: ScanSize, device: torch.device, dtype_name: str, *, turns: int = 5, say: Callable[[str], None] = print
 ) -> Iterator[SpeedRow]:
-    """Measure every implementation in turns, and how long the exponentials alone would take.
+    """Measure every implementation, interleaved, and the time that the exponentials alone take.
 
-    Of every figure the best of all turns counts; what is far slower than the rest gets one turn.
+    Each figure is the best of all rounds; an implementation that is far slower than the rest gets one round.
     """
     dtype = DTYPES[dtype_name]
     for length in size.lengths:
@@ -137,7 +137,7 @@ def _typical(batch: int, length: int, width: int, device: torch.device, dtype: t
 def _runner(name: Implementation, inputs: list[Tensor], direction: str) -> Callable[[], object]:
     scan = partial(selective_scan, implementation=name)
     if direction == "backward":
-        upstream = upstream_for(inputs[0])  # once: it is made on the CPU
+        upstream = upstream_for(inputs[0])  # built once, since it is made on the CPU
         return lambda: value_and_gradients(scan, inputs, upstream=upstream)
 
     def forward() -> Tensor:
@@ -148,7 +148,7 @@ def _runner(name: Implementation, inputs: list[Tensor], direction: str) -> Calla
 
 
 def _exponentials(count: int, device: torch.device) -> Callable[[], object]:
-    """Return what takes `count` exponentials and nothing else."""
+    """Return a function that computes `count` exponentials and nothing else."""
     numbers = -torch.rand(min(count, _CACHED if device.type == "cpu" else count), device=device)
     out = torch.empty_like(numbers)
 
@@ -160,7 +160,7 @@ def _exponentials(count: int, device: torch.device) -> Callable[[], object]:
 
 
 def _best(runs: dict[str, Callable[[], object]], device: torch.device, turns: int) -> dict[str, float]:
-    """Return the shortest time of each, in seconds, measured in turns after a first one that compiles and warms up."""
+    """Return the shortest time of each run in seconds, interleaved, after a first round that compiles and warms up."""
     best = {name: _seconds(run, device) for name, run in runs.items()}
     for turn in range(turns):
         for name, run in runs.items():
@@ -183,7 +183,7 @@ def _wait(device: torch.device) -> None:
 
 
 def parity_table(rows: Sequence[ParityRow]) -> list[str]:
-    """Return the rows as text: a line for each implementation, dtype and length, a column for each tensor."""
+    """Return a text table with a line per implementation, dtype and length, and a column per tensor."""
     lines = [f"{'implementation':<14} {'dtype':<9} {'L':>5}  " + "  ".join(f"{name:>7}" for name in NAMES)]
     for first in range(0, len(rows), len(NAMES)):
         group = rows[first : first + len(NAMES)]
@@ -193,7 +193,7 @@ def parity_table(rows: Sequence[ParityRow]) -> list[str]:
 
 
 def speed_table(rows: Sequence[SpeedRow]) -> list[str]:
-    """Return the rows as text."""
+    """Return the rows as a text table."""
     lines = [f"{'implementation':<18} {'dtype':<9} {'L':>5} {'':<8} {'ms':>10} {'ns/state':>9} {'x sequential':>12}"]
     lines += [
         f"{row.implementation:<18} {row.dtype:<9} {row.length:>5} {row.direction:<8} {row.seconds * 1e3:10.1f} "

@@ -1,4 +1,4 @@
-"""`python -m deploy.cli`: the command `climbtrack` without its script on the path."""
+"""`python -m deploy.cli`: run `climbtrack` when its script is not on the PATH."""
 
 import sys
 

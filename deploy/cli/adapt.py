@@ -1,4 +1,4 @@
-"""`climbtrack adapt`: weights that know a site."""
+"""`climbtrack adapt`: adapt weights to a site."""
 
 import json
 from dataclasses import asdict
@@ -24,30 +24,30 @@ def adapt(
             help="Tracklets of the site: CAMERA/TRACKLET/*.jpg, tracklets.jsonl, or MARS's or Market1501's naming.",
         ),
     ],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="Where the new weights go; never a file there is.")
-    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File for the new weights; must not exist yet.")],
     weights: Annotated[
-        Path | None, typer.Option("--weights", metavar="FILE", help="Old weights; the shipped ones by default.")
+        Path | None, typer.Option("--weights", metavar="FILE", help="Weights to start from; default: the shipped ones.")
     ] = None,
     minutes: Annotated[
-        float, typer.Option("--minutes", min=0.1, max=100_000, callback=finite, help="Wall time of learning.")
+        float, typer.Option("--minutes", min=0.1, max=100_000, callback=finite, help="Training time, wall clock.")
     ] = 15.0,
     epochs: Annotated[
-        int, typer.Option("--epochs", min=0, max=100_000, help="Learn this long instead, and repeatably.")
+        int, typer.Option("--epochs", min=0, max=100_000, help="Train for this many epochs instead; reproducible.")
     ] = 0,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, max=20, help="How often tracklets are clustered.")] = 3,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, max=20, help="Number of times tracklets are clustered.")
+    ] = 3,
     labels: Annotated[
-        bool, typer.Option("--labels", help="Judge by the folder's labels; they are never learnt.")
+        bool, typer.Option("--labels", help="Evaluate with the folder's labels; never trained on.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write the new weights even if they are worse.")] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31, help="Of everything drawn.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31, help="Seed of the random numbers.")] = 0,
     threads: Annotated[int, typer.Option("--threads", min=1, max=256, help="CPU threads.")] = 2,
     as_json: Json = False,
 ) -> None:
-    """Learn the people of a site that nobody labelled, and compare old and new weights on it.
+    """Adapt weights to a site without labels, and compare the old and new weights on it.
 
-    Weights that are worse are not written. The old file stays as it is: to go back, name it again as `worker.weights`.
+    New weights that are worse are not written. The old file is never changed: to go back, set `worker.weights` to it.
     """
     from training.adapt.adapt import AdaptError, AdaptPlan
     from training.adapt.adapt import adapt as run
@@ -71,13 +71,13 @@ def adapt(
 
 
 def verdict(report: "AdaptReport", out: Path) -> str:
-    """Return what became of the weights, and what to do with them."""
+    """Return whether the new weights were written, and what to do next."""
     from deploy.terminal import command
 
     if report.new is None:
-        return f"{report.old} stays: the new weights are worse here, and were not written (--force writes them)"
+        return f"{report.old} is unchanged: the new weights are worse here and were not written (--force writes them)"
     return (
-        f"{out}: {report.new}; the old weights {report.old} stay where they are, {report.old_weights}\n\n"
+        f"{out}: {report.new}; the old weights {report.old} are unchanged, {report.old_weights}\n\n"
         f"Next: {command()} run --weights {out}"
     )
 
@@ -91,15 +91,15 @@ def _print(report: "AdaptReport", *, as_json: bool) -> None:
     from deploy.terminal import print_rows
 
     print_rows(
-        f"{report.tracklets} tracklets, {report.certain_pairs} pairs certainly different; {report.steps} steps on "
+        f"{report.tracklets} tracklets, {report.certain_pairs} certainly different pairs; {report.steps} steps on "
         f"{report.learnt} tracklets",
         ("", "before", "after"),
-        [(name, _said(report.before, field), _said(report.after, field)) for name, field in _ROWS],
+        [(name, _formatted(report.before, field), _formatted(report.after, field)) for name, field in _ROWS],
         stderr=as_json,
     )
 
 
-def _said(figures: "Figures", field: str) -> str:
+def _formatted(figures: "Figures", field: str) -> str:
     value = getattr(figures, field)
     return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 
@@ -108,9 +108,9 @@ _ROWS = (
     ("mAP", "mean_ap"),
     ("Rank-1", "rank1"),
     ("found back", "mutual"),
-    ("separation of what is certain", "separation"),
+    ("separation of certain pairs", "separation"),
     ("certain pairs confused", "violated"),
     ("people found", "clusters"),
-    ("tracklets alone", "alone"),
+    ("unclustered tracklets", "alone"),
     ("silhouette", "silhouette"),
 )

@@ -1,4 +1,4 @@
-"""Asks a running system over HTTP."""
+"""HTTP client of a running system's API."""
 
 from collections.abc import Mapping
 from types import TracebackType
@@ -15,7 +15,7 @@ TIMEOUT_S = 30.0
 
 
 class ApiClient:
-    """Speaks JSON with one API; use as a context manager."""
+    """JSON client of one API; use as a context manager."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
         if token and not (token.isascii() and token.isprintable()):
@@ -24,11 +24,11 @@ class ApiClient:
         self._url = mask_url(url.rstrip("/"))
         try:
             self._client = httpx.Client(base_url=_address(url), headers=headers, timeout=TIMEOUT_S)
-        except httpx.InvalidURL:  # it quotes what it does not understand
+        except httpx.InvalidURL:  # its message quotes the URL, which may hold a password
             raise UsageError(f"--api {self._url}: expected http://HOST:PORT") from None
 
     def __enter__(self) -> Self:
-        """Return itself."""
+        """Return self."""
         return self
 
     def __exit__(
@@ -38,17 +38,17 @@ class ApiClient:
         self._client.close()
 
     def get(self, path: str, **query: str | int) -> Any:
-        """Return the JSON of a path; see `request`."""
+        """GET a path and return its JSON; see `request`."""
         return self.request("GET", path, query=query)
 
     def request(
         self, method: str, path: str, *, query: Mapping[str, str | int] | None = None, body: object = None
     ) -> Any:
-        """Return the JSON that is answered; None when nothing is.
+        """Send a request and return the JSON of the response, or None if it has no body.
 
         Raises:
-            UsageError: The API refuses what was asked, or its address is none.
-            RunError: Nobody answers, or the API failed.
+            UsageError: The API rejects the request, or its address is invalid.
+            RunError: The API is unreachable, or failed.
         """
         try:
             answer = self._client.request(method, path, params=query, json=body)
@@ -60,7 +60,7 @@ class ApiClient:
                 f"no API: {cause}; start `climbtrack run` or `climbtrack api`, or name one with --api"
             ) from error
         if answer.status_code in {401, 403}:
-            raise UsageError(f"{self._url} wants another token: give --token or CLIMBTRACK_API_TOKEN")
+            raise UsageError(f"{self._url} rejected the token: set --token or CLIMBTRACK_API_TOKEN")
         if answer.is_client_error:
             raise UsageError(_detail(answer))
         if answer.is_error:

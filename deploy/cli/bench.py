@@ -1,4 +1,4 @@
-"""`climbtrack bench`: how fast, and how much memory."""
+"""`climbtrack bench`: measure speed and memory."""
 
 import json
 import tempfile
@@ -32,7 +32,7 @@ def pipeline(
     site: Annotated[
         Path,
         typer.Option(
-            "--site", metavar="DIR", help="Folder of videos, one a camera, as `climbtrack synth site` makes it."
+            "--site", metavar="DIR", help="Folder of videos, one per camera, as written by `climbtrack synth site`."
         ),
     ] = Path(".cache/sample-site"),
     minutes: Annotated[
@@ -42,20 +42,24 @@ def pipeline(
             min=0,
             max=100_000,
             callback=finite,
-            help="Simulated minutes over which memory is watched; 0 leaves it out.",
+            help="Simulated minutes over which to watch memory; 0 skips this.",
         ),
     ] = 30.0,
-    kafka: Annotated[bool, typer.Option("--kafka/--no-kafka", help="Also as processes over Kafka and Redis.")] = True,
+    kafka: Annotated[
+        bool, typer.Option("--kafka/--no-kafka", help="Also run as processes over Kafka and Redis.")
+    ] = True,
     video: Annotated[
         Path | None,
-        typer.Option("--video", metavar="FILE", help="How many cameras like this file one core passes through ingest."),
+        typer.Option(
+            "--video", metavar="FILE", help="Also measure how many cameras like this file one core can ingest."
+        ),
     ] = None,
 ) -> None:
-    """Print one JSON line: frames a second by stage, in one process and over Kafka; memory and its growth; ingest."""
+    """Print one JSON line: frames per second by stage, in one process and over Kafka; memory and its growth; ingest."""
     videos = sorted(site.glob("*.mp4"))
     if not videos:
         raise UsageError(
-            f"--site {site}: no videos there; make some with `climbtrack synth site --out {site} --seed 7`"
+            f"--site {site}: the folder has no videos; generate some with `climbtrack synth site --out {site} --seed 7`"
         )
 
     from deploy.bench import cluster as bench_cluster
@@ -81,15 +85,11 @@ def pipeline(
     typer.echo(json.dumps(figures))
 
 
-_Device = Annotated[
-    str, typer.Option("--device", metavar="NAME", help="auto (a GPU where there is one), cpu, cuda, ...")
-]
+_Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto (a GPU if available), cpu, cuda, ...")]
 _Threads = Annotated[int, typer.Option("--threads", min=1, max=256, help="CPU threads; the worker embeds with one.")]
-_Lengths = Annotated[
-    list[int] | None, typer.Option("--length", min=1, max=65_536, help="Positions; may be given again.")
-]
+_Lengths = Annotated[list[int] | None, typer.Option("--length", min=1, max=65_536, help="Sequence length; repeatable.")]
 _Implementations = Annotated[
-    list[str] | None, typer.Option("--implementation", metavar="NAME", help="Only these; may be given again.")
+    list[str] | None, typer.Option("--implementation", metavar="NAME", help="Only this implementation; repeatable.")
 ]
 
 
@@ -123,7 +123,7 @@ def scan(
     dtype: Annotated[str, typer.Option("--dtype", help="float32, bfloat16 or float16.")] = "float32",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
-    """Measure every selective scan in turns, and how long its exponentials alone would take."""
+    """Measure the speed of every selective scan, and of its exponentials alone."""
     from deploy.bench import device as bench_device
     from deploy.bench import scan as bench_scan
 
@@ -142,7 +142,7 @@ def model(
     threads: _Threads = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
-    """Measure every size of network against a large matrix product: crops a second, share of its rate, memory."""
+    """Measure every size of network: crops per second, share of the matrix-product rate, memory."""
     from deploy.bench import device as bench_device
     from deploy.bench import model as bench_model
 
@@ -156,7 +156,7 @@ def training(
     config: Recipe = None,
     overrides: Changes = None,
 ) -> None:
-    """Print one JSON line: crops a second generated and learnt from, and how long a step waits for its batch."""
+    """Print one JSON line: crops per second rendered and trained on, and how long a step waits for its batch."""
     from training.config import ConfigError, load_config
     from training.recipes.bench import measure
 
@@ -168,13 +168,13 @@ def training(
 
 @app.command("evaluation")
 def evaluation(
-    queries: Annotated[int, typer.Option("--queries", min=1, max=10_000_000, help="Tracklets asked for.")] = 2_000,
-    gallery: Annotated[int, typer.Option("--gallery", min=1, max=10_000_000, help="Tracklets to be found.")] = 20_000,
-    rerank: Annotated[bool, typer.Option("--rerank/--no-rerank", help="Also by re-ranked distances.")] = True,
+    queries: Annotated[int, typer.Option("--queries", min=1, max=10_000_000, help="Query tracklets.")] = 2_000,
+    gallery: Annotated[int, typer.Option("--gallery", min=1, max=10_000_000, help="Gallery tracklets.")] = 20_000,
+    rerank: Annotated[bool, typer.Option("--rerank/--no-rerank", help="Also measure re-ranking.")] = True,
 ) -> None:
-    """Print one JSON line: time and memory of the metric, on random features.
+    """Print one JSON line: time and memory of the ranking metrics, on random features.
 
-    The default is a MARS of 20 000 tracklets; MSMT17's size is --queries 11659 --gallery 82161.
+    The defaults are about the size of MARS; MSMT17's size is --queries 11659 --gallery 82161.
     """
     from training.evaluation.bench import measure
 
@@ -182,16 +182,16 @@ def evaluation(
 
 
 def _print_line(figures: "DataclassInstance") -> None:
-    """Print figures as one JSON line, fractions to three places."""
+    """Print figures as one JSON line, with fractions to three decimals."""
     line = json.loads(json.dumps(asdict(figures)), parse_float=lambda number: round(float(number), 3))
     typer.echo(json.dumps(line))
 
 
 def _implementations(names: list[str] | None) -> "tuple[Implementation, ...]":
-    """Return the known implementations of those names, all of them when None.
+    """Return the implementations with these names; all if None.
 
     Raises:
-        UsageError: There is none of a name.
+        UsageError: A name is unknown.
     """
     from reid_worker.model.scan import IMPLEMENTATIONS
 

@@ -14,18 +14,20 @@ app = typer.Typer(name="cameras", help="Add, remove and list the cameras of a ru
 @app.command("add")
 def add(
     camera: Annotated[str, typer.Argument(metavar="NAME=URL", help="Like door=rtsp://host/stream.")],
-    site: Annotated[str | None, typer.Option("--site", help="Identities are shared inside a site.")] = None,
+    site: Annotated[str | None, typer.Option("--site", help="Site; identities are shared within a site.")] = None,
     fps: Annotated[
         float | None,
-        typer.Option("--fps", min=0.001, max=240, callback=finite, help="Frames a second that are analysed at most."),
+        typer.Option(
+            "--fps", min=0.001, max=240, callback=finite, help="Maximum number of frames per second to analyse."
+        ),
     ] = None,
     api: ApiUrl = None,
     token: Token = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Add a camera, or change the one of this name."""
+    """Add a camera, or change the existing one with this name."""
     from deploy.cameras import parse_cameras
-    from deploy.cli.asking import running_api
+    from deploy.cli.find_api import running_api
     from wire.config_file import DEFAULT_SITE
 
     (spec,) = parse_cameras([camera], site or DEFAULT_SITE).values()
@@ -43,8 +45,8 @@ def remove(
     token: Token = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Stop reading a camera; who was seen by it stays known."""
-    from deploy.cli.asking import running_api
+    """Remove a camera; the people it saw remain known."""
+    from deploy.cli.find_api import running_api
     from wire.messages import check_name
 
     try:
@@ -60,8 +62,8 @@ def remove(
 def list_cameras(
     api: ApiUrl = None, token: Token = None, data_dir: DataDirOption = None, as_json: Json = False
 ) -> None:
-    """List the cameras and what they are doing."""
-    from deploy.cli.asking import running_api
+    """List the cameras and their state."""
+    from deploy.cli.find_api import running_api
 
     with running_api(api, token, data_dir) as client:
         answer = client.get("/v1/cameras")

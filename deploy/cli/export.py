@@ -1,4 +1,4 @@
-"""`climbtrack export`: the network for other runtimes than ours."""
+"""`climbtrack export`: export the network for other runtimes."""
 
 import json
 from pathlib import Path
@@ -13,20 +13,20 @@ from deploy.errors import RunError, UsageError
 def export(
     out: Annotated[Path, typer.Option("--out", metavar="PATH", help="Folder, or a file NAME.onnx.")],
     weights: Annotated[
-        Path | None, typer.Option("--weights", metavar="FILE", help="Weights of ours; the shipped ones by default.")
+        Path | None, typer.Option("--weights", metavar="FILE", help="climbtrack weights; default: the shipped ones.")
     ] = None,
     precision: Annotated[
-        Literal["fp32", "fp16", "both"], typer.Option("--precision", help="float16 halves the file.")
+        Literal["fp32", "fp16", "both"], typer.Option("--precision", help="fp16 halves the file size.")
     ] = "both",
     people: Annotated[
-        int, typer.Option("--people", min=2, max=1000, help="Generated people to compare with PyTorch on.")
+        int, typer.Option("--people", min=2, max=1000, help="Number of generated people for the comparison.")
     ] = 24,
     as_json: Json = False,
 ) -> None:
-    """Write the network as ONNX: uint8 crops in, embeddings out, with a report of how it compares with PyTorch.
+    """Export the network to ONNX, from uint8 crops to embeddings, and compare it with PyTorch.
 
-    The report is printed and written beside the model as NAME.report.json. A model that is not the same network is
-    not kept, and the command fails.
+    The comparison is printed, and written next to the model as NAME.report.json. If the exported model does not match
+    PyTorch it is deleted, and the command fails.
     """
     from rich.console import Console
 

@@ -1,4 +1,4 @@
-"""`climbtrack identities`: who is known, asked from a running system or from what a run left behind."""
+"""`climbtrack identities`: query known people from a running system, or from the data of an earlier run."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from deploy.cli.options import ApiUrl, DataDirOption, Json, Token
 if TYPE_CHECKING:
     from deploy.cli.api_client import ApiClient
 
-app = typer.Typer(name="identities", help="List and show the people who are known.", no_args_is_help=True)
+app = typer.Typer(name="identities", help="List and show known people.", no_args_is_help=True)
 PAGE = 100
 
 
@@ -19,10 +19,10 @@ PAGE = 100
 def list_identities(
     api: ApiUrl = None, token: Token = None, data_dir: DataDirOption = None, as_json: Json = False
 ) -> None:
-    """List everybody: number, cameras, first and last seen, sightings."""
-    from deploy.cli.asking import remembering_api
+    """List everyone: number, cameras, first and last seen, sightings."""
+    from deploy.cli.find_api import query_api
 
-    with remembering_api(api, token, data_dir) as client:
+    with query_api(api, token, data_dir) as client:
         people = list(_all_people(client))
     if as_json:
         typer.echo(json.dumps({"identities": people}))
@@ -47,10 +47,10 @@ def show(
     data_dir: DataDirOption = None,
     as_json: Json = False,
 ) -> None:
-    """Show where and when somebody was seen."""
-    from deploy.cli.asking import remembering_api
+    """Show where and when a person was seen."""
+    from deploy.cli.find_api import query_api
 
-    with remembering_api(api, token, data_dir) as client:
+    with query_api(api, token, data_dir) as client:
         person = client.get(f"/v1/identities/{number}")
     if as_json:
         typer.echo(json.dumps(person))
@@ -73,5 +73,5 @@ def _all_people(client: "ApiClient") -> Iterator[dict[str, Any]]:
 
 
 def _short(time: str) -> str:
-    """Return an ISO 8601 time without year and milliseconds: what a table has room for."""
+    """Return an ISO 8601 time without year and milliseconds, short enough for a table."""
     return time[5:19].replace("T", " ")

@@ -1,4 +1,4 @@
-"""The command `climbtrack`. Heavy libraries are imported inside the commands, so that `--help` is quick."""
+"""The `climbtrack` command. Heavy libraries are imported inside the subcommands, so that `--help` is fast."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -33,21 +33,21 @@ PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
 }
 
 
-WORDS = "climbtrack.words"  # what was typed, in the context's notes
-_WrongUse: Any = typer.BadParameter.__base__  # of the click that typer brings, without types
+WORDS = "climbtrack.words"  # key of the typed arguments in the context's metadata
+_WrongUse: Any = typer.BadParameter.__base__  # from the copy of click inside typer, which has no type hints
 
 
 class InPanels(TyperGroup):
-    """Lists commands and groups of commands in the order of `PANELS`; typer lists all groups last."""
+    """List commands and command groups in the order of `PANELS`; typer would list all groups last."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Return what is left for the command."""
+        """Keep the typed arguments for `invoke`, and return the remaining ones."""
         ctx.meta[WORDS] = tuple(args)
         left: list[str] = super().parse_args(ctx, args)
         return left
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; what is said of wrong words shows no password, in whatever place a URL was given."""
+        """Run a command; mask passwords in messages about invalid arguments, wherever a URL was given."""
         try:
             return super().invoke(ctx)
         except _WrongUse as error:
@@ -56,7 +56,7 @@ class InPanels(TyperGroup):
             error.message = scrub(error.message)
             raise
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer brings a click of its own, without types
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's copy of click has no type hints
         """Return the names of all commands."""
         return [_name(command) for commands in PANELS.values() for command in commands]
 
@@ -87,7 +87,7 @@ def climbtrack(
 ) -> None:
     """Give every person one number across all the cameras of a site.
 
-    Begin with `climbtrack run --camera door=door.mp4`. Every command explains itself: `climbtrack run --help`.
+    Start with `climbtrack run --camera door=door.mp4`. Every command has help: `climbtrack run --help`.
     """
 
 
@@ -100,33 +100,33 @@ for panel, commands in PANELS.items():
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong use or setting."""
+    """Run one command and return its exit code: 0 success, 1 failure, 2 invalid usage or setting."""
     try:
         app(args=arguments, prog_name="climbtrack")
-    except SystemExit as ended:  # how typer ends, also for wrong options
+    except SystemExit as ended:  # how typer exits, also on invalid options
         return ended.code if isinstance(ended.code, int) else 0
     except SettingsError as error:
-        return _say(error, UsageError.exit_code)
+        return _fail(error, UsageError.exit_code)
     except DeployError as error:
-        return _say(error, error.exit_code)
+        return _fail(error, error.exit_code)
     except WireError as error:
-        return _say(error, RunError.exit_code)
+        return _fail(error, RunError.exit_code)
     except ModuleNotFoundError as error:
-        return _say(_not_installed(error), RunError.exit_code)
+        return _fail(_not_installed(error), RunError.exit_code)
     return 0
 
 
 def _not_installed(error: ModuleNotFoundError) -> RunError:
-    """Return what to do about a library that an installation of single parts lacks; a fault of ours is raised again."""
+    """Return the remedy for a library missing from a partial installation; re-raise any other import error."""
     library = (error.name or "").partition(".")[0]
     if library in {"", "wire", "ingest", "reid_worker", "gallery", "training", "deploy"}:
         raise error
     return RunError(
-        f"this command needs {library}, which is not installed here; `pip install climbtrack` has all it needs"
+        f"this command needs {library}, which is not installed; `pip install .` in a clone installs everything"
     )
 
 
-def _say(error: Exception, code: int) -> int:
+def _fail(error: Exception, code: int) -> int:
     from wire.process import say
 
     say(error)

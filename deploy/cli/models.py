@@ -1,4 +1,4 @@
-"""`climbtrack models`: the detectors that climbtrack knows by name, where they are, and whether they are whole."""
+"""`climbtrack models`: list, download and check the detectors that climbtrack knows by name."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ OWN_FILES = "any ONNX file in the layout of YOLOX, RF-DETR, or D-FINE and RT-DET
 
 @app.command("ls")
 def list_models(config: Config = None, as_json: Json = False) -> None:
-    """List the detectors, what they are good for, and where they are."""
+    """List the detectors, their purpose and their location."""
     from reid_worker.detectors.catalogue import CATALOGUE, YOLOX_RELEASE
     from reid_worker.detectors.files import find
 
@@ -42,18 +42,18 @@ def list_models(config: Config = None, as_json: Json = False) -> None:
     columns = ("name", "size", "licence", "input", "good for", "where")
     print_rows(f"{len(rows) + 2} detectors", columns, [*rows, *_always_here()])
     console = Console()
-    print_line(console, f"folders, first found is taken: {', '.join(str(folder) for folder in options.folders)}")
-    print_line(console, f"by hand: {', '.join(model.file for model in CATALOGUE)} from {YOLOX_RELEASE}/")
+    print_line(console, f"folders, in search order: {', '.join(str(folder) for folder in options.folders)}")
+    print_line(console, f"manual download: {', '.join(model.file for model in CATALOGUE)} from {YOLOX_RELEASE}/")
     print_line(console, OWN_FILES)
 
 
 @app.command("get")
 def get(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As `climbtrack models ls` shows it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from `climbtrack models ls`.")],
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Download a detector, unless it is here; a download that was broken off goes on where it was."""
+    """Download a detector unless it is already present; resume an interrupted download."""
     from reid_worker.detectors.choose import describe_other
     from reid_worker.detectors.download import download
     from reid_worker.detectors.files import find
@@ -61,8 +61,8 @@ def get(
 
     model, options = _named(name), _options(config)
     found = find(model, options.folders)
-    if found is not None and not found.right:  # whoever put it there keeps it
-        advice = f"it stays as it is: move it away first, then get {model.name} again"
+    if found is not None and not found.right:  # never overwrite a file the user put there
+        advice = f"it was not replaced: move it away, then get {model.name} again"
         raise RunError(f"{describe_other(found, model)}; {advice}")
     if found is None:
         try:
@@ -75,20 +75,20 @@ def get(
     if as_json:
         typer.echo(json.dumps({"name": model.name, "path": str(path), "downloaded": found is None}))
         return
-    typer.echo(f"{path}: {'downloaded' if found is None else 'here already'}, the right file")
+    typer.echo(f"{path}: {'downloaded' if found is None else 'already present'}, checksum correct")
 
 
 @app.command("check")
 def check(
     which: Annotated[
-        str | None, typer.Argument(metavar="NAME|FILE", help="One of `climbtrack models ls`, or a file of yours.")
+        str | None, typer.Argument(metavar="NAME|FILE", help="A name from `climbtrack models ls`, or your own file.")
     ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Check detectors: is the file the right one, and does it load and run? All that are here, unless one is named.
+    """Check that detector files are intact, load and run; without an argument, check all that are present.
 
-    Exit code 1: a file is another one than was published, does not load, or is not here.
+    Exit code 1: a file differs from the published one, does not load, or is missing.
     """
     options = _options(config)
     results = _check_all(options) if which is None else [_check_one(which, options)]
@@ -102,7 +102,7 @@ def check(
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check found; `said` is for people, `path` None for what is not here."""
+    """Result of a check. `said` is a message for people; `path` is None if the file is missing."""
 
     name: str
     path: str | None
@@ -128,11 +128,12 @@ def _check_one(which: str, options: "DetectorOptions") -> Checked:
         return _loads(which, path, str(path), options)
     found = find(model, options.folders)
     if found is None:
-        return Checked(which, None, ok=False, said=f"not here; `climbtrack models get {which}` downloads it")
+        return Checked(which, None, ok=False, said=f"not downloaded; `climbtrack models get {which}` downloads it")
     if found.right or found.content is None:
-        return _loads(which, found.path, f"{found.path}, the right file", options)
-    loaded = _loads(which, found.path, "it loads all the same", options)
-    said = f"{found.path} is another file: {describe(found.content)}; expected {expected(model)}; {loaded.said}"
+        return _loads(which, found.path, f"{found.path}, checksum correct", options)
+    loaded = _loads(which, found.path, "it loads nevertheless", options)
+    difference = f"{describe(found.content)}; expected {expected(model)}"
+    said = f"{found.path} differs from the published file: {difference}; {loaded.said}"
     return Checked(which, str(found.path), ok=False, said=said)
 
 
@@ -143,7 +144,7 @@ def _loads(name: str, path: Path, what: str, options: "DetectorOptions") -> Chec
 
     try:
         model = open_model(path)
-        open_detector(model, options)  # runs it once
+        open_detector(model, options)  # loading also runs it once
     except DetectorError as error:
         return Checked(name, str(path), ok=False, said=str(error))
     inputs = " and ".join(map(str, model.inputs))
@@ -161,7 +162,7 @@ def _named(name: str) -> "ModelFile":
 
     model = by_name(name)
     if model is None:
-        raise UsageError(f"{name}: no published detector; known are {', '.join(NAMES)}")
+        raise UsageError(f"{name}: unknown detector; must be one of {', '.join(NAMES)}")
     return model
 
 
@@ -172,7 +173,7 @@ def _row(model: "ModelFile", found: "Found | None") -> tuple[str, ...]:
         model.licence,
         _pixels(model.input_px),
         model.good_for,
-        "not here" if found is None else str(found.path) + ("" if found.right else " (another file)"),
+        "not downloaded" if found is None else str(found.path) + ("" if found.right else " (wrong checksum)"),
     )
 
 
@@ -181,10 +182,10 @@ def _always_here() -> list[tuple[str, ...]]:
 
     card = json.loads(BUNDLED.with_suffix(".json").read_text())
     size = _megabytes(BUNDLED.stat().st_size)
-    here = "comes with climbtrack"
+    here = "included in climbtrack"
     return [
-        ("bundled", size, "MIT", _pixels(card["input"][2:]), "a start without a download", here),
-        ("hog", "-", "Apache-2.0", "any", "only where no model runs at all", f"{here}, in OpenCV"),
+        ("bundled", size, "MIT", _pixels(card["input"][2:]), "running without a download", here),
+        ("hog", "-", "Apache-2.0", "any", "last resort when no model runs", f"{here}, in OpenCV"),
     ]
 
 
@@ -205,7 +206,7 @@ def _pixels(size: Sequence[int]) -> str:
 
 @contextmanager
 def _bar(model: "ModelFile", *, to_stderr: bool) -> Iterator["Progress"]:
-    """Show how far a download is; one line where there is no terminal."""
+    """Show download progress; a single line if stderr is not a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
     from rich.progress import Progress as Bars

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options shared by several commands."""
 
 import math
 from pathlib import Path
@@ -8,10 +8,10 @@ import typer
 
 
 def finite(value: float | None) -> float | None:
-    """Return the value of an option; ranges let `nan` pass, and open ones `inf`.
+    """Return the value of an option if it is finite; typer's ranges accept `nan`, and open ranges accept `inf`.
 
     Raises:
-        typer.BadParameter: It is no number that can be counted with.
+        typer.BadParameter: The value is not finite.
     """
     if value is not None and not math.isfinite(value):
         raise typer.BadParameter(f"{value} is not a finite number.")
@@ -24,29 +24,27 @@ Config = Annotated[
 ]
 DataDirOption = Annotated[
     Path | None,
-    typer.Option(
-        "--data-dir", help="Where a run on one machine keeps people; under your data home by default.", metavar="DIR"
-    ),
+    typer.Option("--data-dir", help="Data folder of single-machine runs; default: in your data home.", metavar="DIR"),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line; all else goes to stderr.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line; the rest goes to stderr.")]
 ApiUrl = Annotated[
     str | None,
-    typer.Option(
-        "--api", envvar="CLIMBTRACK_API", help="Address of the API, like http://127.0.0.1:8080.", metavar="URL"
-    ),
+    typer.Option("--api", envvar="CLIMBTRACK_API", help="URL of the API, like http://127.0.0.1:8080.", metavar="URL"),
 ]
 Token = Annotated[
     str | None,
     typer.Option(
-        "--token", envvar="CLIMBTRACK_API_TOKEN", help="Bearer token of the API, where it has one.", show_default=False
+        "--token", envvar="CLIMBTRACK_API_TOKEN", help="Bearer token, if the API requires one.", show_default=False
     ),
 ]
 Recipe = Annotated[Path | None, typer.Argument(help="YAML file, like training/configs/mars.yaml.")]
-Changes = Annotated[list[str] | None, typer.Argument(help="GROUP.KEY=VALUE, over the file, like schedule.steps=1000.")]
+Changes = Annotated[
+    list[str] | None, typer.Argument(help="GROUP.KEY=VALUE overrides of the file, like schedule.steps=1000.")
+]
 
 
 def recipe_and_changes(recipe: Path | None, changes: list[str] | None) -> tuple[Path | None, list[str]]:
-    """Tell a file from a first GROUP.KEY=VALUE that stands in its place."""
+    """Separate the recipe file from the changes when the first argument is already a GROUP.KEY=VALUE."""
     given = changes or []
     if recipe is not None and "=" in str(recipe) and not recipe.exists():
         return None, [str(recipe), *given]

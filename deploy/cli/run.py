@@ -1,4 +1,4 @@
-"""`climbtrack run`: everything in one process."""
+"""`climbtrack run`: the whole system in one process."""
 
 import json
 import logging
@@ -16,17 +16,17 @@ def run(
         typer.Option(
             "--camera",
             metavar="NAME=URL",
-            help="A file, a folder of images, rtsp://, http:// or a device index; give it once for each camera.",
+            help="A file, a folder of images, rtsp://, http:// or a device index; repeat for each camera.",
         ),
     ] = None,
     config: Config = None,
     data_dir: DataDirOption = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Write MOTChallenge text, one file a camera, and people.html."),
+        typer.Option("--out", metavar="DIR", help="Write MOTChallenge text, one file per camera, and people.html."),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option("--weights", metavar="FILE", help="CLIMB weights; the shipped ones by default.")
+        Path | None, typer.Option("--weights", metavar="FILE", help="CLIMB weights; default: the shipped ones.")
     ] = None,
     detector: Annotated[
         str | None,
@@ -36,21 +36,24 @@ def run(
     ] = None,
     keep_crops: Annotated[
         Path | None,
-        typer.Option("--keep-crops", metavar="DIR", help="Keep crops of all people for `climbtrack adapt`; else none."),
+        typer.Option(
+            "--keep-crops", metavar="DIR", help="Keep crops of everyone for `climbtrack adapt`; default: none."
+        ),
     ] = None,
     as_json: Json = False,
     port: Annotated[
-        int | None, typer.Option("--port", min=0, max=65535, help="Of the API; 8080 by default, 0 takes a free one.")
+        int | None,
+        typer.Option("--port", min=0, max=65535, help="Port of the API; 8080 by default, 0 picks a free one."),
     ] = None,
-    host: Annotated[str | None, typer.Option("--host", help="Of the API; 127.0.0.1 by default.")] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Host of the API; 127.0.0.1 by default.")] = None,
     keep_serving: Annotated[
-        bool, typer.Option("--keep-serving", help="Go on answering after the last file, until Ctrl-C.")
+        bool, typer.Option("--keep-serving", help="Keep the API running after the last file, until Ctrl-C.")
     ] = False,
     pictures: Annotated[
         bool,
         typer.Option(
             " /--no-pictures",
-            help="Do not write people.html, the page with a picture of everybody, into --out or else --data-dir.",
+            help="Do not write people.html, the page with a picture of everyone, to --out or, without it, --data-dir.",
         ),
     ] = True,
     verbose: Annotated[
@@ -60,14 +63,14 @@ def run(
             "-v",
             count=True,
             show_default=False,
-            help="Say what the parts are doing; -vv also which chunk, tracklet and event passes, with its trace id.",
+            help="Log what each stage does; -vv also logs every chunk, tracklet and event with its trace id.",
         ),
     ] = 0,
 ) -> None:
-    """Follow people through cameras, on this machine, until the files end or you press Ctrl-C.
+    """Follow people across cameras on this machine until the files end or you press Ctrl-C.
 
-    Exit code 0: done. 1: a camera gave nothing or a file could not be read to its end, and what the others saw is
-    printed all the same; or a part failed. 2: wrong use or setting.
+    Exit code 0: success. 1: a camera delivered nothing or a file could not be read to its end (the results of the
+    other cameras are still printed), or a component failed. 2: invalid usage or setting.
     """
     from rich.console import Console
 

@@ -1,4 +1,4 @@
-"""`climbtrack score`: identities against ground truth."""
+"""`climbtrack score`: compare identities with ground truth."""
 
 import json
 from pathlib import Path
@@ -16,25 +16,30 @@ if TYPE_CHECKING:
 def score(
     truth: Annotated[
         Path,
-        typer.Option("--truth", metavar="DIR", help="Ground truth: CAMERA.txt or CAMERA/gt/gt.txt in it, or a file."),
+        typer.Option(
+            "--truth", metavar="DIR", help="Ground truth: a folder of CAMERA.txt or CAMERA/gt/gt.txt, or a file."
+        ),
     ],
     tracks: Annotated[
         Path,
-        typer.Option("--tracks", "--result", metavar="DIR", help="What `climbtrack run --out` or a tracker wrote."),
+        typer.Option("--tracks", "--result", metavar="DIR", help="Output of `climbtrack run --out` or of a tracker."),
     ],
     truth_first: Annotated[
         int | None,
-        typer.Option("--truth-first-frame", min=0, max=1, help="Number of the truth's first frame; found by default."),
+        typer.Option("--truth-first-frame", min=0, max=1, help="Number of the truth's first frame; default: detected."),
     ] = None,
     tracks_first: Annotated[
         int | None,
-        typer.Option("--tracks-first-frame", min=0, max=1, help="Number of the tracks' first frame; found by default."),
+        typer.Option(
+            "--tracks-first-frame", min=0, max=1, help="Number of the tracks' first frame; default: detected."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare identities with ground truth, over all cameras: one person must be one number everywhere.
+    """Compare identities with ground truth over all cameras: each person must have one number everywhere.
 
-    IDF1, IDP and IDR as by Ristani et al. 2016, boxes matched from an IoU of 0.5 on. Files are MOTChallenge text.
+    Prints IDF1, IDP and IDR (Ristani et al. 2016), with boxes matched at an IoU of at least 0.5. Files are
+    MOTChallenge text.
     """
     from gallery.errors import ScoreError
     from gallery.score import score_folder
@@ -61,7 +66,7 @@ def score(
 
 
 def _in_words(table: "ScoreTable") -> str:
-    """Explain the score to somebody who does not know the measure."""
+    """Explain the score to readers who do not know the metric."""
     overall, found = table.overall, len(table.people)
     return (
         f"IDF1 is {overall.idf1:.2f} over all cameras; 1.00 is perfect. {overall.idr:.0%} of the true boxes were found "
@@ -82,7 +87,7 @@ def _score_as_json(table: "ScoreTable") -> dict[str, object]:
 
 
 def _figures(score: "IdentityScore") -> dict[str, float]:
-    """Return fractions and the counts of boxes behind them, under the names that the field uses."""
+    """Return fractions and the box counts behind them, under their standard names."""
     return {
         "IDF1": score.idf1,
         "IDP": score.idp,

@@ -1,4 +1,4 @@
-"""`climbtrack ingest|worker|gallery|api`: one service a process, over Kafka and Redis."""
+"""`climbtrack ingest|worker|gallery|api`: the services, one per process, over Kafka and Redis."""
 
 import logging
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from deploy.cli.options import Config
 
 Verbose = Annotated[
     bool,
-    typer.Option("--verbose", "-v", help="Also log every chunk, tracklet and event that passes, with its trace id."),
+    typer.Option("--verbose", "-v", help="Also log every chunk, tracklet and event with its trace id."),
 ]
 
 
 def ingest(config: Config = None, verbose: Verbose = False) -> None:
-    """Read cameras and put their frames on Kafka; the cameras of the configuration are announced first."""
+    """Read cameras and publish their frames to Kafka, after announcing the cameras of the configuration."""
     from deploy.announce import announce_cameras
     from ingest.__main__ import main
 
@@ -28,21 +28,21 @@ def ingest(config: Config = None, verbose: Verbose = False) -> None:
 
 
 def worker(config: Config = None, verbose: Verbose = False) -> None:
-    """Find, follow and describe people in the frames on Kafka."""
+    """Detect, track and embed people in the frames on Kafka."""
     from reid_worker.__main__ import main
 
     _serve(main, config, verbose=verbose)
 
 
 def gallery(config: Config = None, verbose: Verbose = False) -> None:
-    """Decide who is who and remember it in Redis."""
+    """Assign identities and store them in Redis."""
     from gallery.__main__ import main
 
     _serve(main, config, verbose=verbose)
 
 
 def api(config: Config = None) -> None:
-    """Answer questions over HTTP."""
+    """Serve the HTTP API."""
     from gallery.api.__main__ import main
 
     _serve(main, config)

@@ -1,4 +1,4 @@
-"""`climbtrack synth site|people`: generated videos, and generated data sets to learn from or to be judged by."""
+"""`climbtrack synth site|people`: generate videos, and data sets for training or evaluation."""
 
 import json
 import time
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from training.synthetic.folders import FolderPlan
 
 app = typer.Typer(
-    name="synth", help="Make videos and data sets of generated people, with exact ground truth.", no_args_is_help=True
+    name="synth", help="Generate videos and data sets of people, with exact ground truth.", no_args_is_help=True
 )
 
 
@@ -26,7 +26,7 @@ def synth_site(
     people: Annotated[int, typer.Option("--people", min=1, max=1000)] = 12,
     seconds: Annotated[float, typer.Option("--seconds", min=1, max=86_400, callback=finite)] = 60.0,
 ) -> None:
-    """Write the videos of one site: a few cameras, the same people walking from one to the other."""
+    """Write the videos of one site: a few cameras with the same people walking from one to the next."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -46,7 +46,7 @@ def synth_site(
             )
         except OSError as error:
             raise UsageError(f"--out {out}: {error.strerror}; give a folder that can be written") from error
-    typer.echo(f"{out}: {cameras} videos, truth in {out / 'gt'}")
+    typer.echo(f"{out}: {cameras} videos, ground truth in {out / 'gt'}")
     typer.echo(f"Next: climbtrack run --config {out / 'site.yaml'} --out out", err=True)
     typer.echo(f"then: climbtrack score --truth {out / 'gt'} --tracks out", err=True)
 
@@ -54,30 +54,38 @@ def synth_site(
 @app.command("people")
 def synth_people(
     out: Annotated[Path, typer.Option("--out", help="New or empty folder.", metavar="DIR")],
-    layout: Annotated[Literal["market", "mars"], typer.Option("--layout", help="Whose folders and names.")],
+    layout: Annotated[Literal["market", "mars"], typer.Option("--layout", help="Folder layout and naming.")],
     identities: Annotated[
-        int, typer.Option("--identities", min=2, max=1_000_000, help="People: half to train on, half to test with.")
+        int, typer.Option("--identities", min=2, max=1_000_000, help="People: half for training, half for testing.")
     ],
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**31, help="The same seed gives the same files.")],
     cameras: Annotated[int, typer.Option("--cameras", min=2, max=64, help="Cameras that see each person.")] = 6,
-    tracklets: Annotated[int, typer.Option("--tracklets", min=1, max=1000, help="Of a person on a camera.")] = 1,
-    frames: Annotated[int, typer.Option("--frames", min=1, max=999, help="Images of a tracklet.")] = 4,
+    tracklets: Annotated[
+        int, typer.Option("--tracklets", min=1, max=1000, help="Tracklets per person and camera.")
+    ] = 1,
+    frames: Annotated[int, typer.Option("--frames", min=1, max=999, help="Images per tracklet.")] = 4,
     height: Annotated[
         int | None,
-        typer.Option("--height", min=16, max=1024, help="Pixels; half as wide. 128 as Market1501, 256 as MARS."),
+        typer.Option(
+            "--height", min=16, max=1024, help="Crop height in pixels; the width is half. Market1501: 128, MARS: 256."
+        ),
     ] = None,
     setting: Annotated[
         Literal["default", "other"],
-        typer.Option("--setting", help="`default`: as the shipped weights learn from; `other`: to judge them by."),
+        typer.Option(
+            "--setting", help="`default`: what the shipped weights were trained on; `other`: for evaluating them."
+        ),
     ] = "default",
-    workers: Annotated[int, typer.Option("--workers", min=1, max=256, help="Processes; the files stay the same.")] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=256, help="Processes; the output does not depend on it.")
+    ] = 1,
     as_json: Json = False,
 ) -> None:
-    """Write a data set of generated people as Market1501 or MARS would be on disk.
+    """Write a data set of generated people in the layout of Market1501 or MARS.
 
-    The first half of the people are to train on, the other half to test with: the first image (market) or tracklet
-    (mars) of a person on a camera is a query. 24 people share their cameras, and the halves share none, so there are
-    more camera numbers than cameras that see a person. There are no distractors and no junk.
+    The first half of the people is for training and the second for testing, where the first image (market) or tracklet
+    (mars) of a person on each camera is a query. Groups of 24 people share cameras, and the two halves share none, so
+    the data set has more cameras than see any one person. There are no distractors and no junk images.
     """
     from training.data.dataset import DataSetError
     from training.synthetic.folders import FolderPlan, FolderTakenError
@@ -93,7 +101,9 @@ def synth_people(
     except FolderTakenError as error:
         raise UsageError(f"--out {error}") from error
     except DataSetError as error:
-        raise RunError(f"{error}; {out}.partial is unfinished: remove it, or it is begun again next time") from error
+        raise RunError(
+            f"{error}; {out}.partial is incomplete: remove it, or the next run will start it over"
+        ) from error
     seconds = time.perf_counter() - started
     said = {"out": str(out), "layout": layout, "setting": setting, "identities": identities, "images": plan.images,
             "seconds": round(seconds, 3), "images_per_second": round(plan.images / seconds, 2)}  # fmt: skip
@@ -101,7 +111,7 @@ def synth_people(
 
 
 def _write(out: Path, plan: "FolderPlan", workers: int) -> None:
-    """Write the folder under a progress bar."""
+    """Write the folder while showing a progress bar."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""`climbtrack train`: weights from data."""
+"""`climbtrack train`: train weights."""
 
 import json
 
@@ -13,7 +13,7 @@ def train(
     overrides: Changes = None,
     as_json: Json = False,
 ) -> None:
-    """Train CLIMB, on generated people or on a data set."""
+    """Train CLIMB on generated people or on a data set."""
     from training.checkpoint import CheckpointError
     from training.config import ConfigError, load_config
     from training.data.dataset import DataSetError

@@ -1,1 +1,1 @@
-"""Everything in one process, on one machine."""
+"""The whole system in one process, on one machine."""

@@ -1,4 +1,4 @@
-"""The API in a thread of this process."""
+"""Run the API in a thread of this process."""
 
 import socket
 import threading
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 START_S = 30.0
-DRAIN_S = 2  # event streams never end by themselves
+DRAIN_S = 2  # event streams never end on their own
 POLL_S = 0.01
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Take an address, so that whoever comes too late hears it before anything is started; port 0 takes a free one.
+    """Bind an address early, so that a conflict is reported before anything is started; port 0 picks a free one.
 
     Raises:
-        UsageError: Somebody else has it, or it is not ours to take.
+        UsageError: The address is in use, or may not be bound.
     """
     try:
         return take(host, port)
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"--port {port} on {host}: {reason}; choose another one, 0 takes any free port") from error
+        raise UsageError(f"--port {port} on {host}: {reason}; choose another port, or 0 for any free one") from error
 
 
 def url_of(taken: socket.socket) -> str:
-    """Return the URL of an address that was taken."""
+    """Return the URL of a bound socket."""
     host, port = taken.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class ApiServer:
-    """Serves an application on a socket until closed; use as a context manager."""
+    """Serve an application on a socket until closed; use as a context manager."""
 
     def __init__(self, app: "FastAPI", taken: socket.socket) -> None:
         import uvicorn
@@ -48,10 +48,10 @@ class ApiServer:
         self.url = url_of(taken)
 
     def __enter__(self) -> Self:
-        """Return when it answers.
+        """Start the server and wait until it accepts requests.
 
         Raises:
-            RunError: It does not.
+            RunError: The server did not start in time.
         """
         self._thread.start()
         waited_s = 0.0
@@ -65,11 +65,11 @@ class ApiServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Answer what is being asked, then stop."""
+        """Finish the requests in progress, then stop."""
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
 
     def alive(self) -> bool:
-        """Tell whether it still serves."""
+        """Return whether the server is still running."""
         return self._thread.is_alive()

@@ -1,4 +1,4 @@
-"""What a run shows on a terminal: bars while it works, a table of people at its end."""
+"""Terminal output of a run: progress bars while it works, a table of people at the end."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,24 +9,24 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from deploy.local.people_table import duration, headline, people_lines
 from deploy.local.report import Report
 from deploy.local.watch import CameraTotals
-from deploy.local.ways import duration, headline, people_lines
 from deploy.terminal import print_line
 
-STEPS = 10  # lines a camera gets where there is no terminal
+STEPS = 10  # progress lines per camera when the output is not a terminal
 
 
 class CameraBars:
-    """Shows frames done of frames there are, one bar a camera; plain lines where there is no terminal.
+    """Show processed and total frames, one bar per camera, or as plain lines if the output is not a terminal.
 
-    `expected` is None for a camera whose length is not known, or that has no end.
+    `expected` is None for a camera of unknown length, or without an end.
     """
 
     def __init__(self, console: Console, expected: Mapping[str, int | None]) -> None:
         self._console = console
         self._expected = expected
-        self._said: dict[str, int] = {}
+        self._printed: dict[str, int] = {}
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -41,7 +41,7 @@ class CameraBars:
         }
 
     def __enter__(self) -> Self:
-        """Begin to draw."""
+        """Start drawing."""
         self._bars.start()
         return self
 
@@ -52,7 +52,7 @@ class CameraBars:
         self._bars.stop()
 
     def show(self, cameras: Mapping[str, CameraTotals]) -> None:
-        """Show how far the cameras are."""
+        """Update the progress of the cameras."""
         for name, totals in cameras.items():
             if name not in self._tasks:
                 continue
@@ -60,20 +60,20 @@ class CameraBars:
             note = _tracklets(totals) + (f", {totals.reason}" if totals.reason else "")
             self._bars.update(self._tasks[name], completed=totals.frames, total=total, note=note)
             if not self._console.is_terminal:
-                self._say(name, totals, total)
+                self._print_progress(name, totals, total)
 
-    def _say(self, name: str, totals: CameraTotals, total: int | None) -> None:
+    def _print_progress(self, name: str, totals: CameraTotals, total: int | None) -> None:
         step = STEPS if totals.ended else min(STEPS - 1, STEPS * totals.frames // total) if total else 0
-        if self._said.get(name, -1) >= step:
+        if self._printed.get(name, -1) >= step:
             return
-        self._said[name] = step
+        self._printed[name] = step
         end = f", ended: {totals.reason}" if totals.reason else ", ended" if totals.ended else ""
         of = f" of {total}" if total and not totals.ended else ""
         print_line(self._console, f"{name}: {totals.frames}{of} frames, {_tracklets(totals)}{end}")
 
 
 def print_people(console: Console, report: Report, everybody: str) -> None:
-    """Print who was seen, people of several cameras first; `everybody` is the command that lists all of them."""
+    """Print who was seen, people on several cameras first; `everybody` is the command that lists everyone."""
     print_line(console, "")
     print_line(console, headline(report), "bold")
     lines = people_lines(report, console.width, everybody)
@@ -85,7 +85,7 @@ def print_people(console: Console, report: Report, everybody: str) -> None:
 
 
 def print_files(console: Console, files: Mapping[str, Path | str]) -> None:
-    """Print what a run wrote and how to ask again: one line each, a path can be clicked where the terminal can."""
+    """Print what a run wrote and how to query it, a line each; paths are links where the terminal supports them."""
     wide = max(map(len, files), default=0)
     for name, where in files.items():
         style = f"link {where.resolve().as_uri()}" if isinstance(where, Path) and console.is_terminal else ""
@@ -93,7 +93,7 @@ def print_files(console: Console, files: Mapping[str, Path | str]) -> None:
 
 
 def print_cameras(console: Console, report: Report) -> None:
-    """Print one line a camera, and how long it took."""
+    """Print one line per camera, and the overall speed."""
     for name, camera in report.cameras.items():
         reason = f" - {camera.reason}" if camera.reason else ""
         print_line(
@@ -103,7 +103,7 @@ def print_cameras(console: Console, report: Report) -> None:
         )
     analysed = sum(camera.analysed for camera in report.cameras.values())
     rate = analysed / max(report.seconds, 1e-9)
-    print_line(console, f"{analysed} frames in {duration(report.seconds)}, {rate:.1f} a second")
+    print_line(console, f"{analysed} frames in {duration(report.seconds)}, {rate:.1f} per second")
 
 
 def _tracklets(totals: CameraTotals) -> str:

@@ -1,7 +1,7 @@
-"""A page with a picture of everybody: a report and crops to one HTML file that needs nothing else.
+"""Render a report and crops as one self-contained HTML page with a picture of everyone.
 
-Every row is a person: number, the best crop of each camera in the order of the way, and when each camera saw them on a
-time axis that all rows share. No script, nothing from elsewhere; the page says so in its content security policy.
+Each row is a person: number, best crop on each camera in the order they were visited, and when each camera saw them, on
+a time axis shared by all rows. The page has no scripts and no external resources, as its content security policy says.
 """
 
 from base64 import b64encode
@@ -13,16 +13,16 @@ from html import escape
 from pathlib import Path
 
 from deploy.local.contact_sheet_style import COLOURS, STYLE
+from deploy.local.people_table import Clock, clock_of, duration, headline
 from deploy.local.report import Person, Report
-from deploy.local.ways import Clock, clock_of, duration, headline
 from gallery.presence import Sighting
 from gallery.store import Store
 
 NAME = "people.html"
-MAX_PEOPLE = 200  # on a page: at 10 kB a crop and three crops each, 8 MB
-MAX_CAMERAS = 12  # pictures of one person
-ABREAST = 5  # pictures in one line
-MAX_BARS = 100  # sightings of one person on the time axis
+MAX_PEOPLE = 200  # per page: 8 MB at 10 kB per crop and three crops each
+MAX_CAMERAS = 12  # pictures per person
+PICTURES_PER_ROW = 5
+MAX_BARS = 100  # sightings per person on the time axis
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -43,7 +43,7 @@ PAGE = """<!doctype html>
 
 @dataclass(frozen=True, slots=True)
 class _Axis:
-    """The time axis of a page, and the colours of its cameras."""
+    """Time axis of the page, and the colours of its cameras."""
 
     clock: Clock
     first_ns: int
@@ -51,20 +51,20 @@ class _Axis:
     colours: Mapping[str, str]
 
     def percent(self, time_ns: int) -> float:
-        """Return where a time is, in percent of the axis."""
+        """Return the position of a time in percent of the axis."""
         return 100 * (time_ns - self.first_ns) / max(1, self.last_ns - self.first_ns)
 
     def span(self, first_ns: int, last_ns: int) -> str:
-        """Return two times as people read them."""
+        """Format a time span for people."""
         first, last = self.clock.time(first_ns), self.clock.time(last_ns)
         return first if first == last else f"{first} \N{EN DASH} {last}"
 
 
 def write_contact_sheet(store: Store, report: Report, folder: Path) -> Path:
-    """Write `folder/people.html`, whole or not at all, and return its path.
+    """Write `folder/people.html` atomically, and return its path.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
     path, partial = folder / NAME, folder / f".{NAME}.partial"
     try:
@@ -78,10 +78,10 @@ def write_contact_sheet(store: Store, report: Report, folder: Path) -> Path:
 
 
 def best_crops(store: Store, report: Report) -> dict[str, bytes]:
-    """Return the JPEGs that a page shows, by tracklet."""
+    """Return the JPEGs shown on the page, by tracklet."""
     wanted = [
         person.best[camera]
-        for person in report.by_way[:MAX_PEOPLE]
+        for person in report.by_cameras[:MAX_PEOPLE]
         for camera in _cameras(person)
         if camera in person.best
     ]
@@ -90,8 +90,8 @@ def best_crops(store: Store, report: Report) -> dict[str, bytes]:
 
 
 def contact_sheet(report: Report, crops: Mapping[str, bytes], zone: tzinfo | None = None) -> str:
-    """Return the page; `crops` are JPEGs by tracklet, and a person without one gets an empty frame."""
-    shown = report.by_way[:MAX_PEOPLE]
+    """Return the page; `crops` are JPEGs by tracklet, and a person without any gets an empty frame."""
+    shown = report.by_cameras[:MAX_PEOPLE]
     names = sorted({*report.cameras, *(camera for person in shown for camera in person.cameras)})
     axis = _Axis(
         clock=clock_of(report.people, zone),
@@ -102,10 +102,10 @@ def contact_sheet(report: Report, crops: Mapping[str, bytes], zone: tzinfo | Non
     travellers = [person for person in shown if len(person.cameras) > 1]
     stayers = [person for person in shown if len(person.cameras) == 1]
     rest = len(report.people) - len(shown)
-    kept = "Pictures of people: keep this page as you keep the videos."
+    kept = "This page shows pictures of people: protect it as you protect the videos."
     return PAGE.format(
         style=STYLE,
-        wide=min(ABREAST, max((len(person.cameras) for person in shown), default=1)),
+        wide=min(PICTURES_PER_ROW, max((len(person.cameras) for person in shown), default=1)),
         title="Who was seen",
         subtitle=escape(" ".join([headline(report), *_when(axis, report)])),
         legend="".join(f'<span style="--c:{axis.colours[name]}">{escape(name)}</span>' for name in names),
@@ -177,5 +177,5 @@ def _lane(seen: Sequence[Sighting], axis: _Axis) -> str:
 
 
 def _cameras(person: Person) -> list[str]:
-    """Return the cameras whose pictures are shown, in the order of the way."""
+    """Return the cameras whose pictures are shown, in the order they were visited."""
     return list(dict.fromkeys(one.camera_id for one in person.seen))[:MAX_CAMERAS]

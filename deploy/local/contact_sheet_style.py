@@ -1,6 +1,6 @@
-"""How the page of people looks: light or dark as the system is, on a phone as on a wall, and on paper."""
+"""Style sheet of the people page: light and dark mode, from phones to wall displays, and print."""
 
-# Cameras by colour: told apart by eyes that see no red or no green, too (after Okabe and Ito), on light and on dark.
+# Camera colours that stay distinguishable with red-green colour blindness (after Okabe and Ito), on light and on dark.
 COLOURS = ("#2f7fd1", "#e08a00", "#0a9d74", "#c4609a", "#7a68d8", "#cf5a1a", "#3aa6c4", "#8a8f1f")
 
 STYLE = """

@@ -1,6 +1,6 @@
-"""Everything in one process: the memory bus, a private Redis, the three stages as threads, the API.
+"""Run the whole system in one process: the memory bus, a private Redis, the three stages as threads, and the API.
 
-The same handlers, loop and store as the distributed form; only what is put together here differs.
+Handlers, loop and store are those of the distributed deployment; only their assembly differs.
 """
 
 import socket
@@ -38,28 +38,28 @@ from wire.service import Service
 from wire.settings import RedisSettings
 
 INGEST, WORKER, GALLERY = ingest.handler.GROUP, reid_worker.handler.NAME, gallery.handler.NAME
-STAGES = (INGEST, WORKER, GALLERY)  # the way of the data, and the order they stop in
+STAGES = (INGEST, WORKER, GALLERY)  # in the order of data flow, which is also the shutdown order
 
 
 class Stage:
-    """One service in a thread of its own."""
+    """One service, running in its own thread."""
 
     def __init__(self, service: Service, pool: ThreadPoolExecutor) -> None:
         self._stop = threading.Event()
         self._done: Future[None] = pool.submit(service.run, self._stop)
 
     def error(self) -> BaseException | None:
-        """Return what ended it; None while it runs, and when it was stopped."""
+        """Return the exception that ended the stage; None while it runs or after a normal stop."""
         return self._done.exception() if self._done.done() else None
 
     def stop(self) -> None:
-        """Let it finish its round, and wait for that."""
+        """Let the stage finish its current round, and wait for it."""
         self._stop.set()
         self._done.exception()
 
 
 class Embedded:
-    """A whole system in this process; use as a context manager, from the main thread."""
+    """The whole system in this process; use as a context manager, from the main thread."""
 
     def __init__(self, settings: EmbeddedSettings, data_dir: Path, site_id: str, api_socket: socket.socket) -> None:
         self._settings = settings
@@ -73,11 +73,11 @@ class Embedded:
         self.store: Store
 
     def __enter__(self) -> Self:
-        """Start everything and return when the API answers.
+        """Start all components, and return once the API accepts requests.
 
         Raises:
             DeployError: The data folder is in use, or Redis or the API does not start.
-            SettingsError: A model, a detector or another part cannot be had as asked.
+            SettingsError: A model, a detector or another component cannot be set up as configured.
         """
         with ExitStack() as parts:
             folder = parts.enter_context(DataDir(self._data_dir))
@@ -100,25 +100,25 @@ class Embedded:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the stages in the way of the data, then the API, then Redis."""
+        """Stop the stages in the order of data flow, then the API, then Redis."""
         self.stop_stages()
         self._parts.close()
 
     def start_cameras(self, cameras: Sequence[CameraSpec]) -> None:
-        """Let ingest read these cameras."""
+        """Announce these cameras to ingest."""
         announce(self.bus, cameras)
 
     def stop_stages(self) -> None:
-        """Stop reading, then what works on what was read."""
+        """Stop ingest, then the downstream stages."""
         for name in STAGES:
             if name in self._stages:
                 self._stages[name].stop()
 
     def check(self) -> None:
-        """Return while everything runs.
+        """Check that every component is running.
 
         Raises:
-            RunError: A part has ended, and why.
+            RunError: A component has stopped; the message says why.
         """
         for name, stage in self._stages.items():
             error = stage.error()
@@ -131,14 +131,14 @@ class Embedded:
             raise RunError("the API ended")
 
     def camera_statuses(self) -> tuple[CameraStatus, ...]:
-        """Return what every camera is doing."""
+        """Return the status of every camera."""
         return self._ingest.supervisor.statuses()
 
     def finished(self, totals: Mapping[str, CameraTotals]) -> bool:
-        """Tell whether all cameras have ended and everything seen by them is decided; `totals` is what was published.
+        """Return whether all cameras have ended and all their tracklets are decided; `totals` is what was published.
 
-        A file that changes its picture format is several streams, so the last one is known only when the camera has
-        stopped and nothing of it waits for the worker.
+        A file that changes its picture format is several streams, so the last one is known only once the camera has
+        stopped and nothing of it is waiting for the worker.
         """
         statuses = self.camera_statuses()
         if not all(status.state in FINAL for status in statuses):

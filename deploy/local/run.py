@@ -1,4 +1,4 @@
-"""One run on one machine: what is asked for, whether it can be done, and from starting the cameras to who was seen."""
+"""Run the system on one machine: check the options, start the cameras, and report who was seen."""
 
 import shlex
 import time
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 POLL_S = 0.1
 MINUTE_NS = 60 * 10**9
-BETWEEN_RUNS_NS = MINUTE_NS  # a person of the last run can have walked out and in again by the start of the next
+BETWEEN_RUNS_NS = MINUTE_NS  # long enough for a person of the last run to have left and come back
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What a user asked for; None is the default of settings or folders."""
+    """Options of a run; None is the default of the settings or folders."""
 
     cameras: tuple[CameraSpec, ...]
     config: Path | None = None
@@ -56,11 +56,11 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run went.
+    """Outcome of a run.
 
     Attributes:
-        failed: A file could not be read to its end, or no camera gave anything.
-        pictures: The page with a picture of everybody; None when there is none.
+        failed: A file could not be read to its end, or a camera delivered nothing.
+        pictures: The page with a picture of everyone, or None.
     """
 
     report: Report
@@ -73,10 +73,10 @@ class Outcome:
 
 
 def follow(options: RunOptions, console: Console) -> Outcome:
-    """Run until all files have ended and are decided, or until a signal; print what happens and what was found.
+    """Run until all files are processed and decided, or until a signal; print progress and results.
 
     Raises:
-        SettingsError, DeployError: It cannot start, or a part of it ended.
+        SettingsError, DeployError: The system cannot start, or a component stopped.
     """
     site_id = options.cameras[0].site_id
     settings = EmbeddedSettings.load(
@@ -89,7 +89,7 @@ def follow(options: RunOptions, console: Console) -> Outcome:
         _check_folder(options.out)
     with bind(settings.api.host, settings.api.port) as taken:
         print_line(console, "loading models")
-        from deploy.local.embedded import Embedded  # torch and others take seconds: mistakes are told before
+        from deploy.local.embedded import Embedded  # importing torch takes seconds: report mistakes first
 
         return follow_cameras(Embedded(settings, data_dir, site_id, taken), options, console)
 
@@ -98,7 +98,7 @@ def _check_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"--out {folder}: {error.strerror}; give a folder that can be written") from error
+        raise UsageError(f"--out {folder}: {error.strerror}; choose a writable folder") from error
 
 
 def follow_cameras(system: "Embedded", options: RunOptions, console: Console) -> Outcome:
@@ -109,7 +109,7 @@ def follow_cameras(system: "Embedded", options: RunOptions, console: Console) ->
         stop_on_signals() as stop,
     ):
         print_line(console, f"climbtrack answers at {system.api_url}, see {system.api_url}/docs")
-        cameras = dated(options.cameras, next_start_ns(system.store))
+        cameras = with_start_times(options.cameras, next_start_ns(system.store))
         since_ns = min((spec.start_ns for spec in cameras if spec.start_ns is not None), default=time.time_ns())
         began_s = time.monotonic()
         system.start_cameras(cameras)
@@ -126,19 +126,19 @@ def follow_cameras(system: "Embedded", options: RunOptions, console: Console) ->
     return Outcome(report, bool(failures), pictures)
 
 
-def dated(cameras: Sequence[CameraSpec], start_ns: int) -> tuple[CameraSpec, ...]:
-    """Let all files without a date of their own begin at the same moment, so that synchronised ones stay so."""
+def with_start_times(cameras: Sequence[CameraSpec], start_ns: int) -> tuple[CameraSpec, ...]:
+    """Give all files without a date the same start time, so that synchronised files stay synchronised."""
     return tuple(
         replace(spec, start_ns=start_ns) if spec.start_ns is None and has_end(spec.url) else spec for spec in cameras
     )
 
 
 def next_start_ns(store: Store) -> int:
-    """Return when the files of this run happen: now, or after all that the store knows, since the files of an earlier
-    run may have been longer than it took to process them, and nobody is in two places at once.
+    """Return the start time of this run's files: now, or after everything in the store, since the files of an earlier
+    run may last longer than their processing took, and nobody can be in two places at once.
 
-    On a whole minute: the gallery decides in windows that lie on whole seconds, so files that began at any nanosecond
-    would be cut into other windows, and give other identities, at every run.
+    The time is a whole minute: the gallery decides in windows aligned to whole seconds, so files starting at an
+    arbitrary nanosecond would be cut into different windows, giving different identities, on every run.
     """
     known = [stored.progress.time_ns + BETWEEN_RUNS_NS for stored in store.progress().values()]
     return -(-max([time.time_ns() - MINUTE_NS, *known]) // MINUTE_NS) * MINUTE_NS
@@ -147,7 +147,7 @@ def next_start_ns(store: Store) -> int:
 def failures_of(
     statuses: Sequence[CameraStatus], totals: Mapping[str, CameraTotals], files: Collection[str]
 ) -> dict[str, str]:
-    """Return the cameras that count as failed, and why: files not processed to their end, cameras that gave nothing."""
+    """Return the failed cameras with the cause: files not processed to their end, and cameras without any frame."""
     failures: dict[str, str] = {}
     for status in statuses:
         name, done = status.camera_id, totals.get(status.camera_id, CameraTotals())
@@ -156,14 +156,14 @@ def failures_of(
         elif name in files and not done.ended:
             failures[name] = f"stopped after {done.frames} frames"
         elif not done.frames:
-            failures[name] = status.cause or "no frame came"
+            failures[name] = status.cause or "no frame arrived"
     return failures
 
 
 def _watch_cameras(
     system: "Embedded", watch: Watch, cameras: Sequence[CameraSpec], console: Console, stop: Event
 ) -> dict[str, CameraTotals]:
-    """Show how far the cameras are until all have ended and are decided, or until `stop` is set."""
+    """Show the cameras' progress until all have ended and are decided, or until `stop` is set."""
     names = {spec.camera_id for spec in cameras}
     totals = dict.fromkeys(sorted(names), CameraTotals())
     with CameraBars(console, {spec.camera_id: length_of(spec.url).frames for spec in cameras}) as bars:
@@ -186,18 +186,18 @@ def _print(
     for name, cause in failures.items():
         print_line(console, f"camera {name} failed: {cause}")
     print_line(console, "")
-    asking = {"ask again": f"{command()} identities show {report.by_way[0].number}{where}"} if report.people else {}
-    print_files(console, {**files, **asking})
+    hints = {"ask again": f"{command()} identities show {report.by_cameras[0].number}{where}"} if report.people else {}
+    print_files(console, {**files, **hints})
     print_line(console, "")
     print_line(console, next_step(report, failures, files.get("pictures")), "bold")
 
 
 def next_step(report: Report, failures: Collection[str], pictures: Path | str | None) -> str:
-    """Return what to do now, in one line."""
+    """Return a one-line hint on what to do next."""
     if failures and not report.people:
-        return "Next: docs/cameras.md says what to do about a camera that does not work"
+        return "Next: docs/cameras.md explains what to do about a camera that does not work"
     if not report.people:
-        return f"Next: if there are people in these pictures, `{command()} doctor` says which detector looked for them"
+        return f"Next: if there are people in these pictures, `{command()} doctor` shows which detector was used"
     if pictures is None:
         return "Next: run with --keep-serving, and see /docs at the address it prints"
     return f"Next: open {pictures} in a browser"
@@ -213,12 +213,12 @@ def _write_pictures(store: Store, report: Report, options: RunOptions, console: 
 
 
 def _write_data(store: Store, report: Report, options: RunOptions, since_ns: int) -> dict[str, str]:
-    """Write what was asked for; return what is where, in words."""
+    """Write the requested files, and return a description of where each kind is."""
     files: dict[str, str] = {}
     if options.out is not None:
         written = write_mot(store, options.out, since_ns, report.cameras)
         for name in set(report.cameras) - set(written):
-            (options.out / f"{name}.txt").write_text("")  # it saw nobody, whatever an earlier run wrote
+            (options.out / f"{name}.txt").write_text("")  # saw nobody: replaces the file of an earlier run
         files["boxes"] = f"{options.out}/*.txt, in MOTChallenge text"
     if options.keep_crops is not None:
         files["crops"] = f"{options.keep_crops}, for climbtrack adapt"

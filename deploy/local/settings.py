@@ -1,4 +1,4 @@
-"""The settings of everything that one process holds. Light: read before any model is loaded."""
+"""Settings of the single-process system. Kept light, since they are read before any model is loaded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from reid_worker.config import WorkerSettings
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedSettings:
-    """The settings of every part."""
+    """The settings of every component."""
 
     ingest: IngestSettings
     worker: WorkerSettings
@@ -27,10 +27,10 @@ class EmbeddedSettings:
         worker: Mapping[str, object] | None = None,
         api: Mapping[str, object] | None = None,
     ) -> Self:
-        """Return the settings of file and environment, with some of the command line over them; None is not given.
+        """Load the settings from file and environment, overridden by those of the command line that are not None.
 
         Raises:
-            SettingsError: A key is unknown or a value wrong.
+            SettingsError: A key is unknown, or a value is invalid.
         """
         return cls(
             ingest=IngestSettings.load(config),

@@ -1,4 +1,4 @@
-"""How far the cameras of a run are, read from what the worker publishes."""
+"""Follow the progress of a run's cameras, as published by the worker."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ MAX_RECORDS = 256
 
 @dataclass(frozen=True, slots=True)
 class CameraTotals:
-    """What was done with a camera, over all its connections.
+    """Totals of a camera over all its connections.
 
     Attributes:
-        stream_id: The connection that is open now, or was the last.
-        ended: That one is over.
-        reason: Why it ended, when that is not simply the end of a file.
+        stream_id: The current connection, or the last one.
+        ended: Whether that connection has ended.
+        reason: Why it ended, unless it was simply the end of a file.
     """
 
     stream_id: str = ""
@@ -31,7 +31,7 @@ class CameraTotals:
 
 
 def add(before: CameraTotals, progress: CameraProgress) -> CameraTotals:
-    """Return the totals of finished connections `before` and of the one that `progress` tells about."""
+    """Return the totals of the finished connections in `before` and of the connection that `progress` describes."""
     return CameraTotals(
         stream_id=progress.stream_id,
         frames=before.frames + progress.frames,
@@ -44,29 +44,29 @@ def add(before: CameraTotals, progress: CameraProgress) -> CameraTotals:
 
 
 class Watch:
-    """Reads camera progress from a bus, from now on; not thread-safe."""
+    """Consumer of camera progress, starting now; not thread-safe."""
 
     def __init__(self, bus: Bus) -> None:
         self._consumer = bus.consumer(GROUP, [TRACKLETS.name], start="end")
-        self._consumer.poll(1, 0.0)  # joins; what is sent from here on will be seen
+        self._consumer.poll(1, 0.0)  # joins the group, so that everything published from here on is seen
         self._finished: dict[str, CameraTotals] = {}
         self._totals: dict[str, CameraTotals] = {}
 
     def poll(self, timeout_s: float) -> dict[str, CameraTotals]:
-        """Read what came, waiting for it at most `timeout_s`; return the totals by camera."""
+        """Read new progress, waiting at most `timeout_s`; return the totals by camera."""
         for record in self._consumer.poll(MAX_RECORDS, timeout_s):
             self._note(record.value)
         return dict(self._totals)
 
     def close(self) -> None:
-        """Stop reading."""
+        """Close the consumer."""
         self._consumer.close()
 
     def _note(self, value: bytes | None) -> None:
         try:
             message = codec.decode(value or b"")
         except DecodeError:
-            return  # the gallery puts it to the dead letters
+            return  # the gallery sends it to the dead letters
         if not isinstance(message, CameraProgress):
             return
         last = self._totals.get(message.camera_id, CameraTotals())

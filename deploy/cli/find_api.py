@@ -1,0 +1,56 @@
+"""Find the API for a command: the one the user names, that of a running system, or a temporary one over stored data."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from deploy.cli.api_client import ApiClient
+from deploy.local.data_dir import DataDir, default_data_dir
+
+DEFAULT_API = "http://127.0.0.1:8080"
+
+
+@contextmanager
+def running_api(api: str | None, token: str | None, data_dir: Path | None) -> Iterator[ApiClient]:
+    """Yield a client of the API at `api`, else of the run that uses the data folder, else at the default address."""
+    url = api or DataDir(data_dir or default_data_dir()).api_url() or DEFAULT_API
+    with ApiClient(url, token) as client:
+        yield client
+
+
+@contextmanager
+def query_api(api: str | None, token: str | None, data_dir: Path | None) -> Iterator[ApiClient]:
+    """Yield a client of `running_api` or, if nothing is running, of a temporary API over the data of earlier runs.
+
+    Raises:
+        DeployError: There is no data to query, or the API cannot be started.
+    """
+    folder = data_dir or default_data_dir()
+    if api is not None or DataDir(folder).api_url() is not None or not (folder / "redis").is_dir():
+        with running_api(api, token, data_dir) as client:
+            yield client
+        return
+    with _temporary_api(folder) as url, ApiClient(url) as client:
+        yield client
+
+
+@contextmanager
+def _temporary_api(folder: Path) -> Iterator[str]:
+    from deploy.local.api_server import ApiServer, bind
+    from deploy.local.private_redis import PrivateRedis
+    from gallery.api.app import create_app
+    from gallery.config import ApiSettings
+    from gallery.store_redis import RedisStore
+    from gallery.store_server import connect
+    from wire.memory import MemoryBus
+    from wire.settings import RedisSettings
+
+    with (
+        DataDir(folder) as held,
+        PrivateRedis(folder) as redis,
+        closing(connect(RedisSettings(url=redis.url))) as client,
+        closing(MemoryBus()) as bus,
+        bind("127.0.0.1", 0) as taken,
+        ApiServer(create_app(RedisStore(client, held.site()), bus, ApiSettings()), taken) as server,
+    ):
+        yield server.url
