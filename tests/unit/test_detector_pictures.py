@@ -26,7 +26,7 @@ from training.synthetic.look import sample_look
 from training.synthetic.mesh import Mesh
 from training.synthetic.room import build_room
 from training.synthetic.scene import open_view, place_camera
-from training.synthetic.stage import Sight, Stage, standing_spots
+from training.synthetic.stage import Stage, VisibilityLimits, standing_spots
 
 Image = NDArray[np.uint8]
 
@@ -57,7 +57,7 @@ def stage() -> Stage:
     while True:
         room = build_room(rng, float(rng.uniform(3.0, 7.0)), float(rng.uniform(2.5, 6.0)), int(rng.integers(2, 16)))
         camera = place_camera(rng, room, (640, 360))
-        spots = standing_spots(rng, room, camera, Sight(30.0, 400.0))
+        spots = standing_spots(rng, room, camera, VisibilityLimits(30.0, 400.0))
         if len(spots) >= 12:
             return Stage(open_view(room, camera, sample_look(rng, 360)), spots)
 

@@ -9,7 +9,7 @@ import pytest
 
 from training.synthetic.body import sample_person
 from training.synthetic.figure import build_figure, posed
-from training.synthetic.likeness import alike
+from training.synthetic.hard_negatives import similar_person
 from training.synthetic.luggage import holds
 from training.synthetic.mesh import moved
 from training.synthetic.outfit import WRIST
@@ -177,7 +177,7 @@ def test_arms_do_many_things_and_mostly_hang_while_walking() -> None:
 def test_a_look_alike_differs_in_build_and_one_or_two_things(seed: int) -> None:
     rng = np.random.default_rng(seed)
     person = sample_person(rng)
-    other = alike(person, rng)
+    other = similar_person(person, rng)
     changed = {f.name for f in fields(person) if getattr(person, f.name) != getattr(other, f.name)}
     changed.discard("hair_style")  # drawn with the hair
     assert "build" in changed
@@ -187,8 +187,8 @@ def test_a_look_alike_differs_in_build_and_one_or_two_things(seed: int) -> None:
 
 def test_look_alikes_are_decided_by_the_generator() -> None:
     person = sample_person(np.random.default_rng(1))
-    assert alike(person, np.random.default_rng(2)) == alike(person, np.random.default_rng(2))
-    assert alike(person, np.random.default_rng(2)) != alike(person, np.random.default_rng(3))
+    assert similar_person(person, np.random.default_rng(2)) == similar_person(person, np.random.default_rng(2))
+    assert similar_person(person, np.random.default_rng(2)) != similar_person(person, np.random.default_rng(3))
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

@@ -126,7 +126,9 @@ def test_a_full_disk_ends_with_its_reason_and_without_the_folder(
         pytest.param({"identities": 1}, "identities must be at least 2, got 1", id="nobody to search for"),
         pytest.param({"cameras": 1}, "cameras must be at least 2, got 1", id="no other camera"),
         pytest.param({"frames": 1}, "frames must be at least 2, got 1", id="a query without another image"),
-        pytest.param({"setting": "moon"}, "no setting is called 'moon': default, other", id="unknown setting"),
+        pytest.param(
+            {"setting": "moon"}, "unknown setting 'moon': must be one of default, other", id="unknown setting"
+        ),
     ],
 )
 def test_a_plan_that_cannot_be_searched_is_refused(changed: dict[str, object], said: str) -> None:

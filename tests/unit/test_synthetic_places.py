@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from training.synthetic import people as people_module
-from training.synthetic.boxes import BoxHabits, Cut
-from training.synthetic.company import draw_company
+from training.synthetic.boxes import CropDistortion, DetectorErrors
+from training.synthetic.bystanders import draw_bystanders
 from training.synthetic.course import draw_course
 from training.synthetic.daylight import Climate, draw_day
 from training.synthetic.figure import build_figure
@@ -126,12 +126,12 @@ def test_most_cameras_are_ordinary_and_few_are_bad() -> None:
 
 def test_boxes_are_tight_and_sometimes_wrong() -> None:
     rng = np.random.default_rng(2)
-    habits = BoxHabits()
-    margins = np.array([Cut.draw(rng, habits).margin for _ in range(3000)])
-    assert np.median(margins) == pytest.approx(habits.margin[0], abs=0.01)
-    assert (margins[:, 3] < -0.1).mean() == pytest.approx(habits.legs, abs=0.02)
-    assert (np.abs(margins[:, 0] - margins[:, 2]) > 0.2).mean() == pytest.approx(habits.aside, abs=0.02)
-    assert ((margins > 0.06).all(1)).mean() == pytest.approx(habits.large, abs=0.02)
+    errors = DetectorErrors()
+    margins = np.array([CropDistortion.draw(rng, errors).margin for _ in range(3000)])
+    assert np.median(margins) == pytest.approx(errors.margin[0], abs=0.01)
+    assert (margins[:, 3] < -0.1).mean() == pytest.approx(errors.legs, abs=0.02)
+    assert (np.abs(margins[:, 0] - margins[:, 2]) > 0.2).mean() == pytest.approx(errors.aside, abs=0.02)
+    assert ((margins > 0.06).all(1)).mean() == pytest.approx(errors.large, abs=0.02)
 
 
 def sunny(place_seed: int = 0) -> Room:
@@ -195,11 +195,11 @@ def test_a_companion_goes_with_the_person() -> None:
     rng, figure = np.random.default_rng(5), build_figure(person_of(3))
     start = Actor(figure, sample_manner(rng, walking=True), 0.0, 0.0, 1.0, 0.0)
     walk = tuple(replace(start, x=-0.3 * k, y=0.2 * k) for k in range(6))
-    companies = [draw_company(rng, walk, np.array([0.0, -8.0, 3.0]), lambda _: figure) for _ in range(300)]
-    assert {len(company) for company in companies} == {0, 1, 2}
-    assert 0.55 < np.mean([len(company) == 0 for company in companies]) < 0.77
+    crowds = [draw_bystanders(rng, walk, np.array([0.0, -8.0, 3.0]), lambda _: figure) for _ in range(300)]
+    assert {len(crowd) for crowd in crowds} == {0, 1, 2}
+    assert 0.55 < np.mean([len(crowd) == 0 for crowd in crowds]) < 0.77
     pairs = [
-        c[0] for c in companies if len(c) == 1 and all(a.heading == b.heading for a, b in zip(walk, c[0], strict=True))
+        c[0] for c in crowds if len(c) == 1 and all(a.heading == b.heading for a, b in zip(walk, c[0], strict=True))
     ]
     assert pairs
     for pair in pairs:

@@ -21,10 +21,10 @@ from training.synthetic.render import Camera, Window, draw, look_at, owners
 from training.synthetic.response import sample_response
 from training.synthetic.room import Room, build_room
 from training.synthetic.scene import Thing, View, extent, open_view, shoot
-from training.synthetic.stage import Sight, Stage, standing_spots
+from training.synthetic.stage import Stage, VisibilityLimits, standing_spots
 
 # From 22 px tall to so near that the frame cuts head and legs off.
-SIGHT = Sight(22.0, 900.0, above=0.6, below=0.65)
+SIGHT = VisibilityLimits(22.0, 900.0, above=0.6, below=0.65)
 FRAME_SIZES = ((640, 360), (640, 360), (768, 432), (512, 288), (480, 360), (416, 416), (360, 640))
 FRAMES_PER_CAMERA = 10
 FEWEST_SPOTS = 8

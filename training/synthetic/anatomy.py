@@ -1,4 +1,4 @@
-"""The naked body as cross-sections at 1.75 m, and how a build changes it."""
+"""Cross-sections of the naked body at a height of 1.75 m, and how a build modifies them."""
 
 from typing import NamedTuple
 
@@ -36,11 +36,11 @@ SHOE = [
     Ring(0.075, 0.040, 0.080, 0, 0.018), Ring(0.11, 0.038, 0.050, 0, -0.002),
 ]  # fmt: skip
 LEG_X = 0.09
-SKIRT = -1  # the chain of what hangs from the waist around both thighs; a bone's own number is rigid or a limb
+SKIRT = -1  # chain of cloth that hangs from the waist around both thighs; others are bone numbers
 
 
 class Part(NamedTuple):
-    """One surface of a figure: what it is made of, the chain of bones it follows, and its side (0 left, 1 right)."""
+    """One surface of a figure: its mesh and material, the bone chain it follows, and its side (0 left, 1 right)."""
 
     mesh: Mesh
     cloth: Material
@@ -49,7 +49,7 @@ class Part(NamedTuple):
 
 
 def grown(rings: list[Ring], by: float, wide: float = 1.0, low: float = 0.0, high: float = 9.0) -> list[Ring]:
-    """Return the rings between two heights, `by` metres larger all round, `wide` times as broad, cut at the ends."""
+    """Return rings between two heights, enlarged by `by` metres all round, `wide` times as broad, cut at the ends."""
     table = np.array(sorted(rings), np.float64)
     low, high = max(low, table[0, 0]), min(high, table[-1, 0])
     heights = [low, *(z for z in table[:, 0] if low + 0.01 < z < high - 0.01), high]
@@ -58,7 +58,7 @@ def grown(rings: list[Ring], by: float, wide: float = 1.0, low: float = 0.0, hig
 
 
 def trunk(build: Build, by: float, low: float, high: float) -> list[Ring]:
-    """Return the torso between two heights in these proportions, `by` metres larger all round."""
+    """Return the torso of a build between two heights, enlarged by `by` metres all round."""
     widths = [build.hips, build.hips, 0.5 + 0.5 * build.shoulders, build.shoulders]
     belly = max(0.0, build.girth - 1.0) * 0.14
     rings = []
@@ -72,7 +72,7 @@ def trunk(build: Build, by: float, low: float, high: float) -> list[Ring]:
 
 
 def surface_y(build: Build, by: float, x: float, z: float, side: float) -> float:
-    """Return where the torso's surface is in front (+1) or behind (-1) at (x, z)."""
+    """Return y of the torso's front (+1) or back (-1) surface at (x, z)."""
     low = min(1.49, max(0.83, z))
     ring = trunk(build, by, low, low + 0.001)[0]  # one section is enough
     share = min(1.0, abs(x) / ring.rx)
@@ -80,7 +80,7 @@ def surface_y(build: Build, by: float, x: float, z: float, side: float) -> float
 
 
 def arm_out(build: Build) -> float:
-    """Return how much farther out than average the arms hang, metres."""
+    """Return how much farther from the body than average the arms hang, metres."""
     return 0.175 * (build.shoulders * float(build.girth**0.7) - 1.0)
 
 
@@ -90,5 +90,5 @@ def arm_rings(build: Build, sign: float) -> list[Ring]:
 
 
 def limb_width(build: Build) -> float:
-    """Return the width of arms and legs against the average."""
+    """Return the width of arms and legs relative to the average."""
     return 0.45 + 0.55 * build.girth

@@ -1,4 +1,4 @@
-"""Who a generated person is: body, clothes and things carried, drawn once from a random generator."""
+"""Sample a generated person: body, clothes and carried items, drawn once from a random generator."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ def sample_person(rng: Generator) -> Person:
 
 
 def sample_build(rng: Generator, *, feminine: bool) -> Build:
-    """Draw the shape of a body; a few are children."""
+    """Draw the shape of a body; a few people are children."""
     girth = float(min(1.38, max(0.82, rng.normal(0.97 if feminine else 1.0, 0.095))))
     shoulders = float(rng.normal(0.92 if feminine else 1.02, 0.035))
     hips = float(rng.normal(1.05 if feminine else 0.98, 0.035))
@@ -51,7 +51,7 @@ def sample_build(rng: Generator, *, feminine: bool) -> Build:
 
 
 def sample_hair(rng: Generator, *, feminine: bool) -> tuple[Hair, Material]:
-    """Draw style and colour of the hair."""
+    """Draw the style and colour of the hair."""
     weights = ([0.0, 0.01, 0.06, 0.2, 0.12, 0.35, 0.08, 0.15, 0.03] if feminine
                else [0.07, 0.2, 0.54, 0.1, 0.01, 0.02, 0.01, 0.01, 0.04])  # fmt: skip
     style = STYLES[int(rng.choice(len(STYLES), p=weights))]
@@ -60,7 +60,7 @@ def sample_hair(rng: Generator, *, feminine: bool) -> tuple[Hair, Material]:
 
 
 def sample_headwear(rng: Generator, weather: Weather, top: Top, *, feminine: bool) -> tuple[Headwear | None, Material]:
-    """Draw what is on the head, mostly nothing; a hood only where the outermost layer has one."""
+    """Draw headwear, usually none; a hood only if the outermost layer has one."""
     hat = wardrobe.cloth(rng, wardrobe.BAGS, 0.1, 0.15)
     hat = replace(hat, prints=())
     if top.hood is not None and rng.random() < (0.02, 0.06, 0.16)[weather.cold]:
@@ -89,7 +89,7 @@ def sample_carried(rng: Generator, *, feminine: bool) -> tuple[Carried, ...]:
 
 
 def _thing(rng: Generator, kind: Luggage) -> Carried:
-    """Draw the look of a thing carried; two colours on many."""
+    """Draw the appearance of a carried item; many have two colours."""
     palette = wardrobe.PAPER_AND_PLASTIC if kind in {Luggage.TOTE, Luggage.BOOK} else wardrobe.BAGS
     if kind is Luggage.UMBRELLA:
         palette = wardrobe.WARM_WEATHER

@@ -1,4 +1,4 @@
-"""What a detector makes of a person's box: mostly tight, now and then wrong, and trembling from frame to frame."""
+"""A model of detector errors: boxes are mostly tight, sometimes wrong, and jitter from frame to frame."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,16 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class BoxHabits:
-    """How a detector errs, relative to the box.
+class DetectorErrors:
+    """How often and how far a detector errs, relative to the box.
 
     Attributes:
-        margin: Mean and sigma of what is added on each side.
-        legs, aside, large, head: Shares of tracklets with legs cut off, the box beside the person, the box too large,
-            and the head cut off; `..._by` is how much.
-        flutter: Largest sigma of the change from frame to frame.
+        margin: Mean and sigma of the margin added on each side.
+        legs, aside, large, head: Fractions of tracklets with the legs cut off, the box beside the person, the box
+            too large, and the head cut off; `..._by` is by how much.
+        flutter: Largest sigma of the jitter from frame to frame.
         gain: Sigma of the log exposure of a tracklet.
-        smeared: Share of tracklets with motion blur, of `smear_m` metres.
+        smeared: Fraction of tracklets with motion blur, of `smear_m` metres.
     """
 
     margin: Range = (0.03, 0.04)
@@ -38,8 +38,8 @@ class BoxHabits:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """What the detector and the exposure do to a whole tracklet: margins relative to the box, and their flutter."""
+class CropDistortion:
+    """Errors of detector and exposure over a whole tracklet: margins relative to the box, and their jitter."""
 
     margin: Box
     flutter: float
@@ -47,26 +47,26 @@ class Cut:
     smear_m: float
 
     @classmethod
-    def draw(cls, rng: Generator, habits: BoxHabits) -> "Cut":
-        """Draw the margins of a tracklet, at most one thing wrong with them."""
-        m = rng.normal(*habits.margin, 4)
+    def draw(cls, rng: Generator, errors: DetectorErrors) -> "CropDistortion":
+        """Draw the margins of a tracklet, with at most one error."""
+        m = rng.normal(*errors.margin, 4)
         kind = rng.random()
-        wrong = np.cumsum([habits.legs, habits.aside, habits.large, habits.head])
+        wrong = np.cumsum([errors.legs, errors.aside, errors.large, errors.head])
         if kind < wrong[0]:
-            m[3] = -rng.uniform(*habits.legs_by)
+            m[3] = -rng.uniform(*errors.legs_by)
         elif kind < wrong[1]:
-            aside = rng.choice([-1, 1]) * rng.uniform(*habits.aside_by)
+            aside = rng.choice([-1, 1]) * rng.uniform(*errors.aside_by)
             m[0], m[2] = m[0] - aside, m[2] + aside
         elif kind < wrong[2]:
-            m += rng.uniform(*habits.large_by, 4)
+            m += rng.uniform(*errors.large_by, 4)
         elif kind < wrong[3]:
-            m[1] = -rng.uniform(*habits.head_by)
-        smear = rng.uniform(*habits.smear_m) if rng.random() < habits.smeared else 0.0
-        return cls((float(m[0]), float(m[1]), float(m[2]), float(m[3])), float(rng.uniform(0.0, habits.flutter)),
-                   float(np.exp(rng.normal(0, habits.gain))), float(smear))  # fmt: skip
+            m[1] = -rng.uniform(*errors.head_by)
+        smear = rng.uniform(*errors.smear_m) if rng.random() < errors.smeared else 0.0
+        return cls((float(m[0]), float(m[1]), float(m[2]), float(m[3])), float(rng.uniform(0.0, errors.flutter)),
+                   float(np.exp(rng.normal(0, errors.gain))), float(smear))  # fmt: skip
 
     def apply(self, rng: Generator, box: Box) -> Box:
-        """Return the box a detector would report for one whose truth is `box`."""
+        """Return the box a detector would report where the true one is `box`."""
         left, top, right, bottom = box
         w, h = right - left, bottom - top
         j = rng.normal(0, self.flutter, 4)

@@ -1,4 +1,4 @@
-"""Where and how a person goes while a camera follows them."""
+"""Where and how a person moves during a tracklet."""
 
 from dataclasses import dataclass, replace
 
@@ -13,7 +13,7 @@ from training.synthetic.room import chair
 from training.synthetic.scene import Actor, View
 from training.synthetic.stage import seen_shares
 
-# Shares of a person that furniture and the frame leave to be seen: few are half hidden, nobody is hidden more.
+# Fractions of a person that furniture and the frame leave visible: few people are half hidden, nobody more.
 IN_FULL, HALF_HIDDEN = (OPEN, 1.0), (0.42, 0.68)
 HIDDEN_SHARE = 0.08
 TRIES = 24
@@ -21,7 +21,7 @@ TRIES = 24
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Where and how a person goes during a tracklet, one actor a frame, and the chair they may sit on."""
+    """A person's movement during a tracklet, one actor per frame, and the chair they may sit on."""
 
     actors: tuple[Actor, ...]
     walking: bool
@@ -30,7 +30,7 @@ class Course:
 
 
 def draw_course(rng: Generator, vantage: Vantage, figure: Figure, frames: int) -> Course:
-    """Draw a walk, or somebody standing or sitting, around a point where the camera sees as much as wanted."""
+    """Draw a walk, or a standing or sitting person, around a point with the required visibility."""
     kind = rng.random()
     walking, seated = bool(kind < 0.8), bool(kind > 0.96 and vantage.view.room.seats)
     manner = sample_manner(rng, walking=walking, seated=seated)
@@ -51,13 +51,13 @@ def draw_course(rng: Generator, vantage: Vantage, figure: Figure, frames: int) -
             return course
         if fits and shares.min() > least:
             best, least = course, float(shares.min())
-    if best is None:  # standing on a fitting spot always fits
+    if best is None:  # a standing person always fits on a suitable spot
         return Course(_walk(rng, start, frames, 0.0), walking, seat, wanted is HALF_HIDDEN)
     return best
 
 
 def _walk(rng: Generator, start: Actor, frames: int, step: float) -> tuple[Actor, ...]:
-    """Return a person's moments along a slightly bent line whose middle is `start`."""
+    """Return a person's actors along a slightly curved line whose midpoint is `start`."""
     turn = float(rng.normal(0, 0.12 if step else 0.05))
     heading, phase = start.heading, start.phase
     x, y = start.x + 0.5 * frames * step * np.sin(heading), start.y - 0.5 * frames * step * np.cos(heading)
@@ -70,7 +70,7 @@ def _walk(rng: Generator, start: Actor, frames: int, step: float) -> tuple[Actor
 
 
 def _usable(view: View, actor: Actor) -> bool:
-    """Say whether a person can stand where they are, at a usable distance and size."""
+    """Return whether a person can stand where they are, at a usable distance and size."""
     if not view.room.free(actor.x, actor.y, 0.1):
         return False
     screen = view.camera.project(np.array([[actor.x, actor.y, 0.0], [actor.x, actor.y, 1.75 * actor.figure.scale]]))

@@ -1,4 +1,4 @@
-"""The light of a day outdoors: sun with shadows, overcast sky, or dusk with lamps."""
+"""Outdoor light: sun with shadows, overcast sky, or dusk with lamps."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ SHADOW_MAP = 512
 
 @dataclass(frozen=True, slots=True)
 class Climate:
-    """Shares of sunny and overcast days (what remains is dusk), the sun's height in radians, its strength, and rain."""
+    """Fractions of sunny and overcast days (the rest: dusk), the sun's elevation in radians and strength, and rain."""
 
     sunny: float = 0.42
     overcast: float = 0.38
@@ -32,7 +32,7 @@ class Day:
     """Light and weather.
 
     Attributes:
-        sun: Unit vector towards it; None where it does not shine.
+        sun: Unit vector towards the sun; None without sunshine.
         wetness: Factor on the ground's reflectance; 1 is dry.
     """
 
@@ -43,11 +43,11 @@ class Day:
 
 
 def draw_day(rng: Generator, place: Mesh, half_x: float, half_y: float, climate: Climate) -> Day:
-    """Draw the light over a place that reaches `half_x`, `half_y` metres from the origin."""
+    """Draw the light over a place that extends `half_x`, `half_y` metres from the origin."""
     kind = rng.random()
     wetness = float(rng.uniform(0.45, 0.75)) if kind > climate.sunny and rng.random() < climate.wet else 1.0
     cool = np.exp(rng.normal(0.06, 0.06) * np.array([-1.0, 0.0, 1.0]))
-    back = float(rng.uniform(0.3, 0.6))  # what the ground sends up again
+    back = float(rng.uniform(0.3, 0.6))  # light reflected by the ground
     if kind < climate.sunny:
         return _sunny(
             rng,

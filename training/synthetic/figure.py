@@ -1,4 +1,4 @@
-"""The surface of a person: skin, clothes, hair and bags as one mesh that bones can bend."""
+"""The surface of a person: skin, clothes, hair and bags as one mesh deformed by bones."""
 
 from dataclasses import dataclass
 
@@ -25,10 +25,10 @@ class Figure:
     Attributes:
         mesh: Vertices in metres at 1.75 m body height; `rest` keeps the coordinates for the textures.
         bones: `(n, 2)` int32, the two bones each vertex follows.
-        weight: `(n,)` float32, share of the first bone.
-        materials: `(k, WIDTH)` float32 rows, one for each cloth the person has on.
-        scale: Factor to the person's size, to be applied after the bones.
-        holds: What the arms do with the things carried.
+        weight: `(n,)` float32, weight of the first bone.
+        materials: `(k, WIDTH)` float32 rows, one for each material the person wears.
+        scale: Factor to the person's size, applied after the bones.
+        holds: How the arms hold carried items.
     """
 
     mesh: Mesh
@@ -40,7 +40,7 @@ class Figure:
 
 
 def build_figure(person: Person) -> Figure:
-    """Dress a person."""
+    """Build the surface of a dressed person."""
     parts = [*clothe(person), *dress_head(person), *carry(person)]
     rows: dict[Material, int] = {}
     meshes = [relabelled(p.mesh, rows.setdefault(p.cloth, len(rows))) for p in parts]
@@ -51,7 +51,7 @@ def build_figure(person: Person) -> Figure:
 
 
 def _follow(part: Part) -> tuple[Ints, Floats]:
-    """Return the two bones of every vertex, `(n, 2)`, and the share of the first, by height along the limb."""
+    """Return the two bones of every vertex, `(n, 2)`, and the weight of the first, by height along the limb."""
     limb, side = part.limb, part.side
     z, x = part.mesh.rest[:, 2], part.mesh.rest[:, 0]
     n = len(z)
@@ -86,14 +86,14 @@ def _ramp(z: Floats, low: float, high: float) -> Floats:
     return np.asarray(np.clip((z - low) / (high - low), 0.0, 1.0), np.float32)
 
 
-FEET = 11  # the bones of the feet and beyond
+FEET = 11  # first bone of the feet
 
 
 @compiled
 def _bend(
     mesh: tuple[Floats, Floats], bones: Ints, weight: Floats, transforms: NDArray[np.float64], scale: float
 ) -> tuple[Floats, Floats]:
-    """Blend the transforms of two bones for every vertex and normal; the lower of the feet ends at z = 0."""
+    """Blend the transforms of two bones for every vertex and normal; the lower foot ends at z = 0."""
     vertices, normals = mesh
     out, turned = np.empty_like(vertices), np.empty_like(normals)
     lowest = 1e9
@@ -112,12 +112,12 @@ def _bend(
         if bones[i, 0] >= FEET:
             lowest = min(lowest, out[i, 2])
     for i in range(len(vertices)):
-        out[i, 2] = max(0.0, out[i, 2] - lowest)  # what hangs lower than the feet lies on the floor
+        out[i, 2] = max(0.0, out[i, 2] - lowest)  # anything that hangs below the feet lies on the floor
     return out, turned
 
 
 def posed(figure: Figure, transforms: NDArray[np.float64]) -> Mesh:
-    """Bend a figure by `(BONES, 3, 4)` transforms; its feet stand on z = 0, its middle on x = y = 0, facing +y."""
+    """Pose a figure by `(BONES, 3, 4)` transforms; it stands on z = 0, centred on x = y = 0, facing +y."""
     mesh = figure.mesh
     vertices, normals = _bend((mesh.vertices, mesh.normals), figure.bones, figure.weight, transforms, figure.scale)
     return Mesh(vertices, normals, mesh.rest, mesh.material, mesh.triangles)

@@ -1,7 +1,7 @@
-"""Generated people as a data set on disk, in Market1501's or MARS's naming.
+"""Write generated people to disk as a data set, in Market1501's or MARS's naming.
 
-As in the real ones, half of the people are to learn from and half to search for; a query is the first of what each
-camera saw of somebody. `BLOCK` people share their cameras, as on one site, and the two halves share none.
+As in the real ones, half of the people are for training and half for testing; each camera's first image or tracklet
+of a test person is a query. `BLOCK` people share their cameras, as on one site, and the two halves share none.
 """
 
 import multiprocessing
@@ -23,24 +23,24 @@ from training.synthetic.settings import SETTINGS
 
 Layout = Literal["market", "mars"]
 BLOCK = 24
-SEEDS = 1_000_000_000  # people and cameras of seed n begin at (n + 1) of these: far from what weights are trained on
+SEEDS = 1_000_000_000  # people and cameras of seed n start at (n + 1) times this: far from training seeds
 
 
 class FolderTakenError(DataSetError):
-    """The folder has something in it."""
+    """Raised when the output folder is not empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class FolderPlan:
-    """What to write; the values decide every byte.
+    """What to write; the values determine every byte.
 
     Attributes:
-        identities: 2 or more.
-        cameras: That see each person, 2 or more.
-        tracklets: Of each person on each camera.
-        frames: Of each tracklet; in `market` every one of them is an image of its own.
-        height: Of an image, pixels; it is half as wide.
-        setting: A name in SETTINGS.
+        identities: Number of people, 2 or more.
+        cameras: Cameras that see each person, 2 or more.
+        tracklets: Tracklets per person and camera.
+        frames: Frames per tracklet; in `market` each one becomes a separate image.
+        height: Image height in pixels; the width is half of it.
+        setting: Name of a setting in SETTINGS.
     """
 
     layout: Layout
@@ -53,7 +53,7 @@ class FolderPlan:
     setting: str = "default"
 
     def __post_init__(self) -> None:
-        """Raise ValueError where nobody could be searched for or the setting is unknown."""
+        """Raise ValueError if no query could be searched for or the setting is unknown."""
         least = {"identities": 2, "seed": 0, "cameras": 2, "tracklets": 1, "frames": 1, "height": 16}
         for name, low in least.items():
             if getattr(self, name) < low:
@@ -63,7 +63,7 @@ class FolderPlan:
                 "a query needs another image of the person on its camera: frames must be at least 2, got 1"
             )
         if self.setting not in SETTINGS:
-            raise ValueError(f"no setting is called {self.setting!r}: {', '.join(SETTINGS)}")
+            raise ValueError(f"unknown setting {self.setting!r}: must be one of {', '.join(SETTINGS)}")
 
     @property
     def images(self) -> int:
@@ -114,7 +114,7 @@ class Rendered:
     crops: NDArray[np.uint8]
 
     def write(self, writer: MarketWriter | MarsWriter) -> None:
-        """Hand the tracklet over as the layout wants it."""
+        """Pass the tracklet to the writer in the form its layout needs."""
 
         def add(crops: NDArray[np.uint8], part: Part) -> None:
             if len(crops):
@@ -123,7 +123,7 @@ class Rendered:
         if self.train or self.number > 0:
             add(self.crops, "train" if self.train else "gallery")
         elif isinstance(writer, MarsWriter):
-            add(self.crops, "query")  # searched in as well
+            add(self.crops, "query")  # the gallery of MARS includes the queries
         else:
             add(self.crops[:1], "query")
             add(self.crops[1:], "gallery")
@@ -132,13 +132,13 @@ class Rendered:
 def write_people(
     out: Path, plan: FolderPlan, *, workers: int = 1, progress: Callable[[int], None] | None = None
 ) -> Path:
-    """Write the folder `out` and return it; the number of `workers` changes nothing but the time.
+    """Write the folder `out` and return it; `workers` affects only the time.
 
-    `progress` is called with the number of images written so far. Until the end the folder is called `OUT.partial`.
+    `progress` is called with the number of images written so far. The folder is `OUT.partial` until complete.
 
     Raises:
-        FolderTakenError: There is something in the folder.
-        DataSetError: It cannot be written, as when the disk is full.
+        FolderTakenError: The folder is not empty.
+        DataSetError: The folder cannot be written, for example because the disk is full.
     """
     _clear(out)
     writer = MarketWriter(out) if plan.layout == "market" else MarsWriter(out)
@@ -156,7 +156,7 @@ def write_people(
 
 
 def _clear(out: Path) -> None:
-    """Remove an empty folder, which the finished one could not replace everywhere."""
+    """Remove an empty folder: not every platform lets the finished one replace it."""
     try:
         if out.exists():
             if not out.is_dir() or any(out.iterdir()):
@@ -172,19 +172,19 @@ def _rendered(plan: FolderPlan, workers: int) -> Iterator[tuple[Rendered, ...]]:
         generator = _generator(plan)
         yield from (scene.render(generator) for scene in plan.scenes())
         return
-    context = multiprocessing.get_context("spawn")  # a fork would copy locks that threads of the caller hold
+    context = multiprocessing.get_context("spawn")  # a fork would copy locks held by the caller's threads
     inlets, processes = [], []
     for number in range(workers):
         inlet, outlet = context.Pipe(duplex=False)
         processes.append(context.Process(target=_serve, args=(plan, number, workers, outlet), daemon=True))
         processes[-1].start()
-        outlet.close()  # so that the end of the worker is the end of the pipe
+        outlet.close()  # so that the pipe closes when the worker ends
         inlets.append(inlet)
     try:
         for scene in plan.scenes():
             yield inlets[scene.camera // plan.cameras % workers].recv()
     except EOFError as error:
-        raise DataSetError("a worker ended before its work was done, perhaps for want of memory") from error
+        raise DataSetError("a rendering process ended early, perhaps out of memory: use fewer workers") from error
     finally:
         for process in processes:
             process.terminate()
@@ -192,9 +192,9 @@ def _rendered(plan: FolderPlan, workers: int) -> Iterator[tuple[Rendered, ...]]:
 
 
 def _serve(plan: FolderPlan, number: int, workers: int, outlet: "Connection[object, object]") -> None:
-    """Render every `workers`-th block, one scene after another; a full pipe makes the worker wait."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the writer ends the workers
-    cv2.setNumThreads(1)  # the workers are the threads
+    """Render every `workers`-th block, one scene after another; the worker waits while the pipe is full."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process stops the workers
+    cv2.setNumThreads(1)  # the workers already use all cores
     generator = _generator(plan)
     for scene in plan.scenes():
         if scene.camera // plan.cameras % workers == number:

@@ -1,4 +1,4 @@
-"""Head, hair and what is worn on it."""
+"""Head, hair and headwear."""
 
 import numpy as np
 
@@ -25,13 +25,13 @@ CAP = [
     Ring(1.70, 0.079, 0.100, 0, -0.006), Ring(1.735, 0.064, 0.082, 0, -0.002), Ring(1.758, 0.038, 0.048, 0, -0.004),
     Ring(1.768, 0.010, 0.012),
 ]  # fmt: skip
-TOP = Ring(1.772, 0.001, 0.001, 0, -0.004)  # closes what covers the head
+TOP = Ring(1.772, 0.001, 0.001, 0, -0.004)  # closes anything that covers the head
 THICKNESS = {Hair.CURLY: 0.024, Hair.MEDIUM: 0.010, Hair.LONG: 0.006, Hair.BOB: 0.012, Hair.CROPPED: -0.005}
 NECK_Z = 1.52
 
 
 def dress_head(person: Person) -> list[Part]:
-    """Return head, ears, nose, hair and what is on it, as large as the build says."""
+    """Return head, ears, nose, hair and headwear, scaled by the build."""
     ear = [r._replace(x=-r.x) for r in EAR]
     skin = [loft(HEAD_RINGS, 0, 14), loft(NOSE, 0, 6), loft(EAR, 0, 6), loft(ear, 0, 6)]
     parts = [(mesh, person.skin) for mesh in skin]
@@ -43,7 +43,7 @@ def dress_head(person: Person) -> list[Part]:
 
 
 def _scaled(mesh: Mesh, by: float) -> Mesh:
-    """Enlarge what is above the neck; texture coordinates stay."""
+    """Scale everything above the neck; texture coordinates stay the same."""
     vertices = mesh.vertices.copy()
     above = vertices[:, 2] > NECK_Z
     vertices[:, :2] *= np.where(above, by, 1.0)[:, None]

@@ -1,4 +1,4 @@
-"""The one way this package compiles its loops."""
+"""The single place where this package compiles its loops."""
 
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar, cast
@@ -10,5 +10,5 @@ R = TypeVar("R")
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile `function` with numba, cached on disk; fast maths is fine because no result here is a NaN on purpose."""
+    """Compile `function` with numba, cached on disk; fast maths is safe because nothing here relies on NaN."""
     return cast("Callable[P, R]", numba.njit(cache=True, fastmath=True)(function))

@@ -1,4 +1,4 @@
-"""What a camera makes of the light: exposure, colour, blur, noise and compression, fixed for each camera."""
+"""A camera's response to light: exposure, colour, blur, noise and compression, fixed for each camera."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Look:
         blur_px: Sigma of the lens blur in pixels of the frame.
         sharpen: Strength of the camera's edge enhancement, 0..1.
         noise: Standard deviation in display levels 0..255.
-        quality: JPEG quality 15..95 that stands for the video's compression.
+        quality: JPEG quality 15..95, which stands in for video compression.
     """
 
     level: float
@@ -65,7 +65,7 @@ def sample_look(rng: Generator, frame_height: int) -> Look:
 
 @compiled
 def _develop(rgb: Floats, gains: Floats, tone: Floats, shade: Floats, table: Floats) -> Floats:
-    """Apply gains, saturation, vignette and haze, and look the display value up; `(h, w, 3)`."""
+    """Apply gains, saturation, vignette and haze, and look up the display value; `(h, w, 3)`."""
     out = np.empty_like(rgb)
     height, width, _ = rgb.shape
     last = len(table) - 1
@@ -98,7 +98,7 @@ class Film:
 
     Attributes:
         look: The camera's response.
-        shade: `(h, w)` float32, share of the light that arrives at each pixel.
+        shade: `(h, w)` float32, fraction of the light that reaches each pixel.
         table: `(2 * TABLE_STEPS,)` float32 display values.
     """
 
@@ -151,7 +151,7 @@ def optics(look: Look, picture: Floats, smear_px: float = 0.0) -> Floats:
 
 @compiled
 def _grained(picture: Floats, grain: Floats, top: int, left: int, noise: float) -> Image:
-    """Add grain, mostly the same in the three channels, cut from its sheet at (top, left); the sheet repeats."""
+    """Add grain, mostly the same in all three channels, taken from its tile at (top, left); the tile repeats."""
     height, width, _ = picture.shape
     size = grain.shape[0]
     out = np.empty(picture.shape, np.uint8)

@@ -1,4 +1,4 @@
-"""Things carried as surfaces, and what they do to the arm that holds them."""
+"""Surfaces of carried items, and how each constrains the arm that holds it."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def carry(person: Person) -> list[Part]:
 
 
 def holds(person: Person) -> tuple[Hold | None, Hold | None]:
-    """Return how the things carried hold the left and the right arm; None leaves it free."""
+    """Return how carried items constrain the left and the right arm; None leaves the arm free."""
     found: list[Hold | None] = [None, None]
     for thing in person.carried:
         hold = _HOLDS.get(thing.kind)

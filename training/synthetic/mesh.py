@@ -41,7 +41,7 @@ class Mesh:
 
 
 def loft(rings: list[Ring], material: int = 0, sides: int = 12, power: float = 2.0) -> Mesh:
-    """Join cross-sections from one height to the next; `power` 2 is an ellipse, more is nearer to a rectangle."""
+    """Join cross-sections from one height to the next; `power` 2 is an ellipse, higher values approach a rectangle."""
     turns = np.broadcast_to(np.arange(sides) * (2 * np.pi / sides), (len(rings), sides))
     grid, centre = _sections(rings, turns, power)
     closed = np.concatenate([grid[:, -1:], grid, grid[:, :1]], 1)
@@ -60,7 +60,7 @@ def sheet(rings: list[Ring], gaps: list[float], sides: int = 12, power: float = 
 
 
 def ribbon(points: NDArray[np.float64], width: float, out: tuple[float, float, float]) -> Mesh:
-    """Return a strap of `width` metres along `(n, 3)` points, lying flat against what faces `out`."""
+    """Return a strap of `width` metres along `(n, 3)` points, lying flat on a surface that faces `out`."""
     along = np.gradient(points, axis=0)
     across = np.cross(along, np.array(out))
     across *= 0.5 * width / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
@@ -95,7 +95,7 @@ def _skinned(
     grid: NDArray[np.float64], outward: NDArray[np.float64], around: NDArray[np.float64], index: NDArray[np.int_],
     material: int,
 ) -> Mesh:  # fmt: skip
-    """Return the surface through a grid of points; `index` is the grid's numbers, its columns those to be joined."""
+    """Return the surface through a grid of points; `index` holds its vertex numbers, in columns to be joined."""
     along = _slope(grid)
     (ax, ay, az), (bx, by, bz) = np.moveaxis(around, 2, 0), np.moveaxis(along, 2, 0)
     normals = np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], 2)
@@ -118,7 +118,7 @@ def box(low: tuple[float, float, float], high: tuple[float, float, float], mater
 
 @lru_cache(maxsize=32)
 def _unit_box(cells: int) -> tuple[NDArray[np.float64], Floats, Ints]:
-    """Return vertices, normals and triangles of a box from 0 to 1; places have hundreds of boxes, of few `cells`."""
+    """Return vertices, normals and triangles of a box from 0 to 1; places have hundreds of them, with few `cells`."""
     steps = np.linspace(0.0, 1.0, cells + 1)
     u, v = (g.reshape(-1) for g in np.meshgrid(steps, steps, indexing="ij"))
     units, normals = np.zeros((6, len(u), 3)), np.zeros((6, len(u), 3), np.float32)
@@ -133,12 +133,12 @@ def _unit_box(cells: int) -> tuple[NDArray[np.float64], Floats, Ints]:
 
 
 def relabelled(mesh: Mesh, material: int) -> Mesh:
-    """Return the mesh with one row of the material table everywhere."""
+    """Return the mesh with one material row everywhere."""
     return replace(mesh, material=np.full(len(mesh.vertices), material, np.int32))
 
 
 def join(parts: list[Mesh]) -> Mesh:
-    """Put meshes into one."""
+    """Merge meshes into one."""
     starts = np.cumsum([0, *(len(p.vertices) for p in parts[:-1])])
     return Mesh(
         np.concatenate([p.vertices for p in parts]),

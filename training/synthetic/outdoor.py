@@ -1,4 +1,4 @@
-"""Places in the open: ground and paths, what borders them and stands on them, and the light of the day."""
+"""Outdoor places: ground and paths, their borders, the objects on them, and daylight."""
 
 from dataclasses import dataclass, field
 
@@ -28,17 +28,17 @@ from training.synthetic.surfaces import (
     draw_surfaces,
 )  # fmt: skip
 
-REACH_M = 34.0  # the ground goes on this far
+REACH_M = 34.0  # the ground extends this far
 
 
 @dataclass(frozen=True, slots=True)
 class Yard:
-    """What kinds of places outdoors there are.
+    """Distribution of outdoor places.
 
     Attributes:
         half: Half the size of the ground, metres.
-        borders: Shares of fronts, streets, hedges, fences, open sides, platforms and stalls.
-        standing: Most things that stand on the ground, the end not included.
+        borders: Probabilities of building fronts, streets, hedges, fences, open sides, platforms and stalls.
+        standing: Upper limit, exclusive, on the number of objects on the ground.
     """
 
     half: tuple[float, float] = (4.0, 11.0)
@@ -49,7 +49,7 @@ class Yard:
 
 
 def build_yard(rng: Generator, yard: Yard) -> Room:
-    """Draw a street, square, park or campus: four borders around a ground, and things on it."""
+    """Draw a street, square, park or campus: four borders around a ground, and objects on it."""
     hx, hy = float(rng.uniform(*yard.half)), float(rng.uniform(*yard.half))
     parts = [sheet(-REACH_M, -REACH_M, REACH_M, REACH_M, 0.0, GROUND, 44), *_paths(rng, hx, hy)]
     obstacles: list[Obstacle] = []
@@ -84,12 +84,12 @@ def sheet(x0: float, y0: float, x1: float, y1: float, z: float, material: int, c
 
 
 def _beside(mesh: Mesh, side: int, out: float) -> Mesh:
-    """Put what was built along x, its front at y = 0 facing -y, along one side of the ground."""
+    """Move a mesh built along x, its front at y = 0 facing -y, to one side of the ground."""
     return moved(moved(mesh, 0.0, out + 0.6, 0.0), 0.0, 0.0, side * np.pi / 2 - np.pi / 2)
 
 
 def _paths(rng: Generator, hx: float, hy: float) -> list[Mesh]:
-    """Return strips of another paving, with painted lines or a crossing now and then."""
+    """Return strips of different paving, sometimes with painted lines or a crossing."""
     parts: list[Mesh] = []
     for _ in range(int(rng.integers(0, 3))):
         wide, turn = float(rng.uniform(0.8, 3.0)), float(rng.choice([0, np.pi / 2, rng.uniform(0, np.pi)]))
@@ -111,7 +111,7 @@ def _paths(rng: Generator, hx: float, hy: float) -> list[Mesh]:
 
 
 def _building(rng: Generator, half: float) -> Mesh:
-    """Return a front with rows of windows and doors, plinth and sometimes a shop front or an arcade of columns."""
+    """Return a building front: rows of windows and doors, a plinth, sometimes a shop front or an arcade of columns."""
     height, half = float(rng.uniform(3.5, 11.0)), half + float(rng.uniform(-2.0, 8.0))
     plinth = float(rng.choice([0.4, 0.9, 3.0]))
     parts = [box((-half, 0.0, plinth), (half, 4.0, height), FACADE, 8),
@@ -162,7 +162,7 @@ def _street(rng: Generator, half: float) -> Mesh:
 
 
 def _open(rng: Generator, half: float) -> Mesh:
-    """Return trees and lamps scattered over what goes on as ground."""
+    """Return trees and lamps scattered over the ground that continues beyond."""
     return join([*_trees(rng, half, 1.0), moved(_pole(rng)[0], float(rng.uniform(-half, half)), 0.5, 0.0)])
 
 

@@ -1,4 +1,4 @@
-"""What goes with what: clothes for warm, mild and cold weather, in layers."""
+"""Matching outfits for warm, mild and cold weather, in layers."""
 
 from dataclasses import dataclass, replace
 
@@ -15,13 +15,13 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """How warm it is where the person comes from: 0 warm, 1 mild, 2 cold."""
+    """The weather a person is dressed for: 0 warm, 1 mild, 2 cold."""
 
     cold: int
 
     @property
     def palette(self) -> Palette:
-        """Colours of this weather."""
+        """Colours worn in this weather."""
         return wardrobe.COLD_WEATHER if self.cold == 2 else wardrobe.WARM_WEATHER
 
 
@@ -69,7 +69,7 @@ OUTER = {Upper.JACKET, Upper.PUFFER, Upper.BLAZER, Upper.COAT, Upper.HOODIE, Upp
 
 
 def sample_layers(rng: Generator, weather: Weather, *, feminine: bool) -> tuple[Top, ...]:
-    """Draw the tops of a person, from the inside to the outside."""
+    """Draw a person's tops, from innermost to outermost."""
     kind = KINDS[int(rng.choice(len(KINDS), p=_shares(WORN[weather.cold, feminine])))]
     top = sample_top(rng, kind, weather.palette)
     layers = [top]
@@ -105,7 +105,7 @@ def _shares(weights: tuple[float, ...]) -> list[float]:
 
 
 def _some(rng: Generator, chance: float, cloth: Material, palette: Palette) -> Material | None:
-    """Return nothing, the garment's cloth without prints, or now and then another cloth: a collar or a hood."""
+    """Return the cloth of a collar or hood: None, the garment's without prints, or occasionally another."""
     if rng.random() >= chance:
         return None
     kind = rng.random()
@@ -115,7 +115,7 @@ def _some(rng: Generator, chance: float, cloth: Material, palette: Palette) -> M
 
 
 def _decorated(rng: Generator, cloth: Material, kind: Upper, cut: _Cut) -> Material:
-    """Return the cloth with what its kind usually has: prints, plackets, zips, bands, quilting."""
+    """Return the cloth with the usual details of its kind: prints, plackets, zips, bands, quilting."""
     calm = cloth.pattern in {Pattern.PLAIN, Pattern.MARL, Pattern.GRADIENT}
     if kind is Upper.PUFFER:
         dark = (0.35 * cloth.base[0], 0.35 * cloth.base[1], 0.35 * cloth.base[2])
@@ -134,7 +134,7 @@ def _decorated(rng: Generator, cloth: Material, kind: Upper, cut: _Cut) -> Mater
 
 
 def _sleeves(rng: Generator, cloth: Material, kind: Upper, palette: Palette) -> Material:
-    """Return the cloth of the sleeves: mostly the body's; raglan, striped, or with cuffs on some."""
+    """Return the cloth of the sleeves: usually that of the body; some are raglan, striped or cuffed."""
     same = replace(cloth, prints=(), trim=None)
     chance = rng.random()
     if kind in {Upper.BLAZER, Upper.COAT, Upper.DRESS} or chance > 0.3:
@@ -147,7 +147,7 @@ def _sleeves(rng: Generator, cloth: Material, kind: Upper, palette: Palette) -> 
 
 
 def _beneath(rng: Generator, top: Top, *, feminine: bool) -> Top:
-    """Draw what shows under a jacket: a shirt, with a tie on some, a T-shirt or a sweater, often longer than it."""
+    """Draw what shows under a jacket: a shirt, sometimes with a tie, a T-shirt or a sweater, often longer."""
     formal = top.kind in {Upper.BLAZER, Upper.COAT} and rng.random() < 0.6
     kind = (Upper.SHIRT if formal else (Upper.T_SHIRT, Upper.SHIRT, Upper.SWEATER, Upper.HOODIE)[
         int(rng.choice(4, p=[0.5, 0.2, 0.2, 0.1]))])  # fmt: skip
@@ -164,7 +164,7 @@ def _beneath(rng: Generator, top: Top, *, feminine: bool) -> Top:
 
 
 def _over(rng: Generator, top: Top) -> Top:
-    """Draw a waistcoat over the rest; some are of high visibility with bands that reflect."""
+    """Draw a waistcoat over the rest; some are high-visibility with reflective bands."""
     over = sample_top(rng, Upper.WAISTCOAT, wardrobe.COLD_WEATHER)
     if rng.random() < 0.35:
         bright = wardrobe.plain(rng, wardrobe.HIGH_VISIBILITY, 0.2)

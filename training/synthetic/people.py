@@ -1,8 +1,8 @@
 """Training crops: the same generated people, seen by many different cameras.
 
-Every camera seed fixes a room, a view and a response to light; every identity seed a person. What transfers to real
-cameras is variety between cameras with little inside one (PersonX, Sun and Zheng 2019; RandPerson, Wang et al. 2020),
-so a tracklet changes only position, direction, gait, detector error and what stands in the way.
+A camera seed fixes a room, a view and a camera response; an identity seed fixes a person. Training transfers to real
+cameras if variety is large between cameras and small within one (PersonX, Sun and Zheng 2019; RandPerson, Wang et al.
+2020), so a tracklet seed varies only position, direction, gait, detector errors and occluders.
 """
 
 from collections import OrderedDict
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from training.synthetic.boxes import Box, Cut
-from training.synthetic.company import Moments, draw_company
+from training.synthetic.boxes import Box, CropDistortion
+from training.synthetic.bystanders import Trajectory, draw_bystanders
 from training.synthetic.course import Course, draw_course
 from training.synthetic.figure import Figure, build_figure
 from training.synthetic.look import exposed, recorded
@@ -24,18 +24,18 @@ from training.synthetic.population import person_of
 from training.synthetic.render import Window, owners
 from training.synthetic.scene import Thing, View, extent, shoot
 from training.synthetic.settings import DEFAULT, Setting
-from training.synthetic.stage import Sight
+from training.synthetic.stage import VisibilityLimits
 
 Image = NDArray[np.uint8]
-FIRST_SITE_IDENTITY = 1_000_000  # training identity seeds are below, sites' at or above
-SIGHT = Sight(60, 280, above=0.05, below=0.05)
-CROWDED = 0.6  # somebody who would leave less than this of the person is not there
-PASSERS_BY = 10_000_000  # identity seeds from here are people nobody asks for
+FIRST_SITE_IDENTITY = 1_000_000  # training identity seeds are below this, those of sites at or above it
+SIGHT = VisibilityLimits(60, 280, above=0.05, below=0.05)
+CROWDED = 0.6  # others that would leave less than this fraction of the person visible are left out
+BYSTANDERS = 10_000_000  # identity seeds from here on are bystanders, never requested as identities
 
 
 @dataclass(slots=True)
 class PeopleGenerator:
-    """Draws tracklets of one setting; keeps the `keep` views used last, because a background costs many crops."""
+    """Renders tracklets of one setting; caches the last `keep` views, as a background costs as much as many crops."""
 
     keep: int = 48
     setting: Setting = DEFAULT
@@ -44,10 +44,10 @@ class PeopleGenerator:
 
     def tracklet(self, identity_seed: int, camera_seed: int, tracklet_seed: int, frames: int = 8,
                  size: tuple[int, int] = (256, 128)) -> Image:  # fmt: skip
-        """Return `(frames, *size, 3)` uint8 RGB crops, as a detector would have cut them; the seeds decide everything.
+        """Return `(frames, *size, 3)` uint8 RGB crops, as a detector would cut them; the seeds determine all.
 
         Raises:
-            ValueError: When `frames` or `size` is not positive.
+            ValueError: `frames` or `size` is not positive.
         """
         if frames < 1 or min(size) < 1:
             raise ValueError(f"frames and size must be positive, got frames={frames}, size={size}")
@@ -55,9 +55,9 @@ class PeopleGenerator:
         vantage = self._vantage(camera_seed)
         view = vantage.view
         course = draw_course(rng, vantage, self._figure(identity_seed), frames)
-        others = () if course.hidden else draw_company(
-            rng, course.actors, view.camera.position, lambda r: self._somebody(r, camera_seed))  # fmt: skip
-        cut = Cut.draw(rng, self.setting.boxes)
+        others = () if course.hidden else draw_bystanders(
+            rng, course.actors, view.camera.position, lambda r: self._bystander(r, camera_seed))  # fmt: skip
+        cut = CropDistortion.draw(rng, self.setting.boxes)
         crops = [self._crop(rng, view, course, k, others, cut) for k in range(frames)]
         interpolation = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[int(rng.integers(2))]
         return np.stack([cv2.resize(c, (size[1], size[0]), interpolation=interpolation) for c in crops])
@@ -78,12 +78,14 @@ class PeopleGenerator:
             self._figures.popitem(last=False)
         return self._figures[seed]
 
-    def _somebody(self, rng: Generator, camera_seed: int) -> Figure:
-        """Return one of a camera's few passers-by, who are never asked for as identities."""
-        return self._figure(PASSERS_BY + 6 * (camera_seed % PASSERS_BY) + int(rng.integers(6)))
+    def _bystander(self, rng: Generator, camera_seed: int) -> Figure:
+        """Return one of a camera's few bystanders, who are never requested as identities."""
+        return self._figure(BYSTANDERS + 6 * (camera_seed % BYSTANDERS) + int(rng.integers(6)))
 
-    def _crop(self, rng: Generator, view: View, course: Course, k: int, others: tuple[Moments, ...], cut: Cut) -> Image:
-        """Return one crop at the camera's own resolution."""
+    def _crop(
+        self, rng: Generator, view: View, course: Course, k: int, others: tuple[Trajectory, ...], cut: CropDistortion
+    ) -> Image:
+        """Return one crop at the camera's resolution."""
         actor = course.actors[k]
         mesh = actor.mesh()
         box = extent(view.camera, mesh)
@@ -109,7 +111,7 @@ class PeopleGenerator:
 
 
 def _shown(view: View, person: Mesh, blockers: list[Mesh], window: Window) -> float:
-    """Return the share of a person that others leave visible in a window."""
+    """Return the fraction of a person that blockers leave visible in a window."""
     window = window._replace(samples=1)
     alone = (owners([person], view.camera, window) == 0).sum()
     return float((owners([person, *blockers], view.camera, window) == 0).sum()) / max(1, int(alone))

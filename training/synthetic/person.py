@@ -1,6 +1,6 @@
-"""What describes a generated person: body, clothes in layers, and things carried.
+"""Description of a generated person: body, clothes in layers, and carried items.
 
-All heights are metres in the rest pose of a body of 1.75 m.
+All heights are in metres, in the rest pose of a 1.75 m body.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Hair(StrEnum):
 
 
 class Headwear(StrEnum):
-    """What is worn on the head."""
+    """Headwear."""
 
     CAP = "cap"
     BEANIE = "beanie"
@@ -59,7 +59,7 @@ class Headwear(StrEnum):
 
 
 class Luggage(StrEnum):
-    """What is carried."""
+    """Carried item."""
 
     BACKPACK = "backpack"
     SLING = "bag with a strap across the chest"
@@ -106,7 +106,7 @@ class Bottom:
 
 @dataclass(frozen=True, slots=True)
 class Footwear:
-    """Shoes: `shaft_z` is where boots end above (0.1: low shoes), `sock_z` where socks do (0.06: none are seen)."""
+    """Shoes: `shaft_z` is the top of the boots (0.1: low shoes), `sock_z` that of the socks (0.06: not visible)."""
 
     shoe: Material
     sole: Material
@@ -117,7 +117,7 @@ class Footwear:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """One thing carried, on the left (+1) or right (-1) side where it has one; `size` 1 is usual."""
+    """One carried item, on the left (+1) or right (-1) if it has a side; `size` 1 is typical."""
 
     kind: Luggage
     cloth: Material
@@ -131,11 +131,11 @@ class Build:
 
     Attributes:
         height_m: 1.1..2.0.
-        girth: Width of the body against the average, 0.8..1.4.
-        shoulders: Width of the shoulders against the average, 0.85..1.15.
-        hips: Width of the hips against the average, 0.9..1.15.
-        bust: Metres by which the chest stands out, 0..0.03.
-        head: Size of the head against the average, 0.93..1.3.
+        girth: Width of the body relative to the average, 0.8..1.4.
+        shoulders: Width of the shoulders relative to the average, 0.85..1.15.
+        hips: Width of the hips relative to the average, 0.9..1.15.
+        bust: Metres by which the chest protrudes, 0..0.03.
+        head: Size of the head relative to the average, 0.93..1.3.
     """
 
     height_m: float
@@ -151,8 +151,8 @@ class Person:
     """One person and what they wear.
 
     Attributes:
-        layers: Tops from the inside to the outside; the last is what is seen most of.
-        apron, scarf: None is none.
+        layers: Tops from innermost to outermost; the last is the most visible.
+        apron, scarf: None if not worn.
     """
 
     build: Build

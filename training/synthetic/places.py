@@ -1,4 +1,4 @@
-"""Where training people are seen: a camera of a generated place, and how well it sees each point of the ground."""
+"""Cameras in generated places for training, and how well each sees every point of the ground."""
 
 from dataclasses import dataclass, field, replace
 
@@ -12,9 +12,9 @@ from training.synthetic.render import Camera, look_at
 from training.synthetic.response import Range, Response, sample_response
 from training.synthetic.room import Room, build_room
 from training.synthetic.scene import View, open_view, place_camera
-from training.synthetic.stage import Sight, seen_shares, standing_spots
+from training.synthetic.stage import VisibilityLimits, seen_shares, standing_spots
 
-OPEN = 0.9  # share of a person that counts as seen in full
+OPEN = 0.9  # visible fraction of a person that counts as fully visible
 FEWEST_SPOTS = 12
 NEAR_PX = 140.0
 CAMERAS_TRIED = 5
@@ -24,7 +24,7 @@ METERED_M = 25.0
 
 @dataclass(frozen=True, slots=True)
 class Hall:
-    """Rooms: half sizes in metres, and pieces of furniture, the end not included."""
+    """Rooms: half sizes in metres, and the number of pieces of furniture, end exclusive."""
 
     half_x: Range = (2.6, 8.5)
     half_y: Range = (2.4, 7.5)
@@ -33,7 +33,7 @@ class Hall:
 
 @dataclass(frozen=True, slots=True)
 class Mast:
-    """Cameras outdoors: a share `low` of them hangs low; heights in metres; focal length in widths of the frame."""
+    """Outdoor cameras: a fraction `low` is mounted low; heights in metres; focal length in frame widths."""
 
     low: float = 0.66
     low_m: Range = (1.6, 4.0)
@@ -43,11 +43,11 @@ class Mast:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What kinds of places and cameras there are.
+    """Distribution of places and cameras.
 
     Attributes:
-        outdoors: Share of the cameras.
-        fog: Share of those outdoors.
+        outdoors: Fraction of cameras that are outdoors.
+        fog: Fraction of outdoor cameras in fog.
     """
 
     outdoors: float = 0.6
@@ -64,7 +64,7 @@ class Vantage:
 
     Attributes:
         spots: `(n, 2)` float64 metres.
-        shares: `(n,)` float64, 0..1, of somebody on a spot that neither the frame nor furniture hides.
+        shares: `(n,)` float64, 0..1, visible fraction of a person on each spot.
     """
 
     view: View
@@ -72,8 +72,8 @@ class Vantage:
     shares: NDArray[np.float64]
 
 
-def draw_vantage(seed: int, sight: Sight, places: Places) -> Vantage:
-    """Draw a camera: place, position, response; again where it hardly sees anybody in full."""
+def draw_vantage(seed: int, sight: VisibilityLimits, places: Places) -> Vantage:
+    """Draw a camera: place, position, response; redraw if it hardly sees anyone in full."""
     rng = np.random.default_rng([seed, 8])
     while True:
         outdoors = bool(rng.random() < places.outdoors)
@@ -82,7 +82,7 @@ def draw_vantage(seed: int, sight: Sight, places: Places) -> Vantage:
             size = FRAME_SIZES[int(rng.integers(len(FRAME_SIZES)))]
             camera = _over(rng, room, size, places.mast) if outdoors else place_camera(rng, room, size)
             spots = standing_spots(rng, room, camera, sight)
-            # The ground far away is large and people on it small: the nearer, the likelier.
+            # Distant ground is large and people on it are small, so nearer spots are drawn more often.
             spots = spots[rng.random(len(spots)) < spots[:, 2] / NEAR_PX]
             if len(spots) < FEWEST_SPOTS:
                 continue
@@ -93,7 +93,7 @@ def draw_vantage(seed: int, sight: Sight, places: Places) -> Vantage:
 
 
 def _response(rng: Generator, height: int, places: Places, *, outdoors: bool) -> Look:
-    """Draw a camera's response, and fog before it now and then."""
+    """Draw a camera's response, sometimes with fog in front of it."""
     look = sample_response(rng, height, places.response)
     if outdoors and rng.random() < places.fog:
         veil = float(rng.uniform(0.04, 0.11))
@@ -102,13 +102,13 @@ def _response(rng: Generator, height: int, places: Places, *, outdoors: bool) ->
 
 
 def _metered(view: View) -> View:
-    """Return the view exposed for what is within reach, not for the sky."""
+    """Return the view exposed for nearby surfaces, not for the sky."""
     near = view.background[view.inverse_depth > 1 / METERED_M]
     return replace(view, gain=view.film.look.level / float(np.minimum(near, 1.5).mean() + 1e-4))
 
 
 def _over(rng: Generator, yard: Room, size: tuple[int, int], mast: Mast) -> Camera:
-    """Draw a camera at the border of a place outdoors, looking down at people."""
+    """Draw a camera at the border of an outdoor place, looking down at people."""
     around = float(rng.uniform(0, 2 * np.pi))
     height = float(rng.uniform(*mast.low_m) if rng.random() < mast.low else rng.uniform(*mast.high_m))
     x, y = (0.95 * half * v for half, v in ((yard.half_x, np.cos(around)), (yard.half_y, np.sin(around))))

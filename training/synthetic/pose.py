@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from training.synthetic.jit import compiled
 
-PELVIS, CHEST, HEAD, ARM, FOREARM, THIGH, SHIN, FOOT = 0, 1, 2, 3, 5, 7, 9, 11  # a pair's right one is the next number
+PELVIS, CHEST, HEAD, ARM, FOREARM, THIGH, SHIN, FOOT = 0, 1, 2, 3, 5, 7, 9, 11  # the right of a pair is the next number
 BONES = 13
 Floats = NDArray[np.float32]
 
@@ -30,16 +30,16 @@ PIVOT = np.array(
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How one person holds and moves themselves for a while: what stays the same over the frames of a tracklet.
+    """A person's posture and gait, constant over the frames of a tracklet.
 
     Attributes:
-        stride: Largest thigh angle when walking; 0 stands.
+        stride: Largest thigh angle when walking; 0 is standing.
         seated: Thighs level, feet in front.
         arms: `(2, 3)` radians, left and right: forward, outward, elbow; added to the swing.
         lean: Forward bend of the chest.
         head: `(2,)` radians, turn to the left and nod.
-        across: Radians by which the left and right forearm turn to the middle of the body.
-        sway: Share of the swing that the left and right arm take part in.
+        across: Radians by which the left and right forearm turn towards the midline of the body.
+        sway: Fraction of the swing that the left and right arm follow.
     """
 
     stride: float
@@ -52,7 +52,7 @@ class Manner:
 
 
 class Hold(NamedTuple):
-    """An arm that holds something: forward, outward and elbow in radians, and the share of the swing it keeps."""
+    """An arm that holds something: forward, outward and elbow in radians, and the fraction of the swing it keeps."""
 
     forward: float
     outward: float
@@ -107,7 +107,7 @@ def _arms(rng: Generator, *, walking: bool) -> tuple[Arm, Arm]:
 
 
 def _arm(rng: Generator, *, busy: bool) -> Arm:
-    """Draw forward, outward and elbow angles of one arm, its turn inward and its share of the swing."""
+    """Draw forward, outward and elbow angles of one arm, its turn inward and its fraction of the swing."""
     if busy:
         mean, spread = list(GESTURES.values())[int(rng.choice(len(GESTURES), p=[0.3, 0.24, 0.1, 0.1, 0.2, 0.06]))]
         forward, outward, elbow = (float(v) for v in rng.normal(mean[:3], spread))
@@ -171,6 +171,6 @@ def bone_transforms(
 def pose_bones(manner: Manner, phase: float, holding: Holds = FREE) -> NDArray[np.float64]:
     """Return `(BONES, 3, 4)` transforms of a manner at gait `phase` in turns (0..1 is two steps).
 
-    `holding` arms do what the thing in the hand asks of them.
+    Arms in `holding` follow the item they carry.
     """
     return bone_transforms(joint_angles(manner, phase, holding), PARENT, PIVOT)

@@ -37,7 +37,7 @@ class Camera:
     height: int
 
     def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return `(n, 3)`: x and y in pixels and depth in metres; x and y mean nothing where depth is not positive."""
+        """Return `(n, 3)`: x and y in pixels and depth in metres; x and y are undefined where depth is not positive."""
         local = (points - self.position) @ self.axes.T
         depth = np.maximum(local[:, 2], 1e-3)
         xy = local[:, :2] * (self.focal / depth)[:, None] + (self.width / 2, self.height / 2)
@@ -64,13 +64,13 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """What was drawn in a window.
+    """The pixels drawn in a window.
 
     Attributes:
         rgb: `(h, w, 3)` float32, linear, multiplied by `cover`.
-        cover: `(h, w)` float32, share of the pixel that is covered.
+        cover: `(h, w)` float32, fraction of the pixel that is covered.
         depth: `(h * samples, w * samples)` float32, one over metres; 0 is nothing.
-        ident: `(h * samples, w * samples)` int32 triangle, -1 is nothing of this mesh.
+        ident: `(h * samples, w * samples)` int32 triangle, -1 where this mesh is not visible.
     """
 
     rgb: Floats
@@ -98,14 +98,14 @@ def draw(
 
 
 def draw_depth(mesh: Mesh, camera: Camera, window: Window) -> Floats:
-    """Return `(h, w)` float32, one over metres to what is nearest in each pixel, 0 where nothing is."""
+    """Return `(h, w)` float32, one over metres to the nearest surface in each pixel, 0 where there is none."""
     depth = np.zeros((window.height, window.width), np.float32)
     _rasterise(projected(mesh, camera, window), mesh.triangles, depth, np.full(depth.shape, -1, np.int32))
     return depth
 
 
 def owners(meshes: list[Mesh], camera: Camera, window: Window, behind: Floats | None = None) -> Ints:
-    """Return which mesh is seen at every sample of a window, -1 where none, without shading anything."""
+    """Return the index of the mesh visible at every sample of a window, -1 where none, without shading."""
     shape = (window.height * window.samples, window.width * window.samples)
     depth = np.zeros(shape, np.float32) if behind is None else np.array(behind, np.float32)
     found = np.full(shape, -1, np.int32)

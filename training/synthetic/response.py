@@ -1,4 +1,4 @@
-"""Cameras to learn from: mostly ordinary ones, some poor, few bad, and never so bad that clothes lose their colour."""
+"""Camera responses for training: mostly ordinary, some poor, few bad, never so bad that clothes lose their colour."""
 
 from dataclasses import dataclass, replace
 
@@ -12,18 +12,18 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """How good a camera is; ranges are drawn from uniformly, or log-uniformly where said.
+    """A quality grade of cameras; ranges are sampled uniformly, or log-uniformly where noted.
 
     Attributes:
         level: Mean linear light after automatic exposure, log-uniform.
         warm: Sigma of the log gain by which red rises and blue falls.
         tint: Sigma of the log gain of green.
         saturation: 1 keeps colours.
-        contrast: Of the tone curve.
+        contrast: Contrast of the tone curve.
         haze: Sigma of stray light.
-        blur: Sigma of the lens blur, in heights of the frame.
+        blur: Sigma of the lens blur, in frame heights.
         noise: Standard deviation in display levels, log-uniform.
-        quality: JPEG.
+        quality: JPEG quality.
     """
 
     level: Range
@@ -44,12 +44,12 @@ BAD = Grade((0.08, 0.38), 0.19, 0.06, (0.5, 1.3), (-0.2, 0.6), 0.045, (0.0018, 0
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What cameras there are.
+    """Distribution of camera responses.
 
     Attributes:
-        shares: Of each grade, adding up to 1.
-        grey: Share of infrared and black-and-white cameras.
-        gamma, vignette: Ranges of all grades.
+        shares: Probability of each grade, summing to 1.
+        grey: Fraction of infrared and black-and-white cameras.
+        gamma, vignette: Ranges for all grades.
         sharpen: Largest strength; half of the cameras do not sharpen.
         cast: Mean of the log gain by which red rises and blue falls.
     """
@@ -64,7 +64,7 @@ class Response:
 
 
 def sample_response(rng: Generator, frame_height: int, response: Response) -> Look:
-    """Draw a camera's response by the shares of its grade."""
+    """Draw a camera's grade, then a response within its ranges."""
     grade = response.grades[int(rng.choice(len(response.grades), p=response.shares))]
     warm, tint = rng.normal(response.cast, grade.warm), rng.normal(0, grade.tint)
     haze = abs(rng.normal(0, grade.haze)) * np.exp(rng.normal(0, 0.2, 3))

@@ -1,4 +1,4 @@
-"""The same cuts in other cloth: what a second population wears, to judge what was learnt from the first."""
+"""The same garments in other fabrics: a second population, to evaluate what was learnt from the first."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,13 +16,13 @@ GREY = np.full(3, 1 / 3)
 
 @dataclass(frozen=True, slots=True)
 class Fashion:
-    """How clothes differ from the usual ones.
+    """How clothes differ from the default ones.
 
     Attributes:
         turn: Largest rotation of hues, radians.
-        exponent: Range of the power of reflectances; below 1 is paler.
+        exponent: Range of the exponent of reflectances; below 1 is paler.
         tint: Sigma of the log gain of each channel, which also colours greys and blacks.
-        patterned: Share of plain tops that get one of `patterns`.
+        patterned: Fraction of plain tops that get one of `patterns`.
     """
 
     turn: float
@@ -35,7 +35,7 @@ class Fashion:
 def restyled(person: Person, fashion: Fashion) -> Person:
     """Return the person in clothes of other colours and patterns; body, skin and hair stay.
 
-    The garment itself decides what becomes of it: two people who wear the same still do.
+    The change is a function of the garment: two people who wear the same still do afterwards.
     """
     outer, hips, feet = person.layers[-1].cloth, person.bottom.cloth, person.shoes.shoe
     weaver = np.random.default_rng([outer.seed, 16])

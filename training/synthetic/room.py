@@ -1,4 +1,4 @@
-"""A place to walk in: floor, walls, furniture and lamps, drawn from a random generator."""
+"""Rooms to walk in: floor, walls, furniture and lamps, drawn from a random generator."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from training.synthetic.wardrobe import linear
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Where nobody can stand: a disc on the floor, metres."""
+    """A disc on the floor where nobody can stand, metres."""
 
     x: float
     y: float
@@ -26,9 +26,9 @@ class Room:
 
     Attributes:
         materials: `(n, k)` float32 rows.
-        sky: Linear colour of what is behind everything.
-        sun: Unit vector towards the sun, None where it does not shine.
-        seats: Whether `chair` fits the materials.
+        sky: Linear colour of the background behind everything.
+        sun: Unit vector towards the sun, None without sunshine.
+        seats: Whether the materials include those of `chair`.
     """
 
     mesh: Mesh
@@ -42,7 +42,7 @@ class Room:
     seats: bool = True
 
     def free(self, x: float, y: float, margin: float = 0.3) -> bool:
-        """Say whether a person can stand at (x, y)."""
+        """Return whether a person can stand at (x, y)."""
         if abs(x) > self.half_x - margin or abs(y) > self.half_y - margin:
             return False
         return all(np.hypot(x - o.x, y - o.y) > o.radius + margin for o in self.obstacles)
@@ -136,7 +136,7 @@ def _placed(rng: Generator, hx: float, hy: float, radius: float, *, middle: bool
 
 
 def _light(rng: Generator, hx: float, hy: float, height: float) -> Light:
-    """Draw two to four lamps near the ceiling, or a window's light from one side, and what the walls send back."""
+    """Draw two to four lamps near the ceiling, or window light from one side, and the light reflected by walls."""
     warm = np.exp(rng.normal(0, 0.1) * np.array([1.0, 0.1, -1.0]))
     count = int(rng.integers(2, 5))
     lamps = np.zeros((count, 6), np.float32)
@@ -186,7 +186,7 @@ def _desk(rng: Generator) -> tuple[Mesh, float]:
 
 
 def _chair(rng: Generator) -> tuple[Mesh, float]:
-    """Return an office chair with a star foot, or a plain one with four legs: what detectors mistake for people."""
+    """Return an office chair with a star base, or a plain one with four legs: detectors mistake both for people."""
     material = int(rng.choice([DARK, DARK, ACCENT, WOOD]))
     seat = loft(
         [
@@ -228,7 +228,7 @@ def chair(rng: Generator) -> Mesh:
 
 
 def shelf_of_goods(rng: Generator) -> Mesh:
-    """Return a free-standing shelf of a shop, full of small coloured packages, in the materials of a room."""
+    """Return a free-standing shop shelf full of small coloured packages, in the materials of a room."""
     long, deep, boards = float(rng.uniform(0.8, 2.4)), float(rng.uniform(0.35, 0.7)), int(rng.integers(2, 6))
     parts = [box((-long, -0.03, 0.0), (long, 0.03, 0.4 * boards), DARK)]
     for z in np.arange(boards) * 0.4:

@@ -1,4 +1,4 @@
-"""People in front of a camera: one view with its fixed background, and what it sees of the people in it."""
+"""People in front of a camera: one view with its fixed background, and the visible parts of people."""
 
 from dataclasses import dataclass, replace
 
@@ -19,12 +19,12 @@ from training.synthetic.shading import Light, Shade, sunlit
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """A camera in a room: its background is drawn once.
+    """A camera in a room: its background is rendered once.
 
     Attributes:
         background: `(h, w, 3)` float32 linear light.
         inverse_depth: `(h, w)` float32, one over metres.
-        gain: Automatic exposure: what makes the background's mean the look's level.
+        gain: Automatic exposure: brings the mean of the background to the look's level.
     """
 
     room: Room
@@ -55,7 +55,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Thing:
-    """A surface in the world and the `(n, WIDTH)` materials its rows point to."""
+    """A surface in the world and the `(n, WIDTH)` materials its rows refer to."""
 
     mesh: Mesh
     materials: Floats
@@ -63,11 +63,11 @@ class Thing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shot:
-    """What a view saw in a window.
+    """A rendered window of a view.
 
     Attributes:
         rgb: `(h, w, 3)` float32 linear light.
-        owner: `(h * samples, w * samples)` int32, the thing's number at every sample, -1 where none.
+        owner: `(h * samples, w * samples)` int32, index of the thing at every sample, -1 where none.
     """
 
     rgb: Floats
@@ -95,7 +95,7 @@ def place_camera(rng: Generator, room: Room, size: tuple[int, int]) -> Camera:
 
 
 def shoot(view: View, things: list[Thing], window: Window) -> Shot:
-    """Draw people and what they bring over the background of a window."""
+    """Render people and their belongings over the background of a window."""
     rows, columns = slice(window.top, window.top + window.height), slice(window.left, window.left + window.width)
     rgb = view.background[rows, columns].copy()
     behind = np.ascontiguousarray(view.inverse_depth[rows, columns])
@@ -111,7 +111,7 @@ def shoot(view: View, things: list[Thing], window: Window) -> Shot:
     layer = draw(mesh, np.concatenate([t.materials for t in things]), view.camera, view.room.light, window, behind)
     rgb = rgb * (1.0 - layer.cover[..., None]) + layer.rgb
     owners = np.append(np.repeat(np.arange(len(things)), [len(t.mesh.triangles) for t in things]), -1).astype(np.int32)
-    return Shot(np.asarray(rgb, np.float32), owners[layer.ident])  # ident -1 is nobody: the last entry
+    return Shot(np.asarray(rgb, np.float32), owners[layer.ident])  # ident -1 (nobody) selects the last entry
 
 
 def extent(camera: Camera, mesh: Mesh) -> NDArray[np.float64] | None:
@@ -123,7 +123,7 @@ def extent(camera: Camera, mesh: Mesh) -> NDArray[np.float64] | None:
 
 
 def unhidden(view: View, mesh: Mesh) -> float:
-    """Return the share of a mesh's points that lie in the frame and not behind furniture."""
+    """Return the fraction of a mesh's points that are in the frame and not behind furniture."""
     screen = view.camera.project(mesh.vertices)
     inside = (
         (screen[:, 2] > 0.3)
@@ -135,13 +135,13 @@ def unhidden(view: View, mesh: Mesh) -> float:
 
 
 def _rays(camera: Camera, window: Window) -> Floats:
-    """Return what turns a pixel and its depth into a point: camera position and axes, centre and focal, `(15,)`."""
+    """Return what maps a pixel and its depth to a point: camera position and axes, centre and focal, `(15,)`."""
     centre = (camera.width / 2 - window.left, camera.height / 2 - window.top)
     return np.array([*camera.position, *camera.axes.reshape(-1), *centre, camera.focal], np.float32)
 
 
 def _cast(view: View, things: list[Thing], window: Window, sun: tuple[float, float, float]) -> Floats:
-    """Return `(h, w)` shares 0..1 of the sun that people would take from the ground, soft at the edges."""
+    """Return the fraction 0..1, `(h, w)`, of the sun that people block from the ground, soft at the edges."""
     along = np.array([sun[0] / sun[2], sun[1] / sun[2], 1.0], np.float32)
     flat = [replace(t.mesh, vertices=t.mesh.vertices - t.mesh.vertices[:, 2:] * along) for t in things]
     hit = (owners(flat, view.camera, window) >= 0).astype(np.float32)
@@ -149,7 +149,7 @@ def _cast(view: View, things: list[Thing], window: Window, sun: tuple[float, flo
 
 
 def _unlit(light: Light) -> Floats:
-    """Return `(3,)` shares of the ground's light that remain without the sun, the first lamp."""
+    """Return the `(3,)` fractions of the ground's light that remain without the sun, which is the first lamp."""
     sun = light.lamps[0]
     square = float((sun[:3] ** 2).sum())
     direct = sun[3:] * (sun[2] / np.sqrt(square) + 0.25) / 1.25 / (square + 0.5)
@@ -170,7 +170,7 @@ def _ground(rays: Floats, u: int, v: int, d: float) -> tuple[float, float, float
 
 @compiled
 def _sun_shadow(rgb: Floats, inverse_depth: Floats, cast: Floats, unlit: Floats, shade: Shade, rays: Floats) -> None:
-    """Take the sun from the ground where people stand in its way and nothing else does already."""
+    """Remove sunlight from the ground where people block it and nothing else already does."""
     height, width = inverse_depth.shape
     for v in range(height):
         for u in range(width):

@@ -1,12 +1,12 @@
-"""Which people, places, cameras and boxes a generator draws from.
+"""Settings: the distributions of people, places, cameras and boxes that a generator draws from.
 
-`default` is what the shipped weights learn from. `other` differs in all of it and is never trained on: what a network
-loses from the one to the other says how much it has learnt about the generator instead of about people.
+`default` trains the shipped weights. `other` differs in all of these and is never trained on: the drop in accuracy from
+one to the other shows how much a network has learnt about the generator instead of about people.
 """
 
 from dataclasses import dataclass
 
-from training.synthetic.boxes import BoxHabits
+from training.synthetic.boxes import DetectorErrors
 from training.synthetic.daylight import Climate
 from training.synthetic.outdoor import Yard
 from training.synthetic.places import Hall, Mast, Places
@@ -18,15 +18,15 @@ from training.synthetic.texture import Pattern
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """All that a generator draws from; `fashion` None is the usual clothes."""
+    """Everything a generator draws from; `fashion` None means the default clothes."""
 
     name: str
     places: Places
-    boxes: BoxHabits
+    boxes: DetectorErrors
     fashion: Fashion | None = None
 
 
-DEFAULT = Setting("default", Places(), BoxHabits())
+DEFAULT = Setting("default", Places(), DetectorErrors())
 
 # Cobbles, wood, red and green sports ground, tiles, snow.
 _STOCK = Stock(
@@ -63,7 +63,7 @@ _OTHER_PLACES = Places(
 OTHER = Setting(
     "other",
     _OTHER_PLACES,
-    BoxHabits((0.07, 0.05), legs=0.14, aside=0.08, large=0.16, head=0.05, flutter=0.05, gain=0.2, smeared=0.5),
+    DetectorErrors((0.07, 0.05), legs=0.14, aside=0.08, large=0.16, head=0.05, flutter=0.05, gain=0.2, smeared=0.5),
     Fashion(
         2.2,
         (0.55, 0.95),

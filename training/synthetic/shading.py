@@ -1,7 +1,7 @@
-"""Light on surfaces: what is visible is gathered first, then coloured and lit in loops of their own.
+"""Shading of surfaces: visible samples are gathered first, then coloured and lit in separate loops.
 
-The loops know little each, which is why they are fast: numba passes arrays between functions at a price, so it is paid
-once a picture and not once a sample.
+Each loop does little, which makes it fast. Passing arrays between numba functions has a cost, so it is paid once per
+picture instead of once per sample.
 """
 
 from typing import NamedTuple
@@ -14,11 +14,11 @@ from training.synthetic.mesh import Floats, Ints
 from training.synthetic.texture import albedo
 
 Points = NDArray[np.float64]
-SHADED = 2  # samples of a pixel: edges need more, the surface between them does not
+SHADED = 2  # shaded samples per pixel: coverage of edges needs more, the surface between does not
 
 
 class Shade(NamedTuple):
-    """Where the sun does not reach: the place as the sun sees it.
+    """A shadow map: the place as seen from the sun.
 
     Attributes:
         eye: `(12,)` float32, position of the sun's camera, then its axes.
@@ -37,7 +37,7 @@ NO_SHADE = Shade(np.zeros(12, np.float32), 1.0, np.zeros((1, 1), np.float32))
 class Light(NamedTuple):
     """Light of a place: `(k, 6)` lamps (position, linear colour), and ambient light from above and below, `(2, 3)`.
 
-    Where there is shade, the first lamp is the sun.
+    If there is a shadow map, the first lamp is the sun.
     """
 
     lamps: Floats
@@ -65,7 +65,7 @@ def _blend(screen: Floats, corners: tuple[int, int, int], px: float, py: float) 
 
 @compiled
 def sunlit(shade: Shade, x: float, y: float, z: float) -> float:
-    """Return the share 0..1 of the sun that reaches a point: four neighbours of its shadow map, blended."""
+    """Return the fraction 0..1 of the sun that reaches a point, blended from four neighbours in the shadow map."""
     eye, size = shade.eye, shade.nearest.shape[0]
     if size == 1:
         return 1.0
@@ -76,7 +76,7 @@ def sunlit(shade: Shade, x: float, y: float, z: float) -> float:
     column, row = int(np.floor(u)), int(np.floor(v))
     if column < 0 or row < 0 or column > size - 2 or row > size - 2:
         return 1.0
-    limit, a, b = 1.0 / (away - 0.1), u - column, v - row  # 0.1 m: nothing shades itself
+    limit, a, b = 1.0 / (away - 0.1), u - column, v - row  # 0.1 m, so that nothing shadows itself
     total = 0.0
     for i in range(2):
         for j in range(2):
@@ -111,7 +111,7 @@ def _lit(light: Light, points: Points, out: Points) -> None:
 
 @compiled
 def _gather(surface: Surface, ident: Ints, samples: int) -> tuple[Points, Ints, Floats]:
-    """Return what is shaded, `(n, 9)` position, normal and rest point, `(n, 3)` pixel and material, and the cover."""
+    """Return the samples: `(n, 9)` position, normal and rest point, `(n, 3)` pixel and material, and the cover."""
     screen, points, triangles, material, _ = surface
     height, width = ident.shape[0] // samples, ident.shape[1] // samples
     cover = np.zeros((height, width), np.float32)
@@ -144,7 +144,7 @@ def _gather(surface: Surface, ident: Ints, samples: int) -> tuple[Points, Ints, 
 
 @compiled
 def _face_eye(found: Points, eye: Floats) -> None:
-    """Make normals unit length and turn them to the eye."""
+    """Scale normals to unit length and turn them towards the eye."""
     for n in range(len(found)):
         nx, ny, nz = found[n, 3], found[n, 4], found[n, 5]
         length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
@@ -173,7 +173,7 @@ def shade_surface(surface: Surface, ident: Ints, samples: int, light: Light, eye
 
 @compiled
 def _averaged(colours: Points, where: Ints, cover: Floats) -> Floats:
-    """Return `(h, w, 3)`: the mean of the samples of a pixel, which follow each other, times its cover."""
+    """Return `(h, w, 3)`: the mean of a pixel's samples, which are consecutive, times its cover."""
     rgb = np.zeros((cover.shape[0], cover.shape[1], 3), np.float32)
     n = 0
     while n < len(where):

@@ -1,4 +1,4 @@
-"""A generated site on disk: one video per camera, and exactly who was where."""
+"""Write a generated site: one video per camera, and exact ground truth."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Image = NDArray[np.uint8]
 
 FPS = 10
 KEYFRAME_EVERY = 20
-BORDER_PX = 4  # what the lens blur mixes in from outside a redrawn part
+BORDER_PX = 4  # width over which the lens blur mixes in pixels from outside a redrawn part
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class SiteSummary:
 
     Attributes:
         cameras: Names, in order.
-        frames: Of each camera.
-        people: Seen by at least one camera.
-        boxes: Rows of truth with confidence 1.
+        frames: Frames per camera.
+        people: People seen by at least one camera.
+        boxes: Ground-truth rows with confidence 1.
     """
 
     out: Path
@@ -45,7 +45,7 @@ class SiteSummary:
 
 @dataclass(frozen=True, slots=True)
 class TruthBox:
-    """One person in one frame: the extent of what is visible, pixels; `counted` unless mostly hidden or cut off."""
+    """One person in one frame: the extent of the visible part, pixels; `counted` unless mostly hidden or cut off."""
 
     person: int
     left: int
@@ -61,7 +61,7 @@ class TruthBox:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One camera's picture, `(h, w, 3)` uint8 RGB, and its truth."""
+    """One camera's picture, `(h, w, 3)` uint8 RGB, and its ground truth."""
 
     image: Image
     boxes: tuple[TruthBox, ...]
@@ -76,13 +76,13 @@ def write_site(
     seconds: float = 60,
     progress: Callable[[float], None] | None = None,
 ) -> SiteSummary:
-    """Write `NAME.mp4` for every camera, `gt/NAME.txt` in MOTChallenge text, and `site.yaml`; the arguments decide all.
+    """Write `NAME.mp4` for every camera, `gt/NAME.txt` in MOTChallenge text, and `site.yaml`; deterministic.
 
     `site.yaml` is a configuration: `climbtrack run --config` follows the people of the site.
-    `progress` is called with the share done, 0..1.
+    `progress` is called with the fraction done, 0..1.
 
     Raises:
-        ValueError: When an argument is out of its range.
+        ValueError: An argument is out of range.
     """
     _check({"seed": seed, "cameras": cameras, "people": people, "seconds": seconds})
     world = build_world(seed, cameras, people, seconds)
@@ -130,7 +130,7 @@ def film_station(world: World, index: int, times_s: Sequence[float], seed: int) 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Grain:
-    """Sensor noise: another cut of one sheet for every frame."""
+    """Sensor noise: a different part of one tile for every frame."""
 
     rng: np.random.Generator
     sheet: Floats
@@ -139,7 +139,7 @@ class _Grain:
 
     @classmethod
     def load(cls, rng: np.random.Generator, noise: float, shape: tuple[int, int]) -> "_Grain":
-        """Lay out enough noise for frames of `shape`, (height, width)."""
+        """Generate enough noise for frames of `shape`, (height, width)."""
         return cls(rng, np.tile(GRAIN, (shape[0] // GRAIN_SIZE + 2, shape[1] // GRAIN_SIZE + 2, 1)), noise, shape)
 
     def over(self, picture: Floats) -> Image:
@@ -151,7 +151,7 @@ class _Grain:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Present:
-    """Somebody who may be in the frame; the box, left, top, right, bottom in pixels, is neither clipped nor hidden."""
+    """A person who may be in the frame; the box (left, top, right, bottom, pixels) ignores clipping and occlusion."""
 
     person: int
     thing: Thing
@@ -191,7 +191,7 @@ def _check(arguments: dict[str, float]) -> None:
 
 
 def _present(view: View, person: int, actor: Actor) -> _Present | None:
-    """Pose a person; None where nothing of them can be in the frame."""
+    """Pose a person; None if no part of them can be in the frame."""
     mesh = actor.mesh()
     box = extent(view.camera, mesh)
     if box is None or box[2] < 1 or box[3] < 1 or box[0] > view.camera.width - 1 or box[1] > view.camera.height - 1:
@@ -209,7 +209,7 @@ def _window(view: View, seen: list[_Present]) -> Window:
 
 
 def _pasted(view: View, empty: Floats, shot: Shot, window: Window) -> Floats:
-    """Return the empty picture with the redrawn part in it, but for a border that the blur spoils."""
+    """Return the empty picture with the redrawn part pasted in, except for a border spoilt by the blur."""
     part = optics(view.film.look, exposed(view.film, shot.rgb, view.gain, window.left, window.top))
     picture = empty.copy()
     right, bottom = window.left + window.width, window.top + window.height
@@ -224,7 +224,7 @@ def _pasted(view: View, empty: Floats, shot: Shot, window: Window) -> Floats:
 
 
 def _truth(view: View, seen: list[_Present], shot: Shot, window: Window) -> tuple[TruthBox, ...]:
-    """Return the boxes of everybody of whom something is visible."""
+    """Return the boxes of everyone who is at least partly visible."""
     boxes = []
     for number, present in enumerate(seen):
         mine = shot.owner == number
@@ -240,7 +240,7 @@ def _truth(view: View, seen: list[_Present], shot: Shot, window: Window) -> tupl
 
 
 def _in_the_open(view: View, present: _Present, seen: list[_Present]) -> bool:
-    """Say whether nothing can hide any of a person: nobody's box touches theirs, no furniture, no edge of the frame."""
+    """Return whether nothing can occlude a person: no other box touches theirs, no furniture, no edge of the frame."""
     mine = present.box
     touching = sum((p.box[:2] < mine[2:]).all() and (p.box[2:] > mine[:2]).all() for p in seen)
     return bool(touching == 1 and unhidden(view, present.thing.mesh) > 0.97)

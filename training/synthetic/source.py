@@ -1,4 +1,4 @@
-"""What a training run asks of the generator: how many people, seen by how many cameras, rendered when and how large."""
+"""Settings of generated training people: how many, seen by how many cameras, rendered when and how large."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,27 +11,27 @@ from training.ranges import GROUP, Count, CountOrNone, Real, Several, Whole
 
 @dataclass(frozen=True, slots=True, config=GROUP)
 class SyntheticSource:
-    """Generated people to learn from and to validate on; unused where a run learns from a data set.
+    """Generated people to train and validate on; unused if a run trains on a data set.
 
     Attributes:
-        cache: Folder of the rendered crops, shared by runs.
-        crops: `cached`: all crops to learn from are rendered once, into `cache`; `fresh`: crops are rendered when they
-            are needed, other moments of the same people at the same cameras on every visit, without a cache.
-        first_identity: Seed of the first identity and camera to learn from; runs with disjoint ranges share nobody.
-        train_identities: Identities to learn from, Y.
+        cache: Folder of rendered crops, shared by runs.
+        crops: `cached`: all training crops are rendered once, into `cache`; `fresh`: crops are rendered when needed,
+            at different moments of the same people and cameras on every visit, without a cache.
+        first_identity: Seed of the first training identity and camera; runs with disjoint ranges share no people.
+        train_identities: Training identities, Y.
         train_cameras: Cameras that see each of them, one tracklet each.
-        validation_identities: Other identities, seen by other cameras, that the run is validated on.
+        validation_identities: Other identities, seen by other cameras, to validate on.
         validation_cameras: Cameras that see each of those.
         scale: Size of the rendered crops as a multiple of the network's input, up to 256 px high.
-        frames: Frames rendered of a tracklet to learn from; fewer leave time for more people.
-        sites: Groups of people with the same cameras that take turns in neighbouring batches where crops are `fresh`,
-            0 for all: a place costs as much to render as a tracklet, and a worker keeps the last 96 camera views.
-        visits: How often each identity of those sites comes before the next sites, where crops are `fresh`.
+        frames: Frames rendered per training tracklet; fewer leave time for more people.
+        sites: Groups of people with the same cameras that consecutive batches draw from if crops are `fresh`, 0 for
+            all: a place costs as much to render as a tracklet, and a worker caches the last 96 camera views.
+        visits: How often each identity of those sites is drawn before the next sites follow, if crops are `fresh`.
     """
 
     cache: Path = Path("runs/cache")
     crops: Literal["cached", "fresh"] = "cached"
-    first_identity: Annotated[Whole, Field(ge=0, le=300_000)] = 0  # identities to validate on come after
+    first_identity: Annotated[Whole, Field(ge=0, le=300_000)] = 0  # validation identities come after
     train_identities: Annotated[Whole, Field(ge=1, le=100_000)] = 2000
     train_cameras: Several = 4
     validation_identities: Count = 100

@@ -1,4 +1,4 @@
-"""Where people can be put so that a camera sees them: a view with the floor points it looks at."""
+"""Floor points where a camera can see people, and the view they belong to."""
 
 from dataclasses import dataclass
 
@@ -15,15 +15,15 @@ TALL_M = 1.75
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
-    """A camera's view, and `(n, 3)` floor points it sees somebody on: x, y in metres, their height in pixels."""
+    """A camera's view, and `(n, 3)` floor points where it sees a person: x, y in metres, their height in pixels."""
 
     view: View
     spots: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """Which people count as seen: their height in pixels, and how much of it may be cut off above and below."""
+class VisibilityLimits:
+    """Which people count as visible: their height in pixels, and how much of it may be cut off above and below."""
 
     low_px: float
     high_px: float
@@ -32,7 +32,7 @@ class Sight:
 
 
 def seen_shares(view: View, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return `(n,)` shares, 0..1, of somebody standing on floor points `(n, 2)` that is in the frame and not hidden."""
+    """Return the visible fraction `(n,)`, 0..1, of a person standing on each of the floor points `(n, 2)`."""
     body = np.array([(x, z) for z in np.linspace(0.1, 1.7, 9) for x in (-0.18, 0.0, 0.18)])
     right = view.camera.axes[0]  # level by construction
     world = np.repeat(np.pad(points, ((0, 0), (0, 1)))[:, None], len(body), 1)
@@ -44,8 +44,8 @@ def seen_shares(view: View, points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((inside & (depth * screen[:, 2] < 1.02)).reshape(len(points), -1).mean(1), np.float64)
 
 
-def standing_spots(rng: Generator, room: Room, camera: Camera, sight: Sight) -> NDArray[np.float64]:
-    """Return `(n, 3)` free floor points, x, y and height in pixels, on which a person is in sight of the camera."""
+def standing_spots(rng: Generator, room: Room, camera: Camera, sight: VisibilityLimits) -> NDArray[np.float64]:
+    """Return `(n, 3)` free floor points, x, y and height in pixels, where the camera sees a person."""
     corner = (room.half_x, room.half_y)
     points = rng.uniform((-corner[0], -corner[1]), corner, (400, 2))
     points = points[[room.free(float(x), float(y)) for x, y in points]]

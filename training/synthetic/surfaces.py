@@ -1,4 +1,4 @@
-"""What places outdoors are made of."""
+"""Materials of outdoor places."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from training.synthetic.wardrobe import linear
 (GROUND, PATH, PAINT, FACADE, FACADE_BELOW, GLASS, WOOD, METAL, DARK, LEAF, LEAF_LIGHT, TRUNK, CAR, ACCENT, STONE,
  LAMP) = range(16)  # fmt: skip
 Display = tuple[float, float, float]  # 0..255 as a camera shows it
-Paving = tuple[Display, Pattern, float, float]  # colour, pattern, and the pattern's least and greatest period, metres
+Paving = tuple[Display, Pattern, float, float]  # colour, pattern, and the pattern's minimum and maximum period, metres
 
 # Asphalt, dark asphalt, slabs, stones, gravel, grass, sand, brick paving.
 GROUNDS: tuple[Paving, ...] = (
@@ -27,7 +27,7 @@ CARS = ((190, 32, 36), (32, 60, 130), (205, 205, 208), (40, 92, 66), (210, 176, 
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What can be drawn: grounds with their shares, the colours of walls, and of cars and small things."""
+    """Available materials: grounds with their probabilities, and colours of walls, cars and small objects."""
 
     grounds: tuple[Paving, ...] = GROUNDS
     shares: tuple[float, ...] = GROUND_SHARES
@@ -36,7 +36,7 @@ class Stock:
 
 
 def draw_surfaces(rng: Generator, wetness: float, stock: Stock) -> list[Material]:
-    """Draw the surfaces in the order of the constants above; wet ground reflects `wetness`, 0..1, as much."""
+    """Draw the surfaces in the order of the constants above; wet ground reflects `wetness`, 0..1, times as much."""
     draw = _Draw(rng)
     ground, path = (
         draw.paved(stock.grounds[int(k)], wetness) for k in rng.choice(len(stock.grounds), 2, p=stock.shares)
@@ -67,7 +67,7 @@ def draw_surfaces(rng: Generator, wetness: float, stock: Stock) -> list[Material
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
-    """Materials around a colour."""
+    """Draws materials close to a colour."""
 
     rng: Generator
 
@@ -77,16 +77,16 @@ class _Draw:
         return linear(*(float(min(240, c * k)) for c, k in zip(colour, level, strict=True)))
 
     def plain(self, colour: Display, spread: float, relief: float, grain: float) -> Material:
-        """Return one colour with dirt."""
+        """Return a material of one colour with dirt."""
         return Material(self.near(colour, spread), relief=relief, grain=grain, seed=self.seed())
 
     def mottled(self, colour: Display, other: Display, scale: float, relief: float) -> Material:
-        """Return two colours that change from spot to spot: leaves, bark, stone."""
+        """Return a material of two colours that vary from spot to spot: leaves, bark, stone."""
         return Material(self.near(colour, 0.2, 0.06), self.near(other), pattern=Pattern.SPECKLE, scale=scale,
                         relief=relief, grain=0.2, seed=self.seed())  # fmt: skip
 
     def paved(self, kind: Paving, wetness: float) -> Material:
-        """Return a ground."""
+        """Return a ground material."""
         base = _times(self.near(kind[0]), wetness)
         second = _times(base, float(self.rng.uniform(0.55, 0.9)))
         scale, relief, grain = (float(self.rng.uniform(*r)) for r in (kind[2:], (0.04, 0.2), (0.08, 1.2)))

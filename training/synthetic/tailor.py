@@ -7,12 +7,12 @@ from training.synthetic.mesh import Mesh, Ring, loft, sheet
 from training.synthetic.person import Bottom, Lower, Person, Top, Upper
 from training.synthetic.pose import ARM, CHEST, FOOT, THIGH
 
-BELOW_HIP = 0.84  # a garment that ends lower hangs free and follows the thighs
+BELOW_HIP = 0.84  # a garment that ends lower hangs freely and follows the thighs
 OUTER = {Upper.COAT, Upper.JACKET, Upper.BLAZER, Upper.PUFFER}
 
 
 def clothe(person: Person) -> list[Part]:
-    """Return everything between neck and floor that is worn, and the skin that shows."""
+    """Return everything worn between neck and floor, and the skin that shows."""
     parts = _waist(person)
     for number, top in enumerate(person.layers):
         parts += _top(person, top, first=number == 0)
@@ -71,7 +71,7 @@ def _top(person: Person, top: Top, *, first: bool) -> list[Part]:
 
 
 def _opened(rings: list[Ring], gap: float) -> Mesh:
-    """Return a closed garment, or one whose front stands `gap` metres open to each side, more so at the chest."""
+    """Return a closed garment, or one open in front by `gap` metres to each side, wider at the chest."""
     if gap <= 0:
         return loft(rings, 0, 16, 2.4)
     gaps = [gap * (1.0 if r.z < 1.3 else 0.7) / max(r.rx, 0.05) for r in rings]
@@ -88,7 +88,7 @@ def _flared(person: Person, low: float, flare: float, loose: float) -> list[Ring
 
 
 def _arm(person: Person, side: int) -> list[Part]:
-    """Return an arm: skin where no sleeve is, every layer's sleeve, and the hand."""
+    """Return an arm: skin where there is no sleeve, every layer's sleeve, and the hand."""
     sign = 1.0 if side == 0 else -1.0
     arm, limb = arm_rings(person.build, sign), limb_width(person.build)
     bare = min(t.sleeve_z for t in person.layers)

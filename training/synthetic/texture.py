@@ -1,6 +1,6 @@
-"""Colour of a surface as a function of its own coordinates, so that a person looks the same from every camera.
+"""Colour of a surface as a function of surface coordinates, so that a person looks the same from every camera.
 
-A material is one row of floats (numba reads it without objects); people write `Material`, `row` packs it.
+A material is one row of floats, which numba reads without objects; code writes `Material`, and `row` packs it.
 Coordinates are metres in the rest pose: x to the person's left, y forward, z up. Colours are linear light, 0..1.
 """
 
@@ -43,7 +43,7 @@ class Artwork(IntEnum):
     NUMBER = 4
 
 
-# Where a row's groups begin: the two prints, and the trims. Numba takes them as constants.
+# Offsets of a row's groups: the two prints, and the trims. Numba treats them as constants.
 FRONT_PRINT, BACK_PRINT, TRIM = 15, 24, 33
 FOLD, FADE, DUTY = 41, 42, 14
 WIDTH = 43
@@ -70,10 +70,10 @@ class Print:
 
 @dataclass(frozen=True, slots=True)
 class Trim:
-    """Where a garment has one further plain colour.
+    """Where a garment has an additional plain colour.
 
     Attributes:
-        below, above: Heights in metres beyond which the trim is: hem and cuffs, yoke and waistband.
+        below, above: Heights in metres beyond which there is trim: hem and cuffs, yoke and waistband.
         front: Half width of a strip down the front: zip, placket or tie.
         side: Half width of a strip down the outer side of sleeves or legs.
     """
@@ -90,9 +90,9 @@ class Material:
     """One cloth, skin or wall.
 
     Attributes:
-        pattern: How `second` and `third` lie on `base`, with period `scale` metres and share `duty`.
+        pattern: How `second` and `third` alternate with `base`, with period `scale` metres and duty cycle `duty`.
         relief: Amplitude 0..1 of wear and dirt, `grain` metres in size.
-        fold: Depth 0..1 of the creases of a worn cloth; more than 0 also darkens what the body itself hides from light.
+        fold: Depth 0..1 of the creases of a worn cloth; above 0, areas that the body shades are darkened too.
         fade: 0..1, how far denim is bleached on thighs, knees and seat.
         prints: On the front, on the back, or both.
     """
@@ -124,7 +124,7 @@ class Material:
 
 @compiled
 def _print_share(m: NDArray[np.float32], at: int, x: float, z: float) -> float:
-    """Return the share 0..1 of the print that begins at column `at` of a row."""
+    """Return the fraction 0..1 of the print that begins at column `at` of a row."""
     u, v = (x - m[at + 3]) / m[at + 5], (z - m[at + 4]) / m[at + 6]
     if abs(u) > 1 or abs(v) > 1:
         return 0.0
@@ -147,7 +147,7 @@ def _print_share(m: NDArray[np.float32], at: int, x: float, z: float) -> float:
 
 @compiled
 def _trimmed(m: NDArray[np.float32], x: float, y: float, z: float) -> bool:
-    """Say whether a point has the colour of the trim."""
+    """Return whether a point has the colour of the trim."""
     if z < m[TRIM + 4] or z > m[TRIM + 5]:
         return True
     ax = abs(x)
@@ -186,7 +186,7 @@ def _face(m: NDArray[np.float32], x: float, y: float, z: float) -> tuple[float, 
 
 @compiled
 def _clutter(m: NDArray[np.float32], x: float, y: float, z: float) -> tuple[float, float, float]:
-    """Return the colour of a shelf of many small things."""
+    """Return the colour of a shelf of many small objects."""
     seed, scale = int(m[13]), m[10]
     i, j, k = floor(x / scale), floor(y / scale), floor(z / scale * 0.6)
     level = 0.15 + 1.7 * hash3(i, j, k, seed) ** 2

@@ -1,7 +1,7 @@
-"""Cloth: what colours and patterns people wear, as often as on a street, and what is printed on it.
+"""Fabrics: the colours and patterns people wear, as frequent as on a street, and prints.
 
 Most garments are dark, blue, grey or white and plain; some are vivid. What transfers from generated people to real
-ones is variety of clothes in likely combinations (ClonedPerson, Wang et al. 2022; UnrealPerson, Zhang et al. 2021).
+ones is variety of clothes in plausible combinations (ClonedPerson, Wang et al. 2022; UnrealPerson, Zhang et al. 2021).
 """
 
 from dataclasses import replace
@@ -142,7 +142,7 @@ def _paler(base: Colour) -> Colour:
 
 
 def _contrasting(rng: Generator, palette: Palette, base: Colour) -> Colour:
-    """Return the one of three colours that differs most from `base`, so that a pattern is seen."""
+    """Return the one of three colours that differs most from `base`, so that a pattern is visible."""
     drawn = np.sqrt([pick(rng, palette) for _ in range(3)])
     best = drawn[int(np.abs(drawn - np.sqrt(base)).sum(1).argmax())] ** 2
     return float(best[0]), float(best[1]), float(best[2])

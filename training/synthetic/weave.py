@@ -1,6 +1,6 @@
 """Patterns of cloth and rooms as functions of surface coordinates, compiled for the renderer's inner loop.
 
-Every function takes a point in metres and returns shares 0..1 of a material's further colours, or its shading.
+Every function takes a point in metres and returns fractions 0..1 of a material's other colours, or its shading.
 """
 
 from enum import IntEnum
@@ -14,7 +14,7 @@ Shares = tuple[float, float]  # of the second and of the third colour
 
 
 class Pattern(IntEnum):
-    """How the second and third colours lie on the first."""
+    """How the second and third colours are laid over the first."""
 
     PLAIN = 0
     STRIPES = 1
@@ -80,7 +80,7 @@ def wave(x: float, duty: float) -> float:
 
 @compiled
 def scattered_shares(pattern: int, scale: float, duty: float, seed: int, at: tuple[float, float, float]) -> Shares:
-    """Return the shares of cloths that have no straight lines."""
+    """Return the shares of the second and third colour of patterns without straight lines."""
     x, y, z = at
     u = x + 0.6 * y
     if pattern == CAMOUFLAGE:
@@ -156,7 +156,7 @@ def _bump(z: float, middle: float, width: float) -> float:
 
 @compiled
 def fold_shade(strength: float, seed: int, at: tuple[float, float, float]) -> float:
-    """Return the brightness that creases give a worn cloth: deepest at elbows, waist, crotch, knees and ankles."""
+    """Return the brightness of worn cloth with creases: deepest at elbows, waist, crotch, knees and ankles."""
     x, y, z = at
     ax = abs(x)
     if ax > 0.17 and 0.86 < z < 1.42:
@@ -174,7 +174,7 @@ def fold_shade(strength: float, seed: int, at: tuple[float, float, float]) -> fl
 
 @compiled
 def hollow_shade(x: float, y: float, z: float) -> float:
-    """Return how much of the surroundings' light reaches a body: less between legs, beside arms and under the chin."""
+    """Return how much ambient light reaches a body: less between legs, beside arms and under the chin."""
     ax = abs(x)
     if z < 0.86:
         return 0.72 + 0.28 * min(1.0, ax / 0.09)

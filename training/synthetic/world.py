@@ -1,4 +1,4 @@
-"""A site: rooms with a camera each, and people who walk from room to room on a timetable."""
+"""A site: rooms with one camera each, and people who walk from room to room on a timetable."""
 
 from dataclasses import dataclass, replace
 
@@ -14,14 +14,14 @@ from training.synthetic.people import FIRST_SITE_IDENTITY
 from training.synthetic.pose import Manner, sample_manner
 from training.synthetic.room import DARK, WOOD, Room, build_room
 from training.synthetic.scene import Actor, View, open_view, place_camera
-from training.synthetic.stage import Sight, standing_spots
+from training.synthetic.stage import VisibilityLimits, standing_spots
 
 Points = NDArray[np.float64]
 
 FRAME_SIZE = (640, 360)
 NAMES = ("lobby", "corridor", "office", "kitchen", "workshop", "library", "gate", "garage")
-PEOPLE = Sight(95.0, 245.0)  # heights in pixels at which a small detector works; between them people move
-STRIDE_M = 1.4  # two steps of somebody 1.75 m tall
+PEOPLE = VisibilityLimits(95.0, 245.0)  # heights in pixels at which a small detector works; people stay in between
+STRIDE_M = 1.4  # two steps of a person 1.75 m tall
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,9 +29,9 @@ class Station:
     """One camera of the site.
 
     Attributes:
-        name: Of the camera and its files.
-        doors: `(2, 2)` metres, points just behind a wall: whoever stands there is hidden.
-        spots: `(n, 2)` metres, floor points where people are seen in full and in a useful size.
+        name: Name of the camera and its files.
+        doors: `(2, 2)` metres, points just behind a wall, where a person is hidden.
+        spots: `(n, 2)` metres, floor points where people are fully visible at a useful size.
     """
 
     name: str
@@ -42,12 +42,12 @@ class Station:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Visit:
-    """One person's way through one room: straight lines between points, at given times.
+    """One person's path through one room: straight lines between timed points.
 
     Attributes:
         station: Index of the room.
         times_s: `(n,)` float64, increasing.
-        points: `(n, 2)` float64 metres; two equal neighbours are a pause.
+        points: `(n, 2)` float64 metres; two equal consecutive points are a pause.
     """
 
     station: int
@@ -57,7 +57,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resident:
-    """A person of the site and everything they do."""
+    """A person of the site and all their visits."""
 
     figure: Figure
     walk: Manner
@@ -65,13 +65,13 @@ class Resident:
     visits: tuple[Visit, ...]
 
     def at(self, time_s: float) -> tuple[int, Actor] | None:
-        """Return the station and the moment of the person at a time; None while they are between rooms."""
+        """Return the person's station and actor at a time; None while they are between rooms."""
         for visit in self.visits:
             if visit.times_s[0] <= time_s <= visit.times_s[-1]:
-                return visit.station, self._moment(visit, time_s)
+                return visit.station, self._actor(visit, time_s)
         return None
 
-    def _moment(self, visit: Visit, time_s: float) -> Actor:
+    def _actor(self, visit: Visit, time_s: float) -> Actor:
         def position(t: float) -> Points:
             return np.array([np.interp(t, visit.times_s, visit.points[:, k]) for k in range(2)])
 
@@ -98,7 +98,7 @@ class World:
 
 
 def build_world(seed: int, cameras: int, people: int, seconds: float) -> World:
-    """Build a site of `cameras` rooms in which `people` move for `seconds`; the arguments decide everything."""
+    """Build a site of `cameras` rooms in which `people` move for `seconds`; the arguments determine everything."""
     rng = np.random.default_rng([seed, 5])
     stations = tuple(_station(rng, NAMES[k] if k < len(NAMES) else f"camera{k + 1}") for k in range(cameras))
     residents = tuple(_resident(rng, stations, FIRST_SITE_IDENTITY + 1000 * seed + k, seconds) for k in range(people))
@@ -118,7 +118,7 @@ def _station(rng: Generator, name: str) -> Station:
 
 
 def _site_look(rng: Generator) -> Look:
-    """Draw a camera that is not broken: the extremes are for training."""
+    """Draw a camera of usable quality: extremes are for training only."""
     look = sample_look(rng, FRAME_SIZE[1])
     return replace(
         look,
@@ -142,7 +142,7 @@ def _doors(rng: Generator, room: Room) -> Points:
 
 
 def _with_doors(room: Room, doors: Points) -> Room:
-    """Put dark openings with wooden frames on the walls before the doors, and take away what stands in the way."""
+    """Put dark openings with wooden frames on the walls at the doors, and remove obstacles in front of them."""
     parts = [room.mesh]
     for x, y in doors:
         wall = np.clip([x, y], (-room.half_x, -room.half_y), (room.half_x, room.half_y))
@@ -173,7 +173,7 @@ def _resident(rng: Generator, stations: tuple[Station, ...], identity: int, seco
 
 
 def _visit(rng: Generator, station: Station, index: int, start_s: float, speed: float) -> Visit:
-    """Draw a way from one door to another through two to four spots, pausing at some."""
+    """Draw a path from one door to another through two to four spots, pausing at some."""
     first = int(rng.integers(2))
     last = 1 - first if rng.random() < 0.8 else first
     points = [station.doors[first]]
@@ -189,7 +189,7 @@ def _visit(rng: Generator, station: Station, index: int, start_s: float, speed: 
 
 
 def _next_spot(rng: Generator, station: Station, here: Points) -> Points:
-    """Draw a spot at least a metre away whose straight way is free of furniture, or the freest of a dozen."""
+    """Draw a spot at least a metre away reached in a straight line free of furniture, or the freest of a dozen."""
     best, least = station.spots[0], 10_000
     for spot in station.spots[rng.integers(len(station.spots), size=12)]:
         if np.hypot(*(spot - here)) < 1.0:
