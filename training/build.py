@@ -3,6 +3,7 @@
 import torch
 
 from reid_worker.model.preprocess import Preprocessing
+from reid_worker.model.weights import load_weights
 from training.config import TrainConfig
 from training.data.crops import RenderedTracklets, Tracklets
 from training.errors import TrainingError
@@ -42,6 +43,19 @@ def identity_of(config: TrainConfig) -> dict[str, str]:
 def preprocessing_of(config: TrainConfig) -> Preprocessing:
     """Return the preprocessing that the weights of this run will carry."""
     return config.network.preprocessing
+
+
+def initial_remark(config: TrainConfig) -> str | None:
+    """Return what to know of the initial weights: that they learnt from crops prepared in another way."""
+    if config.network.initial is None:
+        return None
+    before, now = load_weights(config.network.initial).preprocessing, preprocessing_of(config)
+    if before == now:
+        return None
+    return (
+        f"{config.network.initial} learnt from crops prepared by {before}, this run prepares them by {now}: "
+        "see network.resize and network.standardise"
+    )
 
 
 def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:

@@ -29,7 +29,7 @@ def _inside(*parts: str) -> Callable[[_Names], bool]:
 
 _KINDS = (
     _Kind(
-        "weights of climbtrack, which need no conversion: use them with --weights",
+        "weights of climbtrack, which need no conversion: use them with --weights, or network.initial",
         _begins("bottleneck_joint.", "temporal.branches."),
     ),
     _Kind(

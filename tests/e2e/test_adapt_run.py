@@ -10,13 +10,15 @@ import torch
 
 import training.adapt.adapt as adapt_module
 from deploy.cli.main import main
-from reid_worker.model.climb import Climb
+from reid_worker.model.climb import Climb, without_cameras
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import load_weights, save_weights
+from tests.published_tools import published_checkpoint
 from tests.training_tools import coloured_noise
 from training.adapt.adapt import AdaptError, AdaptPlan, AdaptReport, adapt, unvalidated_of
 from training.adapt.judge import Cosines, Figures, Trial, judge
 from training.config.groups import MODELS
+from training.convert import convert
 from training.data.site import INDEX
 from training.data.write import MarsWriter
 from training.evaluation.embedding import Embed
@@ -204,3 +206,14 @@ def test_the_command_names_what_cannot_be_used(tmp_path: Path, capsys: pytest.Ca
     words = ["adapt", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "new.safetensors")]
     assert main(words) == 2
     assert "nowhere does not exist" in capsys.readouterr().err
+
+
+def test_converted_weights_learn_a_site_whose_cameras_they_do_not_know(tmp_path: Path) -> None:
+    torch.save({"model": published_checkpoint(cameras=3)}, tmp_path / "published.pth")
+    convert(tmp_path / "published.pth", tmp_path / "released.safetensors")
+    site = collected_site(tmp_path / "site")
+    report = adapt(_plan(site, tmp_path / "released.safetensors"), _silent)
+    old, new = load_weights(tmp_path / "released.safetensors"), load_weights(tmp_path / "new.safetensors")
+    assert report.new == new.model_id != old.model_id
+    assert new.preprocessing == old.preprocessing
+    assert new.network.architecture == without_cameras(old.network).architecture

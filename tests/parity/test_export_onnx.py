@@ -30,7 +30,7 @@ TRACKLETS = Architecture(
 )  # fmt: skip
 IMAGES = Architecture(
     name="images", height=16, width=16, patch=8, stem="patch", tower_width=16, layers=1, heads=2, joint_width=12,
-    frames=1, strides=(1,), state=4, expand=1, project=False,
+    frames=1, strides=(1,), state=4, expand=1, project=False, cameras=3, side_coefficient=4.0,
 )  # fmt: skip
 
 

@@ -98,7 +98,13 @@ def with_text_of(name: str) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
             lambda s: {n: t for n, t in s.items() if n != "visual.proj"}, "fit a CLIP tower of width 128: missing proj",
             id="missing",
         ),
-        pytest.param(with_text_of("detector.bias"), "no part of a CLIP: detector.bias", id="another program"),
+        pytest.param(with_text_of("detector.bias"), "not part of a CLIP: detector.bias", id="another program"),
+        pytest.param(
+            lambda _: {"vision_model.post_layernorm.bias": torch.ones(2)}, "but a CLIP in Hugging Face's layout",
+            id="Hugging Face",
+        ),
+        pytest.param(lambda _: {"layer1.0.conv1.weight": torch.ones(2)}, "layout, but a ResNet", id="ResNet"),
+        pytest.param(lambda _: {"weight": torch.ones(2)}, "not a CLIP in open_clip's layout", id="unknown"),
         pytest.param(with_text_of("visual.attnpool.q"), "unknown attnpool.q", id="another tower"),
         pytest.param(lambda s: s | {"visual.proj": torch.ones(128, 9)}, "wrong: proj is 128x9, not 128x24", id="size"),
         pytest.param(

@@ -254,7 +254,7 @@ def test_another_prior_leaves_tensors_and_embedding_space_the_same(weights: Path
         ("nonsense", "malformed"),
         ('{"same_mean":0.6,"same_std":0.2,"different_mean":0.1}', "different_std"),
         ('{"same_mean":0.1,"same_std":0.2,"different_mean":0.6,"different_std":0.2}', "different_mean < same_mean"),
-        ('{"same_mean":0.6,"same_std":0,"different_mean":0.1,"different_std":0.2}', "scatter"),
+        ('{"same_mean":0.6,"same_std":0,"different_mean":0.1,"different_std":0.2}', "same_std and different_std"),
     ],
 )
 def test_a_prior_that_cannot_be_right_is_refused(weights: Path, text: str, says: str) -> None:

@@ -10,6 +10,7 @@ from reid_worker.model.climb import CLIMB_TINY, Climb
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.tensors import WeightsError
 from reid_worker.model.weights import save_weights
+from training.build import initial_remark
 from training.config import ConfigError, TrainConfig, changed, groups
 from training.state import start
 
@@ -61,6 +62,53 @@ def test_a_run_can_begin_from_weights_of_ours(tmp_path: Path) -> None:
     save_weights(tmp_path / "small.safetensors", network, Preprocessing(SMALL.height, SMALL.width))
     state = start(base(initial=tmp_path / "small.safetensors"), 5)
     assert torch.equal(state.network.encoder.proj, network.encoder.proj)
+
+
+def saved(path: Path, **sizes: int) -> Climb:
+    torch.manual_seed(2)
+    network = Climb(replace(SMALL, **sizes))
+    save_weights(path, network, Preprocessing(network.architecture.height, network.architecture.width))
+    return network
+
+
+def knowing(cameras: int, initial: Path) -> TrainConfig:
+    told = {"data.folder": initial.parent, "data.layout": "market", "network.cameras": cameras}
+    return changed(base(initial=initial), told)
+
+
+def test_a_run_that_knows_no_cameras_begins_from_what_others_do_for_any(tmp_path: Path) -> None:
+    network = saved(tmp_path / "three.safetensors", cameras=3)
+    mean = network.any_camera()
+    assert mean is not None
+    state = start(base(initial=tmp_path / "three.safetensors"), 5)
+    expected = network.encoder.class_embedding + mean
+    torch.testing.assert_close(state.network.encoder.class_embedding, expected)
+
+
+def test_a_run_keeps_the_vectors_of_as_many_cameras_and_begins_others_anew(tmp_path: Path) -> None:
+    three, none = tmp_path / "three.safetensors", tmp_path / "none.safetensors"
+    side = saved(three, cameras=3).get_parameter("side")
+    assert torch.equal(start(knowing(3, three), 5).network.get_parameter("side"), side)
+    assert start(knowing(4, three), 5).network.get_parameter("side").shape == (4, 16)
+    saved(none)
+    state = start(knowing(3, none), 5)
+    learned = {id(p) for group in state.optimiser.param_groups for p in group["params"]}
+    assert id(state.network.get_parameter("side")) in learned
+
+
+def test_initial_weights_of_another_size_are_refused_by_name(tmp_path: Path) -> None:
+    saved(tmp_path / "deeper.safetensors", layers=2)
+    with pytest.raises(WeightsError, match=r"deeper\.safetensors: .* do not fit the run's small: unknown encoder"):
+        start(base(initial=tmp_path / "deeper.safetensors"), 5)
+
+
+def test_initial_weights_that_saw_other_crops_are_remarked_on(tmp_path: Path) -> None:
+    saved(tmp_path / "area.safetensors")
+    assert initial_remark(base(initial=tmp_path / "area.safetensors")) is None
+    remark = initial_remark(base(initial=tmp_path / "area.safetensors", resize="bicubic"))
+    assert remark is not None
+    assert "filter='area'" in remark
+    assert "filter='bicubic'" in remark
 
 
 def test_clip_weights_that_are_not_there_are_named(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ class Side:
         if len(beyond):
             raise DataSetError(
                 f"camera {beyond[0]} has no side information: the network knows {self.known} cameras, {self.first} to "
-                f"{self.first + self.known - 1}"
+                f"{self.first + self.known - 1}. Evaluate with --cameras unknown, or train with network.cameras="
+                f"{max(self.cameras) - self.first + 1}"
             )
         return rows
