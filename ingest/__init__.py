@@ -1,1 +1,1 @@
-"""Reads cameras and sends their compressed frames on, untouched; never decodes what others can decode later."""
+"""Reads cameras and forwards their compressed frames unchanged; decodes only what could not be decoded later."""

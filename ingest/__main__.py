@@ -1,4 +1,4 @@
-"""`climbtrack ingest`: reads the cameras of its share of the `cameras` topic into Kafka."""
+"""`climbtrack ingest`: reads its share of the cameras on the `cameras` topic and sends their frames to Kafka."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ def main(config: Path | None = None) -> int:
     """Run the ingest service over Kafka until a signal; return the exit code.
 
     Raises:
-        SettingsError: A setting is unknown or wrong.
+        SettingsError: A setting is unknown or invalid.
     """
     settings = IngestSettings.load(config)
     registry = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""One camera, one thread, one visible state."""
+"""A camera: one thread that reads it, and one state to report."""
 
 import logging
 import threading
@@ -17,15 +17,15 @@ from wire.mask import hide, secrets_of
 
 log = logging.getLogger(__name__)
 
-STEADY_S = 10.0  # a connection that held so long starts the back-off anew
+STEADY_S = 10.0  # a connection that lasted this long resets the back-off
 JOIN_S = 2.0
 
 
 class Camera:
-    """Reads one camera in a thread of its own until it ends or is stopped.
+    """Reads one camera in a background thread until it ends or is stopped.
 
     connecting -> live -> ended | failed (files), or -> [stalled ->] backing off -> connecting (cameras);
-    stopped from anywhere.
+    any state -> stopped.
     """
 
     def __init__(self, job: CameraJob, around: Surroundings) -> None:
@@ -35,56 +35,60 @@ class Camera:
         self._clock = around.clock
         self._stop = threading.Event()
         self._paused = threading.Event()
-        self._farewell: str | None = None
+        self._end_reason: str | None = None
         self._state, self._cause = State.CONNECTING, ""
         self._warned = ""
         self._reconnects = 0
         self._last_s = 0.0
         self._file_time: FileTime | None = None
-        # A file at full speed always waits: it has no clock to keep up with.
+        # A file read at full speed always waits: there is no clock to keep up with.
         self._patient = self._spec.mode_in_use == "complete" or (has_end(self._spec.url) and not self._spec.realtime)
         self._writer = StreamWriter(self._spec, self._outbox(), around.metrics)
         self._thread = threading.Thread(target=self._run, name=f"camera-{self._spec.camera_id}", daemon=True)
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         self._thread.start()
 
     def pause(self) -> None:
-        """Keep the connection and send nothing, until `resume`."""
+        """Keep the connection but send nothing until `resume`."""
         self._paused.set()
 
     def resume(self) -> None:
-        """Send again."""
+        """Resume sending."""
         self._paused.clear()
 
-    def signal_stop(self, farewell: str | None) -> None:
-        """Tell it to stop, without waiting; `farewell` is the reason in the stream's last chunk, None sends none."""
-        self._farewell = farewell
+    def signal_stop(self, end_reason: str | None) -> None:
+        """Ask the camera to stop, without waiting.
+
+        Args:
+            end_reason: Reason in the stream's last chunk; None sends no last chunk.
+        """
+        self._end_reason = end_reason
         self._stop.set()
 
     def join(self) -> None:
-        """Wait until nothing is sent any more; a read that is under way may end later, within its own timeout."""
+        """Wait until nothing more is sent; a read in progress may end later, within its own timeout."""
         self._thread.join(JOIN_S)
-        self._writer.close(self._farewell)
+        self._writer.close(self._end_reason)
 
     def wait(self) -> None:
-        """Return when it is over: at the end of a file, or when it was stopped."""
+        """Wait for the end of the file, or until the camera was stopped."""
         self._thread.join()
 
     def status(self) -> CameraStatus:
-        """Return what it is doing now; a connection that gives nothing for `stall_s` is stalled."""
+        """Return the current state; a connection that delivers nothing for `stall_s` is stalled."""
         state, cause = self._state, self._cause
         silent_s = self._clock.monotonic_s() - self._last_s
         is_file = self._file_time is not None
         if state is State.LIVE and silent_s > self._around.settings.stall_s and not is_file:
-            state, cause = State.STALLED, f"nothing came for {silent_s:.0f} s"
+            state, cause = State.STALLED, f"no data for {silent_s:.0f} s"
         if state is State.LIVE and self._writer.too_large and not self._writer.written:
             cause = self._too_large()
         return CameraStatus(self._spec.camera_id, state, cause, self._reconnects)
 
     def waiting(self) -> int:
-        """Return the number of chunks that are not sent."""
+        """Return the number of chunks that have not been sent."""
         return self._writer.waiting()
 
     def _run(self) -> None:
@@ -92,16 +96,16 @@ class Camera:
         backoff = Backoff(settings.backoff_first_s, settings.backoff_max_s, self._around.jitter)
         try:
             self._read_until_over(backoff)
-        except Exception:  # noqa: BLE001 - what one camera meets ends that one only, and is told without its password
+        except Exception:  # noqa: BLE001 - an error ends this camera only, and is logged without its password
             trace = hide(traceback.format_exc(), secrets_of(self._spec.url))
             log.error("camera %s: internal error: %s", self._spec.camera_id, trace)  # noqa: TRY400 - it may show the URL
         finally:
             if self._stop.is_set():
                 self._enter(State.STOPPED)
             elif self._state not in FINAL:
-                self._farewell = "internal error"
-                self._enter(State.FAILED, self._farewell)
-            self._writer.close(self._farewell)
+                self._end_reason = "internal error"
+                self._enter(State.FAILED, self._end_reason)
+            self._writer.close(self._end_reason)
 
     def _read_until_over(self, backoff: Backoff) -> None:
         while not self._stop.is_set():
@@ -143,7 +147,7 @@ class Camera:
             self._last_s = self._clock.monotonic_s()
             self._writer.write(item.packet, item.time_ns + offset_ns)
         if empty and not self._stop.is_set():
-            raise NoVideo("there is not a single frame in it")
+            raise NoVideo("it contains no frames")
         if source.finite and self._writer.too_large:
             raise Broken(self._too_large())
 
@@ -162,7 +166,7 @@ class Camera:
         return items
 
     def _name_file(self) -> FileTime:
-        """Name the next stream of a file, whose time goes on over the turns of a loop."""
+        """Name the next stream of a file; its time continues over the turns of a loop."""
         if self._file_time is None:
             self._file_time = FileTime(self._start_ns(), self._clock.monotonic_s())
         self._writer.begin(name_of_file(self._spec, self._file_time.start_ns, self._file_time.turn))
@@ -221,7 +225,7 @@ class _Outcome:
 
     @property
     def cause(self) -> str:
-        """Return what to tell: of a camera even a proper end is one."""
+        """Return the cause to report; the end of a live stream has one even without an error."""
         if self.error is not None:
             return str(self.error)
         return "" if self.finite else "the camera ended the stream"

@@ -1,4 +1,4 @@
-"""Packets to chunks: pure, and the same chunks for the same packets."""
+"""Groups packets into chunks: pure and deterministic."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from wire.messages import MAX_CHUNK_BYTES, MAX_CHUNK_NS, CameraSpec, FrameChunk,
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What all chunks of one stream have in common.
+    """The fields shared by all chunks of one stream.
 
     Attributes:
         first_index: Frames of the source before this stream.
@@ -24,8 +24,8 @@ class Stream:
 class Chunker:
     """Cuts one stream into chunks of less than half a second and at most 900 kB.
 
-    A keyframe begins a chunk, so that a decoder can start at any group of pictures; JPEG frames, all keyframes, share
-    chunks. A packet above 900 kB travels alone.
+    A keyframe starts a new chunk, so that a decoder can start at any group of pictures; JPEG frames, which are all
+    keyframes, share chunks. A packet above 900 kB gets a chunk to itself.
 
     Attributes:
         next_index: Index in the source of the next frame.
@@ -41,9 +41,9 @@ class Chunker:
         self._first_index = self.next_index = stream.first_index
 
     def add(self, packet: Packet, lost_before: int = 0) -> FrameChunk | None:
-        """Take the next packet in decoding order; return the chunk that it completes by not fitting in any more.
+        """Add the next packet in decoding order; return the previous chunk if the packet no longer fits into it.
 
-        Frames that were lost in front of it keep their numbers, which a chunk tells by its first.
+        Frames lost before the packet keep their numbers: `first_index` of the new chunk skips them.
         """
         done = self._cut() if self._packets and (lost_before or not self._fits(packet)) else None
         self._lost += lost_before
@@ -58,7 +58,7 @@ class Chunker:
         return done
 
     def end(self, reason: str = "") -> FrameChunk:
-        """Return the last chunk, with what is left."""
+        """Return the last chunk, with the remaining packets."""
         return self._cut(ended=True, reason=reason)
 
     def _fits(self, packet: Packet) -> bool:
@@ -68,22 +68,22 @@ class Chunker:
         return span < MAX_CHUNK_NS and self._bytes + len(packet.data) <= MAX_CHUNK_BYTES
 
     def _cut(self, *, ended: bool = False, reason: str = "") -> FrameChunk:
-        spec, look = self._stream.spec, self._stream.format
+        spec, video_format = self._stream.spec, self._stream.format
         chunk = FrameChunk(
             camera_id=spec.camera_id,
             site_id=spec.site_id,
             stream_id=self._stream.stream_id,
             seq=self._seq,
-            codec=look.codec,
-            width=look.width,
-            height=look.height,
-            extradata=look.extradata,
+            codec=video_format.codec,
+            width=video_format.width,
+            height=video_format.height,
+            extradata=video_format.extradata,
             packets=tuple(self._packets),
             first_index=self._first_index,
             dropped_before=self._lost,
             ended=ended,
             reason=reason,
-            orientation=look.orientation,
+            orientation=video_format.orientation,
             analysed_fps=spec.analysed_fps,
             mode=spec.mode_in_use,
             traceparent=trace.started(spec.camera_id, self._stream.stream_id, self._seq),

@@ -1,51 +1,51 @@
-"""Clocks: the machine's, a stream's presentation times made continuous, and capture times of live streams."""
+"""Clocks: the system clock, continuous presentation times of a stream, and capture times of live streams."""
 
 import threading
 import time
 from typing import Protocol
 
 NS = 1_000_000_000
-REORDER_NS = 2 * NS  # presentation times may step back so far by B-frames alone: 16 frames at 8 fps
-ANCHOR_NS = 5 * NS  # a live stream whose arrival is so late has jumped, or stood still
+REORDER_NS = 2 * NS  # how far B-frames alone may move presentation times back: 16 frames at 8 fps
+ANCHOR_NS = 5 * NS  # a live stream that arrives this late has jumped, or had stopped
 HOLD_NS = NS // 2
-SLEW_PERCENT = 5  # that a live clock may run fast or slow while it closes in on arrival
+SLEW_PERCENT = 5  # how much faster or slower a live clock may run while it converges on arrival times
 
 
 class Clock(Protocol):
-    """What time it is; tests bring their own."""
+    """A source of time; tests use a fake one."""
 
     def now_ns(self) -> int:
         """Return ns since the Unix epoch."""
 
     def monotonic_s(self) -> float:
-        """Return seconds that never go back."""
+        """Return monotonic seconds."""
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Wait until the event is set, at most so long; tell whether it is."""
+        """Wait up to `seconds` for the event; tell whether it is set."""
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The system clock."""
 
     def now_ns(self) -> int:
         """Return ns since the Unix epoch."""
         return time.time_ns()
 
     def monotonic_s(self) -> float:
-        """Return seconds that never go back."""
+        """Return monotonic seconds."""
         return time.monotonic()
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Wait until the event is set, at most so long; tell whether it is."""
+        """Wait up to `seconds` for the event; tell whether it is set."""
         return event.wait(seconds)
 
 
 class Timeline:
-    """Makes presentation times start at 0 and go on where a source's timestamps jump, wrap or start again.
+    """Makes presentation times start at 0 and continue where a source's timestamps jump, wrap or restart.
 
-    A jump is a decoding time that steps back, or forward by more than `longest_gap_ns`; the first frame behind it is
-    decoded one frame after the last one before it. Where decoding times are missing, presentation times stand in,
-    which may step back a little.
+    A jump is a decoding time that steps back, or forward by more than `longest_gap_ns`; the first frame after it is
+    decoded one frame duration after the last one before it. If decoding times are missing, presentation times, which
+    may step back a little, are used instead.
     """
 
     def __init__(self, frame_ns: int, longest_gap_ns: int) -> None:
@@ -61,18 +61,18 @@ class Timeline:
         return self._newest
 
     def begin(self, origin_ns: int) -> None:
-        """Let the first frame be shown at this time of the source, although an earlier one is decoded before it."""
+        """Set the source's time of the first frame shown, for a stream that decodes earlier frames before it."""
         self._origin = origin_ns
 
     def follow(self) -> int:
-        """Return the presentation time of a packet without any time, ns: one frame after the newest, or 0."""
+        """Return the presentation time in ns of a packet without timestamps: one frame after the newest, or 0."""
         if self._origin is None:
             return self.place(0, None)
         self._newest += self._frame_ns
         return self._newest
 
     def place(self, pts_ns: int, dts_ns: int | None) -> int:
-        """Return the presentation time, ns since the first packet's; may be negative for pictures shown before it."""
+        """Return the presentation time in ns since the first packet; negative for pictures shown before it."""
         if self._origin is None:
             self._origin = pts_ns
         if dts_ns is None or self._last_dts is None:
@@ -89,12 +89,12 @@ class Timeline:
 
 
 class LiveClock:
-    """Turns presentation times of a live stream into capture times, by the arrival of its packets.
+    """Converts presentation times of a live stream into capture times, using the arrival of its packets.
 
-    A connection begins with a burst of what was buffered meanwhile, so the packets of the first half second are held
-    and the promptest of them sets the clock. From then on the stream's own spacing is kept: network jitter moves the
-    clock by at most 5 % of the time that passed, so that capture times keep the order of presentation times even
-    across 16 reordered pictures. Only where arrival is 5 s behind the clock is set anew, never back.
+    A connection starts with a burst of buffered packets, so the packets of the first half second are held back and the
+    one with the least delay sets the clock. From then on the stream's own spacing is kept: network jitter moves the
+    clock by at most 5 % of the elapsed time, so that capture times keep the order of presentation times even across
+    16 reordered pictures. Only if packets arrive 5 s late is the clock set again, and never back.
     """
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class LiveClock:
         self._newest_ns = 0
 
     def capture_ns(self, pts_ns: int, arrival_ns: int) -> list[int]:
-        """Take a packet that arrives now; return the capture times of all packets held so far, or none yet."""
+        """Add a packet that arrives now; return the capture times of all packets held so far, or none yet."""
         if self._newest_pts is not None:
             return [self._follow(self._newest_pts, pts_ns, arrival_ns)]
         self._held.append((pts_ns, arrival_ns))
@@ -112,7 +112,7 @@ class LiveClock:
         return self.release()
 
     def release(self) -> list[int]:
-        """Return the capture times of the packets that are still held."""
+        """Return the capture times of the packets still held."""
         if not self._held:
             return []
         offset = min(arrival - pts for pts, arrival in self._held)

@@ -9,19 +9,19 @@ class IngestSettings(Settings):
     """How cameras are read.
 
     Attributes:
-        health_host, health_port: Where `/healthz`, `/readyz` and `/metrics` answer.
-        connect_timeout_s: How long a camera may take to answer.
-        stall_s: Without a packet for so long a camera shows as stalled.
-        read_timeout_s: Without a packet for so long the connection is given up.
-        backoff_first_s: Pause before the first reconnection; it doubles with each.
-        backoff_max_s: The longest pause between two.
-        outbox_bytes: What a camera in latency mode keeps while the bus is full, before its oldest is dropped.
-        max_backlog_chunks: A file waits while its partition holds more chunks that are not processed. A worker leaves
-            up to 120 s (240 chunks) of each camera uncommitted where keyframes are rare, so this must stay well above
-            240 times the cameras of a partition.
-        worker_group: Consumer group whose backlog is meant.
-        folder_fps: Frame rate of image folders, unless the camera has a tag `fps`.
-        jpeg_quality: Of frames that are neither H.264, HEVC nor JPEG already.
+        health_host, health_port: Address that serves `/healthz`, `/readyz` and `/metrics`.
+        connect_timeout_s: How long to wait for a camera to answer.
+        stall_s: A camera that has not sent a packet for this long is reported as stalled.
+        read_timeout_s: A connection that has not delivered a packet for this long is closed.
+        backoff_first_s: Pause before the first reconnection; doubles with every attempt.
+        backoff_max_s: The longest pause between two attempts.
+        outbox_bytes: How much a camera in latency mode buffers while the bus is full, before it drops the oldest.
+        max_backlog_chunks: A file waits while more chunks than this in its partition are unprocessed. A worker leaves
+            up to 120 s (240 chunks) of each camera uncommitted if keyframes are rare, so this must stay well above
+            240 times the number of cameras in a partition.
+        worker_group: Consumer group whose backlog is measured.
+        folder_fps: Frame rate of image folders, unless the camera has an `fps` tag.
+        jpeg_quality: JPEG quality for frames that are not already H.264, HEVC or JPEG.
     """
 
     section = "ingest"

@@ -1,12 +1,12 @@
-"""Every way a camera can fail to deliver. The text is a cause for a human and never holds the camera's URL.
+"""The ways a camera can fail. Messages name the cause for the user and never contain the camera's URL.
 
 IngestError
 └── SourceError
     ├── NotFound        no such file, folder, stream or device
-    ├── AccessDenied    user or password refused, or no permission: retried slowly, cameras lock accounts
-    ├── Unreachable     nobody answers at the address
-    ├── NoVideo         something is there, and it is no video that we can read
-    ├── Stalled         the connection stands and nothing comes any more
+    ├── AccessDenied    user or password refused, or no permission: retried slowly, as cameras lock accounts
+    ├── Unreachable     nothing answers at the address
+    ├── NoVideo         the source exists but is not a video that can be read
+    ├── Stalled         the connection is open but delivers nothing more
     └── Broken          the connection broke, or the rest of a file cannot be read
 """
 
@@ -16,7 +16,7 @@ class IngestError(Exception):
 
 
 class SourceError(IngestError):
-    """Base of what can be wrong with a source."""
+    """Base of all errors of a source."""
 
 
 class NotFound(SourceError):  # noqa: N818 - these read as the cause they report
@@ -24,20 +24,20 @@ class NotFound(SourceError):  # noqa: N818 - these read as the cause they report
 
 
 class AccessDenied(SourceError):  # noqa: N818
-    """Raised when user and password, or a file's permissions, do not let us in."""
+    """Raised when user and password, or a file's permissions, deny access."""
 
 
 class Unreachable(SourceError):  # noqa: N818
-    """Raised when nobody answers at the address."""
+    """Raised when nothing answers at the address."""
 
 
 class NoVideo(SourceError):  # noqa: N818
-    """Raised when what is there is no video."""
+    """Raised when a source is not a video that can be read."""
 
 
 class Stalled(SourceError):  # noqa: N818
-    """Raised when nothing came for longer than the read timeout."""
+    """Raised when no data arrived within the read timeout."""
 
 
 class Broken(SourceError):  # noqa: N818
-    """Raised when a source that delivered cannot be read any further."""
+    """Raised when a source that delivered frames cannot be read any further."""

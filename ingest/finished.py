@@ -1,4 +1,4 @@
-"""Which files were followed to their end before: workers say so in the states that they leave."""
+"""Recognises files that were already processed to their end, by the states that workers store."""
 
 from ingest.sources.address import has_end
 from ingest.state import CameraJob, start_of_file
@@ -10,10 +10,10 @@ from wire.messages import WorkerState
 
 
 class FinishedFiles:
-    """Knows the states of one moment; they are read when the first file is asked for.
+    """A snapshot of the worker states, read when the first file is checked.
 
-    A file whose pictures change their size is several streams, of which the last one's state is seen; where a crash
-    hits between two of them, the rest is taken for read.
+    A file whose picture size changes consists of several streams, of which only the last state is visible; if a crash
+    hits between two of them, the rest of the file is wrongly considered processed.
     """
 
     def __init__(self, bus: Bus) -> None:
@@ -24,7 +24,7 @@ class FinishedFiles:
         """Tell whether a worker has finished this file since its camera was added.
 
         Raises:
-            TransientError: The bus is away.
+            TransientError: The bus is unavailable.
         """
         spec = job.spec
         if not has_end(spec.url) or spec.loop or (spec.realtime and spec.start_ns is None):

@@ -1,4 +1,4 @@
-"""The `cameras` topic becomes running cameras: the consumer group decides which worker runs which."""
+"""Runs the cameras of the `cameras` topic; the consumer group decides which worker runs which."""
 
 import logging
 import threading
@@ -20,17 +20,17 @@ from wire.service import Monitor, Outgoing, Received, Rejected, Service
 log = logging.getLogger(__name__)
 
 GROUP = "ingest"
-SETTLE_S = 1.0  # a table read from its beginning tells old specs first: changes are applied when they stop coming
-ORPHAN_S = 30.0  # how long a paused camera waits to be assigned again before it is given up
+SETTLE_S = 1.0  # a table read from its beginning yields old specs first: changes are applied once they stop arriving
+ORPHAN_S = 30.0  # how long a paused camera waits to be assigned again before it is stopped
 
 
 class IngestHandler:
     """Starts, changes and stops cameras.
 
-    A revoked camera is paused; it goes on when the same rebalance gives it back, so that a worker that joins does not
-    interrupt the cameras that stay, and is stopped when it does not. A file that was followed to its end is not read
-    again, by whoever gets its record. One that another worker was in the middle of is read again from its beginning:
-    the same chunks under the same stream id and numbers, of which readers skip what they have.
+    A revoked camera is paused. It resumes if the same rebalance assigns it back, so that a worker that joins does not
+    interrupt the cameras that stay; otherwise it is stopped. A file that was read to its end is not read again by the
+    worker that gets its record next. A file that another worker was in the middle of is read again from its beginning:
+    the same chunks with the same stream id and numbers, so that readers skip those they have.
     """
 
     def __init__(self, supervisor: Supervisor, bus: Bus, metrics: ServiceMetrics, clock: Clock) -> None:
@@ -45,11 +45,11 @@ class IngestHandler:
         self._orphans: dict[str, float] = {}
 
     def handle(self, batch: Sequence[Received]) -> list[Outgoing | Rejected]:
-        """Note what a batch says of each camera, and apply it once no more is coming."""
+        """Collect the latest record of each camera, and apply them once no more arrive."""
         rejected: list[Outgoing | Rejected] = []
         now_s = self._clock.monotonic_s()
         for received in batch:
-            reason = _objection(received)
+            reason = _reason_to_reject(received)
             if reason:
                 rejected.append(Rejected(received.record, reason))
                 continue
@@ -63,14 +63,14 @@ class IngestHandler:
         return rejected
 
     def flushed(self) -> None:
-        """Do nothing: cameras publish through outboxes of their own."""
+        """Do nothing: cameras publish through their outboxes."""
 
     def needed_from(self) -> Mapping[TopicPartition, int]:
         """Need nothing: the table is read from its beginning at every start."""
         return {}
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
-        """Let cameras go on that came back, and stop those that did not."""
+        """Resume paused cameras that were assigned again, and stop the others."""
         self._owned.update(partitions)
         back = [camera_id for camera_id in self._orphans if self._homes[camera_id] in self._owned]
         self._supervisor.resume(back)
@@ -79,7 +79,7 @@ class IngestHandler:
         self._leave(list(self._orphans))
 
     def revoked(self, partitions: Collection[TopicPartition]) -> None:
-        """Send nothing more of the cameras of some partitions: somebody else may own them next."""
+        """Pause the cameras of these partitions: another worker may own them next."""
         lost = set(partitions)
         self._owned -= lost
         self._pending = {key: item for key, item in self._pending.items() if item.record.source not in lost}
@@ -98,12 +98,12 @@ class IngestHandler:
                 self._homes[camera_id] = received.record.source
             else:
                 self._homes.pop(camera_id, None)
-            del self._pending[camera_id]  # only now: a bus that is away leaves the rest for the next round
+            del self._pending[camera_id]  # only now: if the bus fails, the rest is left for the next round
 
     def _run(self, job: CameraJob, finished: FinishedFiles) -> None:
         camera_id = job.spec.camera_id
         if camera_id not in self._supervisor.ids() and finished.has(job):
-            log.info("camera %s: was read to its end before; remove and add it to read it again", camera_id)
+            log.info("camera %s: already read to its end; remove and add it to read it again", camera_id)
         else:
             self._supervisor.apply(job)
 
@@ -118,7 +118,7 @@ class IngestHandler:
 
 
 class IngestService(Service):
-    """The service loop, and the cameras that it started: they stop when it does, for whatever reason."""
+    """The service loop and the cameras it started, which stop with it for whatever reason."""
 
     def __init__(self, bus: Bus, handler: IngestHandler, supervisor: Supervisor, monitor: Monitor) -> None:
         super().__init__(GROUP, bus, handler, topics=(CAMERAS.name,), monitor=monitor, start="beginning")
@@ -140,17 +140,17 @@ def build_service(
     *,
     monitor: Monitor,
 ) -> IngestService:
-    """Put an ingest service together; its `supervisor.statuses()` tell what every camera is doing."""
+    """Build an ingest service; its `supervisor.statuses()` reports the state of every camera."""
     clock = SystemClock()
     supervisor = Supervisor(Surroundings(bus, settings, IngestMetrics(registry), clock))
     return IngestService(bus, IngestHandler(supervisor, bus, metrics, clock), supervisor, monitor)
 
 
-def _objection(received: Received) -> str:
+def _reason_to_reject(received: Received) -> str:
     message: object = received.message
     if message is None:
         return ""
     if not isinstance(message, CameraSpec):
-        return f"a {type(message).__name__} is no camera"
+        return f"a {type(message).__name__} is not a camera"
     record: Record = received.record
-    return "" if record.key == message.camera_id else f"camera {message.camera_id} under the key {record.key!r}"
+    return "" if record.key == message.camera_id else f"camera {message.camera_id} is under the key {record.key!r}"

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class IngestMetrics:
-    """Families of one ingest service; made once per registry."""
+    """Families of one ingest service; create once per registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.frames = Counter(
@@ -15,7 +15,7 @@ class IngestMetrics:
         )
         self.dropped_frames = Counter(
             "climbtrack_ingest_dropped_frames_total",
-            "Frames not sent on: bus_full, no_keyframe (useless behind a gap), too_large (for a record), rejected",
+            "Frames not sent: bus_full, no_keyframe (not decodable after a gap), too_large (for a record), rejected",
             ["camera", "reason"],
             registry=registry,
         )

@@ -1,4 +1,4 @@
-"""How chunks reach the bus when the bus is slow: live cameras drop their oldest, files and archives wait."""
+"""Sends chunks to a bus that may be slow: live cameras drop their oldest frames, complete recordings wait."""
 
 import logging
 import threading
@@ -19,20 +19,20 @@ from wire.messages import FrameChunk
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.25
-STUCK_S = 30.0  # a backlog that does not move for so long is kept open by its worker, not unread: go on slowly
-FLUSH_EVERY = 16  # chunks, at most 14 MB, that are kept until they are safe
+STUCK_S = 30.0  # a backlog unchanged for this long is one the worker cannot commit yet, so sending resumes slowly
+FLUSH_EVERY = 16  # chunks, at most 14 MB, that are kept until they are stored safely
 FLUSH_S = 30.0
-FAREWELL_S = 3.0
+LAST_FLUSH_S = 3.0
 MAX_WITHOUT_KEYFRAME = 60  # chunks, half a minute: some cameras refresh gradually and never send a keyframe
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A camera's way to the bus.
+    """A camera's connection to the bus.
 
     Attributes:
-        stop: Set for ever when nothing may wait any more.
-        paused: Nothing is sent while it is set: another worker may own the camera.
+        stop: Set once, when nothing may wait any more.
+        paused: Nothing is sent while set: another worker may own the camera.
     """
 
     camera_id: str
@@ -45,14 +45,14 @@ class Link:
     paused: threading.Event
 
     def drop(self, frames: int, reason: str) -> None:
-        """Count frames that are not sent."""
+        """Count frames that will not be sent."""
         self.metrics.dropped_frames.labels(camera=self.camera_id, reason=reason).inc(frames)
 
     def try_send(self, chunk: FrameChunk) -> None:
-        """Send once; a chunk that can never be sent is counted and let go.
+        """Try once to send a chunk; one that can never be sent is counted and dropped.
 
         Raises:
-            TransientError: The bus is full or away.
+            TransientError: The bus is full or unavailable.
         """
         try:
             self.producer.send(FRAMES.name, self.camera_id, codec.encode(chunk))
@@ -60,7 +60,7 @@ class Link:
         except PermanentError as error:
             log.error("camera %s: %d frames cannot be sent: %s", self.camera_id, len(chunk.packets), error)  # noqa: TRY400
             self.drop(len(chunk.packets), "rejected")
-            if chunk.ended and chunk.packets:  # whoever follows the stream must learn of its end
+            if chunk.ended and chunk.packets:  # readers of the stream must still learn that it ended
                 self.try_send(msgspec.structs.replace(chunk, packets=()))
 
 
@@ -71,23 +71,23 @@ class Outbox(Protocol):
         """Send a chunk, now or later."""
 
     def deliver(self) -> None:
-        """Wait until everything is safe on the bus, or `stop` is set."""
+        """Wait until everything is stored safely on the bus, or `stop` is set."""
 
-    def farewell(self, chunk: FrameChunk) -> None:
-        """Send what is left and a last chunk, although `stop` is set, without waiting for long."""
+    def send_last(self, chunk: FrameChunk) -> None:
+        """Send what remains and a last chunk even though `stop` is set, without waiting long."""
 
     def waiting(self) -> int:
-        """Return the number of chunks that are not sent."""
+        """Return the number of chunks that have not been sent."""
 
     def close(self) -> None:
-        """Let the bus go."""
+        """Release the bus."""
 
 
 class PatientOutbox:
-    """Loses nothing: waits for room, and for a worker that is behind.
+    """Loses nothing: waits for room on the bus, and for a worker that is behind.
 
-    What was sent is kept until a flush says that it is safe, and sent again when it is not; readers know a chunk that
-    comes twice by its stream and number.
+    Sent chunks are kept until a flush confirms that they are stored, and sent again if it fails; readers recognise a
+    repeated chunk by its stream and number.
     """
 
     def __init__(self, link: Link) -> None:
@@ -95,7 +95,7 @@ class PatientOutbox:
         self._unsafe: list[FrameChunk] = []
 
     def put(self, chunk: FrameChunk) -> None:
-        """Send a chunk as soon as there is room; only `stop` ends the waiting."""
+        """Send a chunk as soon as there is room; only `stop` ends the wait."""
         self._wait_for_worker()
         self._send(chunk)
         self._unsafe.append(chunk)
@@ -103,7 +103,7 @@ class PatientOutbox:
             self.deliver()
 
     def deliver(self) -> None:
-        """Wait until everything is safe on the bus, or `stop` is set."""
+        """Wait until everything is stored safely on the bus, or `stop` is set."""
         while not self._link.stop.is_set():
             try:
                 self._link.producer.flush(FLUSH_S)
@@ -115,16 +115,16 @@ class PatientOutbox:
                 self._unsafe = []
                 return
 
-    def farewell(self, chunk: FrameChunk) -> None:
-        """Send a last chunk, although `stop` is set, without waiting for long."""
+    def send_last(self, chunk: FrameChunk) -> None:
+        """Send a last chunk even though `stop` is set, without waiting long."""
         _send_last(self._link, [chunk])
 
     def waiting(self) -> int:
-        """Return the number of chunks that are not known to be safe."""
+        """Return the number of chunks not known to be stored."""
         return len(self._unsafe)
 
     def close(self) -> None:
-        """Let the bus go."""
+        """Release the bus."""
         self._link.producer.close()
 
     def _send(self, chunk: FrameChunk) -> None:
@@ -152,7 +152,12 @@ class PatientOutbox:
             if backlog != seen:
                 seen, since_s = backlog, now_s
             elif now_s - since_s > STUCK_S:
-                log.warning("camera %s: %d chunks are not processed and none was lately", link.camera_id, backlog)
+                log.warning(
+                    "camera %s: no worker progress for %.0f s with %d chunks unprocessed; check the worker",
+                    link.camera_id,
+                    STUCK_S,
+                    backlog,
+                )
                 return
             link.clock.wait(link.stop, RETRY_S)
 
@@ -165,9 +170,9 @@ class PatientOutbox:
 
 
 class LatestOutbox:
-    """Stays current: keeps what the bus has no room for, within bounded bytes, and drops the oldest of it.
+    """Stays current: buffers what the bus has no room for, up to a limit, and drops the oldest beyond it.
 
-    Behind a gap everything up to the next keyframe is dropped too: it does not decode.
+    After a gap everything up to the next keyframe is dropped too, as it cannot be decoded.
     """
 
     def __init__(self, link: Link) -> None:
@@ -176,15 +181,15 @@ class LatestOutbox:
         self._bytes = 0
         self._retry_s = 0.0
         self._lost = _Lost("", 0)
-        self._useless = 0  # chunks that may still be dropped while waiting for a keyframe
+        self._to_skip = 0  # chunks that may still be dropped while waiting for a keyframe
 
     def put(self, chunk: FrameChunk) -> None:
-        """Queue a chunk and send what the bus takes."""
-        if self._useless and not self._is_gap_over(chunk):
-            self._useless -= 1
-            self._forget(chunk, "no_keyframe")
+        """Queue a chunk and send as much as the bus accepts."""
+        if self._to_skip and not self._is_gap_over(chunk):
+            self._to_skip -= 1
+            self._drop(chunk, "no_keyframe")
             return
-        self._useless = 0
+        self._to_skip = 0
         self._queue.append(chunk)
         self._bytes += _size(chunk)
         self._send_queued()
@@ -192,7 +197,7 @@ class LatestOutbox:
             self._drop_oldest()
 
     def deliver(self) -> None:
-        """Wait until everything is safe on the bus, or `stop` is set."""
+        """Wait until everything is stored safely on the bus, or `stop` is set."""
         link = self._link
         while self._queue and not link.stop.is_set():
             self._send_queued()
@@ -200,17 +205,17 @@ class LatestOutbox:
                 link.clock.wait(link.stop, RETRY_S)
         _send_last(link, [])
 
-    def farewell(self, chunk: FrameChunk) -> None:
-        """Send what is left and a last chunk, although `stop` is set, without waiting for long."""
+    def send_last(self, chunk: FrameChunk) -> None:
+        """Send what remains and a last chunk even though `stop` is set, without waiting long."""
         _send_last(self._link, [*self._queue, chunk])
         self._queue.clear()
 
     def waiting(self) -> int:
-        """Return the number of chunks that are not sent."""
+        """Return the number of chunks that have not been sent."""
         return len(self._queue)
 
     def close(self) -> None:
-        """Let the bus go."""
+        """Release the bus."""
         self._link.producer.close()
 
     def _send_queued(self) -> None:
@@ -224,7 +229,7 @@ class LatestOutbox:
                 self._lost = _Lost("", 0)
                 self._pop()
         except TransientError:
-            now_s = link.clock.monotonic_s()  # not to spend more than half of the time in sends that block and fail
+            now_s = link.clock.monotonic_s()  # so that at most half of the time is spent in sends that block and fail
             self._retry_s = now_s + max(now_s - began_s, RETRY_S)
 
     def _with_loss(self, chunk: FrameChunk) -> FrameChunk:
@@ -234,11 +239,11 @@ class LatestOutbox:
 
     def _drop_oldest(self) -> None:
         log.warning("camera %s: the bus is full, dropping the oldest frames", self._link.camera_id)
-        self._forget(self._pop(), "bus_full")
+        self._drop(self._pop(), "bus_full")
         while self._queue and not self._is_gap_over(self._queue[0]):
-            self._forget(self._pop(), "no_keyframe")
+            self._drop(self._pop(), "no_keyframe")
         if not self._queue:
-            self._useless = MAX_WITHOUT_KEYFRAME
+            self._to_skip = MAX_WITHOUT_KEYFRAME
 
     def _pop(self) -> FrameChunk:
         chunk = self._queue.popleft()
@@ -248,7 +253,7 @@ class LatestOutbox:
     def _is_gap_over(self, chunk: FrameChunk) -> bool:
         return chunk.starts_with_keyframe or chunk.ended or chunk.seq == 0
 
-    def _forget(self, chunk: FrameChunk, reason: str) -> None:
+    def _drop(self, chunk: FrameChunk, reason: str) -> None:
         frames = len(chunk.packets)
         before = self._lost.frames if self._lost.stream_id == chunk.stream_id else 0
         self._lost = _Lost(chunk.stream_id, before + frames)
@@ -265,9 +270,9 @@ def _send_last(link: Link, chunks: list[FrameChunk]) -> None:
     try:
         for chunk in chunks:
             link.try_send(chunk)
-        link.producer.flush(FAREWELL_S)
+        link.producer.flush(LAST_FLUSH_S)
     except TransientError as error:
-        log.warning("camera %s: its end could not be announced: %s", link.camera_id, error)
+        log.warning("camera %s: the end of its stream could not be sent: %s", link.camera_id, error)
 
 
 def _size(chunk: FrameChunk) -> int:

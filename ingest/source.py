@@ -1,4 +1,4 @@
-"""What a source is: compressed frames in decoding order, and what a decoder has to know of them."""
+"""The interface of a source: compressed frames in decoding order, and their format."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from wire.orientation import UPRIGHT
 
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """What a decoder has to know; a new one begins a new stream.
+    """What a decoder needs to know; a change of format starts a new stream.
 
     Attributes:
-        width, height: Of the coded pictures, px, before they are turned.
-        orientation: How they are turned to stand upright; see `wire.orientation`.
+        width, height: Size of the coded pictures in pixels, before rotation.
+        orientation: How they are rotated to be upright; see `wire.orientation`.
     """
 
     codec: Codec
@@ -25,7 +25,7 @@ class VideoFormat:
     orientation: int = UPRIGHT
 
 
-UNKNOWN_FORMAT = VideoFormat("h264", 1, 1, b"")  # of a stream that ends before it begins
+UNKNOWN_FORMAT = VideoFormat("h264", 1, 1, b"")  # for a stream that ends before its first packet
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class SourcePacket:
     """One compressed frame, in decoding order.
 
     Attributes:
-        pts_ns: Presentation time, ns since the first frame; continuous where the source's own timestamps jump.
-        format: The same object for as long as nothing changes.
-        lost_before: Frames of the source between the previous packet and this one that could not be read.
-        shown: False for a picture that is only decoded because others build on it.
+        pts_ns: Presentation time in ns since the first frame; continuous even if the source's timestamps jump.
+        format: The same object as long as nothing changes.
+        lost_before: Frames between the previous packet and this one that could not be read.
+        shown: False for a picture that is decoded only as a reference for others.
     """
 
     pts_ns: int
@@ -51,7 +51,7 @@ class Source(Protocol):
     """An open camera, file or folder.
 
     Attributes:
-        finite: It has an end, after which it is not opened again.
+        finite: Whether the source has an end, after which it is not opened again.
         frame_ns: Nominal duration of a frame.
     """
 
@@ -62,12 +62,12 @@ class Source(Protocol):
         """Yield every packet.
 
         Raises:
-            Stalled: Nothing came within the read timeout.
-            Broken: It cannot be read any further.
+            Stalled: No data arrived within the read timeout.
+            Broken: The source cannot be read any further.
         """
 
     def close(self) -> None:
-        """Release it."""
+        """Release the source."""
 
 
 Opener = Callable[[CameraSpec, IngestSettings], Source]

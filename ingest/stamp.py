@@ -1,4 +1,4 @@
-"""Capture times: of files by their timestamps from a start, of live streams by arrival."""
+"""Capture times: for files, a start time plus their timestamps; for live streams, by arrival."""
 
 import threading
 from collections import deque
@@ -20,12 +20,12 @@ class Stamped:
 
 @dataclass(slots=True)
 class FileTime:
-    """How far a file has come, over the turns of its loop.
+    """Progress through a file over the turns of a loop.
 
     Attributes:
         start_ns: Capture time of the first frame of the first turn.
-        began_s: Monotonic time when that was read.
-        length_ns: Duration of the finished turns.
+        began_s: Monotonic time when that frame was read.
+        length_ns: Total duration of the finished turns.
     """
 
     start_ns: int
@@ -34,7 +34,7 @@ class FileTime:
     turn: int = 0
 
     def stamped(self, source: Source) -> Iterator[Stamped]:
-        """Yield every packet of one turn; the next turn goes on where it ends."""
+        """Yield every packet of one turn; the next turn continues where this one ends."""
         end_ns = 0
         for packet in source.packets():
             end_ns = max(end_ns, packet.pts_ns + source.frame_ns)
@@ -43,7 +43,7 @@ class FileTime:
         self.turn += 1
 
     def paced(self, items: Iterator[Stamped], clock: Clock, stop: threading.Event) -> Iterator[Stamped]:
-        """Hold packets back until their time has come; a picture that is shown early may leave late, never early."""
+        """Hold packets back until they are due; a reordered picture may leave late, but never early."""
         newest_ns = self.start_ns
         for item in items:
             newest_ns = max(newest_ns, item.time_ns)
@@ -53,7 +53,7 @@ class FileTime:
 
 
 def stamped_live(source: Source, clock: Clock) -> Iterator[Stamped]:
-    """Yield every packet with its capture time by arrival; see `LiveClock`."""
+    """Yield every packet with a capture time based on its arrival; see `LiveClock`."""
     capture = LiveClock()
     held: deque[SourcePacket] = deque()
     failure: SourceError | None = None

@@ -1,4 +1,4 @@
-"""What a camera is asked to do, what it is doing, and what it needs of the world."""
+"""A camera's job, its state and its dependencies."""
 
 import random
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from wire.messages import CameraSpec
 
 
 class State(StrEnum):
-    """What a camera is doing."""
+    """The state of a camera."""
 
     CONNECTING = "connecting"
     LIVE = "live"
-    STALLED = "stalled"  # connected, and nothing comes
+    STALLED = "stalled"  # connected, but nothing arrives
     BACKING_OFF = "backing off"
-    STOPPED = "stopped"  # told to
+    STOPPED = "stopped"  # on request
     ENDED = "ended"  # a file that was read to its end
     FAILED = "failed"  # a file that cannot be read (any further)
 
@@ -31,7 +31,7 @@ FINAL = frozenset({State.STOPPED, State.ENDED, State.FAILED})
 
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
-    """A camera's state, and why; `reconnects` counts lost and refused connections."""
+    """A camera's state and its cause; `reconnects` counts lost and refused connections."""
 
     camera_id: str
     state: State
@@ -41,20 +41,20 @@ class CameraStatus:
 
 @dataclass(frozen=True, slots=True)
 class CameraJob:
-    """A camera that should run, and when its spec was sent: what stands in for a file's missing `start_ns`."""
+    """A camera that should run, and when its spec was sent, which is used if a file has no `start_ns`."""
 
     spec: CameraSpec
     sent_ns: int
 
 
 def start_of_file(job: CameraJob) -> int:
-    """Return the capture time of a file's first frame, where it does not play a live camera."""
+    """Return the capture time of the first frame of a file that is not played in real time."""
     return job.sent_ns if job.spec.start_ns is None else job.spec.start_ns
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What cameras need of the world; `jitter` draws from 0 to its argument."""
+    """The dependencies of a camera; `jitter` draws a number between 0 and its argument."""
 
     bus: Bus
     settings: IngestSettings
@@ -65,7 +65,7 @@ class Surroundings:
 
 
 class Backoff:
-    """Exponential pauses, each between half and the whole of a ceiling that doubles."""
+    """Exponential back-off: each pause is between half and all of a ceiling that doubles."""
 
     def __init__(self, first_s: float, max_s: float, jitter: Callable[[float], float]) -> None:
         self._first_s = self._ceiling_s = first_s
@@ -73,16 +73,16 @@ class Backoff:
         self._jitter = jitter
 
     def next_s(self) -> float:
-        """Return how long to wait now, and double what comes after."""
+        """Return how long to wait now, and double the ceiling of the next pause."""
         ceiling = self._ceiling_s
         self._ceiling_s = min(2 * ceiling, self._max_s)
         return ceiling / 2 + self._jitter(ceiling / 2)
 
     def longest_s(self) -> float:
-        """Go straight to the longest pause."""
+        """Return the longest pause, and keep it for later attempts."""
         self._ceiling_s = self._max_s
         return self.next_s()
 
     def reset(self) -> None:
-        """Start from the shortest again."""
+        """Start again from the shortest pause."""
         self._ceiling_s = self._first_s

@@ -1,4 +1,4 @@
-"""All cameras of this process: started, changed, paused and stopped as their specs and owners change."""
+"""The cameras of this process: started, changed, paused and stopped as their specs and owners change."""
 
 import logging
 from collections.abc import Collection
@@ -14,14 +14,14 @@ log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Keeps one `Camera` per spec; its methods belong to one thread, the cameras have their own."""
+    """Keeps one `Camera` per spec; call its methods from one thread, the cameras run in their own."""
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._cameras: dict[str, Camera] = {}
 
     def apply(self, job: CameraJob) -> None:
-        """Run a camera as its spec says; the same spec again does nothing, also when the camera has ended."""
+        """Run a camera according to its spec; an unchanged spec does nothing, even if the camera has ended."""
         camera_id = job.spec.camera_id
         running = self._cameras.get(camera_id)
         if running is not None and _same(running.job.spec, job.spec):
@@ -34,36 +34,40 @@ class Supervisor:
         self._cameras[camera_id] = camera
         camera.start()
 
-    def stop(self, camera_ids: Collection[str], farewell: str | None) -> None:
-        """Stop cameras and forget them; `farewell` ends their streams with a reason, None leaves that to others."""
+    def stop(self, camera_ids: Collection[str], end_reason: str | None) -> None:
+        """Stop cameras and forget them.
+
+        Args:
+            end_reason: Ends their streams with this reason; None leaves the streams open for another worker.
+        """
         leaving = [self._cameras.pop(camera_id) for camera_id in camera_ids if camera_id in self._cameras]
         for camera in leaving:
-            camera.signal_stop(farewell)
+            camera.signal_stop(end_reason)
         for camera in leaving:
             camera.join()
             self._up(camera.job.spec.camera_id).set(0)
             self._around.metrics.camera_up.remove(camera.job.spec.camera_id)
 
     def pause(self, camera_ids: Collection[str]) -> None:
-        """Keep connections and send nothing."""
+        """Keep the connections but send nothing."""
         for camera_id in camera_ids:
             self._cameras[camera_id].pause()
 
     def resume(self, camera_ids: Collection[str]) -> None:
-        """Send again."""
+        """Resume sending."""
         for camera_id in camera_ids:
             self._cameras[camera_id].resume()
 
     def ids(self) -> frozenset[str]:
-        """Return the cameras that were applied and not stopped since; ended ones are among them."""
+        """Return the ids of cameras that were applied and not stopped since, including ended ones."""
         return frozenset(self._cameras)
 
     def statuses(self) -> tuple[CameraStatus, ...]:
-        """Return what every camera is doing; any thread may ask."""
+        """Return the state of every camera; callable from any thread."""
         return tuple(camera.status() for camera in list(self._cameras.values()))
 
     def refresh(self) -> int:
-        """Bring `camera_up` up to date with stalls; return the number of chunks that are not sent."""
+        """Update the `camera_up` metric; return the number of chunks that have not been sent."""
         for status in self.statuses():
             self._up(status.camera_id).set(status.state is State.LIVE)
         return sum(camera.waiting() for camera in self._cameras.values())

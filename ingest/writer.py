@@ -1,4 +1,4 @@
-"""From a source's packets to chunks on the bus: streams are named, times stamped, and ends announced exactly once."""
+"""Writes a source's packets to the bus as chunks: names streams, and announces the end of each exactly once."""
 
 import logging
 import threading
@@ -17,17 +17,17 @@ log = logging.getLogger(__name__)
 LOCK_S = 5.0
 TOO_LARGE = (
     f"larger than the {MAX_RECORD_BYTES >> 20} MiB that can be sent at once; "
-    "let the camera, or whatever writes the pictures, use a lower resolution or stronger compression"
+    "set the camera, or the program that writes the pictures, to a lower resolution or stronger compression"
 )
-MAX_FRAME_BYTES = MAX_RECORD_BYTES - 256 * 1024  # what a chunk says besides, decoder configuration included, is less
+MAX_FRAME_BYTES = MAX_RECORD_BYTES - 256 * 1024  # the other fields of a chunk, extradata included, take less
 
 
 class StreamWriter:
-    """Writes one camera's streams, one after the other; thread-safe, because ending may come from elsewhere.
+    """Writes the streams of one camera in turn; thread-safe, because another thread may end a stream.
 
     Attributes:
-        written: Frames since `begin` that were sent on.
-        too_large: Frames since `begin` that no record can hold.
+        written: Frames since `begin` that were sent.
+        too_large: Frames since `begin` that do not fit into a record.
     """
 
     def __init__(self, spec: CameraSpec, outbox: Outbox, metrics: IngestMetrics) -> None:
@@ -47,7 +47,7 @@ class StreamWriter:
         self._chunker: Chunker | None = None
 
     def begin(self, name: str) -> None:
-        """Take the name of the streams that follow: each change of format makes another one, `name-0`, `name-1`..."""
+        """Set the name of the following streams: each change of format starts another one, `name-0`, `name-1`..."""
         with self._lock:
             self._name = name
             self._part = 0
@@ -56,7 +56,7 @@ class StreamWriter:
             self.written = self.too_large = 0
 
     def write(self, packet: SourcePacket, time_ns: int) -> None:
-        """Send a packet on, untouched."""
+        """Send a packet unchanged."""
         self._frames.inc()
         self._bytes.inc(len(packet.data))
         with self._lock:
@@ -76,27 +76,31 @@ class StreamWriter:
                 self._outbox.put(chunk)
 
     def end(self, reason: str = "") -> None:
-        """Announce the end of the stream, if there is one."""
+        """Announce the end of the current stream, if any."""
         with self._lock:
             self._end(reason)
 
     def finish(self, reason: str = "") -> None:
-        """Announce the end, also of a stream that never began, and wait until everything is safe on the bus."""
+        """Announce the end, even of a stream that never began, and wait until everything is stored on the bus."""
         with self._lock:
             if self._chunker is None and not self._closed and self._part == 0:
                 self._chunker = Chunker(Stream(self._spec, f"{self._name}-none", UNKNOWN_FORMAT))
             self._end(reason)
             self._outbox.deliver()
 
-    def close(self, farewell: str | None) -> None:
-        """Send nothing from now on; a farewell is the reason of a last chunk, without one the stream is left open."""
+    def close(self, end_reason: str | None) -> None:
+        """Send nothing from now on.
+
+        Args:
+            end_reason: Reason in a last chunk; None leaves the stream open.
+        """
         if not self._lock.acquire(timeout=LOCK_S):
-            log.warning("camera %s: the bus does not let go of it; its end is not announced", self._spec.camera_id)
+            log.warning("camera %s: the bus is blocked; the end of its stream is not announced", self._spec.camera_id)
             self._closed = True
             return
         try:
-            if not self._closed and farewell is not None and self._chunker is not None:
-                self._outbox.farewell(self._chunker.end(farewell))
+            if not self._closed and end_reason is not None and self._chunker is not None:
+                self._outbox.send_last(self._chunker.end(end_reason))
             if not self._closed:
                 self._closed = True
                 self._outbox.close()
@@ -104,18 +108,18 @@ class StreamWriter:
             self._lock.release()
 
     def waiting(self) -> int:
-        """Return the number of chunks that are not sent."""
+        """Return the number of chunks that have not been sent."""
         return self._outbox.waiting()
 
-    def _next_stream(self, look: VideoFormat) -> Chunker:
+    def _next_stream(self, video_format: VideoFormat) -> Chunker:
         self._end("the picture format changed")
         stream_id = f"{self._name}-{self._part}"
         self._part += 1
-        self._format = look
-        return Chunker(Stream(self._spec, stream_id, look, self._next_index))
+        self._format = video_format
+        return Chunker(Stream(self._spec, stream_id, video_format, self._next_index))
 
     def _leave_out(self, packet: SourcePacket) -> None:
-        """Count a frame that no record can hold; it keeps its number."""
+        """Count a frame that does not fit into a record; its frame number stays reserved."""
         if not self.too_large:
             log.warning("camera %s: a frame of %d bytes is %s", self._spec.camera_id, len(packet.data), TOO_LARGE)
         self.too_large += 1
@@ -131,11 +135,11 @@ class StreamWriter:
 
 
 def name_of_file(spec: CameraSpec, start_ns: int, turn: int) -> str:
-    """Return the stream name of a file: the same for the same camera, URL, start and turn of a loop."""
+    """Return the stream name of a file, determined by camera, URL, start and turn of a loop."""
     text = f"{spec.camera_id}\n{spec.url}\n{start_ns}\n{turn}"
     return blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def name_of_connection() -> str:
-    """Return a stream name that no other connection has."""
+    """Return a unique stream name for a connection."""
     return uuid4().hex[:12]

@@ -37,7 +37,7 @@ class ChunkList:
     def deliver(self) -> None:
         """Have nothing to wait for."""
 
-    def farewell(self, chunk: FrameChunk) -> None:
+    def send_last(self, chunk: FrameChunk) -> None:
         """Keep a last chunk."""
         self.chunks.append(chunk)
 

@@ -24,14 +24,14 @@ def exit_code(command: Callable[[], int]) -> int:
     try:
         return command()
     except SettingsError as error:
-        say(error)
+        print_error(error)
         return EXIT_USAGE
     except WireError as error:
-        say(error)
+        print_error(error)
         return EXIT_FAILED
 
 
-def say(error: Exception) -> None:
+def print_error(error: Exception) -> None:
     """Print the error that ended a command to stderr, with secrets masked."""
     print(f"climbtrack: {scrub(str(error))}", file=sys.stderr)
 

@@ -127,7 +127,7 @@ def _not_installed(error: ModuleNotFoundError) -> RunError:
 
 
 def _fail(error: Exception, code: int) -> int:
-    from wire.process import say
+    from wire.process import print_error
 
-    say(error)
+    print_error(error)
     return code

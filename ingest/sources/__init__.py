@@ -1,1 +1,1 @@
-"""Where pictures come from: files, network streams, folders and devices, each read as compressed packets."""
+"""Sources of pictures: files, network streams, folders and devices, each read as compressed packets."""

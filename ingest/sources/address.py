@@ -1,4 +1,4 @@
-"""What the URL of a camera means, and where a local one is."""
+"""The kind of source that a camera's URL names, and the path of a local one."""
 
 from pathlib import Path
 from typing import Literal
@@ -10,14 +10,14 @@ from wire.url import UrlError, check_source, is_live
 Kind = Literal["network", "file", "folder", "device"]
 
 _FILE = "file:"
-_HOSTS_HERE = ("//localhost/", "///")
+_LOCAL_HOSTS = ("//localhost/", "///")
 
 
 def kind_of(url: str) -> Kind:
-    """Tell what a URL means.
+    """Return the kind of source that a URL names.
 
     Raises:
-        SourceError: It is malformed, has a scheme that is not supported, or its path cannot be looked at.
+        SourceError: The URL is malformed, its scheme is not supported, or its path cannot be accessed.
     """
     try:
         check_source(url)
@@ -31,34 +31,34 @@ def kind_of(url: str) -> Kind:
 
 
 def path_of(url: str) -> Path:
-    """Return the path of a local URL: a path as it is, or a `file:` URL whose escapes (`%20`) are decoded.
+    """Return the path of a local URL: a plain path unchanged, or a `file:` URL with its escapes (`%20`) decoded.
 
-    Where both readings are possible, the one that exists is meant: a file may be called `file:a.mp4` or `100%25.mp4`.
+    If both readings are possible, the one that exists is used: a file may be called `file:a.mp4` or `100%25.mp4`.
     """
-    plain = _at_home(url)
+    plain = _expanded(url)
     if url[: len(_FILE)].lower() != _FILE or plain.exists():
         return plain
     rest = url[len(_FILE) :]
-    for host in _HOSTS_HERE:
+    for host in _LOCAL_HOSTS:
         if rest.lower().startswith(host):
             rest = rest[len(host) - 1 :]
             break
     rest = rest.removeprefix("//")
-    raw, decoded = _at_home(rest), _at_home(unquote(rest))
+    raw, decoded = _expanded(rest), _expanded(unquote(rest))
     return raw if raw.exists() and not decoded.exists() else decoded
 
 
 def has_end(url: str) -> bool:
-    """Tell whether trying again is pointless: files and folders, and what is not supported; not cameras."""
+    """Tell whether there is no point in retrying: true for files, folders and unsupported URLs, not for cameras."""
     try:
         return kind_of(url) in {"file", "folder"}
     except SourceError:
         return True
 
 
-def _at_home(text: str) -> Path:
+def _expanded(text: str) -> Path:
     path = Path(text)
     try:
         return path.expanduser()
-    except RuntimeError:  # there is no such user
+    except RuntimeError:  # no such user
         return path

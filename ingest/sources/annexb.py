@@ -1,4 +1,4 @@
-"""H.264 and HEVC byte streams, as far as passing them on needs: when does the picture size change, and to what?"""
+"""Detects changes of the picture size in H.264 and HEVC byte streams."""
 
 from typing import Literal
 
@@ -12,12 +12,12 @@ _START = b"\x00\x00\x01"
 
 
 def is_annexb(extradata: bytes) -> bool:
-    """Tell whether packets carry start codes and their own parameter sets; MP4-like ones carry lengths instead."""
+    """Tell whether packets have start codes and in-band parameter sets; MP4-style packets have lengths instead."""
     return not extradata.startswith(b"\x01")
 
 
 def sequence_sets(data: bytes, codec: NalCodec) -> bytes:
-    """Return the sequence parameter sets in front of a packet's first slice, joined; empty when there are none."""
+    """Return the sequence parameter sets before a packet's first slice, concatenated; empty if there are none."""
     found = []
     begin = data.find(_START)
     while begin >= 0 and begin + 3 < len(data):
@@ -33,7 +33,7 @@ def sequence_sets(data: bytes, codec: NalCodec) -> bytes:
 
 
 def picture_size(data: bytes, codec: NalCodec, extradata: bytes = b"") -> Size | None:
-    """Decode one keyframe to learn its size; None when it does not decode."""
+    """Decode one keyframe to get its size; None if it cannot be decoded."""
     context = av.CodecContext.create(codec, "r")
     context.thread_count = 1
     if extradata:

@@ -1,4 +1,4 @@
-"""Errors of libav in our own words. They never hold the URL, as libav's own texts do."""
+"""Translates errors of libav. Unlike libav's messages, the translations never contain the URL."""
 
 import errno
 
@@ -9,7 +9,7 @@ from ingest.errors import AccessDenied, Broken, NotFound, NoVideo, SourceError, 
 
 NOT_VIDEO = (
     "it is not a video that can be read, or it was cut off before its index was written; play it in another program, "
-    "and copy it again if that fails, too"
+    "and copy it again if that fails too"
 )
 
 _CAUSES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[SourceError], str], ...] = (
@@ -19,17 +19,17 @@ _CAUSES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[SourceE
     (FileNotFoundError, NotFound, "it does not exist"),
     (av.InvalidDataError, NoVideo, NOT_VIDEO),
 )
-_UNREACHABLE = frozenset(  # EIO is what libavformat says when a name does not resolve
+_UNREACHABLE = frozenset(  # libavformat reports EIO if a host name cannot be resolved
     {errno.EIO, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT}
 )
 
 
 def cause(error: av.FFmpegError, settings: IngestSettings, *, opening: bool) -> SourceError:
-    """Return the error of ours that says the same; `opening` tells whether the source had not been open before."""
+    """Translate an error of libav; `opening` is true if the source was not open yet."""
     if isinstance(error, av.ExitError | TimeoutError):
         if opening:
             return Unreachable(f"no answer within {settings.connect_timeout_s:g} s")
-        return Stalled(f"nothing came for {settings.read_timeout_s:g} s")
+        return Stalled(f"no data for {settings.read_timeout_s:g} s")
     for errors, kind, text in _CAUSES:
         if isinstance(error, errors):
             return kind(text)

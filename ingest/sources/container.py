@@ -1,4 +1,4 @@
-"""The packets of a container: passed on untouched, or decoded and encoded as JPEG where nothing else is possible."""
+"""The packets of a container: passed through unchanged if possible, else decoded and encoded as JPEG."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -16,15 +16,15 @@ from ingest.sources.orientation import container_orientation
 from wire import orientation
 from wire.orientation import UPRIGHT
 
-NO_VIDEO = "there is no video in it, only other things like sound"
+NO_VIDEO = "it contains no video, at most other streams such as sound"
 
-_TEXT = "ansi"  # libavcodec draws plain text as a terminal would
+_TEXT = "ansi"  # libavcodec renders plain text like a terminal
 
 
 class ContainerSource:
     """One video stream of an open container.
 
-    `finished` is called behind the last packet, and raises `Broken` where that is not all of it.
+    `finished` is called after the last packet, and raises `Broken` if packets are missing.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class ContainerSource:
         self._finished = finished
 
     def packets(self) -> Iterator[SourcePacket]:
-        """Yield every packet; H.264, HEVC and JPEG untouched, everything else decoded and encoded as JPEG.
+        """Yield every packet; H.264, HEVC and JPEG unchanged, everything else decoded and encoded as JPEG.
 
         Raises:
-            Stalled: Nothing came within the read timeout.
-            Broken: It cannot be read any further, or less is there than was announced.
+            Stalled: No data arrived within the read timeout.
+            Broken: The source cannot be read any further, or holds less than it announces.
         """
         name = self._demuxer.stream.codec_context.name
         if name in {"h264", "hevc"}:
@@ -68,10 +68,10 @@ class ContainerSource:
         formats = NalFormats(codec, self._demuxer.stream)
         for packet, pts_ns in self._demuxer.timed():
             data = bytes(packet)
-            look = formats.of(packet, data)
-            if look is not None:
+            video_format = formats.of(packet, data)
+            if video_format is not None:
                 shown = not packet.is_discard
-                yield SourcePacket(pts_ns, keyframe=packet.is_keyframe, data=data, format=look, shown=shown)
+                yield SourcePacket(pts_ns, keyframe=packet.is_keyframe, data=data, format=video_format, shown=shown)
 
     def _pass_on_jpeg(self) -> Iterator[SourcePacket]:
         formats = JpegFormats()
@@ -86,8 +86,8 @@ class ContainerSource:
             if stated is None:
                 stated = container_orientation(self._demuxer.stream, data)
             turned = header.orientation if stated is None or stated == UPRIGHT else stated
-            look = formats.of(header.size, turned)
-            yield SourcePacket(pts_ns, keyframe=True, data=data, format=look, lost_before=lost)
+            video_format = formats.of(header.size, turned)
+            yield SourcePacket(pts_ns, keyframe=True, data=data, format=video_format, lost_before=lost)
             lost = 0
 
     def _decoded(self) -> Iterator[SourcePacket]:
@@ -102,8 +102,8 @@ class ContainerSource:
                 matrices = orientation.display_matrices(frame)
                 turned = orientation.of_matrix(matrices[0]) if matrices else UPRIGHT
             data = jpeg.encode(frame.to_ndarray(format="bgr24"), self._jpeg_quality)
-            look = formats.of(jpeg.Size(frame.width, frame.height), turned)
-            yield SourcePacket(pts_ns, keyframe=True, data=data, format=look, lost_before=lost)
+            video_format = formats.of(jpeg.Size(frame.width, frame.height), turned)
+            yield SourcePacket(pts_ns, keyframe=True, data=data, format=video_format, lost_before=lost)
             lost = 0
 
 
@@ -111,7 +111,7 @@ def video_of(container: Any) -> Any:
     """Return the video stream of an open container.
 
     Raises:
-        NoVideo: There is none; a picture attached to a sound recording does not count.
+        NoVideo: It has none; a cover picture attached to a sound recording does not count.
     """
     best = container.streams.best("video")
     if best is not None and _is_cover(best):

@@ -1,4 +1,4 @@
-"""The pictures of a stream that cannot be passed on as it is, decoded here."""
+"""Decodes the pictures of a stream that cannot be passed through unchanged."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from ingest.sources.demux import Demuxer, nanoseconds
 
 
 def pictures(demuxer: Demuxer) -> Iterator[tuple[Any, int]]:
-    """Yield every decoded picture and its presentation time in ns; None in place of one that is broken."""
+    """Yield every decoded picture and its presentation time in ns; None in place of a broken one."""
     times = _DecodingTimes(demuxer) if demuxer.is_avi else _StatedTimes(demuxer)
     context = demuxer.stream.codec_context
     for packet in chain(demuxer.packets(), [None]):
@@ -32,19 +32,19 @@ def pictures(demuxer: Demuxer) -> Iterator[tuple[Any, int]]:
 
 
 class _StatedTimes:
-    """Times as the pictures bring them along, else by their number."""
+    """Presentation times as stated by the pictures, or else derived from their number."""
 
     def __init__(self, demuxer: Demuxer) -> None:
         self._demuxer = demuxer
-        self._base: Fraction | None = None  # the packets': pictures that a decoder gives at its end have none
+        self._base: Fraction | None = None  # of the packets: pictures flushed from a decoder have none
         self._count = 0
 
     def read(self, packet: Any) -> None:
-        """Note in what the times of pictures count."""
+        """Note the time base."""
         self._base = packet.time_base
 
     def broken(self) -> None:
-        """Go on with the next number."""
+        """Skip the number of a broken picture."""
         self._count += 1
 
     def of(self, frame: Any) -> int:
@@ -56,7 +56,7 @@ class _StatedTimes:
 
 
 class _DecodingTimes:
-    """Times at which packets are decoded, given to the pictures in the order in which they are shown."""
+    """Decoding times of packets, assigned to pictures in presentation order."""
 
     def __init__(self, demuxer: Demuxer) -> None:
         self._demuxer = demuxer

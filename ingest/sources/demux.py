@@ -1,4 +1,4 @@
-"""The packets of one video stream of an open container (PyAV), with presentation times that make sense."""
+"""The packets of one video stream of an open container (PyAV), with consistent presentation times."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,23 +15,23 @@ from ingest.sources.causes import cause
 from ingest.sources.order import PresentationOrder
 
 DEFAULT_FPS = Fraction(25)
-FILE_GAP_NS = 3600 * NS  # recordings on movement have gaps of minutes; a step of hours is a broken clock
+FILE_GAP_NS = 3600 * NS  # motion-triggered recordings have gaps of minutes; a step of hours is a broken clock
 LIVE_GAP_NS = 10 * NS
-UNTIMED = frozenset({"mjpeg", "h264", "hevc"})  # formats without timestamps: live ones count as they come
-MAX_BROKEN = 100  # unreadable packets in a row before the rest of a source is given up
+UNTIMED = frozenset({"mjpeg", "h264", "hevc"})  # formats without timestamps: live ones are timed by arrival
+MAX_BROKEN = 100  # unreadable packets in a row before the rest of a source is abandoned
 
 
 class Demuxer:
     """Reads one stream.
 
     Attributes:
-        rate: Frames a second, as far as the container tells.
-        timeline: Where the next packets are placed; another part of the same recording may go on with it.
-        is_avi: Its times are those at which packets are decoded, one for each place in the file, empty ones included.
-        count: Packets so far, empty ones included.
-        position: How far into the file the latest one reaches at least, bytes.
-        stated_ns: Length that the header of an FLV file states, 0 in other formats: they have a length in bytes, or
-            libav estimates theirs by what is there.
+        rate: Frames per second according to the container, or a guess.
+        timeline: Places the next packets in time; another part of the same recording may continue it.
+        is_avi: The container is AVI, which states decoding times, one per slot in the file, empty slots included.
+        count: Packets so far, including empty ones.
+        position: End of the latest packet in the file, at least, bytes.
+        stated_ns: Duration stated by the header of an FLV file, 0 for other formats: they state a length in bytes, or
+            libav estimates their duration from the data present.
     """
 
     def __init__(
@@ -59,37 +59,37 @@ class Demuxer:
 
     @property
     def reached_ns(self) -> int:
-        """Return how far the stream has come, its last frame included."""
+        """Return the end of the latest frame in the stream, ns."""
         return self.timeline.newest_ns + self.frame_ns
 
     def packets(self) -> Iterator[Any]:
-        """Yield every packet that holds something.
+        """Yield every packet that is not empty.
 
         Raises:
-            Stalled: Nothing came within the read timeout.
-            Broken: It cannot be read any further.
+            Stalled: No data arrived within the read timeout.
+            Broken: The source cannot be read any further.
         """
         broken = 0
         while broken <= MAX_BROKEN:
             try:
                 for packet in self._container.demux(self.stream):
                     broken = 0
-                    self.count += packet.size > 0 or packet.dts is not None  # the last, without a time, is PyAV's
+                    self.count += packet.size > 0 or packet.dts is not None  # PyAV ends with a packet without a time
                     self.position = self.position if packet.pos is None else packet.pos + packet.size
-                    if packet.size:  # to a decoder an empty packet is the end; in a file it is a picture left out
+                    if packet.size:  # an empty packet means a skipped picture in a file, but the end to a decoder
                         yield packet
             except av.InvalidDataError:
                 broken += 1
             except av.FFmpegError as error:
                 raise cause(error, self._settings, opening=False) from None
-            except IndexError:  # PyAV, at the end of a container that got more streams while it was read
+            except IndexError:  # raised by PyAV at the end of a container that gained streams while being read
                 return
             else:
                 return
         raise Broken(f"{MAX_BROKEN} unreadable packets in a row")
 
     def timed(self) -> Iterator[tuple[Any, int]]:
-        """Yield every packet that holds something, and its presentation time in ns."""
+        """Yield every packet that is not empty, and its presentation time in ns."""
         packets = self.packets()
         if self._by_arrival:
             yield from self._timed_by_arrival(packets)
@@ -102,7 +102,7 @@ class Demuxer:
             order = PresentationOrder(self.stream.codec_context)
             yield from order.place((packet, self.decoded_ns(packet)) for packet in every)
             return
-        if first.is_discard:  # cut away by an edit list, which begins at 0
+        if first.is_discard:  # cut away by an edit list, which starts at 0
             self.timeline.begin(0)
         for packet in every:
             dts_ns = nanoseconds(packet.dts, packet.time_base)
@@ -111,7 +111,7 @@ class Demuxer:
             yield packet, self.timeline.follow() if pts_ns is None else self.timeline.place(pts_ns, dts_ns)
 
     def decoded_ns(self, packet: Any) -> int:
-        """Return when a packet is decoded, ns: as the container says, else by its number."""
+        """Return the decoding time of a packet in ns: as stated by the container, or else derived from its number."""
         dts_ns = nanoseconds(packet.dts, packet.time_base)
         return self._nominal_ns() if dts_ns is None else self.timeline.place(dts_ns, dts_ns)
 
@@ -130,7 +130,7 @@ class Demuxer:
 
 
 def nanoseconds(ticks: int | None, base: Fraction | None) -> int | None:
-    """Return ticks of a time base in ns; None where they are not stated."""
+    """Convert ticks of a time base to ns; None if either is unknown."""
     if ticks is None or base is None:
         return None
     return ticks * base.numerator * NS // base.denominator

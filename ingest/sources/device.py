@@ -1,4 +1,4 @@
-"""Cameras at a device index (USB), read by OpenCV: their frames travel as JPEG."""
+"""Cameras at a device index (USB), read by OpenCV: their frames are sent as JPEG."""
 
 import time
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from ingest.source import SourcePacket
 from ingest.sources import jpeg
 from ingest.sources.formats import JpegFormats
 
-DEVICE_FPS = 30.0  # where a device does not say
-MAX_MISSED = 30  # frames in a row that a device may fail to give: a second, at most
+DEVICE_FPS = 30.0  # if a device does not state its frame rate
+MAX_MISSED = 30  # frames in a row that a device may fail to deliver: at most a second
 
 
 class DeviceSource:
@@ -29,10 +29,10 @@ class DeviceSource:
         self._quality = quality
 
     def packets(self) -> Iterator[SourcePacket]:
-        """Yield frames for ever, timed by their arrival.
+        """Yield frames without end, timed by their arrival.
 
         Raises:
-            Broken: The device gives nothing any more.
+            Broken: The device no longer delivers frames.
         """
         formats = JpegFormats()
         began = time.monotonic_ns()
@@ -57,16 +57,16 @@ def open_device(index: int, settings: IngestSettings) -> DeviceSource:
     """Open a camera by its index.
 
     Raises:
-        Unreachable: There is none, or another program has it.
+        Unreachable: No such device exists, or another program uses it.
     """
     import cv2
 
-    level = cv2.utils.logging.setLogLevel(0)  # else each of OpenCV's backends says that it knows no such device
+    level = cv2.utils.logging.setLogLevel(0)  # otherwise every OpenCV backend logs that the device does not exist
     try:
         capture = cv2.VideoCapture(index)
     finally:
         cv2.utils.logging.setLogLevel(level)
     if not capture.isOpened():
         capture.release()
-        raise Unreachable(f"no camera at device index {index}, or another program has it")
+        raise Unreachable(f"no camera at device index {index}, or another program is using it")
     return DeviceSource(capture, settings.jpeg_quality)

@@ -1,4 +1,4 @@
-"""Video files: opened by their content, and checked for what is missing at their end."""
+"""Video files: opened by content, and checked for missing data at their end."""
 
 from functools import partial
 from pathlib import Path
@@ -14,19 +14,19 @@ from ingest.sources.causes import cause
 from ingest.sources.container import ContainerSource, video_of
 from ingest.sources.demux import Demuxer
 from ingest.sources.motion_jpeg import MotionJpegSource
-from ingest.sources.splitter import LOOKED_AT_BYTES, has_picture
+from ingest.sources.splitter import PROBE_BYTES, has_picture
 from ingest.sources.transport import TransportSource
 from ingest.sources.whole import missing_bytes
 
 REMEDY = "copy the file again"
-TOLERATED = 0.99  # of the frames that an index lists: some list one or two that are not there
+TOLERATED = 0.99  # of the frames listed by an index: some list one or two that do not exist
 
 
 def open_file(path: Path, settings: IngestSettings) -> Source:
     """Open a video file.
 
     Raises:
-        SourceError: It cannot be opened; the class and the text say why.
+        SourceError: The file cannot be opened; class and message give the cause.
     """
     if path.is_file() and not path.stat().st_size:
         raise NoVideo("the file is empty")
@@ -54,41 +54,42 @@ def open_file(path: Path, settings: IngestSettings) -> Source:
 
 
 def check_complete(path: Path, demuxer: Demuxer) -> None:
-    """Return when everything that a file announces was read.
+    """Check that everything a file announces was read.
 
     Raises:
-        Broken: Less is there; the text says how much less, and why.
+        Broken: Something is missing; the message says how much, and why.
     """
     listed = _listed(demuxer)
     if demuxer.count < listed * TOLERATED:
-        raise Broken(f"truncated: {demuxer.count} of {listed} frames are there; {REMEDY}")
+        raise Broken(f"truncated: only {demuxer.count} of {listed} frames are present; {REMEDY}")
     missing = missing_bytes(path) if path.is_file() else 0
     if missing:
         raise Broken(f"truncated: the last {missing} bytes are missing; {REMEDY}")
     if demuxer.stated_ns > demuxer.reached_ns + max(demuxer.stated_ns // 100, NS):
-        raise Broken(f"truncated: {demuxer.reached_ns / NS:.1f} of {demuxer.stated_ns / NS:.1f} s are there; {REMEDY}")
+        reached_s, stated_s = demuxer.reached_ns / NS, demuxer.stated_ns / NS
+        raise Broken(f"truncated: only {reached_s:.1f} of {stated_s:.1f} s are present; {REMEDY}")
     _check_codecs(path, demuxer)
 
 
 def _listed(demuxer: Demuxer) -> int:
-    """Return the number of frames that the index lists, 0 where there is none."""
-    if demuxer.is_avi:  # the places of empty frames count, and the index is at the end: a file without it is cut off
+    """Return the number of frames listed by the index, 0 if there is none."""
+    if demuxer.is_avi:  # it lists empty frames too, and is at the end: a truncated file has none
         return 0
     if not demuxer.is_mp4 or not demuxer.stream.frames:  # fragments are listed as they are read
         return int(demuxer.stream.frames)
-    return sum(entry.size > 0 for entry in demuxer.stream.index_entries)  # an empty sample is a picture left out
+    return sum(entry.size > 0 for entry in demuxer.stream.index_entries)  # an empty sample is a skipped picture
 
 
 def _check_codecs(path: Path, demuxer: Demuxer) -> None:
-    """Look for samples that libav leaves out of an MP4's index because an earlier description has another codec."""
+    """Check for samples that libav omits from an MP4's index because they use another codec than earlier ones."""
     announced = int(demuxer.stream.frames)
     if not demuxer.is_mp4 or demuxer.count >= announced * TOLERATED:
         return
-    with _open(path, ignore_editlist="1") as container:  # an edit list leaves frames out, too, and is right to
+    with _open(path, ignore_editlist="1") as container:  # frames omitted by an edit list are omitted on purpose
         readable = len(container.streams[demuxer.stream.index].index_entries)
     if readable < announced * TOLERATED:
         raise Broken(
-            f"{announced - readable} of {announced} frames are of another codec than the first and cannot be read; "
+            f"{announced - readable} of {announced} frames use another codec than the first and cannot be read; "
             "split the recording where its codec changes"
         )
 
@@ -98,11 +99,11 @@ def _begins_with_picture(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            return has_picture(file.read(LOOKED_AT_BYTES))
+            return has_picture(file.read(PROBE_BYTES))
     except OSError:
-        return False  # libav says why
+        return False  # opening it again reports the cause
 
 
 def _open(path: Path, kind: str | None = None, **options: str) -> Any:
-    # The prefix keeps a colon in a name from ending the name of a protocol.
+    # With the prefix, libav does not take a name up to a colon as a protocol.
     return av.open(f"file:{path}", format=kind, options=options)

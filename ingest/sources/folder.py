@@ -1,4 +1,4 @@
-"""Folders of pictures: each file is a frame, in natural order, read by its content and not by its name."""
+"""Folders of pictures: each file is a frame, in natural order, recognised by content rather than by name."""
 
 import logging
 import re
@@ -16,16 +16,16 @@ log = logging.getLogger(__name__)
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".gif"}
-    | {".jp2", ".avif", ".heic", ".heif"}  # HEIC is named as a picture that cannot be read, not passed over
+    | {".jp2", ".avif", ".heic", ".heif"}  # HEIC is reported as unreadable rather than skipped
 )
-NAMED = 10  # pictures that cannot be read are named one by one up to here
+MAX_NAMED = 10  # unreadable pictures that are named one by one; further ones are counted
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 
 
 class FolderSource:
-    """Pictures in natural order (`2.png` before `10.png`); those that any decoder reads pass untouched.
+    """Pictures in natural order (`2.png` before `10.png`); those that any decoder can read are passed through.
 
-    One that cannot be read is named in a warning, and its number and its place in time stay empty.
+    An unreadable picture is named in a warning; its frame number and its time stay unused.
     """
 
     finite = True
@@ -54,24 +54,24 @@ class FolderSource:
                 unreadable.append(f"{file.name} cannot be read: {error}")
                 self._warn(unreadable)
                 continue
-            look = formats.of(header.size, header.orientation)
+            video_format = formats.of(header.size, header.orientation)
             time_ns = round(index * NS / self._fps)
-            yield SourcePacket(time_ns, keyframe=True, data=data, format=look, lost_before=lost)
+            yield SourcePacket(time_ns, keyframe=True, data=data, format=video_format, lost_before=lost)
             lost = 0
         self._sum_up(unreadable)
 
     def close(self) -> None:
-        """Release nothing: files are closed as they are read."""
+        """Do nothing: files are closed after reading."""
 
     def _warn(self, unreadable: Sequence[str]) -> None:
-        if len(unreadable) <= NAMED:
+        if len(unreadable) <= MAX_NAMED:
             log.warning("camera %s: %s; its frame stays empty", self._camera_id, unreadable[-1])
 
     def _sum_up(self, unreadable: Sequence[str]) -> None:
         if len(unreadable) == len(self._files):
             raise Broken(f"none of the {len(self._files)} pictures can be read; {unreadable[0]}")
-        if len(unreadable) > NAMED:
-            log.warning("camera %s: %d more pictures cannot be read", self._camera_id, len(unreadable) - NAMED)
+        if len(unreadable) > MAX_NAMED:
+            log.warning("camera %s: %d more pictures cannot be read", self._camera_id, len(unreadable) - MAX_NAMED)
 
 
 def open_folder(path: Path, fps: float, camera_id: str, settings: IngestSettings) -> FolderSource:
@@ -79,23 +79,23 @@ def open_folder(path: Path, fps: float, camera_id: str, settings: IngestSettings
 
     Raises:
         NotFound: The folder cannot be listed.
-        NoVideo: There is no picture in it.
+        NoVideo: The folder contains no pictures.
     """
     try:
         pictures, others = pictures_in(path)
     except OSError as error:
         raise NotFound(f"the folder cannot be listed: {error.strerror}") from error
     if not pictures:
-        raise NoVideo(_what_is_there(others))
+        raise NoVideo(_why_no_pictures(others))
     if others:
-        log.warning("camera %s: %s", camera_id, _passed_over(others))
+        log.warning("camera %s: %s", camera_id, _why_skipped(others))
     return FolderSource(pictures, fps, camera_id, settings.jpeg_quality)
 
 
 def pictures_in(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the pictures of a folder in natural order, and what else is there; hidden files are not mentioned.
+    """Return the pictures of a folder in natural order, and its other entries; hidden files are ignored.
 
-    A file is a picture by its suffix, or else by how it begins.
+    A file is a picture if its suffix, or else its beginning, says so.
     """
     pictures: list[Path] = []
     others: list[Path] = []
@@ -114,14 +114,14 @@ def _bytes_of(file: Path) -> bytes:
         raise Broken(str(error.strerror)) from None
 
 
-def _what_is_there(others: Sequence[Path]) -> str:
+def _why_no_pictures(others: Sequence[Path]) -> str:
     folders = sum(file.is_dir() for file in others)
     if folders:
-        return f"there is no picture in the folder; give each of its {folders} folders as a camera of its own"
-    return "there is no picture in the folder"
+        return f"the folder contains no pictures; add each of its {folders} subfolders as a separate camera"
+    return "the folder contains no pictures"
 
 
-def _passed_over(others: Sequence[Path]) -> str:
+def _why_skipped(others: Sequence[Path]) -> str:
     if len(others) == 1:
         return f"{others[0].name} in the folder is not a picture and is not read"
     return f"{others[0].name} and {len(others) - 1} more in the folder are not pictures and are not read"

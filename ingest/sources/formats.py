@@ -1,4 +1,4 @@
-"""Which format each packet has, and where a new one begins."""
+"""Determines the format of each packet, and where it changes."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from wire.orientation import UPRIGHT
 
 
 class JpegFormats:
-    """Gives JPEG packets their format: the same object until size or orientation change."""
+    """Assigns formats to JPEG packets: the same object until size or orientation change."""
 
     def __init__(self) -> None:
         self._format: VideoFormat | None = None
 
     def of(self, size: Size, orientation: int = UPRIGHT) -> VideoFormat:
-        """Return the format of a JPEG of some size and orientation."""
+        """Return the format of a JPEG with this size and orientation."""
         wanted = VideoFormat("mjpeg", size.width, size.height, b"", orientation)
         if self._format != wanted:
             self._format = wanted
@@ -27,10 +27,10 @@ class JpegFormats:
 
 
 class NalFormats:
-    """Gives H.264 and HEVC packets their format.
+    """Assigns formats to H.264 and HEVC packets.
 
-    A new one begins where the container brings another decoder configuration, as MP4 does with several sample
-    descriptions, and at a sequence parameter set of another size.
+    The format changes if the container switches to another decoder configuration, as MP4 does with several sample
+    descriptions, and at a sequence parameter set with another size.
     """
 
     def __init__(self, codec: NalCodec, stream: Any) -> None:
@@ -43,11 +43,11 @@ class NalFormats:
         self._format: VideoFormat | None = None
 
     def of(self, packet: av.Packet, data: bytes) -> VideoFormat | None:
-        """Return a packet's format; None while nothing has said how large the pictures are."""
+        """Return a packet's format; None while the picture size is unknown."""
         if packet.has_sidedata("new_extradata"):
             self._configure(data, bytes(packet.get_sidedata("new_extradata")))
         if packet.is_keyframe:
-            self._look_at(data)
+            self._inspect(data)
         if self._size is None:
             return None
         if self._format is None:
@@ -61,7 +61,7 @@ class NalFormats:
             self._size = annexb.picture_size(data, self._codec, extradata) or self._size
             self._format = None
 
-    def _look_at(self, keyframe: bytes) -> None:
+    def _inspect(self, keyframe: bytes) -> None:
         if self._orientation is None:
             self._orientation = container_orientation(self._stream, keyframe)
         if not annexb.is_annexb(self._extradata):

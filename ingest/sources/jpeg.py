@@ -1,4 +1,4 @@
-"""JPEG: what its headers say, and pictures to bytes (ISO/IEC 10918-1, annex B)."""
+"""Parses JPEG headers, and encodes pictures (ISO/IEC 10918-1, annex B)."""
 
 import struct
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ START = b"\xff\xd8"
 END = b"\xff\xd9"
 
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..SOF15 without DHT, JPG and DAC
-_COMMON = frozenset({0xC0, 0xC1, 0xC2})  # Huffman-coded, sequential or progressive: what every decoder knows
-_ALONE = frozenset({0x01, *range(0xD0, 0xDA)})  # markers without a length
+_COMMON = frozenset({0xC0, 0xC1, 0xC2})  # Huffman-coded, sequential or progressive: supported by every decoder
+_STANDALONE = frozenset({0x01, *range(0xD0, 0xDA)})  # markers without a length
 _SCAN = 0xDA
 _APP1 = 0xE1
 _EXIF = b"Exif\x00\x00"
@@ -24,7 +24,7 @@ _SHORT = 3
 
 
 class Size(NamedTuple):
-    """Of a picture, px."""
+    """The size of a picture in pixels."""
 
     width: int
     height: int
@@ -32,13 +32,13 @@ class Size(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What stands in front of a JPEG's compressed data.
+    """The header of a JPEG.
 
     Attributes:
-        size: As it is stored, before it is turned.
-        orientation: As EXIF says; see `wire.orientation`.
-        common: It is of 8 bits, grey or of three colours, and coded as nearly all are, so that any decoder reads it.
-        end: Where the header ends.
+        size: As stored, before rotation.
+        orientation: From EXIF; see `wire.orientation`.
+        common: Whether any decoder can read it: 8 bits, grey or three components, and a common coding process.
+        end: Offset of the end of the header.
     """
 
     size: Size
@@ -48,7 +48,7 @@ class Header:
 
 
 def header_of(data: bytes) -> Header | None:
-    """Return a JPEG's header; None where it has none or is cut off before its frame header."""
+    """Parse a JPEG's header; None if it has none or is truncated before its frame header."""
     if not data.startswith(START):
         return None
     at, orientation = len(START), UPRIGHT
@@ -58,20 +58,20 @@ def header_of(data: bytes) -> Header | None:
             return _header(data, at, orientation)
         if marker == _APP1:
             orientation = _orientation(data[at + 4 : at + 2 + _length(data, at)], orientation)
-        at += 1 if marker == 0xFF else 2 if marker in _ALONE else 2 + _length(data, at)  # 0xFF is padding
+        at += 1 if marker == 0xFF else 2 if marker in _STANDALONE else 2 + _length(data, at)  # 0xFF is padding
     return None
 
 
 def is_whole(data: bytes, header: Header) -> bool:
-    """Tell whether a JPEG ends as it should; a thumbnail's end in front of the header does not count."""
+    """Tell whether a JPEG has its end marker; the one of an embedded thumbnail does not count."""
     return data.rfind(END, header.end) >= 0
 
 
 def encode(picture: NDArray[np.uint8], quality: int) -> bytes:
-    """Return a BGR `(h, w, 3)` picture as JPEG.
+    """Encode a BGR `(h, w, 3)` picture as JPEG.
 
     Raises:
-        Broken: It cannot be encoded (empty, or above 65500 px).
+        Broken: The picture cannot be encoded (empty, or above 65500 px).
     """
     import cv2
 
@@ -97,7 +97,7 @@ def _header(data: bytes, at: int, orientation: int) -> Header | None:
 
 
 def _orientation(segment: bytes, known: int) -> int:
-    """Return the orientation that an APP1 segment tells, `known` where it tells none (EXIF 2.32, 4.6.4)."""
+    """Return the orientation stated by an APP1 segment, `known` if it states none (EXIF 2.32, 4.6.4)."""
     tiff = segment[len(_EXIF) :]
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None or not segment.startswith(_EXIF):
@@ -109,6 +109,6 @@ def _orientation(segment: bytes, known: int) -> int:
             tag, kind, _, value = struct.unpack_from(f"{order}HHIH", tiff, entry)
             if (tag, kind) == (_ORIENTATION, _SHORT) and value in ORIENTATIONS:
                 return int(value)
-    except struct.error:  # cut off or broken: as good as absent
+    except struct.error:  # a truncated or broken segment counts as absent
         return known
     return known

@@ -14,11 +14,11 @@ from ingest.sources.causes import cause
 from ingest.sources.formats import JpegFormats
 from ingest.sources.splitter import JpegSplitter
 
-FPS = 25  # of a recording, which has no times of its own
+FPS = 25  # assumed for recordings, which have no timestamps
 
 
 class MotionJpegSource:
-    """JPEG pictures in a container that libav opened as plain data; `first` is what was read of it."""
+    """JPEG pictures in a container that libav opened as raw data; `first` holds the bytes already read from it."""
 
     def __init__(
         self,
@@ -37,11 +37,11 @@ class MotionJpegSource:
         self._arrival_ns = arrival_ns
 
     def packets(self) -> Iterator[SourcePacket]:
-        """Yield every picture, untouched; live ones are timed by their arrival.
+        """Yield every picture unchanged; live ones are timed by their arrival.
 
         Raises:
-            Stalled: Nothing came within the read timeout.
-            Broken: It cannot be read any further.
+            Stalled: No data arrived within the read timeout.
+            Broken: The source cannot be read any further.
         """
         formats = JpegFormats()
         began_ns: int | None = None
@@ -56,8 +56,8 @@ class MotionJpegSource:
             if header is None:
                 lost += 1
                 continue
-            look = formats.of(header.size, header.orientation)
-            yield SourcePacket(last_ns, keyframe=True, data=data, format=look, lost_before=lost)
+            video_format = formats.of(header.size, header.orientation)
+            yield SourcePacket(last_ns, keyframe=True, data=data, format=video_format, lost_before=lost)
             lost = 0
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Cameras and recordings on the network: RTSP, Motion JPEG and everything else over HTTP."""
+"""Cameras and recordings on the network: RTSP, and Motion JPEG and other formats over HTTP."""
 
 from functools import partial
 from typing import Any
@@ -12,11 +12,11 @@ from ingest.sources.causes import cause
 from ingest.sources.container import ContainerSource, video_of
 from ingest.sources.demux import Demuxer
 from ingest.sources.motion_jpeg import MotionJpegSource
-from ingest.sources.splitter import LOOKED_AT_BYTES, has_picture
+from ingest.sources.splitter import PROBE_BYTES, has_picture
 from wire.url import Url, read_url
 
-BEHIND_BYTES = 4096  # and a fiftieth of a file: sound and tables may follow the last picture
-FOLLOWED = {"merge_pmt_versions": "1"}  # a transport stream whose PID changes; other formats do not know it
+TRAILING_BYTES = 4096  # plus 2 % of a file: sound and tables may follow the last picture
+TRANSPORT_OPTIONS = {"merge_pmt_versions": "1"}  # follows a change of PID in a transport stream; others ignore it
 NOT_VIDEO = "what answers at this address is not a video that can be read"
 
 
@@ -24,7 +24,7 @@ def open_network(url: str, settings: IngestSettings) -> Source:
     """Open a stream at a network address.
 
     Raises:
-        SourceError: It cannot be opened; the class and the text say why.
+        SourceError: The stream cannot be opened; class and message give the cause.
     """
     address = read_url(url)
     if address.scheme in {"http", "https"}:
@@ -35,7 +35,7 @@ def open_network(url: str, settings: IngestSettings) -> Source:
         container = _open(address.quoted(), settings)
     except av.InvalidDataError:
         raise NoVideo(NOT_VIDEO) from None
-    except av.FFmpegError as error:  # its text has the URL, so it is nobody's cause
+    except av.FFmpegError as error:  # not chained, as its message contains the URL
         raise cause(error, settings, opening=True) from None
     try:
         stream = video_of(container)
@@ -53,20 +53,20 @@ def _source(container: Any, stream: Any, address: Url, settings: IngestSettings)
 
 
 def _check_reached(size: int, demuxer: Demuxer) -> None:
-    """Return when a transport stream was followed to its end.
+    """Check that a transport stream was read to its end.
 
     Raises:
-        Broken: Its video goes on in another programme, which libav does not follow; see `transport`.
+        Broken: Its video continues in another programme, which libav does not follow; see `transport`.
     """
-    if size - demuxer.position > size // 50 + BEHIND_BYTES:
+    if size - demuxer.position > size // 50 + TRAILING_BYTES:
         raise Broken(
-            f"the video that was read ends {size - demuxer.position} bytes before the end: "
-            "where the programme of a transport stream changes, download it and read the file"
+            f"the last {size - demuxer.position} bytes were not read, probably because the programme of the transport "
+            "stream changes; download it and read the file"
         )
 
 
 def _motion_jpeg(url: str, settings: IngestSettings) -> MotionJpegSource | None:
-    """Return a source of the pictures that a web server sends; None where it sends something else."""
+    """Return a source if a web server sends JPEG pictures; None if it sends something else."""
     try:
         container = _open(url, settings, format="data")
     except av.FFmpegError as error:
@@ -80,12 +80,12 @@ def _motion_jpeg(url: str, settings: IngestSettings) -> MotionJpegSource | None:
 
 
 def _beginning(container: Any) -> bytes:
-    """Return what comes first, up to a picture if there is one; what is wrong with it shows when it is opened again."""
+    """Return the first bytes, up to a picture if there is one; errors are reported when it is opened again."""
     first = b""
     try:
         for packet in container.demux():
             first += bytes(packet)
-            if has_picture(first) or len(first) >= LOOKED_AT_BYTES:
+            if has_picture(first) or len(first) >= PROBE_BYTES:
                 break
     except av.FFmpegError:
         return first
@@ -94,7 +94,7 @@ def _beginning(container: Any) -> bytes:
 
 def _open(url: str, settings: IngestSettings, **how: str) -> Any:
     timeout = {"timeout": str(round(settings.read_timeout_s * 1e6))}  # of the socket, us
-    options = {"rtsp_transport": "tcp", **timeout} if url.lower().startswith("rtsp") else timeout | FOLLOWED
+    options = {"rtsp_transport": "tcp", **timeout} if url.lower().startswith("rtsp") else timeout | TRANSPORT_OPTIONS
     return av.open(url, options=options, timeout=(settings.connect_timeout_s, settings.read_timeout_s), **how)
 
 

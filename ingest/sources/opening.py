@@ -1,4 +1,4 @@
-"""From the URL of a camera to an open source."""
+"""Opens the source that a camera's URL names."""
 
 from ingest.config import IngestSettings
 from ingest.errors import NotFound, SourceError
@@ -8,10 +8,10 @@ from wire.messages import CameraSpec
 
 
 def open_source(spec: CameraSpec, settings: IngestSettings) -> Source:
-    """Open what the camera's URL names.
+    """Open the source that the camera's URL names.
 
     Raises:
-        SourceError: It cannot be opened; the class and the text say why, without the URL.
+        SourceError: It cannot be opened; class and message give the cause, without the URL.
     """
     kind = address.kind_of(spec.url)
     if kind == "device":

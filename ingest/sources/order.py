@@ -1,4 +1,4 @@
-"""Presentation times where none are stated: raw H.264 and HEVC with B-frames, and AVI, which tells decoding order."""
+"""Presentation times for formats without them: raw H.264 and HEVC with B-frames, and AVI (decoding order only)."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -10,17 +10,17 @@ MAX_PENDING = 48  # more than any decoder reorders, so a packet that waits longe
 
 
 class PresentationOrder:
-    """Gives packets in decoding order the time at which their pictures are shown.
+    """Assigns presentation times to packets in decoding order.
 
-    Only a decoder knows the order of such streams, so one runs beside; packets leave in decoding order, each as soon
-    as its picture came out. The times themselves are those of the packets, handed out in the order of the pictures: the
+    Only a decoder knows the presentation order of such streams, so one runs alongside; packets leave in decoding order,
+    each as soon as its picture was decoded. The times are those of the packets, assigned in presentation order: the
     first picture shown gets the first time.
     """
 
     def __init__(self, stream_context: Any) -> None:
         self._decoder = av.CodecContext.create(stream_context.name, "r")
         self._decoder.thread_count = 1
-        self._decoder.options = {"skip_loop_filter": "all"}  # the pictures are not looked at
+        self._decoder.options = {"skip_loop_filter": "all"}  # only the order of the pictures is used
         if stream_context.extradata:
             self._decoder.extradata = stream_context.extradata
         self._times: deque[int] = deque()
@@ -30,7 +30,7 @@ class PresentationOrder:
     def place(self, timed: Iterable[tuple[Any, int]]) -> Iterator[tuple[Any, int]]:
         """Yield each packet with its presentation time; one without a picture takes the next time.
 
-        `timed` holds packets and the times at which they are decoded, ns, which never step back.
+        `timed` holds packets and their decoding times in ns, which never decrease.
         """
         for index, (packet, time_ns) in enumerate(timed):
             self._times.append(time_ns)
@@ -48,7 +48,7 @@ class PresentationOrder:
         try:
             frames = self._decoder.decode(probe)
         except av.FFmpegError:
-            return  # the packet keeps its place without a picture
+            return  # the packet stays in the queue without a picture
         for frame in frames:
             waits = bool(self._pending) and frame.pts is not None and frame.pts >= self._pending[0][0]
             if waits and frame.pts not in self._shown:

@@ -1,4 +1,4 @@
-"""How a container says that its pictures are turned."""
+"""The orientation of pictures as stated by a container."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from wire.orientation import UPRIGHT
 
 
 def container_orientation(stream: Any, keyframe: bytes) -> int | None:
-    """Return the orientation that a container states for a stream; None where this keyframe cannot be decoded.
+    """Return the orientation that a container states for a stream; None if this keyframe cannot be decoded.
 
-    libav hands a container's display matrix out with decoded pictures only, so one is decoded. A matrix that comes from
-    the H.264 or HEVC bitstream itself is left to whoever decodes all of it: it may change from picture to picture.
+    libav exposes a container's display matrix only with decoded pictures, so one is decoded. A matrix from the H.264 or
+    HEVC bitstream is left to the worker, which decodes every picture: it may change from picture to picture.
     """
     context = stream.codec_context
     stated = _matrices(context, keyframe)

@@ -1,4 +1,4 @@
-"""Picture files of any kind as JPEG: those that any decoder reads pass untouched, the others are converted."""
+"""Reads picture files of any kind as JPEG: those that any decoder can read pass unchanged, others are converted."""
 
 import struct
 from io import BytesIO
@@ -20,10 +20,10 @@ _BAD = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)  #
 
 
 def as_jpeg(data: bytes, quality: int) -> tuple[bytes, jpeg.Header]:
-    """Return the first picture in a file as JPEG, and the header of that.
+    """Return the first picture in a file as JPEG, and its header.
 
     Raises:
-        Broken: It is empty, cut off, or in no format that can be read; the text says which.
+        Broken: The file is empty, truncated or in an unsupported format; the message says which.
     """
     if not data:
         raise Broken("it is empty")
@@ -39,7 +39,7 @@ def as_jpeg(data: bytes, quality: int) -> tuple[bytes, jpeg.Header]:
 
 
 def is_picture(path: Path) -> bool:
-    """Tell whether a file begins like a picture, whatever it is called."""
+    """Tell whether a file begins like a picture, whatever its name."""
     try:
         with _open(path):
             return True
@@ -48,7 +48,7 @@ def is_picture(path: Path) -> bool:
 
 
 def _decodes(data: bytes) -> bool:
-    """Tell whether all of a JPEG is there although its end marker is not: some cameras leave that out."""
+    """Tell whether a JPEG without an end marker is complete: some cameras omit the marker."""
     context = av.CodecContext.create("mjpeg", "r")
     context.options = {"err_detect": "explode"}
     try:
@@ -58,7 +58,7 @@ def _decodes(data: bytes) -> bool:
 
 
 def _decode(data: bytes) -> NDArray[np.uint8]:
-    """Return an upright picture, BGR `(h, w, 3)`."""
+    """Decode a picture to upright BGR, `(h, w, 3)`."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -85,5 +85,5 @@ def _eight_bit(image: "Image.Image") -> "Image.Image":
 
     if not image.mode.startswith("I"):
         return image
-    grey = np.asarray(image).astype(np.int64) >> 8  # of 16 bits; Pillow would cut everything above 255 off
+    grey = np.asarray(image).astype(np.int64) >> 8  # 16 bits to 8; Pillow would clip everything above 255
     return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8))

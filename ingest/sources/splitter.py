@@ -1,7 +1,7 @@
-"""JPEG pictures out of a stream of bytes, whatever stands between them.
+"""Extracts JPEG pictures from a stream of bytes, whatever comes between them.
 
-Cameras differ in how they part the pictures of Motion JPEG (with or without a first boundary, with another boundary
-than announced, without lengths, with bare line feeds), so nothing but the pictures themselves is looked at.
+Cameras differ in how they separate the pictures of Motion JPEG (with or without a first boundary, with another boundary
+than announced, without lengths, with bare line feeds), so only the pictures themselves are parsed.
 """
 
 import re
@@ -9,18 +9,18 @@ from collections.abc import Iterator
 
 from ingest.errors import NoVideo
 
-LOOKED_AT_BYTES = 4096  # at the beginning of a stream, for a picture
+PROBE_BYTES = 4096  # searched for a picture at the beginning of a stream
 MAX_PICTURE_BYTES = 64 << 20
 
 _START = b"\xff\xd8\xff"
 _FIRST = re.compile(rb"\A(?:[\t\r\n\x20-\x7e]*\n)?\xff\xd8\xff")
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # a marker other than restarts: 00 is a byte 255, FF padding
 _START_MARKER, _END_MARKER, _SCAN_MARKER, _PADDING = 0xD8, 0xD9, 0xDA, 0xFF
-_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
+_STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
 
 
 def has_picture(data: bytes) -> bool:
-    """Tell whether the beginning of a stream is one of JPEG pictures: with at most lines of text in front of one."""
+    """Tell whether a stream starts with a JPEG picture, with at most lines of text before it."""
     return _FIRST.search(data) is not None
 
 
@@ -29,11 +29,11 @@ class JpegSplitter:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._at = 0  # in the buffer, which begins with a picture unless this is 0: all before it is understood
+        self._at = 0  # parsed up to here; the buffer starts with a picture unless this is 0
         self._in_scan = self._has_scan = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take the next bytes; yield every picture that they complete.
+        """Add the next bytes; yield every picture that they complete.
 
         Raises:
             NoVideo: A picture does not end.
@@ -46,7 +46,7 @@ class JpegSplitter:
             raise NoVideo(f"a picture does not end within {MAX_PICTURE_BYTES >> 20} MiB")
 
     def _find_end(self) -> int:
-        """Return the length of the picture that the buffer begins with, 0 while it is not complete."""
+        """Return the length of the picture at the start of the buffer, 0 while it is incomplete."""
         while self._at or self._find_start():
             step = self._through_scan() if self._in_scan else self._through_segment()
             if step is not None:
@@ -60,27 +60,27 @@ class JpegSplitter:
         return start >= 0
 
     def _through_scan(self) -> int | None:
-        """Go on to the marker behind compressed data; return 0 where it has not come."""
+        """Advance to the marker after compressed data; return 0 if it has not arrived."""
         found = _END_OF_SCAN.search(self._buffer, self._at)
         self._at = found.start() if found else max(self._at, len(self._buffer) - 1)
         self._in_scan = found is None
         return None if found else 0
 
     def _through_segment(self) -> int | None:
-        """Go on behind a marker segment; return the picture's length where it ends here, 0 where more must come."""
+        """Advance past a marker segment; return the picture's length if it ends here, 0 if more data is needed."""
         at, data = self._at, self._buffer
         if len(data) < at + 4 and data[at : at + 2] != b"\xff\xd9":
             return 0
         marker = data[at + 1]
         if data[at] != 0xFF:
-            self._restart(2)  # it only looked like the beginning of a picture
+            self._restart(2)  # not the start of a picture after all
         elif marker == _END_MARKER:
             return at + 2
-        elif marker == _START_MARKER and self._has_scan:  # the picture's own end is missing
+        elif marker == _START_MARKER and self._has_scan:  # the picture's end marker is missing
             return at
         elif marker == _START_MARKER:
             self._restart(at)
-        elif marker == _PADDING or marker in _ALONE:
+        elif marker == _PADDING or marker in _STANDALONE:
             self._at += 1 if marker == _PADDING else 2
         else:
             self._at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")

@@ -1,14 +1,14 @@
-"""The tables of an MPEG transport stream, as far as finding where its programmes change (ISO/IEC 13818-1, 2.4.4)."""
+"""Finds where the programmes of an MPEG transport stream change, from its tables (ISO/IEC 13818-1, 2.4.4)."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-PACKET_BYTES = (188, 192, 204)  # bare, with a time code, with error correction
+PACKET_BYTES = (188, 192, 204)  # plain, with a time code, with error correction
 LONGEST_PACKET = max(PACKET_BYTES)
 
-# A packet that begins a section of the programme association table (0) or of a programme map table (2) right behind
-# its header: 47, start of a unit, no adaptation field, pointer 0.
+# A packet with a section of the programme association table (0) or of a programme map table (2) directly after its
+# header: 47, start of a unit, no adaptation field, pointer 0.
 TABLE = re.compile(rb"\x47[\x40-\x7f].[\x10-\x1f]\x00[\x00\x02][\xb0-\xbf]", re.DOTALL)
 
 _HEADER_BYTES = 5
@@ -20,11 +20,11 @@ _CRC_POLYNOMIAL = 0x04C11DB7
 
 @dataclass(slots=True)
 class Tables:
-    """What was last said of each programme.
+    """The latest tables of each programme.
 
     Attributes:
-        maps: Programme to the PID of its map.
-        videos: PID of a map to the PIDs and types of the video streams in it.
+        maps: The PID of each programme's map, by programme number.
+        videos: The PIDs and types of the video streams in a map, by the PID of the map.
     """
 
     maps: dict[int, int] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Tables:
     _seen: dict[int, bytes] = field(default_factory=dict)
 
     def change(self, packet: bytes) -> bool:
-        """Note the table that a packet holds; tell whether video streams that were there are not any more."""
+        """Update from the table in a packet; tell whether earlier video streams no longer exist."""
         pid, section = _pid(packet), _section(packet)
         if section is None or self._seen.get(pid) == section or _crc(section):
             return False
@@ -47,12 +47,12 @@ class Tables:
 
 
 def is_association(packet: bytes) -> bool:
-    """Tell whether a packet holds the programme association table, with which reading can begin."""
+    """Tell whether a packet holds the programme association table, where reading can start."""
     return _pid(packet) == _ASSOCIATION_PID
 
 
 def packet_bytes(data: bytes, at: int) -> int:
-    """Return the distance between the packets behind the one that begins at `at`."""
+    """Return the distance between packets, starting with the one at `at`."""
     fitting = (size for size in PACKET_BYTES if data[at : at + 4 * size + 1 : size] == b"\x47" * 5)
     return next(fitting, PACKET_BYTES[0])
 
@@ -62,7 +62,7 @@ def _pid(packet: bytes) -> int:
 
 
 def _section(packet: bytes) -> bytes | None:
-    """Return the section that a packet holds; None where it goes on in the next, or is not valid yet."""
+    """Return the section in a packet; None if it continues in the next packet, or is not valid yet."""
     length = 3 + ((packet[_HEADER_BYTES + 1] & 0x0F) << 8 | packet[_HEADER_BYTES + 2])
     end = _HEADER_BYTES + length
     if end > min(len(packet), _PAYLOAD_END) or length < 12 or not packet[_HEADER_BYTES + 5] & 1:
@@ -73,7 +73,7 @@ def _section(packet: bytes) -> bytes | None:
 def _programmes(section: bytes) -> Iterator[tuple[int, int]]:
     for at in range(8, len(section) - 4, 4):
         programme, pid = (int.from_bytes(section[at + k : at + k + 2], "big") for k in (0, 2))
-        if programme:  # 0 is the network's own table
+        if programme:  # 0 is the network information table
             yield programme, pid & 0x1FFF
 
 
@@ -87,7 +87,7 @@ def _videos(section: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _crc(section: bytes) -> int:
-    """Return the remainder of a section with its checksum: 0 where it is undamaged (annex A)."""
+    """Return the CRC remainder of a section with its checksum: 0 if it is undamaged (annex A)."""
     value = 0xFFFFFFFF
     for byte in section:
         value ^= byte << 24

@@ -1,7 +1,7 @@
-"""MPEG transport streams in files, whose programmes may change: read in parts with one set of programmes each.
+"""MPEG transport streams in files whose programmes may change: read in parts with one set of programmes each.
 
-libav settles on the streams that it finds when it opens a file, and the packets of those that a later table brings are
-lost. So it is given the file only up to where the tables change, and what follows as a file of its own.
+libav only knows the streams that it finds when it opens a file, and loses the packets of streams added by a later
+table. So it gets the file only up to where the tables change, and the rest as a separate file.
 """
 
 from collections.abc import Iterator
@@ -22,22 +22,22 @@ from ingest.sources.tables import LONGEST_PACKET, TABLE, Tables, is_association,
 BLOCK_BYTES = 1 << 20
 
 
-class PartedFile:
-    """A transport stream as a row of files: `read` ends where video streams change, `next_part` goes on there."""
+class SegmentedFile:
+    """A transport stream as a series of files: `read` ends where video streams change, `next_part` continues there."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
         self._buffer = b""
-        self._at = self._end = 0  # in the buffer: what is read, and what may be
+        self._at = self._end = 0  # in the buffer: bytes already read, and bytes that may be read
         self._tables = Tables()
-        self._association = b""  # the packet with the latest one
-        self._in_front = b""
+        self._association = b""  # the packet with the latest programme association table
+        self._prefix = b""
         self._over = self._last = False
 
     def read(self, size: int) -> bytes:
-        """Return at most `size` bytes of this part, none at its end."""
-        if self._in_front:
-            data, self._in_front = self._in_front[:size], self._in_front[size:]
+        """Return up to `size` bytes of this part; none at its end."""
+        if self._prefix:
+            data, self._prefix = self._prefix[:size], self._prefix[size:]
             return data
         while self._at == self._end and not self._over:
             self._look_ahead()
@@ -46,16 +46,16 @@ class PartedFile:
         return data
 
     def next_part(self) -> bool:
-        """Skip what is left of this part; tell whether another follows."""
+        """Skip the rest of this part; tell whether another one follows."""
         while self.read(BLOCK_BYTES):
             pass
         if self._last:
             return False
         first = self._buffer[self._end : self._end + LONGEST_PACKET]
         self._tables = Tables()
-        if not is_association(first):  # a reader needs it to understand the map that comes first
+        if not is_association(first):  # a reader needs this table to interpret a map that comes first
             self._tables.change(self._association)
-            self._in_front = self._association[: packet_bytes(self._buffer, self._end)]
+            self._prefix = self._association[: packet_bytes(self._buffer, self._end)]
         self._over = False
         return True
 
@@ -78,13 +78,13 @@ class PartedFile:
 
 
 class TransportSource:
-    """A transport stream in a file, over all changes of its programmes."""
+    """A transport stream in a file, across all changes of its programmes."""
 
     finite = True
 
     def __init__(self, path: Path, settings: IngestSettings) -> None:
         self._settings = settings
-        self._file = PartedFile(path)
+        self._file = SegmentedFile(path)
         self._timeline: Timeline | None = None
         try:
             first = self._open_first()
@@ -95,10 +95,10 @@ class TransportSource:
         self.frame_ns = first.frame_ns
 
     def packets(self) -> Iterator[SourcePacket]:
-        """Yield every packet; a format that comes again with another part is the same.
+        """Yield every packet; a format that continues in the next part stays the same object.
 
         Raises:
-            Broken: It cannot be read any further.
+            Broken: The file cannot be read any further.
         """
         latest: VideoFormat | None = None
         more = True
@@ -130,7 +130,7 @@ class TransportSource:
         return part
 
     def _open(self) -> ContainerSource | None:
-        """Open the part that comes next; None where it holds no video."""
+        """Open the next part; None if it contains no video."""
         try:
             container = av.open(self._file, format="mpegts")
         except av.InvalidDataError:

@@ -1,4 +1,4 @@
-"""Whether a file is there to its end, by the sizes that it states itself."""
+"""Checks whether a file is complete, by the sizes stated inside it."""
 
 import re
 import struct
@@ -10,13 +10,13 @@ _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
-_ASF_HEADER_BYTES = 1 << 16  # in which the properties are
-_NAME = re.compile(rb"[\x20-\x7e\xa9]{4}")  # of a box; anything else behind the last one is padding
-_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide"})  # that begin an MP4
+_ASF_HEADER_BYTES = 1 << 16  # searched for the properties
+_NAME = re.compile(rb"[\x20-\x7e\xa9]{4}")  # of a box; anything else after the last one is padding
+_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide"})  # that an MP4 starts with
 
 
 def missing_bytes(path: Path) -> int:
-    """Return how many bytes of an AVI, MP4, Matroska or ASF file are not there, 0 where its format does not tell."""
+    """Return how many bytes of an AVI, MP4, Matroska or ASF file are missing; 0 if the file does not state its size."""
     with path.open("rb") as file:
         begin = file.read(12)
         if begin.startswith(b"RIFF"):
@@ -33,7 +33,7 @@ def missing_bytes(path: Path) -> int:
 
 
 def _last_end(file: BinaryIO, sizes: Iterator[int]) -> int:
-    """Return where the last of a row of parts ends; each is measured with the file at its beginning."""
+    """Return where the last of consecutive parts ends; each size is read with the file positioned at its start."""
     end = 0
     file.seek(0)
     for size in sizes:
@@ -57,7 +57,7 @@ def _box_sizes(file: BinaryIO) -> Iterator[int]:
 
 
 def _matroska_end(file: BinaryIO) -> int:
-    """Return where the segment ends (RFC 8794, 4): it follows the EBML header."""
+    """Return the end of the segment, which follows the EBML header (RFC 8794, 4)."""
     file.seek(len(_EBML))
     header = _vint(file)
     if header is None:
@@ -70,7 +70,7 @@ def _matroska_end(file: BinaryIO) -> int:
 
 
 def _asf_size(file: BinaryIO) -> int:
-    """Return what the file properties object states (ASF specification 3.2); live recordings state 0."""
+    """Return the size stated by the file properties object (ASF specification 3.2); live recordings state 0."""
     file.seek(0)
     header = file.read(_ASF_HEADER_BYTES)
     at = header.find(_ASF_PROPERTIES)
@@ -78,7 +78,7 @@ def _asf_size(file: BinaryIO) -> int:
 
 
 def _vint(file: BinaryIO) -> int | None:
-    """Read a size of variable length; None where it is unknown, as in recordings that were not finished."""
+    """Read a variable-length size; None if it is unknown, as in unfinished recordings."""
     first = file.read(1)
     if not first or not first[0]:
         return None

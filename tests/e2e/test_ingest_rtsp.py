@@ -114,7 +114,7 @@ def test_a_server_that_freezes_is_seen_as_stalled_and_given_up(worker: IngestWor
         wait_until(lambda: worker.state("door") is State.STALLED, timeout_s=30)
         wait_until(lambda: worker.reader.ended("door"), timeout_s=30)
 
-    assert "nothing came" in worker.reader.of("door")[-1].reason
+    assert "no data for" in worker.reader.of("door")[-1].reason
 
 
 def test_the_right_password_lets_us_in_and_a_wrong_one_is_named_as_such(

@@ -150,7 +150,7 @@ def test_each_failure_is_named_and_the_others_go_on(unreadable: Run) -> None:
         ("cut.mp4", "truncated: "),
         ("text.mp4", "it is not a video that can be read"),
         ("empty.mp4", "the file is empty"),
-        ("nothing", "there is no picture in the folder"),
+        ("nothing", "the folder contains no pictures"),
     ]:
         assert f"camera {camera} failed: {cause}" in unreadable.said
     assert "camera good.mp4 failed" not in unreadable.said

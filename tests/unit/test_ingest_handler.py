@@ -258,7 +258,10 @@ def test_a_revoked_camera_that_nobody_speaks_of_any_more_is_stopped_after_a_whil
 
 @pytest.mark.parametrize(
     ("key", "reason"),
-    [pytest.param("door", "is no camera", id="another message"), pytest.param("gate", "under the key", id="wrong key")],
+    [
+        pytest.param("door", "is not a camera", id="another message"),
+        pytest.param("gate", "under the key", id="wrong key"),
+    ],
 )
 def test_what_is_no_camera_is_rejected(key: str, reason: str, desk: Desk) -> None:
     progress = CameraProgress(

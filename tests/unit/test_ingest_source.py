@@ -196,7 +196,7 @@ def test_sound_is_no_video(tmp_path: Path) -> None:
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
 
-    assert "no video in it" in str(fails(path))
+    assert "contains no video" in str(fails(path))
 
 
 @pytest.mark.parametrize("scheme", ["rtsp", "http"])
@@ -222,7 +222,7 @@ def test_what_answers_and_is_no_camera_is_said_to_be_none(scheme: str) -> None:
 def test_a_device_that_is_not_there_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
     error = fails("97")
     assert isinstance(error, Unreachable)
-    assert str(error) == "no camera at device index 97, or another program has it"
+    assert str(error) == "no camera at device index 97, or another program is using it"
     assert capfd.readouterr().err == ""
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ingest.errors import Broken, NotFound, NoVideo, SourceError
-from ingest.sources.folder import NAMED, pictures_in
+from ingest.sources.folder import MAX_NAMED, pictures_in
 from tests.ingest_tools import jpeg_of
 from tests.video_tools import see
 from tests.worker_tools import numbered_image
@@ -146,13 +146,13 @@ def test_a_picture_of_far_too_many_pixels_is_named(
 
 
 def test_many_unreadable_pictures_are_summed_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    for number in range(2, NAMED + 5):
+    for number in range(2, MAX_NAMED + 5):
         (tmp_path / f"{number}.jpg").touch()
     save(tmp_path / "1.jpg", 1)
 
     see(tmp_path)
 
-    assert len(caplog.messages) == NAMED + 1
+    assert len(caplog.messages) == MAX_NAMED + 1
     assert caplog.messages[-1] == "camera door: 3 more pictures cannot be read"
 
 
@@ -183,7 +183,7 @@ def test_a_folder_of_folders_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "cam1").mkdir()
     (tmp_path / "cam2").mkdir()
 
-    assert "give each of its 2 folders as a camera" in str(see(tmp_path).error)
+    assert "add each of its 2 subfolders as a separate camera" in str(see(tmp_path).error)
 
 
 def test_a_folder_that_is_gone_is_not_found(tmp_path: Path) -> None:

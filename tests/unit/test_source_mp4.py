@@ -64,7 +64,7 @@ def test_a_description_of_another_codec_is_said_to_be_left_out(tmp_path: Path) -
 
     assert seen.shown == list(range(1, 21))
     assert isinstance(seen.error, Broken)
-    assert "20 of 40 frames are of another codec" in str(seen.error)
+    assert "20 of 40 frames use another codec" in str(seen.error)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_the_rest_of_a_truncated_video_is_missed_after_what_is_there(tmp_path: P
     seen = see(cut)
 
     assert seen.shown[:20] == list(range(1, 21))  # the last group of pictures may be damaged
-    assert "of 40 frames are there; copy the file again" in str(seen.error)
+    assert "of 40 frames are present; copy the file again" in str(seen.error)
 
 
 def test_bytes_behind_the_last_box_are_nothing(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_settings_cannot_be_changed() -> None:
         pytest.param("worker: {heat_c: 500, tray: 3}", ["worker.heat_c", "worker.tray"], id="two at once"),
         pytest.param("worker: 3", ["section worker", "mapping"], id="section is not a mapping"),
         pytest.param("worker: 0", ["section worker", "mapping"], id="section is nothing but false"),
-        pytest.param("worker: {heat_c: 1}\nworker: {}", ["line 2", "'worker'", "first in line 1"], id="section twice"),
+        pytest.param("worker: {heat_c: 1}\nworker: {}", ["line 2", "'worker'", "first used in line 1"], id="section twice"),
         pytest.param("worker: {heat_c: 1, heat_c: 2}", ["duplicate key 'heat_c'"], id="key twice"),
         pytest.param("worker: {heat_c: .nan}", ["worker.heat_c = nan", "finite number"], id="no number"),
         pytest.param("worker: {share: .nan}", ["worker.share = nan", "finite number"], id="no number for a fraction"),
