@@ -1,1 +1,1 @@
-"""From data to weights: the training loop, its losses and memories, and the evaluation of what came out."""
+"""From data to weights: the training loop, its losses and memories, and the evaluation of the result."""

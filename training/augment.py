@@ -1,6 +1,6 @@
-"""What another camera, another lens and another detector would have made of a tracklet; the same for all its frames.
+"""Augment a tracklet as if seen by another camera, lens and detector; the same for all its frames.
 
-All draws come from the generator given, so that an augmented tracklet is a function of its seed. Crops are uint8 RGB
+All randomness comes from the given generator, so an augmented tracklet is a function of its seed. Crops are uint8 RGB
 `(t, H, W, 3)` in and out.
 """
 
@@ -24,11 +24,11 @@ def augment(
 
     Args:
         crops: The tracklet.
-        rng: Draws what happens to this tracklet alone.
-        strength: 0 to 1, scales all probabilities but the flip's: generated people already come from many cameras, and
-            a short run learns nothing from people it cannot see.
-        camera: Draws colours and detail; in the same state for all tracklets of a camera, other people keep looking as
-            alike as one camera makes them, and the network has to see through that. None draws from `rng`.
+        rng: Draws the changes of this tracklet alone.
+        strength: 0 to 1, scales all probabilities except the flip's: generated people already come from many cameras,
+            and a short run learns nothing from people it cannot see.
+        camera: Draws colours and detail. In the same state for all tracklets of a camera, it keeps different people as
+            similar as one camera makes them, which the network has to overcome. None draws from `rng`.
     """
     camera = rng if camera is None else camera
     if rng.random() < 0.5:
@@ -46,10 +46,10 @@ def augment(
 
 
 def augment_as_published(crops: Crops, rng: np.random.Generator) -> Crops:
-    """Return the tracklet flipped half of the time, shifted by up to 10 px, and partly erased half of the time.
+    """Return the tracklet flipped half the time, shifted by up to 10 px, and partly erased half the time.
 
-    CLIMB-ReID's augmentation (section 4.1). The erased rectangle has 2-40 % of the area and sides of 0.3-3.3 to each
-    other (Zhong et al. 2017, section 4).
+    CLIMB-ReID's augmentation (section 4.1). The erased rectangle has 2-40 % of the area and an aspect ratio of
+    0.3-3.3 (Zhong et al. 2017, section 4).
     """
     _, H, W, _ = crops.shape
     if rng.random() < 0.5:
@@ -69,13 +69,13 @@ def augment_as_published(crops: Crops, rng: np.random.Generator) -> Crops:
 
 
 def reframe(crops: Crops, rng: np.random.Generator) -> Crops:
-    """Move and scale the box as a detector would: a few per cent always, the lower body cut off now and then."""
+    """Move and scale the box as a detector would: always by a few per cent; sometimes the lower body is cut off."""
     _, H, W, _ = crops.shape
     top, bottom = rng.normal(0, 0.04, 2)
     left, right = rng.normal(0, 0.06, 2)
     if rng.random() < 0.1:
         bottom -= rng.uniform(0.2, 0.45)  # hidden behind a desk
-    if rng.random() < 0.3:  # another detector's idea of how wide a person is
+    if rng.random() < 0.3:  # another detector's box width
         wider = rng.uniform(-0.16, 0.12)
         left, right = left - wider, right + wider
     source = np.array([[left * W, top * H], [(1 + right) * W, top * H], [left * W, (1 + bottom) * H]], np.float32)
@@ -87,7 +87,7 @@ def reframe(crops: Crops, rng: np.random.Generator) -> Crops:
 
 
 def shade(crops: Crops, rng: np.random.Generator) -> Crops:
-    """Light the tracklet unevenly, as folds, sun through leaves and lamps do: a smooth field of factors over it."""
+    """Light the tracklet unevenly, as folds, sun through leaves and lamps do: a smooth field of factors."""
     _, H, W, _ = crops.shape
     rows = int(rng.integers(2, 13))
     grid = rng.normal(0, rng.uniform(0.05, 0.3), (rows, max(2, rows // 2)))
@@ -112,7 +112,7 @@ def recolour(crops: Crops, rng: np.random.Generator) -> Crops:
 
 
 def degrade(crops: Crops, rng: np.random.Generator) -> Crops:
-    """Lose detail, or make some up: a smaller sensor, blur, sharpening, noise, JPEG."""
+    """Lose or invent detail: a smaller sensor, blur, sharpening, noise, JPEG."""
     _, H, W, _ = crops.shape
     if rng.random() < 0.5:
         scale = max(rng.uniform(0.25, 0.8), 24 / H)  # people cannot be told apart below 24 px
@@ -134,7 +134,7 @@ def degrade(crops: Crops, rng: np.random.Generator) -> Crops:
 
 
 def erase(crops: Crops, rng: np.random.Generator) -> Crops:
-    """Cover one rectangle of 2-25 % of the area with noise of one colour (Zhong et al. 2017, Random erasing)."""
+    """Cover one rectangle of 2-25 % of the area with noise around one colour (Zhong et al. 2017, Random erasing)."""
     _, H, W, _ = crops.shape
     area, aspect = rng.uniform(0.02, 0.25) * H * W, np.exp(rng.uniform(-1, 1))
     h, w = min(H - 1, int(np.sqrt(area * aspect))), min(W - 1, int(np.sqrt(area / aspect)))
@@ -159,7 +159,7 @@ def _draw_saturation(rng: np.random.Generator) -> float:
 
 
 def _crosstalk(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return a colour matrix that keeps grey and mixes the channels a little, as another sensor's filters do."""
+    """Return a colour matrix that keeps grey and mixes the channels a little, as the filters of another sensor do."""
     mixing = rng.normal(0, 0.06, (3, 3))
     return np.eye(3) + mixing - np.diag(mixing.sum(axis=1))
 

@@ -1,4 +1,4 @@
-"""The moving average of a network's weights: what is validated and kept, where a run has one."""
+"""The moving average of a network's weights, which is validated and saved if a run has one."""
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +9,10 @@ def move_average(average: dict[str, Tensor], network: nn.Module, decay: float, s
     """Move an average towards a network, in place: a <- d a + (1 - d) w (Polyak and Juditsky 1992, section 2).
 
     Args:
-        average: State of a network, by name; statistics of norms are averaged too, so that they fit the weights.
-        network: After the move of `step`, 0-based.
-        decay: d, 0 to 1; smaller over the first steps, so that the start is soon forgotten.
-        step: Steps done before.
+        average: State of a network, by name; running statistics are averaged too, so that they fit the weights.
+        network: The network after the update of `step`, 0-based.
+        decay: d, 0 to 1; smaller during the first steps, so that the initial weights are soon forgotten.
+        step: Steps completed before.
     """
     share = 1 - min(decay, (1 + step) / (10 + step))
     state = network.state_dict()
@@ -23,5 +23,5 @@ def move_average(average: dict[str, Tensor], network: nn.Module, decay: float, s
 
 
 def copied(network: nn.Module) -> dict[str, Tensor]:
-    """Return a copy of a network's state, the beginning of an average."""
+    """Return a copy of a network's state, to start an average from."""
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}

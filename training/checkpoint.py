@@ -1,4 +1,4 @@
-"""State of a run on disk: enough to go on as if it had not stopped. Never served; serving reads safetensors only."""
+"""Checkpoints: the state of a run, enough to resume it exactly. Never served; serving reads only safetensors."""
 
 import os
 import pickle
@@ -16,20 +16,20 @@ class CheckpointError(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """Everything a run knows after `step` steps.
+    """The complete state of a run after `step` steps.
 
     Attributes:
-        step: Steps done.
-        elapsed_s: Time so far, which the schedule of a run limited by the clock depends on.
+        step: Steps completed.
+        elapsed_s: Time so far, which determines the schedule of a run limited by the clock.
         best_map: Best held-out mAP so far.
         network: State of the network.
         classifiers: State of the training-only classifiers.
         optimiser: State of the optimiser.
         memory: `(P, Y, C)`.
         average: Moving average of the network's state, or empty.
-        run: What must be the same for whoever resumes the run, by `group.key`; by flat names in older checkpoints.
-        validated_step: Steps done at the last validation, -1 before the first; None in older checkpoints, which were
-            written after validation.
+        run: Settings that must not change on resuming, by `group.key`; by flat names in older checkpoints.
+        validated_step: Steps completed at the last validation, -1 before the first; None in older checkpoints, which
+            were written after validation.
     """
 
     step: int
@@ -45,15 +45,15 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, *, keep_previous: bool = True) -> None:
-    """Write a checkpoint, atomically and through to the disk.
+    """Write a checkpoint atomically, and flush it to disk.
 
     Args:
-        path: Of the file.
-        checkpoint: To write.
-        keep_previous: Whether the one before stays beside it as `previous-NAME`, in place of any older.
+        path: The file.
+        checkpoint: The state to write.
+        keep_previous: Whether the replaced checkpoint is kept beside it as `previous-NAME`, replacing an older one.
 
     Raises:
-        OSError: The disk is full, or cannot be written; `path` is as it was.
+        OSError: The disk is full or not writable; `path` is unchanged.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -66,28 +66,28 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, keep_previous: bool =
             previous.unlink(missing_ok=True)
             os.link(path, previous)
         part.replace(path)
-    except RuntimeError as error:  # torch's writer reports a failed write in its own way
+    except RuntimeError as error:  # how torch reports a failed write
         part.unlink(missing_ok=True)
-        raise OSError(f"{part} could not be written in full: {error}") from error
+        raise OSError(f"{part} could not be written completely: {error}") from error
     except OSError:
         part.unlink(missing_ok=True)
         raise
 
 
 def previous_of(path: Path) -> Path:
-    """Return where the checkpoint before the last is kept."""
+    """Return the path of the checkpoint before the last."""
     return path.with_name(f"previous-{path.name}")
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint of `save_checkpoint`; nothing but tensors and numbers is unpickled.
+    """Read a checkpoint of `save_checkpoint`; only tensors and plain values are unpickled.
 
     Raises:
-        CheckpointError: The file is missing or no checkpoint.
+        CheckpointError: The file is missing or is not a checkpoint.
     """
     try:
         return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
     except (OSError, RuntimeError, TypeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
         other = previous_of(path)
-        hint = f"; {other} is there, put it in its place to go on from the one before" if other.exists() else ""
+        hint = f"; {other} is there: rename it to {path.name} to resume from it" if other.exists() else ""
         raise CheckpointError(f"checkpoint {path}: {error}{hint}") from error

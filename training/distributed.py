@@ -1,8 +1,8 @@
-"""The processes of a run that `torchrun` started: they share every batch and agree on everything else.
+"""Distributed runs: the processes that `torchrun` started share every batch and agree on everything else.
 
-Every rank encodes its share of a batch and then computes the losses of the whole, from the features of all. So the
-losses, the memories and the heads above the features are equal everywhere without being sent, and only the gradients
-of the encoder and the temporal head are added up.
+Each rank encodes its share of a batch and then computes the losses of the whole batch from the gathered features. So
+losses, memories and the heads above the features are equal on all ranks without communication, and only the gradients
+of the encoder and the temporal head are summed.
 """
 
 import os
@@ -15,19 +15,19 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-_TIMEOUT = timedelta(hours=2)  # while the first rank validates, the others wait
+_TIMEOUT = timedelta(hours=2)  # the others wait while the first rank validates
 
 
 @dataclass(frozen=True, slots=True)
 class Distributed:
-    """Which of how many processes this is; a single one by default."""
+    """Rank and world size of this process; a single process by default."""
 
     rank: int = 0
     world_size: int = 1
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that validates, logs and writes."""
+        """Whether this is the rank that validates, logs and writes."""
         return self.rank == 0
 
     def share(self, n: int) -> slice:
@@ -35,7 +35,7 @@ class Distributed:
         return slice(self.rank * n // self.world_size, (self.rank + 1) * n // self.world_size)
 
     def gather(self, tensor: Tensor) -> Tensor:
-        """Return the rows of all ranks in their order, without gradient; every rank has as many."""
+        """Return the rows of all ranks in rank order, without gradients; every rank has equally many."""
         if self.world_size == 1:
             return tensor.detach()
         parts = [torch.empty_like(tensor) for _ in range(self.world_size)]
@@ -43,7 +43,7 @@ class Distributed:
         return torch.cat(parts)
 
     def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace gradients by their sum over the ranks, in one message."""
+        """Replace gradients with their sum over all ranks, in one all-reduce."""
         if self.world_size == 1:
             return
         learned = [p for p in parameters if p.requires_grad]
@@ -60,7 +60,7 @@ class Distributed:
 
     @contextmanager
     def first_alone(self) -> Iterator[None]:
-        """Let the first rank through alone, and the others when it is done: what it left on disk is there for them."""
+        """Let the first rank run alone, then the others: they find what it wrote to disk."""
         if self.world_size > 1 and not self.first:
             dist.barrier()
         yield
@@ -71,18 +71,18 @@ class Distributed:
         """Return the first rank's value."""
         if self.world_size == 1:
             return value
-        told = torch.tensor([value], dtype=torch.float64, device=_message_device())
-        dist.broadcast(told, src=0)
-        return float(told)
+        sent = torch.tensor([value], dtype=torch.float64, device=_message_device())
+        dist.broadcast(sent, src=0)
+        return float(sent)
 
 
 SINGLE = Distributed()
 
 
 def join_group(*, on_gpu: bool) -> Distributed:
-    """Return this process among those that `torchrun` started, joined to the others; a single one without torchrun.
+    """Join the process group that `torchrun` started and return this process; a single one without torchrun.
 
-    Where there are GPUs and `on_gpu` is set, every process of a machine takes one of its own.
+    If there are GPUs and `on_gpu` is set, every process of a machine takes a different one.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
@@ -96,7 +96,7 @@ def join_group(*, on_gpu: bool) -> Distributed:
 
 
 def leave_group() -> None:
-    """Leave the process group, where there is one."""
+    """Leave the process group, if there is one."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
 
@@ -106,7 +106,7 @@ def _message_device() -> torch.device:
 
 
 class _Summed(torch.autograd.Function):
-    """The sum over all ranks; so is its gradient."""
+    """Sum over all ranks; the gradient is summed as well."""
 
     @staticmethod
     def forward(ctx: object, tensor: Tensor) -> Tensor:  # noqa: ARG004 (autograd's protocol)
@@ -122,13 +122,13 @@ class _Summed(torch.autograd.Function):
 
 
 class SharedBatchNorm2d(nn.BatchNorm2d):
-    """A BatchNorm2d whose statistics in training are those of all ranks; torch's own of this kind needs a GPU."""
+    """A BatchNorm2d whose training statistics cover all ranks; torch's SyncBatchNorm needs a GPU."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the normalised images `(b, C, H, W)`."""
         if not self.training:
             return super().forward(x)
-        whole = x.float()  # sums of a half-precision batch would lose what the variance is made of
+        whole = x.float()  # half-precision sums would be too coarse for the variance
         count = whole.new_tensor([x.numel() / x.shape[1]])
         sums = _Summed.apply(torch.cat([whole.sum((0, 2, 3)), whole.square().sum((0, 2, 3)), count]))
         n = sums[-1]
@@ -148,11 +148,11 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
 
 
 def share_norms(module: nn.Module) -> None:
-    """Let every BatchNorm2d inside a module see the images of all ranks; names and values stay."""
+    """Make every BatchNorm2d in a module use the statistics of all ranks; names and values stay the same."""
     for name, child in module.named_children():
         if type(child) is nn.BatchNorm2d:
             shared = SharedBatchNorm2d(child.num_features, child.eps, child.momentum)
-            shared.weight, shared.bias = child.weight, child.bias  # the very same: an optimiser holds them
+            shared.weight, shared.bias = child.weight, child.bias  # the same objects: an optimiser refers to them
             for buffer, tensor in child.named_buffers():
                 setattr(shared, buffer, tensor)
             setattr(module, name, shared)

@@ -1,4 +1,4 @@
-"""What can go wrong in a run once it has begun, in words that say what to do."""
+"""Errors of a run that has started, with messages that name the remedy."""
 
 import errno
 from collections.abc import Iterator
@@ -14,18 +14,18 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROF
 
 
 class TrainingError(Exception):
-    """A run cannot go on; the message says at which step and why, and what to do."""
+    """Raised when a run cannot continue; the message gives the step, the cause and the remedy."""
 
 
 @contextmanager
 def explained(config: "TrainConfig") -> Iterator[None]:
-    """Turn a full memory or disk, or a lost worker, into a TrainingError that says what to do.
+    """Turn running out of memory or disk space, or a lost worker, into a TrainingError with a remedy.
 
-    The last checkpoint stays as it was.
+    The last checkpoint is unchanged.
     """
     smaller = (
         f"set batch.chunks={config.batch.chunks * 2}, run.gradient_checkpointing=true or fewer batch.identities than "
-        f"{config.batch.identities}, and go on with run.resume=true"
+        f"{config.batch.identities}, and resume with run.resume=true"
     )
     try:
         with memory_explained(smaller):
@@ -33,8 +33,8 @@ def explained(config: "TrainConfig") -> Iterator[None]:
     except RuntimeError as error:
         if "DataLoader worker" in str(error):
             raise TrainingError(
-                f"{error}: a process that makes batches is gone, perhaps for lack of memory: set fewer run.workers "
-                f"than {config.run.workers}, and go on with run.resume=true"
+                f"{error}: a process that prepares batches died, perhaps out of memory: set fewer run.workers "
+                f"than {config.run.workers}, and resume with run.resume=true"
             ) from error
         raise
     except OSError as error:
@@ -42,18 +42,18 @@ def explained(config: "TrainConfig") -> Iterator[None]:
             raise
         raise TrainingError(
             f"{config.run.output} or {config.synthetic.cache} cannot be written, the disk may be full ({error}): make "
-            "room, or set run.output and synthetic.cache to where there is some, and go on with run.resume=true"
+            "room, or set run.output and synthetic.cache to a disk with space, and resume with run.resume=true"
         ) from error
 
 
 @contextmanager
 def memory_explained(advice: str) -> Iterator[None]:
-    """Turn a full memory, of the machine or of a GPU, into a TrainingError that ends with this advice."""
+    """Turn running out of memory, on the CPU or a GPU, into a TrainingError that ends with this advice."""
     try:
         yield
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise TrainingError(f"out of memory ({error}): {advice}") from error
     except RuntimeError as error:
-        if "can't allocate memory" not in str(error):  # torch's word for it on a CPU
+        if "can't allocate memory" not in str(error):  # torch's message on a CPU
             raise
         raise TrainingError(f"out of memory ({error}): {advice}") from error

@@ -1,4 +1,4 @@
-"""Weights that a run leaves behind while it goes on: the last validated ones and the best, each with a JSON card."""
+"""Weights that a run saves as it goes: the last validated ones and the best, each with a JSON card."""
 
 import json
 import math
@@ -16,15 +16,15 @@ LAST, BEST = "last.safetensors", "best.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class WeightsCard:
-    """How good weights are, as far as known.
+    """How good saved weights are, as far as known.
 
     Attributes:
-        file: The weights, in the same folder.
+        file: Name of the weights file, in the same folder.
         model_id: Name of their embedding space.
-        step: Optimiser steps they have had.
+        step: Optimiser steps completed.
         minutes: Time the run had taken.
         held_out: mAP, rank-1 and rank-5 on the people held out, 0 to 1, and the mean cosine of pairs of the same and of
-            different people; None where they were not validated.
+            different people; None if they were not validated.
     """
 
     file: str
@@ -35,7 +35,7 @@ class WeightsCard:
 
 
 def _held_out_figures(report: Report) -> dict[str, float | None]:
-    """Return the figures of a card; None, which JSON knows, in place of NaN: the mean of no pairs."""
+    """Return the figures of a card; NaN, the mean of no pairs, becomes None, as JSON has no NaN."""
     ranking, gap = report.ranking, report.gap
     found = {"mAP": ranking.mean_ap, "rank1": ranking.rank(1), "rank5": ranking.rank(5)}
     found |= {"cosine_same": gap.same, "cosine_different": gap.different}
@@ -52,9 +52,9 @@ def keep(
     elapsed_s: float,
     half: bool = False,
 ) -> None:
-    """Write weights, in half precision if asked, then their card beside them; a reader sees whole files only.
+    """Write weights, in half precision if asked, then their card beside them; readers only see complete files.
 
-    What similarities mean on the people held out goes into the weights as their similarity prior.
+    Similarities of the held-out people are stored with the weights as their similarity prior.
     """
     prior = None if report is None else prior_of(report.gap)
     save_weights(path, network, preprocessing, prior, half=half)

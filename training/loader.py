@@ -1,6 +1,6 @@
-"""Batches, prefetched for the steps that use them: a pure function of seed, step and stage in any process.
+"""Load batches ahead of the steps that use them: a pure function of seed, step and stage in any process.
 
-Rendering and augmenting cost about as much as a step of the small network, so worker processes do them meanwhile.
+Rendering and augmenting cost about as much as a step of the small network, so worker processes do them in parallel.
 """
 
 import math
@@ -36,8 +36,8 @@ class Examples:
         crops: uint8 `(sum(lengths), H, W, 3)`.
         lengths: Frames of each.
         labels: Identity of each `(n,)` int64.
-        kept: Places of the patch tokens to be encoded `(sum(lengths), k)` int64, or None for all.
-        cameras: Row of each tracklet's camera in the network's side information; None where it has none.
+        kept: Positions of the patch tokens to encode `(sum(lengths), k)` int64, or None for all.
+        cameras: Row of each tracklet's camera in the network's side information; None if it has none.
     """
 
     crops: Tensor
@@ -48,7 +48,7 @@ class Examples:
 
 
 def load_batch(config: TrainConfig, step: int, batch: Batch, people: Tracklets, stage: Stage) -> Examples:
-    """Read, resize and augment; what is drawn for a tracklet depends on seed, step, camera and place in the batch."""
+    """Read, resize and augment a batch; draws depend on seed, step, camera and position in the batch."""
     to = replace(config.network.preprocessing, height=stage.size[0], width=stage.size[1])
     tracklets, kept = [], []
     for place, row, frames in zip(batch.places, batch.tracklets, batch.frames, strict=True):
@@ -73,7 +73,7 @@ def load_batch(config: TrainConfig, step: int, batch: Batch, people: Tracklets, 
 
 
 def _kept_tokens(config: TrainConfig, stage: Stage, images: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return random places `(images, k)` of patch tokens."""
+    """Return random positions `(images, k)` of patch tokens."""
     patch = config.network.architecture.patch
     count = math.ceil(stage.size[0] / patch) * math.ceil(stage.size[1] / patch)
     return rng.random((images, count)).argsort(axis=1)[:, : max(1, round(count * (1 - stage.dropped)))]
@@ -81,7 +81,7 @@ def _kept_tokens(config: TrainConfig, stage: Stage, images: int, rng: np.random.
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Steps(Dataset[Examples | DataSetError]):
-    """The batches of a stage by step; a broken image comes back as a value, without a worker's traceback around it."""
+    """The batches of a stage by step; a broken image is returned as a value, to avoid a worker's traceback."""
 
     config: TrainConfig
     people: Tracklets
@@ -90,9 +90,9 @@ class _Steps(Dataset[Examples | DataSetError]):
     group: Distributed
 
     def __getitem__(self, step: int) -> Examples | DataSetError:
-        """Return the batch of a step, or why there is none."""
+        """Return the batch of a step, or the error that prevents it."""
         people = self.people
-        if isinstance(people, RenderedTracklets):  # no more is rendered than is looked at
+        if isinstance(people, RenderedTracklets):  # render only the frames that are used
             people = replace(people, plan=replace(people.plan, frames=self.stage.frames))
         batch = self.sampler.batch(step, frames=self.stage.frames, lengths=people.lengths)
         mine = batch.part(self.group.share(len(batch.tracklets)))
@@ -104,13 +104,13 @@ class _Steps(Dataset[Examples | DataSetError]):
 
 @dataclass(slots=True)
 class Loader:
-    """Hands out the batches of a run; those of the next steps are being made by `workers` processes.
+    """Provides the batches of a run; `workers` processes prepare those of the next steps.
 
     Attributes:
-        config: Of the run; with `workers` 0, a batch is made when it is asked for.
-        people: Whom to learn from.
-        sampler: Whom to take.
-        group: Which share of every batch is made here.
+        config: Configuration of the run; with `workers` 0, a batch is made on request.
+        people: The tracklets to train on.
+        sampler: Chooses the tracklets of a batch.
+        group: Determines this process's share of every batch.
     """
 
     config: TrainConfig
@@ -122,10 +122,10 @@ class Loader:
     _batches: Iterator[Examples | DataSetError] = field(default_factory=lambda: iter(()))
 
     def batch(self, step: int, stage: Stage) -> Examples:
-        """Return the batch of a step; a new stage, or a step out of order, drops what was prefetched.
+        """Return the batch of a step; a new stage, or a step out of order, discards prefetched batches.
 
         Raises:
-            DataSetError: An image of it is missing or broken.
+            DataSetError: An image of the batch is missing or broken.
         """
         if (step, stage) != (self._next, self._stage):
             self._batches = self._from(step, stage)
@@ -138,7 +138,7 @@ class Loader:
 
     def _from(self, step: int, stage: Stage) -> Iterator[Examples | DataSetError]:
         workers = self.config.run.workers
-        cv2.setNumThreads(1)  # a forked worker would wait for ever for OpenCV's threads, which do not come along
+        cv2.setNumThreads(1)  # a forked worker would wait forever for OpenCV's threads, which are not forked
         return iter(
             DataLoader(
                 _Steps(self.config, self.people, self.sampler, stage, self.group),
@@ -148,13 +148,13 @@ class Loader:
                 collate_fn=_as_it_is,
                 worker_init_fn=_ignore_interrupts,
                 prefetch_factor=PREFETCH if workers else None,
-                generator=torch.Generator(),  # its own: the loader draws a seed, and a step must not depend on that
+                generator=torch.Generator(),  # separate: the loader draws a seed, which must not affect a step
             )
         )
 
 
 def _ignore_interrupts(_: int) -> None:
-    """Leave Ctrl-C, which a terminal sends to all processes, to the one that has a checkpoint to save."""
+    """Ignore Ctrl-C, which a terminal sends to all processes: the main process saves a checkpoint."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -1,4 +1,4 @@
-"""The log of a run: a progress bar on a terminal, lines elsewhere, a CSV file, TensorBoard's files if wanted."""
+"""The log of a run: a progress bar on a terminal, lines elsewhere, a CSV file, and optional TensorBoard files."""
 
 import csv
 import resource
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from torch.utils.tensorboard import SummaryWriter
 
-EVERY = 20  # steps between two lines of progress and of the log
+EVERY = 20  # steps between progress lines and between log rows
 _LOG, _HELD_OUT = "log.csv", "held_out.csv"
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """How a run is after a step.
+class StepRecord:
+    """The state of a run after a step, as logged.
 
     Attributes:
-        step: Steps done.
-        progress: Share of the run that is done, 0 to 1.
+        step: Steps completed.
+        progress: Completed fraction of the run, 0 to 1.
         elapsed_s: Training time so far.
         waited_s: Time of this step spent waiting for its batch.
         values: Learning rate and losses, by name.
@@ -38,12 +38,12 @@ class Moment:
 
     @property
     def left_min(self) -> float:
-        """Minutes left at the pace so far."""
+        """Minutes left at the current pace."""
         return self.elapsed_s * (1 - self.progress) / max(self.progress, 1e-9) / 60
 
 
 def peak_memory_mb() -> float:
-    """Return the most memory this process has held, of the GPU where it uses one, MB."""
+    """Return the peak memory of this process in MB, that of the GPU if it uses one."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e3 if sys.platform != "darwin" else 1e6)
@@ -51,12 +51,12 @@ def peak_memory_mb() -> float:
 
 @dataclass(slots=True)
 class RunLog:
-    """Says and writes how a run goes on; `quiet` for all processes but the first.
+    """Reports and records the progress of a run; `quiet` on all processes but the first.
 
     Attributes:
-        folder: Of `log.csv`, `held_out.csv` and TensorBoard's files.
-        quiet: Say and write nothing.
-        tensorboard: Write TensorBoard's files.
+        folder: Folder of `log.csv`, `held_out.csv` and TensorBoard files.
+        quiet: Print and write nothing.
+        tensorboard: Write TensorBoard files.
     """
 
     folder: Path
@@ -68,7 +68,7 @@ class RunLog:
     _waited_s: float = field(default=0.0)
 
     def begin(self, step: int) -> None:
-        """Open what is written to; rows of steps after `step`, of a run that was killed, are dropped."""
+        """Open the logs; rows of steps after `step`, left by a run that was killed, are dropped."""
         if self.quiet:
             return
         for name in (_LOG, _HELD_OUT):
@@ -82,13 +82,13 @@ class RunLog:
             self._bar.start()
 
     def end(self) -> None:
-        """Close what was opened."""
+        """Close the logs."""
         if self._bar is not None:
             self._bar.stop()
         if self._board is not None:
             self._board.close()
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Print a line."""
         if self.quiet:
             return
@@ -98,25 +98,25 @@ class RunLog:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
-    def step(self, moment: Moment) -> None:
-        """Take a step into account; every so many, write a row and say how it goes."""
-        self._waited_s += moment.waited_s
-        if self.quiet or moment.step % EVERY:
+    def step(self, record: StepRecord) -> None:
+        """Record a step; every `EVERY` steps, write a row and report progress."""
+        self._waited_s += record.waited_s
+        if self.quiet or record.step % EVERY:
             return
         memory = peak_memory_mb()
-        losses = "  ".join(f"{name} {value:.3f}" for name, value in moment.values.items() if name != "lr" and value)
+        losses = "  ".join(f"{name} {value:.3f}" for name, value in record.values.items() if name != "lr" and value)
         text = f"{losses}  {memory:.0f} MB"
         if self._bar is not None and self._task is not None:
-            left = f"step {moment.step}  {moment.left_min:.1f} min left"
-            self._bar.update(self._task, completed=moment.progress, description=left, losses=text)
+            left = f"step {record.step}  {record.left_min:.1f} min left"
+            self._bar.update(self._task, completed=record.progress, description=left, losses=text)
         else:
-            self.say(f"step {moment.step}  {moment.progress:.1%}  {moment.left_min:.1f} min left  {text}")
-        row = {"step": float(moment.step), "elapsed_s": moment.elapsed_s, **moment.values}
+            self.message(f"step {record.step}  {record.progress:.1%}  {record.left_min:.1f} min left  {text}")
+        row = {"step": float(record.step), "elapsed_s": record.elapsed_s, **record.values}
         self._write(row | {"waited_s": self._waited_s, "memory_mb": memory})
         self._waited_s = 0.0
 
     def validated(self, step: int, values: Mapping[str, float]) -> None:
-        """Write the figures of an evaluation, by name."""
+        """Write the metrics of a validation, by name."""
         if self.quiet:
             return
         if self._board is not None:

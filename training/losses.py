@@ -1,4 +1,4 @@
-"""The total loss (CLIMB-ReID, eq. 11) and its parts that are not in `memory`."""
+"""The total loss (CLIMB-ReID, eq. 11), and its terms except the memory loss of `memory`."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ CONTRAST_TEMPERATURE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """Factors of the parts; a part with factor 0 is not computed."""
+    """Weights of the loss terms; a term with weight 0 is not computed."""
 
     mmc: float
     sequence_ce: float
@@ -27,7 +27,7 @@ class LossWeights:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """The parts before weighting, scalars; 0 where not computed. `total` is their weighted sum."""
+    """The unweighted loss terms, scalars; 0 if not computed. `total` is their weighted sum."""
 
     mmc: Tensor
     sequence_ce: Tensor
@@ -75,7 +75,7 @@ def batch_hard_triplet(features: Tensor, labels: Tensor) -> Tensor:
     """Return the mean of softplus(farthest positive - nearest negative), Euclidean (Hermans et al. 2017, section 2).
 
     Raises:
-        ValueError: All labels are the same, so that there is no negative.
+        ValueError: All labels are equal, so there are no negatives.
     """
     same = labels.unsqueeze(0) == labels.unsqueeze(1)
     if bool(same.all()):
@@ -89,12 +89,12 @@ def batch_hard_triplet(features: Tensor, labels: Tensor) -> Tensor:
 
 
 def batch_contrast(features: Tensor, labels: Tensor) -> Tensor:
-    """Return the supervised contrastive loss inside the batch (Khosla et al. 2020, eq. 2), cosines over 0.1.
+    """Return the supervised contrastive loss within the batch (Khosla et al. 2020, eq. 2), temperature 0.1.
 
-    It teaches from every pair, where the hardest pairs of an untrained network are noise.
+    It learns from every pair, whereas the hardest pairs of an untrained network are noise.
 
     Raises:
-        ValueError: An identity has one tracklet only.
+        ValueError: An identity has only one tracklet.
     """
     n = len(labels)
     unit = F.normalize(features, dim=1)

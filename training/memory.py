@@ -1,7 +1,7 @@
 """The memories of Multi-Memory Collaboration (CLIMB-ReID, section 3.2, eq. 2-7): no learned parameter, no text.
 
 Letters: P memories per identity, Y identities, C width of the sequence feature, b features of a batch. A row of zeros
-is an identity that was not seen yet: it takes part in nothing.
+is an identity not seen yet, which is ignored everywhere.
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ def memory_loss(features: Tensor, memory: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         features: `(b, C)`, normalised here.
-        memory: `(P, Y, C)`, rows of length 1, or of zeros for identities not seen yet: those are not classes.
-        labels: `(b,)` int64, of identities that were seen.
+        memory: `(P, Y, C)`, rows of length 1, or zeros for identities not seen yet, which are not classes.
+        labels: `(b,)` int64, of identities already seen.
     """
     logits = torch.einsum("bc,pyc->pby", F.normalize(features, dim=1), memory) / TEMPERATURE
     unseen = (memory == 0).all(dim=2).unsqueeze(1)
@@ -47,7 +47,7 @@ def initial_memory(features: Tensor, labels: Tensor, identities: int, count: int
 def start_rows(memory: Tensor, features: Tensor, labels: Tensor) -> None:
     """Write the mean normalised feature of the batch into the rows of identities that are seen for the first time.
 
-    Eq. 2 on what a batch knows: for training sets too large to be looked at as a whole before a step.
+    Eq. 2 restricted to a batch, for training sets too large to encode completely before the first step.
     """
     groups = _Groups(features, labels)
     new = (memory[0, groups.present] == 0).all(dim=1)
@@ -58,15 +58,15 @@ def start_rows(memory: Tensor, features: Tensor, labels: Tensor) -> None:
 def move_rows(
     memory: Tensor, features: Tensor, labels: Tensor, strategies: Sequence[Strategy], generator: torch.Generator
 ) -> None:
-    """Move the rows of the identities in a batch, in place: M <- μ M + (1 - μ) b*, renormalised (eq. 3-5).
+    """Update the rows of the identities in a batch, in place: M <- μ M + (1 - μ) b*, renormalised (eq. 3-5).
 
     Args:
-        memory: `(P, Y, C)`; in place, because a copy of 20 000 people costs more than the move.
+        memory: `(P, Y, C)`; in place, because copying 20 000 people costs more than the update.
         features: `(b, C)`, normalised here.
         labels: `(b,)` int64.
         strategies: What b* is for each of the P memories: the `mean` of the identity's features in the batch, the
             `hard` one, least similar to that memory, or a `random` one.
-        generator: Of the random ones; on the CPU, so that a step draws the same on any device.
+        generator: Draws the random ones; on the CPU, so that a step draws the same on any device.
     """
     groups = _Groups(features, labels)
     for p, strategy in enumerate(strategies):
@@ -76,7 +76,7 @@ def move_rows(
 
 
 class _Groups:
-    """The normalised features of a batch by identity; `present` `(g,)` are the identities."""
+    """The normalised features of a batch, grouped by identity; `present` `(g,)` lists the identities."""
 
     def __init__(self, features: Tensor, labels: Tensor) -> None:
         self._features = F.normalize(features.detach().float(), dim=1)

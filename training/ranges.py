@@ -1,4 +1,4 @@
-"""Types of settings: a number with its range, a switch. A value out of range is refused where a group is built."""
+"""Types of settings: numbers with a range, and flags. Values out of range are rejected when a group is built."""
 
 from typing import Annotated
 
@@ -7,11 +7,11 @@ from pydantic import BeforeValidator, ConfigDict, Field, Strict
 GROUP = ConfigDict(extra="forbid", allow_inf_nan=False, validate_default=True)
 """How every group of settings is validated: no unknown keys, no infinite number, no NaN."""
 
-_MOST = 10**9  # of anything counted: far beyond any run, and no overflow further on
+_MOST = 10**9  # upper limit of counts: far beyond any run, and safe from overflow
 
 
 def _number(value: object) -> object:
-    """Refuse true and false, which Python takes for 1 and 0."""
+    """Reject true and false, which Python treats as 1 and 0."""
     if isinstance(value, bool):
         raise ValueError("must be a number")  # noqa: TRY004 - pydantic collects ValueErrors
     return value

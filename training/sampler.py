@@ -1,4 +1,4 @@
-"""Which tracklets and frames make a batch: a pure function of seed and step, so that a resumed run goes on exactly."""
+"""Sample the tracklets and frames of a batch: a pure function of seed and step, so a resumed run continues exactly."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Tracklets of a step, grouped by identity.
+    """The tracklets of a step, grouped by identity.
 
     Attributes:
         tracklets: `(P·K,)` int64 rows of the crop set.
-        frames: Rising frame numbers of each, `(t,)` int64; fewer of a tracklet that has fewer.
-        places: Of each in the whole batch.
+        frames: Increasing frame numbers of each, `(t,)` int64; fewer if a tracklet has fewer.
+        places: Positions of the tracklets in the whole batch.
     """
 
     tracklets: NDArray[np.int64]
@@ -21,7 +21,7 @@ class Batch:
     places: range
 
     def part(self, share: slice) -> "Batch":
-        """Return some of the tracklets."""
+        """Return a slice of the batch."""
         return Batch(self.tracklets[share], self.frames[share], self.places[share])
 
 
@@ -30,13 +30,13 @@ class BatchPlan:
     """What a batch is made of.
 
     Attributes:
-        identities: P.
-        tracklets: K of each.
-        cluster: Identities in a batch that share their cameras, where there are such: those are the negatives that a
-            background cannot tell apart.
-        sites: Groups of people with the same cameras that an epoch goes through at a time, 0 for all: a renderer then
-            draws a place once an epoch, not once a batch.
-        visits: How often each identity of those comes before the next sites.
+        identities: P, identities per batch.
+        tracklets: K, tracklets of each identity.
+        cluster: Identities in a batch that share their cameras, where there are such: negatives that the background
+            does not tell apart.
+        sites: Groups of people with the same cameras that an epoch draws from at a time, 0 for all: a renderer then
+            draws a place once per epoch, not once per batch.
+        visits: How often each identity of those sites is drawn before the next sites follow.
     """
 
     identities: int
@@ -47,7 +47,7 @@ class BatchPlan:
 
 
 class IdentitySampler:
-    """Draw P identities and K tracklets of each, every identity `visits` times per epoch, its cameras all different.
+    """Draws P identities and K tracklets of each from different cameras, all identities `visits` times an epoch.
 
     An identity with fewer than K cameras gives several tracklets of one; with fewer than K tracklets, some twice.
     """
@@ -67,7 +67,7 @@ class IdentitySampler:
         self.steps_per_epoch = plan.visits * len(self._rows) // plan.identities
 
     def batch(self, step: int, *, frames: int, lengths: NDArray[np.int64]) -> Batch:
-        """Return the batch of a step, restrictedly random frames of tracklets that have `lengths` `(n,)` of them."""
+        """Return the batch of a step, with restricted random frames of tracklets of `lengths` `(n,)` frames."""
         epoch, position = divmod(step, self.steps_per_epoch)
         rng = np.random.default_rng((self._seed, 2, step))
         if epoch != self._epoch:
@@ -95,7 +95,7 @@ class IdentitySampler:
         return np.concatenate(ordered)
 
     def _tracklets(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return K rows of as many different cameras as there are; rows repeat only when they run out."""
+        """Return K rows from as many different cameras as possible; rows repeat only when they run out."""
         shuffled = rng.permutation(rows)
         seen = self._cameras[shuffled]
         first = np.array([camera not in seen[:i] for i, camera in enumerate(seen)])
@@ -111,9 +111,9 @@ def _same_cameras(cameras: list[frozenset[int]]) -> list[NDArray[np.int64]]:
 
 
 def restricted_random(frames: int, of: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return rising frame numbers `(frames,)`: `of` frames in equal spans, one from each (section 4.1).
+    """Return increasing frame numbers `(frames,)`: `of` frames in equal spans, one from each (section 4.1).
 
-    All of them where there are no more than that: the encoder repeats them in order.
+    All of them if there are no more than that: the encoder repeats them in order.
     """
     if frames >= of:
         return np.arange(of)

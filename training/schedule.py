@@ -1,4 +1,4 @@
-"""What a moment of a run asks for: how far it is, what to look at, how fast to learn, which losses count."""
+"""The schedule of a run: progress, input size, learning rate and loss weights at a given step."""
 
 import math
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from training.losses import LossWeights
 
 
 def progress_of(schedule: ScheduleConfig, step: int, elapsed_s: float) -> float:
-    """Return the share of the run that is done, 0 to 1, by steps or by the clock, whichever is further."""
+    """Return the completed fraction of the run, 0 to 1, by steps or by the clock, whichever is larger."""
     by_clock = elapsed_s / (60 * schedule.minutes) if schedule.minutes else 0.0
     return max(step / schedule.steps, by_clock)
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a step looks at: frames of a tracklet, `(H, W)` of a crop, px, and the share of patch tokens left out."""
+    """Input of a step: frames of a tracklet, `(H, W)` of a crop in px, and the fraction of patch tokens dropped."""
 
     frames: int
     size: tuple[int, int]
@@ -23,7 +23,7 @@ class Stage:
 
 
 def stage_at(config: TrainConfig, progress: float) -> Stage:
-    """Return what to look at: little of many people first, whole tracklets once the temporal head trains."""
+    """Return the input size: little of many people first, whole tracklets once the temporal head trains."""
     a, schedule = config.network.architecture, config.schedule
     if progress >= schedule.temporal_from:
         return Stage(config.batch.frames, (a.height, a.width))
@@ -32,7 +32,7 @@ def stage_at(config: TrainConfig, progress: float) -> Stage:
 
 
 def rate_at(schedule: ScheduleConfig, progress: float) -> float:
-    """Return the factor on the learning rate: linear up to 1, then half a cosine down to 0, or steps of a tenth."""
+    """Return the factor on the learning rate: linear warm-up to 1, then half a cosine to 0, or drops to a tenth."""
     if progress < schedule.warmup:
         done = max(progress, 1e-3 * schedule.warmup) / schedule.warmup
         return schedule.warmup_start + (1 - schedule.warmup_start) * done
@@ -44,7 +44,7 @@ def rate_at(schedule: ScheduleConfig, progress: float) -> float:
 
 
 def weights_at(losses: LossConfig, schedule: ScheduleConfig, progress: float) -> LossWeights:
-    """Return the factors of the losses at a moment of the run."""
+    """Return the weights of the losses at a given progress."""
     with_head = progress >= schedule.temporal_from
     learning = progress < schedule.encoder_until
     return LossWeights(

@@ -1,4 +1,4 @@
-"""Everything that changes during a run: how it starts, and how it goes into a checkpoint and comes back."""
+"""Everything that changes during a run: its initial state, and how it is checkpointed and restored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ _SGD_MOMENTUM = 0.9
 
 @dataclass(slots=True, eq=False)
 class State:
-    """Everything that changes during a run, and is in its checkpoint.
+    """Everything that changes during a run and is checkpointed.
 
     Attributes:
-        average: Moving average of the network's state; empty where a run keeps none.
-        elapsed_s: Time the run took so far, validation included.
+        average: Moving average of the network's state; empty if the run keeps none.
+        elapsed_s: Duration of the run so far, including validation.
         best_map: Best held-out mAP so far, -1 before the first validation.
-        validated_step: Steps done at the last validation, -1 before the first.
+        validated_step: Steps completed at the last validation, -1 before the first.
         validated_s: `elapsed_s` at the last validation, or when the run was resumed.
     """
 
@@ -46,10 +46,10 @@ class State:
 
 
 def start(config: TrainConfig, identities: int, device: torch.device | None = None) -> State:
-    """Return the state of a run over some identities before its first step.
+    """Return the state of a run before its first step, for a number of training identities.
 
     Raises:
-        WeightsError: The weights it should start from cannot be used.
+        WeightsError: The initial weights cannot be used.
     """
     torch.manual_seed(config.run.seed)
     a, optimiser = config.network.architecture, config.optimiser
@@ -68,7 +68,7 @@ def start(config: TrainConfig, identities: int, device: torch.device | None = No
 
 
 def _start_from(network: Climb, path: Path, *, with_head: bool) -> None:
-    """Load initial weights; those of other cameras stand for any camera, and the run's own cameras begin anew."""
+    """Load initial weights; vectors of other cameras are averaged, and those of the run's cameras start afresh."""
     weights, own = load_weights(path).network, network.state_dict()
     if weights.architecture.cameras != network.architecture.cameras:
         weights = without_cameras(weights)
@@ -93,7 +93,7 @@ def _optimiser(config: OptimiserConfig, network: Climb, classifiers: Classifiers
 
 
 def _groups(modules: Sequence[nn.Module], scale: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Return parameter groups with `scale` on the learning rate; decay pulls on matrices, not on norms and biases."""
+    """Return parameter groups with `scale` on the learning rate; norms and biases have no weight decay."""
     learned = [p for module in modules for p in module.parameters() if p.requires_grad]
     matrices = {"params": [p for p in learned if p.ndim > 1], "scale": scale, "weight_decay": weight_decay}
     vectors = {"params": [p for p in learned if p.ndim <= 1], "scale": scale, "weight_decay": 0.0}
@@ -101,16 +101,16 @@ def _groups(modules: Sequence[nn.Module], scale: float, weight_decay: float) -> 
 
 
 def restore(state: State, checkpoint: Checkpoint, run: dict[str, str]) -> None:
-    """Put a checkpoint into a fresh state of `run`, which is a value of everything that must not change.
+    """Load a checkpoint into a fresh state; `run` holds the settings that must not have changed.
 
     Raises:
-        CheckpointError: It is of a run of other classes, sizes or settings.
+        CheckpointError: The checkpoint is of a run with other classes, sizes or settings.
     """
     before = {RENAMED.get(key, key): value for key, value in checkpoint.run.items()}
     other = [f"{key} was {old} and is {run[key]}" for key, old in before.items() if run.get(key, old) != old]
     if other:
         raise CheckpointError(
-            f"the checkpoint is of another run: {'; '.join(other)}. Resume it with its own settings, or start a new "
+            f"the checkpoint is of another run: {'; '.join(other)}. Resume it with the same settings, or start a new "
             "run in another run.output"
         )
     try:

@@ -1,7 +1,7 @@
-"""One step: encode, compare over the whole batch, move the network, then the memories.
+"""One training step: encode, compute losses over the whole batch, update the network, then the memories.
 
-What encodes a tracklet knows of no other, so a batch may be encoded in parts, one after the other or on several
-processes; norms over the batch, losses and memories then see it whole (Gao et al. 2021, GradCache, section 3).
+Tracklets are encoded independently, so a batch may be encoded in parts, one after another or on several processes;
+batch norms, losses and memories then see the whole batch (Gao et al. 2021, GradCache, section 3).
 """
 
 import math
@@ -29,7 +29,7 @@ _SEED_STRIDE = 1_000_003  # more than a run has steps, so that no two seeds shar
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How tracklets are encoded: preprocessing, precision, whether the encoder learns and the temporal head speaks."""
+    """How tracklets are encoded: preprocessing, precision, whether the encoder trains and the temporal head is used."""
 
     preprocessing: Preprocessing
     precision: torch.dtype
@@ -45,14 +45,14 @@ def train_step(
     progress: float,
     group: Distributed = SINGLE,
 ) -> Losses:
-    """Move the network by one batch, then the memories; return the losses before the move.
+    """Update the network with one batch, then the memories; return the losses before the update.
 
     Args:
-        state: Changed.
+        state: Updated in place.
         examples: This rank's share of the batch.
-        preprocessing: Of the run.
-        config: Of the run.
-        progress: Share of the run that is done, 0 to 1.
+        preprocessing: Preprocessing of the run.
+        config: Configuration of the run.
+        progress: Completed fraction of the run, 0 to 1.
         group: The processes of the run.
 
     Raises:
@@ -73,16 +73,16 @@ def train_step(
     if not math.isfinite(losses.total.item()):
         raise TrainingError(
             f"the loss is {losses.total.item()} at step {state.step}: lower optimiser.learning_rate (now "
-            f"{config.optimiser.learning_rate}) and go on from the last checkpoint with run.resume=true"
+            f"{config.optimiser.learning_rate}) and resume from the last checkpoint with run.resume=true"
         )
     state.optimiser.zero_grad(set_to_none=True)
     losses.total.backward()  # type: ignore[no-untyped-call]
-    _pull_back(network, parts, mine, _gradients(batch, group), how)
+    _backward_parts(network, parts, mine, _gradients(batch, group), how)
     group.add_gradients([*network.encoder_parameters(), *network.temporal.parameters()])
     if config.optimiser.max_grad_norm:
         nn.utils.clip_grad_norm_(network.parameters(), config.optimiser.max_grad_norm)
     state.optimiser.step()
-    _remember(state, features, labels, config)
+    _update_memories(state, features, labels, config)
     return losses
 
 
@@ -112,7 +112,7 @@ def _parts(examples: Examples, count: int, device: torch.device) -> list[Example
 
 
 def _encoded(network: Climb, parts: list[Examples], how: Encoding) -> Pooled:
-    """Return what the tracklets of all parts are; with a gradient to go back by only if they are one part."""
+    """Return the pooled features of all parts; they carry a graph for the backward pass only if there is one part."""
     if len(parts) == 1:
         return _pooled(network, parts[0], how)
     with torch.no_grad(), _still_statistics(network):
@@ -137,7 +137,7 @@ def _pooled(network: Climb, part: Examples, how: Encoding) -> Pooled:
 
 
 def _leaves(mine: Pooled, group: Distributed) -> Pooled:
-    """Return what the tracklets of all ranks are, as the start of a graph of its own."""
+    """Return the pooled features of all ranks as leaves of a new graph."""
 
     def leaf(tensor: Tensor) -> Tensor:
         return group.gather(tensor).detach().requires_grad_()
@@ -151,10 +151,10 @@ def _gradients(batch: Pooled, group: Distributed) -> list[Tensor | None]:
     return [None if leaf is None or leaf.grad is None else leaf.grad[group.share(len(leaf))] for leaf in leaves]
 
 
-def _pull_back(
+def _backward_parts(
     network: Climb, parts: list[Examples], mine: Pooled, gradients: list[Tensor | None], how: Encoding
 ) -> None:
-    """Let the gradients of what tracklets are reach what encoded them, part by part."""
+    """Propagate the gradients of pooled features to the encoder, part by part."""
     if len(parts) == 1:
         _backward(mine, gradients)
         return
@@ -181,7 +181,7 @@ def _tensors(pooled: Pooled) -> list[Tensor | None]:
 
 @contextmanager
 def _still_statistics(network: nn.Module) -> Iterator[None]:
-    """Keep running statistics from seeing the same batch twice."""
+    """Keep running statistics from counting the same batch twice."""
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -193,7 +193,7 @@ def _still_statistics(network: nn.Module) -> Iterator[None]:
             norm.momentum = momentum
 
 
-def _remember(state: State, features: Features, labels: Tensor, config: TrainConfig) -> None:
+def _update_memories(state: State, features: Features, labels: Tensor, config: TrainConfig) -> None:
     draws = torch.Generator().manual_seed(config.run.seed * _SEED_STRIDE + state.step)
     move_rows(state.memory, features.sequence, labels, config.losses.memories, draws)
     if config.optimiser.ema_decay:

@@ -3,7 +3,7 @@
     climbtrack train training/configs/climb_tiny.yaml run.seed=1
     torchrun --nproc-per-node 8 -m training.train training/configs/mars.yaml data.folder=/data/mars  # 8 GPUs
 
-A step is a function of (seed, step) and the state in the checkpoint, so a resumed run repeats an unbroken one.
+A step is a function of (seed, step) and the checkpointed state, so a resumed run repeats an uninterrupted one.
 """
 
 import sys
@@ -27,7 +27,7 @@ from training.errors import TrainingError, explained
 from training.evaluation.evaluate import Report
 from training.keep import BEST, LAST, keep
 from training.loader import Loader
-from training.logs import Moment, RunLog
+from training.logs import RunLog, StepRecord
 from training.losses import Losses
 from training.people import HeldOut, people_of
 from training.schedule import progress_of, rate_at, stage_at
@@ -41,14 +41,14 @@ CHECKPOINT = "checkpoint.pt"
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """What a run left behind.
+    """The result of a run.
 
     Attributes:
-        weights: The best by held-out mAP.
-        best_map: That mAP, 0 to 1; -1 where the run was stopped before its first validation.
-        last: The last validation; None where there was none, and in all processes but the first.
-        steps: Steps done.
-        loss: The last total loss; None where no step was left to do.
+        weights: Path of the best weights by held-out mAP.
+        best_map: That mAP, 0 to 1; -1 if the run was stopped before its first validation.
+        last: The last validation; None if there was none, and on all ranks but the first.
+        steps: Steps completed.
+        loss: The last total loss; None if no step was left.
         end: Why the run ended: all was `done`, or it was `stopped` and can be resumed.
     """
 
@@ -62,7 +62,7 @@ class TrainResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Run:
-    """What the steps of a run share; only `state` changes."""
+    """What all steps of a run share; only `state` changes."""
 
     config: TrainConfig
     state: State
@@ -74,20 +74,20 @@ class _Run:
 
     @property
     def progress(self) -> float:
-        """Share of the run that is done, the same in all processes."""
+        """Completed fraction of the run, the same on all ranks."""
         return progress_of(self.config.schedule, self.state.step, self.group.agreed(self.state.elapsed_s))
 
 
 def run_training(config: TrainConfig, *, render: Render | None = None, on_signals: bool = False) -> TrainResult:
-    """Train as `config` says and return what came out.
+    """Train according to `config`.
 
     Args:
-        config: Of the run.
-        render: Makes other people than the usual generated ones.
+        config: Configuration of the run.
+        render: Renders the people; None for the default generator.
         on_signals: Whether SIGTERM and Ctrl-C end the run after the step in progress, with a checkpoint to resume from.
 
     Raises:
-        TrainingError: The loss is NaN or infinite, memory or disk are full, or there is nothing left to do.
+        TrainingError: The loss is NaN or infinite, memory or disk space ran out, or no step is left.
         CheckpointError: `run.resume` is set and there is no checkpoint to resume from, or it is of another run.
         DataSetError: The data set is missing or incomplete, or an image of it is broken.
     """
@@ -101,10 +101,10 @@ def run_training(config: TrainConfig, *, render: Render | None = None, on_signal
         log = RunLog(output, quiet=not group.first, tensorboard=config.run.tensorboard)
         stack.callback(log.end)
         if (remark := initial_remark(config)) is not None:
-            log.say(remark)
+            log.message(remark)
         before = load_checkpoint(output / CHECKPOINT) if config.run.resume else None
         with group.first_alone():  # it may have people to render
-            people, held_out = people_of(config, render, log.say)
+            people, held_out = people_of(config, render, log.message)
         state = _started(config, int(people.identities.max()) + 1, before, group)
         stop = stack.enter_context(stop_on_signals()) if on_signals else Event()
         return _train(_Run(config, state, people, held_out, group, log, preprocessing_of(config)), stop)
@@ -131,12 +131,15 @@ def _train(run: _Run, stop: Event) -> TrainResult:
         losses = train_step(state, examples, run.preprocessing, config, progress, group)
         state.step += 1
         state.elapsed_s += time.monotonic() - mark
-        mark = time.monotonic()  # before saving and validating: they count as time of the next step
+        mark = time.monotonic()  # before saving and validating, whose time counts towards the next step
         progress = run.progress
-        run.log.step(Moment(state.step, progress, state.elapsed_s, waited_s, _values(state, losses)))
+        run.log.step(StepRecord(state.step, progress, state.elapsed_s, waited_s, _values(state, losses)))
         report = _save_and_validate(run, progress) or report
     if losses is None and report is None and not stopped:
-        raise TrainingError(f"{config.run.output} has done all its {config.schedule.steps} steps already")
+        raise TrainingError(
+            f"{config.run.output} has already completed all {config.schedule.steps} steps: start a new run in another "
+            "run.output"
+        )
     if stopped:
         _save_stopped(run)
     loss = None if losses is None else losses.total.item()
@@ -151,7 +154,7 @@ def _memories_due(run: _Run, progress: float, refresh: int) -> bool:
 
 
 def _save_and_validate(run: _Run, progress: float) -> Report | None:
-    """Save a checkpoint and validate when they are due; what validation could break is on disk by then."""
+    """Save a checkpoint and validate when due; the checkpoint comes first, so a failed validation loses nothing."""
     settings, state = run.config.run, run.state
     if not run.group.first:
         return None
@@ -164,7 +167,7 @@ def _save_and_validate(run: _Run, progress: float) -> Report | None:
 
 
 def _first_validation(run: _Run) -> Report | None:
-    """Validate initial weights if asked, or where a run was killed between a checkpoint and its validation."""
+    """Validate initial weights if requested, or after a run was killed between a checkpoint and its validation."""
     settings, state = run.config.run, run.state
     begun = state.step > 0
     due = (state.step % settings.validate_every == 0 or run.progress >= 1) if begun else settings.validate_first
@@ -172,11 +175,11 @@ def _first_validation(run: _Run) -> Report | None:
 
 
 def _validate(run: _Run) -> Report:
-    """Validate the network, keep its weights, also as the best if they are, and note all that in the checkpoint."""
+    """Validate the network, save its weights, also as the best if they are, and update the checkpoint."""
     config, state = run.config, run.state
     network = network_to_keep(state, apart=config.run.compile)
     report = validate(network, run.preprocessing, run.held_out)
-    run.log.say(f"step {state.step}: held-out {report.line()}")
+    run.log.message(f"step {state.step}: held-out {report.line()}")
     run.log.validated(state.step, {"mAP": report.ranking.mean_ap, "rank1": report.ranking.rank(1)})
     _keep(run, LAST, report)
     if report.ranking.mean_ap > state.best_map:
@@ -188,14 +191,14 @@ def _validate(run: _Run) -> Report:
 
 
 def _save_stopped(run: _Run) -> None:
-    """Leave what a stopped run needs to be resumed, and weights in any case."""
+    """Save what is needed to resume a stopped run, and weights in any case."""
     state, output = run.state, run.config.run.output
     if not run.group.first:
         return
     _save(run)
     if not (output / BEST).exists():
         _keep(run, BEST, None)
-    run.log.say(f"stopped at step {state.step}: go on with run.resume=true")
+    run.log.message(f"stopped at step {state.step}: resume with run.resume=true")
 
 
 def _keep(run: _Run, name: str, report: Report | None) -> None:
@@ -218,7 +221,7 @@ def _save(run: _Run, *, keep_previous: bool = True) -> None:
 
 
 def _started(config: TrainConfig, identities: int, before: Checkpoint | None, group: Distributed) -> State:
-    """Return the state to go on from, new or from the checkpoint."""
+    """Return the state to start from, new or from the checkpoint."""
     state = start(config, identities, device_of(config))
     if before is not None:
         restore(state, before, identity_of(config))
@@ -239,7 +242,7 @@ def _values(state: State, losses: Losses) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Train as a configuration file and `group.key=value` overrides say."""
+    """Train with a configuration file and `group.key=value` overrides."""
     result = run_training(load_config(Path(arguments[0]), arguments[1:]), on_signals=True)
     sys.stderr.write(f"best held-out mAP {result.best_map:.3f}: {result.weights}\n")
 

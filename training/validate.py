@@ -1,4 +1,4 @@
-"""Validate a network in training on people held out from it, and fill its memories."""
+"""Validate a network during training on held-out people, and fill its memories."""
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from training.memory import initial_memory
 from training.people import HeldOut
 from training.state import State
 
-_CHUNK = 64  # crops encoded together where no gradient is needed
+_CHUNK = 64  # crops encoded together if no gradient is needed
 
 
 def validate(network: Climb, preprocessing: Preprocessing, people: HeldOut) -> Report:
@@ -33,9 +33,9 @@ def validate(network: Climb, preprocessing: Preprocessing, people: HeldOut) -> R
 
 
 def network_to_keep(state: State, *, apart: bool = False) -> Climb:
-    """Return the network to be validated and kept: that of the moving average, where the run keeps one.
+    """Return the network to validate and save: the moving average, if the run keeps one.
 
-    `apart` makes one of its own in any case: a compiled network would be compiled again for every size of a batch.
+    `apart` forces a copy: a compiled network would be recompiled for every batch size.
     """
     if not state.average and not apart:
         return state.network.eval()
@@ -63,7 +63,7 @@ def fill_memory(
     n = len(labels)
     whole = np.resize(
         np.arange(n), -(-n // group.world_size) * group.world_size
-    )  # shares of one length: some are encoded twice
+    )  # shares of equal length: some tracklets are encoded twice
     mine = whole[group.share(len(whole))]
     rows = [mine[i : i + _CHUNK] for i in range(0, len(mine), _CHUNK)]
     features = []

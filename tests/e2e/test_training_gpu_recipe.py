@@ -92,12 +92,12 @@ def test_time_that_rendering_took_is_not_learnt_in(tmp_path: Path, monkeypatch: 
 
 def test_a_folder_with_a_run_is_refused_and_so_are_weights_prepared_for_in_another_way(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").touch()
-    with pytest.raises(TrainingError, match="holds a run already: give another --out"):
+    with pytest.raises(TrainingError, match="already contains a run: give another --out"):
         train(recipe(1, None, tmp_path), 0.0)
     loaded = load_weights(SHIPPED)
     other = tmp_path / "other.safetensors"
     save_weights(other, loaded.network, type(loaded.preprocessing)(128, 64, mean=0.4))
-    with pytest.raises(ConfigError, match="wants crops prepared in another way"):
+    with pytest.raises(ConfigError, match="needs different preprocessing"):
         recipe(1, other, tmp_path)
 
 

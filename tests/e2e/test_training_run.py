@@ -160,5 +160,5 @@ def test_resuming_without_a_checkpoint_is_an_error(config: TrainConfig) -> None:
 def test_resuming_a_finished_run_says_so(config: TrainConfig) -> None:
     short = changed(config, {"schedule.steps": 1})
     run_training(short, render=coloured_noise)
-    with pytest.raises(TrainingError, match="done all its 1 steps"):
+    with pytest.raises(TrainingError, match="already completed all 1 steps"):
         run_training(changed(short, {"run.resume": True}), render=coloured_noise)

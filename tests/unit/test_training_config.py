@@ -34,8 +34,8 @@ def test_an_empty_value_takes_a_setting_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "complaint"),
     [
-        ("speed=3", r"unknown key 'speed'; known are run\.…, network\.…"),
-        ("run.wheels=3", r"unknown key 'run\.wheels'; known are run\.output, "),
+        ("speed=3", r"unknown key 'speed'; known keys: run\.…, network\.…"),
+        ("run.wheels=3", r"unknown key 'run\.wheels'; known keys: run\.output, "),
         ("optimiser.learning_rat=3", r"did you mean optimiser\.learning_rate"),
         ("schedule.steps", r"'schedule\.steps' must be group\.key=value"),
         ("schedule.steps=many", r"schedule\.steps is 'many', must be a valid integer"),
@@ -60,12 +60,12 @@ def test_an_empty_value_takes_a_setting_back(tmp_path: Path) -> None:
         ("synthetic.frames=9", "at most 8"),
         ("schedule.encoder_until=-1", r"schedule\.encoder_until is -1, must be at least 0"),
         ("schedule.patch_dropout=0.9", r"schedule\.patch_dropout is 0\.9, must be at most 0\.75"),
-        ("schedule.milestones=[0.8, 0.5]", "must be rising shares"),
+        ("schedule.milestones=[0.8, 0.5]", "must increase between 0 and 1"),
         ("losses.memories=[mean, best]", r"losses\.memories is 'best', must be 'mean', 'hard' or 'random'"),
         ("losses.memories=[]", r"losses\.memories is \[\], "),
         ("losses=3", r"losses is 3, but it is a group: give losses\.mmc, "),
         ("data.layout=mars", r"data\.folder is missing: give the folder of the data set in the layout mars"),
-        ("data.folder=somewhere", r"data\.layout is missing: say how somewhere is laid out"),
+        ("data.folder=somewhere", r"data\.layout is missing: give the layout of somewhere"),
     ],
 )
 def test_a_bad_override_names_key_and_value(override: str, complaint: str) -> None:
@@ -93,8 +93,8 @@ def test_a_recipe_of_before_is_answered_with_all_its_new_names_at_once(tmp_path:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", "must hold groups"),
-        (b"- 1\n", "must hold groups"),
+        (b"", "must contain groups"),
+        (b"- 1\n", "must contain groups"),
         (b"run: [", "cannot be read"),
         (b"run: \xff\xfe", "cannot be read"),
     ],

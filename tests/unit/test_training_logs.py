@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
-from training.logs import EVERY, Moment, RunLog, peak_memory_mb
+from training.logs import EVERY, RunLog, StepRecord, peak_memory_mb
 
 
-def moment(step: int, progress: float = 0.5) -> Moment:
-    return Moment(step, progress, elapsed_s=120.0, waited_s=0.25, values={"lr": 1e-3, "total": 2.0, "mmc": 0.0})
+def record(step: int, progress: float = 0.5) -> StepRecord:
+    return StepRecord(step, progress, elapsed_s=120.0, waited_s=0.25, values={"lr": 1e-3, "total": 2.0, "mmc": 0.0})
 
 
 def rows(folder: Path, name: str = "log.csv") -> list[dict[str, str]]:
@@ -21,7 +21,7 @@ def rows(folder: Path, name: str = "log.csv") -> list[dict[str, str]]:
 def test_a_line_says_losses_memory_and_time_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = RunLog(tmp_path)
     log.begin(0)
-    log.step(moment(EVERY))
+    log.step(record(EVERY))
     log.end()
     said = capsys.readouterr().err
     assert said.startswith(f"step {EVERY}  50.0%  2.0 min left  total 2.000  ")
@@ -33,7 +33,7 @@ def test_a_row_counts_what_all_its_steps_waited_for_their_batches(tmp_path: Path
     log = RunLog(tmp_path)
     log.begin(0)
     for step in range(1, 2 * EVERY + 1):
-        log.step(moment(step))
+        log.step(record(step))
     found = rows(tmp_path)
     assert [row["step"] for row in found] == [str(EVERY), str(2 * EVERY)]
     assert [float(row["waited_s"]) for row in found] == [0.25 * EVERY] * 2
@@ -46,7 +46,7 @@ def test_a_run_that_goes_on_drops_the_rows_of_steps_it_does_again(tmp_path: Path
         log.begin(begun)
         for step in (EVERY, 2 * EVERY, 3 * EVERY):
             if step > begun:
-                log.step(moment(step))
+                log.step(record(step))
         log.end()
     assert [row["step"] for row in rows(tmp_path)] == [str(EVERY), str(2 * EVERY), str(3 * EVERY)]
 
@@ -65,7 +65,7 @@ def test_figures_of_evaluations_are_written_and_those_that_are_done_again_are_dr
 def test_tensorboard_gets_losses_and_figures(tmp_path: Path) -> None:
     log = RunLog(tmp_path, tensorboard=True)
     log.begin(0)
-    log.step(moment(EVERY))
+    log.step(record(EVERY))
     log.validated(EVERY, {"mAP": 0.5})
     log.end()
     board = EventAccumulator(str(tmp_path))
@@ -77,9 +77,9 @@ def test_tensorboard_gets_losses_and_figures(tmp_path: Path) -> None:
 def test_a_quiet_log_says_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = RunLog(tmp_path, quiet=True, tensorboard=True)
     log.begin(0)
-    log.step(moment(EVERY))
+    log.step(record(EVERY))
     log.validated(EVERY, {"mAP": 0.5})
-    log.say("hello")
+    log.message("hello")
     log.end()
     assert capsys.readouterr().err == ""
     assert not list(tmp_path.iterdir())
@@ -90,7 +90,7 @@ def test_a_terminal_gets_a_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     log = RunLog(tmp_path)
     log.begin(0)
     assert log._bar is not None
-    log.step(moment(EVERY))
+    log.step(record(EVERY))
     log.end()
     (task,) = log._bar.tasks
     assert task.completed == 0.5

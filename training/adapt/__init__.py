@@ -1,1 +1,1 @@
-"""Weights that learn a site nobody labelled."""
+"""Adapt weights to a site without labels."""

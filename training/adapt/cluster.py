@@ -1,9 +1,9 @@
-"""Who may be whom on a site without labels: neighbours of neighbours, and what is certain.
+"""Cluster the tracklets of a site without labels, with pairs that certainly differ as constraints.
 
 Letters: n tracklets. Distances are Jaccard distances of k-reciprocal neighbourhoods (Zhong et al. 2017, "Re-ranking
 person re-identification with k-reciprocal encoding", section 3), as in clustering for unsupervised re-identification
 (Ge et al. 2020, "Self-paced contrastive learning", section 3.2). Clusters are scipy's average linkage, in which two
-groups with a certain pair of different people never meet.
+groups that contain a pair of certainly different people are never merged.
 """
 
 from collections.abc import Sequence
@@ -15,28 +15,28 @@ from scipy.spatial.distance import squareform
 
 from training.evaluation.rerank import jaccard_distances
 
-NEIGHBOURS = 8  # k1; sites see a person a few times, not twenty as the data sets of the field do
+NEIGHBOURS = 8  # k1; a site sees a person a few times, public data sets about twenty
 EXPANSION = 3  # k2, neighbours whose neighbourhoods are averaged
-THRESHOLD = 0.45  # of the Jaccard distance; found on generated people, where 0.4 to 0.55 give about the same
-OVERLAP_NS = 1_000_000_000  # a tracker may hold on to an old box of a person for a second beside the new one
-MOST = 10_000  # tracklets at a time: comparing 6 000 took 0.8 GB, and it grows with the square
+THRESHOLD = 0.45  # on the Jaccard distance; tuned on generated people, where 0.4 to 0.55 are about as good
+OVERLAP_NS = 1_000_000_000  # a tracker may keep a person's old box for a second beside the new one
+MOST = 10_000  # tracklets at a time: comparing 6 000 took 0.8 GB, which grows quadratically
 
 _FORBIDDEN = 1e6  # a mean with one such distance among a million pairs is still above any threshold
-_CAMERA_PRIOR = 4.0  # tracklets that a camera's mean of zero is worth: a few tracklets tell little of their camera
+_CAMERA_PRIOR = 4.0  # weight of a zero mean, in tracklets: a few tracklets say little about their camera
 
 
 def certainly_different(cameras: NDArray[np.int64], spans_ns: Sequence[tuple[int, int] | None]) -> NDArray[np.int64]:
-    """Return pairs `(m, 2)` of tracklets that one camera saw at the same time for more than a second.
+    """Return pairs `(m, 2)` of tracklets that one camera saw simultaneously for more than a second.
 
     Args:
         cameras: `(n,)`.
-        spans_ns: First and last capture time of each of the n tracklets, None where they are not known.
+        spans_ns: First and last capture time of each of the n tracklets, None if unknown.
     """
     pairs = []
     for camera in np.unique(cameras):
         rows = np.flatnonzero(cameras == camera).tolist()
         timed = sorted((span, row) for row in rows if (span := spans_ns[row]) is not None)
-        earlier: list[tuple[int, int]] = []  # last moment and row of who is still to be seen
+        earlier: list[tuple[int, int]] = []  # last capture time and row of tracklets still visible
         for (first, last), row in timed:
             earlier = [(end, other) for end, other in earlier if end - first > OVERLAP_NS]
             pairs += [
@@ -47,9 +47,9 @@ def certainly_different(cameras: NDArray[np.int64], spans_ns: Sequence[tuple[int
 
 
 def without_cameras(features: NDArray[np.float32], cameras: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return features `(n, dim)` less the mean of their camera `(n,)`, rows of length 1.
+    """Return features `(n, dim)` minus the mean of their camera `(n,)`, rows of length 1.
 
-    What all people of a camera have in common is the camera: its light, its background, its height.
+    What all people of a camera have in common comes from the camera: its light, background and mounting height.
     """
     centred = features.astype(np.float32, copy=True)
     for camera in np.unique(cameras):
@@ -67,12 +67,12 @@ def distances_of(features: NDArray[np.float32], cameras: NDArray[np.int64]) -> N
 def clusters(
     distances: NDArray[np.float32], different: NDArray[np.int64], threshold: float = THRESHOLD
 ) -> NDArray[np.int64]:
-    """Return the cluster `(n,)` of each tracklet, from 0; -1 for those that are alone.
+    """Return the cluster `(n,)` of each tracklet, from 0; -1 for tracklets in no cluster.
 
     Args:
         distances: `(n, n)`, symmetric.
         different: Pairs `(m, 2)` that are certainly not in one cluster.
-        threshold: Two clusters whose mean distance is at most this become one.
+        threshold: Two clusters whose mean distance is at most this are merged.
     """
     n = len(distances)
     if n < 2:

@@ -1,8 +1,8 @@
-"""Whether weights got better on a site: by labels where there are some, else by what shows without them.
+"""Validate weights on a site: by labels if there are any, otherwise by what can be measured without them.
 
-Certain are two things: the halves of one tracklet are one person, and people whom one camera saw at the same time are
-not. Neither says anything across cameras. There, two tracklets of one person are each other's nearest as long as the
-weights know people better than cameras, so the share that is found back is a sign, though no proof: only labels are.
+Two things are certain: the halves of one tracklet are the same person, and people whom one camera saw at the same time
+are different. Neither says anything across cameras. There, two tracklets of one person are mutual nearest neighbours if
+the weights encode people rather than cameras, so the fraction of mutual neighbours is evidence; only labels are proof.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ _CHUNK = 16  # tracklets embedded together
 
 @dataclass(frozen=True, slots=True)
 class Cosines:
-    """Cosine similarities of tracklets of two cameras: of one cluster, and of two clusters.
+    """Cosine similarities of tracklets from two cameras, within a cluster and between clusters.
 
-    Clusters are made of what is alike, so `same` is too high by some; its change from one network to another is not.
+    Clusters contain what is similar, so `same` is biased upwards; its change from one network to another is not.
     """
 
     same_mean: float
@@ -34,9 +34,10 @@ class Cosines:
 
 
 def moved(prior: SimilarityPrior | None, before: Cosines | None, after: Cosines | None) -> SimilarityPrior | None:
-    """Return the similarity prior of adapted weights: that of the old ones, moved as the cosines of the site moved.
+    """Return the similarity prior of adapted weights: that of the old ones, shifted by the change of the
+    site's cosines.
 
-    None where the old weights have none; the old one where the site does not tell, or tells what cannot be.
+    None if the old weights have none; the old prior if the site gives no evidence, or the result would be invalid.
     """
     if prior is None or before is None or after is None:
         return prior
@@ -50,18 +51,18 @@ def moved(prior: SimilarityPrior | None, before: Cosines | None, after: Cosines 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What weights are worth on a site; None where the site does not tell.
+    """How good weights are on a site; None where the site gives no evidence.
 
     Attributes:
-        mean_ap, rank1: By labels, 0 to 1.
-        mutual: Share of held tracklets, each with every other camera, whose nearest there has them as its own nearest.
-        separation: How much more alike two halves of a tracklet are than people who certainly differ, or, where nobody
-            does, than other tracklets of the camera, in standard deviations.
-        clusters: Groups of tracklets taken for one person.
-        alone: Tracklets in no group.
-        silhouette: How much closer tracklets are to their own group than to the next, -1 to 1 (Rousseeuw 1987).
-        violated: Share of the certain pairs of different people that clustering by looks alone would make one person.
-        cosines: Of clusters.
+        mean_ap, rank1: From labels, 0 to 1.
+        mutual: Fraction of held-out tracklets that are mutual nearest neighbours with their match in another camera.
+        separation: How much more similar the halves of a tracklet are than certainly different people or, without
+            such pairs, than other tracklets of the camera, in standard deviations.
+        clusters: Number of clusters, each taken for one person.
+        alone: Tracklets in no cluster.
+        silhouette: How much closer tracklets are to their own cluster than to the next, -1 to 1 (Rousseeuw 1987).
+        violated: Fraction of certainly different pairs that clustering without the constraints would merge.
+        cosines: Cosines within and between clusters.
     """
 
     mean_ap: float | None
@@ -75,10 +76,10 @@ class Figures:
     cosines: Cosines | None
 
     def better_than(self, other: "Figures") -> bool | None:
-        """Tell whether these are at least as good; None if nothing tells.
+        """Return whether these are at least as good; None without evidence.
 
-        Labels decide where there are some; else who finds each other, with no more certain pairs confused; else
-        separation.
+        Labels decide if there are any; otherwise mutual neighbours, provided that no more certain pairs are violated;
+        otherwise separation.
         """
         if self.mean_ap is not None and other.mean_ap is not None:
             return self.mean_ap >= other.mean_ap
@@ -91,14 +92,14 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """What figures are computed from.
+    """The data that figures are computed from.
 
     Attributes:
         people: All tracklets of the site, n.
         different: Pairs `(m, 2)` of rows that are certainly different people.
-        held: Rows that are not learnt from, for `mutual` and `separation`.
-        queries, gallery: Labelled tracklets, where there are some.
-        frames: Most crops of a tracklet that an embedding takes, spread evenly.
+        held: Held-out rows, not trained on, for `mutual` and `separation`.
+        queries, gallery: Labelled tracklets, if there are any.
+        frames: Maximum crops of a tracklet per embedding, spread evenly.
     """
 
     people: Tracklets
@@ -110,7 +111,7 @@ class Trial:
 
 
 def judge(embed: Embed, trial: Trial) -> Figures:
-    """Return the figures of weights."""
+    """Return the figures of the weights behind `embed`."""
     mean_ap = rank1 = None
     if trial.queries is not None and trial.gallery is not None:
         ranking = rank(*(_labelled(embed, part, trial.frames) for part in (trial.queries, trial.gallery)))
@@ -118,8 +119,8 @@ def judge(embed: Embed, trial: Trial) -> Figures:
     features = embedded(embed, trial.people, np.arange(len(trial.people.lengths)), trial.frames)
     distances = distances_of(features, trial.people.cameras)
     labels = clusters(distances, trial.different)
-    by_looks = clusters(distances, trial.different[:0])[trial.different]
-    violated = (by_looks[:, 0] == by_looks[:, 1]) & (by_looks[:, 0] >= 0)
+    unconstrained = clusters(distances, trial.different[:0])[trial.different]
+    violated = (unconstrained[:, 0] == unconstrained[:, 1]) & (unconstrained[:, 0] >= 0)
     return Figures(
         mean_ap,
         rank1,
@@ -139,11 +140,11 @@ def embedded(
     """Return the features `(len(rows), dim)` of tracklets.
 
     Args:
-        embed: What embeds.
+        embed: Embeds tracklets.
         people: The tracklets.
-        rows: Which of them.
-        frames: Most crops of each.
-        part: Share of a tracklet at which to begin and to end.
+        rows: The tracklets to embed.
+        frames: Maximum crops of each.
+        part: Where to start and stop, as fractions of a tracklet.
 
     Raises:
         DataSetError: An image is missing or broken.
@@ -175,7 +176,7 @@ def _cosines(features: NDArray[np.float32], cameras: NDArray[np.int64], labels: 
 
 
 def _mutual(features: NDArray[np.float32], trial: Trial) -> float | None:
-    """Return the share of held tracklets and other cameras where the nearest of the nearest is the tracklet."""
+    """Return the fraction of pairs (held-out tracklet, other camera) whose nearest neighbours are mutual."""
     cameras = trial.people.cameras
     back = []
     for camera in np.unique(cameras):
@@ -188,7 +189,7 @@ def _mutual(features: NDArray[np.float32], trial: Trial) -> float | None:
 
 
 def _separation(embed: Embed, trial: Trial) -> float | None:
-    """Return d' of halves of held tracklets against pairs of different ones."""
+    """Return d' of the halves of held-out tracklets against pairs of different tracklets."""
     rows = trial.held[trial.people.lengths[trial.held] > 1]
     if len(rows) < 2:
         return None

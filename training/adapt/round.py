@@ -1,4 +1,4 @@
-"""One round of adaptation: the steps of `training.train` on clusters in place of people."""
+"""One round of adaptation: the steps of `training.train`, on clusters instead of people."""
 
 import math
 import time
@@ -30,16 +30,16 @@ from training.synthetic.source import SyntheticSource
 from training.validate import fill_memory, network_to_keep
 
 _PEOPLE = 16  # of a batch, as in the recipe of climb-tiny
-_FRAMES = 2  # of a tracklet while the temporal head learns; one before, which is cheaper
+_FRAMES = 2  # of a tracklet while the temporal head trains; one before, which is cheaper
 _HEAD_FROM = 0.7
 _RATE = 3e-4
 _CLIP_RATE = 5e-6
-_UNENDING = 1_000_000  # steps, where the clock ends a round
+_UNENDING = 1_000_000  # steps, if the clock ends a round
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a round may take: wall time or, where that is 0, so many steps or visits to every cluster; and how fast."""
+    """The limit of a round: wall time or, if that is 0, a number of steps or visits to every cluster."""
 
     minutes: float
     epochs: float
@@ -51,7 +51,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=GROUP)
 class _SameNetwork(NetworkConfig):
-    """A network of the sizes of given weights, whatever they are, with the preprocessing that these came with."""
+    """The sizes of given weights, whatever they are, and the preprocessing stored with them."""
 
     sizes: Architecture
     prepared: Preprocessing
@@ -66,7 +66,7 @@ class _SameNetwork(NetworkConfig):
 
 
 def rate_of(architecture: Architecture) -> float:
-    """Return the highest learning rate: a CLIP tower, which the whole world taught, moves as slowly as in the paper."""
+    """Return the highest learning rate: a CLIP tower, pretrained on far more data, moves as slowly as in the paper."""
     return _CLIP_RATE if architecture.stem == "patch" else _RATE
 
 
@@ -75,8 +75,8 @@ def learn(
 ) -> tuple[Climb, int]:
     """Return a network that learnt from people with identities 0 to Y - 1, and the steps it took.
 
-    The network may have any sizes, but no side information of cameras. There are no classifiers: what tells clusters
-    apart is the memories (MMC), pairs of the batch, and the triplet loss.
+    The network may have any sizes, but no side information of cameras. There are no classifiers: clusters are
+    separated by the memories (MMC), pairs in the batch, and the triplet loss.
 
     Raises:
         TrainingError: The loss is NaN or infinite.
@@ -113,13 +113,13 @@ def _config(
             seed=seed,
             threads=budget.threads,
             workers=budget.workers,
-            gradient_checkpointing=architecture.stem == "patch",  # a batch of the paper's size takes gigabytes without
+            gradient_checkpointing=architecture.stem == "patch",  # else a batch of the paper's size takes gigabytes
         ),
         network=_SameNetwork(sizes=architecture, prepared=preprocessing),
         data=DataConfig(augmentation_strength=0.3),
         synthetic=SyntheticSource(train_identities=people, frames=frames),
         batch=BatchConfig(identities=min(_PEOPLE, people), frames=frames),
-        # The average is over about the last ten steps: a round is short.
+        # Averages about the last ten steps: a round is short.
         optimiser=OptimiserConfig(learning_rate=budget.lr, weight_decay=0.05, ema_decay=0.9),
         losses=LossConfig(sequence_ce=0.0, sequence_contrast=1.0, temporal_ce=0.0),
         schedule=ScheduleConfig(

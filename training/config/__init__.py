@@ -1,4 +1,4 @@
-"""The settings of a training run: groups (`groups`), rules over several (`run`), files and overrides (`read`)."""
+"""Settings of a training run: groups (`groups`), rules across groups (`run`), files and overrides (`read`)."""
 
 from training.config.groups import (
     BatchConfig,

@@ -1,4 +1,4 @@
-"""The groups of a run's settings, one class each. The defaults are the paper's video recipe on generated people."""
+"""Groups of a run's settings, one class each. The defaults are the paper's video recipe, on generated people."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -34,30 +34,30 @@ MODELS: dict[ModelName, Architecture] = {
 
 
 def model_of(architecture: Architecture) -> ModelName | None:
-    """Return which model has these sizes, None where none has."""
+    """Return the name of the model with these sizes; None if there is none."""
     return next((name for name, model in MODELS.items() if model == architecture), None)
 
 
 @dataclass(frozen=True, slots=True, config=GROUP)
 class RunConfig:
-    """Where a run goes, on what it runs, and how often it saves and validates.
+    """Where a run writes, on what it runs, and how often it saves and validates.
 
     Attributes:
-        output: Folder of checkpoint, logs and weights.
-        resume: Go on from the checkpoint in `output`.
-        seed: Of weights, sampling and augmentation.
-        device: `auto` is the GPU where there is one.
+        output: Folder for checkpoint, logs and weights.
+        resume: Resume from the checkpoint in `output`.
+        seed: Seed of weights, sampling and augmentation.
+        device: `auto` is the GPU if there is one.
         threads: CPU threads of torch.
-        workers: Processes that read or render and augment the next batches meanwhile; 0 makes each between two steps.
-        precision: Of everything but features and losses, which stay float32.
+        workers: Processes that prepare the next batches in parallel; 0 prepares each between two steps.
+        precision: Precision of everything except features and losses, which stay float32.
         gradient_checkpointing: Keep only the inputs of transformer layers for the backward pass; recompute the rest.
         compile: Compile the encoder with torch.compile; the first steps then take minutes.
         checkpoint_every: Steps between two checkpoints.
         validate_every: Steps between two validations, each after a checkpoint.
-        validate_minutes: Minutes after which a run validates in any case; 0 is no limit.
-        validate_first: Validate before the first step, too: the initial weights are then the first to be kept.
-        save_precision: Of the weights that are kept; float16 files are half as large.
-        tensorboard: Write TensorBoard's files beside the CSV log.
+        validate_minutes: Maximum minutes between two validations; 0 is no limit.
+        validate_first: Validate before the first step too, so that the initial weights are the first to be saved.
+        save_precision: Precision of saved weights; float16 files are half as large.
+        tensorboard: Write TensorBoard files beside the CSV log.
     """
 
     output: Path = Path("runs/climb-tiny")
@@ -83,16 +83,16 @@ class NetworkConfig:
 
     Attributes:
         model: Sizes of the network; `climb-tiny-64` is what `climb-tiny` is grown from (`training.recipes.grow`).
-        frames: T, that of the model where 0; 1 for images, whose temporal head has no layer after it, as in the
-            released image weights.
-        strides: Fragment lengths of the temporal head, those of the model where empty.
-        clip: CLIP's weights for the encoder to start from: `openai`, or a file. Of `climb-base` only.
-        initial: Weights of the same sizes to start from; the optimiser's state does not come with them.
-        load_head: Whether the temporal head comes from `initial` too; if not, it may have other strides.
-        standardise: Share of a crop's own colour statistics that is removed before the network, 0 to 1.
+        frames: T; 0 for the model's. With 1, for images, the temporal head has no layer after it, as in the released
+            image weights.
+        strides: Fragment lengths of the temporal head; empty for the model's.
+        clip: CLIP weights to initialise the encoder from: `openai`, or a file. Only for `climb-base`.
+        initial: Weights of the same sizes to start from, without an optimiser state.
+        load_head: Whether to load the temporal head from `initial` too; if not, its strides may differ.
+        standardise: Fraction of a crop's colour statistics that is removed before the network, 0 to 1.
         resize: How crops are resized, `area` or `bicubic` as in the released code.
         cameras: Cameras of the data set that get a learned vector each (SIE), as in the paper's MSMT17 model; 0 for
-            none. At deployment, where cameras are unknown, their mean stands in.
+            none. At deployment, where cameras are unknown, their mean is used.
         side_coefficient: Factor on those vectors (SIE_COE).
     """
 
@@ -108,7 +108,7 @@ class NetworkConfig:
     side_coefficient: Factor = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse a network that cannot be built, and weights that do not fit it."""
+        """Reject a network that cannot be built, and weights that do not fit it."""
         try:
             _ = self.architecture
         except ValueError as error:
@@ -137,22 +137,22 @@ class NetworkConfig:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What happens to a crop before the network."""
+        """The preprocessing of a crop before the network."""
         a = self.architecture
         return Preprocessing(a.height, a.width, standardise=self.standardise, filter=self.resize)
 
 
 @dataclass(frozen=True, slots=True, config=GROUP)
 class DataConfig:
-    """A data set to learn from, and augmentation; generated people are `synthetic`.
+    """A data set to train on, and augmentation; generated people are `synthetic`.
 
     Attributes:
-        folder: Of the data set; generated people where there is none.
-        layout: Of the data set's files.
-        split: Of `ilids`, 0 to 9.
-        checked: Whether counts other than the published ones are an error; false for a part of a data set.
-        augmentation: `ours`: the differences between cameras, lenses and detectors; `paper`: flip, shift, erasing.
-        augmentation_strength: Of ours, 0 to 1.
+        folder: Folder of the data set; None for generated people.
+        layout: Layout of the data set's files.
+        split: Split of `ilids`, 0 to 9.
+        checked: Whether counts that differ from the published ones are an error; false for a part of a data set.
+        augmentation: `ours`: differences between cameras, lenses and detectors; `paper`: flip, shift, erasing.
+        augmentation_strength: Strength of `ours`, 0 to 1.
     """
 
     folder: Path | None = None
@@ -163,24 +163,24 @@ class DataConfig:
     augmentation_strength: Share = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse a folder without a layout, and a layout without a folder."""
+        """Reject a folder without a layout, and a layout without a folder."""
         if self.layout and self.folder is None:
             raise ValueError(f"data.folder is missing: give the folder of the data set in the layout {self.layout}")
         if self.folder is not None and not self.layout:
-            raise ValueError(f"data.layout is missing: say how {self.folder} is laid out")
+            raise ValueError(f"data.layout is missing: give the layout of {self.folder}")
 
 
 @dataclass(frozen=True, slots=True, config=GROUP)
 class BatchConfig:
-    """What a batch is made of.
+    """The composition of a batch.
 
     Attributes:
-        identities: Identities of a batch, over all processes.
-        tracklets: Tracklets of each identity, from different cameras where there are enough.
-        cluster: Identities of a batch that share their cameras, where the data have such.
+        identities: Identities per batch, over all processes.
+        tracklets: Tracklets of each identity, from different cameras if there are enough.
+        cluster: Identities of a batch that share their cameras, if the data allow it.
         frames: Frames of each tracklet once the temporal head trains; see `schedule.early_frames`.
-        chunks: Parts that a batch is encoded in, one after the other, to save memory; the losses are still those of the
-            whole batch (Gao et al. 2021, GradCache, section 3). Only a convolution stem normalises by part.
+        chunks: Parts in which a batch is encoded, one after another, to save memory; the losses are still those of the
+            whole batch (Gao et al. 2021, GradCache, section 3). Only a convolution stem normalises per part.
     """
 
     identities: Several = 4
@@ -192,18 +192,18 @@ class BatchConfig:
 
 @dataclass(frozen=True, slots=True, config=GROUP)
 class OptimiserConfig:
-    """How the weights move.
+    """How the weights are updated.
 
     Attributes:
         name: `sgd` has a momentum of 0.9.
-        learning_rate: The highest of the schedule.
-        temporal_lr_factor: Times the learning rate, for the temporal head, which may start late.
-        classifier_lr_factor: Times the learning rate, for the classifier on the sequence feature.
-        temporal_classifier_lr_factor: Times the learning rate, for the classifier on the temporal feature.
-        weight_decay: On matrices only.
-        max_grad_norm: Gradients are clipped to this norm; 0 leaves them. That of a first batch can be huge, that of a
-            healthy run from scratch stays below 5.
-        ema_decay: Decay of a moving average of the weights, which is validated and kept instead of them; 0 for none.
+        learning_rate: Peak of the schedule.
+        temporal_lr_factor: Factor on the learning rate of the temporal head, which may start late.
+        classifier_lr_factor: Factor on the learning rate of the classifier on the sequence feature.
+        temporal_classifier_lr_factor: Factor on the learning rate of the classifier on the temporal feature.
+        weight_decay: Weight decay, on matrices only.
+        max_grad_norm: Gradients are clipped to this norm; 0 disables it. The norm of a first batch can be huge; that of
+            a healthy run from scratch stays below 5.
+        ema_decay: Decay of a moving average of the weights, which is validated and saved in their place; 0 for none.
     """
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
@@ -218,21 +218,21 @@ class OptimiserConfig:
 
 @dataclass(frozen=True, slots=True, config=GROUP)
 class LossConfig:
-    """Weights of the losses (CLIMB-ReID, eq. 11; 0 leaves one out), and the memories of the first.
+    """Weights of the losses (CLIMB-ReID, eq. 11; 0 leaves one out), and the memories of the memory loss.
 
     Attributes:
-        mmc: Of the memory loss (Multi-Memory Collaboration).
-        mmc_from: Share of the run after which the memory loss counts: memories of an untrained encoder say nothing.
-        sequence_ce: Of the cross-entropy on the sequence feature.
-        sequence_contrast: Of the supervised contrastive loss on the sequence feature; the paper, starting from CLIP,
-            has none.
-        sequence_triplet: Of the triplet loss on the sequence feature; the paper's baseline has it.
-        temporal_ce: Of the cross-entropy on the temporal feature.
-        temporal_triplet: Of the triplet loss on the temporal feature.
+        mmc: Weight of the memory loss (Multi-Memory Collaboration).
+        mmc_from: Fraction of the run after which the memory loss is used: memories of an untrained encoder are useless.
+        sequence_ce: Weight of the cross-entropy on the sequence feature.
+        sequence_contrast: Weight of the supervised contrastive loss on the sequence feature; the paper, starting from
+            CLIP, has none.
+        sequence_triplet: Weight of the triplet loss on the sequence feature; the paper's baseline has it.
+        temporal_ce: Weight of the cross-entropy on the temporal feature.
+        temporal_triplet: Weight of the triplet loss on the temporal feature.
         memories: What each of the P memories of an identity takes from a batch.
         memory_init: `fill`: from a pass over the whole training set every `memory_refresh_epochs` (the paper's);
-            `visit`: from the first batch with an identity, which is not a class of the loss before.
-        memory_refresh_epochs: Epochs between two fillings of the memories from the whole training set.
+            `visit`: from the first batch with an identity, which is not a class of the loss until then.
+        memory_refresh_epochs: Epochs between two passes that fill the memories from the whole training set.
     """
 
     mmc: Factor = 1.0
@@ -249,25 +249,25 @@ class LossConfig:
 
 @dataclass(frozen=True, slots=True, config=GROUP)
 class ScheduleConfig:
-    """How long a run takes, and what changes on the way; shares of the run are 0 to 1.
+    """How long a run takes, and what changes during it; fractions of the run are 0 to 1.
 
     Attributes:
         steps: Optimiser steps.
-        minutes: Wall time at which the run ends if `steps` are not done; 0 is no limit. A run that the clock ended
-            cannot be repeated to the bit.
-        epoch_steps: Steps that count as an epoch; 0 until every identity came once.
-        decay: Of the learning rate: `cosine` down to 0, or a tenth at each of the `milestones`.
-        milestones: Shares of the run, rising.
-        warmup: Share of the run with a linearly rising learning rate.
-        warmup_start: Share of the learning rate that it rises from.
-        early_frames: Frames of a tracklet before the temporal head trains: the encoder learns more from other people
-            than from other frames.
-        early_scale: Size of the crops until `full_size_from`, as a share of the network's: smaller ones cost less.
-        full_size_from: Share of the run after which crops have their full size; at `temporal_from` at the latest.
-        temporal_from: Share of the run after which the temporal head trains.
-        encoder_until: Share of the run after which only the temporal head trains: a frozen encoder costs a third.
-        patch_dropout: Share of the patch tokens that the encoder does not see before the temporal head trains, 0 to
-            0.75: cheaper steps that each teach somewhat less (Li et al. 2023, FLIP, section 3.1).
+        minutes: Wall time at which the run ends if `steps` are not done; 0 is no limit. A run ended by
+            the clock is not reproducible bit for bit.
+        epoch_steps: Steps that make an epoch; 0 for once through all identities.
+        decay: Decay of the learning rate: `cosine` down to 0, or a tenth at each of the `milestones`.
+        milestones: Fractions of the run, increasing.
+        warmup: Fraction of the run with a linearly rising learning rate.
+        warmup_start: Fraction of the learning rate that the warm-up starts from.
+        early_frames: Frames of a tracklet before the temporal head trains: the encoder learns more from more people
+            than from more frames.
+        early_scale: Size of the crops until `full_size_from`, as a fraction of the network's: smaller ones cost less.
+        full_size_from: Fraction of the run after which crops have their full size; at `temporal_from` at the latest.
+        temporal_from: Fraction of the run after which the temporal head trains.
+        encoder_until: Fraction of the run after which only the temporal head trains: a frozen encoder costs a third.
+        patch_dropout: Fraction of patch tokens hidden from the encoder before the temporal head trains, 0 to 0.75:
+            steps are cheaper but each teaches somewhat less (Li et al. 2023, FLIP, section 3.1).
     """
 
     steps: Count = 20000
@@ -285,11 +285,11 @@ class ScheduleConfig:
     patch_dropout: Annotated[Real, Field(ge=0, le=0.75)] = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse stages that do not follow each other."""
+        """Reject stages that do not follow each other."""
         if self.encoder_until < self.temporal_from:
             raise ValueError(
                 f"schedule.encoder_until is {self.encoder_until}, must be at least schedule.temporal_from, "
                 f"{self.temporal_from}: nothing would train in between"
             )
         if list(self.milestones) != sorted(self.milestones) or not all(0 < m < 1 for m in self.milestones):
-            raise ValueError(f"schedule.milestones is {list(self.milestones)}, must be rising shares between 0 and 1")
+            raise ValueError(f"schedule.milestones is {list(self.milestones)}, must increase between 0 and 1")

@@ -21,14 +21,14 @@ _ALL = tuple(f"{group}.{key}" for group, keys in _KEYS.items() for key in keys)
 
 
 class ConfigError(Exception):
-    """A training configuration cannot be used; the message names the key, the value and what is allowed."""
+    """Raised when a training configuration is invalid; the message names the key, the value and what is allowed."""
 
 
 def load_config(path: Path | None, overrides: Sequence[str] = ()) -> TrainConfig:
     """Return the defaults, overridden by a YAML file, then by `group.key=value` texts.
 
     Raises:
-        ConfigError: The file cannot be read, or a key or value is not known.
+        ConfigError: The file cannot be read, or a key or value is invalid.
     """
     given: list[tuple[str, object]] = []
     if path is not None:
@@ -40,7 +40,7 @@ def changed(config: TrainConfig, changes: Mapping[str, object]) -> TrainConfig:
     """Return a configuration with some values changed, by `group.key`.
 
     Raises:
-        ConfigError: A key or value is not known.
+        ConfigError: A key or value is invalid.
     """
     return _validated(asdict(config), list(changes.items()))
 
@@ -51,7 +51,7 @@ def _read(path: Path) -> Mapping[object, object]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
     if not isinstance(loaded, Mapping):
-        raise ConfigError(f"{path} must hold groups of settings, like `schedule: {{steps: 1000}}`")
+        raise ConfigError(f"{path} must contain groups of settings, like `schedule: {{steps: 1000}}`")
     return loaded
 
 
@@ -66,9 +66,9 @@ def _parsed(override: str) -> tuple[str, object]:
 
 
 def _validated(values: _Values, given: Iterable[tuple[str, object]]) -> TrainConfig:
-    """Return the configuration of values by group and key, after what is given by `group.key` or by group."""
+    """Return the configuration: `values` by group and key, overridden by those `given` by `group.key` or group."""
     single = [one for key, value in given for one in _ungrouped(key, value)]
-    if wrong := [_complaint(key, value) for key, value in single if key not in _ALL]:
+    if wrong := [_unknown_key(key, value) for key, value in single if key not in _ALL]:
         raise ConfigError("; ".join(wrong))
     for key, value in single:
         group, _, name = key.partition(".")
@@ -86,8 +86,8 @@ def _ungrouped(key: str, value: object) -> list[tuple[str, object]]:
     return [(key, value)]
 
 
-def _complaint(key: str, value: object) -> str:
-    """Return what to use in place of a key that does not exist."""
+def _unknown_key(key: str, value: object) -> str:
+    """Return an error message for an unknown key that suggests what to use instead."""
     name = key.rpartition(".")[2]
     if moved := RENAMED.get(key) or RENAMED.get(name):
         return f"`{key}` is now `{moved}`"
@@ -97,11 +97,11 @@ def _complaint(key: str, value: object) -> str:
         return f"unknown key {key!r}; did you mean {' or '.join(near)}?"
     group = key.partition(".")[0]
     known = [f"{group}.{name}" for name in _KEYS[group]] if group in _KEYS else [f"{name}.…" for name in _KEYS]
-    return f"unknown key {key!r}; known are {', '.join(known)}"
+    return f"unknown key {key!r}; known keys: {', '.join(known)}"
 
 
 def _explain(detail: ErrorDetails) -> str:
-    """Return what is wrong: a rule over several keys names them itself, a value is named here."""
+    """Return an error message; rules across keys name them already, for a single value its key is added."""
     text = detail["msg"].removeprefix("Value error, ")
     if len(detail["loc"]) < 2:
         return text

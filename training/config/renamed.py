@@ -1,4 +1,4 @@
-"""Names that settings had before they were in groups, so that an error can give the new one."""
+"""Flat names of settings from before they were grouped, so that an error can give the new name."""
 
 from types import MappingProxyType
 
@@ -45,4 +45,4 @@ _RENAMED = {
 RENAMED = MappingProxyType(
     {name: f"{group}.{name}" for group, names in _MOVED.items() for name in names.split()} | _RENAMED
 )
-"""`group.key` by the flat name of before."""
+"""`group.key` by former flat name."""

@@ -1,4 +1,4 @@
-"""One training run: all groups of its settings, and the rules over several groups."""
+"""One training run: all groups of its settings, and the rules across groups."""
 
 from dataclasses import field
 
@@ -19,17 +19,17 @@ from training.synthetic.source import SyntheticSource
 
 @dataclass(frozen=True, slots=True, config=GROUP)
 class TrainConfig:
-    """One run. A recipe (training/configs) overrides what differs from the defaults.
+    """One run. Recipes (training/configs) hold only what differs from the defaults.
 
     Attributes:
-        run: Where it goes and on what it runs.
+        run: Where it writes and on what it runs.
         network: Sizes and initial weights.
-        data: A data set, and augmentation.
-        synthetic: Generated people, where there is no data set.
-        batch: What a batch is made of.
-        optimiser: How the weights move.
-        losses: What is minimised.
-        schedule: How long, and what changes on the way.
+        data: Data set and augmentation.
+        synthetic: Generated people, if there is no data set.
+        batch: Composition of a batch.
+        optimiser: How the weights are updated.
+        losses: Weights of the losses.
+        schedule: Duration, and what changes during the run.
     """
 
     run: RunConfig = field(default_factory=RunConfig)
@@ -42,13 +42,13 @@ class TrainConfig:
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
 
     def __post_init__(self) -> None:
-        """Refuse batches that the network or the generated people cannot fill."""
+        """Reject batches that do not fit the network or the generated people."""
         most = self.network.architecture.frames
         early, frames = self.schedule.early_frames, self.batch.frames
         rendered = most if self.data.folder else self.synthetic.frames
         if not early <= frames <= rendered <= most:
             rising = f"schedule.early_frames {early}, batch.frames {frames}, synthetic.frames {self.synthetic.frames}"
-            raise ValueError(f"{rising} must not fall, and be at most {most}, the network's")
+            raise ValueError(f"{rising} must not decrease, and must be at most {most}, the network's frames")
         if self.network.cameras and self.data.folder is None:
             raise ValueError(
                 f"network.cameras is {self.network.cameras}, but generated people are seen by ever new cameras: set it "

@@ -1,1 +1,1 @@
-"""Long runs made of shorter ones: the shipped weights, ablations, growth."""
+"""Recipes: the shipped weights, ablations, growing a network, and a short run on one GPU."""

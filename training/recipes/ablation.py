@@ -1,11 +1,11 @@
-"""What each part of CLIMB-ReID adds, over several seeds (CLIMB-ReID, tables 4-6, in our size or in theirs).
+"""Ablation: what each part of CLIMB-ReID contributes, over several seeds (CLIMB-ReID, tables 4-6, any model size).
 
     python -m training.recipes.ablation --seeds 0 1 2 --out ablation.jsonl
     python -m training.recipes.ablation training/configs/lsvid.yaml data.folder=/data/ls-vid --seeds 0 1 2
 
-All variants of a seed start from the same encoder: CLIP's or `initial`, where the configuration names one; otherwise
-one that was trained on single frames of other generated people (`ablation_start.yaml`). Heads and memories start anew.
-Lines that are in FILE already are not run again, so an interrupted ablation goes on.
+All variants of a seed start from the same encoder: CLIP's or `initial`, if the configuration names one; otherwise one
+trained on single frames of other generated people (`ablation_start.yaml`). Heads and memories start untrained. Rows
+that are already in the output file are not run again, so an interrupted ablation can be resumed.
 """
 
 import argparse
@@ -33,13 +33,13 @@ from training.train import run_training
 
 _CONFIGS = Path(__file__).parents[1] / "configs"
 _CHUNK = 8  # tracklets embedded together
-_FEW = 8  # people a run itself validates on, which is not used: `validated` does it on all
+_FEW = 8  # people a run validates on; its result is unused, `validated` uses all people
 _FEATURES = ("frame average", "temporal head", "both")
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A row of the table: the settings it changes, by `group.key`, and the feature it is ranked by."""
+    """A row of the table: settings changed, by `group.key`, and the feature used for ranking."""
 
     name: str
     changes: dict[str, Any] = field(default_factory=dict)
@@ -83,7 +83,7 @@ def features_by_name(network: Climb, preprocessing: Preprocessing, people: Track
 
 
 def validated(weights: Path, held_out: HeldOut) -> dict[str, dict[str, float]]:
-    """Return mAP and rank-1, per cent, of each feature of the weights in a file."""
+    """Return mAP and rank-1, in per cent, of each feature of the weights in a file."""
     loaded = load_weights(weights)
     query = features_by_name(loaded.network, loaded.preprocessing, held_out.query)
     same = held_out.gallery is held_out.query
@@ -100,9 +100,9 @@ def validated(weights: Path, held_out: HeldOut) -> dict[str, dict[str, float]]:
 
 
 def run(base: TrainConfig, variants: Sequence[Variant], seeds: Sequence[int], out: Path) -> None:
-    """Run what is not in `out` yet, one JSON line each, all variants of a seed before the next seed."""
+    """Run variants missing from `out`, one JSON line each, all variants of a seed before the next seed."""
     done = {(row["seed"], row["variant"]) for row in read_rows(out)}
-    _, held_out = people_of(base, None, _say)
+    _, held_out = people_of(base, None, _log)
     for seed in seeds:
         initial = _start(base, seed)
         if initial is not None and (seed, _START.name) not in done:
@@ -117,7 +117,7 @@ def run(base: TrainConfig, variants: Sequence[Variant], seeds: Sequence[int], ou
 
 
 def _settings(base: TrainConfig, seed: int, number: int, initial: Path | None) -> dict[str, Any]:
-    """Return what every variant of a seed changes in the configuration, by `group.key`."""
+    """Return the settings that every variant of a seed changes, by `group.key`."""
     return {
         "run.seed": seed,
         "run.output": base.run.output / f"seed{seed}-{number}",
@@ -129,7 +129,7 @@ def _settings(base: TrainConfig, seed: int, number: int, initial: Path | None) -
 
 
 def _start(base: TrainConfig, seed: int) -> Path | None:
-    """Return the weights that all variants of a seed start from, trained first where none are named."""
+    """Return the weights that all variants of a seed start from, training them first if none are given."""
     if base.network.clip or base.network.initial is not None:
         return base.network.initial
     folder = base.run.output / f"seed{seed}-start"
@@ -149,7 +149,7 @@ def _start(base: TrainConfig, seed: int) -> Path | None:
 
 
 def read_rows(out: Path) -> list[dict[str, Any]]:
-    """Return the lines of an ablation so far."""
+    """Return the rows of an ablation so far."""
     return [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
 
 
@@ -158,13 +158,13 @@ def _append(out: Path, seed: int, variant: Variant, seconds: float, figures: dic
     rounded = {name: {key: round(value, 2) for key, value in one.items()} for name, one in figures.items()}
     with out.open("a") as file:
         file.write(json.dumps(row | {"figures": rounded}) + "\n")
-    _say(json.dumps(row | {"figures": rounded}))
+    _log(json.dumps(row | {"figures": rounded}))
 
 
 def table(rows: Sequence[dict[str, Any]], variants: Sequence[Variant]) -> str:
-    """Return mean and spread (standard deviation over seeds) of each variant, and how far it is from the baseline.
+    """Return mean and spread (standard deviation over seeds) of each variant, and its difference from the baseline.
 
-    The difference is taken seed by seed, so its spread is that of the effect and not of the starting points.
+    The difference is taken per seed, so its spread is that of the effect and not of the starting weights.
     """
     lines = [
         "| variant | ranked by | seeds | mAP | rank-1 | mAP against the baseline |",
@@ -196,7 +196,7 @@ def _spread(values: Iterable[float], sign: str = "") -> str:
     return f"{np.mean(found):{sign}.1f} ± {deviation:.1f}"
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
@@ -204,12 +204,12 @@ def _say(text: str) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Run the ablation and print its table."""
     parser = argparse.ArgumentParser(
-        prog="python -m training.recipes.ablation", description="What each part of CLIMB adds."
+        prog="python -m training.recipes.ablation", description="Measure what each part of CLIMB-ReID contributes."
     )
     parser.add_argument("config", nargs="?", type=Path, default=_CONFIGS / "ablation.yaml")
     parser.add_argument("overrides", nargs="*", metavar="GROUP.KEY=VALUE")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--out", type=Path, required=True, help="JSON lines, one a run")
+    parser.add_argument("--out", type=Path, required=True, help="file of JSON lines, one per run")
     given = parser.parse_args(arguments)
     if "=" in str(given.config):
         given.overrides, given.config = [str(given.config), *given.overrides], _CONFIGS / "ablation.yaml"

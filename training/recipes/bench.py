@@ -1,4 +1,4 @@
-"""How fast people are generated and learnt from, and how long a step waits for its batch: one JSON line.
+"""Measure the speed of rendering and training, and how long a step waits for its batch.
 
 climbtrack bench training [CONFIG] [group.key=value ...]
 """
@@ -25,17 +25,17 @@ _RENDERED = 96  # tracklets
 
 @dataclass(frozen=True, slots=True)
 class TrainingSpeed:
-    """What a machine does of a training run.
+    """Training throughput of a machine.
 
     Attributes:
-        device: Where the network is.
-        threads: Of torch.
-        workers: Processes that make batches.
-        generated_per_s: Crops rendered by one process, as many frames a tracklet as the first stage has.
-        trained_per_s: Crops a step learns from over the time of the step alone, the fastest of all.
-        loop_per_s: The same with the loader, mean.
-        loader_share: Share of the loop that is spent waiting for batches, 0 to 1.
-        memory_mb: Peak memory.
+        device: Device of the network.
+        threads: Torch threads.
+        workers: Processes that prepare batches.
+        generated_per_s: Crops rendered per second by one process, with the frames per tracklet of the first stage.
+        trained_per_s: Crops per second of the fastest step alone, without loading.
+        loop_per_s: Crops per second including the loader, mean.
+        loader_share: Fraction of the loop spent waiting for batches, 0 to 1.
+        memory_mb: Peak memory, MB.
     """
 
     device: str
@@ -49,7 +49,7 @@ class TrainingSpeed:
 
 
 def measure(config: TrainConfig) -> TrainingSpeed:
-    """Render, learn from one batch over and over, then run the loop with its loader."""
+    """Render, train on one batch repeatedly, then run the loop with its loader."""
     torch.set_num_threads(config.run.threads)
     config = changed(config, {"synthetic.crops": "fresh"})
     people = training_people(config, generated_people(), print)
@@ -71,7 +71,7 @@ def measure(config: TrainConfig) -> TrainingSpeed:
     alone_s = min(step(first) for _ in range(_STEPS))
     crops = len(first.crops)
     waited_s = learnt_s = 0.0
-    ready = 1 + PREFETCH * config.run.workers  # prefetched before the clock runs: they would hide what a batch costs
+    ready = 1 + PREFETCH * config.run.workers  # prefetched batches would hide the cost of a batch
     for number in range(1, ready):
         loader.batch(number, stage)
     for number in range(ready, ready + _STEPS):
@@ -93,7 +93,7 @@ def measure(config: TrainConfig) -> TrainingSpeed:
 
 
 def _generated(config: TrainConfig, people: Tracklets) -> float:
-    """Return crops a second of one process, after its code is compiled."""
+    """Return crops per second of one process, after compilation."""
     frames = np.arange(stage_at(config, 0.0).frames)
     people.read(0, frames)
     began = time.perf_counter()

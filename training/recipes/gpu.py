@@ -1,10 +1,10 @@
-"""Make the most of a few minutes on one machine: all cores render people while the GPU, if there is one, learns.
+"""Train for a few minutes on one machine: all cores render people while the GPU, if there is one, trains.
 
     python -m training.recipes.gpu --minutes 12 [--initial FILE | --from-scratch] [--out DIR] [group.key=value ...]
 
-Every minute the network is validated on people held out, and its weights are written in half precision with a JSON
-card that says how good they are: `last.safetensors`, and `best.safetensors` if they are the best so far. SIGTERM and
-Ctrl-C end the run after the step in progress; the best weights so far stay.
+Every minute the network is validated on held-out people, and its weights are written in half precision with a JSON
+card of their accuracy: `last.safetensors`, and `best.safetensors` if they are the best so far. SIGTERM and Ctrl-C end
+the run after the step in progress and keep the best weights so far.
 """
 
 import argparse
@@ -29,22 +29,22 @@ from training.people import people_of
 from training.train import CHECKPOINT, TrainResult, run_training
 
 RECIPE = Path(__file__).parents[1] / "configs" / "gpu.yaml"
-_SCRATCH_RATE = 1e-3  # learning rate of a network that knows nothing yet
+_SCRATCH_RATE = 1e-3  # learning rate of an untrained network
 _RESERVE_S = 5.0  # for the last validation and for writing its weights
-_LEAST_S = 1.0  # of learning, if rendering the people held out took all the time
+_LEAST_S = 1.0  # of training, if rendering held-out people took all the time
 
 
 def recipe(minutes: float, initial: Path | None, out: Path, changes: Sequence[str] = ()) -> TrainConfig:
-    """Return the run that suits this machine.
+    """Return a run that suits this machine.
 
     Args:
-        minutes: Wall time of all, above 0.
-        initial: Weights to start from; None starts from nothing.
+        minutes: Total wall time, above 0.
+        initial: Weights to start from; None trains from scratch.
         out: Folder of the run.
-        changes: `group.key=value` over everything else.
+        changes: `group.key=value`, overriding everything else.
 
     Raises:
-        ConfigError: A change is not known, the weights are of a size that is not trained, or of other preprocessing.
+        ConfigError: A change is unknown, or the weights have an unsupported size or other preprocessing.
         WeightsError: The weights cannot be used.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -56,7 +56,9 @@ def recipe(minutes: float, initial: Path | None, out: Path, changes: Sequence[st
         settings |= {"network.initial": initial, "network.model": _model(initial)}
     config = load_config(RECIPE, [*(f"{key}={value}" for key, value in settings.items()), *changes])
     if initial is not None and load_weights(initial).preprocessing != preprocessing_of(config):
-        raise ConfigError(f"{initial} wants crops prepared in another way: {load_weights(initial).preprocessing}")
+        raise ConfigError(
+            f"{initial} needs different preprocessing: {load_weights(initial).preprocessing}; choose other weights"
+        )
     return config
 
 
@@ -65,7 +67,7 @@ def _on_gpu(cores: int) -> dict[str, Any]:
 
 
 def _on_cpu(cores: int) -> dict[str, Any]:
-    """Return half of the cores for learning, half for rendering, and a batch and a validation that suit them."""
+    """Return half the cores for training, half for rendering, and a suitable batch and validation size."""
     workers = max(1, cores // 2)
     learning = {"run.device": "cpu", "run.threads": max(1, cores - workers), "run.workers": workers}
     return learning | {"batch.identities": 16, "synthetic.validation_identities": 24, "synthetic.validation_cameras": 3}
@@ -75,44 +77,46 @@ def _model(initial: Path) -> str:
     architecture = load_weights(initial).network.architecture
     model = model_of(architecture)
     if model is None:
-        raise ConfigError(f"{initial} holds a {architecture.name} of a size that is not trained here")
+        raise ConfigError(
+            f"{initial} is a {architecture.name} of a size that this recipe cannot train; choose other weights"
+        )
     return model
 
 
 def train(config: TrainConfig, began: float, *, render: Render | None = None) -> TrainResult:
-    """Render the people held out, then train for the time that is left.
+    """Render the held-out people, then train for the remaining time.
 
     Args:
-        config: Of `recipe`; `schedule.minutes` is the time of all.
-        began: When that time began, on the monotonic clock.
-        render: Makes other people than the usual generated ones.
+        config: A configuration of `recipe`; `schedule.minutes` is the total time.
+        began: Start of that time on the monotonic clock.
+        render: Renders the people; None for the default generator.
 
     Raises:
-        TrainingError: The folder holds a run already, or the run cannot go on.
+        TrainingError: The folder already contains a run, or the run cannot continue.
     """
     if (config.run.output / CHECKPOINT).exists():
-        raise TrainingError(f"{config.run.output} holds a run already: give another --out")
-    people_of(config, render, _say)  # into the cache
+        raise TrainingError(f"{config.run.output} already contains a run: give another --out")
+    people_of(config, render, _log)  # renders them into the cache
     left_s = max(_LEAST_S, 60 * config.schedule.minutes - (time.monotonic() - began) - _RESERVE_S)
     return run_training(changed(config, {"schedule.minutes": left_s / 60}), render=render, on_signals=True)
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Train for some minutes, and print what came out as one JSON line."""
+    """Train for some minutes, and print the result as one JSON line."""
     began = time.monotonic()
     parser = argparse.ArgumentParser(
-        prog="python -m training.recipes.gpu", description="Train for some minutes on one machine, on all its cores."
+        prog="python -m training.recipes.gpu", description="Train for a few minutes on one machine, on all its cores."
     )
-    parser.add_argument("--minutes", type=float, default=12.0, help="wall time of everything")
-    parser.add_argument("--initial", type=Path, default=SHIPPED, help="weights to start from; the shipped ones")
-    parser.add_argument("--from-scratch", action="store_true", help="start from nothing")
+    parser.add_argument("--minutes", type=float, default=12.0, help="total wall time")
+    parser.add_argument("--initial", type=Path, default=SHIPPED, help="weights to start from (default: shipped)")
+    parser.add_argument("--from-scratch", action="store_true", help="train from scratch")
     parser.add_argument("--out", type=Path, default=Path("runs/gpu"), help="folder of the run")
-    parser.add_argument("changes", nargs="*", metavar="group.key=value", help="over the recipe")
+    parser.add_argument("changes", nargs="*", metavar="group.key=value", help="settings that override the recipe")
     given = parser.parse_intermixed_args(arguments)
     if not given.minutes > 0:
         parser.error(f"--minutes {given.minutes}: must be above 0")

@@ -1,8 +1,8 @@
-"""Grow a trained network into a wider and deeper one that computes the same at first (Chen et al. 2016, Net2Net).
+"""Grow a trained network into a wider and deeper one that initially computes the same (Chen et al. 2016, Net2Net).
 
-Every channel of the tower is doubled, so that each LayerNorm sees the mean and variance it saw before; a matrix that
-reads doubled channels splits its weights unevenly between the two, which changes nothing now and lets them learn
-different things. A new layer starts by adding nothing.
+Every channel of the tower is doubled, so that each LayerNorm sees the same mean and variance as before; a matrix that
+reads doubled channels splits its weights unevenly between the two copies, which changes nothing at first and lets them
+diverge in training. A new layer initially adds nothing.
 
     python -m training.recipes.grow SMALL.safetensors GROWN.safetensors
 """
@@ -18,19 +18,19 @@ from reid_worker.model.climb import CLIMB_TINY, Architecture, Climb
 from reid_worker.model.clip import ResidualAttentionBlock, VisualTower, resize_positions
 from reid_worker.model.weights import load_weights, save_weights
 
-_UNEVENNESS = 0.5  # of the split of a weight between two equal channels, as a share of the matrix's own scatter
+_UNEVENNESS = 0.5  # of the split of a weight between two equal channels, relative to the matrix's standard deviation
 
 
 def grow(small: Climb, wanted: Architecture, *, seed: int = 0) -> Climb:
-    """Return a network of the sizes `wanted` whose features are those of `small`, every number twice.
+    """Return a network of the sizes `wanted` whose features are those of `small`, with every value twice.
 
     Args:
         small: A network of half the width, as many heads and at most as many layers, with the same temporal head.
-        wanted: Sizes of the result; a larger crop gets its positions resized, and has to be learnt.
-        seed: Of the uneven splits and of what starts from anew.
+        wanted: Sizes of the result; for a larger crop, positions are resized and training has to follow.
+        seed: Seed of the uneven splits and of new layers.
 
     Raises:
-        ValueError: The sizes do not go together.
+        ValueError: The sizes do not match.
     """
     a = small.architecture
     doubled = replace(wanted, tower_width=a.tower_width * 2, joint_width=a.joint_width * 2, heads=a.heads, stem=a.stem)
@@ -80,13 +80,13 @@ def _grow_block(source: ResidualAttentionBlock, target: ResidualAttentionBlock) 
     _copy_norm(source.ln_1, target.ln_1)
     _copy_norm(source.ln_2, target.ln_2)
     heads, width = source.attn.num_heads, source.attn.embed_dim
-    # Queries and keys twice as long make scores 2 / sqrt(2) as large; the queries take that out.
+    # Doubled queries and keys scale scores by 2 / sqrt(2); the queries compensate for it.
     scale = torch.tensor([0.5**0.5, 1.0, 1.0]).repeat_interleave(2 * width)
     weights = torch.cat([_twice_in_heads(w, heads) for w in source.attn.in_proj_weight.chunk(3)])
     target.attn.in_proj_weight.copy_(_split(weights) * scale.unsqueeze(1))
     biases = torch.cat([_twice_in_heads(b, heads) for b in source.attn.in_proj_bias.chunk(3)])
     target.attn.in_proj_bias.copy_(biases * scale)
-    mixed = _split(_twice(source.attn.out_proj.weight))  # (2 D, [D, D]), columns to be put in the order of the heads
+    mixed = _split(_twice(source.attn.out_proj.weight))  # (2 D, [D, D]), columns to be reordered by head
     order = _twice_in_heads(torch.arange(width), heads)
     second = torch.arange(2 * width) % (2 * width // heads) >= width // heads
     target.attn.out_proj.weight.copy_(mixed[:, order + second * width])
@@ -102,7 +102,7 @@ def _grow_head(name: str, t: Tensor, small: Climb) -> Tensor:
     layer, _, kind = name.rpartition(".")
     layer = layer.rpartition(".")[2]
     if layer == "2" or (layer == "0" and kind == "bias"):
-        return t  # the pooling's own width stays
+        return t  # the width of the pooling stays the same
     if layer == "0":
         return _split(t)
     if layer == "in_proj":
@@ -113,7 +113,7 @@ def _grow_head(name: str, t: Tensor, small: Climb) -> Tensor:
         return _split(torch.cat([_twice(steps), maps]))
     if kind == "weight" and layer in ("dt_proj", "dt_proj_b", "out_proj", "project"):
         return _split(_twice(t))
-    return _twice(t)  # norms, convolutions and biases: one row a channel
+    return _twice(t)  # norms, convolutions and biases: one row per channel
 
 
 def _copy_norm(source: nn.LayerNorm, target: nn.LayerNorm) -> None:
@@ -131,17 +131,17 @@ def _twice_in_heads(t: Tensor, heads: int) -> Tensor:
 
 
 def _split(weight: Tensor) -> Tensor:
-    """Return `(r, 2 c)` that does to `[x, x]` what `weight` `(r, c)` does to x."""
+    """Return `(r, 2 c)` that maps `[x, x]` as `weight` `(r, c)` maps x."""
     uneven = torch.randn_like(weight) * weight.std() * _UNEVENNESS
     return torch.cat([weight / 2 + uneven, weight / 2 - uneven], dim=1)
 
 
 def grow_file(small: Path, grown: Path) -> None:
-    """Grow the weights of `climb-tiny-64` in one file into those of `climb-tiny` in another.
+    """Grow `climb-tiny-64` weights in one file into `climb-tiny` weights in another.
 
     Raises:
         WeightsError: The file cannot be used.
-        ValueError: It holds a network of other sizes.
+        ValueError: The file contains a network of other sizes.
     """
     loaded = load_weights(small)
     preprocessing = replace(loaded.preprocessing, height=CLIMB_TINY.height, width=CLIMB_TINY.width)

@@ -1,9 +1,9 @@
-"""Make the weights that climbtrack ships, from nothing: every part of their recipe, one after the other.
+"""Train the weights that climbtrack ships from scratch: all parts of their recipe, one after another.
 
     python -m training.recipes.release OUT [--pace 1.0] [group.key=value ...]
 
-What is done stays done: the same command goes on after an interruption. The clock ends the parts, so that two runs
-agree in their figures and not in their bits.
+Completed parts are kept: the same command resumes after an interruption. The clock ends the parts, so two runs agree
+in accuracy, not bit for bit.
 """
 
 import argparse
@@ -29,8 +29,8 @@ class Part:
 
     Attributes:
         config: Name of a file in training/configs.
-        changes: `group.key=value` over it.
-        grown: Whether it begins from the part before, grown to twice its width.
+        changes: `group.key=value` overrides of it.
+        grown: Whether it starts from the previous part's weights grown to twice the width.
     """
 
     config: str
@@ -57,20 +57,20 @@ CLIMB_TINY = (
 def release(
     parts: Sequence[Part], out: Path, *, pace: float = 1.0, changes: Sequence[str] = (), render: Render | None = None
 ) -> Path:
-    """Run the parts that are not done yet, each from the weights of the one before; return the last weights.
+    """Run the parts that are not complete yet, each from the previous weights; return the last weights.
 
     Args:
         parts: The recipe.
-        out: Folder of the runs; `part-N.safetensors` in it are the weights of a part that is done.
+        out: Folder of the runs; `part-N.safetensors` in it are the weights of a completed part.
         pace: Factor on the minutes of every part.
-        changes: `group.key=value` over every part.
-        render: Makes other people than the usual generated ones.
+        changes: `group.key=value` overrides of every part.
+        render: Renders the people; None for the default generator.
 
     Raises:
-        TrainingError, CheckpointError, ConfigError, DataSetError: A part cannot go on; the message says which cause.
+        TrainingError, CheckpointError, ConfigError, DataSetError: A part cannot continue; the message gives the cause.
     """
     if not parts:
-        raise ValueError("a recipe has at least one part")
+        raise ValueError("a recipe needs at least one part")
     before: Path | None = None
     for number, part in enumerate(parts, 1):
         done = out / f"part-{number}.safetensors"
@@ -87,7 +87,7 @@ def release(
 
 
 def _start_from(part: Part, folder: Path, before: Path | None) -> Path | None:
-    """Return the weights a part begins from, grown into its folder where it wants them so; None for the first."""
+    """Return the weights a part starts from, grown into its folder if it needs that; None for the first."""
     if before is None or not part.grown:
         return before
     grown = folder / "grown.safetensors"
@@ -96,7 +96,7 @@ def _start_from(part: Part, folder: Path, before: Path | None) -> Path | None:
 
 
 def _config(part: Part, folder: Path, initial: Path | None, changes: Sequence[str]) -> TrainConfig:
-    """Return the run of a part, which goes on from the checkpoint that is there."""
+    """Return the run of a part, which resumes from a checkpoint if there is one."""
     where = [f"run.output={folder}", f"synthetic.cache={folder.parent / 'cache'}"]
     if initial is not None:
         where.append(f"network.initial={initial}")
@@ -106,7 +106,7 @@ def _config(part: Part, folder: Path, initial: Path | None, changes: Sequence[st
 
 
 def _ended(config: TrainConfig) -> bool:
-    """Return whether the checkpoint of a run is its last one: an interruption may come right after it."""
+    """Return whether the checkpoint of a run is its final one: an interruption may come right after it."""
     if not config.run.resume:
         return False
     last = load_checkpoint(config.run.output / CHECKPOINT)
@@ -115,20 +115,20 @@ def _ended(config: TrainConfig) -> bool:
 
 
 def _copy_whole(source: Path, target: Path) -> None:
-    """Copy a file so that the target is whole or not there."""
+    """Copy a file so that the target is complete or absent."""
     partial = target.with_suffix(".partial")
     shutil.copyfile(source, partial)
     partial.replace(target)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Make climb-tiny, and say where it is."""
+    """Train climb-tiny, and print the path of its weights."""
     parser = argparse.ArgumentParser(
-        prog="python -m training.recipes.release", description="Make the shipped weights anew."
+        prog="python -m training.recipes.release", description="Train the shipped weights again from scratch."
     )
     parser.add_argument("out", type=Path)
     parser.add_argument("--pace", type=float, default=1.0, help="factor on the minutes of every part")
-    parser.add_argument("changes", nargs="*", metavar="group.key=value", help="over every part")
+    parser.add_argument("changes", nargs="*", metavar="group.key=value", help="settings that override every part")
     options = parser.parse_intermixed_args(arguments)
     if options.pace <= 0:
         parser.error(f"--pace {options.pace}: must be above 0")
