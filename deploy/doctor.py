@@ -1,4 +1,4 @@
-"""Is everything here that climbtrack needs, and if not: what to do."""
+"""Check whether everything that climbtrack needs is present and, if not, explain what to do."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -16,17 +16,17 @@ from wire.errors import SettingsError, TransientError, WireError
 
 State = Literal["ok", "optional", "missing", "refused"]
 KAFKA_ADVICE = "needed by `climbtrack ingest|worker|gallery|api`: section kafka, or CLIMBTRACK_KAFKA_SERVERS"
-KAFKA_TOPICS = "the first of `climbtrack ingest|worker|gallery|api` creates them"
+KAFKA_TOPICS = "whichever of `climbtrack ingest|worker|gallery|api` starts first creates them"
 REDIS_ADVICE = "needed by `climbtrack gallery` and `api`: section redis, or CLIMBTRACK_REDIS_URL"
 MARKS: dict[State, str] = {"ok": "ok      ", "optional": "optional", "missing": "MISSING ", "refused": "REFUSED "}
-SERVERS = {"Kafka": "Kafka", "Redis server": "Redis"}  # what many machines share, by the name of its check
+SERVERS = {"Kafka": "Kafka", "Redis server": "Redis"}  # servers shared by many machines, by the name of their check
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding; `advice` says what to do about it.
+    """Result of one check; `advice` says what to do about it.
 
-    `optional` is not here and `climbtrack run` does not need it; `refused` is here and must not be used as it is.
+    State `optional`: absent, but `climbtrack run` does not need it. State `refused`: present, but unusable as it is.
     """
 
     name: str
@@ -36,22 +36,30 @@ class Check:
 
     @property
     def fine(self) -> bool:
-        """Tell whether all that was configured works in spite of it."""
+        """Return whether everything that is configured works in spite of this result."""
         return self.state not in {"missing", "refused"}
 
 
 def examine(config: Path | None) -> tuple[Check, ...]:
-    """Look at everything; slow, because models are loaded and servers asked.
+    """Run all checks; slow, because models are loaded and servers contacted.
 
     Raises:
-        SettingsError: A setting is unknown or wrong.
+        SettingsError: A setting is unknown or invalid.
     """
-    looks: tuple[Callable[[Path | None], Check], ...] = (_ffmpeg, _weights, _detector, _gpu, _own_redis, _redis, _kafka)
-    return tuple(look(config) for look in looks)
+    checks: tuple[Callable[[Path | None], Check], ...] = (
+        _ffmpeg,
+        _weights,
+        _detector,
+        _gpu,
+        _private_redis,
+        _redis,
+        _kafka,
+    )
+    return tuple(check(config) for check in checks)
 
 
 def verdict(checks: Sequence[Check]) -> str:
-    """Return one line: whether `climbtrack run` works here, and if not, what to do first."""
+    """Return one line: whether `climbtrack run` works on this machine and, if not, what to do first."""
     missing = [check for check in checks if check.state == "missing"]
     if missing:
         first = missing[0]
@@ -69,7 +77,7 @@ def verdict(checks: Sequence[Check]) -> str:
 
 
 def print_checks(console: Console, checks: Sequence[Check]) -> None:
-    """Print one line a check, below it what to do, and at last the verdict."""
+    """Print one line per check with its advice below it, and finally the verdict."""
     for check in checks:
         print_line(console, f"{MARKS[check.state]}  {check.name}: {check.found}")
         if check.advice:
@@ -108,7 +116,7 @@ def _weights(config: Path | None) -> Check:
         loaded = load_weights(path)
     except WeightsError as error:
         return Check(
-            "CLIMB weights", "missing", str(error), "train some with `climbtrack train`, or take the shipped ones"
+            "CLIMB weights", "missing", str(error), "train some with `climbtrack train`, or use the shipped ones"
         )
     unsaid = "" if loaded.prior else ", without a similarity prior: `climbtrack evaluate --write-prior` measures it"
     return Check("CLIMB weights", "ok", f"{path.name}, model {loaded.model_id}{unsaid}")
@@ -125,11 +133,13 @@ def _detector(config: Path | None) -> Check:
     options = settings.detector_options(threads=1)
     model = YOLOX_NANO if settings.detector == "auto" else by_name(settings.detector)
     if model is not None and options.download and find(model, options.folders) is None:
-        advice = f"a run downloads it first; `climbtrack models get {model.name}` does now"
-        return Check("person detector", "optional", f"{model.name} is not here yet", advice)
+        advice = f"the first run downloads it; `climbtrack models get {model.name}` does so now"
+        return Check("person detector", "optional", f"{model.name} is not downloaded yet", advice)
     with _warnings() as said:
         try:
-            detector = load_detector(settings.detector, replace(options, download=False))  # looks, and changes nothing
+            detector = load_detector(
+                settings.detector, replace(options, download=False)
+            )  # a check must not change anything
         except DetectorError as error:
             return Check("person detector", "missing", str(error))
     return Check(
@@ -150,7 +160,7 @@ def _gpu(_: Path | None) -> Check:
     )
 
 
-def _own_redis(_: Path | None) -> Check:
+def _private_redis(_: Path | None) -> Check:
     try:
         return Check("Redis for one machine", "ok", str(find_binary()))
     except DeployError as error:
@@ -163,7 +173,7 @@ def _redis(config: Path | None) -> Check:
     from wire.settings import RedisSettings
 
     settings = RedisSettings.load(config)
-    wrong = _wrong(named=settings != RedisSettings())
+    unusable = _unusable(named=settings != RedisSettings())
     with closing(connect(settings)) as client:
         try:
             check_writes(client)
@@ -171,8 +181,8 @@ def _redis(config: Path | None) -> Check:
         except StoreUnavailable as error:
             return Check("Redis server", "optional", str(error), REDIS_ADVICE)
         except StoreRefused as error:
-            return Check("Redis server", wrong, str(error), REDIS_ADVICE)
-    return Check("Redis server", wrong, risk, REDIS_ADVICE) if risk else Check("Redis server", "ok", "answers")
+            return Check("Redis server", unusable, str(error), REDIS_ADVICE)
+    return Check("Redis server", unusable, risk, REDIS_ADVICE) if risk else Check("Redis server", "ok", "responds")
 
 
 def _kafka(config: Path | None) -> Check:
@@ -183,11 +193,11 @@ def _kafka(config: Path | None) -> Check:
     from wire.settings import KafkaSettings
 
     settings = KafkaSettings.load(config, request_timeout_ms=5000)
-    wrong = _wrong(named=settings != KafkaSettings(request_timeout_ms=5000))
+    unusable = _unusable(named=settings != KafkaSettings(request_timeout_ms=5000))
     try:
         reach(settings)
     except SettingsError as error:
-        return Check("Kafka", wrong, str(error), KAFKA_ADVICE)
+        return Check("Kafka", unusable, str(error), KAFKA_ADVICE)
     except TransientError as error:
         return Check("Kafka", "optional", str(error), KAFKA_ADVICE)
     with closing(KafkaBus(settings)) as bus:
@@ -195,21 +205,21 @@ def _kafka(config: Path | None) -> Check:
             cameras = bus.table(CAMERAS.name)
         except TransientError as error:
             if NO_BOOTSTRAP in str(error):
-                return Check("Kafka", wrong, str(error), KAFKA_ADVICE)
-            return Check("Kafka", "optional", f"{settings.servers} has no topics of ours yet", KAFKA_TOPICS)
+                return Check("Kafka", unusable, str(error), KAFKA_ADVICE)
+            return Check("Kafka", "optional", f"{settings.servers} has no climbtrack topics yet", KAFKA_TOPICS)
         except WireError as error:
-            return Check("Kafka", wrong, str(error), KAFKA_ADVICE)
-    return Check("Kafka", "ok", f"{settings.servers} answers, {len(cameras)} cameras announced")
+            return Check("Kafka", unusable, str(error), KAFKA_ADVICE)
+    return Check("Kafka", "ok", f"{settings.servers} responds, {len(cameras)} cameras announced")
 
 
-def _wrong(*, named: bool) -> State:
-    """Return the state of a server that must not be used as it is: it matters where somebody named it."""
+def _unusable(*, named: bool) -> State:
+    """Return the state for an unusable server: `refused` if the user configured it, otherwise `optional`."""
     return "refused" if named else "optional"
 
 
 @contextmanager
 def _warnings() -> Iterator[list[str]]:
-    """Collect what is warned about meanwhile instead of printing it."""
+    """Collect warnings instead of printing them."""
     said: list[str] = []
 
     class Collector(logging.Handler):

@@ -74,7 +74,7 @@ def _renderers(config: TrainConfig) -> int:
 
 def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets, HeldOut]:
     from training.data.files import FileTracklets
-    from training.data.hint import hinted
+    from training.data.hint import with_layout_hint
     from training.data.load import load_dataset
     from training.data.readable import readable_set
     from training.data.remarks import remarks
@@ -83,7 +83,7 @@ def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets,
     data = config.data
     assert data.folder is not None
     assert data.layout is not None
-    with hinted(data.layout, data.folder, options=("data.layout=", "data.folder=")):
+    with with_layout_hint(data.layout, data.folder, options=("data.layout=", "data.folder=")):
         found = load_dataset(data.layout, data.folder, split=data.split, checked=data.checked)
     if (images := found.images) > _MANY_IMAGES:
         report(f"{found.name}: looking at every one of {images} images once, so that none of them can end the run")
@@ -92,7 +92,7 @@ def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets,
     train, query, gallery = (
         side.rows(part) if side.known else None for part in (found.train, found.query, found.gallery)
     )
-    learn = FileTracklets.to_learn(found.train, train)
+    learn = FileTracklets.for_training(found.train, train)
     report(
         f"{found.name}: {len(found.train)} tracklets of {int(learn.identities.max()) + 1} people to learn from, "
         f"{len(found.query)} queries in a gallery of {len(found.gallery)} to validate on"

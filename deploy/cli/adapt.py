@@ -12,7 +12,7 @@ from deploy.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from training.adapt.adapt import AdaptReport
-    from training.adapt.judge import Figures
+    from training.adapt.validate import SiteMetrics
 
 
 def adapt(
@@ -99,7 +99,7 @@ def _print(report: "AdaptReport", *, as_json: bool) -> None:
     )
 
 
-def _formatted(figures: "Figures", field: str) -> str:
+def _formatted(figures: "SiteMetrics", field: str) -> str:
     value = getattr(figures, field)
     return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 

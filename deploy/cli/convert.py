@@ -1,4 +1,4 @@
-"""`climbtrack convert`: published weights made ours."""
+"""`climbtrack convert`: convert published weights to climbtrack's format."""
 
 import json
 import re
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(help="Checkpoint of the authors: torch.save or safetensors.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the safetensors file is written.")],
+    source: Annotated[Path, typer.Argument(help="The authors' checkpoint: torch.save or safetensors.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Safetensors file to write.")],
     size: Annotated[
         str | None,
-        typer.Option("--size", metavar="HxW", help="Crop size, px, where a grid twice as high as wide is not meant."),
+        typer.Option(
+            "--size", metavar="HxW", help="Crop size in pixels, unless the patch grid is twice as high as wide."
+        ),
     ] = None,
-    frames: Annotated[int, typer.Option("--frames", min=1, max=64, help="Crops of a tracklet, to be averaged.")] = 1,
+    frames: Annotated[int, typer.Option("--frames", min=1, max=64, help="Crops per tracklet, averaged.")] = 1,
     side_coefficient: Annotated[
         float,
         typer.Option(
@@ -31,26 +33,24 @@ def convert(
             min=-1000,
             max=1000,
             callback=finite,
-            help="SIE_COE of their configuration, where it has cameras.",
+            help="SIE_COE of the authors' configuration, if it uses cameras.",
         ),
     ] = 1.0,
-    views: Annotated[
-        int, typer.Option("--views", min=1, max=1000, help="Vectors of side information that one camera has.")
-    ] = 1,
+    views: Annotated[int, typer.Option("--views", min=1, max=1000, help="Side-information vectors per camera.")] = 1,
     prior: Annotated[
         str | None,
         typer.Option(
             "--prior",
             metavar="SM,SS,DM,DS",
-            help="How alike tracklets are: mean and standard deviation of the cosine of the same person and of "
-            "different people, like 0.6,0.2,0.1,0.2.",
+            help="Similarity prior: mean and standard deviation of the cosine for the same person and for different "
+            "people, like 0.6,0.2,0.1,0.2.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Read the published CLIMB-ReID image weights and write them as weights that `worker.weights` can name.
+    """Convert the published CLIMB-ReID image weights to a file for `worker.weights`.
 
-    What a feature does not need is dropped and named; what is not expected is an error. Nothing in the file is run.
+    Tensors not needed for the feature are dropped and listed; unexpected ones are an error. No code in the file is run.
     """
     from training.convert import convert as run
 
@@ -67,15 +67,15 @@ def convert(
     parts = Counter(name.partition(".")[0] for name in done.dropped)
     dropped = ", ".join(f"{part} ({count})" for part, count in parts.items()) or "nothing"
     cameras = f"; side information of {done.architecture.cameras} cameras" if done.architecture.cameras else ""
-    typer.echo(f"{out}: {done.model_id}, {done.architecture.dim} numbers a crop{cameras}; tensors dropped: {dropped}")
+    typer.echo(f"{out}: {done.model_id}, {done.architecture.dim} dimensions{cameras}; tensors dropped: {dropped}")
 
 
 def _without_prior(out: Path) -> str:
     from deploy.terminal import command
 
     return (
-        f"{out} does not say how alike its embeddings are (no similarity prior): until a site has taught it, the "
-        "gallery assumes what holds for the shipped weights, and may merge or split people. To measure it, say\n"
+        f"{out} has no similarity prior: until it has learnt one from a site, the gallery assumes that of the shipped "
+        "weights, and may merge or split people. To measure the prior, run\n"
         f"  {command()} evaluate --weights {out} --write-prior --layout LAYOUT --data DIR"
     )
 
@@ -92,7 +92,7 @@ def _prior(text: str | None) -> "SimilarityPrior | None":
         )
     except ValueError as error:
         raise UsageError(
-            f"--prior {text}: expected mean and deviation of the same and of different people, like 0.6,0.2,0.1,0.2 "
+            f"--prior {text}: expected mean and deviation for the same and for different people, like 0.6,0.2,0.1,0.2 "
             f"({error})"
         ) from error
 

@@ -1,4 +1,4 @@
-"""`climbtrack evaluate`: what weights are worth on a data set."""
+"""`climbtrack evaluate`: measure the quality of weights on a data set."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from training.data.dataset import DataSet
     from training.data.side import Side
     from training.evaluation.embedding import Embed, EmbedPlan, Progress
-    from training.evaluation.evaluate import Embeddings, Found, Rerank
+    from training.evaluation.evaluate import EmbeddedSplit, Embeddings, Rerank
     from training.evaluation.metrics import Ranking
 
 _HISTOGRAM = "colour-histogram"
@@ -29,80 +29,85 @@ def evaluate(
         Literal["market", "mars", "msmt17", "lsvid", "ilids", "people"],
         typer.Option(
             "--layout",
-            help="How the folder is laid out; market and mars are also common namings, people is one folder a person.",
+            help="Layout of the folder; market and mars also fit folders so named; people is one folder per person.",
         ),
     ],
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="The data set.")],
     weights: Annotated[
-        Path | None, typer.Option("--weights", metavar="FILE", help="Weights of ours; the shipped ones by default.")
+        Path | None, typer.Option("--weights", metavar="FILE", help="climbtrack weights; default: the shipped ones.")
     ] = None,
     baseline: Annotated[
-        Literal["colour-histogram"] | None, typer.Option("--baseline", help="Judge this instead of weights.")
+        Literal["colour-histogram"] | None, typer.Option("--baseline", help="Evaluate this instead of weights.")
     ] = None,
     frames: Annotated[
         Literal["sampled", "dense"],
-        typer.Option("--frames", help="T in the middle of equal spans, or all of them in groups of T, averaged."),
+        typer.Option(
+            "--frames", help="T frames at the middles of equal spans, or all frames, averaged over groups of T."
+        ),
     ] = "sampled",
     feature: Annotated[
         Literal["all", "sequence", "temporal"],
-        typer.Option("--feature", help="All that is served, the plain average over frames, or the temporal head."),
+        typer.Option("--feature", help="The full embedding, the plain average over frames, or the temporal head."),
     ] = "all",
     distance: Annotated[
         Literal["cosine", "parts"],
-        typer.Option("--distance", help="Cosine of the whole feature, or the sum of its two parts' cosine distances."),
+        typer.Option("--distance", help="Cosine of the full feature, or the sum of its two parts' cosine distances."),
     ] = "cosine",
     flip: Annotated[bool, typer.Option("--flip", help="Average with mirrored crops.")] = False,
     rerank: Annotated[bool, typer.Option("--rerank", help="Re-rank by k-reciprocal neighbours.")] = False,
     k1: Annotated[
-        int, typer.Option("--k1", min=1, max=1000, help="Of --rerank: neighbours that must name each other.")
+        int, typer.Option("--k1", min=1, max=1000, help="For --rerank: size of the k-reciprocal neighbourhood.")
     ] = 20,
-    k2: Annotated[int, typer.Option("--k2", min=1, max=1000, help="Of --rerank: neighbours that are averaged.")] = 6,
+    k2: Annotated[int, typer.Option("--k2", min=1, max=1000, help="For --rerank: number of neighbours averaged.")] = 6,
     weight: Annotated[
         float,
-        typer.Option("--lambda", min=0, max=1, callback=finite, help="Of --rerank: weight of the original distance."),
+        typer.Option("--lambda", min=0, max=1, callback=finite, help="For --rerank: weight of the original distance."),
     ] = 0.3,
     split: Annotated[
-        int | None, typer.Option("--split", min=0, max=9, help="Of ilids; the mean over all ten by default.")
+        int | None, typer.Option("--split", min=0, max=9, help="Split of ilids; default: the mean over all ten.")
     ] = None,
     limit: Annotated[
         int,
         typer.Option(
-            "--limit", min=0, max=10_000_000, help="Only so many identities, for a quick look: easier than all."
+            "--limit", min=0, max=10_000_000, help="Use only this many identities, for a quick (and easier) test."
         ),
     ] = 0,
     unchecked: Annotated[
-        bool, typer.Option("--unchecked", help="Take a published set whose counts are not the published ones.")
+        bool,
+        typer.Option("--unchecked", help="Accept a published data set whose counts differ from the published ones."),
     ] = False,
     skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out what has a broken image, and say so.")
+        bool, typer.Option("--skip-broken", help="Skip tracklets with a broken image, and list them.")
     ] = False,
     batch: Annotated[int, typer.Option("--batch", min=1, max=1024, help="Tracklets embedded together.")] = 16,
-    threads: Annotated[int, typer.Option("--threads", min=1, max=64, help="Batches at a time.")] = 2,
+    threads: Annotated[int, typer.Option("--threads", min=1, max=64, help="Batches in parallel.")] = 2,
     pictures: Annotated[
         Path | None,
         typer.Option(
-            "--pictures", metavar="DIR", help="Draw whom queries found, how alike people are, where they lie."
+            "--pictures",
+            metavar="DIR",
+            help="Write ranked lists, similarity histograms and a t-SNE map to this folder.",
         ),
     ] = None,
     cameras: Annotated[
         Literal["auto", "own", "unknown"],
         typer.Option(
             "--cameras",
-            help="Of weights with side information of cameras: the data set's own, or unknown ones; auto takes its own "
-            "where they are as many.",
+            help="For weights with camera side information: treat cameras as the data set's own or as unknown; auto "
+            "uses its own if their number matches.",
         ),
     ] = "auto",
     write_prior: Annotated[
         bool,
-        typer.Option("--write-prior", help="Write into --weights how alike people are here: their similarity prior."),
+        typer.Option("--write-prior", help="Write the measured similarity prior into the --weights file."),
     ] = False,
-    device: Annotated[str, typer.Option("--device", help="auto (a GPU where there is one), cpu, cuda, ...")] = "auto",
+    device: Annotated[str, typer.Option("--device", help="auto (a GPU if available), cpu, cuda, ...")] = "auto",
     as_json: Json = False,
 ) -> None:
-    """Rank a data set's queries by its own rules: CMC, mAP and mINP in per cent.
+    """Evaluate on a data set by its own protocol: CMC, mAP and mINP in per cent.
 
-    Junk and what the query's own camera saw of its person do not count; distractors are wrong for everybody. A query
-    without a match does not count.
+    Junk, and gallery items with the query's identity and camera, are ignored; distractors never match. Queries without
+    a match are excluded.
     """
     from reid_worker.errors import EmbeddingError
     from reid_worker.model import WeightsError
@@ -112,18 +117,18 @@ def evaluate(
 
     try:
         if write_prior and weights is None:
-            raise UsageError("--write-prior needs --weights, a file of yours to write into")
-        judged = _judged(baseline, weights, device)
-        if judged.sequence is None and (feature, distance) != ("all", "cosine"):
-            raise UsageError(f"--feature and --distance are of a network: {judged.name} has one part")
-        plan = EmbedPlan(judged.frames, frames == "dense", flip, batch, threads, skip_broken)
-        whole, told = _embedded(judged, plan, _Set(layout, data, split, limit, not unchecked), cameras)
-        found = [_compared(one, judged.sequence, feature, distance) for one in whole.found]
-        said = _figures(found, Rerank(k1, k2, weight) if rerank else None)
+            raise UsageError("--write-prior needs --weights: the file to write the prior to")
+        model = _model(baseline, weights, device)
+        if model.sequence is None and (feature, distance) != ("all", "cosine"):
+            raise UsageError(f"--feature and --distance need a network: {model.name} has only one part")
+        plan = EmbedPlan(model.frames, frames == "dense", flip, batch, threads, skip_broken)
+        whole, known_cameras = _embedded(model, plan, _Set(layout, data, split, limit, not unchecked), cameras)
+        found = [_compared(one, model.sequence, feature, distance) for one in whole.splits]
+        summary = _figures(found, Rerank(k1, k2, weight) if rerank else None)
         _draw(pictures, found[0])
-        prior = _written_prior(weights, whole.found[0]) if write_prior else {}
+        prior = _written_prior(weights, whole.splits[0]) if write_prior else {}
     except BrokenImageError as error:
-        raise UsageError(f"{error}. --skip-broken leaves out what cannot be read") from error
+        raise UsageError(f"{error}. Use --skip-broken to skip unreadable images") from error
     except (DataSetError, WeightsError) as error:
         raise UsageError(str(error)) from error
     except (EmbeddingError, OSError) as error:
@@ -136,23 +141,23 @@ def evaluate(
         "rerank": rerank,
         "limit": limit,
     }
-    said = (
-        said
+    summary = (
+        summary
         | how
         | prior
-        | {"cameras": told, "model_id": judged.name, "data": whole.found[0].name, "broken": len(whole.broken)}
+        | {"cameras": known_cameras, "model_id": model.name, "data": whole.splits[0].name, "broken": len(whole.broken)}
     )
-    typer.echo(json.dumps(said) if as_json else "\n".join(f"{name:>12}  {value}" for name, value in said.items()))
+    typer.echo(json.dumps(summary) if as_json else "\n".join(f"{name:>12}  {value}" for name, value in summary.items()))
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
-    """What is judged.
+class _Model:
+    """What to evaluate.
 
     Attributes:
-        frames: Most crops it takes at once.
+        frames: Maximum number of crops per call.
         sequence: Length of its sequence feature, if it has one.
-        cameras: Cameras with side information.
+        cameras: Number of cameras with side information.
     """
 
     name: str
@@ -171,66 +176,66 @@ class _Set:
     checked: bool
 
 
-def _judged(baseline: str | None, weights: Path | None, device: str) -> _Judged:
+def _model(baseline: str | None, weights: Path | None, device: str) -> _Model:
     if baseline == _HISTOGRAM:
         if weights is not None:
-            raise UsageError("--baseline and --weights are two things to judge: give one")
+            raise UsageError("--baseline and --weights exclude each other: give one")
         from training.evaluation.baseline import colour_histogram
 
-        return _Judged(_HISTOGRAM, colour_histogram, _HISTOGRAM_FRAMES, None)
+        return _Model(_HISTOGRAM, colour_histogram, _HISTOGRAM_FRAMES, None)
     from reid_worker.model import load_embedder
     from reid_worker.model.weights import SHIPPED, load_weights
 
     path = weights or SHIPPED
     architecture = load_weights(path).network.architecture
-    # Batches run side by side: threads within one would wait for each other wherever the machine has other work.
+    # Batches run in parallel: threads within one would wait for each other whenever the machine is busy.
     embedder = load_embedder(path, device=device, threads=1)
     sequence = architecture.tower_width + architecture.joint_width
-    return _Judged(embedder.model_id, embedder.embed, embedder.frames, sequence, embedder.cameras)
+    return _Model(embedder.model_id, embedder.embed, embedder.frames, sequence, embedder.cameras)
 
 
-def _embedded(judged: _Judged, plan: "EmbedPlan", one: _Set, cameras: str) -> "tuple[Embeddings, str]":
-    """Embed the data set; say in a word which cameras the weights were told of."""
+def _embedded(model: _Model, plan: "EmbedPlan", one: _Set, cameras: str) -> "tuple[Embeddings, str]":
+    """Embed the data set; also return `own`, `unknown` or `none`: which cameras the weights were given."""
     from training.data.remarks import remarks
-    from training.evaluation.evaluate import embed_splits, smaller
+    from training.evaluation.evaluate import embed_splits, limited_to
     from training.evaluation.load import splits_of
 
     sets = splits_of(one.layout, one.data, split=one.split, checked=one.checked)
-    side = _side_of(judged, sets, cameras)
+    side = _side_of(model, sets, cameras)
     if one.limit:
-        sets = [smaller(each, one.limit) for each in sets]
+        sets = [limited_to(each, one.limit) for each in sets]
     for remark in remarks(sets[0]):
         if not remark.startswith("train"):
             typer.echo(remark, err=True)
     with _progress() as progress:
-        whole = embed_splits(sets, judged.embed, plan, progress, side)
+        whole = embed_splits(sets, model.embed, plan, progress, side)
     for reason in whole.broken:
         typer.echo(f"left out: {reason}", err=True)
-    return whole, "own" if side is not None else "unknown" if judged.cameras else "none"
+    return whole, "own" if side is not None else "unknown" if model.cameras else "none"
 
 
-def _side_of(judged: _Judged, sets: "Sequence[DataSet]", cameras: str) -> "Side | None":
-    """Return which camera has which side information, None where the weights are told of none."""
+def _side_of(model: _Model, sets: "Sequence[DataSet]", cameras: str) -> "Side | None":
+    """Return the cameras' side information, or None to treat all cameras as unknown."""
     from training.data.side import Side
 
-    if not judged.cameras:
+    if not model.cameras:
         if cameras == "own":
-            raise UsageError(f"--cameras own: {judged.name} has no side information of cameras")
+            raise UsageError(f"--cameras own: {model.name} has no camera side information")
         return None
-    side = Side.of(sets, judged.cameras)
+    side = Side.of(sets, model.cameras)
     if cameras == "own" or (cameras == "auto" and side.fits):
         return side
     if cameras == "auto":
         typer.echo(
-            f"{judged.name} has side information of {side.known} cameras, {sets[0].name} has {len(side.cameras)}: they "
-            "count as unknown, for which the mean stands in (--cameras own takes them for the first ones)",
+            f"{model.name} has side information for {side.known} cameras, {sets[0].name} has {len(side.cameras)}: they "
+            "are treated as unknown, with the mean side information (--cameras own treats them as the first ones)",
             err=True,
         )
     return None
 
 
-def _written_prior(weights: Path | None, found: "Found") -> dict[str, float]:
-    """Write the similarity prior that was measured into the weights."""
+def _written_prior(weights: Path | None, found: "EmbeddedSplit") -> dict[str, float]:
+    """Measure the similarity prior, and write it into the weights."""
     from msgspec.structs import asdict
 
     from reid_worker.model.weights import save_prior
@@ -238,7 +243,9 @@ def _written_prior(weights: Path | None, found: "Found") -> dict[str, float]:
 
     prior = prior_of(gap_between(found.query, found.items))
     if prior is None:
-        raise RunError("no prior was written: people are not more alike to themselves here than to others")
+        raise RunError(
+            "no prior was written: on this data set, the same person is no more similar than different people are"
+        )
     assert weights is not None
     save_prior(weights, prior)
     return asdict(prior)
@@ -246,7 +253,7 @@ def _written_prior(weights: Path | None, found: "Found") -> dict[str, float]:
 
 @contextmanager
 def _progress() -> "Iterator[Progress]":
-    """Show a bar with the time left on a terminal, and a line every tenth elsewhere."""
+    """Show a progress bar with the remaining time on a terminal, or a line per 10 % elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -265,19 +272,19 @@ def _progress() -> "Iterator[Progress]":
         yield show
 
 
-def _compared(found: "Found", sequence: int | None, feature: str, distance: str) -> "Found":
-    from training.evaluation.evaluate import compared_by
+def _compared(found: "EmbeddedSplit", sequence: int | None, feature: str, distance: str) -> "EmbeddedSplit":
+    from training.evaluation.evaluate import select_features
 
     if sequence is None or (feature, distance) == ("all", "cosine"):
         return found
     query, items = (
-        compared_by(part.features, sequence, feature=feature, distance=distance)  # type: ignore[arg-type]
+        select_features(part.features, sequence, feature=feature, distance=distance)  # type: ignore[arg-type]
         for part in (found.query, found.items)
     )
     return found.with_features(query, items)
 
 
-def _draw(folder: Path | None, found: "Found") -> None:
+def _draw(folder: Path | None, found: "EmbeddedSplit") -> None:
     if folder is None:
         return
     from training.evaluation.pictures_report import draw_report
@@ -286,14 +293,14 @@ def _draw(folder: Path | None, found: "Found") -> None:
         typer.echo(f"drew {path}", err=True)
 
 
-def _figures(found: "list[Found]", rerank: "Rerank | None") -> dict[str, float | int | str | bool]:
+def _figures(found: "list[EmbeddedSplit]", rerank: "Rerank | None") -> dict[str, float | int | str | bool]:
     from training.evaluation.evaluate import ranking_of
 
     ranking: Ranking = ranking_of(found, rerank)
     if ranking.left_out:
         typer.echo(
             f"{ranking.left_out} of {ranking.left_out + ranking.queries} queries have no match in another camera and "
-            "do not count",
+            "are excluded",
             err=True,
         )
     return {

@@ -39,7 +39,7 @@ def export(
     console = Console(stderr=True)
     plan = ExportPlan(out, weights, PRECISIONS if precision == "both" else (precision,), people)
     try:
-        done = run_export(plan, render=PeopleGenerator().tracklet, say=lambda text: print_line(console, text))
+        done = run_export(plan, render=PeopleGenerator().tracklet, log=lambda text: print_line(console, text))
     except OSError as error:
         raise UsageError(f"--out {out}: {error.strerror}; give a folder or NAME.onnx that can be written") from error
     except ExportError as error:

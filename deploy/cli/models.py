@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reid_worker.detectors.catalogue import ModelFile
     from reid_worker.detectors.choose import DetectorOptions
     from reid_worker.detectors.download import Progress
-    from reid_worker.detectors.files import Found
+    from reid_worker.detectors.files import LocalFile
 
 app = typer.Typer(name="models", help="List, download and check the files of person detectors.", no_args_is_help=True)
 OWN_FILES = "any ONNX file in the layout of YOLOX, RF-DETR, or D-FINE and RT-DETR works too: --detector FILE"
@@ -54,16 +54,16 @@ def get(
     as_json: Json = False,
 ) -> None:
     """Download a detector unless it is already present; resume an interrupted download."""
-    from reid_worker.detectors.choose import describe_other
+    from reid_worker.detectors.choose import describe_mismatch
     from reid_worker.detectors.download import download
     from reid_worker.detectors.files import find
     from reid_worker.errors import DetectorError
 
     model, options = _named(name), _options(config)
     found = find(model, options.folders)
-    if found is not None and not found.right:  # never overwrite a file the user put there
+    if found is not None and not found.verified:  # never overwrite a file the user put there
         advice = f"it was not replaced: move it away, then get {model.name} again"
-        raise RunError(f"{describe_other(found, model)}; {advice}")
+        raise RunError(f"{describe_mismatch(found, model)}; {advice}")
     if found is None:
         try:
             with _bar(model, to_stderr=as_json) as progress:
@@ -129,7 +129,7 @@ def _check_one(which: str, options: "DetectorOptions") -> Checked:
     found = find(model, options.folders)
     if found is None:
         return Checked(which, None, ok=False, said=f"not downloaded; `climbtrack models get {which}` downloads it")
-    if found.right or found.content is None:
+    if found.verified or found.content is None:
         return _loads(which, found.path, f"{found.path}, checksum correct", options)
     loaded = _loads(which, found.path, "it loads nevertheless", options)
     difference = f"{describe(found.content)}; expected {expected(model)}"
@@ -166,14 +166,14 @@ def _named(name: str) -> "ModelFile":
     return model
 
 
-def _row(model: "ModelFile", found: "Found | None") -> tuple[str, ...]:
+def _row(model: "ModelFile", found: "LocalFile | None") -> tuple[str, ...]:
     return (
         model.name,
         _megabytes(model.size_bytes),
         model.licence,
         _pixels(model.input_px),
         model.good_for,
-        "not downloaded" if found is None else str(found.path) + ("" if found.right else " (wrong checksum)"),
+        "not downloaded" if found is None else str(found.path) + ("" if found.verified else " (wrong checksum)"),
     )
 
 
@@ -189,10 +189,10 @@ def _always_here() -> list[tuple[str, ...]]:
     ]
 
 
-def _as_json(model: "ModelFile", found: "Found | None") -> dict[str, Any]:
+def _as_json(model: "ModelFile", found: "LocalFile | None") -> dict[str, Any]:
     return asdict(model) | {
         "path": None if found is None else str(found.path),
-        "right": None if found is None else found.right,
+        "right": None if found is None else found.verified,
     }
 
 

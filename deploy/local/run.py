@@ -157,6 +157,8 @@ def failures_of(
             failures[name] = f"stopped after {done.frames} frames"
         elif not done.frames:
             failures[name] = status.cause or "no frame arrived"
+        elif done.dropped >= done.frames:
+            failures[name] = f"none of its {done.frames} frames could be decoded; play it in another program to see why"
     return failures
 
 

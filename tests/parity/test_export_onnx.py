@@ -159,7 +159,7 @@ def test_a_weight_beyond_float16_is_refused_by_name() -> None:
     out = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 1])
     huge = numpy_helper.from_array(np.full((1, 1), 1e6, np.float32), "huge")
     graph = helper.make_graph([helper.make_node("MatMul", ["x", "huge"], ["y"])], "g", [value], [out], [huge])
-    with pytest.raises(HalfPrecisionError, match="weight huge reaches 1e\\+06, float16 only 65504"):
+    with pytest.raises(HalfPrecisionError, match="weight huge reaches 1e\\+06, but float16 only 65504"):
         to_half(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]))
 
 

@@ -66,7 +66,7 @@ def test_a_broken_image_is_named_or_left_out(market: Path, capsys: pytest.Captur
     code, _, err = told(words, capsys)
     assert code == 2
     assert broken.name in err
-    assert "--skip-broken leaves out what cannot be read" in err
+    assert "Use --skip-broken to skip unreadable images" in err
     code, figures, err = told([*words, "--skip-broken"], capsys)
     assert (code, figures["broken"], figures["gallery"]) == (0, 1, 6)
     assert f"left out: {broken}" in err

@@ -221,7 +221,7 @@ def test_a_run_that_asks_for_a_model_that_cannot_be_had_ends_with_2(
 def test_doctor_asks_no_server_and_says_what_a_run_would_do(server: ModelServer) -> None:
     check = _doctor()
     assert (check.state, check.found) == ("optional", "yolox-nano is not downloaded yet")
-    assert check.advice == "a run downloads it first; `climbtrack models get yolox-nano` does now"
+    assert check.advice == "the first run downloads it; `climbtrack models get yolox-nano` does so now"
     assert server.asked == []
 
 

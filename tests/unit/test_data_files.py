@@ -30,14 +30,14 @@ def test_frames_are_read_as_rgb_by_their_places_and_may_differ_in_size(tmp_path:
 
 
 def test_an_image_that_went_away_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataSetError, match=r"gone\.jpg is not there any more"):
+    with pytest.raises(DataSetError, match=r"gone\.jpg no longer exists"):
         FileTracklets([_tracklet([tmp_path / "gone.jpg"])]).read(0, np.array([0]))
 
 
 def test_labels_to_learn_by_begin_with_0_and_have_no_gaps(tmp_path: Path) -> None:
     people = [_tracklet([tmp_path / "a.jpg"] * n, identity, camera) for n, identity, camera in ((1, 40, 2), (3, 7, 1))]
     people.append(_tracklet([tmp_path / "b.jpg"], 40, 1))
-    learnt = FileTracklets.to_learn(people)
+    learnt = FileTracklets.for_training(people)
     assert learnt.identities.tolist() == [1, 0, 1]
     assert learnt.cameras.tolist() == [2, 1, 1]
     assert learnt.lengths.tolist() == [1, 3, 1]
@@ -51,5 +51,5 @@ def test_worker_processes_read_them_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("identities", [[], [3, DISTRACTOR]], ids=["nobody", "a distractor"])
 def test_there_is_nothing_to_learn_from_nobody(identities: list[int], tmp_path: Path) -> None:
-    with pytest.raises(DataSetError, match="nothing to learn from"):
+    with pytest.raises(DataSetError, match="nothing to train on"):
         labels_from_zero([_tracklet([tmp_path / "a.jpg"], identity) for identity in identities])

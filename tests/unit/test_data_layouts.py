@@ -16,7 +16,7 @@ from tests.dataset_tools import touch, write_ilids, write_lines, write_lsvid, wr
 from training.data.dataset import DISTRACTOR, JUNK, DataSetError, LabelledTracklet
 from training.data.folder import read_table
 from training.data.load import LAYOUTS, load_dataset
-from training.data.published import Part, Published, concluded
+from training.data.published import Part, Published, verified
 from training.data.remarks import remarks
 from training.data.write import MarketWriter, MarsWriter
 
@@ -61,7 +61,7 @@ def test_msmt17_knows_its_version_and_learns_from_train_and_val(version: str, in
 
 def test_msmt17_asks_which_version_where_both_are(tmp_path: Path) -> None:
     write_msmt17(write_msmt17(tmp_path, "MSMT17_V1"), "MSMT17_V2")
-    with pytest.raises(DataSetError, match="MSMT17_V1 and MSMT17_V2: give the folder of one"):
+    with pytest.raises(DataSetError, match="MSMT17_V1 and MSMT17_V2: choose the folder of one"):
         load_dataset("msmt17", tmp_path)
 
 
@@ -115,11 +115,11 @@ def test_what_is_written_is_read(layout: str, writer: type[MarketWriter] | type[
 @pytest.mark.parametrize(
     ("layout", "folder", "expected"),
     [
-        pytest.param("market", "Market-1501-v15.09.15", "train images: found 3, published are 12936", id="market"),
-        pytest.param("msmt17", "any", "gallery identities: found 2, published are 3060", id="msmt17"),
-        pytest.param("mars", "MARS", "gallery tracklets: found 6, published are 12180", id="mars"),
-        pytest.param("lsvid", "any", "cameras: found 3, published are 15", id="lsvid"),
-        pytest.param("ilids", "any", "images: found 16, published are 42460", id="ilids"),
+        pytest.param("market", "Market-1501-v15.09.15", "train images: found 3, published 12936", id="market"),
+        pytest.param("msmt17", "any", "gallery identities: found 2, published 3060", id="msmt17"),
+        pytest.param("mars", "MARS", "gallery tracklets: found 6, published 12180", id="mars"),
+        pytest.param("lsvid", "any", "cameras: found 3, published 15", id="lsvid"),
+        pytest.param("ilids", "any", "images: found 16, published 42460", id="ilids"),
     ],
 )
 def test_a_claimed_set_of_other_counts_is_refused_with_each_of_them(
@@ -135,7 +135,7 @@ def test_a_claimed_set_of_other_counts_is_refused_with_each_of_them(
 def test_a_set_of_the_published_counts_has_the_published_name_wherever_it_lies(tmp_path: Path) -> None:
     read = load_dataset("mars", write_mars(tmp_path / "films"))
     counts = Published("TINY", Part(2, 3, 6), Part(2, 2, 3), Part(2, 6, 12), cameras=5, images=18)
-    assert concluded(tmp_path, read, counts, claim=None).name == "TINY"
+    assert verified(tmp_path, read, counts, claim=None).name == "TINY"
 
 
 @pytest.mark.parametrize(
@@ -144,11 +144,11 @@ def test_a_set_of_the_published_counts_has_the_published_name_wherever_it_lies(t
         pytest.param("market", "query", "query cannot be read", id="half a market"),
         pytest.param("msmt17", "MSMT17_V2/mask_test_v2", "neither train and test", id="half an msmt17"),
         pytest.param("msmt17", "MSMT17_V2/list_val.txt", "list_val.txt cannot be read", id="msmt17 without a list"),
-        pytest.param("msmt17", "MSMT17_V2/mask_train_v2/0001", "1 of 2 images named by list_train.txt", id="a person"),
+        pytest.param("msmt17", "MSMT17_V2/mask_train_v2/0001", "1 of 2 images listed in list_train.txt", id="a person"),
         pytest.param("mars", "info", "train_name.txt cannot be read", id="mars without info"),
         pytest.param("mars", "info/query_IDX.mat", "query_IDX.mat is missing", id="mars without queries"),
-        pytest.param("mars", "bbox_test/0002", "6 of 12 images named by test_name.txt are not there", id="half a mars"),
-        pytest.param("mars", "bbox_test/0002/0002C5T0004F003.jpg", "1 of 12 images named by", id="one image of mars"),
+        pytest.param("mars", "bbox_test/0002", "6 of 12 images listed in test_name.txt are missing", id="half a mars"),
+        pytest.param("mars", "bbox_test/0002/0002C5T0004F003.jpg", "1 of 12 images listed in", id="one image of mars"),
         pytest.param("lsvid", "test", "info_test.mat is missing", id="lsvid without a table"),
         pytest.param("lsvid", "tracklet_test/0001", "tracklet_test/0001 cannot be read", id="half an lsvid"),
         pytest.param("ilids", "i-LIDS-VID/sequences/cam2/person005", "person005 and others", id="a camera without one"),
@@ -189,7 +189,7 @@ def _tracklet_of_two_people(folder: Path) -> None:
         pytest.param(
             "mars",
             lambda folder: savemat(folder / "info" / "query_IDX.mat", {"queries": np.ones((1, 2))}),
-            "query_IDX.mat has no query_IDX, only queries",
+            "query_IDX.mat has no variable query_IDX, only queries",
             id="a variable",
         ),
         pytest.param(
@@ -203,7 +203,7 @@ def _tracklet_of_two_people(folder: Path) -> None:
             lambda folder: savemat(
                 folder / "info" / "tracks_train_info.mat", {"track_train_info": np.array([[1, 9, 1, 1]])}
             ),
-            "a tracklet is lines 1 to 9 of train_name.txt, which has 6",
+            "a tracklet spans lines 1 to 9 of train_name.txt, which has 6",
             id="a table of another list",
         ),
         pytest.param(
@@ -217,19 +217,19 @@ def _tracklet_of_two_people(folder: Path) -> None:
         pytest.param(
             "lsvid",
             lambda folder: write_lines(folder / "list_sequence" / "list_seq_train.txt", ["tracklet_train/0000/0000 0"]),
-            "are not of one camera",
+            "are not from one camera",
             id="a tracklet of two cameras",
         ),
         pytest.param(
             "lsvid",
             lambda folder: (folder / "test" / "data" / "info_test.mat").write_bytes(b"MATLAB 7.3 MAT-file, cut off"),
-            "info_test.mat is no MATLAB 7.3 file, or a broken one",
+            "info_test.mat is not a MATLAB 7.3 file, or is broken",
             id="a newer table cut off",
         ),
         pytest.param(
             "lsvid",
             lambda folder: savemat(folder / "test" / "data" / "info_test.mat", {"info_test": np.ones((4, 4))}),
-            "has no query, only info_test",
+            "has no variable query, only info_test",
             id="a newer table saved as an older one, without its variable",
         ),
         pytest.param(
@@ -237,7 +237,7 @@ def _tracklet_of_two_people(folder: Path) -> None:
             lambda folder: savemat(
                 folder / "train-test people splits" / "train_test_splits_ilidsvid.mat", {"ls_set": np.ones((10, 4))}
             ),
-            "split 0 does not name each of the 4 people once",
+            "split 0 does not list each of the 4 people exactly once",
             id="a split",
         ),
     ],
@@ -266,7 +266,7 @@ def test_a_folder_of_ones_own_may_be_called_almost_like_a_published_one(
 
 
 def test_an_unknown_layout_is_answered_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(DataSetError, match="no layout is called 'duke': market, msmt17, mars, lsvid, ilids"):
+    with pytest.raises(DataSetError, match="unknown layout 'duke': must be one of market, msmt17, mars, lsvid, ilids"):
         load_dataset("duke", tmp_path)
 
 
@@ -289,7 +289,7 @@ def test_remarks_say_what_training_and_ranking_cannot_use(tmp_path: Path) -> Non
     )
     more = load_dataset("market", tmp_path / "shop")
     assert [line for line in remarks(data) if line.startswith("train:")] == [
-        "train: 1 of 2 identities have one image, the first is 7: they only serve as somebody else"
+        "train: 1 of 2 identities have one image, the first is 7: they only serve as negatives"
     ]
     assert "gallery: no image of camera 5" in remarks(more)
-    assert "query: 2 of 4 have no match in another camera and do not count" in remarks(more)
+    assert "query: 2 of 4 have no match in another camera and are excluded" in remarks(more)

@@ -110,10 +110,10 @@ def test_what_is_left_out_is_counted_and_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("paths", "learning", "why"),
     [
-        pytest.param([], False, "holds nothing, but a folder with images for each person", id="nothing"),
-        pytest.param(["a.jpg", "b.jpg"], False, "holds the files a.jpg, b.jpg, but a folder", id="pictures only"),
-        pytest.param(["anna/1.jpg", "bert/1.jpg"], False, "nobody of the queries under another", id="one picture each"),
-        pytest.param(["anna/c1_1.jpg", "anna/c1_2.jpg"], False, "nobody of the queries under", id="one camera only"),
+        pytest.param([], False, "holds nothing, expected one folder of images per person", id="nothing"),
+        pytest.param(["a.jpg", "b.jpg"], False, "a.jpg, b.jpg, expected one folder", id="pictures only"),
+        pytest.param(["anna/1.jpg", "bert/1.jpg"], False, "no query has a match from another", id="one picture each"),
+        pytest.param(["anna/c1_1.jpg", "anna/c1_2.jpg"], False, "no query has a match from", id="one camera only"),
         pytest.param(["anna/1.jpg", "anna/2.jpg"], True, "train has no images of people", id="one person to learn"),
     ],
 )

@@ -128,7 +128,7 @@ def test_what_is_not_an_image_or_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_text("<html>404</html>")
     with pytest.raises(DataSetError, match=r"a\.jpg is broken \(cannot identify image file"):
         read_pixels(tmp_path / "a.jpg")
-    with pytest.raises(DataSetError, match=r"b\.jpg is not there any more"):
+    with pytest.raises(DataSetError, match=r"b\.jpg no longer exists"):
         read_pixels(tmp_path / "b.jpg")
     assert why_broken(tmp_path / "b.jpg")
 

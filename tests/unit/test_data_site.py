@@ -61,8 +61,8 @@ def test_market_naming_gives_tracklets_of_one_image(tmp_path: Path) -> None:
         pytest.param('{"folder": "a", "camera": "c", "kamera": 1}', "kamera", id="an unknown key"),
         pytest.param('{"folder": "gone", "camera": "c"}', "gone cannot be read", id="no such folder"),
         pytest.param('{"folder": "empty", "camera": "c"}', "has no images", id="an empty folder"),
-        pytest.param('{"folder": "a", "camera": "c", "first_ns": 1}', "go together", id="half a span"),
-        pytest.param('{"folder": "a", "camera": "c", "first_ns": 2, "last_ns": 1}', "before it begins", id="backwards"),
+        pytest.param('{"folder": "a", "camera": "c", "first_ns": 1}', "must be given together", id="half a span"),
+        pytest.param('{"folder": "a", "camera": "c", "first_ns": 2, "last_ns": 1}', "before first_ns", id="backwards"),
         pytest.param('{"folder": "a", "cam', "line 2", id="a torn line"),
     ],
 )

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.dataset_tools import touch, write_ilids, write_lines, write_lsvid, write_market, write_mars, write_msmt17
 from training.data.dataset import JUNK, DataSet, DataSetError, ImageFiles, LabelledTracklet
 from training.data.files import FileTracklets
-from training.data.hint import hinted
+from training.data.hint import with_layout_hint
 from training.data.load import LAYOUTS, load_dataset
 from training.data.readable import readable_set
 from training.data.remarks import remarks
@@ -55,7 +55,7 @@ def test_market_counts_and_names_what_it_leaves_out(tmp_path: Path) -> None:
     said = remarks(load_dataset("market", folder))
     assert "train: skipped files that are not images (1): notes.txt" in said
     assert (
-        "train: skipped images of junk (-1) and distractors (0000), from whom nothing can be learnt (2): "
+        "train: skipped images of junk (-1) and distractors (0000), which cannot be trained on (2): "
         "-1_c1s1_000401_03.jpg, 0000_c1s1_000401_03.jpg"
     ) in said
     assert "query: skipped files that are not images (1): a.heic" in said
@@ -63,15 +63,15 @@ def test_market_counts_and_names_what_it_leaves_out(tmp_path: Path) -> None:
         "query: skipped images that are not named like 0002_c1s1_000451_03.jpg (5): holiday0.jpg, holiday1.jpg, "
         "holiday2.jpg and 2 more"
     ) in said
-    assert "gallery: 1 of 5 are junk and do not count" in said
-    assert "gallery: 1 of 5 are distractors, whom nobody should find" in said
+    assert "gallery: 1 of 5 are junk and are ignored" in said
+    assert "gallery: 1 of 5 are distractors, which match no query" in said
     assert not any("Thumbs.db" in line or ".DS_Store" in line for line in said)
 
 
 def test_a_gallery_of_one_person_is_remarked_on(tmp_path: Path) -> None:
     touch(tmp_path / "query" / one(1, 1), tmp_path / "bounding_box_test" / one(1, 2))
     said = remarks(load_dataset("market", tmp_path, learning=False))
-    assert "gallery: it shows nobody but identity 1, so every query finds its person" in said
+    assert "gallery: it contains only identity 1, so every query matches trivially" in said
 
 
 def test_what_lies_among_the_sequences_of_ilids_is_counted(tmp_path: Path) -> None:
@@ -91,7 +91,9 @@ def test_a_part_without_any_name_of_the_naming_is_refused_with_what_is_there(par
     folder = write_market(tmp_path / "shop")
     shutil.rmtree(folder / part)
     touch(folder / part / "holiday.jpg", folder / part / "0001" / "a.jpg")
-    expected = rf"{part} holds the folders 0001 and the files holiday.jpg, but images named like 0002_c1s1_000451_03"
+    expected = (
+        rf"{part} holds the folders 0001 and the files holiday.jpg, expected images named like 0002_c1s1_000451_03"
+    )
     with pytest.raises(DataSetError, match=expected):
         load_dataset("market", folder)
 
@@ -229,7 +231,7 @@ def test_a_list_in_another_encoding_is_refused_with_file_line_and_remedy(layout:
 def test_missing_files_are_counted_and_the_first_are_named(tmp_path: Path) -> None:
     folder = write_mars(tmp_path)
     shutil.rmtree(folder / "bbox_test" / "0002")
-    expected = r"6 of 12 images named by test_name.txt are not there: 0002/0002C1T0003F001.jpg, .* and 3 more"
+    expected = r"6 of 12 images listed in test_name.txt are missing: 0002/0002C1T0003F001.jpg, .* and 3 more"
     with pytest.raises(DataSetError, match=expected):
         load_dataset("mars", folder)
 
@@ -270,7 +272,7 @@ def test_a_wrong_folder_is_told_the_right_one(
 ) -> None:
     (tmp_path / "shop").mkdir()
     folder = (write(tmp_path / "shop") / given).resolve()
-    with pytest.raises(DataSetError, match=said), hinted(layout, folder, options=("--layout ", "--data ")):
+    with pytest.raises(DataSetError, match=said), with_layout_hint(layout, folder, options=("--layout ", "--data ")):
         load_dataset(layout, folder, checked=False)
 
 
@@ -278,7 +280,7 @@ def test_a_folder_of_people_is_recognised(tmp_path: Path) -> None:
     touch(tmp_path / "anna" / "1.jpg", tmp_path / "bert" / "1.jpg")
     with (
         pytest.raises(DataSetError, match=r"looks like data\.layout=people"),
-        hinted("market", tmp_path, options=("data.layout=", "data.folder=")),
+        with_layout_hint("market", tmp_path, options=("data.layout=", "data.folder=")),
     ):
         load_dataset("market", tmp_path)
 
@@ -287,24 +289,25 @@ def test_a_folder_of_people_is_recognised(tmp_path: Path) -> None:
 def test_a_folder_of_something_else_is_told_what_is_expected_and_what_is_there(layout: str, tmp_path: Path) -> None:
     touch(tmp_path / "holiday" / "notes.txt", tmp_path / "list.txt")
     there = "holds the folders holiday and the files list.txt"
-    with pytest.raises(DataSetError, match=there) as caught, hinted(layout, tmp_path, options=("", "")):
+    with pytest.raises(DataSetError, match=there) as caught, with_layout_hint(layout, tmp_path, options=("", "")):
         load_dataset(layout, tmp_path)
-    assert ("is expected" if layout == "people" else f"The layout {layout} has ") in str(caught.value)
+    assert ("expected" if layout == "people" else f"The layout {layout} has ") in str(caught.value)
 
 
 def test_an_archive_is_told_to_be_unpacked(tmp_path: Path) -> None:
     touch(tmp_path / "Market-1501.zip")
-    with pytest.raises(DataSetError, match="is a file, a folder is expected: unpack it"):
+    with pytest.raises(DataSetError, match="is a file, expected a folder: unpack it"):
         load_dataset("market", tmp_path / "Market-1501.zip")
 
 
 def test_an_empty_folder_is_told_what_is_expected_and_what_is_there(tmp_path: Path) -> None:
-    with pytest.raises(DataSetError, match=r"CAMERA/TRACKLET/\*\.jpg.* is expected, but .* holds nothing"):
+    with pytest.raises(DataSetError, match=r"expected CAMERA/TRACKLET/\*\.jpg.*, but .* holds nothing"):
         read_site(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"), [("..", "one folder deeper, in .*shop"), ("bounding_box_train", "a part of .*shop: give that")]
+    ("given", "said"),
+    [("..", "one folder deeper, in .*shop"), ("bounding_box_train", "a part of .*shop: use that folder")],
 )
 def test_tracklets_around_a_folder_are_found(given: str, said: str, tmp_path: Path) -> None:
     folder = write_market(tmp_path / "shop") / given
@@ -324,7 +327,7 @@ def one(identity: int, camera: int) -> str:
     ("gallery", "said"),
     [
         pytest.param([one(3, 1), one(4, 2)], r"no identity in common \(1, 2 against 3, 4\)", id="other people"),
-        pytest.param([one(1, 1), one(2, 1)], "nobody of the queries under another camera", id="the same camera"),
+        pytest.param([one(1, 1), one(2, 1)], "no query has a match from another camera", id="the same camera"),
     ],
 )
 def test_queries_that_nobody_can_find_are_refused_before_anything_is_embedded(

@@ -73,7 +73,7 @@ def test_a_folder_has_its_name_only_when_all_is_there(
     again.add([_image(1)], 2, 1, "train")
     images = [path.name[:4] for path in again.finish().rglob("*.jpg")]
     assert images == ["0002"]
-    with pytest.raises(DataSetError, match="is there already"):
+    with pytest.raises(DataSetError, match="exists already"):
         writer(tmp_path / "made")
 
 

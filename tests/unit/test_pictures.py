@@ -104,7 +104,7 @@ def test_a_histogram_tells_its_equal_errors(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("same", [[], [np.nan]])
 def test_cosines_that_are_missing_or_not_finite_are_an_error(tmp_path: Path, same: list[float]) -> None:
-    with pytest.raises(ValueError, match="pairs of one identity"):
+    with pytest.raises(ValueError, match="pairs of the same identity"):
         similarity_histograms(tmp_path / "histograms.png", np.array(same, np.float32), np.zeros(2, np.float32))
 
 

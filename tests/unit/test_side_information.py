@@ -83,7 +83,7 @@ def test_a_crop_is_embedded_with_the_vector_of_its_own_camera(tmp_path: Path) ->
         cv2.imwrite(str(file), coloured_noise(1, camera, 0, 1, (32, 16))[0])
     items = tuple(LabelledTracklet((file,), 1, camera) for camera, file in enumerate(files, 1))
     data = DataSet("set", (), items[:1], items[1:])
-    found = embed_splits([data], embedder.embed, EmbedPlan(1), side=Side.of([data], 3)).found[0]
+    found = embed_splits([data], embedder.embed, EmbedPlan(1), side=Side.of([data], 3)).splits[0]
     crops = [[read_pixels(file)] for file in files]
     expected = embedder.embed(crops, [0, 1, 2])
     np.testing.assert_allclose(np.concatenate([found.query.features, found.items.features]), expected, atol=1e-5)
@@ -102,7 +102,7 @@ def test_evaluating_says_which_cameras_weights_were_told_of(
     assert main(["evaluate", *words]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out.splitlines()[-1])["cameras"] == told
-    assert ("side information of 3 cameras, set has 2: they count as unknown" in err) == (
+    assert ("side information for 3 cameras, set has 2: they are treated as unknown" in err) == (
         option == "auto" and known == 3
     )
 
@@ -112,7 +112,7 @@ def test_cameras_cannot_be_told_to_weights_without_side_information(
 ) -> None:
     words = ["--layout", "market", "--data", str(market(tmp_path / "set", (1, 2))), "--cameras", "own"]
     assert main(["evaluate", *words]) == 2
-    assert "has no side information of cameras" in capsys.readouterr().err
+    assert "has no camera side information" in capsys.readouterr().err
 
 
 def test_training_teaches_every_camera_its_vector_and_keeps_it(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Person re-identification data sets in the layouts people have on disk: one file a data set."""
+"""Loaders for person re-identification data sets as they are laid out on disk, one module per data set."""

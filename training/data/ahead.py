@@ -1,4 +1,4 @@
-"""Work on what comes next while what was made is looked at, in threads: reading images leaves Python's lock alone."""
+"""Prefetch results in threads while earlier ones are consumed; reading images releases Python's lock."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -16,10 +16,10 @@ _Made = TypeVar("_Made")
 
 
 def in_order(make: Callable[[_Item], _Made], items: Iterable[_Item], threads: int = 1) -> Generator[_Made, None, None]:
-    """Yield what `make` makes of each item, in order; at most two a thread are made ahead.
+    """Yield `make(item)` for each item, in order, prefetching at most two results per thread.
 
     Raises:
-        Exception: Whatever `make` raises, in its place; nothing more is begun then.
+        Exception: Whatever `make` raises, at that item's position; no further items are started.
     """
     waiting: deque[Future[_Made]] = deque()
     pool = ThreadPoolExecutor(threads, "ahead")
@@ -37,7 +37,7 @@ def in_order(make: Callable[[_Item], _Made], items: Iterable[_Item], threads: in
 def read_in_chunks(
     people: Tracklets, rows: Iterable[NDArray[np.int64]], places: Callable[[int], NDArray[np.int64]]
 ) -> Generator[list[list[NDArray[np.uint8]]], None, None]:
-    """Yield the crops of each chunk of rows, at the `places` of every row, read one chunk after the other.
+    """Yield the crops of each chunk of rows, at the `places` of every row, chunk by chunk.
 
     Raises:
         DataSetError: An image is missing or broken.

@@ -1,4 +1,4 @@
-"""Rendered people: one memory-mapped array of crops, rendered once and shared by runs, or rendered when asked for."""
+"""Crops of rendered people, either cached in a memory-mapped array shared by runs, or rendered on demand."""
 
 import json
 import math
@@ -18,12 +18,12 @@ Render = Callable[[int, int, int, int, tuple[int, int]], NDArray[np.uint8]]
 """`(identity seed, camera seed, tracklet seed, frames, (H, W))` to RGB crops `(frames, H, W, 3)`; a pure function."""
 
 
-_PART = 96  # tracklets rendered at a time: those of a site's people, who share its cameras
+_PART = 96  # tracklets per rendering task: those of the people of one site, who share its cameras
 _SAID_EVERY_S = 15.0
 
 
 class Tracklets(Protocol):
-    """n tracklets to learn from or to judge by, wherever their crops come from: rendered, or files of a data set."""
+    """n tracklets for training or evaluation, whether their crops are rendered or read from a data set's files."""
 
     @property
     def identities(self) -> NDArray[np.int64]:
@@ -39,15 +39,15 @@ class Tracklets(Protocol):
 
     @property
     def side_rows(self) -> NDArray[np.int64] | None:
-        """Row of each tracklet's camera in a network's side information `(n,)`; None where none is to be used."""
+        """Row of each tracklet's camera in the network's side information `(n,)`; None to use none."""
 
     def read(self, row: int, frames: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
-        """Return crops `(H, W, 3)` RGB of tracklet `row` by their places in it; sizes may differ between crops."""
+        """Return the crops `(H, W, 3)` RGB of tracklet `row` at indices `frames`; sizes may differ between crops."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CropSet:
-    """n tracklets of equally many crops.
+    """n tracklets with the same number of crops.
 
     Attributes:
         crops: `(n, T, H, W, 3)` uint8 RGB.
@@ -60,7 +60,7 @@ class CropSet:
     cameras: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        """Raise ValueError where the arrays do not belong together."""
+        """Raise ValueError if the arrays' shapes are inconsistent."""
         n = len(self.crops)
         if self.crops.ndim != 5 or self.identities.shape != (n,) or self.cameras.shape != (n,):
             raise ValueError(
@@ -74,7 +74,7 @@ class CropSet:
 
     @property
     def side_rows(self) -> None:
-        """None: no network has learnt these cameras."""
+        """None: no network has side information for these cameras."""
 
     def read(self, row: int, frames: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
         """Return crops `(H, W, 3)` RGB of tracklet `row` by their places in it."""
@@ -83,16 +83,16 @@ class CropSet:
 
 @dataclass(frozen=True, slots=True)
 class CropPlan:
-    """What to render. Two plans whose seed ranges do not overlap share neither people nor cameras.
+    """What to render. Plans with disjoint seed ranges share neither people nor cameras.
 
     Attributes:
-        name: Of the file in the cache.
-        first_identity: Seed of the first person; the others follow.
+        name: Name of the cache file.
+        first_identity: Seed of the first person; the others follow consecutively.
         identities: Number of people.
-        first_camera: Seed of the first camera; the others follow.
+        first_camera: Seed of the first camera; the others follow consecutively.
         cameras: Cameras that see each person, one tracklet each.
-        block: People that share their cameras, as on one site.
-        frames: Crops of a tracklet.
+        block: Number of people sharing cameras, as on one site.
+        frames: Crops per tracklet.
         size: Height and width of a crop, px.
     """
 
@@ -118,12 +118,12 @@ class CropPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RenderedTracklets:
-    """The tracklets of a plan, rendered when they are read: as many people as there are seeds, and no disk.
+    """The tracklets of a plan, rendered on demand: an unlimited number of people without using the disk.
 
     Attributes:
-        plan: Who is seen by whom; a tracklet has `plan.frames` crops.
-        render: What makes the crops.
-        visit: Tracklet seed of what is read: another visit shows the same people elsewhere in the same places.
+        plan: People and cameras; each tracklet has `plan.frames` crops.
+        render: Renderer of the crops.
+        visit: Tracklet seed: another visit shows the same people elsewhere in the same scenes.
     """
 
     plan: CropPlan
@@ -147,10 +147,10 @@ class RenderedTracklets:
 
     @property
     def side_rows(self) -> None:
-        """None: generated cameras are never met again."""
+        """None: generated cameras never recur."""
 
     def read(self, row: int, frames: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
-        """Return crops `(*plan.size, 3)` RGB of tracklet `row` by their places in it."""
+        """Return the crops `(*plan.size, 3)` RGB of tracklet `row` at indices `frames`."""
         identity, camera, _ = self.plan.seeds_of(np.int64(row))
         return list(self.render(int(identity), int(camera), self.visit, self.plan.frames, self.plan.size)[frames])
 
@@ -158,14 +158,14 @@ class RenderedTracklets:
 def load_crops(
     plan: CropPlan, render: Render, cache: Path, *, report: Callable[[str], None], processes: int = 0
 ) -> CropSet:
-    """Return the crops of a plan, memory-mapped from `cache`; render them first where they are not there in full.
+    """Return the crops of a plan, memory-mapped from `cache`, rendering them first if the cache is incomplete.
 
     Args:
         plan: What to render.
-        render: What makes the crops.
-        cache: Folder of the file.
-        report: Told how far rendering is.
-        processes: That render; with 0, this one does.
+        render: Renderer of the crops.
+        cache: Cache folder.
+        report: Called with progress messages.
+        processes: Number of rendering processes; 0 renders in this process.
     """
     seeds = plan.seeds()
     path = cache / f"{plan.name}.npy"
@@ -175,7 +175,7 @@ def load_crops(
         cache.mkdir(parents=True, exist_ok=True)
         description.unlink(missing_ok=True)
         _render(plan, render, path, report, processes)
-        description.write_text(json.dumps(wanted))  # last: its presence says that the array is complete
+        description.write_text(json.dumps(wanted))  # written last: its presence marks the array as complete
     crops: NDArray[np.uint8] = np.load(path, mmap_mode="r")
     return CropSet(crops, seeds[:, 0] - plan.first_identity, seeds[:, 1])
 
@@ -199,12 +199,12 @@ def _render(plan: CropPlan, render: Render, path: Path, report: Callable[[str], 
 def _made(
     plan: CropPlan, render: Render, parts: list[NDArray[np.int64]], processes: int
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield the crops of parts of a plan, in order; neighbours share cameras, so a part is one process's."""
+    """Yield the crops of a plan part by part, in order; each part is rendered by one process, as it shares cameras."""
     make = partial(_render_rows, plan, render)
     if processes == 0:
         yield from map(make, parts)
         return
-    cv2.setNumThreads(1)  # a forked process would wait for ever for OpenCV's threads, which do not come along
+    cv2.setNumThreads(1)  # a forked process would wait forever for OpenCV's threads, which do not survive the fork
     with ProcessPoolExecutor(processes) as pool:
         yield from pool.map(make, parts)
 

@@ -1,25 +1,25 @@
-"""What a data set's folder says: who, seen by which camera, in which files. No pixel is read here."""
+"""Data structures for data sets: identity, camera and files of each tracklet. Images are not opened here."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
-JUNK = -1  # a box that shows nobody in particular: neither right nor wrong in a ranking
-DISTRACTOR = -2  # somebody who is nobody's match: always wrong in a ranking
+JUNK = -1  # a box that shows no particular person: ignored in rankings
+DISTRACTOR = -2  # a person who matches no query: always wrong in rankings
 
 
 class DataSetError(Exception):
-    """A data set cannot be used; the message names the folder or file and what was expected of it."""
+    """Raised when a data set cannot be used; the message names the folder or file and what was expected."""
 
 
 class BrokenImageError(DataSetError):
-    """An image cannot be read; the message names it and says why."""
+    """Raised when an image cannot be read; the message names it and says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFiles(Sequence[Path]):
-    """Image files of one folder, as names: three million `Path`s would take half a minute and a gigabyte."""
+    """Image files of one folder, stored as names: three million `Path`s would take half a minute and a gigabyte."""
 
     folder: str
     names: tuple[str, ...]
@@ -45,9 +45,9 @@ class LabelledTracklet:
     """One person followed by one camera; an image is a tracklet of one.
 
     Attributes:
-        paths: Image files in order of time, at least one: a tuple, or `ImageFiles` where there are many.
-        identity: The data set's own number, 0 or more, or JUNK or DISTRACTOR.
-        camera: The data set's own number, 0 or more.
+        paths: Image files in chronological order, at least one: a tuple, or `ImageFiles` if there are many.
+        identity: The data set's number, 0 or more, or JUNK or DISTRACTOR.
+        camera: The data set's number, 0 or more.
     """
 
     paths: Sequence[Path]
@@ -57,16 +57,16 @@ class LabelledTracklet:
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """The three parts of a data set as its authors cut it.
+    """The three parts of a data set, as split by its authors.
 
     Attributes:
-        name: As published, with the version where there are several: `MSMT17_V2`. A set has a published name only
-            where its counts are the published ones; any other is named after its folder.
-        train: To learn from: neither junk nor distractors.
-        query: To search with.
-        gallery: To search in; may hold junk and distractors, and the queries themselves: the rule that an item of the
-            query's identity and camera does not count leaves them out.
-        skipped: What in the folder was left out, a sentence each.
+        name: Published name, with the version if there are several: `MSMT17_V2`. A data set has its published name
+            only if its counts are the published ones; otherwise it is named after its folder.
+        train: Training set, without junk or distractors.
+        query: Query set.
+        gallery: Gallery; may hold junk and distractors, and the queries themselves, which are excluded because items
+            with the query's identity and camera are ignored.
+        skipped: What was skipped in the folder, one sentence per kind.
     """
 
     name: str
@@ -77,5 +77,5 @@ class DataSet:
 
     @property
     def images(self) -> int:
-        """Return the number of images of all parts; one that is in two parts counts twice."""
+        """Return the number of images in all parts; an image in two parts is counted twice."""
         return sum(len(one.paths) for part in (self.train, self.query, self.gallery) for one in part)

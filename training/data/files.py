@@ -1,4 +1,4 @@
-"""Tracklets whose crops are image files, read when they are asked for."""
+"""Tracklets whose crops are image files, read on demand."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ from training.data.pixels import read_pixels
 
 
 class FileTracklets:
-    """Tracklets of a data set as training and evaluation read them (`training.data.crops.Tracklets`).
+    """Tracklets of a data set for training and evaluation (`training.data.crops.Tracklets`).
 
-    Only names are held in memory.
+    Only file names are held in memory.
     """
 
     def __init__(
@@ -21,7 +21,7 @@ class FileTracklets:
         identities: NDArray[np.int64] | None = None,
         side_rows: NDArray[np.int64] | None = None,
     ) -> None:
-        """Take tracklets, labels `(n,)` to use in place of the data set's own, and rows of side information `(n,)`."""
+        """Wrap tracklets, with optional labels `(n,)` replacing the data set's, and rows of side information `(n,)`."""
         self._tracklets = tracklets
         own = np.array([tracklet.identity for tracklet in tracklets], np.int64)
         self.identities = own if identities is None else identities
@@ -30,18 +30,18 @@ class FileTracklets:
         self.lengths = np.array([len(tracklet.paths) for tracklet in tracklets], np.int64)
 
     @classmethod
-    def to_learn(
+    def for_training(
         cls, tracklets: Sequence[LabelledTracklet], side_rows: NDArray[np.int64] | None = None
     ) -> "FileTracklets":
-        """Return tracklets with labels from 0 without gaps, in order of the data set's numbers.
+        """Return tracklets with consecutive labels from 0, in order of the data set's numbers.
 
         Raises:
-            DataSetError: There are no tracklets, or junk or distractors among them.
+            DataSetError: There are no tracklets, or some are junk or distractors.
         """
         return cls(tracklets, labels_from_zero(tracklets), side_rows)
 
     def read(self, row: int, frames: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
-        """Return crops `(H, W, 3)` RGB of tracklet `row` by their places in it; sizes may differ between crops.
+        """Return the crops `(H, W, 3)` RGB of tracklet `row` at indices `frames`; sizes may differ between crops.
 
         Raises:
             DataSetError: An image is missing or broken.
@@ -51,12 +51,14 @@ class FileTracklets:
 
 
 def labels_from_zero(tracklets: Sequence[LabelledTracklet]) -> NDArray[np.int64]:
-    """Return labels `(n,)` 0 to Y - 1 of tracklets of Y identities, in order of the data set's numbers.
+    """Return labels `(n,)` from 0 to Y - 1 for tracklets of Y identities, in order of the data set's numbers.
 
     Raises:
-        DataSetError: There are no tracklets, or junk or distractors among them.
+        DataSetError: There are no tracklets, or some are junk or distractors.
     """
     own = np.array([tracklet.identity for tracklet in tracklets], np.int64)
     if len(own) == 0 or own.min() < 0:
-        raise DataSetError(f"{len(own)} tracklets, {int((own < 0).sum())} of them of nobody: nothing to learn from")
+        raise DataSetError(
+            f"{len(own)} tracklets, {int((own < 0).sum())} of them junk or distractors: nothing to train on"
+        )
     return np.asarray(np.unique(own, return_inverse=True)[1], np.int64)

@@ -1,4 +1,4 @@
-"""Read what a data set's folder holds besides pixels: names, lists and MATLAB tables. Every failure names the file."""
+"""Read file names, lists and MATLAB tables from a data set's folder. Every error names the file."""
 
 import os
 import re
@@ -16,19 +16,19 @@ from wire.errors import TextError
 from wire.text import read_lines as read_text
 
 IMAGES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".avif")
-_OF_SYSTEMS = {"thumbs.db", "desktop.ini"}  # as `.DS_Store` and `._0001.jpg`: nobody put them there
+_OF_SYSTEMS = {"thumbs.db", "desktop.ini"}  # created by operating systems, like `.DS_Store` and `._0001.jpg`
 
 
 def image_names(folder: Path, part: str = "", skipped: Skipped | None = None) -> list[str]:
-    """Return the names of the images in a folder, sorted; hidden files and what systems leave are passed over.
+    """Return the sorted names of the images in a folder, ignoring hidden files and those of operating systems.
 
     Args:
-        folder: Where they are.
-        part: What the folder is part of, for `skipped`.
-        skipped: Told of files that are not images.
+        folder: Folder to list.
+        part: Part of the data set the folder belongs to, for `skipped`.
+        skipped: Collects files that are not images.
 
     Raises:
-        DataSetError: There is no such folder, or it cannot be read.
+        DataSetError: The folder does not exist or cannot be read.
     """
     names = [name for name in _listed(folder) if not name.startswith(".")]
     images = sorted(name for name in names if name.lower().endswith(IMAGES))
@@ -40,28 +40,28 @@ def image_names(folder: Path, part: str = "", skipped: Skipped | None = None) ->
 
 
 def folder_names(folder: Path) -> list[str]:
-    """Return the names of the folders in a folder, sorted; hidden ones are passed over.
+    """Return the sorted names of the folders in a folder, ignoring hidden ones.
 
     Raises:
-        DataSetError: There is no such folder, or it cannot be read.
+        DataSetError: The folder does not exist or cannot be read.
     """
     return sorted(name for name in _listed(folder) if not name.startswith(".") and (folder / name).is_dir())
 
 
 def require_folder(folder: Path) -> None:
-    """Check that a folder is there.
+    """Check that a folder exists.
 
     Raises:
-        DataSetError: It is not, or it is a file, such as the archive of a data set.
+        DataSetError: It does not exist, or is a file, such as the archive of a data set.
     """
     if folder.is_file():
-        raise DataSetError(f"{folder} is a file, a folder is expected: unpack it if it is an archive")
+        raise DataSetError(f"{folder} is a file, expected a folder: unpack it if it is an archive")
     if not folder.is_dir():
-        raise DataSetError(f"{folder} does not exist: a folder is expected")
+        raise DataSetError(f"{folder} does not exist: expected a folder")
 
 
 def contents(folder: Path) -> str:
-    """Return what lies in a folder, for a message about what was expected there."""
+    """Describe the contents of a folder, for error messages."""
     if not folder.is_dir():
         return f"{folder} does not exist"
     names = [name for name in sorted(_listed(folder)) if not name.startswith(".")]
@@ -73,22 +73,22 @@ def contents(folder: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a list, without blanks around it, and its number in the file, from 1."""
+    """A stripped line of a list, and its number in the file, from 1."""
 
     number: int
     text: str
 
 
 def read_lines(path: Path) -> list[Line]:
-    """Return the lines of a list without the blank ones.
+    """Return the non-blank lines of a list.
 
     Raises:
-        DataSetError: The file is missing, empty or not text in UTF-8.
+        DataSetError: The file is missing, empty or not UTF-8 text.
     """
     try:
         lines = [Line(number, line.strip()) for number, line in enumerate(read_text(path), 1) if line.strip()]
     except OSError as error:
-        raise DataSetError(f"{path} cannot be read ({error.strerror}): is the data set copied in full?") from error
+        raise DataSetError(f"{path} cannot be read ({error.strerror}): was the data set copied completely?") from error
     except TextError as error:
         raise DataSetError(str(error)) from error
     if not lines:
@@ -97,7 +97,7 @@ def read_lines(path: Path) -> list[Line]:
 
 
 def plain_path(text: str) -> str:
-    r"""Return a path of a list as this system writes it: lists are also made on Windows, and by `find .`.
+    r"""Normalise a path from a list, which may have been created on Windows, or by `find .`.
 
     >>> plain_path(".\\0000\\a.jpg"), plain_path("./0000/a.jpg")
     ('0000/a.jpg', '0000/a.jpg')
@@ -106,7 +106,7 @@ def plain_path(text: str) -> str:
 
 
 def path_and_label(text: str) -> tuple[str, int] | None:
-    """Return path and label of a line like `0000/a.jpg 0`, or None where it is in another form.
+    """Parse a line like `0000/a.jpg 0` into path and label; return None if it has another form.
 
     >>> path_and_label("./0000/a.jpg,7"), path_and_label("0000/a.jpg")
     (('0000/a.jpg', 7), None)
@@ -116,34 +116,34 @@ def path_and_label(text: str) -> tuple[str, int] | None:
 
 
 def read_table(path: Path, variable: str) -> NDArray[np.int64]:
-    """Return a matrix of whole numbers from a MATLAB file of any version.
+    """Read an integer matrix from a MATLAB file of any version.
 
     Raises:
-        DataSetError: The file is missing or broken, or has no such variable of whole numbers.
+        DataSetError: The file is missing or broken, or has no integer variable with this name.
     """
     if not path.is_file():
-        raise DataSetError(f"{path} is missing: is the data set copied in full?")
+        raise DataSetError(f"{path} is missing: was the data set copied completely?")
     with path.open("rb") as file:
         of_version_7_3 = file.read(19) == b"MATLAB 7.3 MAT-file" or (file.seek(0) == 0 and file.read(4) == b"\x89HDF")
     values = _hdf5(path, variable) if of_version_7_3 else _matlab(path, variable)
     if values.dtype.kind not in "iuf" or values.size == 0:
-        raise DataSetError(f"{path}: {variable} is a {values.dtype} of shape {values.shape}, numbers were expected")
+        raise DataSetError(f"{path}: {variable} is a {values.dtype} of shape {values.shape}, expected numbers")
     numbers = np.atleast_2d(values).astype(np.int64)
     if not np.array_equal(numbers, np.atleast_2d(values)):
-        raise DataSetError(f"{path}: {variable} holds other than whole numbers")
+        raise DataSetError(f"{path}: {variable} holds numbers that are not integers")
     return numbers
 
 
 def require_images(root: Path, folders: Iterable[tuple[str, Sequence[str]]], *, source: str) -> None:
-    """Check that images which a list names are there, by one listing of each folder.
+    """Check that listed images exist, listing each folder once.
 
     Args:
-        root: What the folders are in.
-        folders: Folder below `root`, and names that must be in it.
-        source: Who names them, for the message.
+        root: Parent of the folders.
+        folders: Folder below `root`, and the names it must contain.
+        source: What lists the images, for the message.
 
     Raises:
-        DataSetError: Some are not there.
+        DataSetError: Images are missing.
     """
     there: dict[str, set[str]] = {}
     named = 0
@@ -155,16 +155,18 @@ def require_images(root: Path, folders: Iterable[tuple[str, Sequence[str]]], *, 
         missing += [f"{folder}/{name}" for name in names if name not in there[folder]]
     if missing:
         raise DataSetError(
-            f"{root}: {len(missing)} of {named} images named by {source} are not there: {listing(missing)}. Copy the "
+            f"{root}: {len(missing)} of {named} images listed in {source} are missing: {listing(missing)}. Copy the "
             "data set again"
         )
 
 
 def _listed(folder: Path) -> list[str]:
     try:
-        return os.listdir(folder)  # noqa: PTH208 - names are enough, three million Paths are not
+        return os.listdir(folder)  # noqa: PTH208 - names suffice; three million Paths would be slow
     except OSError as error:
-        raise DataSetError(f"{folder} cannot be read ({error.strerror}): is the data set copied in full?") from error
+        raise DataSetError(
+            f"{folder} cannot be read ({error.strerror}): was the data set copied completely?"
+        ) from error
 
 
 def _matlab(path: Path, variable: str) -> NDArray[np.generic]:
@@ -183,7 +185,7 @@ def _matlab(path: Path, variable: str) -> NDArray[np.generic]:
         MatReadError,
         NotImplementedError,
     ) as error:
-        raise DataSetError(f"{path} is no MATLAB file, or a broken one ({error}): copy it again") from error
+        raise DataSetError(f"{path} is not a MATLAB file, or is broken ({error}): copy it again") from error
     return _variable(path, variable, {name: value for name, value in found.items() if not name.startswith("__")})
 
 
@@ -194,11 +196,11 @@ def _hdf5(path: Path, variable: str) -> NDArray[np.generic]:
         with h5py.File(path, "r") as file:
             found = {name: value[()].T for name, value in file.items() if isinstance(value, h5py.Dataset)}
     except (OSError, RuntimeError, KeyError) as error:
-        raise DataSetError(f"{path} is no MATLAB 7.3 file, or a broken one ({error}): copy it again") from error
+        raise DataSetError(f"{path} is not a MATLAB 7.3 file, or is broken ({error}): copy it again") from error
     return _variable(path, variable, found)
 
 
 def _variable(path: Path, variable: str, found: dict[str, NDArray[np.generic]]) -> NDArray[np.generic]:
     if variable not in found:
-        raise DataSetError(f"{path} has no {variable}, only {', '.join(sorted(found)) or 'nothing'}")
+        raise DataSetError(f"{path} has no variable {variable}, only {', '.join(sorted(found)) or 'nothing'}")
     return np.asarray(found[variable])

@@ -1,4 +1,4 @@
-"""What a folder looks like that could not be read as what it was said to be."""
+"""Suggest the right layout or folder when a data set cannot be read as specified."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from training.data.folder import contents, folder_names
 from training.data.load import Layout
 from training.data.person_folders import are_person_folders
 
-# What only a folder of this layout has; the first that fits is named.
+# Contents unique to each layout; the first match is suggested.
 _SIGNS: tuple[tuple[Layout, tuple[str, ...]], ...] = (
     ("ilids", ("i-LIDS-VID",)),
     ("lsvid", ("tracklet_test",)),
@@ -24,20 +24,20 @@ _PARTS: dict[str, str] = {
     "mars": "bbox_train, bbox_test and info",
     "market": "bounding_box_train, query and bounding_box_test",
 }
-_LEVELS = 2  # a part of a data set is no deeper in it: bbox_train/0001
+_LEVELS = 2  # parts of a data set are at most this deep: bbox_train/0001
 
 
 @contextmanager
-def hinted(layout: str, folder: Path, *, options: tuple[str, str]) -> Iterator[None]:
-    """Add to a DataSetError about a folder what else it looks like.
+def with_layout_hint(layout: str, folder: Path, *, options: tuple[str, str]) -> Iterator[None]:
+    """Add a hint about the likely layout or folder to a DataSetError.
 
     Args:
-        layout: What it was said to be.
+        layout: The layout given by the user.
         folder: The folder.
-        options: What the user writes before another layout, and before another folder.
+        options: The option prefixes for specifying a layout and a folder, for the hint.
 
     Raises:
-        DataSetError: What was raised, with the hint.
+        DataSetError: The original error, with the hint.
     """
     try:
         yield
@@ -49,7 +49,7 @@ def hinted(layout: str, folder: Path, *, options: tuple[str, str]) -> Iterator[N
 
 
 def looks_like(folder: Path) -> Layout | None:
-    """Return the layout whose folders and files lie in a folder, if any."""
+    """Return the layout that a folder's contents match, if any."""
     for layout, names in _SIGNS:
         if all((folder / name).exists() for name in names):
             return layout
@@ -67,6 +67,6 @@ def _hint(layout: str, folder: Path, layout_is: str, folder_is: str) -> str:
     if found is None:
         inside = [folder / name for name in folder_names(folder) if looks_like(folder / name) == layout]
         if inside:
-            return f"It looks like the data set lies one folder deeper: {folder_is}{inside[0]}"
+            return f"It looks like the data set is one folder deeper: {folder_is}{inside[0]}"
         return f"The layout {layout} has {_PARTS[layout]}; {contents(folder)}" if layout in _PARTS else ""
     return ""

@@ -1,11 +1,11 @@
 """iLIDS-VID (Wang et al., Person Re-Identification by Video Ranking, ECCV 2014).
 
     i-LIDS-VID/sequences/{cam1,cam2}/person001/cam1_person001_00317.png
-    train-test people splits/train_test_splits_ilidsvid.mat     ls_set: ten splits of the 300 people, as places in the
-                                                                sorted list of folders, beginning with 1
+    train-test people splits/train_test_splits_ilidsvid.mat     ls_set: ten splits of the 300 people, as 1-based
+                                                                indices into the sorted list of folders
 
-The first half of a split is judged by, the second learnt from; camera 1 searches in camera 2. Figures are means over
-the ten splits.
+The first half of a split is for testing, the second for training; queries are from camera 1, the gallery from camera 2.
+Figures are means over the ten splits.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from training.data.dataset import DataSet, DataSetError, ImageFiles, LabelledTracklet
 from training.data.folder import folder_names, image_names, read_table
-from training.data.published import Part, Published, concluded
+from training.data.published import Part, Published, verified
 from training.data.skipped import Skipped
 
 SPLITS = 10
@@ -30,17 +30,17 @@ ILIDS_VID = Published(
 
 
 def load_ilids(folder: Path, *, split: int = 0, checked: bool = True) -> DataSet:
-    """Read one of the splits of iLIDS-VID, counted from 0.
+    """Read one of the splits of iLIDS-VID, numbered from 0.
 
     Raises:
         DataSetError: A folder, the splits or their variable is missing, the cameras do not show the same people, a
-            split does not fit them, or a count is not the published one.
+            split does not match them, or a count differs from the published one.
     """
     sequences = folder / "i-LIDS-VID" / "sequences"
     people = folder_names(sequences / "cam1")
     if people != (others := folder_names(sequences / "cam2")):
         alone = sorted(set(people) ^ set(others))
-        raise DataSetError(f"{sequences}: {', '.join(alone[:3])} and others ({len(alone)}) are in one camera only")
+        raise DataSetError(f"{sequences}: {', '.join(alone[:3])} and others ({len(alone)}) are in only one camera")
     learn, judge = _split(folder, split, len(people))
     skipped = Skipped()
     cameras = {
@@ -53,18 +53,18 @@ def load_ilids(folder: Path, *, split: int = 0, checked: bool = True) -> DataSet
         tuple(cameras[2][place] for place in judge),
         skipped.remarks(),
     )
-    return concluded(folder, parts, ILIDS_VID, claim="its layout" if checked else None)
+    return verified(folder, parts, ILIDS_VID, claim="its layout" if checked else None)
 
 
 def _split(folder: Path, split: int, people: int) -> tuple[list[int], list[int]]:
-    """Return the places of who is learnt from and who is judged by."""
+    """Return the indices of the people for training and for testing."""
     path = folder / "train-test people splits" / "train_test_splits_ilidsvid.mat"
     table: NDArray[np.int64] = read_table(path, "ls_set")
     if not 0 <= split < len(table):
         raise DataSetError(f"{path} has splits 0 to {len(table) - 1}, not {split}")
     places = table[split] - 1
     if sorted(places.tolist()) != list(range(people)):
-        raise DataSetError(f"{path}: split {split} does not name each of the {people} people once")
+        raise DataSetError(f"{path}: split {split} does not list each of the {people} people exactly once")
     half = people // 2
     return sorted(places[half:].tolist()), sorted(places[:half].tolist())
 

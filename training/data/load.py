@@ -13,22 +13,22 @@ LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 
 def load_dataset(layout: str, folder: Path, *, split: int = 0, checked: bool = True, learning: bool = True) -> DataSet:
-    """Read who is seen where; no image is opened.
+    """Read identities, cameras and file names; images are not opened.
 
-    A set that is claimed to be a published one must have the published counts. `msmt17`, `lsvid` and `ilids` claim it
-    by their layout, `market` and `mars` by a folder that is called Market-1501 (with whatever more) or MARS: any other
-    folder in those two namings is somebody's own, and is named after its folder. `checked=False` claims nothing.
-    `people` is one folder a person, and never a published set.
+    A folder that claims to be a published data set must have the published counts. `msmt17`, `lsvid` and `ilids` claim
+    it by their layout, `market` and `mars` by a folder name that contains `market` and `1501`, or is MARS; any other
+    folder in these two namings is custom data, named after its folder. With `checked=False` nothing is claimed.
+    `people` has one folder per person, and is never a published data set.
 
     Args:
         layout: One of LAYOUTS.
-        folder: What the layout's folders lie in.
-        split: Which of the ten splits of iLIDS-VID, from 0; other layouts have one.
-        checked: Whether other counts than the published ones are an error.
-        learning: Whether `market` and `people` must hold something to learn from; the other layouts always do.
+        folder: Folder that contains the layout's folders.
+        split: Split of iLIDS-VID, 0 to 9; other layouts have a single split, 0.
+        checked: Whether counts that differ from the published ones are an error.
+        learning: Whether `market` and `people` must have a training set; the other layouts always must.
 
     Raises:
-        DataSetError: There is no such layout, or the folder cannot be used; the message says what is wrong with it.
+        DataSetError: The layout is unknown, or the folder cannot be used; the message says why.
     """
     from training.data.ilids import load_ilids
     from training.data.lsvid import load_lsvid
@@ -48,7 +48,7 @@ def load_dataset(layout: str, folder: Path, *, split: int = 0, checked: bool = T
         "people": partial(load_person_folders, folder, learning=learning),
     }
     if layout not in loaders:
-        raise DataSetError(f"no layout is called {layout!r}: {', '.join(LAYOUTS)}")
+        raise DataSetError(f"unknown layout {layout!r}: must be one of {', '.join(LAYOUTS)}")
     if split:
-        raise DataSetError(f"{layout} has one split, not a split {split}")
+        raise DataSetError(f"{layout} has a single split, 0, not {split}")
     return loaders[layout]()

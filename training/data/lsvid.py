@@ -1,13 +1,13 @@
 """LS-VID (Li et al., Global-Local Temporal Representations for Video Person Re-Identification, ICCV 2019).
 
     tracklet_{train,val,test}/0000/0000_0001_13_0000123.jpg   camera third
-    list_sequence/list_seq_{train,val,test}.txt               `tracklet_train/0000/0000_0001 0` a line: what the names
-                                                              of a tracklet begin with, and the identity
-    test/data/info_test.mat                                   MATLAB 7.3; query: which lines of list_seq_test are the
-                                                              queries, beginning with 1
+    list_sequence/list_seq_{train,val,test}.txt               lines `tracklet_train/0000/0000_0001 0`: the prefix of the
+                                                              tracklet's file names, and the identity
+    test/data/info_test.mat                                   MATLAB 7.3; query: 1-based line numbers of the queries in
+                                                              list_seq_test
 
-Some loaders expect `list_sequence` and `data` in a folder `info`; both places are read. As in MARS, all of
-list_seq_test is searched in. The 200 identities of list_seq_val are neither learnt from nor judged by.
+Some loaders expect `list_sequence` and `data` in a folder `info`; both locations are supported. As in MARS, the gallery
+is all of list_seq_test. The 200 identities of list_seq_val are used for neither training nor testing.
 """
 
 from bisect import bisect_left
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from training.data.dataset import DataSet, DataSetError, ImageFiles, LabelledTracklet
 from training.data.folder import image_names, path_and_label, read_lines, read_table
-from training.data.published import Part, Published, concluded
+from training.data.published import Part, Published, verified
 from training.data.skipped import listing
 
 LSVID = Published(
@@ -31,8 +31,8 @@ def load_lsvid(folder: Path, *, checked: bool = True) -> DataSet:
     """Read LS-VID.
 
     Raises:
-        DataSetError: A list, a table, its variable or a tracklet is missing, a line is in another form, a tracklet was
-            seen by two cameras, or a count is not the published one.
+        DataSetError: A list, a table, its variable or a tracklet is missing, a line is malformed, a tracklet spans two
+            cameras, or a count differs from the published one.
     """
     lists = _first(folder / "list_sequence", folder / "info" / "list_sequence")
     table = _first(folder / "test" / "data" / "info_test.mat", folder / "info" / "data" / "info_test.mat")
@@ -41,7 +41,7 @@ def load_lsvid(folder: Path, *, checked: bool = True) -> DataSet:
     if places.min() < 1 or places.max() > len(test):
         raise DataSetError(f"{table} names tracklets {places.min()} to {places.max()} of {len(test)}")
     parts = DataSet(folder.name, train, tuple(test[place - 1] for place in places), test)
-    return concluded(folder, parts, LSVID, claim="its layout" if checked else None)
+    return verified(folder, parts, LSVID, claim="its layout" if checked else None)
 
 
 def _first(path: Path, otherwise: Path) -> Path:
@@ -75,7 +75,7 @@ def _part(root: Path, lines: Path) -> tuple[LabelledTracklet, ...]:
 
 
 def _beginning_with(prefix: str, names: list[str]) -> tuple[str, ...]:
-    """Return the run of sorted names that begin with a prefix."""
+    """Return the names with a prefix from a sorted list."""
     first = bisect_left(names, prefix)
     last = bisect_left(names, prefix + "\U0010ffff", lo=first)
     return tuple(names[first:last])
@@ -86,6 +86,6 @@ def _camera(folder: Path, files: tuple[str, ...]) -> int:
     camera = next(iter(cameras))
     if len(cameras) > 1 or not (camera and camera[0].isdecimal()):
         raise DataSetError(
-            f"{folder}: {files[0]} to {files[-1]} are not of one camera, third as in 0000_0001_13_0000123.jpg"
+            f"{folder}: {files[0]} to {files[-1]} are not from one camera, third as in 0000_0001_13_0000123.jpg"
         )
     return int(camera[0])

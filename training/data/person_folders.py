@@ -1,12 +1,12 @@
-"""Pictures of one's own: one folder a person.
+"""Custom pictures with one folder per person.
 
-    PERSON/*.jpg                   every picture by itself; the camera is in the name (c2, cam2, camera-2) or unknown
-    PERSON/CAMERA/*.jpg            what one camera saw of a person, a tracklet
-    PERSON/CAMERA/TRACKLET/*.jpg   the same in several tracklets
+    PERSON/*.jpg                   single pictures; the camera is in the name (c2, cam2, camera-2) or unknown
+    PERSON/CAMERA/*.jpg            a tracklet: the pictures of a person from one camera
+    PERSON/CAMERA/TRACKLET/*.jpg   several tracklets
 
-These lie in DIR; or in DIR/train, and in DIR/query and DIR/gallery, or in DIR/test or DIR/val. Where nothing is set
-apart to judge by, training holds every fourth person out, and an evaluation judges by everybody. Pictures of unknown
-cameras each count as a camera of their own, so that they can be found by each other. A person called -1 is junk.
+These folders are in DIR; or in DIR/train, and in DIR/query and DIR/gallery, or in DIR/test or DIR/val. Without a test
+part, training holds out every fourth person, and evaluation uses everyone. Each picture from an unknown camera is
+treated as a separate camera, so that such pictures can match each other. A person called -1 is junk.
 """
 
 import re
@@ -17,11 +17,11 @@ from pathlib import Path
 
 from training.data.dataset import JUNK, DataSet, DataSetError, ImageFiles, LabelledTracklet
 from training.data.folder import contents, folder_names, image_names
-from training.data.published import usable
+from training.data.published import require_usable
 from training.data.skipped import Skipped
 
 _JUNK = "-1"
-_HELD_OUT = 4  # of so many people, one is held out
+_HELD_OUT = 4  # one in this many people is held out
 _JUDGED = (("query", "gallery"), ("test", "test"), ("val", "val"))
 _PARTS = {"train", "query", "gallery", "test", "val", "bounding_box_train", "bounding_box_test"}
 _IN_NAME = re.compile(r"(?:^|[^a-z0-9])(?:camera|cam|c)[-_ ]?([0-9]{1,9})|^(?:-1|[0-9]+)c([0-9]{1,9})t[0-9]+")
@@ -30,13 +30,13 @@ _CAMERA = re.compile(r"(?:camera|cam|c)?[-_ ]?([0-9]{1,18})")
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Pictures of a person by one camera.
+    """Pictures of a person from one camera.
 
     Attributes:
         person: Name of the person's folder.
-        camera: Name of the camera's folder, or its number in the picture's name; None where it is unknown.
+        camera: Name of the camera's folder, or its number in the picture's name; None if unknown.
         files: The pictures.
-        in_name: Whether the camera was looked for in the picture's name.
+        in_name: Whether the camera was read from the picture's name.
     """
 
     person: str
@@ -46,14 +46,14 @@ class _Seen:
 
 
 def load_person_folders(folder: Path, *, learning: bool = True) -> DataSet:
-    """Read pictures that lie in one folder a person.
+    """Read pictures stored in one folder per person.
 
     Args:
-        folder: What the people's folders, or the parts with them, lie in.
-        learning: Whether there must be somebody to learn from; otherwise everybody may be judged by.
+        folder: Folder that contains the people's folders, or the parts with these.
+        learning: Whether there must be a training set; otherwise everyone may be used for evaluation.
 
     Raises:
-        DataSetError: There are no such folders, or nobody can be found in another picture of theirs.
+        DataSetError: There are no such folders, or no person has a matching picture from another camera.
     """
     skipped = Skipped()
     inside = set(folder_names(folder))
@@ -74,11 +74,11 @@ def load_person_folders(folder: Path, *, learning: bool = True) -> DataSet:
         gallery = query
     else:
         train, query, gallery = (), train, labelled["train"]
-    return usable(folder, DataSet(folder.name, train, query, gallery, skipped.remarks()), learning=learning)
+    return require_usable(folder, DataSet(folder.name, train, query, gallery, skipped.remarks()), learning=learning)
 
 
 def are_person_folders(folder: Path) -> bool:
-    """Return whether a folder holds folders with pictures in them, and no pictures by itself."""
+    """Return whether a folder contains folders of pictures, but no pictures directly."""
     inside = folder_names(folder)
     if not inside or not _PARTS.isdisjoint(inside) or image_names(folder):
         return False
@@ -96,7 +96,7 @@ def _people(folder: Path, part: str, skipped: Skipped) -> list[_Seen]:
             empty.append(person)
     skipped.add(part, "people without images", empty)
     if not found:
-        raise DataSetError(f"{contents(folder)}, but a folder with images for each person is expected")
+        raise DataSetError(f"{contents(folder)}, expected one folder of images per person")
     return found
 
 
@@ -121,10 +121,10 @@ def _camera_in(name: str) -> str | None:
 
 
 def _labelled(seen: dict[str, list[_Seen]]) -> dict[str, tuple[LabelledTracklet, ...]]:
-    """Return the parts with numbers in place of names, the same in all of them."""
+    """Return the parts with numbers in place of names, consistent across all parts."""
     everything = [one for part in seen.values() for one in part]
     people = _people_numbers({one.person for one in everything} - {_JUNK}) | {_JUNK: JUNK}
-    # A camera in some of the names only is a coincidence, such as c4 in 9c41-c4e0.jpg
+    # A camera in only some of the names is a coincidence, such as c4 in 9c41-c4e0.jpg
     told = all(one.camera is not None for one in everything)
     names = {one.camera for one in everything if one.camera is not None and (told or not one.in_name)}
     cameras = _camera_numbers(names)
@@ -143,7 +143,7 @@ def _labelled(seen: dict[str, list[_Seen]]) -> dict[str, tuple[LabelledTracklet,
 
 
 def _people_numbers(names: Iterable[str]) -> dict[str, int]:
-    """Return the number of each person: their folders' names where those are different numbers, else their places."""
+    """Return the number of each person: their folder names if these are distinct numbers, else their indices."""
     ordered = sorted(names)
     own = {name: int(name) for name in ordered if re.fullmatch("[0-9]{1,18}", name)}
     if len(set(own.values())) == len(ordered):
@@ -152,7 +152,7 @@ def _people_numbers(names: Iterable[str]) -> dict[str, int]:
 
 
 def _camera_numbers(names: Iterable[str]) -> dict[str, int]:
-    """Return the number of each camera: that in its name where all have one, else its place."""
+    """Return the number of each camera: the one in its name if every name has one, else its index."""
     ordered = sorted(names)
     found = [_CAMERA.fullmatch(name.lower()) for name in ordered]
     own = {name: int(match[1]) for name, match in zip(ordered, found, strict=True) if match is not None}
@@ -166,7 +166,7 @@ def _people_only(items: Sequence[LabelledTracklet]) -> tuple[LabelledTracklet, .
 def _held_out(
     items: Sequence[LabelledTracklet],
 ) -> tuple[tuple[LabelledTracklet, ...], tuple[LabelledTracklet, ...]]:
-    """Return whom to learn from and whom to judge by: every fourth of those seen by several cameras, at least two."""
+    """Split off people for evaluation: every fourth of those seen by several cameras, at least two."""
     cameras: dict[int, set[int]] = defaultdict(set)
     for one in items:
         cameras[one.identity].add(one.camera)

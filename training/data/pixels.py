@@ -1,4 +1,4 @@
-"""Read one image file as upright RGB of 8 bits, whatever is in it; its name does not say what that is."""
+"""Read an image file as upright 8-bit RGB, detecting the format by content rather than by name."""
 
 import struct
 import zlib
@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from training.data.dataset import BrokenImageError
 
-# What Pillow raises where a file is cut off or damaged, by format; UnidentifiedImageError is an OSError
+# What Pillow raises for truncated or damaged files, depending on the format; UnidentifiedImageError is an OSError
 _BROKEN = (
     OSError,
     SyntaxError,
@@ -28,25 +28,25 @@ _BROKEN = (
 
 
 def read_pixels(path: Path | str) -> NDArray[np.uint8]:
-    """Return the pixels of an image `(H, W, 3)`, RGB, turned as its EXIF tag says; of several pages the first.
+    """Return the pixels of an image `(H, W, 3)`, RGB, rotated according to EXIF; multi-page files give the first page.
 
-    Grey values of 16 bits keep their upper 8. Transparency is dropped.
+    16-bit grey values keep their upper 8 bits. Transparency is dropped.
 
     Raises:
         BrokenImageError: The file is missing, broken, truncated or not an image.
     """
-    # Pillow refuses a truncated JPEG, where OpenCV paints what is missing grey
+    # Pillow rejects a truncated JPEG, whereas OpenCV fills the missing part with grey
     try:
         with Image.open(path) as image:
             return np.array(_as_rgb(ImageOps.exif_transpose(image)))
     except FileNotFoundError as error:
-        raise BrokenImageError(f"{path} is not there any more: copy the data set again") from error
+        raise BrokenImageError(f"{path} no longer exists: copy the data set again") from error
     except _BROKEN as error:
         raise BrokenImageError(f"{path} is broken ({error}): copy it again, or remove it from the data set") from error
 
 
 def why_broken(path: Path | str) -> str | None:
-    """Return why an image cannot be read, or None where it can; JPEG is decoded at an eighth of its size."""
+    """Return why an image cannot be read, or None if it can; JPEG is decoded at an eighth of its size."""
     try:
         with Image.open(path) as image:
             image.draft(None, (max(image.width // 8, 1), max(image.height // 8, 1)))
@@ -61,7 +61,7 @@ def _as_rgb(image: Image.Image) -> Image.Image:
         values = np.asarray(image)
         return Image.fromarray((values.clip(0, 65535) / 257).round().astype(np.uint8)).convert("RGB")
     if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers, 8 or 16 bits are expected")
+        raise ValueError("its pixels are floating-point numbers, expected 8 or 16 bits")
     if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")  # else Pillow warns of transparency in bytes
+        image = image.convert("RGBA")  # avoids Pillow's warning about transparency given as bytes
     return image.convert("RGB")

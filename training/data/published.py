@@ -1,4 +1,4 @@
-"""What the authors of a data set say it holds. A set has a published name only where these are its counts."""
+"""Published counts of data sets. A data set gets its published name only if its counts match."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ Tracklets = Sequence[LabelledTracklet]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Counts of one part; None where nothing is published. Junk and distractors are no identities."""
+    """Counts of one part; None if unpublished. Junk and distractors are not identities."""
 
     identities: int | None
     tracklets: int | None
@@ -21,7 +21,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A data set's name and counts; `images` counts all files, `cameras` those of all parts."""
+    """A data set's name and counts; `images` counts all files, `cameras` the cameras of all parts."""
 
     name: str
     train: Part
@@ -31,40 +31,40 @@ class Published:
     images: int | None = None
 
 
-def concluded(folder: Path, parts: DataSet, published: Published, *, claim: str | None) -> DataSet:
-    """Return the parts under the published name if they have the published counts, else under the folder's.
+def verified(folder: Path, parts: DataSet, published: Published, *, claim: str | None) -> DataSet:
+    """Return the parts under the published name if the counts match, else under the folder's name.
 
     Args:
-        folder: Where they were read.
-        parts: The three parts; their name says what the folder calls them.
-        published: What the authors say.
-        claim: What says that it is the published set, so that other counts are an error; None if nothing does.
+        folder: Folder of the data set.
+        parts: The three parts, named after the folder.
+        published: Published counts.
+        claim: What claims that this is the published data set, which makes different counts an error; None if nothing.
 
     Raises:
-        DataSetError: A part is empty, no query has a match, or the set is claimed to be the published one and has
-            other counts.
+        DataSetError: A part is empty, no query has a match, or the data set is claimed to be the published one but has
+            different counts.
     """
-    wrong = mismatches(usable(folder, parts), published)
+    wrong = mismatches(require_usable(folder, parts), published)
     if not wrong:
         return replace(parts, name=published.name)
     if claim:
         raise DataSetError(
-            f"{folder}: {claim} says that it is {published.name}, but {'; '.join(wrong)}. Copy it again, or name "
-            "what is another set otherwise"
+            f"{folder}: {claim} says that it is {published.name}, but {'; '.join(wrong)}. Copy it again, or "
+            "rename the folder if it is a different data set"
         )
     return parts
 
 
-def usable(folder: Path, parts: DataSet, *, learning: bool = True) -> DataSet:
-    """Return the parts if something can be learnt from them, and something be judged by.
+def require_usable(folder: Path, parts: DataSet, *, learning: bool = True) -> DataSet:
+    """Return the parts if they can be used for training and evaluation.
 
     Args:
-        folder: Where they were read.
+        folder: Folder of the data set.
         parts: The three parts.
-        learning: Whether there must be something to learn from.
+        learning: Whether there must be a training set.
 
     Raises:
-        DataSetError: A part is empty, or no query has its identity under another camera of the gallery.
+        DataSetError: A part is empty, or no query has its identity in the gallery under another camera.
     """
     for name, part in (("train", parts.train), ("query", parts.query), ("gallery", parts.gallery)):
         if not part and (learning or name != "train"):
@@ -79,14 +79,14 @@ def usable(folder: Path, parts: DataSet, *, learning: bool = True) -> DataSet:
     cameras = {camera for _, camera in seen}
     if not any((one.identity, other) in seen for one in parts.query for other in cameras - {one.camera}):
         raise DataSetError(
-            f"{folder}: the gallery shows nobody of the queries under another camera than theirs, so nobody can be "
-            "found: what the query's own camera saw does not count"
+            f"{folder}: no query has a match from another camera in the gallery, so nobody can be found: items "
+            "from the query's own camera are ignored"
         )
     return parts
 
 
 def mismatches(parts: DataSet, published: Published) -> tuple[str, ...]:
-    """Return each count that differs from the published one, as a sentence."""
+    """Return a sentence for each count that differs from the published one."""
     everything = (parts.train, parts.query, parts.gallery)
     cameras = {tracklet.camera for part in everything for tracklet in part}
     files = {id(tracklet): len(tracklet.paths) for part in everything for tracklet in part}  # queries may be in both
@@ -101,4 +101,4 @@ def mismatches(parts: DataSet, published: Published) -> tuple[str, ...]:
             (f"{name} tracklets", len(part), count.tracklets),
             (f"{name} images", sum(len(t.paths) for t in part), count.images),
         ]
-    return tuple(f"{name}: found {n}, published are {m}" for name, n, m in found if m is not None and n != m)
+    return tuple(f"{name}: found {n}, published {m}" for name, n, m in found if m is not None and n != m)

@@ -1,4 +1,4 @@
-"""Leave out images that cannot be read, before a run depends on them: one damaged file must not end it after hours."""
+"""Exclude unreadable images before a run starts, so that one damaged file cannot end it after hours."""
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,17 +11,17 @@ from training.data.pixels import why_broken
 from training.data.site import Collected
 from training.data.skipped import Skipped
 
-_THREADS = 8  # reading waits for the disk, and Pillow decodes without Python's lock
+_THREADS = 8  # reading waits for the disk, and Pillow releases Python's lock while decoding
 _Tracklet = TypeVar("_Tracklet", LabelledTracklet, Collected)
 
 Faults = dict[int, str]
-"""Why images of a tracklet cannot be read, by their place in it."""
+"""Why images of a tracklet cannot be read, by index."""
 
 
 def readable_set(data: DataSet) -> DataSet:
-    """Return a data set without the images that cannot be read, which its remarks count and name."""
+    """Return a data set without its unreadable images, which are reported in its remarks."""
     skipped = Skipped()
-    known: dict[int, Faults] = {}  # in MARS, the gallery holds the queries: they need not be read twice
+    known: dict[int, Faults] = {}  # in MARS the gallery contains the queries, which need not be read twice
     train = readable(data.train, "train", skipped, known)
     query = readable(data.query, "query", skipped, known)
     gallery = readable(data.gallery, "gallery", skipped, known)
@@ -31,15 +31,15 @@ def readable_set(data: DataSet) -> DataSet:
 def readable(
     tracklets: Sequence[_Tracklet], part: str, skipped: Skipped, known: dict[int, Faults] | None = None
 ) -> tuple[_Tracklet, ...]:
-    """Return tracklets without the images that cannot be read, and without those of which nothing is left.
+    """Return tracklets without their unreadable images, dropping those that become empty.
 
-    Where nothing at all can be read, everything stays: whoever reads it first says why.
+    If nothing at all can be read, everything is kept, so that the first read reports the cause.
 
     Args:
-        tracklets: To look at.
-        part: What they are part of, for the remarks.
-        skipped: Told what was left out.
-        known: Faults of tracklets that were looked at already, by `id`; added to.
+        tracklets: Tracklets to check.
+        part: Part of the data set, for the remarks.
+        skipped: Collects the images left out.
+        known: Faults of tracklets checked before, by `id`; extended by this call.
     """
     known = {} if known is None else known
     fresh = [one for one in tracklets if id(one) not in known]

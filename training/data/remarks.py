@@ -1,4 +1,4 @@
-"""What is allowed in a data set, but which its user should know."""
+"""Warnings about data sets that are valid but unusual."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from training.data.dataset import DISTRACTOR, JUNK, DataSet, LabelledTracklet
 
 
 def remarks(data: DataSet) -> tuple[str, ...]:
-    """Return a sentence for everything that makes training or ranking worth less than the counts promise."""
+    """Return a sentence for each property that makes training or evaluation less useful than the counts suggest."""
     return (*data.skipped, *_lone(data.train), *_absent_cameras(data), *_nobody(data), *_without_match(data))
 
 
@@ -24,12 +24,12 @@ def _lone(train: Sequence[LabelledTracklet]) -> list[str]:
     if one_image:
         said.append(
             f"train: {len(one_image)} of {len(images)} identities have one image, the first is {one_image[0]}: they "
-            "only serve as somebody else"
+            "only serve as negatives"
         )
     if one_camera and len({tracklet.camera for tracklet in train}) > 1:
         said.append(
-            f"train: {len(one_camera)} of {len(images)} identities were seen by one camera only, the first is "
-            f"{one_camera[0]}: nothing across cameras is learnt from them"
+            f"train: {len(one_camera)} of {len(images)} identities were seen by only one camera, the first is "
+            f"{one_camera[0]}: they provide no matches across cameras"
         )
     return said
 
@@ -50,10 +50,10 @@ def _absent_cameras(data: DataSet) -> list[str]:
 
 def _nobody(data: DataSet) -> list[str]:
     counts = Counter(tracklet.identity for tracklet in data.gallery)
-    kinds = ((JUNK, "junk and do not count"), (DISTRACTOR, "distractors, whom nobody should find"))
+    kinds = ((JUNK, "junk and are ignored"), (DISTRACTOR, "distractors, which match no query"))
     said = [f"gallery: {counts[who]} of {len(data.gallery)} are {what}" for who, what in kinds if counts[who]]
     if len(people := counts.keys() - {JUNK}) == 1:
-        said.append(f"gallery: it shows nobody but identity {people.pop()}, so every query finds its person")
+        said.append(f"gallery: it contains only identity {people.pop()}, so every query matches trivially")
     return said
 
 
@@ -65,7 +65,7 @@ def _without_match(data: DataSet) -> list[str]:
     lost = sum(1 for query in data.query if not seen.get(query.identity, set()) - {query.camera})
     if not lost:
         return []
-    return [f"query: {lost} of {len(data.query)} have no match in another camera and do not count"]
+    return [f"query: {lost} of {len(data.query)} have no match in another camera and are excluded"]
 
 
 def _listing(cameras: set[int]) -> str:

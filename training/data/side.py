@@ -1,7 +1,7 @@
-"""Which row of a network's side information (SIE) belongs to which camera of a data set.
+"""Map the cameras of a data set to rows of a network's side information (SIE).
 
-Weights know their cameras by place only. The released code numbers those of a data set from 0 in the order of the data
-set's own numbers, all of which count from 1; a folder with a camera 0 counts from 0.
+Weights identify their cameras only by index. The released code numbers a data set's cameras from 0 in the order of the
+data set's numbers, all of which start at 1; a folder with a camera 0 starts at 0.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ class Side:
     """The cameras of a data set as rows of a network's side information.
 
     Attributes:
-        cameras: Numbers of all cameras of the data set.
-        known: Cameras of the network.
+        cameras: Numbers of all cameras in the data set.
+        known: Number of cameras the network knows.
     """
 
     cameras: frozenset[int]
@@ -27,22 +27,22 @@ class Side:
 
     @classmethod
     def of(cls, sets: Sequence[DataSet], known: int) -> "Side":
-        """Return the cameras of all parts of some data sets, for a network that knows so many."""
+        """Return the cameras in all parts of the data sets, for a network with `known` cameras."""
         parts = (part for one in sets for part in (one.train, one.query, one.gallery))
         return cls(frozenset(tracklet.camera for part in parts for tracklet in part), known)
 
     @property
     def first(self) -> int:
-        """Number of the camera of row 0."""
+        """Camera number of row 0."""
         return 0 if 0 in self.cameras else 1
 
     @property
     def fits(self) -> bool:
-        """Whether these may be the cameras that the network learnt: as many, numbered without a gap."""
+        """Whether these can be the cameras the network was trained on: the same number of them, without gaps."""
         return self.known > 0 and self.cameras == set(range(self.first, self.first + self.known))
 
     def rows(self, tracklets: Sequence[LabelledTracklet]) -> NDArray[np.int64]:
-        """Return the row of the camera of each tracklet `(n,)`.
+        """Return the row of each tracklet's camera `(n,)`.
 
         Raises:
             DataSetError: A camera has no row.

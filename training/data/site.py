@@ -1,14 +1,14 @@
-"""Tracklets collected on somebody's own site: nobody said who they show.
+"""Unlabelled tracklets collected on a site.
 
-Four forms of a folder are read:
+Four folder formats are supported:
 
-    tracklets.jsonl         a JSON object a line: {"folder": "door/17", "camera": "door", "first_ns": 1, "last_ns": 2};
-                            with "identity": 3 where somebody did say who it is, to judge by and never to learn from
-    CAMERA/TRACKLET/*.jpg   names that are whole numbers are capture times, ns since the Unix epoch
-    bbox_train              MARS's naming, the identities in it are not looked at
-    bounding_box_train      Market1501's naming, every image a tracklet of its own
+    tracklets.jsonl         JSON Lines: {"folder": "door/17", "camera": "door", "first_ns": 1, "last_ns": 2};
+                            an optional "identity": 3 is used for evaluation, never for training
+    CAMERA/TRACKLET/*.jpg   integer names are capture times, ns since the Unix epoch
+    bbox_train              MARS's naming; the identities in it are ignored
+    bounding_box_train      Market1501's naming; every image is a separate tracklet
 
-Times matter: two people whom one camera sees at the same time are certainly not the same person.
+Times matter: two tracklets of one camera that overlap in time certainly show different people.
 """
 
 import re
@@ -43,10 +43,10 @@ class Collected:
     """One person followed by one camera.
 
     Attributes:
-        paths: Image files in order of time, at least one.
-        camera: Place of the camera in `Site.cameras`.
-        span_ns: Capture times of the first and the last moment, None where they are not known.
-        identity: Who somebody says it is, 0 or more; None where nobody did.
+        paths: Image files in chronological order, at least one.
+        camera: Index of the camera in `Site.cameras`.
+        span_ns: First and last capture time; None if unknown.
+        identity: Label, 0 or more; None if unlabelled.
     """
 
     paths: Sequence[Path]
@@ -57,7 +57,7 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What was collected, the names of the cameras, and what was left out, a sentence each."""
+    """Collected tracklets, camera names, and one sentence per kind of skipped file."""
 
     cameras: tuple[str, ...]
     tracklets: tuple[Collected, ...]
@@ -73,7 +73,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _CameraTracklet:
     """A tracklet with the name of its camera."""
 
     camera: str
@@ -84,10 +84,10 @@ class _Found:
 
 
 def read_site(folder: Path) -> Site:
-    """Read a folder in one of the four forms; no image is opened.
+    """Read a folder in one of the four formats; images are not opened.
 
     Raises:
-        DataSetError: It is in none of them, holds no tracklet, or a line of the index is wrong; the message says which.
+        DataSetError: The folder has another format, contains no tracklet, or a line of the index is invalid.
     """
     require_folder(folder)
     skipped = Skipped()
@@ -102,8 +102,8 @@ def read_site(folder: Path) -> Site:
         found = [] if elsewhere else _tree(folder, skipped)
         if not found:
             raise DataSetError(
-                f"{folder} holds no tracklets: CAMERA/TRACKLET/*.jpg, {INDEX}, bbox_train or bounding_box_train is "
-                f"expected, but {contents(folder)}{elsewhere}"
+                f"{folder} holds no tracklets: expected CAMERA/TRACKLET/*.jpg, {INDEX}, bbox_train or "
+                f"bounding_box_train, but {contents(folder)}{elsewhere}"
             )
     cameras = sorted({one.camera for one in found})
     place = {name: number for number, name in enumerate(cameras)}
@@ -117,8 +117,8 @@ def read_site(folder: Path) -> Site:
     )
 
 
-def _listed(folder: Path) -> list[_Found]:
-    """Return the tracklets that the index names."""
+def _listed(folder: Path) -> list[_CameraTracklet]:
+    """Return the tracklets listed in the index."""
     lines = [(line, _parsed(folder, line)) for line in read_lines(folder / INDEX)]
     missing = [(line.number, one.folder) for line, one in lines if not (folder / one.folder).is_dir()]
     if missing:
@@ -138,21 +138,21 @@ def _parsed(folder: Path, line: Line) -> _Line:
     except msgspec.MsgspecError as error:
         raise DataSetError(f"{where}: {error}") from error
     if (one.first_ns is None) != (one.last_ns is None) or (one.identity is not None and one.identity < 0):
-        raise DataSetError(f"{where}: first_ns and last_ns go together, identity is 0 or more")
+        raise DataSetError(f"{where}: first_ns and last_ns must be given together, and identity must be 0 or more")
     if one.first_ns is not None and one.last_ns is not None and one.last_ns < one.first_ns:
-        raise DataSetError(f"{where}: it ends before it begins")
+        raise DataSetError(f"{where}: last_ns is before first_ns")
     return msgspec.structs.replace(one, folder=plain_path(one.folder))
 
 
-def _indexed(folder: Path, line: Line, one: _Line) -> _Found:
+def _indexed(folder: Path, line: Line, one: _Line) -> _CameraTracklet:
     names = tuple(image_names(folder / one.folder))
     if not names:
         raise DataSetError(f"{folder / INDEX}, line {line.number}: {folder / one.folder} has no images")
     span = None if one.first_ns is None or one.last_ns is None else (one.first_ns, one.last_ns)
-    return _Found(one.camera, folder / one.folder, names, span, one.identity)
+    return _CameraTracklet(one.camera, folder / one.folder, names, span, one.identity)
 
 
-def _tree(folder: Path, skipped: Skipped) -> list[_Found]:
+def _tree(folder: Path, skipped: Skipped) -> list[_CameraTracklet]:
     found = []
     skipped.add(folder.name, "images outside a tracklet's folder", image_names(folder, folder.name, skipped))
     for camera in folder_names(folder):
@@ -168,15 +168,15 @@ def _tree(folder: Path, skipped: Skipped) -> list[_Found]:
     return found
 
 
-def _timed(camera: str, folder: Path, names: list[str]) -> _Found:
-    """Return a tracklet in order of time where its names tell it, else in order of the names."""
+def _timed(camera: str, folder: Path, names: list[str]) -> _CameraTracklet:
+    """Return a tracklet in chronological order if its file names are times, else in order of the names."""
     if not all(_TIME.fullmatch(Path(name).stem) for name in names):
-        return _Found(camera, folder, tuple(names))
+        return _CameraTracklet(camera, folder, tuple(names))
     ordered = sorted(names, key=lambda name: int(Path(name).stem))
-    return _Found(camera, folder, tuple(ordered), (int(Path(ordered[0]).stem), int(Path(ordered[-1]).stem)))
+    return _CameraTracklet(camera, folder, tuple(ordered), (int(Path(ordered[0]).stem), int(Path(ordered[-1]).stem)))
 
 
-def _mars(folder: Path, skipped: Skipped) -> list[_Found]:
+def _mars(folder: Path, skipped: Skipped) -> list[_CameraTracklet]:
     found = []
     strange: list[str] = []
     for person in folder_names(folder):
@@ -186,19 +186,22 @@ def _mars(folder: Path, skipped: Skipped) -> list[_Found]:
             if (parsed := parse_mars(prefix + "F")) is None:
                 strange += files
                 continue
-            found.append(_Found(f"{parsed[1]:03d}", folder / person, files))
+            found.append(_CameraTracklet(f"{parsed[1]:03d}", folder / person, files))
     skipped.add(folder.name, "images that are not named like 0001C1T0001F001.jpg", strange)
     return found
 
 
-def _market(folder: Path, skipped: Skipped) -> list[_Found]:
-    return [_Found(f"{camera:03d}", folder, (name,)) for name, _, camera in market_images(folder, folder.name, skipped)]
+def _market(folder: Path, skipped: Skipped) -> list[_CameraTracklet]:
+    return [
+        _CameraTracklet(f"{camera:03d}", folder, (name,))
+        for name, _, camera in market_images(folder, folder.name, skipped)
+    ]
 
 
 def _elsewhere(folder: Path) -> str:
-    """Return where the tracklets seem to be, if around the folder."""
+    """Return a hint if the tracklets seem to be one level above or below the folder."""
     for outer in folder.resolve().parents[:2]:
         if any((outer / sign).exists() for sign in _SIGNS):
-            return f". It looks like a part of {outer}: give that"
+            return f". It looks like a part of {outer}: use that folder"
     deeper = [name for name in folder_names(folder) if any((folder / name / sign).exists() for sign in _SIGNS)]
     return f". They seem to be one folder deeper, in {folder / deeper[0]}" if deeper else ""

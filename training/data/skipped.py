@@ -1,4 +1,4 @@
-"""What was left out while a data set was read: nothing is passed over without a word."""
+"""Collect what is skipped while reading a data set, so that nothing is skipped silently."""
 
 from collections.abc import Iterable
 
@@ -6,32 +6,32 @@ _NAMED = 3
 
 
 class Skipped:
-    """Counts what is left out, and keeps the first names of each kind."""
+    """Collector of skipped names, by kind."""
 
     def __init__(self) -> None:
         self._names: dict[str, list[str]] = {}
 
     def add(self, part: str, what: str, names: Iterable[str]) -> None:
-        """Note names that are left out of a part of the data set.
+        """Record names skipped in a part of the data set.
 
         Args:
             part: `train`, `query`, `gallery` or the name of a folder.
             what: The kind, in the plural: "files that are not images".
-            names: Those left out, perhaps none.
+            names: The skipped names, possibly none.
         """
         self._names.setdefault(f"{part}: skipped {what}", []).extend(names)
 
     def remarks(self) -> tuple[str, ...]:
-        """Return a sentence for each kind: how many, and the first few names."""
+        """Return a sentence for each kind, with the count and the first few names."""
         return tuple(f"{kind} ({len(names)}): {listing(names)}" for kind, names in self._names.items() if names)
 
 
 def listing(names: Iterable[object]) -> str:
-    """Return the first names, and how many more there are.
+    """Format the first few names, and the number of remaining ones.
 
     >>> listing("abcde")
     'a, b, c and 2 more'
     """
-    # A name in another encoding than the system's has halves of characters in it, which no terminal prints
+    # Names in an encoding other than the system's contain surrogates, which cannot be printed
     every = [str(name).encode("utf-8", "backslashreplace").decode() for name in names]
     return ", ".join(every[:_NAMED]) + (f" and {len(every) - _NAMED} more" if len(every) > _NAMED else "")

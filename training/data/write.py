@@ -1,6 +1,6 @@
-"""Write people into folders in Market1501's and MARS's naming, which this project's and everybody's loaders read.
+"""Write data sets in Market1501's and MARS's naming, which this project's and other loaders read.
 
-Images go into `NAME.partial`, which becomes `NAME` when all is there: a folder of that name is never half-written.
+Images are written to `NAME.partial`, which is renamed to `NAME` once complete: a folder `NAME` is never half-written.
 """
 
 import shutil
@@ -24,7 +24,7 @@ class MarketWriter:
     """Write images as `bounding_box_train`, `query` and `bounding_box_test`, named `0001_c1s1_000001_01.jpg`.
 
     Raises:
-        DataSetError: The folder is there already, or cannot be written to.
+        DataSetError: The folder exists already, or cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,13 +33,13 @@ class MarketWriter:
         self._tracklets = 0
 
     def add(self, images: Sequence[NDArray[np.uint8]], identity: int, camera: int, part: Part) -> None:
-        """Write a tracklet's images, each an item of its own.
+        """Write a tracklet's images, each as a separate item.
 
         Args:
-            images: RGB `(H, W, 3)`, in order of time.
-            identity: 1 or more, or JUNK or DISTRACTOR (not to learn from).
+            images: RGB `(H, W, 3)`, in chronological order.
+            identity: 1 or more, or JUNK or DISTRACTOR (not for training).
             camera: 1 or more.
-            part: Where the images belong.
+            part: Part of the data set.
         """
         _check(images, identity, camera, part)
         self._tracklets += 1
@@ -49,7 +49,7 @@ class MarketWriter:
             _write(self._partial / _MARKET_FOLDERS[part] / name, image)
 
     def finish(self) -> Path:
-        """Give the folder its name and return it."""
+        """Rename the folder to its final name and return it."""
         self._partial.rename(self._folder)
         return self._folder
 
@@ -57,10 +57,10 @@ class MarketWriter:
 class MarsWriter:
     """Write tracklets as `bbox_train`, `bbox_test` and the lists and tables of `info`, images `0001C1T0001F001.jpg`.
 
-    As in MARS, queries are part of what is searched, and a table says which they are.
+    As in MARS, the gallery includes the queries, and a table lists them.
 
     Raises:
-        DataSetError: The folder is there already, or cannot be written to.
+        DataSetError: The folder exists already, or cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,17 +68,17 @@ class MarsWriter:
         self._partial = _begin(folder, ("bbox_train", "bbox_test", "info"))
         self._names: dict[str, list[str]] = {"train": [], "test": []}
         self._rows: dict[str, list[tuple[int, int, int, int]]] = {"train": [], "test": []}
-        self._queries: list[int] = []  # from 1, as MATLAB counts
+        self._queries: list[int] = []  # 1-based, as in MATLAB
         self._of_person: dict[str, int] = {}
 
     def add(self, images: Sequence[NDArray[np.uint8]], identity: int, camera: int, part: Part) -> None:
         """Write one tracklet.
 
         Args:
-            images: RGB `(H, W, 3)`, in order of time.
-            identity: 1 or more, or JUNK or DISTRACTOR (not to learn from).
+            images: RGB `(H, W, 3)`, in chronological order.
+            identity: 1 or more, or JUNK or DISTRACTOR (not for training).
             camera: 1 or more.
-            part: Where the tracklet belongs; a query is searched in as well.
+            part: Part of the data set; a query is also in the gallery.
         """
         _check(images, identity, camera, part)
         who = "00-1" if identity == JUNK else f"{max(identity, 0):04d}"
@@ -96,7 +96,7 @@ class MarsWriter:
             self._queries.append(len(self._rows[half]))
 
     def finish(self) -> Path:
-        """Write the lists and tables, give the folder its name and return it."""
+        """Write the lists and tables, rename the folder to its final name and return it."""
         from scipy.io import savemat
 
         info = self._partial / "info"
@@ -110,9 +110,9 @@ class MarsWriter:
 
 
 def _begin(folder: Path, parts: Sequence[str]) -> Path:
-    """Return the empty folder to write into; what an interrupted run left there goes."""
+    """Return the empty folder to write to, deleting what an interrupted run left."""
     if folder.exists():
-        raise DataSetError(f"{folder} is there already: give another folder, or remove it first")
+        raise DataSetError(f"{folder} exists already: choose another folder, or remove it first")
     partial = folder.with_name(folder.name + ".partial")
     try:
         if partial.exists():
@@ -126,9 +126,11 @@ def _begin(folder: Path, parts: Sequence[str]) -> Path:
 
 def _check(images: Sequence[NDArray[np.uint8]], identity: int, camera: int, part: Part) -> None:
     if identity < 1 and (identity not in {JUNK, DISTRACTOR} or part != "gallery"):
-        raise ValueError(f"identity {identity} in {part}: 1 or more, or in the gallery JUNK or DISTRACTOR")
+        raise ValueError(f"identity {identity} in {part}: must be 1 or more, or JUNK or DISTRACTOR in the gallery")
     if camera < 1 or not images:
-        raise ValueError(f"camera {camera} with {len(images)} images: cameras begin with 1, tracklets with one image")
+        raise ValueError(
+            f"camera {camera} with {len(images)} images: cameras are numbered from 1, and a tracklet needs an image"
+        )
 
 
 def _write(path: Path, image: NDArray[np.uint8]) -> None:

@@ -1,1 +1,1 @@
-"""What an embedding is worth: the field's metrics, re-ranking, and pictures of both."""
+"""Evaluation of embeddings: standard metrics, re-ranking, and visualisations."""

@@ -1,6 +1,6 @@
-"""How long the metric takes and how much memory, with and without re-ranking: one JSON line.
+"""Measure time and memory of the ranking metrics, with and without re-ranking, as one JSON line.
 
-Features are random unit rows around a centre an identity.
+Features are random unit vectors around one centre per identity.
 
 climbtrack bench evaluation [--queries N] [--gallery N]
 """
@@ -18,21 +18,21 @@ from training.evaluation.metrics import Labelled, Ranking, query_results, rank, 
 from training.evaluation.rerank import reranked
 
 _DIM = 768
-_OF_EACH = 16  # gallery items of an identity
+_OF_EACH = 16  # gallery items per identity
 _CAMERAS = 6
 _NOISE = 2.5  # standard deviation around a centre of standard deviation 1: some queries fail
-_ROWS = 4096  # drawn together, so that drawing does not need more memory than the metric
+_ROWS = 4096  # drawn at a time, so that drawing does not need more memory than the metric
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a ranking takes.
+    """Cost of a ranking.
 
     Attributes:
-        seconds: On the clock.
-        cpu_s: Of all threads together.
-        peak_mb: Most memory this process has held so far, features included.
-        mean_ap: What came out, 0 to 1.
+        seconds: Wall-clock time.
+        cpu_s: CPU time of all threads.
+        peak_mb: Peak memory of this process so far, including features.
+        mean_ap: The resulting mAP, 0 to 1.
     """
 
     seconds: float
@@ -43,14 +43,14 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationCost:
-    """What the metric takes at a size.
+    """Cost of the metrics at a given size.
 
     Attributes:
-        queries: How many.
-        gallery: How many items.
-        before_mb: Most memory held before the first ranking: the program and the features.
+        queries: Number of queries.
+        gallery: Number of gallery items.
+        before_mb: Peak memory before the first ranking: the program and the features.
         cosine: Ranking by cosine.
-        rerank: Ranking by re-ranked distances, made for it; None where nobody asked.
+        rerank: Re-ranking, including the computation of its distances; None if not requested.
     """
 
     queries: int
@@ -61,7 +61,7 @@ class EvaluationCost:
 
 
 def measure(queries: int, gallery: int, *, by_rerank: bool = True) -> EvaluationCost:
-    """Rank random features by cosine and then by re-ranked distances, as the peak of memory only grows."""
+    """Rank random features by cosine, and then by re-ranked distances: peak memory only ever grows."""
     people = max(gallery // _OF_EACH, 1)
     items = _drawn(gallery, people, seed=1)
     wanted = _drawn(queries, people, seed=2)

@@ -1,4 +1,4 @@
-"""Embed whole sets of tracklets: which frames, mirrored or not, several batches at a time."""
+"""Embed sets of tracklets: frame selection, mirroring, and several batches in parallel."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -15,16 +15,16 @@ from training.data.dataset import DataSetError
 
 
 class Embed(Protocol):
-    """What `Embedder.embed` does, and its baselines."""
+    """Signature of `Embedder.embed` and of the baselines."""
 
     def __call__(
         self, tracklets: Sequence[Sequence[NDArray[np.uint8]]], cameras: Sequence[int] | None = None
     ) -> NDArray[np.float32]:
-        """Return features `(n, dim)` of tracklets of RGB crops, rows of length 1; `cameras` are rows of SIE."""
+        """Return features `(n, dim)` of tracklets of RGB crops, unit rows; `cameras` are rows of side information."""
 
 
 Progress = Callable[[int, int], None]
-"""Told how many tracklets are done, of how many."""
+"""Called with the number of tracklets done, and their total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ class EmbedPlan:
     """How tracklets are embedded.
 
     Attributes:
-        frames: T, most crops of a tracklet that one call takes.
-        dense: All frames in groups of T, averaged, instead of T in the middle of equal spans.
-        flip: Embed crops mirrored too, and average both.
-        batch: Tracklets read and embedded together: 16 fill the vector units, and fit the cache.
-        threads: Batches at a time: one is read while another is in the network.
-        skip_broken: Leave a tracklet with an unreadable image out instead of giving up.
+        frames: T, maximum number of crops per tracklet and call.
+        dense: Use all frames, averaging over groups of T, instead of T frames at the middles of equal spans.
+        flip: Also embed mirrored crops, and average both.
+        batch: Tracklets read and embedded together: 16 fill the vector units and fit the cache.
+        threads: Batches in parallel: one is read while another is in the network.
+        skip_broken: Skip tracklets with an unreadable image instead of raising an error.
     """
 
     frames: int
@@ -53,8 +53,8 @@ class Embedded:
     """Features of n tracklets.
 
     Attributes:
-        features: `(n, dim)` float32, rows of length 1; zeros where one was left out.
-        broken: Why, by row, tracklets were left out.
+        features: `(n, dim)` float32, rows of length 1; zeros for skipped tracklets.
+        broken: Reasons why tracklets were skipped, by row.
     """
 
     features: NDArray[np.float32]
@@ -62,11 +62,11 @@ class Embedded:
 
 
 def embed_tracklets(embed: Embed, people: Tracklets, plan: EmbedPlan, progress: Progress | None = None) -> Embedded:
-    """Embed every tracklet as planned.
+    """Embed every tracklet according to the plan.
 
     Raises:
-        DataSetError: An image is missing or broken, and `skip_broken` is off; no tracklet could be read.
-        EmbeddingError: The network gave NaN or infinite numbers.
+        DataSetError: An image is missing or broken and `skip_broken` is off, or no tracklet could be read.
+        EmbeddingError: The network returned NaN or infinite values.
     """
     n = len(people.lengths)
     done: list[Embedded] = []
@@ -92,8 +92,8 @@ def _embed_rows(embed: Embed, people: Tracklets, rows: range, plan: EmbedPlan) -
     total: NDArray[np.float32] | None = None
 
     def flush(total: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        told = partial(embed, cameras=cameras) if people.side_rows is not None else embed
-        features = _embed_groups(told, groups, flip=plan.flip)
+        embed_batch = partial(embed, cameras=cameras) if people.side_rows is not None else embed
+        features = _embed_groups(embed_batch, groups, flip=plan.flip)
         total = np.zeros((len(rows), features.shape[1]), np.float32) if total is None else total
         np.add.at(total, owners, features)
         for done in (groups, cameras, owners):
@@ -114,7 +114,7 @@ def _embed_rows(embed: Embed, people: Tracklets, rows: range, plan: EmbedPlan) -
             groups.append(crops[start : start + plan.frames])
             owners.append(place)
             cameras.append(-1 if people.side_rows is None else int(people.side_rows[row]))
-        if len(groups) >= plan.batch:  # of a long tracklet all frames are in memory, but not of many
+        if len(groups) >= plan.batch:  # holds all frames of one long tracklet in memory, but not of many
             total = flush(total)
     if groups:
         total = flush(total)
@@ -134,12 +134,12 @@ def _embed_groups(
 
 
 def unit_rows(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return rows scaled to length 1; a row of zeros stays."""
+    """Return rows scaled to length 1; rows of zeros are unchanged."""
     return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12), np.float32)
 
 
 def middle_frames(length: int, frames: int) -> NDArray[np.int64]:
-    """Return up to `frames` places: the middles of equal spans of a tracklet, all of a short one."""
+    """Return up to `frames` indices: the middles of equal spans of a tracklet, or all of a short one."""
     if length <= frames:
         return np.arange(length)
     edges = np.linspace(0, length, frames + 1)

@@ -1,7 +1,7 @@
-"""Judge an embedding on a data set, by that data set's own rules, or on tracklets that are each other's gallery.
+"""Evaluate an embedding on a data set by its protocol, or on tracklets that serve as each other's gallery.
 
-The rules are the same everywhere: junk is not there, nor is what shows the query's person by the query's camera, so a
-query may lie in the gallery itself (MARS, LS-VID); distractors are wrong. iLIDS-VID is the mean over its ten splits.
+The protocol is the same everywhere: junk is ignored, and so are items with the query's identity and camera, so that the
+gallery may contain the queries (MARS, LS-VID); distractors never match. iLIDS-VID is the mean over its ten splits.
 """
 
 from collections.abc import Sequence
@@ -37,13 +37,13 @@ _RANKS = 20
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an embedding is worth on one set."""
+    """Quality of an embedding on one data set."""
 
     ranking: Ranking
     gap: CosineGap
 
     def line(self) -> str:
-        """Return the figures in one line."""
+        """Format the figures as one line."""
         return (
             f"mAP {self.ranking.mean_ap:.3f}  rank-1 {self.ranking.rank(1):.3f}  rank-5 {self.ranking.rank(5):.3f}  "
             f"cosine same {self.gap.same:.3f} different {self.gap.different:.3f} gap {self.gap.gap:.3f}"
@@ -51,25 +51,25 @@ class Report:
 
 
 def evaluate(embed: Embed, people: Tracklets, *, frames: int = 8) -> Report:
-    """Embed every tracklet by `frames` of its crops, and rank each against those of the other cameras."""
+    """Embed every tracklet from `frames` of its crops, and rank each one against those of the other cameras."""
     features = embed_tracklets(embed, people, EmbedPlan(frames)).features
     items = Labelled(features, people.identities, people.cameras)
     return Report(rank_all(items), cosine_gap(items))
 
 
-def compared_by(
+def select_features(
     features: NDArray[np.float32], sequence: int, *, feature: Feature = "all", distance: Distance = "cosine"
 ) -> NDArray[np.float32]:
-    """Return features whose cosine ranks as asked, rows of length 1.
+    """Return unit rows whose cosine implements the requested feature and distance.
 
-    The sum of two parts' cosine distances is twice the cosine distance of both parts, each scaled to length 1, one
-    behind the other: `parts` needs no ranking of its own.
+    The sum of two parts' cosine distances is twice the cosine distance of the concatenation of both parts, each scaled
+    to length 1, so `parts` needs no special ranking.
 
     Args:
-        features: `(n, dim)`, the sequence feature and then the temporal one, as CLIMB gives them.
+        features: `(n, dim)`, the sequence feature followed by the temporal one, as output by CLIMB.
         sequence: Length of the sequence feature, D + d.
-        feature: What to compare: `all` that is served, `sequence`, the plain average over frames, or `temporal`.
-        distance: Of `all`: `cosine` of the concatenation, or the sum of both parts' (`parts`), which weighs them alike.
+        feature: What to compare: `all`, the full embedding; `sequence`, the plain average over frames; or `temporal`.
+        distance: For `all`: `cosine` of the concatenation, or the sum of both parts' (`parts`), weighted equally.
     """
     head, tail = unit_rows(features[:, :sequence]), unit_rows(features[:, sequence:])
     if feature != "all":
@@ -78,14 +78,14 @@ def compared_by(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """Queries and gallery of one split, embedded: row i of `query` is a feature of `queries[i]`.
+class EmbeddedSplit:
+    """Embedded queries and gallery of one split: row i of `query` is the feature of `queries[i]`.
 
     Attributes:
-        name: Of the data set.
-        queries: What was searched with.
-        gallery: What was searched in, without junk.
-        query: Their features.
+        name: Name of the data set.
+        queries: Query tracklets.
+        gallery: Gallery tracklets, without junk.
+        query: Features of the queries.
         items: Features of the gallery.
     """
 
@@ -95,8 +95,8 @@ class Found:
     query: Labelled
     items: Labelled
 
-    def with_features(self, query: NDArray[np.float32], items: NDArray[np.float32]) -> "Found":
-        """Return the same queries and gallery with other features."""
+    def with_features(self, query: NDArray[np.float32], items: NDArray[np.float32]) -> "EmbeddedSplit":
+        """Return the same queries and gallery with different features."""
         return replace(self, query=replace(self.query, features=query), items=replace(self.items, features=items))
 
 
@@ -105,16 +105,16 @@ class Embeddings:
     """All splits of a data set, embedded.
 
     Attributes:
-        found: One a split.
-        broken: Why tracklets were left out.
+        splits: One entry per split.
+        broken: Reasons why tracklets were skipped.
     """
 
-    found: list[Found]
+    splits: list[EmbeddedSplit]
     broken: list[str]
 
 
-def smaller(data: DataSet, identities: int) -> DataSet:
-    """Return the set with the first so many identities of its queries only, in the gallery too: quick, and easier."""
+def limited_to(data: DataSet, identities: int) -> DataSet:
+    """Return the data set limited to the first `identities` of its queries, also in the gallery: faster, and easier."""
     kept = list(dict.fromkeys(one.identity for one in data.query))[:identities]
     return replace(
         data,
@@ -126,19 +126,19 @@ def smaller(data: DataSet, identities: int) -> DataSet:
 def embed_splits(
     sets: Sequence[DataSet], embed: Embed, plan: EmbedPlan, progress: Progress | None = None, side: Side | None = None
 ) -> Embeddings:
-    """Embed queries and galleries, what several splits share once. Junk is left out, as it never counts.
+    """Embed queries and galleries, each shared tracklet only once. Junk is skipped, since it is always ignored.
 
     Args:
         sets: The splits of a data set.
-        embed: What is evaluated.
-        plan: How.
-        progress: Told how far it is.
-        side: Which camera has which side information; None tells `embed` of no cameras.
+        embed: The embedding to evaluate.
+        plan: How to embed.
+        progress: Progress callback.
+        side: The cameras' side information; None to pass no cameras to `embed`.
 
     Raises:
-        DataSetError: A split has no query or nothing to search in, an image is missing or broken, or a camera has no
-            side information.
-        EmbeddingError: The network gave NaN or infinite numbers.
+        DataSetError: A split has no queries or no gallery, an image is missing or broken, or a camera has no side
+            information.
+        EmbeddingError: The network returned NaN or infinite values.
     """
     parts = [(one.query, tuple(t for t in one.gallery if t.identity != JUNK)) for one in sets]
     for one, (query, gallery) in zip(sets, parts, strict=True):
@@ -152,9 +152,9 @@ def embed_splits(
     for one, both in zip(sets, parts, strict=True):
         query, gallery = (tuple(t for t in part if rows[t] not in done.broken) for part in both)
         if not query or not gallery:
-            raise DataSetError(f"{one.name}: no query, or nothing to search in, can be read")
+            raise DataSetError(f"{one.name}: no query, or no gallery item, can be read")
         labelled = [_labelled(part, done.features[[rows[t] for t in part]]) for part in (query, gallery)]
-        found.append(Found(one.name, query, gallery, *labelled))
+        found.append(EmbeddedSplit(one.name, query, gallery, *labelled))
     return Embeddings(found, list(done.broken.values()))
 
 
@@ -168,15 +168,15 @@ def _labelled(tracklets: Sequence[LabelledTracklet], features: NDArray[np.float3
 
 @dataclass(frozen=True, slots=True)
 class Rerank:
-    """Parameters of k-reciprocal re-ranking, the paper's by default."""
+    """Parameters of k-reciprocal re-ranking; the defaults are the paper's."""
 
     k1: int = 20
     k2: int = 6
     weight: float = 0.3
 
 
-def results_of(found: Found, rerank: Rerank | None = None) -> list[QueryResult]:
-    """Return what each query finds, by cosine or re-ranked."""
+def results_of(found: EmbeddedSplit, rerank: Rerank | None = None) -> list[QueryResult]:
+    """Return the result of each query, by cosine or re-ranked."""
     query, items = found.query.features, found.items.features
     if rerank is None:
         scores = cosine_scores(query, items)
@@ -185,11 +185,11 @@ def results_of(found: Found, rerank: Rerank | None = None) -> list[QueryResult]:
     return query_results(scores, found.query.labels, found.items.labels)
 
 
-def ranking_of(found: Sequence[Found], rerank: Rerank | None = None) -> Ranking:
+def ranking_of(found: Sequence[EmbeddedSplit], rerank: Rerank | None = None) -> Ranking:
     """Return the ranking of a split, or the mean over several.
 
     Raises:
-        DataSetError: No query has its identity under another camera of the gallery.
+        DataSetError: No query has its identity in the gallery under another camera.
     """
     try:
         return average([summarise(results_of(one, rerank), ranks=_RANKS) for one in found])

@@ -1,7 +1,7 @@
-"""CMC, mAP and mINP, the way the field counts them: a gallery item of the query's identity and camera is not there.
+"""CMC, mAP and mINP by the standard protocol: gallery items with the query's identity and camera are ignored.
 
-Junk is not there either, and distractors are wrong for everybody. The matrix of all queries by all items is never
-whole in memory: scores come in blocks of queries, and a query's places are counted, not sorted.
+Junk is ignored too, and distractors never match. The full matrix of queries by gallery items is never held in memory:
+scores are computed in blocks of queries, and the ranks of matches are counted rather than sorted.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 from training.data.dataset import JUNK
 
 Scores = Callable[[int, int], NDArray[np.float32]]
-"""Scores of the queries `start` to `stop` for all gallery items, `(stop - start, items)`; the higher the more alike."""
+"""Scores of queries `start` to `stop` for all gallery items, `(stop - start, items)`; higher is more similar."""
 
-_BLOCK_BYTES = 64 * 2**20  # of one block of scores; what is computed from it takes as much again
+_BLOCK_BYTES = 64 * 2**20  # per block of scores; intermediate results need the same again
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranking:
-    """How well queries found their identity.
+    """Ranking metrics over a set of queries.
 
     Attributes:
         mean_ap: Mean average precision, 0 to 1.
-        mean_inp: Mean inverse negative penalty, 0 to 1: right items over the place of the last of them (Ye et al.
+        mean_inp: Mean inverse negative penalty, 0 to 1: number of matches over the rank of the last one (Ye et al.
             2021, "Deep learning for person re-identification: a survey and outlook", section 3.3).
-        cmc: `(r,)` share of queries with a right item among the first 1..r.
-        queries: Queries that had anything to find; the others do not count.
-        left_out: Queries that had nothing to find.
+        cmc: `(r,)` share of queries with a match among the first 1..r.
+        queries: Number of queries with at least one match in the gallery; others are excluded.
+        left_out: Number of queries without a match in the gallery.
     """
 
     mean_ap: float
@@ -38,13 +38,13 @@ class Ranking:
     left_out: int
 
     def rank(self, r: int) -> float:
-        """Return the share of queries with a right item among the first r."""
+        """Return the share of queries with a match among the first r."""
         return float(self.cmc[min(r, len(self.cmc)) - 1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """Who n items are, and where they were seen.
+    """Identities and cameras of n items.
 
     Attributes:
         identities: `(n,)` int64, 0 or more, or JUNK or DISTRACTOR.
@@ -57,7 +57,7 @@ class Labels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
-    """n features with who and where.
+    """n features with their identities and cameras.
 
     Attributes:
         features: `(n, dim)` float32, rows of length 1.
@@ -71,18 +71,18 @@ class Labelled:
 
     @property
     def labels(self) -> Labels:
-        """Who and where, without the features."""
+        """Identities and cameras, without the features."""
         return Labels(self.identities, self.cameras)
 
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """What one query found.
+    """Result of one query.
 
     Attributes:
-        average_precision: Mean precision at its right items, 0 to 1; 0 where there is none.
-        inverse_penalty: Right items over the place of the last, 0 to 1; 0 where there is none.
-        first: Place of the first right item, from 1; 0 where there is none.
+        average_precision: Mean precision at its matches, 0 to 1; 0 if there are none.
+        inverse_penalty: Number of matches over the rank of the last one, 0 to 1; 0 if there are none.
+        first: Rank of the first match, from 1; 0 if there is none.
     """
 
     average_precision: float
@@ -91,7 +91,7 @@ class QueryResult:
 
 
 def rank_all(items: Labelled, *, ranks: int = 10) -> Ranking:
-    """Use every item as a query against all others in other cameras.
+    """Use every item as a query against all items from other cameras.
 
     Raises:
         ValueError: No item has its identity in another camera.
@@ -103,14 +103,14 @@ def rank(queries: Labelled, gallery: Labelled, *, ranks: int = 10) -> Ranking:
     """Rank the gallery by cosine for every query.
 
     Raises:
-        ValueError: No query has its identity in another camera of the gallery, or a feature is not finite.
+        ValueError: No query has its identity in the gallery under another camera, or a feature is not finite.
     """
     scores = cosine_scores(queries.features, gallery.features)
     return summarise(query_results(scores, queries.labels, gallery.labels), ranks=ranks)
 
 
 def cosine_scores(queries: NDArray[np.float32], gallery: NDArray[np.float32]) -> Scores:
-    """Return the cosines of features `(n, dim)` and `(m, dim)`, rows of length 1, block by block.
+    """Return a function that computes the cosines of unit rows `(n, dim)` and `(m, dim)` block by block.
 
     Raises:
         ValueError: A feature is not finite.
@@ -128,13 +128,13 @@ def cosine_scores(queries: NDArray[np.float32], gallery: NDArray[np.float32]) ->
 
 
 def blocks(rows: int, columns: int) -> Iterator[tuple[int, int]]:
-    """Cut `rows` into runs whose scores for `columns` items take 64 MB at most, but one row at least."""
+    """Split `rows` into runs whose scores for `columns` items take at most 64 MB, but at least one row each."""
     step = max(_BLOCK_BYTES // (4 * max(columns, 1)), 1)
     return ((start, min(start + step, rows)) for start in range(0, rows, step))
 
 
 def query_results(scores: Scores, queries: Labels, gallery: Labels) -> list[QueryResult]:
-    """Return what each query finds; items of equal score stand in the gallery's order."""
+    """Return the result of each query; items with equal scores keep the gallery's order."""
     results = []
     order = np.argsort(gallery.identities, kind="stable")
     sorted_identities = gallery.identities[order]
@@ -153,10 +153,10 @@ def query_results(scores: Scores, queries: Labels, gallery: Labels) -> list[Quer
 
 
 def places(distances: NDArray[np.float32], right: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the places from 1, ascending, that the items `right` `(h,)` take when all are sorted by distance `(m,)`.
+    """Return the 1-based ranks, ascending, of the items `right` `(h,)` among all items sorted by distance `(m,)`.
 
-    Infinitely far items are not there. Equal distances keep their order. Counting what comes before a few items takes
-    one pass, where sorting all of them takes several.
+    Items at infinite distance are ignored. Equal distances keep their order. Counting what precedes a few items takes
+    one pass, whereas sorting all of them takes several.
     """
     if len(right) == 0:
         return np.empty(0, np.int64)
@@ -165,10 +165,10 @@ def places(distances: NDArray[np.float32], right: NDArray[np.int64]) -> NDArray[
     near = np.flatnonzero(distances <= of_right[-1])
     low = np.searchsorted(of_right, distances[near], side="left")
     high = np.searchsorted(of_right, distances[near], side="right")
-    for tied in np.flatnonzero(low != high):  # the right items themselves, and whatever is exactly as far
+    for tied in np.flatnonzero(low != high):  # the matches themselves, and items at exactly the same distance
         equals = right[low[tied] : high[tied]]
         high[tied] = low[tied] + np.searchsorted(equals, near[tied], side="left")
-    # An item stands before the right items from `high` on; a right item counts among those before the next.
+    # An item precedes the matches from index `high` on; a match is counted among those preceding the next one.
     before = np.cumsum(np.bincount(high, minlength=len(right) + 1))[: len(right)]
     return np.asarray(before, np.int64)
 
@@ -181,10 +181,10 @@ def _result(found: NDArray[np.int64]) -> QueryResult:
 
 
 def summarise(results: Sequence[QueryResult], *, ranks: int = 10) -> Ranking:
-    """Average over the queries that had anything to find.
+    """Average over the queries that have a match.
 
     Raises:
-        ValueError: None had.
+        ValueError: No query has one.
     """
     counted = [one for one in results if one.first]
     if not counted:
@@ -200,7 +200,7 @@ def summarise(results: Sequence[QueryResult], *, ranks: int = 10) -> Ranking:
 
 
 def average(rankings: Sequence[Ranking]) -> Ranking:
-    """Return the mean of the rankings of several splits; queries are those of all of them together."""
+    """Return the mean of the rankings of several splits; query counts are summed."""
     return Ranking(
         mean_ap=float(np.mean([one.mean_ap for one in rankings])),
         mean_inp=float(np.mean([one.mean_inp for one in rankings])),
@@ -212,7 +212,7 @@ def average(rankings: Sequence[Ranking]) -> Ranking:
 
 @dataclass(frozen=True, slots=True)
 class CosineGap:
-    """Mean and standard deviation of the cosine of pairs from different cameras, of one person and of two."""
+    """Mean and standard deviation of the cosine over cross-camera pairs of the same person and of different people."""
 
     same: float
     different: float
@@ -221,12 +221,12 @@ class CosineGap:
 
     @property
     def gap(self) -> float:
-        """How much more alike one person is to itself than to others."""
+        """Difference between the mean cosines of the same person and of different people."""
         return self.same - self.different
 
 
 def cosine_gap(items: Labelled) -> CosineGap:
-    """Return mean and scatter over all pairs of different cameras, NaN without any; distractors are nobody's same."""
+    """Return mean and deviation over all cross-camera pairs, NaN if there are none; distractors never match."""
     cosine = items.features @ items.features.T
     across = items.cameras[:, None] != items.cameras[None, :]
     same = (items.identities[:, None] == items.identities[None, :]) & (items.identities >= 0)

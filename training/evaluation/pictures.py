@@ -1,6 +1,6 @@
-"""Pictures of an evaluation, as PNG files a report can show.
+"""Draw the results of an evaluation as PNG files for a report.
 
-`pictures_figures` has the numbers behind them. Nothing here opens a window or keeps a figure.
+`pictures_figures` computes the numbers behind them. Nothing here opens a window or keeps a figure alive.
 """
 
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ from training.evaluation.pictures_figures import EqualError, equal_error, flat, 
 _INK, _PALE = "#222222", "#888888"
 _SAME, _DIFFERENT = "#1f8a4c", "#c0392b"
 _DPI = 110
-_CELL = (256, 128)  # crops are shown at the network's proportions
-_STEP = (1.14, 2.5)  # of the list's grid, in crop widths: a crop is 1 wide and 2 high
-_GAP = 0.25  # between a query and what it found
-_LEGEND = 2.8  # width of the words for the frames
+_CELL = (256, 128)  # crops are shown at the network's aspect ratio
+_STEP = (1.14, 2.5)  # grid step in crop widths: a crop is 1 wide and 2 high
+_GAP = 0.25  # between a query and its results
+_LEGEND = 2.8  # width of the legend for the frame colours
 _MARKERS = "osD^v<>PX*ph"
-_BINS = (25, 100)  # of a histogram: few pairs fill only few
+_BINS = (25, 100)  # of a histogram; few pairs get fewer bins
 
 
 class Verdict(StrEnum):
-    """What an item of a ranked list is to the query."""
+    """Relation of a ranked item to the query."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -42,12 +42,12 @@ _FRAMES = {Verdict.RIGHT: _SAME, Verdict.WRONG: _DIFFERENT, Verdict.JUNK: "#9a9a
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """A tracklet in a picture.
+    """A tracklet shown in a picture.
 
     Attributes:
         crop: `(h, w, 3)` RGB uint8.
-        identity: As the data set calls it.
-        camera: As the data set calls it.
+        identity: The data set's number.
+        camera: The data set's number.
     """
 
     crop: NDArray[np.uint8]
@@ -57,7 +57,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedItem:
-    """What stands at one place of a ranked list; `cosine` is its likeness to the query, -1 to 1."""
+    """An item of a ranked list; `cosine` is its similarity to the query, -1 to 1."""
 
     shown: Shown
     verdict: Verdict
@@ -66,17 +66,17 @@ class RankedItem:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedRow:
-    """A query and what it found, best first."""
+    """A query and its results, best first."""
 
     query: Shown
     found: tuple[RankedItem, ...]
 
 
 def ranked_lists(path: Path, rows: Sequence[RankedRow], *, places: int = 10) -> None:
-    """Draw each query and its best `places` items: framed green where right, red where wrong, grey where not counted.
+    """Draw each query and its best `places` items, with a green frame for right, red for wrong, and grey for ignored.
 
     Raises:
-        ValueError: There is no row.
+        ValueError: There are no rows.
     """
     if not rows:
         raise ValueError("no ranked list to draw: give at least one query")
@@ -94,17 +94,17 @@ def ranked_lists(path: Path, rows: Sequence[RankedRow], *, places: int = 10) -> 
         _cell(axes, row.query, (0.0, top), _INK, _place(row.query))
         for left, item in zip(columns[1:], row.found, strict=False):
             _cell(axes, item.shown, (left, top), _FRAMES[item.verdict], f"{_place(item.shown)}\n{item.cosine:.3f}")
-    axes.set(xlim=(-0.1, right + 0.1), ylim=(bottom, -0.75))  # every image has set them anew
+    axes.set(xlim=(-0.1, right + 0.1), ylim=(bottom, -0.75))  # every image has reset the limits
     figure.savefig(path)
 
 
 def similarity_histograms(path: Path, same: NDArray[np.float32], different: NDArray[np.float32]) -> EqualError:
-    """Draw cosines of pairs of one identity and of two, and return where both errors are equally frequent, marked.
+    """Draw the cosines of same-identity and different-identity pairs; mark and return the equal error rate.
 
     Args:
         path: PNG file to write.
-        same: `(n,)` cosines of pairs of one identity, -1 to 1.
-        different: `(m,)` cosines of pairs of two.
+        same: `(n,)` cosines of pairs of the same identity, -1 to 1.
+        different: `(m,)` cosines of pairs of different identities.
 
     Raises:
         ValueError: There are no pairs of one kind, or a cosine is not finite.
@@ -115,14 +115,14 @@ def similarity_histograms(path: Path, same: NDArray[np.float32], different: NDAr
     both = np.concatenate([same, different])
     count = int(np.clip(3 * np.sqrt(min(len(same), len(different))), *_BINS))
     bins = np.linspace(both.min(), max(1.0, both.max()), count + 1).tolist()
-    for cosines, colour, name in ((different, _DIFFERENT, "two people"), (same, _SAME, "the same person")):
+    for cosines, colour, name in ((different, _DIFFERENT, "different people"), (same, _SAME, "the same person")):
         label = f"{name}: {len(cosines):,} pairs, mean {cosines.mean():.3f}"
         weights = np.full(len(cosines), 100 / len(cosines))
         axes.hist(cosines, bins=bins, weights=weights, color=colour, alpha=0.5, label=label, edgecolor="none")
         axes.hist(cosines, bins=bins, weights=weights, color=colour, histtype="step", linewidth=1.2)
-    label = f"equal errors: {equal.rate:.1%} of either kind at {equal.threshold:.3f}"
+    label = f"equal error rate: {equal.rate:.1%} at {equal.threshold:.3f}"
     axes.axvline(equal.threshold, color=_INK, linewidth=1.2, linestyle="--", label=label)
-    axes.set_ylim(0, axes.get_ylim()[1] * 1.25)  # the legend stands above the hills
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.25)  # room for the legend above the histograms
     axes.legend(loc="upper left", frameon=False, fontsize=9)
     _finish(axes, "cosine", f"% of pairs in a bin of {bins[1] - bins[0]:.3f}")
     figure.savefig(path)
@@ -132,16 +132,16 @@ def similarity_histograms(path: Path, same: NDArray[np.float32], different: NDAr
 def identity_map(
     path: Path, features: NDArray[np.float32], identities: NDArray[np.int64], cameras: NDArray[np.int64]
 ) -> None:
-    """Draw features on a plane by t-SNE (van der Maaten and Hinton 2008): colours are identities, marks cameras.
+    """Draw a t-SNE map of features (van der Maaten and Hinton 2008): colours are identities, markers cameras.
 
     Args:
         path: PNG file to write.
         features: `(n, dim)`, rows of length 1.
-        identities: `(n,)`; those below 0 are left out, and of the others all but 30, drawn by a fixed seed.
+        identities: `(n,)`; those below 0 are skipped, and of the others 30 are sampled with a fixed seed.
         cameras: `(n,)`.
 
     Raises:
-        ValueError: Fewer than four items are left.
+        ValueError: Fewer than four items remain.
     """
     rows = map_rows(identities)
     features, identities, cameras = features[rows], identities[rows], cameras[rows]
@@ -201,7 +201,7 @@ def _finish(axes: Axes, x: str, y: str) -> None:
 
 
 def _hues(count: int) -> NDArray[np.float64]:
-    """Return `count` colours `(count, 3)`, neighbours far apart."""
+    """Return `count` colours `(count, 3)`, with neighbours far apart."""
     from matplotlib import colormaps
 
     order = (np.arange(count) * 7) % 30 / 30

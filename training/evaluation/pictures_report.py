@@ -1,4 +1,4 @@
-"""The pictures of one evaluation: whom the worst and some queries found, how alike people are, where they lie."""
+"""The pictures of an evaluation: results of the worst and of some queries, similarity histograms, and a t-SNE map."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from training.data.dataset import LabelledTracklet
 from training.data.files import FileTracklets
-from training.evaluation.evaluate import Found
+from training.evaluation.evaluate import EmbeddedSplit
 from training.evaluation.metrics import cosine_scores, query_results
 from training.evaluation.pictures import (
     RankedItem,
@@ -20,16 +20,16 @@ from training.evaluation.pictures import (
     similarity_histograms,
 )
 
-_ROWS = 8  # queries on a sheet
+_ROWS = 8  # queries per sheet
 _PLACES = 10
-_QUERIES = 1000  # of which the cosines are drawn; MSMT17 has a milliard of pairs
+_QUERIES = 1000  # whose cosines are drawn; MSMT17 has a billion pairs
 _MAP = 2000  # items whose neighbourhoods t-SNE keeps
 
 
-def draw_report(folder: Path, found: Found) -> list[Path]:
-    """Write `worst.png`, `some.png`, `similarities.png` and `identities.png` into a folder; return what was written.
+def draw_report(folder: Path, found: EmbeddedSplit) -> list[Path]:
+    """Write `worst.png`, `some.png`, `similarities.png` and `identities.png` to a folder; return the paths written.
 
-    A picture for which there is too little is left out: a map of three tracklets shows nothing.
+    A picture without enough data is skipped: a map of three tracklets shows nothing.
 
     Raises:
         OSError: The folder cannot be written.
@@ -39,7 +39,7 @@ def draw_report(folder: Path, found: Found) -> list[Path]:
     return list(_drawn(folder, found))
 
 
-def _drawn(folder: Path, found: Found) -> Iterator[Path]:
+def _drawn(folder: Path, found: EmbeddedSplit) -> Iterator[Path]:
     scores = cosine_scores(found.query.features, found.items.features)
     results = query_results(scores, found.query.labels, found.items.labels)
     counted = np.array([i for i, one in enumerate(results) if one.first])
@@ -59,14 +59,14 @@ def _drawn(folder: Path, found: Found) -> Iterator[Path]:
         yield folder / "identities.png"
 
 
-def _row(found: Found, query: int) -> RankedRow:
+def _row(found: EmbeddedSplit, query: int) -> RankedRow:
     cosines = found.items.features @ found.query.features[query]
     nearest = np.argsort(-cosines, kind="stable")[:_PLACES]
     who, where = found.query.identities[query], found.query.cameras[query]
     items = []
     for row in nearest:
         right = found.items.identities[row] == who
-        own = right and found.items.cameras[row] == where  # what the query's own camera saw of its person
+        own = right and found.items.cameras[row] == where  # ignored: the query's identity from the query's camera
         verdict = Verdict.JUNK if own else Verdict.RIGHT if right else Verdict.WRONG
         items.append(RankedItem(_shown(found.gallery[row]), verdict, float(cosines[row])))
     return RankedRow(_shown(found.queries[query]), tuple(items))
@@ -77,8 +77,8 @@ def _shown(tracklet: LabelledTracklet) -> Shown:
     return Shown(crop, tracklet.identity, tracklet.camera)
 
 
-def _cosines(found: Found) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the cosines of pairs of one identity and of two, from different cameras."""
+def _cosines(found: EmbeddedSplit) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the cosines of cross-camera pairs of the same identity and of different identities."""
     chosen = np.random.default_rng(0).permutation(len(found.queries))[:_QUERIES]
     cosines = found.query.features[chosen] @ found.items.features.T
     same = found.query.identities[chosen, None] == found.items.identities[None]

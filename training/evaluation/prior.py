@@ -1,4 +1,4 @@
-"""What similarities of weights mean, measured on people they have not learnt from: their similarity prior."""
+"""Measure the similarity prior of weights: how similar the same and different people are, on unseen people."""
 
 import math
 
@@ -7,16 +7,16 @@ import numpy as np
 from training.evaluation.metrics import CosineGap, Labelled, cosine_gap
 from wire.messages import SimilarityPrior
 
-# People held out share their kind of pictures with those that were learnt from; a site does not. The shipped weights
-# scatter by 0.13 on held-out people and by 0.20 on a generator setting they never saw: nothing below 0.2 is believed.
-# Means stay as measured: how far those of a site will be off cannot be measured beforehand, and a mean that is too high
-# for the same person costs a person seen twice, not two people taken for one.
+# Held-out people come from the same kind of pictures as the training set; a site does not. The shipped weights have a
+# deviation of 0.13 on held-out people and of 0.20 on a generator setting they never saw, so nothing below 0.2 is
+# trusted. Means are kept as measured: how far those of a site deviate cannot be known beforehand, and a mean for the
+# same person that is too high splits one person in two rather than merging two people.
 LEAST_SCATTER = 0.2
-_MOST = 2000  # queries that are compared: all pairs are compared at once
+_MOST = 2000  # queries compared, since all pairs are computed at once
 
 
 def gap_between(query: Labelled, gallery: Labelled) -> CosineGap:
-    """Return the cosines of up to 2000 queries and up to 2000 gallery items of their people, across cameras."""
+    """Return the cross-camera cosine statistics of up to 2000 queries and 2000 gallery items of their people."""
     rows = np.flatnonzero(np.isin(gallery.identities, query.identities[:_MOST]))[:_MOST]
     both = [(getattr(query, part)[:_MOST], getattr(gallery, part)[rows]) for part in ("identities", "cameras")]
     features = np.concatenate([query.features[:_MOST], gallery.features[rows]])
@@ -24,8 +24,8 @@ def gap_between(query: Labelled, gallery: Labelled) -> CosineGap:
 
 
 def prior_of(gap: CosineGap) -> SimilarityPrior | None:
-    """Return the prior that measured cosines give; None where they do not tell people apart, or there are no pairs."""
-    if not -1 <= gap.different < gap.same <= 1:  # not so for NaN either
+    """Return the prior for measured cosines; None if they do not separate people, or there are no pairs."""
+    if not -1 <= gap.different < gap.same <= 1:  # also rejects NaN
         return None
     scatter = (min(1.0, max(LEAST_SCATTER, one)) for one in (gap.same_std, gap.different_std))
     same_std, different_std = (round(one, 4) for one in scatter)

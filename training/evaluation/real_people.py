@@ -1,10 +1,10 @@
-"""Judge an embedding on the few real people there are videos of.
+"""Evaluate an embedding on the few real people for whom there is video.
 
 `python -m training.evaluation.real_people [WEIGHTS]` prints the figures for weights, a colour histogram and random
-weights; the videos are found by CLIMBTRACK_SHARED. Three people of lab-4cam are labelled there. `real_labels.csv`
-labels three of studio-4cam, two of them in all four cameras, and 23 tracks of a hall and a shop, who are nobody's
-match: YOLOX-nano's boxes followed by the worker's tracker, tracks that changed hands left out or cut by eye. Six
-people judge little: differences of a few hundredths of mAP say nothing.
+weights; CLIMBTRACK_SHARED locates the videos. Three people of lab-4cam are labelled there. `real_labels.csv` labels
+three of studio-4cam, two of them in all four cameras, and 23 tracks of a hall and a shop as distractors: YOLOX-nano's
+boxes followed by the worker's tracker, with identity switches removed or cut by eye. Six people are too few for fine
+comparisons: differences of a few hundredths of mAP are not significant.
 """
 
 import csv
@@ -26,11 +26,11 @@ from training.evaluation.baseline import colour_histogram, random_embedder
 from training.evaluation.evaluate import evaluate
 
 _LABELS = Path(__file__).with_name("real_labels.csv")
-_REAL_SIZE = (128, 64)  # real people are cut out at this size (H, W), px
+_REAL_SIZE = (128, 64)  # size of real people's crops (H, W), px
 
 
 def real_crops(folder: Path, *, size: tuple[int, int], frames: int = 8, span: int = 20) -> CropSet:
-    """Cut labelled people out of real videos into tracklets of `frames` crops spread over `span` video frames.
+    """Crop labelled people from real videos into tracklets of `frames` crops spread over `span` video frames.
 
     Args:
         folder: `NAME.mp4` videos with `gt/NAME.txt` MOTChallenge labels, identities shared by the cameras.
@@ -52,11 +52,11 @@ def real_crops(folder: Path, *, size: tuple[int, int], frames: int = 8, span: in
 
 
 def labelled_crops(folder: Path, labels: Path, *, size: tuple[int, int]) -> CropSet:
-    """Cut tracklets of equal length out of the videos that a table of boxes names; every video is a camera.
+    """Crop tracklets of equal length from the videos listed in a table of boxes; each video is a camera.
 
     Args:
-        folder: What the videos' names are relative to.
-        labels: Columns video, tracklet, identity (-2: nobody's match), frame from 1, left, top, width, height (px).
+        folder: Base folder of the videos' names.
+        labels: Columns video, tracklet, identity (-2: distractor), frame from 1, left, top, width, height (px).
         size: Crops are resized to this `(H, W)`.
     """
     with labels.open(newline="") as file:
@@ -79,7 +79,7 @@ def _box(row: dict[str, str]) -> NDArray[np.float64]:
 
 
 def joined(first: CropSet, second: CropSet) -> CropSet:
-    """Return both sets in one; the second one's cameras are others than the first one's."""
+    """Return both sets as one; the second set's cameras are renumbered to be distinct from the first's."""
     return CropSet(
         np.concatenate([first.crops, second.crops]),
         np.concatenate([first.identities, second.identities]),
@@ -88,13 +88,13 @@ def joined(first: CropSet, second: CropSet) -> CropSet:
 
 
 def read_boxes(path: Path) -> dict[tuple[int, int], NDArray[np.float64]]:
-    """Return the counted boxes of a MOTChallenge file by (1-based frame, person): left, top, width, height in px."""
+    """Return the valid boxes of a MOTChallenge file by (1-based frame, person): left, top, width, height in px."""
     rows = np.loadtxt(path, delimiter=",", ndmin=2)
     return {(int(r[0]), int(r[1])): r[2:6] for r in rows if r[6] > 0}
 
 
 def _windows(frames: NDArray[np.int64], count: int, span: int) -> list[NDArray[np.int64]]:
-    """Cut the frames a person is labelled in into runs of `span` and spread `count` over each full one."""
+    """Split a person's labelled frames into runs of `span`, and spread `count` frames over each full run."""
     if len(frames) == 0:
         return []
     bins = (frames - frames.min()) // span
@@ -116,7 +116,7 @@ def _cut(image: NDArray[np.uint8], box: NDArray[np.float64], size: tuple[int, in
 
 
 def real_sets(data: Path) -> dict[str, CropSet]:
-    """Return the real people of a folder of videos: of the lab, of the studio, and both among strangers."""
+    """Return the real people in a folder of videos: the lab, the studio, and both among distractors."""
     lab = real_crops(data / "lab-4cam", size=_REAL_SIZE)
     others = labelled_crops(data, _LABELS, size=_REAL_SIZE)
     known = others.identities >= 0
@@ -125,7 +125,7 @@ def real_sets(data: Path) -> dict[str, CropSet]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the real figures of weights and of the two baselines, one line each."""
+    """Print the figures on real people for weights and the two baselines, one line each."""
     sets = real_sets(Path(os.environ.get("CLIMBTRACK_SHARED", "../shared")) / "data")
     embedder = load_embedder(Path(arguments[0]) if arguments else SHIPPED)
     for name, embed in (

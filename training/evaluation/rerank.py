@@ -1,8 +1,8 @@
-"""Re-ranking by k-reciprocal neighbours, with lists and sparse rows in place of matrices.
+"""Re-ranking by k-reciprocal neighbours, with neighbour lists and sparse rows in place of dense matrices.
 
 Zhong et al. 2017, "Re-ranking person re-identification with k-reciprocal encoding", section 3. Letters: q queries, g
-gallery items, n = q + g. A float matrix of MSMT17's n x n distances has 35 GB; its lists of k1 + 1 neighbours have
-8 MB, and of an item's encoding (section 3.3) only what is not zero is kept, some hundred numbers.
+gallery items, n = q + g. A float matrix of MSMT17's n x n distances takes 35 GB; its lists of k1 + 1 neighbours take
+8 MB, and only the nonzero entries of an item's encoding (section 3.3) are kept, a few hundred numbers.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from scipy.sparse import csc_array, csr_array, diags_array
 
 from training.evaluation.metrics import blocks, cosine_scores
 
-_PAIRS = 2**15  # pairs whose distances are computed together: 100 MB of each side's features of 768 numbers
-_NO_DISTANCE = 1e-12  # farthest distance where all items are one point
+_PAIRS = 2**15  # pairs whose distances are computed at once: 100 MB per side at 768 features
+_NO_DISTANCE = 1e-12  # largest distance if all items coincide
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +38,7 @@ class Reranked:
     weight: float
 
     def scores(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Return minus the final distances (equation 12) of queries `start` to `stop`, `(stop - start, g)`, -1 to 0."""
+        """Return the negated final distances (equation 12) of queries `start:stop`, `(stop - start, g)`, -1 to 0."""
         block = np.asarray(self.queries[start:stop] @ self.gallery.T, np.float32)
         for query, row in zip(range(start, stop), block, strict=True):
             shared = _shared(self.of_queries, query, self.of_gallery)
@@ -57,17 +57,17 @@ def reranked(
 ) -> Reranked:
     """Encode queries and gallery by their k-reciprocal neighbours among both.
 
-    As in the authors' programs the original distance is the squared Euclidean one over the largest of its row.
+    As in the authors' code, the original distance is the squared Euclidean distance over the largest of its row.
 
     Args:
         queries: `(q, dim)`, rows of length 1.
         gallery: `(g, dim)`, rows of length 1.
-        k1: Neighbours that must name each other.
-        k2: Neighbours whose encodings are averaged (local query expansion, section 3.4).
-        weight: λ, of the original distance beside the Jaccard distance, 0 to 1.
+        k1: Size of the neighbourhood within which neighbours must be mutual.
+        k2: Number of neighbours whose encodings are averaged (local query expansion, section 3.4).
+        weight: λ, weight of the original distance against the Jaccard distance, 0 to 1.
 
     Raises:
-        ValueError: A parameter is out of range, a side is empty, or a feature is not finite.
+        ValueError: A parameter is out of range, queries or gallery are empty, or a feature is not finite.
     """
     if k1 < 1 or k2 < 1 or not 0 <= weight <= 1:
         raise ValueError(f"k1 and k2 must be 1 or more and weight 0 to 1, got k1={k1}, k2={k2}, weight={weight}")
@@ -81,12 +81,12 @@ def reranked(
 
 
 def jaccard_distances(features: NDArray[np.float32], *, k1: int, k2: int) -> NDArray[np.float32]:
-    """Return the Jaccard distances (equation 10) of all pairs of n items, `(n, n)`, 0 to 1: for few thousand items.
+    """Return the Jaccard distances (equation 10) of all pairs of n items, `(n, n)`, 0 to 1; for a few thousand items.
 
     Args:
         features: `(n, dim)`, rows of length 1.
-        k1: Neighbours that must name each other.
-        k2: Neighbours whose encodings are averaged.
+        k1: Size of the neighbourhood within which neighbours must be mutual.
+        k2: Number of neighbours whose encodings are averaged.
 
     Raises:
         ValueError: A feature is not finite.
@@ -103,11 +103,11 @@ def jaccard_distances(features: NDArray[np.float32], *, k1: int, k2: int) -> NDA
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Neighbours:
-    """The nearest items of each of n.
+    """Nearest neighbours of n items.
 
     Attributes:
-        nearest: `(n, k)` int32, ascending by distance, the item itself first.
-        farthest: `(n,)` largest squared Euclidean distance of each item to any.
+        nearest: `(n, k)` int32, ascending by distance, starting with the item itself.
+        farthest: `(n,)` largest squared Euclidean distance of each item to any other.
     """
 
     nearest: NDArray[np.int32]
@@ -123,9 +123,11 @@ def _neighbours(features: NDArray[np.float32], count: int) -> _Neighbours:
         apart = cosines(start, stop)
         np.negative(apart, out=apart)
         farthest[start:stop] = np.maximum(2 + 2 * apart.max(axis=1), _NO_DISTANCE)
-        apart[np.arange(stop - start), np.arange(start, stop)] = -np.inf  # its own nearest, whatever rounding says
+        apart[
+            np.arange(stop - start), np.arange(start, stop)
+        ] = -np.inf  # an item is its own nearest neighbour, regardless of rounding
         for row, distances in enumerate(apart, start=start):
-            # Equal distances stand in order, as in a stable sort, also where they end the list.
+            # Equal distances keep their order, as in a stable sort, also at the end of the list.
             chosen = np.flatnonzero(distances <= np.partition(distances, count - 1)[count - 1])
             nearest[row] = chosen[np.argsort(distances[chosen], kind="stable")[:count]]
     return _Neighbours(nearest, farthest)
@@ -136,7 +138,7 @@ def _encodings(features: NDArray[np.float32], found: _Neighbours, k1: int) -> cs
     n = len(features)
     reciprocal = _reciprocal(found.nearest[:, : k1 + 1])
     close = _reciprocal(found.nearest[:, : round(k1 / 2) + 1])
-    # Equation 3: a neighbour's own closer neighbours join if more than two thirds of them are mine already.
+    # Equation 3: add a neighbour's closer neighbours if more than two thirds of them are already in the set.
     shared = (reciprocal @ close.T).multiply(reciprocal).tocoo()
     joins = 3 * shared.data > 2 * np.diff(close.indptr)[shared.col]
     joining = csr_array((shared.data[joins], (shared.row[joins], shared.col[joins])), shape=(n, n))
@@ -148,7 +150,7 @@ def _encodings(features: NDArray[np.float32], found: _Neighbours, k1: int) -> cs
 
 
 def _reciprocal(lists: NDArray[np.int32]) -> csr_array:
-    """Return who name each other in their lists `(n, k)`, 1 where two do, `(n, n)` (equation 2)."""
+    """Return which items are in each other's lists `(n, k)`, as ones in `(n, n)` (equation 2)."""
     names = _rows_of(lists, 1)
     return csr_array(names.multiply(names.T.tocsr()))
 
@@ -159,7 +161,7 @@ def _expanded(encodings: csr_array, lists: NDArray[np.int32]) -> csr_array:
 
 
 def _rows_of(lists: NDArray[np.int32], value: float) -> csr_array:
-    """Return `value` at the columns that each row of `(n, k)` lists, `(n, n)`."""
+    """Return a matrix `(n, n)` with `value` at the columns listed in each row of `(n, k)`."""
     n, k = lists.shape
     values = np.full(lists.size, value, np.float32)
     return csr_array((values, lists.ravel(), np.arange(n + 1, dtype=np.int32) * k), shape=(n, n))
@@ -175,9 +177,9 @@ def _squared(features: NDArray[np.float32], rows: NDArray[np.int32], columns: ND
 
 
 def _shared(of_queries: csr_array, query: int, of_gallery: csc_array) -> NDArray[np.float32]:
-    """Return the sum of minima of a query's encoding and every gallery item's, `(g,)`, for equation 10.
+    """Return the sums of element-wise minima of a query's and every gallery item's encodings, `(g,)`, for equation 10.
 
-    Both sum to 1, so their sum of maxima is 2 less that.
+    Each encoding sums to 1, so the sum of maxima is 2 minus that.
     """
     out = np.zeros(of_gallery.shape[0], np.float32)
     for place in range(of_queries.indptr[query], of_queries.indptr[query + 1]):

@@ -1,1 +1,1 @@
-"""The network as ONNX files for other runtimes."""
+"""Export of the network to ONNX for other runtimes."""

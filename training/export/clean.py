@@ -1,14 +1,14 @@
-"""An exported graph without what the exporter leaves in it: notes, folders of this machine, unused parts."""
+"""Clean an exported graph of the exporter's metadata, local paths and unused parts."""
 
 import onnx
 
 
 def cleaned(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a copy without stack traces, sizes of intermediate values, unused initializers and unused domains."""
+    """Return a copy without stack traces, shapes of intermediate values, unused initializers and unused domains."""
     made = onnx.ModelProto()
     made.CopyFrom(model)
     del made.metadata_props[:]
-    _forget_notes(made.graph)
+    _clear_metadata(made.graph)
     remove_unused(made.graph)
     domains = {node.domain for node in made.graph.node}
     kept = [entry for entry in made.opset_import if entry.domain in domains]
@@ -18,7 +18,7 @@ def cleaned(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def remove_unused(graph: onnx.GraphProto) -> None:
-    """Take out the initializers that no node of the graph or of its subgraphs reads."""
+    """Remove the initializers that no node of the graph or of its subgraphs reads."""
     used = _read_names(graph)
     kept = [one for one in graph.initializer if one.name in used]
     del graph.initializer[:]
@@ -35,7 +35,7 @@ def _read_names(graph: onnx.GraphProto) -> set[str]:
     return names
 
 
-def _forget_notes(graph: onnx.GraphProto) -> None:
+def _clear_metadata(graph: onnx.GraphProto) -> None:
     del graph.value_info[:], graph.metadata_props[:]
     for part in (*graph.node, *graph.initializer, *graph.input, *graph.output):
         part.doc_string = ""
@@ -43,4 +43,4 @@ def _forget_notes(graph: onnx.GraphProto) -> None:
     for node in graph.node:
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.GRAPH:
-                _forget_notes(attribute.g)
+                _clear_metadata(attribute.g)

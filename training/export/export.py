@@ -1,4 +1,4 @@
-"""`climbtrack export`: weights to ONNX files, each held against PyTorch before it is kept."""
+"""`climbtrack export`: export weights to ONNX, and compare each file with PyTorch before keeping it."""
 
 import json
 import platform
@@ -34,21 +34,21 @@ from training.export.session import OnnxError, OnnxNetwork
 Precision = Literal["fp32", "fp16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
-# float32: against float64 a typical tracklet of climb-tiny is off by 1e-6 in PyTorch and by 7e-6 in onnxruntime. Two
-# patch tokens that are almost equally like the class token may change places in the sort, though: with an earlier
-# climb-tiny they did in 2 of lab-4cam's 147 tracklets, one then differed by 5e-3, cosine 0.9997 (PyTorch's serving form
-# against its training form: 1 tracklet, 1e-3). So what is typical is held tight, the worst loosely. float16 rounds
-# before the sort, so tokens change places in most tracklets; what counts then is that people stay in order.
+# float32: against float64, a typical tracklet of climb-tiny is off by 1e-6 in PyTorch and by 7e-6 in onnxruntime. Two
+# patch tokens almost equally similar to the class token may swap in the sort, however: with an earlier climb-tiny this
+# happened in 2 of lab-4cam's 147 tracklets, one of which then differed by 5e-3, cosine 0.9997 (PyTorch's serving form
+# against its training form: 1 tracklet, 1e-3). So the bound for the median is tight and the one for the worst case
+# loose. float16 rounds before the sort, so tokens swap in most tracklets; what matters then is the ranking of people.
 BOUNDS: dict[Precision, Bounds] = {
     "fp32": Bounds(typical=5e-5, difference=5e-2, cosine=0.995, map_loss=0.005),
     "fp16": Bounds(typical=5e-3, difference=5e-2, cosine=0.995, map_loss=0.01),
 }
 _SPEED_TRACKLETS = 8
-_THREADS = 1  # a speed of several threads would be that of the other programs on the machine
+_THREADS = 1  # with several threads, other programs on the machine would distort the measurement
 
 
 class ExportError(Exception):
-    """Raised when nothing can be exported, or the export is not the network; the message says why."""
+    """Raised when the network cannot be exported, or the export does not match it; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,10 @@ class ExportPlan:
     """What to export.
 
     Attributes:
-        out: A file `NAME.onnx`, or a folder that gets one of the network's name.
-        weights: A weight file of ours; None is the shipped one.
+        out: A file `NAME.onnx`, or a folder for a file named after the network.
+        weights: A climbtrack weights file; None for the shipped one.
         precisions: At least one.
-        people: Generated people to compare on, each seen by `cameras` cameras.
+        people: Number of generated people for the comparison, each seen by `cameras` cameras.
     """
 
     out: Path
@@ -69,12 +69,12 @@ class ExportPlan:
     cameras: int = 3
 
     def __post_init__(self) -> None:
-        """Raise ValueError where nothing could come out."""
+        """Raise ValueError if the plan cannot produce an export."""
         if not self.precisions or self.people < 2 or self.cameras < 2:
-            raise ValueError(f"an export needs a precision, 2 people and 2 cameras, got {self}")
+            raise ValueError(f"an export needs a precision, at least 2 people and at least 2 cameras, got {self}")
 
     def path(self, name: str, precision: Precision) -> Path:
-        """Return where a precision of the network `name` goes."""
+        """Return the output path of the network `name` in a precision."""
         file = self.out if self.out.suffix == ".onnx" else self.out / f"{name}.onnx"
         alone = self.out.suffix == ".onnx" and len(self.precisions) == 1
         return file if precision == "fp32" or alone else file.with_name(f"{file.stem}-{precision}.onnx")
@@ -82,7 +82,7 @@ class ExportPlan:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """One file, and how it compares with PyTorch."""
+    """An exported file, and its comparison with PyTorch."""
 
     path: Path
     model_id: str
@@ -94,7 +94,7 @@ class Exported:
     bounds: Bounds
 
     def as_json(self) -> dict[str, object]:
-        """Return the report for machines, with what it was measured on."""
+        """Return the report for JSON, including the machine it was measured on."""
         return {
             "model": self.path.name,
             "model_id": self.model_id,
@@ -112,17 +112,17 @@ class Exported:
         }
 
 
-def export(plan: ExportPlan, *, render: Render, say: Callable[[str], None]) -> tuple[Exported, ...]:
-    """Write the files of a plan, each with `NAME.report.json` beside it; a file out of bounds is not kept.
+def export(plan: ExportPlan, *, render: Render, log: Callable[[str], None]) -> tuple[Exported, ...]:
+    """Write the files of a plan, each with `NAME.report.json` beside it; a file out of bounds is deleted.
 
     Args:
         plan: What to write, and where.
-        render: Makes the people to compare on.
-        say: Gets a line for every step, which take seconds to a minute each.
+        render: Renderer of the people used for the comparison.
+        log: Called with a message before each step, which takes seconds to a minute.
 
     Raises:
         WeightsError: The weights cannot be used.
-        ExportError: The network cannot be exported, or the exported one is not the same.
+        ExportError: The network cannot be exported, or the export does not match it.
         OSError: The files cannot be written.
     """
     weights = plan.weights or SHIPPED
@@ -131,16 +131,16 @@ def export(plan: ExportPlan, *, render: Render, say: Callable[[str], None]) -> t
     paths = {precision: plan.path(name, precision) for precision in plan.precisions}
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _part(path).touch()  # says at once, and not after a minute, that nothing can be written here
+        _part(path).touch()  # fails at once, not after a minute, if the folder is not writable
     with ExitStack() as at_end:
         for path in paths.values():
             at_end.callback(_part(path).unlink, missing_ok=True)
-        say(f"writing {loaded.model_id} as ONNX")
+        log(f"writing {loaded.model_id} as ONNX")
         model = build_onnx(loaded)
         networks = {precision: _write(model, path, precision) for precision, path in paths.items()}
-        say(f"comparing on {plan.people} generated people, {plan.cameras} cameras")
+        log(f"comparing on {plan.people} generated people, {plan.cameras} cameras")
         people = report_people(loaded, render, people=plan.people, cameras=plan.cameras)
-        exported = _judge(loaded, weights, networks, people)
+        exported = _compared(loaded, weights, networks, people)
         return tuple(_keep(one, paths[one.precision]) for one in exported)
 
 
@@ -152,7 +152,7 @@ def _write(model: onnx.ModelProto, path: Path, precision: Precision) -> OnnxNetw
         raise ExportError(f"{path.name}: {error}") from error
 
 
-def _judge(
+def _compared(
     loaded: LoadedWeights, weights: Path, networks: dict[Precision, OnnxNetwork], people: CropSet
 ) -> list[Exported]:
     threads = torch.get_num_threads()
@@ -178,7 +178,7 @@ def _judge(
 
 
 def _speeds(weights: Path, networks: dict[Precision, OnnxNetwork], people: CropSet) -> dict[Precision, Speed]:
-    """Measure the network as it is served by PyTorch against the exported ones, all in one run."""
+    """Measure the speed of the network served by PyTorch and of the exported ones, interleaved in one run."""
     crops = np.ascontiguousarray(people.crops[:_SPEED_TRACKLETS])
     served = load_embedder(weights, device="cpu")
     tracklets = [list(tracklet) for tracklet in crops]
@@ -193,9 +193,11 @@ def _speeds(weights: Path, networks: dict[Precision, OnnxNetwork], people: CropS
 
 
 def _keep(exported: Exported, path: Path) -> Exported:
-    """Give a file its name and its report, or raise ExportError where it is not the network."""
+    """Rename a file and write its report, or raise ExportError if it does not match the network."""
     if broken := exported.parity.broken(exported.bounds):
-        raise ExportError(f"{path.name} is not the network {exported.model_id}, not kept: {'; '.join(broken)}")
+        raise ExportError(
+            f"{path.name} does not match the network {exported.model_id} and was deleted: {'; '.join(broken)}"
+        )
     kept = replace(exported, path=path)
     report = path.with_suffix(".report.json")
     report.write_text(json.dumps(kept.as_json(), indent=2) + "\n", encoding="utf-8")

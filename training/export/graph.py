@@ -1,7 +1,7 @@
-"""A loaded network as one ONNX graph of standard operators: uint8 crops in, unit embeddings out.
+"""Build one ONNX graph of standard operators from a loaded network: uint8 crops in, unit embeddings out.
 
-The selective scan has no ONNX operator. It becomes ONNX's own `Scan`, a loop over positions inside the runtime that
-keeps one state `(b, n, E)` in the cache; a doubling scan in plain operators moves `L · n · E` numbers `log2 L` times
+The selective scan has no ONNX operator. It is expressed as ONNX's `Scan`, a loop over positions inside the runtime that
+keeps one state `(b, n, E)` in the cache; a doubling scan of plain operators moves `L · n · E` numbers `log2 L` times
 through memory and took 11 to 30 times as long (onnxruntime, 8 tracklets, width 256).
 """
 
@@ -24,12 +24,12 @@ from reid_worker.model.weights import LoadedWeights
 from training.export.clean import cleaned
 
 INPUT, OUTPUT = "crops", "embedding"
-_OPSET = 18  # of `op` above too; the exporter translates to it without a conversion
-_DOMAIN = "climbtrack"  # of the scan's function, until it is inlined
-_EXAMPLE_BATCH = 3  # no size that a dimension of a network could be mistaken for
+_OPSET = 18  # same as `op` above; the exporter emits it without a version conversion
+_DOMAIN = "climbtrack"  # domain of the scan's function, until it is inlined
+_EXAMPLE_BATCH = 3  # differs from all dimensions of the network, so that it cannot be confused with one
 
 # Letters as in `reid_worker.model.scan`; `one` marks an axis of size 1. Positions come first, so that a step reads
-# contiguous memory, and channels last, so that a step works on rows of E numbers.
+# contiguous memory, and channels last, so that a step operates on rows of E numbers.
 _SCAN = """
 <domain: "{domain}", opset_import: ["": {opset}]>
 {name} (x, delta, A, B, C, D) => (y)
@@ -73,7 +73,7 @@ _SCAN = """
 
 
 class ExportedNetwork(nn.Module):
-    """The whole way from crops of the network's size to embeddings, with a batch size that may vary."""
+    """The complete pipeline from crops of the network's size to embeddings, with a dynamic batch size."""
 
     def __init__(self, network: Climb, preprocessing: Preprocessing) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class ExportedNetwork(nn.Module):
 
 
 def build_onnx(loaded: LoadedWeights) -> onnx.ModelProto:
-    """Return the network as a checked float32 ONNX model that any runtime with opset 18 loads, described in itself."""
+    """Return the network as a checked, self-describing float32 ONNX model for any runtime with opset 18."""
     a = loaded.network.architecture
     crops = torch.zeros((_EXAMPLE_BATCH, a.frames, a.height, a.width, 3), dtype=torch.uint8)
     with _scan_as_operator():
@@ -121,7 +121,7 @@ def scan_function(*, reverse: bool) -> onnx.FunctionProto:
 
 
 def describe(model: onnx.ModelProto, loaded: LoadedWeights) -> None:
-    """Write into the model what it is and how to fill it, as `metadata_props` and as text."""
+    """Document the model and its inputs in `metadata_props` and `doc_string`."""
     a, p = loaded.network.architecture, loaded.preprocessing
     kernel = "bicubic as in Pillow" if p.filter == "bicubic" else "area filter when shrinking"
     resize = f"stretch every crop to {p.width}x{p.height} px ({kernel}), keep RGB order and uint8"
@@ -147,7 +147,7 @@ def describe(model: onnx.ModelProto, loaded: LoadedWeights) -> None:
 
 
 def _sorted(values: Any, *, dim: int = -1, descending: bool = False, **_: object) -> Any:
-    """Translate a stable sort: TopK gives equal values in the order of their index, as a stable sort does."""
+    """Translate a stable sort: TopK returns equal values in index order, as a stable sort does."""
     everything = op.Shape(values, start=dim, end=dim + 1 or None)
     return op.TopK(values, everything, axis=dim, largest=int(descending), sorted=1)
 
@@ -158,7 +158,7 @@ def _scan_name(*, reverse: bool) -> str:
 
 @contextmanager
 def _scan_as_operator() -> Iterator[None]:
-    """Let `mamba` call a placeholder operator while the exporter traces it: the compiled loops cannot be traced."""
+    """Replace `mamba`'s scan by a placeholder operator during export, since the compiled loops cannot be traced."""
 
     def placeholder(*tensors: Tensor, reverse: bool = False, **_: object) -> Tensor:
         x = tensors[0]

@@ -1,8 +1,9 @@
-"""The float16 form of an exported network: matrix products and convolutions in float16, all else in float32.
+"""Convert an exported network to float16: matrix products and convolutions in float16, all else in float32.
 
-What autocasting does while training: the products are nearly all of the work and all of the weights, and bear float16
-(11 bits) well, since every sum is followed by a normalisation. Normalisations, softmax, softplus, exponentials, the
-sort and the scan's state stay float32: there a rounding is not averaged out, or float16's range is too small.
+This is what autocasting does in training: the products are nearly all of the work and hold all of the weights, and
+tolerate float16 (11 bits) well, since every sum is followed by a normalisation. Normalisations, softmax, softplus,
+exponentials, the sort and the scan's state stay in float32: there, rounding errors do not average out, or float16's
+range is too small.
 """
 
 import numpy as np
@@ -11,23 +12,23 @@ from onnx import TensorProto, helper, numpy_helper
 
 from training.export.clean import remove_unused
 
-_HALVED = ("MatMul", "Gemm", "Conv")  # of the main graph; the scan's body is a graph of its own and keeps float32
+_HALVED = ("MatMul", "Gemm", "Conv")  # in the main graph; the scan's body is a subgraph and stays in float32
 _LARGEST = float(np.finfo(np.float16).max)
 
 
 class HalfPrecisionError(Exception):
-    """Raised when a weight does not fit into float16; names it."""
+    """Raised when a weight exceeds the range of float16; the message names it."""
 
 
 def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the float16 form of a float32 model; input and output keep their types.
+    """Return the float16 form of a float32 model; inputs and outputs keep their types.
 
     Raises:
-        HalfPrecisionError: A weight is beyond float16's range.
+        HalfPrecisionError: A weight is outside float16's range.
     """
     made = onnx.ModelProto()
     made.CopyFrom(model)
-    halver = _Halver({one.name: one for one in made.graph.initializer})
+    halver = _Float16Converter({one.name: one for one in made.graph.initializer})
     nodes = [new for node in made.graph.node for new in halver.converted(node)]
     del made.graph.node[:]
     made.graph.node.extend(nodes)
@@ -40,8 +41,8 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     return made
 
 
-class _Halver:
-    """Wraps nodes in casts, and collects the weights that need none."""
+class _Float16Converter:
+    """Wrap nodes in casts, and collect the weights converted directly."""
 
     def __init__(self, initializers: dict[str, onnx.TensorProto]) -> None:
         self.weights: dict[str, onnx.TensorProto] = {}
@@ -49,7 +50,7 @@ class _Halver:
         self._cast: set[str] = set()
 
     def converted(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
-        """Return what takes the place of a node: itself, or casts around its float16 form."""
+        """Return the replacement of a node: itself, or its float16 form between casts."""
         if node.op_type not in _HALVED:
             return [node]
         casts = [cast for name in node.input for cast in self._halve(name)]
@@ -63,7 +64,7 @@ class _Halver:
         return [*casts, half, back]
 
     def _halve(self, name: str) -> list[onnx.NodeProto]:
-        """Return the cast that makes the float16 form of a value, none where there is one already."""
+        """Return the cast that converts a value to float16, or nothing if it is already converted."""
         if name in self._initializers:
             self.weights[_half_name(name)] = _half_weight(self._initializers[name])
             return []
@@ -81,5 +82,5 @@ def _half_weight(weight: onnx.TensorProto) -> onnx.TensorProto:
     values = numpy_helper.to_array(weight)
     largest = float(np.abs(values).max(initial=0.0))
     if largest > _LARGEST:
-        raise HalfPrecisionError(f"weight {weight.name} reaches {largest:g}, float16 only {_LARGEST:g}")
+        raise HalfPrecisionError(f"weight {weight.name} reaches {largest:g}, but float16 only {_LARGEST:g}")
     return numpy_helper.from_array(values.astype(np.float16), _half_name(weight.name))

@@ -1,4 +1,4 @@
-"""How far an exported network is from PyTorch, and how fast both are: on generated people nobody trained on."""
+"""Compare an exported network with PyTorch in accuracy and speed, on generated people not used for training."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,20 +18,20 @@ EmbedCrops = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 _TOP = 10
 _CHUNK = 8  # tracklets at a time: fills the vector units, stays in the cache
-_FIRST_SEED = 400_000  # people and cameras from here on are those that training judges by
-_ROUNDS = 7  # of an interleaved measurement; the fastest counts, the others met a neighbour on the machine
-_ENOUGH_S = 12.0  # a large network is not worth more rounds, two are the least
+_FIRST_SEED = 400_000  # first seed of the people and cameras that training holds out for validation
+_ROUNDS = 7  # rounds of an interleaved measurement; the fastest is reported, as other load slows down the rest
+_ENOUGH_S = 12.0  # stop early for large networks, but after at least two rounds
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What an export may differ by.
+    """Tolerances of an export.
 
     Attributes:
-        typical: Of the largest difference in an embedding, the median over tracklets.
-        difference: Of any number of any embedding.
-        cosine: The least between the two embeddings of a tracklet.
-        map_loss: Of mAP.
+        typical: Maximum of the median over tracklets of the largest difference in an embedding.
+        difference: Maximum difference of any number in any embedding.
+        cosine: Minimum cosine between the two embeddings of a tracklet.
+        map_loss: Maximum loss of mAP.
     """
 
     typical: float
@@ -42,15 +42,15 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """Two sets of embeddings of the same tracklets compared.
+    """Comparison of two sets of embeddings of the same tracklets.
 
     Attributes:
-        tracklets: How many.
+        tracklets: Number of tracklets.
         typical: Largest absolute difference in an embedding, the median over tracklets.
         difference: Largest absolute difference of any number.
         cosine: Smallest cosine between the two embeddings of one tracklet.
         same_first: Share of queries whose nearest tracklet of another camera is the same.
-        top_overlap: Mean share of the ten nearest that both have.
+        top_overlap: Mean share of the ten nearest tracklets that both have in common.
         kendall_tau: Mean over queries of Kendall's rank correlation of all tracklets of other cameras, -1 to 1.
         map_torch: mAP of PyTorch's embeddings.
         map_onnx: mAP of the exported network's.
@@ -67,7 +67,7 @@ class Parity:
     map_onnx: float
 
     def broken(self, bounds: Bounds) -> list[str]:
-        """Return what is out of bounds, in words; nothing if all is well."""
+        """Return a description of each value that is out of bounds."""
         said = []
         if not self.typical <= bounds.typical:  # a NaN is out of bounds too
             said.append(f"embeddings typically differ by {self.typical:.2g}, allowed {bounds.typical:g}")
@@ -82,19 +82,19 @@ class Parity:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Crops a second of the served PyTorch network and of an exported one, from one interleaved measurement."""
+    """Crops per second of the served PyTorch network and of an exported one, from one interleaved measurement."""
 
     torch_crops_per_s: float
     onnx_crops_per_s: float
 
     @property
     def ratio(self) -> float:
-        """How many times as fast the exported network is."""
+        """Speed of the exported network relative to PyTorch."""
         return self.onnx_crops_per_s / self.torch_crops_per_s
 
 
 def report_people(loaded: LoadedWeights, render: Render, *, people: int, cameras: int) -> CropSet:
-    """Return full tracklets of people in the network's size, one for each camera; all people share the cameras."""
+    """Return full tracklets of people at the network's crop size, one per camera; all people share the cameras."""
     a = loaded.network.architecture
     size = (a.height, a.width)
     plan = CropPlan("report", _FIRST_SEED, people, _FIRST_SEED, cameras, people, a.frames, size)
@@ -104,7 +104,7 @@ def report_people(loaded: LoadedWeights, render: Render, *, people: int, cameras
 
 
 def torch_embed(loaded: LoadedWeights) -> EmbedCrops:
-    """Return the network as it was trained, in float32 on the CPU: what an export is held to."""
+    """Return the network as it was trained, in float32 on the CPU: the reference for an export."""
 
     def embed(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         n, T = crops.shape[:2]
@@ -116,16 +116,16 @@ def torch_embed(loaded: LoadedWeights) -> EmbedCrops:
 
 
 def embed_all(embed: EmbedCrops, people: CropSet) -> NDArray[np.float32]:
-    """Return the embeddings of all tracklets, a few at a time."""
+    """Embed all tracklets, a few at a time."""
     rows = range(0, len(people.crops), _CHUNK)
     return np.concatenate([embed(np.ascontiguousarray(people.crops[i : i + _CHUNK])) for i in rows])
 
 
 def compare(torch_features: NDArray[np.float32], onnx_features: NDArray[np.float32], people: CropSet) -> Parity:
-    """Compare two `(n, dim)` embeddings of the tracklets of `people`, each ranked against the other cameras'.
+    """Compare two `(n, dim)` embeddings of the tracklets of `people`, each ranked against those of other cameras.
 
     Raises:
-        ValueError: Nobody was seen by two cameras.
+        ValueError: No person was seen by two cameras.
     """
     same_first, overlap, tau = [], [], []
     for query in range(len(people.crops)):
@@ -155,7 +155,7 @@ def compare(torch_features: NDArray[np.float32], onnx_features: NDArray[np.float
 def fastest(
     runs: Mapping[str, Callable[[], object]], clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, float]:
-    """Return the shortest time of each run in seconds, all of them taking turns after one round to warm up."""
+    """Return the shortest time of each run in seconds, interleaved after one warm-up round."""
     best = dict.fromkeys(runs, float("inf"))
     for run in runs.values():
         run()
@@ -171,7 +171,7 @@ def fastest(
 
 
 def table_rows(reports: Sequence[tuple[Parity, Speed, int]]) -> list[tuple[str, ...]]:
-    """Return the lines of a table with a column for each report; the last number of one is the file's size, bytes."""
+    """Return the lines of a table with one column per report; its last element is the file size in bytes."""
 
     def line(name: str, show: Callable[[Parity, Speed, int], str]) -> tuple[str, ...]:
         return (name, *(show(*report) for report in reports))

@@ -1,4 +1,4 @@
-"""An exported network opened by onnxruntime, as a user of the file would."""
+"""Run an exported network in onnxruntime, as a user of the file would."""
 
 from pathlib import Path
 
@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 from reid_worker.detectors.yolox import ORT_ERRORS
 from training.export.graph import INPUT, OUTPUT
 
-_ERRORS_ONLY = 3  # onnxruntime's number for it
+_ERRORS_ONLY = 3  # onnxruntime's log severity
 
 
 class OnnxError(Exception):
-    """Raised when a file is no exported network, or cannot be loaded; names it and the reason."""
+    """Raised when a file is not an exported network, or cannot be loaded; the message names it and the reason."""
 
 
 class OnnxNetwork:
-    """One exported network on the CPU. Safe to share between threads.
+    """An exported network on the CPU. Safe to share between threads.
 
     Attributes:
-        path: Of the file.
-        metadata: What the file says of itself.
-        shape: Of one tracklet, (T, H, W, 3).
+        path: Path of the file.
+        metadata: Metadata of the file.
+        shape: Shape of one tracklet, (T, H, W, 3).
     """
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
@@ -36,15 +36,15 @@ class OnnxNetwork:
         inputs = {one.name: one for one in self._session.get_inputs()}
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         if set(inputs) != {INPUT} or "model_id" not in self.metadata:
-            raise OnnxError(f"{path}: no network that `climbtrack export` wrote, its inputs are {sorted(inputs)}")
+            raise OnnxError(f"{path}: not a network written by `climbtrack export`; its inputs are {sorted(inputs)}")
         self.path = path
         self.shape: tuple[int, ...] = tuple(inputs[INPUT].shape[1:])
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed full tracklets, `(n, T, H, W, 3)` uint8 RGB of the network's size: `(n, dim)`, rows of length 1.
+        """Embed full tracklets `(n, T, H, W, 3)`, uint8 RGB at the network's size, as unit rows `(n, dim)`.
 
         Raises:
-            ValueError: The crops have another shape or type.
+            ValueError: The crops have the wrong shape or dtype.
         """
         if crops.dtype != np.uint8 or crops.ndim != 5 or not len(crops) or crops.shape[1:] != self.shape:
             wanted = ", ".join(map(str, self.shape))
