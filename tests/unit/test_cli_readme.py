@@ -62,7 +62,7 @@ def test_every_page_is_named_by_readme_and_says_first_what_one_can_do_with_it() 
     named = {path for path, _ in links(README)}
     for page in PAGES[1:]:
         assert page in named
-        assert page.read_text().split("\n\n")[1].startswith("With this page ")
+        assert page.read_text().split("\n\n")[1].startswith(("This page ", "With this page "))
 
 
 def test_every_module_says_what_it_is() -> None:
