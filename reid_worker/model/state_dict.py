@@ -6,6 +6,7 @@ import logging
 import pathlib
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,7 +52,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         OSError: It cannot be read at all.
     """
     try:
-        with torch.serialization.safe_globals(_plain_values()):
+        with torch.serialization.safe_globals(_plain_values()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of TorchScript, which is refused in other words below
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except _UNREADABLE as error:
         raise UnreadableError(_why_unreadable(path, error)) from error

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Callable
@@ -96,6 +97,27 @@ def test_what_training_wraps_around_a_network_comes_off(
     convert(saved(published_checkpoint(), tmp_path), plain)
     convert(saved(wrapped(published_checkpoint()), tmp_path), out)
     assert load_weights(out).model_id == load_weights(plain).model_id
+
+
+def test_the_format_from_before_torch_1_6_is_read(tmp_path: Path, out: Path) -> None:
+    torch.save({"model": published_checkpoint()}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert convert(tmp_path / "old.pth", out).architecture.tower_width == WIDTH
+
+
+def test_a_whole_pickled_network_is_refused_with_what_to_save_instead(tmp_path: Path, out: Path) -> None:
+    with pytest.raises(
+        WeightsError, match=r"holds a torch\.nn\.modules\.linear\.Linear, which could run code.*state_dict"
+    ):
+        convert(saved({"model": torch.nn.Linear(2, 2)}, tmp_path), out)
+
+
+def test_a_torchscript_archive_is_refused_with_what_to_save_instead(tmp_path: Path, out: Path) -> None:
+    source = tmp_path / "ViT-B-16.pt"
+    with zipfile.ZipFile(source, "w") as archive:
+        for name, content in (("version", "3"), ("data.pkl", ""), ("constants.pkl", "")):
+            archive.writestr(f"ViT-B-16/{name}", content)
+    with pytest.raises(WeightsError, match=r"is a TorchScript archive: save its tensors with torch\.save\(torch\.jit"):
+        convert(source, out)
 
 
 def test_of_two_networks_the_usual_one_is_taken_and_the_other_named(
