@@ -1,4 +1,4 @@
-"""What a run is built from its configuration: device, preprocessing, sampler, and what a resumed run must share."""
+"""Build the parts of a run from its configuration: device, preprocessing, sampler, and the settings fixed on resume."""
 
 import torch
 
@@ -11,29 +11,29 @@ from training.sampler import BatchPlan, IdentitySampler
 
 
 def device_of(config: TrainConfig) -> torch.device:
-    """Return where the network of a run is.
+    """Return the device of the network.
 
     Raises:
-        TrainingError: A GPU is wanted and there is none.
+        TrainingError: A GPU is requested but not available.
     """
     device = config.run.device
     if device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("run.device is cuda, and torch finds no GPU: set run.device=cpu, or install torch for CUDA")
+        raise TrainingError("run.device is cuda, but torch finds no GPU: set run.device=cpu, or install torch for CUDA")
     on_gpu = device != "cpu" and torch.cuda.is_available()
     return torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
 
 
-_SAME = (
+_FIXED = (
     *("run.seed", "network.model", "network.strides", "network.cameras", "data.layout", "data.split"),
     *("synthetic.crops", "synthetic.train_identities", "synthetic.train_cameras"),
     *("optimiser.name", "batch.identities", "batch.tracklets", "losses.memories"),
 )
 
 
-def identity_of(config: TrainConfig) -> dict[str, str]:
-    """Return what must be the same for whoever resumes a run, by `group.key`."""
+def fixed_settings(config: TrainConfig) -> dict[str, str]:
+    """Return the settings that must not change when a run is resumed, by `group.key`."""
     values = {}
-    for key in _SAME:
+    for key in _FIXED:
         group, _, name = key.partition(".")
         value = getattr(getattr(config, group), name)
         values[key] = "" if value is None else str(value)
@@ -41,28 +41,28 @@ def identity_of(config: TrainConfig) -> dict[str, str]:
 
 
 def preprocessing_of(config: TrainConfig) -> Preprocessing:
-    """Return the preprocessing that the weights of this run will carry."""
+    """Return the preprocessing that is stored with the weights of this run."""
     return config.network.preprocessing
 
 
-def initial_remark(config: TrainConfig) -> str | None:
-    """Return what to know of the initial weights: that they learnt from crops prepared in another way."""
+def initial_warning(config: TrainConfig) -> str | None:
+    """Return a warning if the initial weights were trained with different preprocessing, otherwise None."""
     if config.network.initial is None:
         return None
     before, now = load_weights(config.network.initial).preprocessing, preprocessing_of(config)
     if before == now:
         return None
     return (
-        f"{config.network.initial} learnt from crops prepared by {before}, this run prepares them by {now}: "
+        f"{config.network.initial} was trained with preprocessing {before}, but this run uses {now}: "
         "see network.resize and network.standardise"
     )
 
 
 def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:
-    """Return what draws the batches of a run.
+    """Return the batch sampler of a run.
 
     Raises:
-        TrainingError: There are fewer people than a batch has.
+        TrainingError: There are fewer people than a batch needs.
     """
     fresh = isinstance(people, RenderedTracklets)
     batch = config.batch

@@ -18,7 +18,7 @@ from typing import Literal
 import torch
 
 from reid_worker.model.preprocess import Preprocessing
-from training.build import device_of, identity_of, initial_remark, preprocessing_of, sampler_of
+from training.build import device_of, fixed_settings, initial_warning, preprocessing_of, sampler_of
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.config import TrainConfig, load_config
 from training.data.crops import Render, Tracklets
@@ -100,8 +100,8 @@ def run_training(config: TrainConfig, *, render: Render | None = None, on_signal
         output.mkdir(parents=True, exist_ok=True)
         log = RunLog(output, quiet=not group.first, tensorboard=config.run.tensorboard)
         stack.callback(log.end)
-        if (remark := initial_remark(config)) is not None:
-            log.message(remark)
+        if (warning := initial_warning(config)) is not None:
+            log.message(warning)
         before = load_checkpoint(output / CHECKPOINT) if config.run.resume else None
         with group.first_alone():  # it may have people to render
             people, held_out = people_of(config, render, log.message)
@@ -217,14 +217,14 @@ def _keep(run: _Run, name: str, report: Report | None) -> None:
 
 def _save(run: _Run, *, keep_previous: bool = True) -> None:
     path = run.config.run.output / CHECKPOINT
-    save_checkpoint(path, snapshot(run.state, identity_of(run.config)), keep_previous=keep_previous)
+    save_checkpoint(path, snapshot(run.state, fixed_settings(run.config)), keep_previous=keep_previous)
 
 
 def _started(config: TrainConfig, identities: int, before: Checkpoint | None, group: Distributed) -> State:
     """Return the state to start from, new or from the checkpoint."""
     state = start(config, identities, device_of(config))
     if before is not None:
-        restore(state, before, identity_of(config))
+        restore(state, before, fixed_settings(config))
     if group.world_size > 1:
         if config.batch.identities % group.world_size:
             raise TrainingError(

@@ -16,7 +16,7 @@ from reid_worker.model.weights import load_weights, save_weights
 from tests.published_tools import published_checkpoint
 from tests.training_tools import coloured_noise
 from training.adapt.adapt import AdaptError, AdaptPlan, AdaptReport, adapt, unvalidated_of
-from training.adapt.judge import Cosines, Figures, Trial, judge
+from training.adapt.validate import Cosines, SiteMetrics, ValidationSet, validate
 from training.config.groups import MODELS
 from training.convert import convert
 from training.data.site import INDEX
@@ -37,7 +37,7 @@ def weights(tmp_path: Path) -> Path:
 
 
 def site_in_mars_naming(folder: Path, *, first: int = 1) -> Path:
-    """A site with other people to judge by; the numbers of the people to learn from begin with `first`."""
+    """A site with other people to evaluate on; the numbers of the training people start at `first`."""
     writer = MarsWriter(folder)
     for person in range(PEOPLE):
         for camera in range(CAMERAS):
@@ -110,12 +110,12 @@ def test_a_validation_that_fails_leaves_what_was_learnt(
     plan = _plan(collected_site(tmp_path / "site"), weights)
     calls = iter(range(2))
 
-    def fails_at_last(embed: Embed, trial: Trial) -> Figures:
+    def fails_at_last(embed: Embed, validation: ValidationSet) -> SiteMetrics:
         if next(calls):
             raise ValueError("two devices")
-        return judge(embed, trial)
+        return validate(embed, validation)
 
-    monkeypatch.setattr(adapt_module, "judge", fails_at_last)
+    monkeypatch.setattr(adapt_module, "validate", fails_at_last)
     with pytest.raises(ValueError, match="two devices"):
         adapt(plan, print)
     assert load_weights(unvalidated_of(plan.out)).network
@@ -141,9 +141,9 @@ def test_people_seen_together_are_known_to_differ(tmp_path: Path, weights: Path)
 
 def _worse_the_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
     figures = [
-        Figures(None, None, mutual, 1.0, 5, 0, 0.5, None, Cosines(mutual, 0.2, 0.0, 0.1)) for mutual in (0.8, 0.7)
+        SiteMetrics(None, None, mutual, 1.0, 5, 0, 0.5, None, Cosines(mutual, 0.2, 0.0, 0.1)) for mutual in (0.8, 0.7)
     ]
-    monkeypatch.setattr(adapt_module, "judge", lambda *_: figures.pop(0))
+    monkeypatch.setattr(adapt_module, "validate", lambda *_: figures.pop(0))
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -158,7 +158,7 @@ def test_weights_that_are_worse_are_written_only_by_force(
 
 
 def test_weights_are_never_replaced(tmp_path: Path, weights: Path) -> None:
-    with pytest.raises(AdaptError, match="is there already"):
+    with pytest.raises(AdaptError, match="already exists"):
         adapt(replace(_plan(collected_site(tmp_path / "site"), weights), out=weights), _silent)
 
 
@@ -171,7 +171,7 @@ def test_a_site_with_too_few_people_is_refused(tmp_path: Path, weights: Path) ->
 
 
 def test_labels_that_are_not_there_cannot_be_judged_by(tmp_path: Path, weights: Path) -> None:
-    with pytest.raises(AdaptError, match="has no labels to judge by"):
+    with pytest.raises(AdaptError, match="has no labels to evaluate with"):
         adapt(replace(_plan(collected_site(tmp_path / "site"), weights), labels=True), _silent)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training_tools import coloured_noise
-from training.adapt.adapt import held_rows
+from training.adapt.adapt import held_out_rows
 from training.adapt.bench import SitePlan, grouping, named_people, write_site
 from training.data.files import FileTracklets
 from training.data.load import load_dataset
@@ -29,7 +29,7 @@ def people(tmp_path: Path) -> FileTracklets:
 
 
 def test_what_adapting_may_learn_from_is_named_and_nothing_else(people: FileTracklets) -> None:
-    assert len(people.lengths) == PEOPLE * CAMERAS - len(held_rows(PEOPLE * CAMERAS, SEED))
+    assert len(people.lengths) == PEOPLE * CAMERAS - len(held_out_rows(PEOPLE * CAMERAS, SEED))
     assert set(people.identities) == set(range(PEOPLE))
     counts = np.bincount(people.identities)
     assert counts.max() <= CAMERAS

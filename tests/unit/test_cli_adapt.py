@@ -8,10 +8,10 @@ import pytest
 from deploy.cli.adapt import verdict
 from reid_worker.model.weights import SHIPPED
 from training.adapt.adapt import AdaptReport
-from training.adapt.judge import Cosines, Figures, moved
+from training.adapt.validate import Cosines, SiteMetrics, shifted_prior
 from wire.messages import SimilarityPrior
 
-BEFORE = Figures(None, None, 0.5, 1.0, 4, 0, 0.5, 0.0, Cosines(0.8, 0.1, 0.1, 0.2))
+BEFORE = SiteMetrics(None, None, 0.5, 1.0, 4, 0, 0.5, 0.0, Cosines(0.8, 0.1, 0.1, 0.2))
 AFTER = replace(BEFORE, cosines=Cosines(0.7, 0.15, 0.1, 0.18))
 OUT = Path("site.safetensors")
 
@@ -26,7 +26,7 @@ def test_new_weights_come_with_the_command_that_uses_them() -> None:
 
 def test_the_prior_of_adapted_weights_moves_as_the_cosines_of_the_site() -> None:
     prior = SimilarityPrior(same_mean=0.5, same_std=0.2, different_mean=0.0, different_std=0.2)
-    found = moved(prior, BEFORE.cosines, AFTER.cosines)
+    found = shifted_prior(prior, BEFORE.cosines, AFTER.cosines)
     assert found is not None
     assert (found.same_mean, found.same_std) == pytest.approx((0.4, 0.25))
     assert (found.different_mean, found.different_std) == pytest.approx((0.0, 0.18))
@@ -42,7 +42,7 @@ def test_the_prior_of_adapted_weights_moves_as_the_cosines_of_the_site() -> None
 )
 def test_where_a_site_does_not_tell_the_prior_stays(before: Cosines | None, after: Cosines | None) -> None:
     prior = SimilarityPrior(same_mean=0.5, same_std=0.2, different_mean=0.0, different_std=0.2)
-    assert moved(prior, before, after) == prior
+    assert shifted_prior(prior, before, after) == prior
 
 
 def test_worse_weights_are_said_not_to_be_written() -> None:

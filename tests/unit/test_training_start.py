@@ -10,7 +10,7 @@ from reid_worker.model.climb import CLIMB_TINY, Climb
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.tensors import WeightsError
 from reid_worker.model.weights import save_weights
-from training.build import initial_remark
+from training.build import initial_warning
 from training.config import ConfigError, TrainConfig, changed, groups
 from training.state import start
 
@@ -104,8 +104,8 @@ def test_initial_weights_of_another_size_are_refused_by_name(tmp_path: Path) -> 
 
 def test_initial_weights_that_saw_other_crops_are_remarked_on(tmp_path: Path) -> None:
     saved(tmp_path / "area.safetensors")
-    assert initial_remark(base(initial=tmp_path / "area.safetensors")) is None
-    remark = initial_remark(base(initial=tmp_path / "area.safetensors", resize="bicubic"))
+    assert initial_warning(base(initial=tmp_path / "area.safetensors")) is None
+    remark = initial_warning(base(initial=tmp_path / "area.safetensors", resize="bicubic"))
     assert remark is not None
     assert "filter='area'" in remark
     assert "filter='bicubic'" in remark

@@ -1,11 +1,11 @@
-"""What adapting to a site is worth: ranking of strangers on its cameras before, after, and learnt from the truth.
+"""Benchmark of adaptation: ranking of unseen people on a site's cameras before, after, and with supervision.
 
     python -m training.adapt.bench --out DIR
 
-Generated people of a setting that the shipped weights never saw are seen by the few cameras of one site. Some are to
-adapt to, without their names; others, whom nothing is learnt from, are searched for on the same cameras. Then the same
-weights learn as many steps at the same rate from the same tracklets with their names: what adapting still lacks.
-Prints one JSON line; everything is drawn by the seed.
+Generated people of a setting that the shipped weights never saw are seen by the few cameras of one site. Some are for
+adaptation, without labels; others, never trained on, are searched for on the same cameras. Then the same weights train
+for as many steps at the same rate on the same tracklets with labels: the upper bound of adaptation. Prints one JSON
+line; everything is determined by the seed.
 """
 
 import argparse
@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from reid_worker.model.climb import without_cameras
 from reid_worker.model.weights import SHIPPED, LoadedWeights, load_weights
-from training.adapt.adapt import AdaptPlan, adapt, embedder_of, held_rows
+from training.adapt.adapt import AdaptPlan, adapt, embedder_of, held_out_rows
 from training.adapt.cluster import clusters, distances_of
-from training.adapt.judge import Figures, embedded
 from training.adapt.round import Budget, learn, rate_of
+from training.adapt.validate import SiteMetrics, embedded
 from training.data.dataset import LabelledTracklet
 from training.data.files import FileTracklets
 from training.data.load import load_dataset
@@ -37,8 +37,8 @@ from training.synthetic.folders import SEEDS
 from training.synthetic.people import PeopleGenerator
 from training.synthetic.settings import SETTINGS
 
-_SIZE = (128, 64)  # what climb-tiny takes
-_VIEWS = 48  # and four times as many people are kept by the generator
+_SIZE = (128, 64)  # input size of climb-tiny
+_VIEWS = 48  # the generator caches four times as many people
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,11 @@ class SitePlan:
     """One site of generated people.
 
     Attributes:
-        people: To learn from.
-        held: To search for.
-        cameras: Each of which sees everybody once.
-        frames: Of a tracklet.
-        setting: A name in SETTINGS.
+        people: People to adapt to.
+        held: Held-out people to search for.
+        cameras: Number of cameras, each of which sees everyone once.
+        frames: Frames per tracklet.
+        setting: Name of a setting in SETTINGS.
     """
 
     people: int = 96
@@ -62,7 +62,7 @@ class SitePlan:
 
 
 def write_site(folder: Path, plan: SitePlan) -> Path:
-    """Write a site in MARS's naming, those to search for as its queries; a folder that is there is taken as it is.
+    """Write a site in MARS's naming, with held-out people as queries; an existing folder is used as it is.
 
     Raises:
         DataSetError: The folder cannot be written.
@@ -79,24 +79,24 @@ def write_site(folder: Path, plan: SitePlan) -> Path:
 
 
 def named_people(folder: Path, seed: int) -> FileTracklets:
-    """Return the tracklets that adapting may learn from, with the names that it is not told."""
+    """Return the tracklets that adaptation may train on, with the labels that it does not get."""
     found = read_site(folder).tracklets
-    rows = np.setdiff1d(np.arange(len(found)), held_rows(len(found), seed))
+    rows = np.setdiff1d(np.arange(len(found)), held_out_rows(len(found), seed))
     named = []
     for one in (found[row] for row in rows):
         parsed = parse_mars(one.paths[0].name.rpartition("F")[0] + "F")
         assert parsed is not None, "read_site has read it"
         named.append(LabelledTracklet(one.paths, parsed[0], one.camera))
-    return FileTracklets.to_learn(named)
+    return FileTracklets.for_training(named)
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """Clusters against the truth, over pairs of tracklets.
+    """Agreement of clusters with the truth, over pairs of tracklets.
 
     Attributes:
-        right: Share of the pairs in one cluster that are one person, 0 to 1; 1 where there are none.
-        found: Share of the pairs that are one person that are in one cluster.
+        right: Precision: fraction of pairs in one cluster that are one person, 0 to 1; 1 if there are no such pairs.
+        found: Recall: fraction of pairs of one person that are in one cluster.
     """
 
     right: float
@@ -104,7 +104,7 @@ class Grouping:
 
 
 def grouping(labels: NDArray[np.int64], identities: NDArray[np.int64]) -> Grouping:
-    """Compare clusters `(n,)`, -1 for who is alone, with identities `(n,)`."""
+    """Compare clusters `(n,)`, -1 for none, with identities `(n,)`."""
     pairs = np.triu(np.ones((len(labels), len(labels)), bool), 1)
     together = (labels[:, None] == labels[None, :]) & (labels[:, None] >= 0) & pairs
     same = (identities[:, None] == identities[None, :]) & pairs
@@ -113,13 +113,13 @@ def grouping(labels: NDArray[np.int64], identities: NDArray[np.int64]) -> Groupi
 
 
 def first_clusters(embed: Embed, people: FileTracklets, frames: int) -> NDArray[np.int64]:
-    """Return what adapting takes for one person at the beginning, `(n,)`, -1 for who is alone."""
+    """Return the clusters of the first round, `(n,)`, -1 for none."""
     features = embedded(embed, people, np.arange(len(people.lengths)), frames)
     return clusters(distances_of(features, people.cameras), np.zeros((0, 2), np.int64))
 
 
 def supervised(old: LoadedWeights, folder: Path, plan: AdaptPlan, steps: int) -> Ranking:
-    """Learn the names of the people instead, as many steps and as fast, and rank those who were held out."""
+    """Train with labels instead, for as many steps at the same rate, and rank the held-out people."""
     people = named_people(folder, plan.seed)
     lr = rate_of(old.network.architecture) if plan.lr is None else plan.lr
     budget = Budget(0, 0, lr, plan.threads, plan.workers, steps)
@@ -132,7 +132,7 @@ def supervised(old: LoadedWeights, folder: Path, plan: AdaptPlan, steps: int) ->
 
 
 def measure(folder: Path, site: SitePlan, plan: AdaptPlan) -> dict[str, object]:
-    """Write a site if it is not there, adapt to it, learn it from the truth, and return the figures, per cent."""
+    """Write a site if it does not exist, adapt to it, train with labels, and return the metrics in per cent."""
     write_site(folder, site)
     source = plan.weights or SHIPPED
     old = load_weights(source)
@@ -140,7 +140,7 @@ def measure(folder: Path, site: SitePlan, plan: AdaptPlan) -> dict[str, object]:
     labels = first_clusters(embedder_of(old.network, old.preprocessing), named, site.frames)
     grouped = grouping(labels, named.identities)
     began = time.process_time()
-    report = adapt(plan, _say)
+    report = adapt(plan, _log)
     adapted_s = time.process_time() - began
     truth = supervised(load_weights(source), folder, plan, report.steps)
     return {
@@ -163,7 +163,7 @@ def measure(folder: Path, site: SitePlan, plan: AdaptPlan) -> dict[str, object]:
     }
 
 
-def _figures(figures: Figures) -> dict[str, float]:
+def _figures(figures: SiteMetrics) -> dict[str, float]:
     assert figures.mean_ap is not None
     assert figures.rank1 is not None
     return {"mAP": _per_cent(figures.mean_ap), "rank1": _per_cent(figures.rank1)}
@@ -173,18 +173,20 @@ def _per_cent(share: float) -> float:
     return round(100 * float(share), 2)
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure once, and print the figures."""
-    parser = argparse.ArgumentParser(prog="python -m training.adapt.bench", description="What adapting is worth.")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the site, kept, and the new weights")
+    """Run the benchmark once, and print the metrics."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.adapt.bench", description="Measure the effect of adapting to a site."
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for the site and the new weights")
     parser.add_argument("--setting", choices=sorted(SETTINGS), default="other")
-    parser.add_argument("--people", type=int, default=96, help="to learn from")
-    parser.add_argument("--held", type=int, default=72, help="others to search for, on the same cameras")
+    parser.add_argument("--people", type=int, default=96, help="people to adapt to")
+    parser.add_argument("--held", type=int, default=72, help="held-out people to search for")
     parser.add_argument("--cameras", type=int, default=4)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--epochs", type=int, default=15)

@@ -33,9 +33,10 @@ class Cosines:
     different_std: float
 
 
-def moved(prior: SimilarityPrior | None, before: Cosines | None, after: Cosines | None) -> SimilarityPrior | None:
-    """Return the similarity prior of adapted weights: that of the old ones, shifted by the change of the
-    site's cosines.
+def shifted_prior(
+    prior: SimilarityPrior | None, before: Cosines | None, after: Cosines | None
+) -> SimilarityPrior | None:
+    """Return the similarity prior of adapted weights: that of the old ones, shifted by the change of cosines.
 
     None if the old weights have none; the old prior if the site gives no evidence, or the result would be invalid.
     """
@@ -50,7 +51,7 @@ def moved(prior: SimilarityPrior | None, before: Cosines | None, after: Cosines 
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class SiteMetrics:
     """How good weights are on a site; None where the site gives no evidence.
 
     Attributes:
@@ -75,7 +76,7 @@ class Figures:
     violated: float | None
     cosines: Cosines | None
 
-    def better_than(self, other: "Figures") -> bool | None:
+    def better_than(self, other: "SiteMetrics") -> bool | None:
         """Return whether these are at least as good; None without evidence.
 
         Labels decide if there are any; otherwise mutual neighbours, provided that no more certain pairs are violated;
@@ -91,7 +92,7 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
+class ValidationSet:
     """The data that figures are computed from.
 
     Attributes:
@@ -110,27 +111,29 @@ class Trial:
     frames: int
 
 
-def judge(embed: Embed, trial: Trial) -> Figures:
+def validate(embed: Embed, validation: ValidationSet) -> SiteMetrics:
     """Return the figures of the weights behind `embed`."""
     mean_ap = rank1 = None
-    if trial.queries is not None and trial.gallery is not None:
-        ranking = rank(*(_labelled(embed, part, trial.frames) for part in (trial.queries, trial.gallery)))
+    if validation.queries is not None and validation.gallery is not None:
+        ranking = rank(
+            *(_labelled(embed, part, validation.frames) for part in (validation.queries, validation.gallery))
+        )
         mean_ap, rank1 = ranking.mean_ap, ranking.rank(1)
-    features = embedded(embed, trial.people, np.arange(len(trial.people.lengths)), trial.frames)
-    distances = distances_of(features, trial.people.cameras)
-    labels = clusters(distances, trial.different)
-    unconstrained = clusters(distances, trial.different[:0])[trial.different]
+    features = embedded(embed, validation.people, np.arange(len(validation.people.lengths)), validation.frames)
+    distances = distances_of(features, validation.people.cameras)
+    labels = clusters(distances, validation.different)
+    unconstrained = clusters(distances, validation.different[:0])[validation.different]
     violated = (unconstrained[:, 0] == unconstrained[:, 1]) & (unconstrained[:, 0] >= 0)
-    return Figures(
+    return SiteMetrics(
         mean_ap,
         rank1,
-        _mutual(features, trial),
-        _separation(embed, trial),
+        _mutual(features, validation),
+        _separation(embed, validation),
         int(labels.max(initial=-1)) + 1,
         int((labels < 0).sum()),
         _silhouette(distances, labels),
         float(violated.mean()) if len(violated) else None,
-        _cosines(features, trial.people.cameras, labels),
+        _cosines(features, validation.people.cameras, labels),
     )
 
 
@@ -175,29 +178,31 @@ def _cosines(features: NDArray[np.float32], cameras: NDArray[np.int64], labels: 
     return Cosines(float(same.mean()), float(same.std()), float(different.mean()), float(different.std()))
 
 
-def _mutual(features: NDArray[np.float32], trial: Trial) -> float | None:
+def _mutual(features: NDArray[np.float32], validation: ValidationSet) -> float | None:
     """Return the fraction of pairs (held-out tracklet, other camera) whose nearest neighbours are mutual."""
-    cameras = trial.people.cameras
+    cameras = validation.people.cameras
     back = []
     for camera in np.unique(cameras):
         own = np.flatnonzero(cameras == camera)
-        held = np.intersect1d(own, trial.held)
+        held = np.intersect1d(own, validation.held)
         for elsewhere in (np.flatnonzero(cameras == other) for other in np.unique(cameras) if other != camera):
             nearest = elsewhere[(features[held] @ features[elsewhere].T).argmax(axis=1)]
             back.append(own[(features[nearest] @ features[own].T).argmax(axis=1)] == held)
     return float(np.concatenate(back).mean()) if back and sum(map(len, back)) else None
 
 
-def _separation(embed: Embed, trial: Trial) -> float | None:
+def _separation(embed: Embed, validation: ValidationSet) -> float | None:
     """Return d' of the halves of held-out tracklets against pairs of different tracklets."""
-    rows = trial.held[trial.people.lengths[trial.held] > 1]
+    rows = validation.held[validation.people.lengths[validation.held] > 1]
     if len(rows) < 2:
         return None
-    early, late = (embedded(embed, trial.people, rows, trial.frames, part) for part in ((0.0, 0.5), (0.5, 1.0)))
+    early, late = (
+        embedded(embed, validation.people, rows, validation.frames, part) for part in ((0.0, 0.5), (0.5, 1.0))
+    )
     place = {int(row): number for number, row in enumerate(rows)}
-    pairs = [(place[a], place[b]) for a, b in trial.different.tolist() if a in place and b in place]
+    pairs = [(place[a], place[b]) for a, b in validation.different.tolist() if a in place and b in place]
     if not pairs:
-        cameras = trial.people.cameras[rows]
+        cameras = validation.people.cameras[rows]
         pairs = [(a, b) for a, b in np.argwhere(np.triu(cameras[:, None] == cameras[None, :], 1)).tolist()]
     if not pairs:
         return None

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.adapt.judge import Figures, Trial, embedded, judge
+from training.adapt.validate import SiteMetrics, ValidationSet, embedded, validate
 from training.data.crops import CropSet
 from training.evaluation.embedding import Embed
 
@@ -41,15 +41,15 @@ def _pixels(blur: float) -> Embed:
     return embed
 
 
-def _trial(people: CropSet, different: NDArray[np.int64] = NOBODY) -> Trial:
-    return Trial(people, different, np.arange(0, len(people.identities), 2), None, None, FRAMES)
+def _validation_set(people: CropSet, different: NDArray[np.int64] = NOBODY) -> ValidationSet:
+    return ValidationSet(people, different, np.arange(0, len(people.identities), 2), None, None, FRAMES)
 
 
 def test_who_tells_people_apart_better_has_better_figures_of_every_kind() -> None:
     people = _site()
     neighbours = np.array([[0, 3], [1, 4], [6, 9], [2, 8], [12, 18]])
-    trial = replace(_trial(people, neighbours), queries=people, gallery=people)
-    good, bad = judge(_pixels(5), trial), judge(_pixels(90), trial)
+    validation = replace(_validation_set(people, neighbours), queries=people, gallery=people)
+    good, bad = validate(_pixels(5), validation), validate(_pixels(90), validation)
     assert good.mean_ap is not None
     assert bad.mean_ap is not None
     assert good.mean_ap > 0.95 > bad.mean_ap
@@ -69,7 +69,7 @@ def test_who_tells_people_apart_better_has_better_figures_of_every_kind() -> Non
 
 def test_what_a_site_does_not_tell_is_none() -> None:
     one_frame = CropSet(_site().crops[:, :1], _site().identities, np.zeros(PEOPLE * CAMERAS, np.int64))
-    figures = judge(_pixels(5), _trial(one_frame))
+    figures = validate(_pixels(5), _validation_set(one_frame))
     assert figures.mean_ap is None
     assert figures.rank1 is None
     assert figures.separation is None
@@ -90,7 +90,7 @@ def test_what_a_site_does_not_tell_is_none() -> None:
     ],
 )
 def test_labels_decide_before_everything_else(after: dict[str, float | None], better: bool | None) -> None:
-    before = Figures(
+    before = SiteMetrics(
         0.7, 0.8, mutual=0.5, separation=3.0, clusters=10, alone=2, silhouette=0.4, violated=0.2, cosines=None
     )
     assert replace(before, **after).better_than(before) is better  # type: ignore[arg-type]
