@@ -49,10 +49,10 @@ class _StatedTimes:
 
     def of(self, frame: Any) -> int:
         """Return the presentation time of the next picture, ns."""
-        pts_ns = nanoseconds(frame.pts, self._base)
-        nominal_ns = round(self._count * NS / self._demuxer.rate)
+        stated_ns = nanoseconds(frame.pts, self._base)
+        pts_ns = round(self._count * NS / self._demuxer.rate) if stated_ns is None else stated_ns
         self._count += 1
-        return self._demuxer.timeline.place(nominal_ns if pts_ns is None else pts_ns, None)
+        return self._demuxer.timeline.place(pts_ns, pts_ns)  # decoders sort: a step back, however short, is a restart
 
 
 class _DecodingTimes:

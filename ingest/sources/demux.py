@@ -1,5 +1,6 @@
 """The packets of one video stream of an open container (PyAV), with consistent presentation times."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -17,7 +18,9 @@ from ingest.sources.order import PresentationOrder
 DEFAULT_FPS = Fraction(25)
 FILE_GAP_NS = 3600 * NS  # motion-triggered recordings have gaps of minutes; a step of hours is a broken clock
 LIVE_GAP_NS = 10 * NS
+MATROSKA = "matroska,webm"  # stores no decoding times: libav invents them, wrongly after a restart
 UNTIMED = frozenset({"mjpeg", "h264", "hevc"})  # formats without timestamps: live ones are timed by arrival
+_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")  # tag of a Matroska track
 MAX_BROKEN = 100  # unreadable packets in a row before the rest of a source is abandoned
 
 
@@ -30,8 +33,9 @@ class Demuxer:
         is_avi: The container is AVI, which states decoding times, one per slot in the file, empty slots included.
         count: Packets so far, including empty ones.
         position: End of the latest packet in the file, at least, bytes.
-        stated_ns: Duration stated by the header of an FLV file, 0 for other formats: they state a length in bytes, or
-            libav estimates their duration from the data present.
+        stated_ns: Duration stated by the header of an FLV file or for a track of Matroska, 0 for other formats: they
+            state a length in bytes, or libav estimates their duration from the data present.
+        reached_ns: Latest presentation time stated by the file, ns.
     """
 
     def __init__(
@@ -50,17 +54,13 @@ class Demuxer:
         self.timeline = timeline or Timeline(self.frame_ns, FILE_GAP_NS if finite else LIVE_GAP_NS)
         self.is_avi = container.format.name == "avi"
         self.is_mp4 = container.format.name.startswith("mov,")
-        self.stated_ns = container.duration * 1000 if container.format.name == "flv" and container.duration else 0
-        self.count = self.position = 0
+        self.stated_ns = _stated_ns(container, stream)
+        self.count = self.position = self.reached_ns = 0
+        self._states_dts = container.format.name != MATROSKA
         self._by_arrival = not finite and container.format.name in UNTIMED
         self._container = container
         self._settings = settings
         self._arrival_ns = arrival_ns
-
-    @property
-    def reached_ns(self) -> int:
-        """Return the end of the latest frame in the stream, ns."""
-        return self.timeline.newest_ns + self.frame_ns
 
     def packets(self) -> Iterator[Any]:
         """Yield every packet that is not empty.
@@ -76,6 +76,7 @@ class Demuxer:
                     broken = 0
                     self.count += packet.size > 0 or packet.dts is not None  # PyAV ends with a packet without a time
                     self.position = self.position if packet.pos is None else packet.pos + packet.size
+                    self.reached_ns = max(self.reached_ns, nanoseconds(packet.pts, packet.time_base) or 0)
                     if packet.size:  # an empty packet means a skipped picture in a file, but the end to a decoder
                         yield packet
             except av.InvalidDataError:
@@ -105,7 +106,7 @@ class Demuxer:
         if first.is_discard:  # cut away by an edit list, which starts at 0
             self.timeline.begin(0)
         for packet in every:
-            dts_ns = nanoseconds(packet.dts, packet.time_base)
+            dts_ns = nanoseconds(packet.dts, packet.time_base) if self._states_dts else None
             pts_ns = nanoseconds(packet.pts, packet.time_base)
             pts_ns = dts_ns if pts_ns is None else pts_ns
             yield packet, self.timeline.follow() if pts_ns is None else self.timeline.place(pts_ns, dts_ns)
@@ -127,6 +128,13 @@ class Demuxer:
             else:
                 last_ns = max(now_ns, last_ns + 1)
             yield packet, last_ns - began_ns
+
+
+def _stated_ns(container: Any, stream: Any) -> int:
+    if container.format.name == "flv":
+        return (container.duration or 0) * 1000
+    stated = _DURATION.fullmatch(stream.metadata.get("DURATION", "")) if container.format.name == MATROSKA else None
+    return round((int(stated[1]) * 3600 + int(stated[2]) * 60 + float(stated[3])) * NS) if stated else 0
 
 
 def nanoseconds(ticks: int | None, base: Fraction | None) -> int | None:

@@ -16,9 +16,10 @@ from ingest.sources.demux import Demuxer
 from ingest.sources.motion_jpeg import MotionJpegSource
 from ingest.sources.splitter import PROBE_BYTES, has_picture
 from ingest.sources.transport import TransportSource
-from ingest.sources.whole import missing_bytes
+from ingest.sources.whole import missing_bytes, next_recording
 
 REMEDY = "copy the file again"
+REMEDY_JOINED = "split the file there, or join recordings with `ffmpeg -f concat` instead of appending their bytes"
 TOLERATED = 0.99  # of the frames listed by an index: some list one or two that do not exist
 
 
@@ -65,7 +66,10 @@ def check_complete(path: Path, demuxer: Demuxer) -> None:
     missing = missing_bytes(path) if path.is_file() else 0
     if missing:
         raise Broken(f"truncated: the last {missing} bytes are missing; {REMEDY}")
-    if demuxer.stated_ns > demuxer.reached_ns + max(demuxer.stated_ns // 100, NS):
+    follows = next_recording(path, demuxer.position) if path.is_file() else 0
+    if follows:
+        raise Broken(f"another recording follows at byte {follows}, which was not read; {REMEDY_JOINED}")
+    if demuxer.stated_ns > demuxer.reached_ns + demuxer.frame_ns + max(demuxer.stated_ns // 100, NS):
         reached_s, stated_s = demuxer.reached_ns / NS, demuxer.stated_ns / NS
         raise Broken(f"truncated: only {reached_s:.1f} of {stated_s:.1f} s are present; {REMEDY}")
     _check_codecs(path, demuxer)

@@ -14,6 +14,12 @@ _ASF_HEADER_BYTES = 1 << 16  # searched for the properties
 _NAME = re.compile(rb"[\x20-\x7e\xa9]{4}")  # of a box; anything else after the last one is padding
 _BOXES = frozenset({b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide"})  # that an MP4 starts with
 
+_BLOCK_BYTES = 1 << 20
+_LONGEST_BEGINNING = 16
+_BEGINNING = re.compile(  # of an FLV, MP4 or ASF file: libav stops where a second one was appended
+    rb"FLV\x01[\x00-\x05]\x00\x00\x00\x09|\x00\x00\x00[\x08-\xff]ftyp[\x20-\x7e]{4}|" + re.escape(_ASF)
+)
+
 
 def missing_bytes(path: Path) -> int:
     """Return how many bytes of an AVI, MP4, Matroska or ASF file are missing; 0 if the file does not state its size."""
@@ -30,6 +36,20 @@ def missing_bytes(path: Path) -> int:
         else:
             stated = 0
     return max(0, stated - path.stat().st_size)
+
+
+def next_recording(path: Path, behind: int) -> int:
+    """Return the byte at which another FLV, MP4 or ASF file begins after `behind`; 0 if there is none."""
+    with path.open("rb") as file:
+        at, kept = max(behind, 1), b""
+        file.seek(at)
+        while block := file.read(_BLOCK_BYTES):
+            data = kept + block
+            if found := _BEGINNING.search(data):
+                return at + found.start()
+            kept = data[1 - _LONGEST_BEGINNING :]
+            at += len(data) - len(kept)
+    return 0
 
 
 def _last_end(file: BinaryIO, sizes: Iterator[int]) -> int:

@@ -26,6 +26,14 @@ from tests.gallery_tools import progress
         pytest.param(State.LIVE, "", CameraTotals(frames=9), False, None, id="a live camera"),
         pytest.param(State.BACKING_OFF, "refused", CameraTotals(), False, "refused", id="never reached"),
         pytest.param(State.LIVE, "", CameraTotals(), False, "no frame arrived", id="silent"),
+        pytest.param(
+            State.ENDED,
+            "",
+            CameraTotals(frames=9, dropped=9, ended=True),
+            True,
+            "none of its 9 frames could be decoded; play it in another program to see why",
+            id="nothing that a decoder understands",
+        ),
     ],
 )
 def test_a_camera_fails_when_less_came_than_was_asked_for(

@@ -157,6 +157,57 @@ def test_raw_streams_one_behind_the_other_are_one(tmp_path: Path) -> None:
     assert seen.sizes == [(320, 64), (256, 96), (320, 64)]
 
 
+@pytest.mark.parametrize("suffix", ["flv", "mp4", "mov", "wmv"])
+def test_a_recording_appended_to_another_is_missed_where_it_cannot_be_read(suffix: str, tmp_path: Path) -> None:
+    encoder, options = ("wmv2", {"qscale": "2"}) if suffix == "wmv" else ("libx264", CLOSED)
+    path = write_numbered(tmp_path / f"a.{suffix}", range(1, 21), encoder, options=options)
+    first = path.read_bytes()
+    path.write_bytes(first + first)
+
+    seen = see(path)
+
+    assert len(seen.frames) == 20
+    assert f"another recording follows at byte {len(first)}, which was not read" in str(seen.error)
+
+
+def test_a_matroska_appended_to_another_goes_on_in_time(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "a.mkv", range(1, 41))
+    path.write_bytes(path.read_bytes() + write_numbered(tmp_path / "b.mkv", range(41, 81)).read_bytes())
+
+    seen = see(path)
+
+    assert seen.error is None
+    assert seen.shown == list(range(1, 81))
+    assert seen.times_s == [round(0.1 * place, 3) for place in range(80)]
+
+
+def test_a_short_recording_behind_another_that_is_decoded_goes_on_in_time(tmp_path: Path) -> None:
+    options = {"qscale": "2", "bf": "0"}
+    path = write_numbered(tmp_path / "a.mkv", range(1, 11), "mpeg4", options=options)
+    path.write_bytes(
+        path.read_bytes() + write_numbered(tmp_path / "b.mkv", range(11, 21), "mpeg4", options=options).read_bytes()
+    )
+
+    seen = see(path)
+
+    assert seen.error is None
+    assert seen.shown == list(range(1, 21))
+    assert seen.times_s == [round(0.1 * place, 3) for place in range(20)]
+
+
+def test_a_matroska_that_is_damaged_inside_is_missed_from_there_on(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "a.mkv", range(1, 61))
+    data = bytearray(path.read_bytes())
+    half = len(data) // 2
+    data[half:] = bytes(len(data) - half)
+    path.write_bytes(data)
+
+    seen = see(path)
+
+    assert 0 < len(seen.frames) < 60
+    assert "of 6.0 s are present; copy the file again" in str(seen.error)
+
+
 def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
     error = see(tmp_path / "a.mp4").error
