@@ -1,4 +1,4 @@
-"""The people a run trains and validates on, generated or of a data set; the two sides share none."""
+"""The people a run trains and validates on, generated or from a data set; the two sets are disjoint."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from reid_worker.model.climb import Architecture
 from training.config import TrainConfig
 from training.data.crops import CropPlan, CropSet, Render, RenderedTracklets, Tracklets, load_crops
 
-_VALIDATION_SEEDS = 400_000  # people and cameras to validate on start here: no run trains on as many
-_SITE_PEOPLE = 24  # people who share their cameras, so that the background does not tell them apart
-_VIEWS = 96  # camera views kept, and four times as many people: of the sites in turn and of the next ones
+_VALIDATION_SEEDS = 400_000  # validation people and cameras start here: no run trains on as many
+_SITE_PEOPLE = 24  # people who share their cameras, so that the background does not identify them
+_VIEWS = 96  # cached camera views, and four times as many people: those of the current and the next sites
 
-_MANY_IMAGES = 20_000  # more take longer to look at than anybody waits without a word
+_MANY_IMAGES = 20_000  # checking more takes long enough to need a message
 
-Report = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,27 +25,27 @@ class HeldOut:
 
 
 def generated_people() -> Render:
-    """Return the generator of people; its compiler is only loaded where people are rendered."""
+    """Return the generator of people; its compiler is only loaded if people are rendered."""
     from training.synthetic.people import PeopleGenerator
 
     return PeopleGenerator(keep=_VIEWS).tracklet
 
 
-def people_of(config: TrainConfig, render: Render | None, report: Report) -> tuple[Tracklets, HeldOut]:
+def people_of(config: TrainConfig, render: Render | None, log: Log) -> tuple[Tracklets, HeldOut]:
     """Return the people to train on and those to validate on.
 
     Raises:
-        DataSetError: The data set is not there, or not whole.
+        DataSetError: The data set is missing or incomplete.
     """
     if config.data.folder:
-        return _people_of_data_set(config, report)
+        return _people_of_data_set(config, log)
     render = render or generated_people()
-    held_out = held_out_people(config, render, report)
-    return training_people(config, render, report), HeldOut(held_out, held_out)
+    held_out = held_out_people(config, render, log)
+    return training_people(config, render, log), HeldOut(held_out, held_out)
 
 
-def training_people(config: TrainConfig, render: Render, report: Report) -> CropSet | RenderedTracklets:
-    """Return generated people to learn from: `synthetic.crops` says whether all of them are rendered now."""
+def training_people(config: TrainConfig, render: Render, log: Log) -> CropSet | RenderedTracklets:
+    """Return generated people to train on; `synthetic.crops` determines whether all are rendered now."""
     source = config.synthetic
     size = _rendered_size(config.network.architecture, source.scale)
     people, cameras, first = source.train_identities, source.train_cameras, source.first_identity
@@ -53,26 +53,26 @@ def training_people(config: TrainConfig, render: Render, report: Report) -> Crop
     plan = CropPlan(name, first, people, first, cameras, _SITE_PEOPLE, source.frames, size)
     if source.crops == "fresh":
         return RenderedTracklets(plan, render)
-    return load_crops(plan, render, source.cache, report=report, processes=_renderers(config))
+    return load_crops(plan, render, source.cache, report=log, processes=_renderers(config))
 
 
-def held_out_people(config: TrainConfig, render: Render, report: Report) -> CropSet:
-    """Return generated people to validate on: other cameras, and whole tracklets whatever is rendered to train on."""
+def held_out_people(config: TrainConfig, render: Render, log: Log) -> CropSet:
+    """Return generated people to validate on: other cameras, and whole tracklets whatever training uses."""
     source = config.synthetic
     size = _rendered_size(config.network.architecture, source.scale)
     people, cameras, first = source.validation_identities, source.validation_cameras, _VALIDATION_SEEDS
     name = f"test-{people}x{cameras}-{size[0]}x{size[1]}"
     frames = config.network.architecture.frames
     plan = CropPlan(name, first, people, first, cameras, _SITE_PEOPLE, frames, size)
-    return load_crops(plan, render, source.cache, report=report, processes=_renderers(config))
+    return load_crops(plan, render, source.cache, report=log, processes=_renderers(config))
 
 
 def _renderers(config: TrainConfig) -> int:
-    """Return how many processes render what is rendered before the first step: this one has nothing else to do then."""
+    """Return how many processes render before the first step, when the main process is idle."""
     return config.run.workers + 1 if config.run.workers else 0
 
 
-def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets, HeldOut]:
+def _people_of_data_set(config: TrainConfig, log: Log) -> tuple[Tracklets, HeldOut]:
     from training.data.files import FileTracklets
     from training.data.hint import with_layout_hint
     from training.data.load import load_dataset
@@ -86,20 +86,21 @@ def _people_of_data_set(config: TrainConfig, report: Report) -> tuple[Tracklets,
     with with_layout_hint(data.layout, data.folder, options=("data.layout=", "data.folder=")):
         found = load_dataset(data.layout, data.folder, split=data.split, checked=data.checked)
     if (images := found.images) > _MANY_IMAGES:
-        report(f"{found.name}: looking at every one of {images} images once, so that none of them can end the run")
+        log(f"{found.name}: checking all {images} images once, so that a broken one cannot end the run")
     found = readable_set(found)
     side = Side.of([found], config.network.cameras)
-    train, query, gallery = (
+    train_rows, query_rows, gallery_rows = (
         side.rows(part) if side.known else None for part in (found.train, found.query, found.gallery)
     )
-    learn = FileTracklets.for_training(found.train, train)
-    report(
-        f"{found.name}: {len(found.train)} tracklets of {int(learn.identities.max()) + 1} people to learn from, "
+    train = FileTracklets.for_training(found.train, train_rows)
+    log(
+        f"{found.name}: {len(found.train)} tracklets of {int(train.identities.max()) + 1} people to train on, "
         f"{len(found.query)} queries in a gallery of {len(found.gallery)} to validate on"
     )
     for remark in remarks(found):
-        report(remark)
-    return learn, HeldOut(FileTracklets(found.query, side_rows=query), FileTracklets(found.gallery, side_rows=gallery))
+        log(remark)
+    query = FileTracklets(found.query, side_rows=query_rows)
+    return train, HeldOut(query, FileTracklets(found.gallery, side_rows=gallery_rows))
 
 
 def _rendered_size(a: Architecture, scale: float) -> tuple[int, int]:

@@ -8,8 +8,8 @@ from reid_worker.model.climb import Climb
 from reid_worker.model.embedder import Embedder
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import LoadedWeights
-from training.data.ahead import read_in_chunks
 from training.data.crops import Tracklets
+from training.data.prefetch import read_in_chunks
 from training.distributed import SINGLE, Distributed
 from training.evaluation.embedding import EmbedPlan, embed_tracklets
 from training.evaluation.evaluate import Report

@@ -92,7 +92,7 @@ def test_a_folder_a_person_can_be_learnt_from(tmp_path: Path, capsys: pytest.Cap
     touch(*(tmp_path / "data" / name / f"{n}.jpg" for name in ("anna", "bert", "carl", "dora") for n in range(3)))
     config = config_of("market1501", painted(tmp_path / "data"), tmp_path / "run", "data.layout=people")
     assert run_training(config).steps == 2
-    assert "data: 6 tracklets of 2 people to learn from, 6 queries in a gallery of 6" in capsys.readouterr().err
+    assert "data: 6 tracklets of 2 people to train on, 6 queries in a gallery of 6" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", ["..", "query"])

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.adapt.cluster import clusters, distances_of
-from training.data.ahead import read_in_chunks
 from training.data.crops import Tracklets
+from training.data.prefetch import read_in_chunks
 from training.evaluation.embedding import Embed, middle_frames
 from training.evaluation.metrics import Labelled, rank
 from wire.messages import SimilarityPrior

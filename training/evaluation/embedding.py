@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.ahead import in_order
 from training.data.crops import Tracklets
 from training.data.dataset import DataSetError
+from training.data.prefetch import in_order
 
 
 class Embed(Protocol):

@@ -1,4 +1,4 @@
-"""Work made ahead comes in order, is bounded, and stops at an error."""
+"""Prefetched results arrive in order, are bounded in number, and stop at an error."""
 
 import threading
 from collections.abc import Iterator
@@ -6,15 +6,15 @@ from contextlib import closing
 
 import pytest
 
-from training.data.ahead import in_order
+from training.data.prefetch import in_order
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_what_is_made_ahead_comes_in_the_order_of_the_items(threads: int) -> None:
+def test_prefetched_results_arrive_in_the_order_of_the_items(threads: int) -> None:
     assert list(in_order(lambda i: i * i, range(20), threads)) == [i * i for i in range(20)]
 
 
-def test_no_more_is_begun_than_two_items_a_thread_ahead_of_what_was_taken() -> None:
+def test_at_most_two_items_per_thread_are_prefetched() -> None:
     begun: list[int] = []
 
     def items() -> Iterator[int]:

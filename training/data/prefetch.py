@@ -22,7 +22,7 @@ def in_order(make: Callable[[_Item], _Made], items: Iterable[_Item], threads: in
         Exception: Whatever `make` raises, at that item's position; no further items are started.
     """
     waiting: deque[Future[_Made]] = deque()
-    pool = ThreadPoolExecutor(threads, "ahead")
+    pool = ThreadPoolExecutor(threads, "prefetch")
     try:
         for item in items:
             waiting.append(pool.submit(make, item))
