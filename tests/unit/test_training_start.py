@@ -64,9 +64,9 @@ def test_a_run_can_begin_from_weights_of_ours(tmp_path: Path) -> None:
     assert torch.equal(state.network.encoder.proj, network.encoder.proj)
 
 
-def saved(path: Path, **sizes: int) -> Climb:
+def saved(path: Path, *, cameras: int = 0, layers: int = 1) -> Climb:
     torch.manual_seed(2)
-    network = Climb(replace(SMALL, **sizes))
+    network = Climb(replace(SMALL, cameras=cameras, layers=layers))
     save_weights(path, network, Preprocessing(network.architecture.height, network.architecture.width))
     return network
 
