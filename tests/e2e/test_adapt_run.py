@@ -1,4 +1,4 @@
-"""Weights learn a site of people who are coloured noise, and nobody says who is who."""
+"""Weights adapt to a site of people made of coloured noise, without labels."""
 
 import json
 from dataclasses import replace
@@ -29,7 +29,7 @@ SECOND_NS = 1_000_000_000
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    """Weights that learnt nothing yet."""
+    """Untrained weights."""
     torch.manual_seed(0)
     network = Climb(MODELS["climb-tiny-64"])
     save_weights(tmp_path / "old.safetensors", network, Preprocessing(64, 32))
@@ -75,7 +75,7 @@ def _silent(text: str) -> None:
     assert text
 
 
-def test_what_cannot_be_read_is_named_and_the_rest_is_learnt(tmp_path: Path, weights: Path) -> None:
+def test_unreadable_tracklets_are_named_and_the_rest_is_used(tmp_path: Path, weights: Path) -> None:
     site = site_in_mars_naming(tmp_path / "site")
     train, test = (min((site / f"bbox_{half}").rglob("*.jpg")) for half in ("train", "test"))
     train.write_bytes(train.read_bytes()[:-30])
@@ -91,7 +91,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_learnt(tmp_path: Path, wei
     assert f"{test} (" in skipped[2]
 
 
-def test_a_site_is_learnt_into_weights_of_another_name_and_the_old_ones_stay(tmp_path: Path, weights: Path) -> None:
+def test_adapted_weights_have_another_name_and_the_old_ones_are_unchanged(tmp_path: Path, weights: Path) -> None:
     old = weights.read_bytes()
     plan = replace(_plan(site_in_mars_naming(tmp_path / "site"), weights), labels=True)
     report = adapt(plan, _silent)
@@ -104,7 +104,7 @@ def test_a_site_is_learnt_into_weights_of_another_name_and_the_old_ones_stay(tmp
     assert list(tmp_path.glob("*.part")) == []
 
 
-def test_a_validation_that_fails_leaves_what_was_learnt(
+def test_a_failed_validation_leaves_the_trained_weights(
     tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = _plan(collected_site(tmp_path / "site"), weights)
@@ -122,7 +122,7 @@ def test_a_validation_that_fails_leaves_what_was_learnt(
     assert not plan.out.exists()
 
 
-def test_identities_are_judged_by_and_never_learnt_from(tmp_path: Path, weights: Path) -> None:
+def test_labels_are_used_for_evaluation_and_never_for_training(tmp_path: Path, weights: Path) -> None:
     made = [
         adapt(
             _plan(site_in_mars_naming(tmp_path / f"site{first}", first=first), weights, f"{first}.safetensors"), _silent
@@ -170,7 +170,7 @@ def test_a_site_with_too_few_people_is_refused(tmp_path: Path, weights: Path) ->
     assert not (tmp_path / "new.safetensors").exists()
 
 
-def test_labels_that_are_not_there_cannot_be_judged_by(tmp_path: Path, weights: Path) -> None:
+def test_missing_labels_are_an_error(tmp_path: Path, weights: Path) -> None:
     with pytest.raises(AdaptError, match="has no labels to evaluate with"):
         adapt(replace(_plan(collected_site(tmp_path / "site"), weights), labels=True), _silent)
 
@@ -188,7 +188,7 @@ def test_the_command_ends_with_1_where_nothing_was_written(
     assert (said["before"]["mutual"], said["after"]["mutual"]) == (0.8, 0.7)
 
 
-def test_a_full_memory_is_told_with_what_to_do(
+def test_running_out_of_memory_is_reported_with_a_remedy(
     tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(*_: object) -> None:
@@ -208,7 +208,7 @@ def test_the_command_names_what_cannot_be_used(tmp_path: Path, capsys: pytest.Ca
     assert "nowhere does not exist" in capsys.readouterr().err
 
 
-def test_converted_weights_learn_a_site_whose_cameras_they_do_not_know(tmp_path: Path) -> None:
+def test_converted_weights_adapt_to_a_site_with_unknown_cameras(tmp_path: Path) -> None:
     torch.save({"model": published_checkpoint(cameras=3)}, tmp_path / "published.pth")
     convert(tmp_path / "published.pth", tmp_path / "released.safetensors")
     site = collected_site(tmp_path / "site")

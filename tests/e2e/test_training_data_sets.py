@@ -1,4 +1,4 @@
-"""Training on data sets in the layouts people have on disk, with the recipes that are shipped for them."""
+"""Training on data sets in their usual layouts on disk, with the recipes shipped for them."""
 
 import zlib
 from collections.abc import Callable
@@ -31,7 +31,7 @@ SMALL = (
 
 
 def painted(folder: Path) -> Path:
-    """Put a small picture of one colour into every image of a folder."""
+    """Replace every image of a folder with a small picture of one colour."""
     for path in sorted(p for p in folder.rglob("*") if p.suffix in (".jpg", ".png")):
         colour = np.random.default_rng(zlib.crc32(path.name[:4].encode())).integers(0, 256, 3)
         assert cv2.imwrite(str(path), np.full((48, 24, 3), colour, np.uint8))
@@ -62,7 +62,7 @@ def test_the_recipe_of_a_data_set_runs_on_its_layout(
     assert "2 people to learn from" in capsys.readouterr().err
 
 
-def test_an_identity_with_one_image_is_said_once_and_learnt_from(
+def test_an_identity_with_one_image_is_reported_once_and_used(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_training(config_of("market1501", painted(write_market(tmp_path / "data")), tmp_path / "run"))
@@ -88,7 +88,7 @@ def test_one_broken_image_is_named_and_left_out_of_a_run(tmp_path: Path, capsys:
     assert f"train: skipped images that cannot be read (1): {cut} (" in capsys.readouterr().err
 
 
-def test_a_folder_a_person_can_be_learnt_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_folder_per_person_can_be_trained_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     touch(*(tmp_path / "data" / name / f"{n}.jpg" for name in ("anna", "bert", "carl", "dora") for n in range(3)))
     config = config_of("market1501", painted(tmp_path / "data"), tmp_path / "run", "data.layout=people")
     assert run_training(config).steps == 2
@@ -96,19 +96,19 @@ def test_a_folder_a_person_can_be_learnt_from(tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize("given", ["..", "query"])
-def test_a_wrong_folder_is_told_the_right_one(given: str, tmp_path: Path) -> None:
+def test_an_error_about_a_wrong_folder_names_the_right_one(given: str, tmp_path: Path) -> None:
     folder = write_market(tmp_path / "data" / "shop") / given
     config = config_of("market1501", folder.resolve(), tmp_path / "run")
     with pytest.raises(DataSetError, match=f"data.folder={tmp_path}/data/shop"):
         run_training(config)
 
 
-def test_more_identities_a_batch_than_there_are_is_an_error(tmp_path: Path) -> None:
+def test_more_identities_per_batch_than_exist_is_an_error(tmp_path: Path) -> None:
     config = config_of("market1501", painted(write_market(tmp_path / "data")), tmp_path / "run", "batch.identities=3")
     with pytest.raises(TrainingError, match=r"a batch of 3 identities cannot come from 2: lower batch\.identities"):
         run_training(config)
 
 
-def test_a_recipe_without_its_data_set_says_what_to_give() -> None:
+def test_a_recipe_without_its_data_set_names_the_missing_setting() -> None:
     with pytest.raises(ConfigError, match=r"data\.folder is missing"):
         load_config(CONFIGS / "mars.yaml")

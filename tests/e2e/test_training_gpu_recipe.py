@@ -1,4 +1,4 @@
-"""The recipe for a few minutes on one machine ends well where there are two cores, in time or interrupted."""
+"""The recipe for a few minutes on one machine ends properly on two cores, whether in time or interrupted."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def command(out: Path, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "training.recipes.gpu", "--out", str(out), *arguments, *SMALL]
 
 
-def test_the_command_ends_with_weights_in_half_precision_and_what_they_are_worth(tmp_path: Path) -> None:
+def test_the_command_writes_weights_in_half_precision_and_their_accuracy(tmp_path: Path) -> None:
     out = tmp_path / "run"
     done = subprocess.run(
         command(out, "--minutes", "0.2"), cwd=ROOT, capture_output=True, text=True, check=False, timeout=280
@@ -37,7 +37,7 @@ def test_the_command_ends_with_weights_in_half_precision_and_what_they_are_worth
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.splitlines()[-1])
     assert said["end"] == "done"
-    assert said["held_out"]["mAP"] > 0.5  # the shipped weights are the first to be kept
+    assert said["held_out"]["mAP"] > 0.5  # the shipped weights are the first to be saved
     for name in ("best", "last"):
         path = out / f"{name}.safetensors"
         card = json.loads(path.with_suffix(".json").read_text())
@@ -79,7 +79,7 @@ def test_the_clock_divides_encoder_and_head_and_a_gpu_gets_all_cores(monkeypatch
     assert config.network.initial == SHIPPED
 
 
-def test_time_that_rendering_took_is_not_learnt_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rendering_time_is_subtracted_from_training_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = [*SMALL, "run.workers=0", "network.model=climb-tiny-64", "schedule.steps=1"]
     config = recipe(10, None, tmp_path / "run", changes)
     given = []
@@ -90,7 +90,7 @@ def test_time_that_rendering_took_is_not_learnt_in(tmp_path: Path, monkeypatch: 
     assert given == pytest.approx([(540 - 5) / 60, 1 / 60])
 
 
-def test_a_folder_with_a_run_is_refused_and_so_are_weights_prepared_for_in_another_way(tmp_path: Path) -> None:
+def test_a_folder_with_a_run_is_rejected_and_so_are_weights_with_other_preprocessing(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").touch()
     with pytest.raises(TrainingError, match="already contains a run: give another --out"):
         train(recipe(1, None, tmp_path), 0.0)

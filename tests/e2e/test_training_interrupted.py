@@ -1,4 +1,4 @@
-"""A run that is killed, doubled, cut into parts or left without disk: the same weights come out, or a clear word."""
+"""A run that is killed, distributed, split into parts or out of disk space: the same weights, or a clear error."""
 
 import errno
 import json
@@ -30,7 +30,7 @@ def command(output: Path, *overrides: str) -> list[str]:
     return ["-m", "tests.training_tools", f"run.output={output}", *overrides]
 
 
-def test_a_run_killed_in_the_middle_of_an_epoch_ends_where_an_unbroken_one_does(tmp_path: Path) -> None:
+def test_a_run_killed_in_the_middle_of_an_epoch_ends_like_an_uninterrupted_one(tmp_path: Path) -> None:
     changes = [
         "synthetic.train_identities=24",
         "schedule.steps=16",
@@ -63,7 +63,7 @@ def test_two_processes_have_the_losses_of_one_with_the_whole_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logs, "EVERY", 1)
-    # SGD: Adam takes rounding errors of gradients near zero for directions
+    # SGD, because Adam amplifies rounding errors of gradients near zero
     changes = [
         "schedule.patch_dropout=0.5",
         "losses.memories=[mean, random, hard]",
@@ -92,7 +92,9 @@ def test_two_processes_have_the_losses_of_one_with_the_whole_batch(
         np.testing.assert_allclose(logged(both, column), logged(alone, column), rtol=5e-2, atol=1e-4, err_msg=column)
 
 
-def test_a_batch_in_parts_teaches_what_the_whole_batch_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_in_parts_gives_the_gradients_of_the_whole_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(logs, "EVERY", 1)
     monkeypatch.setattr(train_module, "share_norms", lambda module: None)
     curves = []
@@ -115,7 +117,7 @@ def test_a_batch_in_parts_teaches_what_the_whole_batch_does(tmp_path: Path, monk
 
 
 def _by_running_statistics(norm: torch.nn.BatchNorm2d, images: torch.Tensor) -> torch.Tensor:
-    """A stem with batch norms sees parts for batches; with statistics at rest, parts must make no difference."""
+    """A stem with batch norms normalises each part; with frozen statistics, parts must make no difference."""
     return torch.nn.functional.batch_norm(images, norm.running_mean, norm.running_var, norm.weight, norm.bias)
 
 
@@ -158,7 +160,7 @@ def test_the_checkpoint_before_the_last_stays_and_is_named_where_the_last_is_bro
         run_training(changed(config, {"run.resume": True}), render=coloured_noise)
 
 
-def test_a_validation_that_fails_costs_no_step_and_is_made_up_for(
+def test_a_failed_validation_loses_no_step_and_is_repeated_on_resume(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = small_config(tmp_path / "run", "schedule.steps=4", "run.validate_every=2")
@@ -214,7 +216,7 @@ def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint_and_weights(
     assert load_weights(result.weights).network
 
 
-def test_a_checkpoint_of_before_the_groups_goes_on(tmp_path: Path) -> None:
+def test_a_checkpoint_from_before_grouped_settings_can_be_resumed(tmp_path: Path) -> None:
     config = small_config(tmp_path / "run", "schedule.steps=1")
     run_training(config, render=coloured_noise)
     path = config.run.output / "checkpoint.pt"
@@ -229,7 +231,9 @@ def test_a_checkpoint_of_before_the_groups_goes_on(tmp_path: Path) -> None:
         run_training(changed(config, {**on, "run.seed": 4}), render=coloured_noise)
 
 
-def test_a_full_memory_is_named_with_what_to_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_out_of_memory_is_reported_with_the_settings_to_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory: 9 GB")
 

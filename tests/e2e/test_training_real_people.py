@@ -11,7 +11,7 @@ from training.evaluation.real_people import real_crops
 
 
 @pytest.mark.shared
-def test_shipped_weights_know_real_people_better_than_colours_and_chance_do(shared_data: Path) -> None:
+def test_shipped_weights_rank_real_people_better_than_colour_histograms_and_chance(shared_data: Path) -> None:
     crops = real_crops(shared_data / "lab-4cam", size=(128, 64))
     shipped = evaluate(load_embedder(device="cpu").embed, crops)
     colours = evaluate(colour_histogram, crops)

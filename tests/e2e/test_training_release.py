@@ -1,4 +1,4 @@
-"""The shipped weights come from one command, which goes on where it was stopped."""
+"""The shipped weights come from one command, which resumes where it stopped."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def nobody(*_: object) -> NDArray[np.uint8]:
     raise AssertionError("rendered again")
 
 
-def test_parts_follow_each_other_and_what_is_done_stays_done(tmp_path: Path) -> None:
+def test_parts_run_in_order_and_completed_ones_are_kept(tmp_path: Path) -> None:
     out = tmp_path / "weights"
 
     # When only the first two parts were run, then all three, then all three again
@@ -55,7 +55,7 @@ def test_parts_follow_each_other_and_what_is_done_stays_done(tmp_path: Path) -> 
 def test_a_part_that_ended_just_before_an_interruption_is_not_an_error(tmp_path: Path) -> None:
     weights = release(PARTS[:1], tmp_path, changes=CHANGES, render=coloured_noise)
     before = weights.read_bytes()
-    weights.unlink()  # killed between the last checkpoint and this
+    weights.unlink()  # as if killed right after the last checkpoint
     assert release(PARTS[:1], tmp_path, changes=CHANGES, render=nobody).read_bytes() == before
 
 

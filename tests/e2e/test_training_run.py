@@ -1,4 +1,4 @@
-"""The training loop on people who are coloured noise: it learns, and it can be interrupted."""
+"""The training loop on people made of coloured noise: it learns, and it can be interrupted."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def test_ten_steps_lower_the_loss_and_leave_weights_that_serve(config: TrainConf
     assert embedder.embed([list(coloured_noise(0, 0, 0, 2, (128, 64)))]).shape == (1, embedder.dim)
 
 
-def test_a_resumed_run_ends_bit_for_bit_where_an_unbroken_one_does(
+def test_a_resumed_run_ends_bit_for_bit_like_an_uninterrupted_one(
     config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = changed(
@@ -87,14 +87,16 @@ def test_a_resumed_run_ends_bit_for_bit_where_an_unbroken_one_does(
         assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
 
 
-def test_people_to_validate_on_have_whole_tracklets_whatever_is_rendered_to_learn_from(config: TrainConfig) -> None:
+def test_validation_people_have_whole_tracklets_whatever_training_uses(config: TrainConfig) -> None:
     few = changed(config, {"synthetic.frames": 2})
     assert set(training_people(few, coloured_noise, print).lengths.tolist()) == {2}
     assert set(held_out_people(few, coloured_noise, print).lengths.tolist()) == {config.network.architecture.frames}
 
 
 @pytest.mark.parametrize("crops", ["cached", "fresh"])
-def test_batches_are_the_same_whoever_makes_them_and_wherever_a_run_starts(config: TrainConfig, crops: str) -> None:
+def test_batches_do_not_depend_on_the_process_that_makes_them_or_where_a_run_starts(
+    config: TrainConfig, crops: str
+) -> None:
     config = changed(config, {"synthetic.crops": crops, "synthetic.sites": 2})
     here, ahead = (loader_of(changed(config, {"run.workers": workers})) for workers in (0, 1))
     stage = Stage(2, (32, 16))
@@ -147,7 +149,7 @@ def test_a_frozen_encoder_keeps_its_sequence_feature(config: TrainConfig) -> Non
     assert not torch.equal(before.get_parameter(head), after.get_parameter(head))
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(config: TrainConfig) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(config: TrainConfig) -> None:
     with pytest.raises(TrainingError, match=r"the loss is nan at step \d+: lower optimiser\.learning_rate"):
         run_training(changed(config, {"optimiser.learning_rate": 1e30}), render=coloured_noise)
 

@@ -1,4 +1,4 @@
-"""Two tiny runs end with the weights they ended with before settings came in groups (revision ca3127a)."""
+"""Two tiny runs end with the same weights as before settings were grouped (revision ca3127a)."""
 
 import hashlib
 from pathlib import Path
@@ -52,9 +52,9 @@ def digest(checkpoint: Checkpoint) -> str:
 def test_the_same_seed_gives_the_same_weights_as_before(
     changes: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Bits depend on the CPU's instructions and on torch: where losses differ in the sixth digit, they are not asked.
+    """Bits depend on the CPU's instructions and on torch: if losses differ in the sixth digit, bits are not compared.
 
-    The first loss comes before any rounding could grow; it must agree everywhere.
+    The first loss precedes any growth of rounding errors; it must agree everywhere.
     """
     losses, bits = RUNS[changes]
     monkeypatch.setattr(logs, "EVERY", 1)

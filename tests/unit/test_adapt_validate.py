@@ -1,4 +1,4 @@
-"""What weights are worth on a site, with labels and without."""
+"""Validation of weights on a site, with labels and without."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ NOBODY = np.empty((0, 2), np.int64)
 
 
 def _site(seed: int = 0) -> CropSet:
-    """People whose crops are patterns of their own, a little other on every camera and in every frame."""
+    """People whose crops are individual patterns, slightly different on every camera and in every frame."""
     rng = np.random.default_rng(seed)
     who, where = np.repeat(np.arange(PEOPLE), CAMERAS), np.tile(np.arange(CAMERAS), PEOPLE)
     looks = rng.integers(60, 196, (PEOPLE, 1, 8, 4, 3))[who]
@@ -25,7 +25,7 @@ def _site(seed: int = 0) -> CropSet:
 
 
 def _pixels(blur: float) -> Embed:
-    """Embed by the pixels themselves, with `blur` of noise over them that is drawn from the crop."""
+    """Embed by pixel values, with noise of standard deviation `blur` derived from the crop."""
 
     def embed(
         tracklets: Sequence[Sequence[NDArray[np.uint8]]], cameras: Sequence[int] | None = None
@@ -45,7 +45,7 @@ def _validation_set(people: CropSet, different: NDArray[np.int64] = NOBODY) -> V
     return ValidationSet(people, different, np.arange(0, len(people.identities), 2), None, None, FRAMES)
 
 
-def test_who_tells_people_apart_better_has_better_figures_of_every_kind() -> None:
+def test_weights_that_tell_people_apart_better_have_better_metrics_of_every_kind() -> None:
     people = _site()
     neighbours = np.array([[0, 3], [1, 4], [6, 9], [2, 8], [12, 18]])
     validation = replace(_validation_set(people, neighbours), queries=people, gallery=people)
@@ -67,7 +67,7 @@ def test_who_tells_people_apart_better_has_better_figures_of_every_kind() -> Non
     assert bad.better_than(good) is False
 
 
-def test_what_a_site_does_not_tell_is_none() -> None:
+def test_metrics_without_evidence_are_none() -> None:
     one_frame = CropSet(_site().crops[:, :1], _site().identities, np.zeros(PEOPLE * CAMERAS, np.int64))
     figures = validate(_pixels(5), _validation_set(one_frame))
     assert figures.mean_ap is None

@@ -1,4 +1,4 @@
-"""What adapting is compared with: true names of what it may learn from, and how many pairs its clusters get right."""
+"""The reference for adaptation: labels of the tracklets it may train on, and the accuracy of its clusters."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def people(tmp_path: Path) -> FileTracklets:
     return named_people(writer.finish(), SEED)
 
 
-def test_what_adapting_may_learn_from_is_named_and_nothing_else(people: FileTracklets) -> None:
+def test_only_tracklets_that_adaptation_may_train_on_are_labelled(people: FileTracklets) -> None:
     assert len(people.lengths) == PEOPLE * CAMERAS - len(held_out_rows(PEOPLE * CAMERAS, SEED))
     assert set(people.identities) == set(range(PEOPLE))
     counts = np.bincount(people.identities)
@@ -37,7 +37,7 @@ def test_what_adapting_may_learn_from_is_named_and_nothing_else(people: FileTrac
 
 
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=30))
-def test_clusters_that_are_the_truth_are_all_right_and_finer_ones_find_less(names: list[int]) -> None:
+def test_true_clusters_are_all_right_and_finer_ones_find_less(names: list[int]) -> None:
     identities = np.array(names)
     truth = grouping(identities, identities)
     alone = grouping(np.full(len(names), -1), identities)

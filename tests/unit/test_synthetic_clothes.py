@@ -1,4 +1,4 @@
-"""Clothes, things carried and look-alikes of generated people: varied, likely, and decided by the generator alone."""
+"""Clothes, carried items and look-alikes of generated people: varied, plausible, and determined by the seed."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ def test_the_same_generator_state_gives_the_same_person_and_surface() -> None:
     np.testing.assert_array_equal(build_figure(one).mesh.vertices, build_figure(other).mesh.vertices)
 
 
-def test_nobody_in_a_crowd_is_dressed_as_somebody_else(crowd: list[Person]) -> None:
+def test_no_two_people_in_a_crowd_are_dressed_alike(crowd: list[Person]) -> None:
     assert len({(p.layers, p.bottom) for p in crowd}) == len(crowd)
 
 
@@ -80,7 +80,7 @@ def test_trousers_are_darker_than_tops(crowd: list[Person]) -> None:
     assert bottoms < tops
 
 
-def test_a_crowd_wears_every_kind_of_garment_pattern_and_thing(crowd: list[Person]) -> None:
+def test_a_crowd_wears_every_kind_of_garment_pattern_and_carried_item(crowd: list[Person]) -> None:
     worn = {m.pattern for p in crowd for m in materials(p)} | {c.cloth.pattern for p in crowd for c in p.carried}
     assert worn >= {*PATTERNS} - {Pattern.DIAGONAL, Pattern.ARGYLE}
     assert {t.kind for p in crowd for t in p.layers} == set(Upper)
@@ -106,13 +106,13 @@ def test_a_hood_is_up_only_where_the_outermost_layer_has_one(crowd: list[Person]
     assert all(p.layers[-1].hood is not None for p in hooded)
 
 
-def test_some_have_prints_of_different_kind_on_front_and_back(crowd: list[Person]) -> None:
+def test_some_people_have_different_kinds_of_prints_on_front_and_back(crowd: list[Person]) -> None:
     pairs = [t.cloth.prints for p in crowd for t in p.layers if len(t.cloth.prints) == 2]
     assert all({p.side for p in pair} == {1.0, -1.0} for pair in pairs)
     assert any(pair[0].artwork is not pair[1].artwork for pair in pairs)
 
 
-def test_surfaces_are_finite_and_reflect_no_more_light_than_falls_on_them(crowd: list[Person]) -> None:
+def test_surfaces_are_finite_and_reflect_at_most_the_incident_light(crowd: list[Person]) -> None:
     for person in crowd[:60]:
         figure = build_figure(person)
         assert np.isfinite(figure.mesh.vertices).all()
@@ -155,7 +155,7 @@ def test_a_hand_that_carries_a_bag_does_nothing_else(side: float) -> None:
     assert held[FOREARM + hand, 2] == 0
 
 
-def test_somebody_seated_with_a_trolley_keeps_the_feet_on_the_floor() -> None:
+def test_a_seated_person_with_a_trolley_keeps_both_feet_on_the_floor() -> None:
     plain = simple(Top(Upper.T_SHIRT, GREY, GREY, 1.25, 0.9, 0.01))
     trolley = replace(plain, carried=(Carried(Luggage.TROLLEY, RED, 1.0, 1.0),))
     manner = sample_manner(np.random.default_rng(4), walking=False, seated=True)

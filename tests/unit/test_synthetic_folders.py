@@ -1,4 +1,4 @@
-"""Generated people on disk: what is written is what the data sets' own loaders read."""
+"""Generated people on disk: what is written can be read by the loaders of the data sets."""
 
 import errno
 import json
@@ -45,7 +45,7 @@ def images(data: DataSet) -> int:
     return sum(len(item.paths) for part in (data.train, data.query, data.gallery) for item in part)
 
 
-def test_market_holds_one_half_to_learn_from_and_one_to_search_for(market: Path) -> None:
+def test_market_holds_one_half_for_training_and_one_for_testing(market: Path) -> None:
     data = load_dataset("market", market)
     assert (who(data.train), who(data.query), who(data.gallery)) == ([1, 2], [3, 4], [3, 4])
     assert images(data) == plan().images == 16
@@ -96,7 +96,7 @@ def test_progress_ends_with_all_images(tmp_path: Path) -> None:
     assert told[-1] == plan().images
 
 
-def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_empty_is_left_unchanged(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(FolderTakenError, match="is not empty: give another folder"):
         write_people(tmp_path, plan())
@@ -165,7 +165,7 @@ def test_the_command_reports_images_and_seconds_as_json(tmp_path: Path, capsys: 
         pytest.param([], "is not empty", id="folder taken"),
     ],
 )
-def test_the_command_refuses_what_cannot_be(
+def test_the_command_rejects_impossible_arguments(
     words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mine.txt").write_text("mine")

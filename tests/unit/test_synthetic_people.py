@@ -1,4 +1,4 @@
-"""Generated people: the seeds decide everything, and a person is the same person from every side."""
+"""Generated people: the seeds determine everything, and a person looks the same from every side."""
 
 from dataclasses import replace
 
@@ -61,13 +61,13 @@ def test_another_seed_gives_other_crops(generator: PeopleGenerator, seeds: tuple
     assert not np.array_equal(generator.tracklet(5, 11, 0, frames=2), generator.tracklet(*seeds, frames=2))
 
 
-def test_a_tracklet_has_the_frames_and_size_that_were_asked_for(generator: PeopleGenerator) -> None:
+def test_a_tracklet_has_the_requested_frames_and_size(generator: PeopleGenerator) -> None:
     crops = generator.tracklet(5, 11, 0, frames=4, size=(64, 32))
     assert crops.shape == (4, 64, 32, 3)
     assert crops.dtype == np.uint8
 
 
-def test_a_camera_is_remembered_only_while_it_is_used() -> None:
+def test_a_camera_is_cached_only_while_it_is_used() -> None:
     generator = PeopleGenerator(keep=1)
     for camera in (1, 2, 1):
         generator.tracklet(5, camera, 0, frames=1)

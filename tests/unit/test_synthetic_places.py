@@ -1,4 +1,4 @@
-"""Generated places and cameras: the person is seen, the light has a direction, and most cameras are ordinary ones."""
+"""Generated places and cameras: the person is visible, light has a direction, and most cameras are ordinary."""
 
 from dataclasses import dataclass, replace
 
@@ -33,7 +33,7 @@ ALWAYS_SUNNY = Climate(sunny=1.0, overcast=0.0)
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A crop, and the share of the whole person that is seen in it."""
+    """A crop, and the fraction of the whole person visible in it."""
 
     crop: NDArray[np.uint8]
     share: float
@@ -90,7 +90,7 @@ def test_a_crop_is_not_one_flat_colour(drawn: list[Drawn]) -> None:
     assert (np.array([d.crop.std() for d in drawn]) > 12).mean() > 0.97
 
 
-def test_cameras_are_in_the_open_and_in_rooms(vantages: list[Vantage]) -> None:
+def test_cameras_are_outdoors_and_in_rooms(vantages: list[Vantage]) -> None:
     outdoors = [not vantage.view.room.seats for vantage in vantages]
     assert 3 <= sum(outdoors) <= 9
 
@@ -183,7 +183,7 @@ def test_dusk_has_lamps() -> None:
 
 
 @pytest.mark.parametrize("setting", [DEFAULT, OTHER], ids=lambda s: s.name)
-def test_what_stands_in_a_yard_is_where_nobody_can_stand(setting: object) -> None:
+def test_nobody_can_stand_where_objects_stand_in_a_yard(setting: object) -> None:
     yard = OTHER.places.yard if setting is OTHER else Yard()
     for seed in range(4):
         place = build_yard(np.random.default_rng(seed), yard)
@@ -191,7 +191,7 @@ def test_what_stands_in_a_yard_is_where_nobody_can_stand(setting: object) -> Non
         assert int(place.mesh.material.max()) < len(place.materials)
 
 
-def test_a_companion_goes_with_the_person() -> None:
+def test_a_companion_walks_beside_the_person() -> None:
     rng, figure = np.random.default_rng(5), build_figure(person_of(3))
     start = Actor(figure, sample_manner(rng, walking=True), 0.0, 0.0, 1.0, 0.0)
     walk = tuple(replace(start, x=-0.3 * k, y=0.2 * k) for k in range(6))

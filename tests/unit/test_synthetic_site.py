@@ -1,4 +1,4 @@
-"""A generated site: videos that play, and truth that fits them to the pixel."""
+"""A generated site: playable videos, and ground truth that matches them to the pixel."""
 
 from itertools import pairwise
 from pathlib import Path

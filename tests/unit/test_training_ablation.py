@@ -1,4 +1,4 @@
-"""The ablation goes on where it stopped and counts seed by seed; the benchmark of training says all it measures."""
+"""The ablation resumes where it stopped and compares per seed; the training benchmark reports all its measurements."""
 
 import json
 from dataclasses import asdict
@@ -28,16 +28,16 @@ def row(seed: int, variant: str, mean_ap: float) -> dict[str, object]:
     return {"seed": seed, "variant": variant, "figures": figures}
 
 
-def test_an_effect_is_counted_seed_by_seed() -> None:
+def test_an_effect_is_computed_per_seed() -> None:
     baseline, better = VARIANTS[0].name, VARIANTS[1].name
     rows = [row(0, baseline, 40), row(1, baseline, 60), row(0, better, 43), row(1, better, 61)]
     lines = table(rows, VARIANTS).splitlines()
     assert f"| {baseline} | frame average | 2 | 50.0 ± 14.1 | 60.0 ± 14.1 | +0.0 ± 0.0 |" in lines
     assert f"| {better} | frame average | 2 | 52.0 ± 12.7 | 62.0 ± 12.7 | +2.0 ± 1.4 |" in lines
-    assert len(lines) == 4  # what was not run has no line
+    assert len(lines) == 4  # variants that were not run have no row
 
 
-def test_an_interrupted_ablation_goes_on_and_every_variant_begins_from_the_same_encoder(tmp_path: Path) -> None:
+def test_an_interrupted_ablation_resumes_and_every_variant_starts_from_the_same_encoder(tmp_path: Path) -> None:
     config = small_config(tmp_path / "runs", "schedule.steps=1", "network.strides=[1, 4]")
     torch.manual_seed(0)
     initial = tmp_path / "initial.safetensors"
@@ -60,7 +60,7 @@ def test_an_interrupted_ablation_goes_on_and_every_variant_begins_from_the_same_
     assert all(set(found["figures"]) == {"frame average", "temporal head", "both"} for found in read_rows(out))
 
 
-def test_the_benchmark_of_training_says_all_it_measures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_training_benchmark_reports_everything_it_measures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_training, "_STEPS", 2)
     monkeypatch.setattr(bench_training, "_RENDERED", 4)
     speed = bench_training.measure(small_config(tmp_path))

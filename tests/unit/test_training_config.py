@@ -1,4 +1,4 @@
-"""The settings of a run: files and overrides, what is refused and how, and the names of before."""
+"""Settings of a run: files and overrides, error messages, and former names."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def test_a_whole_group_may_be_given_at_once() -> None:
     assert (config.schedule.steps, config.schedule.early_frames) == (5, 2)
 
 
-def test_an_empty_value_takes_a_setting_back(tmp_path: Path) -> None:
+def test_an_empty_value_resets_a_setting(tmp_path: Path) -> None:
     path = tmp_path / "run.yaml"
     path.write_text("network: {model: climb-base, clip: openai}\n")
     assert load_config(path, ["network.clip="]).network.clip is None
@@ -74,14 +74,14 @@ def test_a_bad_override_names_key_and_value(override: str, complaint: str) -> No
 
 
 @pytest.mark.parametrize("old", RENAMED)
-def test_a_name_of_before_is_answered_with_the_new_one(old: str) -> None:
+def test_a_former_name_is_answered_with_the_new_one(old: str) -> None:
     group, _, key = RENAMED[old].partition(".")
     assert hasattr(getattr(TrainConfig(), group), key)
     with pytest.raises(ConfigError, match=f"`{old}` is now `{group}.{key}`"):
         load_config(None, [f"{old}=1"])
 
 
-def test_a_recipe_of_before_is_answered_with_all_its_new_names_at_once(tmp_path: Path) -> None:
+def test_an_older_recipe_is_answered_with_all_new_names_at_once(tmp_path: Path) -> None:
     path = tmp_path / "old.yaml"
     path.write_text("lr: 1e-3\nsteps: 5\nschedule: cosine\n")
     with pytest.raises(ConfigError) as refused:
@@ -111,7 +111,7 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
         load_config(tmp_path / "absent.yaml")
 
 
-def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_bytes(b"\xef\xbb\xbfschedule: {steps: 3}\n")
     assert load_config(tmp_path / "run.yaml").schedule.steps == 3
 

@@ -1,4 +1,4 @@
-"""What the processes of a run share: norms over all their images, and gradients that add up."""
+"""Distributed runs: norms over the images of all processes, and gradients that add up."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ def layers() -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sequential(nn.BatchNorm2d(4), nn.ReLU()), nn.BatchNorm2d(4))
 
 
-def test_sharing_norms_keeps_names_values_and_the_very_parameters_an_optimiser_holds() -> None:
+def test_sharing_norms_keeps_names_values_and_the_parameters_an_optimiser_refers_to() -> None:
     module = layers()
     parameters, state = [id(p) for p in module.parameters()], module.state_dict()
     share_norms(module)
@@ -49,7 +49,7 @@ def test_a_shared_norm_of_one_process_is_a_batch_norm() -> None:
     torch.testing.assert_close(answer_shared, answer, rtol=1e-4, atol=1e-5)
 
 
-def test_shares_are_all_of_it_in_order() -> None:
+def test_shares_cover_everything_in_order() -> None:
     rows = list(range(12))
     assert [row for rank in range(4) for row in rows[Distributed(rank, 4).share(12)]] == rows
 

@@ -1,4 +1,4 @@
-"""Growing a network: what it says stays, twice."""
+"""Growing a network: every feature is kept, twice."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def network(seed: int) -> Climb:
 
 
 @pytest.mark.parametrize("layers", [1, 2])
-def test_a_grown_network_says_every_number_twice(layers: int) -> None:
+def test_a_grown_network_has_every_value_twice(layers: int) -> None:
     small = network(0)
     grown = grow(small, replace(SMALL, tower_width=64, joint_width=32, layers=layers))
     with torch.no_grad():
@@ -31,7 +31,7 @@ def test_a_grown_network_says_every_number_twice(layers: int) -> None:
     torch.testing.assert_close(after.temporal, before.temporal.repeat(1, 2), rtol=1e-4, atol=1e-5)
 
 
-def test_equal_channels_of_a_grown_network_have_different_lessons() -> None:
+def test_equal_channels_of_a_grown_network_have_different_gradients() -> None:
     grown = grow(network(0), replace(SMALL, tower_width=64, joint_width=32)).train()
     grown.sequence_feature(grown.encode(CROPS, [2, 2]))[0].sum().backward()  # type: ignore[no-untyped-call]
     gradient = grown.encoder.get_parameter("transformer.resblocks.0.mlp.c_fc.weight").grad

@@ -1,4 +1,4 @@
-"""What a run says and writes while it goes on."""
+"""What a run prints and writes while it trains."""
 
 import csv
 from pathlib import Path
@@ -18,18 +18,18 @@ def rows(folder: Path, name: str = "log.csv") -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_line_says_losses_memory_and_time_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_reports_losses_memory_and_time_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = RunLog(tmp_path)
     log.begin(0)
     log.step(record(EVERY))
     log.end()
     said = capsys.readouterr().err
     assert said.startswith(f"step {EVERY}  50.0%  2.0 min left  total 2.000  ")
-    assert "mmc" not in said  # a loss that is not computed is no news
+    assert "mmc" not in said  # a loss that is not computed is not reported
     assert said.endswith(" MB\n")
 
 
-def test_a_row_counts_what_all_its_steps_waited_for_their_batches(tmp_path: Path) -> None:
+def test_a_row_sums_the_waiting_time_of_all_its_steps(tmp_path: Path) -> None:
     log = RunLog(tmp_path)
     log.begin(0)
     for step in range(1, 2 * EVERY + 1):
@@ -40,7 +40,7 @@ def test_a_row_counts_what_all_its_steps_waited_for_their_batches(tmp_path: Path
     assert float(found[0]["lr"]) == 1e-3
 
 
-def test_a_run_that_goes_on_drops_the_rows_of_steps_it_does_again(tmp_path: Path) -> None:
+def test_a_resumed_run_drops_the_rows_of_steps_it_repeats(tmp_path: Path) -> None:
     for begun in (0, EVERY):
         log = RunLog(tmp_path)
         log.begin(begun)
@@ -51,7 +51,7 @@ def test_a_run_that_goes_on_drops_the_rows_of_steps_it_does_again(tmp_path: Path
     assert [row["step"] for row in rows(tmp_path)] == [str(EVERY), str(2 * EVERY), str(3 * EVERY)]
 
 
-def test_figures_of_evaluations_are_written_and_those_that_are_done_again_are_dropped(tmp_path: Path) -> None:
+def test_validation_metrics_are_written_and_repeated_ones_are_dropped(tmp_path: Path) -> None:
     for begun, figures in ((0, {5: 0.2, 10: 0.3, 15: 0.4}), (10, {15: 0.5})):
         log = RunLog(tmp_path)
         log.begin(begun)
@@ -62,7 +62,7 @@ def test_figures_of_evaluations_are_written_and_those_that_are_done_again_are_dr
     assert [(row["step"], row["mAP"]) for row in found] == [("5", "0.2"), ("10", "0.3"), ("15", "0.5")]
 
 
-def test_tensorboard_gets_losses_and_figures(tmp_path: Path) -> None:
+def test_tensorboard_gets_losses_and_metrics(tmp_path: Path) -> None:
     log = RunLog(tmp_path, tensorboard=True)
     log.begin(0)
     log.step(record(EVERY))
@@ -74,7 +74,7 @@ def test_tensorboard_gets_losses_and_figures(tmp_path: Path) -> None:
     assert [(event.step, event.value) for event in board.Scalars("held_out/mAP")] == [(EVERY, 0.5)]
 
 
-def test_a_quiet_log_says_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_quiet_log_prints_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = RunLog(tmp_path, quiet=True, tensorboard=True)
     log.begin(0)
     log.step(record(EVERY))

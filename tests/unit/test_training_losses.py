@@ -87,7 +87,7 @@ def test_a_first_visit_starts_a_row_and_a_second_does_not() -> None:
     torch.testing.assert_close(memory, torch.stack([expected, expected]))
 
 
-def test_an_identity_nobody_has_seen_is_no_class_of_the_memory_loss() -> None:
+def test_an_identity_not_seen_yet_is_not_a_class_of_the_memory_loss() -> None:
     torch.manual_seed(3)
     seen = F.normalize(torch.randn(2, 3, 4), dim=2)
     features, labels = torch.randn(2, 4), torch.tensor([2, 0])
@@ -130,7 +130,7 @@ def test_contrast_is_the_mean_log_share_of_the_positives() -> None:
     assert float(batch_contrast(features, torch.tensor(labels))) == pytest.approx(expected, rel=1e-4)
 
 
-def test_contrast_needs_two_tracklets_of_everybody() -> None:
+def test_contrast_needs_two_tracklets_of_every_identity() -> None:
     with pytest.raises(ValueError, match="two tracklets"):
         batch_contrast(torch.randn(3, 2), torch.tensor([0, 0, 1]))
 

@@ -27,7 +27,7 @@ def test_at_most_two_items_per_thread_are_prefetched() -> None:
         assert len(begun) == 2 + 2 * 2
 
 
-def test_an_error_comes_in_its_place_and_nothing_after_it_is_waited_for() -> None:
+def test_an_error_is_raised_at_its_item_and_later_items_are_not_awaited() -> None:
     def make(i: int) -> int:
         if i == 3:
             raise ValueError("three")
@@ -40,7 +40,7 @@ def test_an_error_comes_in_its_place_and_nothing_after_it_is_waited_for() -> Non
     assert list(made) == []
 
 
-def test_threads_end_when_nobody_takes_more() -> None:
+def test_threads_end_when_the_consumer_stops() -> None:
     before = set(threading.enumerate())
     with closing(in_order(lambda i: i, range(1000), threads=2)) as made:
         next(made)

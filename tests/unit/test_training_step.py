@@ -26,7 +26,7 @@ def tower() -> VisualTower:
     return VisualTower(nn.Conv2d(3, 16, 8, stride=8), (4, 2), width=16, layers=2, heads=2, joint=8)
 
 
-def test_patch_tokens_may_come_in_any_order_and_some_may_stay_away() -> None:
+def test_patch_tokens_may_come_in_any_order_and_some_may_be_dropped() -> None:
     images = torch.randn(2, 3, 32, 16)
     whole = tower()(images)
     order = torch.stack([torch.randperm(8), torch.randperm(8)])
@@ -77,7 +77,7 @@ def test_half_precision_gives_nearly_the_same_losses_and_whole_weights(tmp_path:
     assert totals[1] != totals[0]
 
 
-def test_parts_of_a_batch_leave_running_statistics_as_one_look_does(tmp_path: Path) -> None:
+def test_parts_of_a_batch_update_running_statistics_once(tmp_path: Path) -> None:
     moved = []
     for parts in (1, 2):
         config, state, loader = begun(tmp_path, f"batch.chunks={parts}", "network.model=climb-tiny-64")
@@ -99,7 +99,7 @@ def test_an_average_follows_slowly_and_its_start_is_soon_forgotten() -> None:
         network.weight.fill_(3.0)
         network.num_batches_tracked.fill_(7)  # type: ignore[union-attr]
     move_average(average, network, decay=0.9, step=0)
-    np.testing.assert_allclose(average["weight"], 1 + 2 * 0.9)  # a tenth of the start is left
+    np.testing.assert_allclose(average["weight"], 1 + 2 * 0.9)  # a tenth of the initial weights is left
     assert average["num_batches_tracked"] == 7
     move_average(average, network, decay=0.9, step=1_000)
     np.testing.assert_allclose(average["weight"], 2.8 + 0.1 * 0.2, rtol=1e-6)
