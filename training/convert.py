@@ -1,7 +1,7 @@
-"""The authors' published image weights, read into a network of ours with fragments of one frame only.
+"""Convert the authors' published image weights to a climbtrack network with fragments of a single frame.
 
-Their checkpoints hold more than a feature needs (classifiers, a second Mamba and norm that nothing uses); that is
-dropped and reported. Anything else that is not expected is an error: it would be another network.
+Their checkpoints contain more than features need (classifiers, an unused second Mamba and norm), which is dropped and
+reported. Anything else unexpected is an error, because it would be a different network.
 """
 
 import math
@@ -20,7 +20,7 @@ from reid_worker.model.tensors import WeightsError, put_tensors, read_tensors
 from reid_worker.model.weights import load_weights, save_weights
 from wire.messages import SimilarityPrior
 
-# Their names to ours, by what a name begins with.
+# Prefixes of their tensor names, and ours.
 _RENAMED = {
     "image_encoder.": "encoder.",
     "bottleneck.": "bottleneck.",
@@ -34,20 +34,20 @@ _RENAMED = {
 }
 _DROPPED = ("classifier", "sp_mamba_raw.", "norm3_mamba.")
 _SIDE = "cv_embed"
-# What training on several GPUs, torch.compile and training frameworks put between the parts of a name, or in front.
+# What multi-GPU training, torch.compile and training frameworks insert into names, or prepend to them.
 _WRAPPED = {"module", "_orig_mod"}
 _IN_FRONT = ("model.", "net.", "network.")
-_HEAD_WIDTH = 64  # of every CLIP transformer; the number of heads is nowhere in its tensors
+_HEAD_WIDTH = 64  # of every CLIP transformer; its tensors do not show the number of heads
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What came out of a conversion.
+    """The result of a conversion.
 
     Attributes:
-        architecture: Of the network that was written.
-        model_id: Of the weights that were written.
-        dropped: Tensors of the source that no feature needs, by name.
+        architecture: Sizes of the network written.
+        model_id: Name of the weights written.
+        dropped: Names of source tensors that features do not need.
     """
 
     architecture: Architecture
@@ -65,23 +65,23 @@ def convert(
     views: int = 1,
     prior: SimilarityPrior | None = None,
 ) -> Conversion:
-    """Read a published checkpoint, `torch.save`d or safetensors, and write it as weights of ours to `out`.
+    """Read a published checkpoint, `torch.save`d or safetensors, and write it as climbtrack weights to `out`.
 
-    The weights carry the released preprocessing: bicubic resizing, mean and std 0.5.
+    The released preprocessing is stored with the weights: bicubic resizing, mean and std 0.5.
 
     Args:
-        source: With or without `cv_embed`, inside other dicts or not, with or without what wrappers add to names.
-        out: A safetensors file.
-        size: Height and width of a crop, px; None takes a grid of patches twice as high as wide, as 256x128 gives.
-        frames: Crops of a tracklet, T. The features of 1 are those of the published network; those of more are means
+        source: Checkpoint, with or without `cv_embed`, nested dicts, or prefixes of wrappers in names.
+        out: Safetensors file to write.
+        size: Height and width of a crop, px; None assumes a grid of patches twice as high as wide, as for 256x128.
+        frames: Crops of a tracklet, T. With 1, features are those of the published network; with more, they are means
             over the crops, before the last BatchNorm.
-        side_coefficient: Factor on the vectors of `cv_embed`, which a checkpoint does not hold.
-        views: Rows of `cv_embed` that belong to one camera. Their mean becomes the camera's vector: no data set of
-            people says from which side one is seen.
-        prior: What similarities mean, where somebody has measured it: a checkpoint does not say.
+        side_coefficient: Factor on the vectors of `cv_embed`, which checkpoints do not contain.
+        views: Rows of `cv_embed` that belong to one camera. Their mean becomes the camera's vector: no person data
+            set has labels of the viewing side.
+        prior: Similarity prior of the weights, if it has been measured: checkpoints do not contain one.
 
     Raises:
-        WeightsError: The source cannot be read, or is not this network, or `out` cannot be written.
+        WeightsError: The source cannot be read or is not this network, or `out` cannot be written.
     """
     if out.exists() and out.samefile(source):
         raise WeightsError(out, "is the file to convert; give another one to write")
@@ -102,7 +102,7 @@ def convert(
 
 
 def _unwrapped(tensors: Mapping[str, Tensor], source: Path) -> dict[str, Tensor]:
-    """Return tensors under the names of the network alone."""
+    """Return tensors by their names without wrapper prefixes."""
     bare = {_bare(name): tensor for name, tensor in tensors.items()}
     if len(bare) < len(tensors):
         raise WeightsError(source, f"holds two tensors of one name: {len(tensors)} names stand for {len(bare)}")
@@ -110,7 +110,7 @@ def _unwrapped(tensors: Mapping[str, Tensor], source: Path) -> dict[str, Tensor]
 
 
 def _bare(name: str) -> str:
-    """Return a name without what wrappers added.
+    """Return a name without the parts added by wrappers.
 
     >>> _bare("model.module.image_encoder._orig_mod.proj")
     'image_encoder.proj'
@@ -121,7 +121,7 @@ def _bare(name: str) -> str:
 
 
 def _with_one_view(tensors: dict[str, Tensor], views: int, source: Path) -> dict[str, Tensor]:
-    """Return the tensors with one vector a camera in place of one a camera and view."""
+    """Return the tensors with one vector per camera instead of one per camera and view."""
     if views == 1:
         return tensors
     rows = tensors.get(_SIDE)
@@ -182,7 +182,7 @@ def _architecture_of(tensors: Mapping[str, Tensor], source: Path, size: tuple[in
 
 
 def _their_name(ours: str) -> str:
-    """Return the name that a tensor of ours has in their checkpoints."""
+    """Return the name of one of our tensors in their checkpoints."""
     return next(their + ours.removeprefix(our) for their, our in _RENAMED.items() if ours.startswith(our))
 
 
@@ -195,7 +195,7 @@ def _shape(tensors: Mapping[str, Tensor], name: str, dimensions: int, source: Pa
 
 
 def _size_of(positions: int, patch: int, source: Path) -> tuple[int, int]:
-    """Return the crop height and width whose grid is twice as high as wide and has so many positions."""
+    """Return the crop height and width whose grid is twice as high as wide and has this many positions."""
     columns = math.isqrt(max(positions, 0) // 2)
     if columns < 1 or 2 * columns**2 != positions:
         raise WeightsError(
