@@ -27,12 +27,12 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """What a batch is made of.
+    """Composition of a batch.
 
     Attributes:
         identities: P, identities per batch.
         tracklets: K, tracklets of each identity.
-        cluster: Identities in a batch that share their cameras, where there are such: negatives that the background
+        cluster: Identities in a batch that share their cameras, if there are any: negatives that the background
             does not tell apart.
         sites: Groups of people with the same cameras that an epoch draws from at a time, 0 for all: a renderer then
             draws a place once per epoch, not once per batch.

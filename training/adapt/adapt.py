@@ -33,7 +33,7 @@ from training.evaluation.embedding import Embed
 Log = Callable[[str], None]
 
 _HELD = 0.2  # fraction of tracklets held out for validation
-_MIN_CLUSTERS = 4  # clusters; too few to learn to tell people apart
+_MIN_CLUSTERS = 4  # fewer people are not enough to learn from
 
 
 class AdaptError(Exception):
