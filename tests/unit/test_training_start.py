@@ -1,4 +1,4 @@
-"""What a training run begins from."""
+"""What a training run starts from."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +39,7 @@ def base(**network: object) -> TrainConfig:
     )
 
 
-def test_the_encoder_begins_from_clip_with_its_patch_projection_at_rest(tmp_path: Path) -> None:
+def test_the_encoder_starts_from_clip_with_its_patch_projection_frozen(tmp_path: Path) -> None:
     torch.manual_seed(1)
     tower = Climb(SMALL).encoder
     torch.save(tower.state_dict(), tmp_path / "clip.pt")
@@ -56,7 +56,7 @@ def test_without_clip_everything_is_learnt() -> None:
     assert all(id(p) in learned for p in state.network.encoder.parameters())
 
 
-def test_a_run_can_begin_from_weights_of_ours(tmp_path: Path) -> None:
+def test_a_run_can_start_from_climbtrack_weights(tmp_path: Path) -> None:
     torch.manual_seed(2)
     network = Climb(SMALL)
     save_weights(tmp_path / "small.safetensors", network, Preprocessing(SMALL.height, SMALL.width))
@@ -76,7 +76,7 @@ def knowing(cameras: int, initial: Path) -> TrainConfig:
     return changed(base(initial=initial), told)
 
 
-def test_a_run_that_knows_no_cameras_begins_from_what_others_do_for_any(tmp_path: Path) -> None:
+def test_a_run_without_cameras_starts_from_the_mean_of_all_camera_vectors(tmp_path: Path) -> None:
     network = saved(tmp_path / "three.safetensors", cameras=3)
     mean = network.any_camera()
     assert mean is not None
@@ -85,7 +85,7 @@ def test_a_run_that_knows_no_cameras_begins_from_what_others_do_for_any(tmp_path
     torch.testing.assert_close(state.network.encoder.class_embedding, expected)
 
 
-def test_a_run_keeps_the_vectors_of_as_many_cameras_and_begins_others_anew(tmp_path: Path) -> None:
+def test_a_run_keeps_camera_vectors_if_their_number_matches_and_otherwise_starts_afresh(tmp_path: Path) -> None:
     three, none = tmp_path / "three.safetensors", tmp_path / "none.safetensors"
     side = saved(three, cameras=3).get_parameter("side")
     assert torch.equal(start(knowing(3, three), 5).network.get_parameter("side"), side)
@@ -102,7 +102,7 @@ def test_initial_weights_of_another_size_are_refused_by_name(tmp_path: Path) -> 
         start(base(initial=tmp_path / "deeper.safetensors"), 5)
 
 
-def test_initial_weights_that_saw_other_crops_are_remarked_on(tmp_path: Path) -> None:
+def test_initial_weights_with_other_preprocessing_cause_a_warning(tmp_path: Path) -> None:
     saved(tmp_path / "area.safetensors")
     assert initial_warning(base(initial=tmp_path / "area.safetensors")) is None
     remark = initial_warning(base(initial=tmp_path / "area.safetensors", resize="bicubic"))
@@ -111,7 +111,7 @@ def test_initial_weights_that_saw_other_crops_are_remarked_on(tmp_path: Path) ->
     assert "filter='bicubic'" in remark
 
 
-def test_clip_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
+def test_missing_clip_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"nowhere\.pt"):
         start(base(clip=str(tmp_path / "nowhere.pt")), 5)
 
