@@ -1,5 +1,6 @@
 """Parse cameras as users write them: `NAME=URL` on the command line, or section `cameras` of a configuration file."""
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from wire.wording import known_names
 NO_CAMERA = """no camera was given. Name one or more cameras, each with a name of your choice:
 
   a video file   climbtrack run --camera door=door.mp4
-  an IP camera   climbtrack run --camera door=rtsp://user:password@192.168.1.20/stream
+  an IP camera   climbtrack run --camera door=rtsp://USER:PASSWORD@192.168.1.20/stream
   a webcam       climbtrack run --camera desk=0
   a whole site   climbtrack run --config site.yaml     # cameras: {door: door.mp4, hall: rtsp://...}
 
@@ -47,6 +48,22 @@ def parse_cameras(words: Iterable[str], site_id: str) -> dict[str, CameraSpec]:
         except ValueError as error:
             raise UsageError(f"--camera {shown}: {error}") from error
     return cameras
+
+
+def no_words(words: Sequence[str]) -> None:
+    """Refuse arguments without an option, and say which option was probably meant.
+
+    Raises:
+        UsageError: There are any.
+    """
+    if not words:
+        return
+    word, shown = words[0], mask_url(words[0])
+    if word.lower().endswith((".yaml", ".yml")):
+        raise UsageError(f"unexpected argument {shown}; give a configuration with --config {shlex.quote(shown)}")
+    name, equals, _ = word.partition("=")
+    camera = shown if equals and mask_name(name) == name else f"NAME={shown}"
+    raise UsageError(f"unexpected argument {shown}; give each camera with --camera {shlex.quote(camera)}")
 
 
 def configured_cameras(config: Path | None) -> dict[str, CameraSpec]:

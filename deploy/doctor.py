@@ -169,7 +169,7 @@ def _private_redis(_: Path | None) -> Check:
 
 def _redis(config: Path | None) -> Check:
     from gallery.errors import StoreRefused, StoreUnavailable
-    from gallery.store_server import check_writes, connect, eviction_risk
+    from gallery.store.server import check_writes, connect, eviction_risk
     from wire.settings import RedisSettings
 
     settings = RedisSettings.load(config)

@@ -7,8 +7,8 @@ from prometheus_client import CollectorRegistry
 
 from gallery.config import GallerySettings
 from gallery.handler import NAME, build_service
-from gallery.store_server import connect
-from gallery.store_sites import RedisSites
+from gallery.store.server import connect
+from gallery.store.sites import RedisSites
 from wire import process
 from wire.health import ServiceMonitor
 from wire.kafka import KafkaBus

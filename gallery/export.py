@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gallery.store import Store, StoredTracklet, TrackQuery
+from gallery.store.store import Store, StoredTracklet, TrackQuery
 
 EVERYTHING = 2**31 - 1
 

@@ -10,7 +10,7 @@ from gallery.config import GallerySettings
 from gallery.index_faiss import exact_index
 from gallery.metrics import GalleryMetrics
 from gallery.site_worker import SiteWorker, plan_of
-from gallery.store import Store
+from gallery.store.store import Store
 from wire.bus import IDENTITIES, TRACKLETS, Bus, TopicPartition
 from wire.cameras import Cameras, CameraTable, ListedCamera
 from wire.health import ServiceMonitor

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.compare import unit
+from gallery.decision.compare import unit
 from gallery.index import VectorIndex
-from gallery.store import Prototype
+from gallery.store.store import Prototype
 
 NEAREST = 64  # prototypes a search returns: a dozen identities with all their cameras
 

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.config import GallerySettings
-from gallery.decide import decide
-from gallery.draft import Decision
+from gallery.decision.decide import decide
+from gallery.decision.draft import Decision
+from gallery.decision.rules import Rules
+from gallery.decision.site import Site, site_of
 from gallery.index import VectorIndex
 from gallery.metrics import GalleryMetrics
-from gallery.rules import Rules
 from gallery.searcher import Searcher
-from gallery.site import Site, site_of
-from gallery.store import JournalEntry, Store, StoredProgress, StoredTracklet, Write
+from gallery.store.store import JournalEntry, Store, StoredProgress, StoredTracklet, Write
 from gallery.timeline import Timeline, Update, Waiting, Window
 from wire.cameras import ListedCamera
 from wire.messages import CameraProgress, IdentityEvent, Tracklet

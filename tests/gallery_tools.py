@@ -14,8 +14,8 @@ from gallery.handler import GalleryHandler
 from gallery.index_faiss import FaissIndex
 from gallery.metrics import GalleryMetrics
 from gallery.site_worker import SiteWorker, plan_of
-from gallery.store import Store, TrackQuery
-from gallery.store_memory import MemoryStore
+from gallery.store.memory import MemoryStore
+from gallery.store.store import Store, TrackQuery
 from wire import codec
 from wire.bus import Record
 from wire.cameras import ListedCamera

@@ -1,4 +1,4 @@
-"""The reference of `gallery.decide`: the same steps, each pair of a tracklet and an identity compared by itself.
+"""The reference of `gallery.decision.decide`: the same steps, each pair of a tracklet and an identity compared by itself.
 
 It asks for every pair anew who was visible beside whom and how alike they are, as the first gallery did; `decide` must
 give the same decisions.
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from gallery import decide
-from gallery.calibrate import probability
-from gallery.compare import embedding_of, likeness, looks_of, similarity, with_tracklet, without_tracklet
-from gallery.decide import Neighbours
-from gallery.draft import Decision, Draft
-from gallery.likely import logit, logit_to_others
-from gallery.rules import Rules
-from gallery.site import STALE_NS, Site, Together, is_same_leg, together
-from gallery.store import StoredTracklet
+from gallery.decision import decide
+from gallery.decision.calibrate import probability
+from gallery.decision.compare import embedding_of, likeness, looks_of, similarity, with_tracklet, without_tracklet
+from gallery.decision.decide import Neighbours
+from gallery.decision.draft import Decision, Draft
+from gallery.decision.likely import logit, logit_to_others
+from gallery.decision.rules import Rules
+from gallery.decision.site import STALE_NS, Site, Together, is_same_leg, together
+from gallery.store.store import StoredTracklet
 from wire.messages import Tracklet
 
 

@@ -16,9 +16,9 @@ from deploy import kafka_server
 from deploy.bench.pipeline import SITE, Speed
 from deploy.errors import RunError
 from deploy.local.private_redis import PrivateRedis
-from gallery.store import Store
-from gallery.store_redis import RedisStore
-from gallery.store_server import connect
+from gallery.store.redis import RedisStore
+from gallery.store.server import connect
+from gallery.store.store import Store
 from wire.settings import RedisSettings
 
 START_S = 120.0

@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from deploy.cli.api_client import ApiClient
+from deploy.errors import UsageError
 from deploy.local.data_dir import DataDir, default_data_dir
 
 DEFAULT_API = "http://127.0.0.1:8080"
@@ -26,6 +27,8 @@ def query_api(api: str | None, token: str | None, data_dir: Path | None) -> Iter
         DeployError: There is no data to query, or the API cannot be started.
     """
     folder = data_dir or default_data_dir()
+    if api is None and data_dir is not None and not data_dir.is_dir():
+        raise UsageError(f"--data-dir {data_dir}: no such folder; name the one that `climbtrack run` was given")
     if api is not None or DataDir(folder).api_url() is not None or not (folder / "redis").is_dir():
         with running_api(api, token, data_dir) as client:
             yield client
@@ -40,8 +43,8 @@ def _temporary_api(folder: Path) -> Iterator[str]:
     from deploy.local.private_redis import PrivateRedis
     from gallery.api.app import create_app
     from gallery.config import ApiSettings
-    from gallery.store_redis import RedisStore
-    from gallery.store_server import connect
+    from gallery.store.redis import RedisStore
+    from gallery.store.server import connect
     from wire.memory import MemoryBus
     from wire.settings import RedisSettings
 

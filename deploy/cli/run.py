@@ -11,6 +11,7 @@ from deploy.cli.options import Config, DataDirOption, Json
 
 
 def run(
+    words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     camera: Annotated[
         list[str] | None,
         typer.Option(
@@ -74,10 +75,11 @@ def run(
     """
     from rich.console import Console
 
-    from deploy.cameras import chosen_cameras
+    from deploy.cameras import chosen_cameras, no_words
     from deploy.local.run import RunOptions, follow
     from wire.process import log_to_stderr
 
+    no_words(words or [])
     log_to_stderr((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)], plain=not verbose)
     options = RunOptions(
         cameras=chosen_cameras(camera or [], config),

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from deploy.errors import RunError, UsageError
-from gallery.api.address import take
+from gallery.api.address import take, why_not
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -25,8 +25,7 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         return take(host, port)
     except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"--port {port} on {host}: {reason}; choose another port, or 0 for any free one") from error
+        raise UsageError(f"--port {port} on {host}: {why_not(error)}") from error
 
 
 def url_of(taken: socket.socket) -> str:

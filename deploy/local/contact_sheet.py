@@ -15,8 +15,8 @@ from pathlib import Path
 from deploy.local.contact_sheet_style import COLOURS, STYLE
 from deploy.local.people_table import Clock, clock_of, duration, headline
 from deploy.local.report import Person, Report
-from gallery.presence import Sighting
-from gallery.store import Store
+from gallery.store.presence import Sighting
+from gallery.store.store import Store
 
 NAME = "people.html"
 MAX_PEOPLE = 200  # per page: 8 MB at 10 kB per crop and three crops each

@@ -25,9 +25,9 @@ from deploy.local.private_redis import PrivateRedis
 from deploy.local.settings import EmbeddedSettings
 from deploy.local.watch import CameraTotals
 from gallery.api.app import create_app
-from gallery.store import Store
-from gallery.store_redis import RedisStore
-from gallery.store_server import connect
+from gallery.store.redis import RedisStore
+from gallery.store.server import connect
+from gallery.store.store import Store
 from ingest.state import FINAL, CameraStatus, State
 from wire.bus import FRAMES, TRACKLETS
 from wire.health import ServiceMonitor

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from deploy.local.report import Person, Report
-from gallery.presence import Sighting
+from gallery.store.presence import Sighting
 
 MAX_TRAVELLERS = 20  # people on several cameras in the table
 MAX_STAYERS = 10  # people on one camera in the table

@@ -6,8 +6,8 @@ from typing import Any
 
 from deploy.local.watch import CameraTotals
 from gallery.api.schemas import iso
-from gallery.presence import Sighting, sightings
-from gallery.store import Identity, Store, TrackQuery
+from gallery.store.presence import Sighting, sightings
+from gallery.store.store import Identity, Store, TrackQuery
 
 PAGE = 500
 MAX_TRACKLETS = 10_000  # per person: enough for a day on a busy site

@@ -23,7 +23,7 @@ from deploy.local.settings import EmbeddedSettings
 from deploy.local.watch import CameraTotals, Watch
 from deploy.terminal import command, print_line
 from gallery.export import write_mot
-from gallery.store import Store
+from gallery.store.store import Store
 from ingest.sources.address import has_end
 from ingest.state import CameraStatus, State
 from wire.messages import CameraSpec

@@ -12,12 +12,12 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from gallery.api.address import take
+from gallery.api.address import take, why_not
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
-from gallery.store_redis import RedisStore
-from gallery.store_server import connect
-from gallery.store_sites import RedisSites
+from gallery.store.redis import RedisStore
+from gallery.store.server import connect
+from gallery.store.sites import RedisSites
 from wire import process
 from wire.config_file import site_of
 from wire.errors import SettingsError
@@ -79,8 +79,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return take(host, port)
     except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise SettingsError(f"api address {host}:{port}: {reason}; choose a free port") from error
+        raise SettingsError(f"api address {host}:{port}: {why_not(error)}") from error
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Taking the address of the API before anything heavy is loaded, so that a taken port is told at once."""
 
+import errno
 import socket
 
 
@@ -19,3 +20,11 @@ def take(host: str, port: int) -> socket.socket:
         taken.close()
         raise
     return taken
+
+
+def why_not(error: OSError | OverflowError) -> str:
+    """Say why an address cannot be taken, and what to change: the host or the port."""
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    if isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL):
+        return f"{reason}; the host must be an address of this machine, like 127.0.0.1, or 0.0.0.0 for all of them"
+    return f"{reason}; choose another port, or 0 for any free one"

@@ -21,7 +21,7 @@ from gallery.api.prefix import UnderPrefix
 from gallery.api.schemas import ProblemOut, StatusOut
 from gallery.config import ApiSettings
 from gallery.errors import StoreRefused
-from gallery.store import Store
+from gallery.store.store import Store
 from wire.bus import Bus
 from wire.cameras import CameraTable
 from wire.errors import TransientError
@@ -32,6 +32,7 @@ CORS: dict[str, Any] = {
     "allow_headers": ("Authorization", "Content-Type"),
     "expose_headers": ("Retry-After",),
 }
+NOT_JSON = "body: cannot be read as JSON"
 MAX_TOLD = 10  # wrong fields that are named
 MAX_PLACE = 100  # characters of where one stands
 
@@ -74,7 +75,7 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
 
     @app.exception_handler(status.HTTP_400_BAD_REQUEST)
     def not_read(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - it says less
-        return JSONResponse({"detail": "body: cannot be read as JSON"}, status_code=422)
+        return JSONResponse({"detail": NOT_JSON}, status_code=422)
 
     return app
 
@@ -82,6 +83,8 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
 def _in_words(error: RequestValidationError) -> str:
     """Return every field that is wrong and why, without what was sent: it may hold a password."""
     found = error.errors()
+    if any(one["type"] == "json_invalid" for one in found):
+        return NOT_JSON
     words = "; ".join(
         f"{'.'.join(map(str, one['loc'][1:]))[:MAX_PLACE] or 'body'}: {one['msg'].removeprefix('Value error, ')}"
         for one in found[:MAX_TOLD]

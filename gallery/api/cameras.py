@@ -3,7 +3,7 @@
 from fastapi import APIRouter, HTTPException, Response, status
 
 from gallery.api.schemas import CameraIn, CameraOut, CamerasOut, Name, camera_out
-from gallery.store import Store
+from gallery.store.store import Store
 from wire import codec
 from wire.bus import CAMERAS, Bus
 from wire.cameras import Cameras

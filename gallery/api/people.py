@@ -16,8 +16,8 @@ from gallery.api.schemas import (
     sighting_out,
     track_out,
 )
-from gallery.presence import sightings
-from gallery.store import Store, StoredProgress, StoredTracklet, TrackQuery
+from gallery.store.presence import sightings
+from gallery.store.store import Store, StoredProgress, StoredTracklet, TrackQuery
 from wire.cameras import Cameras
 
 MAX_ROWS = 1_000  # of one answer

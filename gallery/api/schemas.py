@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from gallery.presence import Sighting
-from gallery.store import Identity, StoredProgress, StoredTracklet
+from gallery.store.presence import Sighting
+from gallery.store.store import Identity, StoredProgress, StoredTracklet
 from wire.messages import MAX_CLOCK_OFFSET_MS, MAX_FPS, CameraSpec, IdentityEvent, Mode, check_name
 from wire.url import check_source
 

@@ -120,7 +120,7 @@ def list_identities(server: str) -> Figures:
     import redis
     from fastapi.testclient import TestClient
 
-    from gallery.store_redis import RedisStore
+    from gallery.store.redis import RedisStore
     from wire.memory import MemoryBus
 
     path = f"/v1/identities?limit={LISTED}"
@@ -137,7 +137,7 @@ def list_identities(server: str) -> Figures:
 
 def list_cameras(server: str) -> Figures:
     """Ask for the cameras so many times a second; answers are late against when they should have been asked for."""
-    from gallery.store_memory import MemoryStore
+    from gallery.store.memory import MemoryStore
 
     with closing(_bus(server)) as bus, closing(bus.producer()) as producer:
         bus.ensure_topics()
@@ -250,7 +250,7 @@ _local = threading.local()
 
 
 def _write_people(store: Any) -> None:
-    from gallery.store import Identity, StoredTracklet, Write
+    from gallery.store.store import Identity, StoredTracklet, Write
 
     rng = np.random.default_rng(5)
     look = _unit(rng.normal(size=DIMENSION))
@@ -276,8 +276,8 @@ class _World:
         from gallery.config import GallerySettings
         from gallery.metrics import GalleryMetrics
         from gallery.site_worker import SiteWorker, plan_of
-        from gallery.store import Write
-        from gallery.store_memory import MemoryStore
+        from gallery.store.memory import MemoryStore
+        from gallery.store.store import Write
         from wire.metrics import ServiceMetrics
 
         self._rng = np.random.default_rng(7)
@@ -337,7 +337,7 @@ class _World:
         return _unit(_unit(self._faces[person] + noise) @ self._basis)
 
     def _people(self) -> tuple[list[Any], dict[int, Any], list[Any]]:
-        from gallery.store import Identity, Prototype, StoredTracklet
+        from gallery.store.store import Identity, Prototype, StoredTracklet
 
         identities, prototypes, rows = [], {}, []
         for person in range(PEOPLE):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gallery.index import BruteForceIndex, VectorIndex
 from gallery.index_faiss import MOST_DEAD, FaissIndex, GpuFaissIndex, exact_index
 from gallery.searcher import Searcher
-from gallery.store import Prototype
+from gallery.store.store import Prototype
 
 D = 16
 KINDS = pytest.mark.parametrize(

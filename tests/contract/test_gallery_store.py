@@ -9,10 +9,10 @@ import pytest
 import redis
 
 from gallery.errors import StoreConflict, StoreUnavailable
-from gallery.store import Identity, Prototype, Store, StoredProgress, StoredTracklet, TrackQuery, Write
-from gallery.store_memory import MemoryStore
-from gallery.store_redis import RedisStore
-from gallery.store_server import connect
+from gallery.store.memory import MemoryStore
+from gallery.store.redis import RedisStore
+from gallery.store.server import connect
+from gallery.store.store import Identity, Prototype, Store, StoredProgress, StoredTracklet, TrackQuery, Write
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
 from wire.settings import RedisSettings
 from wire.tracklet_id import TrackletId
@@ -269,8 +269,8 @@ def test_events_stay_unpublished_until_they_are_confirmed(store: Store) -> None:
 
 
 def test_the_journal_forgets_its_oldest_events(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gallery.store_memory.JOURNAL_LENGTH", 3)
-    monkeypatch.setattr("gallery.store_redis.JOURNAL_LENGTH", 3)
+    monkeypatch.setattr("gallery.store.memory.JOURNAL_LENGTH", 3)
+    monkeypatch.setattr("gallery.store.redis.JOURNAL_LENGTH", 3)
     store.write(write(0, events=[event(number) for number in range(1, 6)]))
 
     assert [entry.seq for entry in store.journal(0, 10)] == [3, 4, 5]

@@ -121,7 +121,9 @@ def test_a_certificate_that_is_not_trusted_is_a_wrong_setting(kafka: SecureKafka
 
 def test_a_port_that_is_spoken_to_in_another_way_names_the_protocol(kafka: SecureKafka, certificates: Path) -> None:
     known = {"ssl_ca_file": certificates / "ca.pem"}
-    with pytest.raises(SettingsError, match=r"does not use logins on this port: set kafka\.security_protocol to PLAINTEXT"):
+    with pytest.raises(
+        SettingsError, match=r"does not use logins on this port: set kafka\.security_protocol to PLAINTEXT"
+    ):
         ask(servers=kafka.node.servers, **SASL, **ANN)
     with pytest.raises((SettingsError, TransientError), match=r"kafka\.security_protocol"):
         ask(servers=kafka.node.servers, **TLS, **known)

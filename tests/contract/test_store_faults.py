@@ -17,11 +17,11 @@ from deploy.cli.main import main
 from gallery.config import GallerySettings
 from gallery.errors import StoreRefused, StoreUnavailable
 from gallery.handler import build_service
-from gallery.store import StoredTracklet, TrackQuery, Write
-from gallery.store_faults import PERMISSIONS
-from gallery.store_redis import RedisStore
-from gallery.store_server import connect, eviction_risk
-from gallery.store_sites import RedisSites
+from gallery.store.faults import PERMISSIONS
+from gallery.store.redis import RedisStore
+from gallery.store.server import connect, eviction_risk
+from gallery.store.sites import RedisSites
+from gallery.store.store import StoredTracklet, TrackQuery, Write
 from tests.conftest import need
 from tests.gallery_tools import axis, progress, tracklet
 from tests.servers.redis_server import FakeRedis, RealRedis, wait_for
@@ -131,16 +131,16 @@ def test_the_window_that_met_trouble_is_written_when_redis_recovers(
     monkeypatch.setattr("wire.service.BACKOFF_S", (0.01, 0.02))
     with GalleryOnBus(server.url) as gallery:
         gallery.send(tracklet("a/s/1.0/0", 0, 2), progress("a", 4))
-        wait_for(lambda: gallery.store.tracklets(["a/s/1.0/0"]))
+        wait_for(lambda: gallery.store.store.tracklets(["a/s/1.0/0"]))
         # When Redis gets into trouble, the next window waits and says why
         trouble(server)
         gallery.send(tracklet("a/s/2.0/0", 5, 7, axis(1)), progress("a", 9, ended=True))
         wait_for(lambda: f"({code}); " in gallery.reason() and gallery.tries() > 3)
         assert remedy in gallery.reason()
-        assert gallery.store.tracklets(["a/s/2.0/0"]) == []
+        assert gallery.store.store.tracklets(["a/s/2.0/0"]) == []
         relief(server)
         # Then it is written, and everything was published once
-        wait_for(lambda: gallery.store.tracklets(["a/s/2.0/0"]))
+        wait_for(lambda: gallery.store.store.tracklets(["a/s/2.0/0"]))
         wait_for(lambda: not gallery.reason())
         assert [event.kind for event in gallery.published()] == ["created", "created"]
     said = [record.getMessage() for record in caplog.records if record.name == "wire.service"]
@@ -244,7 +244,7 @@ def test_a_server_that_is_away_is_named_with_what_to_do(tmp_path: Path, free_por
 
 
 def test_a_server_that_does_not_answer_is_named(server: RealRedis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gallery.store_server.ANSWER_S", 0.1)
+    monkeypatch.setattr("gallery.store.server.ANSWER_S", 0.1)
     with store_in(server.url) as store:
         store.ping()
         server.freeze(yes=True)

@@ -9,9 +9,9 @@ from typing import Self
 import pytest
 
 from gallery.errors import StoreRefused, StoreUnavailable
-from gallery.store import Write
-from gallery.store_redis import RedisStore
-from gallery.store_server import connect
+from gallery.store.redis import RedisStore
+from gallery.store.server import connect
+from gallery.store.store import Write
 from tests.conftest import need
 from tests.servers.redis_server import RealRedis, make_certificates
 from wire.errors import SettingsError
@@ -130,7 +130,7 @@ def test_a_file_that_holds_no_certificate_is_named(tmp_path: Path, key: str) -> 
 def test_tls_and_plain_text_that_meet_say_so(
     start: Starter, tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gallery.store_server.ANSWER_S", 1.0)  # each may wait for the other's next byte
+    monkeypatch.setattr("gallery.store.server.ANSWER_S", 1.0)  # each may wait for the other's next byte
     hint = r"redis:// or rediss:// in redis\.url|rediss:// is for a Redis with TLS"
     with pytest.raises((StoreRefused, StoreUnavailable), match=hint):
         write_once(url=start().tls_url.replace("rediss", "redis"))

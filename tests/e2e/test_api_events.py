@@ -12,7 +12,7 @@ import uvicorn
 
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
-from gallery.store_memory import MemoryStore
+from gallery.store.memory import MemoryStore
 from wire import codec
 from wire.bus import IDENTITIES
 from wire.memory import MemoryBus

@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gallery import decide as decide_module
-from gallery import records
-from gallery.calibrate import ASSUMED, Calibration
-from gallery.compare import Looks, likeness, similarity
-from gallery.decide import decide
-from gallery.draft import Decision
-from gallery.rules import Rules
-from gallery.shortlist import SLACK, likeness_bounds, similarity_bounds
-from gallery.site import Site, together
-from gallery.visibility import Visibility
+from gallery.decision import decide as decide_module
+from gallery.decision.calibrate import ASSUMED, Calibration
+from gallery.decision.compare import Looks, likeness, similarity
+from gallery.decision.decide import decide
+from gallery.decision.draft import Decision
+from gallery.decision.rules import Rules
+from gallery.decision.shortlist import SLACK, likeness_bounds, similarity_bounds
+from gallery.decision.site import Site, together
+from gallery.decision.visibility import Visibility
+from gallery.store import records
 from tests.gallery_tools import START, S, axis, tracklet, unit
 from tests.per_pair_decide import decide_per_pair
 from wire.messages import Tracklet
@@ -148,7 +148,7 @@ def test_bounds_are_never_below_what_they_bound(seed: int, count: int, vectors: 
     known, others = people(rng, count), people(rng, vectors)
     looks = np.stack([other.vectors[0] for other in others])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gallery.shortlist.BLOCK", block)
+        patch.setattr("gallery.decision.shortlist.BLOCK", block)
         similar, alike = similarity_bounds(looks, known), likeness_bounds(others, known)
 
     assert similar.shape == alike.shape == (vectors, count)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
-from gallery.store_memory import MemoryStore
+from gallery.store.memory import MemoryStore
 from wire.memory import MemoryBus
 
 ODD = st.one_of(

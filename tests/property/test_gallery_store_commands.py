@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gallery.errors import StoreConflict
-from gallery.store import Identity, Store, StoredTracklet, TrackQuery, Write
-from gallery.store_memory import MemoryStore
-from gallery.store_redis import RedisStore
+from gallery.store.memory import MemoryStore
+from gallery.store.redis import RedisStore
+from gallery.store.store import Identity, Store, StoredTracklet, TrackQuery, Write
 from tests.gallery_tools import START, S, tracklet
 from wire.messages import IdentityEvent
 

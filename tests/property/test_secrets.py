@@ -19,9 +19,9 @@ from deploy.errors import DeployError
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
 from gallery.errors import StoreRefused, StoreUnavailable
-from gallery.store_memory import MemoryStore
-from gallery.store_redis import RedisStore
-from gallery.store_server import connect
+from gallery.store.memory import MemoryStore
+from gallery.store.redis import RedisStore
+from gallery.store.server import connect
 from ingest.config import IngestSettings
 from ingest.errors import SourceError
 from ingest.metrics import IngestMetrics

@@ -17,8 +17,8 @@ import yaml
 from deploy.announce import announce
 from gallery.export import write_mot
 from gallery.handler import NAME as GALLERY
-from gallery.store_redis import RedisStore
-from gallery.store_server import connect
+from gallery.store.redis import RedisStore
+from gallery.store.server import connect
 from reid_worker.handler import NAME as WORKER
 from wire.bus import FRAMES, TRACKLETS
 from wire.errors import TransientError

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
 from gallery.errors import StoreUnavailable
-from gallery.store import Identity, StoredProgress, StoredTracklet, Write
-from gallery.store_memory import MemoryStore
+from gallery.store.memory import MemoryStore
+from gallery.store.store import Identity, StoredProgress, StoredTracklet, Write
 from wire import codec
 from wire.bus import CAMERAS
 from wire.memory import MemoryBus

@@ -12,7 +12,7 @@ import pytest
 from gallery.api.__main__ import listen, serve
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
-from gallery.store_memory import MemoryStore
+from gallery.store.memory import MemoryStore
 from tests.conftest import wait_until
 from wire.errors import SettingsError
 from wire.memory import MemoryBus
@@ -40,4 +40,7 @@ def test_a_port_that_somebody_has_is_a_wrong_setting(free_port: Callable[[], int
     port = free_port()
     with socket.create_server(("127.0.0.1", port)), pytest.raises(SettingsError) as caught:
         listen("127.0.0.1", port)
-    assert str(caught.value) == f"api address 127.0.0.1:{port}: Address already in use; choose a free port"
+    assert (
+        str(caught.value)
+        == f"api address 127.0.0.1:{port}: Address already in use; choose another port, or 0 for any free one"
+    )

@@ -22,7 +22,7 @@ def test_the_speed_of_a_stage_is_frames_by_the_time_it_took() -> None:
 
 
 GROWTH = """
-from deploy.bench.pipeline import memory_mb
+from deploy.bench.memory import memory_mb
 before = memory_mb()
 ballast = bytearray(b"x" * 200_000_000)
 print(memory_mb() - before)

@@ -11,8 +11,8 @@ import pytest
 from deploy.local.contact_sheet import MAX_PEOPLE, NAME, best_crops, contact_sheet, write_contact_sheet
 from deploy.local.report import Person, Report, people_since
 from deploy.local.watch import CameraTotals
-from gallery.presence import Sighting
-from gallery.store import Store
+from gallery.store.presence import Sighting
+from gallery.store.store import Store
 from tests.gallery_tools import CAMERAS, START, S, make_world, run_whole
 
 VOID = {"img", "meta", "br"}

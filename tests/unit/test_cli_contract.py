@@ -34,6 +34,13 @@ def taken_port() -> Iterator[int]:
     ("words", "said"),
     [
         pytest.param(["run"], "no camera was given", id="no camera"),
+        pytest.param(["run", "door.mp4"], "give each camera with --camera NAME=door.mp4", id="a file without option"),
+        pytest.param(["run", "door=a.mp4"], "give each camera with --camera door=a.mp4", id="a camera without option"),
+        pytest.param(["run", "site.yml"], "give a configuration with --config site.yml", id="settings without option"),
+        pytest.param(
+            ["run", "--camera", "a=b", "--host", "192.0.2.1"], "an address of this machine", id="no such host"
+        ),
+        pytest.param(["identities", "ls", "--data-dir", "no"], "--data-dir no: no such folder", id="no data folder"),
         pytest.param(["run", "--camera", "door"], "--camera door: expected NAME=URL", id="no url"),
         pytest.param(["run", "--camera", "a=b", "--port", "70000"], "65535", id="port out of range"),
         pytest.param(["run", "--kamera", "a=b"], "No such option: --kamera", id="unknown option"),
@@ -66,6 +73,7 @@ def test_a_run_without_cameras_says_what_to_type_instead_of_how_it_is_used(capsy
     said = capsys.readouterr().err
     for example in ("--camera door=door.mp4", "=rtsp://", "--camera desk=0", "--config site.yaml", "climbtrack doctor"):
         assert example in said
+    assert "door=rtsp://USER:PASSWORD@192.168.1.20/stream" in said
     assert "Usage" not in said
 
 
@@ -113,7 +121,10 @@ def test_a_busy_port_is_said_before_anything_is_started(
 ) -> None:
     words = ["run", "--camera", "a=b", "--port", str(taken_port), "--data-dir", str(tmp_path / "data")]
     assert main(words) == 2
-    assert f"--port {taken_port} on 127.0.0.1: Address already in use; choose another one" in capsys.readouterr().err
+    assert (
+        f"--port {taken_port} on 127.0.0.1: Address already in use; choose another port, or 0"
+        in capsys.readouterr().err
+    )
     assert not (tmp_path / "data").exists()
 
 

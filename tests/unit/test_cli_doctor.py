@@ -134,9 +134,9 @@ def test_a_server_that_nobody_named_is_not_what_makes_a_machine_unready(
 ) -> None:
     monkeypatch.delenv("CLIMBTRACK_REDIS_URL")
     monkeypatch.setattr(
-        "gallery.store_server.eviction_risk", lambda _: "Redis at r has the maxmemory-policy allkeys-lru"
+        "gallery.store.server.eviction_risk", lambda _: "Redis at r has the maxmemory-policy allkeys-lru"
     )
-    monkeypatch.setattr("gallery.store_server.check_writes", lambda _: None)
+    monkeypatch.setattr("gallery.store.server.check_writes", lambda _: None)
     code, found = examined(capsys)
     assert (code, found["Redis server"]["state"]) == (0, "optional")
     assert found["verdict"].startswith(READY)

@@ -11,8 +11,8 @@ from deploy.local.console import print_cameras
 from deploy.local.report import Report
 from deploy.local.run import MINUTE_NS, failures_of, next_start_ns, next_step
 from deploy.local.watch import CameraTotals
-from gallery.store import StoredProgress
-from gallery.store_memory import MemoryStore
+from gallery.store.memory import MemoryStore
+from gallery.store.store import StoredProgress
 from ingest.state import CameraStatus, State
 from tests.gallery_tools import progress
 

@@ -105,9 +105,9 @@ def test_get_downloads_where_runs_may_not(
 @pytest.mark.parametrize(
     ("behaviour", "cause"),
     [
-        (model_server.error_page, "a web page ('Access denied') came instead of the file"),
-        (model_server.another_file, "another file: SHA-256"),
-        (model_server.status(404), "there is no yolox_nano.onnx (404)"),
+        (model_server.error_page, "received a web page ('Access denied') instead of the file"),
+        (model_server.another_file, "not the expected file: SHA-256"),
+        (model_server.status(404), "yolox_nano.onnx does not exist there (404)"),
     ],
 )
 def test_a_get_that_fails_ends_with_1_in_one_line(
@@ -125,7 +125,7 @@ def test_get_leaves_a_users_file_alone(server: ModelServer, cache: Path, capsys:
     (cache / YOLOX_NANO.file).write_bytes(b"mine")
     assert main(["models", "get", "yolox-nano"]) == 1
     said = capsys.readouterr().err
-    assert f"climbtrack: {cache}/yolox_nano.onnx is another file than published: SHA-256 " in said
+    assert f"climbtrack: {cache}/yolox_nano.onnx is not the published file: SHA-256 " in said
     assert said.endswith("; it was not replaced: move it away, then get yolox-nano again\n")
     assert (cache / YOLOX_NANO.file).read_bytes() == b"mine"
     assert server.asked == []
@@ -178,7 +178,7 @@ def test_check_of_a_file_says_its_layout_or_what_is_wrong(tmp_path: Path, capsys
     assert main(["models", "check", str(bad), "--json"]) == 1
     said = _json(capsys)
     assert said["ok"] is False
-    assert "cut off or damaged" in said["models"][0]["said"]
+    assert "truncated or damaged" in said["models"][0]["said"]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_check_of_a_file_says_its_layout_or_what_is_wrong(tmp_path: Path, capsys
         pytest.param(None, "no such file", id="not there"),
         pytest.param(b"", "is empty", id="empty"),
         pytest.param(b"<html><title>Sign in</title>", "is a web page ('Sign in'), not a model", id="a web page"),
-        pytest.param(BUNDLED.read_bytes()[:50_000], "cut off or damaged", id="truncated"),
+        pytest.param(BUNDLED.read_bytes()[:50_000], "truncated or damaged", id="truncated"),
     ],
 )
 def test_a_run_with_a_file_that_cannot_be_used_ends_with_2_and_doctor_names_it(
@@ -215,7 +215,7 @@ def test_a_run_that_asks_for_a_model_that_cannot_be_had_ends_with_2(
     server.behaviour = model_server.error_page
     words = ["run", "--camera", f"a={tmp_path}", "--port", "0", "--data-dir", str(tmp_path / "data")]
     assert main([*words, "--detector", "yolox-nano"]) == 2
-    assert "a web page ('Access denied') came instead of the file" in capsys.readouterr().err.splitlines()[-1]
+    assert "received a web page ('Access denied') instead of the file" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_doctor_asks_no_server_and_says_what_a_run_would_do(server: ModelServer) -> None:
@@ -229,6 +229,4 @@ def test_doctor_says_what_takes_over_where_nothing_may_be_downloaded(monkeypatch
     monkeypatch.setenv("CLIMBTRACK_WORKER_DOWNLOAD", "false")
     check = _doctor()
     assert (check.state, check.found) == ("optional", "auto: person-detector")
-    assert check.advice.startswith(
-        "people are found by the bundled detector, not by yolox-nano: no yolox_nano.onnx in "
-    )
+    assert check.advice.startswith("using the bundled detector instead of yolox-nano: no yolox_nano.onnx in ")

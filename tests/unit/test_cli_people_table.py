@@ -15,7 +15,7 @@ from deploy.local.people_table import MAX_STAYERS, MAX_TRAVELLERS, Clock, durati
 from deploy.local.report import Person, Report
 from deploy.local.watch import CameraTotals
 from deploy.terminal import command
-from gallery.presence import Sighting
+from gallery.store.presence import Sighting
 
 S = 1_000_000_000
 START = int(datetime(2026, 11, 26, 10, 11, 20, tzinfo=UTC).timestamp()) * S

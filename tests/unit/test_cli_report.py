@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from deploy.local.report import Person, Report, covered_s, people_since
 from deploy.local.run import Outcome
 from deploy.local.watch import CameraTotals, Watch
-from gallery.presence import Sighting
+from gallery.store.presence import Sighting
 from tests.gallery_tools import CAMERAS, make_world, run_whole
 from wire import codec
 from wire.bus import TRACKLETS

@@ -76,7 +76,7 @@ def test_another_file_of_a_known_name_is_used_and_said(
 
     assert server.asked == []
     (line,) = caplog.messages
-    assert f"{path} is another file than published: SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}" in line
+    assert f"{path} is not the published file: SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}" in line
     assert "remove it and run `climbtrack models get yolox-nano`, or name it by its path" in line
 
 
@@ -98,19 +98,19 @@ def test_auto_falls_back_in_one_line_that_says_why(
         yolox_model(bundled)
         assert load_detector("auto", _options(tmp_path)).name == "person-detector"
     hog, ours = caplog.messages
-    why = f"no yolox_nano.onnx in {tmp_path}, and downloads are off (worker.download); put it there"
-    assert hog.startswith("people are found by HOG, which misses most who are partly hidden")
-    assert ours.startswith(f"people are found by the bundled detector, not by yolox-nano: {why}")
+    why = f"no yolox_nano.onnx in {tmp_path}, and downloads are disabled (worker.download); copy it there"
+    assert hog.startswith("using HOG, which misses most people who are partly hidden")
+    assert ours.startswith(f"using the bundled detector instead of yolox-nano: {why}")
     assert "climbtrack models get yolox-nano" in ours
-    assert ours.endswith("; naming `bundled` as detector ends these attempts")
+    assert ours.endswith("; set the detector to `bundled` to stop these attempts")
 
 
 @pytest.mark.parametrize(
     ("behaviour", "cause"),
     [
-        (model_server.status(404), "there is no yolox_nano.onnx (404)"),
-        (model_server.error_page, "a web page ('Access denied') came instead of the file"),
-        (model_server.another_file, "another file: SHA-256"),
+        (model_server.status(404), "yolox_nano.onnx does not exist there (404)"),
+        (model_server.error_page, "received a web page ('Access denied') instead of the file"),
+        (model_server.another_file, "not the expected file: SHA-256"),
     ],
 )
 def test_auto_survives_a_download_that_fails_and_what_was_asked_for_by_name_does_not(
@@ -137,7 +137,7 @@ def test_auto_survives_a_file_that_does_not_load(
     model, server = nano
     (tmp_path / model.file).write_bytes(server.data[:100])
     assert load_detector("auto", _options(tmp_path)).name == "person-detector"
-    assert "cut off or damaged" in caplog.messages[-1]
+    assert "truncated or damaged" in caplog.messages[-1]
 
 
 def test_auto_waits_for_no_slow_download_and_a_name_does(

@@ -64,7 +64,7 @@ def _refused(server: ModelServer, folder: Path, **network: Any) -> str:
         _get(server, folder, **network)
     text = str(caught.value)
     assert text.startswith(f"detector tiny: {server.url}/tiny.onnx: ")
-    assert text.endswith(f"; put tiny.onnx into {folder} by hand, or name a better mirror in CLIMBTRACK_WORKER_MIRROR")
+    assert text.endswith(f"; copy tiny.onnx into {folder} yourself, or set another mirror in CLIMBTRACK_WORKER_MIRROR")
     assert "\n" not in text
     assert not (folder / "tiny.onnx").exists()
     return text
@@ -136,14 +136,16 @@ def test_what_cannot_be_gone_on_with_is_begun_again(
 def test_a_server_that_always_hangs_up_is_given_up_and_half_is_kept(server: ModelServer, folder: Path) -> None:
     server.behaviour = model_server.always_broken_off
     text = _refused(server, folder)
-    assert f"the connection broke off, {HALF} of {len(DATA)} bytes are here and the next try goes on from there" in text
+    assert (
+        f"the connection broke, {HALF} of {len(DATA)} bytes were received, and the next attempt resumes there" in text
+    )
     assert _names(folder) == ["tiny.onnx.part"]
 
 
 def test_another_file_is_refused_with_what_was_found_and_not_kept(server: ModelServer, folder: Path) -> None:
     server.behaviour = model_server.another_file
     text = _refused(server, folder)
-    assert f"another file: SHA-256 {hashlib.sha256(bytes(len(DATA))).hexdigest()}, {len(DATA)} bytes" in text
+    assert f"not the expected file: SHA-256 {hashlib.sha256(bytes(len(DATA))).hexdigest()}, {len(DATA)} bytes" in text
     assert f"expected SHA-256 {MODEL.contents[0].sha256}, {len(DATA)} bytes" in text
     assert _names(folder) == []
     assert len(server.asked) == 1
@@ -155,7 +157,7 @@ def test_a_proxys_page_is_named_and_costs_nothing_that_is_here(left: bytes, serv
     folder.mkdir()
     (folder / "tiny.onnx.part").write_bytes(left)
     text = _refused(server, folder)
-    assert "a web page ('Access denied') came instead of the file, as proxies and logins send it" in text
+    assert "received a web page ('Access denied') instead of the file, probably from a proxy or a login page" in text
     assert [path.read_bytes() for path in folder.iterdir()] == ([left] if left else [])
 
 
@@ -172,10 +174,10 @@ def test_a_page_that_comes_in_crumbs_is_named_too(server: ModelServer, folder: P
 @pytest.mark.parametrize(
     ("code", "cause"),
     [
-        (404, "there is no tiny.onnx (404)"),
+        (404, "tiny.onnx does not exist there (404)"),
         (403, "the server answers 403 Forbidden"),
         (503, "the server answers 503 Service Unavailable"),
-        (407, "the proxy wants a password (407)"),
+        (407, "the proxy requires a password (407)"),
     ],
 )
 def test_an_error_of_the_server_is_named_and_keeps_what_is_here(
@@ -196,7 +198,7 @@ def test_a_server_that_says_nothing_is_given_up(server: ModelServer, folder: Pat
 
 def test_a_server_that_falls_silent_is_given_up_and_half_is_kept(server: ModelServer, folder: Path) -> None:
     server.behaviour = server.hang_in_the_middle
-    assert f"no answer for 1 s, {HALF} of {len(DATA)} bytes are here" in _refused(server, folder, silence_s=1.0)
+    assert f"no answer for 1 s, {HALF} of {len(DATA)} bytes were received" in _refused(server, folder, silence_s=1.0)
     assert (folder / "tiny.onnx.part").read_bytes() == DATA[:HALF]
 
 
@@ -208,7 +210,7 @@ def test_a_download_may_not_take_longer_than_its_patience(server: ModelServer, f
 
 def test_a_file_that_does_not_end_is_broken_off(server: ModelServer, folder: Path) -> None:
     server.behaviour = model_server.endless
-    assert f"sends more than {2 * len(DATA)} bytes, the file has {len(DATA)}" in _refused(server, folder)
+    assert f"sends more than {2 * len(DATA)} bytes, but the file has {len(DATA)}" in _refused(server, folder)
     assert _names(folder) == []
 
 
@@ -227,7 +229,7 @@ def test_a_name_server_that_says_nothing_is_given_up(
 
 
 def test_where_no_mirror_is_named_one_is_advised(folder: Path) -> None:
-    with pytest.raises(DetectorError, match=r"Connection refused; put tiny\.onnx into .*, or name a mirror in CLIMB"):
+    with pytest.raises(DetectorError, match=r"Connection refused; copy tiny\.onnx into .*, or set a mirror in CLIMB"):
         download(MODEL, (folder,), Network())
 
 
@@ -252,13 +254,13 @@ def test_a_proxy_that_cannot_be_used_is_named_without_its_password(
 ) -> None:
     monkeypatch.setenv("all_proxy", proxy)
     text = _refused(server, folder)
-    assert "the proxy that the environment names cannot be used: HTTPS_PROXY looks like http://HOST:PORT" in text
+    assert "the proxy set in the environment cannot be used: HTTPS_PROXY must look like http://HOST:PORT" in text
     assert "secret" not in text
 
 
 @pytest.mark.parametrize("host", ["a" * 70, "a..b"])
 def test_a_mirror_whose_host_cannot_be_is_named(host: str, folder: Path) -> None:
-    assert "is no URL that can be asked" in _refused(ModelServer(DATA, url=f"http://{host}"), folder)
+    assert "is not a valid URL" in _refused(ModelServer(DATA, url=f"http://{host}"), folder)
 
 
 def test_certificates_that_are_not_there_are_named(
@@ -319,8 +321,8 @@ def test_a_read_only_cache_is_named(server: ModelServer, folder: Path, monkeypat
     with pytest.raises(DetectorError) as caught:
         _get(server, folder)
     assert str(caught.value) == (
-        f"detector tiny: cannot be kept: {folder}: Read-only file system; make it writable, or name another folder in "
-        "CLIMBTRACK_MODELS"
+        f"detector tiny: cannot be stored: {folder}: Read-only file system; make it writable, or name another folder "
+        "in CLIMBTRACK_MODELS"
     )
     assert server.asked == []
 

@@ -59,13 +59,13 @@ AGAIN = r"; get it again \(`climbtrack models ls`"
 @pytest.mark.parametrize(
     ("make", "cause"),
     [
-        pytest.param(lambda path: path, "no such file, and none of auto, bundled, hog, yolox-nano", id="not there"),
+        pytest.param(lambda path: path, "no such file, and not one of auto, bundled, hog", id="not there"),
         pytest.param(_folder, r"is a folder; name the \.onnx file in it", id="a folder"),
         pytest.param(_written(b""), f"is empty{AGAIN}", id="empty"),
-        pytest.param(_written(b"no model at all"), f"cut off or damaged, or no ONNX file at all.*{AGAIN}", id="text"),
-        pytest.param(_written(b"\x08\x07"), r"no ONNX model \(2 bytes without a network\)", id="a header only"),
+        pytest.param(_written(b"no model at all"), f"truncated or damaged, or not an ONNX file.*{AGAIN}", id="text"),
+        pytest.param(_written(b"\x08\x07"), r"not an ONNX model \(2 bytes without a network\)", id="a header only"),
         pytest.param(
-            _written(BUNDLED.read_bytes()[:100_000]), rf"cut off or damaged.*\(100000 bytes\){AGAIN}", id="truncated"
+            _written(BUNDLED.read_bytes()[:100_000]), rf"truncated or damaged.*\(100000 bytes\){AGAIN}", id="truncated"
         ),
         pytest.param(
             _written(b"\n <!doctype html><html><head><title>Sign in\n </title>"),
@@ -74,12 +74,12 @@ AGAIN = r"; get it again \(`climbtrack models ls`"
         ),
         pytest.param(
             _written(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
-            r"is a Git LFS pointer, not the model; `git lfs pull` gets it",
+            r"is a Git LFS pointer, not the model; run `git lfs pull`",
             id="a pointer of Git LFS",
         ),
         pytest.param(
             lambda path: _external(path, kept=None),
-            r"its weights are in weights\.bin, not beside it; put it there, or export the model into one file",
+            r"its weights, weights\.bin, are missing; copy them into the same folder, or export the model into one",
             id="weights left behind",
         ),
         pytest.param(
@@ -175,8 +175,8 @@ def test_a_right_file_is_preferred_to_a_wrong_one_in_front_of_it(tmp_path: Path)
 
     assert both is not None
     assert wrong is not None
-    assert (both.path.parent.name, both.right) == ("b", True)
-    assert (wrong.content, wrong.right) == (content_of(wrong.path), False)
+    assert (both.path.parent.name, both.verified) == ("b", True)
+    assert (wrong.content, wrong.verified) == (content_of(wrong.path), False)
     assert find(model, (tmp_path,)) is None
 
 

@@ -87,14 +87,16 @@ def test_a_model_that_insists_on_its_size_is_used_in_it(tmp_path: Path) -> None:
 
 
 def test_other_columns_are_refused_with_what_is_there_and_what_is_known(tmp_path: Path) -> None:
-    with pytest.raises(DetectorError, match=r"m\.onnx: unknown layout: .*output \(1, 84, 7\); known are YOLOX"):
+    with pytest.raises(DetectorError, match=r"m\.onnx: unknown layout: .*output \(1, 84, 7\); known layouts: YOLOX"):
         YoloxDetector(yolox_model(tmp_path / "m.onnx", columns=7))
 
 
 def test_a_model_with_three_boxes_a_cell_is_refused(tmp_path: Path) -> None:
     says = np.zeros((1, 3 * CELLS, 85), np.float32)
     path = constant_model(tmp_path / "m.onnx", {"output": says}, [value("images", (1, 3, SIZE, SIZE))])
-    with pytest.raises(DetectorError, match="252 boxes where 64x64 px have 84 cells; YOLOv5 has three boxes a cell"):
+    with pytest.raises(
+        DetectorError, match="252 boxes, but 64x64 px have 84 cells; YOLOv5, for example, has three boxes per cell"
+    ):
         YoloxDetector(path)
 
 
@@ -102,20 +104,20 @@ def test_a_model_that_decodes_its_boxes_itself_is_refused(tmp_path: Path) -> Non
     grid = Grid.of(SIZE, SIZE)
     says = np.zeros((CELLS, 85), np.float32)
     says[:, :2] = grid.cells * grid.strides + 100  # px of a larger input
-    with pytest.raises(DetectorError, match="its boxes are decoded already; export it without --decode_in_inference"):
+    with pytest.raises(DetectorError, match="its boxes are already decoded; export it without --decode_in_inference"):
         YoloxDetector(yolox_model(tmp_path / "m.onnx", columns=85, output=says))
 
 
 def test_an_input_that_has_no_whole_cells_is_refused(tmp_path: Path) -> None:
     says = np.zeros((1, 84, 6), np.float32)
     path = constant_model(tmp_path / "m.onnx", {"output": says}, [value("images", (1, 3, 60, 60))])
-    with pytest.raises(DetectorError, match="its input of 60x60 px is no multiple of 32"):
+    with pytest.raises(DetectorError, match="its input of 60x60 px is not a multiple of 32"):
         YoloxDetector(path)
 
 
 def test_a_model_of_a_detr_is_not_taken_for_yolox(tmp_path: Path) -> None:
     path = rf_detr_model(tmp_path / "m.onnx", [[0, 0, 1, 1]], np.zeros((1, 91), np.float32))
-    with pytest.raises(DetectorError, match="not in the YOLOX layout but in that of rf-detr"):
+    with pytest.raises(DetectorError, match="not in the YOLOX layout, but in that of rf-detr"):
         YoloxDetector(path)
 
 

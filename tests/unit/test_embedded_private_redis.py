@@ -16,7 +16,7 @@ import redis
 from deploy.errors import RunError, UsageError
 from deploy.local import private_redis
 from deploy.local.private_redis import PrivateRedis, find_binary
-from gallery.store_server import connect
+from gallery.store.server import connect
 from wire.settings import RedisSettings
 
 

@@ -7,10 +7,10 @@ import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from gallery.decide import decide
-from gallery.rules import Rules
-from gallery.site import Site, together
-from gallery.store import Write
+from gallery.decision.decide import decide
+from gallery.decision.rules import Rules
+from gallery.decision.site import Site, together
+from gallery.store.store import Write
 from tests.gallery_tools import START, S, axis, tracklet, unit
 from wire.messages import SimilarityPrior, Tracklet
 

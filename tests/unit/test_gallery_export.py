@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from gallery.export import write_mot
-from gallery.presence import sightings
 from gallery.score.mot import read_boxes
-from gallery.store import StoredTracklet, Write
-from gallery.store_memory import MemoryStore
+from gallery.store.memory import MemoryStore
+from gallery.store.presence import sightings
+from gallery.store.store import StoredTracklet, Write
 from tests.gallery_tools import START, S, tracklet
 
 

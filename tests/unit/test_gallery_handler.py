@@ -11,8 +11,8 @@ from gallery.handler import GalleryHandler, build_service
 from gallery.index import BruteForceIndex
 from gallery.metrics import GalleryMetrics
 from gallery.site_worker import SiteWorker, plan_of
-from gallery.store import Outcome, TrackQuery, Write
-from gallery.store_memory import MemoryStore
+from gallery.store.memory import MemoryStore
+from gallery.store.store import Outcome, TrackQuery, Write
 from tests.gallery_tools import FixedCameras, axis, progress, tracklet
 from wire import codec
 from wire.bus import CAMERAS, TRACKLETS, Record, TopicPartition

@@ -4,8 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from gallery.calibrate import ASSUMED, Calibration, decode, encode, probability
-from gallery.compare import (
+from gallery.decision.calibrate import ASSUMED, Calibration, decode, encode, probability
+from gallery.decision.compare import (
     HARD_PER_CAMERA,
     likeness,
     looks_of,
@@ -14,7 +14,7 @@ from gallery.compare import (
     with_tracklet,
     without_tracklet,
 )
-from gallery.store import Prototype
+from gallery.store.store import Prototype
 from tests.gallery_tools import axis, tracklet, unit
 from wire.messages import SimilarityPrior
 

@@ -14,6 +14,7 @@ LISTS = ROOT / "requirements"
 OURS = {"wire", "ingest", "reid_worker", "gallery", "training", "deploy"}
 OPTIONAL = {"mamba_ssm", "selective_scan_cuda", "triton", "llvmlite"}  # tried, and done without where they are missing
 BROUGHT = {
+    "anyio",
     "pydantic_core",
     "starlette",
     "click",

@@ -96,7 +96,7 @@ def test_an_older_recipe_is_answered_with_all_new_names_at_once(tmp_path: Path) 
         (b"", "must contain groups"),
         (b"- 1\n", "must contain groups"),
         (b"run: [", "cannot be read"),
-        (b"run: \xff\xfe", "cannot be read"),
+        (b"run: \xff\xfe", "cannot be read: not a text file in UTF-8"),
     ],
     ids=["empty", "list", "broken", "binary"],
 )

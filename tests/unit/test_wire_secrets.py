@@ -16,8 +16,8 @@ from deploy.errors import DeployError, UsageError
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
 from gallery.errors import StoreRefused
-from gallery.store_memory import MemoryStore
-from gallery.store_server import connect
+from gallery.store.memory import MemoryStore
+from gallery.store.server import connect
 from wire.errors import SettingsError
 from wire.mask import hide, mask_url, scrub, secrets_of
 from wire.memory import MemoryBus

@@ -63,7 +63,9 @@ def test_settings_cannot_be_changed() -> None:
         pytest.param("worker: {heat_c: 500, tray: 3}", ["worker.heat_c", "worker.tray"], id="two at once"),
         pytest.param("worker: 3", ["section worker", "mapping"], id="section is not a mapping"),
         pytest.param("worker: 0", ["section worker", "mapping"], id="section is nothing but false"),
-        pytest.param("worker: {heat_c: 1}\nworker: {}", ["line 2", "'worker'", "first used in line 1"], id="section twice"),
+        pytest.param(
+            "worker: {heat_c: 1}\nworker: {}", ["line 2", "'worker'", "first used in line 1"], id="section twice"
+        ),
         pytest.param("worker: {heat_c: 1, heat_c: 2}", ["duplicate key 'heat_c'"], id="key twice"),
         pytest.param("worker: {heat_c: .nan}", ["worker.heat_c = nan", "finite number"], id="no number"),
         pytest.param("worker: {share: .nan}", ["worker.share = nan", "finite number"], id="no number for a fraction"),
@@ -133,6 +135,20 @@ def test_keys_that_are_merged_in_may_be_overridden(config: Path) -> None:
     config.write_text("cameras: {a: &a {url: '0', loop: true}, b: {<<: *a, url: '1'}}")
 
     assert read_config(config)["cameras"]["b"] == {"url": "1", "loop": True}
+
+
+@pytest.mark.parametrize("name", ["no", "on", "007", "1e3", "12:30", "2024-01-01", "1"])
+def test_a_key_is_the_text_that_was_written(name: str, config: Path) -> None:
+    config.write_text(f"cameras: {{a: &a {{{name}: x}}, b: {{<<: *a}}, {name}: y}}")
+
+    assert read_config(config)["cameras"] == {"a": {name: "x"}, "b": {name: "x"}, name: "y"}
+
+
+def test_a_tab_is_called_a_tab(config: Path) -> None:
+    config.write_text("cameras:\n\tdoor: door.mp4\n")
+
+    with pytest.raises(SettingsError, match="line 2: indented with a tab; use spaces"):
+        read_config(config)
 
 
 def test_a_folder_is_no_configuration(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from gallery.config import GallerySettings
 from gallery.handler import build_service
-from gallery.store_memory import MemoryStore
+from gallery.store.memory import MemoryStore
 from reid_worker.handler import NAME as WORKER
 from reid_worker.handler import HandlerOptions, WorkerHandler
 from reid_worker.metrics import WorkerMetrics

@@ -173,7 +173,7 @@ def test_a_new_connection_closes_what_the_old_one_left_open(video: Video) -> Non
     closed = [tracklet.tracklet_id for tracklet in _tracklets(said) if tracklet.closed]
     ended = [(item.stream_id, item.reason) for item in _progress(said) if item.ended]
     assert closed == ["door/s1/0.0/0", "door/s2/0.0/0"]
-    assert ended == [("s1", "the camera was connected again"), ("s2", "")]
+    assert ended == [("s1", "the camera reconnected"), ("s2", "")]
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_state_too_large_for_the_bus_waits_for_a_smaller_one_and_what_it_cover
     assert _tracklets(said)
     assert not [message for message in said if isinstance(message, WorkerState)]
     assert world.handler.needed_from() == {last.record.source: 0}
-    assert "camera door: with so many people in sight its state takes" in caplog.text
+    assert "camera door: with so many people in view its state takes" in caplog.text
     assert [message.ended for message in world.say(last) if isinstance(message, WorkerState)] == [True]
     assert world.handler.needed_from() == {}
 

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from reid_worker.config import WorkerSettings
 from reid_worker.crops import Crop
-from reid_worker.keep import CropKeeper, KeepOptions, Kept, place_of, surplus
+from reid_worker.keep import CropKeeper, KeepOptions, Kept, folder_of, surplus
 from reid_worker.metrics import WorkerMetrics
 from wire.errors import SettingsError
 from wire.tracklet_id import TrackletId
@@ -54,7 +54,7 @@ def test_no_two_tracklets_share_a_place_and_none_leaves_its_camera(
     tracklets: list[tuple[str, int, int, int]],
 ) -> None:
     folder = Path("crops")
-    places = [place_of(folder, TrackletId("door", *parts)) for parts in tracklets]
+    places = [folder_of(folder, TrackletId("door", *parts)) for parts in tracklets]
     assert len(set(places)) == len(places)
     assert all(place.parent == folder / "door" and place.name not in {".", ".."} for place in places)
 
@@ -75,7 +75,7 @@ def test_the_fewest_of_the_oldest_go_that_keep_both_bounds(
 
 def test_crops_are_named_by_the_moments_they_show(tmp_path: Path) -> None:
     World(tmp_path / "site" / "crops").keep(7)
-    place = place_of(tmp_path / "site" / "crops", TrackletId("door", "s-1", 7, 0, 0))
+    place = folder_of(tmp_path / "site" / "crops", TrackletId("door", "s-1", 7, 0, 0))
     assert {file.name: file.read_bytes() for file in place.iterdir()} == {
         f"{crop.time_ns}.jpg": crop.jpeg for crop in CROPS
     }
@@ -117,7 +117,7 @@ def test_what_is_too_old_goes_although_nobody_comes(tmp_path: Path, restarted: b
     if restarted:
         world.started()
     else:
-        world.keeper.tidy()
+        world.keeper.clean_up()
     assert world.there == [2]
 
 
@@ -134,7 +134,7 @@ def test_what_others_put_there_stays(tmp_path: Path) -> None:
 def test_what_a_dead_worker_left_half_written_goes(tmp_path: Path) -> None:
     world = World(tmp_path / "crops")
     world.keep(1)
-    left = place_of(world.folder, TrackletId("door", "s-1", 1, 0, 0))
+    left = folder_of(world.folder, TrackletId("door", "s-1", 1, 0, 0))
     left.rename(left.with_name(f".{left.name}"))
     world.now_ns += DAY_NS
     world.started()
@@ -150,7 +150,7 @@ def test_a_disk_that_takes_nothing_is_told_once_counted_and_stops_nobody(
         world.keep(1, 2, 3)
     (line,) = caplog.messages
     assert str(world.folder) in line
-    assert "the worker goes on" in line
+    assert "the worker continues" in line
     assert (world.counted("failed"), world.counted("kept")) == (3, 0)
     (world.folder / "door").unlink()
     world.keep(4)
@@ -174,7 +174,7 @@ def test_half_of_a_tracklet_does_not_stay(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_folder_that_cannot_be_had_is_told_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(SettingsError, match=r"worker.keep_crops = .*file/crops'.*give a folder that can be written"):
+    with pytest.raises(SettingsError, match=r"worker.keep_crops = .*file/crops'.*choose a writable folder"):
         World(tmp_path / "file" / "crops")
 
 

@@ -15,21 +15,21 @@ from reid_worker.tracklet import (
     Row,
     TrackletOptions,
     cross,
-    cut_share,
     extend,
-    hidden_shares,
+    frame_quality,
     is_due,
     is_person,
     keep,
     mark_sent,
     nearest_overlaps,
+    occlusions,
     remember_embedding,
     successor,
+    truncation,
     wants,
-    worth,
 )
 
-GOOD = FrameFacts(height_px=200, width_px=80, score=0.9, cut=0.0, hidden=0.0, sharpness=900)
+GOOD = FrameFacts(height_px=200, width_px=80, score=0.9, truncation=0.0, occlusion=0.0, sharpness=900)
 OPTIONS = TrackletOptions()
 TENTH_NS = 100_000_000
 ALONE, CLOSE, TOUCHING = 0.0, 0.2, 0.4  # overlaps: apart; too little for a crossing, too much for its end; a crossing
@@ -64,20 +64,20 @@ def _legs(overlaps: list[float]) -> list[tuple[int, int]]:
         pytest.param({"width_px": 190.0}, id="as wide as high"),
         pytest.param({"width_px": 20.0}, id="a strip"),
         pytest.param({"score": 0.5}, id="doubtful"),
-        pytest.param({"cut": 0.25}, id="at the border"),
-        pytest.param({"hidden": 0.6}, id="behind somebody"),
+        pytest.param({"truncation": 0.25}, id="at the border"),
+        pytest.param({"occlusion": 0.6}, id="behind somebody"),
         pytest.param({"sharpness": 50.0}, id="blurred"),
     ],
 )
-def test_a_spoilt_frame_is_worth_less(worse: dict[str, float]) -> None:
+def test_a_spoilt_frame_has_a_lower_quality(worse: dict[str, float]) -> None:
     facts = {name: getattr(GOOD, name) for name in FrameFacts.__slots__} | worse
-    assert 0 <= worth(FrameFacts(**facts)) < worth(GOOD) <= 1
+    assert 0 <= frame_quality(FrameFacts(**facts)) < frame_quality(GOOD) <= 1
 
 
 def test_who_stands_lower_hides_who_stands_higher() -> None:
     boxes = np.array([[0, 0, 10, 20], [5, 5, 15, 30], [50, 0, 60, 20]], np.float32)
-    assert hidden_shares(boxes).round(3).tolist() == pytest.approx([0.375, 0.0, 0.0])
-    assert hidden_shares(boxes[:0]).shape == (0,)
+    assert occlusions(boxes).round(3).tolist() == pytest.approx([0.375, 0.0, 0.0])
+    assert occlusions(boxes[:0]).shape == (0,)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_who_stands_lower_hides_who_stands_higher() -> None:
         pytest.param((0.0, 0.0, 100.0, 80.0), 1.0, id="everywhere"),
     ],
 )
-def test_cut_share_counts_the_borders_a_box_touches(box: tuple[float, ...], share: float) -> None:
-    assert cut_share(box, 80, 100) == share
+def test_truncation_counts_the_borders_a_box_touches(box: tuple[float, ...], share: float) -> None:
+    assert truncation(box, 80, 100) == share
 
 
 def test_the_best_frame_of_every_span_is_kept_and_spans_double() -> None:
@@ -120,7 +120,7 @@ def test_picks_stay_few_spread_and_in_order_whatever_comes(frames: list[tuple[in
     assert len(spans) <= OPTIONS.spans
     assert sorted(set(spans)) == spans
     assert all(pick.number // tracklet.span_ns == pick.span for pick in tracklet.picks)
-    assert all(pick.worth >= OPTIONS.min_worth for pick in tracklet.picks)
+    assert all(pick.quality >= OPTIONS.min_quality for pick in tracklet.picks)
 
 
 def test_weak_detections_alone_are_never_a_tracklet_and_take_no_memory() -> None:

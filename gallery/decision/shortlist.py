@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.compare import Looks, looks_of
-from gallery.store import Prototype
+from gallery.decision.compare import Looks, looks_of
+from gallery.store.store import Prototype
 
 SLACK = 1e-4  # float32 products of unit vectors are exact to 1e-6, and `compare` rounds to 1e-5
 BLOCK = 512  # people stacked at once: with ten prototypes of 512 numbers each, 10 MB; 100 MB for a block of products

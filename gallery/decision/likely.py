@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.compare import Looks, embedding_of, looks_of, similarity, without_tracklet
-from gallery.draft import Draft
-from gallery.shortlist import SLACK, likeness_bounds, similarity_bounds
+from gallery.decision.compare import Looks, embedding_of, looks_of, similarity, without_tracklet
+from gallery.decision.draft import Draft
+from gallery.decision.shortlist import SLACK, likeness_bounds, similarity_bounds
 from wire.messages import Tracklet
 
 

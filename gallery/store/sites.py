@@ -5,8 +5,8 @@ import logging
 import redis
 
 from gallery.errors import StoreUnavailable
-from gallery.store_redis import RedisStore
-from gallery.store_server import eviction_risk
+from gallery.store.redis import RedisStore
+from gallery.store.server import eviction_risk
 
 log = logging.getLogger(__name__)
 

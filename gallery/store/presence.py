@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gallery.store import StoredTracklet, microseconds
+from gallery.store.store import StoredTracklet, microseconds
 
 MAX_GAP_US = 2_000_000  # a person behind a pillar has not left
 

@@ -1,4 +1,4 @@
-"""The store that survives: one site in Redis. The scheme of its keys stands on top of `store_write.lua`."""
+"""The store that survives: one site in Redis. The scheme of its keys stands on top of `write.lua`."""
 
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
@@ -6,10 +6,13 @@ from typing import Any, cast
 
 import redis
 
-from gallery import records
 from gallery.errors import StoreConflict
-from gallery.presence import MAX_GAP_US, sightings
-from gallery.store import (
+from gallery.store import records
+from gallery.store.layout import LAYOUT, bring_up_to_date, is_current, owner_of
+from gallery.store.memory import matches
+from gallery.store.presence import MAX_GAP_US, sightings
+from gallery.store.server import reaching
+from gallery.store.store import (
     EXPIRE_LIMIT,
     JOURNAL_LENGTH,
     Counts,
@@ -23,9 +26,6 @@ from gallery.store import (
     Write,
     microseconds,
 )
-from gallery.store_layout import LAYOUT, bring_up_to_date, is_current, owner_of
-from gallery.store_memory import matches
-from gallery.store_server import reaching
 
 EVERYTHING = 2**31 - 1
 PAGE = 256  # rows read at once by a query: about 1 MB
@@ -33,14 +33,14 @@ APPLIED, ALREADY, CONFLICT = 1, 0, -1
 
 
 class RedisStore:
-    """Keeps a site in Redis; see `gallery.store.Store`."""
+    """Keeps a site in Redis; see `gallery.store.store.Store`."""
 
     def __init__(self, client: "redis.Redis", site_id: str) -> None:
         self._client: Any = client
         self._site_id = site_id
         self._prefix = f"climbtrack:{{{site_id}}}:"
-        self._write = self._client.register_script(_script("store_write.lua"))
-        self._confirm = self._client.register_script(_script("store_confirm.lua"))
+        self._write = self._client.register_script(_script("write.lua"))
+        self._confirm = self._client.register_script(_script("confirm.lua"))
 
     @property
     def site_id(self) -> str:
@@ -201,11 +201,11 @@ class RedisStore:
 
 
 def _script(name: str) -> str:
-    return files("gallery").joinpath(name).read_text(encoding="utf-8")
+    return files("gallery.store").joinpath(name).read_text(encoding="utf-8")
 
 
 class _Arguments:
-    """The arguments of `store_write.lua`: msgpack of the write, then the binary values that it points to.
+    """The arguments of `write.lua`: msgpack of the write, then the binary values that it points to.
 
     Redis's msgpack reader knows text but no binary type, so those stand beside it. Times in ns travel as text, since
     Lua's numbers are doubles.

@@ -1,12 +1,12 @@
-"""Brings a site that an earlier version wrote to Redis to the present layout; `store_write.lua` says what that is."""
+"""Brings a site that an earlier version wrote to Redis to the present layout; `write.lua` says what that is."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from gallery import records
-from gallery.presence import Sighting, joined, sighting_of
-from gallery.store import StoredTracklet, microseconds
+from gallery.store import records
+from gallery.store.presence import Sighting, joined, sighting_of
+from gallery.store.store import StoredTracklet, microseconds
 
 LAYOUT = 2  # 1 had no sightings, and no time in its heads
 PAGE = 256

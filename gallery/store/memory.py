@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from gallery.errors import StoreConflict
-from gallery.presence import sightings
-from gallery.store import (
+from gallery.store.presence import sightings
+from gallery.store.store import (
     EXPIRE_LIMIT,
     JOURNAL_LENGTH,
     Counts,
@@ -25,7 +25,7 @@ from gallery.store import (
 
 
 class MemoryStore:
-    """Keeps a site for as long as the process lives; see `gallery.store.Store`."""
+    """Keeps a site for as long as the process lives; see `gallery.store.store.Store`."""
 
     def __init__(self, site_id: str) -> None:
         self._site_id = site_id

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.store import Prototype
+from gallery.store.store import Prototype
 from wire.messages import Tracklet
 
 HARD_PER_CAMERA = 3  # as many as views of a body that differ: front, back, side

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gallery.store import Identity, StoredTracklet
+from gallery.store.store import Identity, StoredTracklet
 from wire import trace
 from wire.messages import EventKind, IdentityEvent
 

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from gallery.store import Identity, Prototype, StoredProgress, StoredTracklet
+from gallery.store.store import Identity, Prototype, StoredProgress, StoredTracklet
 from wire import codec
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
 

@@ -10,9 +10,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.calibrate import Calibration
-from gallery.compare import embedding_of, looks_of, with_tracklet
-from gallery.site import is_same_leg, together
+from gallery.decision.calibrate import Calibration
+from gallery.decision.compare import embedding_of, looks_of, with_tracklet
+from gallery.decision.site import is_same_leg, together
 from wire.messages import Tracklet
 
 Group = list[Tracklet]

@@ -9,12 +9,12 @@ import numpy as np
 from msgspec.structs import replace as changed_message
 from numpy.typing import NDArray
 
-from gallery.calibrate import ASSUMED, Calibration, encode
-from gallery.compare import Looks, similarity, united, with_tracklet, without_tracklet
-from gallery.decision_events import event_about, expiry_of
-from gallery.site import MAX_APART, Site, Together, is_same_leg
-from gallery.store import Identity, Prototype, StoredTracklet, Write
-from gallery.visibility import Visibility
+from gallery.decision.calibrate import ASSUMED, Calibration, encode
+from gallery.decision.compare import Looks, similarity, united, with_tracklet, without_tracklet
+from gallery.decision.events import event_about, expiry_of
+from gallery.decision.site import MAX_APART, Site, Together, is_same_leg
+from gallery.decision.visibility import Visibility
+from gallery.store.store import Identity, Prototype, StoredTracklet, Write
 from wire.messages import EventKind, IdentityEvent, Tracklet
 
 

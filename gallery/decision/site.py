@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gallery.calibrate import Calibration, decode
-from gallery.shortlist import LooksMemo
-from gallery.store import Identity, Prototype, Snapshot, StoredTracklet
+from gallery.decision.calibrate import Calibration, decode
+from gallery.decision.shortlist import LooksMemo
+from gallery.store.store import Identity, Prototype, Snapshot, StoredTracklet
 from wire.messages import Tracklet
 from wire.tracklet_id import TrackletId
 

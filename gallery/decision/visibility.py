@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.site import STALE_NS, Together, together
+from gallery.decision.site import STALE_NS, Together, together
 from wire.messages import Tracklet
 
 

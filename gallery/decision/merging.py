@@ -3,10 +3,10 @@
 import math
 from collections.abc import Iterable
 
-from gallery.compare import embedding_of, likeness, looks_of, similarity, without_tracklet
-from gallery.draft import Draft
-from gallery.likely import close_pairs
-from gallery.rules import Rules
+from gallery.decision.compare import embedding_of, likeness, looks_of, similarity, without_tracklet
+from gallery.decision.draft import Draft
+from gallery.decision.likely import close_pairs
+from gallery.decision.rules import Rules
 from wire.messages import Tracklet
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import redis
 from redis.exceptions import RedisError, ResponseError
 
-from gallery.store_faults import explained
+from gallery.store.faults import explained
 from wire.errors import SettingsError
 from wire.mask import mask_url
 from wire.settings import RedisSettings

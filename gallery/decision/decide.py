@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from gallery.calibrate import probability
-from gallery.compare import embedding_of
-from gallery.draft import Decision, Draft
-from gallery.grouping import grouped
-from gallery.likely import logit, logit_to_others, logits
-from gallery.merging import alike, apart, intruders
-from gallery.rules import Rules
-from gallery.site import STALE_NS, Site
+from gallery.decision.calibrate import probability
+from gallery.decision.compare import embedding_of
+from gallery.decision.draft import Decision, Draft
+from gallery.decision.grouping import grouped
+from gallery.decision.likely import logit, logit_to_others, logits
+from gallery.decision.merging import alike, apart, intruders
+from gallery.decision.rules import Rules
+from gallery.decision.site import STALE_NS, Site
 from wire.messages import Tracklet
 
 Neighbours = Callable[[NDArray[np.float32], str], list[set[int]]]  # (m, d) unit vectors and their model

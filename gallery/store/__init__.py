@@ -1,0 +1,1 @@
+"""What must survive: people, tracklets, events; in Redis, and in memory as its reference."""
