@@ -72,11 +72,11 @@ class CameraBars:
         print_line(self._console, f"{name}: {totals.frames}{of} frames, {_tracklets(totals)}{end}")
 
 
-def print_people(console: Console, report: Report, everybody: str) -> None:
-    """Print who was seen, people on several cameras first; `everybody` is the command that lists everyone."""
+def print_people(console: Console, report: Report, list_command: str) -> None:
+    """Print who was seen, people on several cameras first; `list_command` is the command that lists everyone."""
     print_line(console, "")
     print_line(console, headline(report), "bold")
-    lines = people_lines(report, console.width, everybody)
+    lines = people_lines(report, console.width, list_command)
     if lines:
         print_line(console, "")
     for line in lines:

@@ -108,8 +108,8 @@ def route(person: Person, clock: Clock, width: int) -> str:
     return text if len(text) <= width else f"{text[: max(0, width - 3)]}..."
 
 
-def people_lines(report: Report, width: int, everybody: str, zone: tzinfo | None = None) -> list[str]:
-    """Format the table of people, those on several cameras first; `everybody` is the command that lists everyone."""
+def people_lines(report: Report, width: int, list_command: str, zone: tzinfo | None = None) -> list[str]:
+    """Format the table of people, those on several cameras first; `list_command` is the command that lists everyone."""
     travellers = [person for person in report.by_cameras if len(person.cameras) > 1]
     stayers = [person for person in report.by_cameras if len(person.cameras) == 1]
     shown = [*travellers[:MAX_TRAVELLERS], *stayers[:MAX_STAYERS]]
@@ -134,7 +134,7 @@ def people_lines(report: Report, width: int, everybody: str, zone: tzinfo | None
             lines += ["", "Seen by one camera"]
         lines.append(f"{cell}  {route(person, clock, room)}")
     if rest := len(report.people) - len(shown):
-        lines += ["", f"and {rest} more: {everybody}"]
+        lines += ["", f"and {rest} more: {list_command}"]
     return lines
 
 
