@@ -15,6 +15,7 @@ DEFAULT_SITE = "site"
 MAX_BYTES = 4_000_000  # ten thousand cameras with all their fields take 3 MB
 
 _MERGE = "tag:yaml.org,2002:merge"
+_TEXT = "tag:yaml.org,2002:str"
 
 
 def read_config(config: Path | None) -> dict[str, Any]:
@@ -93,7 +94,7 @@ class _DuplicateKeyError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """Loads plain values and rejects duplicate keys."""
+    """Loads plain values, and keys as the text that was written; rejects duplicate keys."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002
         """Return the value of a node."""
@@ -116,6 +117,10 @@ class _Loader(yaml.SafeLoader):
                     f"line {line}: duplicate key {shown(key.value)}, first used in line {first[name]}; keep one"
                 )
             first[name] = line
+        self.flatten_mapping(node)
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                key.tag = _TEXT  # a camera may be called no, 007 or 1e3
         return super().construct_mapping(node, deep)
 
 
@@ -125,6 +130,8 @@ def _where(error: yaml.YAMLError | UnicodeDecodeError) -> str:
         return f"byte {error.start} is not UTF-8; save the file as UTF-8"
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return "it contains characters that YAML does not allow"
+    if "'\\t'" in (error.problem or ""):
+        return f"line {error.problem_mark.line + 1}: indented with a tab; use spaces"
     problem = re.sub(r"'[^']{2,}'", "'***'", error.problem or "cannot be read")
     mark = error.problem_mark
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}; put passwords and URLs in quotes"

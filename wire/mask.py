@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from wire.url import LOCAL_SCHEMES, LOGIN_EXAMPLE, MAX_LENGTH, UrlError, is_address, read_url, split_tail
+from wire.url import EXAMPLES, LOCAL_SCHEMES, MAX_LENGTH, UrlError, is_address, read_url, split_tail
 
 HIDDEN = "***"
 
@@ -80,7 +80,7 @@ def _without_secrets(text: str) -> str:
 
 
 def _masked(found: re.Match[str]) -> str:
-    if LOGIN_EXAMPLE in found[0]:
+    if any(example in found[0] for example in EXAMPLES):
         return found[0]
     url = found[0].rstrip(_PUNCTUATION)
     shown = mask_url(url) if "@" in url or _HALF_LOGIN.search(url) else _without_secrets(url)

@@ -11,6 +11,7 @@ from ipaddress import IPv6Address, ip_address
 from urllib.parse import quote, unquote
 
 LOGIN_EXAMPLE = "[USER:PASSWORD@]"
+EXAMPLES = (LOGIN_EXAMPLE, "://USER:PASSWORD@")  # in our own messages, which stay readable
 NETWORK_SCHEMES = ("rtsp", "rtsps", "http", "https")
 LOCAL_SCHEMES = ("file", "unix")  # a path without a host
 MAX_LENGTH = 4096

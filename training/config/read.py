@@ -48,7 +48,11 @@ def changed(config: TrainConfig, changes: Mapping[str, object]) -> TrainConfig:
 def _read(path: Path) -> Mapping[object, object]:
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, yaml.reader.ReaderError) as error:
+        raise ConfigError(f"{path} cannot be read: not a text file in UTF-8; give a YAML file") from error
+    except yaml.YAMLError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
     if not isinstance(loaded, Mapping):
         raise ConfigError(f"{path} must contain groups of settings, like `schedule: {{steps: 1000}}`")
