@@ -1,1 +1,1 @@
-"""The middle stage: frames in, one CLIMB embedding per tracklet out."""
+"""The worker: turns frames into tracklets, with one CLIMB embedding each."""

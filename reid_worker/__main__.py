@@ -1,4 +1,4 @@
-"""`climbtrack worker`: turns its share of the `frames` topic into tracklets, over Kafka."""
+"""`climbtrack worker`: turns its share of the `frames` topic on Kafka into tracklets."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ def main(config: Path | None = None) -> int:
     """Run the worker over Kafka until a signal; return the exit code.
 
     Raises:
-        SettingsError: A setting is unknown or wrong, or one of the models cannot be used.
+        SettingsError: A setting is unknown or invalid, or one of the models cannot be used.
     """
     settings = WorkerSettings.load(config)
     registry = CollectorRegistry()

@@ -22,30 +22,30 @@ class WorkerSettings(Settings):
     """How frames become tracklets.
 
     Attributes:
-        detector: `auto`, `bundled`, `hog`, a name of `climbtrack models ls`, or the path of an ONNX file in the layout
-            of YOLOX, RF-DETR, or D-FINE and RT-DETR.
+        detector: `auto`, `bundled`, `hog`, a name listed by `climbtrack models ls`, or the path of an ONNX file in the
+            layout of YOLOX, RF-DETR, or D-FINE and RT-DETR.
         download: Whether a missing detector may be downloaded; `climbtrack models get` always may.
-        mirror: Where detectors are downloaded instead of where they are published: the http(s) URL of a folder that has
-            the files by their names (`climbtrack models ls`). It may have a user and a password.
+        mirror: Where to download detectors from instead of their publishers: the http(s) URL of a folder that holds
+            the files under their names (`climbtrack models ls`). It may contain a user and a password.
         min_score: Lowest score of a detection that continues a track.
-        strong_score: Lowest score of a detection that starts one; weaker ones count only within a second of these.
-        sure_score: A track counts as a person once it has three detections of this score.
-        lost_s: How long a track waits for its person to come back.
-        weights: Safetensors of the CLIMB network; the shipped ones when None.
-        device: Of the CLIMB network: `auto`, `cpu`, `cuda`, ...
-        precision: Of its matrix products; `auto` is bf16 on a GPU that multiplies it, else fp32.
-        compiled: Whether torch.compile translates its encoder at the first call; needs a compiler. Not measured yet.
-        threads: CPU threads for decoding and detection; 0 takes all cores.
-        embed_batch: Most tracklets that are embedded in one call.
-        part_s: A tracklet is cut after so long.
-        state_interval_s: Stream time between two saved states: what a restart has to repeat.
-        keep_crops: Folder for the crops of everybody who is seen, as `climbtrack adapt` reads them. Pictures of people
-            need their consent or another lawful ground: nothing is kept unless this is set. What the gallery forgets
-            stays here until it is too old.
-        keep_crops_gb: Once these crops take more, the oldest go; each worker counts all that is in its folder.
-        keep_crops_days: Older ones go, counted from their writing, while a worker with this folder runs.
-        max_delay_s: Cameras in latency mode: chunks that have waited longer are decoded, not analysed.
-        health_host, health_port: Where `/healthz`, `/readyz` and `/metrics` answer.
+        strong_score: Lowest score of a detection that starts a track; weaker ones count only within a second of one.
+        sure_score: A track counts as a person once it has three detections with this score.
+        lost_s: How long a track is kept after its person disappears.
+        weights: Safetensors file of the CLIMB network; the bundled weights when None.
+        device: Device of the CLIMB network: `auto`, `cpu`, `cuda`, ...
+        precision: Precision of its matrix products; `auto` is bf16 on a GPU that supports it, else fp32.
+        compiled: Whether torch.compile compiles its encoder at the first call; needs a compiler. Not measured yet.
+        threads: CPU threads for decoding and detection; 0 uses all cores.
+        embed_batch: Maximum number of tracklets embedded in one call.
+        part_s: Maximum length of a tracklet; longer ones are split.
+        state_interval_s: Stream time between two saved states, which is how much a restart has to repeat.
+        keep_crops: Folder for the crops of everyone seen, as input for `climbtrack adapt`. Storing pictures of people
+            requires their consent or another legal basis, so nothing is kept unless this is set. Crops of identities
+            that the gallery forgets stay here until they are too old.
+        keep_crops_gb: Size limit of the kept crops; the oldest are removed. A worker counts everything in its folder.
+        keep_crops_days: Age limit of the kept crops, enforced while a worker with this folder runs.
+        max_delay_s: Cameras in latency mode: chunks that have waited longer are decoded but not analysed.
+        health_host, health_port: Address that serves `/healthz`, `/readyz` and `/metrics`.
     """
 
     section = "worker"
@@ -75,13 +75,13 @@ class WorkerSettings(Settings):
     @field_validator("mirror")
     @classmethod
     def _check_mirror(cls, mirror: SecretStr | None) -> SecretStr | None:
-        """Refuse what is no folder's address; the value is not shown, since it may have a password."""
+        """Reject anything but the URL of a folder; the value is not shown, as it may contain a password."""
         if mirror is not None and not _is_folder(mirror.get_secret_value()):
             raise ValueError("expected http(s)://[USER:PASSWORD@]HOST/FOLDER, user and password percent-encoded")
         return mirror
 
     def detector_options(self, threads: int) -> DetectorOptions:
-        """Return how the detector runs on so many threads."""
+        """Return the detector's options for this number of threads."""
         return DetectorOptions(
             folders=model_folders(),
             download=self.download,
@@ -91,13 +91,13 @@ class WorkerSettings(Settings):
         )
 
     def keep_options(self) -> KeepOptions | None:
-        """Return where crops are kept and how many; None where none are."""
+        """Return where crops are kept and how many; None if they are not kept."""
         if self.keep_crops is None:
             return None
         return KeepOptions(self.keep_crops, round(self.keep_crops_gb * 1e9), round(self.keep_crops_days * 86_400e9))
 
     def stream_options(self, frames: int) -> StreamOptions:
-        """Return how a stream is analysed for an embedder that takes `frames` crops."""
+        """Return the options of a stream for an embedder that takes `frames` crops."""
         return StreamOptions(
             tracker=TrackerOptions(start_score=self.strong_score, high_score=self.strong_score, lost_s=self.lost_s),
             tracklet=TrackletOptions(
@@ -109,5 +109,5 @@ class WorkerSettings(Settings):
 def _is_folder(url: str) -> bool:
     try:
         return MIRROR.fullmatch(url) is not None and urlsplit(url).port != 0
-    except ValueError:  # a port or an IPv6 address that is none
+    except ValueError:  # an invalid port or IPv6 address
         return False

@@ -1,4 +1,4 @@
-"""Cutting people out of frames, and keeping them small: crops live as JPEG from the moment they are chosen."""
+"""Crops of people: cut out of frames, and stored as JPEG from the moment they are chosen, to save memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_HEIGHT_PX = 256  # twice what the network takes; enough for a face to look at
+MAX_HEIGHT_PX = 256  # twice the network's input; enough to recognise a face by eye
 JPEG_QUALITY = 90
-GREY_SIZE = (32, 64)  # sharpness is compared at one size, else large crops would always win
+GREY_SIZE = (32, 64)  # sharpness is compared at a fixed size, otherwise large crops would always win
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """One crop of a tracklet: its capture time, ns since the Unix epoch, and its JPEG."""
+    """One crop of a tracklet: its capture time in ns since the Unix epoch, and its JPEG data."""
 
     time_ns: int
     jpeg: bytes
@@ -30,13 +30,13 @@ def cut(image: NDArray[np.uint8], box: Sequence[float]) -> NDArray[np.uint8]:
 
 
 def sharpness(crop: NDArray[np.uint8]) -> float:
-    """Return the variance of the Laplacian of a BGR crop shrunk to one size (Pech-Pacheco et al., ICPR 2000)."""
+    """Return the variance of the Laplacian of a BGR crop at a fixed size (Pech-Pacheco et al., ICPR 2000)."""
     small = cv2.resize(crop, GREY_SIZE, interpolation=cv2.INTER_AREA)
     return float(cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), cv2.CV_32F).var())
 
 
 def to_jpeg(crop: NDArray[np.uint8]) -> bytes:
-    """Return a BGR crop as JPEG, shrunk to at most 256 px of height."""
+    """Encode a BGR crop as JPEG, shrunk to a height of at most 256 px."""
     scale = MAX_HEIGHT_PX / crop.shape[0]
     if scale < 1:
         size = (max(round(crop.shape[1] * scale), 1), MAX_HEIGHT_PX)
@@ -46,6 +46,6 @@ def to_jpeg(crop: NDArray[np.uint8]) -> bytes:
 
 
 def from_jpeg(data: bytes) -> NDArray[np.uint8]:
-    """Return a JPEG of ours as RGB `(h, w, 3)` uint8: what the embedder takes."""
+    """Decode one of our JPEGs to RGB `(h, w, 3)` uint8, the embedder's input."""
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     return np.asarray(image, np.uint8)

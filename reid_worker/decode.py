@@ -1,8 +1,8 @@
-"""One stateful decoder per camera stream: compressed packets in, the frames to analyse out, with their true numbers.
+"""One stateful decoder per camera stream: takes compressed packets, returns frames to analyse with their numbers.
 
-The number of a frame is its place in presentation order, counted over everything the camera sent, so that it survives
-B-frames, dropped packets and broken frames: presentation times of all packets wait in a heap, and a frame that comes
-out of the decoder counts every one up to its own.
+The number of a frame is its position in presentation order among everything the camera sent, so that it is right
+despite B-frames, dropped packets and broken frames: the presentation times of all packets wait in a heap, and a decoded
+frame counts every one up to its own.
 """
 
 import heapq
@@ -20,7 +20,7 @@ from wire.messages import Codec, FrameChunk, Packet
 from wire.orientation import UPRIGHT, display_matrices, of_matrix
 
 UNKNOWN = 0  # before the first picture
-UNROTATED = 4  # mirrored top to bottom
+MIRRORED_VERTICALLY = 4  # the one orientation besides upright without rotation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +41,7 @@ class Frame:
 
 
 class SamplerState(msgspec.Struct, frozen=True, array_like=True):
-    """What a `Sampler` remembers, ns: time of the last frame, when the next is due, mean interval of the source."""
+    """State of a `Sampler`, ns: time of the last frame, when the next is due, mean frame interval of the source."""
 
     last_ns: int | None = None
     due_ns: int = 0
@@ -49,17 +49,17 @@ class SamplerState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Sampler:
-    """Chooses the frames that keep at most `fps` frames a second, each as near as possible to its due time."""
+    """Selects at most `fps` frames per second, each as close as possible to its due time."""
 
     def __init__(self, fps: float, state: SamplerState | None = None) -> None:
         self._interval_ns = round(1e9 / fps)
         self.state = SamplerState() if state is None else state
 
     def wants(self, pts_ns: int) -> bool:
-        """Tell whether the frame of this presentation time is analysed; times must grow from call to call.
+        """Tell whether to analyse the frame with this presentation time; times must increase from call to call.
 
-        A frame is taken when the next one would be farther from the due time. A source that is slower than `fps`, or
-        exactly as fast and a little irregular, is taken whole.
+        A frame is selected if the next one would be farther from the due time. From a source slower than `fps`, or as
+        fast with a little jitter, every frame is selected.
         """
         last, due, step = self.state.last_ns, self.state.due_ns, self.state.step_ns
         if last is None:
@@ -79,7 +79,7 @@ class Sampler:
 
 
 class DecoderState(msgspec.Struct, frozen=True, array_like=True):
-    """What a `StreamDecoder` remembers over a restart; its attributes, and the sampler's state."""
+    """State of a `StreamDecoder` that survives a restart: its attributes, and the sampler's state."""
 
     frames: int = 0
     decoded: int = 0
@@ -91,14 +91,14 @@ class DecoderState(msgspec.Struct, frozen=True, array_like=True):
 class StreamDecoder:
     """Decodes one stream of one camera; not thread-safe.
 
-    Pictures are turned to stand upright: as the container says, in `stated`, else as the bitstream says, which may
-    change its mind at any picture and says nothing at a keyframe to take it back (H.264 annex D, display orientation).
+    Pictures are rotated upright: by the orientation of the container, `stated`, or else by that of the bitstream, which
+    may change at any picture and is reset by a keyframe that states none (H.264 annex D, display orientation).
 
     Attributes:
-        frames: Frames of the stream so far, seen or lost.
-        decoded: How many of them came out of the decoder.
-        broken: Packets that the decoder refused.
-        time_ns: Capture time of the latest frame that came out, 0 before the first.
+        frames: Frames of the stream so far, decoded or lost.
+        decoded: How many of them were decoded.
+        broken: Packets that the decoder rejected.
+        time_ns: Capture time of the latest decoded frame, 0 before the first.
     """
 
     def __init__(self, codec: Codec, extradata: bytes, fps: float, state: DecoderState, stated: int = UPRIGHT) -> None:
@@ -108,22 +108,22 @@ class StreamDecoder:
         self.time_ns = state.time_ns
         self._sampler = Sampler(fps, state.sampler)
         self._stated = stated
-        self._said = UNKNOWN
-        self._listens = stated == UPRIGHT and codec != "mjpeg"  # of JPEG, ingest has read all that there is
+        self._bitstream_orientation = UNKNOWN
+        self._reads_bitstream = stated == UPRIGHT and codec != "mjpeg"  # ingest has read the EXIF of JPEG
         self._open = (codec, extradata)
         self._context = _context(codec, extradata)
-        self._pending: list[tuple[int, int]] = []  # (pts_ns, time_ns) of packets whose frame has not come out
+        self._pending: list[tuple[int, int]] = []  # (pts_ns, time_ns) of packets whose frame was not decoded yet
         self._next_index = state.frames
         self._newest_pts = -1
-        self._hidden: set[int] = set()
+        self._not_shown: set[int] = set()
         self._reordered = False
         self._waiting = True
 
     def decode(self, chunk: FrameChunk) -> Iterator[Frame]:
-        """Yield the frames to analyse that become ready with this chunk; all that are left when it ends the stream.
+        """Yield the frames to analyse that this chunk completes; all remaining ones if it ends the stream.
 
-        A gap in front of the chunk, like the start of the stream, is followed by waiting for a keyframe. A packet that
-        is broken is counted and survived.
+        After a gap before the chunk, and at the start of the stream, everything up to the next keyframe is skipped. A
+        broken packet is counted and skipped.
         """
         if chunk.packets and chunk.first_index != self._next_index:
             yield from self.restart(chunk.first_index)
@@ -138,18 +138,18 @@ class StreamDecoder:
             yield from self.restart(self._next_index)
 
     def restart(self, next_index: int | None = None) -> Iterator[Frame]:
-        """Yield what the decoder still holds, then be as new in front of packet `next_index` of the stream."""
+        """Yield the frames still in the decoder, then start afresh before packet `next_index` of the stream."""
         yield from self._send(None)
         self._next_index = self._next_index if next_index is None else next_index
         self.frames = self._next_index
         self._pending.clear()
-        self._hidden.clear()
+        self._not_shown.clear()
         self._reordered = False
         self._context = _context(*self._open)
         self._waiting = True
 
     def save(self) -> DecoderState:
-        """Return what a decoder that starts in front of the next packet must know."""
+        """Return the state that a decoder needs to start before the next packet."""
         return DecoderState(self.frames, self.decoded, self.broken, self.time_ns, self._sampler.state)
 
     def _expect(self, packet: Packet) -> None:
@@ -157,7 +157,7 @@ class StreamDecoder:
             self._next_index += 1
             heapq.heappush(self._pending, (packet.pts_ns, packet.time_ns))
         else:
-            self._hidden.add(packet.pts_ns)
+            self._not_shown.add(packet.pts_ns)
 
     def _send(self, packet: Packet | None) -> Iterator[Frame]:
         try:
@@ -172,13 +172,13 @@ class StreamDecoder:
 
     def _take(self, decoded: av.VideoFrame) -> Frame | None:
         orientation = self._orientation(decoded)
-        if decoded.pts in self._hidden:
-            self._hidden.discard(decoded.pts)
+        if decoded.pts in self._not_shown:
+            self._not_shown.discard(decoded.pts)
             return None
         pts = self._count(decoded.pts)
         last = self._sampler.state.last_ns
         if pts is None or (last is not None and pts <= last):
-            return None  # a repeated or late time: the frame has been counted already
+            return None  # a repeated or late time: the frame was already counted
         self.decoded += 1
         if not self._sampler.wants(pts):
             return None
@@ -190,21 +190,21 @@ class StreamDecoder:
             return None
 
     def _orientation(self, decoded: av.VideoFrame) -> int:
-        if not self._listens:
+        if not self._reads_bitstream:
             return self._stated
-        # A frame whose side data was looked at stays in memory until it is collected. The rotation costs nothing; it is
-        # 0 for one orientation besides upright, so the data are looked at only where that one can be.
-        if decoded.rotation or (decoded.key_frame and self._said in {UNKNOWN, UNROTATED}):
+        # A frame whose side data was read stays in memory until the garbage collector runs. The rotation costs nothing;
+        # it is 0 for one orientation besides upright, so the side data are read only if that orientation is possible.
+        if decoded.rotation or (decoded.key_frame and self._bitstream_orientation in {UNKNOWN, MIRRORED_VERTICALLY}):
             matrices = display_matrices(decoded)
-            self._said = of_matrix(matrices[-1]) if matrices else UPRIGHT
+            self._bitstream_orientation = of_matrix(matrices[-1]) if matrices else UPRIGHT
         elif decoded.key_frame:
-            self._said = UPRIGHT
-        return self._said or UPRIGHT
+            self._bitstream_orientation = UPRIGHT
+        return self._bitstream_orientation or UPRIGHT
 
     def _count(self, pts: int | None) -> int | None:
-        """Count the frame that came out, and those in front of it that never will; return its presentation time."""
+        """Count a decoded frame and the lost ones before it; return its presentation time."""
         counted: int | None = None
-        # Raw streams have no times, and get them in decoding order: there the decoder alone knows the order of frames.
+        # Raw streams have no times and get them in decoding order: there only the decoder knows the order of frames.
         if pts is None or (self._context.has_b_frames and not self._reordered):
             pts = self._pending[0][0] if self._pending else -1
         while self._pending and self._pending[0][0] <= pts:
@@ -217,7 +217,7 @@ def _context(codec: Codec, extradata: bytes) -> av.VideoCodecContext:
     context = av.CodecContext.create(codec, "r")
     if extradata:
         context.extradata = extradata
-    context.thread_count = 1  # cameras are decoded side by side; frame threads would add a delay of frames
+    context.thread_count = 1  # cameras are decoded in parallel; frame threads would add latency
     return context
 
 

@@ -1,24 +1,24 @@
-"""Every way the worker can fail.
+"""The error hierarchy of this package.
 
 WorkerError
-├── DetectorError   no detector can be loaded; says what was tried and what to do. It is a SettingsError too
-├── EmbeddingError  the network gave NaN or infinite numbers; the worker ends before it commits, so no crop is lost
-└── StateError      a saved state is not one of ours, or of another layout; the camera starts afresh
+├── DetectorError   no detector can be loaded; says what was tried and what to do. Also a SettingsError
+├── EmbeddingError  the network returned NaN or infinite numbers; the worker ends before it commits, so no crop is lost
+└── StateError      a saved state is invalid or has another layout; the camera starts afresh
 """
 
 from wire.errors import SettingsError, WireError
 
 
 class WorkerError(WireError):
-    """Base of all errors of this package; a `WireError`, so that every command ends on it in one line."""
+    """Base of all errors of this package; a `WireError`, so that commands report it in one line."""
 
 
 class DetectorError(WorkerError, SettingsError):
-    """Raised when the detector that was asked for cannot be loaded; ends a command like any wrong setting."""
+    """Raised when the configured detector cannot be loaded; ends a command like any invalid setting."""
 
 
 class EmbeddingError(WorkerError):
-    """Raised when the network gives NaN or infinite numbers: it would do so again, and nobody may compare them."""
+    """Raised when the network returns NaN or infinite numbers: a retry would too, and they must not be compared."""
 
 
 class StateError(WorkerError):

@@ -1,7 +1,7 @@
-"""The worker's handler: chunks in; tracklets, progress and states out. Recovery is a replay from the last state.
+"""The worker's handler: turns chunks into tracklets, progress and states. Recovery replays from the last state.
 
-A state is saved only in front of a chunk that starts with a keyframe, after the decoder has given out everything, also
-when nothing fails: so a worker that starts again from it sees exactly the frames that the first one saw.
+A state is saved only before a chunk that starts with a keyframe, after flushing the decoder, even if nothing fails: so
+a worker that restarts from it sees exactly the frames that the first one saw.
 """
 
 import logging
@@ -27,19 +27,19 @@ from wire.service import Monitor, Outgoing, Received, Rejected, Service
 log = logging.getLogger(__name__)
 
 NAME = "reid_worker"
-MAX_CHUNKS = 16  # at most 8 camera seconds: a slow machine reports on them before the gallery stops waiting for it
-KEYFRAME_PATIENCE_NS = 120_000_000_000  # without keyframes, rather lose a few frames at a restart than repeat hours
-EMBED_THREADS = 1  # torch threads spin while they wait: two of them on busy cores were 28 times slower than one
+MAX_CHUNKS = 16  # at most 8 camera seconds: a slow machine reports progress before the gallery stops waiting for it
+KEYFRAME_PATIENCE_NS = 120_000_000_000  # without keyframes, better lose a few frames at a restart than repeat hours
+EMBED_THREADS = 1  # torch threads spin while waiting: two of them on busy cores were 28 times slower than one
 
 
 @dataclass(slots=True, eq=False)
 class _Camera:
-    """Where a camera stands.
+    """The progress of a camera.
 
     Attributes:
-        partition: Of `frames`, that its chunks come from.
-        next_offset: Chunks before it are done.
-        needed: First offset that a restart would need, None when there is none.
+        partition: Partition of `frames` that holds its chunks.
+        next_offset: Chunks before this offset are done.
+        needed: First offset that a restart would need, None if there is none.
     """
 
     partition: TopicPartition
@@ -50,7 +50,7 @@ class _Camera:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Item:
-    """One chunk to work on."""
+    """One chunk to process."""
 
     record: Record
     chunk: FrameChunk
@@ -58,7 +58,7 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class HandlerOptions:
-    """What the handler itself decides by."""
+    """Options of the handler."""
 
     stream: StreamOptions
     state_interval_ns: int = 10_000_000_000
@@ -66,7 +66,7 @@ class HandlerOptions:
 
 
 class WorkerHandler:
-    """Follows every camera of its partitions."""
+    """Processes every camera of its partitions."""
 
     def __init__(
         self, pipeline: Pipeline, bus: Bus, options: HandlerOptions, *, clock: Callable[[], int] = time.time_ns
@@ -79,17 +79,17 @@ class WorkerHandler:
         self._needed: dict[TopicPartition, int] = {}
 
     def handle(self, batch: Sequence[Received]) -> Iterable[Outgoing | Rejected]:
-        """Work on a batch of chunks.
+        """Process a batch of chunks.
 
         Raises:
-            TransientError: The states of new partitions cannot be read now; nothing was worked on yet.
+            TransientError: The states of new partitions cannot be read now; nothing was processed yet.
         """
         if batch:
             self._saved.read()
-        return self._work(batch)
+        return self._process(batch)
 
     def flushed(self) -> None:
-        """Note that the states among the output are safe: a restart needs only what comes after them."""
+        """Take note that the states in the output are stored: a restart needs only the chunks after them."""
         self._needed = {}
         for camera in self._cameras.values():
             if camera.needed is not None:
@@ -101,7 +101,7 @@ class WorkerHandler:
         return self._needed
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
-        """Remember to read the states of these partitions' cameras before their first chunk."""
+        """Schedule reading the states of these partitions' cameras, before their first chunk."""
         self._saved.assigned(partitions)
 
     def revoked(self, partitions: Collection[TopicPartition]) -> None:
@@ -111,7 +111,7 @@ class WorkerHandler:
         self._saved.revoked(gone)
         self._needed = {partition: offset for partition, offset in self._needed.items() if partition not in gone}
 
-    def _work(self, batch: Sequence[Received]) -> list[Outgoing | Rejected]:
+    def _process(self, batch: Sequence[Received]) -> list[Outgoing | Rejected]:
         out: list[Outgoing | Rejected] = []
         queues: dict[str, list[_Item]] = {}
         for item in batch:
@@ -125,7 +125,7 @@ class WorkerHandler:
         return out
 
     def _wave(self, items: Sequence[_Item]) -> list[Outgoing]:
-        """Work on one chunk of each of some cameras."""
+        """Process one chunk of each of several cameras."""
         out: list[Outgoing] = []
         fresh = [item for item in items if item.record.offset >= self._camera(item).next_offset]
         for item in fresh:
@@ -137,7 +137,7 @@ class WorkerHandler:
         return out
 
     def _run(self, works: Sequence[Work]) -> list[Outgoing]:
-        """Take works to tracklets, and let each stream know the embeddings of its own."""
+        """Run the pipeline, and give each stream the embeddings of its tracklets."""
         tracklets = self._pipeline.run(works)
         streams = {work.stream.info.camera_id: work.stream for work in works}
         for tracklet in tracklets:
@@ -145,7 +145,7 @@ class WorkerHandler:
         return _outgoing(tracklets)
 
     def _camera(self, item: _Item) -> _Camera:
-        """Return the camera of a chunk, restored from its state when it is new here."""
+        """Return the camera of a chunk; a new one is restored from its state."""
         name = item.chunk.camera_id
         if name not in self._cameras:
             camera = self._cameras[name] = _Camera(item.record.source)
@@ -162,11 +162,11 @@ class WorkerHandler:
         return stream
 
     def _prepare(self, item: _Item) -> list[Outgoing]:
-        """Have a stream for the chunk; save a state in front of it when one is due."""
+        """Provide a stream for the chunk, and save a state before it if one is due."""
         camera, chunk = self._cameras[item.chunk.camera_id], item.chunk
         out: list[Outgoing] = []
         if camera.stream is not None and camera.stream.info.stream_id != chunk.stream_id:
-            out += self._end(camera, camera.stream, "the camera was connected again")
+            out += self._end(camera, camera.stream, "the camera reconnected")
         if camera.stream is None:
             camera.stream, camera.needed = CameraStream.begin(chunk, self._options.stream), item.record.offset
             return out
@@ -183,7 +183,7 @@ class WorkerHandler:
         return [*out, state]
 
     def _finish(self, item: _Item) -> list[Outgoing]:
-        """Say how far the camera is; after the end of its stream nothing of it is needed any more."""
+        """Report the camera's progress; after the end of its stream, no offset is needed any more."""
         camera, stream = self._cameras[item.chunk.camera_id], self._stream(item)
         camera.next_offset = item.record.offset + 1
         if not item.chunk.ended:
@@ -220,7 +220,7 @@ def build_handler(
 
     worker_metrics = WorkerMetrics(registry)
     kept = settings.keep_options()
-    keeper = CropKeeper(kept, worker_metrics) if kept else None  # told before models take their seconds
+    keeper = CropKeeper(kept, worker_metrics) if kept else None  # a bad folder fails before models load
     threads = settings.threads or os.cpu_count() or 1
     embedder = load_embedder(
         settings.weights,

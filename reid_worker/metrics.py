@@ -1,4 +1,4 @@
-"""What the worker counts; the shared families (stage durations) are `wire.metrics.ServiceMetrics`."""
+"""Metric families of the worker; shared families (stage durations) are in `wire.metrics.ServiceMetrics`."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -6,7 +6,7 @@ BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 class WorkerMetrics:
-    """Families of this stage; made once per registry."""
+    """Families of the worker; create once per registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.tracklets = Counter(
@@ -19,22 +19,24 @@ class WorkerMetrics:
             "climbtrack_reid_batch_size", "Tracklets per call of the embedder", buckets=BATCH_BUCKETS, registry=registry
         )
         self.frames = Counter(
-            "climbtrack_worker_frames_total", "Frames by what became of them", ["camera", "outcome"], registry=registry
+            "climbtrack_worker_frames_total",
+            "Frames by outcome: analysed, too-old",
+            ["camera", "outcome"],
+            registry=registry,
         )
         self.kept = Counter(
             "climbtrack_kept_tracklets_total",
-            "Tracklets whose crops worker.keep_crops asks to keep: kept, failed (disk full or not writable), removed "
-            "(too old, or over the bound)",
+            "Tracklets handled by worker.keep_crops: kept, failed (disk full or read-only), removed (beyond a limit)",
             ["outcome"],
             registry=registry,
         )
         self._model = Gauge(
             "climbtrack_reid_model_info",
-            "Always 1; the network that embeds, where, in what precision, and which selective scan it uses",
+            "Always 1; the embedding network, its device, precision and selective scan",
             ["model_id", "device", "dtype", "scan"],
             registry=registry,
         )
 
     def model(self, model_id: str, device: str, dtype: str, scan: str) -> None:
-        """Say which network embeds here."""
+        """Export which network computes the embeddings."""
         self._model.labels(model_id=model_id, device=device, dtype=dtype, scan=scan).set(1)

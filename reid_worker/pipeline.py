@@ -1,6 +1,6 @@
-"""Many cameras at once: decoding side by side, detection and embedding batched over cameras, tracking per camera.
+"""Processes many cameras at once: parallel decoding, detection and embedding batched over cameras, tracking per camera.
 
-Works in rounds of a few frames per camera, so that memory does not depend on how much is waiting.
+It works in rounds of a few frames per camera, so that memory use does not depend on the backlog.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,15 +26,15 @@ from wire.tracklet_id import TrackletId
 FRAMES_PER_ROUND = 4  # of each camera; 4 frames of 1080p are 25 MB
 
 
-class Embeds(Protocol):
-    """What the pipeline needs of `reid_worker.model.Embedder`."""
+class TrackletEmbedder(Protocol):
+    """The part of `reid_worker.model.Embedder` that the pipeline uses."""
 
     model_id: str
     prior: SimilarityPrior | None
     frames: int
 
     def embed(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
-        """Return one L2-normalised row per tracklet of RGB crops."""
+        """Return one L2-normalised row for each tracklet of RGB crops."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,8 +42,8 @@ class Work:
     """One chunk of a stream on its way through the pipeline.
 
     Attributes:
-        frames: What is still to be decoded of it, lazily.
-        analyse: Whether its frames are analysed, or too old.
+        frames: Its remaining frames, decoded lazily.
+        analyse: Whether its frames are analysed; False if they are too old.
     """
 
     stream: CameraStream
@@ -52,12 +52,12 @@ class Work:
 
 
 class Pipeline:
-    """Takes chunks of different streams, one of each, all the way to tracklets."""
+    """Turns chunks of different streams, one of each, into tracklets."""
 
     def __init__(
         self,
         detector: Detector,
-        embedder: Embeds,
+        embedder: TrackletEmbedder,
         metrics: ServiceMetrics,
         worker_metrics: WorkerMetrics,
         *,
@@ -74,7 +74,7 @@ class Pipeline:
         self._pool = ThreadPoolExecutor(threads, "decode")
 
     def run(self, works: Sequence[Work]) -> list[Tracklet]:
-        """Decode, detect and track until all is done; return the tracklets that are due, embedded."""
+        """Decode, detect and track all frames; return the tracklets that are due, with embeddings."""
         emissions: list[Emission] = []
         active = list(works)
         while active:
@@ -86,13 +86,13 @@ class Pipeline:
         return self.embedded(emissions)
 
     def embedded(self, emissions: Sequence[Emission]) -> list[Tracklet]:
-        """Return emissions as messages; only crops that no earlier emission of a tracklet had are embedded."""
+        """Convert emissions to messages; crops already embedded for an earlier emission are not embedded again."""
         vectors = [np.frombuffer(emission.embedding, np.float16) for emission in emissions]
-        unknown = [place for place, emission in enumerate(emissions) if not emission.embedding]
+        unknown = [index for index, emission in enumerate(emissions) if not emission.embedding]
         for start in range(0, len(unknown), self._embed_batch):
             batch = unknown[start : start + self._embed_batch]
-            for place, row in zip(batch, self._embed([emissions[place] for place in batch]), strict=True):
-                vectors[place] = row
+            for index, row in zip(batch, self._embed([emissions[index] for index in batch]), strict=True):
+                vectors[index] = row
         self._keep_crops([emission for emission in emissions if emission.tracklet.closed])
         return [self._message(emission.tracklet, row) for emission, row in zip(emissions, vectors, strict=True)]
 
@@ -128,7 +128,7 @@ class Pipeline:
         if self._keeper is None:
             return
         with self._metrics.stage("keep"):
-            self._keeper.tidy()
+            self._keeper.clean_up()
             for emission in closed:
                 self._keeper.keep(TrackletId.parse(emission.tracklet.tracklet_id), emission.crops)
 

@@ -1,4 +1,4 @@
-"""Where cameras can be taken up again: the states that workers publish, and when one of them may be used."""
+"""The states that workers publish so that cameras can be resumed, and when a state may be used."""
 
 import logging
 from collections.abc import Collection
@@ -13,8 +13,8 @@ from wire.service import Outgoing
 
 log = logging.getLogger(__name__)
 
-CLOCKS_NS = 60_000_000_000  # machines' clocks differ by less
-MAX_STATE_BYTES = MAX_RECORD_BYTES - 64 * 1024  # a state's names, key and headers take less than the difference
+CLOCKS_NS = 60_000_000_000  # maximum difference between the clocks of machines
+MAX_STATE_BYTES = MAX_RECORD_BYTES - 64 * 1024  # names, key and headers of a state take less than the difference
 
 
 class SavedStates:
@@ -26,7 +26,7 @@ class SavedStates:
         self._unread: set[TopicPartition] = set()
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
-        """Remember to read the states of these partitions of `frames`."""
+        """Schedule reading the states of these partitions of `frames`."""
         self._unread.update(partitions)
 
     def revoked(self, partitions: Collection[TopicPartition]) -> None:
@@ -36,10 +36,10 @@ class SavedStates:
         self._unread -= set(partitions)
 
     def read(self) -> None:
-        """Read the states of partitions that were assigned since the last time.
+        """Read the states of partitions assigned since the last call.
 
         Raises:
-            TransientError: The bus is away; the next call tries again.
+            TransientError: The bus is unavailable; the next call tries again.
         """
         if not self._unread:
             return
@@ -50,7 +50,7 @@ class SavedStates:
         self._unread.clear()
 
     def take(self, camera_id: str, first: Record) -> WorkerState | None:
-        """Return the state of a camera whose first chunk is given, once; None when there is none that can be used."""
+        """Return, once, the state of a camera whose first chunk is given; None if it has no usable state."""
         record = self._records.pop(camera_id, None)
         if record is None or record.value is None:
             return None
@@ -62,13 +62,13 @@ class SavedStates:
         if not isinstance(state, WorkerState):
             return None
         if first.offset < state.next_offset and first.time_ns > record.time_ns + CLOCKS_NS:
-            log.warning("camera %s: its saved state is of an earlier topic, starting afresh", camera_id)
+            log.warning("camera %s: its saved state belongs to an earlier topic, starting afresh", camera_id)
             return None
         return state
 
 
 def restored(state: WorkerState, options: StreamOptions) -> CameraStream | None:
-    """Return the stream of a state; None when it had ended, or cannot be read."""
+    """Return the stream of a state; None if it had ended, or cannot be read."""
     if state.ended:
         return None
     try:
@@ -79,11 +79,11 @@ def restored(state: WorkerState, options: StreamOptions) -> CameraStream | None:
 
 
 def saved(chunk: FrameChunk, offset: int, blob: bytes) -> Outgoing | None:
-    """Return the state in front of the chunk at an offset, to publish; None when the bus could not carry it."""
+    """Return the state before the chunk at an offset, to publish; None if it is too large for the bus."""
     if len(blob) > MAX_STATE_BYTES:
         log.warning(
-            "camera %s: with so many people in sight its state takes %d bytes, and the bus carries %d; it is saved once"
-            " there are fewer, and until then a restart repeats more",
+            "camera %s: with so many people in view its state takes %d bytes, over the bus limit of %d; it is saved"
+            " once there are fewer, and until then a restart repeats more",
             chunk.camera_id,
             len(blob),
             MAX_STATE_BYTES,
@@ -93,7 +93,7 @@ def saved(chunk: FrameChunk, offset: int, blob: bytes) -> Outgoing | None:
 
 
 def ended(chunk: FrameChunk, next_offset: int) -> Outgoing:
-    """Return the state behind the last chunk of a stream, to publish: there is nothing to go on with."""
+    """Return the state after the last chunk of a stream, to publish: there is nothing to resume."""
     return _state(chunk, next_offset=next_offset, ended=True)
 
 

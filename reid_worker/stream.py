@@ -1,4 +1,4 @@
-"""One camera stream: its decoder, its tracker and its open tracklets. Knows nothing of topics, networks or clocks."""
+"""A camera stream: its decoder, tracker and open tracklets. Knows nothing about topics, the network or clocks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from wire.tracklet_id import TrackletId
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """How one stream is analysed."""
+    """Options for the analysis of one stream."""
 
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
     tracklet: TrackletOptions = field(default_factory=TrackletOptions)
@@ -28,11 +28,11 @@ class StreamOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Emission:
-    """A tracklet to publish, as it was at that moment, and what it is to be embedded by.
+    """A snapshot of a tracklet to publish, and the crops to embed it by.
 
     Attributes:
         crops: In order of time, at least one.
-        embedding: Of the same crops, float16 bytes, when an earlier emission of the tracklet had them; else empty.
+        embedding: The embedding of the same crops from an earlier emission, float16 bytes; empty if there is none.
     """
 
     tracklet: ObservedTracklet
@@ -41,21 +41,21 @@ class Emission:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """One tracked detection.
+class TrackedDetection:
+    """A detection that was assigned to a track.
 
     Attributes:
-        hidden: Share of its box that others in front cover, in [0, 1].
-        overlap: IoU with the nearest other tracked box, in [0, 1].
+        occlusion: Share of its box covered by boxes in front of it, in [0, 1].
+        overlap: Largest IoU with another tracked box, in [0, 1].
     """
 
     row: Row
-    hidden: float
+    occlusion: float
     overlap: float
 
 
 class CameraStream:
-    """Follows one stream from its first chunk to its last."""
+    """Processes one stream from its first chunk to its last."""
 
     def __init__(self, info: StreamInfo, options: StreamOptions, decoder: StreamDecoder, tracker: Tracker) -> None:
         self.info = info
@@ -68,7 +68,7 @@ class CameraStream:
 
     @classmethod
     def begin(cls, first: FrameChunk, options: StreamOptions) -> "CameraStream":
-        """Return a stream in front of its first chunk."""
+        """Return a stream positioned before its first chunk."""
         info = StreamInfo.of(first)
         decoder = info.decoder(DecoderState(frames=first.first_index))
         stream = cls(info, options, decoder, Tracker(options.tracker, info.analysed_fps))
@@ -78,10 +78,10 @@ class CameraStream:
 
     @classmethod
     def restored(cls, blob: bytes, options: StreamOptions) -> "CameraStream":
-        """Return a stream as it was saved.
+        """Restore a saved stream.
 
         Raises:
-            StateError: The bytes are not a state of ours, or of a tracker that remembered other things.
+            StateError: The bytes are not a valid state, or the tracker's state has another layout.
         """
         state = decoded(blob)
         info = state.info
@@ -94,22 +94,22 @@ class CameraStream:
         return stream
 
     def decode(self, chunk: FrameChunk) -> Iterator[Frame]:
-        """Yield the frames to analyse of the next chunk; what becomes due with them belongs to the chunk's trace."""
+        """Yield the frames of the next chunk to analyse; emissions that become due belong to the chunk's trace."""
         self._traceparent = chunk.traceparent
         return self._decoder.decode(chunk)
 
     def restart_decoder(self, next_index: int) -> Iterator[Frame]:
-        """Yield the frames that the decoder still holds, so that `save` is complete in front of that packet."""
+        """Yield the frames still in the decoder, so that a `save` before that packet is complete."""
         return self._decoder.restart(next_index)
 
     def skip(self) -> None:
-        """Count a frame that is too old to be analysed."""
+        """Count a frame that is not analysed because it is too old."""
         self._counts.skipped += 1
 
     def advance(self, frame: Frame, found: Detections) -> list[Emission]:
-        """Track the people found in the next frame; return what is due.
+        """Track the people found in the next frame; return the emissions that are due.
 
-        A frame that was captured no later than the one before it has no place in a tracklet, and is skipped.
+        A frame captured no later than the previous one cannot be part of a tracklet, and is skipped.
         """
         if frame.time_ns <= self._counts.newest_ns:
             self.skip()
@@ -117,28 +117,30 @@ class CameraStream:
         self._counts.newest_ns = frame.time_ns
         self._counts.analysed += 1
         ids = self._tracker.update(found, frame.pts_ns / 1e9)
-        hidden = tracklet.hidden_shares(found.boxes)
+        occlusions = tracklet.occlusions(found.boxes)
         tracked = np.flatnonzero(ids >= 0)
         overlaps = tracklet.nearest_overlaps(found.boxes[tracked])
         emissions = []
         for i, overlap in zip(tracked, overlaps, strict=True):
-            emissions += self._see(int(ids[i]), frame, Sight(_row(frame, found, i), float(hidden[i]), float(overlap)))
+            emissions += self._add_detection(
+                int(ids[i]), frame, TrackedDetection(_row(frame, found, i), float(occlusions[i]), float(overlap))
+            )
         gone = self._tracklets.keys() - self._tracker.alive()
         return emissions + [item for track_id in sorted(gone) for item in self._close(track_id)]
 
     def close(self) -> list[Emission]:
-        """Close all tracklets, because nothing follows."""
+        """Close all tracklets at the end of the stream."""
         return [item for track_id in sorted(self._tracklets) for item in self._close(track_id)]
 
     def take_embedding(self, embedded: Tracklet) -> None:
-        """Remember the embedding of an emission; nothing comes of it when the tracklet has closed or changed."""
+        """Remember the embedding of an emission, unless the tracklet has closed or changed since."""
         named = TrackletId.parse(embedded.tracklet_id)
         current = self._tracklets.get(named.track)
         if current is not None and self._name(named.track, current) == named:
             tracklet.remember_embedding(current, embedded.revision, embedded.embedding.tobytes())
 
     def progress(self, *, ended: bool, reason: str = "") -> CameraProgress:
-        """Return how far the stream is. It is held back by people who are out of sight but may still be closed."""
+        """Return the stream's progress, held back by tracklets of people who are out of sight but not closed yet."""
         now, options = self._decoder.time_ns, self._options.tracklet
         frames = self._decoder.frames - self._counts.earlier
         people = [item for item in self._tracklets.values() if item.rows and tracklet.is_person(item, options)]
@@ -158,50 +160,50 @@ class CameraStream:
         )
 
     def since_saved(self, chunk: FrameChunk) -> int:
-        """Return the stream time from the last state, or the beginning, to a chunk, ns."""
+        """Return the stream time from the last state, or the beginning, to a chunk, in ns."""
         return chunk.packets[0].pts_ns - self._counts.saved_pts if chunk.packets else 0
 
     def save(self, before: FrameChunk) -> bytes:
-        """Return the state in front of a chunk; nothing is lost where `restart_decoder` came first."""
+        """Return the state before a chunk; nothing is lost if `restart_decoder` was called first."""
         self._counts.saved_pts = before.packets[0].pts_ns
         state = StreamState(self.info, self._decoder.save(), self._tracker.save(), self._tracklets, self._counts)
         return encoded(state)
 
-    def _see(self, track_id: int, frame: Frame, sight: Sight) -> list[Emission]:
+    def _add_detection(self, track_id: int, frame: Frame, detection: TrackedDetection) -> list[Emission]:
         options = self._options.tracklet
         emissions = []
         current = self._tracklets.setdefault(track_id, OpenTracklet())
-        following = tracklet.successor(current, frame.time_ns, sight.overlap, options)
+        following = tracklet.successor(current, frame.time_ns, detection.overlap, options)
         if following is not None:
             emissions = self._close(track_id)
             current = self._tracklets[track_id] = following
-        tracklet.cross(current, sight.overlap, options)
-        if tracklet.extend(current, sight.row, options):
-            self._consider(current, frame, sight)
+        tracklet.cross(current, detection.overlap, options)
+        if tracklet.extend(current, detection.row, options):
+            self._consider(current, frame, detection)
             if tracklet.is_due(current, options):
                 emissions += self._emit(track_id, closed=False)
         return emissions
 
-    def _consider(self, current: OpenTracklet, frame: Frame, sight: Sight) -> None:
+    def _consider(self, current: OpenTracklet, frame: Frame, detection: TrackedDetection) -> None:
         """Keep the crop if it is the best of its time span."""
-        row = sight.row
+        row = detection.row
         crop = crops.cut(frame.image, row.box)
         facts = FrameFacts(
             height_px=row.box[3] - row.box[1],
             width_px=row.box[2] - row.box[0],
             score=row.score,
-            cut=tracklet.cut_share(row.box, *frame.image.shape[:2]),
-            hidden=sight.hidden,
+            truncation=tracklet.truncation(row.box, *frame.image.shape[:2]),
+            occlusion=detection.occlusion,
             sharpness=crops.sharpness(crop),
         )
-        value = tracklet.worth(facts)
+        value = tracklet.frame_quality(facts)
         if tracklet.wants(current, row.time_ns, value, self._options.tracklet):
             pick = Pick(0, value, row.number, crops.to_jpeg(crop))
             tracklet.keep(current, row.time_ns, pick, self._options.tracklet)
 
     def _close(self, track_id: int) -> list[Emission]:
-        worthy = tracklet.is_worth_sending(self._tracklets[track_id], self._options.tracklet)
-        emissions = self._emit(track_id, closed=True) if worthy else []
+        is_sent = tracklet.is_sent_on_close(self._tracklets[track_id], self._options.tracklet)
+        emissions = self._emit(track_id, closed=True) if is_sent else []
         del self._tracklets[track_id]
         return emissions
 
@@ -222,7 +224,7 @@ class CameraStream:
             scores=np.array([row.score for row in current.rows], np.float32),
             quality=tracklet.quality(current),
             frames_used=len(picks),
-            crop=max(picks, key=lambda pick: pick.worth).jpeg,
+            crop=max(picks, key=lambda pick: pick.quality).jpeg,
             traceparent=trace.continued(self._traceparent, name, current.revision),
         )
         chosen = tuple(Crop(times_ns[pick.number], pick.jpeg) for pick in picks)

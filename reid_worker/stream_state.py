@@ -1,4 +1,4 @@
-"""What a stream remembers over a restart, and its bytes."""
+"""The state of a stream that survives a restart, and its encoding."""
 
 import msgspec
 
@@ -14,9 +14,9 @@ class Counts(msgspec.Struct, array_like=True):
     """Totals since the start of the stream.
 
     Attributes:
-        saved_pts: Presentation time of its last state.
-        earlier: Frames of the source that belong to streams before it.
-        newest_ns: Capture time of the last frame that was analysed.
+        saved_pts: Presentation time of the last saved state.
+        earlier: Frames of the source that belong to earlier streams.
+        newest_ns: Capture time of the last analysed frame.
     """
 
     analysed: int = 0
@@ -28,7 +28,7 @@ class Counts(msgspec.Struct, array_like=True):
 
 
 class StreamInfo(msgspec.Struct, frozen=True):
-    """What stays the same over a stream; as in `FrameChunk`."""
+    """The constant properties of a stream; as in `FrameChunk`."""
 
     camera_id: str
     site_id: str
@@ -41,7 +41,7 @@ class StreamInfo(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, chunk: FrameChunk) -> "StreamInfo":
-        """Return what a chunk says of its stream."""
+        """Return the properties of a chunk's stream."""
         return cls(
             chunk.camera_id,
             chunk.site_id,
@@ -54,12 +54,12 @@ class StreamInfo(msgspec.Struct, frozen=True):
         )
 
     def decoder(self, state: DecoderState) -> StreamDecoder:
-        """Return a decoder in front of the next packet of the stream."""
+        """Return a decoder positioned before the next packet of the stream."""
         return StreamDecoder(self.codec, self.extradata, self.analysed_fps, state, self.orientation)
 
 
 class StreamState(msgspec.Struct, frozen=True):
-    """Everything that the rest of a stream's tracklets depends on, in front of a keyframe."""
+    """Everything that the stream's further tracklets depend on, before a keyframe."""
 
     info: StreamInfo
     decoder: DecoderState
@@ -73,15 +73,15 @@ _decoder = msgspec.msgpack.Decoder(StreamState)
 
 
 def encoded(state: StreamState) -> bytes:
-    """Return the bytes of a state."""
+    """Encode a state."""
     return _encoder.encode(state)
 
 
 def decoded(blob: bytes) -> StreamState:
-    """Return the state of some bytes.
+    """Decode a state.
 
     Raises:
-        StateError: They are not a state of ours.
+        StateError: The bytes are not a valid state.
     """
     try:
         return _decoder.decode(blob)

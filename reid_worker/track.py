@@ -1,6 +1,6 @@
-"""ByteTrack (Zhang et al., ECCV 2022) from the `trackers` library: one instance per camera stream, which can be saved.
+"""ByteTrack (Zhang et al., ECCV 2022) from the `trackers` library, with state that can be saved; one per camera stream.
 
-Ids are issued by the instance, from 0; they mean nothing outside its stream.
+Each instance issues ids from 0, which are only valid within its stream.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from trackers.core.bytetrack.tracklet import ByteTrackTracklet
 
 from reid_worker.detectors.detection import Detections
 
-_LIBRARY_RATE = 30.0  # the library counts its patience in frames of 30 per second, whatever the rate
+_LIBRARY_RATE = 30.0  # the library counts `lost_track_buffer` in frames at 30 fps, whatever the frame rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class TrackerOptions:
 
     Attributes:
         start_score: Lowest score of a detection that starts a track.
-        high_score: From here on detections are matched first; weaker ones only continue tracks.
-        match_iou: Lowest overlap of a detection with the place a track is expected at.
-        lost_s: How long a track waits for its person to come back.
+        high_score: Detections with at least this score are matched first; weaker ones only continue tracks.
+        match_iou: Lowest IoU of a detection with the predicted box of its track.
+        lost_s: How long a track is kept after its person disappears.
     """
 
     start_score: float = 0.5
@@ -47,7 +47,7 @@ class TrackState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class TrackerState(msgspec.Struct, frozen=True, array_like=True):
-    """A whole tracker."""
+    """The state of a tracker."""
 
     next_id: int
     last_s: float | None
@@ -55,7 +55,7 @@ class TrackerState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Tracker:
-    """Follows the people of one stream."""
+    """Tracks the people of one stream."""
 
     def __init__(self, options: TrackerOptions, fps: float, state: TrackerState | None = None) -> None:
         self._tracker = ByteTrackTracker(
@@ -70,7 +70,7 @@ class Tracker:
             self._restore(state)
 
     def update(self, found: Detections, time_s: float) -> NDArray[np.int64]:
-        """Advance to a later frame; return for each detection its track's id, -1 for none (yet)."""
+        """Advance to a later frame; return the track id of each detection, -1 for none (yet)."""
         ids = np.full(len(found), -1, np.int64)
         followed = self._tracker.update(
             supervision.Detections(
@@ -85,12 +85,12 @@ class Tracker:
         return ids
 
     def alive(self) -> set[int]:
-        """Return the ids of all tracks that are followed or waited for."""
+        """Return the ids of all tracks that are visible or may still reappear."""
         return {int(track.tracker_id) for track in self._tracker.tracks if track.tracker_id >= 0}
 
     def save(self) -> TrackerState:
         """Return everything that the next update depends on."""
-        inner = vars(self._tracker)  # the library has no saving of its own; its version is pinned by the golden test
+        inner = vars(self._tracker)  # the library cannot save its state; its version is pinned by the golden test
         return TrackerState(inner["_next_track_id"], inner["_last_timestamp"], tuple(map(_save, self._tracker.tracks)))
 
     def _restore(self, state: TrackerState) -> None:

@@ -1,11 +1,12 @@
-"""Tracklets while they grow: which frames are worth embedding, and when to say something. Values in, values out.
+"""Open tracklets: pure functions that choose the frames to embed, and decide when a tracklet is sent.
 
-The life of one: rows are added frame by frame; the best frame of each of T time spans is kept as JPEG; it is sent early
-(after about a second), again at growing intervals while its person is visible, and a last time when it closes.
+Rows are added frame by frame, and the best frame of each of T time spans is kept as JPEG. A tracklet is sent early
+(after about a second), again at growing intervals while its person is visible, and finally when it closes.
 
-A tracker follows boxes, not people: after two boxes have covered each other either may hold either person, and after a
-weak spell a track may have left its person for a chair. There a track is cut into legs, and who walks on is a question
-for the embedding. A leg that only gets too long is cut into parts, which are one person by construction.
+A tracker follows boxes, not people: after two boxes have overlapped, either may contain either person, and after a
+period of weak detections a track may have moved from its person to a chair. At such points a track is split into legs,
+and the embedding decides who continues. A leg that only gets too long is split into parts, which are the same person by
+construction.
 """
 
 from collections.abc import Sequence
@@ -18,41 +19,41 @@ from numpy.typing import NDArray
 from reid_worker.detectors.detection import areas, intersections, iou
 
 FIRST_SPAN_NS = 125_000_000  # 8 spans cover the first second; they double whenever a tracklet outgrows them
-SHARP = 100.0  # variance of the Laplacian at which a crop is half as sharp as it can get
-FULL_HEIGHT_PX = 128  # higher crops are not worth more: the network sees no more of them
+SHARP = 100.0  # variance of the Laplacian at which the sharpness factor is one half
+FULL_HEIGHT_PX = 128  # taller crops are not better: the network's input has no more detail
 
 
 @dataclass(frozen=True, slots=True)
 class FrameFacts:
-    """What one frame shows of one person.
+    """How one person appears in one frame.
 
     Attributes:
-        height_px, width_px: Of the box.
-        score: Of the detector, in [0, 1].
-        cut: Share of the box's outline that lies on the frame's border, in [0, 1].
-        hidden: Share of the box that other people's boxes cover, in [0, 1].
+        height_px, width_px: Size of the box.
+        score: Score of the detector, in [0, 1].
+        truncation: Share of the box's outline that lies on the frame's border, in [0, 1].
+        occlusion: Share of the box covered by other people's boxes, in [0, 1].
         sharpness: Variance of the Laplacian of the grey crop at a fixed size.
     """
 
     height_px: float
     width_px: float
     score: float
-    cut: float
-    hidden: float
+    truncation: float
+    occlusion: float
     sharpness: float
 
 
 class Pick(msgspec.Struct, frozen=True, array_like=True):
-    """A frame that is worth embedding, with its crop as JPEG."""
+    """A frame chosen for the embedding: its time span, quality in [0, 1], frame number and crop as JPEG."""
 
     span: int
-    worth: float
+    quality: float
     number: int
     jpeg: bytes
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
-    """One frame that a track was detected in: capture time, number of the frame, box xyxy px, score in [0, 1]."""
+    """One detection of a track: capture time, frame number, box in xyxy px, score in [0, 1]."""
 
     time_ns: int
     number: int
@@ -61,22 +62,22 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
 
 
 class OpenTracklet(msgspec.Struct):
-    """One tracklet that still grows, or waits for its first convincing detection.
+    """A tracklet that is still growing, or waiting for its first strong detection.
 
     Attributes:
-        leg: Counts the stretches of a track that may be different people.
+        leg: Counts the segments of a track that may be different people.
         part: Counts the tracklets of one leg.
-        crossing: Its box and another one cover each other now.
-        rows: What it consists of so far.
-        waiting: Weak detections after, or before, the convincing ones; they count when a convincing one follows soon.
-        strong_ns: Time of the last convincing detection.
-        sure: How many detections are hardly ever wrong.
+        crossing: Whether its box overlaps another one now.
+        rows: Its detections so far.
+        waiting: Weak detections before or after strong ones; they count once a strong one follows soon.
+        strong_ns: Time of the last strong detection.
+        sure: Number of detections that are hardly ever wrong.
         revision: Number of the next emission.
         due_ns: When the next emission is due.
-        interval_ns: From the next emission to the one after.
-        picks: The frames worth embedding.
-        picked: Number of the first emission that has the picks as they are now.
-        embedding: Of the picks, float16 bytes; empty when it is not known yet.
+        interval_ns: Time between the next emission and the following one.
+        picks: The frames chosen for the embedding.
+        picked: Number of the first emission with the current picks.
+        embedding: Embedding of the picks, float16 bytes; empty if not known yet.
     """
 
     leg: int = 0
@@ -97,25 +98,25 @@ class OpenTracklet(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class TrackletOptions:
-    """When a track is a person, when tracklets are sent, and how long they get.
+    """When a track counts as a person, when tracklets are sent, and how long they get.
 
-    Chairs and coats on a hook are detected for minutes, but weakly; people are convincing every now and then. So weak
-    detections count only near convincing ones, and a tracklet needs some that are hardly ever wrong.
+    Chairs and hanging coats are detected for minutes, but weakly; people are detected strongly every now and then. So
+    weak detections count only near strong ones, and a tracklet needs some that are hardly ever wrong.
 
     Attributes:
-        strong_score: Score of a convincing detection.
-        bridge_s: How far from a convincing detection weak ones count.
-        sure_score: Score of a detection that is hardly ever wrong.
-        min_sure: So many of those make a person.
-        spans: Most frames behind an embedding, T.
-        min_picks: Fewer time spans with a good frame are too little for an early emission.
-        min_worth: A frame below is not worth embedding.
+        strong_score: Lowest score of a strong detection.
+        bridge_s: How far from a strong detection weak ones count.
+        sure_score: Lowest score of a detection that is hardly ever wrong.
+        min_sure: Number of such detections that make a track a person.
+        spans: Maximum number of frames used for an embedding, T.
+        min_picks: Minimum number of time spans with a good frame for an early emission.
+        min_quality: Lowest quality of a frame that is embedded.
         first_s: Age at the first emission.
-        interval_s: From the first emission to the second; then it doubles.
-        longest_interval_s: Between two emissions.
-        part_s: After so long a tracklet is closed, and the leg goes on as the next part.
-        crossing_iou: Two boxes that overlap so much may swap their people; they are apart again below half of it.
-        min_leg_s: A leg shorter than that is not cut: too little to tell a person by.
+        interval_s: Time from the first emission to the second; then it doubles.
+        longest_interval_s: Longest time between two emissions.
+        part_s: Length at which a tracklet is closed, and the leg continues as the next part.
+        crossing_iou: Two boxes with this IoU may swap their people; they are apart again below half of it.
+        min_leg_s: A leg shorter than this is not split: too little to recognise a person.
     """
 
     strong_score: float = 0.5
@@ -124,7 +125,7 @@ class TrackletOptions:
     min_sure: int = 3
     spans: int = 8
     min_picks: int = 3
-    min_worth: float = 0.1
+    min_quality: float = 0.1
     first_s: float = 1.0
     interval_s: float = 2.0
     longest_interval_s: float = 8.0
@@ -134,7 +135,7 @@ class TrackletOptions:
 
 
 def extend(tracklet: OpenTracklet, row: Row, options: TrackletOptions) -> bool:
-    """Add the next detection; return whether it counts already, else it waits for a convincing one."""
+    """Add the next detection; return whether it counts now, or else waits for a strong one."""
     bridge_ns = round(options.bridge_s * 1e9)
     strong = row.score >= options.strong_score
     if not strong and not (tracklet.rows and row.time_ns - tracklet.strong_ns <= bridge_ns):
@@ -153,10 +154,10 @@ def extend(tracklet: OpenTracklet, row: Row, options: TrackletOptions) -> bool:
 
 
 def successor(tracklet: OpenTracklet, time_ns: int, overlap: float, options: TrackletOptions) -> OpenTracklet | None:
-    """Return what a track goes on as in front of its next detection; None when the tracklet itself goes on.
+    """Return the tracklet that continues a track before its next detection; None if the current one continues.
 
     Args:
-        overlap: IoU of the detection with the nearest other tracked one, in [0, 1].
+        overlap: Largest IoU of the detection with another tracked one, in [0, 1].
     """
     if not tracklet.rows:
         return None
@@ -172,27 +173,27 @@ def successor(tracklet: OpenTracklet, time_ns: int, overlap: float, options: Tra
 
 
 def cross(tracklet: OpenTracklet, overlap: float, options: TrackletOptions) -> None:
-    """Note how much the latest detection overlaps the nearest other tracked one."""
+    """Update `crossing` from the largest IoU of the latest detection with another tracked one."""
     limit = options.crossing_iou / 2 if tracklet.crossing else options.crossing_iou
     tracklet.crossing = overlap >= limit
 
 
 def is_person(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
-    """Tell whether there is enough evidence; once there is, there always is."""
+    """Tell whether there is enough evidence for a person; once true, it stays true."""
     return tracklet.sure >= options.min_sure
 
 
-def worth(facts: FrameFacts) -> float:
-    """Return how much a frame is worth for the embedding, in [0, 1]: the product of what can spoil it."""
+def frame_quality(facts: FrameFacts) -> float:
+    """Return the quality of a frame for the embedding, in [0, 1]: the product of all factors that can impair it."""
     size = min(facts.height_px / FULL_HEIGHT_PX, 1.0)
     aspect = facts.width_px / max(facts.height_px, 1.0)
-    shape = 1.0 if 0.2 <= aspect <= 0.8 else 0.5  # sitting, or only a part of a person
+    shape = 1.0 if 0.2 <= aspect <= 0.8 else 0.5  # sitting, or only part of a person
     sharp = facts.sharpness / (facts.sharpness + SHARP)
-    return size * shape * sharp * facts.score * (1 - facts.hidden) * (1 - facts.cut)
+    return size * shape * sharp * facts.score * (1 - facts.occlusion) * (1 - facts.truncation)
 
 
-def hidden_shares(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return, for each of n boxes, the largest share that another one in front covers; who stands lower is in front."""
+def occlusions(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return, for each of n boxes, the largest share covered by one in front of it; the lower box is in front."""
     if not len(boxes):
         return np.zeros(0, np.float32)
     shares = intersections(boxes, boxes) / np.maximum(areas(boxes), 1e-9)[:, None]
@@ -201,33 +202,33 @@ def hidden_shares(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def nearest_overlaps(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return, for each of n boxes, its largest IoU with another one, `(n,)` in [0, 1]."""
+    """Return the largest IoU of each of n boxes with another one, `(n,)` in [0, 1]."""
     overlaps = iou(boxes, boxes)
     np.fill_diagonal(overlaps, 0.0)
     return np.asarray(overlaps.max(axis=1, initial=0.0), np.float32)
 
 
-def cut_share(box: Sequence[float], height: int, width: int) -> float:
-    """Return the share of a box's outline on the border of a `height` x `width` frame, 0, or 1/4 to 1 by sides."""
+def truncation(box: Sequence[float], height: int, width: int) -> float:
+    """Return the share of a box's sides on the border of a `height` x `width` frame: 0 to 1 in steps of 1/4."""
     margin = 0.005 * max(height, width)  # detectors stop a little before the border
     sides = (box[0] <= margin, box[1] <= margin, box[2] >= width - margin, box[3] >= height - margin)
     return sum(sides) / 4
 
 
 def wants(tracklet: OpenTracklet, time_ns: int, value: float, options: TrackletOptions) -> bool:
-    """Tell whether a frame of this worth would be kept, now."""
-    if value < options.min_worth:
+    """Tell whether a frame of this quality would be kept now."""
+    if value < options.min_quality:
         return False
     span = (time_ns - tracklet.rows[0].time_ns) // tracklet.span_ns
-    return all(pick.span != span or value > pick.worth for pick in tracklet.picks)
+    return all(pick.span != span or value > pick.quality for pick in tracklet.picks)
 
 
 def keep(tracklet: OpenTracklet, time_ns: int, pick: Pick, options: TrackletOptions) -> None:
-    """Keep a frame as the best of its span; spans double, and share their best, when there are too many."""
+    """Keep a frame as the best of its span; when there are too many spans, pairs are merged and keep the better one."""
     before = {old.number for old in tracklet.picks}
     span = (time_ns - tracklet.rows[0].time_ns) // tracklet.span_ns
     tracklet.picks = [old for old in tracklet.picks if old.span != span]
-    tracklet.picks.append(Pick(span, pick.worth, pick.number, pick.jpeg))
+    tracklet.picks.append(Pick(span, pick.quality, pick.number, pick.jpeg))
     while tracklet.picks[-1].span >= options.spans:
         tracklet.span_ns *= 2
         tracklet.picks = _halved(tracklet.picks)
@@ -241,8 +242,8 @@ def is_due(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
     return ready and is_person(tracklet, options)
 
 
-def is_worth_sending(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
-    """Tell whether a tracklet that closes is sent at all."""
+def is_sent_on_close(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
+    """Tell whether a tracklet is sent at all when it closes."""
     return bool(tracklet.picks) and is_person(tracklet, options)
 
 
@@ -260,8 +261,8 @@ def remember_embedding(tracklet: OpenTracklet, revision: int, embedding: bytes) 
 
 
 def quality(tracklet: OpenTracklet) -> float:
-    """Return the mean worth of the frames behind the embedding, in [0, 1]."""
-    return sum(pick.worth for pick in tracklet.picks) / max(len(tracklet.picks), 1)
+    """Return the mean quality of the frames used for the embedding, in [0, 1]."""
+    return sum(pick.quality for pick in tracklet.picks) / max(len(tracklet.picks), 1)
 
 
 def _since(rows: Sequence[Row], time_ns: int) -> list[Row]:
@@ -271,7 +272,7 @@ def _since(rows: Sequence[Row], time_ns: int) -> list[Row]:
 def _halved(picks: Sequence[Pick]) -> list[Pick]:
     best: dict[int, Pick] = {}
     for pick in picks:
-        half = Pick(pick.span // 2, pick.worth, pick.number, pick.jpeg)
-        if half.span not in best or half.worth > best[half.span].worth:
+        half = Pick(pick.span // 2, pick.quality, pick.number, pick.jpeg)
+        if half.span not in best or half.quality > best[half.span].quality:
             best[half.span] = half
     return list(best.values())

@@ -1,11 +1,11 @@
-"""Decoded pictures turned to stand upright."""
+"""Rotates decoded pictures upright."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 _AS_IS, _TOP_TO_BOTTOM, _LEFT_TO_RIGHT, _BOTH = None, 0, 1, -1  # of `cv2.flip`
-# By orientation: whether rows become columns, and what is mirrored then.
+# By orientation: whether the picture is transposed, and how it is mirrored after that.
 _STEPS: dict[int, tuple[bool, int | None]] = {
     1: (False, _AS_IS),
     2: (False, _LEFT_TO_RIGHT),
@@ -19,9 +19,9 @@ _STEPS: dict[int, tuple[bool, int | None]] = {
 
 
 def upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Return a `(h, w, 3)` picture as it is meant to be seen; see `wire.orientation`. An upright one is not copied.
+    """Rotate a `(h, w, 3)` picture upright; see `wire.orientation`. A picture that is already upright is not copied.
 
-    OpenCV turns a 1080p picture in 3 ms; copying a view of `np.rot90` takes 26 ms.
+    OpenCV rotates a 1080p picture in 3 ms; copying a view of `np.rot90` takes 26 ms.
     """
     transposed, mirrored = _STEPS[orientation]
     if transposed:

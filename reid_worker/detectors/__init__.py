@@ -1,1 +1,1 @@
-"""Finding people in frames: what a detector is, the kinds there are, and where their model files come from."""
+"""Person detectors: the interface, the implementations, and the download of their model files."""

@@ -1,4 +1,4 @@
-"""The published detectors that climbtrack knows by name: pure data, nothing is read or asked here."""
+"""The published detectors that climbtrack knows by name: pure data, without any file or network access."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ YOLOX_RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """One right content of a model file."""
+    """One accepted content of a model file."""
 
     sha256: str
     size_bytes: int
@@ -21,14 +21,14 @@ class ModelFile:
     """A detector that is published as one file.
 
     Attributes:
-        name: What `worker.detector` and `climbtrack models` call it.
-        file: What it is called where it is published, on a mirror, and in a models folder.
-        address: Where it is published.
-        contents: Every content that is the right file, the published one first.
+        name: Its name in `worker.detector` and `climbtrack models`.
+        file: Its file name where it is published, on a mirror, and in a models folder.
+        address: The URL of the published file.
+        contents: Every accepted content, the published one first.
         licence: SPDX identifier of the weights' licence.
         input_px: Height and width of the network's input.
-        good_for: One line that helps to choose.
-        also: Other names, relative to a models folder, under which the file is found.
+        good_for: One line that helps users choose.
+        also: Other accepted paths of the file, relative to a models folder.
     """
 
     name: str
@@ -43,11 +43,11 @@ class ModelFile:
 
     @property
     def size_bytes(self) -> int:
-        """Return how long the published file is."""
+        """Return the size of the published file."""
         return self.contents[0].size_bytes
 
     def accepts(self, found: Content) -> bool:
-        """Tell whether a content is one of the right ones."""
+        """Tell whether a content is one of the accepted ones."""
         return found in self.contents
 
 
@@ -90,5 +90,5 @@ NAMES = tuple(model.name for model in CATALOGUE)
 
 
 def by_name(name: str) -> ModelFile | None:
-    """Return the published detector of this name; None when there is none."""
+    """Return the published detector with this name; None if there is none."""
     return next((model for model in CATALOGUE if model.name == name), None)

@@ -1,4 +1,4 @@
-"""From a setting to a detector: a name of the catalogue, a file, or what works without one."""
+"""Loads the detector that a setting names: one from the catalogue, a file, or one that needs no file."""
 
 import logging
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reid_worker.detectors.catalogue import NAMES, YOLOX_NANO, ModelFile, by_name
 from reid_worker.detectors.detection import Detector
 from reid_worker.detectors.download import Network, Progress, download
-from reid_worker.detectors.files import Found, describe, expected, find, model_folders
+from reid_worker.detectors.files import LocalFile, describe, expected, find, model_folders
 from reid_worker.errors import DetectorError
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 
 BUNDLED = Path(__file__).parent.parent / "weights" / "person-detector.onnx"
 CHOICES = ("auto", "bundled", "hog", *NAMES)
-AUTO_CONNECT_S = 3.0  # where something else takes over, a start waits no longer for a server,
-AUTO_PATIENCE_S = 20.0  # nor for a download
+AUTO_CONNECT_S = 3.0  # with a fallback available, startup waits no longer than this for a server,
+AUTO_PATIENCE_S = 20.0  # and no longer than this for a download
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorOptions:
-    """How a detector runs: lowest score it reports, NMS overlap, threads, and where it may look and ask.
+    """Options of a detector: lowest score reported, NMS overlap, threads, and where its file may come from.
 
     Attributes:
         folders: Searched in order for model files.
@@ -43,12 +43,12 @@ class DetectorOptions:
 
 
 def load_detector(choice: str, options: DetectorOptions) -> Detector:
-    """Return the detector of a setting: `auto`, `bundled`, `hog`, a name of the catalogue or the path of an ONNX file.
+    """Load a detector by setting: `auto`, `bundled`, `hog`, a name of the catalogue or the path of an ONNX file.
 
-    `auto` is yolox-nano where its file is at hand or can be downloaded, else the bundled one, else HOG, loudly.
+    `auto` is yolox-nano if its file exists or can be downloaded, else the bundled detector, else HOG, with a warning.
 
     Raises:
-        DetectorError: What was asked for cannot be had; says what was tried and what to do.
+        DetectorError: The detector is not available; the message says what was tried and what to do.
     """
     if choice == "auto":
         return _load_auto(options)
@@ -63,15 +63,15 @@ def load_detector(choice: str, options: DetectorOptions) -> Detector:
         return open_detector(obtain(model, options), options)
     path = Path(choice).expanduser()
     if not path.exists():
-        raise DetectorError(f"detector {choice}: no such file, and none of {', '.join(CHOICES)}")
+        raise DetectorError(f"detector {choice}: no such file, and not one of {', '.join(CHOICES)}")
     return open_detector(path, options)
 
 
 def open_detector(model: "Path | OnnxModel", options: DetectorOptions) -> Detector:
-    """Return the detector in a file, in whatever layout it is, once it has run.
+    """Open the detector in a file, whatever its layout, and run it once.
 
     Raises:
-        DetectorError: It cannot be used; names the file, the cause and what to do.
+        DetectorError: It cannot be used; the message names the file, the cause and the remedy.
     """
     from reid_worker.detectors.detr import DetrDetector
     from reid_worker.detectors.onnx_file import open_model
@@ -84,22 +84,22 @@ def open_detector(model: "Path | OnnxModel", options: DetectorOptions) -> Detect
 
 
 def obtain(model: ModelFile, options: DetectorOptions, progress: Progress | None = None) -> Path:
-    """Return the file of a published model: found in a folder, or downloaded into the first that can be written.
+    """Return the file of a published model: found in a folder, or downloaded into the first writable one.
 
     Raises:
-        DetectorError: It is nowhere, and may not or cannot be downloaded.
+        DetectorError: It does not exist, and may not or cannot be downloaded.
     """
     found = find(model, options.folders)
     if found is not None:
-        if not found.right:
+        if not found.verified:
             remedy = f"remove it and run `climbtrack models get {model.name}`, or name it by its path"
-            log.warning("detector %s: %s; it is used as it is: %s", model.name, describe_other(found, model), remedy)
+            log.warning("detector %s: %s; using it anyway: %s", model.name, describe_mismatch(found, model), remedy)
         return found.path
     if not options.download:
         looked = " and ".join(str(folder) for folder in options.folders)
         raise DetectorError(
-            f"detector {model.name}: no {model.file} in {looked}, and downloads are off (worker.download); put it "
-            f"there by hand, or run `climbtrack models get {model.name}`"
+            f"detector {model.name}: no {model.file} in {looked}, and downloads are disabled (worker.download); copy "
+            f"it there, or run `climbtrack models get {model.name}`"
         )
     if progress is None:
         log.warning("downloading %s, %.1f MB", model.name, model.size_bytes / 1e6)
@@ -107,15 +107,14 @@ def obtain(model: ModelFile, options: DetectorOptions, progress: Progress | None
     return download(model, options.folders, options.network, progress)
 
 
-def describe_other(found: Found, model: ModelFile) -> str:
-    """Return what is wrong with a file of a known name and other content.
+def describe_mismatch(found: LocalFile, model: ModelFile) -> str:
+    """Describe what is wrong with a file that has a known name but another content.
 
-    Such a file is used all the same. Downloads are checked before they get their name, so somebody put this one there:
-    an export of his own most likely, which the digests of the catalogue cannot know. Half a copy or a proxy's page does
-    not load, and is refused by name then. Nobody has to trust it unasked: this is said at every start, and
-    `climbtrack models check` fails.
+    Such a file is still used. Downloads are verified before they get their name, so the user put this one there: most
+    likely a custom export, whose digest the catalogue cannot know. A partial copy or a proxy's error page does not load
+    and is then refused. The mismatch is not hidden: it is logged at every start, and `climbtrack models check` fails.
     """
-    what = "cannot be read" if found.content is None else f"is another file than published: {describe(found.content)}"
+    what = "cannot be read" if found.content is None else f"is not the published file: {describe(found.content)}"
     return f"{found.path} {what}, expected {expected(model)}"
 
 
@@ -127,10 +126,10 @@ def _load_auto(options: DetectorOptions) -> Detector:
         cause = str(error).removeprefix(f"detector {YOLOX_NANO.name}: ")
     if BUNDLED.is_file():
         log.warning(
-            "people are found by the bundled detector, not by %s: %s; naming `bundled` as detector ends these attempts",
+            "using the bundled detector instead of %s: %s; set the detector to `bundled` to stop these attempts",
             YOLOX_NANO.name,
             cause,
         )
         return open_detector(BUNDLED, options)
-    log.warning("people are found by HOG, which misses most who are partly hidden, sitting or far away: %s", cause)
+    log.warning("using HOG, which misses most people who are partly hidden, sitting or far away: %s", cause)
     return load_detector("hog", options)

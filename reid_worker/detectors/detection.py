@@ -1,4 +1,4 @@
-"""What a detector is, and the geometry that all detectors share. Boxes are xyxy px of the frame."""
+"""The detector interface, and geometry shared by all detectors. Boxes are xyxy px of the frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """People that a detector saw in one frame, best first.
+    """People detected in one frame, best first.
 
     Attributes:
         boxes: `(n, 4)` float32, inside the frame.
@@ -33,22 +33,22 @@ class Detections:
 
 
 class Detector(Protocol):
-    """Finds people. Equal frames give equal boxes, in whatever batches they come."""
+    """Detects people. Equal frames give equal boxes, however they are batched."""
 
     name: str
 
     def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
-        """Return what is seen in each frame `(h, w, 3)` uint8 BGR; frames may differ in size."""
+        """Return the people in each frame `(h, w, 3)` uint8 BGR; frames may differ in size."""
 
 
 def areas(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the area of each box `(n, 4)`, px², 0 for a box that is inside out."""
+    """Return the area of each box `(n, 4)`, px², 0 for an inverted box."""
     sides = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)
     return np.asarray(sides[:, 0] * sides[:, 1], np.float32)
 
 
 def intersections(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the common area of every pair of boxes, `(n, m)`, px²."""
+    """Return the area of intersection of every pair of boxes, `(n, m)`, px²."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     sides = np.clip(high - low, 0, None)
@@ -56,7 +56,7 @@ def intersections(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.
 
 
 def iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return intersection over union of every pair of boxes, `(n, m)` in [0, 1]; empty boxes give 0.
+    """Return the intersection over union of every pair of boxes, `(n, m)` in [0, 1]; 0 for empty boxes.
 
     >>> box = np.array([[0, 0, 2, 2]], np.float32)
     >>> iou(box, np.array([[0, 1, 2, 3], [2, 2, 4, 4]], np.float32)).round(3).tolist()

@@ -1,15 +1,15 @@
-"""Detectors of the DETR family by onnxruntime, in the layouts that two projects export.
+"""Detectors of the DETR family, run by onnxruntime, in two export layouts.
 
 - **D-FINE**, RT-DETR and DEIM, exported with their post-processor: inputs `images` `(1, 3, H, W)` float32 RGB 0-1 and
   `orig_target_sizes` `(1, 2)` int64, width and height; outputs `labels` `(1, N)`, `boxes` `(1, N, 4)` xyxy px of that
-  size, and `scores` `(1, N)`. A person is class 0 of COCO's 80, of Objects365, and of models of one class.
-- **RF-DETR**: one input `(1, 3, H, W)` float32 RGB, normalised as ImageNet is; outputs `dets` `(1, N, 4)`, centre and
-  size in 0-1, and `labels` `(1, N, classes)` logits. A person is index 1 of COCO's 91 numbers; a model that was trained
-  on one class has two columns, the second of which is background.
+  size, and `scores` `(1, N)`. A person is class 0 of COCO's 80, of Objects365, and of single-class models.
+- **RF-DETR**: one input `(1, 3, H, W)` float32 RGB with ImageNet normalisation; outputs `dets` `(1, N, 4)`, centre and
+  size in 0-1, and `labels` `(1, N, classes)` logits. A person is index 1 of COCO's 91 numbers; a model trained on one
+  class has two columns, the second of which is background.
 
-Both see the whole frame stretched to their input, and report an object once, so that nothing is suppressed. A model
-that was trained on other classes is refused where its outputs tell; where they do not, it finds its class 0. The
-backbones of DEIMv2 that want ImageNet's normalisation have D-FINE's layout, and cannot be told from it.
+Both take the whole frame stretched to their input and report each object once, so no NMS is needed. A model trained on
+other classes is refused if its outputs reveal it; otherwise it detects its class 0. The backbones of DEIMv2 that need
+ImageNet normalisation have D-FINE's layout and cannot be distinguished from it.
 """
 
 from collections.abc import Sequence
@@ -27,17 +27,17 @@ from reid_worker.errors import DetectorError
 MEAN = np.array((0.485, 0.456, 0.406), np.float32)  # of ImageNet, RGB in 0-1
 DEVIATION = np.array((0.229, 0.224, 0.225), np.float32)
 D_FINE_PERSON = 0
-D_FINE_SIZE = (640, 640)  # px, for models that take any size: what all of them are trained in
-RF_DETR_PERSONS = {91: 1, 2: 0}  # columns -> column of people: COCO's numbering; one class and background
+D_FINE_SIZE = (640, 640)  # px, for models that take any size: the size all of them are trained at
+RF_DETR_PERSONS = {91: 1, 2: 0}  # number of columns -> person column: COCO's numbering; one class and background
 
 
 class DetrDetector:
-    """One model of the DETR family on one machine; frames of a batch run side by side on `threads` threads."""
+    """A model of the DETR family; frames of a batch run in parallel on `threads` threads."""
 
     def __init__(self, model: Path | OnnxModel, *, min_score: float = 0.2, threads: int = 2) -> None:
         opened = model if isinstance(model, OnnxModel) else open_model(model)
         if opened.layout == "yolox":
-            raise DetectorError(f"detector {opened.path}: in the YOLOX layout, not in that of a DETR")
+            raise DetectorError(f"detector {opened.path}: in the YOLOX layout, not in a DETR layout")
         self.name = opened.path.stem
         self._layout = opened.layout
         self._session = opened.session
@@ -71,9 +71,9 @@ class DetrDetector:
 
 
 def stretch(frame: NDArray[np.uint8], height: int, width: int, *, smooth: bool) -> NDArray[np.float32]:
-    """Return a BGR frame as `(1, 3, height, width)` float32 RGB 0-1, whatever its aspect was.
+    """Resize a BGR frame to `(1, 3, height, width)` float32 RGB 0-1, ignoring its aspect ratio.
 
-    Networks are best with what they were trained on: D-FINE's frames are shrunk smoothly, RF-DETR's are sampled.
+    Networks work best with the resizing used in training: area averaging for D-FINE, bilinear for RF-DETR.
     """
     shrinks = smooth and frame.shape[0] > height and frame.shape[1] > width
     resized = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
@@ -81,7 +81,7 @@ def stretch(frame: NDArray[np.uint8], height: int, width: int, *, smooth: bool) 
 
 
 def normalise(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return `(1, 3, H, W)` RGB 0-1 with the mean and deviation of ImageNet's taken out."""
+    """Normalise `(1, 3, H, W)` RGB 0-1 by ImageNet's mean and standard deviation."""
     return np.asarray((image - MEAN[:, None, None]) / DEVIATION[:, None, None], np.float32)
 
 
@@ -95,10 +95,10 @@ def decode_d_fine(
     """Return the people among `(N,)` labels, `(N, 4)` boxes in px of the frame and `(N,)` scores; size: height, width.
 
     Raises:
-        ValueError: The shapes are others.
+        ValueError: The shapes do not match.
     """
     if labels.shape != scores.shape or boxes.shape != (*scores.shape, 4):
-        raise ValueError(f"labels {labels.shape}, boxes {boxes.shape} and scores {scores.shape} do not fit together")
+        raise ValueError(f"labels {labels.shape}, boxes {boxes.shape} and scores {scores.shape} do not match")
     keep = (labels == D_FINE_PERSON) & (scores >= min_score)
     return _ordered(boxes[keep], scores[keep], size)
 
@@ -110,15 +110,15 @@ def decode_rf_detr(
     frame, px.
 
     Raises:
-        ValueError: The shapes are others, or which class is a person cannot be told.
+        ValueError: The shapes do not match, or the person class is unknown.
     """
     if len(dets) != len(logits):
-        raise ValueError(f"dets {dets.shape} and labels {logits.shape} do not fit together")
+        raise ValueError(f"dets {dets.shape} and labels {logits.shape} do not match")
     person = RF_DETR_PERSONS.get(logits.shape[1])
     if person is None:
         raise ValueError(
-            f"which of its {logits.shape[1]} classes is a person cannot be told; take a model of COCO's classes (91 "
-            "columns), or one that was trained on people only (2 columns)"
+            f"it is unknown which of its {logits.shape[1]} classes is a person; use a model with COCO's classes (91 "
+            "columns), or one trained on people only (2 columns)"
         )
     scores = np.asarray(1 / (1 + np.exp(-np.clip(logits[:, person], -80, 80))), np.float32)
     keep = scores >= min_score
@@ -142,4 +142,4 @@ def _size(model: OnnxModel) -> tuple[int, int]:
         return height, width
     if model.layout == "d-fine":
         return D_FINE_SIZE
-    raise DetectorError(f"detector {model.path}: its input {image} has no size of its own; export it with a fixed one")
+    raise DetectorError(f"detector {model.path}: its input {image} has no fixed size; export it with one")

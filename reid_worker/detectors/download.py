@@ -1,8 +1,8 @@
-"""Getting a published model file over HTTP: goes on where it was broken off, takes nothing but the right file.
+"""Downloads a published model file over HTTP: resumes where it was interrupted, and accepts only the right file.
 
-What arrives is kept in `NAME.part` beside the target, checked against the digests of the catalogue, and renamed: a
-reader sees the whole right file or none. Proxies are those of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`,
-certificates those of `SSL_CERT_FILE` where it is set.
+Data is written to `NAME.part` beside the target, checked against the digests of the catalogue, and renamed, so that
+readers see either the complete verified file or none. Proxies are taken from `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`
+and `NO_PROXY`, certificates from `SSL_CERT_FILE` if set.
 """
 
 import errno
@@ -26,10 +26,10 @@ from reid_worker.detectors.catalogue import ModelFile
 from reid_worker.detectors.files import content_of, web_page
 from reid_worker.errors import DetectorError
 
-CONNECTIONS = 5  # so often one download goes on after the server broke it off
-PAGE_BYTES = 4096  # enough to know a web page and its title by
+CONNECTIONS = 5  # per download, if the server closes them early
+PAGE_BYTES = 4096  # enough to recognise a web page and its title
 USABLE = (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE)
-Progress = Callable[[int, int], None]  # bytes here, bytes there will be
+Progress = Callable[[int, int], None]  # bytes received, bytes in total
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +37,30 @@ class Network:
     """How files are downloaded.
 
     Attributes:
-        mirror: URL of a folder that holds the files of the catalogue by their names; None: where they are published.
+        mirror: URL of a folder that holds the files of the catalogue under their names; None uses the publishers' URLs.
         connect_s: How long to wait for a name server, and for a connection.
-        silence_s: How long a server may say nothing.
-        patience_s: How long a whole download may take; None waits for its end.
+        silence_s: How long a server may send nothing.
+        patience_s: How long a whole download may take; None means without limit.
     """
 
-    mirror: str | None = field(default=None, repr=False)  # may have a password
+    mirror: str | None = field(default=None, repr=False)  # may contain a password
     connect_s: float = 10.0
     silence_s: float = 10.0
     patience_s: float | None = None
 
     def address(self, model: ModelFile) -> str:
-        """Return the URL that a model is downloaded from."""
+        """Return the download URL of a model."""
         return model.address if self.mirror is None else f"{self.mirror.rstrip('/')}/{model.file}"
 
 
 def download(
     model: ModelFile, folders: Sequence[Path], network: Network, progress: Progress = lambda _done, _total: None
 ) -> Path:
-    """Download a model into the first folder that can be written, and return its path.
+    """Download a model into the first writable folder, and return its path.
 
     Raises:
-        DetectorError: It could not be had, or was not the right file; names cause and remedy. Nothing but a `.part`
-            to go on with is left behind.
+        DetectorError: The download failed, or was not the right file; the message names cause and remedy. Only a
+            `.part` file to resume from is left behind.
     """
     target = _writable(model, folders) / model.file
     url = network.address(model)
@@ -74,7 +74,7 @@ def download(
     except OSError as error:
         raise DetectorError(explain.disk(model, target.parent, error)) from error
     except (httpx.InvalidURL, UnicodeError) as error:
-        raise DetectorError(explain.refused(model, url, "is no URL that can be asked", target.parent)) from error
+        raise DetectorError(explain.refused(model, url, "is not a valid URL", target.parent)) from error
     return target
 
 
@@ -91,7 +91,7 @@ class _Job:
 
 
 def _complete(client: httpx.Client, job: _Job, part: BinaryIO) -> None:
-    """Fill the part until it is the right file; what was begun by another download is given up once if it is not."""
+    """Complete the partial file; if it turns out wrong after resuming an earlier download, start over once."""
     if job.model.accepts(content_of(Path(part.name))):
         return
     if _size(part) >= max(content.size_bytes for content in job.model.contents):
@@ -110,7 +110,7 @@ def _complete(client: httpx.Client, job: _Job, part: BinaryIO) -> None:
 
 
 def _fill(client: httpx.Client, job: _Job, part: BinaryIO) -> bool:
-    """Receive the rest of the file over as many connections as it takes; tell whether it is from more than one."""
+    """Receive the rest of the file over as many connections as needed; tell whether an earlier part was resumed."""
     resumed, deadline = False, time.monotonic() + (job.network.patience_s or 0)
     for left in reversed(range(CONNECTIONS)):
         before = _size(part)
@@ -132,7 +132,7 @@ def _fill(client: httpx.Client, job: _Job, part: BinaryIO) -> bool:
 
 
 def _receive(client: httpx.Client, job: _Job, part: BinaryIO) -> Generator[tuple[int, int]]:
-    """Append one answer to the part, from where it ends; yield how many bytes are here, and how many there will be."""
+    """Append one response to the partial file; yield the bytes received so far and in total."""
     offset = _size(part)
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
     with client.stream("GET", job.url, headers=headers) as answer:
@@ -142,11 +142,11 @@ def _receive(client: httpx.Client, job: _Job, part: BinaryIO) -> Generator[tuple
         first = next(chunks, b"")
         if answer.status_code == httpx.codes.OK:
             page = web_page(first)
-            if page is not None:  # said before it costs what is here already
-                raise job.error(explain.came_instead(page))
+            if page is not None:  # checked before the partial file is truncated
+                raise job.error(explain.web_page_instead(page))
         if offset and not _continues(answer, offset):
             part.truncate(0)
-            if answer.status_code != httpx.codes.OK:  # its body is no beginning of the file
+            if answer.status_code != httpx.codes.OK:  # its body is not the beginning of the file
                 yield from _receive(client, job, part)
                 return
             offset = 0
@@ -162,27 +162,27 @@ def _append(job: _Job, part: BinaryIO, chunks: Iterable[bytes], offset: int, tot
         done += len(chunk)
         if done > limit:
             part.truncate(0)
-            raise job.error(f"sends more than {limit} bytes, the file has {job.model.size_bytes}")
+            raise job.error(f"the server sends more than {limit} bytes, but the file has {job.model.size_bytes}")
         yield done, total
 
 
 def _continues(answer: httpx.Response, offset: int) -> bool:
-    """Tell whether an answer goes on at the byte that was asked for."""
+    """Tell whether a response starts at the requested byte."""
     start = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
     return answer.status_code == httpx.codes.PARTIAL_CONTENT and bool(start == str(offset))
 
 
 def _resolve(job: _Job) -> None:
-    """Ask for the address of the host before the connection does, which would wait long for a silent name server."""
+    """Resolve the host before connecting, because the connection would wait long for an unresponsive name server."""
     host = urlsplit(f"//{explain.proxy_of(job.url)}").hostname or urlsplit(job.url).hostname or ""
     answered = threading.Event()
 
-    def ask() -> None:
-        with suppress(OSError, UnicodeError):  # the connection meets it too, and says it
+    def resolve() -> None:
+        with suppress(OSError, UnicodeError):  # the connection fails too, and reports it
             socket.getaddrinfo(host, None)
         answered.set()
 
-    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    threading.Thread(target=resolve, name="resolve", daemon=True).start()
     if not answered.wait(job.network.connect_s):
         raise job.error(f"no address for {host} within {job.network.connect_s:g} s: the name server does not answer")
 
@@ -195,7 +195,7 @@ def _client(job: _Job) -> httpx.Client:
         ImportError,
         ValueError,
         httpx.InvalidURL,
-    ) as error:  # a SOCKS proxy, or one of no known kind; the text may show a password
+    ) as error:  # a SOCKS or unknown proxy; the original message may show a password
         raise job.error(explain.PROXY_UNUSABLE) from error
     except OSError as error:
         raise job.error(f"certificates of SSL_CERT_FILE or SSL_CERT_DIR: {error.strerror or error}") from error
@@ -217,9 +217,9 @@ def _writable(model: ModelFile, folders: Sequence[Path]) -> Path:
 
 @contextmanager
 def _part_beside(target: Path) -> Iterator[BinaryIO]:
-    """Open the part of a file for appending, for us alone: another process at work on it means one of our own.
+    """Open the partial file exclusively for appending; if another process is using it, open a separate one.
 
-    An empty part is removed at the end, a full disk's too, so that it gives back its space.
+    The partial file is removed at the end if it is empty, or if the disk is full, to free its space.
     """
     part = target.with_name(f"{target.name}.part")
     file, shared = part.open("a+b"), True
@@ -241,12 +241,12 @@ def _part_beside(target: Path) -> Iterator[BinaryIO]:
 def _close(file: BinaryIO, part: Path, *, keep: bool) -> None:
     try:
         file.flush()
-    except OSError:  # already on its way to the user
+    except OSError:  # already being reported
         keep = False
-    if part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat()):  # else it has its name by now
+    if part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat()):  # otherwise it has been renamed
         empty = part.stat().st_size == 0
         if empty or not keep:
-            part.unlink()  # before the lock goes: nobody takes hold of what is about to vanish
+            part.unlink()  # before the lock is released, so that no other process opens it meanwhile
     with suppress(OSError):
         file.close()
 
@@ -254,7 +254,7 @@ def _close(file: BinaryIO, part: Path, *, keep: bool) -> None:
 def _lock(file: BinaryIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.path.samestat(os.fstat(file.fileno()), Path(file.name).stat())  # not one just renamed by its owner
+        return os.path.samestat(os.fstat(file.fileno()), Path(file.name).stat())  # false if its owner just renamed it
     except FileNotFoundError:
         return False
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Where model files lie on this machine, and whether they are the right ones."""
+"""Finds model files on this machine, and verifies them."""
 
 import hashlib
 import os
@@ -11,37 +11,37 @@ from reid_worker.detectors.catalogue import Content, ModelFile
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file under a name of the catalogue.
+class LocalFile:
+    """A local file with a name from the catalogue.
 
     Attributes:
-        content: What is in it; None where it cannot be read.
-        right: Whether that is what was published.
+        content: Its digest and size; None if it cannot be read.
+        verified: Whether it is the published file.
     """
 
     path: Path
     content: Content | None
-    right: bool
+    verified: bool
 
 
 def model_folders(environment: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
-    """Return where model files are looked for: `CLIMBTRACK_MODELS`, then the user's cache folder."""
+    """Return the folders to search for model files: `CLIMBTRACK_MODELS`, then the user's cache folder."""
     cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "climbtrack" / "models"
     named = environment.get("CLIMBTRACK_MODELS")
     return (Path(named).expanduser(), cache) if named else (cache,)
 
 
-def find(model: ModelFile, folders: Sequence[Path]) -> Found | None:
-    """Return the file of a published model: the first right one, else the first of its name, else None."""
+def find(model: ModelFile, folders: Sequence[Path]) -> LocalFile | None:
+    """Return the file of a published model: the first verified one, else the first with its name, else None."""
     named = [_look(path, model) for folder in folders for path in _paths(model, folder) if path.is_file()]
-    return next((found for found in named if found.right), named[0] if named else None)
+    return next((found for found in named if found.verified), named[0] if named else None)
 
 
 def content_of(path: Path) -> Content:
     """Return digest and size of a file.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -49,17 +49,17 @@ def content_of(path: Path) -> Content:
 
 
 def describe(content: Content) -> str:
-    """Return digest and size as a message shows them."""
+    """Format digest and size for a message."""
     return f"SHA-256 {content.sha256}, {content.size_bytes} bytes"
 
 
 def expected(model: ModelFile) -> str:
-    """Return the digests and sizes of the right file as a message shows them."""
+    """Format the accepted digests and sizes for a message."""
     return " or ".join(map(describe, model.contents))
 
 
 def web_page(data: bytes) -> str | None:
-    """Return what kind of web page this is, with its title; None when it is none.
+    """Describe a web page by its title; None if the data is not a web page.
 
     >>> web_page(b"<html><title>Access denied</title>")
     "a web page ('Access denied')"
@@ -76,9 +76,9 @@ def _paths(model: ModelFile, folder: Path) -> list[Path]:
     return [folder / name for name in (model.file, *model.also)]
 
 
-def _look(path: Path, model: ModelFile) -> Found:
+def _look(path: Path, model: ModelFile) -> LocalFile:
     try:
         content = content_of(path)
     except OSError:
-        return Found(path, None, right=False)
-    return Found(path, content, model.accepts(content))
+        return LocalFile(path, None, verified=False)
+    return LocalFile(path, content, model.accepts(content))

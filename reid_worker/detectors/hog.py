@@ -1,4 +1,4 @@
-"""The detector that needs no file: OpenCV's histogram of oriented gradients (Dalal and Triggs, CVPR 2005)."""
+"""A detector without a model file: OpenCV's histogram of oriented gradients (Dalal and Triggs, CVPR 2005)."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from reid_worker.detectors.detection import Detections, suppress
 
-MAX_WIDTH = 640  # px: beyond that it is slower than a network and no better
+MAX_WIDTH = 640  # px; larger frames make it slower than a network and no better
 NMS_IOU = 0.5
 
 
 class HogDetector:
-    """Upright people, fully visible and at least 128 px high after shrinking; slow and easily fooled."""
+    """Detects upright, fully visible people at least 128 px high after shrinking; slow and error-prone."""
 
     name = "hog"
 

@@ -1,5 +1,5 @@
-"""Detector files in ONNX, read and opened by onnxruntime. Whatever is wrong with one is a `DetectorError` that names
-the file, the cause and the remedy.
+"""Reads ONNX detector files and opens them in onnxruntime. Every problem is raised as a `DetectorError` that names the
+file, the cause and the remedy.
 """
 
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from reid_worker.detectors.catalogue import Layout
 from reid_worker.detectors.files import web_page
 from reid_worker.errors import DetectorError
 
-GET_AGAIN = "get it again (`climbtrack models ls` shows those that climbtrack downloads)"
+GET_AGAIN = "get it again (`climbtrack models ls` lists the models that climbtrack downloads)"
 LAYOUTS = (
-    "known are YOLOX: 1 input, output (1, N, 85) or (1, N, 6), not decoded; RF-DETR: outputs dets (1, N, 4) and labels "
-    "(1, N, classes); D-FINE and RT-DETR: inputs images and orig_target_sizes, outputs labels, boxes and scores"
+    "known layouts: YOLOX: 1 input, output (1, N, 85) or (1, N, 6), not decoded; RF-DETR: outputs dets (1, N, 4) and "
+    "labels (1, N, classes); D-FINE and RT-DETR: inputs images and orig_target_sizes, outputs labels, boxes and scores"
 )
 YOLOX_COLUMNS = (6, 85)  # box, objectness and 1 or 80 classes
-YOLO_COLUMNS = (84, 5)  # of YOLOv8 and later, which put them in front of the cells
+YOLO_COLUMNS = (84, 5)  # of YOLOv8 and later, which put them before the cells
 
-# What onnxruntime raises for a model that it cannot load or run; the classes have no base of their own below Exception.
+# Raised by onnxruntime for a model that it cannot load or run; the classes share no base below Exception.
 ORT_ERRORS: tuple[type[Exception], ...] = (
     ort.EPFail,
     ort.EngineError,
@@ -36,13 +36,13 @@ ORT_ERRORS: tuple[type[Exception], ...] = (
     ort.NotImplemented,
     ort.RuntimeException,
     RuntimeError,
-    UnicodeDecodeError,  # names in the graph that are no text
+    UnicodeDecodeError,  # names in the graph that are not text
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """An input or output of a model; a dimension that may vary is a name or None."""
+    """An input or output of a model; a variable dimension is a name or None."""
 
     name: str
     kind: str
@@ -54,10 +54,10 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxModel:
-    """A model that onnxruntime has loaded, and whose layout is known.
+    """A model loaded by onnxruntime, with a known layout.
 
     Attributes:
-        graph: What was read, weights included.
+        graph: The parsed file, including weights.
         inputs, outputs: In the order of the graph.
     """
 
@@ -73,7 +73,7 @@ def open_model(path: Path) -> OnnxModel:
     """Read a file, load it, and recognise its layout by its inputs and outputs.
 
     Raises:
-        DetectorError: It cannot be read, is damaged or no ONNX model, or in a layout that is not known.
+        DetectorError: It cannot be read, is damaged, is not an ONNX model, or has an unknown layout.
     """
     graph = read_graph(path)
     try:
@@ -90,10 +90,10 @@ def open_model(path: Path) -> OnnxModel:
 
 
 def read_graph(path: Path) -> onnx.ModelProto:
-    """Return the model in a file, with the weights that lie beside it.
+    """Read a model file, including external weights beside it.
 
     Raises:
-        DetectorError: It cannot be read, is empty, half there, a web page or something else, or its weights are away.
+        DetectorError: It cannot be read, is empty, truncated, a web page or something else, or its weights are missing.
     """
     try:
         data = path.read_bytes()
@@ -109,35 +109,35 @@ def read_graph(path: Path) -> onnx.ModelProto:
     if page is not None:
         raise DetectorError(f"detector {path}: is {page}, not a model; {GET_AGAIN}")
     if data.startswith(b"version https://git-lfs"):
-        raise DetectorError(f"detector {path}: is a Git LFS pointer, not the model; `git lfs pull` gets it")
+        raise DetectorError(f"detector {path}: is a Git LFS pointer, not the model; run `git lfs pull`")
     graph = onnx.ModelProto()
     try:
         graph.ParseFromString(data)
     except DecodeError as error:
-        cause = f"cut off or damaged, or no ONNX file at all ({len(data)} bytes)"
+        cause = f"truncated or damaged, or not an ONNX file at all ({len(data)} bytes)"
         raise DetectorError(f"detector {path}: {cause}; {GET_AGAIN}") from error
     if not graph.graph.node:
-        raise DetectorError(f"detector {path}: no ONNX model ({len(data)} bytes without a network); {GET_AGAIN}")
+        raise DetectorError(f"detector {path}: not an ONNX model ({len(data)} bytes without a network); {GET_AGAIN}")
     _load_weights_beside(graph, path)
     return graph
 
 
 def new_session(graph: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    """Return a session on the GPU where onnxruntime has one, of one thread a call.
+    """Return a session with one thread per call, on the GPU if onnxruntime supports one.
 
     Raises:
         one of ORT_ERRORS: onnxruntime cannot load it.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # whole frames side by side use the cores better than parts of one frame
-    options.log_severity_level = 4  # a refused size is not worth a line on stderr
+    options.intra_op_num_threads = 1  # whole frames in parallel use the cores better than parts of one frame
+    options.log_severity_level = 4  # a rejected input size should not print to stderr
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
     providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
     return onnxruntime.InferenceSession(
         graph.SerializeToString(),
         options,
         providers=providers,
-        enable_fallback=len(providers) > 1,  # from CPU to CPU would only print a banner
+        enable_fallback=len(providers) > 1,  # a fallback from CPU to CPU would only print a banner
     )
 
 
@@ -145,7 +145,7 @@ def recognise(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Layout
     """Return the layout of a model with these inputs and outputs.
 
     Raises:
-        ValueError: It is none of the known, or needs another batch or number type than one frame in float32.
+        ValueError: It is unknown, or the model needs another batch size or number type than one frame in float32.
     """
     layout = _layout(inputs, outputs)
     if layout is None:
@@ -170,8 +170,8 @@ def _load_weights_beside(graph: onnx.ModelProto, path: Path) -> None:
     missing = sorted(name for name in names if not (path.parent / name).is_file())
     if missing:
         raise DetectorError(
-            f"detector {path}: its weights are in {', '.join(missing)}, not beside it; put it there, or export the "
-            "model into one file"
+            f"detector {path}: its weights, {', '.join(missing)}, are missing; copy them into the same folder, or "
+            "export the model into one file"
         )
     if not names:
         return
@@ -205,9 +205,9 @@ def _hint(outputs: tuple[Tensor, ...]) -> str:
     first = outputs[0]
     sides = [side if isinstance(side, int) else 8400 for side in first.shape]
     if len(sides) == 3 and sides[1] in YOLO_COLUMNS and sides[2] > sides[1]:
-        return ", as YOLOv8 and its successors have it"
+        return ", like YOLOv8 and its successors"
     if first.name == "dets":
-        return ", as MMDeploy has it"
+        return ", like an export by MMDeploy"
     if {one.name for one in outputs} == {"logits", "pred_boxes"}:
-        return ", as an export by transformers or optimum has it"
+        return ", like an export by transformers or optimum"
     return ""

@@ -1,4 +1,4 @@
-"""Detectors in the YOLOX output layout (Ge et al., "YOLOX: Exceeding YOLO Series in 2021"), by onnxruntime.
+"""Detectors in the YOLOX output layout (Ge et al., "YOLOX: Exceeding YOLO Series in 2021"), run by onnxruntime.
 
 Input `(1, 3, H, W)` float32 BGR 0-255, letterboxed to the top left on grey 114. Output `(1, N, 5 + classes)`: per cell
 of the grids with strides 8, 16 and 32 the centre offset, log size, objectness and class scores, not decoded yet.
@@ -43,14 +43,14 @@ DYNAMIC_SIZE = (416, 416)  # for models that take any size
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """Where the cells of the three grids are, for one input size: `(n, 2)` cell positions and `(n, 1)` strides, px."""
+    """The cells of the three grids for one input size: `(n, 2)` cell positions and `(n, 1)` strides, px."""
 
     cells: NDArray[np.float32]
     strides: NDArray[np.float32]
 
     @classmethod
     def of(cls, height: int, width: int) -> "Grid":
-        """Return the grid of an input of this size, which must be a multiple of 32."""
+        """Return the grid for an input of this size, which must be a multiple of 32."""
         cells, strides = [], []
         for stride in STRIDES:
             y, x = np.mgrid[: height // stride, : width // stride]
@@ -60,7 +60,7 @@ class Grid:
 
 
 def letterbox(frame: NDArray[np.uint8], height: int, width: int) -> tuple[NDArray[np.float32], float]:
-    """Return the frame shrunk or grown into `(1, 3, height, width)` float32, and by how much it was scaled."""
+    """Resize a frame into `(1, 3, height, width)` float32 keeping its aspect ratio; return it and the scale."""
     scale = min(height / frame.shape[0], width / frame.shape[1])
     size = (max(round(frame.shape[1] * scale), 1), max(round(frame.shape[0] * scale), 1))
     canvas = np.full((height, width, 3), PADDING, np.uint8)
@@ -69,7 +69,7 @@ def letterbox(frame: NDArray[np.uint8], height: int, width: int) -> tuple[NDArra
 
 
 def decode_people(output: NDArray[np.float32], grid: Grid, min_score: float) -> Detections:
-    """Return the people in a raw output `(N, 5 + classes)`, px of the network's input, unordered and overlapping."""
+    """Return the people in a raw output `(N, 5 + classes)`, in px of the network's input, unordered and before NMS."""
     scores = output[:, 4] * output[:, 5 + PERSON]
     keep = scores >= min_score
     raw, strides = output[keep], grid.strides[keep]
@@ -80,7 +80,7 @@ def decode_people(output: NDArray[np.float32], grid: Grid, min_score: float) -> 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shaped:
-    """The model, ready for inputs of one size."""
+    """The model prepared for one input size."""
 
     session: onnxruntime.InferenceSession
     input_name: str
@@ -94,11 +94,11 @@ class _Shaped:
 
 
 class YoloxDetector:
-    """One YOLOX model on one machine; frames of a batch run side by side on `threads` threads.
+    """A YOLOX model; frames of a batch run in parallel on `threads` threads.
 
-    The network is convolutional, so its input takes the shape of the frames, with as many pixels as it was made for:
-    of 416x416 a 16:9 picture would leave 44 % grey. Every frame is one call of the model, so that a frame's boxes never
-    depend on what it was batched with.
+    The network is convolutional, so its input takes the aspect ratio of the frames, with as many pixels as the network
+    was designed for: a 16:9 picture in 416x416 would leave 44 % grey. Every frame is a separate call of the model, so
+    that its boxes never depend on the rest of the batch.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class YoloxDetector:
 
 
 def best_shape(height: int, width: int, *, pixels: int) -> tuple[int, int]:
-    """Return the input height and width, multiples of 32, nearest to a frame's aspect and to a number of pixels.
+    """Return the input height and width, multiples of 32, closest to a frame's aspect ratio and a number of pixels.
 
     >>> best_shape(1080, 1920, pixels=416 * 416)
     (320, 544)
@@ -145,18 +145,18 @@ def best_shape(height: int, width: int, *, pixels: int) -> tuple[int, int]:
 
 
 def _native(model: OnnxModel) -> _Shaped:
-    """Return the model in the size that it was made for, once it has run in it.
+    """Return the model at its native size, after a test run.
 
     Raises:
-        DetectorError: Another layout than YOLOX, although it may look like it, or it does not run.
+        DetectorError: It is not in the YOLOX layout, even if it looks like it, or it does not run.
     """
     refused = f"detector {model.path}: not in the YOLOX layout"
     if model.layout != "yolox":
-        raise DetectorError(f"{refused} but in that of {model.layout}")
+        raise DetectorError(f"{refused}, but in that of {model.layout}")
     sides = model.inputs[0].shape[2:]
     height, width = (side if isinstance(side, int) else size for side, size in zip(sides, DYNAMIC_SIZE, strict=True))
     if height % STRIDES[-1] or width % STRIDES[-1]:
-        raise DetectorError(f"{refused}: its input of {height}x{width} px is no multiple of {STRIDES[-1]}")
+        raise DetectorError(f"{refused}: its input of {height}x{width} px is not a multiple of {STRIDES[-1]}")
     shaped = _Shaped.of(model.session, height, width)
     grey = np.full((1, 3, height, width), PADDING, np.float32)
     try:
@@ -165,18 +165,18 @@ def _native(model: OnnxModel) -> _Shaped:
         raise DetectorError(f"detector {model.path}: onnxruntime cannot run it: {error}; export it again") from error
     if not np.isfinite(output).all():
         raise DetectorError(
-            f"detector {model.path}: gives numbers that are none; its weights are damaged, get it again"
+            f"detector {model.path}: outputs NaN or infinite numbers; its weights are damaged, get it again"
         )
     if output.shape[1] != len(shaped.grid.cells):
-        cells = f"{output.shape[1]} boxes where {height}x{width} px have {len(shaped.grid.cells)} cells"
-        raise DetectorError(f"{refused}: {cells}; YOLOv5 has three boxes a cell")
-    if np.median(np.abs(output[0, :, :2])) > STRIDES[-1]:  # offsets are in cells, and a few at most
-        raise DetectorError(f"{refused}: its boxes are decoded already; export it without --decode_in_inference")
+        cells = f"{output.shape[1]} boxes, but {height}x{width} px have {len(shaped.grid.cells)} cells"
+        raise DetectorError(f"{refused}: {cells}; YOLOv5, for example, has three boxes per cell")
+    if np.median(np.abs(output[0, :, :2])) > STRIDES[-1]:  # raw offsets are a few cells at most
+        raise DetectorError(f"{refused}: its boxes are already decoded; export it without --decode_in_inference")
     return shaped
 
 
 def _reshaped(model: onnx.ModelProto, height: int, width: int) -> _Shaped | None:
-    """Return the model for another input size; None where something in it insists on its own."""
+    """Return the model for another input size; None if it only works at its native size."""
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
     del changed.graph.value_info[:]
@@ -187,6 +187,6 @@ def _reshaped(model: onnx.ModelProto, height: int, width: int) -> _Shaped | None
         shaped = _Shaped.of(new_session(changed), height, width)
         (output,) = shaped.session.run(None, {shaped.input_name: np.zeros((1, 3, height, width), np.float32)})
     except ORT_ERRORS as error:
-        log.info("the detector keeps its own input size: %s", error)
+        log.info("the detector keeps its native input size: %s", error)
         return None
     return shaped if output.shape[1] == len(shaped.grid.cells) else None
