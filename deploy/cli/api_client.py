@@ -69,12 +69,12 @@ class ApiClient:
 
 
 def _address(url: str) -> str:
+    if url.strip().partition("://")[0].lower() not in {"http", "https"}:
+        raise UsageError(f"--api {mask_url(url)}: expected http://HOST:PORT")
     try:
         parts = read_url(url)
     except UrlError as error:
         raise UsageError(f"--api {mask_url(url)}: {error}") from None
-    if parts.scheme not in {"http", "https"}:
-        raise UsageError(f"--api {mask_url(url)}: expected http://HOST:PORT")
     return parts.quoted().rstrip("/")
 
 
