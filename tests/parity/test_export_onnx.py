@@ -123,7 +123,7 @@ def test_a_file_needs_nothing_but_standard_operators_and_names_no_folder(case: C
         pytest.param(lambda crops: crops.transpose(0, 1, 4, 2, 3), id="channels first"),
     ],
 )
-def test_crops_that_do_not_fit_are_refused_with_what_would(
+def test_crops_of_a_wrong_shape_are_rejected_with_the_expected_one(
     case: Case, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 ) -> None:
     a = case.loaded.network.architecture
@@ -137,7 +137,7 @@ def test_exporting_leaves_the_network_as_it_was(case: Case) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", None], ids=["empty", "foreign bytes", "not there"])
-def test_a_file_that_is_no_model_is_refused_by_name(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_that_is_not_a_model_is_rejected_by_name(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "odd.onnx"
     if content is not None:
         path.write_bytes(content)

@@ -7,7 +7,7 @@ import pytest
 from deploy.cli.main import main
 
 
-def test_one_line_has_time_memory_and_what_came_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_line_has_time_memory_and_the_result(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "evaluation", "--queries", "20", "--gallery", "90"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     found = json.loads(line)

@@ -110,7 +110,7 @@ def test_people_get_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.splitlines()[0].split()[:2] == ["model", "form"]
 
 
-def test_a_device_that_is_not_there_is_a_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unavailable_device_is_invalid_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "model", "--device", "abacus"]) == 2
     assert "--device abacus" in capsys.readouterr().err
 

@@ -40,10 +40,10 @@ def test_the_prior_of_adapted_weights_moves_as_the_cosines_of_the_site() -> None
         pytest.param(BEFORE.cosines, Cosines(0.0, 0.1, 0.9, 0.2), id="the other way round"),
     ],
 )
-def test_where_a_site_does_not_tell_the_prior_stays(before: Cosines | None, after: Cosines | None) -> None:
+def test_the_prior_is_kept_if_a_site_has_no_evidence(before: Cosines | None, after: Cosines | None) -> None:
     prior = SimilarityPrior(same_mean=0.5, same_std=0.2, different_mean=0.0, different_std=0.2)
     assert shifted_prior(prior, before, after) == prior
 
 
-def test_worse_weights_are_said_not_to_be_written() -> None:
+def test_worse_weights_are_reported_as_not_written() -> None:
     assert "were not written (--force writes them)" in verdict(report(new=None), OUT)

@@ -40,10 +40,12 @@ def test_every_video_is_a_camera_that_is_processed_completely() -> None:
     assert (camera.camera_id, camera.url, camera.mode) == ("door", "site/door.mp4", "complete")
 
 
-def test_a_machine_can_be_told_in_json() -> None:
+def test_the_machine_is_described_in_json() -> None:
     assert json.loads(json.dumps(machine()))["cores"] >= 1
 
 
-def test_without_videos_it_says_how_to_make_some(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_videos_the_message_says_how_to_generate_some(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["bench", "pipeline", "--site", str(tmp_path)]) == 2
     assert f"climbtrack synth site --out {tmp_path} --seed 7" in capsys.readouterr().err

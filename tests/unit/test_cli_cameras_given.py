@@ -24,7 +24,7 @@ def test_the_url_is_everything_behind_the_first_equals_sign() -> None:
         pytest.param(["door=a.mp4", "door=b.mp4"], "two cameras have this name", id="the same name twice"),
     ],
 )
-def test_a_camera_that_cannot_be_meant_is_named(words: list[str], message: str) -> None:
+def test_an_invalid_camera_argument_is_named(words: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parse_cameras(words, "site")
 
@@ -114,7 +114,7 @@ def test_a_file_of_the_command_line_is_read_completely() -> None:
     assert camera.mode_in_use == "complete"
 
 
-def test_a_relative_url_in_a_configuration_is_meant_from_where_that_is(tmp_path: Path) -> None:
+def test_a_relative_url_is_resolved_against_the_folder_of_its_configuration(tmp_path: Path) -> None:
     config = tmp_path / "site.yaml"
     config.write_text("cameras: {a: 'file:front%20door.mp4', b: '2024-01-01T12:00:00.mp4', c: '~/c.mp4'}")
 

@@ -54,7 +54,7 @@ def one(number: int, camera: str = "door", seconds: int = 0) -> Person:
     return Person(number, (Sighting(camera, start, start + S, ("t",), live=False),), 1.0, start, {camera: "t"})
 
 
-def test_everybody_has_a_picture_of_each_camera(store: Store, report: Report) -> None:
+def test_everyone_has_a_picture_from_each_camera(store: Store, report: Report) -> None:
     page = Page(contact_sheet(report, best_crops(store, report)))
     pictures = page.values("src")
     assert len(pictures) == sum(len(person.cameras) for person in report.people) > 0
@@ -70,7 +70,7 @@ def test_the_best_picture_of_a_camera_is_taken(store: Store, report: Report) -> 
             assert there[chosen] == max(there.values())
 
 
-def test_the_page_asks_for_nothing_from_elsewhere(store: Store, report: Report) -> None:
+def test_the_page_loads_nothing_external(store: Store, report: Report) -> None:
     text = contact_sheet(report, best_crops(store, report))
     assert "default-src 'none'" in text
     assert not re.search(r"https?://|@import|url\(|<script|<link", text)
@@ -99,7 +99,7 @@ def test_bars_lie_on_one_time_axis() -> None:
     assert re.findall(r"--from:([\d.]+)%;width:([\d.]+)%", text) == [("0.00", "25.00"), ("75.00", "25.00")]
 
 
-def test_half_a_page_never_stands_where_a_page_stood(store: Store, report: Report, tmp_path: Path) -> None:
+def test_a_page_is_replaced_atomically(store: Store, report: Report, tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir()  # it cannot be replaced
     (tmp_path / NAME / "x").touch()
     with pytest.raises(OSError, match=NAME):

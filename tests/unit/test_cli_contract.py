@@ -61,14 +61,14 @@ def taken_port() -> Iterator[int]:
         pytest.param(["cameras", "ls", "--api", "nonsense"], "expected http://HOST:PORT", id="an address that is none"),
     ],
 )
-def test_wrong_use_ends_with_2_and_says_what_is_allowed(
+def test_invalid_usage_ends_with_2_and_says_what_is_allowed(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(words) == 2
     assert said in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
-def test_a_run_without_cameras_says_what_to_type_instead_of_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_cameras_shows_examples_instead_of_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run"]) == 2
     said = capsys.readouterr().err
     for example in ("--camera door=door.mp4", "=rtsp://", "--camera desk=0", "--config site.yaml", "climbtrack doctor"):
@@ -116,7 +116,7 @@ def test_an_unknown_environment_variable_is_a_wrong_setting(
     assert "CLIMBTRACK_WORKER_SPEED = 'high': unknown; known names:" in capsys.readouterr().err
 
 
-def test_a_busy_port_is_said_before_anything_is_started(
+def test_a_busy_port_is_reported_before_anything_is_started(
     taken_port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["run", "--camera", "a=b", "--port", str(taken_port), "--data-dir", str(tmp_path / "data")]
@@ -128,7 +128,7 @@ def test_a_busy_port_is_said_before_anything_is_started(
     assert not (tmp_path / "data").exists()
 
 
-def test_asking_where_nobody_runs_ends_with_1_and_says_what_to_start(
+def test_a_query_without_a_running_system_ends_with_1_and_says_what_to_start(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], taken_port: int
 ) -> None:
     silent = f"http://127.0.0.1:{taken_port - 1 or 1}"
@@ -144,7 +144,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert [name for name in f"{running} {training}".split() if f" {name} " not in text] == []
 
 
-def test_help_says_what_it_is_for_and_begins_with_what_a_newcomer_needs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_explains_the_program_and_starts_with_what_a_newcomer_needs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     lines = [" ".join(line.strip("│╭╰─╮ ").split()) for line in capsys.readouterr().out.splitlines()]
     assert "Give every person one number across all the cameras of a site." in lines
@@ -153,7 +153,7 @@ def test_help_says_what_it_is_for_and_begins_with_what_a_newcomer_needs(capsys: 
     assert firsts == ["run", "ingest", "score"]
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"climbtrack {installed_version()}\n"
 

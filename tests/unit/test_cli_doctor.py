@@ -88,7 +88,7 @@ def examined(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
     return code, {"verdict": said["verdict"]} | {check["name"]: check for check in said["checks"]}
 
 
-def test_a_redis_that_forgets_people_is_refused(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_redis_that_evicts_keys_is_rejected(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     tell(redis_url, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     code, found = examined(capsys)
     assert code == 1
@@ -99,7 +99,7 @@ def test_a_redis_that_forgets_people_is_refused(redis_url: str, capsys: pytest.C
     )
 
 
-def test_a_redis_that_does_not_let_us_in_is_refused(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_redis_that_rejects_the_login_is_rejected(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     tell(redis_url, "CONFIG", "SET", "requirepass", "open sesame")
     code, found = examined(capsys)
     assert (code, found["Redis server"]["state"]) == (1, "refused")
@@ -115,21 +115,21 @@ def test_a_redis_that_takes_no_writes_is_named_with_its_remedy(
     assert "is a replica and takes no writes (READONLY); wait for the failover" in found["Redis server"]["found"]
 
 
-def test_a_redis_that_is_fine_keeps_nothing_of_the_doctor(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_leaves_nothing_in_a_working_redis(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, found = examined(capsys)
     assert (code, found["Redis server"]["state"]) == (0, "ok")
     with closing(redis.Redis.from_url(redis_url)) as client:
         assert [client.pttl(key) <= 1000 for key in client.scan_iter()] in ([], [True])
 
 
-def test_a_kafka_that_is_away_is_named_by_its_address(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreachable_kafka_is_named_by_its_address(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     _, found = examined(capsys)
     assert found["Kafka"]["state"] == "optional"
     assert found["Kafka"]["found"].startswith("Kafka: nothing listens at 127.0.0.1:")
     assert found["Kafka"]["found"].endswith("; start it or set kafka.servers (CLIMBTRACK_KAFKA_SERVERS)")
 
 
-def test_a_server_that_nobody_named_is_not_what_makes_a_machine_unready(
+def test_an_unconfigured_server_does_not_make_a_machine_unready(
     redis_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("CLIMBTRACK_REDIS_URL")

@@ -40,7 +40,9 @@ def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, dic
     return code, json.loads(out) if out else {}, err
 
 
-def test_colours_find_people_who_differ_in_nothing_else(market: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_colour_histograms_find_people_who_differ_only_in_colour(
+    market: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["--layout", "market", "--data", str(market), "--baseline", "colour-histogram", "--json"]
     code, figures, err = told(words, capsys)
     assert code == 0
@@ -51,7 +53,7 @@ def test_colours_find_people_who_differ_in_nothing_else(market: Path, capsys: py
     assert "1 of 4 queries have no match" in err
 
 
-def test_the_shipped_weights_are_judged_by_default(market: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_shipped_weights_are_evaluated_by_default(market: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, figures, _ = told(["--layout", "market", "--data", str(market), "--json", "--limit", "2", "--flip"], capsys)
     assert code == 0
     assert str(figures["model_id"]).startswith("climb-tiny-")
@@ -59,7 +61,7 @@ def test_the_shipped_weights_are_judged_by_default(market: Path, capsys: pytest.
     assert 0 <= figures["mAP"] <= 100
 
 
-def test_a_broken_image_is_named_or_left_out(market: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_image_is_named_or_skipped(market: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = market / "bounding_box_test" / "0003_c1s1_000002_01.jpg"
     broken.write_bytes(broken.read_bytes()[:40])
     words = ["--layout", "market", "--data", str(market), "--baseline", "colour-histogram", "--json"]
@@ -72,7 +74,7 @@ def test_a_broken_image_is_named_or_left_out(market: Path, capsys: pytest.Captur
     assert f"left out: {broken}" in err
 
 
-def test_a_folder_a_person_is_judged_by_everybody_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_person_folders_are_evaluated_on_everyone_in_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for who, colour in COLOURS.items():
         for ending in ("png", "tif", "webp"):
             paint(tmp_path / f"person-{who}" / f"shot.{ending}", colour)
@@ -104,7 +106,7 @@ def test_another_layout_is_recognised(market: Path, capsys: pytest.CaptureFixtur
     assert "nowhere does not exist" in capsys.readouterr().err
 
 
-def test_features_that_are_no_numbers_are_refused() -> None:
+def test_non_finite_features_are_rejected() -> None:
     good = Labelled(np.eye(2, dtype=np.float32), np.array([0, 1]), np.array([0, 0]))
     bad = Labelled(np.full((2, 2), np.nan, np.float32), np.array([0, 1]), np.array([1, 1]))
     with pytest.raises(ValueError, match="2 of 2 gallery features are not finite"):

@@ -137,7 +137,7 @@ def test_get_of_an_unknown_name_ends_with_2_and_says_what_is_known(capsys: pytes
     assert capsys.readouterr().err == expected
 
 
-def test_check_without_a_name_checks_all_that_are_here(
+def test_check_without_a_name_checks_all_files_present(
     server: ModelServer, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cache.mkdir(parents=True)
@@ -209,7 +209,7 @@ def test_a_run_with_a_file_that_cannot_be_used_ends_with_2_and_doctor_names_it(
     assert cause in check.found
 
 
-def test_a_run_that_asks_for_a_model_that_cannot_be_had_ends_with_2(
+def test_a_run_with_an_unavailable_model_ends_with_2(
     server: ModelServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.behaviour = model_server.error_page
@@ -218,14 +218,14 @@ def test_a_run_that_asks_for_a_model_that_cannot_be_had_ends_with_2(
     assert "received a web page ('Access denied') instead of the file" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_doctor_asks_no_server_and_says_what_a_run_would_do(server: ModelServer) -> None:
+def test_doctor_contacts_no_server_and_says_what_a_run_would_do(server: ModelServer) -> None:
     check = _doctor()
     assert (check.state, check.found) == ("optional", "yolox-nano is not downloaded yet")
     assert check.advice == "the first run downloads it; `climbtrack models get yolox-nano` does so now"
     assert server.asked == []
 
 
-def test_doctor_says_what_takes_over_where_nothing_may_be_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_names_the_fallback_if_downloads_are_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIMBTRACK_WORKER_DOWNLOAD", "false")
     check = _doctor()
     assert (check.state, check.found) == ("optional", "auto: person-detector")

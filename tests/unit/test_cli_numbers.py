@@ -32,7 +32,7 @@ def test_a_number_has_a_least_and_a_most_and_is_finite(kind: type, parameter: An
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_what_is_no_number_that_counts_is_wrong_use(value: float) -> None:
+def test_a_number_that_is_not_finite_is_invalid_usage(value: float) -> None:
     with pytest.raises(typer.BadParameter, match="is not a finite number"):
         finite(value)
 
@@ -49,6 +49,8 @@ def test_what_is_no_number_that_counts_is_wrong_use(value: float) -> None:
         (["cameras", "rm", "../identities"], "must be 1-64 letters"),
     ],
 )
-def test_a_wrong_word_ends_with_2_and_says_why(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_argument_ends_with_2_and_says_why(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(words) == 2
     assert said in " ".join(capsys.readouterr().err.replace("│", " ").split())

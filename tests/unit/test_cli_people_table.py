@@ -35,7 +35,7 @@ def report(*people: Person, cameras: Sequence[str] = ("lobby", "corridor", "offi
     return Report(people, dict.fromkeys(cameras, CameraTotals()), 40.0)
 
 
-def test_people_of_several_cameras_lead_each_with_the_way() -> None:
+def test_people_on_several_cameras_come_first_with_their_routes() -> None:
     found = report(
         person(1, ("lobby", 0)), person(3, ("lobby", 0), ("corridor", 11), ("office", 42)), person(12, ("office", 80))
     )
@@ -100,19 +100,19 @@ def test_no_line_is_wider_than_the_terminal(seen: list[tuple[str, int]], width: 
     assert max(map(len, people_lines(found, width, LIST, UTC)[1:])) <= width
 
 
-def test_a_long_way_keeps_its_beginning_and_its_end() -> None:
+def test_a_long_route_keeps_its_beginning_and_its_end() -> None:
     walker = person(1, ("lobby", 0), ("corridor", 10), ("office", 20), ("corridor", 30), ("lobby", 40))
     assert route(walker, Clock(UTC), 70) == "lobby 10:11:20 -> corridor 10:11:30 -> (2 more) -> lobby 10:12:00"
     assert route(walker, Clock(UTC), 50) == "lobby 10:11:20 -> (3 more) -> lobby 10:12:00"
 
 
-def test_how_often_is_left_out_before_where() -> None:
+def test_repeat_counts_are_dropped_before_stops() -> None:
     walker = person(1, ("lobby", 0), ("lobby", 10), ("office", 20))
     assert route(walker, Clock(UTC), 50) == "lobby 10:11:20 (2 times) -> office 10:11:40"
     assert route(walker, Clock(UTC), 40) == "lobby 10:11:20 -> office 10:11:40"
 
 
-def test_names_without_end_are_cut() -> None:
+def test_overlong_names_are_truncated() -> None:
     assert route(person(1, ("x" * 64, 0)), Clock(UTC), 20) == f"{'x' * 17}..."
 
 
@@ -122,7 +122,7 @@ def test_the_same_camera_again_is_one_stop() -> None:
     assert route(walker, Clock(UTC), 80) == "lobby 10:11:20 (2 times) -> office 10:11:40 -> lobby 10:11:50"
 
 
-def test_times_are_those_of_the_place() -> None:
+def test_times_are_local() -> None:
     zone = timezone(timedelta(hours=2), "EET")
     assert people_lines(report(person(1, ("lobby", 0))), 80, LIST, zone) == [
         "id  seen for  where (EET)",
@@ -130,12 +130,12 @@ def test_times_are_those_of_the_place() -> None:
     ]
 
 
-def test_more_than_a_day_is_told_with_its_days() -> None:
+def test_times_include_the_day_if_there_are_several() -> None:
     lines = people_lines(report(person(1, ("lobby", 0), ("office", 86_400))), 80, LIST, UTC)
     assert lines[1].endswith("lobby 11-26 10:11 -> office 11-27 10:11")
 
 
-def test_who_was_known_before_says_since_when() -> None:
+def test_returning_people_show_since_when_they_are_known() -> None:
     known = person(1, ("lobby", 0), known_since_ns=START - 3600 * S)
     lines = people_lines(report(known, person(2, ("lobby", 0))), 80, LIST, UTC)
     assert lines[0].startswith("id  seen for  known since  where")
@@ -149,7 +149,7 @@ def test_who_was_known_before_says_since_when() -> None:
     ("seconds", "said"),
     [(0.0, "1 s"), (59.4, "59 s"), (59.6, "1 min"), (61, "1 min 1 s"), (3599.9, "1 h"), (3660, "1 h 1 min")],
 )
-def test_a_duration_is_said_as_people_say_it(seconds: float, said: str) -> None:
+def test_a_duration_is_formatted_for_people(seconds: float, said: str) -> None:
     assert duration(seconds) == said
 
 
@@ -169,7 +169,7 @@ def test_a_pipe_gets_neither_colours_nor_frames() -> None:
         ("deploy/cli/main.py", False, "climbtrack"),
     ],
 )
-def test_what_to_type_is_what_works_from_here(
+def test_the_shown_command_works_from_the_current_folder(
     started: str, on_path: bool, typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if on_path:

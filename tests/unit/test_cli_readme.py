@@ -58,7 +58,7 @@ def test_the_table_of_packages_names_every_package() -> None:
     assert sorted(named) == sorted(packages)
 
 
-def test_every_page_is_named_by_readme_and_says_first_what_one_can_do_with_it() -> None:
+def test_every_page_is_linked_from_readme_and_starts_with_its_purpose() -> None:
     named = {path for path, _ in links(README)}
     for page in PAGES[1:]:
         assert page in named
@@ -129,7 +129,7 @@ def test_the_fields_of_a_camera_are_listed_with_their_defaults() -> None:
         assert not shown or shown[1] == str(getattr(spec, name)).lower().removesuffix(".0"), name
 
 
-def test_what_is_said_of_a_camera_that_fails_is_what_ingest_says() -> None:
+def test_the_documented_camera_errors_are_those_of_ingest() -> None:
     text = (ROOT / "docs" / "cameras.md").read_text()
     rows = re.findall(r"^\| (`.*?) \|", text[text.index("| message |") :], re.MULTILINE)
     shown = {re.sub(r"\d+", "#", cause) for row in rows for cause in re.findall(r"`([^`]+)`", row)}

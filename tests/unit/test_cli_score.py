@@ -55,7 +55,7 @@ def test_tracks_and_result_are_one_option(option: str, tmp_path: Path) -> None:
     assert main(["score", "--truth", str(tmp_path), option, str(tmp_path)]) == 0
 
 
-def test_people_are_explained_the_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_figures_are_explained_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.txt").write_text(walk())
     assert main(["score", "--truth", str(tmp_path), "--tracks", str(tmp_path)]) == 0
     assert "IDF1 is 1.00 over all cameras; 1.00 is perfect." in capsys.readouterr().out
@@ -79,7 +79,7 @@ def test_truth_in_utf_16_is_refused_with_file_line_and_remedy(
 
 
 @pytest.mark.parametrize("side", ["truth", "tracks"])
-def test_a_number_that_is_none_is_refused_on_either_side(side: str, score: Callable[..., Told]) -> None:
+def test_an_invalid_number_is_rejected_on_either_side(side: str, score: Callable[..., Told]) -> None:
     wrong = walk() + "99,1,nan,0,40,100,1\n"
     truth, tracks = (wrong, walk()) if side == "truth" else (walk(), wrong)
     code, _, err = score({"a": truth}, {"a": tracks})
@@ -145,7 +145,7 @@ def test_tracks_that_missed_frame_0_are_not_moved_away_from_the_truth(score: Cal
         pytest.param([], 0.0, id="nothing is said"),
     ],
 )
-def test_first_frames_can_be_said(words: list[str], idf1: float, score: Callable[..., Told]) -> None:
+def test_first_frames_can_be_given(words: list[str], idf1: float, score: Callable[..., Told]) -> None:
     fast = "".join(f"{{}},1,{90 * n},0,40,100,1\n" for n in range(5))
     truth, tracks = fast.format(*range(5, 10)), fast.format(*range(6, 11))
     assert score({"a": truth}, {"a": tracks}, *words)[1]["all"]["IDF1"] == pytest.approx(idf1)

@@ -44,7 +44,7 @@ def test_a_service_logs_every_message_only_when_asked(
 @pytest.mark.parametrize(
     ("options", "level"), [([], logging.WARNING), (["-v"], logging.INFO), (["-vv"], logging.DEBUG)]
 )
-def test_a_run_says_more_each_time_it_is_asked(options: list[str], level: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_verbose_flag_logs_more(options: list[str], level: int, monkeypatch: pytest.MonkeyPatch) -> None:
     levels: list[int] = []
 
     def note(*_: Any) -> None:

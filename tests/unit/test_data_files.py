@@ -34,7 +34,7 @@ def test_an_image_that_went_away_is_named(tmp_path: Path) -> None:
         FileTracklets([_tracklet([tmp_path / "gone.jpg"])]).read(0, np.array([0]))
 
 
-def test_labels_to_learn_by_begin_with_0_and_have_no_gaps(tmp_path: Path) -> None:
+def test_training_labels_start_at_0_without_gaps(tmp_path: Path) -> None:
     people = [_tracklet([tmp_path / "a.jpg"] * n, identity, camera) for n, identity, camera in ((1, 40, 2), (3, 7, 1))]
     people.append(_tracklet([tmp_path / "b.jpg"], 40, 1))
     learnt = FileTracklets.for_training(people)
@@ -50,6 +50,6 @@ def test_worker_processes_read_them_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("identities", [[], [3, DISTRACTOR]], ids=["nobody", "a distractor"])
-def test_there_is_nothing_to_learn_from_nobody(identities: list[int], tmp_path: Path) -> None:
+def test_junk_and_distractors_cannot_be_trained_on(identities: list[int], tmp_path: Path) -> None:
     with pytest.raises(DataSetError, match="nothing to train on"):
         labels_from_zero([_tracklet([tmp_path / "a.jpg"], identity) for identity in identities])

@@ -49,7 +49,7 @@ def test_market_names_tell_identity_camera_junk_and_distractors(tmp_path: Path) 
 
 @pytest.mark.parametrize("version", ["MSMT17_V1", "MSMT17_V2"])
 @pytest.mark.parametrize("inside", [False, True], ids=["the set itself", "what the set lies in"])
-def test_msmt17_knows_its_version_and_learns_from_train_and_val(version: str, inside: bool, tmp_path: Path) -> None:
+def test_msmt17_detects_its_version_and_trains_on_train_and_val(version: str, inside: bool, tmp_path: Path) -> None:
     folder = write_msmt17(tmp_path, version)
     data = load_dataset("msmt17", folder if inside else folder / version, checked=False)
     assert _said(data.train) == [(0, 1, 1), (1, 15, 1), (0, 4, 1), (1, 4, 1)]
@@ -59,13 +59,13 @@ def test_msmt17_knows_its_version_and_learns_from_train_and_val(version: str, in
     assert all(path.exists() for tracklet in (*data.train, *data.gallery) for path in tracklet.paths)
 
 
-def test_msmt17_asks_which_version_where_both_are(tmp_path: Path) -> None:
+def test_msmt17_requires_a_choice_between_two_versions(tmp_path: Path) -> None:
     write_msmt17(write_msmt17(tmp_path, "MSMT17_V1"), "MSMT17_V2")
     with pytest.raises(DataSetError, match="MSMT17_V1 and MSMT17_V2: choose the folder of one"):
         load_dataset("msmt17", tmp_path)
 
 
-def test_mars_searches_in_all_tracklets_the_queries_with_them(tmp_path: Path) -> None:
+def test_the_mars_gallery_is_all_tracklets_including_the_queries(tmp_path: Path) -> None:
     data = load_dataset("mars", write_mars(tmp_path / "films"))
     assert _said(data.train) == [(1, 1, 3), (1, 2, 2), (3, 6, 1)]
     assert _said(data.query) == [(2, 1, 2), (4, 3, 1)]
@@ -86,14 +86,14 @@ def test_lsvid_reads_sequences_and_matlabs_newer_table(inside_info: bool, tmp_pa
     assert all(path.exists() for tracklet in (*data.train, *data.gallery) for path in tracklet.paths)
 
 
-def test_ilids_judges_by_the_first_half_of_a_split_and_learns_from_the_second(tmp_path: Path) -> None:
+def test_ilids_tests_on_the_first_half_of_a_split_and_trains_on_the_second(tmp_path: Path) -> None:
     data = load_dataset("ilids", write_ilids(tmp_path), split=1, checked=False)
     assert _said(data.train) == [(1, 1, 2), (1, 2, 2), (5, 1, 2), (5, 2, 2)]
     assert _said(data.query) == [(2, 1, 2), (319, 1, 2)]
     assert _said(data.gallery) == [(2, 2, 2), (319, 2, 2)]
 
 
-def test_ilids_names_the_splits_there_are(tmp_path: Path) -> None:
+def test_ilids_lists_the_existing_splits(tmp_path: Path) -> None:
     with pytest.raises(DataSetError, match="has splits 0 to 2, not 3"):
         load_dataset("ilids", write_ilids(tmp_path), split=3, checked=False)
 
@@ -122,7 +122,7 @@ def test_what_is_written_is_read(layout: str, writer: type[MarketWriter] | type[
         pytest.param("ilids", "any", "images: found 16, published 42460", id="ilids"),
     ],
 )
-def test_a_claimed_set_of_other_counts_is_refused_with_each_of_them(
+def test_a_claimed_data_set_with_different_counts_is_rejected_with_each_of_them(
     layout: str, folder: str, expected: str, tmp_path: Path
 ) -> None:
     (tmp_path / folder).mkdir()
@@ -242,7 +242,7 @@ def _tracklet_of_two_people(folder: Path) -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_named(
+def test_inconsistent_files_are_named(
     layout: str, spoil: Callable[[Path], object], expected: str, tmp_path: Path
 ) -> None:
     folder = WRITERS[layout](tmp_path)
@@ -258,14 +258,14 @@ def test_a_missing_folder_is_named(layout: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("layout", "folder"), [("market", "market"), ("mars", "mars-of-mine")])
-def test_a_folder_of_ones_own_may_be_called_almost_like_a_published_one(
+def test_a_custom_folder_may_be_named_almost_like_a_published_data_set(
     layout: str, folder: str, tmp_path: Path
 ) -> None:
     (tmp_path / folder).mkdir()
     assert load_dataset(layout, WRITERS[layout](tmp_path / folder)).name == folder
 
 
-def test_an_unknown_layout_is_answered_with_those_there_are(tmp_path: Path) -> None:
+def test_the_message_about_an_unknown_layout_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(DataSetError, match="unknown layout 'duke': must be one of market, msmt17, mars, lsvid, ilids"):
         load_dataset("duke", tmp_path)
 

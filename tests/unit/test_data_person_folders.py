@@ -98,7 +98,7 @@ def test_a_person_called_minus_one_is_junk(tmp_path: Path) -> None:
     assert [one.identity for one in data.query] == [4, 4, 5]
 
 
-def test_what_is_left_out_is_counted_and_named(tmp_path: Path) -> None:
+def test_skipped_files_are_counted_and_named(tmp_path: Path) -> None:
     write(tmp_path, "group.jpg", "readme.txt", "anna/1.jpg", "anna/2.jpg", "anna/a.heic", "empty/x.txt")
     assert read(tmp_path).skipped == (
         "people: skipped files that are not images (3): readme.txt, a.heic, x.txt",
@@ -117,6 +117,8 @@ def test_what_is_left_out_is_counted_and_named(tmp_path: Path) -> None:
         pytest.param(["anna/1.jpg", "anna/2.jpg"], True, "train has no images of people", id="one person to learn"),
     ],
 )
-def test_what_cannot_be_used_says_why(paths: list[str], learning: bool, why: str, tmp_path: Path) -> None:
+def test_an_unusable_folder_is_rejected_with_the_reason(
+    paths: list[str], learning: bool, why: str, tmp_path: Path
+) -> None:
     with pytest.raises(DataSetError, match=why):
         read(write(tmp_path, *paths), learning=learning)

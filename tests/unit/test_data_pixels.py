@@ -51,7 +51,7 @@ def test_an_image_is_read_by_its_content_whatever_it_is_called(kind: str, name: 
 
 @pytest.mark.parametrize("turn", _TURNS)
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_an_image_that_exif_turns_is_read_upright(kind: str, turn: int, tmp_path: Path) -> None:
+def test_an_image_with_exif_rotation_is_read_upright(kind: str, turn: int, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = turn
     Image.fromarray(np.ascontiguousarray(_TURNS[turn](QUADRANTS))).save(tmp_path / "a", kind, exif=exif)

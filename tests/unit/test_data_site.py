@@ -10,7 +10,7 @@ from training.data.dataset import DataSetError
 from training.data.site import INDEX, read_site
 
 
-def test_an_index_says_camera_times_and_perhaps_who_it_is(tmp_path: Path) -> None:
+def test_an_index_gives_camera_times_and_an_optional_label(tmp_path: Path) -> None:
     touch(tmp_path / "door" / "17" / "b.jpg", tmp_path / "door" / "17" / "a.jpg", tmp_path / "x" / "1" / "a.jpg")
     lines = [
         {"folder": "door/17", "camera": "door", "first_ns": 5, "last_ns": 9, "identity": 3},
@@ -35,7 +35,7 @@ def test_names_that_are_numbers_are_capture_times(tmp_path: Path) -> None:
     assert yard.span_ns is None
 
 
-def test_mars_naming_gives_its_tracklets_and_keeps_its_identities_to_itself(tmp_path: Path) -> None:
+def test_mars_naming_gives_tracklets_without_identities(tmp_path: Path) -> None:
     site = read_site(write_mars(tmp_path))
     assert [(one.camera, len(one.paths), one.identity) for one in site.tracklets] == [
         (0, 3, None),
@@ -74,6 +74,6 @@ def test_a_wrong_line_is_named(line: str, why: str, tmp_path: Path) -> None:
         read_site(tmp_path)
 
 
-def test_an_empty_folder_is_told_what_is_expected(tmp_path: Path) -> None:
+def test_the_message_about_an_empty_folder_says_what_is_expected(tmp_path: Path) -> None:
     with pytest.raises(DataSetError, match=r"CAMERA/TRACKLET/\*\.jpg, tracklets\.jsonl, bbox_train"):
         read_site(tmp_path)

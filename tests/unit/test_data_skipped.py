@@ -47,7 +47,7 @@ def test_images_of_every_common_ending_are_read(ending: str, tmp_path: Path) -> 
     assert counts(load_dataset("market", folder)) == counts(load_dataset("market", write_market(tmp_path / "other")))
 
 
-def test_market_counts_and_names_what_it_leaves_out(tmp_path: Path) -> None:
+def test_market_counts_and_names_skipped_files(tmp_path: Path) -> None:
     folder = write_market(tmp_path / "shop")
     train, query = folder / "bounding_box_train", folder / "query"
     touch(train / "-1_c1s1_000401_03.jpg", train / "0000_c1s1_000401_03.jpg", train / ".DS_Store", train / "notes.txt")
@@ -267,7 +267,7 @@ def test_folders_that_an_index_names_and_are_missing_are_counted(tmp_path: Path)
         pytest.param("ilids", write_ilids, "..", "one folder deeper: --data .*shop", id="the parent of ilids"),
     ],
 )
-def test_a_wrong_folder_is_told_the_right_one(
+def test_the_message_about_a_wrong_folder_suggests_the_right_one(
     layout: str, write: Callable[[Path], Path], given: str, said: str, tmp_path: Path
 ) -> None:
     (tmp_path / "shop").mkdir()
@@ -286,7 +286,7 @@ def test_a_folder_of_people_is_recognised(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_folder_of_something_else_is_told_what_is_expected_and_what_is_there(layout: str, tmp_path: Path) -> None:
+def test_the_message_about_an_unrelated_folder_says_what_was_expected_and_found(layout: str, tmp_path: Path) -> None:
     touch(tmp_path / "holiday" / "notes.txt", tmp_path / "list.txt")
     there = "holds the folders holiday and the files list.txt"
     with pytest.raises(DataSetError, match=there) as caught, with_layout_hint(layout, tmp_path, options=("", "")):
@@ -294,7 +294,7 @@ def test_a_folder_of_something_else_is_told_what_is_expected_and_what_is_there(l
     assert ("expected" if layout == "people" else f"The layout {layout} has ") in str(caught.value)
 
 
-def test_an_archive_is_told_to_be_unpacked(tmp_path: Path) -> None:
+def test_the_message_about_an_archive_says_to_unpack_it(tmp_path: Path) -> None:
     touch(tmp_path / "Market-1501.zip")
     with pytest.raises(DataSetError, match="is a file, expected a folder: unpack it"):
         load_dataset("market", tmp_path / "Market-1501.zip")
@@ -339,7 +339,7 @@ def test_queries_that_nobody_can_find_are_refused_before_anything_is_embedded(
         load_dataset("market", tmp_path, learning=learning)
 
 
-def test_junk_is_nobody_in_common(tmp_path: Path) -> None:
+def test_junk_is_not_a_common_identity(tmp_path: Path) -> None:
     touch(tmp_path / "query" / "-1_c1s1_000001_01.jpg", tmp_path / "bounding_box_test" / "-1_c2s1_000001_01.jpg")
     with pytest.raises(DataSetError, match="no identity in common"):
         load_dataset("market", tmp_path, learning=False)

@@ -63,7 +63,7 @@ def test_a_written_image_has_the_colours_that_were_given(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("writer", [MarketWriter, MarsWriter])
-def test_a_folder_has_its_name_only_when_all_is_there(
+def test_a_folder_gets_its_name_only_when_complete(
     writer: type[MarketWriter] | type[MarsWriter], tmp_path: Path
 ) -> None:
     killed = writer(tmp_path / "made")
@@ -86,6 +86,8 @@ def test_a_folder_has_its_name_only_when_all_is_there(
         pytest.param(1, 0, "train", "camera 0", id="cameras begin with 1"),
     ],
 )
-def test_what_the_naming_cannot_say_is_refused(identity: int, camera: int, part: str, why: str, tmp_path: Path) -> None:
+def test_labels_that_the_naming_cannot_express_are_rejected(
+    identity: int, camera: int, part: str, why: str, tmp_path: Path
+) -> None:
     with pytest.raises(ValueError, match=why):
         MarsWriter(tmp_path / "made").add([_image(1)], identity, camera, part)  # type: ignore[arg-type]

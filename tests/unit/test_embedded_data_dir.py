@@ -8,7 +8,7 @@ from deploy.errors import RunError, UsageError
 from deploy.local.data_dir import DataDir, default_data_dir
 
 
-def test_a_second_run_hears_who_uses_the_folder(tmp_path: Path) -> None:
+def test_a_second_run_is_told_which_process_uses_the_folder(tmp_path: Path) -> None:
     with DataDir(tmp_path) as first:
         first.announce("mall", "http://127.0.0.1:8080")
         with (
@@ -18,7 +18,7 @@ def test_a_second_run_hears_who_uses_the_folder(tmp_path: Path) -> None:
             pass
 
 
-def test_others_find_the_api_of_a_run_only_while_it_runs(tmp_path: Path) -> None:
+def test_other_commands_find_the_api_of_a_run_only_while_it_runs(tmp_path: Path) -> None:
     with DataDir(tmp_path) as run:
         run.announce("mall", "http://127.0.0.1:8080")
         assert DataDir(tmp_path).api_url() == "http://127.0.0.1:8080"
@@ -32,7 +32,7 @@ def test_a_folder_is_free_again_after_its_run(tmp_path: Path) -> None:
             pass
 
 
-def test_a_folder_that_cannot_be_made_is_a_wrong_use(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_invalid_usage(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"--data-dir .*file/below"), DataDir(tmp_path / "file" / "below"):
         pass

@@ -40,7 +40,7 @@ def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("binary")
-def test_it_is_gone_when_the_block_ends(tmp_path: Path) -> None:
+def test_redis_has_exited_when_the_block_ends(tmp_path: Path) -> None:
     with PrivateRedis(tmp_path) as server:
         path = server.socket_path
     with socket.socket(socket.AF_UNIX) as connection, pytest.raises(OSError, match=r"refused|No such file"):
@@ -65,7 +65,7 @@ def test_a_redis_left_behind_by_a_killed_run_is_replaced_and_its_data_kept(tmp_p
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for it")
-def test_it_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
+def test_redis_exits_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib, time, redis; from deploy.local.private_redis import PrivateRedis\n"
         "server = PrivateRedis(pathlib.Path(sys.argv[1])).__enter__()\n"

@@ -82,7 +82,7 @@ def test_the_same_embeddings_agree_in_everything(features: NDArray[np.float32]) 
     assert parity.map_torch == parity.map_onnx > 0.9
 
 
-def test_embeddings_of_somebody_else_agree_in_little(features: NDArray[np.float32]) -> None:
+def test_embeddings_of_another_network_barely_agree(features: NDArray[np.float32]) -> None:
     other = unit(np.random.default_rng(1).normal(size=features.shape))
     parity = compare(features, other, people_of(12))
     assert parity.same_first < 0.5
@@ -112,13 +112,13 @@ def test_one_tracklet_that_is_off_shows_in_the_largest_but_not_in_the_typical_di
         pytest.param(replace(EXACT, typical=np.nan, cosine=np.nan), ["typically", "cosine"], id="no number"),
     ],
 )
-def test_what_is_out_of_bounds_is_said(parity: Parity, said: list[str]) -> None:
+def test_values_out_of_bounds_are_reported(parity: Parity, said: list[str]) -> None:
     broken = parity.broken(BOUNDS)
     assert len(broken) == len(said)
     assert all(part in text for part, text in zip(said, broken, strict=True))
 
 
-def test_the_fastest_of_turns_counts() -> None:
+def test_the_fastest_round_is_reported() -> None:
     now = 0.0
     order: list[str] = []
 
@@ -178,7 +178,7 @@ def test_every_precision_has_a_file_of_its_own(plan: ExportPlan, names: list[str
     assert [str(plan.path("net", one)) for one in plan.precisions] == names
 
 
-def test_a_plan_of_nothing_is_refused() -> None:
+def test_an_empty_plan_is_rejected() -> None:
     with pytest.raises(ValueError, match="needs a precision, at least 2 people and at least 2"):
         ExportPlan(Path("d"), precisions=())
 
@@ -200,7 +200,7 @@ def test_an_export_writes_the_model_and_its_report(
 
 
 @pytest.mark.usefixtures("built")
-def test_an_export_that_is_not_the_network_is_not_kept(
+def test_an_export_that_does_not_match_is_deleted(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(exporting.BOUNDS, "fp32", Bounds(typical=-1.0, difference=1.0, cosine=0.0, map_loss=1.0))
@@ -210,7 +210,7 @@ def test_an_export_that_is_not_the_network_is_not_kept(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_place_that_cannot_be_written_is_said_at_once(
+def test_an_unwritable_folder_is_reported_at_once(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()

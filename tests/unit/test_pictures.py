@@ -45,7 +45,7 @@ def pixels_like(image: NDArray[np.uint8], rgb: tuple[int, int, int]) -> int:
     ("verdict", "colour"),
     [(Verdict.RIGHT, (31, 138, 76)), (Verdict.WRONG, (192, 57, 43)), (Verdict.JUNK, (154, 154, 154))],
 )
-def test_a_frame_has_the_colour_of_its_verdict(tmp_path: Path, verdict: Verdict, colour: tuple[int, int, int]) -> None:
+def test_a_frame_is_coloured_by_its_verdict(tmp_path: Path, verdict: Verdict, colour: tuple[int, int, int]) -> None:
     def drawn(*verdicts: Verdict) -> NDArray[np.uint8]:
         found = tuple(RankedItem(shown(), one, 0.5) for one in verdicts)
         ranked_lists(tmp_path / "lists.png", [RankedRow(shown(33, 9), found)])
@@ -69,7 +69,7 @@ def test_no_list_at_all_is_an_error(tmp_path: Path) -> None:
         ranked_lists(tmp_path / "lists.png", [])
 
 
-def test_errors_are_equal_in_the_middle_between_kinds_that_are_apart() -> None:
+def test_the_equal_error_point_is_in_the_middle_between_separate_kinds() -> None:
     found = equal_error(np.array([0.6, 0.9], np.float32), np.array([0.0, 0.2], np.float32))
     assert found.rate == 0.0
     assert found.threshold == pytest.approx(0.4)
@@ -94,7 +94,7 @@ def test_no_other_threshold_has_errors_more_equal(same: list[float], different: 
     )
 
 
-def test_a_histogram_tells_its_equal_errors(tmp_path: Path) -> None:
+def test_a_histogram_shows_its_equal_error_rate(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     same, different = (rng.normal(mean, 0.2, 500).astype(np.float32) for mean in (0.6, 0.0))
     found = similarity_histograms(tmp_path / "histograms.png", same, different)

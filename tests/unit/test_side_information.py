@@ -67,7 +67,7 @@ def test_cameras_count_from_1_unless_there_is_a_0() -> None:
     ("cameras", "known", "fits"),
     [([1, 2, 3], 3, True), ([0, 1, 2], 3, True), ([1, 2], 3, False), ([1, 2, 4], 3, False), ([1, 2], 0, False)],
 )
-def test_cameras_fit_weights_that_know_as_many(cameras: list[int], known: int, fits: bool) -> None:
+def test_cameras_match_weights_with_the_same_number(cameras: list[int], known: int, fits: bool) -> None:
     assert side(cameras, known).fits == fits
 
 
@@ -94,7 +94,7 @@ def test_a_crop_is_embedded_with_the_vector_of_its_own_camera(tmp_path: Path) ->
     ("known", "option", "told"),
     [(2, "auto", "own"), (3, "auto", "unknown"), (3, "own", "own"), (2, "unknown", "unknown")],
 )
-def test_evaluating_says_which_cameras_weights_were_told_of(
+def test_evaluation_reports_which_cameras_the_weights_were_given(
     known: int, option: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weights, data = released(tmp_path, known), market(tmp_path / "set", (1, 2))
@@ -107,7 +107,7 @@ def test_evaluating_says_which_cameras_weights_were_told_of(
     )
 
 
-def test_cameras_cannot_be_told_to_weights_without_side_information(
+def test_cameras_cannot_be_given_to_weights_without_side_information(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--layout", "market", "--data", str(market(tmp_path / "set", (1, 2))), "--cameras", "own"]
@@ -115,7 +115,7 @@ def test_cameras_cannot_be_told_to_weights_without_side_information(
     assert "has no camera side information" in capsys.readouterr().err
 
 
-def test_training_teaches_every_camera_its_vector_and_keeps_it(tmp_path: Path) -> None:
+def test_training_learns_a_vector_per_camera_and_stores_it(tmp_path: Path) -> None:
     data = market(tmp_path / "set", (1, 2))
     changes = ("network.cameras=2", f"data.folder={data}", "data.layout=market", "batch.identities=2")
     short = ("schedule.steps=2", "schedule.temporal_from=0", "schedule.early_scale=1", "run.validate_every=2")

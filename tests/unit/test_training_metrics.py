@@ -56,7 +56,7 @@ def test_perfect_features_rank_perfectly() -> None:
     assert got.rank(1) == 1.0
 
 
-def test_ranking_without_anything_to_find_is_an_error() -> None:
+def test_ranking_without_matches_is_an_error() -> None:
     features: NDArray[np.float32] = np.eye(2, dtype=np.float32)
     with pytest.raises(ValueError, match="another camera"):
         rank_all(Labelled(features, np.array([0, 1]), np.array([0, 1])))
