@@ -32,8 +32,8 @@ class Searcher:
         for model_id, ids in gone.items():
             self._indexes[model_id].remove(np.array(ids, np.int64))
         added: dict[str, list[tuple[int, NDArray[np.float32]]]] = {}
-        for number, looks in prototypes.items():
-            for prototype in looks:
+        for number, owned in prototypes.items():
+            for prototype in owned:
                 added.setdefault(prototype.model_id, []).append(
                     (self._claim(number, prototype), unit(prototype.vector))
                 )

@@ -156,7 +156,7 @@ class SiteWorker:
         self._outbox = list(snapshot.unpublished)
         self._searcher = Searcher(self._make_index)
         self._searcher.replace(self._site.prototypes)
-        self._models |= {look.model_id for looks in self._site.prototypes.values() for look in looks}
+        self._models |= {look.model_id for owned in self._site.prototypes.values() for look in owned}
         self._stale = False
 
     def _say_new_models(self, tracklets: Sequence[Tracklet]) -> None:

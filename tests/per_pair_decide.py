@@ -1,4 +1,4 @@
-"""The reference of `gallery.decision.decide`: the same steps, each pair of a tracklet and an identity compared by itself.
+"""The reference of `gallery.decision.decide`: the same steps, each pair of tracklet and identity compared by itself.
 
 It asks for every pair anew who was visible beside whom and how alike they are, as the first gallery did; `decide` must
 give the same decisions.
@@ -13,10 +13,17 @@ from scipy.optimize import linear_sum_assignment
 
 from gallery.decision import decide
 from gallery.decision.calibrate import probability
-from gallery.decision.compare import embedding_of, likeness, looks_of, similarity, with_tracklet, without_tracklet
+from gallery.decision.compare import (
+    embedding_of,
+    identity_similarity,
+    prototype_set_of,
+    similarity,
+    with_tracklet,
+    without_tracklet,
+)
 from gallery.decision.decide import Neighbours
 from gallery.decision.draft import Decision, Draft
-from gallery.decision.likely import logit, logit_to_others
+from gallery.decision.log_odds import logit, logit_to_others
 from gallery.decision.rules import Rules
 from gallery.decision.site import STALE_NS, Site, Together, is_same_leg, together
 from gallery.store.store import StoredTracklet
@@ -183,14 +190,14 @@ class _Window:
             return -math.inf
         if any(is_same_leg(a, b) for a in one for b in other):
             return math.inf
-        pairs = [(looks_of(with_tracklet((), a), a.model_id), b) for a in one for b in other]
-        similarities = [float(looks.vectors[0] @ embedding_of(b)) for looks, b in pairs if looks is not None]
+        pairs = [(prototype_set_of(with_tracklet((), a), a.model_id), b) for a in one for b in other]
+        similarities = [float(a.vectors[0] @ embedding_of(b)) for a, b in pairs if a is not None]
         return sum(map(self._draft.calibration(one[0].model_id).logit, similarities)) / len(similarities)
 
     def merge(self) -> None:
         """Unite identities that this window made clear to be one person, the clearest pair first."""
         found = [
-            (self._likeness(one, other), min(one, other), max(one, other))
+            (self._identity_logit(one, other), min(one, other), max(one, other))
             for one in self._draft.touched & set(self._draft.identities)
             for other in self._draft.identities
             if other != one
@@ -208,15 +215,15 @@ class _Window:
                 done |= {survivor, gone}
                 self._unite(survivor, gone, likely)
 
-    def _likeness(self, one: int, other: int) -> float:
+    def _identity_logit(self, one: int, other: int) -> float:
         models = {p.model_id for p in self._draft.prototypes[one]} & {p.model_id for p in self._draft.prototypes[other]}
         found = [-math.inf]
         for model_id in sorted(models):
-            a, b = self._draft.looks(one, model_id), self._draft.looks(other, model_id)
+            a, b = self._draft.prototype_set(one, model_id), self._draft.prototype_set(other, model_id)
             if a is not None and b is not None:
                 logit = self._draft.calibration(model_id).logit
                 bound = logit(float((a.vectors @ b.vectors.T).max()))
-                found.append(logit(likeness(a, b)) if bound >= self._rules.merge else -math.inf)
+                found.append(logit(identity_similarity(a, b)) if bound >= self._rules.merge else -math.inf)
         return max(found)
 
     def _intruders(self, one: int, other: int) -> list[Tracklet]:
@@ -253,7 +260,7 @@ class _Window:
     def _fit(self, tracklet: Tracklet, one: int, other: int) -> float:
         """Return the log odds that a tracklet shows whom other cameras see in two identities; -inf when none does."""
         prototypes = (*self._draft.prototypes[one], *self._draft.prototypes[other])
-        elsewhere = looks_of([p for p in prototypes if p.camera_id != tracklet.camera_id], tracklet.model_id)
+        elsewhere = prototype_set_of([p for p in prototypes if p.camera_id != tracklet.camera_id], tracklet.model_id)
         if elsewhere is None:
             return -math.inf
         return self._draft.calibration(tracklet.model_id).logit(similarity(embedding_of(tracklet), elsewhere))
@@ -289,8 +296,8 @@ class _Window:
         draft.tell("created" if is_new else "matched", tracklet, number, reason)
         vector = embedding_of(tracklet)
         others = {r.identity_id for a, r in _visible_with(draft, tracklet) if a == "yes"} - {None, number}
-        looks = [draft.looks(other, tracklet.model_id) for other in sorted(n for n in others if n is not None)]
-        draft.learn(tracklet.model_id, [(vector, known) for known in looks if known is not None])
+        sets = [draft.prototype_set(other, tracklet.model_id) for other in sorted(n for n in others if n is not None)]
+        draft.learn(tracklet.model_id, [(vector, known) for known in sets if known is not None])
 
 
 @dataclass(frozen=True, slots=True)

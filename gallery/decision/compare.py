@@ -16,7 +16,7 @@ MIN_WEIGHT = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looks:
+class PrototypeSet:
     """Prototypes of one identity under one model, ready to be compared.
 
     Attributes:
@@ -44,7 +44,7 @@ def weight_of(tracklet: Tracklet) -> float:
     return max(tracklet.quality * float(np.log1p(tracklet.frames_used)), MIN_WEIGHT)
 
 
-def looks_of(prototypes: Sequence[Prototype], model_id: str) -> Looks | None:
+def prototype_set_of(prototypes: Sequence[Prototype], model_id: str) -> PrototypeSet | None:
     """Return the prototypes of one model for comparison; None when there is none."""
     chosen = sorted(
         (p for p in prototypes if p.model_id == model_id),
@@ -54,22 +54,22 @@ def looks_of(prototypes: Sequence[Prototype], model_id: str) -> Looks | None:
         return None
     cameras = [p.camera_id for p in chosen]
     starts = [i for i, camera in enumerate(cameras) if i == 0 or cameras[i - 1] != camera]
-    return Looks(np.stack([unit(p.vector) for p in chosen]), np.array(starts))
+    return PrototypeSet(np.stack([unit(p.vector) for p in chosen]), np.array(starts))
 
 
-def similarity(vector: NDArray[np.float32], looks: Looks) -> float:
+def similarity(vector: NDArray[np.float32], prototype_set: PrototypeSet) -> float:
     """Return how similar a `(d,)` unit vector is to an identity, in [-1, 1].
 
     Per camera half the similarity to its mean, half that to its closest prototype; then the mean of the
     `BEST_CAMERAS` most similar cameras. Rounded, so that the order of summation decides nothing.
     """
-    products = looks.vectors @ vector
-    per_camera = (products[looks.starts] + np.maximum.reduceat(products, looks.starts)) / 2
+    products = prototype_set.vectors @ vector
+    per_camera = (products[prototype_set.starts] + np.maximum.reduceat(products, prototype_set.starts)) / 2
     best = np.sort(per_camera)[::-1][:BEST_CAMERAS]
     return round(float(best.mean()), 5)
 
 
-def likeness(one: Looks, other: Looks) -> float:
+def identity_similarity(one: PrototypeSet, other: PrototypeSet) -> float:
     """Return how similar two identities are: the mean similarity of the cameras' means of each to the other."""
     forth = [similarity(one.vectors[i], other) for i in one.starts]
     back = [similarity(other.vectors[i], one) for i in other.starts]

@@ -21,8 +21,8 @@ from gallery.decision.calibrate import probability
 from gallery.decision.compare import embedding_of
 from gallery.decision.draft import Decision, Draft
 from gallery.decision.grouping import grouped
-from gallery.decision.likely import logit, logit_to_others, logits
-from gallery.decision.merging import alike, apart, intruders
+from gallery.decision.log_odds import logit, logit_to_others, logits
+from gallery.decision.merging import apart, intruders, mergeable_pairs
 from gallery.decision.rules import Rules
 from gallery.decision.site import STALE_NS, Site
 from wire.messages import Tracklet
@@ -182,7 +182,7 @@ class _Window:
     def merge(self) -> None:
         """Unite identities that this window made clear to be one person, the clearest pair first."""
         draft, done = self._draft, set[int]()
-        for likely, survivor, gone in alike(draft, self._rules.merge):
+        for likely, survivor, gone in mergeable_pairs(draft, self._rules.merge):
             if {survivor, gone} & done:
                 continue
             strangers = intruders(draft, self._rules, survivor, gone) if apart(draft, survivor, gone) else []
@@ -214,8 +214,8 @@ class _Window:
         draft.tell("created" if is_new else "matched", tracklet, number, reason)
         vector = embedding_of(tracklet)
         others = {r.identity_id for a, r in draft.visible_with(tracklet) if a == "yes"} - {None, number}
-        looks = [draft.looks(other, tracklet.model_id) for other in sorted(n for n in others if n is not None)]
-        draft.learn(tracklet.model_id, [(vector, known) for known in looks if known is not None])
+        sets = [draft.prototype_set(other, tracklet.model_id) for other in sorted(n for n in others if n is not None)]
+        draft.learn(tracklet.model_id, [(vector, known) for known in sets if known is not None])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from msgspec.structs import replace as changed_message
 from numpy.typing import NDArray
 
 from gallery.decision.calibrate import ASSUMED, Calibration, encode
-from gallery.decision.compare import Looks, similarity, united, with_tracklet, without_tracklet
+from gallery.decision.compare import PrototypeSet, similarity, united, with_tracklet, without_tracklet
 from gallery.decision.events import event_about, expiry_of
 from gallery.decision.site import MAX_APART, Site, Together, is_same_leg
 from gallery.decision.visibility import Visibility
@@ -83,13 +83,13 @@ class Draft:
         """Return the identities a tracklet cannot have: those of everybody who was, or may be, visible beside it."""
         return {row.identity_id for _, row in self.visible_with(tracklet)}
 
-    def looks(self, number: int, model_id: str) -> Looks | None:
+    def prototype_set(self, number: int, model_id: str) -> PrototypeSet | None:
         """Return an identity's prototypes of one model."""
-        return self._memo.looks(number, self.prototypes.get(number, ()), model_id)
+        return self._memo.prototype_set(number, self.prototypes.get(number, ()), model_id)
 
     def refresh(self, tracklet: Tracklet) -> None:
         """Replace a tracklet's earlier revision, in its identity too."""
-        self._hear_prior(tracklet)
+        self._adopt_prior(tracklet)
         key = tracklet.tracklet_id
         old = self.rows.get(key)
         number = None if old is None else old.identity_id
@@ -158,12 +158,12 @@ class Draft:
         """Return what similarities of a model mean here so far."""
         return self.calibrations.get(model_id) or Calibration(ASSUMED)
 
-    def learn(self, model_id: str, pairs: Sequence[tuple[NDArray[np.float32], Looks]]) -> None:
-        """Let a calibration see unit vectors beside the looks of people who are certainly somebody else."""
-        observed = self.calibration(model_id).observe([similarity(vector, looks) for vector, looks in pairs])
+    def learn(self, model_id: str, pairs: Sequence[tuple[NDArray[np.float32], PrototypeSet]]) -> None:
+        """Update a calibration with unit vectors and prototypes of people who are certainly different."""
+        observed = self.calibration(model_id).observe([similarity(vector, known) for vector, known in pairs])
         self.calibrations[model_id] = observed
 
-    def _hear_prior(self, tracklet: Tracklet) -> None:
+    def _adopt_prior(self, tracklet: Tracklet) -> None:
         """Take over what the weights behind a tracklet say of similarities; what the site taught stays."""
         known = self.calibration(tracklet.model_id)
         if tracklet.prior is not None and tracklet.prior != known.prior:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision.calibrate import Calibration
-from gallery.decision.compare import embedding_of, looks_of, with_tracklet
+from gallery.decision.compare import embedding_of, prototype_set_of, with_tracklet
 from gallery.decision.site import is_same_leg, together
 from wire.messages import Tracklet
 
@@ -78,7 +78,7 @@ class _Pairs:
     def _vectors_of(self, tracklet: Tracklet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return what an identity made of a tracklet would be remembered by, and the tracklet's embedding."""
         if tracklet.tracklet_id not in self._vectors:
-            looks = looks_of(with_tracklet((), tracklet), tracklet.model_id)
-            assert looks is not None, "a tracklet is a prototype of its own"
-            self._vectors[tracklet.tracklet_id] = looks.vectors[0], embedding_of(tracklet)
+            prototype_set = prototype_set_of(with_tracklet((), tracklet), tracklet.model_id)
+            assert prototype_set is not None, "a tracklet is a prototype of its own"
+            self._vectors[tracklet.tracklet_id] = prototype_set.vectors[0], embedding_of(tracklet)
         return self._vectors[tracklet.tracklet_id]

@@ -3,35 +3,35 @@
 import math
 from collections.abc import Iterable
 
-from gallery.decision.compare import embedding_of, likeness, looks_of, similarity, without_tracklet
+from gallery.decision.compare import embedding_of, identity_similarity, prototype_set_of, similarity, without_tracklet
 from gallery.decision.draft import Draft
-from gallery.decision.likely import close_pairs
+from gallery.decision.log_odds import close_pairs
 from gallery.decision.rules import Rules
 from wire.messages import Tracklet
 
 
-def alike(draft: Draft, threshold: float) -> list[tuple[float, int, int]]:
+def mergeable_pairs(draft: Draft, threshold: float) -> list[tuple[float, int, int]]:
     """Return log odds, lower and higher number of identities that are one person, the clearest pair first.
 
     At least one of each pair was changed by this window; of others nothing new is known.
     """
     changed = draft.touched & set(draft.identities)
     found = {
-        (_likeness(draft, one, other, threshold), min(one, other), max(one, other))
+        (_identity_logit(draft, one, other, threshold), min(one, other), max(one, other))
         for one, other in close_pairs(draft, changed, threshold)
     }
     return sorted((pair for pair in found if pair[0] >= threshold), key=lambda pair: (-pair[0], pair[1], pair[2]))
 
 
-def _likeness(draft: Draft, one: int, other: int, threshold: float) -> float:
+def _identity_logit(draft: Draft, one: int, other: int, threshold: float) -> float:
     models = {p.model_id for p in draft.prototypes[one]} & {p.model_id for p in draft.prototypes[other]}
     found = [-math.inf]
     for model_id in sorted(models):
-        a, b = draft.looks(one, model_id), draft.looks(other, model_id)
+        a, b = draft.prototype_set(one, model_id), draft.prototype_set(other, model_id)
         if a is not None and b is not None:
             logit = draft.calibration(model_id).logit
             bound = logit(float((a.vectors @ b.vectors.T).max()))
-            found.append(logit(likeness(a, b)) if bound >= threshold else -math.inf)
+            found.append(logit(identity_similarity(a, b)) if bound >= threshold else -math.inf)
     return max(found)
 
 
@@ -80,7 +80,7 @@ def _leaves_something(draft: Draft, number: int, tracklets: Iterable[Tracklet]) 
 def _fit(draft: Draft, tracklet: Tracklet, one: int, other: int) -> float:
     """Return the log odds that a tracklet shows whom other cameras see in two identities; -inf when none does."""
     prototypes = (*draft.prototypes[one], *draft.prototypes[other])
-    elsewhere = looks_of([p for p in prototypes if p.camera_id != tracklet.camera_id], tracklet.model_id)
+    elsewhere = prototype_set_of([p for p in prototypes if p.camera_id != tracklet.camera_id], tracklet.model_id)
     if elsewhere is None:
         return -math.inf
     return draft.calibration(tracklet.model_id).logit(similarity(embedding_of(tracklet), elsewhere))

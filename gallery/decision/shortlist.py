@@ -11,24 +11,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.compare import Looks, looks_of
+from gallery.decision.compare import PrototypeSet, prototype_set_of
 from gallery.store.store import Prototype
 
 SLACK = 1e-4  # float32 products of unit vectors are exact to 1e-6, and `compare` rounds to 1e-5
 BLOCK = 512  # people stacked at once: with ten prototypes of 512 numbers each, 10 MB; 100 MB for a block of products
 
 
-class LooksMemo:
+class PrototypeSetCache:
     """Prototypes ready for comparison, built once for as long as an identity keeps them; not thread-safe."""
 
     def __init__(self) -> None:
-        self._built: dict[tuple[int, str], tuple[Sequence[Prototype], Looks | None]] = {}
+        self._built: dict[tuple[int, str], tuple[Sequence[Prototype], PrototypeSet | None]] = {}
 
-    def looks(self, number: int, prototypes: Sequence[Prototype], model_id: str) -> Looks | None:
+    def prototype_set(self, number: int, prototypes: Sequence[Prototype], model_id: str) -> PrototypeSet | None:
         """Return the prototypes of one model that an identity has now; None when there is none."""
         built = self._built.get((number, model_id))
         if built is None or built[0] is not prototypes:
-            built = prototypes, looks_of(prototypes, model_id)
+            built = prototypes, prototype_set_of(prototypes, model_id)
             self._built[number, model_id] = built
         return built[1]
 
@@ -38,7 +38,7 @@ class LooksMemo:
             del self._built[key]
 
 
-def similarity_bounds(vectors: NDArray[np.float32], people: Sequence[Looks]) -> NDArray[np.float32]:
+def similarity_bounds(vectors: NDArray[np.float32], people: Sequence[PrototypeSet]) -> NDArray[np.float32]:
     """Return `(m, n)`: at least `compare.similarity`, to `SLACK`, of each of `(m, d)` unit vectors to each of n people.
 
     It is the score of the most similar camera, which `compare.similarity` averages with the next one.
@@ -52,8 +52,8 @@ def similarity_bounds(vectors: NDArray[np.float32], people: Sequence[Looks]) -> 
     return found
 
 
-def likeness_bounds(people: Sequence[Looks], others: Sequence[Looks]) -> NDArray[np.float32]:
-    """Return `(m, n)`: at least `compare.likeness`, to `SLACK`, of each of m to each of n people.
+def identity_similarity_bounds(people: Sequence[PrototypeSet], others: Sequence[PrototypeSet]) -> NDArray[np.float32]:
+    """Return `(m, n)`: at least `compare.identity_similarity`, to `SLACK`, of each of m to each of n people.
 
     It is the largest product of two of their prototypes.
     """
@@ -84,11 +84,11 @@ class _Stack:
     firsts: NDArray[np.intp]
 
 
-def _stacked(people: Sequence[Looks]) -> _Stack:
-    firsts = _starts([len(looks.vectors) for looks in people])
-    cameras = np.concatenate([looks.starts + first for looks, first in zip(people, firsts, strict=True)])
-    vectors = np.concatenate([looks.vectors for looks in people])
-    return _Stack(vectors, cameras, _starts([len(looks.starts) for looks in people]), firsts)
+def _stacked(people: Sequence[PrototypeSet]) -> _Stack:
+    firsts = _starts([len(person.vectors) for person in people])
+    cameras = np.concatenate([person.starts + first for person, first in zip(people, firsts, strict=True)])
+    vectors = np.concatenate([person.vectors for person in people])
+    return _Stack(vectors, cameras, _starts([len(person.starts) for person in people]), firsts)
 
 
 def _starts(lengths: Sequence[int]) -> NDArray[np.intp]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gallery.decision.calibrate import Calibration, decode
-from gallery.decision.shortlist import LooksMemo
+from gallery.decision.shortlist import PrototypeSetCache
 from gallery.store.store import Identity, Prototype, Snapshot, StoredTracklet
 from wire.messages import Tracklet
 from wire.tracklet_id import TrackletId
@@ -32,7 +32,7 @@ class Site:
     identities: dict[int, Identity] = field(default_factory=dict)
     prototypes: dict[int, tuple[Prototype, ...]] = field(default_factory=dict)
     rows: dict[str, StoredTracklet] = field(default_factory=dict)
-    memo: LooksMemo = field(default_factory=LooksMemo)
+    memo: PrototypeSetCache = field(default_factory=PrototypeSetCache)
 
 
 def site_of(site_id: str, snapshot: Snapshot) -> Site:
@@ -44,7 +44,7 @@ def site_of(site_id: str, snapshot: Snapshot) -> Site:
         snapshot.next_identity,
         decode(snapshot.calibration),
         {identity.number: identity for identity in snapshot.identities},
-        {number: tuple(looks) for number, looks in snapshot.prototypes.items()},
+        {number: tuple(prototypes) for number, prototypes in snapshot.prototypes.items()},
         {row.tracklet.tracklet_id: row for row in snapshot.tracklets},
     )
 

@@ -154,29 +154,29 @@ def _match(truth: Boxes, results: Boxes) -> _Matches:
     shared: Counter[tuple[int, int]] = Counter()
     neutral = truth.neutral
     for true, found in frame_pairs(truth.frames, results.frames):
-        likeness = overlap(truth.boxes[true], results.boxes[found])
-        kept = ~_neutral(likeness, neutral[true])
-        ids, likeness = results.ids[found][kept], likeness[:, kept][truth.counted[true]]
+        overlaps = overlap(truth.boxes[true], results.boxes[found])
+        kept = ~_neutral(overlaps, neutral[true])
+        ids, overlaps = results.ids[found][kept], overlaps[:, kept][truth.counted[true]]
         numbers.update(ids.tolist())
-        rows, columns = np.nonzero(likeness >= SAME_BOX)
+        rows, columns = np.nonzero(overlaps >= SAME_BOX)
         whose = truth.ids[true][truth.counted[true]]
         shared.update(zip(whose[rows].tolist(), ids[columns].tolist(), strict=True))
     return _Matches(people, numbers, shared)
 
 
-def _neutral(likeness: NDArray[np.float64], neutral: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _neutral(overlaps: NDArray[np.float64], neutral: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return `(m,)` which results of a frame are neither right nor wrong.
 
     As in TrackEval, those are the results that an assignment with the most overlap gives to a neutral row, of all rows
     of the truth.
 
     Args:
-        likeness: `(n, m)` intersection over union of truth and results.
+        overlaps: `(n, m)` intersection over union of truth and results.
         neutral: `(n,)` which rows of the truth are neutral.
     """
-    ignored = np.zeros(likeness.shape[1], np.bool_)
+    ignored = np.zeros(overlaps.shape[1], np.bool_)
     if neutral.any():
-        possible = np.where(likeness >= SAME_BOX, likeness, 0.0)
+        possible = np.where(overlaps >= SAME_BOX, overlaps, 0.0)
         rows, columns = linear_sum_assignment(possible, maximize=True)
         ignored[columns[neutral[rows] & (possible[rows, columns] > 0)]] = True
     return ignored

@@ -99,7 +99,7 @@ class MemoryStore:
         for identity in write.identities:
             self._identities[identity.number] = identity
             self._aliases.update(dict.fromkeys(identity.previous_ids, identity.number))
-        self._prototypes.update({number: tuple(looks) for number, looks in write.prototypes.items()})
+        self._prototypes.update({number: tuple(owned) for number, owned in write.prototypes.items()})
         self._expire(write)
         for event in write.events:
             self._seq += 1

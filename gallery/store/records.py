@@ -20,7 +20,7 @@ class _Row(msgspec.Struct, array_like=True):
     event: bytes | None
 
 
-class _Look(msgspec.Struct, array_like=True):
+class _StoredPrototype(msgspec.Struct, array_like=True):
     kind: Literal["mean", "hard"]
     camera_id: str
     model_id: str
@@ -77,7 +77,7 @@ def encode_prototypes(prototypes: Sequence[Prototype]) -> bytes:
     """Return the bytes of an identity's prototypes."""
     return pack(
         [
-            _Look(p.kind, p.camera_id, p.model_id, p.vector.astype("<f4").tobytes(), p.weight, p.tracklet_id)
+            _StoredPrototype(p.kind, p.camera_id, p.model_id, p.vector.astype("<f4").tobytes(), p.weight, p.tracklet_id)
             for p in prototypes
         ]
     )
@@ -85,12 +85,12 @@ def encode_prototypes(prototypes: Sequence[Prototype]) -> bytes:
 
 def decode_prototypes(data: bytes) -> tuple[Prototype, ...]:
     """Return the prototypes of `encode_prototypes`."""
-    looks = msgspec.msgpack.decode(data, type=list[_Look])
+    owned = msgspec.msgpack.decode(data, type=list[_StoredPrototype])
     return tuple(
         Prototype(
             p.kind, p.camera_id, p.model_id, np.frombuffer(p.vector, "<f4").astype(np.float32), p.weight, p.tracklet_id
         )
-        for p in looks
+        for p in owned
     )
 
 

@@ -225,7 +225,7 @@ class _Arguments:
             "moved": list(write.moved.items()),
             "identities": [self._identity(identity) for identity in write.identities],
             "prototypes": [
-                (number, self._point_to(records.encode_prototypes(looks))) for number, looks in write.prototypes.items()
+                (number, self._point_to(records.encode_prototypes(owned))) for number, owned in write.prototypes.items()
             ],
             "merged": list(write.merged.items()),
             "expired": [(identity.number, identity.previous_ids) for identity in write.expired],

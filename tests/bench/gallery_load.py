@@ -344,9 +344,9 @@ class _World:
             number, own = person + 1, []
             seen = [f"c{camera:02}" for camera in sorted(self._rng.choice(CAMERAS, 2, replace=False))]
             for camera in seen:
-                looks = [self._look(person) for _ in range(3)]
-                own.append(Prototype("mean", camera, "m", np.sum(looks, axis=0), 3.0))
-                own += [Prototype("hard", camera, "m", looks[k], 1.0, f"{camera}/s/{number}.0/{k}") for k in (0, 1)]
+                views = [self._look(person) for _ in range(3)]
+                own.append(Prototype("mean", camera, "m", np.sum(views, axis=0), 3.0))
+                own += [Prototype("hard", camera, "m", views[k], 1.0, f"{camera}/s/{number}.0/{k}") for k in (0, 1)]
             goes_on = person < TRACKLETS // 4
             last_s = -1.0 if goes_on else -float(self._rng.uniform(1, 880))
             name = f"{seen[0]}/s/{number}.0/0"

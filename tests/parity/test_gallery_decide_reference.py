@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from gallery.decision import decide as decide_module
 from gallery.decision.calibrate import ASSUMED, Calibration
-from gallery.decision.compare import Looks, likeness, similarity
+from gallery.decision.compare import PrototypeSet, identity_similarity, similarity
 from gallery.decision.decide import decide
 from gallery.decision.draft import Decision
 from gallery.decision.rules import Rules
-from gallery.decision.shortlist import SLACK, likeness_bounds, similarity_bounds
+from gallery.decision.shortlist import SLACK, identity_similarity_bounds, similarity_bounds
 from gallery.decision.site import Site, together
 from gallery.decision.visibility import Visibility
 from gallery.store import records
@@ -95,7 +95,7 @@ def outcome(decision: Decision) -> tuple[object, ...]:
         [(e.event_id, e.kind, e.probability, e.reason, e.time_ns) for e in write.events],
         {key: (row.identity_id, row.probability) for key, row in site.rows.items()},
         site.identities,
-        {number: records.encode_prototypes(looks) for number, looks in site.prototypes.items()},
+        {number: records.encode_prototypes(prototype_set) for number, prototype_set in site.prototypes.items()},
         (site.calibrations, site.next_identity, write.merged, write.moved, write.expired),
     )
 
@@ -132,13 +132,13 @@ def test_who_was_visible_together_is_what_comparing_each_with_all_says(seen: lis
         assert list(visibility.together_with(one)) == [(answer, key) for answer, key in answers if answer != "no"]
 
 
-def people(rng: np.random.Generator, count: int) -> Sequence[Looks]:
+def people(rng: np.random.Generator, count: int) -> Sequence[PrototypeSet]:
     """Return people with one to four cameras of one to three prototypes each."""
     found = []
     for _ in range(count):
         lengths = rng.integers(1, 4, rng.integers(1, 5))
         vectors = np.stack([unit(rng.normal(size=8)) for _ in range(lengths.sum())]).astype(np.float32)
-        found.append(Looks(vectors, np.cumsum([0, *lengths[:-1]])))
+        found.append(PrototypeSet(vectors, np.cumsum([0, *lengths[:-1]])))
     return found
 
 
@@ -146,15 +146,15 @@ def people(rng: np.random.Generator, count: int) -> Sequence[Looks]:
 def test_bounds_are_never_below_what_they_bound(seed: int, count: int, vectors: int, block: int) -> None:
     rng = np.random.default_rng(seed)
     known, others = people(rng, count), people(rng, vectors)
-    looks = np.stack([other.vectors[0] for other in others])
+    prototype_set = np.stack([other.vectors[0] for other in others])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gallery.decision.shortlist.BLOCK", block)
-        similar, alike = similarity_bounds(looks, known), likeness_bounds(others, known)
+        similar, alike = similarity_bounds(prototype_set, known), identity_similarity_bounds(others, known)
 
     assert similar.shape == alike.shape == (vectors, count)
     for i, j in np.ndindex(vectors, count):
-        assert similarity(looks[i], known[j]) <= similar[i, j] + SLACK
-        assert likeness(others[i], known[j]) <= alike[i, j] + SLACK
+        assert similarity(prototype_set[i], known[j]) <= similar[i, j] + SLACK
+        assert identity_similarity(others[i], known[j]) <= alike[i, j] + SLACK
 
 
 @given(

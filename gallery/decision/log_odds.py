@@ -5,28 +5,28 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.compare import Looks, embedding_of, looks_of, similarity, without_tracklet
+from gallery.decision.compare import PrototypeSet, embedding_of, prototype_set_of, similarity, without_tracklet
 from gallery.decision.draft import Draft
-from gallery.decision.shortlist import SLACK, likeness_bounds, similarity_bounds
+from gallery.decision.shortlist import SLACK, identity_similarity_bounds, similarity_bounds
 from wire.messages import Tracklet
 
 
 def logit(draft: Draft, tracklet: Tracklet, number: int) -> float:
     """Return the log odds that a tracklet shows an identity; -inf without a common model."""
-    looks = draft.looks(number, tracklet.model_id)
-    if looks is None:
+    prototype_set = draft.prototype_set(number, tracklet.model_id)
+    if prototype_set is None:
         return -np.inf
-    return draft.calibration(tracklet.model_id).logit(similarity(embedding_of(tracklet), looks))
+    return draft.calibration(tracklet.model_id).logit(similarity(embedding_of(tracklet), prototype_set))
 
 
 def logit_to_others(draft: Draft, tracklet: Tracklet) -> float:
     """Return the log odds that a tracklet belongs to the rest of its identity; inf when it is all there is."""
     number = draft.owner(tracklet.tracklet_id)
     assert number is not None
-    looks = looks_of(without_tracklet(draft.prototypes[number], tracklet), tracklet.model_id)
-    if looks is None:
+    prototype_set = prototype_set_of(without_tracklet(draft.prototypes[number], tracklet), tracklet.model_id)
+    if prototype_set is None:
         return np.inf
-    return draft.calibration(tracklet.model_id).logit(similarity(embedding_of(tracklet), looks))
+    return draft.calibration(tracklet.model_id).logit(similarity(embedding_of(tracklet), prototype_set))
 
 
 def logits(draft: Draft, tracklets: Sequence[Tracklet], numbers: Sequence[int], floor: float) -> NDArray[np.float64]:
@@ -52,12 +52,13 @@ def close_pairs(draft: Draft, numbers: Iterable[int], floor: float) -> set[tuple
         rows, people = _of_model(draft, ones, model_id)
         columns, others = _of_model(draft, everybody, model_id)
         least = draft.calibration(model_id).similarity(floor) - SLACK
-        near = np.argwhere(likeness_bounds(people, others) >= least)
+        near = np.argwhere(identity_similarity_bounds(people, others) >= least)
         pairs |= {(ones[rows[i]], everybody[columns[j]]) for i, j in near}
     return {(one, other) for one, other in pairs if one != other}
 
 
-def _of_model(draft: Draft, numbers: Sequence[int], model_id: str) -> tuple[list[int], list[Looks]]:
+def _of_model(draft: Draft, numbers: Sequence[int], model_id: str) -> tuple[list[int], list[PrototypeSet]]:
     """Return who of some identities is known under a model: their places in `numbers`, and their prototypes."""
-    known = [(place, draft.looks(number, model_id)) for place, number in enumerate(numbers)]
-    return [place for place, looks in known if looks is not None], [looks for _, looks in known if looks is not None]
+    known = [(place, draft.prototype_set(number, model_id)) for place, number in enumerate(numbers)]
+    found = [(place, prototypes) for place, prototypes in known if prototypes is not None]
+    return [place for place, _ in found], [prototypes for _, prototypes in found]

@@ -7,8 +7,8 @@ import pytest
 from gallery.decision.calibrate import ASSUMED, Calibration, decode, encode, probability
 from gallery.decision.compare import (
     HARD_PER_CAMERA,
-    likeness,
-    looks_of,
+    identity_similarity,
+    prototype_set_of,
     similarity,
     united,
     with_tracklet,
@@ -78,22 +78,25 @@ def test_similarity_is_that_of_the_best_two_cameras() -> None:
     prototypes: tuple[Prototype, ...] = ()
     for camera, look in (("a", axis(0)), ("b", axis(1)), ("c", axis(2))):
         prototypes = with_tracklet(prototypes, tracklet(f"{camera}/s/1/0", 0, 4, look))
-    looks = looks_of(prototypes, "m")
-    assert looks is not None
+    prototype_set = prototype_set_of(prototypes, "m")
+    assert prototype_set is not None
 
     query = unit(axis(0) * 0.8 + axis(1) * 0.6).astype(np.float32)
 
-    assert similarity(query, looks) == pytest.approx(0.7, abs=1e-3)
-    assert looks_of(prototypes, "another model") is None
+    assert similarity(query, prototype_set) == pytest.approx(0.7, abs=1e-3)
+    assert prototype_set_of(prototypes, "another model") is None
 
 
 def test_likeness_is_symmetric_and_one_with_itself() -> None:
-    one, other = looks_of(remembered("a/s/1/0", seed=1), "m"), looks_of(remembered("b/s/1/0", seed=2), "m")
+    one, other = (
+        prototype_set_of(remembered("a/s/1/0", seed=1), "m"),
+        prototype_set_of(remembered("b/s/1/0", seed=2), "m"),
+    )
     assert one is not None
     assert other is not None
 
-    assert likeness(one, other) == likeness(other, one)
-    assert likeness(one, one) == pytest.approx(1.0, abs=1e-3)
+    assert identity_similarity(one, other) == identity_similarity(other, one)
+    assert identity_similarity(one, one) == pytest.approx(1.0, abs=1e-3)
 
 
 def test_without_evidence_the_card_decides() -> None:
