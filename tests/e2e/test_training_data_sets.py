@@ -59,7 +59,7 @@ def test_the_recipe_of_a_data_set_runs_on_its_layout(
     result = run_training(config)
     assert result.steps == 2
     assert load_weights(result.weights).network.architecture.frames == (1 if name in ("market1501", "msmt17") else 8)
-    assert "2 people to learn from" in capsys.readouterr().err
+    assert "2 people to train on" in capsys.readouterr().err
 
 
 def test_an_identity_with_one_image_is_reported_once_and_used(

@@ -222,7 +222,7 @@ def test_a_checkpoint_from_before_grouped_settings_can_be_resumed(tmp_path: Path
     path = config.run.output / "checkpoint.pt"
     content = torch.load(path, weights_only=True)
     names = {new: old for old, new in RENAMED.items()}
-    content["run"] = {names[key]: value for key, value in content["run"].items()}
+    content["run"] = {names[key]: value for key, value in content["run"].items() if key in names}  # newer ones: absent
     del content["validated_step"]
     torch.save(content, path)
     on = {"run.resume": True, "schedule.steps": 2}
