@@ -27,10 +27,10 @@ log = logging.getLogger(__name__)
 Sizes = tuple[tuple[int, int], ...]  # height, width
 
 # What serving gives pictures of 16:9, 4:3, 1:1 and 9:16, and a little more and less.
-SERVED: Sizes = ((320, 544), (320, 544), (320, 544), (352, 480), (416, 416), (544, 320), (256, 448), (384, 640))
+SERVED: Sizes = ((288, 512), (288, 512), (288, 512), (320, 448), (384, 384), (512, 288), (224, 416), (352, 608))
 # Most of the time is spent on smaller pictures, because a network learns from nearly twice as many of them.
 SMALL: Sizes = ((256, 448), (256, 448), (256, 448), (288, 384), (320, 320), (416, 256), (224, 384), (320, 544))
-PHASES = ((0.75, SMALL), (1.0, SERVED))  # until which share of the time
+PHASES = ((0.85, SMALL), (1.0, SERVED))  # until which share of the time
 FEWEST_FRAMES = 500
 REFRESH_BATCHES = 100  # between two looks for new frames
 SAVE_S = 120.0
