@@ -1,4 +1,4 @@
-"""Small worlds for the gallery's tests: tracklets, simulated sites, and a handler run as the service loop runs it."""
+"""Fixtures for tests of the gallery: tracklets, simulated sites, and a handler driven as by the service loop."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,18 +77,18 @@ def progress(camera: str, time_s: float, *, ended: bool = False, mode: Mode = "c
 
 
 def axis(number: int, dimension: int = 16) -> NDArray[np.float64]:
-    """Return a unit vector; different numbers are different people."""
+    """Return a unit vector; different numbers give different people."""
     return np.asarray(np.eye(dimension)[number])
 
 
 def unit(vector: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return a vector L2-normalised."""
+    """Return the L2-normalised vector."""
     return np.asarray(vector / np.linalg.norm(vector), np.float64)
 
 
 @dataclass(frozen=True)
 class World:
-    """Who really is who, and what every camera sends, in its order."""
+    """The true identities, and the messages of each camera in order."""
 
     streams: dict[str, list[AnyMessage]]
     people: dict[str, int]  # tracklet_id -> person
@@ -137,7 +137,7 @@ def make_world(seed: int, *, people: int = 8, seconds: int = 90, noise: float = 
 
 
 def world_with_a_stranger() -> World:
-    """Return a site where one person is in two halves, because a stranger was taken for him and stood beside him."""
+    """Return a site where a person is split in two, because a stranger seen with them was assigned to them."""
     stranger = 0.4 * axis(0) + np.sqrt(1 - 0.4**2) * axis(5)
     sent: dict[str, list[tuple[float, AnyMessage]]] = {
         "a": [
@@ -172,7 +172,7 @@ def _with_progress(camera: str, sent: list[tuple[float, AnyMessage]], seconds: i
 
 
 def interleaved(world: World, seed: int) -> list[AnyMessage]:
-    """Return all messages in one order; every camera keeps its own, and none is far ahead of the others."""
+    """Return all messages interleaved; each camera keeps its order, and none is far ahead of the others."""
     rng = np.random.default_rng(seed)
     left = {camera: list(stream) for camera, stream in world.streams.items()}
     merged: list[AnyMessage] = []
@@ -185,7 +185,7 @@ def interleaved(world: World, seed: int) -> list[AnyMessage]:
 
 
 class FixedCameras:
-    """A list of cameras that changes only by hand; see `wire.cameras.Cameras`."""
+    """A list of cameras that only the test changes; see `wire.cameras.Cameras`."""
 
     def __init__(self, listed: Sequence[ListedCamera]) -> None:
         self.replace(listed)
@@ -201,7 +201,7 @@ class FixedCameras:
 
 
 class Gallery:
-    """The handler on a log, run as the service loop runs it; can be killed at any record."""
+    """A handler reading a log as the service loop would; can be killed at any record."""
 
     def __init__(self, store: Store, messages: Sequence[AnyMessage], *, index: type = FaissIndex) -> None:
         self.store = store

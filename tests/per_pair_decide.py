@@ -1,7 +1,7 @@
-"""The reference of `gallery.decision.decide`: the same steps, each pair of tracklet and identity compared by itself.
+"""Reference implementation of `gallery.decision.decide`: the same steps, comparing each pair separately.
 
-It asks for every pair anew who was visible beside whom and how alike they are, as the first gallery did; `decide` must
-give the same decisions.
+Visibility and similarity are computed anew for each pair of tracklet and identity; `decide` must make the same
+decisions.
 """
 
 import math
@@ -33,30 +33,32 @@ from wire.messages import Tracklet
 def decide_per_pair(
     site: Site, updates: Sequence[Tracklet], now_ns: int, rules: Rules, neighbours: Neighbours
 ) -> Decision:
-    """Decide a window that ends at `now_ns`; of several revisions of a tracklet the last counts."""
+    """Decide a window that ends at `now_ns`; of several revisions of a tracklet, the last one is used."""
     draft = Draft(site, now_ns)
     latest = {t.tracklet_id: t for t in sorted(updates, key=lambda t: t.revision)}
     fresh = sorted(latest.values(), key=_in_time)
     known = {t.tracklet_id: draft.owner(t.tracklet_id) for t in fresh}
     for tracklet in fresh:
         draft.refresh(tracklet)
-    round_ = _Window(draft, rules, neighbours)
-    round_.reconsider([t for t in fresh if known[t.tracklet_id] is not None])
-    round_.follow_tracks()
-    round_.assign()
-    round_.group()
-    round_.merge()
-    round_.assign()
-    round_.group()
+    steps = _Window(draft, rules, neighbours)
+    steps.reconsider([t for t in fresh if known[t.tracklet_id] is not None])
+    steps.follow_tracks()
+    steps.assign()
+    steps.group()
+    steps.merge()
+    steps.assign()
+    steps.group()
     for tracklet in fresh:
         number = draft.owner(tracklet.tracklet_id)
         if number is not None and number == known[tracklet.tracklet_id]:
-            draft.tell("updated", tracklet, number, "still followed" if not tracklet.closed else "followed to its end")
+            draft.record_event(
+                "updated", tracklet, number, "still followed" if not tracklet.closed else "followed to its end"
+            )
     return draft.finish(rules.horizon_ns, rules.retention_ns)
 
 
 class _Window:
-    """The steps of one window, on one draft."""
+    """The steps for one window, on one draft."""
 
     def __init__(self, draft: Draft, rules: Rules, neighbours: Neighbours) -> None:
         self._draft = draft
@@ -68,7 +70,7 @@ class _Window:
         self._left: dict[str, int] = {}  # open ones that had an identity before
 
     def reconsider(self, known: Sequence[Tracklet]) -> None:
-        """Reopen tracklets that overlap another one of their identity, or clearly do not belong to it."""
+        """Reopen tracklets that overlap another tracklet of their identity, or clearly do not belong to it."""
         for tracklet in known:
             number = self._draft.owner(tracklet.tracklet_id)
             if number is None:  # it was the later one of a pair, and is open already
@@ -87,7 +89,7 @@ class _Window:
     def _reopen(self, tracklet: Tracklet) -> None:
         number = self._draft.owner(tracklet.tracklet_id)
         if number is not None:
-            self._draft.take(tracklet)
+            self._draft.unassign(tracklet)
             self._left[tracklet.tracklet_id] = number
             self._open.append(tracklet)
 
@@ -99,7 +101,7 @@ class _Window:
 
     def _candidates(self, tracklet: Tracklet) -> set[int]:
         known = self._draft.identities
-        if len(known) <= decide.FEW:
+        if len(known) <= decide.MAX_EXHAUSTIVE:
             return set(known)
         near = self._neighbours(embedding_of(tracklet)[None], tracklet.model_id)[0]
         recent = {row.identity_id for row in self._draft.rows.values() if row.identity_id is not None}
@@ -109,14 +111,14 @@ class _Window:
         return all(row.identity_id != number for _, row in _visible_with(self._draft, tracklet))
 
     def follow_tracks(self) -> None:
-        """Give the next part of a track to the identity of the part before."""
+        """Assign the next part of a track to the identity of the previous part."""
         for tracklet in list(self._open):
             number = self._draft.of_track(tracklet)
             if number is not None and tracklet.tracklet_id not in self._left and self._possible(tracklet, number):
                 self._settle(tracklet, number, 1.0, "next part of the same track")
 
     def assign(self) -> None:
-        """Match open tracklets with identities, all of a camera together, until nothing more fits."""
+        """Match open tracklets to identities, jointly per camera, until no more match."""
         while True:
             matches = [
                 match
@@ -129,7 +131,7 @@ class _Window:
                 self._settle(match.tracklet, match.number, probability(match.logit), "looks like this person")
 
     def _assign_camera(self, tracklets: Sequence[Tracklet]) -> list["_Match"]:
-        """Return the matches with the highest sum of log odds above the threshold."""
+        """Return the matches that maximise the sum of log odds above the threshold."""
         ready = [t for t in tracklets if self._is_good(t)]
         numbers = sorted(set().union(*(self._candidates(t) for t in ready))) if ready else []
         if not numbers:
@@ -148,7 +150,7 @@ class _Window:
         return found if found >= self._rules.match and self._possible(tracklet, number) else -math.inf
 
     def group(self) -> None:
-        """Make new identities of those open tracklets that must be somebody new."""
+        """Create identities for the open tracklets that must show a new person."""
         groups = [[t] for t in self._open if not self._waits(t)]
         while len(groups) > 1:
             pairs = [(i, j) for i in range(len(groups)) for j in range(i + 1, len(groups))]
@@ -164,7 +166,7 @@ class _Window:
                     self._settle(tracklet, number, 1.0, "looks like nobody known")
 
     def _waits(self, tracklet: Tracklet) -> bool:
-        """Tell whether a match depends on how another open tracklet goes on."""
+        """Return whether a match depends on the next revision of another open tracklet."""
         if tracklet.tracklet_id in self._left:
             return False
         maybe = {row.identity_id for answer, row in _visible_with(self._draft, tracklet) if answer == "maybe"}
@@ -184,7 +186,7 @@ class _Window:
         return tracklet.quality >= (rules.min_closing_quality if tracklet.closed else rules.min_quality)
 
     def _cohesion(self, one: Sequence[Tracklet], other: Sequence[Tracklet]) -> float:
-        """Return the mean log odds over the pairs of two groups; -inf when they cannot be one person."""
+        """Return the mean log odds over all pairs between two groups; -inf if they cannot be one person."""
         now_ns = self._draft.now_ns
         if any(together(a, b, now_ns) != "no" or a.model_id != b.model_id for a in one for b in other):
             return -math.inf
@@ -195,7 +197,7 @@ class _Window:
         return sum(map(self._draft.calibration(one[0].model_id).logit, similarities)) / len(similarities)
 
     def merge(self) -> None:
-        """Unite identities that this window made clear to be one person, the clearest pair first."""
+        """Merge identities that this window showed to be one person, the most likely pair first."""
         found = [
             (self._identity_logit(one, other), min(one, other), max(one, other))
             for one in self._draft.touched & set(self._draft.identities)
@@ -227,7 +229,7 @@ class _Window:
         return max(found)
 
     def _intruders(self, one: int, other: int) -> list[Tracklet]:
-        """Return the tracklets that alone keep two identities apart and fit the rest much worse than who they meet.
+        """Return the tracklets that alone keep two identities apart, and fit much worse than the ones they overlap.
 
         An early mistake gives one person a stranger's tracklet; whoever is seen beside the stranger could then never be
         that person. Tracklets that are all there is of an identity are no strangers in it.
@@ -258,7 +260,7 @@ class _Window:
         return bool(rest)
 
     def _fit(self, tracklet: Tracklet, one: int, other: int) -> float:
-        """Return the log odds that a tracklet shows whom other cameras see in two identities; -inf when none does."""
+        """Return the log odds that a tracklet shows the person of two identities in other cameras; -inf if none."""
         prototypes = (*self._draft.prototypes[one], *self._draft.prototypes[other])
         elsewhere = prototype_set_of([p for p in prototypes if p.camera_id != tracklet.camera_id], tracklet.model_id)
         if elsewhere is None:
@@ -266,7 +268,7 @@ class _Window:
         return self._draft.calibration(tracklet.model_id).logit(similarity(embedding_of(tracklet), elsewhere))
 
     def _apart(self, one: int, other: int) -> bool:
-        """Tell whether two identities were seen together, or may be together now."""
+        """Return whether two identities were, or may have been, visible at the same time in one camera."""
         known = self._draft.identities
         if other in known[one].apart or one in known[other].apart:
             return True
@@ -279,21 +281,21 @@ class _Window:
         self._draft.merge(gone, survivor)
         if members:
             reason = f"{gone} and {survivor} look like one person (probability {probability(likely):.3f})"
-            self._draft.tell("merged", members[-1], survivor, reason, (gone,))
+            self._draft.record_event("merged", members[-1], survivor, reason, (gone,))
 
     def _settle(self, tracklet: Tracklet, number: int, likely: float, reason: str) -> None:
-        """Give an open tracklet to an identity, say so, and learn from who was visible with it."""
+        """Assign an open tracklet to an identity, record the event, and calibrate on people visible with it."""
         draft = self._draft
         self._open = [t for t in self._open if t.tracklet_id != tracklet.tracklet_id]
         is_new = number not in draft.identities
-        draft.give(tracklet, number, likely)
+        draft.assign(tracklet, number, likely)
         before = self._left.get(tracklet.tracklet_id)
         if before == number:
             return
         if before is not None:
-            draft.tell("split", tracklet, number, f"does not belong to {before}: {reason}", (before,))
+            draft.record_event("split", tracklet, number, f"does not belong to {before}: {reason}", (before,))
             return
-        draft.tell("created" if is_new else "matched", tracklet, number, reason)
+        draft.record_event("created" if is_new else "matched", tracklet, number, reason)
         vector = embedding_of(tracklet)
         others = {r.identity_id for a, r in _visible_with(draft, tracklet) if a == "yes"} - {None, number}
         sets = [draft.prototype_set(other, tracklet.model_id) for other in sorted(n for n in others if n is not None)]

@@ -1,1 +1,1 @@
-"""Who is who: one window of tracklets in, decisions out. Pure."""
+"""Identity decisions: one window of tracklets in, decisions out. Pure."""

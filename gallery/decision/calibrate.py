@@ -1,9 +1,9 @@
-"""From a similarity to the probability of being the same person, without labels.
+"""Convert similarities to probabilities of being the same person, without labels.
 
-Two people visible at the same time in the same camera are certainly different: how similar such pairs are tells how
-far apart this site's people lie in the space of the embedding. A network on new cameras squeezes all its similarities
-together; distances between same and different people shrink alike. So the prior of the weights says how the distances
-between images of one person relate to those between different people, and the site says how large the latter are.
+Two people visible at the same time in the same camera are certainly different, so the similarities of such pairs show
+how far apart this site's people lie in embedding space. On new cameras a network compresses all its similarities:
+distances between images of the same person and of different people shrink alike. The prior that comes with the weights
+therefore gives the ratio of these distances, and the site gives the scale of those between different people.
 """
 
 import math
@@ -14,27 +14,27 @@ import msgspec
 
 from wire.messages import SimilarityPrior
 
-MEMORY = 400.0  # pairs that count; older ones fade, so that new light and clothes are followed
-PRIOR_PAIRS = 20.0  # pairs that the prior's scatter is worth: few pairs of a site tell little about it
-PRIOR_MEAN_PAIRS = 3.0  # pairs that its mean is worth: sites differ by many times their own spread
-MAX_LOGIT = 8.0  # P = 0.9997; no similarity is proof
+MAX_PAIRS = 400.0  # effective number of pairs; older ones fade, to adapt to new lighting and clothes
+PRIOR_PAIRS = 20.0  # weight of the prior's standard deviation, in pairs: a few pairs estimate it poorly
+PRIOR_MEAN_PAIRS = 3.0  # weight of its mean, in pairs: means of sites differ by many times the spread within one
+MAX_LOGIT = 8.0  # P = 0.9997; no similarity proves identity
 
 
-# What is assumed of weights that do not say. These are the shipped weights' numbers: cosines of tracklets of one person
-# are 0.72 +- 0.13 on generated people held out from their training, 0.49 +- 0.20 on a generator setting they never saw,
-# and 0.62 on four real cameras; those of different people are 0.00 +- 0.20. 0.58 lies between, since cameras to come
-# differ from what was learnt; against several prototypes, which is what is compared, a scatter of 0.21 fits better.
-ASSUMED = SimilarityPrior(same_mean=0.58, same_std=0.21, different_mean=0.0, different_std=0.21)
+# For weights without a prior of their own. Measured with the shipped weights: cosine similarities of tracklets of one
+# person are 0.72 +- 0.13 on generated people held out from training, 0.49 +- 0.20 on an unseen generator setting, and
+# 0.62 on four real cameras; those of different people are 0.00 +- 0.20. 0.58 is a compromise, since future cameras
+# differ from the training data; against several prototypes, as compared here, a standard deviation of 0.21 fits better.
+DEFAULT_PRIOR = SimilarityPrior(same_mean=0.58, same_std=0.21, different_mean=0.0, different_std=0.21)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What is known so far; `observe` and `logit` are pure.
+    """What a site's similarities mean, as far as known; immutable.
 
     Attributes:
-        prior: What the weights say of `compare.similarity`.
-        pairs: Weight of the certain negatives seen, at most `MEMORY`.
-        mean, variance: Of their similarities.
+        prior: Distribution of `compare.similarity` that comes with the weights.
+        pairs: Weight of the certain negative pairs observed, at most `MAX_PAIRS`.
+        mean, variance: Statistics of their similarities.
     """
 
     prior: SimilarityPrior
@@ -43,25 +43,25 @@ class Calibration:
     variance: float = 0.0
 
     def observe(self, similarities: Sequence[float]) -> "Calibration":
-        """Return the calibration after more similarities of certainly different people."""
+        """Return the calibration updated with similarities of people known to be different."""
         pairs, mean, variance = self.pairs, self.mean, self.variance
         for similarity in similarities:
-            pairs = min(pairs + 1.0, MEMORY)
+            pairs = min(pairs + 1.0, MAX_PAIRS)
             delta = similarity - mean
             mean += delta / pairs
             variance += (delta * (similarity - mean) - variance) / pairs
         return Calibration(self.prior, pairs, mean, variance)
 
     def logit(self, similarity: float) -> float:
-        """Return log P(same) / P(different) of a similarity, both equally likely before; grows with it.
+        """Return log P(same) / P(different) for a similarity, with equal priors; increases with the similarity.
 
-        Both kinds are taken as normal with one common variance, so the logit is a line (linear discriminant).
+        Both distributions are taken as normal with a common variance, so the logit is linear (linear discriminant).
         """
         slope, middle = self._line()
         return max(-MAX_LOGIT, min(MAX_LOGIT, slope * (similarity - middle)))
 
     def similarity(self, logit: float) -> float:
-        """Return from which similarity on `logit` gives at least this much; -inf when all do."""
+        """Return the lowest similarity for which `logit` is at least this value; -inf when it always is."""
         slope, middle = self._line()
         return -math.inf if logit <= -MAX_LOGIT or slope <= 0 else middle + logit / slope
 
@@ -85,13 +85,13 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
 
 
 def encode(calibrations: Mapping[str, Calibration]) -> bytes:
-    """Return the bytes to store of the calibrations of all models, by `model_id`."""
+    """Serialise the calibrations of all models, by `model_id`."""
     stored = {model: _Stored(one.prior, one.pairs, one.mean, one.variance) for model, one in calibrations.items()}
     return msgspec.msgpack.encode(stored, order="deterministic")
 
 
 def decode(data: bytes) -> dict[str, Calibration]:
-    """Return the calibrations of `encode`; none of what an earlier version wrote, since a site teaches them anew."""
+    """Return the calibrations that `encode` serialised; empty for another version's data, as a site relearns them."""
     try:
         stored = msgspec.msgpack.decode(data, type=dict[str, _Stored]) if data else {}
     except msgspec.MsgspecError:
@@ -100,5 +100,5 @@ def decode(data: bytes) -> dict[str, Calibration]:
 
 
 def probability(logit: float) -> float:
-    """Return the probability of a logit."""
+    """Return the probability that corresponds to a logit."""
     return 1.0 / (1.0 + math.exp(-logit))

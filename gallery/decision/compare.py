@@ -1,4 +1,4 @@
-"""What an identity is remembered by, and how similar somebody is to it. Pure."""
+"""Appearance prototypes of identities, and similarities to them. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 from gallery.store.store import Prototype
 from wire.messages import Tracklet
 
-HARD_PER_CAMERA = 3  # as many as views of a body that differ: front, back, side
-CAMERAS_PER_IDENTITY = 64  # beyond it the cameras with the least weight are forgotten
-BEST_CAMERAS = 2  # how many of an identity's cameras must agree with a newcomer
+HARD_PER_CAMERA = 3  # one for each distinct view of a body: front, back, side
+CAMERAS_PER_IDENTITY = 64  # beyond this, the cameras with the least weight are dropped
+BEST_CAMERAS = 2  # a similarity is the mean over this many cameras, the most similar ones
 MIN_WEIGHT = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrototypeSet:
-    """Prototypes of one identity under one model, ready to be compared.
+    """Prototypes of one identity under one model, ready for comparison.
 
     Attributes:
         vectors: `(n, d)` float32, L2-normalised, sorted by camera.
-        starts: `(c,)` index of the first vector of every camera; it is that camera's mean.
+        starts: `(c,)` index of the first vector of each camera, which is that camera's mean.
     """
 
     vectors: NDArray[np.float32]
@@ -29,7 +29,7 @@ class PrototypeSet:
 
 
 def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a vector L2-normalised; a zero vector stays."""
+    """Return the L2-normalised vector; a zero vector is returned unchanged."""
     norm = float(np.linalg.norm(vector))
     return vector if norm == 0.0 else (vector / norm).astype(np.float32)
 
@@ -40,12 +40,12 @@ def embedding_of(tracklet: Tracklet) -> NDArray[np.float32]:
 
 
 def weight_of(tracklet: Tracklet) -> float:
-    """Return how much a tracklet counts in its identity's means: its quality, and little more with more frames."""
+    """Return the weight of a tracklet in its identity's means: its quality times log(1 + frames used)."""
     return max(tracklet.quality * float(np.log1p(tracklet.frames_used)), MIN_WEIGHT)
 
 
 def prototype_set_of(prototypes: Sequence[Prototype], model_id: str) -> PrototypeSet | None:
-    """Return the prototypes of one model for comparison; None when there is none."""
+    """Return the prototypes of one model, ready for comparison; None if there are none."""
     chosen = sorted(
         (p for p in prototypes if p.model_id == model_id),
         key=lambda p: (p.camera_id, p.kind != "mean", p.tracklet_id),
@@ -58,10 +58,10 @@ def prototype_set_of(prototypes: Sequence[Prototype], model_id: str) -> Prototyp
 
 
 def similarity(vector: NDArray[np.float32], prototype_set: PrototypeSet) -> float:
-    """Return how similar a `(d,)` unit vector is to an identity, in [-1, 1].
+    """Return the similarity of a `(d,)` unit vector to an identity, in [-1, 1].
 
-    Per camera half the similarity to its mean, half that to its closest prototype; then the mean of the
-    `BEST_CAMERAS` most similar cameras. Rounded, so that the order of summation decides nothing.
+    For each camera, average the similarity to its mean and that to its closest prototype; then average over the
+    `BEST_CAMERAS` most similar cameras. Rounded, so that the order of summation cannot affect decisions.
     """
     products = prototype_set.vectors @ vector
     per_camera = (products[prototype_set.starts] + np.maximum.reduceat(products, prototype_set.starts)) / 2
@@ -70,28 +70,28 @@ def similarity(vector: NDArray[np.float32], prototype_set: PrototypeSet) -> floa
 
 
 def identity_similarity(one: PrototypeSet, other: PrototypeSet) -> float:
-    """Return how similar two identities are: the mean similarity of the cameras' means of each to the other."""
+    """Return the similarity of two identities: that of each one's camera means to the other, averaged."""
     forth = [similarity(one.vectors[i], other) for i in one.starts]
     back = [similarity(other.vectors[i], one) for i in other.starts]
     return round((sum(forth) / len(forth) + sum(back) / len(back)) / 2, 5)
 
 
 def with_tracklet(prototypes: Sequence[Prototype], tracklet: Tracklet) -> tuple[Prototype, ...]:
-    """Return an identity's prototypes after it was given a tracklet."""
+    """Return an identity's prototypes after adding a tracklet."""
     vector, weight = embedding_of(tracklet), weight_of(tracklet)
     hard = Prototype("hard", tracklet.camera_id, tracklet.model_id, vector, weight, tracklet.tracklet_id)
     return _bounded([*_moved_mean(prototypes, tracklet, vector, weight), *_hard_of(prototypes), hard])
 
 
 def without_tracklet(prototypes: Sequence[Prototype], tracklet: Tracklet) -> tuple[Prototype, ...]:
-    """Return an identity's prototypes after a tracklet, as it was given, was taken from it."""
+    """Return an identity's prototypes after removing a tracklet, in the revision that was added."""
     vector, weight = embedding_of(tracklet), weight_of(tracklet)
     hard = [p for p in _hard_of(prototypes) if p.tracklet_id != tracklet.tracklet_id]
     return _bounded(_moved_mean(prototypes, tracklet, vector, -weight) + hard)
 
 
 def united(one: Sequence[Prototype], other: Sequence[Prototype]) -> tuple[Prototype, ...]:
-    """Return the prototypes of two identities that turned out to be one."""
+    """Return the combined prototypes of two identities that turned out to be one person."""
     means = {(p.camera_id, p.model_id): p for p in one if p.kind == "mean"}
     for p in other:
         if p.kind == "mean":
@@ -111,7 +111,7 @@ def _sum(mean: Prototype, vector: NDArray[np.float32], weight: float) -> Prototy
 def _moved_mean(
     prototypes: Sequence[Prototype], tracklet: Tracklet, vector: NDArray[np.float32], weight: float
 ) -> list[Prototype]:
-    """Return the means, that of the tracklet's camera moved by `weight` (negative: back) and dropped when empty."""
+    """Return the means after adding a vector to that of the tracklet's camera; a negative weight removes it."""
     means = [p for p in prototypes if p.kind == "mean"]
     key = (tracklet.camera_id, tracklet.model_id)
     old = [p for p in means if (p.camera_id, p.model_id) == key]
@@ -122,7 +122,7 @@ def _moved_mean(
 
 
 def _bounded(prototypes: Sequence[Prototype]) -> tuple[Prototype, ...]:
-    """Return every camera's mean with its hardest few, of the weightiest cameras; hard ones without mean go."""
+    """Keep the cameras with the most weight, and for each its mean and the few hard prototypes farthest from it."""
     means = sorted((p for p in prototypes if p.kind == "mean"), key=lambda p: (-p.weight, p.camera_id, p.model_id))
     kept: list[Prototype] = []
     for mean in means[:CAMERAS_PER_IDENTITY]:

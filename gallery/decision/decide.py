@@ -1,13 +1,14 @@
-"""Who is who: one decision for all tracklets of one window of event time. Pure: a site and tracklets in, a site out.
+"""Decide the identities of all tracklets in one window of event time. Pure: a site and tracklets in, a site out.
 
-Of every window:
- 1. tracklets that are known are refreshed, in their identities too;
- 2. known ones that cannot, or clearly do not, belong where they are become open questions again;
- 3. open ones are assigned to identities, one problem per camera, since a person is once in a camera at a time;
- 4. what remains is grouped among itself, so that somebody new who is seen by three cameras becomes one identity;
- 5. identities that clearly are one person become one; a tracklet that alone stands against it, and fits worse than
-    the one it meets, is an open question again, and steps 3 and 4 are repeated for it;
- 6. without enough evidence a tracklet stays pending, until a later revision.
+For each window:
+ 1. known tracklets are refreshed, and so are the prototypes of their identities;
+ 2. those that cannot belong to their identity, or clearly do not, are reopened;
+ 3. open tracklets are assigned to identities, with one assignment problem per camera, since a person appears at most
+    once in a camera at a time;
+ 4. the remaining ones are grouped, so that a new person seen by three cameras becomes one identity;
+ 5. identities that are clearly one person are merged; a tracklet that is the only evidence against a merge, and fits
+    worse than the one it overlaps, is reopened, and steps 3 and 4 are repeated for it;
+ 6. a tracklet without enough evidence stays pending until a later revision.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,34 +30,36 @@ from wire.messages import Tracklet
 
 Neighbours = Callable[[NDArray[np.float32], str], list[set[int]]]  # (m, d) unit vectors and their model
 
-FEW = 64  # so many identities are all compared; of more, the nearest by index and the recently seen
+MAX_EXHAUSTIVE = 64  # with more identities, only the nearest by index and those seen recently are compared
 
 
 def decide(site: Site, updates: Sequence[Tracklet], now_ns: int, rules: Rules, neighbours: Neighbours) -> Decision:
-    """Decide a window that ends at `now_ns`; of several revisions of a tracklet the last counts."""
+    """Decide a window that ends at `now_ns`; of several revisions of a tracklet, the last one is used."""
     draft = Draft(site, now_ns)
     latest = {t.tracklet_id: t for t in sorted(updates, key=lambda t: t.revision)}
     fresh = sorted(latest.values(), key=_in_time)
     known = {t.tracklet_id: draft.owner(t.tracklet_id) for t in fresh}
     for tracklet in fresh:
         draft.refresh(tracklet)
-    round_ = _Window(draft, rules, neighbours)
-    round_.reconsider([t for t in fresh if known[t.tracklet_id] is not None])
-    round_.follow_tracks()
-    round_.assign()
-    round_.group()
-    round_.merge()
-    round_.assign()
-    round_.group()
+    steps = _Window(draft, rules, neighbours)
+    steps.reconsider([t for t in fresh if known[t.tracklet_id] is not None])
+    steps.follow_tracks()
+    steps.assign()
+    steps.group()
+    steps.merge()
+    steps.assign()
+    steps.group()
     for tracklet in fresh:
         number = draft.owner(tracklet.tracklet_id)
         if number is not None and number == known[tracklet.tracklet_id]:
-            draft.tell("updated", tracklet, number, "still followed" if not tracklet.closed else "followed to its end")
+            draft.record_event(
+                "updated", tracklet, number, "still followed" if not tracklet.closed else "followed to its end"
+            )
     return draft.finish(rules.horizon_ns, rules.retention_ns)
 
 
 class _Window:
-    """The steps of one window, on one draft."""
+    """The steps for one window, on one draft."""
 
     def __init__(self, draft: Draft, rules: Rules, neighbours: Neighbours) -> None:
         self._draft = draft
@@ -65,14 +68,14 @@ class _Window:
         rows = [row for row in draft.rows.values() if row.identity_id is None]
         recent = [row.tracklet for row in rows if row.tracklet.last_ns >= draft.now_ns - 3 * STALE_NS]
         self._open = sorted(recent, key=_in_time)
-        self._left: dict[str, int] = {}  # open ones that had an identity before
+        self._previous_owner: dict[str, int] = {}  # of open tracklets that were reopened
         self._near: dict[str, set[int]] = {}
 
     def reconsider(self, known: Sequence[Tracklet]) -> None:
-        """Reopen tracklets that overlap another one of their identity, or clearly do not belong to it."""
+        """Reopen tracklets that overlap another tracklet of their identity, or clearly do not belong to it."""
         for tracklet in known:
             number = self._draft.owner(tracklet.tracklet_id)
-            if number is None:  # it was the later one of a pair, and is open already
+            if number is None:  # already reopened as the later one of an overlapping pair
                 continue
             rivals = [
                 r.tracklet for a, r in self._draft.visible_with(tracklet) if a == "yes" and r.identity_id == number
@@ -88,8 +91,8 @@ class _Window:
     def _reopen(self, tracklet: Tracklet) -> None:
         number = self._draft.owner(tracklet.tracklet_id)
         if number is not None:
-            self._draft.take(tracklet)
-            self._left[tracklet.tracklet_id] = number
+            self._draft.unassign(tracklet)
+            self._previous_owner[tracklet.tracklet_id] = number
             self._open.append(tracklet)
 
     def _fits_elsewhere(self, tracklet: Tracklet, own: float) -> bool:
@@ -100,9 +103,9 @@ class _Window:
         return bool(np.any(logits(self._draft, [tracklet], numbers, needed) >= needed))
 
     def _candidates(self, tracklets: Sequence[Tracklet]) -> list[set[int]]:
-        """Return, for each tracklet, the identities that it is compared with."""
+        """Return the identities to compare each tracklet with."""
         known = set(self._draft.identities)
-        if len(known) <= FEW:
+        if len(known) <= MAX_EXHAUSTIVE:
             return [known] * len(tracklets)
         self._search([t for t in tracklets if t.tracklet_id not in self._near])
         recent = self._draft.recent()
@@ -115,20 +118,20 @@ class _Window:
             self._near.update(zip((t.tracklet_id for t in same), near, strict=True))
 
     def follow_tracks(self) -> None:
-        """Give the next part of a track to the identity of the part before."""
-        for tracklet in [t for t in self._open if t.tracklet_id not in self._left]:
+        """Assign the next part of a track to the identity of the previous part."""
+        for tracklet in [t for t in self._open if t.tracklet_id not in self._previous_owner]:
             number = self._draft.of_track(tracklet)
             if number is not None and number not in self._draft.excluded(tracklet):
                 self._settle(tracklet, number, 1.0, "next part of the same track")
 
     def assign(self) -> None:
-        """Match open tracklets with identities, all of a camera together, until nothing more fits."""
+        """Match open tracklets to identities, jointly per camera, until no more match."""
         while matches := self._matches():
             for match in matches:
                 self._settle(match.tracklet, match.number, probability(match.logit), "looks like this person")
 
     def _matches(self) -> list["_Match"]:
-        """Return, camera by camera, the matches with the highest sum of log odds above the threshold."""
+        """Return the matches that maximise the sum of log odds above the threshold, for each camera."""
         ready = sorted((t for t in self._open if self._is_good(t)), key=lambda t: t.camera_id)
         candidates = self._candidates(ready)
         numbers = np.array(sorted(set().union(*candidates)), np.int64)
@@ -142,7 +145,7 @@ class _Window:
         return matches
 
     def _table(self, ready: Sequence[Tracklet], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return `(m, n)` log odds; -inf below the threshold, and where a tracklet cannot be an identity's."""
+        """Return `(m, n)` log odds; -inf below the threshold and for identities that a tracklet cannot have."""
         table = logits(self._draft, ready, numbers.tolist(), self._rules.match)
         for row, tracklet in enumerate(ready):
             excluded = [number for number in self._draft.excluded(tracklet) if number is not None]
@@ -150,7 +153,7 @@ class _Window:
         return table
 
     def group(self) -> None:
-        """Make new identities of those open tracklets that must be somebody new."""
+        """Create identities for the open tracklets that must show a new person."""
         draft = self._draft
         unknown = [t for t in self._open if not self._waits(t)]
         for members in grouped(unknown, draft.calibration, self._rules.match, draft.now_ns):
@@ -160,8 +163,8 @@ class _Window:
                     self._settle(tracklet, number, 1.0, "looks like nobody known")
 
     def _waits(self, tracklet: Tracklet) -> bool:
-        """Tell whether a match depends on how another open tracklet goes on."""
-        if tracklet.tracklet_id in self._left:
+        """Return whether a match depends on the next revision of another open tracklet."""
+        if tracklet.tracklet_id in self._previous_owner:
             return False
         maybe = {row.identity_id for answer, row in self._draft.visible_with(tracklet) if answer == "maybe"}
         sure = {row.identity_id for answer, row in self._draft.visible_with(tracklet) if answer == "yes"}
@@ -170,7 +173,7 @@ class _Window:
         )
 
     def _is_enough(self, tracklet: Tracklet) -> bool:
-        if tracklet.tracklet_id in self._left:
+        if tracklet.tracklet_id in self._previous_owner:
             return True
         long_enough = len(tracklet.times_ns) >= self._rules.min_frames
         return long_enough and self._is_good(tracklet)
@@ -180,7 +183,7 @@ class _Window:
         return tracklet.quality >= (rules.min_closing_quality if tracklet.closed else rules.min_quality)
 
     def merge(self) -> None:
-        """Unite identities that this window made clear to be one person, the clearest pair first."""
+        """Merge identities that this window showed to be one person, the most likely pair first."""
         draft, done = self._draft, set[int]()
         for likely, survivor, gone in mergeable_pairs(draft, self._rules.merge):
             if {survivor, gone} & done:
@@ -197,21 +200,21 @@ class _Window:
         self._draft.merge(gone, survivor)
         if members:
             reason = f"{gone} and {survivor} look like one person (probability {probability(likely):.3f})"
-            self._draft.tell("merged", members[-1], survivor, reason, (gone,))
+            self._draft.record_event("merged", members[-1], survivor, reason, (gone,))
 
     def _settle(self, tracklet: Tracklet, number: int, likely: float, reason: str) -> None:
-        """Give an open tracklet to an identity, say so, and learn from who was visible with it."""
+        """Assign an open tracklet to an identity, record the event, and calibrate on people visible with it."""
         draft = self._draft
         self._open = [t for t in self._open if t.tracklet_id != tracklet.tracklet_id]
         is_new = number not in draft.identities
-        draft.give(tracklet, number, likely)
-        before = self._left.get(tracklet.tracklet_id)
+        draft.assign(tracklet, number, likely)
+        before = self._previous_owner.get(tracklet.tracklet_id)
         if before == number:
             return
         if before is not None:
-            draft.tell("split", tracklet, number, f"does not belong to {before}: {reason}", (before,))
+            draft.record_event("split", tracklet, number, f"does not belong to {before}: {reason}", (before,))
             return
-        draft.tell("created" if is_new else "matched", tracklet, number, reason)
+        draft.record_event("created" if is_new else "matched", tracklet, number, reason)
         vector = embedding_of(tracklet)
         others = {r.identity_id for a, r in draft.visible_with(tracklet) if a == "yes"} - {None, number}
         sets = [draft.prototype_set(other, tracklet.model_id) for other in sorted(n for n in others if n is not None)]

@@ -1,4 +1,4 @@
-"""A copy of a site that one window of decisions is written into. No I/O."""
+"""A working copy of a site that records the decisions of one window. No I/O."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 from msgspec.structs import replace as changed_message
 from numpy.typing import NDArray
 
-from gallery.decision.calibrate import ASSUMED, Calibration, encode
+from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration, encode
 from gallery.decision.compare import PrototypeSet, similarity, united, with_tracklet, without_tracklet
 from gallery.decision.events import event_about, expiry_of
 from gallery.decision.site import MAX_APART, Site, Together, is_same_leg
@@ -20,14 +20,14 @@ from wire.messages import EventKind, IdentityEvent, Tracklet
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
-    """What one window decided: the site afterwards, and the write that leads to it."""
+    """The outcome of one window: the resulting site, and the write that produces it."""
 
     site: Site
     write: Write
 
 
 class Draft:
-    """A copy of a site that decisions are written into; `finish` gives the next site and the write that leads to it."""
+    """A working copy of a site; `finish` returns the resulting site and the write that produces it."""
 
     def __init__(self, site: Site, now_ns: int) -> None:
         self.site_id = site.site_id
@@ -53,7 +53,7 @@ class Draft:
                 self._members[row.identity_id].add(key)
 
     def owner(self, tracklet_id: str) -> int | None:
-        """Return the identity of a tracklet; None for unknown and pending ones."""
+        """Return the identity of a tracklet; None if it is unknown or pending."""
         row = self.rows.get(tracklet_id)
         return None if row is None else row.identity_id
 
@@ -67,7 +67,7 @@ class Draft:
         return {number for number, keys in self._members.items() if keys}
 
     def of_track(self, tracklet: Tracklet) -> int | None:
-        """Return the identity of another part of the same leg of a track, the latest decided one."""
+        """Return the identity of the latest decided other part of the same leg of a track."""
         parts = [
             (part.last_ns, self.owner(part.tracklet_id))
             for part in self._visibility.in_camera(tracklet.camera_id)
@@ -76,19 +76,19 @@ class Draft:
         return max(((last, owner) for last, owner in parts if owner is not None), default=(0, None))[1]
 
     def visible_with(self, tracklet: Tracklet) -> Iterable[tuple[Together, StoredTracklet]]:
-        """Yield the rows of the same camera that were, or may be, visible at the same time."""
+        """Yield the rows of the same camera that were, or may have been, visible at the same time."""
         return ((answer, self.rows[key]) for answer, key in self._visibility.together_with(tracklet))
 
     def excluded(self, tracklet: Tracklet) -> set[int | None]:
-        """Return the identities a tracklet cannot have: those of everybody who was, or may be, visible beside it."""
+        """Return the identities a tracklet cannot have: those that were, or may have been, visible at the same time."""
         return {row.identity_id for _, row in self.visible_with(tracklet)}
 
     def prototype_set(self, number: int, model_id: str) -> PrototypeSet | None:
-        """Return an identity's prototypes of one model."""
+        """Return an identity's prototypes under one model; None if there are none."""
         return self._memo.prototype_set(number, self.prototypes.get(number, ()), model_id)
 
     def refresh(self, tracklet: Tracklet) -> None:
-        """Replace a tracklet's earlier revision, in its identity too."""
+        """Replace a tracklet's earlier revision, also in the prototypes of its identity."""
         self._adopt_prior(tracklet)
         key = tracklet.tracklet_id
         old = self.rows.get(key)
@@ -104,12 +104,12 @@ class Draft:
         self._fresh[key] = tracklet
 
     def create(self) -> int:
-        """Return the number of a new identity; it exists from its first tracklet on."""
+        """Return the number of a new identity, which exists once it has a tracklet."""
         self.next_identity += 1
         return self.next_identity - 1
 
-    def give(self, tracklet: Tracklet, number: int, probability: float) -> None:
-        """Give a tracklet that nobody owns to an identity."""
+    def assign(self, tracklet: Tracklet, number: int, probability: float) -> None:
+        """Assign a tracklet without an identity to one."""
         key = tracklet.tracklet_id
         assert self.rows[key].identity_id is None
         known = self.identities.get(number)
@@ -122,8 +122,8 @@ class Draft:
         self._members[number].add(key)
         self._moved[key] = number
 
-    def take(self, tracklet: Tracklet) -> None:
-        """Take a tracklet from its identity; it must be given to another one before `finish`."""
+    def unassign(self, tracklet: Tracklet) -> None:
+        """Remove a tracklet from its identity; it must be assigned to one again before `finish`."""
         key = tracklet.tracklet_id
         number = self.rows[key].identity_id
         assert number is not None
@@ -133,7 +133,7 @@ class Draft:
         self.rows[key] = StoredTracklet(self.rows[key].tracklet, None, 0.0, None)
 
     def merge(self, gone: int, survivor: int) -> None:
-        """Let one identity go on as another."""
+        """Merge one identity into another."""
         one, other = self.identities[survivor], self.identities.pop(gone)
         for key in self._members.pop(gone, set()):
             row = self.rows[key]
@@ -155,22 +155,24 @@ class Draft:
         self._moved = {key: survivor if new == gone else new for key, new in self._moved.items()}
 
     def calibration(self, model_id: str) -> Calibration:
-        """Return what similarities of a model mean here so far."""
-        return self.calibrations.get(model_id) or Calibration(ASSUMED)
+        """Return the site's current calibration for a model."""
+        return self.calibrations.get(model_id) or Calibration(DEFAULT_PRIOR)
 
     def learn(self, model_id: str, pairs: Sequence[tuple[NDArray[np.float32], PrototypeSet]]) -> None:
-        """Update a calibration with unit vectors and prototypes of people who are certainly different."""
+        """Update a calibration with pairs of a unit vector and the prototypes of a person known to be different."""
         observed = self.calibration(model_id).observe([similarity(vector, known) for vector, known in pairs])
         self.calibrations[model_id] = observed
 
     def _adopt_prior(self, tracklet: Tracklet) -> None:
-        """Take over what the weights behind a tracklet say of similarities; what the site taught stays."""
+        """Adopt the similarity prior of a tracklet's weights; what was learnt from the site is kept."""
         known = self.calibration(tracklet.model_id)
         if tracklet.prior is not None and tracklet.prior != known.prior:
             self.calibrations[tracklet.model_id] = changed(known, prior=tracklet.prior)
 
-    def tell(self, kind: EventKind, tracklet: Tracklet, number: int, reason: str, previous: Sequence[int] = ()) -> None:
-        """Note an event about a tracklet and its identity."""
+    def record_event(
+        self, kind: EventKind, tracklet: Tracklet, number: int, reason: str, previous: Sequence[int] = ()
+    ) -> None:
+        """Record an event about a tracklet and its identity."""
         event = event_about(self.site_id, kind, self.rows[tracklet.tracklet_id], number, reason, previous)
         self.events.append(event)
         self._about[tracklet.tracklet_id] = event
@@ -188,7 +190,7 @@ class Draft:
         )
 
     def finish(self, horizon_ns: int, retention_ns: int) -> Decision:
-        """Forget what is too old, and return what was decided."""
+        """Drop what is too old, and return the decision."""
         self._forget_rows(self.now_ns - horizon_ns)
         expired = self._expire(self.now_ns - retention_ns)
         site = Site(
@@ -224,7 +226,7 @@ class Draft:
         )
 
     def _forget_rows(self, before_ns: int) -> None:
-        """Drop the rows beyond the horizon; who was visible with them stays known as somebody else."""
+        """Drop the rows beyond the horizon; identities that were visible at the same time stay marked as different."""
         for key, event in self._about.items():
             self.rows[key] = changed(self.rows[key], event=event)
         self._finished = {key: self.rows[key] for key in self._fresh}

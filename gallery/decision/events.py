@@ -1,4 +1,4 @@
-"""What is said about a decision. Pure; the same decision always gives the same event."""
+"""Events that report decisions. Pure; the same decision always gives the same event."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from wire.messages import EventKind, IdentityEvent
 def event_about(
     site_id: str, kind: EventKind, row: StoredTracklet, number: int, reason: str, previous: Sequence[int] = ()
 ) -> IdentityEvent:
-    """Return the event that a tracklet means something for an identity."""
+    """Return the event that reports a decision about a tracklet and an identity."""
     tracklet = row.tracklet
     parts = (site_id, tracklet.tracklet_id, tracklet.revision, kind, number, *previous)
     event_id = "/".join(map(str, parts))
@@ -30,7 +30,7 @@ def event_about(
 
 
 def expiry_of(site_id: str, identity: Identity) -> IdentityEvent:
-    """Return the event that a person is forgotten."""
+    """Return the event that reports the expiry of an identity."""
     return IdentityEvent(
         event_id=f"{site_id}/expired/{identity.number}",
         kind="expired",

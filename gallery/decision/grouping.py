@@ -1,6 +1,7 @@
-"""Which of several unknown tracklets are one new person. Pure.
+"""Group unknown tracklets into new people. Pure.
 
-Groups grow by twos, the most alike first, for as long as the mean log odds between two groups reach a threshold.
+Agglomerative clustering with average linkage: the two most similar groups are joined for as long as the mean log odds
+between them reach a threshold.
 """
 
 import math
@@ -21,15 +22,15 @@ Group = list[Tracklet]
 def grouped(
     tracklets: Sequence[Tracklet], calibration: Callable[[str], Calibration], threshold: float, now_ns: int
 ) -> list[Group]:
-    """Return tracklets as groups of one person each, in the order of their first members.
+    """Return tracklets grouped by person, in the order of the first members.
 
-    `calibration` is that of a model, by `model_id`.
+    `calibration` returns that of a `model_id`.
     """
     pairs = _Pairs(calibration, now_ns)
     groups: dict[int, Group] = {place: [tracklet] for place, tracklet in enumerate(tracklets)}
     scores = _first_scores(groups, pairs)
     while len(groups) > 1:
-        i, j = divmod(int(scores.argmax()), len(tracklets))  # of equal scores the first pair
+        i, j = divmod(int(scores.argmax()), len(tracklets))  # the first pair on ties
         if scores[i, j] < threshold:
             break
         groups[i] += groups.pop(j)
@@ -40,7 +41,7 @@ def grouped(
 
 
 def _first_scores(groups: dict[int, Group], pairs: "_Pairs") -> NDArray[np.float64]:
-    """Return `(n, n)` scores of two groups each, above the diagonal; -inf elsewhere."""
+    """Return `(n, n)` scores of pairs of groups, above the diagonal; -inf elsewhere."""
     scores = np.full((len(groups), len(groups)), -math.inf)
     for one, other in combinations(groups, 2):
         scores[one, other] = pairs.cohesion(groups[one], groups[other])
@@ -57,12 +58,12 @@ class _Pairs:
         self._vectors: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
 
     def cohesion(self, one: Iterable[Tracklet], other: Iterable[Tracklet]) -> float:
-        """Return the mean log odds over the pairs of two groups; -inf when they cannot be one person."""
+        """Return the mean log odds over all pairs between two groups; -inf if they cannot be one person."""
         found = [self._pair(a, b) for a in one for b in other]
         return -math.inf if -math.inf in found else sum(found) / len(found)
 
     def _pair(self, a: Tracklet, b: Tracklet) -> float:
-        """Return the log odds that two tracklets are one person: inf for parts of one track, -inf for rivals."""
+        """Return the log odds that two tracklets are one person: inf for parts of one track, -inf if impossible."""
         key = a.tracklet_id, b.tracklet_id
         if key not in self._found:
             self._found[key] = self._compare(a, b)
@@ -76,9 +77,9 @@ class _Pairs:
         return self._calibration(a.model_id).logit(float(self._vectors_of(a)[0] @ self._vectors_of(b)[1]))
 
     def _vectors_of(self, tracklet: Tracklet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return what an identity made of a tracklet would be remembered by, and the tracklet's embedding."""
+        """Return the prototype of an identity with this tracklet only, and the tracklet's embedding."""
         if tracklet.tracklet_id not in self._vectors:
             prototype_set = prototype_set_of(with_tracklet((), tracklet), tracklet.model_id)
-            assert prototype_set is not None, "a tracklet is a prototype of its own"
+            assert prototype_set is not None, "an identity with a tracklet has prototypes"
             self._vectors[tracklet.tracklet_id] = prototype_set.vectors[0], embedding_of(tracklet)
         return self._vectors[tracklet.tracklet_id]

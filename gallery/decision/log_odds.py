@@ -1,4 +1,4 @@
-"""How likely tracklets and identities of a draft are one person, many at once. No I/O."""
+"""Log odds that tracklets and identities of a draft are one person, in batches. No I/O."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,7 +12,7 @@ from wire.messages import Tracklet
 
 
 def logit(draft: Draft, tracklet: Tracklet, number: int) -> float:
-    """Return the log odds that a tracklet shows an identity; -inf without a common model."""
+    """Return the log odds that a tracklet shows an identity; -inf if they have no model in common."""
     prototype_set = draft.prototype_set(number, tracklet.model_id)
     if prototype_set is None:
         return -np.inf
@@ -20,7 +20,7 @@ def logit(draft: Draft, tracklet: Tracklet, number: int) -> float:
 
 
 def logit_to_others(draft: Draft, tracklet: Tracklet) -> float:
-    """Return the log odds that a tracklet belongs to the rest of its identity; inf when it is all there is."""
+    """Return the log odds that a tracklet belongs to the rest of its identity; inf if there is no rest."""
     number = draft.owner(tracklet.tracklet_id)
     assert number is not None
     prototype_set = prototype_set_of(without_tracklet(draft.prototypes[number], tracklet), tracklet.model_id)
@@ -45,7 +45,10 @@ def logits(draft: Draft, tracklets: Sequence[Tracklet], numbers: Sequence[int], 
 
 
 def close_pairs(draft: Draft, numbers: Iterable[int], floor: float) -> set[tuple[int, int]]:
-    """Return the pairs of one of `numbers` and another identity whose log odds may reach `floor`; few others."""
+    """Return the pairs of one of `numbers` and another identity whose log odds may reach `floor`.
+
+    None is missed; a few may turn out to be below.
+    """
     ones, everybody = sorted(numbers), sorted(draft.identities)
     pairs: set[tuple[int, int]] = set()
     for model_id in {p.model_id for number in ones for p in draft.prototypes[number]}:
@@ -58,7 +61,7 @@ def close_pairs(draft: Draft, numbers: Iterable[int], floor: float) -> set[tuple
 
 
 def _of_model(draft: Draft, numbers: Sequence[int], model_id: str) -> tuple[list[int], list[PrototypeSet]]:
-    """Return who of some identities is known under a model: their places in `numbers`, and their prototypes."""
+    """Return the identities that have prototypes of a model: their positions in `numbers`, and the prototypes."""
     known = [(place, draft.prototype_set(number, model_id)) for place, number in enumerate(numbers)]
     found = [(place, prototypes) for place, prototypes in known if prototypes is not None]
     return [place for place, _ in found], [prototypes for _, prototypes in found]

@@ -1,4 +1,4 @@
-"""Which identities turned out to be one person, and which tracklets were given to the wrong one. No I/O."""
+"""Find identities that are one person, and tracklets assigned to the wrong one. No I/O."""
 
 import math
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ from wire.messages import Tracklet
 
 
 def mergeable_pairs(draft: Draft, threshold: float) -> list[tuple[float, int, int]]:
-    """Return log odds, lower and higher number of identities that are one person, the clearest pair first.
+    """Return log odds, lower and higher number of identities that are one person, the most likely pair first.
 
-    At least one of each pair was changed by this window; of others nothing new is known.
+    At least one of each pair was changed by this window; nothing new is known about the others.
     """
     changed = draft.touched & set(draft.identities)
     found = {
@@ -36,15 +36,15 @@ def _identity_logit(draft: Draft, one: int, other: int, threshold: float) -> flo
 
 
 def apart(draft: Draft, one: int, other: int) -> bool:
-    """Tell whether two identities were seen together, or may be together now."""
+    """Return whether two identities were, or may have been, visible at the same time in one camera."""
     return _known_apart(draft, one, other) or any(other in draft.excluded(t) for t in draft.members(one))
 
 
 def intruders(draft: Draft, rules: Rules, one: int, other: int) -> list[Tracklet]:
-    """Return the tracklets that alone keep two identities apart and fit the rest much worse than who they meet.
+    """Return the tracklets that alone keep two identities apart, and fit much worse than the ones they overlap.
 
-    An early mistake gives one person a stranger's tracklet; whoever is seen beside the stranger could then never be
-    that person. Tracklets that are all there is of an identity are no strangers in it.
+    If an early mistake assigns a stranger's tracklet to a person, tracklets of that person visible at the same time as
+    the stranger could never join them. Tracklets that make up a whole identity are not intruders.
     """
     if _known_apart(draft, one, other):
         return []
@@ -78,7 +78,7 @@ def _leaves_something(draft: Draft, number: int, tracklets: Iterable[Tracklet]) 
 
 
 def _fit(draft: Draft, tracklet: Tracklet, one: int, other: int) -> float:
-    """Return the log odds that a tracklet shows whom other cameras see in two identities; -inf when none does."""
+    """Return the log odds that a tracklet shows the person of two identities in other cameras; -inf if none."""
     prototypes = (*draft.prototypes[one], *draft.prototypes[other])
     elsewhere = prototype_set_of([p for p in prototypes if p.camera_id != tracklet.camera_id], tracklet.model_id)
     if elsewhere is None:

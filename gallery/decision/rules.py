@@ -1,17 +1,17 @@
-"""The thresholds of decisions."""
+"""Decision thresholds."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Thresholds of decisions; log odds unless named otherwise.
+    """Decision thresholds, in log odds unless stated otherwise.
 
     Attributes:
-        match: From here on a tracklet is an identity's.
-        merge: From here on two identities are one.
-        move: A tracklet moves when another identity is so much likelier than the rest of its own.
-        split: Below it a tracklet does not belong to the rest of its identity.
+        match: A tracklet is assigned to an identity from this value on.
+        merge: Two identities are merged from this value on.
+        move: A tracklet moves when another identity exceeds the rest of its current one by this much.
+        split: A tracklet at or below this value does not belong to the rest of its identity.
         min_quality, min_closing_quality, min_frames: As in `GallerySettings`.
         horizon_ns, retention_ns: As in `GallerySettings`.
     """

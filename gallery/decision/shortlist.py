@@ -1,8 +1,7 @@
-"""Which of many identities are worth an exact comparison: upper bounds, many vectors against many identities at once.
+"""Upper bounds of similarities, to select the identities that need an exact comparison; vectorised.
 
-A product of two matrices costs a hundredth of as many calls of `compare.similarity`. It sums in another order, though,
-so its last digits differ; what is decided therefore comes from `compare` alone, and the bounds only say for which pairs
-it need not be asked.
+A matrix product costs a hundredth of as many calls of `compare.similarity`. It sums in another order, though, so its
+last digits differ; decisions therefore use `compare` only, and the bounds only rule out pairs.
 """
 
 from collections.abc import Collection, Sequence
@@ -19,13 +18,13 @@ BLOCK = 512  # people stacked at once: with ten prototypes of 512 numbers each, 
 
 
 class PrototypeSetCache:
-    """Prototypes ready for comparison, built once for as long as an identity keeps them; not thread-safe."""
+    """Caches prototypes ready for comparison until an identity's prototypes change; not thread-safe."""
 
     def __init__(self) -> None:
         self._built: dict[tuple[int, str], tuple[Sequence[Prototype], PrototypeSet | None]] = {}
 
     def prototype_set(self, number: int, prototypes: Sequence[Prototype], model_id: str) -> PrototypeSet | None:
-        """Return the prototypes of one model that an identity has now; None when there is none."""
+        """Return an identity's current prototypes of one model; None if there are none."""
         built = self._built.get((number, model_id))
         if built is None or built[0] is not prototypes:
             built = prototypes, prototype_set_of(prototypes, model_id)
@@ -33,15 +32,15 @@ class PrototypeSetCache:
         return built[1]
 
     def keep(self, numbers: Collection[int]) -> None:
-        """Forget all other identities."""
+        """Drop all other identities."""
         for key in [key for key in self._built if key[0] not in numbers]:
             del self._built[key]
 
 
 def similarity_bounds(vectors: NDArray[np.float32], people: Sequence[PrototypeSet]) -> NDArray[np.float32]:
-    """Return `(m, n)`: at least `compare.similarity`, to `SLACK`, of each of `(m, d)` unit vectors to each of n people.
+    """Return `(m, n)` upper bounds of `compare.similarity` of `(m, d)` unit vectors to n people, to within `SLACK`.
 
-    It is the score of the most similar camera, which `compare.similarity` averages with the next one.
+    The bound is the score of the most similar camera, which `compare.similarity` averages with the next one.
     """
     found = np.empty((len(vectors), len(people)), np.float32)
     for start in range(0, len(people), BLOCK):
@@ -53,9 +52,9 @@ def similarity_bounds(vectors: NDArray[np.float32], people: Sequence[PrototypeSe
 
 
 def identity_similarity_bounds(people: Sequence[PrototypeSet], others: Sequence[PrototypeSet]) -> NDArray[np.float32]:
-    """Return `(m, n)`: at least `compare.identity_similarity`, to `SLACK`, of each of m to each of n people.
+    """Return `(m, n)` upper bounds of `compare.identity_similarity` of m and n people, to within `SLACK`.
 
-    It is the largest product of two of their prototypes.
+    The bound is the largest product of two of their prototypes.
     """
     found = np.empty((len(people), len(others)), np.float32)
     for top in range(0, len(people), BLOCK):
@@ -69,13 +68,13 @@ def identity_similarity_bounds(people: Sequence[PrototypeSet], others: Sequence[
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stack:
-    """Several people's prototypes in one matrix.
+    """Prototypes of several people in one matrix.
 
     Attributes:
         vectors: `(r, d)`.
-        cameras: Row of the first prototype of every camera of every person.
-        people: Place in `cameras` of every person's first camera.
-        firsts: Row of every person's first prototype.
+        cameras: Row of the first prototype of each camera of each person.
+        people: Index into `cameras` of each person's first camera.
+        firsts: Row of each person's first prototype.
     """
 
     vectors: NDArray[np.float32]

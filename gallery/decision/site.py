@@ -1,4 +1,4 @@
-"""Everything a gallery process knows of a site, and who can have been visible together. No I/O."""
+"""The state of a site in memory, and whether two tracklets were visible at the same time. No I/O."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -9,19 +9,18 @@ from gallery.store.store import Identity, Prototype, Snapshot, StoredTracklet
 from wire.messages import Tracklet
 from wire.tracklet_id import TrackletId
 
-MAX_APART = 64  # people remembered as certainly somebody else
-HANDOVER_NS = 1_000_000_000  # a tracker that loses somebody may hold on to the old box for so long beside the new one
-STALE_NS = 12_000_000_000  # an open tracklet without news for so long is over: the worker speaks every 8 s
+MAX_APART = 64  # identities known to be different people
+HANDOVER_NS = 1_000_000_000  # a tracker that loses a person may keep the old box this long next to the new one
+STALE_NS = 12_000_000_000  # an open tracklet not updated for this long has ended: the worker reports every 8 s
 
 Together = Literal["no", "maybe", "yes"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Site:
-    """One site as of `version`; fields as in `store.Snapshot`, `rows` of the horizon only.
+    """One site as of `version`; fields as in `store.Snapshot`, `rows` within the horizon only.
 
-    `calibrations` are those of each model, by `model_id`.
-    `memo` is derived from `prototypes` and only saves work: a site without one decides the same.
+    `calibrations` are by `model_id`. `memo` is a cache derived from `prototypes`; it does not affect decisions.
     """
 
     site_id: str
@@ -36,7 +35,7 @@ class Site:
 
 
 def site_of(site_id: str, snapshot: Snapshot) -> Site:
-    """Return the site that a store loaded."""
+    """Return the site of a snapshot that a store loaded."""
     return Site(
         site_id,
         snapshot.version,
@@ -50,14 +49,14 @@ def site_of(site_id: str, snapshot: Snapshot) -> Site:
 
 
 def is_same_leg(one: Tracklet, other: Tracklet) -> bool:
-    """Tell whether two tracklets are parts of one leg of a track: one person by construction, which legs are not."""
+    """Return whether two tracklets are parts of one leg of a track; only those are one person by construction."""
     return TrackletId.parse(one.tracklet_id).is_same_leg(TrackletId.parse(other.tracklet_id))
 
 
 def together(one: Tracklet, other: Tracklet, now_ns: int) -> Together:
-    """Tell whether two tracklets show two people at one time in one camera.
+    """Return whether two tracklets show two people at the same time in one camera.
 
-    `maybe`: one is still open and the other began at or after its last known boxes; the next revision will tell.
+    `maybe`: one is still open and the other began around or after its last known box; the next revision decides.
     """
     if one.camera_id != other.camera_id or is_same_leg(one, other):
         return "no"

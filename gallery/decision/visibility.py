@@ -1,4 +1,4 @@
-"""Which tracklets of one camera were, or may have been, visible at the same time. No I/O."""
+"""Find the tracklets of a camera that were, or may have been, visible at the same time. No I/O."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ from wire.messages import Tracklet
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Times:
-    """The tracklets of one camera by id.
+    """Times of the tracklets of one camera, by id.
 
     Attributes:
         ids: n ids, sorted.
         first_ns, last_ns: `(n,)` int64.
-        over: `(n,)` bool; nothing later than `last_ns` will be heard of the tracklet.
+        over: `(n,)` bool; the tracklet has no boxes after `last_ns`.
     """
 
     ids: tuple[str, ...]
@@ -28,7 +28,7 @@ class _Times:
 
 
 class Visibility:
-    """Compares every tracklet with its camera once, however many identities ask for the outcome."""
+    """Caches which tracklets overlap in time, so that each is compared with those of its camera only once."""
 
     def __init__(self, tracklets: Iterable[Tracklet], now_ns: int) -> None:
         self._now_ns = now_ns
@@ -39,7 +39,7 @@ class Visibility:
             self._tracklets[tracklet.camera_id][tracklet.tracklet_id] = tracklet
 
     def put(self, tracklet: Tracklet) -> None:
-        """Add a tracklet, in place of its earlier revision."""
+        """Add a tracklet, replacing its earlier revision."""
         self._tracklets[tracklet.camera_id][tracklet.tracklet_id] = tracklet
         self._forget_answers(tracklet.camera_id)
 
@@ -54,7 +54,7 @@ class Visibility:
         return self._tracklets[camera_id].values()
 
     def together_with(self, tracklet: Tracklet) -> tuple[tuple[Together, str], ...]:
-        """Return `yes` or `maybe` and the id of every other tracklet visible at the same time, sorted by id."""
+        """Return `yes` or `maybe` and the id for each other tracklet visible at the same time, sorted by id."""
         answers = self._together[tracklet.camera_id]
         if tracklet.tracklet_id not in answers:
             answers[tracklet.tracklet_id] = tuple(self._compare(tracklet))
@@ -68,7 +68,7 @@ class Visibility:
                 yield answer, other_id
 
     def _near(self, tracklet: Tracklet) -> Iterable[str]:
-        """Return the ids for which `together` may say anything but `no`: they overlap, or the earlier one goes on."""
+        """Return the ids for which `together` may not be `no`: they overlap, or the earlier one may continue."""
         times = self._times.get(tracklet.camera_id) or self._times_of(tracklet.camera_id)
         near = (times.first_ns < tracklet.last_ns) & (times.last_ns > tracklet.first_ns)
         near |= ~times.over & (times.last_ns <= tracklet.last_ns)

@@ -1,4 +1,4 @@
-"""Comparing all pairs at once decides what comparing each pair by itself decides."""
+"""Vectorised comparison makes the same decisions as comparing each pair separately."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gallery.decision import decide as decide_module
-from gallery.decision.calibrate import ASSUMED, Calibration
+from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration
 from gallery.decision.compare import PrototypeSet, identity_similarity, similarity
 from gallery.decision.decide import decide
 from gallery.decision.draft import Decision
@@ -28,7 +28,7 @@ WINDOW_S = 5
 
 @dataclass(frozen=True)
 class Seen:
-    """One tracklet of an example: who, where, when, and how well."""
+    """One tracklet of an example: person, camera, times and quality."""
 
     camera: str
     track: int
@@ -43,7 +43,7 @@ class Seen:
     model_id: str
 
     def tracklet(self, window: int) -> Tracklet:
-        """Return its revision in a window."""
+        """Return the revision of the tracklet in a window."""
         one, other = self.people
         look = unit(self.share * axis(one) + (1 - self.share) * axis(other) + 0.01 * axis(8 + self.track))
         end_s = window * WINDOW_S + self.end_s
@@ -89,7 +89,7 @@ def every_third(vectors: NDArray[np.float32], _: str) -> list[set[int]]:
 
 
 def outcome(decision: Decision) -> tuple[object, ...]:
-    """Return everything that is decided, as values that compare."""
+    """Return everything that was decided, as comparable values."""
     site, write = decision.site, decision.write
     return (
         [(e.event_id, e.kind, e.probability, e.reason, e.time_ns) for e in write.events],
@@ -108,7 +108,7 @@ def test_the_decisions_are_those_of_comparing_every_pair_by_itself(
 ) -> None:
     fast = slow = Site("site", 0, 0, 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decide_module, "FEW", few)
+        patch.setattr(decide_module, "MAX_EXHAUSTIVE", few)
         for number, seen in enumerate(windows):
             updates = [one.tracklet(number) for one in seen]
             end_ns = START + (number + 1) * WINDOW_S * S
@@ -166,7 +166,7 @@ def test_bounds_are_never_below_what_they_bound(seed: int, count: int, vectors: 
 def test_a_similarity_reaches_a_logit_exactly_from_the_inverse_on(
     logit: float, pairs: float, mean: float, variance: float
 ) -> None:
-    calibration = Calibration(ASSUMED, pairs, mean, variance)
+    calibration = Calibration(DEFAULT_PRIOR, pairs, mean, variance)
     least = calibration.similarity(logit)
 
     assert calibration.logit(least + 1e-6) >= logit

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from gallery.decision.calibrate import ASSUMED, Calibration, decode, encode, probability
+from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration, decode, encode, probability
 from gallery.decision.compare import (
     HARD_PER_CAMERA,
     identity_similarity,
@@ -116,7 +116,7 @@ def test_a_site_that_squeezes_all_similarities_together_moves_the_threshold_alon
 
 
 def test_the_logit_grows_with_the_similarity_and_is_bounded() -> None:
-    calibration = Calibration(ASSUMED).observe([0.4, 0.5, 0.2] * 10)
+    calibration = Calibration(DEFAULT_PRIOR).observe([0.4, 0.5, 0.2] * 10)
     logits = [calibration.logit(float(s)) for s in np.linspace(-1, 1, 41)]
 
     assert logits == sorted(logits)
@@ -124,9 +124,9 @@ def test_the_logit_grows_with_the_similarity_and_is_bounded() -> None:
 
 
 def test_a_calibration_survives_the_store() -> None:
-    calibration = Calibration(ASSUMED).observe([0.1, 0.5, 0.3])
+    calibration = Calibration(DEFAULT_PRIOR).observe([0.1, 0.5, 0.3])
 
-    both = {"climb-tiny-1": calibration, "climb-tiny-2": Calibration(ASSUMED)}
+    both = {"climb-tiny-1": calibration, "climb-tiny-2": Calibration(DEFAULT_PRIOR)}
     assert decode(encode(both)) == both
     assert decode(b"") == {}
 
