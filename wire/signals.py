@@ -3,27 +3,38 @@
 import logging
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 log = logging.getLogger(__name__)
 
+SAME_WISH_S = 0.5
+
 
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM and SIGINT set; the first signal, or leaving, restores the previous handlers."""
+    """Yield an event that SIGTERM and SIGINT set; later ones, and all after leaving, go to the previous handlers.
+
+    A signal directly after the first is the same wish to stop: `timeout` signals the process and its group.
+    """
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    first_s: list[float] = []
 
     def restore() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
 
     def on_signal(number: int, _: FrameType | None) -> None:
-        log.info("stopping on %s", signal.Signals(number).name)
-        stop.set()
-        restore()
+        first_s.append(time.monotonic())
+        if len(first_s) == 1:
+            log.info("stopping on %s", signal.Signals(number).name)
+            stop.set()
+        elif first_s[-1] - first_s[0] > SAME_WISH_S:
+            restore()
+            signal.raise_signal(number)
 
     for number in before:
         signal.signal(number, on_signal)

@@ -1,5 +1,6 @@
 """The `climbtrack` command. Heavy libraries are imported inside the subcommands, so that `--help` is fast."""
 
+import errno
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -111,9 +112,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, error.exit_code)
     except WireError as error:
         return _fail(error, RunError.exit_code)
-    except ModuleNotFoundError as error:
-        return _fail(_not_installed(error), RunError.exit_code)
+    except (OSError, ModuleNotFoundError) as error:
+        remedy = _not_written(error) if isinstance(error, OSError) else _not_installed(error)
+        return _fail(remedy, RunError.exit_code)
     return 0
+
+
+def _not_written(error: OSError) -> RunError:
+    """Return what to do about a disk that takes no more; a fault of ours is raised again."""
+    if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}:
+        raise error
+    return RunError(f"cannot write {error.filename or 'the output'}: {error.strerror}; free space, or write elsewhere")
 
 
 def _not_installed(error: ModuleNotFoundError) -> RunError:

@@ -171,6 +171,18 @@ def test_the_command_ends_with_the_code_of_its_main() -> None:
     assert b"Traceback" not in done.stderr
 
 
+def test_a_full_disk_is_said_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "door.txt").write_text("1,1,1,1,5,5,1\n")
+    words = ["score", "--truth", str(tmp_path), "--tracks", str(tmp_path)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy.cli", *words], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert b"cannot write the output: No space left on device; free space, or write elsewhere" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 def test_a_library_that_is_not_installed_is_named_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
