@@ -2,6 +2,7 @@
 
 import os
 import re
+import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -174,6 +175,7 @@ def _matlab(path: Path, variable: str) -> NDArray[np.generic]:
     from scipy.io.matlab import MatReadError
 
     try:
+        _require_whole(path.read_bytes())
         found = loadmat(path)
     except (
         OSError,
@@ -187,6 +189,18 @@ def _matlab(path: Path, variable: str) -> NDArray[np.generic]:
     ) as error:
         raise DataSetError(f"{path} is not a MATLAB file, or is broken ({error}): copy it again") from error
     return _variable(path, variable, {name: value for name, value in found.items() if not name.startswith("__")})
+
+
+def _require_whole(content: bytes) -> None:
+    """Raise ValueError unless the elements of a MATLAB 5 file fill it exactly: scipy may crash on a truncated one."""
+    order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
+    position = 128
+    while order is not None and position < len(content):
+        if position + 8 > len(content):
+            raise ValueError("truncated")
+        position += 8 + struct.unpack_from(f"{order}I", content, position + 4)[0]
+    if order is not None and position != len(content):
+        raise ValueError("truncated")
 
 
 def _hdf5(path: Path, variable: str) -> NDArray[np.generic]:
