@@ -1,1 +1,1 @@
-"""The third stage: one identity per person of a site, from the tracklets of all its cameras."""
+"""The third stage: assigns one identity per person of a site to the tracklets of all its cameras."""

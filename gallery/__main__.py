@@ -1,4 +1,4 @@
-"""`climbtrack gallery`: decides identities from Kafka into Redis."""
+"""`climbtrack gallery`: reads tracklets from Kafka and stores identities in Redis."""
 
 import sys
 from pathlib import Path
@@ -17,10 +17,10 @@ from wire.settings import KafkaSettings, RedisSettings
 
 
 def main(config: Path | None = None) -> int:
-    """Run the gallery service over Kafka and Redis until a signal; return the exit code.
+    """Run the gallery service over Kafka and Redis until a signal arrives; return the exit code.
 
     Raises:
-        SettingsError: A setting is unknown or wrong, or Redis or Kafka refuses us.
+        SettingsError: A setting is unknown or wrong, or Redis or Kafka refuses access.
     """
     settings = GallerySettings.load(config)
     registry = CollectorRegistry()

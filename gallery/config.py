@@ -11,33 +11,33 @@ from pydantic_settings import NoDecode
 from wire.settings import Settings
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
-PREFIX = re.compile(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)*")  # no segment of dots alone
+PREFIX = re.compile(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)*")  # no segment consisting of dots only
 OWN_PATHS = (["v1"], ["docs"], ["redoc"], ["openapi.json"], ["healthz"], ["readyz"], ["metrics"])
 
 
 class GallerySettings(Settings):
-    """How identities are decided and kept.
+    """Settings for deciding and keeping identities.
 
     Attributes:
-        window_s: Tracklets of so much event time are decided together.
-        latency_wait_s: Wall clock for which a window waits for cameras in `latency` mode.
-        complete_wait_s: Wall clock without progress of any camera after which cameras in `complete` mode are not
-            waited for; one that is silent while others go on is waited for ten times as long.
-        false_merge_rate: How many of a hundred matches, as a fraction, may be wrong: a match needs a probability of
-            at least one minus this.
-        merge_probability: Two identities become one from this probability on.
-        min_quality: A tracklet below it is only decided when it closes.
-        min_closing_quality: A tracklet below it gets no identity, even when it closes.
-        min_frames: A new identity needs a tracklet with at least so many boxes.
-        horizon_s: Tracklets so recent are kept in memory, to tell who was visible together.
-        retention_s: Tracklets and identities last seen longer ago are forgotten.
-        health_host, health_port: Where `/healthz`, `/readyz` and `/metrics` answer.
+        window_s: Length of a window of event time, whose tracklets are decided together.
+        latency_wait_s: Wall-clock time for which a window waits for cameras in `latency` mode.
+        complete_wait_s: Wall-clock time without progress of any camera after which windows stop waiting for cameras
+            in `complete` mode; a camera that is silent while others progress is waited for ten times as long.
+        false_merge_rate: Acceptable fraction of wrong matches: a match needs a probability of at least one minus
+            this.
+        merge_probability: Probability from which two identities are merged.
+        min_quality: An open tracklet below this quality is not decided until it closes.
+        min_closing_quality: A closed tracklet below this quality gets no identity.
+        min_frames: Boxes that a tracklet needs to create a new identity.
+        horizon_s: Age up to which tracklets are kept in memory, to determine who was visible at the same time.
+        retention_s: Tracklets and identities last seen longer ago than this are deleted.
+        health_host, health_port: Address of `/healthz`, `/readyz` and `/metrics`.
     """
 
     section = "gallery"
     removed: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("same_mean", "same_std", "different_mean", "different_std"),
-        "gone: what similarities mean comes with the weights now; leave it out",
+        "removed: the weights now come with their similarity distributions; delete this setting",
     )
 
     window_s: float = Field(default=1.0, gt=0, le=60)
@@ -55,14 +55,14 @@ class GallerySettings(Settings):
 
 
 class ApiSettings(Settings):
-    """Where the API listens, and who may ask.
+    """Address of the API, and who may access it.
 
     Attributes:
-        host, port: Address it listens on; port 0 takes a free one.
-        token: Bearer token that every request under `/v1` must carry, when one is set.
-        cors_origins: Pages of other origins that may ask from a browser, like `https://wall.example.org`, several as a
-            list or with commas between; `*` is all.
-        root_path: Path prefix under which a proxy shows the API, like `/climbtrack`; whether it strips it or not.
+        host, port: Address it listens on; port 0 picks a free port.
+        token: Bearer token required for every request under `/v1`, if set.
+        cors_origins: Origins whose pages may call the API from a browser, such as `https://wall.example.org`; a list,
+            or separated by commas; `*` allows all.
+        root_path: Path prefix under which a proxy serves the API, such as `/climbtrack`, whether it strips it or not.
     """
 
     section = "api"
@@ -77,7 +77,7 @@ class ApiSettings(Settings):
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split_origins(cls, value: object) -> object:
-        """Take a text as the list that it is."""
+        """Split a comma-separated text."""
         return (
             tuple(origin.strip() for origin in value.split(",") if origin.strip()) if isinstance(value, str) else value
         )
@@ -85,7 +85,7 @@ class ApiSettings(Settings):
     @field_validator("cors_origins")
     @classmethod
     def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse what no browser sends as its origin."""
+        """Reject what no browser sends as its origin."""
         for origin in origins:
             if origin != "*" and not ORIGIN.fullmatch(origin):
                 raise ValueError("expected * or origins like https://wall.example.org:8443, without a path")
@@ -94,7 +94,7 @@ class ApiSettings(Settings):
     @field_validator("root_path")
     @classmethod
     def _check_root_path(cls, path: str) -> str:
-        """Refuse what is not a path prefix, or would hide our own paths."""
+        """Reject what is not a path prefix, or would shadow the API's own paths."""
         kept = path.rstrip("/")
         if not PREFIX.fullmatch(kept) or kept.split("/")[1:2] in OWN_PATHS:
             raise ValueError("expected a path prefix like /climbtrack, other than /v1, /docs and the probes")

@@ -1,9 +1,9 @@
-"""Every way the gallery can fail.
+"""Errors of the gallery.
 
 GalleryError
-├── StoreConflict     (also a TransientError) somebody else wrote this site since it was loaded: load it again
-├── StoreUnavailable  (also a TransientError) Redis is away, or takes nothing now: try again after a pause
-├── StoreRefused      (also a SettingsError) Redis does not let us in, or not do what we need: waiting does not help
+├── StoreConflict     (also a TransientError) another process wrote this site since it was loaded: reload it
+├── StoreUnavailable  (also a TransientError) Redis is unreachable, or rejects writes for now: retry after a pause
+├── StoreRefused      (also a SettingsError) Redis refuses access or a command: retrying does not help
 └── ScoreError        a folder of tracking results or of ground truth cannot be read
 """
 
@@ -15,16 +15,16 @@ class GalleryError(Exception):
 
 
 class StoreConflict(GalleryError, TransientError):  # noqa: N818 - it reads as the state it reports
-    """Raised when a site has been written by another process since it was loaded."""
+    """Raised when another process has written a site since it was loaded."""
 
 
 class StoreUnavailable(GalleryError, TransientError):  # noqa: N818 - it reads as the state it reports
-    """Raised when the server of the store is away, busy or takes no writes; the message never holds a password."""
+    """Raised when Redis is unreachable, busy or rejects writes for now; the message never contains a password."""
 
 
 class StoreRefused(GalleryError, SettingsError):  # noqa: N818 - it reads as the state it reports
-    """Raised when the server of the store refuses our user, our certificate or what we ask; never holds a password."""
+    """Raised when Redis refuses the user, certificate or command; the message never contains a password."""
 
 
 class ScoreError(GalleryError):
-    """Raised when results cannot be compared: a missing folder, or a line that is no MOTChallenge row."""
+    """Raised when results cannot be compared: a missing folder, or a line that is not a MOTChallenge row."""

@@ -1,4 +1,4 @@
-"""The tracks of a site as MOTChallenge text, one file a camera, identity numbers shared over the cameras."""
+"""Export the tracks of a site as MOTChallenge text, one file per camera, with identity numbers shared by all."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
@@ -25,7 +25,7 @@ class TrackRow:
 
 
 def track_rows(store: Store, since_ns: int | None = None) -> Iterator[TrackRow]:
-    """Yield every box that has an identity, of tracklets that were still seen at or after `since_ns`."""
+    """Yield every box with an identity, from tracklets last seen at or after `since_ns`."""
     for row in store.find(TrackQuery(from_ns=since_ns, limit=EVERYTHING)):
         if row.identity_id is not None:
             yield from _rows_of(row, row.identity_id)
@@ -34,7 +34,7 @@ def track_rows(store: Store, since_ns: int | None = None) -> Iterator[TrackRow]:
 def write_mot(
     store: Store, out: Path, since_ns: int | None = None, cameras: Collection[str] | None = None
 ) -> dict[str, int]:
-    """Write `out/CAMERA.txt` for every camera (of `cameras`) that saw somebody; return the number of rows of each.
+    """Write `out/CAMERA.txt` for each camera (of `cameras`) that saw anyone; return the number of rows of each.
 
     A row is `frame,id,left,top,width,height,conf,-1,-1,-1`, sorted by frame and id. When a person has two boxes in one
     frame, the one with the higher confidence is written.

@@ -1,4 +1,4 @@
-"""The gallery's stage: tracklets and progress in, identity events out."""
+"""The gallery's message handler: tracklets and progress in, identity events out."""
 
 import threading
 import time
@@ -24,8 +24,8 @@ NAME = "gallery"
 class GalleryHandler:
     """Decides the identities of all sites of its partitions; see `wire.service.Handler`.
 
-    Events stand in the store's journal before they are published, and are published again until the loop has flushed
-    them, so none is lost; they are the same ones whenever they are sent.
+    Events are in the store's journal before they are published, and are republished until the loop has flushed them,
+    so none is lost; an event that is sent again has the same content and id.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class GalleryHandler:
         self._listed: Mapping[str, ListedCamera] = {}
 
     def handle(self, batch: Sequence[Received]) -> Iterable[Outgoing | Rejected]:
-        """Sort a batch into its sites and decide all windows that are due."""
+        """Distribute a batch to its sites, and decide all windows that are due."""
         rejected: list[Rejected] = []
         by_site: dict[str, list[Received]] = {}
         for received in batch:
@@ -65,7 +65,7 @@ class GalleryHandler:
         return [*rejected, *outgoing]
 
     def flushed(self) -> None:
-        """Note that all events are published; each site's store hears of it with the next batch."""
+        """Mark all events as published; each site's store is updated with the next batch."""
         for site in self._sites.values():
             site.published()
 
@@ -83,7 +83,7 @@ class GalleryHandler:
         """Do nothing: a site is loaded with its first record."""
 
     def revoked(self, partitions: Collection[TopicPartition]) -> None:
-        """Forget the sites of partitions."""
+        """Drop the sites of these partitions."""
         for site_id in [site_id for site_id, source in self._sources.items() if source in partitions]:
             del self._sites[site_id]
             del self._sources[site_id]
@@ -97,7 +97,7 @@ class GalleryHandler:
         self._sources[site_id] = first.record.source
 
     def _expect_cameras(self, *, new_site: bool) -> None:
-        """Pass on which cameras are listed; a site is opened with all that were listed before its first record."""
+        """Pass the list of cameras on to the sites; for a new site, first read it up to its end."""
         listed = self._cameras.catch_up() if new_site else self._cameras.cameras()
         if listed is self._listed:
             return
@@ -110,7 +110,7 @@ class GalleryHandler:
 
 
 class GalleryService(Service):
-    """The service loop, and the list of cameras that is followed while it runs."""
+    """The service loop, which also follows the list of cameras while it runs."""
 
     def __init__(self, bus: Bus, handler: GalleryHandler, cameras: CameraTable, monitor: Monitor) -> None:
         super().__init__(NAME, bus, handler, topics=[TRACKLETS.name], monitor=monitor)

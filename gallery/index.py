@@ -1,4 +1,4 @@
-"""Nearest neighbours by inner product, exactly. `BruteForceIndex` is the reference; those of `index_faiss` equal it."""
+"""Exact nearest neighbours by inner product. `BruteForceIndex` is the reference for those of `index_faiss`."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hits:
-    """What a search found, best first; equal scores stand by ascending id.
+    """Search results, best first; ties are in ascending order of id.
 
     Attributes:
-        ids: `(m, k)` int64, -1 where fewer than k vectors are known.
+        ids: `(m, k)` int64, -1 where there are fewer than k vectors.
         scores: `(m, k)` float32 inner products, -inf there.
     """
 
@@ -21,27 +21,27 @@ class Hits:
 
 
 class VectorIndex(Protocol):
-    """Vectors of one dimension under ids of the caller's; not thread-safe."""
+    """Vectors of one dimension under ids chosen by the caller; not thread-safe."""
 
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Remember `(n, d)` vectors under `(n,)` ids that are not in use.
+        """Add `(n, d)` vectors under `(n,)` unused ids.
 
         Raises:
-            ValueError: The vectors have another dimension than the index.
+            ValueError: The dimension of the vectors differs from that of the index.
         """
 
     def remove(self, ids: NDArray[np.int64]) -> None:
-        """Forget the vectors of `(n,)` ids; unknown ids are skipped."""
+        """Remove the vectors of `(n,)` ids; unknown ids are ignored."""
 
     def search(self, queries: NDArray[np.float32], k: int) -> Hits:
-        """Return the k best of every one of `(m, d)` queries."""
+        """Return the k best for each of `(m, d)` queries."""
 
     def __len__(self) -> int:
         """Return the number of vectors."""
 
 
 class BruteForceIndex:
-    """One matrix and one product; see `VectorIndex`."""
+    """Searches with a single matrix product; see `VectorIndex`."""
 
     def __init__(self, dimension: int) -> None:
         self._ids = np.empty(0, np.int64)
@@ -54,12 +54,12 @@ class BruteForceIndex:
         self._vectors = np.concatenate([self._vectors, vectors])
 
     def remove(self, ids: NDArray[np.int64]) -> None:
-        """Drop vectors."""
+        """Remove vectors."""
         keep = ~np.isin(self._ids, ids)
         self._ids, self._vectors = self._ids[keep], self._vectors[keep]
 
     def search(self, queries: NDArray[np.float32], k: int) -> Hits:
-        """Return the k best of every query."""
+        """Return the k best for each query."""
         scores = queries @ self._vectors.T
         return best(np.broadcast_to(self._ids, scores.shape), scores, k)
 

@@ -1,4 +1,4 @@
-"""FAISS's exact indexes, on a CPU and on a GPU: equal to `index.BruteForceIndex`, and faster."""
+"""FAISS's exact indexes on CPU and GPU: same results as `index.BruteForceIndex`, but faster."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from gallery.index import Hits, VectorIndex, best, check_dimension
 
-MOST_DEAD = 256  # a search must ask for so many more than it returns, and a GPU returns 2048 at most
+MAX_REMOVED = 256  # a search must request this many extra hits, and a GPU returns 2048 at most
 
 
 def exact_index(dimension: int) -> VectorIndex:
-    """Return an empty exact index: on a GPU where the installed faiss has one, else on the CPU."""
+    """Return an empty exact index: on a GPU if the installed faiss has one, else on the CPU."""
     import faiss
 
     on_gpu = getattr(faiss, "get_num_gpus", lambda: 0)() > 0
@@ -19,7 +19,7 @@ def exact_index(dimension: int) -> VectorIndex:
 
 
 class FaissIndex:
-    """FAISS's exact index under an id map; see `index.VectorIndex`."""
+    """FAISS's exact index with an id map; see `index.VectorIndex`."""
 
     def __init__(self, dimension: int) -> None:
         import faiss
@@ -35,12 +35,12 @@ class FaissIndex:
             self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), np.ascontiguousarray(ids, np.int64))
 
     def remove(self, ids: NDArray[np.int64]) -> None:
-        """Drop vectors."""
+        """Remove vectors."""
         if len(ids):
             self._index.remove_ids(self._faiss.IDSelectorBatch(np.ascontiguousarray(ids, np.int64)))
 
     def search(self, queries: NDArray[np.float32], k: int) -> Hits:
-        """Return the k best of every query."""
+        """Return the k best for each query."""
         if len(queries) == 0 or len(self) == 0:
             return best(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32), k)
         scores, ids = self._index.search(np.ascontiguousarray(queries, np.float32), min(k, len(self)))
@@ -53,8 +53,8 @@ class FaissIndex:
 class GpuFaissIndex:
     """FAISS's exact index in GPU memory; see `index.VectorIndex`.
 
-    It cannot forget a row, so a search passes over removed rows. When more than `MOST_DEAD` rows are dead, the index is
-    built anew from the copy of all rows kept here: an upload of everything once in so many removals.
+    FAISS cannot remove rows on a GPU, so searches skip removed rows. Once more than `MAX_REMOVED` rows are removed, the
+    index is rebuilt from the copy in main memory, so that all rows are uploaded only once per that many removals.
     """
 
     def __init__(self, dimension: int) -> None:
@@ -64,7 +64,7 @@ class GpuFaissIndex:
         self._index: Any = faiss.GpuIndexFlatIP(faiss.StandardGpuResources(), dimension)
         self._rows = 0
         self._alive = 0
-        self._ids = np.empty(0, np.int64)  # of row i < rows, -1 when it is dead
+        self._ids = np.empty(0, np.int64)  # of row i < rows, -1 if it was removed
         self._vectors = np.empty((0, dimension), np.float32)
 
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
@@ -73,7 +73,7 @@ class GpuFaissIndex:
         if not len(ids):
             return
         end = self._rows + len(ids)
-        if end > len(self._ids):  # twice as much each time, so that an addition does not copy all that is there
+        if end > len(self._ids):  # doubling the capacity makes additions amortised O(1)
             room = max(end, 2 * len(self._ids))
             self._ids = np.concatenate([self._ids, np.full(room - len(self._ids), -1, np.int64)])
             empty = np.empty((room - len(self._vectors), self._dimension), np.float32)
@@ -83,15 +83,15 @@ class GpuFaissIndex:
         self._index.add(np.ascontiguousarray(vectors, np.float32))
 
     def remove(self, ids: NDArray[np.int64]) -> None:
-        """Pass over these vectors from now on."""
+        """Mark vectors as removed."""
         gone = np.flatnonzero(np.isin(self._ids[: self._rows], ids[ids >= 0]))
         self._ids[gone] = -1
         self._alive -= len(gone)
-        if self._rows - self._alive > MOST_DEAD:
+        if self._rows - self._alive > MAX_REMOVED:
             self._rebuild()
 
     def search(self, queries: NDArray[np.float32], k: int) -> Hits:
-        """Return the k best of every query."""
+        """Return the k best for each query."""
         if len(queries) == 0 or len(self) == 0:
             return best(np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32), k)
         wanted = min(k + self._rows - self._alive, self._rows)

@@ -1,13 +1,13 @@
-"""What the gallery counts."""
+"""Prometheus metrics of the gallery."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-SEARCH_BUCKETS_S = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3)  # one vector to a full window
+SEARCH_BUCKETS_S = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3)  # from one vector to a full window
 PROBABILITY_BUCKETS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
 
 
 class GalleryMetrics:
-    """Families of the gallery; made once per registry."""
+    """Metric families of the gallery; create once per registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.identities = Gauge(

@@ -1,4 +1,4 @@
-"""The nearest identities of vectors, by an index over the prototypes of one site that follows its decisions."""
+"""Search for nearest identities, in an index of one site's prototypes that is updated with its decisions."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,7 +13,7 @@ NEAREST = 64  # prototypes a search returns: a dozen identities with all their c
 
 
 class Searcher:
-    """One index per model. Built from the store at start, then told of every change; not thread-safe."""
+    """One index per model, filled from the store at the start and updated with every change; not thread-safe."""
 
     def __init__(self, make_index: Callable[[int], VectorIndex]) -> None:
         self._make_index = make_index
@@ -23,7 +23,7 @@ class Searcher:
         self._next_id = 0
 
     def replace(self, prototypes: Mapping[int, Sequence[Prototype]]) -> None:
-        """Take these prototypes for these identities; none means that the identity is gone."""
+        """Replace the prototypes of identities; an empty sequence removes the identity."""
         gone: dict[str, list[int]] = {}
         for number in prototypes:
             for model_id, vector_id in self._ids.pop(number, []):
@@ -44,7 +44,7 @@ class Searcher:
             self._indexes[model_id].add(np.array([vector_id for vector_id, _ in entries], np.int64), vectors)
 
     def nearest(self, vectors: NDArray[np.float32], model_id: str) -> list[set[int]]:
-        """Return, for each of `(m, d)` unit vectors, the identities of the prototypes nearest to it."""
+        """Return the identities of the `NEAREST` prototypes for each of `(m, d)` unit vectors."""
         index = self._indexes.get(model_id)
         if index is None:
             return [set() for _ in vectors]

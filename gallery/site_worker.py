@@ -1,4 +1,4 @@
-"""One site at work: its timeline, its state in memory, its index, and its store."""
+"""Processing of one site: its timeline, state in memory, index and store."""
 
 import logging
 import math
@@ -31,14 +31,14 @@ NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How sites are decided."""
+    """Decision rules and waiting times, for all sites."""
 
     rules: Rules
     waiting: Waiting
 
 
 def plan_of(settings: GallerySettings) -> Plan:
-    """Return the plan that some settings describe."""
+    """Return the plan for some settings."""
     return Plan(
         Rules(
             match=_logit(1 - settings.false_merge_rate),
@@ -54,7 +54,7 @@ def plan_of(settings: GallerySettings) -> Plan:
 
 
 class SiteWorker:
-    """Decides one site. What it knows is in the store, or is read from the bus again after a restart."""
+    """Decides one site. After a restart, its state is loaded from the store and the rest reread from the bus."""
 
     def __init__(
         self,
@@ -74,13 +74,13 @@ class SiteWorker:
         self._again: list[IdentityEvent] = []
         self._outbox: list[JournalEntry] = []
         self._confirmed = 0
-        self._models: set[str] = set()  # whose embeddings were seen here
+        self._models: set[str] = set()  # whose embeddings have been seen at this site
         self._load()
 
     def restore(self, listed: Sequence[ListedCamera], first_offset: int, now_s: float) -> None:
-        """Take over how far cameras were before the record that is read first; later reports will come again.
+        """Restore the progress of cameras before the first record to be read; later reports will be read again.
 
-        A camera that had ended and was listed again since is waited for like a new one.
+        A camera that had ended and has been listed again since is treated as a new one.
         """
         since = {camera.spec.camera_id: camera.listed_ns for camera in listed}
         for camera_id, stored in self._store.progress().items():
@@ -90,16 +90,16 @@ class SiteWorker:
         self.expect(listed, now_s)
 
     def expect(self, listed: Sequence[ListedCamera], now_s: float) -> None:
-        """Wait for the enabled ones of these cameras."""
+        """Wait for the enabled cameras of a list."""
         self._timeline.expect({c.spec.camera_id: c.spec.mode_in_use for c in listed if c.spec.enabled}, now_s)
 
     def receive(self, batch: Sequence[Received], now_s: float) -> None:
-        """Take in tracklets and progress, in their order; what was decided before only has its event sent again."""
+        """Process tracklets and progress in order; for a revision already decided, only republish its event."""
         if self._stale:
             self._load()
         self._confirm()
         self._again = []
-        self._say_new_models([r.message for r in batch if isinstance(r.message, Tracklet)])
+        self._warn_of_new_models([r.message for r in batch if isinstance(r.message, Tracklet)])
         decided = self._decided([r.message for r in batch if isinstance(r.message, Tracklet)])
         for received in batch:
             message, record = received.message, received.record
@@ -115,11 +115,11 @@ class SiteWorker:
         self._shared.stage_queue_length.labels(stage="decide").set(self._timeline.waiting())
 
     def decide_due(self, now_s: float) -> None:
-        """Decide every window that is due, in order, and remember how far the cameras are.
+        """Decide every window that is due, in order, and save the progress of the cameras.
 
         Raises:
-            StoreUnavailable: What was decided is kept; the rest can be tried again.
-            StoreConflict: Somebody else decides this site too; it will be loaded again, and can be tried again.
+            StoreUnavailable: Windows already decided are kept; the call can be repeated for the rest.
+            StoreConflict: Another process wrote this site; it will be reloaded, and the call can be repeated.
         """
         while (window := self._timeline.due(now_s)) is not None:
             with self._shared.stage("decide"):
@@ -130,11 +130,11 @@ class SiteWorker:
             self._progress = {}
 
     def outgoing(self) -> list[IdentityEvent]:
-        """Return the events that are not known to be published."""
+        """Return the events that may not have been published yet."""
         return [*self._again, *(entry.event for entry in self._outbox)]
 
     def published(self) -> None:
-        """Note that all of `outgoing` is safe; the store hears of it with the next batch."""
+        """Mark all of `outgoing` as published; the store is updated with the next batch."""
         self._again = []
         if self._outbox:
             self._confirmed = self._outbox[-1].seq
@@ -156,18 +156,18 @@ class SiteWorker:
         self._outbox = list(snapshot.unpublished)
         self._searcher = Searcher(self._make_index)
         self._searcher.replace(self._site.prototypes)
-        self._models |= {look.model_id for owned in self._site.prototypes.values() for look in owned}
+        self._models |= {prototype.model_id for owned in self._site.prototypes.values() for prototype in owned}
         self._stale = False
 
-    def _say_new_models(self, tracklets: Sequence[Tracklet]) -> None:
-        """Warn once of a model whose embeddings compare with nobody known here, for nothing else would show it."""
+    def _warn_of_new_models(self, tracklets: Sequence[Tracklet]) -> None:
+        """Warn once about a model whose embeddings cannot be compared with any identity, as nothing else shows it."""
         for model_id in dict.fromkeys(tracklet.model_id for tracklet in tracklets):
             if model_id in self._models:
                 continue
             if self._models:
                 log.warning(
-                    "site %s: embeddings of model %s arrive, those known here are of %s. Different models are never"
-                    " compared: whoever was seen by another one only is taken for somebody new",
+                    "site %s: embeddings of model %s arrive, but the known identities have those of %s. Embeddings of"
+                    " different models are never compared: people known only under another model get a new identity",
                     self._store.site_id,
                     model_id,
                     ", ".join(sorted(self._models)),
@@ -180,7 +180,7 @@ class SiteWorker:
             self._stored_seq = self._confirmed
 
     def _decided(self, tracklets: Sequence[Tracklet]) -> dict[str, StoredTracklet]:
-        """Return the stored rows of tracklets, also of those too old to be kept in memory."""
+        """Return the stored rows of tracklets, including those too old to be kept in memory."""
         rows = self._site.rows
         unknown = sorted({t.tracklet_id for t in tracklets} - set(rows))
         found = {row.tracklet.tracklet_id: row for row in self._store.tracklets(unknown)} if unknown else {}
@@ -197,7 +197,7 @@ class SiteWorker:
         if not updates:
             return
         decision = decide(self._site, updates, window.end_ns, self._plan.rules, self._nearest)
-        self._stale = True  # should the write fail, nobody knows whether it took effect
+        self._stale = True  # if the write fails, it is unknown whether it took effect
         if self._store.write(decision.write) == "applied":
             self._take_over(decision)
             self._stale = False

@@ -1,8 +1,8 @@
-"""When is a moment complete? Groups a site's tracklets into windows of event time. No I/O; the clock is an argument.
+"""Group a site's tracklets into windows of event time, and determine when a window is complete.
 
-A tracklet's moment is not its last box: a track is closed seconds after the person left. It is the first progress that
-its camera reports after it, a time that is the same however the records of different cameras interleave. A window is
-due when every camera that is waited for has progressed past its end.
+A tracklet belongs to the window not of its last box, since a track is closed seconds after the person left, but of the
+next progress that its camera reports: a time that does not depend on how records of different cameras interleave. A
+window is due when every camera that is waited for has progressed past its end. No I/O; the clock is an argument.
 """
 
 import math
@@ -16,7 +16,7 @@ PATIENCE = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Update:
-    """A revision of a tracklet, and the offset it stands at."""
+    """A revision of a tracklet, and the offset of its record."""
 
     tracklet: Tracklet
     offset: int
@@ -24,7 +24,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """The updates of one window, in no order, and the event time at which it ends."""
+    """The updates of one window, in no particular order, and the event time at which it ends."""
 
     index: int
     end_ns: int
@@ -33,10 +33,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How windows are cut, and how long a camera is waited for; see `GallerySettings`.
+    """Length of windows, and how long to wait for cameras; see `GallerySettings`.
 
-    A camera in `complete` mode is given up when no camera of the site has progressed for `complete_wait_s`, or when it
-    has said nothing for `PATIENCE` times as long while others go on: a worker may take files one after the other.
+    A camera in `complete` mode is no longer waited for when no camera of the site has progressed for `complete_wait_s`,
+    or when it has been silent for `PATIENCE` times as long while others progress: a worker may read files one by one.
     """
 
     window_ns: int = 1_000_000_000
@@ -47,7 +47,7 @@ class Waiting:
 @dataclass(slots=True)
 class _Camera:
     mode: Mode
-    heard_s: float  # clock when it last progressed, or was first expected
+    progressed_s: float  # clock time when it last progressed, or was first expected
     time_ns: int = -1
     ended: bool = False
 
@@ -58,15 +58,15 @@ class Timeline:
     def __init__(self, waiting: Waiting) -> None:
         self._waiting = waiting
         self._cameras: dict[str, _Camera] = {}
-        self._heard_s = -math.inf  # when any camera last progressed
+        self._progressed_s = -math.inf  # when any camera last progressed
         self._listed: set[str] = set()
-        self._known: set[tuple[str, int]] = set()  # tracklet_id and revision of all that waits
+        self._known: set[tuple[str, int]] = set()  # tracklet_id and revision of all undecided updates
         self._unsealed: dict[str, list[Update]] = {}  # by camera
         self._windows: dict[int, list[Update]] = {}
         self._opened_s: dict[int, float] = {}
 
     def expect(self, cameras: Mapping[str, Mode], now_s: float) -> None:
-        """Wait for these cameras, and no longer for those that were listed before and are not any more."""
+        """Wait for these cameras, and stop waiting for those that are no longer listed."""
         for camera_id in self._listed - set(cameras):
             self._seal(camera_id, None, now_s)
             self._cameras.pop(camera_id, None)
@@ -75,29 +75,29 @@ class Timeline:
             self._cameras.setdefault(camera_id, _Camera(mode, now_s))
 
     def restore(self, progress: CameraProgress, now_s: float) -> None:
-        """Take over what a camera had reported before a restart."""
+        """Restore what a camera had reported before a restart."""
         self._cameras[progress.camera_id] = _Camera(progress.mode, now_s, progress.time_ns, progress.ended)
 
     def update(self, update: Update) -> None:
-        """Add a revision of a tracklet; what is here already changes nothing."""
+        """Add a revision of a tracklet; adding it again has no effect."""
         key = _key(update)
         if key not in self._known:
             self._known.add(key)
             self._unsealed.setdefault(update.tracklet.camera_id, []).append(update)
 
     def progress(self, progress: CameraProgress, now_s: float) -> None:
-        """Note how far a camera is; a report that is not later than the last one changes nothing."""
+        """Record the progress of a camera; a report that is not later than the last one has no effect."""
         camera = self._cameras.setdefault(progress.camera_id, _Camera(progress.mode, now_s))
         camera.mode = progress.mode
         if progress.time_ns <= camera.time_ns and progress.ended == camera.ended:
             return
         camera.ended = progress.ended
         camera.time_ns = max(camera.time_ns, progress.time_ns)
-        camera.heard_s = self._heard_s = now_s
+        camera.progressed_s = self._progressed_s = now_s
         self._seal(progress.camera_id, progress.time_ns, now_s)
 
     def due(self, now_s: float) -> Window | None:
-        """Return the earliest window if it is due; it stays until it is done."""
+        """Return the earliest window if it is due; it is kept until `done`."""
         if not self._windows:
             return None
         index = min(self._windows)
@@ -107,7 +107,7 @@ class Timeline:
         return Window(index, end_ns, tuple(self._windows[index]))
 
     def done(self, window: Window) -> None:
-        """Forget a window that was decided."""
+        """Remove a window that was decided."""
         self._known -= {_key(update) for update in window.updates}
         left = [update for update in self._windows.pop(window.index, []) if update not in window.updates]
         if left:
@@ -140,12 +140,12 @@ class Timeline:
         return not self._is_silent(camera, now_s)
 
     def _is_silent(self, camera: _Camera, now_s: float) -> bool:
-        silent_s = now_s - camera.heard_s
+        silent_s = now_s - camera.progressed_s
         if camera.mode == "latency":
             return silent_s >= self._waiting.latency_wait_s
         if silent_s >= PATIENCE * self._waiting.complete_wait_s:
             return True
-        return min(silent_s, now_s - self._heard_s) >= self._waiting.complete_wait_s
+        return min(silent_s, now_s - self._progressed_s) >= self._waiting.complete_wait_s
 
 
 def _key(update: Update) -> tuple[str, int]:

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from deploy.errors import RunError, UsageError
-from gallery.api.address import take, why_not
+from gallery.api.address import explain_bind_failure, open_listener
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -23,9 +23,9 @@ def bind(host: str, port: int) -> socket.socket:
         UsageError: The address is in use, or may not be bound.
     """
     try:
-        return take(host, port)
+        return open_listener(host, port)
     except (OSError, OverflowError) as error:
-        raise UsageError(f"--port {port} on {host}: {why_not(error)}") from error
+        raise UsageError(f"--port {port} on {host}: {explain_bind_failure(error)}") from error
 
 
 def url_of(taken: socket.socket) -> str:

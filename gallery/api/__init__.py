@@ -1,1 +1,1 @@
-"""The questions a site answers over HTTP: cameras, identities, tracks, live events."""
+"""The HTTP API of a site: cameras, identities, tracks and live events."""

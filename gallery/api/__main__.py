@@ -1,4 +1,4 @@
-"""`climbtrack api`: answers questions about one site, from Redis and Kafka."""
+"""`climbtrack api`: serves the HTTP API of one site from Redis and Kafka."""
 
 import logging
 import signal
@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from gallery.api.address import take, why_not
+from gallery.api.address import explain_bind_failure, open_listener
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
 from gallery.store.redis import RedisStore
@@ -31,7 +31,7 @@ DRAIN_S = 2  # event streams never end by themselves
 
 
 def main(config: Path | None = None) -> int:
-    """Serve the API until a signal; return the exit code.
+    """Serve the API until a signal arrives; return the exit code.
 
     Raises:
         SettingsError: A setting is unknown or wrong, or the address cannot be bound.
@@ -47,23 +47,23 @@ def main(config: Path | None = None) -> int:
         sites.check()
         bus.ensure_topics()
         app = create_app(RedisStore(client, site_id), bus, settings, registry=registry)
-        with closing(listen(settings.host, settings.port)) as taken:
-            log.info("api: http://%s:%d, its documentation at /docs", settings.host, taken.getsockname()[1])
-            serve(app, taken)
+        with closing(listen(settings.host, settings.port)) as listener:
+            log.info("api: http://%s:%d, documentation at /docs", settings.host, listener.getsockname()[1])
+            serve(app, listener)
     finally:
         bus.close()
         client.close()
     return process.EXIT_DONE
 
 
-def serve(app: FastAPI, taken: socket.socket) -> None:
-    """Answer on a socket until SIGTERM or SIGINT; a second SIGINT does not wait for what is being answered."""
+def serve(app: FastAPI, listener: socket.socket) -> None:
+    """Serve on a socket until SIGTERM or SIGINT; a second SIGINT aborts pending requests."""
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN_S)
-    _Server(config).run(sockets=[taken])
+    _Server(config).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    """Takes a signal as a wish to end: uvicorn's own raises it again at its end, and the process would die of it."""
+    """Shuts down on a signal without raising it again afterwards, which uvicorn does and which kills the process."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's arguments
         self.force_exit = self.should_exit and sig == signal.SIGINT
@@ -71,15 +71,15 @@ class _Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take an address; port 0 takes a free one.
+    """Return a socket that listens on an address; port 0 picks a free port.
 
     Raises:
-        SettingsError: It cannot be had.
+        SettingsError: The address cannot be bound.
     """
     try:
-        return take(host, port)
+        return open_listener(host, port)
     except (OSError, OverflowError) as error:
-        raise SettingsError(f"api address {host}:{port}: {why_not(error)}") from error
+        raise SettingsError(f"api address {host}:{port}: {explain_bind_failure(error)}") from error
 
 
 if __name__ == "__main__":

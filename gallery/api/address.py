@@ -1,29 +1,29 @@
-"""Taking the address of the API before anything heavy is loaded, so that a taken port is told at once."""
+"""Bind the API's address before anything heavy is loaded, so that an occupied port is reported at once."""
 
 import errno
 import socket
 
 
-def take(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 takes a free one.
+def open_listener(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 picks a free port.
 
     Raises:
-        OSError: Somebody else has the address, or it is not ours to take.
-        OverflowError: There is no such port.
+        OSError: The address is in use, or does not belong to this machine, or needs more privileges.
+        OverflowError: The port is out of range.
     """
-    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind((host, port))
-        taken.listen()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen()
     except (OSError, OverflowError):
-        taken.close()
+        listener.close()
         raise
-    return taken
+    return listener
 
 
-def why_not(error: OSError | OverflowError) -> str:
-    """Say why an address cannot be taken, and what to change: the host or the port."""
+def explain_bind_failure(error: OSError | OverflowError) -> str:
+    """Return why an address cannot be bound, and whether to change the host or the port."""
     reason = error.strerror if isinstance(error, OSError) else str(error)
     if isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno == errno.EADDRNOTAVAIL):
         return f"{reason}; the host must be an address of this machine, like 127.0.0.1, or 0.0.0.0 for all of them"

@@ -1,4 +1,4 @@
-"""The API of one site: `create_app` puts the routes, the token and the probes together."""
+"""The API of one site: `create_app` combines routes, token check and probes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -33,12 +33,12 @@ CORS: dict[str, Any] = {
     "expose_headers": ("Retry-After",),
 }
 NOT_JSON = "body: cannot be read as JSON"
-MAX_TOLD = 10  # wrong fields that are named
-MAX_PLACE = 100  # characters of where one stands
+MAX_REPORTED_FIELDS = 10
+MAX_NAME_LENGTH = 100
 
 
 def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: CollectorRegistry | None = None) -> FastAPI:
-    """Return the application of the store's site; `registry` is what `/metrics` shows."""
+    """Return the application for the store's site; `/metrics` serves `registry`."""
     feed, cameras = EventFeed(bus, store.site_id), CameraTable(bus)
 
     @asynccontextmanager
@@ -48,7 +48,7 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
             yield
             feed.close()
 
-    refusals: dict[int | str, dict[str, Any]] = {422: {"model": ProblemOut, "description": "Not understood"}}
+    refusals: dict[int | str, dict[str, Any]] = {422: {"model": ProblemOut, "description": "Invalid request"}}
     app = FastAPI(title="climbtrack", version=installed_version(), lifespan=lifespan, responses=refusals)
     app.add_middleware(HeadAsGet)
     if settings.root_path:
@@ -70,27 +70,27 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
         return JSONResponse({"detail": str(error)}, status_code=503)
 
     @app.exception_handler(RequestValidationError)
-    def not_understood(_: Request, error: RequestValidationError) -> JSONResponse:
-        return JSONResponse({"detail": _in_words(error)}, status_code=422)
+    def invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"detail": _describe(error)}, status_code=422)
 
     @app.exception_handler(status.HTTP_400_BAD_REQUEST)
-    def not_read(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - it says less
+    def unreadable_body(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - less specific
         return JSONResponse({"detail": NOT_JSON}, status_code=422)
 
     return app
 
 
-def _in_words(error: RequestValidationError) -> str:
-    """Return every field that is wrong and why, without what was sent: it may hold a password."""
+def _describe(error: RequestValidationError) -> str:
+    """Return which fields are invalid and why, without their values, which may contain a password."""
     found = error.errors()
     if any(one["type"] == "json_invalid" for one in found):
         return NOT_JSON
     words = "; ".join(
-        f"{'.'.join(map(str, one['loc'][1:]))[:MAX_PLACE] or 'body'}: {one['msg'].removeprefix('Value error, ')}"
-        for one in found[:MAX_TOLD]
+        f"{'.'.join(map(str, one['loc'][1:]))[:MAX_NAME_LENGTH] or 'body'}: {one['msg'].removeprefix('Value error, ')}"
+        for one in found[:MAX_REPORTED_FIELDS]
     )
-    more = f"; and {len(found) - MAX_TOLD} more" if len(found) > MAX_TOLD else ""
-    return (words + more).encode(errors="replace").decode()  # names that were sent may hold halves of characters
+    more = f"; and {len(found) - MAX_REPORTED_FIELDS} more" if len(found) > MAX_REPORTED_FIELDS else ""
+    return (words + more).encode(errors="replace").decode()  # field names in a request may contain lone surrogates
 
 
 def _events_router(feed: EventFeed) -> APIRouter:
@@ -98,7 +98,7 @@ def _events_router(feed: EventFeed) -> APIRouter:
 
     @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
     async def events() -> StreamingResponse:
-        """Stream what happens to identities from now on, as server-sent events."""
+        """Stream changes to identities from now on, as server-sent events."""
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(feed.stream(), media_type="text/event-stream", headers=headers)
 
@@ -110,12 +110,12 @@ def _probes_router(store: Store, registry: CollectorRegistry) -> APIRouter:
 
     @router.get("/healthz")
     def alive() -> StatusOut:
-        """Answer while the process lives."""
+        """Answer as long as the process is alive."""
         return StatusOut(status="ok")
 
     @router.get("/readyz", responses={503: {"model": StatusOut}})
     def ready(response: Response) -> StatusOut:
-        """Tell whether the store answers."""
+        """Report whether the store answers."""
         try:
             store.ping()
         except (TransientError, StoreRefused) as error:

@@ -1,4 +1,4 @@
-"""Who may ask: whoever carries the token, when one is set."""
+"""Authentication: a bearer token, if one is set."""
 
 import secrets
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from fastapi import Depends, HTTPException, status
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import SecretStr
 
-_bearer = HTTPBearer(auto_error=False, description="The token of the API's settings; needed when one is set.")
+_bearer = HTTPBearer(auto_error=False, description="The token from the API's settings; required if one is set.")
 
 
 def require_token(token: SecretStr | None) -> Callable[..., None]:

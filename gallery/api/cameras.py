@@ -1,4 +1,4 @@
-"""`/v1/cameras`: list, add and remove cameras while everything runs."""
+"""`/v1/cameras`: list, add and remove cameras at run time."""
 
 from fastapi import APIRouter, HTTPException, Response, status
 
@@ -13,12 +13,12 @@ FLUSH_S = 10.0
 
 
 def cameras_router(store: Store, bus: Bus, cameras: Cameras) -> APIRouter:
-    """Return the routes about cameras; the store knows how far each is. Whoever changed one sees the change at once."""
+    """Return the routes for cameras; `store` provides their progress. A response always reflects earlier changes."""
     router = APIRouter(prefix="/v1/cameras", tags=["cameras"])
 
     @router.get("")
     def list_cameras(site: Name | None = None) -> CamerasOut:
-        """List the cameras of a site, or of all."""
+        """List the cameras of one site, or of all sites."""
         progress = store.progress()
         specs = (listed.spec for listed in cameras.cameras().values())
         chosen = [spec for spec in specs if site in {None, spec.site_id}]
@@ -27,7 +27,7 @@ def cameras_router(store: Store, bus: Bus, cameras: Cameras) -> APIRouter:
 
     @router.post("", status_code=status.HTTP_201_CREATED)
     def add_camera(camera: CameraIn) -> CameraOut:
-        """Add a camera, or change the one of this name; it is read within seconds."""
+        """Add a camera, or change the one with this name; reading starts within seconds."""
         fields = camera.model_dump(exclude={"site_id"})
         try:
             spec = CameraSpec(**fields, site_id=camera.site_id or store.site_id)
@@ -39,7 +39,7 @@ def cameras_router(store: Store, bus: Bus, cameras: Cameras) -> APIRouter:
 
     @router.delete("/{camera_id}", status_code=status.HTTP_204_NO_CONTENT)
     def remove_camera(camera_id: Name) -> Response:
-        """Stop reading a camera; who was seen by it stays known."""
+        """Remove a camera and stop reading it; the people it saw are kept."""
         if camera_id not in cameras.cameras():
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no camera {camera_id!r}")
         _publish(bus, camera_id, None)

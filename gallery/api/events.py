@@ -1,4 +1,4 @@
-"""Live events: one listener thread on the `identities` topic, one bounded queue a client."""
+"""Live events: one listener thread on the `identities` topic, one bounded queue per client."""
 
 import asyncio
 import logging
@@ -15,14 +15,14 @@ from wire.outage import Outage
 
 log = logging.getLogger(__name__)
 
-QUEUE_LENGTH = 1_000  # a client that is so far behind loses the oldest
-KEEP_ALIVE_S = 15.0  # proxies close what is silent for a minute
+QUEUE_LENGTH = 1_000  # a client further behind loses its oldest events
+KEEP_ALIVE_S = 15.0  # proxies close connections that are idle for a minute
 POLL_S = 0.2
 RETRY_S = 1.0
 
 
 class EventFeed:
-    """Fans the events of one site out to its clients, from when they came on."""
+    """Distributes the events of one site to its clients, starting when each connects."""
 
     def __init__(self, bus: Bus, site_id: str) -> None:
         self._bus = bus
@@ -34,7 +34,7 @@ class EventFeed:
         self._thread = threading.Thread(target=self._listen, name="api-events", daemon=True)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to listen; clients are served in this loop."""
+        """Start listening; clients are served in this event loop."""
         self._loop = loop
         self._thread.start()
 
@@ -44,9 +44,9 @@ class EventFeed:
         self._thread.join()
 
     async def stream(self) -> AsyncIterator[str]:
-        """Yield server-sent events, and a comment at first and whenever nothing happens for a while.
+        """Yield server-sent events, and a comment at the start and whenever there is no event for a while.
 
-        Nothing that happens after the first comment is missed.
+        No event after the first comment is missed.
         """
         queue: asyncio.Queue[IdentityEvent] = asyncio.Queue(QUEUE_LENGTH)
         self._clients.add(queue)
@@ -68,18 +68,18 @@ class EventFeed:
         while not self._stop.is_set():
             try:
                 self._follow(outage)
-            except WireError as error:  # also a broker that refuses us: the rest of the API goes on answering
+            except WireError as error:  # even if the broker refuses access, the rest of the API keeps working
                 outage.met(error)
                 self._stop.wait(RETRY_S)
 
     def _follow(self, outage: Outage) -> None:
-        group = f"api-events-{uuid.uuid4().hex}"  # everybody who listens hears everything
+        group = f"api-events-{uuid.uuid4().hex}"  # a group per process, so that each receives all events
         consumer = self._bus.consumer(group, [IDENTITIES.name], start="end")
         try:
             while not self._stop.is_set():
                 records = consumer.poll(256, POLL_S)
                 outage.over()
-                self._listening.set()  # a place behind the last record is taken by the first poll
+                self._listening.set()  # the first poll sets the position to the end of the topic
                 for record in records:
                     try:
                         message = codec.decode(record.value or b"")
@@ -94,7 +94,7 @@ class EventFeed:
         assert self._loop is not None, "started before"
         try:
             self._loop.call_soon_threadsafe(self._offer, event)
-        except RuntimeError:  # the loop was closed under us: the process ends
+        except RuntimeError:  # the event loop is closed: the process is shutting down
             self._stop.set()
 
     def _offer(self, event: IdentityEvent) -> None:

@@ -1,11 +1,11 @@
-"""HEAD wherever GET works: load balancers and monitors ask that way."""
+"""HEAD requests wherever GET works: load balancers and monitors send them."""
 
 from anyio import CancelScope
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class HeadAsGet:
-    """Answers HEAD as GET without the body; of a stream, once it has begun."""
+    """Answers HEAD like GET without the body; for a stream, as soon as it starts."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

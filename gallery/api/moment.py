@@ -1,4 +1,4 @@
-"""Times as people and programs write them in a query."""
+"""Times in queries, in the formats that people and programs use."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -14,19 +14,19 @@ EXPECTED = "expected an ISO 8601 time like 2026-11-26T13:07:34.890+02:00 or 2026
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
-_BASIC_DATE = re.compile(r"(19|20)[0-9]{6}")  # which is ISO 8601 too, and in seconds would be in 1970
-_LOST_PLUS = re.compile(r"(.*[0-9]) ([0-9]{2}:?[0-9]{2})")  # a plus in a query that was not escaped is a space
-# From which number on a time since 1970 is meant in a smaller unit than seconds, which would be in the year 5138.
+_BASIC_DATE = re.compile(r"(19|20)[0-9]{6}")  # a basic ISO 8601 date; as seconds it would be in 1970
+_LOST_PLUS = re.compile(r"(.*[0-9]) ([0-9]{2}:?[0-9]{2})")  # an unescaped plus in a query decodes to a space
+# Smallest value and ns per unit; a number from 10**11 on, the year 5138 in seconds, is in a smaller unit.
 _UNITS = ((Decimal(10) ** 17, 1), (Decimal(10) ** 14, 10**3), (Decimal(10) ** 11, 10**6), (Decimal(0), 10**9))
 
 
 def nanoseconds(value: object) -> int:
-    """Return the ns since 1970 of a time: ISO 8601, in UTC where no zone is given, or a number since 1970.
+    """Return a time as ns since 1970, from ISO 8601 (UTC if no zone is given) or a number since 1970.
 
-    A number is in seconds, or by its size in ms, us or ns. A date alone is its first moment.
+    The magnitude of a number tells whether it is in s, ms, us or ns. A date alone means its start.
 
     Raises:
-        ValueError: It is neither, or outside 1970 to 2116.
+        ValueError: The value is neither, or is outside 1970 to 2116.
     """
     text = str(value).strip()
     if _NUMBER.fullmatch(text) and not _BASIC_DATE.fullmatch(text):
@@ -40,7 +40,7 @@ def nanoseconds(value: object) -> int:
 
 
 def _moment(text: str) -> datetime:
-    """Return the time that a text says; where it is none as it stands, a space may have been a plus."""
+    """Parse an ISO 8601 time; if that fails, retry with a space before the zone read as a plus."""
     for candidate in (text, _LOST_PLUS.sub(r"\1+\2", text)):
         try:
             moment = datetime.fromisoformat(candidate.upper())
@@ -54,4 +54,4 @@ def _nanoseconds_of(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
-Moment = Annotated[int, BeforeValidator(nanoseconds), WithJsonSchema({"type": "string", "title": "Time"})]
+QueryTime = Annotated[int, BeforeValidator(nanoseconds), WithJsonSchema({"type": "string", "title": "Time"})]

@@ -1,10 +1,10 @@
-"""`/v1/identities`, `/v1/tracks` and `/v1/stats`: who is where, and where has somebody been."""
+"""`/v1/identities`, `/v1/tracks` and `/v1/stats`: where people are and have been."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Query, Response, status
 
-from gallery.api.moment import Moment
+from gallery.api.moment import QueryTime
 from gallery.api.schemas import (
     IdentitiesOut,
     IdentityDetail,
@@ -20,14 +20,14 @@ from gallery.store.presence import sightings
 from gallery.store.store import Store, StoredProgress, StoredTracklet, TrackQuery
 from wire.cameras import Cameras
 
-MAX_ROWS = 1_000  # of one answer
-LIVE_NS = 5_000_000_000  # an open track without a box for so long is not live any more
+MAX_ROWS = 1_000  # per response
+LIVE_NS = 5_000_000_000  # an open track without a box for this long is no longer live
 
 Limit = Annotated[int, Query(ge=1, le=MAX_ROWS)]
 
 
 def people_router(store: Store, cameras: Cameras) -> APIRouter:
-    """Return the routes about people."""
+    """Return the routes for people."""
     router = APIRouter(prefix="/v1", tags=["people"])
 
     @router.get("/identities")
@@ -43,7 +43,7 @@ def people_router(store: Store, cameras: Cameras) -> APIRouter:
 
     @router.get("/identities/{number}")
     def show_identity(number: Number) -> IdentityDetail:
-        """Show one person; a number that was merged away shows the one that goes on."""
+        """Show one person; a number that was merged shows the person it was merged into."""
         identity = store.identity(number)
         if identity is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no identity {number}")
@@ -57,7 +57,7 @@ def people_router(store: Store, cameras: Cameras) -> APIRouter:
 
     @router.get("/stats")
     def stats() -> StatsOut:
-        """Count what is known."""
+        """Return the number of identities, tracklets, crops, events and cameras."""
         counts = store.counts()
         own = [listed for listed in cameras.cameras().values() if listed.spec.site_id == store.site_id]
         return StatsOut(
@@ -73,15 +73,15 @@ def people_router(store: Store, cameras: Cameras) -> APIRouter:
 
 
 def tracks_router(store: Store) -> APIRouter:
-    """Return the routes about tracks."""
+    """Return the routes for tracks."""
     router = APIRouter(prefix="/v1/tracks", tags=["tracks"])
 
     @router.get("")
     def list_tracks(
         camera: Name | None = None,
         identity: Number | None = None,
-        since: Annotated[Moment | None, Query(alias="from")] = None,
-        until: Annotated[Moment | None, Query(alias="to")] = None,
+        since: Annotated[QueryTime | None, Query(alias="from")] = None,
+        until: Annotated[QueryTime | None, Query(alias="to")] = None,
         live: Annotated[bool, Query()] = False,  # noqa: FBT002 - a query parameter
         boxes: Annotated[bool, Query()] = False,  # noqa: FBT002
         limit: Limit = 100,
@@ -101,7 +101,7 @@ def tracks_router(store: Store) -> APIRouter:
 
     @router.get("/{tracklet_id:path}/crop", responses={200: {"content": {"image/jpeg": {}}}})
     def show_crop(tracklet_id: Annotated[str, Path(max_length=512)]) -> Response:
-        """Return the best picture of a track."""
+        """Return the best picture of a track as JPEG."""
         crop = store.crop(tracklet_id)
         if crop is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no picture of track {tracklet_id!r}")
@@ -118,4 +118,4 @@ def _is_live(row: StoredTracklet, stored: StoredProgress | None) -> bool:
 
 def _check_site(store: Store, site: str | None) -> None:
     if site is not None and site != store.site_id:
-        raise HTTPException(status.HTTP_404_NOT_FOUND, f"this API answers for site {store.site_id!r}, not {site!r}")
+        raise HTTPException(status.HTTP_404_NOT_FOUND, f"this API serves site {store.site_id!r}, not {site!r}")

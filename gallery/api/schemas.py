@@ -1,4 +1,4 @@
-"""What the API says and takes. Times are ISO 8601 in UTC; boxes are xyxy px of the source frame."""
+"""Request and response schemas of the API. Times are ISO 8601 in UTC; boxes are xyxy px of the source frame."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -10,30 +10,30 @@ from gallery.store.store import Identity, StoredProgress, StoredTracklet
 from wire.messages import MAX_CLOCK_OFFSET_MS, MAX_FPS, CameraSpec, IdentityEvent, Mode, check_name
 from wire.url import check_source
 
-MAX_NUMBER = 2**53 - 1  # what JSON's readers and Redis's scores keep exactly
+MAX_NUMBER = 2**53 - 1  # the largest integer that JSON parsers and Redis scores represent exactly
 
 
 def iso(time_ns: int) -> str:
-    """Return a time in ISO 8601, UTC, in milliseconds."""
+    """Return a time in ISO 8601, in UTC, with milliseconds."""
     moment = datetime.fromtimestamp(time_ns // 1_000_000 / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def name_of(text: str) -> str:
-    """Return the name of a camera or of a site.
+    """Validate the name of a camera or site and return it.
 
     Raises:
-        ValueError: It cannot be one.
+        ValueError: The name is invalid.
     """
     check_name("name", text)
     return text
 
 
 def source_url(text: str) -> str:
-    """Return the source of a camera.
+    """Validate the source of a camera and return it.
 
     Raises:
-        UrlError: It cannot be one.
+        UrlError: The source is invalid.
     """
     check_source(text)
     return text
@@ -44,7 +44,7 @@ Number = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
 
 
 class CameraIn(BaseModel):
-    """A camera to add, or to change; fields as in `CameraSpec`."""
+    """A camera to add or change; fields as in `CameraSpec`."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -93,7 +93,7 @@ class CamerasOut(BaseModel):
 
 
 class SightingOut(BaseModel):
-    """One presence of a person in a camera."""
+    """One uninterrupted presence of a person in a camera."""
 
     camera_id: str
     first: str
@@ -104,7 +104,7 @@ class SightingOut(BaseModel):
 
 
 class IdentityOut(BaseModel):
-    """One person; `sightings` is their number."""
+    """One person; `sightings` is the number of sightings."""
 
     id: int
     site_id: str
@@ -124,7 +124,7 @@ class IdentitiesOut(BaseModel):
 
 
 class TrackOut(BaseModel):
-    """One tracklet: a person followed by one camera without a gap. Lists are null unless `boxes` was asked for."""
+    """One tracklet: a person followed by one camera without a gap. `times` and `boxes` are null unless requested."""
 
     tracklet_id: str
     camera_id: str
@@ -154,7 +154,7 @@ class IdentityDetail(IdentityOut):
 
 
 class EventOut(BaseModel):
-    """Something happened to an identity; the data of one server-sent event."""
+    """A change to an identity; the data of one server-sent event."""
 
     event_id: str
     kind: str
@@ -169,7 +169,7 @@ class EventOut(BaseModel):
 
 
 class StatsOut(BaseModel):
-    """How much a site knows."""
+    """Sizes of a site's store, and its number of cameras."""
 
     site_id: str
     identities: int
@@ -186,14 +186,14 @@ class ProblemOut(BaseModel):
 
 
 class StatusOut(BaseModel):
-    """Answer of the probes."""
+    """Response of the probes."""
 
     status: Literal["ok", "unavailable"]
     reason: str = ""
 
 
 def camera_out(spec: CameraSpec, stored: StoredProgress | None) -> CameraOut:
-    """Return how a camera is shown."""
+    """Return a camera in the API's form."""
     state = None
     if stored is not None:
         progress = stored.progress
@@ -220,7 +220,7 @@ def camera_out(spec: CameraSpec, stored: StoredProgress | None) -> CameraOut:
 
 
 def identity_out(site_id: str, identity: Identity, seen: int) -> IdentityOut:
-    """Return how a person is shown, with a number of sightings."""
+    """Return a person in the API's form, with the given number of sightings."""
     return IdentityOut(
         id=identity.number,
         site_id=site_id,
@@ -234,7 +234,7 @@ def identity_out(site_id: str, identity: Identity, seen: int) -> IdentityOut:
 
 
 def sighting_out(sighting: Sighting) -> SightingOut:
-    """Return how a presence is shown."""
+    """Return a presence in the API's form."""
     return SightingOut(
         camera_id=sighting.camera_id,
         first=iso(sighting.first_ns),
@@ -246,9 +246,9 @@ def sighting_out(sighting: Sighting) -> SightingOut:
 
 
 def track_out(row: StoredTracklet, *, boxes: bool = False) -> TrackOut:
-    """Return how a tracklet is shown, with all its boxes or with the last."""
+    """Return a tracklet in the API's form, with all its boxes or only the last."""
     tracklet = row.tracklet
-    rounded = tracklet.boxes.astype(float).round(1).tolist()  # float32 has no 161.7: it would show as 161.6999969
+    rounded = tracklet.boxes.astype(float).round(1).tolist()  # in float32, 161.7 would be printed as 161.6999969
     return TrackOut(
         tracklet_id=tracklet.tracklet_id,
         camera_id=tracklet.camera_id,
@@ -266,7 +266,7 @@ def track_out(row: StoredTracklet, *, boxes: bool = False) -> TrackOut:
 
 
 def event_out(event: IdentityEvent) -> EventOut:
-    """Return how an event is shown."""
+    """Return an event in the API's form."""
     return EventOut(
         event_id=event.event_id,
         kind=event.kind,

@@ -1,1 +1,1 @@
-"""What must survive: people, tracklets, events; in Redis, and in memory as its reference."""
+"""Persistent state: people, tracklets and events; in Redis, and in memory as the reference."""

@@ -1,7 +1,7 @@
-"""What a Redis answers that cannot or will not serve us: what is wrong, and what to do about it.
+"""Translate errors of the Redis client into errors of the gallery that name cause and remedy. Pure.
 
-Pure: an error of the client in, an error of ours out. What passes, by itself or by somebody's hand at the server, is
-waited out (`StoreUnavailable`); what only our settings can mend is not (`StoreRefused`).
+Errors that pass by themselves, or are fixed at the server, are `StoreUnavailable` and retried; those that need other
+settings are `StoreRefused`.
 """
 
 import re
@@ -32,32 +32,32 @@ ADDRESS = "redis.url (CLIMBTRACK_REDIS_URL)"
 TLS_MISFIT = "TLS does not fit (redis:// or rediss:// in redis.url, redis.ssl_certificate_file)"
 PERMISSIONS = "ACL SETUSER {NAME} ~climbtrack:* +@read +@write +@scripting +@connection +info"
 
-_PASSING = {
+_TRANSIENT = {
     "MISCONF": (
         "cannot save to its disk and takes no writes",
-        "its log says why, mostly a full disk or a folder that it may not write; it goes on after the next good save",
+        "its log gives the reason, usually a full disk or a folder it may not write; it recovers after the next save",
     ),
     "NOREPLICAS": (
         "has too few replicas to take writes",
         "bring its replicas back, or lower its min-replicas-to-write",
     ),
-    "LOADING": ("is still loading its data", "nothing to do but to wait"),
-    "TRYAGAIN": ("is moving our keys to another node", "nothing to do but to wait"),
-    "CLUSTERDOWN": ("belongs to a cluster that is down", "`redis-cli --cluster check` says which node is missing"),
+    "LOADING": ("is still loading its data", "just wait"),
+    "TRYAGAIN": ("is moving our keys to another node", "just wait"),
+    "CLUSTERDOWN": ("belongs to a cluster that is down", "`redis-cli --cluster check` shows which node is missing"),
     "MOVED": ("is a node of a cluster and our keys are on another one", f"name the node that has them in {ADDRESS}"),
     "READONLY": ("is a replica and takes no writes", f"wait for the failover to end, or name the primary in {ADDRESS}"),
     "MASTERDOWN": ("is a replica without its primary", f"bring the primary back, or name it in {ADDRESS}"),
     "OOM": (
         "has reached its maxmemory and takes no writes",
-        "raise its maxmemory; a shorter gallery.retention_s then keeps it below",
+        "raise its maxmemory; a shorter gallery.retention_s then keeps usage below it",
     ),
-    "BUSY": ("is busy with somebody's script", "wait, or end the script with `redis-cli SCRIPT KILL`"),
-    "MAXCLIENTS": ("has no connection left", "raise its maxclients, or end clients that nobody needs"),
+    "BUSY": ("is busy running a script", "wait, or end the script with `redis-cli SCRIPT KILL`"),
+    "MAXCLIENTS": ("has no connection left", "raise its maxclients, or close unneeded clients"),
 }
-_REFUSING = {
+_PERMANENT = {
     "NOAUTH": (
         "asks for a password",
-        "set redis.password or redis.password_file, and redis.username where it has users",
+        "set redis.password or redis.password_file, and redis.username if it has users",
     ),
     "WRONGPASS": ("refuses this user or password", "correct redis.username and redis.password (or password_file)"),
     "NOPERM": ("does not allow its user what we do", f"allow it: {PERMISSIONS}"),
@@ -65,10 +65,12 @@ _REFUSING = {
         "is in protected mode and refuses other machines",
         "give it a password (requirepass) and redis.password",
     ),
-    "DB": ("has no database of this number", f"name another one in {ADDRESS}"),
+    "DB": ("has no database with this number", f"name another one in {ADDRESS}"),
     "COMMAND": ("does not know a command that we use", "Redis 6.2 or newer is needed"),
 }
-_CLASSES: tuple[tuple[type[Exception], str], ...] = (  # the first that fits; the client drops these codes from the text
+_CLASSES: tuple[
+    tuple[type[Exception], str], ...
+] = (  # the first match is used; the client strips these codes from the text
     (BusyLoadingError, "LOADING"),
     (OutOfMemoryError, "OOM"),
     (ReadOnlyError, "READONLY"),
@@ -80,7 +82,7 @@ _CLASSES: tuple[tuple[type[Exception], str], ...] = (  # the first that fits; th
     (NoPermissionError, "NOPERM"),
     (AuthenticationWrongNumberOfArgsError, "WRONGPASS"),
 )
-_TEXTS = (  # without a code of their own, or behind one that is not theirs: Redis before 7 wraps what a script meets
+_TEXTS = (  # no code, or behind another one: Redis before 7 wraps errors that occur in a script
     (re.compile(r"^(MISCONF|NOREPLICAS|BUSY|DENIED|NOAUTH|WRONGPASS)\b"), None),
     (re.compile(r"[:\s]-(MISCONF|NOREPLICAS|READONLY|OOM|BUSY|LOADING|MASTERDOWN|NOPERM)\b"), None),
     (re.compile(r"max number of clients"), "MAXCLIENTS"),
@@ -89,24 +91,24 @@ _TEXTS = (  # without a code of their own, or behind one that is not theirs: Red
     (re.compile(r"DB index|Invalid Database|SELECT is not allowed"), "DB"),
     (re.compile(r"unknown (?:sub)?command", re.IGNORECASE), "COMMAND"),
 )
-_OUR_MISTAKES = frozenset({"ERR", "WRONGTYPE", "CROSSSLOT", "NOSCRIPT", "EXECABORT", "NOPROTO"})
+_COMMAND_ERRORS = frozenset({"ERR", "WRONGTYPE", "CROSSSLOT", "NOSCRIPT", "EXECABORT", "NOPROTO"})
 
 
 def explained(
     error: RedisError | OSError, server: str, secrets: Collection[str]
 ) -> StoreUnavailable | StoreRefused | None:
-    """Return an error of the client as one of ours, without these secrets; None where the mistake is our own.
+    """Translate an error of the client, without these secrets; None if the error is a bug in our code.
 
     Args:
-        error: As the client raised it.
-        server: How the server is named to people.
-        secrets: What must not show, whoever repeats it.
+        error: The error raised by the client.
+        server: Name of the server for messages.
+        secrets: Texts that must not appear in the message, even if the server repeats them.
     """
     code = _code(error)
-    if code in _REFUSING:
-        return StoreRefused(_sentence(server, code, *_REFUSING[code]))
-    if code in _PASSING:
-        return StoreUnavailable(_sentence(server, code, *_PASSING[code]))
+    if code in _PERMANENT:
+        return StoreRefused(_sentence(server, code, *_PERMANENT[code]))
+    if code in _TRANSIENT:
+        return StoreUnavailable(_sentence(server, code, *_TRANSIENT[code]))
     if isinstance(error, ResponseError):
         text = hide(str(error), secrets)
         return StoreUnavailable(f"Redis at {server} answers {text}") if _is_state(text) else None
@@ -128,9 +130,9 @@ def _why_away(error: RedisError | OSError, server: str) -> str:
 
 
 def _is_state(text: str) -> bool:
-    """Tell whether an answer begins with a code that says how the server is, and not what is wrong with our command."""
+    """Return whether an answer starts with a code for the server's state, rather than for a wrong command."""
     word = text.partition(" ")[0]
-    return word.isupper() and word.isalpha() and word not in _OUR_MISTAKES
+    return word.isupper() and word.isalpha() and word not in _COMMAND_ERRORS
 
 
 def _code(error: RedisError | OSError) -> str:

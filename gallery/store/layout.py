@@ -1,4 +1,4 @@
-"""Brings a site that an earlier version wrote to Redis to the present layout; `write.lua` says what that is."""
+"""Migrate a site in Redis from an earlier version to the current layout, which `write.lua` documents."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -8,23 +8,23 @@ from gallery.store import records
 from gallery.store.presence import Sighting, joined, sighting_of
 from gallery.store.store import StoredTracklet, microseconds
 
-LAYOUT = 2  # 1 had no sightings, and no time in its heads
+LAYOUT = 2  # layout 1 had no sightings, and no times in `heads`
 PAGE = 256
 
 
 def owner_of(head: bytes) -> int | None:
-    """Return the identity of a row, by its entry in `heads` of any layout."""
+    """Return the identity of a row from its entry in `heads`, in any layout."""
     return int(head.split(b"|", 2)[1]) or None
 
 
 def is_current(client: Any, prefix: str) -> bool:
-    """Tell whether a site is in the present layout, as one is that was never written."""
+    """Return whether a site has the current layout; true for a site that was never written."""
     version, layout = client.hmget(f"{prefix}meta", "version", "layout")
     return version is None or int(layout or 1) == LAYOUT
 
 
 def bring_up_to_date(client: Any, prefix: str) -> None:
-    """Add what the present layout has more; a call that was cut off can be repeated."""
+    """Add what the current layout requires; an interrupted call can be repeated."""
     if is_current(client, prefix):
         return
     seen: dict[int, list[Sighting]] = defaultdict(list)

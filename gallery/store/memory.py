@@ -1,4 +1,4 @@
-"""The reference store: one site in plain dictionaries."""
+"""The reference store: one site in dictionaries."""
 
 import threading
 from collections.abc import Sequence
@@ -126,12 +126,12 @@ class MemoryStore:
             self._crops.pop(tracklet_id, None)
 
     def confirm(self, seq: int) -> None:
-        """Note that all events up to `seq` are safely published."""
+        """Mark all events up to `seq` as published."""
         with self._lock:
             self._published = max(self._published, seq)
 
     def save_progress(self, progress: Sequence[StoredProgress]) -> None:
-        """Remember the last progress of cameras."""
+        """Save the last progress of cameras."""
         with self._lock:
             self._progress.update({stored.progress.camera_id: stored for stored in progress})
 
@@ -141,7 +141,7 @@ class MemoryStore:
             return dict(self._progress)
 
     def forget_camera(self, camera_id: str) -> None:
-        """Forget the progress of a camera."""
+        """Delete the progress of a camera."""
         with self._lock:
             self._progress.pop(camera_id, None)
 
@@ -156,7 +156,7 @@ class MemoryStore:
             return self._identities.get(self._aliases.get(number, number))
 
     def sightings(self, numbers: Sequence[int]) -> list[int]:
-        """Return how many sightings each of some identities has."""
+        """Return the number of sightings of each identity."""
         owned: dict[int, list[StoredTracklet]] = {number: [] for number in numbers}
         with self._lock:
             for row in self._rows.values():
@@ -165,7 +165,7 @@ class MemoryStore:
         return [len(sightings(owned[number])) for number in numbers]
 
     def tracklets(self, tracklet_ids: Sequence[str]) -> list[StoredTracklet]:
-        """Return the stored ones among the given, in the given order."""
+        """Return those of the given tracklets that are stored, in the given order."""
         with self._lock:
             return [self._rows[key] for key in tracklet_ids if key in self._rows]
 
@@ -186,16 +186,16 @@ class MemoryStore:
             return [entry for entry in self._journal if entry.seq > after][:limit]
 
     def counts(self) -> Counts:
-        """Return how much is stored."""
+        """Return the sizes of the store."""
         with self._lock:
             return Counts(len(self._identities), len(self._rows), len(self._crops), len(self._journal))
 
     def ping(self) -> None:
-        """Return at once."""
+        """Return immediately."""
 
 
 def matches(row: StoredTracklet, query: TrackQuery) -> bool:
-    """Tell whether a row fulfils every condition of a query, its limit aside."""
+    """Return whether a row meets every condition of a query, apart from its limit."""
     tracklet = row.tracklet
     return (
         (query.camera_id is None or tracklet.camera_id == query.camera_id)

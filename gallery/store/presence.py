@@ -1,11 +1,11 @@
-"""When was somebody where: tracklets of one identity joined to sightings. Pure."""
+"""Sightings: the tracklets of one identity joined into uninterrupted presences. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gallery.store.store import StoredTracklet, microseconds
 
-MAX_GAP_US = 2_000_000  # a person behind a pillar has not left
+MAX_GAP_US = 2_000_000  # a person hidden by a pillar has not left
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +13,8 @@ class Sighting:
     """One presence of a person in a camera, without a gap longer than `MAX_GAP_US`.
 
     Attributes:
-        tracklets: Ids of what it was joined from, by their first box.
-        live: Its last tracklet is not closed yet.
+        tracklets: Ids of the joined tracklets, in the order of their first boxes.
+        live: Whether one of its tracklets is still open.
     """
 
     camera_id: str
@@ -25,12 +25,12 @@ class Sighting:
 
 
 def sightings(rows: Iterable[StoredTracklet]) -> list[Sighting]:
-    """Return the sightings behind the tracklets of one identity, by their beginning, then by camera."""
+    """Return the sightings of one identity from its tracklets, sorted by start, then camera."""
     return joined(map(sighting_of, rows))
 
 
 def sighting_of(row: StoredTracklet) -> Sighting:
-    """Return what one tracklet saw."""
+    """Return the presence that one tracklet shows."""
     tracklet = row.tracklet
     return Sighting(
         tracklet.camera_id, tracklet.first_ns, tracklet.last_ns, (tracklet.tracklet_id,), not tracklet.closed
@@ -38,21 +38,21 @@ def sighting_of(row: StoredTracklet) -> Sighting:
 
 
 def joined(parts: Iterable[Sighting]) -> list[Sighting]:
-    """Return the presences of one identity without those that go on in another one; in the order of `sightings`."""
+    """Join presences of one identity that continue each other; returned in the order of `sightings`."""
     found: list[Sighting] = []
     for new in sorted(parts, key=lambda part: (part.camera_id, part.first_ns, part.tracklets)):
-        if found and found[-1].camera_id == new.camera_id and _goes_on(found[-1], new):
-            found[-1] = _together(found[-1], new)
+        if found and found[-1].camera_id == new.camera_id and _continues(found[-1], new):
+            found[-1] = _merged(found[-1], new)
         else:
             found.append(new)
     return sorted(found, key=lambda sighting: (sighting.first_ns, sighting.camera_id))
 
 
-def _goes_on(one: Sighting, other: Sighting) -> bool:
+def _continues(one: Sighting, other: Sighting) -> bool:
     return microseconds(other.first_ns) - microseconds(one.last_ns) <= MAX_GAP_US
 
 
-def _together(one: Sighting, other: Sighting) -> Sighting:
+def _merged(one: Sighting, other: Sighting) -> Sighting:
     return Sighting(
         one.camera_id,
         one.first_ns,

@@ -1,4 +1,4 @@
-"""Stored values to bytes and back: the wire's codec for its messages, msgpack around them."""
+"""Serialisation of stored values: the codec of `wire` for messages, in msgpack records."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, cast
@@ -36,45 +36,45 @@ class _Progress(msgspec.Struct, array_like=True):
 
 
 def pack(value: Any) -> bytes:
-    """Return plain values as msgpack, for the scripts that read them."""
+    """Return plain values as msgpack, as the Lua scripts expect."""
     return _encoder.encode(value)
 
 
 def encode_tracklet(row: StoredTracklet) -> bytes:
-    """Return the bytes of a row, without its owner and its crop, which are stored beside it."""
+    """Serialise a row without its owner and crop, which are stored separately."""
     event = None if row.event is None else codec.encode(row.event)
     return pack(_Row(codec.encode(replace(row.tracklet, crop=b"")), row.probability, event))
 
 
 def decode_tracklet(data: bytes, identity_id: int | None) -> StoredTracklet:
-    """Return the row of `encode_tracklet` with its owner."""
+    """Return the row that `encode_tracklet` serialised, with its owner."""
     row = msgspec.msgpack.decode(data, type=_Row)
     event = None if row.event is None else decode_event(row.event)
     return StoredTracklet(cast("Tracklet", codec.decode(row.tracklet)), identity_id, row.probability, event)
 
 
 def encode_event(event: IdentityEvent) -> bytes:
-    """Return the bytes of an event."""
+    """Serialise an event."""
     return codec.encode(event)
 
 
 def decode_event(data: bytes) -> IdentityEvent:
-    """Return the event of `encode_event`."""
+    """Return the event that `encode_event` serialised."""
     return cast("IdentityEvent", codec.decode(data))
 
 
 def encode_identity(identity: Identity) -> bytes:
-    """Return the bytes of an identity."""
+    """Serialise an identity."""
     return pack(identity)
 
 
 def decode_identity(data: bytes) -> Identity:
-    """Return the identity of `encode_identity`."""
+    """Return the identity that `encode_identity` serialised."""
     return msgspec.msgpack.decode(data, type=Identity)
 
 
 def encode_prototypes(prototypes: Sequence[Prototype]) -> bytes:
-    """Return the bytes of an identity's prototypes."""
+    """Serialise an identity's prototypes."""
     return pack(
         [
             _StoredPrototype(p.kind, p.camera_id, p.model_id, p.vector.astype("<f4").tobytes(), p.weight, p.tracklet_id)
@@ -84,7 +84,7 @@ def encode_prototypes(prototypes: Sequence[Prototype]) -> bytes:
 
 
 def decode_prototypes(data: bytes) -> tuple[Prototype, ...]:
-    """Return the prototypes of `encode_prototypes`."""
+    """Return the prototypes that `encode_prototypes` serialised."""
     owned = msgspec.msgpack.decode(data, type=list[_StoredPrototype])
     return tuple(
         Prototype(
@@ -95,11 +95,11 @@ def decode_prototypes(data: bytes) -> tuple[Prototype, ...]:
 
 
 def encode_progress(stored: StoredProgress) -> bytes:
-    """Return the bytes of a camera's progress."""
+    """Serialise a camera's progress."""
     return pack(_Progress(codec.encode(stored.progress), stored.offset, stored.sent_ns))
 
 
 def decode_progress(data: bytes) -> StoredProgress:
-    """Return the progress of `encode_progress`."""
+    """Return the progress that `encode_progress` serialised."""
     stored = msgspec.msgpack.decode(data, type=_Progress)
     return StoredProgress(cast("CameraProgress", codec.decode(stored.progress)), stored.offset, stored.sent_ns)

@@ -1,4 +1,4 @@
-"""The store that survives: one site in Redis. The scheme of its keys stands on top of `write.lua`."""
+"""The persistent store: one site in Redis. Its keys are documented at the top of `write.lua`."""
 
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
@@ -11,7 +11,7 @@ from gallery.store import records
 from gallery.store.layout import LAYOUT, bring_up_to_date, is_current, owner_of
 from gallery.store.memory import matches
 from gallery.store.presence import MAX_GAP_US, sightings
-from gallery.store.server import reaching
+from gallery.store.server import translated_errors
 from gallery.store.store import (
     EXPIRE_LIMIT,
     JOURNAL_LENGTH,
@@ -28,7 +28,7 @@ from gallery.store.store import (
 )
 
 EVERYTHING = 2**31 - 1
-PAGE = 256  # rows read at once by a query: about 1 MB
+PAGE = 256  # rows read at once by a query, about 1 MB
 APPLIED, ALREADY, CONFLICT = 1, 0, -1
 
 
@@ -49,7 +49,7 @@ class RedisStore:
 
     def load(self, horizon_ns: int) -> Snapshot:
         """Return identities, and recent tracklets in the order of their last box."""
-        with reaching(self._client):
+        with translated_errors(self._client):
             bring_up_to_date(self._client, self._prefix)
             meta = self._client.hgetall(self._key("meta"))
             now_ns = int(meta.get(b"now_ns", 0))
@@ -72,70 +72,70 @@ class RedisStore:
 
     def write(self, write: Write) -> Outcome:
         """Apply all of a write, or nothing."""
-        with reaching(self._client):
+        with translated_errors(self._client):
             answer = self._write(keys=[self._key("meta")], args=_Arguments(write).list)
         if answer == CONFLICT:
-            raise StoreConflict(f"site {self._site_id}: written by somebody else since version {write.version}")
+            raise StoreConflict(f"site {self._site_id}: written by another process since version {write.version}")
         return "already" if answer == ALREADY else "applied"
 
     def confirm(self, seq: int) -> None:
-        """Note that all events up to `seq` are safely published."""
-        with reaching(self._client):
+        """Mark all events up to `seq` as published."""
+        with translated_errors(self._client):
             self._confirm(keys=[self._key("meta")], args=[seq])
 
     def save_progress(self, progress: Sequence[StoredProgress]) -> None:
-        """Remember the last progress of cameras."""
+        """Save the last progress of cameras."""
         if not progress:
             return
         entries = {stored.progress.camera_id: records.encode_progress(stored) for stored in progress}
-        with reaching(self._client):
+        with translated_errors(self._client):
             self._client.hset(self._key("progress"), mapping=entries)
 
     def progress(self) -> dict[str, StoredProgress]:
         """Return the last progress of every camera."""
-        with reaching(self._client):
+        with translated_errors(self._client):
             entries = self._client.hgetall(self._key("progress"))
         return {camera.decode(): records.decode_progress(data) for camera, data in entries.items()}
 
     def forget_camera(self, camera_id: str) -> None:
-        """Forget the progress of a camera."""
-        with reaching(self._client):
+        """Delete the progress of a camera."""
+        with translated_errors(self._client):
             self._client.hdel(self._key("progress"), camera_id)
 
     def identities(self, after: int, limit: int) -> list[Identity]:
         """Return up to `limit` identities with a larger number, by number."""
         if limit <= 0:
             return []
-        with reaching(self._client):
+        with translated_errors(self._client):
             numbers = self._client.zrangebyscore(self._key("by-number"), f"({after}", "+inf", start=0, num=limit)
             blobs = self._client.hmget(self._key("identities"), numbers) if numbers else []
         return [records.decode_identity(blob) for blob in blobs if blob is not None]
 
     def identity(self, number: int) -> Identity | None:
         """Return an identity, or the one it was merged into."""
-        with reaching(self._client):
+        with translated_errors(self._client):
             alias = self._client.hget(self._key("aliases"), number)
             blob = self._client.hget(self._key("identities"), number if alias is None else alias)
         return None if blob is None else records.decode_identity(blob)
 
     def sightings(self, numbers: Sequence[int]) -> list[int]:
-        """Return how many sightings each of some identities has."""
+        """Return the number of sightings of each identity."""
         if not numbers:
             return []
-        with reaching(self._client):
+        with translated_errors(self._client):
             if is_current(self._client, self._prefix):
                 return [int(count or 0) for count in self._client.hmget(self._key("sightings"), numbers)]
         return [len(sightings(self.find(TrackQuery(identity_id=number, limit=EVERYTHING)))) for number in numbers]
 
     def tracklets(self, tracklet_ids: Sequence[str]) -> list[StoredTracklet]:
-        """Return the stored ones among the given, in the given order."""
-        with reaching(self._client):
+        """Return those of the given tracklets that are stored, in the given order."""
+        with translated_errors(self._client):
             return self._rows([tracklet_id.encode() for tracklet_id in tracklet_ids])
 
     def find(self, query: TrackQuery) -> list[StoredTracklet]:
         """Return the tracklets of a query, newest first."""
         found: list[StoredTracklet] = []
-        with reaching(self._client):
+        with translated_errors(self._client):
             for keys in self._pages(query):
                 found += (row for row in self._rows(keys) if matches(row, query))
                 if len(found) >= query.limit:
@@ -144,21 +144,21 @@ class RedisStore:
 
     def crop(self, tracklet_id: str) -> bytes | None:
         """Return the best crop of a tracklet."""
-        with reaching(self._client):
+        with translated_errors(self._client):
             return cast("bytes | None", self._client.hget(self._key("crops"), tracklet_id))
 
     def journal(self, after: int, limit: int) -> list[JournalEntry]:
         """Return up to `limit` later events, oldest first."""
         if limit <= 0:
             return []
-        with reaching(self._client):
+        with translated_errors(self._client):
             entries = self._client.zrangebyscore(self._key("journal"), f"({after}", "+inf", start=0, num=limit)
         parts = (entry.partition(b"|") for entry in entries)
         return [JournalEntry(int(seq), records.decode_event(event)) for seq, _, event in parts]
 
     def counts(self) -> Counts:
-        """Return how much is stored."""
-        with reaching(self._client):
+        """Return the sizes of the store."""
+        with translated_errors(self._client):
             return Counts(
                 self._client.hlen(self._key("identities")),
                 self._client.hlen(self._key("tracklets")),
@@ -168,14 +168,14 @@ class RedisStore:
 
     def ping(self) -> None:
         """Return when the server answers."""
-        with reaching(self._client):
+        with translated_errors(self._client):
             self._client.ping()
 
     def _key(self, name: str) -> str:
         return self._prefix + name
 
     def _pages(self, query: TrackQuery) -> Iterator[list[bytes]]:
-        """Yield the keys that may fulfil a query, newest first; no tracklet is longer than the longest one stored."""
+        """Yield keys that may match a query, newest first; the longest stored duration bounds how late they may end."""
         if query.identity_id is not None:
             index = self._key(f"by-identity:{query.identity_id}")
         else:
@@ -205,10 +205,10 @@ def _script(name: str) -> str:
 
 
 class _Arguments:
-    """The arguments of `write.lua`: msgpack of the write, then the binary values that it points to.
+    """The arguments of `write.lua`: msgpack of the write, then the binary values it refers to.
 
-    Redis's msgpack reader knows text but no binary type, so those stand beside it. Times in ns travel as text, since
-    Lua's numbers are doubles.
+    Redis's msgpack decoder does not support binary values, so they are separate arguments. Times in ns are sent as
+    text, since Lua's numbers are doubles.
     """
 
     def __init__(self, write: Write) -> None:
@@ -219,29 +219,30 @@ class _Arguments:
             "gap_us": MAX_GAP_US,
             "now_ns": str(write.now_ns),
             "next_identity": write.next_identity,
-            "calibration": self._point_to(write.calibration),
+            "calibration": self._add_binary(write.calibration),
             "rows": [self._row(row) for row in write.tracklets],
-            "crops": [(key, self._point_to(crop)) for key, crop in write.crops.items()],
+            "crops": [(key, self._add_binary(crop)) for key, crop in write.crops.items()],
             "moved": list(write.moved.items()),
             "identities": [self._identity(identity) for identity in write.identities],
             "prototypes": [
-                (number, self._point_to(records.encode_prototypes(owned))) for number, owned in write.prototypes.items()
+                (number, self._add_binary(records.encode_prototypes(owned)))
+                for number, owned in write.prototypes.items()
             ],
             "merged": list(write.merged.items()),
             "expired": [(identity.number, identity.previous_ids) for identity in write.expired],
             "before_us": microseconds(write.expire_before_ns),
             "expire_limit": EXPIRE_LIMIT,
-            "events": [self._point_to(records.encode_event(event)) for event in write.events],
+            "events": [self._add_binary(records.encode_event(event)) for event in write.events],
             "journal_length": JOURNAL_LENGTH,
         }
         self.list = [records.pack(operation), *self._values]
 
-    def _point_to(self, value: bytes) -> int:
+    def _add_binary(self, value: bytes) -> int:
         self._values.append(value)
-        return 1 + len(self._values)  # Lua counts from 1, and the operation stands first
+        return 1 + len(self._values)  # Lua counts from 1, and the operation comes first
 
     def _identity(self, identity: Identity) -> tuple[int, int, tuple[int, ...]]:
-        return identity.number, self._point_to(records.encode_identity(identity)), identity.previous_ids
+        return identity.number, self._add_binary(records.encode_identity(identity)), identity.previous_ids
 
     def _row(self, row: StoredTracklet) -> tuple[str, int, int, str, int, int, int]:
         tracklet = row.tracklet
@@ -252,5 +253,5 @@ class _Arguments:
             tracklet.camera_id,
             microseconds(tracklet.first_ns),
             microseconds(tracklet.last_ns),
-            self._point_to(records.encode_tracklet(row)),
+            self._add_binary(records.encode_tracklet(row)),
         )

@@ -1,4 +1,4 @@
-"""The Redis that stores live in: how it is connected to, named to people, and checked."""
+"""The Redis server of the stores: connecting to it, naming it in messages, and checking it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,70 +20,72 @@ ANSWER_S, CONNECT_S = 10.0, 5.0
 
 
 def connect(settings: RedisSettings) -> "redis.Redis":
-    """Return a client of the server; nothing is sent before its first use. Thread-safe.
+    """Return a thread-safe client of the server; it connects on first use.
 
     Raises:
-        SettingsError: A certificate cannot be used, or the URL has an option that nobody knows.
+        SettingsError: A certificate cannot be used, or the URL has an unknown option.
     """
     url = read_url(settings.url)
     if url.scheme == "rediss":
-        context_of(settings)  # the client reads the files when it connects, and asks for a key's password
+        context_of(
+            settings
+        )  # checked early: the client reads the files when it connects, and prompts for a key's password
     options = {**_login(settings), **(_tls(settings) if url.scheme == "rediss" else {})}
     address = replace(url, login=None).quoted()
     try:
         client = redis.Redis.from_url(address, socket_timeout=ANSWER_S, socket_connect_timeout=CONNECT_S, **options)
         pool = client.connection_pool
-        pool.connection_class(**pool.connection_kwargs)  # nothing else says what it does not understand
+        pool.connection_class(**pool.connection_kwargs)  # only this reveals unknown options
     except (TypeError, ValueError, RedisError):
         shown = mask_url(settings.url)
-        raise SettingsError(f"redis.url = {shown!r}: an option behind the ? is unknown or has a wrong value") from None
+        raise SettingsError(f"redis.url = {shown!r}: an option after the ? is unknown or has a wrong value") from None
     return client
 
 
 def name_of(client: "redis.Redis") -> str:
-    """Return where a client connects to, without its password."""
+    """Return the address a client connects to, without its password."""
     known = client.connection_pool.connection_kwargs
     return mask_url(str(known.get("path") or f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"))
 
 
 @contextmanager
-def reaching(client: "redis.Redis") -> Iterator[None]:
-    """Turn what goes wrong between us and the server into errors of ours.
+def translated_errors(client: "redis.Redis") -> Iterator[None]:
+    """Translate errors of the client within the block.
 
     Raises:
-        StoreUnavailable: It is away, or takes nothing now: the same call may succeed later.
-        StoreRefused: It does not let us in, or not do what we need.
+        StoreUnavailable: The server is unreachable, or rejects writes for now: the same call may succeed later.
+        StoreRefused: The server refuses access or a command.
     """
     try:
         yield
     except (RedisError, OSError) as error:
-        ours = explained(error, name_of(client), _secrets(client))
-        if ours is None:
+        translated = explained(error, name_of(client), _secrets(client))
+        if translated is None:
             raise
-        raise ours from None  # servers repeat what they do not understand, passwords included
+        raise translated from None  # servers repeat commands they do not understand, passwords included
 
 
 def check_writes(client: "redis.Redis") -> None:
-    """Return when the server takes writes; what is written is gone after a second.
+    """Check that the server accepts writes, with a key that expires after a second.
 
     Raises:
         StoreUnavailable, StoreRefused: It does not.
     """
-    with reaching(client):
+    with translated_errors(client):
         client.set("climbtrack:{doctor}:probe", b"", px=1000)
 
 
 def eviction_risk(client: "redis.Redis") -> str:
-    """Return what is wrong with how the server behaves when its memory is full; empty where it keeps everything.
+    """Return a warning if the server deletes keys when its memory is full; empty if it keeps everything.
 
     Raises:
-        StoreUnavailable, StoreRefused: It cannot be asked.
+        StoreUnavailable, StoreRefused: The server cannot be queried.
     """
-    with reaching(client):
+    with translated_errors(client):
         client.ping()
         try:
             answer: Any = client.info("memory")
-        except ResponseError:  # the user may not ask, or a proxy does not know it
+        except ResponseError:  # the user lacks permission, or a proxy does not support the command
             return ""
     policy = answer.get("maxmemory_policy", KEEPS_EVERYTHING)
     if policy == KEEPS_EVERYTHING:
@@ -100,7 +102,7 @@ def _login(settings: RedisSettings) -> dict[str, Any]:
     password = url.password if settings.password is None else settings.password.get_secret_value()
     if not user and not password:
         return {}
-    # Handed over like this it stays out of the client's own repr.
+    # A credential provider keeps the password out of the client's repr.
     return {"credential_provider": redis.UsernamePasswordCredentialProvider(user, password or "")}
 
 

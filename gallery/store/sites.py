@@ -1,4 +1,4 @@
-"""All sites of one Redis."""
+"""All sites in one Redis."""
 
 import logging
 
@@ -12,17 +12,17 @@ log = logging.getLogger(__name__)
 
 
 class RedisSites:
-    """Opens the sites in one Redis; warns of a server that forgets people as soon as it can be asked."""
+    """Opens the sites in one Redis; warns about a server that deletes people, as soon as it is reachable."""
 
     def __init__(self, client: "redis.Redis") -> None:
         self._client = client
         self._checked = False
 
     def check(self) -> None:
-        """Look at the server before there is any site; one that is away is looked at later.
+        """Check the server before any site is opened; if it is unreachable, it is checked later.
 
         Raises:
-            StoreRefused: It does not let us in.
+            StoreRefused: The server refuses access.
         """
         try:
             self._check()
@@ -33,7 +33,7 @@ class RedisSites:
         """Return the store of a site.
 
         Raises:
-            StoreUnavailable, StoreRefused: The server cannot be asked.
+            StoreUnavailable, StoreRefused: The server cannot be queried.
         """
         self._check()
         return RedisStore(self._client, site_id)

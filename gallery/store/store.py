@@ -1,6 +1,6 @@
-"""What a site's store promises. `store_memory.MemoryStore` is the reference; `store_redis.RedisStore` must equal it.
+"""The contract of a site's store. `memory.MemoryStore` is the reference; `redis.RedisStore` must behave the same.
 
-One store holds one site. The store is the truth: whatever a gallery process knows can be loaded from it again.
+One store holds one site, and is its source of truth: the state of a gallery process can be reloaded from it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
 
 JOURNAL_LENGTH = 10_000  # events kept for the history of identities: at 300 bytes each, 3 MB a site
-EXPIRE_LIMIT = 1_000  # tracklets forgotten by one write, so that no write blocks the server for long
+EXPIRE_LIMIT = 1_000  # tracklets deleted by one write, so that no write blocks the server for long
 
 Outcome = Literal["applied", "already"]
 
@@ -23,13 +23,13 @@ class Identity:
     """One person of a site.
 
     Attributes:
-        number: From 1, never used again.
+        number: From 1, never reused.
         first_ns, last_ns: Capture times of the first and of the last box.
         cameras: Sorted names of the cameras that saw the person.
-        tracklets: How many tracklets were given to it.
+        tracklets: Number of its tracklets.
         previous_ids: Numbers that were merged into this one, sorted.
-        apart: Numbers of people who were visible together with this one in one camera, so are somebody else; the
-            highest ones, at most `site.MAX_APART`, and only of moments beyond the horizon of rows kept in memory.
+        apart: Numbers of people visible at the same time as this one in one camera, hence different people; the
+            highest ones, at most `site.MAX_APART`, and only from before the horizon of rows kept in memory.
     """
 
     number: int
@@ -43,13 +43,13 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prototype:
-    """One remembered look of an identity.
+    """One appearance prototype of an identity.
 
     Attributes:
         kind: `mean`: the weighted sum of all tracklets of a camera; `hard`: one tracklet far from that mean.
-        vector: `(d,)` float32; for `mean` a sum and not normalised.
-        weight: Sum of the weights behind the vector, > 0.
-        tracklet_id: Of a `hard` one; empty for a `mean`.
+        vector: `(d,)` float32; for `mean`, a sum that is not normalised.
+        weight: Sum of the weights in the vector, > 0.
+        tracklet_id: Of a `hard` prototype; empty for a `mean`.
     """
 
     kind: Literal["mean", "hard"]
@@ -65,10 +65,10 @@ class StoredTracklet:
     """The latest decided revision of a tracklet.
 
     Attributes:
-        tracklet: Without its crop, which is asked for by `Store.crop`.
+        tracklet: Without its crop; see `Store.crop`.
         identity_id: None while there is too little evidence.
-        probability: That it is the same person as its identity, when it was decided.
-        event: What was published about this revision; None while pending.
+        probability: Of being the same person as its identity, when it was decided.
+        event: The event published about this revision; None while pending.
     """
 
     tracklet: Tracklet
@@ -79,7 +79,7 @@ class StoredTracklet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredProgress:
-    """The last progress of a camera; offset of its record in the site's partition, and when that was sent."""
+    """The last progress of a camera, the offset of its record in the site's partition, and when it was sent."""
 
     progress: CameraProgress
     offset: int
@@ -88,7 +88,7 @@ class StoredProgress:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JournalEntry:
-    """One published event; `seq` grows by one, from 1."""
+    """One event of the journal; `seq` counts from 1."""
 
     seq: int
     event: IdentityEvent
@@ -96,21 +96,21 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Write:
-    """Everything that one window of decisions changes.
+    """All changes of one window of decisions.
 
     Attributes:
-        version: Version of the site that the decisions were made on; the write makes it one larger.
-        now_ns: Event time reached.
-        tracklets: New revisions, with the identity given to them.
-        crops: JPEG by tracklet_id; others keep theirs.
-        moved: Older rows that change hands: tracklet_id -> identity.
-        identities: New or changed ones.
-        prototypes: By identity, replacing all it had.
-        merged: Number that ends -> number that goes on; its rows follow.
-        expired: People who are forgotten, with all their rows and all numbers they ever had.
-        expire_before_ns: Rows last seen before are forgotten, at most `EXPIRE_LIMIT` a write.
-        next_identity: The next number to give.
-        calibration: The calibration's own encoding.
+        version: Version of the site that the decisions were made on; the write increments it.
+        now_ns: Event time up to which the site is decided.
+        tracklets: New revisions, with their identities.
+        crops: JPEG by tracklet_id; the others are unchanged.
+        moved: Older rows with a new identity: tracklet_id -> identity.
+        identities: New and changed identities.
+        prototypes: By identity, replacing all its prototypes.
+        merged: Merged number -> surviving number, which takes over its rows.
+        expired: Identities to delete, with all their rows and previous numbers.
+        expire_before_ns: Rows last seen before this are deleted, at most `EXPIRE_LIMIT` per write.
+        next_identity: The next unused number.
+        calibration: As `calibrate.encode` serialises it.
         events: Appended to the journal.
     """
 
@@ -131,7 +131,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """What a gallery process needs to go on with a site; attributes as in `Write`, `seq` of the last event."""
+    """What a gallery process needs to continue a site; attributes as in `Write`, `seq` is that of the last event."""
 
     version: int
     seq: int
@@ -146,11 +146,11 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class TrackQuery:
-    """Which tracklets are asked for; None leaves a condition out.
+    """Conditions for tracklets; None omits a condition.
 
     Attributes:
-        from_ns, to_ns: Tracklets with at least one moment in this closed interval.
-        limit: At most so many, newest (by last box) first.
+        from_ns, to_ns: Tracklets that overlap this closed interval.
+        limit: Maximum number of tracklets, newest (by last box) first.
     """
 
     camera_id: str | None = None
@@ -171,14 +171,14 @@ class Counts:
 
 
 def microseconds(time_ns: int) -> int:
-    """Return a time as whole microseconds: what a sorted set's double keeps exactly until the year 2255."""
+    """Return a time in whole microseconds, which the doubles of sorted sets represent exactly until the year 2255."""
     return time_ns // 1000
 
 
 class Store(Protocol):
-    """One site's memory. Thread-safe.
+    """The stored state of one site. Thread-safe.
 
-    Every method may raise `StoreUnavailable`; the call can then be repeated, also when it had taken effect.
+    Every method may raise `StoreUnavailable`; the call can then be repeated, even if it had taken effect.
     """
 
     @property
@@ -196,35 +196,35 @@ class Store(Protocol):
 
         Returns:
             `already` when every tracklet of the write (at least one) is stored with this or a later revision: the
-            write was applied before, and nothing changes. Else `applied`.
+            write was applied before, and nothing changes. Otherwise `applied`.
 
         Raises:
-            StoreConflict: The site's version is not the write's, and the write was not applied before.
+            StoreConflict: The site's version differs from the write's, and the write was not applied before.
         """
 
     def confirm(self, seq: int) -> None:
-        """Note that all events up to `seq` are safely published; never goes back."""
+        """Mark all events up to `seq` as published; a lower `seq` than before has no effect."""
 
     def save_progress(self, progress: Sequence[StoredProgress]) -> None:
-        """Remember the last progress of cameras, by camera."""
+        """Save the last progress of each given camera."""
 
     def progress(self) -> dict[str, StoredProgress]:
         """Return the last progress of every camera."""
 
     def forget_camera(self, camera_id: str) -> None:
-        """Forget the progress of a camera that was removed; its tracklets stay until they expire."""
+        """Delete the progress of a removed camera; its tracklets are kept until they expire."""
 
     def identities(self, after: int, limit: int) -> list[Identity]:
         """Return up to `limit` identities with a number larger than `after`, by number."""
 
     def identity(self, number: int) -> Identity | None:
-        """Return an identity; a number that was merged away gives the one that goes on."""
+        """Return an identity, or the one that its number was merged into."""
 
     def sightings(self, numbers: Sequence[int]) -> list[int]:
-        """Return how many sightings each of some identities has, as `presence.sightings` joins them."""
+        """Return the number of sightings of each identity, as joined by `presence.sightings`."""
 
     def tracklets(self, tracklet_ids: Sequence[str]) -> list[StoredTracklet]:
-        """Return the stored ones among the given, in the given order."""
+        """Return those of the given tracklets that are stored, in the given order."""
 
     def find(self, query: TrackQuery) -> list[StoredTracklet]:
         """Return the tracklets of a query, newest (in whole microseconds) first, then by descending tracklet_id."""
@@ -236,7 +236,7 @@ class Store(Protocol):
         """Return up to `limit` events with a sequence number larger than `after`, oldest first."""
 
     def counts(self) -> Counts:
-        """Return how much is stored."""
+        """Return the sizes of the store."""
 
     def ping(self) -> None:
-        """Return when the store answers."""
+        """Return once the store has answered."""

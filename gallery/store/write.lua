@@ -5,7 +5,7 @@
 --   :identities            hash    number -> identity
 --   :prototypes            hash    number -> prototypes
 --   :by-number             zset    number, scored by itself: paging
---   :aliases               hash    number that was merged away -> number that goes on
+--   :aliases               hash    merged number -> surviving number
 --   :tracklets             hash    tracklet_id -> row (without owner and crop)
 --   :heads                 hash    tracklet_id -> "revision|owner|first box in us|camera"; owner 0 is pending
 --   :crops                 hash    tracklet_id -> JPEG
@@ -16,7 +16,7 @@
 --   :sightings:<number>:<camera>   zset    the first us of a sighting, scored by its last
 --   :journal               zset    "seq|event", scored by seq
 --   :progress              hash    camera -> progress (not written here)
--- ARGV[1]  msgpack of the write, see store_redis._Arguments; binary values stand behind it and are pointed to
+-- ARGV[1]  msgpack of the write, see redis._Arguments; it refers to the binary values in the arguments after it
 -- Returns 1 applied, 0 already applied, -1 another version.
 
 local prefix = string.sub(KEYS[1], 1, -5)
@@ -117,7 +117,7 @@ local function drop(number)
   redis.call('ZREM', prefix .. 'by-number', number)
 end
 
--- was it applied before, or by somebody else?
+-- was it applied before, or has another process written the site?
 local stored = 0
 for _, row in ipairs(op.rows) do
   local known = head(row[1])

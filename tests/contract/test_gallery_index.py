@@ -1,4 +1,4 @@
-"""Every index does the same: brute force, the reference, and FAISS on a CPU and on a GPU."""
+"""All indexes give the same results: brute force (the reference), and FAISS on CPU and GPU."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gallery.index import BruteForceIndex, VectorIndex
-from gallery.index_faiss import MOST_DEAD, FaissIndex, GpuFaissIndex, exact_index
+from gallery.index_faiss import MAX_REMOVED, FaissIndex, GpuFaissIndex, exact_index
 from gallery.searcher import Searcher
 from gallery.store.store import Prototype
 
@@ -49,9 +49,9 @@ def test_a_gpu_is_used_where_faiss_has_one(monkeypatch: pytest.MonkeyPatch, gpus
     assert isinstance(exact_index(D), kind)
 
 
-def test_dead_rows_of_a_gpu_never_push_out_living_ones() -> None:
+def test_removed_rows_of_a_gpu_never_displace_current_ones() -> None:
     index = GpuFaissIndex(D)
-    near = np.repeat(np.eye(1, D, dtype=np.float32), MOST_DEAD * 2, axis=0)
+    near = np.repeat(np.eye(1, D, dtype=np.float32), MAX_REMOVED * 2, axis=0)
     index.add(np.arange(len(near)), near)
     index.add(np.array([9000]), np.eye(2, D, dtype=np.float32)[1:])
     for gone in range(len(near)):
@@ -116,7 +116,7 @@ def test_vectors_of_another_dimension_are_refused(kind: type) -> None:
 def test_faiss_equals_brute_force_after_any_history(
     monkeypatch: pytest.MonkeyPatch, seed: int, kind: type[FaissIndex | GpuFaissIndex]
 ) -> None:
-    monkeypatch.setattr("gallery.index_faiss.MOST_DEAD", 7)
+    monkeypatch.setattr("gallery.index_faiss.MAX_REMOVED", 7)
     rng = np.random.default_rng(seed)
     one, other = BruteForceIndex(D), kind(D)
     known: list[int] = []

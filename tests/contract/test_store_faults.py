@@ -1,4 +1,4 @@
-"""What a Redis in trouble says to us, from Redis itself: waited out with its cause and remedy, or refused at once."""
+"""Errors of a real Redis: retried with cause and remedy, or refused at once."""
 
 import shutil
 import threading
@@ -41,7 +41,7 @@ Trouble = Callable[[RealRedis], None]
 
 @pytest.fixture(params=["from the path", "from the wheel"])
 def program(request: pytest.FixtureRequest) -> str:
-    """Two generations: before Redis 7 an error that a script meets is wrapped into another one."""
+    """Two versions: before Redis 7, errors that occur in a script are wrapped in another error."""
     if request.param == "from the path":
         found = shutil.which("redis-server")
         need(found=found is not None, what="redis-server")
@@ -131,16 +131,16 @@ def test_the_window_that_met_trouble_is_written_when_redis_recovers(
     monkeypatch.setattr("wire.service.BACKOFF_S", (0.01, 0.02))
     with GalleryOnBus(server.url) as gallery:
         gallery.send(tracklet("a/s/1.0/0", 0, 2), progress("a", 4))
-        wait_for(lambda: gallery.store.store.tracklets(["a/s/1.0/0"]))
+        wait_for(lambda: gallery.store.tracklets(["a/s/1.0/0"]))
         # When Redis gets into trouble, the next window waits and says why
         trouble(server)
         gallery.send(tracklet("a/s/2.0/0", 5, 7, axis(1)), progress("a", 9, ended=True))
         wait_for(lambda: f"({code}); " in gallery.reason() and gallery.tries() > 3)
         assert remedy in gallery.reason()
-        assert gallery.store.store.tracklets(["a/s/2.0/0"]) == []
+        assert gallery.store.tracklets(["a/s/2.0/0"]) == []
         relief(server)
         # Then it is written, and everything was published once
-        wait_for(lambda: gallery.store.store.tracklets(["a/s/2.0/0"]))
+        wait_for(lambda: gallery.store.tracklets(["a/s/2.0/0"]))
         wait_for(lambda: not gallery.reason())
         assert [event.kind for event in gallery.published()] == ["created", "created"]
     said = [record.getMessage() for record in caplog.records if record.name == "wire.service"]
@@ -341,7 +341,7 @@ def test_the_permissions_that_are_advised_are_enough(server: RealRedis) -> None:
 
 
 def test_a_database_that_does_not_exist_is_refused(server: RealRedis) -> None:
-    with store_in(f"{server.url}?db=99") as store, pytest.raises(StoreRefused, match="no database of this number"):
+    with store_in(f"{server.url}?db=99") as store, pytest.raises(StoreRefused, match="no database with this number"):
         store.ping()
 
 

@@ -1,4 +1,4 @@
-"""What the API answers, over a store and a bus in memory."""
+"""Responses of the API, with a store and a bus in memory."""
 
 from collections.abc import Iterator
 
@@ -125,7 +125,7 @@ def test_a_file_that_is_added_is_read_completely(
     assert spec.mode_in_use == mode
 
 
-def test_a_camera_that_is_added_stands_in_the_topic_and_in_the_list(client: TestClient, bus: MemoryBus) -> None:
+def test_an_added_camera_is_in_the_topic_and_in_the_list(client: TestClient, bus: MemoryBus) -> None:
     answer = client.post("/v1/cameras", json={"camera_id": "door", "url": "http://me:secret@cam/x", "analysed_fps": 5})
 
     assert answer.status_code == 201
@@ -182,7 +182,7 @@ def test_people_are_listed_in_pages(client: TestClient) -> None:
     assert client.get("/v1/identities").json()["next"] is None
 
 
-def test_another_site_is_not_answered_for(client: TestClient) -> None:
+def test_another_site_is_not_served(client: TestClient) -> None:
     assert client.get("/v1/identities", params={"site": "other"}).status_code == 404
     assert client.get("/v1/identities", params={"site": "site"}).status_code == 200
 
@@ -226,7 +226,7 @@ def test_tracks_are_found(client: TestClient, query: dict[str, str | int | bool]
     assert track_ids(client, **query) == expected
 
 
-def test_a_time_that_is_none_is_refused(client: TestClient) -> None:
+def test_an_invalid_time_is_refused(client: TestClient) -> None:
     answer = client.get("/v1/tracks", params={"from": "yesterday"})
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith("from: expected an ISO 8601 time like 2026-11-26T13:07:34.890+02:00")
@@ -283,7 +283,7 @@ def test_a_token_is_needed_when_one_is_set(store: MemoryStore, bus: MemoryBus) -
         assert client.get("/healthz").status_code == 200
 
 
-def test_a_store_that_is_away_is_said_so(bus: MemoryBus) -> None:
+def test_an_unreachable_store_is_reported(bus: MemoryBus) -> None:
     class Away(MemoryStore):
         def ping(self) -> None:
             raise StoreUnavailable("Redis at 127.0.0.1:1 is away")
@@ -331,12 +331,12 @@ def test_head_answers_as_get_does_without_its_body(client: TestClient, path: str
         assert answer.headers["content-length"] == client.get(path).headers["content-length"]
 
 
-def test_head_of_what_is_not_there_says_so(client: TestClient) -> None:
+def test_head_reports_errors_like_get(client: TestClient) -> None:
     assert client.head("/v1/identities/77").status_code == 404
     assert client.head("/v1/tracks", params={"limit": 0}).status_code == 422
 
 
-def test_pages_of_other_origins_may_ask_where_the_settings_say_so(store: MemoryStore, bus: MemoryBus) -> None:
+def test_pages_of_other_origins_are_allowed_if_the_settings_list_them(store: MemoryStore, bus: MemoryBus) -> None:
     origin = {"Origin": "https://wall.example.org"}
     asked = {**origin, "Access-Control-Request-Method": "DELETE", "Access-Control-Request-Headers": "authorization"}
     settings = ApiSettings(cors_origins=("https://wall.example.org",), token=SecretStr("correct horse"))
@@ -350,7 +350,7 @@ def test_pages_of_other_origins_may_ask_where_the_settings_say_so(store: MemoryS
         assert "access-control-allow-origin" not in other.headers
 
 
-def test_without_the_setting_no_page_of_another_origin_is_let_in(client: TestClient) -> None:
+def test_without_the_setting_pages_of_other_origins_are_not_allowed(client: TestClient) -> None:
     answer = client.get("/v1/stats", headers={"Origin": "https://wall.example.org"})
 
     assert "access-control-allow-origin" not in answer.headers
@@ -383,9 +383,7 @@ def test_behind_a_path_prefix_everything_answers_and_the_description_names_it(
         pytest.param({"live": "perhaps"}, "live", id="no truth value"),
     ],
 )
-def test_a_filter_that_cannot_be_is_refused_by_its_name(
-    client: TestClient, query: dict[str, str], complaint: str
-) -> None:
+def test_an_invalid_filter_is_refused_by_name(client: TestClient, query: dict[str, str], complaint: str) -> None:
     answer = client.get("/v1/tracks", params=query)
 
     assert answer.status_code == 422

@@ -65,7 +65,7 @@ def test_a_time_is_read(text: str, time_ns: int) -> None:
     ],
     ids=ascii,
 )
-def test_what_is_no_time_is_refused_and_told_how(text: str) -> None:
+def test_what_is_not_a_time_is_refused_with_the_expected_format(text: str) -> None:
     with pytest.raises(ValueError, match="expected an ISO 8601 time like 2026-11-26T13:07") as caught:
         nanoseconds(text)
     assert len(str(caught.value)) < 400

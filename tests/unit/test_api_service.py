@@ -1,4 +1,4 @@
-"""`climbtrack api` as a process: it ends with a signal as every other service does, and says who has its port."""
+"""`climbtrack api` as a process: it stops on a signal like every other service, and reports an occupied port."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def test_a_signal_ends_the_api_and_does_not_kill_its_process(number: int) -> Non
     bus.close()
 
 
-def test_a_port_that_somebody_has_is_a_wrong_setting(free_port: Callable[[], int]) -> None:
+def test_an_occupied_port_is_a_settings_error(free_port: Callable[[], int]) -> None:
     port = free_port()
     with socket.create_server(("127.0.0.1", port)), pytest.raises(SettingsError) as caught:
         listen("127.0.0.1", port)

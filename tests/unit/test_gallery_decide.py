@@ -1,4 +1,4 @@
-"""Decisions about windows of tracklets, one situation each."""
+"""Decisions about windows of tracklets, one scenario per test."""
 
 from collections.abc import Sequence
 
@@ -40,11 +40,11 @@ class Decider:
 
 
 def between(one: int, other: int, share: float) -> NDArray[np.float64]:
-    """Return a look with a cosine of `share` to a person, and the rest to another."""
+    """Return an embedding with a cosine of `share` to one person, and the rest to another."""
     return share * axis(one) + float(np.sqrt(1 - share**2)) * axis(other)
 
 
-def test_somebody_new_gets_a_number_and_is_known_in_another_camera() -> None:
+def test_a_new_person_gets_a_number_and_is_recognised_in_another_camera() -> None:
     decider = Decider()
 
     assert decider.window(5, tracklet("a/s/1.0/0", 0, 4)) == ["created 1"]
@@ -61,7 +61,7 @@ def test_one_new_person_in_three_cameras_at_once_becomes_one_identity() -> None:
     assert events == ["created 1", "matched 1", "matched 1"]
 
 
-def test_two_people_in_one_camera_are_never_one_however_alike() -> None:
+def test_two_people_in_one_camera_are_never_one_however_similar() -> None:
     decider = Decider()
 
     decider.window(5, tracklet("a/s/1.0/0", 0, 4), tracklet("a/s/2.0/0", 1, 3))
@@ -97,14 +97,14 @@ def test_too_little_evidence_stays_pending_until_it_closes() -> None:
     assert decider.window(6, tracklet("a/s/1.0/0", 0, 5, revision=1, **poor)) == ["created 1"]  # type: ignore[arg-type]
 
 
-def test_what_can_hardly_be_seen_gets_no_identity_even_when_it_closes() -> None:
+def test_a_barely_visible_person_gets_no_identity_even_when_the_track_closes() -> None:
     decider = Decider()
 
     assert decider.window(6, tracklet("a/s/1.0/0", 0, 5, quality=0.05)) == []
     assert decider.owners() == {"a/s/1.0/0": None}
 
 
-def test_a_flicker_makes_no_new_person() -> None:
+def test_a_very_short_track_creates_no_identity() -> None:
     decider = Decider()
 
     assert decider.window(3, tracklet("a/s/1.0/0", 2, 2)) == []
@@ -163,7 +163,7 @@ def test_a_stranger_who_keeps_one_person_apart_is_evicted_and_the_halves_become_
     assert {number: known.tracklets for number, known in decider.site.identities.items()} == {1: 2, 3: 1}
 
 
-def test_a_stranger_goes_to_whom_he_belongs() -> None:
+def test_an_evicted_stranger_gets_the_right_identity() -> None:
     decider = Decider()
     stranger = unit(0.35 * axis(0) + 0.45 * axis(5) + 0.82 * axis(6))
     decider.window(5, tracklet("b/s/1.0/0", 0, 4), tracklet("a/s/9.0/0", 0, 12, stranger))
@@ -175,7 +175,7 @@ def test_a_stranger_goes_to_whom_he_belongs() -> None:
     assert decider.owners() == {"b/s/1.0/0": 1, "a/s/8.0/0": 1, "a/s/9.0/0": 3, "c/s/1.0/0": 3}
 
 
-def test_who_is_all_there_is_of_a_person_is_no_stranger_in_it() -> None:
+def test_the_tracklets_of_a_whole_identity_are_not_strangers_in_it() -> None:
     decider = Decider()
     decider.window(9, tracklet("a/s/9.0/0", 0, 8, between(0, 5, 0.45)), tracklet("a/s/8.0/0", 0, 8))
     before = decider.owners()
@@ -185,7 +185,7 @@ def test_who_is_all_there_is_of_a_person_is_no_stranger_in_it() -> None:
     assert decider.owners() == {**before, "b/s/1.0/0": before["a/s/8.0/0"]}
 
 
-def test_the_legs_of_two_people_who_crossed_are_told_apart_by_their_looks() -> None:
+def test_the_legs_of_two_people_who_crossed_are_told_apart_by_appearance() -> None:
     decider = Decider()
     decider.window(6, tracklet("a/s/1.0/0", 0, 5, axis(0)), tracklet("a/s/2.0/0", 0, 5, axis(1)))
 
@@ -269,7 +269,7 @@ def test_the_calibration_learns_from_people_seen_together() -> None:
     assert decider.site.calibrations["m"].mean == pytest.approx(0.5, abs=0.01)
 
 
-def test_what_similarities_mean_is_what_the_weights_say_and_the_site_taught() -> None:
+def test_the_calibration_combines_the_prior_of_the_weights_and_the_site() -> None:
     decider = Decider()
     said = SimilarityPrior(same_mean=0.8, same_std=0.1, different_mean=0.2, different_std=0.1)
     told = [replace(tracklet(f"a/s/{n}.0/0", 0, 4, axis(n)), prior=said) for n in (1, 2)]
@@ -280,7 +280,7 @@ def test_what_similarities_mean_is_what_the_weights_say_and_the_site_taught() ->
     assert decider.site.calibrations["m"].pairs == 1
 
 
-def test_models_teach_their_own_calibrations_only() -> None:
+def test_each_model_updates_only_its_own_calibration() -> None:
     decider = Decider()
 
     decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0)), tracklet("a/s/2.0/0", 0, 4, axis(1)))

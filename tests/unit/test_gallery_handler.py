@@ -26,7 +26,7 @@ PARTITION = TopicPartition("tracklets", 0)
 
 
 class Bench:
-    """A handler with a store, a clock that is set, and a log that is written by hand."""
+    """A handler with a store, a fake clock, and a log written by the test."""
 
     def __init__(self, store: MemoryStore | None = None, *, first_offset: int = 0, listed_ns: int = 0) -> None:
         self.store = store or MemoryStore("site")
@@ -82,7 +82,7 @@ def test_undecided_tracklets_are_needed_again_after_a_restart() -> None:
     assert bench.handler.needed_from() == {}
 
 
-def test_a_decided_tracklet_that_comes_again_gives_the_same_event_and_nothing_else() -> None:
+def test_a_decided_tracklet_received_again_gives_the_same_event_and_nothing_else() -> None:
     bench = Bench()
     sent = tracklet("a/s/1.0/0", 0, 3)
     bench.send(sent, *both_at(3.5), *both_at(9))
@@ -175,7 +175,7 @@ class Broken(MemoryStore):
 
 
 @pytest.mark.parametrize("after", [pytest.param(False, id="not written"), pytest.param(True, id="written, no answer")])
-def test_a_batch_that_failed_in_the_store_is_done_once_when_it_is_repeated(*, after: bool) -> None:
+def test_a_batch_that_failed_in_the_store_is_applied_once_when_repeated(*, after: bool) -> None:
     bench = Bench(Broken(after=after))
     bench.send(tracklet("a/s/1.0/0", 0, 3), *both_at(3.5))
     batch = bench.batch(tracklet("a/s/2.0/0", 4, 5, axis(1)), *both_at(9), *both_at(11))
@@ -189,7 +189,7 @@ def test_a_batch_that_failed_in_the_store_is_done_once_when_it_is_repeated(*, af
     assert bench.handler.needed_from() == {}
 
 
-def test_a_site_that_somebody_else_decided_is_loaded_again() -> None:
+def test_a_site_written_by_another_process_is_reloaded() -> None:
     one, other = Bench(), Bench()
     other.store = one.store
     one.send(*both_at(1))
@@ -204,7 +204,7 @@ def test_a_site_that_somebody_else_decided_is_loaded_again() -> None:
     assert len(one.store.find(TrackQuery(identity_id=1))) == 2
 
 
-def test_a_partition_that_is_taken_away_is_forgotten() -> None:
+def test_the_sites_of_a_revoked_partition_are_dropped() -> None:
     bench = Bench()
     bench.handle(bench.batch(tracklet("a/s/1.0/0", 0, 3)))
 
@@ -213,7 +213,7 @@ def test_a_partition_that_is_taken_away_is_forgotten() -> None:
     assert bench.handler.needed_from() == {}
 
 
-def test_what_is_no_tracklet_goes_to_the_dead_letters() -> None:
+def test_what_is_not_a_tracklet_goes_to_the_dead_letters() -> None:
     bench = Bench()
 
     (rejected,) = bench.handler.handle(bench.batch(CameraSpec(camera_id="a", site_id="site", url="x")))
@@ -236,7 +236,7 @@ def test_decisions_are_counted() -> None:
     assert value("climbtrack_match_probability_count") == 1
 
 
-def test_a_service_decides_what_stands_on_the_bus() -> None:
+def test_a_service_decides_the_tracklets_on_the_bus() -> None:
     bus = MemoryBus()
     bus.ensure_topics()
     producer = bus.producer()
@@ -261,7 +261,7 @@ def test_a_service_decides_what_stands_on_the_bus() -> None:
     bus.close()
 
 
-def test_embeddings_of_another_model_are_kept_apart_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_embeddings_of_another_model_are_kept_apart_and_warned_about_once(caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench()
     bench.send(tracklet("a/s/1.0/0", 0, 3, model_id="old"), *both_at(3.5), *both_at(9))
     assert not caplog.records
@@ -270,10 +270,10 @@ def test_embeddings_of_another_model_are_kept_apart_and_said_once(caplog: pytest
     assert bench.send(seen[0], *both_at(13.5), *both_at(19)) == ["created 2"]
     assert bench.send(seen[1], *both_at(23.5), *both_at(29)) == ["matched 2"]
     (record,) = caplog.records
-    assert "model new arrive, those known here are of old" in record.message
+    assert "model new arrive, but the known identities have those of old" in record.message
 
 
-def test_a_gallery_that_starts_again_knows_by_which_models_people_are_known(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_restarted_gallery_knows_the_models_of_known_people(caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench()
     bench.send(tracklet("a/s/1.0/0", 0, 3, model_id="old"), *both_at(3.5), *both_at(9))
 

@@ -1,4 +1,4 @@
-"""What an identity is remembered by, how similar somebody is to it, and what that says."""
+"""Appearance prototypes, similarities to them, and their calibration."""
 
 import msgspec
 import numpy as np
@@ -27,7 +27,7 @@ def remembered(*names: str, seed: int = 0) -> tuple[Prototype, ...]:
     return prototypes
 
 
-def test_a_camera_is_remembered_by_its_mean_and_few_hard_ones() -> None:
+def test_a_camera_keeps_its_mean_and_a_few_hard_prototypes() -> None:
     prototypes = remembered(*(f"a/s/{i}/0" for i in range(20)), "b/s/1/0")
 
     assert [p.kind for p in prototypes if p.camera_id == "a"].count("mean") == 1
@@ -35,7 +35,7 @@ def test_a_camera_is_remembered_by_its_mean_and_few_hard_ones() -> None:
     assert len(prototypes) == 2 + HARD_PER_CAMERA + 1
 
 
-def test_the_hard_ones_are_the_furthest_from_the_mean() -> None:
+def test_hard_prototypes_are_the_farthest_from_the_mean() -> None:
     prototypes = remembered(*(f"a/s/{i}/0" for i in range(6)))
     odd = tracklet("a/s/99/0", 0, 4, axis(5))
 
@@ -44,7 +44,7 @@ def test_the_hard_ones_are_the_furthest_from_the_mean() -> None:
     assert "a/s/99/0" in {p.tracklet_id for p in prototypes}
 
 
-def test_what_is_taken_away_leaves_what_was_there_before() -> None:
+def test_removing_a_tracklet_restores_the_earlier_prototypes() -> None:
     before = remembered("a/s/1/0", "b/s/1/0")
     added = tracklet("a/s/2/0", 0, 4, axis(3))
 
@@ -58,7 +58,7 @@ def test_what_is_taken_away_leaves_what_was_there_before() -> None:
         assert one.weight == pytest.approx(other.weight)
 
 
-def test_nothing_is_left_of_a_single_tracklet_taken_away() -> None:
+def test_removing_the_only_tracklet_leaves_no_prototypes() -> None:
     only = tracklet("a/s/1/0", 0, 4)
 
     assert without_tracklet(with_tracklet((), only), only) == ()
@@ -87,7 +87,7 @@ def test_similarity_is_that_of_the_best_two_cameras() -> None:
     assert prototype_set_of(prototypes, "another model") is None
 
 
-def test_likeness_is_symmetric_and_one_with_itself() -> None:
+def test_identity_similarity_is_symmetric_and_one_with_itself() -> None:
     one, other = (
         prototype_set_of(remembered("a/s/1/0", seed=1), "m"),
         prototype_set_of(remembered("b/s/1/0", seed=2), "m"),
@@ -99,7 +99,7 @@ def test_likeness_is_symmetric_and_one_with_itself() -> None:
     assert identity_similarity(one, one) == pytest.approx(1.0, abs=1e-3)
 
 
-def test_without_evidence_the_card_decides() -> None:
+def test_without_evidence_the_prior_decides() -> None:
     fresh = Calibration(SimilarityPrior(same_mean=0.7, same_std=0.15, different_mean=0.3, different_std=0.15))
 
     assert fresh.logit(0.5) == pytest.approx(0.0, abs=1e-9)
@@ -107,7 +107,7 @@ def test_without_evidence_the_card_decides() -> None:
     assert probability(fresh.logit(0.3)) < 0.1
 
 
-def test_a_site_that_squeezes_all_similarities_together_moves_the_threshold_along() -> None:
+def test_a_site_that_compresses_all_similarities_shifts_the_threshold() -> None:
     prior = SimilarityPrior(same_mean=0.5, same_std=0.12, different_mean=0.0, different_std=0.14)
     squeezed = Calibration(prior).observe(np.random.default_rng(0).normal(0.90, 0.02, 300).tolist())
 
@@ -131,5 +131,5 @@ def test_a_calibration_survives_the_store() -> None:
     assert decode(b"") == {}
 
 
-def test_a_calibration_of_an_earlier_version_begins_anew() -> None:
+def test_a_calibration_of_an_earlier_version_is_reset() -> None:
     assert decode(msgspec.msgpack.encode((3.0, 0.2, 0.01))) == {}

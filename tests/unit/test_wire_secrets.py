@@ -191,7 +191,7 @@ def test_redis_settings_that_do_not_fit_are_refused(settings: dict[str, Any], sa
 
 
 def test_an_unknown_option_in_the_url_of_redis_is_a_wrong_setting() -> None:
-    with pytest.raises(SettingsError, match=r"redis\.url = 'redis://\*\*\*@h/0\?colour=red': an option behind the \?"):
+    with pytest.raises(SettingsError, match=r"redis\.url = 'redis://\*\*\*@h/0\?colour=red': an option after the \?"):
         connect(RedisSettings(url="redis://ann:hunter2@h/0?colour=red"))
 
 
