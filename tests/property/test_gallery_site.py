@@ -33,8 +33,8 @@ def test_people_keep_their_identity_over_cameras_and_time(seed: int) -> None:
 def test_a_stranger_is_told_from_the_person_he_was_taken_for() -> None:
     gallery = run_whole(world_with_a_stranger())
 
-    assert gallery.store.store.counts().identities == 2
-    assert world_with_a_stranger().score(gallery.store.store) == 1.0
+    assert gallery.store.counts().identities == 2
+    assert world_with_a_stranger().score(gallery.store) == 1.0
     assert any("/merged/" in event for event in gallery.events)
     assert any("a/s/9.0/0" in event and "/split/" in event for event in gallery.events)
 
@@ -55,7 +55,7 @@ def test_the_size_of_batches_decides_nothing(world: World, whole: Gallery, batch
     gallery = Gallery(MemoryStore("site"), whole.messages)
     gallery.run(len(whole.messages), batch)
 
-    assert owners(gallery.store.store) == owners(whole.store)
+    assert owners(gallery.store) == owners(whole.store)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -68,9 +68,9 @@ def test_a_gallery_that_is_killed_anywhere_goes_on_as_if_it_had_not_been(whole: 
     # When it reads to the end
     gallery.run(len(whole.messages))
     # Then every tracklet has the identity it has without a kill, and no event is lost
-    assert owners(gallery.store.store) == owners(whole.store)
+    assert owners(gallery.store) == owners(whole.store)
     assert set(gallery.events) == set(whole.events)
-    assert gallery.store.store.counts() == whole.store.counts()
+    assert gallery.store.counts() == whole.store.counts()
 
 
 def test_neither_redis_nor_faiss_decides_anything(redis_url: str, tmp_path: Path, world: World, whole: Gallery) -> None:
@@ -78,6 +78,6 @@ def test_neither_redis_nor_faiss_decides_anything(redis_url: str, tmp_path: Path
     gallery = Gallery(RedisStore(client, tmp_path.name), interleaved(world, 5), index=BruteForceIndex)
     gallery.run(len(gallery.messages))
 
-    assert owners(gallery.store.store) == owners(whole.store)
-    assert gallery.store.store.counts() == whole.store.counts()
+    assert owners(gallery.store) == owners(whole.store)
+    assert gallery.store.counts() == whole.store.counts()
     client.close()
