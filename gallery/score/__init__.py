@@ -1,4 +1,4 @@
-"""Compare tracks with ground truth: MOTChallenge text in, identity scores over the cameras of a site out."""
+"""Compare tracks with ground truth: MOTChallenge text in, identity scores across the cameras of a site out."""
 
 from gallery.score.first_frame import FirstFrame
 from gallery.score.identity import IdentityScore, ScoreTable, score_folder, score_site

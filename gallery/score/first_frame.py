@@ -1,4 +1,4 @@
-"""Frames counted from 0 and from 1: MOTChallenge and `climbtrack run` count from 1, many programs from 0."""
+"""Align frame numbers: MOTChallenge and `climbtrack run` count from 1, many programs from 0."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,20 +9,20 @@ from gallery.score.overlap import frame_pairs, overlap
 
 @dataclass(frozen=True, slots=True)
 class FirstFrame:
-    """What each side calls its first frame, 0 or 1; None to find out."""
+    """Number of the first frame on each side, 0 or 1; None to detect it."""
 
     truth: int | None = None
     tracks: int | None = None
 
 
 def aligned(
-    truth: Mapping[str, Boxes], tracks: Mapping[str, Boxes], first: FirstFrame, say: Callable[[str], None]
+    truth: Mapping[str, Boxes], tracks: Mapping[str, Boxes], first: FirstFrame, report: Callable[[str], None]
 ) -> dict[str, Boxes]:
-    """Return the tracks with frames that count as those of the truth do.
+    """Return the tracks with their frames numbered like those of the truth.
 
-    Where only one side has a frame 0, the sides count differently, unless nobody was in the other side's frame 0: of
-    both readings, each camera gets the one under which its boxes overlap more, and the usual one where they do not
-    tell. What was done is said, with what overrides it.
+    If only one side has a frame 0, the sides count differently, unless the other side's frame 0 was empty: each camera
+    gets the interpretation under which its boxes overlap more, and different counting if that does not decide. The
+    result is reported, with the options that override it.
     """
     starts = {"truth": _zero_based(truth), "tracks": _zero_based(tracks)}
     if first.truth is not None or first.tracks is not None:
@@ -32,17 +32,17 @@ def aligned(
         return dict(tracks)
     shift = -1 if starts["truth"] else 1
     moved = {name: _better(truth[name], boxes, shift) for name, boxes in tracks.items()}
-    say(_said(starts, shift, [name for name, boxes in tracks.items() if moved[name] is boxes]))
+    report(_remark(starts, shift, [name for name, boxes in tracks.items() if moved[name] is boxes]))
     return moved
 
 
-def _said(starts: Mapping[str, list[str]], shift: int, kept: list[str]) -> str:
+def _remark(starts: Mapping[str, list[str]], shift: int, kept: list[str]) -> str:
     side, other = ("truth", "tracks") if starts["truth"] else ("tracks", "truth")
     done = "added to" if shift > 0 else "subtracted from"
     but = f", except in {', '.join(kept)}, which fits better as it is" if kept else ""
     return (
         f"frames are counted from 0 in the {side} ({', '.join(starts[side][:3])}) and from 1 in the {other}: 1 was "
-        f"{done} the frames of the tracks{but}. If that is wrong, say what the first frames are with "
+        f"{done} the frames of the tracks{but}. If that is wrong, set the first frames with "
         "--truth-first-frame and --tracks-first-frame"
     )
 
@@ -56,13 +56,13 @@ def _start(given: int | None, zero_based: list[str]) -> int:
 
 
 def _better(truth: Boxes, tracks: Boxes, shift: int) -> Boxes:
-    """Return the tracks moved by a shift, unless they overlap more with the truth where they are."""
+    """Return the tracks shifted, unless they overlap more with the truth unshifted."""
     moved = _shifted(tracks, shift)
     return tracks if _agreement(truth, tracks) > _agreement(truth, moved) else moved
 
 
 def _agreement(truth: Boxes, tracks: Boxes) -> float:
-    """Return the best overlap of each true box, summed."""
+    """Return the sum of the best overlap of each true box."""
     pairs = frame_pairs(truth.frames, tracks.frames)
     return sum(float(overlap(truth.boxes[t], tracks.boxes[f]).max(axis=1, initial=0.0).sum()) for t, f in pairs)
 

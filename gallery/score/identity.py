@@ -1,9 +1,9 @@
-"""How well identities hold over cameras: IDF1 over MOTChallenge text, one file a camera, one number a person. Pure
-but for reading the two folders.
+"""IDF1 across cameras, from MOTChallenge text with one file per camera and one number per person. Pure, except for
+reading the two folders.
 
 E. Ristani et al., "Performance Measures and a Data Set for Multi-Target, Multi-Camera Tracking", ECCV 2016 workshops,
-section 3: one assignment of result numbers to true people over all cameras and frames at once, with the most true
-positives. So a person who gets another number in every camera counts in one of them only.
+section 3: one assignment of result numbers to true people over all cameras and frames at once, that maximises true
+positives. A person with a different number in each camera therefore only counts in one of them.
 """
 
 from collections import Counter
@@ -21,13 +21,13 @@ from gallery.score.mot import NO_BOXES, Boxes, read_boxes
 from gallery.score.overlap import frame_pairs, overlap
 from gallery.score.sequences import find_sequences, paired
 
-SAME_BOX = 0.5  # intersection over union from which two boxes are one; the field's threshold
+SAME_BOX = 0.5  # intersection over union from which two boxes match; the standard threshold
 _FIND_OUT = FirstFrame()
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityScore:
-    """Counts of boxes, and the measures made of them, as fractions.
+    """Counts of boxes, and the measures derived from them, as fractions.
 
     Attributes:
         true_positives, false_positives, false_negatives: IDTP, IDFP, IDFN.
@@ -59,11 +59,11 @@ class ScoreTable:
     """Scores of a site.
 
     Attributes:
-        overall: One assignment of numbers over all cameras: the one that counts.
-        cameras: Every camera by itself, with an assignment of its own.
-        people: Result number assigned to each true person, for those that have one.
-        numbers: How many numbers the results use.
-        remarks: What was skipped, missing or adjusted on the way, a sentence each.
+        overall: With one assignment of numbers over all cameras; the main score.
+        cameras: Each camera separately, with its own assignment.
+        people: Result number assigned to each true person, where there is one.
+        numbers: Number of distinct numbers in the results.
+        remarks: What was skipped, missing or adjusted, one sentence each.
     """
 
     overall: IdentityScore
@@ -74,7 +74,7 @@ class ScoreTable:
 
     @property
     def separate(self) -> IdentityScore:
-        """Return the sum over cameras, each with an assignment of its own: what TrackEval calls COMBINED."""
+        """Return the sum over cameras, each with its own assignment; TrackEval calls it COMBINED."""
         scores = self.cameras.values()
         return IdentityScore(
             sum(one.true_positives for one in scores),
@@ -85,7 +85,7 @@ class ScoreTable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Matches:
-    """How often each true person's box lay on each number's box, and how many boxes each has."""
+    """Number of matching boxes of each true person and result number, and number of boxes of each."""
 
     people: Counter[int] = field(default_factory=Counter)
     numbers: Counter[int] = field(default_factory=Counter)
@@ -98,29 +98,29 @@ class _Matches:
 
 
 def score_folder(truth: Path, results: Path, first: FirstFrame = _FIND_OUT) -> ScoreTable:
-    """Score the results of every camera against its truth; a camera without results has found nobody.
+    """Score the results of every camera against its truth; a camera without results counts as having found nobody.
 
     Args:
         truth: Folder in one of the layouts of `gallery.score.sequences`, or one file.
         results: The same.
-        first: What both sides call their first frame.
+        first: Number of the first frame on both sides.
 
     Raises:
-        ScoreError: A side is missing or not as expected, nobody is to be found, or there are results without truth.
+        ScoreError: A side is missing or malformed, the truth has nobody to find, or there are results without truth.
     """
     remarks: list[str] = []
     pairs = paired(find_sequences(truth), find_sequences(results, may_be_empty=True), remarks.append)
     true = {name: _truth(path, remarks) for name, (path, _) in pairs.items()}
     found = {name: _tracks(path, remarks) for name, (_, path) in pairs.items() if path is not None}
     if not any(boxes.counted.any() for boxes in true.values()):
-        raise ScoreError(f"{truth}: no row is a person who counts, so there is nothing to score{_why_nobody(true)}")
+        raise ScoreError(f"{truth}: no row counts as a person, so there is nothing to score{_why_nobody(true)}")
     found = aligned(true, found, first, remarks.append)
     table = score_site(true, found)
     return ScoreTable(table.overall, table.cameras, table.people, table.numbers, tuple(remarks))
 
 
 def score_site(truth: Mapping[str, Boxes], results: Mapping[str, Boxes]) -> ScoreTable:
-    """Score the results of cameras against their truth; cameras without results have found nobody."""
+    """Score the results of cameras against their truth; cameras without results count as having found nobody."""
     matches = {camera: _match(boxes, results.get(camera, NO_BOXES)) for camera, boxes in truth.items()}
     together = _Matches()
     for match in matches.values():
@@ -137,7 +137,7 @@ def _truth(path: Path, remarks: list[str]) -> Boxes:
 def _tracks(path: Path, remarks: list[str]) -> Boxes:
     boxes = read_boxes(path, remarks.append)
     if others := int((~boxes.people).sum()):
-        remarks.append(f"{path}: {others} boxes of other classes than people (column 8) were left out")
+        remarks.append(f"{path}: {others} boxes of classes other than people (column 8) were left out")
     return boxes.chosen(boxes.people)
 
 
@@ -167,8 +167,8 @@ def _match(truth: Boxes, results: Boxes) -> _Matches:
 def _neutral(overlaps: NDArray[np.float64], neutral: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return `(m,)` which results of a frame are neither right nor wrong.
 
-    As in TrackEval, those are the results that an assignment with the most overlap gives to a neutral row, of all rows
-    of the truth.
+    As in TrackEval, these are the results that are assigned to neutral rows when all rows of the truth are assigned
+    with maximum total overlap.
 
     Args:
         overlaps: `(n, m)` intersection over union of truth and results.
@@ -183,7 +183,7 @@ def _neutral(overlaps: NDArray[np.float64], neutral: NDArray[np.bool_]) -> NDArr
 
 
 def _assign(matches: _Matches) -> tuple[IdentityScore, dict[int, int]]:
-    """Return the score of the assignment with the most true positives, and that assignment."""
+    """Return the score of the assignment that maximises true positives, and that assignment."""
     people, numbers = sorted(matches.people), sorted(matches.numbers)
     row, column = _places(people), _places(numbers)
     table = np.zeros((len(people), len(numbers)), np.int64)

@@ -1,11 +1,11 @@
-"""MOTChallenge text: one box a line, `frame,id,left,top,width,height,confidence` and columns that depend on the set.
+"""MOTChallenge text: one box per line, `frame,id,left,top,width,height,confidence` and columns that depend on the set.
 
     MOT15           ...,confidence,x,y,z            world coordinates or -1: not read
     MOT16 to MOT20  ...,consider,class,visibility   class 1 is a pedestrian, 2 to 13 are not
     results         ...,confidence,-1,-1,-1
 
-Commas, semicolons, tabs and spaces separate columns; blank lines and comments (`#`, `%`, `//`) are skipped. What is not
-such a row is refused with its file and line: a wrong number must never become a score.
+Commas, semicolons, tabs and spaces separate columns; blank lines and comments (`#`, `%`, `//`) are skipped. Any
+other line is rejected with its file and line number: a wrong number must never become a score.
 """
 
 import re
@@ -26,10 +26,10 @@ NEUTRAL_CLASSES = (2, 7, 8, 12)  # person on a vehicle, static person, distracto
 _CLASSES = 13
 _FEWEST, _MOST = 7, 10
 _COLUMNS = ("frame", "id", "left", "top", "width", "height", "confidence", "column 8", "column 9", "column 10")
-_LARGEST = 2.0**53  # from here on a float64 no longer holds every whole number
+_LARGEST = 2.0**53  # beyond this, float64 does not represent every integer
 _LARGEST_PX = 1e7
 _COMMENTS = ("#", "%", "//")
-_SYNONYMS = (  # of the columns that a header must name in this order
+_SYNONYMS = (  # of the columns that a header must have, in this order
     {"frame", "frames", "frameid", "frameno", "framenumber", "framenum", "frameindex", "fn", "fr", "t"},
     {"id", "ids", "trackid", "trackerid", "objectid", "objid", "targetid", "personid", "pid", "identity", "tid"},
     {"left", "x", "x1", "xmin", "bbleft", "bboxleft", "boxleft", "bbx", "bboxx", "tlx", "l", "xtl"},
@@ -58,21 +58,21 @@ class Boxes:
     classes: NDArray[np.int64] | None = None
 
     def chosen(self, rows: NDArray[np.bool_]) -> "Boxes":
-        """Return the rows of a mask."""
+        """Return the rows selected by a mask."""
         classes = None if self.classes is None else self.classes[rows]
         return Boxes(self.frames[rows], self.ids[rows], self.boxes[rows], self.counted[rows], classes)
 
     @property
     def people(self) -> NDArray[np.bool_]:
-        """Return `(n,)` which rows are of the class of people, or of none."""
+        """Return `(n,)` which rows have the class of people, or no class."""
         return self._of((PERSON, NO_CLASS))
 
     @property
     def neutral(self) -> NDArray[np.bool_]:
-        """Return `(n,)` on which rows of ground truth a result is neither right nor wrong.
+        """Return `(n,)` which rows of ground truth make a matching result neither right nor wrong.
 
-        Of rows with a class, these are the classes that look like people, as in TrackEval; of rows without one, those
-        that are not counted.
+        Among rows with a class, these are the classes that resemble people, as in TrackEval; among rows without one,
+        those that are not counted.
         """
         return self._of(NEUTRAL_CLASSES) | (self._of((NO_CLASS,)) & ~self.counted)
 
@@ -90,9 +90,9 @@ class _Table:
 
     Attributes:
         path: The file.
-        lines: `(n,)` where each row stands, from 1.
-        rows: `(n, 10)`; columns that a row does not have are NO_CLASS.
-        widths: `(n,)` columns each row has.
+        lines: `(n,)` line number of each row, from 1.
+        rows: `(n, 10)`; missing columns are NO_CLASS.
+        widths: `(n,)` number of columns of each row.
     """
 
     path: Path
@@ -104,18 +104,18 @@ class _Table:
         return ScoreError(f"{self.path}:{self.lines[row]}: {why}")
 
 
-def read_boxes(path: Path, say: Callable[[str], None] = lambda _: None) -> Boxes:
+def read_boxes(path: Path, report: Callable[[str], None] = lambda _: None) -> Boxes:
     """Return the rows of a MOTChallenge file.
 
     Args:
         path: The file.
-        say: Told what was skipped although it is not a comment: a header.
+        report: Called with a message if a header was skipped.
 
     Raises:
         ScoreError: The file cannot be read, a line is not a row of numbers in the usual order and range, or an id
             appears twice in a frame; the message names file and line.
     """
-    table = _table(path, say)
+    table = _table(path, report)
     _refuse_wrong_numbers(table)
     _refuse_repeated(table)
     classes = _classes(table)
@@ -126,7 +126,7 @@ def read_boxes(path: Path, say: Callable[[str], None] = lambda _: None) -> Boxes
     return Boxes(frames, ids, table.rows[:, 2:6], counted, classes)
 
 
-def _table(path: Path, say: Callable[[str], None]) -> _Table:
+def _table(path: Path, report: Callable[[str], None]) -> _Table:
     try:
         lines = read_lines(path)
     except TextError as error:
@@ -144,7 +144,7 @@ def _table(path: Path, say: Callable[[str], None]) -> _Table:
         fields = _fields(text)
         if not rows and not headed and _is_header(fields):
             _require_usual_order(path, number, fields)
-            say(f"{path}:{number}: skipped the header")
+            report(f"{path}:{number}: skipped the header")
             headed = True
             continue
         values = _values(path, number, text, fields)
@@ -155,16 +155,16 @@ def _table(path: Path, say: Callable[[str], None]) -> _Table:
 
 
 def _fields(line: str) -> list[str]:
-    """Return the columns of a line; semicolons come first, because decimal commas occur between them."""
+    """Split a line into columns; semicolons are tried first, as decimal commas occur between them."""
     for separator in ";,\t":
         if separator in line:
             fields = [field.strip(' \t"') for field in line.split(separator)]
-            return fields[:-1] if not fields[-1] else fields  # a separator at the end is common
+            return fields[:-1] if not fields[-1] else fields  # a trailing separator is common
     return line.split()
 
 
 def _values(path: Path, number: int, text: str, fields: Sequence[str]) -> list[float]:
-    """Return up to ten numbers; what other programs write behind those is theirs."""
+    """Return up to ten numbers; further columns, which some programs add, are ignored."""
     values = _numbers(text, fields[:_MOST])
     if values is None:
         values = [_one_number(path, number, name, field) for name, field in zip(_COLUMNS, fields, strict=False)]
@@ -184,7 +184,7 @@ def _one_number(path: Path, number: int, name: str, field: str) -> float:
 
 
 def _numbers(text: str, fields: Sequence[str]) -> list[float] | None:
-    """Return the numbers in a text; Python alone would also read `1_000` and the digits of other scripts."""
+    """Parse numbers; None if one is invalid, including `1_000` and non-ASCII digits, which Python would accept."""
     if "_" in text or not text.isascii():
         return None
     try:
@@ -198,7 +198,7 @@ def _hint(field: str) -> str:
 
 
 def _is_header(fields: Sequence[str]) -> bool:
-    """Return whether every column is a name: it neither is a number nor begins like one."""
+    """Return whether every column is a name: neither a number nor starting like one."""
     return all(_numbers(field, [field]) is None and not re.match(r"[-+.]?[0-9]", field) for field in fields)
 
 
@@ -213,7 +213,7 @@ def _require_usual_order(path: Path, number: int, fields: Sequence[str]) -> None
 
 
 def _refuse_wrong_numbers(table: _Table) -> None:
-    """Refuse the first row with a number that is infinite or out of range."""
+    """Reject the first row with a number that is not finite or out of range."""
     rows, faults = table.rows, []
     for column, name in enumerate(_COLUMNS):
         values = rows[:, column]
@@ -255,8 +255,8 @@ def _refuse_repeated(table: _Table) -> None:
 def _classes(table: _Table) -> NDArray[np.int64] | None:
     """Return the class of each row, or None where column 8 is something else.
 
-    A file of ten columns is MOT15's, whose columns 8 to 10 are world coordinates or -1, unless column 8 has nothing
-    but classes and column 9 nothing but visibilities. Zeros throughout are what some programs write for "none".
+    A file of ten columns is MOT15's, whose columns 8 to 10 are world coordinates or -1, unless column 8 holds
+    only classes and column 9 only visibilities. Some programs write zeros throughout for "none".
     """
     values = table.rows[:, 7]
     if not np.array_equal(values, np.floor(values)) or np.isin(values, (0, NO_CLASS)).all():

@@ -1,4 +1,4 @@
-"""Boxes of two sides that share a frame, and how much they overlap."""
+"""Overlap of boxes, and boxes of two sides paired by frame."""
 
 from collections.abc import Iterator
 
@@ -23,10 +23,10 @@ def overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.
 
 
 def frame_pairs(one: NDArray[np.int64], other: NDArray[np.int64]) -> Iterator[tuple[Rows, Rows]]:
-    """Yield the rows of both sides in every frame that either has, in order of the frames.
+    """Yield the rows of both sides for each frame in either, in the order of frames.
 
     Args:
-        one, other: `(n,)` and `(m,)` frame of each row.
+        one, other: `(n,)` and `(m,)` frame number of each row.
     """
     frames = np.union1d(one, other)
     yield from zip(_rows(one, frames), _rows(other, frames), strict=True)

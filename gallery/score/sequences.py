@@ -1,11 +1,11 @@
-"""Which file is which camera's: MOTChallenge text in the folders people have, and truth paired with results.
+"""Find the MOTChallenge file of each camera in common folder layouts, and pair truth with results.
 
 DIR/CAMERA.txt, DIR/CAMERA.csv   what `climbtrack run --out` writes
 DIR/CAMERA/gt/gt.txt             MOTChallenge's ground truth
-DIR/gt/gt.txt                    one sequence of it
-DIR/CAMERA/NAME.txt              a folder a camera
-DIR/data/CAMERA.txt              a tracker's results as TrackEval wants them
-FILE                             one camera, whatever it is called
+DIR/gt/gt.txt                    a single MOTChallenge sequence
+DIR/CAMERA/NAME.txt              one folder per camera
+DIR/data/CAMERA.txt              a tracker's results in TrackEval's layout
+FILE                             one camera, with any name
 """
 
 from collections import defaultdict
@@ -21,13 +21,13 @@ _GROUND_TRUTH = Path("gt") / "gt.txt"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SequenceFiles:
     """The files of one side.
 
     Attributes:
-        given: What the user named.
-        files: By the camera's name.
-        alone: It is one file or one sequence, so its name need not be the other side's.
+        given: The path that the user gave.
+        files: By name of the camera.
+        alone: Whether it is a single file or sequence, whose name need not match the other side's.
     """
 
     given: Path
@@ -35,33 +35,35 @@ class Found:
     alone: bool = False
 
 
-def find_sequences(given: Path, *, may_be_empty: bool = False) -> Found:
-    """Return the MOTChallenge files of a folder, or the one file that is given.
+def find_sequences(given: Path, *, may_be_empty: bool = False) -> SequenceFiles:
+    """Return the MOTChallenge files of a folder, or the given file itself.
 
     Args:
         given: Folder or file.
-        may_be_empty: Whether an empty folder is one without files; it holds the results of whoever found nobody.
+        may_be_empty: Whether an empty folder is accepted, as the results of a tracker that found nobody.
 
     Raises:
-        ScoreError: There is no such folder, no text file in it, or two are of one camera.
+        ScoreError: The path does not exist, has no text file, or has two for one camera.
     """
     if given.is_file():
-        return Found(given, {given.stem: given}, alone=True)
+        return SequenceFiles(given, {given.stem: given}, alone=True)
     if not given.is_dir():
         raise ScoreError(f"{given} does not exist" if not given.exists() else f"{given} is not a folder")
     if (one := _one_sequence(given.resolve())) is not None:
-        return Found(given, {one[0]: one[1]}, alone=True)
+        return SequenceFiles(given, {one[0]: one[1]}, alone=True)
     files = _unique(given, _in_folder(given))
     if not files and not (may_be_empty and not any(given.iterdir())):
         raise ScoreError(f"{given} holds no tracks: CAMERA.txt or CAMERA/gt/gt.txt is expected{_deeper(given)}")
-    return Found(given, files)
+    return SequenceFiles(given, files)
 
 
-def paired(truth: Found, results: Found, say: Callable[[str], None]) -> dict[str, tuple[Path, Path | None]]:
-    """Return truth and results of every camera with a truth; None where a camera has no results.
+def paired(
+    truth: SequenceFiles, results: SequenceFiles, report: Callable[[str], None]
+) -> dict[str, tuple[Path, Path | None]]:
+    """Return truth and results of each camera that has a truth; the results are None if there are none.
 
-    Names that differ in case or by a video's ending only are the same. Where one side is a single file, two files
-    belong together, and of a folder only the file of the same name counts.
+    Names that differ only in case or in a video file extension are the same. Two single files always belong together; a
+    single file and a folder are compared for the camera of that name only.
 
     Raises:
         ScoreError: There are results without truth.
@@ -72,21 +74,21 @@ def paired(truth: Found, results: Found, say: Callable[[str], None]) -> dict[str
     names = _same_names(truth.files, results.files)
     if names and (truth.alone or results.alone):
         (found_name, name) = next(iter(names.items()))
-        say(f"only {name} is scored, as {(truth if truth.alone else results).given} is about nothing else")
+        report(f"only {name} is scored, since {(truth if truth.alone else results).given} covers no other camera")
         return {name: (truth.files[name], results.files[found_name])}
     if unknown := [file for name, file in results.files.items() if name not in names]:
         raise ScoreError(
-            f"{results.given}: there is no truth about {_listing(file.name for file in unknown)}; there is about "
-            f"{_listing(truth.files)}. Give both the same names, or move away what is not to be scored"
+            f"{results.given}: there is no truth for {_listing(file.name for file in unknown)}, only for "
+            f"{_listing(truth.files)}. Use the same names on both sides, or move away files that should not be scored"
         )
     result_of = {true: results.files[found] for found, true in names.items()}
     if missing := [name for name in truth.files if name not in result_of]:
-        say(f"{results.given}: no results of {_listing(missing)}; everybody there counts as missed")
+        report(f"{results.given}: no results for {_listing(missing)}; everyone there counts as missed")
     return {name: (file, result_of.get(name)) for name, file in truth.files.items()}
 
 
 def _one_sequence(folder: Path) -> tuple[str, Path] | None:
-    """Return name and file of a folder that is a single MOTChallenge sequence, or its `gt`."""
+    """Return name and file if a folder is a single MOTChallenge sequence, or the `gt` folder of one."""
     if (folder / _GROUND_TRUTH).is_file():
         return folder.name, folder / _GROUND_TRUTH
     if folder.name == _GROUND_TRUTH.parent.name and [path.name for _, path in _text_files(folder)] == ["gt.txt"]:
@@ -108,7 +110,7 @@ def _in_folder(folder: Path) -> list[tuple[str, Path]]:
 
 
 def _text_files(folder: Path) -> list[tuple[str, Path]]:
-    """Return the text files of a folder by name; `._a.txt` is what macOS leaves on a disk."""
+    """Return the text files of a folder, sorted by name; `._a.txt` is macOS metadata."""
     return [
         (path.stem, path)
         for path in sorted(folder.iterdir())
@@ -120,16 +122,16 @@ def _unique(folder: Path, found: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for name, path in found:
         if name in files:
-            raise ScoreError(f"{folder}: {files[name].name} and {path.name} are both about {name}: keep one of them")
+            raise ScoreError(f"{folder}: {files[name].name} and {path.name} are both for {name}: keep one of them")
         files[name] = path
     return files
 
 
 def _same_names(truth: Iterable[str], results: Iterable[str]) -> dict[str, str]:
-    """Return the name in the truth of each name in the results, equal names first.
+    """Map the names in the results to names in the truth, preferring exact matches.
 
     Raises:
-        ScoreError: Two results are of one camera.
+        ScoreError: Two results are for one camera.
     """
     exact = set(truth) & set(results)
     rest: dict[str, list[str]] = defaultdict(list)
@@ -142,7 +144,7 @@ def _same_names(truth: Iterable[str], results: Iterable[str]) -> dict[str, str]:
         if name in exact or len(matching := rest.get(_plain(name), [])) != 1:
             continue
         if matching[0] in taken:
-            raise ScoreError(f"{taken[matching[0]]} and {name} are both results of {matching[0]}: keep one of them")
+            raise ScoreError(f"{taken[matching[0]]} and {name} are both results for {matching[0]}: keep one of them")
         taken[matching[0]] = name
         names[name] = matching[0]
     return names
@@ -154,11 +156,11 @@ def _plain(name: str) -> str:
 
 
 def _deeper(folder: Path) -> str:
-    """Return the folder inside that was probably meant."""
+    """Return a hint about the subfolder that was probably meant, or about what the folder holds."""
     inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     meant = next((path for path in inside if _in_folder(path)), None)
     if meant is not None:
-        return f"; there are some one folder deeper, in {meant}"
+        return f"; there are some in the subfolder {meant}"
     return f"; it holds {_listing(path.name for path in sorted(folder.iterdir()))}" if any(folder.iterdir()) else ""
 
 

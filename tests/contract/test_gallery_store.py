@@ -1,4 +1,4 @@
-"""Every store does the same: the reference in memory, and Redis."""
+"""All stores behave the same: the reference in memory, and Redis."""
 
 import uuid
 from collections.abc import Iterator
@@ -79,7 +79,7 @@ def write(version: int, **changes: Any) -> Write:
 
 
 def written_by_the_first_version(store: Store, client: "redis.Redis") -> None:
-    """Take from a site in Redis what its first layout did not have."""
+    """Reduce a site in Redis to its first layout."""
     prefix = f"climbtrack:{{{store.site_id}}}:"
     found: Any = client
     for key in found.keys(f"{prefix}sightings*"):
@@ -106,7 +106,7 @@ def test_a_site_that_was_never_written_is_empty(store: Store) -> None:
     assert store.progress() == {}
 
 
-def test_what_is_written_can_be_loaded_again(store: Store) -> None:
+def test_a_written_site_can_be_loaded(store: Store) -> None:
     look = Prototype("mean", "door", "m", np.arange(8, dtype=np.float32), 2.5)
     hard = Prototype("hard", "door", "m", np.ones(8, np.float32), 1.0, "door/s/1/0")
     change = write(
@@ -159,7 +159,7 @@ def test_a_write_on_another_version_is_refused_and_changes_nothing(store: Store)
     assert store.identity(1) is None
 
 
-def test_a_write_without_tracklets_is_never_taken_for_a_repeated_one(store: Store) -> None:
+def test_a_write_without_tracklets_is_never_mistaken_for_a_repeated_one(store: Store) -> None:
     assert store.write(write(0)) == "applied"
     with pytest.raises(StoreConflict):
         store.write(write(0))
@@ -175,7 +175,7 @@ def test_a_later_revision_replaces_the_row_and_its_owner(store: Store) -> None:
     assert (stored.tracklet.revision, stored.tracklet.last_ns) == (1, 5 * S)
 
 
-def test_a_merged_number_leads_to_the_one_that_goes_on_with_all_its_rows(store: Store) -> None:
+def test_a_merged_number_leads_to_the_surviving_one_with_all_its_rows(store: Store) -> None:
     store.write(write(0, tracklets=[row("a/s/1/0", 1), row("b/s/1/0", 2)], identities=[person(1), person(2)]))
     store.write(write(1, tracklets=[row("c/s/1/0", 3)], identities=[person(3)], prototypes={3: ()}))
 
@@ -212,7 +212,7 @@ def test_an_expired_identity_takes_its_rows_crops_and_old_numbers_with_it(store:
     assert list(store.load(S).prototypes) == [2]
 
 
-def test_rows_that_are_too_old_are_forgotten(store: Store) -> None:
+def test_rows_that_are_too_old_are_deleted(store: Store) -> None:
     store.write(write(0, tracklets=[row("a/s/1/0", last_s=1), row("a/s/2/0", last_s=2), row("a/s/3/0", last_s=3)]))
     store.write(write(1, expire_before_ns=3 * S))
 
@@ -268,7 +268,7 @@ def test_events_stay_unpublished_until_they_are_confirmed(store: Store) -> None:
     assert [entry.event.kind for entry in store.journal(1, 5)] == ["updated", "created"]
 
 
-def test_the_journal_forgets_its_oldest_events(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_journal_drops_its_oldest_events(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gallery.store.memory.JOURNAL_LENGTH", 3)
     monkeypatch.setattr("gallery.store.redis.JOURNAL_LENGTH", 3)
     store.write(write(0, events=[event(number) for number in range(1, 6)]))
@@ -276,7 +276,7 @@ def test_the_journal_forgets_its_oldest_events(store: Store, monkeypatch: pytest
     assert [entry.seq for entry in store.journal(0, 10)] == [3, 4, 5]
 
 
-def test_the_progress_of_cameras_is_remembered_until_the_camera_is_forgotten(store: Store) -> None:
+def test_the_progress_of_a_camera_is_kept_until_it_is_forgotten(store: Store) -> None:
     def progress(camera: str, time_s: int) -> StoredProgress:
         message = CameraProgress(
             camera_id=camera,
@@ -322,7 +322,7 @@ def test_every_key_of_a_site_carries_its_hash_tag(redis_url: str) -> None:
     client.close()
 
 
-def test_a_redis_that_is_away_is_named_without_its_password() -> None:
+def test_an_unreachable_redis_is_named_without_its_password() -> None:
     settings = RedisSettings(url="redis://someone:topsecret@127.0.0.1:1/0")
     store = RedisStore(connect(settings), "site")
 
@@ -345,7 +345,7 @@ def test_presences_without_a_long_gap_are_one_sighting_per_camera(store: Store) 
     assert store.sightings([1]) == [3]
 
 
-def test_a_sighting_falls_apart_when_what_joined_it_goes_to_somebody_else(store: Store) -> None:
+def test_a_sighting_is_split_when_the_tracklet_that_joined_it_moves_to_another_person(store: Store) -> None:
     spans = {"door/s/1/0": (0, 2), "door/s/2/0": (3, 5), "door/s/3/0": (6, 8)}
     store.write(write(0, tracklets=[row(name, first_s=first, last_s=last) for name, (first, last) in spans.items()]))
     assert store.sightings([1, 2]) == [1, 0]
@@ -357,7 +357,7 @@ def test_a_sighting_falls_apart_when_what_joined_it_goes_to_somebody_else(store:
     assert store.sightings([1, 2]) == [1, 0]
 
 
-def test_sightings_are_forgotten_with_their_rows_and_with_their_person(store: Store) -> None:
+def test_sightings_are_deleted_with_their_rows_and_with_their_person(store: Store) -> None:
     store.write(
         write(
             0,

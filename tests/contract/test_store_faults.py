@@ -100,7 +100,7 @@ TROUBLES = [
 
 
 @pytest.mark.parametrize(("code", "remedy", "trouble", "relief"), TROUBLES)
-def test_a_write_that_met_trouble_names_cause_and_remedy_and_is_applied_when_it_is_over(
+def test_a_failed_write_names_cause_and_remedy_and_is_applied_after_recovery(
     server: RealRedis, code: str, remedy: str, trouble: Trouble, relief: Trouble
 ) -> None:
     with store_in(server.url) as store:
@@ -118,7 +118,7 @@ def test_a_write_that_met_trouble_names_cause_and_remedy_and_is_applied_when_it_
 
 
 @pytest.mark.parametrize(("code", "remedy", "trouble", "relief"), TROUBLES)
-def test_the_window_that_met_trouble_is_written_when_redis_recovers(
+def test_a_window_that_could_not_be_written_is_written_when_redis_recovers(
     server: RealRedis,
     code: str,
     remedy: str,
@@ -216,7 +216,7 @@ def test_a_cluster_without_all_its_slots_is_waited_out(
         (b"", "closed the connection"),
     ],
 )
-def test_what_passes_by_itself_is_waited_out(answer: bytes, said: str) -> None:
+def test_transient_errors_are_retried(answer: bytes, said: str) -> None:
     with FakeRedis(answer) as server, store_in(server.url) as store:
         with pytest.raises(StoreUnavailable) as caught:
             store.load(1)
@@ -225,13 +225,13 @@ def test_what_passes_by_itself_is_waited_out(answer: bytes, said: str) -> None:
         store.ping()
 
 
-def test_our_own_mistakes_are_not_waited_out() -> None:
+def test_bugs_in_our_commands_are_not_retried() -> None:
     answer = b"-ERR wrong number of arguments\r\n"
     with FakeRedis(answer) as server, store_in(server.url) as store, pytest.raises(redis.ResponseError):
         store.ping()
 
 
-def test_a_server_that_is_away_is_named_with_what_to_do(tmp_path: Path, free_port: Callable[[], int]) -> None:
+def test_an_unreachable_server_is_named_with_the_remedy(tmp_path: Path, free_port: Callable[[], int]) -> None:
     port = free_port()
     with store_in(f"redis://127.0.0.1:{port}") as store:
         assert problem(store) == (
@@ -310,7 +310,7 @@ def test_a_login_that_is_refused_is_a_wrong_setting_and_not_waited_for(
 
 
 @pytest.mark.parametrize("service", ["gallery", "api"])
-def test_a_service_that_redis_refuses_ends_with_2_and_the_setting_to_mend(
+def test_a_service_refused_by_redis_exits_with_2_and_names_the_setting(
     server: RealRedis, service: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config(("requirepass", "open sesame"))(server)
@@ -329,7 +329,7 @@ def test_a_user_whose_script_may_not_write_is_refused(server: RealRedis) -> None
         store.write(WINDOW)
 
 
-def test_the_permissions_that_are_advised_are_enough(server: RealRedis) -> None:
+def test_the_recommended_permissions_are_sufficient(server: RealRedis) -> None:
     words = PERMISSIONS.replace("{NAME}", "ann").split()
     server.say(*words, "on", ">pw")
     with store_in(server.url, username="ann", password="pw") as store:
@@ -357,9 +357,7 @@ def test_a_server_that_repeats_the_password_of_a_command_it_does_not_know_shows_
     assert caught.value.__suppress_context__
 
 
-def test_a_server_that_forgets_when_it_is_full_is_warned_of_once(
-    server: RealRedis, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_server_that_evicts_keys_is_warned_about_once(server: RealRedis, caplog: pytest.LogCaptureFixture) -> None:
     config(("maxmemory-policy", "allkeys-lru"))(server)
     with closing(connect(RedisSettings(url=server.url))) as client:
         sites = RedisSites(client)
@@ -373,7 +371,7 @@ def test_a_server_that_forgets_when_it_is_full_is_warned_of_once(
     ]
 
 
-def test_a_server_that_is_away_at_the_start_is_checked_when_it_comes(
+def test_a_server_unreachable_at_the_start_is_checked_later(
     server: RealRedis, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.end()

@@ -1,4 +1,4 @@
-"""A Redis behind TLS with an authority of its own, and users with passwords of any characters."""
+"""A Redis with TLS and a private certificate authority, and users with passwords of any characters."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TlsRedis(RealRedis):
-    """A Redis that speaks TLS on a port of its own, and is a user ann's with `PASSWORD`."""
+    """A Redis with TLS on its own port, and a user ann with `PASSWORD`."""
 
     def __init__(self, folder: Path, certificates: Path, port: int, *, name: str, clients: str) -> None:
         program = shutil.which("redis-server")
@@ -65,7 +65,7 @@ def start(tmp_path: Path, certificates: Path, free_port: Callable[[], int]) -> I
 
 
 def write_once(**settings: object) -> str:
-    """Connect as ann and write; return what the store answers."""
+    """Connect as ann and write; return the store's answer."""
     given = {"username": "ann", "password": PASSWORD, **settings}
     with closing(connect(RedisSettings.model_validate(given))) as client:
         return RedisStore(client, "site").write(Write(version=0, now_ns=1, next_identity=2))

@@ -219,5 +219,5 @@ def test_missing_folders_and_cameras_without_truth_are_named(tmp_path: Path) -> 
         score_folder(tmp_path / "nowhere", tmp_path)
     write(tmp_path / "gt" / "a.txt", "1,1,0,0,10,20,1")
     write(tmp_path / "out" / "b.txt", "1,1,0,0,10,20,1")
-    with pytest.raises(ScoreError, match="no truth about b"):
+    with pytest.raises(ScoreError, match="no truth for b"):
         score_folder(tmp_path / "gt", tmp_path / "out")

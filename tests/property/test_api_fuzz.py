@@ -1,4 +1,4 @@
-"""Whatever is sent to any route of the API's own description, it answers, in JSON that is none but JSON."""
+"""Any request to any route in the API's schema gets a response in strict JSON."""
 
 import json
 import math
@@ -93,7 +93,7 @@ def none_of(constant: str) -> float:
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_no_request_is_an_error_of_ours(
+def test_no_request_causes_a_server_error(
     client: TestClient, method: str, path: str, operation: dict[str, Any], fields: dict[str, Any], data: st.DataObject
 ) -> None:
     request = data.draw(requests(path, operation, fields))

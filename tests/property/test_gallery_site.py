@@ -30,7 +30,7 @@ def test_people_keep_their_identity_over_cameras_and_time(seed: int) -> None:
     assert world.score(run_whole(world).store) >= 0.90
 
 
-def test_a_stranger_is_told_from_the_person_he_was_taken_for() -> None:
+def test_a_stranger_is_separated_from_the_person_they_were_mistaken_for() -> None:
     gallery = run_whole(world_with_a_stranger())
 
     assert gallery.store.counts().identities == 2
@@ -39,19 +39,19 @@ def test_a_stranger_is_told_from_the_person_he_was_taken_for() -> None:
     assert any("a/s/9.0/0" in event and "/split/" in event for event in gallery.events)
 
 
-def test_looks_that_say_little_still_give_mostly_right_identities() -> None:
+def test_weak_embeddings_still_give_mostly_correct_identities() -> None:
     world = make_world(4, people=6, seconds=60, noise=1.2)
 
     assert world.score(run_whole(world).store) >= 0.60
 
 
 @pytest.mark.parametrize("order", [1, 2])
-def test_the_order_in_which_cameras_arrive_decides_nothing(world: World, whole: Gallery, order: int) -> None:
+def test_the_order_in_which_cameras_arrive_does_not_matter(world: World, whole: Gallery, order: int) -> None:
     assert owners(run_whole(world, order).store) == owners(whole.store)
 
 
 @pytest.mark.parametrize("batch", [1, 64])
-def test_the_size_of_batches_decides_nothing(world: World, whole: Gallery, batch: int) -> None:
+def test_the_size_of_batches_does_not_matter(world: World, whole: Gallery, batch: int) -> None:
     gallery = Gallery(MemoryStore("site"), whole.messages)
     gallery.run(len(whole.messages), batch)
 
@@ -59,7 +59,7 @@ def test_the_size_of_batches_decides_nothing(world: World, whole: Gallery, batch
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_gallery_that_is_killed_anywhere_goes_on_as_if_it_had_not_been(whole: Gallery, seed: int) -> None:
+def test_a_gallery_killed_anywhere_continues_as_if_it_had_not_been(whole: Gallery, seed: int) -> None:
     # Given a gallery that is killed at three places, with or without its last flush
     gallery = Gallery(MemoryStore("site"), whole.messages)
     rng = np.random.default_rng(seed)
@@ -73,7 +73,7 @@ def test_a_gallery_that_is_killed_anywhere_goes_on_as_if_it_had_not_been(whole: 
     assert gallery.store.counts() == whole.store.counts()
 
 
-def test_neither_redis_nor_faiss_decides_anything(redis_url: str, tmp_path: Path, world: World, whole: Gallery) -> None:
+def test_redis_and_faiss_give_the_same_decisions(redis_url: str, tmp_path: Path, world: World, whole: Gallery) -> None:
     client = connect(RedisSettings(url=redis_url))
     gallery = Gallery(RedisStore(client, tmp_path.name), interleaved(world, 5), index=BruteForceIndex)
     gallery.run(len(gallery.messages))

@@ -87,7 +87,7 @@ def described(rows: list[StoredTracklet]) -> list[tuple[str, int, int | None, fl
 
 
 def everything(store: Store, query: TrackQuery) -> dict[str, object]:
-    """Return what every method says."""
+    """Return the result of every method."""
     snapshot = store.load(15 * S)
     return {
         "meta": (snapshot.version, snapshot.seq, snapshot.now_ns, snapshot.next_identity, snapshot.calibration),
@@ -126,7 +126,7 @@ def client(redis_url: str) -> Any:
 @given(
     history=st.lists(writes(), min_size=1, max_size=6), confirmed=st.integers(0, 6), query=QUERIES, fit=st.booleans()
 )
-def test_any_history_leaves_redis_and_the_reference_alike(
+def test_any_history_leaves_redis_and_the_reference_equal(
     client: Any, history: list[Write], confirmed: int, query: TrackQuery, *, fit: bool
 ) -> None:
     site = f"site-{uuid.uuid4().hex[:8]}"

@@ -92,7 +92,7 @@ def test_other_classes_are_not_people_on_either_side(score: Callable[..., Told])
     code, said, err = score({"a": walk(more=",1,1.0") + cars}, {"a": walk(more=",1,1.0") + cars})
     assert code == 0
     assert fractions(said["all"]) == PERFECT
-    assert "a.txt: 10 boxes of other classes than people (column 8) were left out" in err
+    assert "a.txt: 10 boxes of classes other than people (column 8) were left out" in err
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_cameras_without_results_are_named(score: Callable[..., Told]) -> None:
     code, said, err = score({"a": walk(), "b": walk(number=2)}, {"a": walk()})
     assert code == 0
     assert said["all"]["IDR"] == 0.5
-    assert "no results of b; everybody there counts as missed" in err
+    assert "no results for b; everyone there counts as missed" in err
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_cameras_without_results_are_named(score: Callable[..., Told]) -> None:
         pytest.param(
             {"a": walk(more=",3,1")}, {"a": walk()}, "all 10 rows have a confidence of 0 .* or a class", id="only cars"
         ),
-        pytest.param({"a": walk()}, {"b": walk()}, "no truth about b.txt; there is about a", id="another camera"),
+        pytest.param({"a": walk()}, {"b": walk()}, "no truth for b.txt, only for a", id="another camera"),
     ],
 )
 def test_what_cannot_be_scored_ends_with_2(

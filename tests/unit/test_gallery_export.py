@@ -47,21 +47,21 @@ def test_every_box_with_an_identity_is_written_by_frame(tmp_path: Path) -> None:
     assert set(read_boxes(tmp_path / "out" / "a.txt").ids.tolist()) == {3, 7}
 
 
-def test_a_person_has_one_box_in_a_frame_the_surest(tmp_path: Path) -> None:
+def test_of_two_boxes_of_a_person_in_a_frame_the_more_confident_is_written(tmp_path: Path) -> None:
     store = MemoryStore("site")
     store.write(Write(0, START, 2, tracklets=[row("a/s/1/0", 1, 0, 0), row("a/s/1/1", 1, 0, 0)]))
 
     assert write_mot(store, tmp_path) == {"a": 1}
 
 
-def test_only_what_was_seen_since_is_written(tmp_path: Path) -> None:
+def test_only_tracklets_seen_since_then_are_written(tmp_path: Path) -> None:
     store = MemoryStore("site")
     store.write(Write(0, START, 2, tracklets=[row("a/s/1/0", 1, 0, 1), row("b/s/1/0", 1, 10, 11)]))
 
     assert write_mot(store, tmp_path, START + 5 * S) == {"b": 6}
 
 
-def test_only_what_the_named_cameras_saw_is_written(tmp_path: Path) -> None:
+def test_only_the_given_cameras_are_written(tmp_path: Path) -> None:
     store = MemoryStore("site")
     store.write(Write(0, START, 2, tracklets=[row("a/s/1/0", 1, 0, 1), row("b/s/1/0", 1, 10, 11)]))
 

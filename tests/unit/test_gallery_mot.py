@@ -1,4 +1,4 @@
-"""MOTChallenge text as people have it: what a row may look like, and what is refused with file and line."""
+"""MOTChallenge text in practice: which rows are accepted, and which are rejected with file and line."""
 
 from pathlib import Path
 
@@ -102,12 +102,12 @@ def test_what_is_not_a_row_is_refused_with_file_and_line(line: str, said: str, t
         pytest.param("Labels of the lab", id="prose"),
     ],
 )
-def test_a_header_of_other_columns_is_refused_and_says_which_are_expected(header: str, tmp_path: Path) -> None:
+def test_a_header_of_other_columns_is_refused_with_the_expected_ones(header: str, tmp_path: Path) -> None:
     with pytest.raises(ScoreError, match=r"cam\.txt:1: .*frame,id,left,top,width,height,confidence: rearrange"):
         read(tmp_path, f"{header}\n{ROW}\n")
 
 
-def test_a_skipped_header_is_said(tmp_path: Path) -> None:
+def test_a_skipped_header_is_reported(tmp_path: Path) -> None:
     said: list[str] = []
     (tmp_path / "cam.txt").write_text(f"frame,id,x,y,w,h,conf\n{ROW}\n")
     read_boxes(tmp_path / "cam.txt", said.append)

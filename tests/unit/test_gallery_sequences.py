@@ -1,4 +1,4 @@
-"""Which file is which camera's, in the folders people have."""
+"""Files of cameras in common folder layouts."""
 
 from pathlib import Path
 
@@ -50,12 +50,12 @@ def test_cameras_are_found(given: str, paths: list[str], names: list[str], tmp_p
         pytest.param(
             ["a/picture.jpg"], ".", r"holds no tracks: CAMERA.txt or CAMERA/gt/gt.txt .* it holds a", id="jpg"
         ),
-        pytest.param(["train/x/gt/gt.txt", "train/y/gt/gt.txt"], ".", "one folder deeper, in .*train", id="a parent"),
-        pytest.param(["a.txt", "a.csv"], ".", "a.csv and a.txt are both about a", id="a camera twice"),
-        pytest.param(["a.txt", "a/gt/gt.txt"], ".", "a.txt and gt.txt are both about a", id="in two layouts"),
+        pytest.param(["train/x/gt/gt.txt", "train/y/gt/gt.txt"], ".", "in the subfolder .*train", id="a parent"),
+        pytest.param(["a.txt", "a.csv"], ".", "a.csv and a.txt are both for a", id="a camera twice"),
+        pytest.param(["a.txt", "a/gt/gt.txt"], ".", "a.txt and gt.txt are both for a", id="in two layouts"),
     ],
 )
-def test_what_is_not_a_folder_of_tracks_is_told_what_is(
+def test_what_is_not_a_folder_of_tracks_is_refused_with_the_expected_layout(
     paths: list[str], given: str, said: str, tmp_path: Path
 ) -> None:
     write(tmp_path, *paths)
@@ -86,7 +86,7 @@ def test_two_single_files_belong_together_whatever_they_are_called(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("truth", "results"), [("gt/b.txt", "out"), ("gt", "out/b.txt"), ("seq/b", "out")])
-def test_a_single_file_asks_about_its_camera_only(truth: str, results: str, tmp_path: Path) -> None:
+def test_a_single_file_is_scored_for_its_camera_only(truth: str, results: str, tmp_path: Path) -> None:
     write(tmp_path, "gt/a.txt", "gt/b.txt", "out/a.txt", "out/b.txt", "seq/b/gt/gt.txt")
     said: list[str] = []
     pairs = paired(find_sequences(tmp_path / truth), find_sequences(tmp_path / results), said.append)
@@ -94,9 +94,9 @@ def test_a_single_file_asks_about_its_camera_only(truth: str, results: str, tmp_
     assert said[0].startswith("only b is scored")
 
 
-def test_a_single_file_of_a_camera_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_single_file_of_a_missing_camera_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "gt/a.txt", "gt/b.txt", "c.txt")
-    with pytest.raises(ScoreError, match=r"no truth about c\.txt; there is about a, b"):
+    with pytest.raises(ScoreError, match=r"no truth for c\.txt, only for a, b"):
         paired(find_sequences(tmp_path / "gt"), find_sequences(tmp_path / "c.txt"), lambda _: None)
 
 
@@ -105,16 +105,16 @@ def test_a_camera_without_results_is_named_and_kept(tmp_path: Path) -> None:
     said: list[str] = []
     pairs = paired(find_sequences(tmp_path / "gt"), find_sequences(tmp_path / "out"), said.append)
     assert pairs["b"] == (tmp_path / "gt" / "b.txt", None)
-    assert said == [f"{tmp_path / 'out'}: no results of b; everybody there counts as missed"]
+    assert said == [f"{tmp_path / 'out'}: no results for b; everyone there counts as missed"]
 
 
 @pytest.mark.parametrize(
     ("truth", "results", "said"),
     [
-        pytest.param(["a"], ["b"], r"no truth about b\.txt; there is about a", id="another camera"),
-        pytest.param(["a"], ["a", "b"], r"no truth about b\.txt", id="one camera more"),
-        pytest.param(["a", "A"], ["a", "b"], r"no truth about b\.txt", id="names that differ in case only"),
-        pytest.param(["Cam"], ["cam", "CAM"], "are both results of Cam", id="two results of one"),
+        pytest.param(["a"], ["b"], r"no truth for b\.txt, only for a", id="another camera"),
+        pytest.param(["a"], ["a", "b"], r"no truth for b\.txt", id="one camera more"),
+        pytest.param(["a", "A"], ["a", "b"], r"no truth for b\.txt", id="names that differ in case only"),
+        pytest.param(["Cam"], ["cam", "CAM"], "are both results for Cam", id="two results of one"),
     ],
 )
 def test_results_without_truth_are_named(truth: list[str], results: list[str], said: str, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_a_window_waits_for_every_expected_camera() -> None:
     assert window.end_ns == START + 4 * S
 
 
-def test_a_tracklet_belongs_to_the_moment_its_camera_reports_after_it_not_to_its_last_box() -> None:
+def test_a_tracklet_belongs_to_the_window_of_the_next_progress_not_of_its_last_box() -> None:
     timeline = two_cameras()
     timeline.update(update("a/s/1/0", 1.0))  # closed long after the person left
     timeline.progress(progress("a", 5.5), 0.0)
@@ -109,7 +109,7 @@ def test_complete_cameras_hold_windows_until_all_have_been_silent_for_half_a_min
     assert names(timeline.due(130.0)) == ["a/s/1/0"]
 
 
-def test_a_complete_camera_that_is_silent_while_others_go_on_is_given_up_after_five_minutes() -> None:
+def test_a_complete_camera_silent_while_others_progress_is_given_up_after_five_minutes() -> None:
     timeline = waiting_for_b()
     for moment in range(10, 310, 10):
         timeline.progress(progress("a", float(moment)), float(moment))
@@ -125,7 +125,7 @@ def test_a_camera_that_is_removed_is_not_waited_for_and_loses_nothing() -> None:
     assert names(timeline.due(0.0)) == ["b/s/1/0"]
 
 
-def test_what_comes_twice_counts_once_and_old_progress_moves_nothing_back() -> None:
+def test_duplicates_are_ignored_and_old_progress_has_no_effect() -> None:
     timeline = two_cameras()
     for _ in range(2):
         timeline.update(update("a/s/1/0", 3.0))
@@ -139,7 +139,7 @@ def test_what_comes_twice_counts_once_and_old_progress_moves_nothing_back() -> N
     assert timeline.waiting() == 1
 
 
-def test_the_first_offset_that_waits_is_needed() -> None:
+def test_the_first_undecided_offset_is_needed() -> None:
     timeline = two_cameras()
     assert timeline.needed_from() is None
     timeline.update(update("a/s/1/0", 3.0, offset=7))
