@@ -23,9 +23,10 @@ class GallerySettings(Settings):
         latency_wait_s: Wall-clock time for which a window waits for cameras in `latency` mode.
         complete_wait_s: Wall-clock time without progress of any camera after which windows stop waiting for cameras
             in `complete` mode; a camera that is silent while others progress is waited for ten times as long.
-        false_merge_rate: Acceptable fraction of wrong matches: a match needs a probability of at least one minus
-            this.
-        merge_probability: Probability from which two identities are merged.
+        false_merge_rate: Acceptable fraction of wrong matches: a match, or a merge of two identities, needs a
+            probability of at least one minus this.
+        normalise_cameras: Estimate the shift that each camera's lighting and colours add to its embeddings, and
+            subtract it before embeddings are compared.
         min_quality: An open tracklet below this quality is not decided until it closes.
         min_closing_quality: A closed tracklet below this quality gets no identity.
         min_frames: Boxes that a tracklet needs to create a new identity.
@@ -38,13 +39,13 @@ class GallerySettings(Settings):
     removed: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("same_mean", "same_std", "different_mean", "different_std"),
         "removed: the weights now come with their similarity distributions; delete this setting",
-    )
+    ) | {"merge_probability": "removed: false_merge_rate applies to merges of identities too; delete this setting"}
 
     window_s: float = Field(default=1.0, gt=0, le=60)
     latency_wait_s: float = Field(default=2.0, ge=0, le=3600)
     complete_wait_s: float = Field(default=30.0, ge=0, le=86_400)
     false_merge_rate: float = Field(default=0.2, ge=1e-6, lt=1)
-    merge_probability: float = Field(default=0.9, ge=0.5, lt=1)
+    normalise_cameras: bool = True
     min_quality: float = Field(default=0.2, ge=0, le=1)
     min_closing_quality: float = Field(default=0.1, ge=0, le=1)
     min_frames: int = Field(default=3, ge=1, le=10_000)

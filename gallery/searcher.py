@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.compare import unit
+from gallery.decision.normalise import unit
 from gallery.index import VectorIndex
 from gallery.store.store import Prototype
 

@@ -42,7 +42,7 @@ def plan_of(settings: GallerySettings) -> Plan:
     return Plan(
         Rules(
             match=_logit(1 - settings.false_merge_rate),
-            merge=_logit(settings.merge_probability),
+            normalise=settings.normalise_cameras,
             min_quality=settings.min_quality,
             min_closing_quality=settings.min_closing_quality,
             min_frames=settings.min_frames,

@@ -5,7 +5,7 @@ decisions.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,18 +13,13 @@ from scipy.optimize import linear_sum_assignment
 
 from gallery.decision import decide
 from gallery.decision.calibrate import probability
-from gallery.decision.compare import (
-    embedding_of,
-    identity_similarity,
-    prototype_set_of,
-    similarity,
-    with_tracklet,
-    without_tracklet,
-)
+from gallery.decision.compare import embedding_of, mean_of
 from gallery.decision.decide import Neighbours
 from gallery.decision.draft import Decision, Draft
-from gallery.decision.log_odds import logit, logit_to_others
+from gallery.decision.log_odds import logit
+from gallery.decision.regroup import Move, Union, regrouped
 from gallery.decision.rules import Rules
+from gallery.decision.scale import update_scale
 from gallery.decision.site import STALE_NS, Site, Together, is_same_leg, together
 from gallery.store.store import StoredTracklet
 from wire.messages import Tracklet
@@ -40,12 +35,12 @@ def decide_per_pair(
     known = {t.tracklet_id: draft.owner(t.tracklet_id) for t in fresh}
     for tracklet in fresh:
         draft.refresh(tracklet)
-    steps = _Window(draft, rules, neighbours)
+    steps = _Window(draft, rules, neighbours, set(known))
     steps.reconsider([t for t in fresh if known[t.tracklet_id] is not None])
     steps.follow_tracks()
     steps.assign()
     steps.group()
-    steps.merge()
+    steps.regroup()
     steps.assign()
     steps.group()
     for tracklet in fresh:
@@ -54,23 +49,25 @@ def decide_per_pair(
             draft.record_event(
                 "updated", tracklet, number, "still followed" if not tracklet.closed else "followed to its end"
             )
+    update_scale(draft, rules)
     return draft.finish(rules.horizon_ns, rules.retention_ns)
 
 
 class _Window:
     """The steps for one window, on one draft."""
 
-    def __init__(self, draft: Draft, rules: Rules, neighbours: Neighbours) -> None:
+    def __init__(self, draft: Draft, rules: Rules, neighbours: Neighbours, fresh: set[str]) -> None:
         self._draft = draft
         self._rules = rules
         self._neighbours = neighbours
-        rows = [row for row in draft.rows.values() if row.identity_id is None]
-        recent = [row.tracklet for row in rows if row.tracklet.last_ns >= draft.now_ns - 3 * STALE_NS]
+        pending = [row.tracklet for row in draft.rows.values() if row.identity_id is None]
+        oldest_ns = draft.now_ns - 3 * STALE_NS  # nothing is heard of earlier ones, unless they come now
+        recent = [t for t in pending if t.last_ns >= oldest_ns or t.tracklet_id in fresh]
         self._open = sorted(recent, key=_in_time)
         self._left: dict[str, int] = {}  # open ones that had an identity before
 
     def reconsider(self, known: Sequence[Tracklet]) -> None:
-        """Reopen tracklets that overlap another tracklet of their identity, or clearly do not belong to it."""
+        """Reopen tracklets that overlap another tracklet of their identity."""
         for tracklet in known:
             number = self._draft.owner(tracklet.tracklet_id)
             if number is None:  # it was the later one of a pair, and is open already
@@ -80,10 +77,6 @@ class _Window:
             ]
             if rivals:
                 self._reopen(max([tracklet, *rivals], key=lambda t: (t.first_ns, t.tracklet_id)))
-                continue
-            own = logit_to_others(self._draft, tracklet)
-            if own < self._rules.match and (own <= self._rules.split or self._fits_elsewhere(tracklet, own)):
-                self._reopen(tracklet)
         self._open.sort(key=_in_time)
 
     def _reopen(self, tracklet: Tracklet) -> None:
@@ -92,12 +85,6 @@ class _Window:
             self._draft.unassign(tracklet)
             self._left[tracklet.tracklet_id] = number
             self._open.append(tracklet)
-
-    def _fits_elsewhere(self, tracklet: Tracklet, own: float) -> bool:
-        numbers = self._candidates(tracklet) - {self._draft.owner(tracklet.tracklet_id)}
-        needed = max(own + self._rules.move, self._rules.match)
-        likely = (n for n in numbers if n and logit(self._draft, tracklet, n) >= needed)
-        return any(self._possible(tracklet, number) for number in likely)
 
     def _candidates(self, tracklet: Tracklet) -> set[int]:
         known = self._draft.identities
@@ -192,96 +179,49 @@ class _Window:
             return -math.inf
         if any(is_same_leg(a, b) for a in one for b in other):
             return math.inf
-        pairs = [(prototype_set_of(with_tracklet((), a), a.model_id), b) for a in one for b in other]
-        similarities = [float(a.vectors[0] @ embedding_of(b)) for a, b in pairs if a is not None]
+        vector = self._draft.vector
+        similarities = [round(float(vector(a) @ vector(b)), 5) for a in one for b in other]
         return sum(map(self._draft.calibration(one[0].model_id).logit, similarities)) / len(similarities)
 
-    def merge(self) -> None:
-        """Merge identities that this window showed to be one person, the most likely pair first."""
-        found = [
-            (self._identity_logit(one, other), min(one, other), max(one, other))
-            for one in self._draft.touched & set(self._draft.identities)
-            for other in self._draft.identities
-            if other != one
+    def regroup(self) -> None:
+        """Merge identities and move tracklets as a new clustering of all recent tracklets says."""
+        for model_id in sorted({row.tracklet.model_id for row in self._draft.rows.values()}):
+            unions, moves = regrouped(self._draft, model_id, self._near_to(model_id), self._rules.match)
+            for union in unions:
+                self._unite(union)
+            self._move(moves)
+
+    def _near_to(self, model_id: str) -> dict[int, set[int]]:
+        draft = self._draft
+        changed = [
+            n for n in sorted(draft.touched) if n in draft.identities and draft.prototype_set(n, model_id) is not None
         ]
-        done: set[int] = set()
-        for likely, survivor, gone in sorted(set(found), key=lambda pair: (-pair[0], pair[1], pair[2])):
-            if likely < self._rules.merge:
-                return
-            if {survivor, gone} & done:
-                continue
-            intruders = self._intruders(survivor, gone) if self._apart(survivor, gone) else []
-            for tracklet in intruders:
-                self._reopen(tracklet)
-            if intruders or not self._apart(survivor, gone):
-                done |= {survivor, gone}
-                self._unite(survivor, gone, likely)
+        if len(draft.identities) <= decide.MAX_EXHAUSTIVE:
+            return {n: set(draft.identities) for n in changed}
+        start = draft.now_ns // decide.NS * decide.MAX_SEARCHED % max(1, len(changed))
+        wanted = [*changed[start:], *changed[:start]][: decide.MAX_SEARCHED]
+        return {n: self._neighbours(mean_of(draft.prototypes[n], model_id)[None], model_id)[0] for n in wanted}
 
-    def _identity_logit(self, one: int, other: int) -> float:
-        models = {p.model_id for p in self._draft.prototypes[one]} & {p.model_id for p in self._draft.prototypes[other]}
-        found = [-math.inf]
-        for model_id in sorted(models):
-            a, b = self._draft.prototype_set(one, model_id), self._draft.prototype_set(other, model_id)
-            if a is not None and b is not None:
-                logit = self._draft.calibration(model_id).logit
-                bound = logit(float((a.vectors @ b.vectors.T).max()))
-                found.append(logit(identity_similarity(a, b)) if bound >= self._rules.merge else -math.inf)
-        return max(found)
-
-    def _intruders(self, one: int, other: int) -> list[Tracklet]:
-        """Return the tracklets that alone keep two identities apart, and fit much worse than the ones they overlap.
-
-        An early mistake gives one person a stranger's tracklet; whoever is seen beside the stranger could then never be
-        that person. Tracklets that are all there is of an identity are no strangers in it.
-        """
-        known = self._draft.identities
-        if other in known[one].apart or one in known[other].apart:
-            return []
-        meetings = [
-            (tracklet, row.tracklet)
-            for tracklet in self._draft.members(one)
-            for _, row in _visible_with(self._draft, tracklet)
-            if row.identity_id == other
-        ]
-        for side, opposite in ((0, 1), (1, 0)):
-            weak = {pair[side].tracklet_id: pair[side] for pair in meetings}
-            strong = {pair[opposite].tracklet_id: pair[opposite] for pair in meetings}
-            worst = min(self._fit(t, one, other) for t in strong.values())
-            best = max(self._fit(t, one, other) for t in weak.values())
-            clear = worst >= self._rules.match and worst - self._rules.move >= best > -math.inf
-            if clear and self._leaves_something((one, other)[side], weak.values()):
-                return list(weak.values())
-        return []
-
-    def _leaves_something(self, number: int, tracklets: Iterable[Tracklet]) -> bool:
-        rest = self._draft.prototypes[number]
-        for tracklet in tracklets:
-            rest = without_tracklet(rest, tracklet)
-        return bool(rest)
-
-    def _fit(self, tracklet: Tracklet, one: int, other: int) -> float:
-        """Return the log odds that a tracklet shows the person of two identities in other cameras; -inf if none."""
-        prototypes = (*self._draft.prototypes[one], *self._draft.prototypes[other])
-        elsewhere = prototype_set_of([p for p in prototypes if p.camera_id != tracklet.camera_id], tracklet.model_id)
-        if elsewhere is None:
-            return -math.inf
-        return self._draft.calibration(tracklet.model_id).logit(similarity(embedding_of(tracklet), elsewhere))
-
-    def _apart(self, one: int, other: int) -> bool:
-        """Return whether two identities were, or may have been, visible at the same time in one camera."""
-        known = self._draft.identities
-        if other in known[one].apart or one in known[other].apart:
-            return True
-        return any(
-            row.identity_id == other for t in self._draft.members(one) for _, row in _visible_with(self._draft, t)
-        )
-
-    def _unite(self, survivor: int, gone: int, likely: float) -> None:
-        members = self._draft.members(gone) or self._draft.members(survivor)
-        self._draft.merge(gone, survivor)
+    def _unite(self, union: Union) -> None:
+        members = self._draft.members(union.gone) or self._draft.members(union.survivor)
+        self._draft.merge(union.gone, union.survivor)
         if members:
-            reason = f"{gone} and {survivor} look like one person (probability {probability(likely):.3f})"
-            self._draft.record_event("merged", members[-1], survivor, reason, (gone,))
+            likely = f"probability {probability(union.logit):.3f}"
+            reason = f"{union.gone} and {union.survivor} look like one person ({likely})"
+            self._draft.record_event("merged", members[-1], union.survivor, reason, (union.gone,))
+
+    def _move(self, moves: Sequence[Move]) -> None:
+        for move in moves:
+            self._reopen(move.tracklet)
+        created: dict[int, int] = {}
+        for move in moves:
+            number = move.number
+            reason = "looks like this person"
+            if number is None:
+                reason = "looks like nobody known"
+                number = created[move.group] if move.group in created else self._draft.create()
+                created[move.group] = number
+            self._settle(move.tracklet, number, probability(move.logit), reason)
 
     def _settle(self, tracklet: Tracklet, number: int, likely: float, reason: str) -> None:
         """Assign an open tracklet to an identity, record the event, and calibrate on people visible with it."""
@@ -296,7 +236,7 @@ class _Window:
             draft.record_event("split", tracklet, number, f"does not belong to {before}: {reason}", (before,))
             return
         draft.record_event("created" if is_new else "matched", tracklet, number, reason)
-        vector = embedding_of(tracklet)
+        vector = draft.vector(tracklet)
         others = {r.identity_id for a, r in _visible_with(draft, tracklet) if a == "yes"} - {None, number}
         sets = [draft.prototype_set(other, tracklet.model_id) for other in sorted(n for n in others if n is not None)]
         draft.learn(tracklet.model_id, [(vector, known) for known in sets if known is not None])

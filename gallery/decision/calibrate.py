@@ -1,22 +1,26 @@
 """Convert similarities to probabilities of being the same person, without labels.
 
-Two people visible at the same time in the same camera are certainly different, so the similarities of such pairs show
-how far apart this site's people lie in embedding space. On new cameras a network compresses all its similarities:
-distances between images of the same person and of different people shrink alike. The prior that comes with the weights
-therefore gives the ratio of these distances, and the site gives the scale of those between different people.
+Before any evidence, the prior that comes with the weights is used. Two people visible at the same time in the same
+camera are certainly different, so the similarities of such pairs show how far apart this site's people lie in embedding
+space. All other pairs of tracklets are a mixture of mostly different people and some matches; once there are enough of
+them, `mixture` separates the two.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
+from gallery.decision.mixture import BINS, Counts, Scale, counted, separated, squeezed
 from wire.messages import SimilarityPrior
 
-MAX_PAIRS = 400.0  # effective number of pairs; older ones fade, to adapt to new lighting and clothes
+MAX_PAIRS = 400.0  # effective number of certain pairs; older ones fade, to adapt to new lighting and clothes
 PRIOR_PAIRS = 20.0  # weight of the prior's standard deviation, in pairs: a few pairs estimate it poorly
 PRIOR_MEAN_PAIRS = 3.0  # weight of its mean, in pairs: means of sites differ by many times the spread within one
+MAX_UNLABELLED = 10_000.0  # effective number of unlabelled pairs
 MAX_LOGIT = 8.0  # P = 0.9997; no similarity proves identity
 
 
@@ -35,12 +39,16 @@ class Calibration:
         prior: Distribution of `compare.similarity` that comes with the weights.
         pairs: Weight of the certain negative pairs observed, at most `MAX_PAIRS`.
         mean, variance: Statistics of their similarities.
+        unlabelled: Histogram of the similarities of other pairs, as returned by `mixture.counted`.
+        fit: The two distributions fitted to that histogram when it last changed.
     """
 
     prior: SimilarityPrior
     pairs: float = 0.0
     mean: float = 0.0
     variance: float = 0.0
+    unlabelled: tuple[float, ...] = ()
+    fit: Scale | None = None
 
     def observe(self, similarities: Sequence[float]) -> "Calibration":
         """Return the calibration updated with similarities of people known to be different."""
@@ -50,7 +58,22 @@ class Calibration:
             delta = similarity - mean
             mean += delta / pairs
             variance += (delta * (similarity - mean) - variance) / pairs
-        return Calibration(self.prior, pairs, mean, variance)
+        return replace(self, pairs=pairs, mean=mean, variance=variance)
+
+    def observe_unlabelled(self, similarities: NDArray[np.float64]) -> "Calibration":
+        """Return the calibration updated with similarities of pairs that may or may not be the same person."""
+        counts = counted(similarities)
+        if self.unlabelled:
+            counts += np.array(self.unlabelled)
+        return self._fitted(counts * min(1.0, MAX_UNLABELLED / counts.sum())) if len(similarities) else self
+
+    def observe_instead(self, similarities: NDArray[np.float64]) -> "Calibration":
+        """Return the calibration with these unlabelled pairs instead of the earlier ones, unless those are more."""
+        more = len(similarities) >= max(1.0, sum(self.unlabelled))
+        return self._fitted(counted(similarities)) if more else self
+
+    def _fitted(self, counts: Counts) -> "Calibration":
+        return replace(self, unlabelled=tuple(counts.tolist()), fit=separated(counts, self._before(), self.prior))
 
     def logit(self, similarity: float) -> float:
         """Return log P(same) / P(different) for a similarity, with equal priors; increases with the similarity.
@@ -66,15 +89,19 @@ class Calibration:
         return -math.inf if logit <= -MAX_LOGIT or slope <= 0 else middle + logit / slope
 
     def _line(self) -> tuple[float, float]:
+        scale = self.fit or self._before()
+        common = (scale.different_variance + scale.same_variance) / 2
+        return (scale.same - scale.different) / common, (scale.same + scale.different) / 2
+
+    def _before(self) -> Scale:
+        """Return the distributions according to the prior and the certain pairs."""
         prior = self.prior
         shift = self.pairs / (self.pairs + PRIOR_MEAN_PAIRS)
         trust = self.pairs / (self.pairs + PRIOR_PAIRS)
         different = (1 - shift) * prior.different_mean + shift * self.mean
         squeeze = (1 - different) / (1 - prior.different_mean)
-        same = 1 - squeeze * (1 - prior.same_mean)
         variance = (1 - trust) * (squeeze * prior.different_std) ** 2 + trust * self.variance
-        common = (variance + (squeeze * prior.same_std) ** 2) / 2
-        return (same - different) / common, (same + different) / 2
+        return Scale(different, variance, *squeezed(prior, different))
 
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True):
@@ -82,11 +109,16 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
     pairs: float
     mean: float
     variance: float
+    unlabelled: tuple[float, ...] = ()
+    fit: Scale | None = None
 
 
 def encode(calibrations: Mapping[str, Calibration]) -> bytes:
     """Serialise the calibrations of all models, by `model_id`."""
-    stored = {model: _Stored(one.prior, one.pairs, one.mean, one.variance) for model, one in calibrations.items()}
+    stored = {
+        model: _Stored(one.prior, one.pairs, one.mean, one.variance, one.unlabelled, one.fit)
+        for model, one in calibrations.items()
+    }
     return msgspec.msgpack.encode(stored, order="deterministic")
 
 
@@ -96,7 +128,15 @@ def decode(data: bytes) -> dict[str, Calibration]:
         stored = msgspec.msgpack.decode(data, type=dict[str, _Stored]) if data else {}
     except msgspec.MsgspecError:
         return {}
-    return {model: Calibration(one.prior, one.pairs, one.mean, one.variance) for model, one in stored.items()}
+    return {
+        model: Calibration(one.prior, one.pairs, one.mean, one.variance, _histogram(one.unlabelled), one.fit)
+        for model, one in stored.items()
+    }
+
+
+def _histogram(unlabelled: tuple[float, ...]) -> tuple[float, ...]:
+    """Return a stored histogram; empty if it has other bins."""
+    return unlabelled if len(unlabelled) == BINS else ()
 
 
 def probability(logit: float) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.decision.normalise import NO_SHIFTS, Shifts, unit
 from gallery.store.store import Prototype
 from wire.messages import Tracklet
 
@@ -28,15 +29,14 @@ class PrototypeSet:
     starts: NDArray[np.intp]
 
 
-def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the L2-normalised vector; a zero vector is returned unchanged."""
-    norm = float(np.linalg.norm(vector))
-    return vector if norm == 0.0 else (vector / norm).astype(np.float32)
-
-
 def embedding_of(tracklet: Tracklet) -> NDArray[np.float32]:
     """Return a tracklet's embedding as `(d,)` float32, L2-normalised."""
     return unit(tracklet.embedding.astype(np.float32))
+
+
+def vector_of(tracklet: Tracklet, shifts: Shifts) -> NDArray[np.float32]:
+    """Return a tracklet's embedding without the shift of its camera, `(d,)` float32, L2-normalised."""
+    return shifts.without(embedding_of(tracklet), tracklet.model_id, tracklet.camera_id)
 
 
 def weight_of(tracklet: Tracklet) -> float:
@@ -44,8 +44,8 @@ def weight_of(tracklet: Tracklet) -> float:
     return max(tracklet.quality * float(np.log1p(tracklet.frames_used)), MIN_WEIGHT)
 
 
-def prototype_set_of(prototypes: Sequence[Prototype], model_id: str) -> PrototypeSet | None:
-    """Return the prototypes of one model, ready for comparison; None if there are none."""
+def prototype_set_of(prototypes: Sequence[Prototype], model_id: str, shifts: Shifts = NO_SHIFTS) -> PrototypeSet | None:
+    """Return the prototypes of one model without camera shifts, ready for comparison; None if there are none."""
     chosen = sorted(
         (p for p in prototypes if p.model_id == model_id),
         key=lambda p: (p.camera_id, p.kind != "mean", p.tracklet_id),
@@ -54,7 +54,8 @@ def prototype_set_of(prototypes: Sequence[Prototype], model_id: str) -> Prototyp
         return None
     cameras = [p.camera_id for p in chosen]
     starts = [i for i, camera in enumerate(cameras) if i == 0 or cameras[i - 1] != camera]
-    return PrototypeSet(np.stack([unit(p.vector) for p in chosen]), np.array(starts))
+    vectors = [shifts.without(unit(p.vector), model_id, p.camera_id) for p in chosen]
+    return PrototypeSet(np.stack(vectors), np.array(starts))
 
 
 def similarity(vector: NDArray[np.float32], prototype_set: PrototypeSet) -> float:
@@ -69,11 +70,9 @@ def similarity(vector: NDArray[np.float32], prototype_set: PrototypeSet) -> floa
     return round(float(best.mean()), 5)
 
 
-def identity_similarity(one: PrototypeSet, other: PrototypeSet) -> float:
-    """Return the similarity of two identities: that of each one's camera means to the other, averaged."""
-    forth = [similarity(one.vectors[i], other) for i in one.starts]
-    back = [similarity(other.vectors[i], one) for i in other.starts]
-    return round((sum(forth) / len(forth) + sum(back) / len(back)) / 2, 5)
+def mean_of(prototypes: Sequence[Prototype], model_id: str) -> NDArray[np.float32]:
+    """Return the mean embedding of an identity under a model over all cameras, `(d,)`, L2-normalised."""
+    return unit(np.stack([p.vector for p in prototypes if p.kind == "mean" and p.model_id == model_id]).sum(0))
 
 
 def with_tracklet(prototypes: Sequence[Prototype], tracklet: Tracklet) -> tuple[Prototype, ...]:

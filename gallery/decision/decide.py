@@ -2,13 +2,14 @@
 
 For each window:
  1. known tracklets are refreshed, and so are the prototypes of their identities;
- 2. those that cannot belong to their identity, or clearly do not, are reopened;
+ 2. those that turn out to overlap another tracklet of their identity are reopened;
  3. open tracklets are assigned to identities, with one assignment problem per camera, since a person appears at most
     once in a camera at a time;
  4. the remaining ones are grouped, so that a new person seen by three cameras becomes one identity;
- 5. identities that are clearly one person are merged; a tracklet that is the only evidence against a merge, and fits
-    worse than the one it overlaps, is reopened, and steps 3 and 4 are repeated for it;
- 6. a tracklet without enough evidence stays pending until a later revision.
+ 5. all recent tracklets are clustered again, the most similar pairs first; identities are merged and tracklets moved
+    accordingly, and steps 3 and 4 are repeated. This corrects early mistakes as soon as the evidence allows;
+ 6. a tracklet without enough evidence stays pending until a later revision;
+ 7. the calibration is updated with the tracklets that ended.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,17 +20,20 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from gallery.decision.calibrate import probability
-from gallery.decision.compare import embedding_of
+from gallery.decision.compare import embedding_of, mean_of
 from gallery.decision.draft import Decision, Draft
 from gallery.decision.grouping import grouped
-from gallery.decision.log_odds import logit, logit_to_others, logits
-from gallery.decision.merging import apart, intruders, mergeable_pairs
+from gallery.decision.log_odds import logit, logits
+from gallery.decision.regroup import Move, Union, regrouped
 from gallery.decision.rules import Rules
+from gallery.decision.scale import update_scale
 from gallery.decision.site import STALE_NS, Site
 from wire.messages import Tracklet
 
 Neighbours = Callable[[NDArray[np.float32], str], list[set[int]]]  # (m, d) unit vectors and their model
 
+NS = 1_000_000_000
+MAX_SEARCHED = 24  # identities per window for which others that may be the same person are searched
 MAX_EXHAUSTIVE = 64  # with more identities, only the nearest by index and those seen recently are compared
 
 
@@ -41,12 +45,12 @@ def decide(site: Site, updates: Sequence[Tracklet], now_ns: int, rules: Rules, n
     known = {t.tracklet_id: draft.owner(t.tracklet_id) for t in fresh}
     for tracklet in fresh:
         draft.refresh(tracklet)
-    steps = _Window(draft, rules, neighbours)
+    steps = _Window(draft, rules, neighbours, set(known))
     steps.reconsider([t for t in fresh if known[t.tracklet_id] is not None])
     steps.follow_tracks()
     steps.assign()
     steps.group()
-    steps.merge()
+    steps.regroup()
     steps.assign()
     steps.group()
     for tracklet in fresh:
@@ -55,24 +59,26 @@ def decide(site: Site, updates: Sequence[Tracklet], now_ns: int, rules: Rules, n
             draft.record_event(
                 "updated", tracklet, number, "still followed" if not tracklet.closed else "followed to its end"
             )
+    update_scale(draft, rules)
     return draft.finish(rules.horizon_ns, rules.retention_ns)
 
 
 class _Window:
     """The steps for one window, on one draft."""
 
-    def __init__(self, draft: Draft, rules: Rules, neighbours: Neighbours) -> None:
+    def __init__(self, draft: Draft, rules: Rules, neighbours: Neighbours, fresh: set[str]) -> None:
         self._draft = draft
         self._rules = rules
         self._neighbours = neighbours
-        rows = [row for row in draft.rows.values() if row.identity_id is None]
-        recent = [row.tracklet for row in rows if row.tracklet.last_ns >= draft.now_ns - 3 * STALE_NS]
+        pending = [row.tracklet for row in draft.rows.values() if row.identity_id is None]
+        oldest_ns = draft.now_ns - 3 * STALE_NS  # nothing is heard of earlier ones, unless they come now
+        recent = [t for t in pending if t.last_ns >= oldest_ns or t.tracklet_id in fresh]
         self._open = sorted(recent, key=_in_time)
         self._previous_owner: dict[str, int] = {}  # of open tracklets that were reopened
         self._near: dict[str, set[int]] = {}
 
     def reconsider(self, known: Sequence[Tracklet]) -> None:
-        """Reopen tracklets that overlap another tracklet of their identity, or clearly do not belong to it."""
+        """Reopen tracklets that overlap another tracklet of their identity."""
         for tracklet in known:
             number = self._draft.owner(tracklet.tracklet_id)
             if number is None:  # already reopened as the later one of an overlapping pair
@@ -82,10 +88,6 @@ class _Window:
             ]
             if rivals:
                 self._reopen(max([tracklet, *rivals], key=lambda t: (t.first_ns, t.tracklet_id)))
-                continue
-            own = logit_to_others(self._draft, tracklet)
-            if own < self._rules.match and (own <= self._rules.split or self._fits_elsewhere(tracklet, own)):
-                self._reopen(tracklet)
         self._open.sort(key=_in_time)
 
     def _reopen(self, tracklet: Tracklet) -> None:
@@ -94,13 +96,6 @@ class _Window:
             self._draft.unassign(tracklet)
             self._previous_owner[tracklet.tracklet_id] = number
             self._open.append(tracklet)
-
-    def _fits_elsewhere(self, tracklet: Tracklet, own: float) -> bool:
-        current = self._draft.owner(tracklet.tracklet_id)
-        (candidates,) = self._candidates([tracklet])
-        numbers = sorted(candidates - self._draft.excluded(tracklet) - {current})
-        needed = max(own + self._rules.move, self._rules.match)
-        return bool(np.any(logits(self._draft, [tracklet], numbers, needed) >= needed))
 
     def _candidates(self, tracklets: Sequence[Tracklet]) -> list[set[int]]:
         """Return the identities to compare each tracklet with."""
@@ -156,7 +151,7 @@ class _Window:
         """Create identities for the open tracklets that must show a new person."""
         draft = self._draft
         unknown = [t for t in self._open if not self._waits(t)]
-        for members in grouped(unknown, draft.calibration, self._rules.match, draft.now_ns):
+        for members in grouped(unknown, draft.calibration, draft.vector, self._rules.match, draft.now_ns):
             if any(self._is_enough(t) for t in members):
                 number = draft.create()
                 for tracklet in sorted(members, key=_in_time):
@@ -182,25 +177,45 @@ class _Window:
         rules = self._rules
         return tracklet.quality >= (rules.min_closing_quality if tracklet.closed else rules.min_quality)
 
-    def merge(self) -> None:
-        """Merge identities that this window showed to be one person, the most likely pair first."""
-        draft, done = self._draft, set[int]()
-        for likely, survivor, gone in mergeable_pairs(draft, self._rules.merge):
-            if {survivor, gone} & done:
-                continue
-            strangers = intruders(draft, self._rules, survivor, gone) if apart(draft, survivor, gone) else []
-            for tracklet in strangers:
-                self._reopen(tracklet)
-            if strangers or not apart(draft, survivor, gone):
-                done |= {survivor, gone}
-                self._unite(survivor, gone, likely)
+    def regroup(self) -> None:
+        """Merge identities and move tracklets as a new clustering of all recent tracklets says."""
+        for model_id in sorted({row.tracklet.model_id for row in self._draft.rows.values()}):
+            unions, moves = regrouped(self._draft, model_id, self._near_to(model_id), self._rules.match)
+            for union in unions:
+                self._unite(union)
+            self._move(moves)
 
-    def _unite(self, survivor: int, gone: int, likely: float) -> None:
-        members = self._draft.members(gone) or self._draft.members(survivor)
-        self._draft.merge(gone, survivor)
+    def _near_to(self, model_id: str) -> dict[int, set[int]]:
+        """Return the identities that may be the same person, for those that this window changed."""
+        draft = self._draft
+        changed = [
+            n for n in sorted(draft.touched & set(draft.identities)) if draft.prototype_set(n, model_id) is not None
+        ]
+        if len(draft.identities) <= MAX_EXHAUSTIVE or not changed:
+            return {number: set(draft.identities) for number in changed}
+        start = draft.now_ns // NS * MAX_SEARCHED % len(changed)  # other ones in every window
+        wanted = (changed[start:] + changed[:start])[:MAX_SEARCHED]
+        near = self._neighbours(np.stack([mean_of(draft.prototypes[n], model_id) for n in wanted]), model_id)
+        return dict(zip(wanted, near, strict=True))
+
+    def _move(self, moves: Sequence[Move]) -> None:
+        for move in moves:
+            self._reopen(move.tracklet)
+        created: dict[int, int] = {}
+        for move in moves:
+            if move.number is None and move.group not in created:
+                created[move.group] = self._draft.create()
+            number = created[move.group] if move.number is None else move.number
+            reason = "looks like nobody known" if move.number is None else "looks like this person"
+            self._settle(move.tracklet, number, probability(move.logit), reason)
+
+    def _unite(self, union: Union) -> None:
+        members = self._draft.members(union.gone) or self._draft.members(union.survivor)
+        self._draft.merge(union.gone, union.survivor)
         if members:
-            reason = f"{gone} and {survivor} look like one person (probability {probability(likely):.3f})"
-            self._draft.record_event("merged", members[-1], survivor, reason, (gone,))
+            likely = f"probability {probability(union.logit):.3f}"
+            reason = f"{union.gone} and {union.survivor} look like one person ({likely})"
+            self._draft.record_event("merged", members[-1], union.survivor, reason, (union.gone,))
 
     def _settle(self, tracklet: Tracklet, number: int, likely: float, reason: str) -> None:
         """Assign an open tracklet to an identity, record the event, and calibrate on people visible with it."""
@@ -215,7 +230,7 @@ class _Window:
             draft.record_event("split", tracklet, number, f"does not belong to {before}: {reason}", (before,))
             return
         draft.record_event("created" if is_new else "matched", tracklet, number, reason)
-        vector = embedding_of(tracklet)
+        vector = draft.vector(tracklet)
         others = {r.identity_id for a, r in draft.visible_with(tracklet) if a == "yes"} - {None, number}
         sets = [draft.prototype_set(other, tracklet.model_id) for other in sorted(n for n in others if n is not None)]
         draft.learn(tracklet.model_id, [(vector, known) for known in sets if known is not None])

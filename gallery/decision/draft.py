@@ -9,9 +9,10 @@ import numpy as np
 from msgspec.structs import replace as changed_message
 from numpy.typing import NDArray
 
-from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration, encode
-from gallery.decision.compare import PrototypeSet, similarity, united, with_tracklet, without_tracklet
+from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration
+from gallery.decision.compare import PrototypeSet, similarity, united, vector_of, with_tracklet, without_tracklet
 from gallery.decision.events import event_about, expiry_of
+from gallery.decision.scale_state import encode_scale
 from gallery.decision.site import MAX_APART, Site, Together, is_same_leg
 from gallery.decision.visibility import Visibility
 from gallery.store.store import Identity, Prototype, StoredTracklet, Write
@@ -40,12 +41,15 @@ class Draft:
         self.events: list[IdentityEvent] = []
         self.touched: set[int] = set()
         self._version = site.version
+        self._before = site.rows
         self._fresh: dict[str, Tracklet] = {}
         self._finished: dict[str, StoredTracklet] = {}
         self._about: dict[str, IdentityEvent] = {}
         self._moved: dict[str, int] = {}
         self._merged: dict[int, int] = {}
+        self.shifts = site.shifts
         self._memo = site.memo
+        self.ended: list[Tracklet] = []
         self._visibility = Visibility((row.tracklet for row in self.rows.values()), self.now_ns)
         self._members: dict[int, set[str]] = defaultdict(set)
         for key, row in self.rows.items():
@@ -56,6 +60,11 @@ class Draft:
         """Return the identity of a tracklet; None if it is unknown or pending."""
         row = self.rows.get(tracklet_id)
         return None if row is None else row.identity_id
+
+    def had_before(self, tracklet_id: str, number: int) -> bool:
+        """Return whether a tracklet belonged to an identity before this window."""
+        row = self._before.get(tracklet_id)
+        return row is not None and row.identity_id == number
 
     def members(self, number: int) -> list[Tracklet]:
         """Return the recent tracklets of an identity, oldest first."""
@@ -85,7 +94,11 @@ class Draft:
 
     def prototype_set(self, number: int, model_id: str) -> PrototypeSet | None:
         """Return an identity's prototypes under one model; None if there are none."""
-        return self._memo.prototype_set(number, self.prototypes.get(number, ()), model_id)
+        return self._memo.prototype_set(number, self.prototypes.get(number, ()), model_id, self.shifts)
+
+    def vector(self, tracklet: Tracklet) -> NDArray[np.float32]:
+        """Return the vector that represents a tracklet in comparisons: its embedding without camera shift."""
+        return vector_of(tracklet, self.shifts)
 
     def refresh(self, tracklet: Tracklet) -> None:
         """Replace a tracklet's earlier revision, also in the prototypes of its identity."""
@@ -102,6 +115,8 @@ class Draft:
         )
         self._visibility.put(self.rows[key].tracklet)
         self._fresh[key] = tracklet
+        if tracklet.closed and not (old is not None and old.tracklet.closed):
+            self.ended.append(tracklet)
 
     def create(self) -> int:
         """Return the number of a new identity, which exists once it has a tracklet."""
@@ -203,6 +218,7 @@ class Draft:
             self.prototypes,
             self.rows,
             self._memo,
+            self.shifts,
         )
         self._memo.keep(self.identities)
         return Decision(site, self._write(expired, self.now_ns - retention_ns))
@@ -213,7 +229,7 @@ class Draft:
             version=self._version,
             now_ns=self.now_ns,
             next_identity=self.next_identity,
-            calibration=encode(self.calibrations),
+            calibration=encode_scale(self.calibrations, self.shifts),
             tracklets=[self._finished[key] for key in sorted(self._fresh)],
             crops={key: tracklet.crop for key, tracklet in self._fresh.items() if tracklet.crop},
             moved={key: number for key, number in self._moved.items() if key not in self._fresh},

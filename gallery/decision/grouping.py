@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision.calibrate import Calibration
-from gallery.decision.compare import embedding_of, prototype_set_of, with_tracklet
 from gallery.decision.site import is_same_leg, together
 from wire.messages import Tracklet
 
@@ -20,13 +19,17 @@ Group = list[Tracklet]
 
 
 def grouped(
-    tracklets: Sequence[Tracklet], calibration: Callable[[str], Calibration], threshold: float, now_ns: int
+    tracklets: Sequence[Tracklet],
+    calibration: Callable[[str], Calibration],
+    vector: Callable[[Tracklet], NDArray[np.float32]],
+    threshold: float,
+    now_ns: int,
 ) -> list[Group]:
     """Return tracklets grouped by person, in the order of the first members.
 
-    `calibration` returns that of a `model_id`.
+    `calibration` returns that of a `model_id`, `vector` the one that represents a tracklet in comparisons.
     """
-    pairs = _Pairs(calibration, now_ns)
+    pairs = _Pairs(calibration, vector, now_ns)
     groups: dict[int, Group] = {place: [tracklet] for place, tracklet in enumerate(tracklets)}
     scores = _first_scores(groups, pairs)
     while len(groups) > 1:
@@ -51,11 +54,17 @@ def _first_scores(groups: dict[int, Group], pairs: "_Pairs") -> NDArray[np.float
 class _Pairs:
     """Log odds of pairs of tracklets, each computed once."""
 
-    def __init__(self, calibration: Callable[[str], Calibration], now_ns: int) -> None:
+    def __init__(
+        self,
+        calibration: Callable[[str], Calibration],
+        vector: Callable[[Tracklet], NDArray[np.float32]],
+        now_ns: int,
+    ) -> None:
         self._calibration = calibration
+        self._vector = vector
         self._now_ns = now_ns
         self._found: dict[tuple[str, str], float] = {}
-        self._vectors: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+        self._vectors: dict[str, NDArray[np.float32]] = {}
 
     def cohesion(self, one: Iterable[Tracklet], other: Iterable[Tracklet]) -> float:
         """Return the mean log odds over all pairs between two groups; -inf if they cannot be one person."""
@@ -74,12 +83,9 @@ class _Pairs:
             return -math.inf
         if is_same_leg(a, b):
             return math.inf
-        return self._calibration(a.model_id).logit(float(self._vectors_of(a)[0] @ self._vectors_of(b)[1]))
+        return self._calibration(a.model_id).logit(round(float(self._vector_of(a) @ self._vector_of(b)), 5))
 
-    def _vectors_of(self, tracklet: Tracklet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the prototype of an identity with this tracklet only, and the tracklet's embedding."""
+    def _vector_of(self, tracklet: Tracklet) -> NDArray[np.float32]:
         if tracklet.tracklet_id not in self._vectors:
-            prototype_set = prototype_set_of(with_tracklet((), tracklet), tracklet.model_id)
-            assert prototype_set is not None, "an identity with a tracklet has prototypes"
-            self._vectors[tracklet.tracklet_id] = prototype_set.vectors[0], embedding_of(tracklet)
+            self._vectors[tracklet.tracklet_id] = self._vector(tracklet)
         return self._vectors[tracklet.tracklet_id]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision.compare import PrototypeSet, prototype_set_of
+from gallery.decision.normalise import Shifts
 from gallery.store.store import Prototype
 
 SLACK = 1e-4  # float32 products of unit vectors are exact to 1e-6, and `compare` rounds to 1e-5
@@ -21,15 +22,17 @@ class PrototypeSetCache:
     """Caches prototypes ready for comparison until an identity's prototypes change; not thread-safe."""
 
     def __init__(self) -> None:
-        self._built: dict[tuple[int, str], tuple[Sequence[Prototype], PrototypeSet | None]] = {}
+        self._built: dict[tuple[int, str], tuple[Sequence[Prototype], Shifts, PrototypeSet | None]] = {}
 
-    def prototype_set(self, number: int, prototypes: Sequence[Prototype], model_id: str) -> PrototypeSet | None:
+    def prototype_set(
+        self, number: int, prototypes: Sequence[Prototype], model_id: str, shifts: Shifts
+    ) -> PrototypeSet | None:
         """Return an identity's current prototypes of one model; None if there are none."""
         built = self._built.get((number, model_id))
-        if built is None or built[0] is not prototypes:
-            built = prototypes, prototype_set_of(prototypes, model_id)
+        if built is None or built[0] is not prototypes or built[1] is not shifts:
+            built = prototypes, shifts, prototype_set_of(prototypes, model_id, shifts)
             self._built[number, model_id] = built
-        return built[1]
+        return built[2]
 
     def keep(self, numbers: Collection[int]) -> None:
         """Drop all other identities."""
@@ -51,21 +54,6 @@ def similarity_bounds(vectors: NDArray[np.float32], people: Sequence[PrototypeSe
     return found
 
 
-def identity_similarity_bounds(people: Sequence[PrototypeSet], others: Sequence[PrototypeSet]) -> NDArray[np.float32]:
-    """Return `(m, n)` upper bounds of `compare.identity_similarity` of m and n people, to within `SLACK`.
-
-    The bound is the largest product of two of their prototypes.
-    """
-    found = np.empty((len(people), len(others)), np.float32)
-    for top in range(0, len(people), BLOCK):
-        rows = _stacked(people[top : top + BLOCK])
-        for left in range(0, len(others), BLOCK):
-            columns = _stacked(others[left : left + BLOCK])
-            products = np.maximum.reduceat(rows.vectors @ columns.vectors.T, columns.firsts, axis=1)
-            found[top : top + BLOCK, left : left + BLOCK] = np.maximum.reduceat(products, rows.firsts, axis=0)
-    return found
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stack:
     """Prototypes of several people in one matrix.
@@ -74,20 +62,18 @@ class _Stack:
         vectors: `(r, d)`.
         cameras: Row of the first prototype of each camera of each person.
         people: Index into `cameras` of each person's first camera.
-        firsts: Row of each person's first prototype.
     """
 
     vectors: NDArray[np.float32]
     cameras: NDArray[np.intp]
     people: NDArray[np.intp]
-    firsts: NDArray[np.intp]
 
 
 def _stacked(people: Sequence[PrototypeSet]) -> _Stack:
     firsts = _starts([len(person.vectors) for person in people])
     cameras = np.concatenate([person.starts + first for person, first in zip(people, firsts, strict=True)])
     vectors = np.concatenate([person.vectors for person in people])
-    return _Stack(vectors, cameras, _starts([len(person.starts) for person in people]), firsts)
+    return _Stack(vectors, cameras, _starts([len(person.starts) for person in people]))
 
 
 def _starts(lengths: Sequence[int]) -> NDArray[np.intp]:

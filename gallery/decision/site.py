@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gallery.decision.calibrate import Calibration, decode
+from gallery.decision.calibrate import Calibration
+from gallery.decision.normalise import NO_SHIFTS, Shifts
+from gallery.decision.parts import is_part_of
+from gallery.decision.scale_state import decode_scale
 from gallery.decision.shortlist import PrototypeSetCache
 from gallery.store.store import Identity, Prototype, Snapshot, StoredTracklet
 from wire.messages import Tracklet
@@ -20,7 +23,8 @@ Together = Literal["no", "maybe", "yes"]
 class Site:
     """One site as of `version`; fields as in `store.Snapshot`, `rows` within the horizon only.
 
-    `calibrations` are by `model_id`. `memo` is a cache derived from `prototypes`; it does not affect decisions.
+    `calibrations` are by `model_id`; `shifts` are the offsets that cameras add to embeddings. `memo` is a cache derived
+    from `prototypes`; it does not affect decisions.
     """
 
     site_id: str
@@ -32,19 +36,22 @@ class Site:
     prototypes: dict[int, tuple[Prototype, ...]] = field(default_factory=dict)
     rows: dict[str, StoredTracklet] = field(default_factory=dict)
     memo: PrototypeSetCache = field(default_factory=PrototypeSetCache)
+    shifts: Shifts = NO_SHIFTS
 
 
 def site_of(site_id: str, snapshot: Snapshot) -> Site:
     """Return the site of a snapshot that a store loaded."""
+    calibrations, shifts = decode_scale(snapshot.calibration)
     return Site(
         site_id,
         snapshot.version,
         snapshot.now_ns,
         snapshot.next_identity,
-        decode(snapshot.calibration),
+        calibrations,
         {identity.number: identity for identity in snapshot.identities},
         {number: tuple(prototypes) for number, prototypes in snapshot.prototypes.items()},
         {row.tracklet.tracklet_id: row for row in snapshot.tracklets},
+        shifts=shifts,
     )
 
 
@@ -62,5 +69,5 @@ def together(one: Tracklet, other: Tracklet, now_ns: int) -> Together:
         return "no"
     first, second = sorted((one, other), key=lambda t: (t.last_ns, t.first_ns))
     if second.first_ns < first.last_ns - HANDOVER_NS:
-        return "yes"
+        return "no" if is_part_of(one, other) else "yes"
     return "no" if first.closed or first.last_ns < now_ns - STALE_NS else "maybe"

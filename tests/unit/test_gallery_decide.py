@@ -14,7 +14,7 @@ from gallery.store.store import Write
 from tests.gallery_tools import START, S, axis, tracklet, unit
 from wire.messages import SimilarityPrior, Tracklet
 
-RULES = Rules(match=0.0, merge=2.0)
+RULES = Rules(match=0.0)
 
 
 class Decider:
@@ -196,7 +196,7 @@ def test_the_legs_of_two_people_who_crossed_are_told_apart_by_appearance() -> No
 
 
 def test_people_who_were_seen_together_are_never_merged_even_after_their_rows_are_forgotten() -> None:
-    decider = Decider(Rules(match=0.0, merge=2.0, horizon_ns=60 * S))
+    decider = Decider(Rules(match=0.0, horizon_ns=60 * S))
     decider.window(5, tracklet("a/s/1.0/0", 0, 4), tracklet("a/s/2.0/0", 0, 4, between(0, 1, 0.99)))
     decider.window(200, tracklet("b/s/1.0/0", 190, 199, axis(9)))
     decider.window(300, tracklet("b/s/2.0/0", 290, 299), tracklet("b/s/3.0/0", 290, 299, between(0, 1, 0.99)))
@@ -250,7 +250,7 @@ def test_embeddings_of_two_models_are_never_compared() -> None:
 
 
 def test_people_not_seen_for_the_retention_are_forgotten() -> None:
-    decider = Decider(Rules(match=0.0, merge=2.0, horizon_ns=10 * S, retention_ns=100 * S))
+    decider = Decider(Rules(match=0.0, horizon_ns=10 * S, retention_ns=100 * S))
     decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0)))
 
     events = decider.window(200, tracklet("a/s/2.0/0", 190, 199, axis(1)))

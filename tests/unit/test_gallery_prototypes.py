@@ -7,7 +7,6 @@ import pytest
 from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration, decode, encode, probability
 from gallery.decision.compare import (
     HARD_PER_CAMERA,
-    identity_similarity,
     prototype_set_of,
     similarity,
     united,
@@ -85,18 +84,6 @@ def test_similarity_is_that_of_the_best_two_cameras() -> None:
 
     assert similarity(query, prototype_set) == pytest.approx(0.7, abs=1e-3)
     assert prototype_set_of(prototypes, "another model") is None
-
-
-def test_identity_similarity_is_symmetric_and_one_with_itself() -> None:
-    one, other = (
-        prototype_set_of(remembered("a/s/1/0", seed=1), "m"),
-        prototype_set_of(remembered("b/s/1/0", seed=2), "m"),
-    )
-    assert one is not None
-    assert other is not None
-
-    assert identity_similarity(one, other) == identity_similarity(other, one)
-    assert identity_similarity(one, one) == pytest.approx(1.0, abs=1e-3)
 
 
 def test_without_evidence_the_prior_decides() -> None:

@@ -1,0 +1,94 @@
+"""Constrained agglomerative clustering of tracklets with average linkage. Pure.
+
+The two most similar clusters are joined for as long as the mean similarity between their members reaches a threshold.
+Unlike decisions made one tracklet after the other, where an early mistake attracts later ones, the most similar pairs
+come first, whenever they were seen. Parts of one leg start in one cluster; clusters with two members that cannot be the
+same person are never joined.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEVER = -np.inf  # similarity of clusters that cannot be joined
+
+
+def clusters(
+    vectors: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    legs: Sequence[object],
+    rivals: NDArray[np.bool_],
+    least: float,
+) -> NDArray[np.int64]:
+    """Return the cluster of each of n members, as the index of its first member.
+
+    Args:
+        vectors: `(n, d)`; the similarity of two members is their inner product.
+        weights: `(n,)`, > 0.
+        legs: n hashable values; members with equal values are the same person.
+        rivals: `(n, n)`, symmetric: pairs that cannot be the same person.
+        least: Clusters are joined from this mean similarity on, or from -1 on if that is higher.
+    """
+    state = _Clusters(vectors, weights, legs, rivals)
+    while state.best >= max(least, -1.0):
+        state.join()
+    return state.labels
+
+
+class _Clusters:
+    """The remaining clusters, their means, and the most similar partner of each."""
+
+    def __init__(
+        self,
+        vectors: NDArray[np.float64],
+        weights: NDArray[np.float64],
+        legs: Sequence[object],
+        rivals: NDArray[np.bool_],
+    ) -> None:
+        firsts: dict[object, int] = {}
+        self.labels = np.array([firsts.setdefault(leg, place) for place, leg in enumerate(legs)], np.int64)
+        self._sums = np.zeros_like(vectors)
+        self._weights = np.zeros_like(weights)
+        np.add.at(self._sums, self.labels, vectors * weights[:, None])
+        np.add.at(self._weights, self.labels, weights)
+        member = np.zeros(rivals.shape)
+        member[self.labels, np.arange(len(legs))] = 1.0
+        self._apart = (member @ rivals @ member.T) > 0
+        gone = self._weights == 0
+        self._apart[gone] = self._apart[:, gone] = True
+        np.fill_diagonal(self._apart, val=True)
+        self._weights[gone] = 1.0
+        self._means = self._sums / self._weights[:, None]
+        self._similar = np.where(self._apart, NEVER, np.round(self._means @ self._means.T, 6))
+        self._partners = self._similar.argmax(1)
+
+    @property
+    def best(self) -> float:
+        """Return the similarity of the two most similar clusters that may be joined; -inf if there are none."""
+        return float(self._tops().max(initial=NEVER))
+
+    def join(self) -> None:
+        """Join the two most similar clusters, under the lower label."""
+        row = int(self._tops().argmax())
+        kept, gone = sorted((row, int(self._partners[row])))
+        self.labels[self.labels == gone] = kept
+        self._sums[kept] += self._sums[gone]
+        self._weights[kept] += self._weights[gone]
+        self._means[kept] = self._sums[kept] / self._weights[kept]
+        self._apart[kept] |= self._apart[gone]
+        self._apart[gone] = True
+        self._apart[:, kept], self._apart[:, gone] = self._apart[kept], True
+        self._compare_again(kept, gone)
+
+    def _compare_again(self, kept: int, gone: int) -> None:
+        similar = np.where(self._apart[kept], NEVER, np.round(self._means @ self._means[kept], 6))
+        self._similar[kept], self._similar[:, kept] = similar, similar
+        self._similar[gone] = self._similar[:, gone] = NEVER
+        stale = np.isin(self._partners, (kept, gone)) | (similar > self._tops())
+        stale[kept] = True
+        self._partners[stale] = self._similar[stale].argmax(1)
+
+    def _tops(self) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = self._similar[np.arange(len(self._partners)), self._partners]
+        return found

@@ -1,0 +1,80 @@
+"""Separate similarities of the same and of different people without labels, by expectation-maximisation. Pure.
+
+Most pairs of tracklets of a site show two people and some show one. Both distributions are taken as normal; prior
+knowledge of each counts as a number of additional pairs, so that a few pairs change little. The method is that of
+N. Brümmer and D. Garcia-Romero, "Generative Modelling for Unsupervised Score Calibration", ICASSP 2014.
+"""
+
+import math
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from wire.messages import SimilarityPrior
+
+BINS = 100  # equal parts of [-1, 1]
+DIFFERENT_PAIRS = 50.0  # weight of the prior of different people, in pairs
+SAME_PAIRS = 20.0  # weight of the prior of the same person, in pairs
+ROUNDS = 30  # three digits have converged after 20
+INITIAL_SHARE = 0.1  # of pairs that show the same person
+SHARES = (0.002, 0.5)  # bounds of that share
+
+Counts = NDArray[np.float64]
+
+_CENTRES = (np.arange(BINS) + 0.5) * 2 / BINS - 1
+
+
+class Scale(msgspec.Struct, frozen=True, array_like=True):
+    """Means and variances of the similarities of different people and of the same person."""
+
+    different: float
+    different_variance: float
+    same: float
+    same_variance: float
+
+
+def counted(similarities: NDArray[np.float64]) -> Counts:
+    """Return a histogram of similarities over [-1, 1], `(BINS,)`."""
+    places = np.clip(((similarities + 1) / 2 * BINS).astype(np.int64), 0, BINS - 1)
+    return np.bincount(places, minlength=BINS).astype(np.float64)
+
+
+def squeezed(prior: SimilarityPrior, different: float) -> tuple[float, float]:
+    """Return the prior mean and variance of the same person's similarities, given the mean of different people's.
+
+    On new cameras a network compresses all its similarities: distances between images of the same person and of
+    different people shrink alike.
+    """
+    squeeze = (1 - different) / (1 - prior.different_mean)
+    return 1 - squeeze * (1 - prior.same_mean), (squeeze * prior.same_std) ** 2
+
+
+def separated(counts: Counts, before: Scale, prior: SimilarityPrior) -> Scale:
+    """Return the two distributions that best explain a histogram, given what was known before."""
+    total = float(counts.sum())
+    median = float(np.interp(total / 2, np.cumsum(counts), _CENTRES))  # nearly all pairs show different people
+    different = (total * median + DIFFERENT_PAIRS * before.different) / (total + DIFFERENT_PAIRS)
+    start = squeezed(prior, different)
+    (same, same_variance), different_variance, share = start, before.different_variance, INITIAL_SHARE
+    for _ in range(ROUNDS):
+        odds = _log_normal(same, same_variance) - _log_normal(different, different_variance)
+        odds = np.clip(odds + math.log(share / (1 - share)), -50, 50)
+        equal = np.where(different > _CENTRES, 0.0, counts / (1 + np.exp(-odds)))
+        share = min(max((equal.sum() + 1) / (total + 10), SHARES[0]), SHARES[1])
+        same, same_variance = _normal(equal, SAME_PAIRS, start)
+        known = before.different, before.different_variance
+        different, different_variance = _normal(counts - equal, DIFFERENT_PAIRS, known)
+    return Scale(different, different_variance, same, same_variance)
+
+
+def _log_normal(mean: float, variance: float) -> NDArray[np.float64]:
+    density: NDArray[np.float64] = -0.5 * ((_CENTRES - mean) ** 2 / variance + math.log(variance))
+    return density
+
+
+def _normal(weights: Counts, pairs: float, before: tuple[float, float]) -> tuple[float, float]:
+    """Return mean and variance of weighted bins, with prior mean and variance counting as `pairs` more."""
+    total = float(weights.sum()) + pairs
+    mean = (float(weights @ _CENTRES) + pairs * before[0]) / total
+    return mean, (float(weights @ (_CENTRES - mean) ** 2) + pairs * before[1]) / total

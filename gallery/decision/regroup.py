@@ -1,0 +1,213 @@
+"""Cluster recent tracklets again, and map the clusters to the existing identities. No I/O.
+
+An identity follows the majority of its tracklets; if several identities share a cluster, the one with the lowest number
+is kept. Prototypes of tracklets that are no longer in memory stay with their identity. The clustering ignores how
+tracklets were assigned before, so repeating it changes nothing.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gallery.decision.calibrate import MAX_LOGIT
+from gallery.decision.cluster import clusters
+from gallery.decision.compare import weight_of
+from gallery.decision.draft import Draft
+from gallery.store.store import Prototype
+from wire.messages import Tracklet
+from wire.tracklet_id import TrackletId
+
+MAX_MEMBERS = 192  # clustered together; the cost is quadratic
+MAX_EACH = 64  # latest tracklets of one identity; earlier ones count as its older ones
+MIN_OLDER = 0.05  # a lower weight of older tracklets is a rounding error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """An item to cluster: a tracklet, or an identity's prototypes of tracklets that are no longer in memory."""
+
+    number: int
+    vector: NDArray[np.float64]
+    weight: float
+    tracklet: Tracklet | None
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """Two identities that are one person, and the log odds of that."""
+
+    survivor: int
+    gone: int
+    logit: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Move:
+    """A tracklet to move to another identity; `number` is None for a new identity, one for each `group`."""
+
+    tracklet: Tracklet
+    number: int | None
+    group: int
+    logit: float
+
+
+def regrouped(
+    draft: Draft, model_id: str, near: Mapping[int, set[int]], threshold: float
+) -> tuple[list[Union], list[Move]]:
+    """Return the merges and moves after which each identity is one cluster of the tracklets of one model.
+
+    Args:
+        near: For identities that changed, in order of priority, those that may be the same person.
+        threshold: Log odds from which on clusters are joined.
+    """
+    members = members_of(draft, model_id, near)
+    if len(members) < 2:
+        return [], []
+    calibration = draft.calibration(model_id)
+    labels = clusters(
+        np.stack([member.vector for member in members]),
+        np.array([member.weight for member in members]),
+        [_leg(member, place) for place, member in enumerate(members)],
+        _rivals(draft, members),
+        calibration.similarity(threshold),
+    )
+    return _changes(draft, model_id, members, labels)
+
+
+def members_of(draft: Draft, model_id: str, near: Mapping[int, set[int]]) -> list[Member]:
+    """Return the items to cluster: changed identities with those that may be the same person, then the latest ones."""
+    latest = sorted(draft.recent(), key=lambda n: (-draft.identities[n].last_ns, n))
+    wanted = chain.from_iterable([n, *sorted(near[n])] for n in near)
+    members: list[Member] = []
+    for number in dict.fromkeys([*wanted, *latest]):
+        if number not in draft.identities:
+            continue
+        added = _members_of(draft, number, model_id)
+        if members and len(members) + len(added) > MAX_MEMBERS:
+            break
+        members += added
+    return members
+
+
+def _members_of(draft: Draft, number: int, model_id: str) -> list[Member]:
+    tracklets = [t for t in draft.members(number) if t.model_id == model_id][-MAX_EACH:]
+    recent = [Member(number, draft.vector(t).astype(np.float64), weight_of(t), t) for t in tracklets]
+    older = _older(draft, number, model_id, tracklets)
+    return recent if older is None else [older, *recent]
+
+
+def _older(draft: Draft, number: int, model_id: str, recent: Sequence[Tracklet]) -> Member | None:
+    """Return an identity's prototypes of all its tracklets but the `recent` ones; None if there are no others."""
+    weights: dict[str, float] = defaultdict(float)
+    for tracklet in recent:
+        weights[tracklet.camera_id] += weight_of(tracklet)
+    older = [
+        (look, look.weight - weights[look.camera_id])
+        for look in draft.prototypes[number]
+        if look.kind == "mean" and look.model_id == model_id
+    ]
+    known = [(_mean(draft, look), weight) for look, weight in older if weight > MIN_OLDER]
+    if not known:
+        return None
+    total = sum(weight for _, weight in known)
+    return Member(number, sum(vector * weight for vector, weight in known) / total, total, None)  # type: ignore[arg-type]
+
+
+def _mean(draft: Draft, look: Prototype) -> NDArray[np.float64]:
+    """Return the mean of a camera's vectors; the more they differ, the shorter it is."""
+    length = float(np.linalg.norm(look.vector))
+    direction = draft.shifts.without(look.vector / np.float32(length or 1.0), look.model_id, look.camera_id)
+    return direction.astype(np.float64) * (length / look.weight)
+
+
+def _leg(member: Member, place: int) -> object:
+    if member.tracklet is None:
+        return place
+    name = TrackletId.parse(member.tracklet.tracklet_id)
+    return name.camera_id, name.stream_id, name.track, name.leg
+
+
+def _rivals(draft: Draft, members: Sequence[Member]) -> NDArray[np.bool_]:
+    places = {m.tracklet.tracklet_id: place for place, m in enumerate(members) if m.tracklet is not None}
+    rivals = np.zeros((len(members), len(members)), np.bool_)
+    for place, member in enumerate(members):
+        if member.tracklet is None:
+            apart = draft.identities[member.number].apart
+            others = [i for i, m in enumerate(members) if m.tracklet is None and m.number in apart]
+        else:
+            seen = (row.tracklet.tracklet_id for _, row in draft.visible_with(member.tracklet))
+            others = [places[key] for key in seen if key in places]
+        rivals[place, others] = rivals[others, place] = True
+    return rivals
+
+
+def _changes(
+    draft: Draft, model_id: str, members: Sequence[Member], labels: NDArray[np.int64]
+) -> tuple[list[Union], list[Move]]:
+    homes = _homes(draft, members, labels)
+    keepers: dict[int, int] = {}
+    for number in sorted(homes):
+        keepers.setdefault(homes[number], number)
+    fit = _Fit(draft, model_id, members, labels)
+    unions = [
+        Union(keepers[home], n, fit.of_number(n, home)) for n, home in sorted(homes.items()) if keepers[home] != n
+    ]
+    moves = [
+        Move(member.tracklet, keepers.get(label), label, fit.of_member(place, label))
+        for place, (member, label) in enumerate(zip(members, labels.tolist(), strict=True))
+        if member.tracklet is not None and label != homes[member.number]
+    ]
+    return unions, moves
+
+
+def _homes(draft: Draft, members: Sequence[Member], labels: NDArray[np.int64]) -> dict[int, int]:
+    """Return the cluster of each identity: that of its older tracklets, else of most, else of its first tracklet."""
+    shares: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    for member, label in sorted(zip(members, labels.tolist(), strict=True), key=lambda pair: _seen(pair[0])):
+        shares[member.number][label] += _claim(draft, member)
+    return {n: max(share, key=lambda label: round(share[label], 6)) for n, share in shares.items()}
+
+
+def _claim(draft: Draft, member: Member) -> float:
+    """Return the weight of a member in its identity's majority; assignments of this window were not published yet."""
+    if member.tracklet is None:
+        return math.inf
+    return member.weight if draft.had_before(member.tracklet.tracklet_id, member.number) else 0.0
+
+
+def _seen(member: Member) -> tuple[int, str]:
+    tracklet = member.tracklet
+    return (0, "") if tracklet is None else (tracklet.last_ns, tracklet.tracklet_id)
+
+
+class _Fit:
+    """Log odds that parts of clusters belong to the rest of them."""
+
+    def __init__(self, draft: Draft, model_id: str, members: Sequence[Member], labels: NDArray[np.int64]) -> None:
+        self._logit = draft.calibration(model_id).logit
+        self._labels = labels
+        self._numbers = np.array([member.number for member in members])
+        self._weights = np.array([member.weight for member in members])
+        self._vectors = np.stack([member.vector for member in members])
+
+    def of_member(self, place: int, label: int) -> float:
+        """Return the log odds of a member belonging to the others of a cluster; the maximum if there are none."""
+        rest = self._labels == label
+        rest[place] = False
+        return self._between(np.arange(len(rest)) == place, rest)
+
+    def of_number(self, number: int, label: int) -> float:
+        """Return the log odds of an identity's part of a cluster belonging to the rest."""
+        inside = self._labels == label
+        return self._between(inside & (self._numbers == number), inside & (self._numbers != number))
+
+    def _between(self, one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+        if not other.any():
+            return MAX_LOGIT
+        means = [self._weights[part] @ self._vectors[part] / self._weights[part].sum() for part in (one, other)]
+        return self._logit(round(float(means[0] @ means[1]), 5))

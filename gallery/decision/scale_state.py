@@ -1,0 +1,44 @@
+"""Serialise what a site has learnt about similarities: calibrations and camera shifts."""
+
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+
+from gallery.decision import calibrate
+from gallery.decision.calibrate import Calibration
+from gallery.decision.normalise import NO_SHIFTS, Shifts
+
+SCHEMA = 1
+
+
+class _State(msgspec.Struct, frozen=True):
+    """Calibrations as `calibrate` encodes them; model_id, camera_id and float16 vector of each shift."""
+
+    schema: int
+    calibrations: bytes
+    shifts: tuple[tuple[str, str, bytes], ...]
+    shifts_learnt_at: int
+
+
+def encode_scale(calibrations: Mapping[str, Calibration], shifts: Shifts) -> bytes:
+    """Serialise calibrations by `model_id`, and camera shifts."""
+    places = sorted(shifts.vectors.items())
+    stored = tuple((model, camera, shift.astype("<f2").tobytes()) for (model, camera), shift in places)
+    state = _State(SCHEMA, calibrate.encode(calibrations), stored, shifts.learnt_at)
+    return msgspec.msgpack.encode(state)
+
+
+def decode_scale(data: bytes) -> tuple[dict[str, Calibration], Shifts]:
+    """Return what `encode_scale` serialised; the calibrations alone if an earlier version wrote them.
+
+    Unreadable data is ignored, as a site relearns it.
+    """
+    try:
+        state = msgspec.msgpack.decode(data, type=_State) if data else None
+    except msgspec.MsgspecError:
+        state = None
+    if state is None or state.schema != SCHEMA:
+        return calibrate.decode(data), NO_SHIFTS
+    vectors = {(model, camera): np.frombuffer(shift, "<f2").astype(np.float32) for model, camera, shift in state.shifts}
+    return calibrate.decode(state.calibrations), Shifts(vectors, state.shifts_learnt_at)

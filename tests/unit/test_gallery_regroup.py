@@ -1,0 +1,138 @@
+"""Early decisions that later evidence corrects, one situation each."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from gallery.decision.decide import decide
+from gallery.decision.draft import Decision
+from gallery.decision.rules import Rules
+from gallery.decision.site import Site
+from tests.gallery_tools import START, S, axis, tracklet, unit
+from wire.messages import Tracklet
+
+
+class Decider:
+    """Decides window after window, in memory, and keeps what was decided."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.site = Site("site", 0, 0, 1)
+        self.decisions: list[Decision] = []
+
+    def window(self, end_s: float, *updates: Tracklet) -> list[str]:
+        """Decide a window and return its events as `kind number`."""
+        everybody = set(self.site.identities)
+        end_ns = START + int(end_s * S)
+        decision = decide(self.site, updates, end_ns, self.rules, lambda vectors, _: [everybody] * len(vectors))
+        self.site = decision.site
+        self.decisions.append(decision)
+        return [f"{event.kind} {event.identity_id}" for event in decision.write.events]
+
+    def owners(self) -> dict[str, int | None]:
+        return {key: row.identity_id for key, row in self.site.rows.items()}
+
+
+def between(one: int, other: int, share: float) -> NDArray[np.float64]:
+    """Return a look with a cosine of `share` to a person, and the rest to another."""
+    return share * axis(one) + float(np.sqrt(1 - share**2)) * axis(other)
+
+
+def test_a_tracklet_goes_to_somebody_who_comes_later_and_fits_better() -> None:
+    decider = Decider(Rules(match=0.0))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0)))
+    assert decider.window(9, tracklet("b/s/1.0/0", 5, 8, between(1, 0, 0.85))) == ["matched 1"]
+
+    events = decider.window(15, tracklet("c/s/1.0/0", 10, 14, axis(1)))
+
+    assert decider.owners() == {"a/s/1.0/0": 1, "b/s/1.0/0": 2, "c/s/1.0/0": 2}
+    assert events == ["matched 1", "split 2", "split 2"]
+    split = decider.decisions[-1].write.events[1]
+    assert split.previous_ids == (1,)
+    assert 0.5 < split.probability < 1.0
+
+
+def test_what_was_given_to_two_by_turns_becomes_two_people() -> None:
+    # Given two people who were taken for one while they were seen badly
+    decider = Decider(Rules(match=0.0))
+    blurred = [between(person, 9, 0.7) for person in (0, 1)]
+    for number, look in enumerate(blurred * 2):
+        seconds = 10 * number
+        decider.window(seconds + 5, tracklet(f"{'abcd'[number]}/s/1.0/0", seconds, seconds + 4, look, closed=False))
+    assert len(set(decider.owners().values())) == 1
+    # When later revisions show them well
+    for number in range(4):
+        sent = tracklet(f"{'abcd'[number]}/s/1.0/0", 10 * number, 10 * number + 4, axis(number % 2), revision=1)
+        decider.window(50 + number, sent)
+    # Then they are two, and each has its own
+    owners = decider.owners()
+    assert owners["a/s/1.0/0"] == owners["c/s/1.0/0"] != owners["b/s/1.0/0"] == owners["d/s/1.0/0"]
+
+
+def test_a_window_without_news_changes_nothing() -> None:
+    decider = Decider(Rules(match=0.0))
+    decider.window(5, *(tracklet(f"{c}/s/1.0/0", 0, 4, between(0, i, 0.8)) for i, c in enumerate("abc", 1)))
+    decider.window(9, *(tracklet(f"{c}/s/2.0/0", 5, 8, between(5, i, 0.8)) for i, c in enumerate("abc", 1)))
+    before = decider.owners()
+
+    for end_s in (12, 13, 14):
+        assert decider.window(end_s) == []
+
+    assert decider.owners() == before
+
+
+def test_somebody_who_comes_back_after_the_horizon_is_united_with_who_they_were() -> None:
+    decider = Decider(Rules(match=0.0, horizon_ns=60 * S))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4))
+    decider.window(205, tracklet("b/s/1.0/0", 200, 204, axis(3), closed=False))
+    assert sorted(decider.site.identities) == [1, 2]
+
+    events = decider.window(210, tracklet("b/s/1.0/0", 200, 209, between(0, 3, 0.97), revision=1))
+
+    assert "merged 1" in events
+    assert decider.site.identities[1].previous_ids == (2,)
+    assert decider.site.identities[1].cameras == ("a", "b")
+
+
+def test_what_was_remembered_of_old_tracklets_keeps_its_number() -> None:
+    decider = Decider(Rules(match=0.0, horizon_ns=60 * S))
+    for number in range(3):
+        decider.window(10 * number + 5, tracklet(f"a/s/{number}.0/0", 10 * number, 10 * number + 4))
+    decider.window(205, tracklet("b/s/1.0/0", 200, 204, between(1, 0, 0.85)))
+    assert decider.owners() == {"b/s/1.0/0": 1}
+
+    decider.window(215, tracklet("c/s/1.0/0", 210, 214, axis(1)), tracklet("d/s/1.0/0", 210, 214, axis(1)))
+
+    assert set(decider.owners().values()) == {2}
+    assert decider.site.identities[1].tracklets == 3
+
+
+def looks_of_three_people() -> list[Tracklet]:
+    rng = np.random.default_rng(5)
+    faces = [unit(rng.normal(size=64)) for _ in range(3)]
+    sent = []
+    for number in range(12):
+        look = unit(faces[number % 3] + 0.5 * unit(rng.normal(size=64)))
+        sent.append(tracklet(f"{'abcd'[number % 4]}/s/{number}.0/0", 10 * number, 10 * number + 5, look))
+    return sent
+
+
+@given(
+    order=st.permutations(range(12)), sizes=st.lists(st.integers(1, 4), min_size=12, max_size=12), twice=st.booleans()
+)
+def test_whatever_order_tracklets_come_in_the_same_ones_are_one_person(
+    order: list[int], sizes: list[int], *, twice: bool
+) -> None:
+    decider, sent, left, end_s = Decider(Rules(match=1.4)), looks_of_three_people(), list(order), 200.0
+    for size in sizes:
+        window, left = left[:size], left[size:]
+        decider.window(end_s, *(sent[place] for place in window))
+        end_s += 1
+        if twice:
+            decider.window(end_s, *(sent[place] for place in window))
+
+    groups: dict[int | None, set[int]] = {}
+    for place, one in enumerate(sent):
+        groups.setdefault(decider.owners()[one.tracklet_id], set()).add(place % 3)
+    assert sorted(map(sorted, groups.values())) == [[0], [1], [2]]
