@@ -123,7 +123,10 @@ def _why_unreadable(path: Path, error: Exception) -> str:
             f"{unsafe}: it holds a {code[1]}, which could run code. If you trust the file, save its tensors alone: "
             "torch.save(model.state_dict(), NEW)"
         )
-    return f"{unsafe} ({str(error).strip().partition(chr(10))[0] or type(error).__name__}): {_AGAIN}"
+    said = str(error).strip().partition("\n")[0]
+    if not said or "weights_only" in said:  # torch advises to run whatever code the file holds
+        return f"{unsafe}: {_AGAIN}"
+    return f"{unsafe} ({said}): {_AGAIN}"
 
 
 def _another_file(path: Path) -> str | None:

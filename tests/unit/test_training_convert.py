@@ -297,3 +297,11 @@ def test_a_converted_network_stores_what_it_lacks(tmp_path: Path, out: Path) -> 
     save_weights(again, loaded, load_weights(out).preprocessing)
     assert isinstance(load_weights(again).network, Climb)
     assert load_weights(again).model_id == load_weights(out).model_id
+
+
+def test_nobody_is_advised_to_run_the_code_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "film.pth").write_bytes(np.random.default_rng(0).bytes(3000))
+    assert main(["convert", str(tmp_path / "film.pth"), "--out", str(tmp_path / "out.safetensors")]) == 2
+    said = capsys.readouterr().err
+    assert "neither safetensors nor a state dict" in said
+    assert "weights_only" not in said
