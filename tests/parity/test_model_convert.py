@@ -136,7 +136,7 @@ def test_a_converted_checkpoint_computes_the_released_feature(
 ) -> None:
     checkpoint = published_checkpoint(cameras=cameras, prefix=prefix)
     network = converted(checkpoint, tmp_path, kind)
-    unknown = 1.5 * checkpoint[f"{prefix}cv_embed"].mean(0).expand(5, -1) if cameras else None
+    unknown = 1.5 * checkpoint[f"{prefix}cv_embed"].double().mean(0).expand(5, -1) if cameras else None
     expected = released_feature(checkpoint, crops(5), unknown)
     assert expected.shape == (5, 2 * WIDTH + JOINT)
     assert relative_error(network.images(crops(5)).ranking(), expected) < 1e-5
