@@ -1,0 +1,72 @@
+"""Which cameras never see one person at the same time, learnt without labels. Pure.
+
+Of two cameras that see the same place, tracklets of one person are often simultaneous; of cameras in different rooms,
+never. Pairs of tracklets that are clearly alike are mostly one person, so they are compared with all pairs: if far
+fewer of them are simultaneous than chance would make them, the cameras are disjoint, and whoever is visible in both at
+one time is two people. Clocks that differ make the ratio one, and nothing is concluded.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+SIMULTANEOUS_NS = 1_000_000_000  # tracklets that overlap longer are simultaneous: clocks and last boxes are inexact
+ALIKE = 4.0  # log odds from which on two tracklets are clearly alike
+MAX_RATIO = 0.33  # of observed to expected simultaneous pairs of disjoint cameras; needs at least two expected ones
+MAX_PAIRS = 4_000.0  # effective number of pairs of each two cameras; older ones fade
+
+Cameras = tuple[str, str]  # in alphabetical order
+
+
+class Meetings(msgspec.Struct, frozen=True, array_like=True):
+    """Numbers of pairs of tracklets of two cameras: all, simultaneous ones, clearly alike ones, and both."""
+
+    pairs: float = 0.0
+    simultaneous: float = 0.0
+    alike: float = 0.0
+    both: float = 0.0
+
+    def faded(self) -> "Meetings":
+        """Return the numbers scaled down to `MAX_PAIRS`."""
+        share = min(1.0, MAX_PAIRS / max(self.pairs, 1.0))
+        return Meetings(self.pairs * share, self.simultaneous * share, self.alike * share, self.both * share)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Meetings of each two cameras; immutable."""
+
+    meetings: Mapping[Cameras, Meetings] = field(default_factory=dict)
+
+    def observe(self, pairs: Iterable[tuple[Cameras, bool, float]]) -> "Coverage":
+        """Return the coverage updated with pairs of tracklets: cameras, whether simultaneous, log odds."""
+        meetings = dict(self.meetings)
+        for cameras, simultaneous, log_odds in pairs:
+            known, alike = meetings.get(cameras, Meetings()), log_odds >= ALIKE
+            meetings[cameras] = Meetings(
+                known.pairs + 1,
+                known.simultaneous + simultaneous,
+                known.alike + alike,
+                known.both + (simultaneous and alike),
+            )
+        return Coverage({cameras: known.faded() for cameras, known in meetings.items()})
+
+    def observe_instead(self, pairs: Iterable[tuple[Cameras, bool, float]]) -> "Coverage":
+        """Return the coverage with these pairs instead of the earlier ones of two cameras, unless those are more."""
+        found = NO_COVERAGE.observe(pairs).meetings
+        more = {cameras: new for cameras, new in found.items() if new.pairs >= self.of(*cameras).pairs}
+        return Coverage({**self.meetings, **more})
+
+    def of(self, one: str, other: str) -> Meetings:
+        """Return the meetings of two cameras."""
+        return self.meetings.get((min(one, other), max(one, other)), Meetings())
+
+    def is_disjoint(self, one: str, other: str) -> bool:
+        """Return whether two cameras are known not to see one person at the same time."""
+        known = self.of(one, other)
+        expected = known.alike * known.simultaneous / max(known.pairs, 1.0)
+        return one != other and (known.both + 1) / (expected + 1) <= MAX_RATIO
+
+
+NO_COVERAGE = Coverage()
