@@ -48,7 +48,6 @@ class Draft:
         self._moved: dict[str, int] = {}
         self._merged: dict[int, int] = {}
         self.shifts = site.shifts
-        self.coverage = site.coverage
         self._memo = site.memo
         self.ended: list[Tracklet] = []
         self._visibility = Visibility((row.tracklet for row in self.rows.values()), self.now_ns)
@@ -91,15 +90,7 @@ class Draft:
 
     def excluded(self, tracklet: Tracklet) -> set[int | None]:
         """Return the identities a tracklet cannot have: those that were, or may have been, visible at the same time."""
-        here = {row.identity_id for _, row in self.visible_with(tracklet)}
-        return here | {self.owner(key) for key in self.seen_elsewhere(tracklet)}
-
-    def seen_elsewhere(self, tracklet: Tracklet) -> list[str]:
-        """Return the tracklets that show other people, as disjoint cameras saw them at the same time."""
-        cameras = [
-            other for other in self._visibility.cameras() if self.coverage.is_disjoint(tracklet.camera_id, other)
-        ]
-        return [key for camera_id in cameras for key in self._visibility.simultaneous(tracklet, camera_id)]
+        return {row.identity_id for _, row in self.visible_with(tracklet)}
 
     def prototype_set(self, number: int, model_id: str) -> PrototypeSet | None:
         """Return an identity's prototypes under one model; None if there are none."""
@@ -228,7 +219,6 @@ class Draft:
             self.rows,
             self._memo,
             self.shifts,
-            self.coverage,
         )
         self._memo.keep(self.identities)
         return Decision(site, self._write(expired, self.now_ns - retention_ns))
@@ -239,7 +229,7 @@ class Draft:
             version=self._version,
             now_ns=self.now_ns,
             next_identity=self.next_identity,
-            calibration=encode_scale(self.calibrations, self.shifts, self.coverage),
+            calibration=encode_scale(self.calibrations, self.shifts),
             tracklets=[self._finished[key] for key in sorted(self._fresh)],
             crops={key: tracklet.crop for key, tracklet in self._fresh.items() if tracklet.crop},
             moved={key: number for key, number in self._moved.items() if key not in self._fresh},

@@ -140,8 +140,7 @@ def _rivals(draft: Draft, members: Sequence[Member]) -> NDArray[np.bool_]:
             apart = draft.identities[member.number].apart
             others = [i for i, m in enumerate(members) if m.tracklet is None and m.number in apart]
         else:
-            here = [row.tracklet.tracklet_id for _, row in draft.visible_with(member.tracklet)]
-            seen = [*here, *draft.seen_elsewhere(member.tracklet)]
+            seen = (row.tracklet.tracklet_id for _, row in draft.visible_with(member.tracklet))
             others = [places[key] for key in seen if key in places]
         rivals[place, others] = rivals[others, place] = True
     return rivals

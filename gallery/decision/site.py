@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gallery.decision.calibrate import Calibration
-from gallery.decision.coverage import NO_COVERAGE, Coverage
 from gallery.decision.normalise import NO_SHIFTS, Shifts
 from gallery.decision.parts import is_part_of
 from gallery.decision.scale_state import decode_scale
@@ -24,8 +23,8 @@ Together = Literal["no", "maybe", "yes"]
 class Site:
     """One site as of `version`; fields as in `store.Snapshot`, `rows` within the horizon only.
 
-    `calibrations` are by `model_id`; `shifts` are the offsets that cameras add to embeddings; `coverage` tells which
-    cameras are disjoint. `memo` is a cache derived from `prototypes`; it does not affect decisions.
+    `calibrations` are by `model_id`; `shifts` are the offsets that cameras add to embeddings. `memo` is a cache derived
+    from `prototypes`; it does not affect decisions.
     """
 
     site_id: str
@@ -38,12 +37,11 @@ class Site:
     rows: dict[str, StoredTracklet] = field(default_factory=dict)
     memo: PrototypeSetCache = field(default_factory=PrototypeSetCache)
     shifts: Shifts = NO_SHIFTS
-    coverage: Coverage = NO_COVERAGE
 
 
 def site_of(site_id: str, snapshot: Snapshot) -> Site:
     """Return the site of a snapshot that a store loaded."""
-    calibrations, shifts, coverage = decode_scale(snapshot.calibration)
+    calibrations, shifts = decode_scale(snapshot.calibration)
     return Site(
         site_id,
         snapshot.version,
@@ -54,7 +52,6 @@ def site_of(site_id: str, snapshot: Snapshot) -> Site:
         {number: tuple(prototypes) for number, prototypes in snapshot.prototypes.items()},
         {row.tracklet.tracklet_id: row for row in snapshot.tracklets},
         shifts=shifts,
-        coverage=coverage,
     )
 
 

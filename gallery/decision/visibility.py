@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.coverage import SIMULTANEOUS_NS
 from gallery.decision.site import STALE_NS, Together, together
 from wire.messages import Tracklet
 
@@ -53,16 +52,6 @@ class Visibility:
     def in_camera(self, camera_id: str) -> Iterable[Tracklet]:
         """Return the tracklets of a camera."""
         return self._tracklets[camera_id].values()
-
-    def cameras(self) -> Iterable[str]:
-        """Return the cameras, sorted."""
-        return sorted(self._tracklets)
-
-    def simultaneous(self, tracklet: Tracklet, camera_id: str) -> list[str]:
-        """Return the ids of a camera's tracklets that overlap a tracklet for longer than `SIMULTANEOUS_NS`, sorted."""
-        times = self._times.get(camera_id) or self._times_of(camera_id)
-        first_ns, last_ns = np.maximum(times.first_ns, tracklet.first_ns), np.minimum(times.last_ns, tracklet.last_ns)
-        return [times.ids[place] for place in np.flatnonzero(last_ns - first_ns > SIMULTANEOUS_NS)]
 
     def together_with(self, tracklet: Tracklet) -> tuple[tuple[Together, str], ...]:
         """Return `yes` or `maybe` and the id for each other tracklet visible at the same time, sorted by id."""
