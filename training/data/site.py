@@ -34,7 +34,7 @@ from training.data.mars import parse_mars
 from training.data.skipped import Skipped, listing
 
 INDEX = "tracklets.jsonl"
-_TIME = re.compile(r"[0-9]{1,18}")
+_TIME = re.compile(r"[0-9]{1,19}")  # nanoseconds since 1970 have 19 digits
 _SIGNS = (INDEX, "bbox_train", "bounding_box_train")
 
 
