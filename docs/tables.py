@@ -85,10 +85,8 @@ def attributes(documented: type) -> dict[str, str]:
 
 def _settings_table(one: type[Settings]) -> str:
     said = {f"{name}_file": f"A file that holds `{name}`, in its place." for name in one.model_fields} | attributes(one)
-    rows = (
-        f"| `{name}` | {_default(field)} | {_cell(said.get(name, ''), field)} |\n"
-        for name, field in one.model_fields.items()
-    )
+    own_first = sorted(one.model_fields.items(), key=lambda item: item[0] not in one.__annotations__)
+    rows = (f"| `{name}` | {_default(field)} | {_cell(said.get(name, ''), field)} |\n" for name, field in own_first)
     return f"### `{one.section}`\n\n| key | default | what |\n|---|---|---|\n" + "".join(rows)
 
 

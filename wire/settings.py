@@ -126,7 +126,32 @@ class Settings(BaseSettings):
             yield key, mask_url(value) if isinstance(value, str) else value
 
 
-class KafkaSettings(Settings):
+class TlsSettings(Settings):
+    """The settings of a TLS connection to a server, which the sections of servers share and explain.
+
+    Attributes:
+        ssl_ca_file: PEM file of the CA that signed the server's certificate.
+        ssl_certificate_file, ssl_key_file: PEM files of our client certificate and its private key.
+        ssl_key_password: The password of that key.
+        ssl_check_hostname: Whether the certificate must match the host name.
+    """
+
+    ssl_ca_file: FilePath | None = None
+    ssl_certificate_file: FilePath | None = None
+    ssl_key_file: FilePath | None = None
+    ssl_key_password: SecretStr | None = None
+    ssl_key_password_file: Path | None = None
+    ssl_check_hostname: bool = True
+
+    @model_validator(mode="after")
+    def _check_key(self) -> Self:
+        """Reject a key without its certificate."""
+        if self.ssl_key_file is not None and self.ssl_certificate_file is None:
+            raise ValueError("ssl_key_file needs ssl_certificate_file")
+        return self
+
+
+class KafkaSettings(TlsSettings):
     """How to connect to Kafka.
 
     Attributes:
@@ -164,12 +189,6 @@ class KafkaSettings(Settings):
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
     sasl_password_file: Path | None = None
-    ssl_ca_file: FilePath | None = None
-    ssl_certificate_file: FilePath | None = None
-    ssl_key_file: FilePath | None = None
-    ssl_key_password: SecretStr | None = None
-    ssl_key_password_file: Path | None = None
-    ssl_check_hostname: bool = True
 
     @field_validator("servers")
     @classmethod
@@ -196,11 +215,10 @@ class KafkaSettings(Settings):
             raise ValueError(f"{given} needs security_protocol SASL_SSL (or SASL_PLAINTEXT), got {protocol}")
         if not protocol.endswith("SSL") and (given := _given(self, "ssl_")):
             raise ValueError(f"{given} needs security_protocol SSL or SASL_SSL, got {protocol}")
-        _check_key(self)
         return self
 
 
-class RedisSettings(Settings):
+class RedisSettings(TlsSettings):
     """How to connect to Redis.
 
     Attributes:
@@ -220,12 +238,6 @@ class RedisSettings(Settings):
     username: str | None = None
     password: SecretStr | None = None
     password_file: Path | None = None
-    ssl_ca_file: FilePath | None = None
-    ssl_certificate_file: FilePath | None = None
-    ssl_key_file: FilePath | None = None
-    ssl_key_password: SecretStr | None = None
-    ssl_key_password_file: Path | None = None
-    ssl_check_hostname: bool = True
 
     @field_validator("url")
     @classmethod
@@ -244,7 +256,6 @@ class RedisSettings(Settings):
         """Reject certificates that would not be used."""
         if read_url(self.url).scheme != "rediss" and (given := _given(self, "ssl_")):
             raise ValueError(f"{given} needs a url that begins with rediss://")
-        _check_key(self)
         return self
 
 
@@ -253,11 +264,6 @@ def _given(settings: Settings, prefix: str) -> str:
     fields = type(settings).model_fields
     changed = (key for key in fields if key.startswith(prefix) and getattr(settings, key) != fields[key].default)
     return next(changed, "")
-
-
-def _check_key(settings: "KafkaSettings | RedisSettings") -> None:
-    if settings.ssl_key_file is not None and settings.ssl_certificate_file is None:
-        raise ValueError("ssl_key_file needs ssl_certificate_file")
 
 
 def _secret_in(key: str, path: Path) -> str:

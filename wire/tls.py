@@ -2,38 +2,9 @@
 
 import re
 import ssl
-from pathlib import Path
-from typing import ClassVar, Protocol
-
-from pydantic import SecretStr
 
 from wire.errors import SettingsError
-
-
-class TlsSettings(Protocol):
-    """The TLS part of a server's settings."""
-
-    section: ClassVar[str]
-
-    @property
-    def ssl_ca_file(self) -> Path | None:
-        """Return the CA that signed the server's certificate."""
-
-    @property
-    def ssl_certificate_file(self) -> Path | None:
-        """Return our client certificate."""
-
-    @property
-    def ssl_key_file(self) -> Path | None:
-        """Return the key of the client certificate."""
-
-    @property
-    def ssl_key_password(self) -> SecretStr | None:
-        """Return the password of the key."""
-
-    @property
-    def ssl_check_hostname(self) -> bool:
-        """Return whether the certificate must match the host name."""
+from wire.settings import TlsSettings
 
 
 def context_of(settings: TlsSettings) -> ssl.SSLContext:

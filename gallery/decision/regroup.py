@@ -106,23 +106,21 @@ def _older(draft: Draft, number: int, model_id: str, recent: Sequence[Tracklet])
     weights: dict[str, float] = defaultdict(float)
     for tracklet in recent:
         weights[tracklet.camera_id] += weight_of(tracklet)
-    older = [
-        (look, look.weight - weights[look.camera_id])
-        for look in draft.prototypes[number]
-        if look.kind == "mean" and look.model_id == model_id
-    ]
-    known = [(_mean(draft, look), weight) for look, weight in older if weight > MIN_OLDER]
-    if not known:
+    means = [p for p in draft.prototypes[number] if p.kind == "mean" and p.model_id == model_id]
+    older = [(p, p.weight - weights[p.camera_id]) for p in means if p.weight - weights[p.camera_id] > MIN_OLDER]
+    if not older:
         return None
-    total = sum(weight for _, weight in known)
-    return Member(number, sum(vector * weight for vector, weight in known) / total, total, None)  # type: ignore[arg-type]
+    shares = np.array([weight for _, weight in older])
+    mean = np.stack([_mean(draft, prototype) * weight for prototype, weight in older]).sum(0) / shares.sum()
+    return Member(number, mean, float(shares.sum()), None)
 
 
-def _mean(draft: Draft, look: Prototype) -> NDArray[np.float64]:
+def _mean(draft: Draft, prototype: Prototype) -> NDArray[np.float64]:
     """Return the mean of a camera's vectors; the more they differ, the shorter it is."""
-    length = float(np.linalg.norm(look.vector))
-    direction = draft.shifts.without(look.vector / np.float32(length or 1.0), look.model_id, look.camera_id)
-    return direction.astype(np.float64) * (length / look.weight)
+    length = float(np.linalg.norm(prototype.vector))
+    unit = prototype.vector / np.float32(length or 1.0)
+    direction = draft.shifts.without(unit, prototype.model_id, prototype.camera_id)
+    return direction.astype(np.float64) * (length / prototype.weight)
 
 
 def _leg(member: Member, place: int) -> object:

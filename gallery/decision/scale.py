@@ -19,14 +19,14 @@ def update_scale(draft: Draft, rules: Rules) -> None:
     """Calibrate on the tracklets that ended in a window, and on earlier ones if the shifts were estimated again."""
     if not rules.normalise:
         draft.shifts = NO_SHIFTS
-    anew = rules.normalise and draft.shifts.is_outdated(draft.next_identity)
-    if anew:
+    shifts_changed = rules.normalise and draft.shifts.is_outdated(draft.next_identity)
+    if shifts_changed:
         draft.shifts = learnt_shifts(draft.identities, draft.prototypes, draft.next_identity)
     ended = [t for t in draft.ended if t.quality >= rules.min_closing_quality]
-    for model_id in sorted({t.model_id for t in ended}) if not anew else sorted(draft.calibrations):
+    for model_id in sorted({t.model_id for t in ended}) if not shifts_changed else sorted(draft.calibrations):
         sample = _sample(draft, model_id, rules)
         calibration = draft.calibration(model_id)
-        if anew:
+        if shifts_changed:
             draft.calibrations[model_id] = calibration.observe_instead(_similarities(draft, sample, sample))
         else:
             ones = [t for t in ended if t.model_id == model_id]
