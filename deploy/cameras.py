@@ -50,7 +50,7 @@ def parse_cameras(words: Iterable[str], site_id: str) -> dict[str, CameraSpec]:
     return cameras
 
 
-def no_words(words: Sequence[str]) -> None:
+def reject_bare_arguments(words: Sequence[str]) -> None:
     """Refuse arguments without an option, and say which option was probably meant.
 
     Raises:

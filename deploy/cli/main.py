@@ -35,7 +35,7 @@ PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
 
 
 WORDS = "climbtrack.words"  # key of the typed arguments in the context's metadata
-_WrongUse: Any = typer.BadParameter.__base__  # from the copy of click inside typer, which has no type hints
+_UsageError: Any = typer.BadParameter.__base__  # from the copy of click inside typer, which has no type hints
 
 
 class InPanels(TyperGroup):
@@ -51,7 +51,7 @@ class InPanels(TyperGroup):
         """Run a command; mask passwords in messages about invalid arguments, wherever a URL was given."""
         try:
             return super().invoke(ctx)
-        except _WrongUse as error:
+        except _UsageError as error:
             for word in ctx.meta[WORDS]:
                 error.message = error.message.replace(repr(word), repr(mask_url(word))).replace(word, mask_url(word))
             error.message = scrub(error.message)
@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _not_written(error: OSError) -> RunError:
-    """Return what to do about a disk that takes no more; a fault of ours is raised again."""
+    """Return the remedy for a disk that is full or read-only; re-raise any other error."""
     if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}:
         raise error
     return RunError(f"cannot write {error.filename or 'the output'}: {error.strerror}; free space, or write elsewhere")

@@ -75,11 +75,11 @@ def run(
     """
     from rich.console import Console
 
-    from deploy.cameras import chosen_cameras, no_words
+    from deploy.cameras import chosen_cameras, reject_bare_arguments
     from deploy.local.run import RunOptions, follow
     from wire.process import log_to_stderr
 
-    no_words(words or [])
+    reject_bare_arguments(words or [])
     log_to_stderr((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)], plain=not verbose)
     options = RunOptions(
         cameras=chosen_cameras(camera or [], config),
