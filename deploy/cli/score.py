@@ -1,16 +1,21 @@
 """`climbtrack score`: compare identities with ground truth."""
 
 import json
+import shutil
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.options import Json
+from deploy.cli.options import Json, finite
 from deploy.errors import UsageError
 
 if TYPE_CHECKING:
-    from gallery.score import IdentityScore, ScoreTable
+    from gallery.score import ScoreTable
+
+FRACTIONS = ("HOTA", "DetA", "AssA", "IDF1", "IDP", "IDR", "MOTA")
+COUNTS = ("IDSW", "Frag")
 
 
 def score(
@@ -34,65 +39,59 @@ def score(
             "--tracks-first-frame", min=0, max=1, help="Number of the tracks' first frame; default: detected."
         ),
     ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            "--fps",
+            min=0.001,
+            max=10_000,
+            callback=finite,
+            help="Frames a second, to name times in seconds; default: read from seqinfo.ini, else frames are named.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare identities with ground truth over all cameras: each person must have one number everywhere.
 
-    Prints IDF1, IDP and IDR (Ristani et al. 2016), with boxes matched at an IoU of at least 0.5. Files are
-    MOTChallenge text.
+    Prints HOTA (Luiten et al. 2021), IDF1 (Ristani et al. 2016) and MOTA, equal to TrackEval's, links between cameras,
+    and who was confused with whom. Files are MOTChallenge text.
     """
     from gallery.errors import ScoreError
     from gallery.score import score_folder
     from gallery.score.first_frame import FirstFrame
 
     try:
-        table = score_folder(truth, tracks, FirstFrame(truth_first, tracks_first))
+        table = score_folder(truth, tracks, FirstFrame(truth_first, tracks_first), fps)
     except ScoreError as error:
         raise UsageError(str(error)) from error
     for remark in table.remarks:
         typer.echo(remark, err=True)
     if as_json:
-        typer.echo(json.dumps(_score_as_json(table)))
-        return
+        from gallery.score.figures import as_json as figures
+
+        typer.echo(json.dumps(figures(table)))
+    else:
+        _print_table(table)
+
+
+def _print_table(table: "ScoreTable") -> None:
     from deploy.terminal import print_rows
+    from gallery.score.figures import figures_of
+    from gallery.score.words import in_words, merges_in_words, splits_in_words
 
     rows = [*table.cameras.items(), ("each on its own", table.separate), ("all cameras", table.overall)]
     print_rows(
         "Compared with who really was there",
-        ("camera", "IDF1", "IDP", "IDR"),
-        [(name, f"{one.idf1:.3f}", f"{one.idp:.3f}", f"{one.idr:.3f}") for name, one in rows],
+        ("camera", *FRACTIONS, *COUNTS),
+        [
+            (name, *(f"{figures[key]:.3f}" for key in FRACTIONS), *(f"{figures[key]}" for key in COUNTS))
+            for name, figures in ((name, figures_of(one)) for name, one in rows)
+        ],
     )
-    typer.echo(f"\n{_in_words(table)}")
-
-
-def _in_words(table: "ScoreTable") -> str:
-    """Explain the score to readers who do not know the metric."""
-    overall, found = table.overall, len(table.people)
-    return (
-        f"IDF1 is {overall.idf1:.2f} over all cameras; 1.00 is perfect. {overall.idr:.0%} of the true boxes were found "
-        f"under the\none number that belongs to their person, and {overall.idp:.0%} of the boxes found have the right "
-        f"number.\n{table.numbers} numbers were given out, and {found} of them belong to a real person."
-    )
-
-
-def _score_as_json(table: "ScoreTable") -> dict[str, object]:
-    return {
-        "all": _figures(table.overall),
-        "separate": _figures(table.separate),
-        "cameras": {name: _figures(score) for name, score in table.cameras.items()},
-        "identities": table.numbers,
-        "matched_identities": len(table.people),
-        "remarks": table.remarks,
-    }
-
-
-def _figures(score: "IdentityScore") -> dict[str, float]:
-    """Return fractions and the box counts behind them, under their standard names."""
-    return {
-        "IDF1": score.idf1,
-        "IDP": score.idp,
-        "IDR": score.idr,
-        "IDTP": score.true_positives,
-        "IDFP": score.false_positives,
-        "IDFN": score.false_negatives,
-    }
+    width = min(100, shutil.get_terminal_size().columns) - 1
+    for paragraph in in_words(table):
+        typer.echo("\n" + textwrap.fill(paragraph, width))
+    for heading, *lines in filter(None, (merges_in_words(table), splits_in_words(table))):
+        typer.echo("\n" + heading)
+        for line in lines:
+            typer.echo(textwrap.fill(line, width, initial_indent="  ", subsequent_indent="    "))

@@ -1,14 +1,20 @@
-"""Compare tracks with ground truth: MOTChallenge text in, identity scores across the cameras of a site out."""
+"""Compare tracks with ground truth: MOTChallenge text in, the field's measures across the cameras of a site out."""
 
+from gallery.score.clear import ClearScore
 from gallery.score.first_frame import FirstFrame
-from gallery.score.identity import IdentityScore, ScoreTable, score_folder, score_site
+from gallery.score.hota import HotaScore
+from gallery.score.identity import IdentityScore
 from gallery.score.mot import Boxes, read_boxes
 from gallery.score.overlap import overlap
+from gallery.score.site import Score, ScoreTable, score_folder, score_site
 
 __all__ = [
     "Boxes",
+    "ClearScore",
     "FirstFrame",
+    "HotaScore",
     "IdentityScore",
+    "Score",
     "ScoreTable",
     "overlap",
     "read_boxes",

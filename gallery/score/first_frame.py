@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from gallery.score.mot import Boxes
-from gallery.score.overlap import frame_pairs, overlap
+from gallery.score.overlap import batches, overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,11 @@ def aligned(
     return moved
 
 
+def first_of_truth(truth: Mapping[str, Boxes], first: FirstFrame) -> int:
+    """Return the number of the truth's first frame, as given or else as found."""
+    return _start(first.truth, _zero_based(truth))
+
+
 def _remark(starts: Mapping[str, list[str]], shift: int, kept: list[str]) -> str:
     side, other = ("truth", "tracks") if starts["truth"] else ("tracks", "truth")
     done = "added to" if shift > 0 else "subtracted from"
@@ -63,8 +68,8 @@ def _better(truth: Boxes, tracks: Boxes, shift: int) -> Boxes:
 
 def _agreement(truth: Boxes, tracks: Boxes) -> float:
     """Return the sum of the best overlap of each true box."""
-    pairs = frame_pairs(truth.frames, tracks.frames)
-    return sum(float(overlap(truth.boxes[t], tracks.boxes[f]).max(axis=1, initial=0.0).sum()) for t, f in pairs)
+    pairs = batches(truth.frames, tracks.frames)
+    return sum(float(overlap(truth.boxes[t], tracks.boxes[f]).max(axis=2).sum()) for t, f in pairs)
 
 
 def _shifted(boxes: Boxes, by: int) -> Boxes:

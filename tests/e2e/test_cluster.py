@@ -30,7 +30,7 @@ def test_people_never_seen_in_training_keep_one_identity_over_all_cameras(
     table = score_folder(site.truth, embedded.out)
     with capsys.disabled():
         print(f"\ngenerated site, embedded: {table}")
-    assert table.overall.idf1 >= 0.80
+    assert table.overall.identity.idf1 >= 0.80
 
 
 def test_separate_processes_over_kafka_find_the_same_people_as_one_process(

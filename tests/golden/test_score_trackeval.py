@@ -75,7 +75,7 @@ def test_one_camera_agrees_with_trackeval_on_a_real_tracker(shared_data: Path) -
     folder = shared_data / "mot-tud-stadtmitte"
     truth, results = {"tud": read_boxes(folder / "gt.txt")}, {"tud": read_boxes(folder / "test.txt")}
 
-    ours = score_site(truth, results).overall
+    ours = score_site(truth, results).overall.identity
 
     assert (ours.idf1, ours.idp, ours.idr) == pytest.approx(referee(truth, results), abs=1e-12)
     assert 0.3 < ours.idf1 < 0.95
@@ -96,7 +96,7 @@ def test_motchallenge_folders_score_as_trackeval_reads_them(shared_data: Path, t
 
     theirs = referee_of_files(truth, results, {"TUD-Stadtmitte": 179}, "MOT15")
     assert set(table.cameras) == {"TUD-Stadtmitte"}
-    assert (table.overall.idf1, table.overall.idp, table.overall.idr) == pytest.approx(
+    assert (table.overall.identity.idf1, table.overall.identity.idp, table.overall.identity.idr) == pytest.approx(
         (theirs["IDF1"], theirs["IDP"], theirs["IDR"]), abs=1e-12
     )
 
@@ -121,7 +121,7 @@ def test_classes_count_as_in_trackeval(shared_data: Path, tmp_path: Path, seed: 
         np.savetxt(tracks, np.stack(columns, axis=1), delimiter=",", fmt="%.10g")
         lengths[source.stem] = int(max(true.frames.max(), found.frames.max()))
 
-    ours = score_folder(tmp_path / "gt", tmp_path / "results" / "ours").separate
+    ours = score_folder(tmp_path / "gt", tmp_path / "results" / "ours").separate.identity
 
     theirs = referee_of_files(tmp_path / "gt", tmp_path / "results", lengths, "MOT17")
     assert (ours.true_positives, ours.false_positives, ours.false_negatives) == (
@@ -139,7 +139,7 @@ def test_four_cameras_agree_with_trackeval(shared_data: Path, seed: int) -> None
     truth = {camera: boxes.chosen(boxes.counted) for camera, boxes in truth.items()}
     results = {camera: shaken(boxes, seed * 10 + i) for i, (camera, boxes) in enumerate(truth.items())}
 
-    ours = score_site(truth, results).overall
+    ours = score_site(truth, results).overall.identity
 
     assert (ours.idf1, ours.idp, ours.idr) == pytest.approx(referee(truth, results), abs=1e-12)
 
@@ -152,8 +152,8 @@ def test_the_truth_itself_scores_one(shared_data: Path, tmp_path: Path) -> None:
 
     table = score_folder(truth, truth)
 
-    assert table.overall.idf1 == 1.0
-    assert table.overall.true_positives == 2813
+    assert table.overall.identity.idf1 == 1.0
+    assert table.overall.identity.true_positives == 2813
     assert table.people == {1: 1, 2: 2, 3: 3}
 
 
@@ -169,8 +169,8 @@ def test_a_person_with_another_number_in_every_camera_counts_in_one_of_them_only
 
     table = score_folder(tmp_path / "gt", tmp_path / "out")
 
-    assert (table.overall.idf1, table.overall.true_positives) == (0.5, 2)
-    assert [score.idf1 for score in table.cameras.values()] == [1.0, 1.0]
+    assert (table.overall.identity.idf1, table.overall.identity.true_positives) == (0.5, 2)
+    assert [score.identity.idf1 for score in table.cameras.values()] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_result_on_an_ignored_region_does_not_count(tmp_path: Path, result: st
     write(tmp_path / "gt" / "a.txt", "1,1,0,0,10,20,1", "1,9,100,0,10,20,0")
     write(tmp_path / "out" / "a.txt", "1,1,0,0,10,20,0.9", result)
 
-    assert score_folder(tmp_path / "gt", tmp_path / "out").overall.idf1 == pytest.approx(idf1)
+    assert score_folder(tmp_path / "gt", tmp_path / "out").overall.identity.idf1 == pytest.approx(idf1)
 
 
 def test_a_camera_without_results_has_found_nobody(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_camera_without_results_has_found_nobody(tmp_path: Path) -> None:
 
     table = score_folder(tmp_path / "gt", tmp_path / "out")
 
-    assert (table.overall.idf1, table.overall.false_negatives, table.numbers) == (0.0, 1, 0)
+    assert (table.overall.identity.idf1, table.overall.identity.false_negatives, table.numbers) == (0.0, 1, 0)
 
 
 @pytest.mark.parametrize(

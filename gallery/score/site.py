@@ -1,0 +1,181 @@
+"""Score the cameras of a site, from MOTChallenge text with one file per camera and one number per person everywhere."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from gallery.errors import ScoreError
+from gallery.score import clear, hota, identity
+from gallery.score.clear import ClearScore
+from gallery.score.clock import Clock, frame_rate, make_clock
+from gallery.score.confusion import Confusion, merges, splits
+from gallery.score.first_frame import FirstFrame, aligned, first_of_truth
+from gallery.score.hota import HotaScore
+from gallery.score.identification import Identification, identification
+from gallery.score.identity import IdentityScore
+from gallery.score.links import Links, links
+from gallery.score.mot import NO_BOXES, Boxes, read_boxes
+from gallery.score.overlap import Rows
+from gallery.score.presence import Matched, Shown, Visit, shown, visits
+from gallery.score.scene import Scene, joined, make_scene
+from gallery.score.sequences import find_sequences, paired
+
+_FIND_OUT = FirstFrame()
+_FRAMES = Clock({})
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The measures of one camera, or of several.
+
+    Attributes:
+        identity: IDF1, IDP, IDR.
+        hota: HOTA, with the best matching of boxes in each frame.
+        reid_hota: HOTA in which a person may have one number only.
+        clear: MOTA, MOTP, switches, fragments.
+    """
+
+    identity: IdentityScore
+    hota: HotaScore
+    reid_hota: HotaScore
+    clear: ClearScore
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTable:
+    """Scores of a site.
+
+    Attributes:
+        overall: All cameras laid one after the other, with people and numbers shared by all; the main score.
+        cameras: Each camera separately, with its own assignment of numbers.
+        people: Result number assigned to each true person, where there is one.
+        numbers: Number of distinct numbers in the results.
+        clock: Times of frames; spans and visits use it.
+        links: How well people are linked between cameras.
+        camera_links: The same for each two cameras with anybody to link.
+        merges, splits: Numbers that show several people, and people with several numbers, the worst first.
+        identification: Whether people are recognised when they come back.
+        visits: When each camera saw each person.
+        shown: When the results showed each person, and under which number.
+        remarks: What was skipped, missing, adjusted or suspicious, one sentence each.
+    """
+
+    overall: Score
+    cameras: Mapping[str, Score]
+    people: Mapping[int, int]
+    numbers: int
+    clock: Clock
+    links: Links
+    camera_links: Mapping[tuple[str, str], Links]
+    merges: tuple[Confusion, ...]
+    splits: tuple[Confusion, ...]
+    identification: Identification
+    visits: tuple[Visit, ...]
+    shown: tuple[Shown, ...]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def separate(self) -> Score:
+        """Return the cameras together, each with its own assignment; TrackEval calls it COMBINED."""
+        scores = list(self.cameras.values())
+        return Score(
+            identity.summed([one.identity for one in scores]),
+            hota.combined([one.hota for one in scores]),
+            hota.combined([one.reid_hota for one in scores]),
+            clear.added([one.clear for one in scores]),
+        )
+
+
+def score_folder(truth: Path, results: Path, first: FirstFrame = _FIND_OUT, fps: float | None = None) -> ScoreTable:
+    """Score the results of every camera against its truth; a camera without results counts as having found nobody.
+
+    Args:
+        truth: Folder in one of the layouts of `gallery.score.sequences`, or one file.
+        results: The same.
+        first: Number of the first frame on both sides.
+        fps: Frames per second of all cameras; None to read it from `seqinfo.ini` beside each `gt` folder. Without
+            either, times are frame numbers.
+
+    Raises:
+        ScoreError: A side is missing or malformed, the truth has nobody to find, or there are results without truth.
+    """
+    remarks: list[str] = []
+    pairs = paired(find_sequences(truth), find_sequences(results, may_be_empty=True), remarks.append)
+    true = {name: read_boxes(path, remarks.append) for name, (path, _) in pairs.items()}
+    found = {name: _tracks(path, remarks.append) for name, (_, path) in pairs.items() if path is not None}
+    if not any(boxes.counted.any() for boxes in true.values()):
+        raise ScoreError(f"{truth}: no row counts as a person, so there is nothing to score{_why_nobody(true)}")
+    rates = {name: rate for name, (path, _) in pairs.items() if (rate := frame_rate(path)) is not None}
+    clock = make_clock(true, fps, rates, first_of_truth(true, first))
+    table = score_site(true, aligned(true, found, first, remarks.append), clock)
+    return replace(table, remarks=(*remarks, *table.remarks))
+
+
+def score_site(truth: Mapping[str, Boxes], results: Mapping[str, Boxes], clock: Clock = _FRAMES) -> ScoreTable:
+    """Score the results of cameras against their truth; cameras without results count as having found nobody.
+
+    Raises:
+        ScoreError: An id occurs twice in a frame of a camera.
+    """
+    scenes = {camera: make_scene(boxes, results.get(camera, NO_BOXES)) for camera, boxes in truth.items()}
+    matched = {camera: Matched(scene, clear.matches(scene)) for camera, scene in scenes.items()}
+    overall, people = _score(list(scenes.values()), None)
+    cameras = {camera: _score([one.scene], one.rows)[0] for camera, one in matched.items()}
+    seen, named = visits(matched, clock), shown(matched, clock)
+    all_links, camera_links = links(matched)
+    return ScoreTable(
+        overall,
+        cameras,
+        people,
+        len({number for scene in scenes.values() for number in scene.found.ids.tolist()}),
+        clock,
+        all_links,
+        camera_links,
+        merges(named),
+        splits(named),
+        identification(seen, named),
+        seen,
+        named,
+        tuple(doubt for camera, one in matched.items() if (doubt := _doubt(camera, one))),
+    )
+
+
+def _score(scenes: list[Scene], matched: Rows | None) -> tuple[Score, dict[int, int]]:
+    """Return the score of scenes, given the matches of CLEAR if they are known, and the number of each person."""
+    scene = joined(scenes)
+    identities, people = identity.score_identity(scene)
+    of_clear = clear.score_clear(scene, clear.matches(scene) if matched is None else matched)
+    return Score(identities, hota.score_hota(scene), hota.score_reid_hota(scenes), of_clear), people
+
+
+def _doubt(camera: str, matched: Matched) -> str:
+    """Return what is suspicious about a camera where nothing matches although both sides have boxes."""
+    scene = matched.scene
+    if len(matched.rows) or not len(scene.truth.ids) or not len(scene.found.ids):
+        return ""
+    truth, tracks = (scene.frames[side.places] for side in (scene.truth, scene.found))
+    if not len(np.intersect1d(truth, tracks)):
+        return (
+            f"{camera}: truth and tracks have no frame in common ({truth[0]}-{truth[-1]} and {tracks[0]}-{tracks[-1]}"
+            "), so nobody is found there. Are they of the same recording, at the same frame rate?"
+        )
+    return (
+        f"{camera}: no box of the tracks overlaps a true one by half, so nobody is found there (the largest overlap is "
+        f"{scene.iou.max(initial=0.0):.2f}). Are both left, top, width and height in pixels of the same video?"
+    )
+
+
+def _tracks(path: Path, report: Callable[[str], None]) -> Boxes:
+    boxes = read_boxes(path, report)
+    if others := int((~boxes.people).sum()):
+        report(f"{path}: {others} boxes of classes other than people (column 8) were left out")
+    return boxes.chosen(boxes.people)
+
+
+def _why_nobody(truth: Mapping[str, Boxes]) -> str:
+    rows = sum(len(boxes.ids) for boxes in truth.values())
+    if not rows:
+        return ": its files are empty"
+    return f": all {rows} rows have a confidence of 0 in column 7, or a class other than 1 in column 8"
