@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gallery.score.assign import Frame, best_in_frame, frames_with_choice
 from gallery.score.overlap import EPS, Rows
-from gallery.score.scene import SAME_BOX, Scene
+from gallery.score.scene import SAME_BOX, Groups, Scene
 
 _KEPT = 1000.0  # value of keeping a match; more than any gain in overlap
 _MOSTLY, _HARDLY = 0.8, 0.2
@@ -55,11 +55,11 @@ class ClearScore:
         return self.overlap / max(1, self.true_positives)
 
 
-def matches(scene: Scene) -> Rows:
+def matches(scene: Scene, groups: Groups) -> Rows:
     """Return the boxes that are matched, as rows of the scene's pairs."""
     possible = scene.iou >= SAME_BOX - EPS
     chosen = possible.copy()
-    earlier = _Earlier(scene)
+    earlier = _Earlier(scene, groups)
     for frame in frames_with_choice(scene, possible):
         value = scene.iou[frame.pairs] + _KEPT * earlier.continued(frame, chosen)
         chosen[frame.pairs] &= best_in_frame(scene, frame, np.where(possible[frame.pairs], value, 0.0))
@@ -69,19 +69,16 @@ def matches(scene: Scene) -> Rows:
 class _Earlier:
     """Tells which pairs continue a match of the frame before: the last one that had boxes on both sides."""
 
-    def __init__(self, scene: Scene) -> None:
-        self._ids = np.stack([scene.truth.ids[scene.true], scene.found.ids[scene.other]], axis=1)
-        self._places = scene.truth.places[scene.true]
-        self._both = _frames_of_both(scene)
+    def __init__(self, scene: Scene, groups: Groups) -> None:
+        both = _frames_of_both(scene)
+        starts = np.searchsorted(scene.truth.places[scene.true], both).tolist()
+        self._before = dict(zip(both[1:].tolist(), starts[:-1], strict=True))
+        self._ids = groups.of
 
     def continued(self, frame: Frame, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which pairs of a frame have the ids of a pair chosen in the frame before."""
-        before = int(np.searchsorted(self._both, frame.place)) - 1
-        if before < 0:
-            return np.zeros(frame.pairs.stop - frame.pairs.start, np.bool_)
-        start = int(np.searchsorted(self._places[: frame.pairs.start], self._both[before]))
-        ids = self._ids[start : frame.pairs.start][chosen[start : frame.pairs.start]]
-        return np.asarray((self._ids[frame.pairs, None] == ids).all(axis=2).any(axis=1))
+        before = slice(self._before.get(frame.place, frame.pairs.start), frame.pairs.start)
+        return np.asarray((self._ids[frame.pairs, None] == self._ids[before][chosen[before]]).any(axis=1))
 
 
 def score_clear(scene: Scene, matched: Rows) -> ClearScore:

@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 
 from gallery.score.assign import best
 from gallery.score.overlap import EPS, Rows
-from gallery.score.scene import Groups, Scene, group, joined
+from gallery.score.scene import Groups, Scene
 
 ALPHAS = np.arange(0.05, 0.99, 0.05)
 
@@ -87,22 +87,18 @@ class HotaScore:
         return float(self.localisations.mean())
 
 
-def score_hota(scene: Scene) -> HotaScore:
+def score_hota(scene: Scene, groups: Groups) -> HotaScore:
     """Return the HOTA of a scene, matching the boxes of each frame for the best association of the whole sequence."""
-    groups = group(scene)
     potential = np.bincount(groups.of, scene.alignment, len(groups.person)).astype(np.float64)
     return _score(scene, groups, best(scene, _jaccard(groups, potential)[groups.of] * scene.iou))
 
 
-def score_reid_hota(scenes: Sequence[Scene]) -> HotaScore:
-    """Return the HOTA over scenes in which each person is matched to one number only."""
-    scene = joined(scenes)
-    groups = group(scene)
+def score_reid_hota(scene: Scene, groups: Groups) -> HotaScore:
+    """Return the HOTA of a scene in which each person is matched to one number only."""
     weights = np.where(_alone(scene), scene.iou, scene.alignment)
-    ends = np.cumsum([len(one.true) for one in scenes])[:-1]
     potential = np.zeros(len(groups.person))
-    for of, weight in zip(np.split(groups.of, ends), np.split(weights, ends), strict=True):
-        potential += np.bincount(of, weights=weight, minlength=len(potential))
+    for of, weight in zip(*(np.split(rows, scene.cameras[1:]) for rows in (groups.of, weights)), strict=True):
+        potential += np.bincount(of, weight, len(potential))
     table = groups.table(_jaccard(groups, potential))
     number_of = np.full(len(groups.people), -1)
     people, numbers = linear_sum_assignment(table, maximize=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from gallery.score.scene import SAME_BOX, Scene, group
+from gallery.score.scene import SAME_BOX, Groups, Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,8 @@ class IdentityScore:
         return _ratio(self.true_positives, self.true_positives + self.false_negatives)
 
 
-def score_identity(scene: Scene) -> tuple[IdentityScore, dict[int, int]]:
+def score_identity(scene: Scene, groups: Groups) -> tuple[IdentityScore, dict[int, int]]:
     """Return the score of the best assignment of numbers to people, and that assignment."""
-    groups = group(scene)
     same = np.bincount(groups.of[scene.iou >= SAME_BOX], minlength=len(groups.person))
     table = groups.table(same.astype(np.float64))
     people, numbers = linear_sum_assignment(table, maximize=True)

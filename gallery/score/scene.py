@@ -38,6 +38,7 @@ class Scene:
         true, other: `(p,)` rows in `truth` and `found` of the boxes that overlap in a frame, sorted by both.
         iou: `(p,)` their intersection over union, more than 0.
         alignment: `(p,)` the same, divided by the overlap of the two boxes with all boxes of the frame.
+        cameras: `(c,)` first pair of each camera.
     """
 
     truth: Side
@@ -47,6 +48,7 @@ class Scene:
     other: Rows
     iou: NDArray[np.float64]
     alignment: NDArray[np.float64]
+    cameras: Rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +98,7 @@ def make_scene(truth: Boxes, results: Boxes) -> Scene:
     ]
     true, other = np.argsort(orders[0])[true], np.argsort(orders[1])[other]
     sort = np.lexsort((other, true))
-    return Scene(sides[0], sides[1], frames, true[sort], other[sort], iou[sort], alignment[sort])
+    return Scene(sides[0], sides[1], frames, true[sort], other[sort], iou[sort], alignment[sort], np.array([0]))
 
 
 def joined(scenes: Sequence[Scene]) -> Scene:
@@ -119,6 +121,7 @@ def joined(scenes: Sequence[Scene]) -> Scene:
         np.concatenate([s.other + start for s, start in zip(scenes, starts[:, 2], strict=False)]),
         np.concatenate([s.iou for s in scenes]),
         np.concatenate([s.alignment for s in scenes]),
+        np.cumsum([0, *(len(s.true) for s in scenes[:-1])]),
     )
 
 

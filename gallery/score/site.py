@@ -19,7 +19,7 @@ from gallery.score.links import Links, links
 from gallery.score.mot import NO_BOXES, Boxes, read_boxes
 from gallery.score.overlap import Rows
 from gallery.score.presence import Matched, Shown, Visit, shown, visits
-from gallery.score.scene import Scene, joined, make_scene
+from gallery.score.scene import Scene, group, joined, make_scene
 from gallery.score.sequences import find_sequences, paired
 
 _FIND_OUT = FirstFrame()
@@ -120,14 +120,14 @@ def score_site(truth: Mapping[str, Boxes], results: Mapping[str, Boxes], clock: 
         ScoreError: An id occurs twice in a frame of a camera.
     """
     scenes = {camera: make_scene(boxes, results.get(camera, NO_BOXES)) for camera, boxes in truth.items()}
-    matched = {camera: Matched(scene, clear.matches(scene)) for camera, scene in scenes.items()}
-    overall, people = _score(list(scenes.values()), None)
-    cameras = {camera: _score([one.scene], one.rows)[0] for camera, one in matched.items()}
+    scored = {camera: _score(scene) for camera, scene in scenes.items()}
+    overall, people, _ = _score(joined(list(scenes.values())))
+    matched = {camera: Matched(scenes[camera], rows) for camera, (_, _, rows) in scored.items()}
     seen, named = visits(matched, clock), shown(matched, clock)
     all_links, camera_links = links(matched)
     return ScoreTable(
         overall,
-        cameras,
+        {camera: score for camera, (score, _, _) in scored.items()},
         people,
         len({number for scene in scenes.values() for number in scene.found.ids.tolist()}),
         clock,
@@ -142,12 +142,14 @@ def score_site(truth: Mapping[str, Boxes], results: Mapping[str, Boxes], clock: 
     )
 
 
-def _score(scenes: list[Scene], matched: Rows | None) -> tuple[Score, dict[int, int]]:
-    """Return the score of scenes, given the matches of CLEAR if they are known, and the number of each person."""
-    scene = joined(scenes)
-    identities, people = identity.score_identity(scene)
-    of_clear = clear.score_clear(scene, clear.matches(scene) if matched is None else matched)
-    return Score(identities, hota.score_hota(scene), hota.score_reid_hota(scenes), of_clear), people
+def _score(scene: Scene) -> tuple[Score, dict[int, int], Rows]:
+    """Return the score of a scene, the number of each person, and the boxes that are matched, as rows of pairs."""
+    groups = group(scene)
+    matched = clear.matches(scene, groups)
+    identities, people = identity.score_identity(scene, groups)
+    of_clear = clear.score_clear(scene, matched)
+    score = Score(identities, hota.score_hota(scene, groups), hota.score_reid_hota(scene, groups), of_clear)
+    return score, people, matched
 
 
 def _doubt(camera: str, matched: Matched) -> str:
