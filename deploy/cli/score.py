@@ -49,6 +49,12 @@ def score(
             help="Frames a second, to name times in seconds; default: read from seqinfo.ini, else frames are named.",
         ),
     ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures", metavar="FILE.html", help="Write a page: who was where under which number, who was confused."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare identities with ground truth over all cameras: each person must have one number everywhere.
@@ -64,14 +70,26 @@ def score(
         table = score_folder(truth, tracks, FirstFrame(truth_first, tracks_first), fps)
     except ScoreError as error:
         raise UsageError(str(error)) from error
+    if pictures:
+        _write_pictures(table, pictures)
     for remark in table.remarks:
         typer.echo(remark, err=True)
     if as_json:
         from gallery.score.figures import as_json as figures
 
-        typer.echo(json.dumps(figures(table)))
+        typer.echo(json.dumps(figures(table) | {"pictures": None if pictures is None else str(pictures.absolute())}))
     else:
         _print_table(table)
+
+
+def _write_pictures(table: "ScoreTable", path: Path) -> None:
+    from gallery.score.page import write_page
+
+    try:
+        write_page(table, path)
+    except OSError as error:
+        raise UsageError(f"--pictures {path}: {error.strerror}; give a file that can be written") from error
+    typer.echo(f"Pictures: {path}", err=True)
 
 
 def _print_table(table: "ScoreTable") -> None:

@@ -47,30 +47,24 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Shares:
-    """How one camera's matches divide.
+class _Counts:
+    """The matches of one camera.
 
     Attributes:
-        people, numbers: `(P,)` and `(N,)` bool; which of all people and numbers the camera has.
-        of_person: `(P, N)` share of each person's matches that has each number.
-        of_number: `(P, N)` share of each number's matches that is each person.
+        sides: `(N,)` and `(P,)` bool; which of all numbers and of all people the camera has.
+        boxes: `(P, N)` number of matched boxes of each person and number.
     """
 
-    people: NDArray[np.bool_]
-    numbers: NDArray[np.bool_]
-    of_person: csr_array
-    of_number: csr_array
+    sides: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    boxes: csr_array
 
 
 def links(cameras: Mapping[str, Matched]) -> tuple[Links, dict[tuple[str, str], Links]]:
     """Return the links between all cameras, and those of each two cameras that have any."""
-    shares = _shares(list(cameras.values()))
-    of_pairs: dict[tuple[str, str], tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
-    for (one, a), (other, b) in combinations(zip(cameras, shares, strict=True), 2):
-        of_pairs[one, other] = (
-            _agreement(a.of_number, b.of_number, 0)[a.numbers & b.numbers],
-            _agreement(a.of_person, b.of_person, 1)[a.people & b.people],
-        )
+    counts = _counts(list(cameras.values()))
+    of_pairs: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
+    for (one, a), (other, b) in combinations(zip(cameras, counts, strict=True), 2):
+        of_pairs[one, other] = [_agreement(a, b, axis) for axis in (0, 1)]
     none = np.empty(0)
     precisions, recalls = zip((none, none), *of_pairs.values(), strict=True)
     pairs = {pair: _links(*values) for pair, values in of_pairs.items() if any(map(len, values))}
@@ -84,22 +78,26 @@ def _links(precisions: NDArray[np.float64], recalls: NDArray[np.float64]) -> Lin
     return Links(len(recalls), len(precisions), *means)
 
 
-def _agreement(one: csr_array, other: csr_array, axis: int) -> NDArray[np.float64]:
-    return np.asarray((one * other).sum(axis=axis), np.float64).ravel()
+def _agreement(one: _Counts, other: _Counts, axis: int) -> NDArray[np.float64]:
+    """Return, for each number (axis 0) or person (1) on both cameras, the share of pairs of boxes that agree.
+
+    Counts are whole numbers, so that a share never exceeds 1.
+    """
+    both = one.sides[axis] & other.sides[axis]
+    agreed, *boxes = (
+        np.asarray(of.sum(axis=axis)).ravel()[both] for of in (one.boxes * other.boxes, one.boxes, other.boxes)
+    )
+    return np.asarray(agreed / np.maximum(1, boxes[0] * boxes[1]), np.float64)
 
 
-def _shares(cameras: Sequence[Matched]) -> list[_Shares]:
+def _counts(cameras: Sequence[Matched]) -> list[_Counts]:
     empty = np.empty(0, np.int64)
     people = np.unique(np.concatenate([empty, *(one.scene.truth.ids for one in cameras)]))
     numbers = np.unique(np.concatenate([empty, *(one.scene.found.ids for one in cameras)]))
-    shares = []
+    counts = []
     for one in cameras:
-        person, number = np.searchsorted(people, one.people), np.searchsorted(numbers, one.numbers)
-        of_person, of_number = (
-            csr_array((1.0 / np.bincount(which)[which], (person, number)), (len(people), len(numbers)))
-            for which in (person, number)
-        )
-        shares.append(
-            _Shares(np.isin(people, one.scene.truth.ids), np.isin(numbers, one.scene.found.ids), of_person, of_number)
-        )
-    return shares
+        places = np.searchsorted(people, one.people), np.searchsorted(numbers, one.numbers)
+        boxes = csr_array((np.ones(len(one.rows), np.int64), places), (len(people), len(numbers)))
+        sides = np.isin(numbers, one.scene.found.ids), np.isin(people, one.scene.truth.ids)
+        counts.append(_Counts(sides, boxes))
+    return counts

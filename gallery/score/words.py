@@ -45,10 +45,11 @@ def identification_in_words(table: ScoreTable) -> str:
     found = table.identification
     if found.fnir is None or found.fpir is None:
         return ""
+    missed, mistaken = found.false_negatives, found.false_positives
     return (
-        f"Of {_count(found.later, 'return')} to a camera, {found.false_negatives} {_were(found.false_negatives)} not "
-        f"recognised (FNIR {found.fnir:.2f}); of {_count(found.first, 'first visit')}, {found.false_positives} "
-        f"{_were(found.false_positives)} taken for somebody else (FPIR {found.fpir:.2f})."
+        f"Of {_count(found.later, 'visit')} of people seen before, {missed} {_were(missed)} not recognised (FNIR "
+        f"{found.fnir:.2f}); of {_count(found.first, 'first visit')}, {mistaken} {_were(mistaken)} taken for somebody "
+        f"else (FPIR {found.fpir:.2f})."
     )
 
 

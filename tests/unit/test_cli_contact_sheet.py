@@ -3,7 +3,6 @@
 import re
 from base64 import b64decode
 from datetime import UTC
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,7 @@ from deploy.local.watch import CameraTotals
 from gallery.store.presence import Sighting
 from gallery.store.store import Store
 from tests.gallery_tools import CAMERAS, START, S, make_world, run_whole
-
-VOID = {"img", "meta", "br"}
+from tests.html_tools import Page
 
 
 @pytest.fixture(scope="module")
@@ -26,27 +24,6 @@ def store() -> Store:
 @pytest.fixture(scope="module")
 def report(store: Store) -> Report:
     return Report(people_since(store, 0, CAMERAS), dict.fromkeys(CAMERAS, CameraTotals()), 1.0)
-
-
-class Page(HTMLParser):
-    """Checks that tags close in order, and collects attributes."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def values(self, name: str) -> list[str]:
-        return [value for key, value in self.attributes if key == name]
 
 
 def one(number: int, camera: str = "door", seconds: int = 0) -> Person:

@@ -175,3 +175,115 @@ def test_what_cannot_be_scored_ends_with_2(
     code, _, err = score(truth, tracks)
     assert code == 2
     assert re.search(said, err)
+
+
+def test_every_measure_is_in_the_json_by_its_standard_name(score: Callable[..., Told]) -> None:
+    both = {"a": walk(), "b": walk()}
+    said = score(both, {"a": walk(number=7), "b": walk(number=8)})[1]
+    apart = {"HOTA": 0.5**0.5, "DetA": 1.0, "AssA": 0.5, "LocA": 1.0, "MOTA": 0.95, "MOTP": 1.0, "IDSW": 1, "Frag": 0}
+    assert {name: said["all"][name] for name in apart} == pytest.approx(apart)
+    perfect = dict.fromkeys(("HOTA", "DetA", "AssA", "ReID-HOTA", "MOTA"), 1.0) | {"IDSW": 0, "Frag": 0}
+    for name in ("a", "b"):
+        assert {measure: said["cameras"][name][measure] for measure in perfect} == perfect
+    assert said["links"] == {"precision": 0.0, "recall": 0.0, "true": 1, "claimed": 0}
+
+
+def test_links_and_confusions_are_in_the_json(score: Callable[..., Told]) -> None:
+    truth = {"a": walk(1, 1) + walk(101, 2), "b": walk(201, 1)}
+    tracks = {"a": walk(1, 7) + walk(101, 7), "b": walk(201, 8)}
+    said = score(truth, tracks, "--fps", "10")[1]
+    assert said["camera_links"] == [{"cameras": ["a", "b"], "precision": 0.0, "recall": 0.0, "true": 1, "claimed": 0}]
+    assert said["times_in"] == "seconds"
+    assert said["merges"] == [
+        {
+            "number": 7,
+            "wrong_boxes": 10,
+            "people": [
+                {"person": 1, "boxes": 10, "spans": [{"camera": "a", "first": 0.0, "last": 0.9, "boxes": 10}]},
+                {"person": 2, "boxes": 10, "spans": [{"camera": "a", "first": 10.0, "last": 10.9, "boxes": 10}]},
+            ],
+        }
+    ]
+    assert [(one["person"], [part["number"] for part in one["numbers"]]) for one in said["splits"]] == [(1, [7, 8])]
+    assert (said["identification"]["FNIR"], said["identification"]["FPIR"]) == (1.0, 0.5)
+
+
+def test_the_frame_rate_is_read_from_the_sequence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "gt" / "SEQ" / "gt").mkdir(parents=True)
+    (tmp_path / "gt" / "SEQ" / "gt" / "gt.txt").write_text(walk(41))
+    (tmp_path / "gt" / "SEQ" / "seqinfo.ini").write_text("[Sequence]\nname=SEQ\nframeRate=20\n")
+    (tmp_path / "SEQ.txt").write_text(walk(41, 7, frames=5) + walk(46, 8, frames=5, left=100))
+    assert main(["score", "--truth", str(tmp_path / "gt"), "--tracks", str(tmp_path / "SEQ.txt")]) == 0
+    assert "person 1 has number 7 (SEQ 2.0-2.2 s) and number 8 (SEQ 2.2-2.5 s)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("ini", "unit"),
+    [
+        pytest.param("[Sequence]\nframeRate=0\n", "frames", id="zero"),
+        pytest.param("[Sequence]\nframeRate=fast\n", "frames", id="no number"),
+        pytest.param("frameRate=20\n", "frames", id="no section"),
+        pytest.param("[Sequence]\nframeRate=29.97\n", "seconds", id="a fraction"),
+    ],
+)
+def test_a_broken_frame_rate_is_none(ini: str, unit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "SEQ" / "gt").mkdir(parents=True)
+    (tmp_path / "SEQ" / "gt" / "gt.txt").write_text(walk())
+    (tmp_path / "SEQ" / "seqinfo.ini").write_text(ini)
+    assert main(["score", "--truth", str(tmp_path / "SEQ"), "--tracks", str(tmp_path / "SEQ"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["times_in"] == unit
+
+
+@pytest.mark.parametrize(
+    ("tracks", "said"),
+    [
+        pytest.param(
+            walk(501),
+            "a: truth and tracks have no frame in common (1-10 and 501-510), so nobody is found there. Are they of the "
+            "same recording, at the same frame rate?",
+            id="other frames",
+        ),
+        pytest.param(
+            walk(left=900),
+            "a: no box of the tracks overlaps a true one by half, so nobody is found there (the largest "
+            "overlap is 0.00). Are both left, top, width and height in pixels of the same video?",
+            id="other places",
+        ),
+        pytest.param("", "", id="nobody found at all"),
+    ],
+)
+def test_a_camera_where_nothing_matches_is_suspicious(tracks: str, said: str, score: Callable[..., Told]) -> None:
+    code, figures, err = score({"a": walk(), "b": walk()}, {"a": tracks, "b": walk()})
+    assert code == 0
+    assert said in err
+    assert bool(said) == bool(err)
+    assert figures["cameras"]["a"]["HOTA"] == 0.0
+
+
+def test_the_table_fits_a_terminal_of_80_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for side, number in (("gt", 0), ("out", 100)):
+        (tmp_path / side).mkdir()
+        for camera in ("entrance", "loading-dock"):
+            rows = [walk(1 + 20 * person, person + number * (camera < "f"), frames=20) for person in range(12)]
+            (tmp_path / side / f"{camera}.txt").write_text("".join(rows))
+    assert main(["score", "--truth", str(tmp_path / "gt"), "--tracks", str(tmp_path / "out")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1].split() == ["camera", "HOTA", "DetA", "AssA", "IDF1", "IDP", "IDR", "MOTA", "IDSW", "Frag"]
+    assert "  and 7 more" in lines
+
+
+def test_pictures_are_written_and_named(score: Callable[..., Told], tmp_path: Path) -> None:
+    code, said, _ = score({"a": walk()}, {"a": walk()}, "--pictures", str(tmp_path / "page.html"))
+    assert code == 0
+    assert said["pictures"] == str(tmp_path / "page.html")
+    assert "Who was taken for whom" in (tmp_path / "page.html").read_text()
+
+
+def test_pictures_that_cannot_be_written_are_refused(score: Callable[..., Told], tmp_path: Path) -> None:
+    code, said, err = score({"a": walk()}, {"a": walk()}, "--pictures", str(tmp_path / "no" / "page.html"))
+    assert (code, said) == (2, {})
+    assert "No such file or directory; give a file that can be written" in err
