@@ -1,8 +1,8 @@
 """A score as figures under their standard names: fractions, and counts of boxes, people and changes."""
 
-from gallery.score.confusion import Confusion
-from gallery.score.identification import Identification
-from gallery.score.links import Links
+from gallery.score.measures.confusion import Confusion
+from gallery.score.measures.identification import Identification
+from gallery.score.measures.links import Links
 from gallery.score.presence import Shown
 from gallery.score.site import Score, ScoreTable
 

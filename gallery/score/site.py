@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from gallery.errors import ScoreError
-from gallery.score import clear, hota, identity
-from gallery.score.clear import ClearScore
 from gallery.score.clock import Clock, frame_rate, make_clock
-from gallery.score.confusion import Confusion, merges, splits
 from gallery.score.first_frame import FirstFrame, aligned, first_of_truth
-from gallery.score.hota import HotaScore
-from gallery.score.identification import Identification, identification
-from gallery.score.identity import IdentityScore
-from gallery.score.links import Links, links
+from gallery.score.measures import clear, hota, identity
+from gallery.score.measures.clear import ClearScore
+from gallery.score.measures.confusion import Confusion, merges, splits
+from gallery.score.measures.hota import HotaScore
+from gallery.score.measures.identification import Identification, identification
+from gallery.score.measures.identity import IdentityScore
+from gallery.score.measures.links import Links, links
 from gallery.score.mot import NO_BOXES, Boxes, read_boxes
 from gallery.score.overlap import Rows
 from gallery.score.presence import Matched, Shown, Visit, shown, visits

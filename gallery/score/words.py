@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from gallery.score.clock import Clock
-from gallery.score.confusion import Part
-from gallery.score.links import Links
+from gallery.score.measures.confusion import Part
+from gallery.score.measures.links import Links
 from gallery.score.presence import Shown
 from gallery.score.site import ScoreTable
 

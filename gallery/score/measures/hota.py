@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from gallery.score.assign import best
+from gallery.score.measures.assign import best
 from gallery.score.overlap import EPS, Rows
 from gallery.score.scene import Groups, Scene
 

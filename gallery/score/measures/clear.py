@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.score.assign import Frame, best_in_frame, frames_with_choice
+from gallery.score.measures.assign import Frame, best_in_frame, frames_with_choice
 from gallery.score.overlap import EPS, Rows
 from gallery.score.scene import SAME_BOX, Groups, Scene
 
