@@ -9,6 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import TracebackType
 
 import pytest
 from hypothesis import settings
@@ -40,6 +41,40 @@ def need(*, found: bool, what: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what}: missing, and CI runs everything")
     pytest.skip(f"{what}{MISSING}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
+    """Make a test that ran out of time a failure like any other.
+
+    The alarm may interrupt a loop where Python knows no line, for which pytest's report raises a TypeError that ends
+    the whole suite without a word about the test.
+    """
+    error = None if call.excinfo is None else call.excinfo.value
+    if error is not None and give_lines(error):
+        call.excinfo = pytest.ExceptionInfo.from_exception(error)
+
+
+def give_lines(error: BaseException) -> bool:
+    """Give every entry of the tracebacks of an error and its causes a line; return whether one had none."""
+    chain = [error]
+    while (before := chain[-1].__cause__ or chain[-1].__context__) is not None and before not in chain:
+        chain.append(before)
+    entries = {one: list(_entries(one.__traceback__)) for one in chain}
+    missing = [one for one, found in entries.items() if any(entry.tb_lineno is None for entry in found)]
+    for one in missing:
+        after: TracebackType | None = None
+        for entry in reversed(entries[one]):
+            line = entry.tb_lineno if entry.tb_lineno is not None else entry.tb_frame.f_code.co_firstlineno
+            after = TracebackType(after, entry.tb_frame, entry.tb_lasti, line)
+        one.__traceback__ = after
+    return bool(missing)
+
+
+def _entries(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

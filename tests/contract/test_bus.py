@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 
 import pytest
 
+from tests.conftest import wait_until
 from wire.bus import MAX_RECORD_BYTES, RECORD_OVERHEAD_BYTES, Bus, Consumer, Producer, Record, Start, TopicPartition
 from wire.errors import PermanentError
 
@@ -115,10 +116,13 @@ def test_poll_returns_at_most_what_was_asked_for(group: Group, producer: Produce
     send(producer, 30)
     member = group.join()
 
-    while len(member.read) < 30:
+    def all_read() -> bool:
         found = member.consumer.poll(7, 1.0)
         assert len(found) <= 7
         member.read += found
+        return len(member.read) == 30
+
+    wait_until(all_read, timeout_s=PATIENCE_S)
 
     assert len({(record.source, record.offset) for record in member.read}) == 30
 
@@ -240,9 +244,12 @@ def test_partitions_are_announced_before_their_first_record(group: Group, produc
     send(producer, 24)
     member = group.join()
 
-    while len(member.read) < 24:
+    def all_read() -> bool:
         member.poll()
         assert {record.source for record in member.read} <= member.owned
+        return len(member.read) == 24
+
+    wait_until(all_read, timeout_s=PATIENCE_S)
 
 
 def test_an_announcement_that_fails_is_repeated_and_no_record_is_lost(bus: Bus, producer: Producer) -> None:
@@ -337,9 +344,12 @@ def test_lag_counts_what_was_not_polled(group: Group, producer: Producer) -> Non
     producer.flush(10)
     member = group.join()
     group.poll_until(lambda: len(member.owned) == 4)
-    while not member.read:
-        member.read += member.consumer.poll(1, 1.0)
 
+    def one_read() -> bool:
+        member.read += member.consumer.poll(1, 1.0)
+        return bool(member.read)
+
+    wait_until(one_read, timeout_s=PATIENCE_S)
     assert len(member.read) + member.consumer.lag() == 9
 
 
