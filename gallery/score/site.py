@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from gallery.errors import ScoreError
 from gallery.score.clock import Clock, frame_rate, make_clock
+from gallery.score.doubts import doubts
 from gallery.score.first_frame import FirstFrame, aligned, first_of_truth
 from gallery.score.measures import clear, hota, identity
 from gallery.score.measures.clear import ClearScore
@@ -138,7 +137,7 @@ def score_site(truth: Mapping[str, Boxes], results: Mapping[str, Boxes], clock: 
         identification(seen, named),
         seen,
         named,
-        tuple(doubt for camera, one in matched.items() if (doubt := _doubt(camera, one))),
+        tuple(doubt for camera, one in matched.items() for doubt in doubts(camera, one)),
     )
 
 
@@ -150,23 +149,6 @@ def _score(scene: Scene) -> tuple[Score, dict[int, int], Rows]:
     of_clear = clear.score_clear(scene, matched)
     score = Score(identities, hota.score_hota(scene, groups), hota.score_reid_hota(scene, groups), of_clear)
     return score, people, matched
-
-
-def _doubt(camera: str, matched: Matched) -> str:
-    """Return what is suspicious about a camera where nothing matches although both sides have boxes."""
-    scene = matched.scene
-    if len(matched.rows) or not len(scene.truth.ids) or not len(scene.found.ids):
-        return ""
-    truth, tracks = (scene.frames[side.places] for side in (scene.truth, scene.found))
-    if not len(np.intersect1d(truth, tracks)):
-        return (
-            f"{camera}: truth and tracks have no frame in common ({truth[0]}-{truth[-1]} and {tracks[0]}-{tracks[-1]}"
-            "), so nobody is found there. Are they of the same recording, at the same frame rate?"
-        )
-    return (
-        f"{camera}: no box of the tracks overlaps a true one by half, so nobody is found there (the largest overlap is "
-        f"{scene.iou.max(initial=0.0):.2f}). Are both left, top, width and height in pixels of the same video?"
-    )
 
 
 def _tracks(path: Path, report: Callable[[str], None]) -> Boxes:

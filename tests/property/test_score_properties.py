@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gallery.errors import ScoreError
-from gallery.score import score_folder
-from gallery.score.mot import NO_BOXES, read_boxes
+from gallery.score import score_folder, score_site
+from gallery.score.figures import figures_of
+from gallery.score.mot import NO_BOXES, Boxes, read_boxes
+from tests.score_tools import boxes
 
 WITHOUT_RESET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -70,3 +72,44 @@ def test_separators_line_ends_order_and_names_of_ids_do_not_change_the_score(
     renamed = [(frame, moved - identity + 4, *box) for frame, identity, *box in shuffled]
     other = score_folder(write("t.txt", truth, style), write("r.txt", renamed, style))
     assert other.overall.identity == plain.overall.identity
+
+
+Rows = list[tuple[int, int, int, int, int]]
+
+
+def side(rows: Rows) -> Boxes:
+    return boxes(*((frame, who, left, top, size, 2 * size) for frame, who, left, top, size in rows))
+
+
+@given(cameras=st.lists(st.tuples(ROWS, ROWS), min_size=1, max_size=3))
+def test_every_fraction_lies_between_0_and_1(cameras: list[tuple[Rows, Rows]]) -> None:
+    truth = {f"cam{i}": side(rows) for i, (rows, _) in enumerate(cameras)}
+    table = score_site(truth, {f"cam{i}": side(rows) for i, (_, rows) in enumerate(cameras)})
+    for score in (table.overall, table.separate, *table.cameras.values()):
+        figures = figures_of(score)
+        assert figures.pop("MOTA") <= 1
+        assert all(0 <= value <= 1 for value in figures.values() if isinstance(value, float))
+        assert figures["CLR_TP"] + figures["CLR_FN"] == figures["IDTP"] + figures["IDFN"]
+    for links in (table.links, *table.camera_links.values()):
+        assert all(value is None or 0 <= value <= 1 for value in (links.precision, links.recall))
+
+
+@given(cameras=st.lists(ROWS, min_size=1, max_size=3), moved=st.integers(0, 9))
+def test_the_truth_under_any_numbers_is_perfect(cameras: list[Rows], moved: int) -> None:
+    apart = [[(frame, who, left + 200 * who, top, size) for frame, who, left, top, size in rows] for rows in cameras]
+    renamed = [[(frame, moved + 4 - who, left, top, size) for frame, who, left, top, size in rows] for rows in apart]
+    truth, tracks = ({f"cam{i}": side(rows) for i, rows in enumerate(of)} for of in (apart, renamed))
+    table = score_site(truth, tracks)
+    for score in (table.overall, table.separate, *table.cameras.values()):
+        figures = figures_of(score)
+        assert {figures[name] for name in ("HOTA", "LocA", "ReID-HOTA", "IDF1", "MOTA", "MOTP")} == {1.0}
+    assert (table.links.precision, table.links.recall) in {(1, 1), (None, None)}
+    assert (table.merges, table.splits) == ((), ())
+    assert (table.identification.false_negatives, table.identification.false_positives) == (0, 0)
+
+
+@given(one=ROWS, other=ROWS)
+def test_swapping_the_sides_swaps_precision_and_recall(one: Rows, other: Rows) -> None:
+    here, there = (score_site({"a": side(a)}, {"a": side(b)}) for a, b in ((one, other), (other, one)))
+    swapped = there.overall.identity
+    assert (here.overall.identity.idp, here.overall.identity.idr) == (swapped.idr, swapped.idp)

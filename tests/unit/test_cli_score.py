@@ -260,6 +260,14 @@ def test_a_camera_where_nothing_matches_is_suspicious(tracks: str, said: str, sc
     assert figures["cameras"]["a"]["HOTA"] == 0.0
 
 
+def test_a_truth_of_every_tenth_frame_is_pointed_out(score: Callable[..., Told]) -> None:
+    labelled = "".join(walk(frames=41).splitlines(keepends=True)[::10])
+    code, said, err = score({"a": labelled}, {"a": walk(frames=41)})
+    assert code == 0
+    assert said["all"]["CLR_FP"] == 36
+    assert "a: the truth has only every 10th frame, so 36 boxes of the tracks in other frames count as wrong" in err
+
+
 def test_the_table_fits_a_terminal_of_80_columns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
