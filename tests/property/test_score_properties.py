@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -72,6 +73,23 @@ def test_separators_line_ends_order_and_names_of_ids_do_not_change_the_score(
     renamed = [(frame, moved - identity + 4, *box) for frame, identity, *box in shuffled]
     other = score_folder(write("t.txt", truth, style), write("r.txt", renamed, style))
     assert other.overall.identity == plain.overall.identity
+
+
+@WITHOUT_RESET
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 9), *[st.decimals(1, 999, places=2)] * 4), min_size=1),
+    width=st.integers(7, 10),
+)
+def test_plain_files_are_read_as_all_others(rows: list[tuple[Any, ...]], width: int, tmp_path: Path) -> None:
+    """Numbers with commas alone are read by another program, and so are the same with blanks."""
+    lines = [(frame, number, *box, 1, -1, -1, -1)[:width] for number, (frame, *box) in enumerate(rows)]
+    read = []
+    for separator in (",", ", "):
+        (tmp_path / "cam.txt").write_text("\n".join(separator.join(map(str, line)) for line in lines))
+        read.append(read_boxes(tmp_path / "cam.txt"))
+    assert [one.frames.tolist() for one in read] == [[line[0] for line in lines]] * 2
+    np.testing.assert_array_equal(read[0].boxes, read[1].boxes)
+    assert (read[0].ids.tolist(), read[0].classes) == (read[1].ids.tolist(), read[1].classes)
 
 
 Rows = list[tuple[int, int, int, int, int]]

@@ -70,6 +70,14 @@ def test_the_matrix_has_the_share_of_each_number_and_of_what_was_missed() -> Non
     assert "<tr><th>Person 3</th><td></td><td></td><td>100</td></tr>" in page(confused())
 
 
+def test_a_person_0_and_a_number_0_have_rows_and_columns_like_all_others() -> None:
+    results = stand(0, 1, 30) + under(1, stand(0, 31, 40)) + under(2, stand(1, 1, 40))
+    text = page(score_site({"a": boxes(*stand(0, 1, 40), *stand(1, 1, 40))}, {"a": boxes(*results)}))
+    cells = re.findall(r'title="person (\d+) under number (\d+): (\d+) of (\d+) boxes">', text)
+    assert cells == [("0", "0", "30", "40"), ("0", "1", "10", "40"), ("1", "2", "40", "40")]
+    assert re.findall(r'<article id="person-(\d+)">', text) == ["0", "1"]
+
+
 def test_merges_and_splits_are_named() -> None:
     text = page(confused())
     assert "number 7 shows person 1 (lobby 0.0-4.0 s) and person 2 (lobby 4.1-6.0 s)" in text

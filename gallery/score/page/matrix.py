@@ -23,10 +23,10 @@ def matrix(table: ScoreTable) -> str:
     there: Counter[int] = Counter()
     for visit in table.visits:
         there[visit.person] += visit.boxes
-    wrong = _wrong(boxes, table.people)
-    people = sorted(_worst(there, {person: wrong[person, 0] for person in there}, MAX_PEOPLE))
+    wrong_people, wrong_numbers = _wrong(boxes, table.people)
+    people = sorted(_worst(there, wrong_people, MAX_PEOPLE))
     seen = {number for _, number in boxes}
-    numbers = _worst(seen, {number: wrong[0, number] for number in seen}, MAX_NUMBERS)
+    numbers = _worst(seen, wrong_numbers, MAX_NUMBERS)
     owners = {number: person for person, number in table.people.items()}
     numbers = sorted(numbers, key=lambda number: (owners.get(number, max(there) + 1), number))
     rows = "".join(_row(person, numbers, boxes, there[person], table.people.get(person)) for person in people)
@@ -39,14 +39,15 @@ def matrix(table: ScoreTable) -> str:
     )
 
 
-def _wrong(boxes: Mapping[tuple[int, int], int], own: Mapping[int, int]) -> Counter[tuple[int, int]]:
-    """Return how many boxes are in the wrong place, by (person, 0) and by (0, number)."""
-    wrong: Counter[tuple[int, int]] = Counter()
+def _wrong(boxes: Mapping[tuple[int, int], int], own: Mapping[int, int]) -> tuple[Counter[int], Counter[int]]:
+    """Return how many boxes of each person, and of each number, are in the wrong place."""
+    people: Counter[int] = Counter()
+    numbers: Counter[int] = Counter()
     for (person, number), count in boxes.items():
         if own.get(person) != number:
-            wrong[person, 0] += count
-            wrong[0, number] += count
-    return wrong
+            people[person] += count
+            numbers[number] += count
+    return people, numbers
 
 
 def _worst(names: Iterable[int], wrong: Mapping[int, int], most: int) -> list[int]:
