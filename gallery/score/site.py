@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from gallery.errors import ScoreError
 from gallery.score.clock import Clock, frame_rate, make_clock
 from gallery.score.doubts import doubts
@@ -116,28 +118,32 @@ def score_site(truth: Mapping[str, Boxes], results: Mapping[str, Boxes], clock: 
     """Score the results of cameras against their truth; cameras without results count as having found nobody.
 
     Raises:
-        ScoreError: An id occurs twice in a frame of a camera.
+        ScoreError: There is no camera, there are results without truth, or an id occurs twice in a frame.
     """
+    if not truth or not set(results) <= set(truth):
+        unknown = ", ".join(sorted(set(results) - set(truth)))
+        raise ScoreError(f"there is no truth for {unknown or 'any camera'}")
     scenes = {camera: make_scene(boxes, results.get(camera, NO_BOXES)) for camera, boxes in truth.items()}
     scored = {camera: _score(scene) for camera, scene in scenes.items()}
-    overall, people, _ = _score(joined(list(scenes.values())))
+    whole = joined(list(scenes.values()))
+    overall, people, _ = _score(whole)
     matched = {camera: Matched(scenes[camera], rows) for camera, (_, _, rows) in scored.items()}
     seen, named = visits(matched, clock), shown(matched, clock)
     all_links, camera_links = links(matched)
     return ScoreTable(
-        overall,
-        {camera: score for camera, (score, _, _) in scored.items()},
-        people,
-        len({number for scene in scenes.values() for number in scene.found.ids.tolist()}),
-        clock,
-        all_links,
-        camera_links,
-        merges(named),
-        splits(named),
-        identification(seen, named),
-        seen,
-        named,
-        tuple(doubt for camera, one in matched.items() for doubt in doubts(camera, one)),
+        overall=overall,
+        cameras={camera: score for camera, (score, _, _) in scored.items()},
+        people=people,
+        numbers=len(np.unique(whole.found.ids)),
+        clock=clock,
+        links=all_links,
+        camera_links=camera_links,
+        merges=merges(named),
+        splits=splits(named),
+        identification=identification(seen, named),
+        visits=seen,
+        shown=named,
+        remarks=tuple(doubt for camera, one in matched.items() for doubt in doubts(camera, one)),
     )
 
 

@@ -32,11 +32,11 @@ def links_in_words(links: Links) -> str:
     """Return a sentence about links between cameras; empty if there are none."""
     if links.precision is None or links.recall is None:
         return ""
+    are = "is" if links.claimed == 1 else "are"
     return (
-        f"Between cameras, people keep their number with a probability of {links.recall:.0%} (recall, over "
-        f"{_count(links.true, 'link')} of a person and two cameras), and a number stays with one person with a "
-        f"probability of {links.precision:.0%} (precision, over {_count(links.claimed, 'link')} of a number and two "
-        "cameras)."
+        f"Of {_count(links.true, 'link')} between cameras (a person seen by two of them), {links.recall:.1%} "
+        f"{_were(links.true)} made (recall); of {_count(links.claimed, 'link')} made (a number shown on two of them), "
+        f"{links.precision:.1%} {are} right (precision)."
     )
 
 

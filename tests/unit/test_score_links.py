@@ -144,4 +144,4 @@ def test_words_say_what_the_figures_mean() -> None:
     said = " ".join(in_words(table(VISITS, told)))
     assert "Of 2 visits of people seen before, 1 was not recognised (FNIR 0.50)" in said
     assert "of 2 first visits, 1 was taken for somebody else (FPIR 0.50)" in said
-    assert "people keep their number with a probability of 0% (recall, over 1 link of a person and two cameras)" in said
+    assert "Of 1 link between cameras (a person seen by two of them), 0.0% was made (recall)" in said

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gallery.errors import ScoreError
-from gallery.score import score_site
+from gallery.score import Boxes, score_site
 from gallery.score.figures import figures_of
 from gallery.score.mot import NO_BOXES
 from gallery.score.overlap import batches, overlap
@@ -57,6 +57,18 @@ def test_an_id_twice_in_a_frame_is_refused(side: str) -> None:
     sides = (twice, once) if side == "truth" else (once, twice)
     with pytest.raises(ScoreError, match=f"the {side} have id 1 twice in frame 1"):
         score_site({"a": sides[0]}, {"a": sides[1]})
+
+
+@pytest.mark.parametrize(
+    ("truth", "results", "said"),
+    [
+        pytest.param({}, {}, "no truth for any camera", id="no camera"),
+        pytest.param({"a": NO_BOXES}, {"b": NO_BOXES, "c": NO_BOXES}, "no truth for b, c", id="other cameras"),
+    ],
+)
+def test_results_without_truth_are_refused(truth: dict[str, Boxes], results: dict[str, Boxes], said: str) -> None:
+    with pytest.raises(ScoreError, match=said):
+        score_site(truth, results)
 
 
 def zeros(*names: str) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from gallery.score.page.colour import chip, hue
+from gallery.score.page.look import chip, hue, percent
 from gallery.score.site import ScoreTable
 
 MAX_PEOPLE = 40
@@ -61,16 +61,11 @@ def _left_out(people: int, numbers: int) -> str:
 def _row(person: int, numbers: list[int], boxes: Counter[tuple[int, int]], there: int, own: int | None) -> str:
     cells = "".join(_cell(person, number, boxes[person, number], there, own == number) for number in numbers)
     missed = there - sum(count for (who, _), count in boxes.items() if who == person)
-    return f"<tr><th>Person {person}</th>{cells}<td>{_percent(missed, there)}</td></tr>"
+    return f"<tr><th>Person {person}</th>{cells}<td>{percent(missed, there)}</td></tr>"
 
 
 def _cell(person: int, number: int, count: int, there: int, own: bool) -> str:  # noqa: FBT001 - one of five columns
     mine = ' class="mine"' if own else ""
     style = f' style="{hue(number)};--share:{count / there:.3f}"' if count else ""
     title = f' title="person {person} under number {number}: {count} of {there} boxes"' if count else ""
-    return f"<td{mine}{style}{title}>{_percent(count, there) if count else ''}</td>"
-
-
-def _percent(part: int, whole: int) -> str:
-    share = 100 * part / whole
-    return "<1" if 0 < share < 0.5 else f"{share:.0f}"
+    return f"<td{mine}{style}{title}>{percent(count, there) if count else ''}</td>"

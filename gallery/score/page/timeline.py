@@ -7,7 +7,7 @@ from html import escape
 from typing import TypeVar
 
 from gallery.score.clock import Clock
-from gallery.score.page.colour import chip, hue
+from gallery.score.page.look import chip, hue, percent
 from gallery.score.presence import Shown, Visit
 from gallery.score.site import ScoreTable
 
@@ -76,9 +76,9 @@ def _row(table: ScoreTable, axis: _Axis, person: int, visits: Sequence[Visit], s
     own = table.people.get(person)
     boxes = sum(visit.boxes for visit in visits)
     right = sum(span.boxes for span in shown if span.number == own)
-    found = f"{chip(own)} for {right / boxes:.0%}" if own is not None else "never found"
+    found = f"{chip(own)} for {percent(right, boxes)}%" if own is not None else "no number"
     others = sum(span.boxes for span in shown) - right
-    more = f"<br>other numbers {others / boxes:.0%}" if others else ""
+    more = f"<br>other numbers {percent(others, boxes)}%" if others else ""
     lanes = "".join(
         _lane(camera, axis, own, [v for v in visits if v.camera == camera], [s for s in shown if s.camera == camera])
         for camera in table.cameras
