@@ -29,7 +29,8 @@ _COLUMNS = ("frame", "id", "left", "top", "width", "height", "confidence", "colu
 _LARGEST = 2.0**53  # beyond this, float64 does not represent every integer
 _LARGEST_PX = 1e7
 _COMMENTS = ("#", "%", "//")
-_PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?(,-?[0-9]+(\.[0-9]+)?)*")
+_NUMBER = r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+_PLAIN = re.compile(f"{_NUMBER}(?:, *{_NUMBER})*")
 _SYNONYMS = (  # of the columns that a header must have, in this order
     {"frame", "frames", "frameid", "frameno", "framenumber", "framenum", "frameindex", "fn", "fr", "t"},
     {"id", "ids", "trackid", "trackerid", "objectid", "objid", "targetid", "personid", "pid", "identity", "tid"},

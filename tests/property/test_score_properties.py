@@ -81,15 +81,16 @@ def test_separators_line_ends_order_and_names_of_ids_do_not_change_the_score(
     width=st.integers(7, 10),
 )
 def test_plain_files_are_read_as_all_others(rows: list[tuple[Any, ...]], width: int, tmp_path: Path) -> None:
-    """Numbers with commas alone are read by another program, and so are the same with blanks."""
+    """Numbers between commas are read at once, those between semicolons one by one."""
     lines = [(frame, number, *box, 1, -1, -1, -1)[:width] for number, (frame, *box) in enumerate(rows)]
     read = []
-    for separator in (",", ", "):
+    for separator in (",", ", ", ";"):
         (tmp_path / "cam.txt").write_text("\n".join(separator.join(map(str, line)) for line in lines))
         read.append(read_boxes(tmp_path / "cam.txt"))
-    assert [one.frames.tolist() for one in read] == [[line[0] for line in lines]] * 2
-    np.testing.assert_array_equal(read[0].boxes, read[1].boxes)
-    assert (read[0].ids.tolist(), read[0].classes) == (read[1].ids.tolist(), read[1].classes)
+    assert [one.frames.tolist() for one in read] == [[line[0] for line in lines]] * 3
+    for other in read[1:]:
+        np.testing.assert_array_equal(read[0].boxes, other.boxes)
+        assert (read[0].ids.tolist(), read[0].classes) == (other.ids.tolist(), other.classes)
 
 
 Rows = list[tuple[int, int, int, int, int]]

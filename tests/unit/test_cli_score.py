@@ -268,6 +268,12 @@ def test_a_truth_of_every_tenth_frame_is_pointed_out(score: Callable[..., Told])
     assert "a: the truth has only every 10th frame, so 36 boxes of the tracks in other frames count as wrong" in err
 
 
+def test_a_truth_of_a_part_of_the_video_is_pointed_out(score: Callable[..., Told]) -> None:
+    code, said, err = score({"a": walk(11)}, {"a": walk(frames=40, left=-200)})
+    assert (code, said["all"]["CLR_TP"], said["all"]["CLR_FP"]) == (0, 10, 30)
+    assert "a: the truth has people in frames 11-20, and 30 boxes of the tracks are outside" in err
+
+
 def test_the_table_fits_a_terminal_of_80_columns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,7 +16,7 @@ h2 { font-size: 17px; line-height: 24px; font-weight: 620; letter-spacing: -.01e
 header p, .note, footer { color: var(--soft); }
 header p { font-size: 16px; margin-top: 4px; }
 section { margin-top: 32px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(156px, 1fr)); gap: 8px; margin-top: 24px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(136px, 1fr)); gap: 8px; margin-top: 24px; }
 .tiles div { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 12px 16px; }
 .tiles h2 { font-size: 13px; line-height: 16px; font-weight: 500; color: var(--soft); margin: 0; }
 .tiles b { display: block; font-size: 26px; line-height: 32px; font-weight: 620; letter-spacing: -.02em;
