@@ -110,6 +110,11 @@ def score_folder(truth: Path, results: Path, first: FirstFrame = _FIND_OUT, fps:
         raise ScoreError(f"{truth}: no row counts as a person, so there is nothing to score{_why_nobody(true)}")
     rates = {name: rate for name, (path, _) in pairs.items() if (rate := frame_rate(path)) is not None}
     clock = make_clock(true, fps, rates, first_of_truth(true, first))
+    if rates and not clock.in_seconds:
+        without = ", ".join(name for name in true if name not in rates)
+        remarks.append(
+            f"times are frame numbers, since no seqinfo.ini has the frame rate of {without}: give it with --fps"
+        )
     table = score_site(true, aligned(true, found, first, remarks.append), clock)
     return replace(table, remarks=(*remarks, *table.remarks))
 

@@ -217,6 +217,17 @@ def test_the_frame_rate_is_read_from_the_sequence(tmp_path: Path, capsys: pytest
     assert "person 1 has number 7 (SEQ 2.0-2.2 s) and number 8 (SEQ 2.2-2.5 s)" in capsys.readouterr().out
 
 
+def test_times_are_frames_if_one_camera_has_no_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for camera in ("a", "b"):
+        (tmp_path / camera / "gt").mkdir(parents=True)
+        (tmp_path / camera / "gt" / "gt.txt").write_text(walk())
+    (tmp_path / "a" / "seqinfo.ini").write_text("[Sequence]\nframeRate=20\n")
+    assert main(["score", "--truth", str(tmp_path), "--tracks", str(tmp_path), "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["times_in"] == "frames"
+    assert "no seqinfo.ini has the frame rate of b: give it with --fps" in said.err
+
+
 @pytest.mark.parametrize(
     ("ini", "unit"),
     [
