@@ -8,7 +8,6 @@ Commas, semicolons, tabs and spaces separate columns; blank lines and comments (
 other line is rejected with its file and line number: a wrong number must never become a score.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,29 +15,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.errors import ScoreError
-from wire.errors import TextError
-from wire.text import read_lines
+from gallery.score.rows import COLUMNS, MISSING, MOST, Table, read_table
 
 PERSON = 1
-NO_CLASS = -1
+NO_CLASS = MISSING
 NEUTRAL_CLASSES = (2, 7, 8, 12)  # person on a vehicle, static person, distractor, reflection: as in TrackEval
 _CLASSES = 13
-_FEWEST, _MOST = 7, 10
-_COLUMNS = ("frame", "id", "left", "top", "width", "height", "confidence", "column 8", "column 9", "column 10")
 _LARGEST = 2.0**53  # beyond this, float64 does not represent every integer
 _LARGEST_PX = 1e7
-_COMMENTS = ("#", "%", "//")
-_NUMBER = r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
-_PLAIN = re.compile(f"{_NUMBER}(?:, *{_NUMBER})*")
-_SYNONYMS = (  # of the columns that a header must have, in this order
-    {"frame", "frames", "frameid", "frameno", "framenumber", "framenum", "frameindex", "fn", "fr", "t"},
-    {"id", "ids", "trackid", "trackerid", "objectid", "objid", "targetid", "personid", "pid", "identity", "tid"},
-    {"left", "x", "x1", "xmin", "bbleft", "bboxleft", "boxleft", "bbx", "bboxx", "tlx", "l", "xtl"},
-    {"top", "y", "y1", "ymin", "bbtop", "bboxtop", "boxtop", "bby", "bboxy", "tly", "t", "ytl"},
-    {"width", "w", "bbwidth", "bboxwidth", "boxwidth", "bbw", "bboxw"},
-    {"height", "h", "bbheight", "bboxheight", "boxheight", "bbh", "bboxh"},
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,26 +70,6 @@ class Boxes:
 NO_BOXES = Boxes(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 4)), np.empty(0, np.bool_))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Table:
-    """The numbers of a file.
-
-    Attributes:
-        path: The file.
-        lines: `(n,)` line number of each row, from 1.
-        rows: `(n, 10)`; missing columns are NO_CLASS.
-        widths: `(n,)` number of columns of each row.
-    """
-
-    path: Path
-    lines: NDArray[np.int64]
-    rows: NDArray[np.float64]
-    widths: NDArray[np.int64]
-
-    def refused(self, row: int, why: str) -> ScoreError:
-        return ScoreError(f"{self.path}:{self.lines[row]}: {why}")
-
-
 def read_boxes(path: Path, report: Callable[[str], None] = lambda _: None) -> Boxes:
     """Return the rows of a MOTChallenge file.
 
@@ -117,7 +81,7 @@ def read_boxes(path: Path, report: Callable[[str], None] = lambda _: None) -> Bo
         ScoreError: The file cannot be read, a line is not a row of numbers in the usual order and range, or an id
             appears twice in a frame; the message names file and line.
     """
-    table = _table(path, report)
+    table = read_table(path, report)
     _refuse_wrong_numbers(table)
     _refuse_repeated(table)
     classes = _classes(table)
@@ -128,115 +92,10 @@ def read_boxes(path: Path, report: Callable[[str], None] = lambda _: None) -> Bo
     return Boxes(frames, ids, table.rows[:, 2:6], counted, classes)
 
 
-def _table(path: Path, report: Callable[[str], None]) -> _Table:
-    try:
-        lines = read_lines(path)
-    except TextError as error:
-        raise ScoreError(str(error)) from error
-    except OSError as error:
-        raise ScoreError(f"{path} cannot be read: {error.strerror}") from error
-    return _plain_table(path, lines) or _any_table(path, lines, report)
-
-
-def _plain_table(path: Path, lines: Sequence[str]) -> _Table | None:
-    """Read numbers with commas alone, as most files are, ten times as fast; None for any other file."""
-    if not lines or not all(map(_PLAIN.fullmatch, lines)):
-        return None
-    try:
-        rows = np.loadtxt(lines, delimiter=",", ndmin=2)
-    except ValueError:  # rows of different lengths
-        return None
-    count, width = rows.shape
-    if not _FEWEST <= width <= _MOST:
-        return None
-    rows = np.pad(rows, ((0, 0), (0, _MOST - width)), constant_values=NO_CLASS)
-    return _Table(path, np.arange(1, count + 1), rows, np.full(count, width))
-
-
-def _any_table(path: Path, lines: Sequence[str], report: Callable[[str], None]) -> _Table:
-    numbers: list[int] = []
-    rows: list[list[float]] = []
-    widths: list[int] = []
-    headed = False
-    for number, line in enumerate(lines, 1):
-        text = line.strip()
-        if not text or text.startswith(_COMMENTS):
-            continue
-        fields = _fields(text)
-        if not rows and not headed and _is_header(fields):
-            _require_usual_order(path, number, fields)
-            report(f"{path}:{number}: skipped the header")
-            headed = True
-            continue
-        values = _values(path, number, text, fields)
-        numbers.append(number)
-        rows.append(values + [float(NO_CLASS)] * (_MOST - len(values)))
-        widths.append(len(values))
-    return _Table(path, np.array(numbers, np.int64), np.array(rows).reshape(-1, _MOST), np.array(widths, np.int64))
-
-
-def _fields(line: str) -> list[str]:
-    """Split a line into columns; semicolons are tried first, as decimal commas occur between them."""
-    for separator in ";,\t":
-        if separator in line:
-            fields = [field.strip(' \t"') for field in line.split(separator)]
-            return fields[:-1] if not fields[-1] else fields  # a trailing separator is common
-    return line.split()
-
-
-def _values(path: Path, number: int, text: str, fields: Sequence[str]) -> list[float]:
-    """Return up to ten numbers; further columns, which some programs add, are ignored."""
-    values = _numbers(text, fields[:_MOST])
-    if values is None:
-        values = [_one_number(path, number, name, field) for name, field in zip(_COLUMNS, fields, strict=False)]
-    if len(values) < _FEWEST:
-        raise ScoreError(
-            f"{path}:{number}: expected at least {_FEWEST} columns ({','.join(_COLUMNS[:_FEWEST])}), got {len(values)}"
-        )
-    return values
-
-
-def _one_number(path: Path, number: int, name: str, field: str) -> float:
-    if not field:
-        raise ScoreError(f"{path}:{number}: {name} is empty")
-    if (values := _numbers(field, [field])) is None:
-        raise ScoreError(f"{path}:{number}: could not convert {name} {field!r} to a number{_hint(field)}")
-    return values[0]
-
-
-def _numbers(text: str, fields: Sequence[str]) -> list[float] | None:
-    """Parse numbers; None if one is invalid, including `1_000` and non-ASCII digits, which Python would accept."""
-    if "_" in text or not text.isascii():
-        return None
-    try:
-        return [float(field) for field in fields]
-    except ValueError:
-        return None
-
-
-def _hint(field: str) -> str:
-    return ": write decimals with a point" if re.fullmatch(r"[+-]?\d+,\d+", field) else ""
-
-
-def _is_header(fields: Sequence[str]) -> bool:
-    """Return whether every column is a name: neither a number nor starting like one."""
-    return all(_numbers(field, [field]) is None and not re.match(r"[-+.]?[0-9]", field) for field in fields)
-
-
-def _require_usual_order(path: Path, number: int, fields: Sequence[str]) -> None:
-    names = [re.sub(r"[^a-z0-9]", "", field.lower()) for field in fields]
-    usual = len(names) >= len(_SYNONYMS) and all(name in known for name, known in zip(names, _SYNONYMS, strict=False))
-    if not usual:
-        raise ScoreError(
-            f"{path}:{number}: {','.join(fields)[:80]!r} is neither a row of numbers nor a header for the columns "
-            f"{','.join(_COLUMNS[:_FEWEST])}: rearrange the columns, or move the file elsewhere if it holds no tracks"
-        )
-
-
-def _refuse_wrong_numbers(table: _Table) -> None:
+def _refuse_wrong_numbers(table: Table) -> None:
     """Reject the first row with a number that is not finite or out of range."""
     rows, faults = table.rows, []
-    for column, name in enumerate(_COLUMNS):
+    for column, name in enumerate(COLUMNS):
         values = rows[:, column]
         faults += [
             (~np.isfinite(values), column, f"{name} is {{}}, which is not a finite number"),
@@ -260,7 +119,7 @@ def _refuse_wrong_numbers(table: _Table) -> None:
 _NEGATIVE = {"frame": "", "id": ": rows without an identity are detections, not tracks"}
 
 
-def _refuse_repeated(table: _Table) -> None:
+def _refuse_repeated(table: Table) -> None:
     keys = table.rows[:, :2]
     order = np.lexsort((np.arange(len(keys)), keys[:, 1], keys[:, 0]))
     same = (keys[order[1:]] == keys[order[:-1]]).all(axis=1)
@@ -273,7 +132,7 @@ def _refuse_repeated(table: _Table) -> None:
         )
 
 
-def _classes(table: _Table) -> NDArray[np.int64] | None:
+def _classes(table: Table) -> NDArray[np.int64] | None:
     """Return the class of each row, or None where column 8 is something else.
 
     A file of ten columns is MOT15's, whose columns 8 to 10 are world coordinates or -1, unless column 8 holds
@@ -285,7 +144,7 @@ def _classes(table: _Table) -> NDArray[np.int64] | None:
     known = (values == NO_CLASS) | ((values >= PERSON) & (values <= _CLASSES))
     visibility = table.rows[:, 8]
     visible = (visibility == NO_CLASS) | ((visibility >= 0) & (visibility <= 1))
-    if table.widths.max() >= _MOST and not (known & visible).all():
+    if table.widths.max() >= MOST and not (known & visible).all():
         return None
     if not known.all():
         row = int(np.argmin(known))
