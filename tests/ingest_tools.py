@@ -1,7 +1,8 @@
 """What the tests of ingest share: small videos made on the spot, sources that do as told, and a reader of chunks."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -258,6 +259,6 @@ class IngestWorker:
         return self.service.supervisor.statuses()
 
 
-def is_shared_out(everything: Set[str], one: Set[str], other: Set[str]) -> bool:
+def is_shared_out(everything: AbstractSet[str], one: AbstractSet[str], other: AbstractSet[str]) -> bool:
     """Tell whether each of two workers has some cameras, and exactly one has each; the first to join had all."""
     return bool(one and other) and not one & other and one | other == everything
