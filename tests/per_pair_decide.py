@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from gallery.decision import decide
+from gallery.decision import decide, draft
 from gallery.decision.calibrate import probability
 from gallery.decision.compare import embedding_of, mean_of
 from gallery.decision.decide import Neighbours
@@ -20,7 +20,8 @@ from gallery.decision.log_odds import logit
 from gallery.decision.regroup import Move, Union, regrouped
 from gallery.decision.rules import Rules
 from gallery.decision.scale import update_scale
-from gallery.decision.site import STALE_NS, Site, Together, is_same_leg, together
+from gallery.decision.site import Site
+from gallery.decision.together import STALE_NS, Together, is_same_leg, together
 from gallery.store.store import StoredTracklet
 from wire.messages import Tracklet
 
@@ -91,8 +92,9 @@ class _Window:
         if len(known) <= decide.MAX_EXHAUSTIVE:
             return set(known)
         near = self._neighbours(embedding_of(tracklet)[None], tracklet.model_id)[0]
-        recent = {row.identity_id for row in self._draft.rows.values() if row.identity_id is not None}
-        return (near | recent) & set(known)
+        owned = {row.identity_id for row in self._draft.rows.values() if row.identity_id is not None}
+        recent = sorted(owned, key=lambda n: (-known[n].last_ns, n))[: draft.MAX_LATELY]
+        return (near | {*recent} | self._draft.touched) & set(known)
 
     def _possible(self, tracklet: Tracklet, number: int) -> bool:
         return all(row.identity_id != number for _, row in _visible_with(self._draft, tracklet))

@@ -27,7 +27,8 @@ from gallery.decision.log_odds import logit, logits
 from gallery.decision.regroup import Move, Union, regrouped
 from gallery.decision.rules import Rules
 from gallery.decision.scale import update_scale
-from gallery.decision.site import STALE_NS, Site
+from gallery.decision.site import Site
+from gallery.decision.together import STALE_NS
 from wire.messages import Tracklet
 
 Neighbours = Callable[[NDArray[np.float32], str], list[set[int]]]  # (m, d) unit vectors and their model
@@ -70,9 +71,8 @@ class _Window:
         self._draft = draft
         self._rules = rules
         self._neighbours = neighbours
-        pending = [row.tracklet for row in draft.rows.values() if row.identity_id is None]
         oldest_ns = draft.now_ns - 3 * STALE_NS  # nothing is heard of earlier ones, unless they come now
-        recent = [t for t in pending if t.last_ns >= oldest_ns or t.tracklet_id in fresh]
+        recent = [t for t in draft.pending() if t.last_ns >= oldest_ns or t.tracklet_id in fresh]
         self._open = sorted(recent, key=_in_time)
         self._previous_owner: dict[str, int] = {}  # of open tracklets that were reopened
         self._near: dict[str, set[int]] = {}
@@ -99,12 +99,12 @@ class _Window:
 
     def _candidates(self, tracklets: Sequence[Tracklet]) -> list[set[int]]:
         """Return the identities to compare each tracklet with."""
-        known = set(self._draft.identities)
+        known = self._draft.identities
         if len(known) <= MAX_EXHAUSTIVE:
-            return [known] * len(tracklets)
+            return [set(known)] * len(tracklets)
         self._search([t for t in tracklets if t.tracklet_id not in self._near])
-        recent = self._draft.recent()
-        return [(self._near[t.tracklet_id] | recent) & known for t in tracklets]
+        recent = self._draft.seen_lately()
+        return [recent.union(n for n in self._near[t.tracklet_id] if n in known) for t in tracklets]
 
     def _search(self, tracklets: Sequence[Tracklet]) -> None:
         for model_id in sorted({t.model_id for t in tracklets}):
@@ -179,7 +179,7 @@ class _Window:
 
     def regroup(self) -> None:
         """Merge identities and move tracklets as a new clustering of all recent tracklets says."""
-        for model_id in sorted({row.tracklet.model_id for row in self._draft.rows.values()}):
+        for model_id in self._draft.models():
             unions, moves = regrouped(self._draft, model_id, self._near_to(model_id), self._rules.match)
             for union in unions:
                 self._unite(union)
@@ -189,7 +189,7 @@ class _Window:
         """Return the identities that may be the same person, for those that this window changed."""
         draft = self._draft
         changed = [
-            n for n in sorted(draft.touched & set(draft.identities)) if draft.prototype_set(n, model_id) is not None
+            n for n in sorted(draft.touched) if n in draft.identities and draft.prototype_set(n, model_id) is not None
         ]
         if len(draft.identities) <= MAX_EXHAUSTIVE or not changed:
             return {number: set(draft.identities) for number in changed}

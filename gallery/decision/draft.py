@@ -1,22 +1,24 @@
 """A working copy of a site that records the decisions of one window. No I/O."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
+from itertools import islice, takewhile
 
 import numpy as np
 from msgspec.structs import replace as changed_message
 from numpy.typing import NDArray
 
 from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration
-from gallery.decision.compare import PrototypeSet, similarity, united, vector_of, with_tracklet, without_tracklet
+from gallery.decision.compare import PrototypeSet, similarity, united, with_tracklet, without_tracklet
 from gallery.decision.events import event_about, expiry_of
 from gallery.decision.scale_state import encode_scale
-from gallery.decision.site import MAX_APART, Site, Together, is_same_leg
-from gallery.decision.visibility import Visibility
+from gallery.decision.site import MAX_APART, Site
+from gallery.decision.together import Together
 from gallery.store.store import Identity, Prototype, StoredTracklet, Write
 from wire.messages import EventKind, IdentityEvent, Tracklet
+
+MAX_LATELY = 128  # more people than are in sight of all cameras of a busy site at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,9 +37,9 @@ class Draft:
         self.now_ns = max(now_ns, site.now_ns)
         self.calibrations = dict(site.calibrations)
         self.next_identity = site.next_identity
-        self.identities = dict(site.identities)
-        self.prototypes = dict(site.prototypes)
-        self.rows = dict(site.rows)
+        self.identities = site.identities.copy()
+        self.prototypes = site.prototypes.copy()
+        self.rows = site.rows.copy()
         self.events: list[IdentityEvent] = []
         self.touched: set[int] = set()
         self._version = site.version
@@ -49,12 +51,10 @@ class Draft:
         self._merged: dict[int, int] = {}
         self.shifts = site.shifts
         self._memo = site.memo
+        self._vectors = site.vectors
         self.ended: list[Tracklet] = []
-        self._visibility = Visibility((row.tracklet for row in self.rows.values()), self.now_ns)
-        self._members: dict[int, set[str]] = defaultdict(set)
-        for key, row in self.rows.items():
-            if row.identity_id is not None:
-                self._members[row.identity_id].add(key)
+        self._lookups = site.lookups.taken(site.rows, site.identities)
+        self._lookups.visibility.advance(self.now_ns)
 
     def owner(self, tracklet_id: str) -> int | None:
         """Return the identity of a tracklet; None if it is unknown or pending."""
@@ -68,25 +68,45 @@ class Draft:
 
     def members(self, number: int) -> list[Tracklet]:
         """Return the recent tracklets of an identity, oldest first."""
-        found = (self.rows[key].tracklet for key in self._members[number])
+        found = (self.rows[key].tracklet for key in self._lookups.members.get(number, ()))
         return sorted(found, key=lambda t: (t.last_ns, t.tracklet_id))
 
-    def recent(self) -> set[int]:
-        """Return the identities that have recent tracklets."""
-        return {number for number, keys in self._members.items() if keys}
+    def pending(self) -> list[Tracklet]:
+        """Return the recent tracklets without an identity."""
+        return [self.rows[key].tracklet for key in self._lookups.pending]
+
+    def closed(self, model_id: str) -> Iterator[Tracklet]:
+        """Yield the recent closed tracklets of a model, those with the latest boxes first."""
+        return (self.rows[key].tracklet for key in self._lookups.closed(model_id))
+
+    def models(self) -> list[str]:
+        """Return the models of the recent tracklets, sorted."""
+        return self._lookups.models
+
+    def recent(self) -> Iterator[int]:
+        """Yield the identities that have recent tracklets, those seen last first, then by number."""
+        return self._lookups.recent()
+
+    def seen_lately(self) -> set[int]:
+        """Return the identities to compare with whatever the index finds: this window's, and others seen just before.
+
+        The index does not have this window's changes yet. The others are those standing in front of the cameras now;
+        they are few, so that a window costs the same however many people came before.
+        """
+        return {*islice(self._lookups.recent(), MAX_LATELY), *(n for n in self.touched if n in self.identities)}
+
+    def seen_last(self, count: int) -> dict[int, Identity]:
+        """Return the identities seen last: `count`, and all seen at the same moment as the last of them."""
+        return {number: self.identities[number] for number in self._lookups.latest(count)}
 
     def of_track(self, tracklet: Tracklet) -> int | None:
         """Return the identity of the latest decided other part of the same leg of a track."""
-        parts = [
-            (part.last_ns, self.owner(part.tracklet_id))
-            for part in self._visibility.in_camera(tracklet.camera_id)
-            if is_same_leg(part, tracklet) and part.tracklet_id != tracklet.tracklet_id
-        ]
+        parts = [(part.last_ns, self.owner(part.tracklet_id)) for part in self._lookups.visibility.of_leg(tracklet)]
         return max(((last, owner) for last, owner in parts if owner is not None), default=(0, None))[1]
 
     def visible_with(self, tracklet: Tracklet) -> Iterable[tuple[Together, StoredTracklet]]:
         """Yield the rows of the same camera that were, or may have been, visible at the same time."""
-        return ((answer, self.rows[key]) for answer, key in self._visibility.together_with(tracklet))
+        return ((answer, self.rows[key]) for answer, key in self._lookups.visibility.together_with(tracklet))
 
     def excluded(self, tracklet: Tracklet) -> set[int | None]:
         """Return the identities a tracklet cannot have: those that were, or may have been, visible at the same time."""
@@ -98,7 +118,7 @@ class Draft:
 
     def vector(self, tracklet: Tracklet) -> NDArray[np.float32]:
         """Return the vector that represents a tracklet in comparisons: its embedding without camera shift."""
-        return vector_of(tracklet, self.shifts)
+        return self._vectors.vector(tracklet, self.shifts)
 
     def refresh(self, tracklet: Tracklet) -> None:
         """Replace a tracklet's earlier revision, also in the prototypes of its identity."""
@@ -110,10 +130,8 @@ class Draft:
             self._change(number, without_tracklet(self.prototypes[number], old.tracklet))
             self._change(number, with_tracklet(self.prototypes[number], tracklet))
             self._seen(number, tracklet)
-        self.rows[key] = StoredTracklet(
-            changed_message(tracklet, crop=b""), number, 0.0 if old is None else old.probability, None
-        )
-        self._visibility.put(self.rows[key].tracklet)
+        likely = 0.0 if old is None else old.probability
+        self._put(StoredTracklet(changed_message(tracklet, crop=b""), number, likely, None))
         self._fresh[key] = tracklet
         if tracklet.closed and not (old is not None and old.tracklet.closed):
             self.ended.append(tracklet)
@@ -130,11 +148,10 @@ class Draft:
         known = self.identities.get(number)
         if known is None:
             known = Identity(number, tracklet.first_ns, tracklet.last_ns, (), 0)
-        self.identities[number] = changed(known, tracklets=known.tracklets + 1)
+        self._set(changed(known, tracklets=known.tracklets + 1))
         self._change(number, with_tracklet(self.prototypes.get(number, ()), tracklet))
         self._seen(number, tracklet)
-        self.rows[key] = StoredTracklet(self.rows[key].tracklet, number, probability, None)
-        self._members[number].add(key)
+        self._put(StoredTracklet(self.rows[key].tracklet, number, probability, None))
         self._moved[key] = number
 
     def unassign(self, tracklet: Tracklet) -> None:
@@ -143,26 +160,26 @@ class Draft:
         number = self.rows[key].identity_id
         assert number is not None
         self._change(number, without_tracklet(self.prototypes[number], self.rows[key].tracklet))
-        self._members[number].discard(key)
-        self.identities[number] = changed(self.identities[number], tracklets=self.identities[number].tracklets - 1)
-        self.rows[key] = StoredTracklet(self.rows[key].tracklet, None, 0.0, None)
+        self._set(changed(self.identities[number], tracklets=self.identities[number].tracklets - 1))
+        self._put(StoredTracklet(self.rows[key].tracklet, None, 0.0, None))
 
     def merge(self, gone: int, survivor: int) -> None:
         """Merge one identity into another."""
-        one, other = self.identities[survivor], self.identities.pop(gone)
-        for key in self._members.pop(gone, set()):
+        one, other = self.identities[survivor], self._remove(gone)
+        for key in list(self._lookups.members.get(gone, ())):
             row = self.rows[key]
-            self.rows[key] = StoredTracklet(row.tracklet, survivor, row.probability, row.event)
-            self._members[survivor].add(key)
+            self._put(StoredTracklet(row.tracklet, survivor, row.probability, row.event))
         both = united(self.prototypes.get(survivor, ()), self.prototypes.pop(gone, ()))
-        self.identities[survivor] = Identity(
-            survivor,
-            min(one.first_ns, other.first_ns),
-            max(one.last_ns, other.last_ns),
-            (),
-            one.tracklets + other.tracklets,
-            tuple(sorted({*one.previous_ids, *other.previous_ids, gone})),
-            _bounded({*one.apart, *other.apart} - {gone, survivor}),
+        self._set(
+            Identity(
+                survivor,
+                min(one.first_ns, other.first_ns),
+                max(one.last_ns, other.last_ns),
+                (),
+                one.tracklets + other.tracklets,
+                tuple(sorted({*one.previous_ids, *other.previous_ids, gone})),
+                _bounded({*one.apart, *other.apart} - {gone, survivor}),
+            )
         )
         self._change(survivor, both)
         self.touched.discard(gone)
@@ -192,17 +209,30 @@ class Draft:
         self.events.append(event)
         self._about[tracklet.tracklet_id] = event
 
+    def _put(self, row: StoredTracklet) -> None:
+        key = row.tracklet.tracklet_id
+        self._lookups.put_row(self.rows.get(key), row)
+        self.rows[key] = row
+
+    def _set(self, identity: Identity) -> None:
+        self._lookups.put_identity(self.identities.get(identity.number), identity)
+        self.identities[identity.number] = identity
+
+    def _remove(self, number: int) -> Identity:
+        removed = self.identities.pop(number)
+        self._lookups.drop_identity(removed)
+        return removed
+
     def _change(self, number: int, prototypes: tuple[Prototype, ...]) -> None:
         self.prototypes[number] = prototypes
         cameras = tuple(sorted({p.camera_id for p in prototypes}))
-        self.identities[number] = changed(self.identities[number], cameras=cameras)
+        self._set(changed(self.identities[number], cameras=cameras))
         self.touched.add(number)
 
     def _seen(self, number: int, tracklet: Tracklet) -> None:
         known = self.identities[number]
-        self.identities[number] = changed(
-            known, first_ns=min(known.first_ns, tracklet.first_ns), last_ns=max(known.last_ns, tracklet.last_ns)
-        )
+        first_ns, last_ns = min(known.first_ns, tracklet.first_ns), max(known.last_ns, tracklet.last_ns)
+        self._set(changed(known, first_ns=first_ns, last_ns=last_ns))
 
     def finish(self, horizon_ns: int, retention_ns: int) -> Decision:
         """Drop what is too old, and return the decision."""
@@ -219,8 +249,9 @@ class Draft:
             self.rows,
             self._memo,
             self.shifts,
+            self._vectors,
+            self._lookups.reflecting(self.rows, self.identities),
         )
-        self._memo.keep(self.identities)
         return Decision(site, self._write(expired, self.now_ns - retention_ns))
 
     def _write(self, expired: Sequence[Identity], before_ns: int) -> Write:
@@ -246,25 +277,29 @@ class Draft:
         for key, event in self._about.items():
             self.rows[key] = changed(self.rows[key], event=event)
         self._finished = {key: self.rows[key] for key in self._fresh}
-        old = sorted(key for key, row in self.rows.items() if row.tracklet.last_ns < before_ns)
+        old = self._lookups.visibility.before(before_ns)
         for key in old:
             row = self.rows[key]
             if row.identity_id is not None:
                 others = [other.identity_id for answer, other in self.visible_with(row.tracklet) if answer == "yes"]
                 self._set_apart(row.identity_id, {other for other in others if other is not None})
-        self._visibility.drop([self.rows.pop(key).tracklet for key in old])
+        for key in old:
+            self._lookups.drop_row(self.rows.pop(key))
 
     def _set_apart(self, number: int, others: set[int]) -> None:
         for one, other in ((one, other) for pair in others for one, other in ((number, pair), (pair, number))):
             known = self.identities.get(one)
             if known is not None and one != other and other not in known.apart:
-                self.identities[one] = changed(known, apart=_bounded({*known.apart, other}))
+                self._set(changed(known, apart=_bounded({*known.apart, other})))
                 self.touched.add(one)
 
     def _expire(self, before_ns: int) -> list[Identity]:
-        expired = [identity for identity in self.identities.values() if identity.last_ns < before_ns]
+        oldest = (self.identities[number] for number in self._lookups.oldest())
+        expired = sorted(takewhile(lambda one: one.last_ns < before_ns, oldest), key=lambda one: one.number)
         for identity in expired:
-            del self.identities[identity.number]
+            self._remove(identity.number)
+            for key in list(self._lookups.members.get(identity.number, ())):
+                self._lookups.drop_row(self.rows.pop(key))
             self.prototypes.pop(identity.number, None)
             self.events.append(expiry_of(self.site_id, identity))
         return expired

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision.calibrate import Calibration
-from gallery.decision.site import is_same_leg, together
+from gallery.decision.together import is_same_leg, together
 from wire.messages import Tracklet
 
 Group = list[Tracklet]

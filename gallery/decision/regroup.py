@@ -81,12 +81,13 @@ def regrouped(
 
 def members_of(draft: Draft, model_id: str, near: Mapping[int, set[int]]) -> list[Member]:
     """Return the items to cluster: changed identities with those that may be the same person, then the latest ones."""
-    latest = sorted(draft.recent(), key=lambda n: (-draft.identities[n].last_ns, n))
     wanted = chain.from_iterable([n, *sorted(near[n])] for n in near)
     members: list[Member] = []
-    for number in dict.fromkeys([*wanted, *latest]):
-        if number not in draft.identities:
+    done: set[int] = set()
+    for number in chain(wanted, draft.recent()):
+        if number in done or number not in draft.identities:
             continue
+        done.add(number)
         added = _members_of(draft, number, model_id)
         if members and len(members) + len(added) > MAX_MEMBERS:
             break

@@ -1,15 +1,15 @@
 """Update camera shifts and calibrations with the tracklets of a window. No I/O."""
 
 from collections.abc import Sequence
-from itertools import compress
+from itertools import compress, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision.draft import Draft
-from gallery.decision.normalise import NO_SHIFTS, learnt_shifts
+from gallery.decision.normalise import NO_SHIFTS, RECENT_PEOPLE, learnt_shifts
 from gallery.decision.rules import Rules
-from gallery.decision.site import is_same_leg, together
+from gallery.decision.together import is_same_leg, together
 from wire.messages import Tracklet
 
 SAMPLE = 128  # latest ended tracklets, compared with each newly ended one; 8000 pairs
@@ -21,7 +21,7 @@ def update_scale(draft: Draft, rules: Rules) -> None:
         draft.shifts = NO_SHIFTS
     shifts_changed = rules.normalise and draft.shifts.is_outdated(draft.next_identity)
     if shifts_changed:
-        draft.shifts = learnt_shifts(draft.identities, draft.prototypes, draft.next_identity)
+        draft.shifts = learnt_shifts(draft.seen_last(RECENT_PEOPLE), draft.prototypes, draft.next_identity)
     ended = [t for t in draft.ended if t.quality >= rules.min_closing_quality]
     for model_id in sorted({t.model_id for t in ended}) if not shifts_changed else sorted(draft.calibrations):
         sample = _sample(draft, model_id, rules)
@@ -35,9 +35,8 @@ def update_scale(draft: Draft, rules: Rules) -> None:
 
 def _sample(draft: Draft, model_id: str, rules: Rules) -> list[Tracklet]:
     """Return the latest ended tracklets of a model."""
-    rows = (row.tracklet for row in draft.rows.values())
-    found = [t for t in rows if t.closed and t.model_id == model_id and t.quality >= rules.min_closing_quality]
-    return sorted(found, key=lambda t: (t.last_ns, t.tracklet_id))[-SAMPLE:]
+    found = (t for t in draft.closed(model_id) if t.quality >= rules.min_closing_quality)
+    return list(islice(found, SAMPLE))[::-1]
 
 
 def _similarities(draft: Draft, ones: Sequence[Tracklet], others: Sequence[Tracklet]) -> NDArray[np.float64]:

@@ -4,17 +4,21 @@ A matrix product costs a hundredth of as many calls of `compare.similarity`. It 
 last digits differ; decisions therefore use `compare` only, and the bounds only rule out pairs.
 """
 
-from collections.abc import Collection, Sequence
+from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.compare import PrototypeSet, prototype_set_of
+from gallery.decision.compare import PrototypeSet, prototype_set_of, vector_of
 from gallery.decision.normalise import Shifts
 from gallery.store.store import Prototype
+from wire.messages import Tracklet
 
 SLACK = 1e-4  # float32 products of unit vectors are exact to 1e-6, and `compare` rounds to 1e-5
+MAX_SETS = 2048  # identities compared in a few windows; 20 MB
+MAX_VECTORS = 1024  # tracklets compared in a few windows; 3 MB
 BLOCK = 512  # people stacked at once: with ten prototypes of 512 numbers each, 10 MB; 100 MB for a block of products
 
 
@@ -22,22 +26,40 @@ class PrototypeSetCache:
     """Caches prototypes ready for comparison until an identity's prototypes change; not thread-safe."""
 
     def __init__(self) -> None:
-        self._built: dict[tuple[int, str], tuple[Sequence[Prototype], Shifts, PrototypeSet | None]] = {}
+        self._built: OrderedDict[tuple[int, str], tuple[Sequence[Prototype], Shifts, PrototypeSet | None]]
+        self._built = OrderedDict()
 
     def prototype_set(
         self, number: int, prototypes: Sequence[Prototype], model_id: str, shifts: Shifts
     ) -> PrototypeSet | None:
         """Return an identity's current prototypes of one model; None if there are none."""
-        built = self._built.get((number, model_id))
+        key = number, model_id
+        built = self._built.get(key)
         if built is None or built[0] is not prototypes or built[1] is not shifts:
             built = prototypes, shifts, prototype_set_of(prototypes, model_id, shifts)
-            self._built[number, model_id] = built
+            self._built[key] = built
+            if len(self._built) > MAX_SETS:
+                self._built.popitem(last=False)
+        self._built.move_to_end(key)
         return built[2]
 
-    def keep(self, numbers: Collection[int]) -> None:
-        """Drop all other identities."""
-        for key in [key for key in self._built if key[0] not in numbers]:
-            del self._built[key]
+
+class VectorCache:
+    """Caches the vectors that represent tracklets in comparisons; not thread-safe."""
+
+    def __init__(self) -> None:
+        self._built: OrderedDict[str, tuple[Tracklet, Shifts, NDArray[np.float32]]] = OrderedDict()
+
+    def vector(self, tracklet: Tracklet, shifts: Shifts) -> NDArray[np.float32]:
+        """Return a tracklet's embedding without the shift of its camera, `(d,)`, L2-normalised."""
+        built = self._built.get(tracklet.tracklet_id)
+        if built is None or built[0] is not tracklet or built[1] is not shifts:
+            built = tracklet, shifts, vector_of(tracklet, shifts)
+            self._built[tracklet.tracklet_id] = built
+            if len(self._built) > MAX_VECTORS:
+                self._built.popitem(last=False)
+        self._built.move_to_end(tracklet.tracklet_id)
+        return built[2]
 
 
 def similarity_bounds(vectors: NDArray[np.float32], people: Sequence[PrototypeSet]) -> NDArray[np.float32]:

@@ -1,94 +1,155 @@
 """Find the tracklets of a camera that were, or may have been, visible at the same time. No I/O."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+from sortedcontainers import SortedList
 
-from gallery.decision.site import STALE_NS, Together, together
+from gallery.decision.together import Together, is_over, together
 from wire.messages import Tracklet
+from wire.tracklet_id import TrackletId
 
+SLOT_NS = 8_000_000_000
+MAX_SLOTS = 64  # longer tracklets are compared with all of their camera
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Times:
-    """Times of the tracklets of one camera, by id.
-
-    Attributes:
-        ids: n ids, sorted.
-        first_ns, last_ns: `(n,)` int64.
-        over: `(n,)` bool; the tracklet has no boxes after `last_ns`.
-    """
-
-    ids: tuple[str, ...]
-    first_ns: NDArray[np.int64]
-    last_ns: NDArray[np.int64]
-    over: NDArray[np.bool_]
+Leg = tuple[str, int, int]  # stream, track and leg
+Place = TypeVar("Place", int, Leg)
 
 
 class Visibility:
-    """Caches which tracklets overlap in time, so that each is compared with those of its camera only once."""
+    """Keeps which tracklets overlap in time: two of one camera are compared when either changes, and never again.
 
-    def __init__(self, tracklets: Iterable[Tracklet], now_ns: int) -> None:
+    Adding a tracklet takes time proportional to how many were visible around the same time.
+    """
+
+    def __init__(self, now_ns: int = 0) -> None:
         self._now_ns = now_ns
-        self._tracklets: dict[str, dict[str, Tracklet]] = defaultdict(dict)  # by camera, then by id
-        self._times: dict[str, _Times] = {}
-        self._together: dict[str, dict[str, tuple[tuple[Together, str], ...]]] = defaultdict(dict)
-        for tracklet in tracklets:
-            self._tracklets[tracklet.camera_id][tracklet.tracklet_id] = tracklet
+        self._cameras: dict[str, _Camera] = defaultdict(_Camera)
+
+    def advance(self, now_ns: int) -> None:
+        """Set the time at which open tracklets are considered; it must not go back."""
+        self._now_ns = now_ns
 
     def put(self, tracklet: Tracklet) -> None:
         """Add a tracklet, replacing its earlier revision."""
-        self._tracklets[tracklet.camera_id][tracklet.tracklet_id] = tracklet
-        self._forget_answers(tracklet.camera_id)
+        self._cameras[tracklet.camera_id].put(tracklet)
 
-    def drop(self, tracklets: Iterable[Tracklet]) -> None:
-        """Remove tracklets."""
-        for tracklet in tracklets:
-            del self._tracklets[tracklet.camera_id][tracklet.tracklet_id]
-            self._forget_answers(tracklet.camera_id)
+    def drop(self, tracklet: Tracklet) -> None:
+        """Remove a tracklet."""
+        camera = self._cameras[tracklet.camera_id]
+        camera.drop(tracklet.tracklet_id)
+        if not camera.tracklets:
+            del self._cameras[tracklet.camera_id]
 
-    def in_camera(self, camera_id: str) -> Iterable[Tracklet]:
-        """Return the tracklets of a camera."""
-        return self._tracklets[camera_id].values()
+    def before(self, last_ns: int) -> list[str]:
+        """Return the ids of the tracklets whose last box is earlier, sorted."""
+        return sorted(found for camera in self._cameras.values() for found in camera.before(last_ns))
+
+    def of_leg(self, tracklet: Tracklet) -> Iterable[Tracklet]:
+        """Return the other parts of the same leg of a track."""
+        camera = self._cameras.get(tracklet.camera_id)
+        return () if camera is None else camera.of_leg(tracklet)
 
     def together_with(self, tracklet: Tracklet) -> tuple[tuple[Together, str], ...]:
         """Return `yes` or `maybe` and the id for each other tracklet visible at the same time, sorted by id."""
-        answers = self._together[tracklet.camera_id]
-        if tracklet.tracklet_id not in answers:
-            answers[tracklet.tracklet_id] = tuple(self._compare(tracklet))
-        return answers[tracklet.tracklet_id]
+        return self._cameras[tracklet.camera_id].together_with(tracklet, self._now_ns)
 
-    def _compare(self, tracklet: Tracklet) -> Iterable[tuple[Together, str]]:
-        others = self._tracklets[tracklet.camera_id]
-        for other_id in self._near(tracklet):
-            answer = together(tracklet, others[other_id], self._now_ns)
-            if answer != "no" and other_id != tracklet.tracklet_id:
-                yield answer, other_id
 
-    def _near(self, tracklet: Tracklet) -> Iterable[str]:
-        """Return the ids for which `together` may not be `no`: they overlap, or the earlier one may continue."""
-        times = self._times.get(tracklet.camera_id) or self._times_of(tracklet.camera_id)
-        near = (times.first_ns < tracklet.last_ns) & (times.last_ns > tracklet.first_ns)
-        near |= ~times.over & (times.last_ns <= tracklet.last_ns)
-        if not self._is_over(tracklet):
-            near |= times.last_ns >= tracklet.last_ns
-        return (times.ids[place] for place in np.flatnonzero(near))
+class _Camera:
+    """The tracklets of one camera, and for each the ids of those that overlap it."""
 
-    def _times_of(self, camera_id: str) -> _Times:
-        found = sorted(self._tracklets[camera_id].items())
-        self._times[camera_id] = _Times(
-            tuple(tracklet_id for tracklet_id, _ in found),
-            np.array([tracklet.first_ns for _, tracklet in found], np.int64),
-            np.array([tracklet.last_ns for _, tracklet in found], np.int64),
-            np.array([self._is_over(tracklet) for _, tracklet in found], np.bool_),
-        )
-        return self._times[camera_id]
+    def __init__(self) -> None:
+        self.tracklets: dict[str, Tracklet] = {}
+        self._overlaps: dict[str, set[str]] = {}
+        self._slots: dict[int, set[str]] = defaultdict(set)  # of time -> ids
+        self._long: set[str] = set()
+        self._open: set[str] = set()
+        self._by_last: SortedList[tuple[int, str]] = SortedList()
+        self._legs: dict[Leg, set[str]] = defaultdict(set)
 
-    def _is_over(self, tracklet: Tracklet) -> bool:
-        return tracklet.closed or tracklet.last_ns < self._now_ns - STALE_NS
+    def put(self, tracklet: Tracklet) -> None:
+        key = tracklet.tracklet_id
+        if key in self.tracklets:
+            self.drop(key)
+        near = self._near(tracklet)
+        self._place(tracklet)
+        self._overlaps[key] = {other for other in near if _overlap(tracklet, self.tracklets[other])}
+        for other in self._overlaps[key]:
+            self._overlaps[other].add(key)
 
-    def _forget_answers(self, camera_id: str) -> None:
-        self._times.pop(camera_id, None)
-        self._together.pop(camera_id, None)
+    def _place(self, tracklet: Tracklet) -> None:
+        key = tracklet.tracklet_id
+        for slot in _slots_of(tracklet):
+            self._slots[slot].add(key)
+        if not _slots_of(tracklet):
+            self._long.add(key)
+        self.tracklets[key] = tracklet
+        self._by_last.add((tracklet.last_ns, key))
+        self._legs[_leg_of(tracklet)].add(key)
+        if not tracklet.closed:
+            self._open.add(key)
+
+    def drop(self, key: str) -> None:
+        tracklet = self.tracklets.pop(key)
+        for other in self._overlaps.pop(key):
+            self._overlaps[other].discard(key)
+        for slot in _slots_of(tracklet):
+            _discard_from(self._slots, slot, key)
+        self._long.discard(key)
+        self._open.discard(key)
+        self._by_last.remove((tracklet.last_ns, key))
+        _discard_from(self._legs, _leg_of(tracklet), key)
+
+    def before(self, last_ns: int) -> Iterator[str]:
+        return (key for _, key in self._by_last.irange(maximum=(last_ns,), inclusive=(True, False)))
+
+    def of_leg(self, tracklet: Tracklet) -> Iterable[Tracklet]:
+        keys = self._legs.get(_leg_of(tracklet), ())
+        return [self.tracklets[key] for key in keys if key != tracklet.tracklet_id]
+
+    def together_with(self, tracklet: Tracklet, now_ns: int) -> tuple[tuple[Together, str], ...]:
+        key = tracklet.tracklet_id
+        sure = self._overlaps[key]
+        unsure = [
+            other
+            for other in self._open_around(tracklet, now_ns) - sure
+            if other != key and together(tracklet, self.tracklets[other], now_ns) == "maybe"
+        ]
+        found: list[tuple[Together, str]] = [*(("yes", one) for one in sure), *(("maybe", one) for one in unsure)]
+        return tuple(sorted(found, key=lambda answer: answer[1]))
+
+    def _open_around(self, tracklet: Tracklet, now_ns: int) -> set[str]:
+        """Return the open tracklets, and those that may continue this one if it is open."""
+        self._open -= {key for key in self._open if is_over(self.tracklets[key], now_ns)}
+        if is_over(tracklet, now_ns):
+            return self._open
+        return self._open | {key for _, key in self._by_last.irange(minimum=(tracklet.last_ns,))}
+
+    def _near(self, tracklet: Tracklet) -> set[str]:
+        """Return the tracklets that share a slot of time with this one."""
+        slots = _slots_of(tracklet)
+        return self._long.union(*(self._slots.get(slot, ()) for slot in slots)) if slots else set(self.tracklets)
+
+
+def _overlap(one: Tracklet, other: Tracklet) -> bool:
+    common_ns = min(one.last_ns, other.last_ns)
+    return max(one.first_ns, other.first_ns) <= common_ns and together(one, other, common_ns) == "yes"
+
+
+def _slots_of(tracklet: Tracklet) -> range:
+    """Return the slots of time that a tracklet touches; none if there are too many."""
+    slots = range(tracklet.first_ns // SLOT_NS, tracklet.last_ns // SLOT_NS + 1)
+    return slots if len(slots) <= MAX_SLOTS else range(0)
+
+
+def _leg_of(tracklet: Tracklet) -> Leg:
+    name = TrackletId.parse(tracklet.tracklet_id)
+    return name.stream_id, name.track, name.leg
+
+
+def _discard_from(sets: dict[Place, set[str]], place: Place, key: str) -> None:
+    """Remove a key from one of several sets, and the set itself once it is empty."""
+    sets[place].discard(key)
+    if not sets[place]:
+        del sets[place]

@@ -1,7 +1,7 @@
 """Vectorised comparison makes the same decisions as comparing each pair separately."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -14,9 +14,11 @@ from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration
 from gallery.decision.compare import PrototypeSet, similarity
 from gallery.decision.decide import decide
 from gallery.decision.draft import Decision
+from gallery.decision.lookups import Lookups
 from gallery.decision.rules import Rules
 from gallery.decision.shortlist import SLACK, similarity_bounds
-from gallery.decision.site import Site, together
+from gallery.decision.site import Site
+from gallery.decision.together import together
 from gallery.decision.visibility import Visibility
 from gallery.store import records
 from tests.gallery_tools import START, S, axis, tracklet, unit
@@ -109,27 +111,37 @@ def test_the_decisions_are_those_of_comparing_every_pair_by_itself(
     fast = slow = Site("site", 0, 0, 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decide_module, "MAX_EXHAUSTIVE", few)
+        patch.setattr("gallery.decision.draft.MAX_LATELY", few)
         for number, seen in enumerate(windows):
             updates = [one.tracklet(number) for one in seen]
             end_ns = START + (number + 1) * WINDOW_S * S
             decided = decide(fast, updates, end_ns, rules, every_third)
+            again = decide(replace(fast, lookups=Lookups()), updates, end_ns, rules, every_third)
             expected = decide_per_pair(slow, updates, end_ns, rules, every_third)
 
-            assert outcome(decided) == outcome(expected)
+            assert outcome(decided) == outcome(again) == outcome(expected)
             fast, slow = decided.site, expected.site
 
 
-@given(st.lists(SEEN, max_size=12), st.integers(0, 40))
-def test_who_was_visible_together_is_what_comparing_each_with_all_says(seen: list[Seen], now_s: int) -> None:
-    tracklets = {t.tracklet_id: t for t in (one.tracklet(0) for one in seen)}
-    now_ns = START + now_s * S
-    visibility = Visibility([], now_ns)
-    for one in tracklets.values():
-        visibility.put(one)
-
-    for one in tracklets.values():
-        answers = [(together(one, other, now_ns), key) for key, other in sorted(tracklets.items()) if other is not one]
-        assert list(visibility.together_with(one)) == [(answer, key) for answer, key in answers if answer != "no"]
+@given(st.lists(st.tuples(st.lists(SEEN, max_size=8), st.integers(0, 20), st.integers(0, 3)), max_size=5))
+def test_who_was_visible_together_is_what_comparing_each_with_all_says(
+    windows: list[tuple[list[Seen], int, int]],
+) -> None:
+    # Given tracklets that come, go on and are dropped, window after window
+    visibility, tracklets, now_ns = Visibility(), dict[str, Tracklet](), START
+    for number, (seen, passed_s, dropped) in enumerate(windows):
+        now_ns += passed_s * S
+        visibility.advance(now_ns)
+        for key in sorted(tracklets)[:dropped]:
+            visibility.drop(tracklets.pop(key))
+        for one in (one.tracklet(number) for one in seen):
+            visibility.put(one)
+            tracklets[one.tracklet_id] = one
+        # Then each is told what comparing it with every other one says
+        for one in tracklets.values():
+            said = [(together(one, other, now_ns), key) for key, other in sorted(tracklets.items()) if other is not one]
+            assert list(visibility.together_with(one)) == [(answer, key) for answer, key in said if answer != "no"]
+        assert visibility.before(now_ns) == sorted(key for key, one in tracklets.items() if one.last_ns < now_ns)
 
 
 def people(rng: np.random.Generator, count: int) -> Sequence[PrototypeSet]:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from gallery.decision.decide import decide
 from gallery.decision.rules import Rules
-from gallery.decision.site import Site, together
+from gallery.decision.site import Site
+from gallery.decision.together import together
 from gallery.store.store import Write
 from tests.gallery_tools import START, S, axis, tracklet, unit
 from wire.messages import SimilarityPrior, Tracklet

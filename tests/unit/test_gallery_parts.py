@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from gallery.decision.parts import is_part_of
-from gallery.decision.site import together
+from gallery.decision.together import together
 from tests.gallery_tools import START, S, tracklet
 from wire.messages import Tracklet
 

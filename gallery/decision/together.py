@@ -1,0 +1,35 @@
+"""Whether two tracklets were visible at the same time. Pure."""
+
+from typing import Literal
+
+from gallery.decision.parts import is_part_of
+from wire.messages import Tracklet
+from wire.tracklet_id import TrackletId
+
+HANDOVER_NS = 1_000_000_000  # a tracker that loses a person may keep the old box this long next to the new one
+STALE_NS = 12_000_000_000  # an open tracklet not updated for this long has ended: the worker reports every 8 s
+
+Together = Literal["no", "maybe", "yes"]
+
+
+def is_same_leg(one: Tracklet, other: Tracklet) -> bool:
+    """Return whether two tracklets are parts of one leg of a track; only those are one person by construction."""
+    return TrackletId.parse(one.tracklet_id).is_same_leg(TrackletId.parse(other.tracklet_id))
+
+
+def together(one: Tracklet, other: Tracklet, now_ns: int) -> Together:
+    """Return whether two tracklets show two people at the same time in one camera.
+
+    `maybe`: one is still open and the other began around or after its last known box; the next revision decides.
+    """
+    if one.camera_id != other.camera_id or is_same_leg(one, other):
+        return "no"
+    first, second = sorted((one, other), key=lambda t: (t.last_ns, t.first_ns))
+    if second.first_ns < first.last_ns - HANDOVER_NS:
+        return "no" if is_part_of(one, other) else "yes"
+    return "no" if is_over(first, now_ns) else "maybe"
+
+
+def is_over(tracklet: Tracklet, now_ns: int) -> bool:
+    """Return whether a tracklet has no boxes after its last known one."""
+    return tracklet.closed or tracklet.last_ns < now_ns - STALE_NS
