@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from prometheus_client import CollectorRegistry
 
 from gallery.config import GallerySettings
-from gallery.index_faiss import exact_index
+from gallery.index_faiss import index_for
 from gallery.metrics import GalleryMetrics
 from gallery.site_worker import SiteWorker, plan_of
 from gallery.store.store import Store
@@ -135,7 +135,7 @@ def build_service(
     own, plan = GalleryMetrics(registry), plan_of(settings)
 
     def open_site(site_id: str) -> SiteWorker:
-        return SiteWorker(open_store(site_id), plan, exact_index, own, metrics)
+        return SiteWorker(open_store(site_id), plan, index_for, own, metrics)
 
     cameras = CameraTable(bus)
     handler = GalleryHandler(open_site, cameras, own)

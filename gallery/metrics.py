@@ -19,6 +19,16 @@ class GalleryMetrics:
             buckets=SEARCH_BUCKETS_S,
             registry=registry,
         )
+        self.search_expected = Counter(
+            "climbtrack_gallery_search_expected_total",
+            "Prototypes of a sample that an exact search would have returned",
+            registry=registry,
+        )
+        self.search_missed = Counter(
+            "climbtrack_gallery_search_missed_total",
+            "Of these, those that the index did not return: 1 minus their ratio is its recall",
+            registry=registry,
+        )
         self.assignments = Counter(
             "climbtrack_assignments_total", "Decisions about tracklets", ["decision"], registry=registry
         )

@@ -1,5 +1,6 @@
 """Search for nearest identities, in an index of one site's prototypes that is updated with its decisions."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -7,15 +8,21 @@ from numpy.typing import NDArray
 
 from gallery.decision.normalise import unit
 from gallery.index import VectorIndex
+from gallery.recall import RecallWatch
 from gallery.store.store import Prototype
 
 NEAREST = 64  # prototypes a search returns: a dozen identities with all their cameras
 
 
 class Searcher:
-    """One index per model, filled from the store at the start and updated with every change; not thread-safe."""
+    """One index per model, filled from the store at the start and updated with every change; not thread-safe.
+
+    Attributes:
+        watch: How much of what exact searches find the indexes return.
+    """
 
     def __init__(self, make_index: Callable[[int], VectorIndex]) -> None:
+        self.watch = RecallWatch()
         self._make_index = make_index
         self._indexes: dict[str, VectorIndex] = {}
         self._owners: dict[int, int] = {}
@@ -28,15 +35,16 @@ class Searcher:
         for number in prototypes:
             for model_id, vector_id in self._ids.pop(number, []):
                 gone.setdefault(model_id, []).append(vector_id)
+                self.watch.remove(vector_id)
                 del self._owners[vector_id]
         for model_id, ids in gone.items():
             self._indexes[model_id].remove(np.array(ids, np.int64))
         added: dict[str, list[tuple[int, NDArray[np.float32]]]] = {}
         for number, owned in prototypes.items():
-            for prototype in owned:
-                added.setdefault(prototype.model_id, []).append(
-                    (self._claim(number, prototype), unit(prototype.vector))
-                )
+            for prototype in _distinct(owned):
+                entry = self._claim(number, prototype), unit(prototype.vector)
+                self.watch.add(*entry)
+                added.setdefault(prototype.model_id, []).append(entry)
         for model_id, entries in added.items():
             vectors = np.stack([vector for _, vector in entries])
             if model_id not in self._indexes:
@@ -49,7 +57,8 @@ class Searcher:
         if index is None:
             return [set() for _ in vectors]
         hits = index.search(vectors, NEAREST)
-        return [{self._owners[int(found)] for found in row if found >= 0} for row in hits.ids]
+        self.watch.check(vectors, hits)
+        return [{self._owners[found] for found in row if found >= 0} for row in hits.ids.tolist()]
 
     def __len__(self) -> int:
         return len(self._owners)
@@ -60,3 +69,15 @@ class Searcher:
         self._owners[vector_id] = number
         self._ids.setdefault(number, []).append((prototype.model_id, vector_id))
         return vector_id
+
+
+def _distinct(prototypes: Sequence[Prototype]) -> list[Prototype]:
+    """Return the prototypes without the hard ones that are all of their camera's mean: most people pass once."""
+    hard = Counter((p.camera_id, p.model_id) for p in prototypes if p.kind == "hard")
+    weights = {(p.camera_id, p.model_id): p.weight for p in prototypes if p.kind == "mean"}
+
+    def is_mean(p: Prototype) -> bool:
+        place = p.camera_id, p.model_id
+        return p.kind == "hard" and hard[place] == 1 and p.weight == weights.get(place)
+
+    return [p for p in prototypes if not is_mean(p)]

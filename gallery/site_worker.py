@@ -212,8 +212,13 @@ class SiteWorker:
         self._count(write)
 
     def _nearest(self, vectors: NDArray[np.float32], model_id: str) -> list[set[int]]:
+        watch = self._searcher.watch
+        expected, missed = watch.expected, watch.missed
         with self._metrics.search_seconds.time():
-            return self._searcher.nearest(vectors, model_id)
+            found = self._searcher.nearest(vectors, model_id)
+        self._metrics.search_expected.inc(watch.expected - expected)
+        self._metrics.search_missed.inc(watch.missed - missed)
+        return found
 
     def _count(self, write: Write) -> None:
         for event in write.events:

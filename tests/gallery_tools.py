@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from gallery.config import GallerySettings
 from gallery.handler import GalleryHandler
-from gallery.index_faiss import FaissIndex
+from gallery.index import FlatIndex
 from gallery.metrics import GalleryMetrics
 from gallery.site_worker import SiteWorker, plan_of
 from gallery.store.memory import MemoryStore
@@ -203,7 +203,7 @@ class FixedCameras:
 class Gallery:
     """A handler reading a log as the service loop would; can be killed at any record."""
 
-    def __init__(self, store: Store, messages: Sequence[AnyMessage], *, index: type = FaissIndex) -> None:
+    def __init__(self, store: Store, messages: Sequence[AnyMessage], *, index: type = FlatIndex) -> None:
         self.store = store
         self.messages = messages
         self.index = index

@@ -24,7 +24,7 @@ from deploy.bench.crowd import NOW_NS, SITE, Crowd
 from deploy.bench.memory import memory_mb
 from deploy.errors import RunError
 from gallery.config import GallerySettings
-from gallery.index_faiss import exact_index
+from gallery.index_faiss import index_for
 from gallery.metrics import GalleryMetrics
 from gallery.site_worker import SiteWorker, plan_of
 from gallery.store.store import Store, Write
@@ -95,7 +95,7 @@ def measure(known: int, store: Store, kind: StoreKind, tracklets: int) -> Row:
     _remember(store, crowd, known)
     registry = CollectorRegistry()
     worker = SiteWorker(
-        store, plan_of(GallerySettings()), exact_index, GalleryMetrics(registry), ServiceMetrics(registry)
+        store, plan_of(GallerySettings()), index_for, GalleryMetrics(registry), ServiceMetrics(registry)
     )
     windows_s: list[float] = []
     decided, cpu_s, offsets = 0, 0.0, count()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.normalise import NO_SHIFTS, Shifts, unit
+from gallery.decision.normalise import NO_SHIFTS, Shifts, unit, units
 from gallery.store.store import Prototype
 from wire.messages import Tracklet
 
@@ -46,16 +46,30 @@ def weight_of(tracklet: Tracklet) -> float:
 
 def prototype_set_of(prototypes: Sequence[Prototype], model_id: str, shifts: Shifts = NO_SHIFTS) -> PrototypeSet | None:
     """Return the prototypes of one model without camera shifts, ready for comparison; None if there are none."""
-    chosen = sorted(
-        (p for p in prototypes if p.model_id == model_id),
-        key=lambda p: (p.camera_id, p.kind != "mean", p.tracklet_id),
-    )
-    if not chosen:
-        return None
-    cameras = [p.camera_id for p in chosen]
-    starts = [i for i, camera in enumerate(cameras) if i == 0 or cameras[i - 1] != camera]
-    vectors = [shifts.without(unit(p.vector), model_id, p.camera_id) for p in chosen]
-    return PrototypeSet(np.stack(vectors), np.array(starts))
+    return prototype_sets_of([prototypes], model_id, shifts)[0]
+
+
+def prototype_sets_of(
+    people: Sequence[Sequence[Prototype]], model_id: str, shifts: Shifts
+) -> list[PrototypeSet | None]:
+    """Return what `prototype_set_of` returns for each of several people, many times as fast."""
+    chosen = [sorted((p for p in owned if p.model_id == model_id), key=_by_camera) for owned in people]
+    together = [p for owned in chosen for p in owned]
+    if not together:
+        return [None] * len(people)
+    cameras = [p.camera_id for p in together]
+    vectors = shifts.without_each(units(np.stack([p.vector for p in together])), model_id, cameras)
+    found: list[PrototypeSet | None] = []
+    end = 0
+    for owned in chosen:
+        start, end = end, end + len(owned)
+        starts = [i for i in range(len(owned)) if i == 0 or owned[i - 1].camera_id != owned[i].camera_id]
+        found.append(PrototypeSet(vectors[start:end].copy(), np.array(starts)) if owned else None)
+    return found
+
+
+def _by_camera(prototype: Prototype) -> tuple[str, bool, str]:
+    return prototype.camera_id, prototype.kind != "mean", prototype.tracklet_id
 
 
 def similarity(vector: NDArray[np.float32], prototype_set: PrototypeSet) -> float:
@@ -66,8 +80,8 @@ def similarity(vector: NDArray[np.float32], prototype_set: PrototypeSet) -> floa
     """
     products = prototype_set.vectors @ vector
     per_camera = (products[prototype_set.starts] + np.maximum.reduceat(products, prototype_set.starts)) / 2
-    best = np.sort(per_camera)[::-1][:BEST_CAMERAS]
-    return round(float(best.mean()), 5)
+    best = per_camera if len(per_camera) <= BEST_CAMERAS else np.sort(per_camera)[-BEST_CAMERAS:]
+    return round(float(best.sum() / len(best)), 5)
 
 
 def mean_of(prototypes: Sequence[Prototype], model_id: str) -> NDArray[np.float32]:

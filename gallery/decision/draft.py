@@ -116,6 +116,11 @@ class Draft:
         """Return an identity's prototypes under one model; None if there are none."""
         return self._memo.prototype_set(number, self.prototypes.get(number, ()), model_id, self.shifts)
 
+    def prototype_sets(self, numbers: Sequence[int], model_id: str) -> list[PrototypeSet | None]:
+        """Return the prototypes under one model of several identities; None for those that have none."""
+        people = {number: self.prototypes.get(number, ()) for number in numbers}
+        return self._memo.prototype_sets(people, model_id, self.shifts)
+
     def vector(self, tracklet: Tracklet) -> NDArray[np.float32]:
         """Return the vector that represents a tracklet in comparisons: its embedding without camera shift."""
         return self._vectors.vector(tracklet, self.shifts)

@@ -36,6 +36,6 @@ def logits(draft: Draft, tracklets: Sequence[Tracklet], numbers: Sequence[int], 
 
 def _of_model(draft: Draft, numbers: Sequence[int], model_id: str) -> tuple[list[int], list[PrototypeSet]]:
     """Return the identities that have prototypes of a model: their positions in `numbers`, and the prototypes."""
-    known = [(place, draft.prototype_set(number, model_id)) for place, number in enumerate(numbers)]
+    known = enumerate(draft.prototype_sets(numbers, model_id))
     found = [(place, prototypes) for place, prototypes in known if prototypes is not None]
     return [place for place, _ in found], [prototypes for _, prototypes in found]

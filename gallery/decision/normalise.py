@@ -41,6 +41,15 @@ class Shifts:
         shift = self.vectors.get((model_id, camera_id))
         return vector if shift is None else unit(vector - shift)
 
+    def without_each(self, vectors: Vector, model_id: str, camera_ids: Sequence[str]) -> Vector:
+        """Return `(n, d)` unit vectors minus the shifts of their n cameras, each L2-normalised."""
+        places = [place for place, camera in enumerate(camera_ids) if (model_id, camera) in self.vectors]
+        if places:
+            shifts = np.stack([self.vectors[model_id, camera_ids[place]] for place in places])
+            vectors = vectors.copy()
+            vectors[places] = units(vectors[places] - shifts)
+        return vectors
+
     def is_outdated(self, next_identity: int) -> bool:
         """Return whether enough people are new to estimate the shifts again."""
         new = next_identity - self.learnt_at
@@ -52,8 +61,14 @@ NO_SHIFTS = Shifts()
 
 def unit(vector: Vector) -> Vector:
     """Return the L2-normalised vector; a zero vector is returned unchanged."""
-    norm = float(np.linalg.norm(vector))
-    return vector if norm == 0.0 else (vector / norm).astype(np.float32)
+    norm = float(np.sqrt(vector @ vector))
+    return vector if norm == 0.0 else (vector / norm).astype(np.float32, copy=False)
+
+
+def units(vectors: Vector) -> Vector:
+    """Return `(n, d)` vectors, each L2-normalised; zero vectors are returned unchanged."""
+    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    return vectors / np.where(norms == 0.0, np.float32(1.0), norms)[:, None]
 
 
 def learnt_shifts(

@@ -5,13 +5,13 @@ last digits differ; decisions therefore use `compare` only, and the bounds only 
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.compare import PrototypeSet, prototype_set_of, vector_of
+from gallery.decision.compare import PrototypeSet, prototype_sets_of, vector_of
 from gallery.decision.normalise import Shifts
 from gallery.store.store import Prototype
 from wire.messages import Tracklet
@@ -33,15 +33,22 @@ class PrototypeSetCache:
         self, number: int, prototypes: Sequence[Prototype], model_id: str, shifts: Shifts
     ) -> PrototypeSet | None:
         """Return an identity's current prototypes of one model; None if there are none."""
-        key = number, model_id
-        built = self._built.get(key)
-        if built is None or built[0] is not prototypes or built[1] is not shifts:
-            built = prototypes, shifts, prototype_set_of(prototypes, model_id, shifts)
-            self._built[key] = built
-            if len(self._built) > MAX_SETS:
-                self._built.popitem(last=False)
-        self._built.move_to_end(key)
-        return built[2]
+        return self.prototype_sets({number: prototypes}, model_id, shifts)[0]
+
+    def prototype_sets(
+        self, people: Mapping[int, Sequence[Prototype]], model_id: str, shifts: Shifts
+    ) -> list[PrototypeSet | None]:
+        """Return the current prototypes of one model of several identities; None for those that have none."""
+        built = {number: self._built.get((number, model_id)) for number in people}
+        stale = [n for n, one in built.items() if one is None or one[0] is not people[n] or one[1] is not shifts]
+        sets = prototype_sets_of([people[number] for number in stale], model_id, shifts)
+        for number, new in zip(stale, sets, strict=True):
+            built[number] = self._built[number, model_id] = people[number], shifts, new
+        for number in people:
+            self._built.move_to_end((number, model_id))
+        while len(self._built) > MAX_SETS:
+            self._built.popitem(last=False)
+        return [one[2] for one in built.values() if one is not None]
 
 
 class VectorCache:

@@ -24,7 +24,8 @@ def together(one: Tracklet, other: Tracklet, now_ns: int) -> Together:
     """
     if one.camera_id != other.camera_id or is_same_leg(one, other):
         return "no"
-    first, second = sorted((one, other), key=lambda t: (t.last_ns, t.first_ns))
+    in_order = (one.last_ns, one.first_ns) <= (other.last_ns, other.first_ns)
+    first, second = (one, other) if in_order else (other, one)
     if second.first_ns < first.last_ns - HANDOVER_NS:
         return "no" if is_part_of(one, other) else "yes"
     return "no" if is_over(first, now_ns) else "maybe"

@@ -1,9 +1,12 @@
 """The reference store: one site in dictionaries."""
 
 import threading
+from collections import defaultdict, deque
 from collections.abc import Sequence
+from itertools import islice
 
 from msgspec.structs import replace
+from sortedcontainers import SortedDict, SortedList
 
 from gallery.errors import StoreConflict
 from gallery.store.presence import sightings
@@ -37,12 +40,14 @@ class MemoryStore:
         self._published = 0
         self._seq = 0
         self._rows: dict[str, StoredTracklet] = {}
+        self._by_time: SortedList[tuple[int, str]] = SortedList()  # last box in us, tracklet_id
+        self._owned: dict[int, set[str]] = defaultdict(set)  # by identity
         self._crops: dict[str, bytes] = {}
-        self._identities: dict[int, Identity] = {}
+        self._identities: SortedDict[int, Identity] = SortedDict()
         self._prototypes: dict[int, tuple[Prototype, ...]] = {}
         self._aliases: dict[int, int] = {}
         self._progress: dict[str, StoredProgress] = {}
-        self._journal: list[JournalEntry] = []
+        self._journal: deque[JournalEntry] = deque()
 
     @property
     def site_id(self) -> str:
@@ -53,16 +58,15 @@ class MemoryStore:
         """Return identities, and recent tracklets in the order of their last box."""
         with self._lock:
             since_us = microseconds(self._now_ns - horizon_ns)
-            rows = [row for row in self._rows.values() if _last_us(row) >= since_us]
             return Snapshot(
                 version=self._version,
                 seq=self._seq,
                 now_ns=self._now_ns,
                 next_identity=self._next_identity,
                 calibration=self._calibration,
-                identities=sorted(self._identities.values(), key=lambda identity: identity.number),
+                identities=list(self._identities.values()),
                 prototypes=dict(self._prototypes),
-                tracklets=sorted(rows, key=_order),
+                tracklets=[self._rows[key] for _, key in self._by_time.irange(minimum=(since_us,))],
                 unpublished=[entry for entry in self._journal if entry.seq > self._published],
             )
 
@@ -84,18 +88,16 @@ class MemoryStore:
         self._version += 1
         self._now_ns, self._next_identity, self._calibration = write.now_ns, write.next_identity, write.calibration
         for gone, survivor in write.merged.items():
-            for tracklet_id, row in self._rows.items():
-                if row.identity_id == gone:
-                    self._rows[tracklet_id] = _owned(row, survivor)
+            for tracklet_id in list(self._owned.get(gone, ())):
+                self._put(_owned(self._rows[tracklet_id], survivor))
             self._drop(gone)
         for row in write.tracklets:
-            self._rows[row.tracklet.tracklet_id] = StoredTracklet(
-                replace(row.tracklet, crop=b""), row.identity_id, row.probability, row.event
-            )
+            without_crop = replace(row.tracklet, crop=b"")
+            self._put(StoredTracklet(without_crop, row.identity_id, row.probability, row.event))
         self._crops.update({key: crop for key, crop in write.crops.items() if key in self._rows})
         for tracklet_id, owner in write.moved.items():
             if tracklet_id in self._rows:
-                self._rows[tracklet_id] = _owned(self._rows[tracklet_id], owner)
+                self._put(_owned(self._rows[tracklet_id], owner))
         for identity in write.identities:
             self._identities[identity.number] = identity
             self._aliases.update(dict.fromkeys(identity.previous_ids, identity.number))
@@ -104,17 +106,35 @@ class MemoryStore:
         for event in write.events:
             self._seq += 1
             self._journal.append(JournalEntry(self._seq, event))
-        del self._journal[:-JOURNAL_LENGTH]
+        while len(self._journal) > JOURNAL_LENGTH:
+            self._journal.popleft()
 
     def _expire(self, write: Write) -> None:
         for identity in write.expired:
             self._drop(identity.number)
             for old in identity.previous_ids:
                 self._aliases.pop(old, None)
-            self._forget([key for key, row in self._rows.items() if row.identity_id == identity.number])
-        before_us = microseconds(write.expire_before_ns)
-        aged = sorted((row for row in self._rows.values() if _last_us(row) < before_us), key=_order)
-        self._forget([row.tracklet.tracklet_id for row in aged[:EXPIRE_LIMIT]])
+            self._forget(list(self._owned.get(identity.number, ())))
+        before = (microseconds(write.expire_before_ns),)
+        aged = self._by_time.irange(maximum=before, inclusive=(True, False))
+        self._forget([key for _, key in islice(aged, EXPIRE_LIMIT)])
+
+    def _put(self, row: StoredTracklet) -> None:
+        key = row.tracklet.tracklet_id
+        if key in self._rows:
+            self._take(self._rows[key])
+        self._rows[key] = row
+        self._by_time.add(_order(row))
+        if row.identity_id is not None:
+            self._owned[row.identity_id].add(key)
+
+    def _take(self, row: StoredTracklet) -> None:
+        """Take a row out of its places in time and under its identity."""
+        self._by_time.remove(_order(row))
+        if row.identity_id is not None:
+            self._owned[row.identity_id].discard(row.tracklet.tracklet_id)
+            if not self._owned[row.identity_id]:
+                del self._owned[row.identity_id]
 
     def _drop(self, number: int) -> None:
         self._identities.pop(number, None)
@@ -122,7 +142,7 @@ class MemoryStore:
 
     def _forget(self, tracklet_ids: Sequence[str]) -> None:
         for tracklet_id in tracklet_ids:
-            self._rows.pop(tracklet_id)
+            self._take(self._rows.pop(tracklet_id))
             self._crops.pop(tracklet_id, None)
 
     def confirm(self, seq: int) -> None:
@@ -148,7 +168,8 @@ class MemoryStore:
     def identities(self, after: int, limit: int) -> list[Identity]:
         """Return up to `limit` identities with a larger number, by number."""
         with self._lock:
-            return [self._identities[number] for number in sorted(self._identities) if number > after][:limit]
+            numbers = self._identities.irange(minimum=after, inclusive=(False, True))
+            return [self._identities[number] for number in islice(numbers, max(0, limit))]
 
     def identity(self, number: int) -> Identity | None:
         """Return an identity, or the one it was merged into."""
@@ -157,12 +178,9 @@ class MemoryStore:
 
     def sightings(self, numbers: Sequence[int]) -> list[int]:
         """Return the number of sightings of each identity."""
-        owned: dict[int, list[StoredTracklet]] = {number: [] for number in numbers}
         with self._lock:
-            for row in self._rows.values():
-                if row.identity_id in owned:
-                    owned[row.identity_id].append(row)
-        return [len(sightings(owned[number])) for number in numbers]
+            owned = [[self._rows[key] for key in self._owned.get(number, ())] for number in numbers]
+        return [len(sightings(rows)) for rows in owned]
 
     def tracklets(self, tracklet_ids: Sequence[str]) -> list[StoredTracklet]:
         """Return those of the given tracklets that are stored, in the given order."""
@@ -209,9 +227,5 @@ def _owned(row: StoredTracklet, owner: int) -> StoredTracklet:
     return StoredTracklet(row.tracklet, owner, row.probability, row.event)
 
 
-def _last_us(row: StoredTracklet) -> int:
-    return microseconds(row.tracklet.last_ns)
-
-
 def _order(row: StoredTracklet) -> tuple[int, str]:
-    return _last_us(row), row.tracklet.tracklet_id
+    return microseconds(row.tracklet.last_ns), row.tracklet.tracklet_id

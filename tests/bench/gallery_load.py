@@ -382,12 +382,10 @@ def _tracklet(
 
 
 def _index(dimension: int) -> Any:
-    """Return FAISS's exact index, from where either tree has it."""
-    try:
-        from gallery.index_faiss import FaissIndex
-    except ImportError:
-        from gallery.index import FaissIndex  # type: ignore[attr-defined, no-redef]
-    return FaissIndex(dimension)
+    """Return the index that a gallery uses, from where either tree has it."""
+    import gallery.index_faiss as indexes
+
+    return (indexes.index_for if hasattr(indexes, "index_for") else indexes.exact_index)(dimension)
 
 
 def _unit(vector: NDArray[Any]) -> Vector:

@@ -1,4 +1,4 @@
-"""All indexes give the same results: brute force (the reference), and FAISS on CPU and GPU."""
+"""All exact indexes give the results of brute force, the reference; the approximate one nearly so."""
 
 from typing import Any
 
@@ -7,14 +7,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gallery.index import BruteForceIndex, VectorIndex
-from gallery.index_faiss import MAX_REMOVED, FaissIndex, GpuFaissIndex, exact_index
+from gallery.index import BruteForceIndex, FlatIndex, VectorIndex
+from gallery.index_faiss import MAX_REMOVED, GpuFaissIndex, InvertedIndex, ScalingIndex, index_for
 from gallery.searcher import Searcher
 from gallery.store.store import Prototype
 
 D = 16
 KINDS = pytest.mark.parametrize(
-    "kind", [BruteForceIndex, FaissIndex, GpuFaissIndex], ids=["brute_force", "faiss", "faiss_gpu"]
+    "kind",
+    [
+        BruteForceIndex,
+        FlatIndex,
+        ScalingIndex,
+        lambda dimension: InvertedIndex(np.eye(dimension, dtype=np.float32)),
+        GpuFaissIndex,
+    ],
+    ids=["brute_force", "flat", "scaling", "inverted", "faiss_gpu"],
 )
 MOST_HITS = 2048  # what FAISS's GPU search returns at most
 
@@ -43,10 +51,10 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
 
 
-@pytest.mark.parametrize(("gpus", "kind"), [(0, FaissIndex), (2, GpuFaissIndex)])
+@pytest.mark.parametrize(("gpus", "kind"), [(0, ScalingIndex), (2, GpuFaissIndex)])
 def test_a_gpu_is_used_where_faiss_has_one(monkeypatch: pytest.MonkeyPatch, gpus: int, kind: type) -> None:
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: gpus, raising=False)
-    assert isinstance(exact_index(D), kind)
+    assert isinstance(index_for(D), kind)
 
 
 def test_removed_rows_of_a_gpu_never_displace_current_ones() -> None:
@@ -111,10 +119,10 @@ def test_vectors_of_another_dimension_are_refused(kind: type) -> None:
         kind(D).add(np.array([1]), np.ones((1, 8), np.float32))
 
 
-@pytest.mark.parametrize("kind", [FaissIndex, GpuFaissIndex])
+@pytest.mark.parametrize("kind", [FlatIndex, ScalingIndex, GpuFaissIndex])
 @pytest.mark.parametrize("seed", range(4))
-def test_faiss_equals_brute_force_after_any_history(
-    monkeypatch: pytest.MonkeyPatch, seed: int, kind: type[FaissIndex | GpuFaissIndex]
+def test_an_exact_index_equals_brute_force_after_any_history(
+    monkeypatch: pytest.MonkeyPatch, seed: int, kind: type[FlatIndex | ScalingIndex | GpuFaissIndex]
 ) -> None:
     monkeypatch.setattr("gallery.index_faiss.MAX_REMOVED", 7)
     rng = np.random.default_rng(seed)
