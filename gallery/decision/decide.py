@@ -127,16 +127,14 @@ class _Window:
 
     def _matches(self) -> list["_Match"]:
         """Return the matches that maximise the sum of log odds above the threshold, for each camera."""
-        ready = sorted((t for t in self._open if self._is_good(t)), key=lambda t: t.camera_id)
-        candidates = self._candidates(ready)
-        numbers = np.array(sorted(set().union(*candidates)), np.int64)
-        table = self._table(ready, numbers)
+        ready = [t for t in self._open if self._is_good(t)]
+        candidates = dict(zip((t.tracklet_id for t in ready), self._candidates(ready), strict=True))
         matches: list[_Match] = []
         for camera_id in sorted({t.camera_id for t in ready}):
-            rows = [row for row, t in enumerate(ready) if t.camera_id == camera_id]
-            columns = np.flatnonzero(np.isin(numbers, list(set().union(*(candidates[row] for row in rows)))))
-            best = _best_matches(table[rows][:, columns], self._rules.match)
-            matches += [_Match(ready[rows[i]], int(numbers[columns[j]]), value) for i, j, value in best]
+            seen = [t for t in ready if t.camera_id == camera_id]
+            numbers = np.array(sorted(set().union(*(candidates[t.tracklet_id] for t in seen))), np.int64)
+            best = _best_matches(self._table(seen, numbers), self._rules.match)
+            matches += [_Match(seen[i], int(numbers[j]), value) for i, j, value in best]
         return matches
 
     def _table(self, ready: Sequence[Tracklet], numbers: NDArray[np.int64]) -> NDArray[np.float64]:

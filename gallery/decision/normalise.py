@@ -68,7 +68,8 @@ def unit(vector: Vector) -> Vector:
 def units(vectors: Vector) -> Vector:
     """Return `(n, d)` vectors, each L2-normalised; zero vectors are returned unchanged."""
     norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    return vectors / np.where(norms == 0.0, np.float32(1.0), norms)[:, None]
+    norms[norms == 0.0] = 1.0
+    return np.asarray(vectors / norms[:, None], np.float32)
 
 
 def learnt_shifts(

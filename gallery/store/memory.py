@@ -4,6 +4,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from itertools import islice
+from typing import cast
 
 from msgspec.structs import replace
 from sortedcontainers import SortedDict, SortedList
@@ -174,7 +175,7 @@ class MemoryStore:
     def identity(self, number: int) -> Identity | None:
         """Return an identity, or the one it was merged into."""
         with self._lock:
-            return self._identities.get(self._aliases.get(number, number))
+            return cast("Identity | None", self._identities.get(self._aliases.get(number, number)))
 
     def sightings(self, numbers: Sequence[int]) -> list[int]:
         """Return the number of sightings of each identity."""

@@ -7,22 +7,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gallery.index import BruteForceIndex, FlatIndex, VectorIndex
-from gallery.index_faiss import MAX_REMOVED, GpuFaissIndex, InvertedIndex, ScalingIndex, index_for
+from gallery.index import BruteForceIndex, FlatIndex, Hits, VectorIndex
+from gallery.index_faiss import MAX_REMOVED, GpuFaissIndex, ScalingIndex, index_for
+from gallery.recall import WATCHED, RecallWatch
 from gallery.searcher import Searcher
 from gallery.store.store import Prototype
 
 D = 16
 KINDS = pytest.mark.parametrize(
     "kind",
-    [
-        BruteForceIndex,
-        FlatIndex,
-        ScalingIndex,
-        lambda dimension: InvertedIndex(np.eye(dimension, dtype=np.float32)),
-        GpuFaissIndex,
-    ],
-    ids=["brute_force", "flat", "scaling", "inverted", "faiss_gpu"],
+    [BruteForceIndex, FlatIndex, ScalingIndex, GpuFaissIndex],
+    ids=["brute_force", "flat", "scaling", "faiss_gpu"],
 )
 MOST_HITS = 2048  # what FAISS's GPU search returns at most
 
@@ -147,6 +142,56 @@ def test_an_exact_index_equals_brute_force_after_any_history(
         assert len(one) == len(other) == len(known)
 
 
+@pytest.mark.parametrize("flat", [10_000, 300], ids=["reduced", "inverted lists"])
+@pytest.mark.parametrize("seed", range(2))
+def test_a_large_index_finds_nearly_what_brute_force_finds_after_any_history(
+    monkeypatch: pytest.MonkeyPatch, seed: int, flat: int
+) -> None:
+    # Given an index that changes its form twice, and makes its lists again, while vectors come and go
+    monkeypatch.setattr("gallery.index_faiss.MAX_EXACT", 100)
+    monkeypatch.setattr("gallery.index_faiss.MAX_FLAT", flat)
+    monkeypatch.setattr("gallery.index_faiss.REDUCED", 12)
+    monkeypatch.setattr("gallery.index_faiss.SHARE", 0.4)
+    rng = np.random.default_rng(seed)
+    spread = np.concatenate([np.ones(10), np.full(D - 10, 0.05)])  # as few directions tell people apart
+    one, other = BruteForceIndex(D), ScalingIndex(D)
+    known: list[int] = []
+    expected, found = 0, 0
+    for step in range(60):
+        drawn = rng.normal(size=(40, D)) * spread
+        added = np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), np.float32)
+        ids = np.arange(step * 40, step * 40 + 40)
+        gone = rng.permutation(known)[:5].astype(np.int64)
+        for index in (one, other):
+            index.add(ids, added)
+            index.remove(gone)
+        known = sorted({*known, *ids.tolist()} - {*gone.tolist()})
+        best, near = one.search(added[:4], 8), other.search(added[:4], 8)
+        # Then it has the same vectors, with nearly the same similarities
+        assert len(other) == len(one) == len(known)
+        assert np.isin(near.ids, [*known, -1]).all()
+        assert (np.diff(near.scores, axis=1) <= 0).all()
+        np.testing.assert_allclose(near.scores[:, 0], best.scores[:, 0], atol=0.02)
+        expected += best.ids.size
+        found += sum(len({*a} & {*b}) for a, b in zip(best.ids.tolist(), near.ids.tolist(), strict=True))
+    # And finds nearly all that is nearest
+    assert found >= 0.85 * expected
+
+
+def test_a_few_best_of_many_are_the_best_of_all() -> None:
+    one, other = BruteForceIndex(D), FlatIndex(D)
+    added = vectors(3, 5_000)
+    for index in (one, other):
+        index.add(np.arange(5_000), added)
+        index.remove(np.arange(0, 5_000, 7))
+    queries = vectors(4, 6)
+
+    for k in (1, 64, 200):
+        expected, found = one.search(queries, k), other.search(queries, k)
+        np.testing.assert_array_equal(found.ids, expected.ids)
+        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-6)
+
+
 @KINDS
 def test_the_searcher_follows_identities_and_keeps_models_apart(kind: type) -> None:
     def look(axis: int, model: str = "m", size: int = D) -> Prototype:
@@ -162,3 +207,41 @@ def test_the_searcher_follows_identities_and_keeps_models_apart(kind: type) -> N
 
     assert searcher.nearest(np.eye(D, dtype=np.float32)[:1], "m") == [{1}]
     assert len(searcher) == 2
+
+
+def test_a_person_who_passed_once_takes_one_place_in_the_index() -> None:
+    look = np.eye(D, dtype=np.float32)
+    passed = [Prototype("mean", "door", "m", 2 * look[0], 2.0), Prototype("hard", "door", "m", look[0], 2.0, "one")]
+    returned = [*passed, Prototype("hard", "door", "m", look[1], 1.0, "two")]
+    searcher = Searcher(FlatIndex)
+
+    searcher.replace({1: passed, 2: returned})
+
+    assert len(searcher) == 1 + 3
+
+
+def test_the_watch_counts_what_an_index_does_not_return(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gallery.recall.EVERY", 1)
+    watch = RecallWatch()
+    look = np.eye(D, dtype=np.float32)
+    for place in range(4):
+        watch.add(place, look[place])
+    watch.remove(3)
+    query = np.array([[0.6, 0.5, 0.4, *[0] * (D - 3)]], np.float32)
+
+    # a search that returned the first and the third, but not the second
+    watch.check(query, Hits(np.array([[0, 2]]), np.array([[0.6, 0.4]], np.float32)))
+
+    assert (watch.expected, watch.missed) == (3, 1)
+
+
+def test_the_sample_of_the_watch_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gallery.recall.EVERY", 1)
+    watch = RecallWatch()
+    look = np.eye(1, D, dtype=np.float32)
+    for place in range(5_000):
+        watch.add(place, look[0])
+
+    watch.check(look, Hits(np.array([[0]]), np.array([[1.0]], np.float32)))
+
+    assert WATCHED / 2 < watch.expected <= WATCHED
