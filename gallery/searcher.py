@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,8 @@ from gallery.index import VectorIndex
 from gallery.recall import RecallWatch
 from gallery.store.store import Prototype
 
-NEAREST = 64  # prototypes a search returns: a dozen identities with all their cameras
+NEAREST = 64  # prototypes that are searched for: a dozen identities with all their cameras
+MAX_PEOPLE = 16  # nearest identities that a search returns, where most people have few prototypes
 
 
 class Searcher:
@@ -52,13 +54,14 @@ class Searcher:
             self._indexes[model_id].add(np.array([vector_id for vector_id, _ in entries], np.int64), vectors)
 
     def nearest(self, vectors: NDArray[np.float32], model_id: str) -> list[set[int]]:
-        """Return the identities of the `NEAREST` prototypes for each of `(m, d)` unit vectors."""
+        """Return the nearest identities, at most `MAX_PEOPLE`, for each of `(m, d)` unit vectors."""
         index = self._indexes.get(model_id)
         if index is None:
             return [set() for _ in vectors]
         hits = index.search(vectors, NEAREST)
         self.watch.check(vectors, hits)
-        return [{self._owners[found] for found in row if found >= 0} for row in hits.ids.tolist()]
+        owners = (dict.fromkeys(self._owners[found] for found in row if found >= 0) for row in hits.ids.tolist())
+        return [set(islice(people, MAX_PEOPLE)) for people in owners]
 
     def __len__(self) -> int:
         return len(self._owners)

@@ -85,7 +85,7 @@ class _Clusters:
         similar = np.where(self._apart[kept], NEVER, np.round(self._means @ self._means[kept], 6))
         self._similar[kept], self._similar[:, kept] = similar, similar
         self._similar[gone] = self._similar[:, gone] = NEVER
-        stale = np.isin(self._partners, (kept, gone)) | (similar > self._tops())
+        stale = (self._partners == kept) | (self._partners == gone) | (similar > self._tops())
         stale[kept] = True
         self._partners[stale] = self._similar[stale].argmax(1)
 

@@ -108,6 +108,10 @@ class Draft:
         """Yield the rows of the same camera that were, or may have been, visible at the same time."""
         return ((answer, self.rows[key]) for answer, key in self._lookups.visibility.together_with(tracklet))
 
+    def seen_with(self, tracklet: Tracklet) -> Iterable[str]:
+        """Yield the ids of the rows of `visible_with`."""
+        return (key for _, key in self._lookups.visibility.together_with(tracklet))
+
     def excluded(self, tracklet: Tracklet) -> set[int | None]:
         """Return the identities a tracklet cannot have: those that were, or may have been, visible at the same time."""
         return {row.identity_id for _, row in self.visible_with(tracklet)}

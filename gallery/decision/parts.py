@@ -40,8 +40,14 @@ def _touch(one: list[float], other: list[float]) -> bool:
 def _common(one: Tracklet, other: Tracklet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the boxes of both tracklets in their common frames."""
     first_ns, last_ns = max(one.first_ns, other.first_ns), min(one.last_ns, other.last_ns)
-    mine, theirs = (slice(*np.searchsorted(t.times_ns, (first_ns, last_ns + 1))) for t in (one, other))
+    mine, theirs = _between(one.times_ns, first_ns, last_ns), _between(other.times_ns, first_ns, last_ns)
     if np.array_equal(one.times_ns[mine], other.times_ns[theirs]):  # the usual case, and much faster
         return one.boxes[mine], other.boxes[theirs]
     _, my, their = np.intersect1d(one.times_ns, other.times_ns, assume_unique=True, return_indices=True)
     return one.boxes[my], other.boxes[their]
+
+
+def _between(times_ns: NDArray[np.int64], first_ns: int, last_ns: int) -> slice:
+    start = 0 if times_ns[0] >= first_ns else int(times_ns.searchsorted(first_ns))
+    end = len(times_ns) if times_ns[-1] <= last_ns else int(times_ns.searchsorted(last_ns, "right"))
+    return slice(start, end)

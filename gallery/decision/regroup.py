@@ -139,9 +139,9 @@ def _rivals(draft: Draft, members: Sequence[Member]) -> NDArray[np.bool_]:
             apart = draft.identities[member.number].apart
             others = [i for i, m in enumerate(members) if m.tracklet is None and m.number in apart]
         else:
-            seen = (row.tracklet.tracklet_id for _, row in draft.visible_with(member.tracklet))
-            others = [places[key] for key in seen if key in places]
-        rivals[place, others] = rivals[others, place] = True
+            others = [places[key] for key in draft.seen_with(member.tracklet) if key in places]
+        if others:
+            rivals[place, others] = rivals[others, place] = True
     return rivals
 
 

@@ -22,13 +22,16 @@ def together(one: Tracklet, other: Tracklet, now_ns: int) -> Together:
 
     `maybe`: one is still open and the other began around or after its last known box; the next revision decides.
     """
-    if one.camera_id != other.camera_id or is_same_leg(one, other):
+    if one.camera_id != other.camera_id:
         return "no"
     in_order = (one.last_ns, one.first_ns) <= (other.last_ns, other.first_ns)
     first, second = (one, other) if in_order else (other, one)
-    if second.first_ns < first.last_ns - HANDOVER_NS:
+    overlap = second.first_ns < first.last_ns - HANDOVER_NS
+    if (not overlap and is_over(first, now_ns)) or is_same_leg(one, other):  # in the order of what they cost
+        return "no"
+    if overlap:
         return "no" if is_part_of(one, other) else "yes"
-    return "no" if is_over(first, now_ns) else "maybe"
+    return "maybe"
 
 
 def is_over(tracklet: Tracklet, now_ns: int) -> bool:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from sortedcontainers import SortedList
 
-from gallery.decision.together import Together, is_over, together
+from gallery.decision.together import HANDOVER_NS, Together, is_over, together
 from wire.messages import Tracklet
 from wire.tracklet_id import TrackletId
 
@@ -64,7 +64,8 @@ class _Camera:
         self._overlaps: dict[str, set[str]] = {}
         self._slots: dict[int, set[str]] = defaultdict(set)  # of time -> ids
         self._long: set[str] = set()
-        self._open: set[str] = set()
+        self._open: SortedList[tuple[int, str]] = SortedList()  # last_ns and id
+        self._answers: dict[str, tuple[tuple[Together, str], ...]] = {}
         self._by_last: SortedList[tuple[int, str]] = SortedList()
         self._legs: dict[Leg, set[str]] = defaultdict(set)
 
@@ -77,6 +78,7 @@ class _Camera:
         self._overlaps[key] = {other for other in near if _overlap(tracklet, self.tracklets[other])}
         for other in self._overlaps[key]:
             self._overlaps[other].add(key)
+            self._answers.pop(other, None)
 
     def _place(self, tracklet: Tracklet) -> None:
         key = tracklet.tracklet_id
@@ -88,16 +90,18 @@ class _Camera:
         self._by_last.add((tracklet.last_ns, key))
         self._legs[_leg_of(tracklet)].add(key)
         if not tracklet.closed:
-            self._open.add(key)
+            self._open.add((tracklet.last_ns, key))
 
     def drop(self, key: str) -> None:
         tracklet = self.tracklets.pop(key)
         for other in self._overlaps.pop(key):
             self._overlaps[other].discard(key)
+            self._answers.pop(other, None)
+        self._answers.pop(key, None)
         for slot in _slots_of(tracklet):
             _discard_from(self._slots, slot, key)
         self._long.discard(key)
-        self._open.discard(key)
+        self._open.discard((tracklet.last_ns, key))
         self._by_last.remove((tracklet.last_ns, key))
         _discard_from(self._legs, _leg_of(tracklet), key)
 
@@ -110,21 +114,25 @@ class _Camera:
 
     def together_with(self, tracklet: Tracklet, now_ns: int) -> tuple[tuple[Together, str], ...]:
         key = tracklet.tracklet_id
-        sure = self._overlaps[key]
+        if key not in self._answers:
+            self._answers[key] = tuple(("yes", other) for other in sorted(self._overlaps[key]))
         unsure = [
             other
-            for other in self._open_around(tracklet, now_ns) - sure
+            for other in self._open_around(tracklet, now_ns)
             if other != key and together(tracklet, self.tracklets[other], now_ns) == "maybe"
         ]
-        found: list[tuple[Together, str]] = [*(("yes", one) for one in sure), *(("maybe", one) for one in unsure)]
-        return tuple(sorted(found, key=lambda answer: answer[1]))
+        if not unsure:
+            return self._answers[key]
+        return tuple(sorted([*self._answers[key], *(("maybe", other) for other in unsure)], key=lambda one: one[1]))
 
-    def _open_around(self, tracklet: Tracklet, now_ns: int) -> set[str]:
-        """Return the open tracklets, and those that may continue this one if it is open."""
-        self._open -= {key for key in self._open if is_over(self.tracklets[key], now_ns)}
-        if is_over(tracklet, now_ns):
-            return self._open
-        return self._open | {key for _, key in self._by_last.irange(minimum=(tracklet.last_ns,))}
+    def _open_around(self, tracklet: Tracklet, now_ns: int) -> Iterator[str]:
+        """Yield the open tracklets that this one may continue, and those that may continue it if it is open."""
+        while self._open and is_over(self.tracklets[self._open[0][1]], now_ns):
+            del self._open[0]
+        latest_ns = min(tracklet.last_ns, tracklet.first_ns + HANDOVER_NS)
+        before = self._open.irange(maximum=(latest_ns + 1,), inclusive=(True, False))
+        after = () if is_over(tracklet, now_ns) else self._by_last.irange(minimum=(tracklet.last_ns,))
+        return (key for _, key in (*before, *after))
 
     def _near(self, tracklet: Tracklet) -> set[str]:
         """Return the tracklets that share a slot of time with this one."""
