@@ -144,6 +144,8 @@ def _least_of(scores: NDArray[np.float32], k: int) -> NDArray[np.float32]:
 def best(ids: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Hits:
     """Return the k best of `(m, n)` candidates, in the order of `Hits`."""
     order = np.lexsort((ids, -scores), axis=1)[:, :k]
+    if order.shape[1] == k:
+        return Hits(np.take_along_axis(ids, order, 1), np.take_along_axis(scores, order, 1).astype(np.float32))
     missing = ((0, 0), (0, k - order.shape[1]))
     return Hits(
         np.pad(np.take_along_axis(ids, order, 1), missing, constant_values=-1),

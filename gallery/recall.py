@@ -27,7 +27,7 @@ class RecallWatch:
     def add(self, vector_id: int, vector: NDArray[np.float32]) -> None:
         """Consider a vector for the sample."""
         if vector_id % self._period == 0:
-            self._sample[vector_id] = vector
+            self._sample[vector_id] = vector.copy()  # of the array of all that were added with it
         while len(self._sample) > WATCHED:
             self._period *= 2
             self._sample = {key: kept for key, kept in self._sample.items() if key % self._period == 0}

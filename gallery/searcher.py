@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.normalise import unit
+from gallery.decision.normalise import units
 from gallery.index import VectorIndex
 from gallery.recall import RecallWatch
 from gallery.store.store import Prototype
@@ -39,19 +39,23 @@ class Searcher:
                 gone.setdefault(model_id, []).append(vector_id)
                 self.watch.remove(vector_id)
                 del self._owners[vector_id]
-        for model_id, ids in gone.items():
-            self._indexes[model_id].remove(np.array(ids, np.int64))
-        added: dict[str, list[tuple[int, NDArray[np.float32]]]] = {}
+        for model_id, old in gone.items():
+            self._indexes[model_id].remove(np.array(old, np.int64))
+        added: dict[str, list[Prototype]] = {}
+        ids: dict[str, list[int]] = {}
         for number, owned in prototypes.items():
             for prototype in _distinct(owned):
-                entry = self._claim(number, prototype), unit(prototype.vector)
-                self.watch.add(*entry)
-                added.setdefault(prototype.model_id, []).append(entry)
-        for model_id, entries in added.items():
-            vectors = np.stack([vector for _, vector in entries])
-            if model_id not in self._indexes:
-                self._indexes[model_id] = self._make_index(vectors.shape[1])
-            self._indexes[model_id].add(np.array([vector_id for vector_id, _ in entries], np.int64), vectors)
+                added.setdefault(prototype.model_id, []).append(prototype)
+                ids.setdefault(prototype.model_id, []).append(self._claim(number, prototype))
+        for model_id, new in added.items():
+            self._add(model_id, np.array(ids[model_id], np.int64), units(np.stack([p.vector for p in new])))
+
+    def _add(self, model_id: str, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        if model_id not in self._indexes:
+            self._indexes[model_id] = self._make_index(vectors.shape[1])
+        self._indexes[model_id].add(ids, vectors)
+        for vector_id, vector in zip(ids.tolist(), vectors, strict=True):
+            self.watch.add(vector_id, vector)
 
     def nearest(self, vectors: NDArray[np.float32], model_id: str) -> list[set[int]]:
         """Return the nearest identities, at most `MAX_PEOPLE`, for each of `(m, d)` unit vectors."""

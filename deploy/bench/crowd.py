@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from gallery.decision.compare import with_tracklet
@@ -29,6 +30,7 @@ SHIFT = 0.3  # of a camera
 FPS = 5
 ARRIVALS_PER_S = 8
 RETURNING = 0.4  # share of those arriving who were here before
+CROP_BYTES = 4_000
 REPORT_S = 8  # a worker reports an open tracklet this often
 KNOWN_PER_S = 5  # at which people came before
 
@@ -52,6 +54,7 @@ class Crowd:
         self._shifts = {camera: SHIFT * self._unit() for camera in CAMERAS}
         self._faces = [self._unit() for _ in range(known)]
         self._tracks = 0
+        self._crop = self._rng.bytes(CROP_BYTES)
         self._planned: list[tuple[float, int, Tracklet]] = []  # when each message is sent, in s
 
     def known(self) -> Iterator[Known]:
@@ -67,7 +70,7 @@ class Crowd:
                 prototypes = with_tracklet(prototypes, row)
             cameras = tuple(sorted({row.camera_id for row in rows}))
             identity = Identity(number, rows[0].first_ns, rows[-1].last_ns, cameras, len(rows))
-            yield Known(identity, prototypes, StoredTracklet(rows[-1], number, 1.0, None))
+            yield Known(identity, prototypes, StoredTracklet(replace(rows[-1], crop=b""), number, 1.0, None))
 
     def second(self, second: int) -> list[Tracklet | CameraProgress]:
         """Return the messages of one second of event time, in the order in which they are sent."""
@@ -123,7 +126,7 @@ class Crowd:
             model_id=MODEL,
             quality=float(self._rng.uniform(0.4, 0.95)),
             frames_used=min(8, n),
-            crop=b"",
+            crop=self._crop,
         )
 
     def _unit(self) -> Vector:

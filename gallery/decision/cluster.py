@@ -48,9 +48,9 @@ class _Clusters:
     ) -> None:
         firsts: dict[object, int] = {}
         self.labels = np.array([firsts.setdefault(leg, place) for place, leg in enumerate(legs)], np.int64)
-        self._sums = np.zeros_like(vectors)
+        sums = np.zeros_like(vectors)
         self._weights = np.zeros_like(weights)
-        np.add.at(self._sums, self.labels, vectors * weights[:, None])
+        np.add.at(sums, self.labels, vectors * weights[:, None])
         np.add.at(self._weights, self.labels, weights)
         member = np.zeros(rivals.shape)
         member[self.labels, np.arange(len(legs))] = 1.0
@@ -59,8 +59,9 @@ class _Clusters:
         self._apart[gone] = self._apart[:, gone] = True
         np.fill_diagonal(self._apart, val=True)
         self._weights[gone] = 1.0
-        self._means = self._sums / self._weights[:, None]
-        self._similar = np.where(self._apart, NEVER, np.round(self._means @ self._means.T, 6))
+        means = sums / self._weights[:, None]
+        self._products = means @ means.T
+        self._similar = np.where(self._apart, NEVER, np.round(self._products, 6))
         self._partners = self._similar.argmax(1)
 
     @property
@@ -73,16 +74,23 @@ class _Clusters:
         row = int(self._tops().argmax())
         kept, gone = sorted((row, int(self._partners[row])))
         self.labels[self.labels == gone] = kept
-        self._sums[kept] += self._sums[gone]
-        self._weights[kept] += self._weights[gone]
-        self._means[kept] = self._sums[kept] / self._weights[kept]
+        self._unite_products(kept, gone)
         self._apart[kept] |= self._apart[gone]
         self._apart[gone] = True
         self._apart[:, kept], self._apart[:, gone] = self._apart[kept], True
         self._compare_again(kept, gone)
 
+    def _unite_products(self, kept: int, gone: int) -> None:
+        """Replace the inner products of two means by those of their common mean, which are linear in it."""
+        weight = self._weights[kept] + self._weights[gone]
+        shares = self._weights[kept] / weight, self._weights[gone] / weight
+        products = shares[0] * self._products[kept] + shares[1] * self._products[gone]
+        products[kept] = shares[0] * products[kept] + shares[1] * products[gone]
+        self._products[kept], self._products[:, kept] = products, products
+        self._weights[kept] = weight
+
     def _compare_again(self, kept: int, gone: int) -> None:
-        similar = np.where(self._apart[kept], NEVER, np.round(self._means @ self._means[kept], 6))
+        similar = np.where(self._apart[kept], NEVER, np.round(self._products[kept], 6))
         self._similar[kept], self._similar[:, kept] = similar, similar
         self._similar[gone] = self._similar[:, gone] = NEVER
         stale = (self._partners == kept) | (self._partners == gone) | (similar > self._tops())

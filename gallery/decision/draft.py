@@ -140,7 +140,9 @@ class Draft:
             self._change(number, with_tracklet(self.prototypes[number], tracklet))
             self._seen(number, tracklet)
         likely = 0.0 if old is None else old.probability
-        self._put(StoredTracklet(changed_message(tracklet, crop=b""), number, likely, None))
+        self._put(
+            StoredTracklet(changed_message(tracklet, crop=b"") if tracklet.crop else tracklet, number, likely, None)
+        )
         self._fresh[key] = tracklet
         if tracklet.closed and not (old is not None and old.tracklet.closed):
             self.ended.append(tracklet)

@@ -1,7 +1,7 @@
 """A dictionary that is copied in constant time, however large it is."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from immutables import Map
 
@@ -28,6 +28,10 @@ class Table(MutableMapping[K, V], Generic[K, V]):
 
     def __getitem__(self, key: K) -> V:
         return self._map[key]
+
+    def get(self, key: K, default: Any = None) -> Any:
+        """Return the value of a key, or a default; faster than what the base class does."""
+        return self._map.get(key, default)
 
     def __setitem__(self, key: K, value: V) -> None:
         self._map = self._map.set(key, value)

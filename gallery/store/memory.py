@@ -93,7 +93,7 @@ class MemoryStore:
                 self._put(_owned(self._rows[tracklet_id], survivor))
             self._drop(gone)
         for row in write.tracklets:
-            without_crop = replace(row.tracklet, crop=b"")
+            without_crop = replace(row.tracklet, crop=b"") if row.tracklet.crop else row.tracklet
             self._put(StoredTracklet(without_crop, row.identity_id, row.probability, row.event))
         self._crops.update({key: crop for key, crop in write.crops.items() if key in self._rows})
         for tracklet_id, owner in write.moved.items():
