@@ -32,6 +32,8 @@ class GallerySettings(Settings):
         min_frames: Boxes that a tracklet needs to create a new identity.
         horizon_s: Age up to which tracklets are kept in memory, to determine who was visible at the same time.
         retention_s: Tracklets and identities last seen longer ago than this are deleted.
+        max_identities: Identities kept; of more, those seen longest ago are deleted, with their tracklets. 0 is no
+            limit.
         health_host, health_port: Address of `/healthz`, `/readyz` and `/metrics`.
     """
 
@@ -51,6 +53,7 @@ class GallerySettings(Settings):
     min_frames: int = Field(default=3, ge=1, le=10_000)
     horizon_s: float = Field(default=900.0, gt=0, le=7 * 86_400.0)
     retention_s: float = Field(default=7 * 86_400.0, gt=0, le=3_650 * 86_400.0)
+    max_identities: int = Field(default=0, ge=0, le=100_000_000)
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=9103, ge=0, le=65535)
 

@@ -48,6 +48,7 @@ def plan_of(settings: GallerySettings) -> Plan:
             min_frames=settings.min_frames,
             horizon_ns=int(settings.horizon_s * NS),
             retention_ns=int(settings.retention_s * NS),
+            max_identities=settings.max_identities,
         ),
         Waiting(int(settings.window_s * NS), settings.latency_wait_s, settings.complete_wait_s),
     )

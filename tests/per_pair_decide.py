@@ -51,7 +51,7 @@ def decide_per_pair(
                 "updated", tracklet, number, "still followed" if not tracklet.closed else "followed to its end"
             )
     update_scale(draft, rules)
-    return draft.finish(rules.horizon_ns, rules.retention_ns)
+    return draft.finish(rules)
 
 
 class _Window:

@@ -35,6 +35,7 @@ from wire.service import Received
 
 StoreKind = Literal["memory", "redis"]
 
+STORES: tuple[StoreKind, ...] = ("memory", "redis")
 IDENTITIES = (100, 1_000, 10_000, 100_000)
 WARM_S = 30  # of event time: everyone has left who was there when it began
 LOADED_AT_ONCE = 500

@@ -85,6 +85,35 @@ def pipeline(
     typer.echo(json.dumps(figures))
 
 
+@app.command("gallery")
+def gallery(
+    identities: Annotated[
+        list[int] | None,
+        typer.Option("--identities", min=1, max=10_000_000, help="People known; repeatable."),
+    ] = None,
+    store: Annotated[
+        list[str] | None, typer.Option("--store", metavar="NAME", help="memory or redis; repeatable; both by default.")
+    ] = None,
+    tracklets: Annotated[
+        int, typer.Option("--tracklets", min=1, max=100_000_000, help="Tracklets to decide for each row.")
+    ] = 3_000,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Measure how fast tracklets are decided on one core, by how many people the gallery knows."""
+    from deploy.bench import gallery as bench
+
+    for name in store or ():
+        if name not in bench.STORES:
+            raise UsageError(f"--store {name}: must be one of {', '.join(bench.STORES)}")
+    kinds = [kind for kind in bench.STORES if not store or kind in store]
+    sizes = identities or bench.IDENTITIES
+    found = []
+    for row in (row for kind in kinds for row in bench.rows(sizes, kind, tracklets)):
+        found.append(row)
+        typer.echo(f"{row.store}, {row.identities} identities: {row.tracklets_per_s} tracklets/s", err=True)
+    _print_rows(found, bench.table, as_json=as_json)
+
+
 _Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto (a GPU if available), cpu, cuda, ...")]
 _Threads = Annotated[int, typer.Option("--threads", min=1, max=256, help="CPU threads; the worker embeds with one.")]
 _Lengths = Annotated[list[int] | None, typer.Option("--length", min=1, max=65_536, help="Sequence length; repeatable.")]

@@ -61,7 +61,7 @@ def decide(site: Site, updates: Sequence[Tracklet], now_ns: int, rules: Rules, n
                 "updated", tracklet, number, "still followed" if not tracklet.closed else "followed to its end"
             )
     update_scale(draft, rules)
-    return draft.finish(rules.horizon_ns, rules.retention_ns)
+    return draft.finish(rules)
 
 
 class _Window:

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration
 from gallery.decision.compare import PrototypeSet, similarity, united, with_tracklet, without_tracklet
 from gallery.decision.events import event_about, expiry_of
+from gallery.decision.rules import Rules
 from gallery.decision.scale_state import encode_scale
 from gallery.decision.site import MAX_APART, Site
 from gallery.decision.together import Together
-from gallery.store.store import Identity, Prototype, StoredTracklet, Write
+from gallery.store.store import EXPIRE_LIMIT, Identity, Prototype, StoredTracklet, Write
 from wire.messages import EventKind, IdentityEvent, Tracklet
 
 MAX_LATELY = 128  # more people than are in sight of all cameras of a busy site at once
@@ -245,10 +246,11 @@ class Draft:
         first_ns, last_ns = min(known.first_ns, tracklet.first_ns), max(known.last_ns, tracklet.last_ns)
         self._set(changed(known, first_ns=first_ns, last_ns=last_ns))
 
-    def finish(self, horizon_ns: int, retention_ns: int) -> Decision:
-        """Drop what is too old, and return the decision."""
-        self._forget_rows(self.now_ns - horizon_ns)
-        expired = self._expire(self.now_ns - retention_ns)
+    def finish(self, rules: Rules) -> Decision:
+        """Drop what is too old or too much, and return the decision."""
+        before_ns = self.now_ns - rules.retention_ns
+        self._forget_rows(self.now_ns - rules.horizon_ns)
+        expired = self._expire(before_ns, len(self.identities) - (rules.max_identities or len(self.identities)))
         site = Site(
             self.site_id,
             self._version + 1,
@@ -263,7 +265,7 @@ class Draft:
             self._vectors,
             self._lookups.reflecting(self.rows, self.identities),
         )
-        return Decision(site, self._write(expired, self.now_ns - retention_ns))
+        return Decision(site, self._write(expired, before_ns))
 
     def _write(self, expired: Sequence[Identity], before_ns: int) -> Write:
         changed_ones = [number for number in sorted(self.touched) if number in self.identities]
@@ -304,15 +306,17 @@ class Draft:
                 self._set(changed(known, apart=_bounded({*known.apart, other})))
                 self.touched.add(one)
 
-    def _expire(self, before_ns: int) -> list[Identity]:
-        oldest = (self.identities[number] for number in self._lookups.oldest())
-        expired = sorted(takewhile(lambda one: one.last_ns < before_ns, oldest), key=lambda one: one.number)
+    def _expire(self, before_ns: int, too_many: int) -> list[Identity]:
+        """Remove the identities last seen before a time, and `too_many` of those seen longest ago."""
+        oldest = (self.identities[number] for number in islice(self._lookups.oldest(), EXPIRE_LIMIT))
+        gone = takewhile(lambda one: one[0] < too_many or one[1].last_ns < before_ns, enumerate(oldest))
+        expired = sorted((identity for _, identity in gone), key=lambda identity: identity.number)
         for identity in expired:
             self._remove(identity.number)
             for key in list(self._lookups.members.get(identity.number, ())):
                 self._lookups.drop_row(self.rows.pop(key))
             self.prototypes.pop(identity.number, None)
-            self.events.append(expiry_of(self.site_id, identity))
+            self.events.append(expiry_of(self.site_id, identity, aged=identity.last_ns < before_ns))
         return expired
 
 

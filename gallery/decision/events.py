@@ -29,8 +29,8 @@ def event_about(
     )
 
 
-def expiry_of(site_id: str, identity: Identity) -> IdentityEvent:
-    """Return the event that reports the expiry of an identity."""
+def expiry_of(site_id: str, identity: Identity, *, aged: bool) -> IdentityEvent:
+    """Return the event that reports the expiry of an identity: by age, or else since there are too many."""
     return IdentityEvent(
         event_id=f"{site_id}/expired/{identity.number}",
         kind="expired",
@@ -40,6 +40,6 @@ def expiry_of(site_id: str, identity: Identity) -> IdentityEvent:
         tracklet_id="",
         camera_id="",
         probability=0.0,
-        reason="not seen for longer than the retention",
+        reason="not seen for longer than the retention" if aged else "seen longest ago of more people than are kept",
         time_ns=identity.last_ns,
     )

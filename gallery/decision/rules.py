@@ -11,7 +11,7 @@ class Rules:
         match: From this value on a tracklet is assigned to an identity, and clusters of tracklets are joined.
         normalise: Camera shifts are learnt and subtracted.
         min_quality, min_closing_quality, min_frames: As in `GallerySettings`.
-        horizon_ns, retention_ns: As in `GallerySettings`.
+        horizon_ns, retention_ns, max_identities: As in `GallerySettings`.
     """
 
     match: float
@@ -21,3 +21,4 @@ class Rules:
     normalise: bool = True
     horizon_ns: int = 900_000_000_000
     retention_ns: int = 7 * 86_400_000_000_000
+    max_identities: int = 0

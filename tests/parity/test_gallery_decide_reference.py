@@ -81,6 +81,7 @@ RULES = st.sampled_from(
         Rules(match=0.0),
         Rules(match=1.4, horizon_ns=3 * S),
         Rules(match=-20.0, normalise=False, horizon_ns=S, retention_ns=20 * S),
+        Rules(match=1.4, max_identities=2),
     ]
 )
 

@@ -49,3 +49,22 @@ def test_without_videos_the_message_says_how_to_generate_some(
 ) -> None:
     assert main(["bench", "pipeline", "--site", str(tmp_path)]) == 2
     assert f"climbtrack synth site --out {tmp_path} --seed 7" in capsys.readouterr().err
+
+
+def test_the_gallery_is_measured_for_each_number_of_people(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--identities", "5", "--identities", "30", "--store", "memory", "--tracklets", "20", "--json"]
+
+    assert main(["bench", "gallery", *words]) == 0
+
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [(row["store"], row["identities"]) for row in rows] == [("memory", 5), ("memory", 30)]
+    for row in rows:
+        assert row["tracklets"] >= 20
+        assert row["tracklets_per_s"] > 0
+        assert 0 < row["window_p50_ms"] <= row["window_p99_ms"]
+        assert row["rss_mb"] > 10
+
+
+def test_the_gallery_is_measured_over_known_stores_only(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "gallery", "--store", "paper"]) == 2
+    assert "--store paper: must be one of memory, redis" in capsys.readouterr().err

@@ -261,6 +261,32 @@ def test_people_not_seen_for_the_retention_are_forgotten() -> None:
     assert [identity.number for identity in decider.writes[-1].expired] == [1]
 
 
+def test_of_more_people_than_are_kept_those_seen_longest_ago_are_forgotten() -> None:
+    decider = Decider(Rules(match=0.0, max_identities=2))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0)))
+    decider.window(15, tracklet("a/s/2.0/0", 10, 14, axis(1)))
+    decider.window(25, tracklet("a/s/3.0/0", 20, 24, axis(0)))
+
+    events = decider.window(35, tracklet("a/s/4.0/0", 30, 34, axis(2)))
+
+    assert events == ["created 3", "expired 2"]
+    assert sorted(decider.site.identities) == [1, 3]
+    assert "a/s/2.0/0" not in decider.site.rows
+    assert [event.reason for event in decider.writes[-1].events][-1] == "seen longest ago of more people than are kept"
+
+
+def test_a_window_forgets_only_so_many_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gallery.decision.draft.EXPIRE_LIMIT", 2)
+    decider = Decider(Rules(match=0.0, horizon_ns=10 * S, retention_ns=100 * S))
+    decider.window(5, *(tracklet(f"a/s/{n}.0/0", 0, 4, axis(n)) for n in (1, 2, 3)))
+
+    first = decider.window(300, tracklet("a/s/9.0/0", 290, 299, axis(9)))
+    second = decider.window(310, tracklet("a/s/9.0/0", 290, 309, axis(9), revision=1))
+
+    assert [event for event in first if "expired" in event] == ["expired 2", "expired 3"]
+    assert [event for event in second if "expired" in event] == ["expired 1"]
+
+
 def test_the_calibration_learns_from_people_seen_together() -> None:
     decider = Decider()
 
