@@ -7,13 +7,13 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.normalise import units
+from gallery.decision.normalise import NO_SHIFTS, Shifts, units
 from gallery.index import VectorIndex
 from gallery.recall import RecallWatch
 from gallery.store.store import Prototype
 
 NEAREST = 64  # prototypes that are searched for: a dozen identities with all their cameras
-MAX_PEOPLE = 16  # nearest identities that a search returns, where most people have few prototypes
+MAX_PEOPLE = 32  # nearest identities that a search returns; comparing with everyone decides the same
 
 
 class Searcher:
@@ -31,8 +31,12 @@ class Searcher:
         self._ids: dict[int, list[tuple[str, int]]] = {}  # identity -> (model_id, vector id)
         self._next_id = 0
 
-    def replace(self, prototypes: Mapping[int, Sequence[Prototype]]) -> None:
-        """Replace the prototypes of identities; an empty sequence removes the identity."""
+    def replace(self, prototypes: Mapping[int, Sequence[Prototype]], shifts: Shifts = NO_SHIFTS) -> None:
+        """Replace the prototypes of identities; an empty sequence removes the identity.
+
+        Vectors are kept without the shifts of their cameras as these are known now. Shifts that are learnt later differ
+        little from them, and it is only the order of the nearest that they affect.
+        """
         gone: dict[str, list[int]] = {}
         for number in prototypes:
             for model_id, vector_id in self._ids.pop(number, []):
@@ -48,7 +52,9 @@ class Searcher:
                 added.setdefault(prototype.model_id, []).append(prototype)
                 ids.setdefault(prototype.model_id, []).append(self._claim(number, prototype))
         for model_id, new in added.items():
-            self._add(model_id, np.array(ids[model_id], np.int64), units(np.stack([p.vector for p in new])))
+            vectors = units(np.stack([p.vector for p in new]))
+            vectors = shifts.without_each(vectors, model_id, [p.camera_id for p in new])
+            self._add(model_id, np.array(ids[model_id], np.int64), vectors)
 
     def _add(self, model_id: str, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         if model_id not in self._indexes:

@@ -156,7 +156,7 @@ class SiteWorker:
         self._stored_seq = snapshot.seq - len(snapshot.unpublished)
         self._outbox = list(snapshot.unpublished)
         self._searcher = Searcher(self._make_index)
-        self._searcher.replace(self._site.prototypes)
+        self._searcher.replace(self._site.prototypes, self._site.shifts)
         self._models |= {prototype.model_id for owned in self._site.prototypes.values() for prototype in owned}
         self._stale = False
 
@@ -207,7 +207,7 @@ class SiteWorker:
         write = decision.write
         self._site = decision.site
         gone = [*write.merged, *(identity.number for identity in write.expired)]
-        self._searcher.replace(dict.fromkeys(gone, ()) | dict(write.prototypes))
+        self._searcher.replace(dict.fromkeys(gone, ()) | dict(write.prototypes), decision.site.shifts)
         self._outbox += [JournalEntry(self._seq + n, event) for n, event in enumerate(write.events, 1)]
         self._seq += len(write.events)
         self._count(write)

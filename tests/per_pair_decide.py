@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from gallery.decision import decide, draft
 from gallery.decision.calibrate import probability
-from gallery.decision.compare import embedding_of, mean_of
+from gallery.decision.compare import mean_of
 from gallery.decision.decide import Neighbours
 from gallery.decision.draft import Decision, Draft
 from gallery.decision.log_odds import logit
@@ -91,7 +91,7 @@ class _Window:
         known = self._draft.identities
         if len(known) <= decide.MAX_EXHAUSTIVE:
             return set(known)
-        near = self._neighbours(embedding_of(tracklet)[None], tracklet.model_id)[0]
+        near = self._neighbours(self._draft.vector(tracklet)[None], tracklet.model_id)[0]
         owned = {row.identity_id for row in self._draft.rows.values() if row.identity_id is not None}
         recent = sorted(owned, key=lambda n: (-known[n].last_ns, n))[: draft.MAX_LATELY]
         return (near | {*recent} | self._draft.touched) & set(known)
@@ -202,7 +202,9 @@ class _Window:
             return {n: set(draft.identities) for n in changed}
         start = draft.now_ns // decide.NS * decide.MAX_SEARCHED % max(1, len(changed))
         wanted = [*changed[start:], *changed[:start]][: decide.MAX_SEARCHED]
-        return {n: self._neighbours(mean_of(draft.prototypes[n], model_id)[None], model_id)[0] for n in wanted}
+        return {
+            n: self._neighbours(mean_of(draft.prototypes[n], model_id, draft.shifts)[None], model_id)[0] for n in wanted
+        }
 
     def _unite(self, union: Union) -> None:
         members = self._draft.members(union.gone) or self._draft.members(union.survivor)

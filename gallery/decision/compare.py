@@ -84,9 +84,11 @@ def similarity(vector: NDArray[np.float32], prototype_set: PrototypeSet) -> floa
     return round(float(best.sum() / len(best)), 5)
 
 
-def mean_of(prototypes: Sequence[Prototype], model_id: str) -> NDArray[np.float32]:
-    """Return the mean embedding of an identity under a model over all cameras, `(d,)`, L2-normalised."""
-    return unit(np.stack([p.vector for p in prototypes if p.kind == "mean" and p.model_id == model_id]).sum(0))
+def mean_of(prototypes: Sequence[Prototype], model_id: str, shifts: Shifts) -> NDArray[np.float32]:
+    """Return the mean of an identity under a model over all cameras, without their shifts, `(d,)`, L2-normalised."""
+    means = [p for p in prototypes if p.kind == "mean" and p.model_id == model_id]
+    vectors = shifts.without_each(units(np.stack([p.vector for p in means])), model_id, [p.camera_id for p in means])
+    return unit(np.array([p.weight for p in means], np.float32) @ vectors)
 
 
 def with_tracklet(prototypes: Sequence[Prototype], tracklet: Tracklet) -> tuple[Prototype, ...]:

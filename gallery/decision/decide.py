@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from gallery.decision.calibrate import probability
-from gallery.decision.compare import embedding_of, mean_of
+from gallery.decision.compare import mean_of
 from gallery.decision.draft import Decision, Draft
 from gallery.decision.grouping import grouped
 from gallery.decision.log_odds import logit, logits
@@ -109,7 +109,7 @@ class _Window:
     def _search(self, tracklets: Sequence[Tracklet]) -> None:
         for model_id in sorted({t.model_id for t in tracklets}):
             same = [t for t in tracklets if t.model_id == model_id]
-            near = self._neighbours(np.stack([embedding_of(t) for t in same]), model_id)
+            near = self._neighbours(np.stack([self._draft.vector(t) for t in same]), model_id)
             self._near.update(zip((t.tracklet_id for t in same), near, strict=True))
 
     def follow_tracks(self) -> None:
@@ -193,7 +193,9 @@ class _Window:
             return {number: set(draft.identities) for number in changed}
         start = draft.now_ns // NS * MAX_SEARCHED % len(changed)  # other ones in every window
         wanted = (changed[start:] + changed[:start])[:MAX_SEARCHED]
-        near = self._neighbours(np.stack([mean_of(draft.prototypes[n], model_id) for n in wanted]), model_id)
+        near = self._neighbours(
+            np.stack([mean_of(draft.prototypes[n], model_id, draft.shifts) for n in wanted]), model_id
+        )
         return dict(zip(wanted, near, strict=True))
 
     def _move(self, moves: Sequence[Move]) -> None:

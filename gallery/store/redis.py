@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
+from itertools import accumulate
 from typing import Any, cast
 
 import redis
@@ -53,8 +54,8 @@ class RedisStore:
             bring_up_to_date(self._client, self._prefix)
             meta = self._client.hgetall(self._key("meta"))
             now_ns = int(meta.get(b"now_ns", 0))
-            identities = self._client.hvals(self._key("identities"))
-            prototypes = self._client.hgetall(self._key("prototypes"))
+            identities = {number: records.decode_identity(data) for number, data in self._all("identities")}
+            prototypes = {number: records.decode_prototypes(data) for number, data in self._all("prototypes")}
             since_us = microseconds(now_ns - horizon_ns)
             keys = self._client.zrangebyscore(self._key("by-time"), since_us, "+inf")
             rows = self._rows(keys)
@@ -64,8 +65,8 @@ class RedisStore:
             now_ns=now_ns,
             next_identity=int(meta.get(b"next_identity", 1)),
             calibration=meta.get(b"calibration", b""),
-            identities=sorted(map(records.decode_identity, identities), key=lambda identity: identity.number),
-            prototypes={int(number): records.decode_prototypes(data) for number, data in prototypes.items()},
+            identities=[identities[number] for number in sorted(identities)],
+            prototypes=prototypes,
             tracklets=rows,
             unpublished=self.journal(int(meta.get(b"published", 0)), JOURNAL_LENGTH),
         )
@@ -190,6 +191,13 @@ class RedisStore:
                 return
             yield keys
 
+    def _all(self, name: str) -> Iterator[tuple[int, bytes]]:
+        """Yield all entries of a hash by number, in parts: reading 100 000 people at once would block the server.
+
+        Another process that writes meanwhile also changes the version, so that no decision on a mixture is written.
+        """
+        return ((int(number), value) for number, value in self._client.hscan_iter(self._key(name), count=PAGE))
+
     def _rows(self, keys: Sequence[bytes]) -> list[StoredTracklet]:
         rows: list[StoredTracklet] = []
         for start in range(0, len(keys), PAGE):
@@ -205,10 +213,10 @@ def _script(name: str) -> str:
 
 
 class _Arguments:
-    """The arguments of `write.lua`: msgpack of the write, then the binary values it refers to.
+    """The arguments of `write.lua`: msgpack of the write, and the binary values it refers to, joined.
 
-    Redis's msgpack decoder does not support binary values, so they are separate arguments. Times in ns are sent as
-    text, since Lua's numbers are doubles.
+    Redis's msgpack decoder does not support binary values. They are one argument, as the client sends each large
+    argument by itself: a window has a hundred. Times in ns are sent as text, since Lua's numbers are doubles.
     """
 
     def __init__(self, write: Write) -> None:
@@ -235,11 +243,12 @@ class _Arguments:
             "events": [self._add_binary(records.encode_event(event)) for event in write.events],
             "journal_length": JOURNAL_LENGTH,
         }
-        self.list = [records.pack(operation), *self._values]
+        ends = list(accumulate(map(len, self._values)))
+        self.list = [records.pack({**operation, "ends": ends}), b"".join(self._values)]
 
     def _add_binary(self, value: bytes) -> int:
         self._values.append(value)
-        return 1 + len(self._values)  # Lua counts from 1, and the operation comes first
+        return len(self._values)  # Lua counts from 1
 
     def _identity(self, identity: Identity) -> tuple[int, int, tuple[int, ...]]:
         return identity.number, self._add_binary(records.encode_identity(identity)), identity.previous_ids

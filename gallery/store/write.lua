@@ -16,11 +16,16 @@
 --   :sightings:<number>:<camera>   zset    the first us of a sighting, scored by its last
 --   :journal               zset    "seq|event", scored by seq
 --   :progress              hash    camera -> progress (not written here)
--- ARGV[1]  msgpack of the write, see redis._Arguments; it refers to the binary values in the arguments after it
+-- ARGV[1]  msgpack of the write, see redis._Arguments; it refers to binary values by their numbers
+-- ARGV[2]  these values, one after the other; they end at op.ends
 -- Returns 1 applied, 0 already applied, -1 another version.
 
 local prefix = string.sub(KEYS[1], 1, -5)
 local op = cmsgpack.unpack(ARGV[1])
+
+local function value(number)
+  return string.sub(ARGV[2], (op.ends[number - 1] or 0) + 1, op.ends[number])
+end
 
 -- a row's owner and times; its last box is its score in by-time
 local function head(id)
@@ -145,7 +150,7 @@ for _, fields in ipairs(op.rows) do
   local known = head(id)
   local grew = known and known.owner == row.owner and row.first <= known.first and known.last <= row.last
   if known and not grew then take(id, known) end
-  redis.call('HSET', prefix .. 'tracklets', id, ARGV[fields[7]])
+  redis.call('HSET', prefix .. 'tracklets', id, value(fields[7]))
   set_head(id, row)
   local last = string.format('%.0f', row.last)
   redis.call('ZADD', prefix .. 'by-time', last, id)
@@ -156,7 +161,7 @@ end
 
 for _, pair in ipairs(op.crops) do
   if redis.call('HEXISTS', prefix .. 'heads', pair[1]) == 1 then
-    redis.call('HSET', prefix .. 'crops', pair[1], ARGV[pair[2]])
+    redis.call('HSET', prefix .. 'crops', pair[1], value(pair[2]))
   end
 end
 
@@ -171,11 +176,11 @@ for _, pair in ipairs(op.moved) do
 end
 
 for _, identity in ipairs(op.identities) do
-  redis.call('HSET', prefix .. 'identities', identity[1], ARGV[identity[2]])
+  redis.call('HSET', prefix .. 'identities', identity[1], value(identity[2]))
   redis.call('ZADD', prefix .. 'by-number', identity[1], identity[1])
   for _, old in ipairs(identity[3]) do redis.call('HSET', prefix .. 'aliases', old, identity[1]) end
 end
-for _, pair in ipairs(op.prototypes) do redis.call('HSET', prefix .. 'prototypes', pair[1], ARGV[pair[2]]) end
+for _, pair in ipairs(op.prototypes) do redis.call('HSET', prefix .. 'prototypes', pair[1], value(pair[2])) end
 
 for _, pair in ipairs(op.expired) do
   drop(pair[1])
@@ -193,9 +198,9 @@ end
 local seq = tonumber(redis.call('HGET', KEYS[1], 'seq') or '0')
 for _, event in ipairs(op.events) do
   seq = seq + 1
-  redis.call('ZADD', prefix .. 'journal', seq, string.format('%d|', seq) .. ARGV[event])
+  redis.call('ZADD', prefix .. 'journal', seq, string.format('%d|', seq) .. value(event))
 end
 redis.call('ZREMRANGEBYRANK', prefix .. 'journal', 0, -1 - op.journal_length)
 redis.call('HSET', KEYS[1], 'version', version + 1, 'now_ns', op.now_ns, 'next_identity', op.next_identity,
-  'calibration', ARGV[op.calibration], 'layout', op.layout, 'longest_us', string.format('%.0f', longest), 'seq', seq)
+  'calibration', value(op.calibration), 'layout', op.layout, 'longest_us', string.format('%.0f', longest), 'seq', seq)
 return 1
