@@ -1,6 +1,5 @@
 """Search for nearest identities, in an index of one site's prototypes that is updated with its decisions."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
@@ -28,7 +27,7 @@ class Searcher:
         self._make_index = make_index
         self._indexes: dict[str, VectorIndex] = {}
         self._owners: dict[int, int] = {}
-        self._ids: dict[int, list[tuple[str, int]]] = {}  # identity -> (model_id, vector id)
+        self._ids: dict[int, dict[int, tuple[int, Prototype]]] = {}  # identity -> id() of a prototype -> vector id
         self._next_id = 0
 
     def replace(self, prototypes: Mapping[int, Sequence[Prototype]], shifts: Shifts = NO_SHIFTS) -> None:
@@ -38,23 +37,28 @@ class Searcher:
         little from them, and it is only the order of the nearest that they affect.
         """
         gone: dict[str, list[int]] = {}
-        for number in prototypes:
-            for model_id, vector_id in self._ids.pop(number, []):
-                gone.setdefault(model_id, []).append(vector_id)
-                self.watch.remove(vector_id)
-                del self._owners[vector_id]
-        for model_id, old in gone.items():
-            self._indexes[model_id].remove(np.array(old, np.int64))
-        added: dict[str, list[Prototype]] = {}
-        ids: dict[str, list[int]] = {}
+        added: dict[str, list[tuple[int, Prototype]]] = {}
         for number, owned in prototypes.items():
-            for prototype in _distinct(owned):
-                added.setdefault(prototype.model_id, []).append(prototype)
-                ids.setdefault(prototype.model_id, []).append(self._claim(number, prototype))
-        for model_id, new in added.items():
-            vectors = units(np.stack([p.vector for p in new]))
-            vectors = shifts.without_each(vectors, model_id, [p.camera_id for p in new])
-            self._add(model_id, np.array(ids[model_id], np.int64), vectors)
+            known = self._ids.pop(number, {})
+            kept = {id(p): p for p in _distinct(owned)}
+            for key, (vector_id, old) in known.items():
+                if key not in kept:
+                    gone.setdefault(old.model_id, []).append(vector_id)
+                    del self._owners[vector_id]
+            for key, new in kept.items():
+                if key not in known:
+                    known[key] = self._claim(number), new
+                    added.setdefault(new.model_id, []).append(known[key])
+            if kept:
+                self._ids[number] = {key: known[key] for key in kept}
+        for model_id, old_ids in gone.items():
+            self._indexes[model_id].remove(np.array(old_ids, np.int64))
+            for vector_id in old_ids:
+                self.watch.remove(vector_id)
+        for model_id, new_ones in added.items():
+            vectors = units(np.stack([p.vector for _, p in new_ones]))
+            vectors = shifts.without_each(vectors, model_id, [p.camera_id for _, p in new_ones])
+            self._add(model_id, np.array([vector_id for vector_id, _ in new_ones], np.int64), vectors)
 
     def _add(self, model_id: str, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         if model_id not in self._indexes:
@@ -76,21 +80,14 @@ class Searcher:
     def __len__(self) -> int:
         return len(self._owners)
 
-    def _claim(self, number: int, prototype: Prototype) -> int:
+    def _claim(self, number: int) -> int:
         vector_id = self._next_id
         self._next_id += 1
         self._owners[vector_id] = number
-        self._ids.setdefault(number, []).append((prototype.model_id, vector_id))
         return vector_id
 
 
 def _distinct(prototypes: Sequence[Prototype]) -> list[Prototype]:
     """Return the prototypes without the hard ones that are all of their camera's mean: most people pass once."""
-    hard = Counter((p.camera_id, p.model_id) for p in prototypes if p.kind == "hard")
     weights = {(p.camera_id, p.model_id): p.weight for p in prototypes if p.kind == "mean"}
-
-    def is_mean(p: Prototype) -> bool:
-        place = p.camera_id, p.model_id
-        return p.kind == "hard" and hard[place] == 1 and p.weight == weights.get(place)
-
-    return [p for p in prototypes if not is_mean(p)]
+    return [p for p in prototypes if p.kind == "mean" or p.weight != weights.get((p.camera_id, p.model_id))]

@@ -127,19 +127,28 @@ class _Window:
 
     def _matches(self) -> list["_Match"]:
         """Return the matches that maximise the sum of log odds above the threshold, for each camera."""
-        ready = [t for t in self._open if self._is_good(t)]
-        candidates = dict(zip((t.tracklet_id for t in ready), self._candidates(ready), strict=True))
+        ready = sorted((t for t in self._open if self._is_good(t)), key=lambda t: t.camera_id)
+        candidates = self._candidates(ready)
+        numbers = np.array(sorted(set().union(*candidates)), np.int64)
+        cameras = np.array([t.camera_id for t in ready])
+        among = np.zeros((len(ready), len(numbers)), np.bool_)  # candidates of any tracklet of the same camera
+        for camera_id in dict.fromkeys(cameras.tolist()):
+            rows = np.flatnonzero(cameras == camera_id)
+            among[rows] = np.isin(numbers, list(set().union(*(candidates[row] for row in rows))))
+        table = self._table(ready, numbers, among)
         matches: list[_Match] = []
-        for camera_id in sorted({t.camera_id for t in ready}):
-            seen = [t for t in ready if t.camera_id == camera_id]
-            numbers = np.array(sorted(set().union(*(candidates[t.tracklet_id] for t in seen))), np.int64)
-            best = _best_matches(self._table(seen, numbers), self._rules.match)
-            matches += [_Match(seen[i], int(numbers[j]), value) for i, j, value in best]
+        for camera_id in dict.fromkeys(cameras.tolist()):
+            rows = np.flatnonzero(cameras == camera_id)
+            columns = np.flatnonzero(among[rows[0]])
+            best = _best_matches(table[np.ix_(rows, columns)], self._rules.match)
+            matches += [_Match(ready[rows[i]], int(numbers[columns[j]]), value) for i, j, value in best]
         return matches
 
-    def _table(self, ready: Sequence[Tracklet], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return `(m, n)` log odds; -inf below the threshold and for identities that a tracklet cannot have."""
-        table = logits(self._draft, ready, numbers.tolist(), self._rules.match)
+    def _table(
+        self, ready: Sequence[Tracklet], numbers: NDArray[np.int64], among: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Return `(m, n)` log odds; -inf below the threshold, and for identities that a tracklet cannot have."""
+        table = logits(self._draft, ready, numbers.tolist(), self._rules.match, among)
         for row, tracklet in enumerate(ready):
             excluded = [number for number in self._draft.excluded(tracklet) if number is not None]
             table[row, np.isin(numbers, excluded)] = -np.inf
@@ -186,9 +195,7 @@ class _Window:
     def _near_to(self, model_id: str) -> dict[int, set[int]]:
         """Return the identities that may be the same person, for those that this window changed."""
         draft = self._draft
-        changed = [
-            n for n in sorted(draft.touched) if n in draft.identities and draft.prototype_set(n, model_id) is not None
-        ]
+        changed = [n for n in sorted(draft.touched) if n in draft.identities and draft.is_known_to(model_id, n)]
         if len(draft.identities) <= MAX_EXHAUSTIVE or not changed:
             return {number: set(draft.identities) for number in changed}
         start = draft.now_ns // NS * MAX_SEARCHED % len(changed)  # other ones in every window

@@ -117,6 +117,10 @@ class Draft:
         """Return the identities a tracklet cannot have: those that were, or may have been, visible at the same time."""
         return {row.identity_id for _, row in self.visible_with(tracklet)}
 
+    def is_known_to(self, model_id: str, number: int) -> bool:
+        """Return whether an identity has prototypes under a model."""
+        return any(prototype.model_id == model_id for prototype in self.prototypes.get(number, ()))
+
     def prototype_set(self, number: int, model_id: str) -> PrototypeSet | None:
         """Return an identity's prototypes under one model; None if there are none."""
         return self._memo.prototype_set(number, self.prototypes.get(number, ()), model_id, self.shifts)

@@ -19,8 +19,13 @@ def logit(draft: Draft, tracklet: Tracklet, number: int) -> float:
     return draft.calibration(tracklet.model_id).logit(similarity(draft.vector(tracklet), prototype_set))
 
 
-def logits(draft: Draft, tracklets: Sequence[Tracklet], numbers: Sequence[int], floor: float) -> NDArray[np.float64]:
-    """Return `(m, n)` log odds that tracklets show identities; -inf where they are below `floor`."""
+def logits(
+    draft: Draft, tracklets: Sequence[Tracklet], numbers: Sequence[int], floor: float, among: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return `(m, n)` log odds that tracklets show identities; -inf where they are below `floor`.
+
+    `among`, `(m, n)`, are the pairs to compare; the others are -inf too.
+    """
     found = np.full((len(tracklets), len(numbers)), -np.inf)
     for model_id in {tracklet.model_id for tracklet in tracklets}:
         calibration = draft.calibration(model_id)
@@ -28,7 +33,8 @@ def logits(draft: Draft, tracklets: Sequence[Tracklet], numbers: Sequence[int], 
         rows = [row for row, tracklet in enumerate(tracklets) if tracklet.model_id == model_id]
         columns, people = _of_model(draft, numbers, model_id)
         vectors = np.stack([draft.vector(tracklets[row]) for row in rows])
-        for i, j in np.argwhere(similarity_bounds(vectors, people) >= least):
+        likely = similarity_bounds(vectors, people) >= least
+        for i, j in np.argwhere(likely & among[np.ix_(rows, columns)]):
             value = calibration.logit(similarity(vectors[i], people[j]))
             found[rows[i], columns[j]] = value if value >= floor else -np.inf
     return found

@@ -212,7 +212,11 @@ def test_the_searcher_follows_identities_and_keeps_models_apart(kind: type) -> N
 def test_a_person_who_passed_once_takes_one_place_in_the_index() -> None:
     look = np.eye(D, dtype=np.float32)
     passed = [Prototype("mean", "door", "m", 2 * look[0], 2.0), Prototype("hard", "door", "m", look[0], 2.0, "one")]
-    returned = [*passed, Prototype("hard", "door", "m", look[1], 1.0, "two")]
+    returned = [
+        Prototype("mean", "door", "m", look[0], 3.0),
+        *passed[1:],
+        Prototype("hard", "door", "m", look[1], 1.0, "two"),
+    ]
     searcher = Searcher(FlatIndex)
 
     searcher.replace({1: passed, 2: returned})
