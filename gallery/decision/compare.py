@@ -1,6 +1,6 @@
 """Appearance prototypes of identities, and similarities to them. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ HARD_PER_CAMERA = 3  # one for each distinct view of a body: front, back, side
 CAMERAS_PER_IDENTITY = 64  # beyond this, the cameras with the least weight are dropped
 BEST_CAMERAS = 2  # a similarity is the mean over this many cameras, the most similar ones
 MIN_WEIGHT = 0.01
+BLOCK = 32  # people normalised at once, whose vectors fit a processor's cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,18 +55,24 @@ def prototype_sets_of(
 ) -> list[PrototypeSet | None]:
     """Return what `prototype_set_of` returns for each of several people, many times as fast."""
     chosen = [sorted((p for p in owned if p.model_id == model_id), key=_by_camera) for owned in people]
+    parts = (_prototype_sets_of(chosen[at : at + BLOCK], model_id, shifts) for at in range(0, len(chosen), BLOCK))
+    return [one for part in parts for one in part]
+
+
+def _prototype_sets_of(
+    chosen: Sequence[Sequence[Prototype]], model_id: str, shifts: Shifts
+) -> Iterator[PrototypeSet | None]:
     together = [p for owned in chosen for p in owned]
     if not together:
-        return [None] * len(people)
+        yield from (None for _ in chosen)
+        return
     cameras = [p.camera_id for p in together]
     vectors = shifts.without_each(units(np.stack([p.vector for p in together])), model_id, cameras)
-    found: list[PrototypeSet | None] = []
     end = 0
     for owned in chosen:
         start, end = end, end + len(owned)
         starts = [i for i in range(len(owned)) if i == 0 or owned[i - 1].camera_id != owned[i].camera_id]
-        found.append(PrototypeSet(vectors[start:end].copy(), np.array(starts)) if owned else None)
-    return found
+        yield PrototypeSet(vectors[start:end].copy(), np.array(starts)) if owned else None
 
 
 def _by_camera(prototype: Prototype) -> tuple[str, bool, str]:

@@ -43,12 +43,16 @@ class Shifts:
 
     def without_each(self, vectors: Vector, model_id: str, camera_ids: Sequence[str]) -> Vector:
         """Return `(n, d)` unit vectors minus the shifts of their n cameras, each L2-normalised."""
-        places = [place for place, camera in enumerate(camera_ids) if (model_id, camera) in self.vectors]
-        if places:
-            shifts = np.stack([self.vectors[model_id, camera_ids[place]] for place in places])
-            vectors = vectors.copy()
-            vectors[places] = units(vectors[places] - shifts)
-        return vectors
+        cameras = {camera: row for row, camera in enumerate(dict.fromkeys(camera_ids))}
+        shifts = [self.vectors.get((model_id, camera)) for camera in cameras]
+        rows = np.array([cameras[camera] for camera in camera_ids], np.intp)
+        unknown = np.array([shift is None for shift in shifts])[rows]
+        if unknown.all():
+            return vectors
+        zero = np.zeros(vectors.shape[1], np.float32)
+        shifted = units(vectors - np.stack([zero if shift is None else shift for shift in shifts])[rows])
+        shifted[unknown] = vectors[unknown]
+        return shifted
 
     def is_outdated(self, next_identity: int) -> bool:
         """Return whether enough people are new to estimate the shifts again."""
