@@ -7,12 +7,13 @@ import pytest
 from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration, decode, encode, probability
 from gallery.decision.compare import (
     HARD_PER_CAMERA,
-    prototype_set_of,
+    prototype_sets_of,
     similarity,
     united,
     with_tracklet,
     without_tracklet,
 )
+from gallery.decision.normalise import NO_SHIFTS, Shifts
 from gallery.store.store import Prototype
 from tests.gallery_tools import axis, tracklet, unit
 from wire.messages import SimilarityPrior
@@ -77,13 +78,13 @@ def test_similarity_is_that_of_the_best_two_cameras() -> None:
     prototypes: tuple[Prototype, ...] = ()
     for camera, look in (("a", axis(0)), ("b", axis(1)), ("c", axis(2))):
         prototypes = with_tracklet(prototypes, tracklet(f"{camera}/s/1/0", 0, 4, look))
-    prototype_set = prototype_set_of(prototypes, "m")
+    (prototype_set,) = prototype_sets_of([prototypes], "m", NO_SHIFTS)
     assert prototype_set is not None
 
     query = unit(axis(0) * 0.8 + axis(1) * 0.6).astype(np.float32)
 
     assert similarity(query, prototype_set) == pytest.approx(0.7, abs=1e-3)
-    assert prototype_set_of(prototypes, "another model") is None
+    assert prototype_sets_of([prototypes, ()], "another model", NO_SHIFTS) == [None, None]
 
 
 def test_without_evidence_the_prior_decides() -> None:
@@ -120,3 +121,23 @@ def test_a_calibration_survives_the_store() -> None:
 
 def test_a_calibration_of_an_earlier_version_is_reset() -> None:
     assert decode(msgspec.msgpack.encode((3.0, 0.2, 0.01))) == {}
+
+
+def test_people_compared_together_are_as_if_each_were_compared_alone() -> None:
+    rng = np.random.default_rng(4)
+    people = [remembered(*[f"{'abc'[n % 3]}/s/{n}.0/0" for n in range(count)], seed=count) for count in range(40)]
+    shifts = Shifts({("m", camera): np.asarray(0.2 * rng.normal(size=16), np.float32) for camera in "ab"}, 1)
+
+    together = prototype_sets_of(people, "m", shifts)
+
+    for prototypes, found in zip(people, together, strict=True):
+        (alone,) = prototype_sets_of([prototypes], "m", shifts)
+        if found is None or alone is None:
+            assert (found, alone, prototypes) == (None, None, ())
+        else:
+            np.testing.assert_array_equal(found.vectors, alone.vectors)
+            np.testing.assert_array_equal(found.starts, alone.starts)
+            expected = [shifts.without(unit(p.vector).astype(np.float32), "m", p.camera_id) for p in prototypes]
+            assert sorted(found.vectors.tolist()) == pytest.approx(
+                np.array(sorted(np.stack(expected).tolist())), abs=1e-6
+            )
