@@ -14,6 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from gallery.decision import decide, draft
 from gallery.decision.calibrate import probability
 from gallery.decision.compare import mean_of
+from gallery.decision.coverage import SIMULTANEOUS_NS
 from gallery.decision.decide import Neighbours
 from gallery.decision.draft import Decision, Draft
 from gallery.decision.log_odds import logit
@@ -97,7 +98,13 @@ class _Window:
         return (near | {*recent} | self._draft.touched) & set(known)
 
     def _possible(self, tracklet: Tracklet, number: int) -> bool:
-        return all(row.identity_id != number for _, row in _visible_with(self._draft, tracklet))
+        beside = all(row.identity_id != number for _, row in _visible_with(self._draft, tracklet))
+        return beside and not any(
+            row.identity_id == number
+            and self._draft.coverage.is_disjoint(row.tracklet.camera_id, tracklet.camera_id)
+            and _overlap_ns(row.tracklet, tracklet) > SIMULTANEOUS_NS
+            for row in self._draft.rows.values()
+        )
 
     def follow_tracks(self) -> None:
         """Assign the next part of a track to the identity of the previous part."""
@@ -117,7 +124,7 @@ class _Window:
             if not matches:
                 return
             for match in matches:
-                self._settle(match.tracklet, match.number, probability(match.logit), "looks like this person")
+                self._settle(match.tracklet, match.number, self._probability(match.logit), "looks like this person")
 
     def _assign_camera(self, tracklets: Sequence[Tracklet]) -> list["_Match"]:
         """Return the matches that maximise the sum of log odds above the threshold."""
@@ -210,7 +217,7 @@ class _Window:
         members = self._draft.members(union.gone) or self._draft.members(union.survivor)
         self._draft.merge(union.gone, union.survivor)
         if members:
-            likely = f"probability {probability(union.logit):.3f}"
+            likely = f"probability {self._probability(union.logit):.3f}"
             reason = f"{union.gone} and {union.survivor} look like one person ({likely})"
             self._draft.record_event("merged", members[-1], union.survivor, reason, (union.gone,))
 
@@ -225,7 +232,11 @@ class _Window:
                 reason = "looks like nobody known"
                 number = created[move.group] if move.group in created else self._draft.create()
                 created[move.group] = number
-            self._settle(move.tracklet, number, probability(move.logit), reason)
+            self._settle(move.tracklet, number, self._probability(move.logit), reason)
+
+    def _probability(self, logit: float) -> float:
+        others = {row.identity_id for row in self._draft.rows.values() if row.identity_id is not None}
+        return probability(logit - math.log(max(1, len(others) - 1)))
 
     def _settle(self, tracklet: Tracklet, number: int, likely: float, reason: str) -> None:
         """Assign an open tracklet to an identity, record the event, and calibrate on people visible with it."""
@@ -255,6 +266,10 @@ class _Match:
 
 def _in_time(tracklet: Tracklet) -> tuple[int, str]:
     return tracklet.last_ns, tracklet.tracklet_id
+
+
+def _overlap_ns(one: Tracklet, other: Tracklet) -> int:
+    return min(one.last_ns, other.last_ns) - max(one.first_ns, other.first_ns)
 
 
 def _visible_with(draft: Draft, tracklet: Tracklet) -> Iterator[tuple[Together, StoredTracklet]]:

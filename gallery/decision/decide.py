@@ -12,6 +12,7 @@ For each window:
  7. the calibration is updated with the tracklets that ended.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -123,7 +124,7 @@ class _Window:
         """Match open tracklets to identities, jointly per camera, until no more match."""
         while matches := self._matches():
             for match in matches:
-                self._settle(match.tracklet, match.number, probability(match.logit), "looks like this person")
+                self._settle(match.tracklet, match.number, self._probability(match.logit), "looks like this person")
 
     def _matches(self) -> list["_Match"]:
         """Return the matches that maximise the sum of log odds above the threshold, for each camera."""
@@ -214,15 +215,19 @@ class _Window:
                 created[move.group] = self._draft.create()
             number = created[move.group] if move.number is None else move.number
             reason = "looks like nobody known" if move.number is None else "looks like this person"
-            self._settle(move.tracklet, number, probability(move.logit), reason)
+            self._settle(move.tracklet, number, self._probability(move.logit), reason)
 
     def _unite(self, union: Union) -> None:
         members = self._draft.members(union.gone) or self._draft.members(union.survivor)
         self._draft.merge(union.gone, union.survivor)
         if members:
-            likely = f"probability {probability(union.logit):.3f}"
+            likely = f"probability {self._probability(union.logit):.3f}"
             reason = f"{union.gone} and {union.survivor} look like one person ({likely})"
             self._draft.record_event("merged", members[-1], union.survivor, reason, (union.gone,))
+
+    def _probability(self, logit: float) -> float:
+        """Return the probability of a match, with all other people seen recently as alternatives."""
+        return probability(logit - math.log(max(1, self._draft.recent_count() - 1)))
 
     def _settle(self, tracklet: Tracklet, number: int, likely: float, reason: str) -> None:
         """Assign an open tracklet to an identity, record the event, and calibrate on people visible with it."""

@@ -51,6 +51,7 @@ class Draft:
         self._moved: dict[str, int] = {}
         self._merged: dict[int, int] = {}
         self.shifts = site.shifts
+        self.coverage = site.coverage
         self._memo = site.memo
         self._vectors = site.vectors
         self.ended: list[Tracklet] = []
@@ -88,6 +89,10 @@ class Draft:
         """Yield the identities that have recent tracklets, those seen last first, then by number."""
         return self._lookups.recent()
 
+    def recent_count(self) -> int:
+        """Return the number of identities that have recent tracklets."""
+        return len(self._lookups.members)
+
     def seen_lately(self) -> set[int]:
         """Return the identities to compare with whatever the index finds: this window's, and others seen just before.
 
@@ -115,7 +120,13 @@ class Draft:
 
     def excluded(self, tracklet: Tracklet) -> set[int | None]:
         """Return the identities a tracklet cannot have: those that were, or may have been, visible at the same time."""
-        return {row.identity_id for _, row in self.visible_with(tracklet)}
+        here = {row.identity_id for _, row in self.visible_with(tracklet)}
+        return here | {self.owner(key) for key in self.seen_elsewhere(tracklet)}
+
+    def seen_elsewhere(self, tracklet: Tracklet) -> list[str]:
+        """Return the tracklets that show other people, as disjoint cameras saw them at the same time."""
+        cameras = self.coverage.disjoint_from.get(tracklet.camera_id, ())
+        return [key for other in cameras for key in self._lookups.visibility.simultaneous(tracklet, other)]
 
     def is_known_to(self, model_id: str, number: int) -> bool:
         """Return whether an identity has prototypes under a model."""
@@ -266,6 +277,7 @@ class Draft:
             self.rows,
             self._memo,
             self.shifts,
+            self.coverage,
             self._vectors,
             self._lookups.reflecting(self.rows, self.identities),
         )
@@ -277,7 +289,7 @@ class Draft:
             version=self._version,
             now_ns=self.now_ns,
             next_identity=self.next_identity,
-            calibration=encode_scale(self.calibrations, self.shifts),
+            calibration=encode_scale(self.calibrations, self.shifts, self.coverage),
             tracklets=[self._finished[key] for key in sorted(self._fresh)],
             crops={key: tracklet.crop for key, tracklet in self._fresh.items() if tracklet.crop},
             moved={key: number for key, number in self._moved.items() if key not in self._fresh},

@@ -139,7 +139,8 @@ def _rivals(draft: Draft, members: Sequence[Member]) -> NDArray[np.bool_]:
             apart = draft.identities[member.number].apart
             others = [i for i, m in enumerate(members) if m.tracklet is None and m.number in apart]
         else:
-            others = [places[key] for key in draft.seen_with(member.tracklet) if key in places]
+            seen = chain(draft.seen_with(member.tracklet), draft.seen_elsewhere(member.tracklet))
+            others = [places[key] for key in seen if key in places]
         if others:
             rivals[place, others] = rivals[others, place] = True
     return rivals

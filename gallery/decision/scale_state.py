@@ -1,4 +1,4 @@
-"""Serialise what a site has learnt about similarities: calibrations and camera shifts."""
+"""Serialise what a site has learnt about similarities and cameras."""
 
 from collections.abc import Mapping
 
@@ -7,29 +7,32 @@ import numpy as np
 
 from gallery.decision import calibrate
 from gallery.decision.calibrate import Calibration
+from gallery.decision.coverage import NO_COVERAGE, Coverage, Meetings
 from gallery.decision.normalise import NO_SHIFTS, Shifts
 
 SCHEMA = 1
 
 
 class _State(msgspec.Struct, frozen=True):
-    """Calibrations as `calibrate` encodes them; model_id, camera_id and float16 vector of each shift."""
+    """Calibrations as `calibrate` encodes them; model_id, camera_id and float16 vector of each shift; meetings."""
 
     schema: int
     calibrations: bytes
     shifts: tuple[tuple[str, str, bytes], ...]
     shifts_learnt_at: int
+    meetings: tuple[tuple[str, str, Meetings], ...] = ()
 
 
-def encode_scale(calibrations: Mapping[str, Calibration], shifts: Shifts) -> bytes:
-    """Serialise calibrations by `model_id`, and camera shifts."""
+def encode_scale(calibrations: Mapping[str, Calibration], shifts: Shifts, coverage: Coverage) -> bytes:
+    """Serialise calibrations by `model_id`, camera shifts, and coverage."""
     places = sorted(shifts.vectors.items())
     stored = tuple((model, camera, shift.astype("<f2").tobytes()) for (model, camera), shift in places)
-    state = _State(SCHEMA, calibrate.encode(calibrations), stored, shifts.learnt_at)
+    meetings = tuple((*cameras, known) for cameras, known in sorted(coverage.meetings.items()))
+    state = _State(SCHEMA, calibrate.encode(calibrations), stored, shifts.learnt_at, meetings)
     return msgspec.msgpack.encode(state)
 
 
-def decode_scale(data: bytes) -> tuple[dict[str, Calibration], Shifts]:
+def decode_scale(data: bytes) -> tuple[dict[str, Calibration], Shifts, Coverage]:
     """Return what `encode_scale` serialised; the calibrations alone if an earlier version wrote them.
 
     Unreadable data is ignored, as a site relearns it.
@@ -39,6 +42,7 @@ def decode_scale(data: bytes) -> tuple[dict[str, Calibration], Shifts]:
     except msgspec.MsgspecError:
         state = None
     if state is None or state.schema != SCHEMA:
-        return calibrate.decode(data), NO_SHIFTS
+        return calibrate.decode(data), NO_SHIFTS, NO_COVERAGE
     vectors = {(model, camera): np.frombuffer(shift, "<f2").astype(np.float32) for model, camera, shift in state.shifts}
-    return calibrate.decode(state.calibrations), Shifts(vectors, state.shifts_learnt_at)
+    coverage = Coverage({(one, other): known for one, other, known in state.meetings})
+    return calibrate.decode(state.calibrations), Shifts(vectors, state.shifts_learnt_at), coverage

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from gallery.decision.calibrate import Calibration
+from gallery.decision.coverage import NO_COVERAGE, Coverage
 from gallery.decision.lookups import Lookups
 from gallery.decision.normalise import NO_SHIFTS, Shifts
 from gallery.decision.scale_state import decode_scale
@@ -17,8 +18,8 @@ MAX_APART = 64  # identities known to be different people
 class Site:
     """One site as of `version`; fields as in `store.Snapshot`, `rows` within the horizon only.
 
-    `calibrations` are by `model_id`; `shifts` are the offsets that cameras add to embeddings. `memo`, `vectors` and
-    `lookups` are derived from the rest and do not affect decisions.
+    `calibrations` are by `model_id`; `shifts` are the offsets that cameras add to embeddings; `coverage` tells which
+    cameras are disjoint. `memo`, `vectors` and `lookups` are derived from the rest and do not affect decisions.
     """
 
     site_id: str
@@ -31,13 +32,14 @@ class Site:
     rows: Table[str, StoredTracklet] = field(default_factory=Table)
     memo: PrototypeSetCache = field(default_factory=PrototypeSetCache)
     shifts: Shifts = NO_SHIFTS
+    coverage: Coverage = NO_COVERAGE
     vectors: VectorCache = field(default_factory=VectorCache)
     lookups: Lookups = field(default_factory=Lookups)
 
 
 def site_of(site_id: str, snapshot: Snapshot) -> Site:
     """Return the site of a snapshot that a store loaded."""
-    calibrations, shifts = decode_scale(snapshot.calibration)
+    calibrations, shifts, coverage = decode_scale(snapshot.calibration)
     return Site(
         site_id,
         snapshot.version,
@@ -48,4 +50,5 @@ def site_of(site_id: str, snapshot: Snapshot) -> Site:
         Table({number: tuple(prototypes) for number, prototypes in snapshot.prototypes.items()}),
         Table({row.tracklet.tracklet_id: row for row in snapshot.tracklets}),
         shifts=shifts,
+        coverage=coverage,
     )

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from sortedcontainers import SortedList
 
+from gallery.decision.coverage import SIMULTANEOUS_NS
 from gallery.decision.together import HANDOVER_NS, Together, is_over, together
 from wire.messages import Tracklet
 from wire.tracklet_id import TrackletId
@@ -50,6 +51,11 @@ class Visibility:
         """Return the other parts of the same leg of a track."""
         camera = self._cameras.get(tracklet.camera_id)
         return () if camera is None else camera.of_leg(tracklet)
+
+    def simultaneous(self, tracklet: Tracklet, camera_id: str) -> list[str]:
+        """Return the ids of a camera's tracklets that overlap a tracklet for longer than `SIMULTANEOUS_NS`, sorted."""
+        camera = self._cameras.get(camera_id)
+        return [] if camera is None else camera.simultaneous(tracklet)
 
     def together_with(self, tracklet: Tracklet) -> tuple[tuple[Together, str], ...]:
         """Return `yes` or `maybe` and the id for each other tracklet visible at the same time, sorted by id."""
@@ -125,6 +131,10 @@ class _Camera:
             return self._answers[key]
         return tuple(sorted([*self._answers[key], *(("maybe", other) for other in unsure)], key=lambda one: one[1]))
 
+    def simultaneous(self, tracklet: Tracklet) -> list[str]:
+        near = ((key, self.tracklets[key]) for key in sorted(self._near(tracklet)))
+        return [key for key, other in near if _common_ns(tracklet, other) > SIMULTANEOUS_NS]
+
     def _open_around(self, tracklet: Tracklet, now_ns: int) -> Iterator[str]:
         """Yield the open tracklets that this one may continue, and those that may continue it if it is open."""
         while self._open and is_over(self.tracklets[self._open[0][1]], now_ns):
@@ -143,6 +153,10 @@ class _Camera:
 def _overlap(one: Tracklet, other: Tracklet) -> bool:
     common_ns = min(one.last_ns, other.last_ns)
     return max(one.first_ns, other.first_ns) <= common_ns and together(one, other, common_ns) == "yes"
+
+
+def _common_ns(one: Tracklet, other: Tracklet) -> int:
+    return min(one.last_ns, other.last_ns) - max(one.first_ns, other.first_ns)
 
 
 def _slots_of(tracklet: Tracklet) -> range:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gallery.decision.calibrate import DEFAULT_PRIOR, MAX_UNLABELLED, Calibration, encode, probability
 from gallery.decision.compare import with_tracklet
+from gallery.decision.coverage import NO_COVERAGE, Coverage
 from gallery.decision.normalise import FREE_PEOPLE, NO_SHIFTS, RECENT_PEOPLE, Shifts, learnt_shifts
 from gallery.decision.scale_state import decode_scale, encode_scale
 from gallery.store.store import Identity, Prototype
@@ -162,9 +163,12 @@ def test_what_was_learnt_survives_the_store() -> None:
     shifts = learnt_shifts(identities, prototypes, 21)
     calibrations = {"m": Calibration(DEFAULT_PRIOR).observe_unlabelled(drawn(0.5, 0.08, 1000, 0.1)).observe([0.1, 0.2])}
 
-    found, again = decode_scale(encode_scale(calibrations, shifts))
+    coverage = Coverage().observe([(("a", "b"), True, 5.0), (("a", "c"), False, 5.0)])
+
+    found, again, seen = decode_scale(encode_scale(calibrations, shifts, coverage))
 
     assert found == calibrations
+    assert seen == coverage
     assert again.learnt_at == 21
     assert {place: shift.tolist() for place, shift in again.vectors.items()} == {
         place: shift.tolist() for place, shift in shifts.vectors.items()
@@ -174,7 +178,7 @@ def test_what_was_learnt_survives_the_store() -> None:
 def test_what_an_earlier_version_stored_is_read() -> None:
     earlier = msgspec.msgpack.encode({"m": (DEFAULT_PRIOR, 7.0, 0.2, 0.01)})
 
-    assert decode_scale(earlier) == ({"m": Calibration(DEFAULT_PRIOR, 7.0, 0.2, 0.01)}, NO_SHIFTS)
+    assert decode_scale(earlier) == ({"m": Calibration(DEFAULT_PRIOR, 7.0, 0.2, 0.01)}, NO_SHIFTS, NO_COVERAGE)
 
 
 @pytest.mark.parametrize(
@@ -187,12 +191,12 @@ def test_what_an_earlier_version_stored_is_read() -> None:
     ],
 )
 def test_what_cannot_be_read_is_learnt_anew(stored: bytes) -> None:
-    assert decode_scale(stored) == ({}, NO_SHIFTS)
+    assert decode_scale(stored) == ({}, NO_SHIFTS, NO_COVERAGE)
 
 
 def test_a_histogram_of_other_bins_is_not_taken_for_this_one() -> None:
     odd = Calibration(DEFAULT_PRIOR, unlabelled=(1.0, 2.0))
 
-    found, _ = decode_scale(encode({"m": odd}))
+    found, *_ = decode_scale(encode({"m": odd}))
 
     assert found["m"].unlabelled == ()

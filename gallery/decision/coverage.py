@@ -1,0 +1,88 @@
+"""Which cameras never see one person at the same time, learnt without labels. Pure.
+
+Of two cameras that see the same place, tracklets of one person are often simultaneous; of cameras in different rooms,
+never. Pairs of tracklets that are clearly alike are mostly one person, so they are compared with all pairs: if far
+fewer of them are simultaneous than chance would make them, the cameras are disjoint, and whoever is visible in both at
+one time is two people. Clocks that differ make the ratio one, and nothing is concluded.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import msgspec
+
+SIMULTANEOUS_NS = 1_000_000_000  # tracklets that overlap longer are simultaneous: clocks and last boxes are inexact
+ALIKE = 4.0  # log odds from which on two tracklets are clearly alike
+MAX_RATIO = 0.33  # of observed to expected simultaneous pairs of disjoint cameras; needs at least two expected ones
+MAX_PAIRS = 4_000.0  # effective number of pairs of each two cameras; older ones fade
+
+Cameras = tuple[str, str]  # in alphabetical order
+
+
+class Meetings(msgspec.Struct, frozen=True, array_like=True):
+    """Numbers of pairs of tracklets of two cameras: all, simultaneous ones, clearly alike ones, and both."""
+
+    pairs: float = 0.0
+    simultaneous: float = 0.0
+    alike: float = 0.0
+    both: float = 0.0
+
+    def is_rare(self) -> bool:
+        """Return whether far fewer alike pairs are simultaneous than chance would make them."""
+        expected = self.alike * self.simultaneous / max(self.pairs, 1.0)
+        return (self.both + 1) / (expected + 1) <= MAX_RATIO
+
+    def faded(self) -> "Meetings":
+        """Return the numbers scaled down to `MAX_PAIRS`."""
+        share = min(1.0, MAX_PAIRS / max(self.pairs, 1.0))
+        return Meetings(self.pairs * share, self.simultaneous * share, self.alike * share, self.both * share)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Meetings of each two cameras; immutable."""
+
+    meetings: Mapping[Cameras, Meetings] = field(default_factory=dict)
+
+    def observe(self, pairs: Iterable[tuple[Cameras, bool, float]]) -> "Coverage":
+        """Return the coverage updated with pairs of tracklets: cameras, whether simultaneous, log odds."""
+        meetings = dict(self.meetings)
+        seen: set[Cameras] = set()
+        for cameras, simultaneous, log_odds in pairs:
+            seen.add(cameras)
+            known, alike = meetings.get(cameras, Meetings()), log_odds >= ALIKE
+            meetings[cameras] = Meetings(
+                known.pairs + 1,
+                known.simultaneous + simultaneous,
+                known.alike + alike,
+                known.both + (simultaneous and alike),
+            )
+        return Coverage(meetings | {cameras: meetings[cameras].faded() for cameras in seen}) if seen else self
+
+    def observe_instead(self, pairs: Iterable[tuple[Cameras, bool, float]]) -> "Coverage":
+        """Return the coverage with these pairs instead of the earlier ones of two cameras, unless those are more."""
+        found = NO_COVERAGE.observe(pairs).meetings
+        more = {cameras: new for cameras, new in found.items() if new.pairs >= self.of(*cameras).pairs}
+        return Coverage({**self.meetings, **more})
+
+    def of(self, one: str, other: str) -> Meetings:
+        """Return the meetings of two cameras."""
+        return self.meetings.get((min(one, other), max(one, other)), Meetings())
+
+    def is_disjoint(self, one: str, other: str) -> bool:
+        """Return whether two cameras are known not to see one person at the same time."""
+        return one != other and self.of(one, other).is_rare()
+
+    @cached_property
+    def disjoint_from(self) -> Mapping[str, tuple[str, ...]]:
+        """The cameras that are disjoint from each camera, sorted; cameras that have none are left out."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for one, other in (cameras for cameras, known in self.meetings.items() if known.is_rare()):
+            found[one].append(other)
+            found[other].append(one)
+        return {camera_id: tuple(sorted(others)) for camera_id, others in found.items()}
+
+
+NO_COVERAGE = Coverage()
