@@ -22,7 +22,7 @@ from gallery.decision.regroup import Move, Union, regrouped
 from gallery.decision.rules import Rules
 from gallery.decision.scale import update_scale
 from gallery.decision.site import Site
-from gallery.decision.together import STALE_NS, Together, is_same_leg, together
+from gallery.decision.together import STALE_NS, Together, is_over, is_same_leg, together
 from gallery.store.store import StoredTracklet
 from wire.messages import Tracklet
 
@@ -37,7 +37,9 @@ def decide_per_pair(
     known = {t.tracklet_id: draft.owner(t.tracklet_id) for t in fresh}
     for tracklet in fresh:
         draft.refresh(tracklet)
-    steps = _Window(draft, rules, neighbours, set(known))
+    in_sight = any(not is_over(row.tracklet, draft.now_ns) for row in draft.rows.values())
+    due = draft.now_ns // decide.CONSOLIDATE_NS > site.now_ns // decide.CONSOLIDATE_NS
+    steps = _Window(draft, rules, neighbours, set(known), consolidate=due or not in_sight)
     steps.reconsider([t for t in fresh if known[t.tracklet_id] is not None])
     steps.follow_tracks()
     steps.assign()
@@ -58,10 +60,13 @@ def decide_per_pair(
 class _Window:
     """The steps for one window, on one draft."""
 
-    def __init__(self, draft: Draft, rules: Rules, neighbours: Neighbours, fresh: set[str]) -> None:
+    def __init__(
+        self, draft: Draft, rules: Rules, neighbours: Neighbours, fresh: set[str], *, consolidate: bool
+    ) -> None:
         self._draft = draft
         self._rules = rules
         self._neighbours = neighbours
+        self._consolidate = consolidate
         pending = [row.tracklet for row in draft.rows.values() if row.identity_id is None]
         oldest_ns = draft.now_ns - 3 * STALE_NS  # nothing is heard of earlier ones, unless they come now
         recent = [t for t in pending if t.last_ns >= oldest_ns or t.tracklet_id in fresh]
@@ -195,7 +200,8 @@ class _Window:
     def regroup(self) -> None:
         """Merge identities and move tracklets as a new clustering of all recent tracklets says."""
         for model_id in sorted({row.tracklet.model_id for row in self._draft.rows.values()}):
-            unions, moves = regrouped(self._draft, model_id, self._near_to(model_id), self._rules.match)
+            near = self._near_to(model_id)
+            unions, moves = regrouped(self._draft, model_id, near, self._rules.match, consolidate=self._consolidate)
             for union in unions:
                 self._unite(union)
             self._move(moves)

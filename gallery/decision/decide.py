@@ -35,6 +35,7 @@ from wire.messages import Tracklet
 Neighbours = Callable[[NDArray[np.float32], str], list[set[int]]]  # (m, d) unit vectors and their model
 
 NS = 1_000_000_000
+CONSOLIDATE_NS = 20_000_000_000  # how often every tracklet goes where it fits best, besides when nobody is in sight
 MAX_SEARCHED = 24  # identities per window for which others that may be the same person are searched
 MAX_EXHAUSTIVE = 64  # with more identities, only the nearest by index and those seen recently are compared
 
@@ -47,7 +48,8 @@ def decide(site: Site, updates: Sequence[Tracklet], now_ns: int, rules: Rules, n
     known = {t.tracklet_id: draft.owner(t.tracklet_id) for t in fresh}
     for tracklet in fresh:
         draft.refresh(tracklet)
-    steps = _Window(draft, rules, neighbours, set(known))
+    due = draft.now_ns // CONSOLIDATE_NS > site.now_ns // CONSOLIDATE_NS
+    steps = _Window(draft, rules, neighbours, set(known), consolidate=due or not draft.is_anyone_in_sight())
     steps.reconsider([t for t in fresh if known[t.tracklet_id] is not None])
     steps.follow_tracks()
     steps.assign()
@@ -68,10 +70,13 @@ def decide(site: Site, updates: Sequence[Tracklet], now_ns: int, rules: Rules, n
 class _Window:
     """The steps for one window, on one draft."""
 
-    def __init__(self, draft: Draft, rules: Rules, neighbours: Neighbours, fresh: set[str]) -> None:
+    def __init__(
+        self, draft: Draft, rules: Rules, neighbours: Neighbours, fresh: set[str], *, consolidate: bool
+    ) -> None:
         self._draft = draft
         self._rules = rules
         self._neighbours = neighbours
+        self._consolidate = consolidate
         oldest_ns = draft.now_ns - 3 * STALE_NS  # nothing is heard of earlier ones, unless they come now
         recent = [t for t in draft.pending() if t.last_ns >= oldest_ns or t.tracklet_id in fresh]
         self._open = sorted(recent, key=_in_time)
@@ -188,7 +193,8 @@ class _Window:
     def regroup(self) -> None:
         """Merge identities and move tracklets as a new clustering of all recent tracklets says."""
         for model_id in self._draft.models():
-            unions, moves = regrouped(self._draft, model_id, self._near_to(model_id), self._rules.match)
+            near = self._near_to(model_id)
+            unions, moves = regrouped(self._draft, model_id, near, self._rules.match, consolidate=self._consolidate)
             for union in unions:
                 self._unite(union)
             self._move(moves)

@@ -77,6 +77,10 @@ class Draft:
         """Return the recent tracklets without an identity."""
         return [self.rows[key].tracklet for key in self._lookups.pending]
 
+    def is_anyone_in_sight(self) -> bool:
+        """Return whether a tracklet may still get boxes."""
+        return self._lookups.visibility.is_anyone_in_sight()
+
     def closed(self, model_id: str) -> Iterator[Tracklet]:
         """Yield the recent closed tracklets of a model, those with the latest boxes first."""
         return (self.rows[key].tracklet for key in self._lookups.closed(model_id))

@@ -3,6 +3,10 @@
 An identity follows the majority of its tracklets; if several identities share a cluster, the one with the lowest number
 is kept. Prototypes of tracklets that are no longer in memory stay with their identity. The clustering ignores how
 tracklets were assigned before, so repeating it changes nothing.
+
+While evidence comes in, tracklets between two people would go back and forth, so that for most windows a tracklet only
+leaves its identity when it clearly fits better elsewhere, or cannot stay. From time to time a site is consolidated, and
+every tracklet goes where the clustering says.
 """
 
 import math
@@ -25,6 +29,8 @@ from wire.tracklet_id import TrackletId
 MAX_MEMBERS = 192  # clustered together; the cost is quadratic
 MAX_EACH = 64  # latest tracklets of one identity; earlier ones count as its older ones
 MIN_OLDER = 0.05  # a lower weight of older tracklets is a rounding error
+CLEAR = 3.6  # log odds by which a tracklet must fit better elsewhere to leave its identity between consolidations
+DOUBT = 1.8  # log odds by which it may fail the threshold of its identity without having to leave
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,25 +63,28 @@ class Move:
 
 
 def regrouped(
-    draft: Draft, model_id: str, near: Mapping[int, set[int]], threshold: float
+    draft: Draft, model_id: str, near: Mapping[int, set[int]], threshold: float, *, consolidate: bool
 ) -> tuple[list[Union], list[Move]]:
     """Return the merges and moves after which each identity is one cluster of the tracklets of one model.
 
     Args:
         near: For identities that changed, in order of priority, those that may be the same person.
         threshold: Log odds from which on clusters are joined.
+        consolidate: Make all moves, however small the gain.
     """
     members = members_of(draft, model_id, near)
     if len(members) < 2:
         return [], []
-    calibration = draft.calibration(model_id)
+    rivals = _rivals(draft, members)
     labels = clusters(
         np.stack([member.vector for member in members]),
         np.array([member.weight for member in members]),
         [_leg(member, place) for place, member in enumerate(members)],
-        _rivals(draft, members),
-        calibration.similarity(threshold),
+        rivals,
+        draft.calibration(model_id).similarity(threshold),
     )
+    if not consolidate:
+        labels = _calmed(draft, model_id, members, labels, rivals, threshold)
     return _changes(draft, model_id, members, labels)
 
 
@@ -146,6 +155,33 @@ def _rivals(draft: Draft, members: Sequence[Member]) -> NDArray[np.bool_]:
     return rivals
 
 
+def _calmed(
+    draft: Draft,
+    model_id: str,
+    members: Sequence[Member],
+    labels: NDArray[np.int64],
+    rivals: NDArray[np.bool_],
+    threshold: float,
+) -> NDArray[np.int64]:
+    """Return the clusters without the moves that gain little, undone in the order of their gain."""
+    homes, labels = _homes(draft, members, labels), labels.copy()
+    fit = _Fit(draft, model_id, members, labels)
+    gains: list[tuple[float, int]] = []
+    for place, (member, label) in enumerate(zip(members, labels.tolist(), strict=True)):
+        home = homes[member.number]
+        if member.tracklet is None or label == home or not draft.had_before(member.tracklet.tracklet_id, member.number):
+            continue
+        stay = fit.of_member(place, home)
+        gain = (fit.of_member(place, label) if fit.others(place, label) else threshold) - stay
+        if stay >= threshold - DOUBT and gain < CLEAR:
+            gains.append((gain, place))
+    for _, place in sorted(gains):
+        home = homes[members[place].number]
+        if not rivals[place, labels == home].any():
+            labels[place] = home
+    return labels
+
+
 def _changes(
     draft: Draft, model_id: str, members: Sequence[Member], labels: NDArray[np.int64]
 ) -> tuple[list[Union], list[Move]]:
@@ -200,6 +236,10 @@ class _Fit:
         rest = self._labels == label
         rest[place] = False
         return self._between(np.arange(len(rest)) == place, rest)
+
+    def others(self, place: int, label: int) -> bool:
+        """Return whether a cluster has other members."""
+        return bool((self._labels == label).sum() > (self._labels[place] == label))
 
     def of_number(self, number: int, label: int) -> float:
         """Return the log odds of an identity's part of a cluster belonging to the rest."""

@@ -47,6 +47,10 @@ class Visibility:
         """Return the ids of the tracklets whose last box is earlier, sorted."""
         return sorted(found for camera in self._cameras.values() for found in camera.before(last_ns))
 
+    def is_anyone_in_sight(self) -> bool:
+        """Return whether a tracklet may still get boxes."""
+        return any(camera.is_anyone_in_sight(self._now_ns) for camera in self._cameras.values())
+
     def of_leg(self, tracklet: Tracklet) -> Iterable[Tracklet]:
         """Return the other parts of the same leg of a track."""
         camera = self._cameras.get(tracklet.camera_id)
@@ -131,14 +135,21 @@ class _Camera:
             return self._answers[key]
         return tuple(sorted([*self._answers[key], *(("maybe", other) for other in unsure)], key=lambda one: one[1]))
 
+    def is_anyone_in_sight(self, now_ns: int) -> bool:
+        self._forget_stale(now_ns)
+        return bool(self._open)
+
+    def _forget_stale(self, now_ns: int) -> None:
+        while self._open and is_over(self.tracklets[self._open[0][1]], now_ns):
+            del self._open[0]
+
     def simultaneous(self, tracklet: Tracklet) -> list[str]:
         near = ((key, self.tracklets[key]) for key in sorted(self._near(tracklet)))
         return [key for key, other in near if _common_ns(tracklet, other) > SIMULTANEOUS_NS]
 
     def _open_around(self, tracklet: Tracklet, now_ns: int) -> Iterator[str]:
         """Yield the open tracklets that this one may continue, and those that may continue it if it is open."""
-        while self._open and is_over(self.tracklets[self._open[0][1]], now_ns):
-            del self._open[0]
+        self._forget_stale(now_ns)
         latest_ns = min(tracklet.last_ns, tracklet.first_ns + HANDOVER_NS)
         before = self._open.irange(maximum=(latest_ns + 1,), inclusive=(True, False))
         after = () if is_over(tracklet, now_ns) else self._by_last.irange(minimum=(tracklet.last_ns,))

@@ -53,6 +53,20 @@ def test_a_tracklet_goes_to_somebody_who_comes_later_and_fits_better() -> None:
     assert 0.5 < split.probability < 1.0
 
 
+def test_somebody_between_two_people_stays_until_the_site_is_consolidated() -> None:
+    # Given somebody who was taken for the first of two people, while both of them stay in sight
+    decider = Decider(Rules(match=0.0))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0), closed=False))
+    decider.window(9, tracklet("b/s/1.0/0", 5, 8, between(0, 1, 0.72)))
+    assert len(set(decider.owners().values())) == 1
+    # When the second comes, whom they resemble hardly more
+    decider.window(12, tracklet("c/s/1.0/0", 8, 11, between(1, 0, 0.98), closed=False))
+    # Then they stay for now, and go to the second in the first window after twenty seconds
+    assert decider.owners()["b/s/1.0/0"] == decider.owners()["a/s/1.0/0"]
+    decider.window(21, tracklet("c/s/1.0/0", 8, 20, between(1, 0, 0.98), closed=False, revision=1))
+    assert decider.owners()["b/s/1.0/0"] == decider.owners()["c/s/1.0/0"]
+
+
 def test_what_was_given_to_two_by_turns_becomes_two_people() -> None:
     # Given two people who were taken for one while they were seen badly
     decider = Decider(Rules(match=0.0))
