@@ -58,7 +58,7 @@ class GalleryHandler:
             self._open(site_id, received_ones[0])
         outgoing: list[Outgoing] = []
         for site_id, site in self._sites.items():
-            site.receive(by_site.get(site_id, ()), self._clock())
+            rejected += site.receive(by_site.get(site_id, ()), self._clock())
             site.decide_due(self._clock())
             outgoing += [Outgoing(IDENTITIES.name, f"{site_id}/{e.identity_id}", e) for e in site.outgoing()]
         self._metrics.identities.set(sum(site.identities() for site in self._sites.values()))

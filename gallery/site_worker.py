@@ -1,7 +1,6 @@
 """Processing of one site: its timeline, state in memory, index and store."""
 
 import gc
-import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -17,15 +16,14 @@ from gallery.decision.rules import Rules
 from gallery.decision.site import Site, site_of
 from gallery.index import VectorIndex
 from gallery.metrics import GalleryMetrics
+from gallery.models import KnownModels
 from gallery.searcher import Searcher
 from gallery.store.store import JournalEntry, Store, StoredProgress, StoredTracklet, Write
 from gallery.timeline import Timeline, Update, Waiting, Window
 from wire.cameras import ListedCamera
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
 from wire.metrics import ServiceMetrics
-from wire.service import Received
-
-log = logging.getLogger(__name__)
+from wire.service import Received, Rejected
 
 NS = 1_000_000_000
 MANY = 20_000  # identities
@@ -78,7 +76,7 @@ class SiteWorker:
         self._outbox: list[JournalEntry] = []
         self._confirmed = 0
         self._exempt = 0  # identities when the site was last exempted from garbage collection
-        self._models: set[str] = set()  # whose embeddings have been seen at this site
+        self._models = KnownModels(store.site_id)
         self._load()
 
     def restore(self, listed: Sequence[ListedCamera], first_offset: int, now_s: float) -> None:
@@ -97,13 +95,17 @@ class SiteWorker:
         """Wait for the enabled cameras of a list."""
         self._timeline.expect({c.spec.camera_id: c.spec.mode_in_use for c in listed if c.spec.enabled}, now_s)
 
-    def receive(self, batch: Sequence[Received], now_s: float) -> None:
-        """Process tracklets and progress in order; for a revision already decided, only republish its event."""
+    def receive(self, batch: Sequence[Received], now_s: float) -> list[Rejected]:
+        """Process tracklets and progress in order; for a revision already decided, only republish its event.
+
+        Returns:
+            The records of tracklets that cannot be compared with those of this site.
+        """
         if self._stale:
             self._load()
         self._confirm()
         self._again = []
-        self._warn_of_new_models([r.message for r in batch if isinstance(r.message, Tracklet)])
+        batch, rejected = self._models.comparable(batch)
         decided = self._decided([r.message for r in batch if isinstance(r.message, Tracklet)])
         for received in batch:
             message, record = received.message, received.record
@@ -117,6 +119,7 @@ class SiteWorker:
                 elif row.tracklet.revision == message.revision and row.event is not None:
                     self._again.append(row.event)
         self._shared.stage_queue_length.labels(stage="decide").set(self._timeline.waiting())
+        return rejected
 
     def decide_due(self, now_s: float) -> None:
         """Decide every window that is due, in order, and save the progress of the cameras.
@@ -160,7 +163,7 @@ class SiteWorker:
         self._outbox = list(snapshot.unpublished)
         self._searcher = Searcher(self._make_index)
         self._searcher.replace(self._site.prototypes, self._site.shifts)
-        self._models |= {prototype.model_id for owned in self._site.prototypes.values() for prototype in owned}
+        self._models.learn(prototype for owned in self._site.prototypes.values() for prototype in owned)
         self._keep_from_collector()
         self._stale = False
 
@@ -173,21 +176,6 @@ class SiteWorker:
             self._exempt = len(self._site.identities)
             gc.collect()
             gc.freeze()
-
-    def _warn_of_new_models(self, tracklets: Sequence[Tracklet]) -> None:
-        """Warn once about a model whose embeddings cannot be compared with any identity, as nothing else shows it."""
-        for model_id in dict.fromkeys(tracklet.model_id for tracklet in tracklets):
-            if model_id in self._models:
-                continue
-            if self._models:
-                log.warning(
-                    "site %s: embeddings of model %s arrive, but the known identities have those of %s. Embeddings of"
-                    " different models are never compared: people known only under another model get a new identity",
-                    self._store.site_id,
-                    model_id,
-                    ", ".join(sorted(self._models)),
-                )
-            self._models.add(model_id)
 
     def _confirm(self) -> None:
         if self._confirmed > self._stored_seq:

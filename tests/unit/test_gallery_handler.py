@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -282,3 +283,25 @@ def test_a_restarted_gallery_knows_the_models_of_known_people(caplog: pytest.Log
     assert not caplog.records
     after.send(tracklet("a/s/3.0/0", 20, 23, model_id="new"), *both_at(29))
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["of this run", "of a run before"])
+def test_an_embedding_of_another_length_under_one_model_is_a_dead_letter_and_the_rest_is_decided(*, kept: bool) -> None:
+    store = MemoryStore("site")
+    first = Bench(store)
+    first.send(tracklet("a/s/1.0/0", 0, 4, np.eye(8)[0]), *both_at(1), *both_at(9))
+    bench = Bench(store, first_offset=first.next_offset) if kept else first
+
+    batch = bench.batch(
+        tracklet("a/s/2.0/0", 10, 14, np.eye(9)[0]),
+        tracklet("b/s/2.0/0", 10, 14, np.eye(8)[1]),
+        *both_at(11),
+        *both_at(19),
+    )
+    items = list(bench.handler.handle(batch))
+
+    rejected = [item for item in items if isinstance(item, Rejected)]
+    assert [item.record for item in rejected] == [batch[0].record]
+    assert "has 9 numbers, but those of model m have 8" in rejected[0].reason
+    known = {row.tracklet.tracklet_id for row in store.tracklets(["a/s/1.0/0", "a/s/2.0/0", "b/s/2.0/0"])}
+    assert known == {"a/s/1.0/0", "b/s/2.0/0"}
