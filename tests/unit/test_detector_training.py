@@ -414,12 +414,14 @@ class TestScore:
         assert score.average_precision == pytest.approx((1 + 2 / 3) / 2)
 
 
+@pytest.mark.timeout(900)  # it renders, trains and exports twice
 def test_one_command_renders_trains_calibrates_exports_and_measures(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a second of training nothing is detected yet, but every step has run, and a second run goes on."""
+    monkeypatch.setattr("training.detector.__main__.HELD_OUT_SITE_S", 5.0)  # 24 s take most of a minute to render
     out = tmp_path / "person-detector.onnx"
-    few = ["--minutes", "0.02", "--frames", "60", "--held-out", "50"]
+    few = ["--minutes", "0.02", "--frames", "50", "--held-out", "50"]
     main(["--out", str(out), "--folder", str(tmp_path / "run"), *few])
     scores = json.loads(capsys.readouterr().out.splitlines()[-1])
     card = json.loads(out.with_suffix(".json").read_text())
@@ -431,7 +433,7 @@ def test_one_command_renders_trains_calibrates_exports_and_measures(
             f"generated site, seed {HELD_OUT_SITE_SEED}",
         }
     )
-    assert all(score["people"] > 30 for score in scores.values())
+    assert all(score["people"] > 10 for score in scores.values())
     made = out.read_bytes()
     main(["--out", str(out), "--folder", str(tmp_path / "run"), *few])
     assert out.read_bytes() == made
