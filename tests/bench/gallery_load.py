@@ -385,7 +385,7 @@ def _index(dimension: int) -> Any:
     """Return the index that a gallery uses, from where either tree has it."""
     import gallery.index_faiss as indexes
 
-    return (indexes.index_for if hasattr(indexes, "index_for") else indexes.exact_index)(dimension)
+    return getattr(indexes, "index_for" if hasattr(indexes, "index_for") else "exact_index")(dimension)
 
 
 def _unit(vector: NDArray[Any]) -> Vector:
