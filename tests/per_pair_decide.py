@@ -106,7 +106,8 @@ class _Window:
         beside = all(row.identity_id != number for _, row in _visible_with(self._draft, tracklet))
         return beside and not any(
             row.identity_id == number
-            and self._draft.coverage.is_disjoint(row.tracklet.camera_id, tracklet.camera_id)
+            and row.tracklet.camera_id != tracklet.camera_id
+            and self._draft.coverage.of(row.tracklet.camera_id, tracklet.camera_id).is_rare()
             and _overlap_ns(row.tracklet, tracklet) > SIMULTANEOUS_NS
             for row in self._draft.rows.values()
         )

@@ -71,10 +71,6 @@ class Coverage:
         """Return the meetings of two cameras."""
         return self.meetings.get((min(one, other), max(one, other)), Meetings())
 
-    def is_disjoint(self, one: str, other: str) -> bool:
-        """Return whether two cameras are known not to see one person at the same time."""
-        return one != other and self.of(one, other).is_rare()
-
     @cached_property
     def disjoint_from(self) -> Mapping[str, tuple[str, ...]]:
         """The cameras that are disjoint from each camera, sorted; cameras that have none are left out."""
