@@ -7,7 +7,7 @@ one time is two people. Clocks that differ make the ratio one, and nothing is co
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -29,6 +29,15 @@ class Meetings(msgspec.Struct, frozen=True, array_like=True):
     alike: float = 0.0
     both: float = 0.0
 
+    def __add__(self, other: "Meetings") -> "Meetings":
+        """Return the sums."""
+        return Meetings(
+            self.pairs + other.pairs,
+            self.simultaneous + other.simultaneous,
+            self.alike + other.alike,
+            self.both + other.both,
+        )
+
     def is_rare(self) -> bool:
         """Return whether far fewer alike pairs are simultaneous than chance would make them."""
         expected = self.alike * self.simultaneous / max(self.pairs, 1.0)
@@ -46,30 +55,19 @@ class Coverage:
 
     meetings: Mapping[Cameras, Meetings] = field(default_factory=dict)
 
-    def observe(self, pairs: Iterable[tuple[Cameras, bool, float]]) -> "Coverage":
-        """Return the coverage updated with pairs of tracklets: cameras, whether simultaneous, log odds."""
-        meetings = dict(self.meetings)
-        seen: set[Cameras] = set()
-        for cameras, simultaneous, log_odds in pairs:
-            seen.add(cameras)
-            known, alike = meetings.get(cameras, Meetings()), log_odds >= ALIKE
-            meetings[cameras] = Meetings(
-                known.pairs + 1,
-                known.simultaneous + simultaneous,
-                known.alike + alike,
-                known.both + (simultaneous and alike),
-            )
-        return Coverage(meetings | {cameras: meetings[cameras].faded() for cameras in seen}) if seen else self
+    def observe(self, found: Mapping[Cameras, Meetings]) -> "Coverage":
+        """Return the coverage updated with further meetings."""
+        new = {cameras: (self.of(*cameras) + more).faded() for cameras, more in found.items()}
+        return Coverage({**self.meetings, **new}) if new else self
 
-    def observe_instead(self, pairs: Iterable[tuple[Cameras, bool, float]]) -> "Coverage":
-        """Return the coverage with these pairs instead of the earlier ones of two cameras, unless those are more."""
-        found = NO_COVERAGE.observe(pairs).meetings
-        more = {cameras: new for cameras, new in found.items() if new.pairs >= self.of(*cameras).pairs}
-        return Coverage({**self.meetings, **more})
+    def observe_instead(self, found: Mapping[Cameras, Meetings]) -> "Coverage":
+        """Return the coverage with these meetings instead of the earlier ones of two cameras, unless those are more."""
+        more = {cameras: new for cameras, new in found.items() if new.faded().pairs >= self.of(*cameras).pairs}
+        return Coverage({**self.meetings, **{cameras: new.faded() for cameras, new in more.items()}})
 
     def of(self, one: str, other: str) -> Meetings:
         """Return the meetings of two cameras."""
-        return self.meetings.get((min(one, other), max(one, other)), Meetings())
+        return self.meetings.get(cameras_of(one, other), Meetings())
 
     @cached_property
     def disjoint_from(self) -> Mapping[str, tuple[str, ...]]:
@@ -82,3 +80,8 @@ class Coverage:
 
 
 NO_COVERAGE = Coverage()
+
+
+def cameras_of(one: str, other: str) -> Cameras:
+    """Return two cameras in alphabetical order."""
+    return (one, other) if one <= other else (other, one)

@@ -1,11 +1,14 @@
 """Update what a site has learnt about similarities and cameras with the tracklets of a window. No I/O."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gallery.decision.coverage import SIMULTANEOUS_NS, Cameras
+from gallery.decision.coverage import ALIKE, SIMULTANEOUS_NS, Cameras, Meetings, cameras_of
 from gallery.decision.draft import Draft
 from gallery.decision.normalise import NO_SHIFTS, RECENT_PEOPLE, learnt_shifts
 from gallery.decision.rules import Rules
@@ -13,8 +16,6 @@ from gallery.decision.together import is_same_leg, together
 from wire.messages import Tracklet
 
 SAMPLE = 128  # latest ended tracklets, compared with each newly ended one; 8000 pairs
-
-Pair = tuple[Tracklet, Tracklet, float]  # and their similarity
 
 
 def update_scale(draft: Draft, rules: Rules) -> None:
@@ -28,29 +29,30 @@ def update_scale(draft: Draft, rules: Rules) -> None:
     for model_id in sorted(draft.calibrations) if shifts_changed else sorted({t.model_id for t in ended}):
         sample = _sample(draft, model_id, rules)
         ones = sample if shifts_changed else [t for t in ended if t.model_id == model_id]
-        _learn(draft, model_id, _pairs(draft, ones, sample), anew=shifts_changed)
+        _learn(draft, model_id, list(_compared(draft, ones, sample)), anew=shifts_changed)
 
 
-def _learn(draft: Draft, model_id: str, pairs: Sequence[Pair], *, anew: bool) -> None:
+def _learn(draft: Draft, model_id: str, found: Sequence["_Compared"], *, anew: bool) -> None:
     """Update a model's calibration, and then the coverage; pairs compared `anew` replace the earlier ones."""
-    similarities = np.array([similarity for _, _, similarity in pairs])
+    similarities = np.concatenate([np.empty(0), *(one.similarities for one in found)])
     before = draft.calibration(model_id)
     after = before.observe_instead(similarities) if anew else before.observe_unlabelled(similarities)
     draft.calibrations[model_id] = after
-    meetings = [
-        (_cameras(one, other), _is_simultaneous(one, other), after.logit(similarity))
-        for one, other, similarity in pairs
-        if one.camera_id != other.camera_id
-    ]
+    meetings = _meetings(found, after.similarity(ALIKE))
     draft.coverage = draft.coverage.observe_instead(meetings) if anew else draft.coverage.observe(meetings)
 
 
-def _cameras(one: Tracklet, other: Tracklet) -> Cameras:
-    return min(one.camera_id, other.camera_id), max(one.camera_id, other.camera_id)
-
-
-def _is_simultaneous(one: Tracklet, other: Tracklet) -> bool:
-    return min(one.last_ns, other.last_ns) - max(one.first_ns, other.first_ns) > SIMULTANEOUS_NS
+def _meetings(found: Sequence["_Compared"], alike: float) -> Mapping[Cameras, Meetings]:
+    """Return the numbers of pairs of each two cameras; `alike` is the similarity of clearly alike tracklets."""
+    meetings: dict[Cameras, Meetings] = defaultdict(Meetings)
+    for one in found:
+        for camera_id in dict.fromkeys(one.cameras.tolist()):
+            both = one.cameras == camera_id
+            close = one.similarities[: len(both)][both] >= alike
+            at_once = one.simultaneous[both]
+            counts = (len(close), at_once.sum(), close.sum(), (close & at_once).sum())
+            meetings[cameras_of(one.camera_id, camera_id)] += Meetings(*map(float, counts))
+    return meetings
 
 
 def _sample(draft: Draft, model_id: str, rules: Rules) -> list[Tracklet]:
@@ -59,22 +61,40 @@ def _sample(draft: Draft, model_id: str, rules: Rules) -> list[Tracklet]:
     return list(islice(found, SAMPLE))[::-1]
 
 
-def _pairs(draft: Draft, ones: Sequence[Tracklet], others: Sequence[Tracklet]) -> list[Pair]:
-    """Return the pairs that may or may not be the same person, each pair once."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    """A tracklet compared with those that may or may not be the same person, of other cameras and then of its own.
+
+    Attributes:
+        similarities: `(m + n,)`, m of other cameras.
+        cameras, simultaneous: `(m,)` their cameras, and whether they were visible at the same time.
+    """
+
+    camera_id: str
+    similarities: NDArray[np.float64]
+    cameras: NDArray[np.str_]
+    simultaneous: NDArray[np.bool_]
+
+
+def _compared(draft: Draft, ones: Sequence[Tracklet], others: Sequence[Tracklet]) -> Iterator[_Compared]:
+    """Yield each of some tracklets compared with others, each pair once."""
     if not ones or not others:
-        return []
+        return
     products = np.stack([draft.vector(t) for t in ones]) @ np.stack([draft.vector(t) for t in others]).T
-    found: list[Pair] = []
-    done: set[str] = set()
-    for one, row in zip(ones, products.round(5).tolist(), strict=True):
-        done.add(one.tracklet_id)
-        pairs = zip(others, row, strict=True)
-        found += [(one, other, s) for other, s in pairs if other.tracklet_id not in done and _is_unlabelled(one, other)]
-    return found
+    cameras = np.array([t.camera_id for t in others])
+    first_ns, last_ns = np.array([t.first_ns for t in others]), np.array([t.last_ns for t in others])
+    places = {t.tracklet_id: place for place, t in enumerate(others)}
+    left = np.ones(len(others), np.bool_)
+    for one, row in zip(ones, products.round(5).astype(np.float64), strict=True):
+        if one.tracklet_id in places:
+            left[places[one.tracklet_id]] = False
+        away = np.flatnonzero(left & (cameras != one.camera_id))
+        beside = np.flatnonzero(left & (cameras == one.camera_id)).tolist()
+        here = [place for place in beside if _is_unlabelled(one, others[place])]
+        common_ns = np.minimum(last_ns[away], one.last_ns) - np.maximum(first_ns[away], one.first_ns)
+        yield _Compared(one.camera_id, row[[*away, *here]], cameras[away], common_ns > SIMULTANEOUS_NS)
 
 
 def _is_unlabelled(one: Tracklet, other: Tracklet) -> bool:
-    """Return whether two ended tracklets may or may not be the same person."""
-    if one.camera_id != other.camera_id:
-        return True
+    """Return whether two ended tracklets of one camera may or may not be the same person."""
     return not is_same_leg(one, other) and together(one, other, max(one.last_ns, other.last_ns)) == "no"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gallery.decision.coverage import ALIKE, MAX_PAIRS, NO_COVERAGE, Cameras, Coverage
+from gallery.decision.coverage import MAX_PAIRS, NO_COVERAGE, Cameras, Coverage, Meetings
 from gallery.decision.decide import decide
 from gallery.decision.rules import Rules
 from gallery.decision.site import Site
@@ -15,10 +15,7 @@ AB: Cameras = ("a", "b")
 
 def met(*, alike: int, both: int, share: float = 0.1, pairs: int = 400) -> Coverage:
     """Return a coverage of two cameras: a share of all pairs is simultaneous, and `both` of the `alike` ones."""
-    simultaneous = round(share * pairs)
-    pairs_alike = [(AB, place < both, ALIKE) for place in range(alike)]
-    others = [(AB, place < simultaneous - both, 0.0) for place in range(pairs - alike)]
-    return NO_COVERAGE.observe([*pairs_alike, *others])
+    return NO_COVERAGE.observe({AB: Meetings(pairs, round(share * pairs), alike, both)})
 
 
 @pytest.mark.parametrize(
@@ -40,7 +37,7 @@ def test_cameras_are_disjoint_when_one_person_is_not_in_both(coverage: Coverage,
 def test_a_camera_that_was_moved_is_known_by_its_new_place_after_a_while() -> None:
     coverage = met(alike=100, both=0, pairs=1000)
     for _ in range(8):
-        coverage = coverage.observe([(AB, True, ALIKE)] * 100 + [(AB, False, 0.0)] * 900)
+        coverage = coverage.observe({AB: Meetings(1000, 100, 100, 100)})
 
     assert coverage.disjoint_from == {}
     assert coverage.of("a", "b").pairs == pytest.approx(MAX_PAIRS)
@@ -49,9 +46,9 @@ def test_a_camera_that_was_moved_is_known_by_its_new_place_after_a_while() -> No
 def test_pairs_compared_again_replace_fewer_ones_of_the_same_cameras_only() -> None:
     coverage = met(alike=40, both=0)
 
-    assert coverage.observe_instead([(AB, True, ALIKE)]) == coverage
-    assert coverage.observe_instead([(("a", "c"), True, ALIKE)]).of("a", "b") == coverage.of("a", "b")
-    assert coverage.observe_instead([(AB, True, ALIKE)] * 500).of("b", "a").pairs == 500
+    assert coverage.observe_instead({AB: Meetings(1, 1, 1, 1)}) == coverage
+    assert coverage.observe_instead({("a", "c"): Meetings(1, 1, 1, 1)}).of("a", "b") == coverage.of("a", "b")
+    assert coverage.observe_instead({AB: Meetings(500, 500, 500, 500)}).of("b", "a").pairs == 500
 
 
 def decided(coverage: Coverage) -> set[int | None]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gallery.decision.calibrate import DEFAULT_PRIOR, MAX_UNLABELLED, Calibration, encode, probability
 from gallery.decision.compare import with_tracklet
-from gallery.decision.coverage import NO_COVERAGE, Coverage
+from gallery.decision.coverage import NO_COVERAGE, Coverage, Meetings
 from gallery.decision.normalise import FREE_PEOPLE, NO_SHIFTS, RECENT_PEOPLE, Shifts, learnt_shifts
 from gallery.decision.scale_state import decode_scale, encode_scale
 from gallery.store.store import Identity, Prototype
@@ -163,7 +163,7 @@ def test_what_was_learnt_survives_the_store() -> None:
     shifts = learnt_shifts(identities, prototypes, 21)
     calibrations = {"m": Calibration(DEFAULT_PRIOR).observe_unlabelled(drawn(0.5, 0.08, 1000, 0.1)).observe([0.1, 0.2])}
 
-    coverage = Coverage().observe([(("a", "b"), True, 5.0), (("a", "c"), False, 5.0)])
+    coverage = Coverage().observe({("a", "b"): Meetings(1, 1, 1, 1), ("a", "c"): Meetings(1, 0, 1, 0)})
 
     found, again, seen = decode_scale(encode_scale(calibrations, shifts, coverage))
 
