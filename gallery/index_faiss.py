@@ -72,7 +72,7 @@ class ScalingIndex:
 class InvertedIndex:
     """FAISS's inverted lists: a query is compared with the vectors around the nearest centroids; see `VectorIndex`.
 
-    The lists are made again whenever there are `GROWTH` times as many vectors, which takes 2 s for 500 000.
+    The lists are made again whenever there are `GROWTH` times as many vectors, which takes seconds for some 100 000.
     """
 
     def __init__(self, typical: NDArray[np.float32]) -> None:

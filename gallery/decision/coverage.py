@@ -7,11 +7,15 @@ one time is two people. Clocks that differ make the ratio one, and nothing is co
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from wire.messages import Tracklet
 
 SIMULTANEOUS_NS = 1_000_000_000  # tracklets that overlap longer are simultaneous: clocks and last boxes are inexact
 ALIKE = 4.0  # log odds from which on two tracklets are clearly alike
@@ -77,6 +81,14 @@ class Coverage:
             found[one].append(other)
             found[other].append(one)
         return {camera_id: tuple(sorted(others)) for camera_id, others in found.items()}
+
+    def told_apart(self, tracklets: Sequence[Tracklet]) -> NDArray[np.bool_]:
+        """Return `(n, n)` which pairs of tracklets disjoint cameras saw at the same time: these are two people."""
+        cameras, places = np.unique([t.camera_id for t in tracklets], return_inverse=True)
+        disjoint = np.array([[other in self.disjoint_from.get(one, ()) for other in cameras] for one in cameras])
+        first_ns, last_ns = np.array([t.first_ns for t in tracklets]), np.array([t.last_ns for t in tracklets])
+        common_ns = np.minimum.outer(last_ns, last_ns) - np.maximum.outer(first_ns, first_ns)
+        return np.asarray((common_ns > SIMULTANEOUS_NS) & disjoint[np.ix_(places, places)])
 
 
 NO_COVERAGE = Coverage()

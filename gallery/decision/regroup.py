@@ -148,10 +148,13 @@ def _rivals(draft: Draft, members: Sequence[Member]) -> NDArray[np.bool_]:
             apart = draft.identities[member.number].apart
             others = [i for i, m in enumerate(members) if m.tracklet is None and m.number in apart]
         else:
-            seen = chain(draft.seen_with(member.tracklet), draft.seen_elsewhere(member.tracklet))
-            others = [places[key] for key in seen if key in places]
+            others = [places[key] for key in draft.seen_with(member.tracklet) if key in places]
         if others:
             rivals[place, others] = rivals[others, place] = True
+    recent = list(places.values())
+    if recent and draft.coverage.disjoint_from:
+        tracklets = [member.tracklet for member in members if member.tracklet is not None]
+        rivals[np.ix_(recent, recent)] |= draft.coverage.told_apart(tracklets)
     return rivals
 
 
