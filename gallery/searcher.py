@@ -12,7 +12,7 @@ from gallery.recall import RecallWatch
 from gallery.store.store import Prototype
 
 NEAREST = 64  # prototypes that are searched for: a dozen identities with all their cameras
-MAX_PEOPLE = 32  # nearest identities that a search returns; comparing with everyone decides the same
+MAX_PEOPLE = 32  # nearest identities that a search returns; of 1000 people, comparing with everyone decided the same
 
 
 class Searcher:
