@@ -4,6 +4,7 @@ GalleryError
 ├── StoreConflict     (also a TransientError) another process wrote this site since it was loaded: reload it
 ├── StoreUnavailable  (also a TransientError) Redis is unreachable, or rejects writes for now: retry after a pause
 ├── StoreRefused      (also a SettingsError) Redis refuses access or a command: retrying does not help
+├── NothingLearnt     a site was never decided, or what it learnt is in the form of another version
 └── ScoreError        a folder of tracking results or of ground truth cannot be read
 """
 
@@ -24,6 +25,10 @@ class StoreUnavailable(GalleryError, TransientError):  # noqa: N818 - it reads a
 
 class StoreRefused(GalleryError, SettingsError):  # noqa: N818 - it reads as the state it reports
     """Raised when Redis refuses the user, certificate or command; the message never contains a password."""
+
+
+class NothingLearnt(GalleryError):  # noqa: N818 - it reads as the state it reports
+    """Raised when there is nothing to show of what a site has learnt; the message names the remedy."""
 
 
 class ScoreError(GalleryError):

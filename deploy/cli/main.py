@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from deploy.cli.adapt import adapt
 from deploy.cli.bench import app as bench
+from deploy.cli.calibrate import calibrate
 from deploy.cli.cameras import app as cameras
 from deploy.cli.convert import convert
 from deploy.cli.doctor import doctor
@@ -30,7 +31,7 @@ from wire.metrics import installed_version
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Follow people": (run, identities, cameras, models, doctor),
     "The same on many machines, over Kafka and Redis": (ingest, worker, gallery, api, kafka),
-    "Measure, adapt and train": (score, evaluate, adapt, train, synth, convert, export, bench),
+    "Measure, adapt and train": (score, calibrate, evaluate, adapt, train, synth, convert, export, bench),
 }
 
 

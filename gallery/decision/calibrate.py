@@ -88,8 +88,13 @@ class Calibration:
         slope, middle = self._line()
         return -math.inf if logit <= -MAX_LOGIT or slope <= 0 else middle + logit / slope
 
+    @property
+    def scale(self) -> Scale:
+        """Return the two distributions in use: the fitted ones, or those before any unlabelled pair."""
+        return self.fit or self._before()
+
     def _line(self) -> tuple[float, float]:
-        scale = self.fit or self._before()
+        scale = self.scale
         common = (scale.different_variance + scale.same_variance) / 2
         return (scale.same - scale.different) / common, (scale.same + scale.different) / 2
 

@@ -1,6 +1,7 @@
 """Serialise what a site has learnt about similarities and cameras."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -11,6 +12,8 @@ from gallery.decision.coverage import NO_COVERAGE, Coverage, Meetings
 from gallery.decision.normalise import NO_SHIFTS, Shifts
 
 SCHEMA = 1
+
+Written = Literal["nothing", "now", "earlier", "unknown"]
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -37,12 +40,27 @@ def decode_scale(data: bytes) -> tuple[dict[str, Calibration], Shifts, Coverage]
 
     Unreadable data is ignored, as a site relearns it.
     """
-    try:
-        state = msgspec.msgpack.decode(data, type=_State) if data else None
-    except msgspec.MsgspecError:
-        state = None
-    if state is None or state.schema != SCHEMA:
+    state = _state(data)
+    if state is None:
         return calibrate.decode(data), NO_SHIFTS, NO_COVERAGE
     vectors = {(model, camera): np.frombuffer(shift, "<f2").astype(np.float32) for model, camera, shift in state.shifts}
     coverage = Coverage({(one, other): known for one, other, known in state.meetings})
     return calibrate.decode(state.calibrations), Shifts(vectors, state.shifts_learnt_at), coverage
+
+
+def written_by(data: bytes) -> Written:
+    """Return which version wrote what `decode_scale` reads: this one (`now`), an earlier one, or an unknown one."""
+    if not data:
+        return "nothing"
+    if _state(data) is not None:
+        return "now"
+    return "earlier" if calibrate.decode(data) else "unknown"
+
+
+def _state(data: bytes) -> _State | None:
+    """Return the state in this version's form; None if there is none, or in another form."""
+    try:
+        state = msgspec.msgpack.decode(data, type=_State) if data else None
+    except msgspec.MsgspecError:
+        return None
+    return state if state is not None and state.schema == SCHEMA else None

@@ -17,6 +17,7 @@ from gallery.store.store import (
     Counts,
     Identity,
     JournalEntry,
+    Learnt,
     Outcome,
     Prototype,
     Snapshot,
@@ -70,6 +71,11 @@ class MemoryStore:
                 tracklets=[self._rows[key] for _, key in self._by_time.irange(minimum=(since_us,))],
                 unpublished=[entry for entry in self._journal if entry.seq > self._published],
             )
+
+    def learnt(self) -> Learnt:
+        """Return what the site has learnt."""
+        with self._lock:
+            return Learnt(self._version, self._now_ns, self._next_identity, self._calibration)
 
     def write(self, write: Write) -> Outcome:
         """Apply all of a write, or nothing."""

@@ -19,6 +19,7 @@ from gallery.store.store import (
     Counts,
     Identity,
     JournalEntry,
+    Learnt,
     Outcome,
     Snapshot,
     StoredProgress,
@@ -70,6 +71,13 @@ class RedisStore:
             tracklets=rows,
             unpublished=self.journal(int(meta.get(b"published", 0)), JOURNAL_LENGTH),
         )
+
+    def learnt(self) -> Learnt:
+        """Return what the site has learnt."""
+        fields = ("version", "now_ns", "next_identity", "calibration")
+        with translated_errors(self._client):
+            version, now_ns, next_identity, calibration = self._client.hmget(self._key("meta"), fields)
+        return Learnt(int(version or 0), int(now_ns or 0), int(next_identity or 1), calibration or b"")
 
     def write(self, write: Write) -> Outcome:
         """Apply all of a write, or nothing."""

@@ -6,7 +6,7 @@ import redis
 
 from gallery.errors import StoreUnavailable
 from gallery.store.redis import RedisStore
-from gallery.store.server import eviction_risk
+from gallery.store.server import eviction_risk, translated_errors
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,16 @@ class RedisSites:
         """
         self._check()
         return RedisStore(self._client, site_id)
+
+    def names(self) -> list[str]:
+        """Return the sites that were written, sorted; visits every key of the server, so it is for messages only.
+
+        Raises:
+            StoreUnavailable, StoreRefused: The server cannot be queried.
+        """
+        with translated_errors(self._client):
+            keys = list(self._client.scan_iter(match="climbtrack:{*}:meta", count=10_000))
+        return sorted(key.decode().removeprefix("climbtrack:{").removesuffix("}:meta") for key in keys)
 
     def _check(self) -> None:
         if self._checked:

@@ -145,6 +145,16 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Learnt:
+    """What a site has learnt, and as of when; attributes as in `Write`."""
+
+    version: int
+    now_ns: int
+    next_identity: int
+    calibration: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class TrackQuery:
     """Conditions for tracklets; None omits a condition.
 
@@ -201,6 +211,9 @@ class Store(Protocol):
         Raises:
             StoreConflict: The site's version differs from the write's, and the write was not applied before.
         """
+
+    def learnt(self) -> Learnt:
+        """Return what the site has learnt, of any version that wrote it; version 0 if it was never written."""
 
     def confirm(self, seq: int) -> None:
         """Mark all events up to `seq` as published; a lower `seq` than before has no effect."""

@@ -12,7 +12,7 @@ from gallery.errors import StoreConflict, StoreUnavailable
 from gallery.store.memory import MemoryStore
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect
-from gallery.store.store import Identity, Prototype, Store, StoredProgress, StoredTracklet, TrackQuery, Write
+from gallery.store.store import Identity, Learnt, Prototype, Store, StoredProgress, StoredTracklet, TrackQuery, Write
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
 from wire.settings import RedisSettings
 from wire.tracklet_id import TrackletId
@@ -136,6 +136,12 @@ def test_a_written_site_can_be_loaded(store: Store) -> None:
     assert stored.tracklet.crop == b""
     assert store.crop("door/s/1/0") == b"\xff\xd8\x00|binary"
     assert [entry.event.event_id for entry in snapshot.unpublished] == ["created-1"]
+
+
+def test_what_a_site_has_learnt_can_be_read_alone(store: Store) -> None:
+    assert store.learnt() == Learnt(version=0, now_ns=0, next_identity=1, calibration=b"")
+    store.write(Write(version=0, now_ns=5 * S, next_identity=4, calibration=b"what was learnt", tracklets=[row()]))
+    assert store.learnt() == Learnt(version=1, now_ns=5 * S, next_identity=4, calibration=b"what was learnt")
 
 
 def test_a_write_that_is_repeated_changes_nothing(store: Store) -> None:

@@ -1,0 +1,80 @@
+"""Find the stored data of a site for a command: in the folder of a run, or in the Redis of a cluster."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deploy.errors import RunError, UsageError
+from deploy.local.data_dir import DataDir, default_data_dir
+
+if TYPE_CHECKING:
+    from gallery.store.redis import RedisStore
+    from wire.settings import RedisSettings
+
+
+@contextmanager
+def open_store(config: Path | None, data_dir: Path | None, site: str | None) -> Iterator["RedisStore"]:
+    """Yield the store of a site: in the folder, else in the Redis of the configuration, else in the default folder.
+
+    Raises:
+        UsageError: The folder has no run, or the site has no data there; the message names the sites that have.
+        RunError: The folder's Redis cannot be reached or started.
+        SettingsError: A setting is wrong, or Redis refuses access.
+    """
+    from wire.config_file import site_of
+    from wire.settings import RedisSettings
+
+    if config is not None and data_dir is None:
+        with _site(RedisSettings.load(config), site or site_of(config)) as store:
+            yield store
+        return
+    folder = data_dir or default_data_dir()
+    if not (folder / "redis").is_dir():
+        raise UsageError(f"--data-dir {folder}: {_no_run(folder)}")
+    held = DataDir(folder)
+    chosen = site or held.site()
+    with _running(folder, held) as url, _site(RedisSettings(url=url), chosen) as store:
+        yield store
+
+
+def _no_run(folder: Path) -> str:
+    if not folder.is_dir():
+        return "no such folder; name the one that `climbtrack run` was given, or --config for the Redis of a cluster"
+    return "no run has stored anything there; name the folder that `climbtrack run` was given"
+
+
+@contextmanager
+def _running(folder: Path, held: DataDir) -> Iterator[str]:
+    """Yield the URL of a folder's Redis: of the run that uses it, or started for this command."""
+    from deploy.local.private_redis import PrivateRedis
+
+    if held.api_url() is not None:
+        redis = PrivateRedis(folder)
+        if not redis.socket_path.is_socket():
+            raise RunError(
+                f"--data-dir {folder} is in use by {held.holder()}, and its Redis cannot be reached from here, as the "
+                "folder's path is too long for a socket: ask again when it has ended"
+            )
+        yield redis.url
+        return
+    with held, PrivateRedis(folder) as redis:
+        yield redis.url
+
+
+@contextmanager
+def _site(settings: "RedisSettings", site: str) -> Iterator["RedisStore"]:
+    from gallery.store.server import connect
+    from gallery.store.sites import RedisSites
+
+    with closing(connect(settings)) as client:
+        sites = RedisSites(client)
+        store = sites.open(site)
+        if store.learnt().version == 0:
+            known = sites.names()
+            there = f"there is data of {', '.join(known[:8])}: name one with --site" if known else _NOTHING
+            raise UsageError(f"site {site} has no data here; {there}")
+        yield store
+
+
+_NOTHING = "nothing was decided yet: wait until people were seen, or check `--data-dir` and `redis.url`"
