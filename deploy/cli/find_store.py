@@ -1,7 +1,7 @@
 """Find the stored data of a site for a command: in the folder of a run, or in the Redis of a cluster."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,17 +49,26 @@ def _running(folder: Path, held: DataDir) -> Iterator[str]:
     """Yield the URL of a folder's Redis: of the run that uses it, or started for this command."""
     from deploy.local.private_redis import PrivateRedis
 
-    if held.api_url() is not None:
-        redis = PrivateRedis(folder)
-        if not redis.socket_path.is_socket():
+    redis = PrivateRedis(folder)
+    with ExitStack() as stack:
+        if _is_free(held, stack):
+            yield stack.enter_context(redis).url
+        elif redis.socket_path.is_socket():
+            yield redis.url
+        else:
             raise RunError(
-                f"--data-dir {folder} is in use by {held.holder()}, and its Redis cannot be reached from here, as the "
-                "folder's path is too long for a socket: ask again when it has ended"
+                f"--data-dir {folder} is in use by {held.holder()}, whose Redis is out of reach: its socket is "
+                "elsewhere if the path of the folder is long; ask again when the other has ended"
             )
-        yield redis.url
-        return
-    with held, PrivateRedis(folder) as redis:
-        yield redis.url
+
+
+def _is_free(held: DataDir, stack: ExitStack) -> bool:
+    """Lock a folder until the stack is closed; return whether nobody else is using it."""
+    try:
+        stack.enter_context(held)
+    except RunError:
+        return False
+    return True
 
 
 @contextmanager

@@ -6,7 +6,7 @@ than the same person on another camera or an hour later.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 
@@ -78,10 +78,31 @@ def same_person(tracklets: Sequence[Tracklet], shifts: Shifts) -> Sample:
     return _sample(islice(pairs, MAX_PAIRS), shifts)
 
 
+def mistaken(tracklets: Sequence[Tracklet], people: Mapping[str, int]) -> tuple[int, int]:
+    """Return how many pairs of people seen at once the truth knows, and how many of them are one person after all.
+
+    Two tracks of one person, as of a body and of its reflection, look like two people who were seen at once.
+
+    Args:
+        tracklets: Of one model.
+        people: The person whom each tracklet shows, by tracklet_id; others are unknown.
+    """
+    known: dict[tuple[Leg, Leg], bool] = {}
+    for one, other in islice(_seen_at_once(tracklets), MAX_PAIRS):
+        shown = people.get(one.tracklet_id), people.get(other.tracklet_id)
+        if None not in shown:
+            known[_legs(one, other)] = known.get(_legs(one, other), False) or shown[0] == shown[1]
+    return len(known), sum(known.values())
+
+
 def leg_of(tracklet: Tracklet) -> Leg:
     """Return the leg of a track that a tracklet is a part of."""
     known = TrackletId.parse(tracklet.tracklet_id)
     return known.camera_id, known.stream_id, known.track, known.leg
+
+
+def _legs(one: Tracklet, other: Tracklet) -> tuple[Leg, Leg]:
+    return min(leg_of(one), leg_of(other)), max(leg_of(one), leg_of(other))
 
 
 def _seen_at_once(tracklets: Sequence[Tracklet]) -> Iterator[Pair]:
@@ -104,7 +125,7 @@ def _sample(pairs: Iterable[Pair], shifts: Shifts) -> Sample:
     chosen = list(pairs)
     if not chosen:
         return Sample(np.empty(0), np.empty(0))
-    legs = [tuple(sorted((leg_of(one), leg_of(other)))) for one, other in chosen]
+    legs = [_legs(one, other) for one, other in chosen]
     sizes = Counter(legs)
     tracklets = {t.tracklet_id: t for pair in chosen for t in pair}
     places = {key: place for place, key in enumerate(tracklets)}

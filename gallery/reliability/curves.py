@@ -21,8 +21,7 @@ class Level:
     Attributes:
         stated: The probability.
         share: Fraction of the pairs for which the wrong answer was stated with at least this probability.
-        at_most: The largest fraction that calibrated probabilities can have, (1 - stated) / stated: with equal chances
-            beforehand, the wrong answer is so many times rarer than the right one where it is stated so surely.
+        at_most: The largest fraction that calibrated probabilities can have, as `allowed` returns it.
         too_sure: Whether the fraction is clearly above that.
     """
 
@@ -105,10 +104,20 @@ def curve(same: Values, weights: Values, *, is_same: bool) -> Curve:
     return Curve(round(total), tuple(bins.tolist()), tuple(levels))
 
 
+def allowed(stated: float) -> float:
+    """Return the largest fraction of pairs for which calibrated probabilities are wrong and at least so sure.
+
+    With equal chances beforehand, pairs for which the wrong answer is stated so surely are at least
+    `stated / (1 - stated)` times rarer, as a fraction of all pairs of their kind, than pairs for which the same answer
+    is right; and that fraction is at most 1.
+    """
+    return (1 - stated) / stated
+
+
 def _level(stated: float, share: float, pairs: float) -> Level:
-    at_most = (1 - stated) / stated
-    allowed = at_most + ERRORS * float(np.sqrt(at_most * (1 - at_most) / pairs))
-    return Level(stated, share, at_most, too_sure=pairs >= FEWEST and share > allowed)
+    at_most = allowed(stated)
+    clearly_more = at_most + ERRORS * float(np.sqrt(at_most * (1 - at_most) / pairs))
+    return Level(stated, share, at_most, too_sure=pairs >= FEWEST and share > clearly_more)
 
 
 def reliability(stated: Sequence[float], right: Sequence[bool]) -> Reliability:

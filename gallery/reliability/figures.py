@@ -74,6 +74,7 @@ def _truth(check: TruthCheck) -> dict[str, Any]:
         "stated_false_merge_rate": _rounded(known.expected_wrong / known.matches if known.matches else None),
         "calibration_error": _rounded(known.error),
         "bins": [{"from": place / BINS, **asdict(one)} for place, one in enumerate(known.bins)],
+        "seen_at_once": {"pairs": check.at_once, "one_person": check.at_once_same},
         "not_judged": {"nobody": check.nobody, "alone": check.alone},
     }
 

@@ -8,6 +8,7 @@ from gallery.decision.normalise import Shifts
 from gallery.decision.rules import Rules
 from gallery.decision.scale_state import decode_scale, written_by
 from gallery.errors import NothingLearnt
+from gallery.reliability.certain import mistaken
 from gallery.reliability.curves import Reliability, reliability
 from gallery.reliability.learnt import ModelScale, disjoint_cameras, model_scale
 from gallery.reliability.matches import judged, people_of
@@ -27,6 +28,8 @@ class TruthCheck:
         nobody, alone: Matches that cannot be judged, as in `matches.Judged`.
         tracklets: Number of tracklets of the truth's cameras.
         known: Number of those that show one person of the truth.
+        at_once: Number of pairs of tracks that were seen at once in one camera, and show known people.
+        at_once_same: Number of those that show one person after all.
         cameras: The truth's cameras, sorted.
     """
 
@@ -35,6 +38,8 @@ class TruthCheck:
     alone: int
     tracklets: int
     known: int
+    at_once: int
+    at_once_same: int
     cameras: tuple[str, ...]
 
 
@@ -167,12 +172,16 @@ def checked(
     first = FirstFrame() if first_frame is None else FirstFrame(first_frame, 1)
     people = people_of(ours, truth, first)
     one = judged(ours, people)
+    by_model = [[r.tracklet for r in ours if r.tracklet.model_id == model.model_id] for model in report.models]
+    at_once = [mistaken(tracklets, people) for tracklets in by_model]
     check = TruthCheck(
         reliability=reliability(one.stated, one.right),
         nobody=one.nobody,
         alone=one.alone,
         tracklets=len(ours),
         known=len(people),
+        at_once=sum(pairs for pairs, _ in at_once),
+        at_once_same=sum(same for _, same in at_once),
         cameras=tuple(sorted(truth)),
     )
     return replace(report, truth=check, remarks=(*report.remarks, *remarks, *_about_truth(check)))

@@ -4,13 +4,15 @@ import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from gallery.reliability.curves import BINS, FEWEST, Curve, Level
+from gallery.reliability.curves import BINS, FEWEST, LEVELS, Curve, allowed
 from gallery.reliability.learnt import ModelScale, Normal
 from gallery.reliability.report import Report, TruthCheck
 
 WIDTH = 79
 BAR = 22
 _LABEL = 18
+_AT_ONCE, _PARTS = "two people at once", "tracks in parts"
+_SHOWN = LEVELS[1:]
 
 
 def lines(report: Report) -> Iterator[str]:
@@ -79,26 +81,30 @@ def _curves(model: ModelScale) -> Iterator[str]:
     )
     different, same = model.different_curve, model.same_curve
     yield ""
-    yield f"  {'stated':9} {_heading('different', different):{BAR + 9}} {_heading('the same', same)}"
+    yield f"  {'stated':9} {_heading('two people at once', different):{BAR + 9}} {_heading('tracks in parts', same)}"
     for place in range(BINS):
         stated = f"{place / BINS:.1f}-{(place + 1) / BINS:.1f}"
         yield f"  {stated:9} {_bar(different, place):{BAR + 9}} {_bar(same, place)}".rstrip()
     yield ""
-    yield from _verdict("different", different)
-    yield from _verdict("the same", same)
+    yield f"  {'wrong and this sure':22}" + "".join(f"{stated:8.2f} " for stated in _SHOWN)
+    yield _verdict(_AT_ONCE, different)
+    yield _verdict(_PARTS, same)
+    yield f"  {'allowed':22}" + "".join(f"{allowed(stated):8.1%} " for stated in _SHOWN)
+    yield ""
     yield from textwrap.wrap(_BIAS, WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
 _BIAS = (
-    "Both are biased samples: people seen at once share a camera, and so look more alike than people of two cameras; "
-    "parts of one track follow each other, and so look more alike than a person who comes back. The first also taught "
-    "the calibration. They can show that it is too sure, but not that it is right; --truth can."
+    "Allowed is what calibrated probabilities can have; ! is clearly more. Both samples are biased. People seen at "
+    "once share a camera, so they look more alike than people of two cameras, and they taught the calibration: more "
+    "than is allowed means too sure within a camera, perhaps not between cameras. Parts of one track follow each "
+    "other, so they look more alike than a person who comes back: more than is allowed means too sure everywhere. Neither can "
+    "show that all is well; --truth can."
 )
 
 
 def _heading(name: str, curve: Curve) -> str:
-    unit = "pair" if curve.pairs == 1 else "pairs"
-    return f"{name}: {curve.pairs} {unit}"
+    return f"{name}: {curve.pairs}"
 
 
 def _bar(curve: Curve, place: int) -> str:
@@ -108,18 +114,11 @@ def _bar(curve: Curve, place: int) -> str:
     return f"{share:5.0%}  {'#' * round(share * BAR)}"
 
 
-def _verdict(name: str, curve: Curve) -> list[str]:
+def _verdict(name: str, curve: Curve) -> str:
     if curve.pairs < FEWEST:
-        text = f"{name}: too few pairs to say whether it is too sure ({FEWEST} are needed)"
-    else:
-        shown = "; ".join(_level(level) for level in curve.levels[1:])
-        text = f"{name}: share of pairs for which the wrong answer is stated at least so surely: {shown}"
-    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
-
-
-def _level(level: Level) -> str:
-    mark = ", TOO SURE" if level.too_sure else ""
-    return f"at {level.stated:.2f} {level.share:.1%} (allowed {level.at_most:.1%}{mark})"
+        return f"  {name:22}   too few: {FEWEST} are needed"
+    shown = [level for level in curve.levels if level.stated in _SHOWN]
+    return f"  {name:22}" + "".join(f"{level.share:8.1%}{'!' if level.too_sure else ' '}" for level in shown)
 
 
 def _truth(check: TruthCheck, asked: float) -> Iterator[str]:
@@ -141,7 +140,8 @@ def _truth(check: TruthCheck, asked: float) -> Iterator[str]:
         )
     yield from textwrap.wrap(
         f"Not judged: {check.nobody} matches whose tracklets show nobody of the truth, or several people; "
-        f"{check.alone} whose identity has no other tracklet left to compare with.",
+        f"{check.alone} whose identity has no other tracklet left to compare with. Of {check.at_once} pairs of tracks "
+        f"that were seen at once, {check.at_once_same} show one person after all.",
         WIDTH,
         initial_indent="  ",
         subsequent_indent="  ",

@@ -12,6 +12,7 @@ from gallery.errors import StoreConflict, StoreUnavailable
 from gallery.store.memory import MemoryStore
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect
+from gallery.store.sites import RedisSites
 from gallery.store.store import Identity, Learnt, Prototype, Store, StoredProgress, StoredTracklet, TrackQuery, Write
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
 from wire.settings import RedisSettings
@@ -312,6 +313,16 @@ def test_sites_share_nothing(redis_url: str) -> None:
 
     assert other.load(S).version == 0
     assert other.find(TrackQuery()) == []
+    client.close()
+
+
+def test_the_sites_that_were_written_are_known_by_name(redis_url: str) -> None:
+    client = redis.Redis.from_url(redis_url)
+    RedisStore(client, "written").write(Write(version=0, now_ns=S, next_identity=1))
+    RedisStore(client, "only-read").load(S)
+    names = RedisSites(client).names()
+    assert "written" in names
+    assert "only-read" not in names
     client.close()
 
 

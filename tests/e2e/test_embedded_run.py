@@ -160,6 +160,28 @@ def test_what_a_run_left_behind_can_be_asked_for(
     assert {one["id"] for one in known} == {one["id"] for one in first.report["identities"]}
 
 
+def test_what_a_run_has_learnt_can_be_shown_and_held_against_its_truth(
+    runs: tuple[Run, Run], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["calibrate", "--show", "--data-dir", str(folder / "data")]
+    assert main([*words, "--truth", str(folder / "site" / "gt"), "--json"]) == 0
+    out = capsys.readouterr().out
+    learnt = json.loads(out.splitlines()[-1])
+    (model,) = learnt["models"].values()
+    assert -1 <= model["different"]["mean"] < model["same"]["mean"] <= 1
+    assert learnt["people"] >= len(runs[0].report["identities"]) > 0
+    assert set(learnt["truth"]["cameras"]) == {name for one in runs[0].report["identities"] for name in one["cameras"]}
+    assert main(words) == 0
+    assert "What site site has learnt" in capsys.readouterr().out
+
+
+def test_a_site_without_data_is_named_with_those_that_have_some(
+    runs: tuple[Run, Run], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["calibrate", "--show", "--data-dir", str(folder / "data"), "--site", "mall"]) == 2
+    assert "site mall has no data here; there is data of site: name one with --site" in capsys.readouterr().err
+
+
 def test_a_run_can_be_scored_against_its_truth(
     runs: tuple[Run, Run], videos: dict[str, Path], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

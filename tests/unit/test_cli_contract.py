@@ -41,6 +41,11 @@ def taken_port() -> Iterator[int]:
             ["run", "--camera", "a=b", "--host", "192.0.2.1"], "an address of this machine", id="no such host"
         ),
         pytest.param(["identities", "ls", "--data-dir", "no"], "--data-dir no: no such folder", id="no data folder"),
+        pytest.param(
+            ["calibrate"], "`climbtrack calibrate --show` shows what it has learnt", id="nothing to calibrate"
+        ),
+        pytest.param(["calibrate", "--show", "--data-dir", "no"], "--data-dir no: no such folder", id="no run to show"),
+        pytest.param(["calibrate", "--show", "--data-dir", "/"], "no run has stored anything there", id="no run there"),
         pytest.param(["run", "--camera", "door"], "--camera door: expected NAME=URL", id="no url"),
         pytest.param(["run", "--camera", "a=b", "--port", "70000"], "65535", id="port out of range"),
         pytest.param(["run", "--kamera", "a=b"], "No such option: --kamera", id="unknown option"),
