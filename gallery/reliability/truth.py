@@ -20,6 +20,8 @@ def read_truth(given: Path, cameras: Collection[str], report: Callable[[str], No
         ScoreError: It cannot be read, or is of other cameras.
     """
     found = find_sequences(given)
+    if not cameras:
+        raise ScoreError(f"the site has no tracklets to hold against {given}: those seen before the retention are gone")
     files = dict(found.files)
     if found.alone and len(cameras) == 1:  # of one camera, the name need not match
         files = dict(zip(cameras, files.values(), strict=True))

@@ -38,6 +38,8 @@ def _model(report: Report, model: ModelScale) -> Iterator[str]:
     )
     yield from _row("different people", _moved(model.different, model.prior_different))
     yield from _row("the same person", _moved(model.same, model.prior_same))
+    if model.seen_different is not None:
+        yield from _row("seen at once now", _normal(model.seen_different))
     yield from _row("matched from", f"{_similarity(model.matches_from)} (false_merge_rate {report.false_merge_rate:g})")
     yield from _row("camera shifts", _shifts(report, model))
     yield ""
@@ -50,7 +52,11 @@ def _row(label: str, text: str) -> list[str]:
 
 
 def _moved(now: Normal, prior: Normal) -> str:
-    return f"similarity {now.mean:.2f} +- {now.std:.2f} (prior {prior.mean:.2f} +- {prior.std:.2f})"
+    return f"{_normal(now)} (prior {prior.mean:.2f} +- {prior.std:.2f})"
+
+
+def _normal(one: Normal) -> str:
+    return f"similarity {one.mean:.2f} +- {one.std:.2f}"
 
 
 def _similarity(value: float | None) -> str:
@@ -98,8 +104,8 @@ _BIAS = (
     "Allowed is what calibrated probabilities can have; ! is clearly more. Both samples are biased. People seen at "
     "once share a camera, so they look more alike than people of two cameras, and they taught the calibration: more "
     "than is allowed means too sure within a camera, perhaps not between cameras. Parts of one track follow each "
-    "other, so they look more alike than a person who comes back: more than is allowed means too sure everywhere. Neither can "
-    "show that all is well; --truth can."
+    "other, so they look more alike than a person who comes back: more than is allowed means too sure everywhere. "
+    "Neither can show that all is well; --truth can."
 )
 
 

@@ -39,7 +39,7 @@ RULES = Rules(match=1.0)
 
 def between(similarity: float) -> NDArray[np.float64]:
     """Return a look of this similarity to axis 0."""
-    return similarity * axis(0) + np.sqrt(1 - similarity**2) * axis(1)
+    return np.asarray(similarity * axis(0) + np.sqrt(1 - similarity**2) * axis(1))
 
 
 def row(name: str, owner: int | None, likely: float, first_s: float = 0, last_s: float = 4) -> StoredTracklet:
@@ -189,6 +189,20 @@ def test_truth_of_other_cameras_is_refused_with_both_names(tmp_path: Path) -> No
         (tmp_path / f"{name}.txt").write_text("1,1,0,0,10,20,1\n")
     with pytest.raises(ScoreError, match=r"has the truth of x, y, but the site's cameras are a, b"):
         read_truth(tmp_path, {"a", "b"}, print)
+
+
+def test_a_site_whose_tracklets_are_gone_cannot_be_held_against_the_truth(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("1,1,0,0,10,20,1\n")
+    with pytest.raises(ScoreError, match="no tracklets to hold against"):
+        read_truth(tmp_path, set(), print)
+
+
+def test_cameras_without_truth_are_named_and_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("1,1,0,0,10,20,1\n")
+    (tmp_path / "z.txt").write_text("1,1,0,0,10,20,1\n")
+    said: list[str] = []
+    assert set(read_truth(tmp_path, {"a", "b"}, said.append)) == {"a"}
+    assert said == [f"{tmp_path}: no truth for b; their matches are left out"]
 
 
 # What was learnt
