@@ -32,6 +32,9 @@ def calibrate(
         int | None,
         typer.Option("--truth-first-frame", min=0, max=1, help="Number of the truth's first frame; default: detected."),
     ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", metavar="FILE.html", help="Write a page with the diagrams.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what a site has learnt: which similarity means the same person, and whether probabilities hold.
@@ -44,16 +47,29 @@ def calibrate(
             "what it has learnt"
         )
     report = _report(config, data_dir, site, truth, truth_first)
+    if pictures:
+        _write_pictures(report, pictures)
     for remark in report.remarks:
         typer.echo(remark, err=True)
     if as_json:
         from gallery.reliability.figures import as_json as figures
 
-        typer.echo(json.dumps(figures(report)))
+        path = None if pictures is None else str(pictures.absolute())
+        typer.echo(json.dumps(figures(report) | {"pictures": path}))
     else:
         from gallery.reliability.words import lines
 
         typer.echo("\n".join(lines(report)))
+
+
+def _write_pictures(report: "Report", path: Path) -> None:
+    from gallery.reliability.page import write_page
+
+    try:
+        write_page(report, path)
+    except OSError as error:
+        raise UsageError(f"--pictures {path}: {error.strerror}; give a file that can be written") from error
+    typer.echo(f"Pictures: {path}", err=True)
 
 
 def _report(

@@ -102,6 +102,16 @@ def test_a_rate_that_no_similarity_meets_is_pointed_out(folder: Path, capsys: py
     assert "no similarity suffices for a match at this false_merge_rate" in capsys.readouterr().err
 
 
+def test_pictures_that_cannot_be_written_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with PrivateRedis(folder) as redis:
+        write_site(redis.url, "site")
+    words = ["calibrate", "--show", "--data-dir", str(folder), "--pictures"]
+    assert main([*words, str(folder / "no" / "a.html")]) == 2
+    assert "give a file that can be written" in capsys.readouterr().err
+    assert main([*words, str(folder / "a.html")]) == 0
+    assert (folder / "a.html").read_text().startswith("<!doctype html>")
+
+
 def test_a_truth_that_is_not_there_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with PrivateRedis(folder) as redis:
         write_site(redis.url, "site")

@@ -1,6 +1,7 @@
 """What a site has learnt, shown: certain pairs, curves, matches held against the truth, and what cannot be shown."""
 
 import json
+import re
 from pathlib import Path
 from statistics import NormalDist
 
@@ -22,7 +23,8 @@ from gallery.reliability.certain import different_people, mistaken, same_person
 from gallery.reliability.curves import curve, reliability
 from gallery.reliability.figures import as_json
 from gallery.reliability.learnt import model_scale
-from gallery.reliability.matches import judged, people_of
+from gallery.reliability.matches import is_match, judged, people_of
+from gallery.reliability.page import page
 from gallery.reliability.report import checked, show
 from gallery.reliability.truth import read_truth
 from gallery.reliability.words import lines
@@ -30,8 +32,9 @@ from gallery.score.first_frame import FirstFrame
 from gallery.score.mot import Boxes
 from gallery.site_worker import plan_of
 from gallery.store.memory import MemoryStore
-from gallery.store.store import StoredTracklet, Write
+from gallery.store.store import StoredTracklet, TrackQuery, Write
 from tests.gallery_tools import START, S, axis, make_world, run_whole, tracklet
+from tests.html_tools import Page
 from wire.messages import Tracklet
 
 RULES = Rules(match=1.0)
@@ -256,6 +259,26 @@ def test_a_report_fits_a_terminal_and_is_one_json_object(store: MemoryStore) -> 
     figures = json.loads(json.dumps(as_json(whole), allow_nan=False))
     assert figures["models"]["m"]["certainly_different"]["pairs"] > 20
     assert figures["truth"]["matches"] == sum(one["matches"] for one in figures["truth"]["bins"])
+
+
+def test_the_page_is_complete_self_contained_and_true_to_the_figures(store: MemoryStore) -> None:
+    report, rows = show(store, RULES, 0.2)
+    read = Page(text := page(checked(report, rows, {"a": truth_of(1, 1, 0, 400)})))
+    assert read.open == []
+    assert not re.search(r"<script|src=|https?://", text)
+    curve_ = report.models[0].different_curve
+    titles = re.findall(rf"<title>([0-9.]+)% of {curve_.pairs}</title>", text)
+    assert [float(share) for share in titles[:10]] == pytest.approx([100 * share for share in curve_.bins], abs=0.06)
+
+
+def test_matches_of_a_site_are_judged_by_who_was_there() -> None:
+    world = make_world(3, noise=0.1)
+    rows = run_whole(world).store.find(TrackQuery(limit=1000))
+    shuffled = np.random.default_rng(0).permutation(list(world.people.values())).tolist()
+    true, other = judged(rows, world.people), judged(rows, dict(zip(world.people, shuffled, strict=True)))
+    assert len(true.right) + true.nobody + true.alone == sum(map(is_match, rows)) > 10
+    assert all(true.right)
+    assert other.right.count(False) > len(other.right) / 2
 
 
 def test_a_truth_of_other_videos_is_pointed_out(store: MemoryStore) -> None:

@@ -1,7 +1,6 @@
 """The page as a whole: headline, figures, timeline, confusions, cameras."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from html import escape
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from gallery.score.figures import figures_of
 from gallery.score.page.matrix import matrix
 from gallery.score.page.style import STYLE
 from gallery.score.page.timeline import timeline
+from gallery.score.page.write import write_whole
 from gallery.score.site import ScoreTable
 from gallery.score.words import in_words, merges_in_words, splits_in_words
 
@@ -37,14 +37,7 @@ def write_page(table: ScoreTable, path: Path) -> None:
     Raises:
         OSError: The file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(page(table), encoding="utf-8")
-        partial.replace(path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()
-        raise
+    write_whole(page(table), path)
 
 
 def page(table: ScoreTable) -> str:
