@@ -1,7 +1,7 @@
 """The report as one self-contained HTML page: what similarities mean, certain pairs, and matches against the truth."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 
@@ -15,10 +15,11 @@ from gallery.score.page.write import write_whole
 
 WIDE, HIGH = 520, 240  # px of a diagram
 POINTS = 100  # of a curve
+_TENTHS = ("0", "0.2", "0.4", "0.6", "0.8", "1")
 
 _OWN_STYLE = """
-svg { display: block; background: var(--card); border: 1px solid var(--line); border-radius: 6px; max-width: 100%;
-  height: auto; overflow: visible; }
+svg { display: block; background: var(--card); border: 1px solid var(--line); border-radius: 6px; width: 100%;
+  max-width: 620px; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--soft); }
 svg .grid { stroke: var(--line); } svg .mark { stroke: var(--ink); stroke-dasharray: 4 3; }
 svg .two { stroke: oklch(var(--l) var(--c) 30); fill: oklch(var(--l) var(--c) 30 / .3); }
@@ -83,7 +84,7 @@ def _model(model: ModelScale) -> Iterator[str]:
         '<section class="pair"><div><h2>Similarities</h2><p class="note">Different people left, the same person right; '
         f"dotted: before anything was learnt; dashed: matched from here.</p>{_densities(model)}</div>"
         f'<div><h2>Certain pairs</h2><p class="note">Stated probability of one person: {model.different_curve.pairs} '
-        f"pairs of people seen at once (left bars), of {model.same_curve.pairs} tracks in parts (right bars).</p>"
+        f"pairs of people seen at once (left bars), tracks in parts: {model.same_curve.pairs} (right bars).</p>"
         f"{_certain(model.different_curve, model.same_curve)}</div></section>"
     )
 
@@ -101,11 +102,11 @@ def _densities(model: ModelScale) -> str:
         (model.same, "one"),
     ]
     top = max(_density(one, one.mean) for one, _ in drawn)
-    lines = "".join(f'<polyline class="{name}" points="{_points(one, top)}"/>' for one, name in drawn)
+    lines = "".join(f'<polygon class="{name}" points="{_points(one, top)}"/>' for one, name in drawn)
     mark = (
         "" if model.matches_from is None else _line(_across(model.matches_from), 0, _across(model.matches_from), HIGH)
     )
-    return _svg(lines + mark + _labels(["-1", "-0.5", "0", "0.5", "1"]))
+    return _svg(lines + mark + _labels(("-1", "-0.5", "0", "0.5", "1")))
 
 
 def _density(one: Normal, similarity: float) -> float:
@@ -114,7 +115,8 @@ def _density(one: Normal, similarity: float) -> float:
 
 def _points(one: Normal, top: float) -> str:
     places = (2 * place / POINTS - 1 for place in range(POINTS + 1))
-    return " ".join(f"{_across(s):.1f},{HIGH * (1 - 0.95 * _density(one, s) / top):.1f}" for s in places)
+    curve = " ".join(f"{_across(s):.1f},{HIGH * (1 - 0.95 * _density(one, s) / top):.1f}" for s in places)
+    return f"{curve} {WIDE},{HIGH} 0,{HIGH}"
 
 
 def _across(similarity: float) -> float:
@@ -129,7 +131,7 @@ def _certain(different: Curve, same: Curve) -> str:
         for curve, name, start in ((different, "two", 2), (same, "one", step / 2 + 2))
         for place, share in enumerate(curve.bins)
     )
-    return _svg("".join(bars) + _labels(["0", "0.2", "0.4", "0.6", "0.8", "1"]))
+    return _svg("".join(bars) + _labels(_TENTHS) + _shares())
 
 
 def _truth(check: TruthCheck, asked: float) -> str:
@@ -138,8 +140,12 @@ def _truth(check: TruthCheck, asked: float) -> str:
         return "<section><h2>Against the truth</h2><p>No match could be judged.</p></section>"
     tiles = (
         ("Wrong matches asked", f"{asked:.1%}", "gallery.false_merge_rate"),
-        ("stated", f"{known.expected_wrong / known.matches:.1%}", "mean of what the probabilities leave open"),
-        ("found", f"{known.wrong / known.matches:.1%}", f"{known.wrong} of {known.matches} matches"),
+        (
+            "Wrong matches stated",
+            f"{known.expected_wrong / known.matches:.1%}",
+            "mean of what the probabilities leave open",
+        ),
+        ("Wrong matches found", f"{known.wrong / known.matches:.1%}", f"{known.wrong} of {known.matches} matches"),
         ("Calibration error", f"{known.error:.3f}", "mean distance of stated and right"),
     )
     most = max(one.matches for one in known.bins)
@@ -150,7 +156,7 @@ def _truth(check: TruthCheck, asked: float) -> str:
         for one in known.bins
         if one.stated is not None and one.right is not None
     )
-    diagram = _svg(_line(0, HIGH, WIDE, 0) + dots + _labels(["0", "0.2", "0.4", "0.6", "0.8", "1"]))
+    diagram = _svg(_line(0, HIGH, WIDE, 0) + dots + _labels(_TENTHS) + _shares())
     return (
         f'<section><h2>Matches against the truth</h2>{_tiles(tiles)}</section><section><p class="note">Share that was '
         "right, by stated probability; dots below the dashed line are too sure. Larger dots are more matches.</p>"
@@ -162,7 +168,13 @@ def _line(x1: float, y1: float, x2: float, y2: float) -> str:
     return f'<line class="mark" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
-def _labels(words: list[str]) -> str:
+def _shares() -> str:
+    return "".join(
+        f'<text x="-8" y="{HIGH * (1 - share) + 4:.0f}" text-anchor="end">{share:.0%}</text>' for share in (0, 0.5, 1)
+    )
+
+
+def _labels(words: Sequence[str]) -> str:
     step = WIDE / (len(words) - 1)
     return "".join(
         f'<line class="grid" x1="{place * step:.1f}" y1="{HIGH}" x2="{place * step:.1f}" y2="{HIGH + 4}"/>'
@@ -172,4 +184,4 @@ def _labels(words: list[str]) -> str:
 
 
 def _svg(inside: str) -> str:
-    return f'<svg viewBox="-16 -14 {WIDE + 32} {HIGH + 40}" role="img">{inside}</svg>'
+    return f'<svg viewBox="-48 -16 {WIDE + 64} {HIGH + 44}" role="img">{inside}</svg>'

@@ -97,15 +97,15 @@ def _curves(model: ModelScale) -> Iterator[str]:
     yield _verdict(_PARTS, same)
     yield f"  {'allowed':22}" + "".join(f"{allowed(stated):8.1%} " for stated in _SHOWN)
     yield ""
-    yield from textwrap.wrap(BIAS, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    yield from textwrap.wrap(f"{_ALLOWED} {BIAS}", WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
+_ALLOWED = "Allowed is what calibrated probabilities can have; ! is clearly more."
 BIAS = (
-    "Allowed is what calibrated probabilities can have; ! is clearly more. Both samples are biased. People seen at "
-    "once share a camera, so they look more alike than people of two cameras, and they taught the calibration: more "
-    "than is allowed means too sure within a camera, perhaps not between cameras. Parts of one track follow each "
-    "other, so they look more alike than a person who comes back: more than is allowed means too sure everywhere. "
-    "Neither can show that all is well; --truth can."
+    "Both samples are biased. People seen at once share a camera, so they look more alike than people of two cameras, "
+    "and they taught the calibration: more wrong answers than calibrated probabilities can have mean too sure within a "
+    "camera, perhaps not between cameras. Parts of one track follow each other, so they look more alike than a person "
+    "who comes back: more than that means too sure everywhere. Neither can show that all is well; --truth can."
 )
 
 
