@@ -1,5 +1,6 @@
 """How often a stated probability is wrong: for pairs that are certain, and for matches held against the truth. Pure."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 BINS = 10  # equal parts of [0, 1]
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
 FEWEST = 20  # pairs from which on a share says something
+NORMAL_95 = 1.96  # standard deviations
 ERRORS = 2.0  # standard errors by which a share must be too high before it counts as such
 
 Values = NDArray[np.float64]
@@ -84,6 +86,16 @@ class Reliability:
     wrong: int
     expected_wrong: float
     error: float | None
+
+    @property
+    def wrong_range(self) -> tuple[float, float]:
+        """Return the 95 % interval of the fraction of wrong matches (Wilson 1927), as if matches were independent."""
+        if not self.matches:
+            return 0.0, 1.0
+        share, more = self.wrong / self.matches, NORMAL_95**2 / self.matches
+        middle = (share + more / 2) / (1 + more)
+        half = math.sqrt(share * (1 - share) * more + more**2 / 4) / (1 + more)
+        return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def curve(same: Values, weights: Values, *, is_same: bool) -> Curve:

@@ -71,6 +71,7 @@ def _truth(check: TruthCheck) -> dict[str, Any]:
         "matches": known.matches,
         "wrong": known.wrong,
         "false_merge_rate": _rounded(known.wrong / known.matches if known.matches else None),
+        "false_merge_rate_range": [_rounded(bound) for bound in known.wrong_range],
         "stated_false_merge_rate": _rounded(known.expected_wrong / known.matches if known.matches else None),
         "calibration_error": _rounded(known.error),
         "bins": [{"from": place / BINS, **asdict(one)} for place, one in enumerate(known.bins)],

@@ -138,6 +138,7 @@ def _truth(check: TruthCheck, asked: float) -> str:
     known = check.reliability
     if known.error is None:
         return "<section><h2>Against the truth</h2><p>No match could be judged.</p></section>"
+    low, high = known.wrong_range
     tiles = (
         ("Wrong matches asked", f"{asked:.1%}", "gallery.false_merge_rate"),
         (
@@ -145,7 +146,11 @@ def _truth(check: TruthCheck, asked: float) -> str:
             f"{known.expected_wrong / known.matches:.1%}",
             "mean of what the probabilities leave open",
         ),
-        ("Wrong matches found", f"{known.wrong / known.matches:.1%}", f"{known.wrong} of {known.matches} matches"),
+        (
+            "Wrong matches found",
+            f"{known.wrong / known.matches:.1%}",
+            f"{known.wrong} of {known.matches} matches; 95 %: {low:.1%} to {high:.1%}",
+        ),
         ("Calibration error", f"{known.error:.3f}", "mean distance of stated and right"),
     )
     most = max(one.matches for one in known.bins)

@@ -92,10 +92,10 @@ def _curves(model: ModelScale) -> Iterator[str]:
         stated = f"{place / BINS:.1f}-{(place + 1) / BINS:.1f}"
         yield f"  {stated:9} {_bar(different, place):{BAR + 9}} {_bar(same, place)}".rstrip()
     yield ""
-    yield f"  {'wrong and this sure':22}" + "".join(f"{stated:8.2f} " for stated in _SHOWN)
-    yield _verdict(_AT_ONCE, different)
+    yield f"  {'wrong and this sure':22}" + " ".join(f"{stated:8.2f}" for stated in _SHOWN)
+    yield _verdict(_AT_ONCE, different).rstrip()
     yield _verdict(_PARTS, same)
-    yield f"  {'allowed':22}" + "".join(f"{allowed(stated):8.1%} " for stated in _SHOWN)
+    yield f"  {'allowed':22}" + " ".join(f"{allowed(stated):8.1%}" for stated in _SHOWN)
     yield ""
     yield from textwrap.wrap(f"{_ALLOWED} {BIAS}", WIDTH, initial_indent="  ", subsequent_indent="  ")
 
@@ -140,12 +140,14 @@ def _truth(check: TruthCheck, asked: float) -> Iterator[str]:
                 yield f"  {stated:9} {one.matches:7d} {one.stated:6.2f} {one.right:6.2f}  |{drawn}|"
         yield "  (#: right, v: what was stated; a calibrated bar ends at the v)"
         yield ""
+        low, high = known.wrong_range
         yield (
             f"  wrong matches: asked {asked:.1%}, stated {known.expected_wrong / known.matches:.1%}, "
-            f"got {known.wrong / known.matches:.1%}; calibration error {known.error:.3f}"
+            f"got {known.wrong / known.matches:.1%} ({low:.1%} to {high:.1%})"
         )
+        yield f"  calibration error: {known.error:.3f}"
     yield from textwrap.wrap(
-        f"Not judged: {check.nobody} matches whose tracklets show nobody of the truth, or several people; "
+        f"Matches not judged: {check.nobody} whose tracklets show nobody of the truth, or several people; "
         f"{check.alone} whose identity has no other tracklet left to compare with. Of {check.at_once} pairs of tracks "
         f"that were seen at once, {check.at_once_same} show one person after all.",
         WIDTH,

@@ -143,6 +143,12 @@ def test_the_calibration_error_is_the_mean_distance_of_stated_and_right() -> Non
     assert reliability([], []).error is None
 
 
+def test_the_range_of_wrong_matches_is_wilsons() -> None:
+    found = reliability([0.9] * 10, [False] + [True] * 9)
+    assert found.wrong_range == pytest.approx((0.0179, 0.4042), abs=1e-3)
+    assert reliability([], []).wrong_range == (0, 1)
+
+
 # Matches held against the truth
 
 
