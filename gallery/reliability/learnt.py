@@ -104,7 +104,7 @@ def model_scale(
 
 def disjoint_cameras(coverage: Coverage) -> list[tuple[str, str]]:
     """Return the cameras that never see one person at the same time, each two once, sorted."""
-    return sorted((one, other) for one, others in coverage.disjoint_from.items() for other in others if one < other)
+    return sorted(cameras for cameras in coverage.meetings if coverage.is_disjoint(*cameras))
 
 
 def _source(calibration: Calibration) -> Source:

@@ -22,7 +22,7 @@ from gallery.errors import NothingLearnt, ScoreError
 from gallery.reliability.certain import different_people, mistaken, same_person
 from gallery.reliability.curves import curve, reliability
 from gallery.reliability.figures import as_json
-from gallery.reliability.learnt import model_scale
+from gallery.reliability.learnt import disjoint_cameras, model_scale
 from gallery.reliability.matches import is_match, judged, people_of
 from gallery.reliability.page import page
 from gallery.reliability.report import checked, show
@@ -223,6 +223,13 @@ def test_the_source_is_the_best_evidence_there_is() -> None:
     fitted = taught.observe_unlabelled(np.array([0.0, 0.1, 0.7]))
     sources = [model_scale("m", one, NO_SHIFTS, [], 1.0).source for one in (fresh, taught, fitted)]
     assert sources == ["prior", "certain pairs", "unlabelled pairs"]
+
+
+def test_disjoint_cameras_are_those_the_gallery_takes_for_disjoint() -> None:
+    """Simultaneous in half of all pairs; those that are clearly alike are so in one camera pair only."""
+    apart = [(("a", "b"), place % 2 == 0, 0.0) for place in range(100)] + [(("a", "b"), False, 5.0)] * 40
+    overlapping = [(("b", "c"), place % 2 == 0, 5.0) for place in range(100)]
+    assert disjoint_cameras(NO_COVERAGE.observe([*apart, *overlapping])) == [("a", "b")]
 
 
 def test_a_match_needs_the_similarity_from_which_on_the_gallery_makes_one() -> None:
