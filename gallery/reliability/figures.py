@@ -29,7 +29,6 @@ def _model(model: ModelScale) -> dict[str, Any]:
     return {
         "source": model.source,
         "prior": {
-            "from_weights": model.has_own_prior,
             "different": _normal(model.prior_different),
             "same": _normal(model.prior_same),
         },

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from gallery.decision.calibrate import DEFAULT_PRIOR, MAX_LOGIT, Calibration, probability
-from gallery.decision.coverage import Coverage
+from gallery.decision.calibrate import MAX_LOGIT, Calibration, probability
+from gallery.decision.coverage import Coverage, cameras_of
 from gallery.decision.normalise import Shifts
 from gallery.reliability.certain import Sample, different_people, same_person
 from gallery.reliability.curves import Curve, curve
@@ -31,8 +31,7 @@ class ModelScale:
 
     Attributes:
         model_id: The model.
-        prior_different, prior_same: The distributions that came with the weights.
-        has_own_prior: Whether the weights brought them; otherwise they are the defaults.
+        prior_different, prior_same: The distributions that came with the weights, or the defaults for weights without.
         source: The best evidence that the distributions in use rest on.
         certain_pairs: Effective number of pairs of different people, seen at once in one camera.
         unlabelled_pairs: Effective number of other pairs.
@@ -49,7 +48,6 @@ class ModelScale:
     model_id: str
     prior_different: Normal
     prior_same: Normal
-    has_own_prior: bool
     source: Source
     certain_pairs: float
     unlabelled_pairs: float
@@ -82,7 +80,6 @@ def model_scale(
         model_id=model_id,
         prior_different=Normal(prior.different_mean, prior.different_std),
         prior_same=Normal(prior.same_mean, prior.same_std),
-        has_own_prior=prior != DEFAULT_PRIOR,
         source=_source(calibration),
         certain_pairs=calibration.pairs,
         unlabelled_pairs=sum(calibration.unlabelled),
@@ -104,7 +101,8 @@ def model_scale(
 
 def disjoint_cameras(coverage: Coverage) -> list[tuple[str, str]]:
     """Return the cameras that never see one person at the same time, each two once, sorted."""
-    return sorted(cameras for cameras in coverage.meetings if coverage.is_disjoint(*cameras))
+    found = {cameras_of(one, other) for one, others in coverage.disjoint_from.items() for other in others}
+    return sorted(found)
 
 
 def _source(calibration: Calibration) -> Source:

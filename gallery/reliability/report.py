@@ -141,8 +141,8 @@ def _remarks(models: Sequence[ModelScale], rows: Sequence[StoredTracklet]) -> li
     for model in models:
         if model.source == "prior":
             remarks.append(
-                f"model {model.model_id}: nothing was learnt at this site yet; the figures are those that "
-                f"{'come with the weights' if model.has_own_prior else 'are assumed for weights without a prior'}"
+                f"model {model.model_id}: nothing was learnt at this site yet; the figures are those that come with "
+                "the weights, or are assumed for weights without a prior"
             )
         if model.matches_from is None:
             remarks.append(

@@ -30,11 +30,10 @@ def lines(report: Report) -> Iterator[str]:
 
 
 def _model(report: Report, model: ModelScale) -> Iterator[str]:
-    prior = "the weights' prior" if model.has_own_prior else "the default prior"
     yield f"model {model.model_id}"
     yield from _row(
         "learnt from",
-        f"{prior}, {model.certain_pairs:.0f} pairs of people seen at once, {model.unlabelled_pairs:.0f} other pairs",
+        f"the prior, {model.certain_pairs:.0f} pairs of people seen at once, {model.unlabelled_pairs:.0f} other pairs",
     )
     yield from _row("different people", _moved(model.different, model.prior_different))
     yield from _row("the same person", _moved(model.same, model.prior_same))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gallery.config import GallerySettings
 from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration, encode
-from gallery.decision.coverage import NO_COVERAGE
+from gallery.decision.coverage import NO_COVERAGE, Meetings
 from gallery.decision.normalise import NO_SHIFTS, Shifts
 from gallery.decision.rules import Rules
 from gallery.decision.scale_state import encode_scale, written_by
@@ -227,9 +227,8 @@ def test_the_source_is_the_best_evidence_there_is() -> None:
 
 def test_disjoint_cameras_are_those_the_gallery_takes_for_disjoint() -> None:
     """Simultaneous in half of all pairs; those that are clearly alike are so in one camera pair only."""
-    apart = [(("a", "b"), place % 2 == 0, 0.0) for place in range(100)] + [(("a", "b"), False, 5.0)] * 40
-    overlapping = [(("b", "c"), place % 2 == 0, 5.0) for place in range(100)]
-    assert disjoint_cameras(NO_COVERAGE.observe([*apart, *overlapping])) == [("a", "b")]
+    found = {("a", "b"): Meetings(140, 50, 40, 0), ("b", "c"): Meetings(100, 50, 100, 50)}
+    assert disjoint_cameras(NO_COVERAGE.observe(found)) == [("a", "b")]
 
 
 def test_a_match_needs_the_similarity_from_which_on_the_gallery_makes_one() -> None:
