@@ -125,6 +125,14 @@ class TestCutouts:
         assert set(np.unique(other.image)) <= set(np.unique(person.image))
         assert not np.array_equal(other.image, person.image[:rows, :columns])
 
+    @pytest.mark.parametrize("size", [(1, 1), (3, 1), (2, 2), (7, 2), (4, 3)])
+    def test_somebody_of_a_few_pixels_is_scrambled_too(self, size: tuple[int, int]) -> None:
+        person = Cutout(np.full((*size, 3), 90, np.uint8), np.full(size, 255, np.uint8))
+        for seed in range(20):
+            other = scrambled(np.random.default_rng(seed), person)
+            assert (other.image == 90).all()
+            assert (other.cover == 255).all()
+
     @pytest.mark.parametrize("seed", range(8))
     def test_a_shapeless_thing_is_of_the_height_asked_for_and_covers_something(self, seed: int) -> None:
         rng = np.random.default_rng(seed)

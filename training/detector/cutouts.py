@@ -82,8 +82,9 @@ def shapeless(rng: Generator, height: int, surface: Image) -> Cutout:
 
 def scrambled(rng: Generator, person: Cutout) -> Cutout:
     """Return somebody's clothes in another order: what has a person's colours and cloth, and no person's form."""
-    rows, columns = int(rng.integers(3, 6)), int(rng.integers(2, 4))
-    h, w = max(1, person.cover.shape[0] // rows), max(1, person.cover.shape[1] // columns)
+    height, width = person.cover.shape
+    rows, columns = min(height, int(rng.integers(3, 6))), min(width, int(rng.integers(2, 4)))
+    h, w = height // rows, width // columns
     order = rng.permutation(rows * columns)
     image, cover = np.zeros((rows * h, columns * w, 3), np.uint8), np.zeros((rows * h, columns * w), np.uint8)
     for place, source in enumerate(order.tolist()):
