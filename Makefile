@@ -16,7 +16,7 @@ run: .venv/.installed $(SITE)/.written
 	@$(BIN)/climbtrack run --detector bundled --port 0 --data-dir $(OUT)/data --out $(OUT) \
 		$$(cd $(SITE) && for video in *.mp4; do echo "--camera $${video%.mp4}=$(SITE)/$$video"; done)
 	@echo
-	@$(BIN)/climbtrack score --truth $(SITE)/gt --tracks $(OUT)
+	@$(BIN)/climbtrack score --truth $(SITE)/gt --tracks $(OUT) --fps 10
 	@echo
 	@echo "Now your own camera: $(BIN)/climbtrack run --camera NAME=URL (a file, rtsp://..., or 0 for a webcam)"
 

@@ -8,7 +8,7 @@ from gallery.score.measures.links import Links
 from gallery.score.presence import Shown
 from gallery.score.site import ScoreTable
 
-MOST_LINES = 5
+MOST_LINES = 2
 _MOST_PARTS = 3
 _MOST_SPANS = 2
 
@@ -70,7 +70,7 @@ def splits_in_words(table: ScoreTable) -> list[str]:
 def _listing(one: str, several: str, count: int, lines: list[str]) -> list[str]:
     if not lines:
         return []
-    rest = [f"and {count - len(lines)} more"] if count > len(lines) else []
+    rest = [f"and {count - len(lines)} more, which --json lists"] if count > len(lines) else []
     return [one if count == 1 else several.format(count), *lines, *rest]
 
 

@@ -298,7 +298,7 @@ def test_the_table_fits_a_terminal_of_80_columns(
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[1].split() == ["camera", "HOTA", "DetA", "AssA", "IDF1", "IDP", "IDR", "MOTA", "IDSW", "Frag"]
-    assert "  and 7 more" in lines
+    assert "  and 10 more, which --json lists" in lines
 
 
 def test_pictures_are_written_and_named(score: Callable[..., Told], tmp_path: Path) -> None:
