@@ -191,8 +191,12 @@ class Draft:
         number = self.rows[key].identity_id
         assert number is not None
         self._change(number, without_tracklet(self.prototypes[number], self.rows[key].tracklet))
-        self._set(changed(self.identities[number], tracklets=self.identities[number].tracklets - 1))
         self._put(StoredTracklet(self.rows[key].tracklet, None, 0.0, None))
+        left, known = self.members(number), self.identities[number]
+        if left and len(left) == known.tracklets - 1:  # else some are too old to be here, or none is left
+            first_ns, last_ns = min(t.first_ns for t in left), max(t.last_ns for t in left)
+            known = changed(known, first_ns=first_ns, last_ns=last_ns)
+        self._set(changed(known, tracklets=known.tracklets - 1))
 
     def merge(self, gone: int, survivor: int) -> None:
         """Merge one identity into another."""

@@ -53,6 +53,24 @@ def test_a_tracklet_goes_to_somebody_who_comes_later_and_fits_better() -> None:
     assert 0.5 < split.probability < 1.0
 
 
+def test_an_identity_that_loses_its_first_tracklet_was_first_seen_later() -> None:
+    decider = Decider(Rules(match=0.0))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0), closed=False))
+    decider.window(9, tracklet("b/s/1.0/0", 6, 8, between(0, 1, 0.7)))
+    assert decider.site.identities[1].first_ns == START
+    # When a later revision shows that the first tracklet was somebody else, of whom the second is the only one left
+    decider.window(12, tracklet("a/s/1.0/0", 0, 11, axis(5), revision=1))
+    decider.window(20, tracklet("c/s/1.0/0", 15, 19, axis(5)))
+
+    owners = decider.owners()
+    assert owners["a/s/1.0/0"] == owners["c/s/1.0/0"] != owners["b/s/1.0/0"]
+    for number in (owners["a/s/1.0/0"], owners["b/s/1.0/0"]):
+        assert number is not None
+        held = [row.tracklet for row in decider.site.rows.values() if row.identity_id == number]
+        assert decider.site.identities[number].first_ns == min(t.first_ns for t in held)
+        assert decider.site.identities[number].last_ns == max(t.last_ns for t in held)
+
+
 def test_somebody_between_two_people_stays_until_the_site_is_consolidated() -> None:
     # Given somebody who was taken for the first of two people, while both of them stay in sight
     decider = Decider(Rules(match=0.0))
