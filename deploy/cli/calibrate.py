@@ -1,12 +1,14 @@
 """`climbtrack calibrate`: show what a site has learnt about similarities, and whether its probabilities hold."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.cli.options import Config, DataDirOption, Json
+from deploy.cli.page import write_pictures
 from deploy.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +50,9 @@ def calibrate(
         )
     report = _report(config, data_dir, site, truth, truth_first)
     if pictures:
-        _write_pictures(report, pictures)
+        from gallery.reliability.page import write_page
+
+        write_pictures(pictures, partial(write_page, report))
     for remark in report.remarks:
         typer.echo(remark, err=True)
     if as_json:
@@ -60,16 +64,6 @@ def calibrate(
         from gallery.reliability.words import lines
 
         typer.echo("\n".join(lines(report)))
-
-
-def _write_pictures(report: "Report", path: Path) -> None:
-    from gallery.reliability.page import write_page
-
-    try:
-        write_page(report, path)
-    except OSError as error:
-        raise UsageError(f"--pictures {path}: {error.strerror}; give a file that can be written") from error
-    typer.echo(f"Pictures: {path}", err=True)
 
 
 def _report(

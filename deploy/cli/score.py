@@ -3,12 +3,14 @@
 import json
 import shutil
 import textwrap
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.cli.options import Json, finite
+from deploy.cli.page import write_pictures
 from deploy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +73,9 @@ def score(
     except ScoreError as error:
         raise UsageError(str(error)) from error
     if pictures:
-        _write_pictures(table, pictures)
+        from gallery.score.page import write_page
+
+        write_pictures(pictures, partial(write_page, table))
     for remark in table.remarks:
         typer.echo(remark, err=True)
     if as_json:
@@ -80,16 +84,6 @@ def score(
         typer.echo(json.dumps(figures(table) | {"pictures": None if pictures is None else str(pictures.absolute())}))
     else:
         _print_table(table)
-
-
-def _write_pictures(table: "ScoreTable", path: Path) -> None:
-    from gallery.score.page import write_page
-
-    try:
-        write_page(table, path)
-    except OSError as error:
-        raise UsageError(f"--pictures {path}: {error.strerror}; give a file that can be written") from error
-    typer.echo(f"Pictures: {path}", err=True)
 
 
 def _print_table(table: "ScoreTable") -> None:

@@ -7,9 +7,10 @@ For each window:
     once in a camera at a time;
  4. the remaining ones are grouped, so that a new person seen by three cameras becomes one identity;
  5. all recent tracklets are clustered again, the most similar pairs first; identities are merged and tracklets moved
-    accordingly, and steps 3 and 4 are repeated. This corrects early mistakes as soon as the evidence allows;
+    accordingly where that is clear, and all of them when the site is consolidated; steps 3 and 4 are repeated. This
+    corrects early mistakes as soon as the evidence allows;
  6. a tracklet without enough evidence stays pending until a later revision;
- 7. the calibration is updated with the tracklets that ended.
+ 7. calibration, camera shifts and disjoint cameras are updated with the tracklets that ended.
 """
 
 import math

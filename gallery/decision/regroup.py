@@ -175,7 +175,7 @@ def _calmed(
         if member.tracklet is None or label == home or not draft.had_before(member.tracklet.tracklet_id, member.number):
             continue
         stay = fit.of_member(place, home)
-        gain = (fit.of_member(place, label) if fit.others(place, label) else threshold) - stay
+        gain = (fit.of_member(place, label) if fit.has_others(place, label) else threshold) - stay
         if stay >= threshold - DOUBT and gain < CLEAR:
             gains.append((gain, place))
     for _, place in sorted(gains):
@@ -240,7 +240,7 @@ class _Fit:
         rest[place] = False
         return self._between(np.arange(len(rest)) == place, rest)
 
-    def others(self, place: int, label: int) -> bool:
+    def has_others(self, place: int, label: int) -> bool:
         """Return whether a cluster has other members."""
         return bool((self._labels == label).sum() > (self._labels[place] == label))
 

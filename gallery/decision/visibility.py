@@ -153,7 +153,7 @@ class _Camera:
         latest_ns = min(tracklet.last_ns, tracklet.first_ns + HANDOVER_NS)
         before = self._open.irange(maximum=(latest_ns + 1,), inclusive=(True, False))
         after = () if is_over(tracklet, now_ns) else self._by_last.irange(minimum=(tracklet.last_ns,))
-        return (key for _, key in (*before, *after))
+        return (key for _, key in dict.fromkeys((*before, *after)))  # both have those that end with this one
 
     def _near(self, tracklet: Tracklet) -> set[str]:
         """Return the tracklets that share a slot of time with this one."""

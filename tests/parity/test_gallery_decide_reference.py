@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -124,6 +124,10 @@ def test_the_decisions_are_those_of_comparing_every_pair_by_itself(
             fast, slow = decided.site, expected.site
 
 
+AT_ONCE = Seen("a", 0, 0, 0, 0.0, 0.0, (0, 0), 0.5, 0.05, closed=False, model_id="m")  # seen in one frame
+
+
+@example([([AT_ONCE, replace(AT_ONCE, leg=1)], 0, 0)])
 @given(st.lists(st.tuples(st.lists(SEEN, max_size=8), st.integers(0, 20), st.integers(0, 3)), max_size=5))
 def test_who_was_visible_together_is_what_comparing_each_with_all_says(
     windows: list[tuple[list[Seen], int, int]],
