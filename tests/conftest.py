@@ -1,5 +1,6 @@
 """Servers and data that tests share. What is missing skips a test here, and fails it under CI=true."""
 
+import multiprocessing.popen_fork
 import os
 import shutil
 import socket
@@ -101,6 +102,21 @@ def not_tested(reasons: Iterable[str], *, asked: bool) -> str:
     parts = "; ".join(f"{what} ({count})" for what, count in counts.most_common())
     total = counts.total()
     return f"Not tested: {total} {'test needs' if total == 1 else 'tests need'} what is missing here: {parts}"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_forks() -> Iterator[None]:
+    """Refuse to fork a Python process: it copies the locks that threads hold, Kafka's among them, and may wait forever.
+
+    It does so once in hundreds of times, which no test of what the process makes would notice.
+    """
+
+    def refuse(*_: object) -> None:
+        raise AssertionError('use multiprocessing.get_context("spawn"): a fork copies locks that other threads hold')
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(multiprocessing.popen_fork.Popen, "_launch", refuse)
+        yield
 
 
 @pytest.fixture(scope="session")

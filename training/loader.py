@@ -138,7 +138,6 @@ class Loader:
 
     def _from(self, step: int, stage: Stage) -> Iterator[Examples | DataSetError]:
         workers = self.config.run.workers
-        cv2.setNumThreads(1)  # a forked worker would wait forever for OpenCV's threads, which are not forked
         return iter(
             DataLoader(
                 _Steps(self.config, self.people, self.sampler, stage, self.group),
@@ -146,16 +145,17 @@ class Loader:
                 batch_size=None,
                 num_workers=workers,
                 collate_fn=_as_it_is,
-                worker_init_fn=_ignore_interrupts,
+                worker_init_fn=_begin_worker,
+                multiprocessing_context="spawn" if workers else None,  # a fork would copy locks held by our threads
                 prefetch_factor=PREFETCH if workers else None,
                 generator=torch.Generator(),  # separate: the loader draws a seed, which must not affect a step
             )
         )
 
 
-def _ignore_interrupts(_: int) -> None:
-    """Ignore Ctrl-C, which a terminal sends to all processes: the main process saves a checkpoint."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _begin_worker(_: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; the main process saves a checkpoint
+    cv2.setNumThreads(1)  # the workers already use all cores
 
 
 def _as_it_is(made: _Made) -> _Made:

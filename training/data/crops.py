@@ -2,6 +2,7 @@
 
 import json
 import math
+import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -204,8 +205,8 @@ def _made(
     if processes == 0:
         yield from map(make, parts)
         return
-    cv2.setNumThreads(1)  # a forked process would wait forever for OpenCV's threads, which do not survive the fork
-    with ProcessPoolExecutor(processes) as pool:
+    context = multiprocessing.get_context("spawn")  # a fork would copy locks held by the caller's threads
+    with ProcessPoolExecutor(processes, context, cv2.setNumThreads, (1,)) as pool:  # the processes use all cores
         yield from pool.map(make, parts)
 
 
