@@ -1,11 +1,13 @@
-"""Processes many cameras at once: parallel decoding, detection and embedding batched over cameras, tracking per camera.
+"""Processes many cameras at once, in overlapping stages: while frames are detected, the next are decoded, the people
+found in the ones before are tracked, and tracklets that are due are embedded.
 
-It works in rounds of a few frames per camera, so that memory use does not depend on the backlog.
+Frames go through in rounds of a few, batched over cameras, so that memory use does not depend on the backlog: at most
+three rounds are in memory at a time. Each stage sees the frames in the same order as without overlap.
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from reid_worker import crops
 from reid_worker.decode import Frame
-from reid_worker.detectors.detection import Detector
+from reid_worker.detectors.detection import Detections, Detector
 from reid_worker.keep import CropKeeper
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.stream import CameraStream, Emission
@@ -23,7 +25,9 @@ from wire.messages import ObservedTracklet, SimilarityPrior, Tracklet
 from wire.metrics import ServiceMetrics
 from wire.tracklet_id import TrackletId
 
-FRAMES_PER_ROUND = 4  # of each camera; 4 frames of 1080p are 25 MB
+ROUND = 16  # frames of all cameras together, as many as keep a few cores busy; 16 frames of 1080p are 100 MB
+MOST_OF_A_CAMERA = 4  # frames of one camera in a round
+WORTH_A_CALL = 4  # tracklets that are embedded while frames are still being detected
 
 
 class TrackletEmbedder(Protocol):
@@ -71,52 +75,80 @@ class Pipeline:
         self._worker_metrics = worker_metrics
         self._embed_batch = embed_batch
         self._keeper = keeper
-        self._pool = ThreadPoolExecutor(threads, "decode")
+        self._decoding = ThreadPoolExecutor(threads, "decode")
+        self._detecting = ThreadPoolExecutor(1, "detect")
+        self._embedding = ThreadPoolExecutor(1, "embed")
 
     def run(self, works: Sequence[Work]) -> list[Tracklet]:
         """Decode, detect and track all frames; return the tracklets that are due, with embeddings."""
-        emissions: list[Emission] = []
-        active = list(works)
-        while active:
-            batches = self._decode(active)
-            emissions += self._track(
-                [(work, frame) for work, frames in zip(active, batches, strict=True) for frame in frames]
-            )
-            active = [work for work, frames in zip(active, batches, strict=True) if len(frames) == FRAMES_PER_ROUND]
-        return self.embedded(emissions)
+        due = _Due()
+        ahead: _Found | None = None
+        for frames in self._rounds(works):
+            found = self._detecting.submit(self._detect, [frame.image for _, frame in frames])
+            if ahead is not None:
+                self._track(ahead, due)
+            ahead = _Found(frames, found)
+        if ahead is not None:
+            self._track(ahead, due)
+        self._embed_due(due, at_least=1)
+        return self._messages(due)
 
     def embedded(self, emissions: Sequence[Emission]) -> list[Tracklet]:
         """Convert emissions to messages; crops already embedded for an earlier emission are not embedded again."""
-        vectors = [np.frombuffer(emission.embedding, np.float16) for emission in emissions]
-        unknown = [index for index, emission in enumerate(emissions) if not emission.embedding]
-        for start in range(0, len(unknown), self._embed_batch):
-            batch = unknown[start : start + self._embed_batch]
-            for index, row in zip(batch, self._embed([emissions[index] for index in batch]), strict=True):
-                vectors[index] = row
-        self._keep_crops([emission for emission in emissions if emission.tracklet.closed])
-        return [self._message(emission.tracklet, row) for emission, row in zip(emissions, vectors, strict=True)]
+        due = _Due()
+        due.add(emissions)
+        self._embed_due(due, at_least=1)
+        return self._messages(due)
 
-    def _decode(self, works: Sequence[Work]) -> list[list[Frame]]:
-        with self._metrics.stage("decode"):
-            return list(self._pool.map(lambda work: list(islice(work.frames, FRAMES_PER_ROUND)), works))
+    def _rounds(self, works: Sequence[Work]) -> Iterator[list[tuple[Work, Frame]]]:
+        """Yield the frames to analyse, round by round; the next round is decoded while the caller uses this one."""
+        count = max(1, min(MOST_OF_A_CAMERA, ROUND // max(len(works), 1)))
+        decoding = self._decode(works, count)
+        while decoding:
+            decoded = [(work, frames.result()) for work, frames in decoding]
+            decoding = self._decode([work for work, frames in decoded if len(frames) == count], count)
+            wanted = [(work, frame) for work, frames in decoded for frame in frames if self._is_wanted(work)]
+            if wanted:
+                yield wanted
 
-    def _track(self, frames: Sequence[tuple[Work, Frame]]) -> list[Emission]:
-        for work, _ in frames:
-            outcome = "analysed" if work.analyse else "too-old"
-            self._worker_metrics.frames.labels(camera=work.stream.info.camera_id, outcome=outcome).inc()
-            if not work.analyse:
-                work.stream.skip()
-        wanted = [(work.stream, frame) for work, frame in frames if work.analyse]
-        if not wanted:
-            return []
+    def _decode(self, works: Sequence[Work], count: int) -> list[tuple[Work, Future[list[Frame]]]]:
+        def decode(frames: Iterator[Frame]) -> list[Frame]:
+            with self._metrics.stage("decode"):
+                return list(islice(frames, count))
+
+        return [(work, self._decoding.submit(decode, work.frames)) for work in works]
+
+    def _is_wanted(self, work: Work) -> bool:
+        outcome = "analysed" if work.analyse else "too-old"
+        self._worker_metrics.frames.labels(camera=work.stream.info.camera_id, outcome=outcome).inc()
+        if not work.analyse:
+            work.stream.skip()
+        return work.analyse
+
+    def _detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         with self._metrics.stage("detect"):
-            found = self._detector.detect([frame.image for _, frame in wanted])
+            return self._detector.detect(images)
+
+    def _track(self, found: "_Found", due: "_Due") -> None:
+        detections = found.detections.result()
         with self._metrics.stage("track"):
-            return [
-                emission
-                for (stream, frame), detections in zip(wanted, found, strict=True)
-                for emission in stream.advance(frame, detections)
-            ]
+            for (work, frame), people in zip(found.frames, detections, strict=True):
+                due.add(work.stream.advance(frame, people))
+        self._embed_due(due, at_least=min(WORTH_A_CALL, self._embed_batch))
+
+    def _embed_due(self, due: "_Due", *, at_least: int) -> None:
+        """Begin to embed the emissions whose embedding is unknown, if there are enough to be worth a call."""
+        while len(due.unknown) >= at_least:
+            batch, due.unknown = due.unknown[: self._embed_batch], due.unknown[self._embed_batch :]
+            due.embedding.append((batch, self._embedding.submit(self._embed, [due.emissions[i] for i in batch])))
+
+    def _messages(self, due: "_Due") -> list[Tracklet]:
+        vectors = [np.frombuffer(emission.embedding, np.float16) for emission in due.emissions]
+        for batch, rows in due.embedding:
+            for index, row in zip(batch, rows.result(), strict=True):
+                vectors[index] = row
+        self._keep_crops([emission for emission in due.emissions if emission.tracklet.closed])
+        return [self._message(emission.tracklet, row) for emission, row in zip(due.emissions, vectors, strict=True)]
 
     def _embed(self, emissions: Sequence[Emission]) -> NDArray[np.float16]:
         self._worker_metrics.batch_size.observe(len(emissions))
@@ -141,3 +173,32 @@ class Pipeline:
             model_id=self._embedder.model_id,
             prior=self._embedder.prior,
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """A round of frames, and the people in each once they are detected."""
+
+    frames: list[tuple[Work, Frame]]
+    detections: Future[list[Detections]]
+
+
+@dataclass(slots=True, eq=False)
+class _Due:
+    """The emissions of a run, in order.
+
+    Attributes:
+        unknown: Indices of emissions to embed.
+        embedding: Indices of those that are being embedded, and their rows.
+    """
+
+    emissions: list[Emission] = field(default_factory=list)
+    unknown: list[int] = field(default_factory=list)
+    embedding: list[tuple[list[int], Future[NDArray[np.float16]]]] = field(default_factory=list)
+
+    def add(self, emissions: Sequence[Emission]) -> None:
+        """Add emissions."""
+        for emission in emissions:
+            if not emission.embedding:
+                self.unknown.append(len(self.emissions))
+            self.emissions.append(emission)
