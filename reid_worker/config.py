@@ -32,7 +32,8 @@ class WorkerSettings(Settings):
         sure_score: A track counts as a person once it has three detections with this score.
         lost_s: How long a track is kept after its person disappears.
         weights: Safetensors file of the CLIMB network; the bundled weights when None.
-        device: Device of the CLIMB network: `auto`, `cpu`, `cuda`, ...
+        device: Where the networks run: `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, or `tensorrt`, which
+            compiles ONNX models for the GPU at the first start, for minutes, and keeps the result.
         precision: Precision of its matrix products; `auto` is bf16 on a GPU that supports it, else fp32.
         compiled: Whether torch.compile compiles its encoder at the first call; needs a compiler. Not measured yet.
         threads: CPU threads for decoding and detection; 0 uses all cores.
@@ -88,6 +89,7 @@ class WorkerSettings(Settings):
             network=Network(mirror=None if self.mirror is None else self.mirror.get_secret_value()),
             min_score=self.min_score,
             threads=threads,
+            device=self.device,
         )
 
     def keep_options(self) -> KeepOptions | None:

@@ -32,6 +32,7 @@ class DetectorOptions:
         folders: Searched in order for model files.
         download: Whether a missing file of the catalogue may be downloaded.
         network: How it is downloaded.
+        device: Where it runs, as `worker.device`.
     """
 
     folders: tuple[Path, ...]
@@ -40,6 +41,7 @@ class DetectorOptions:
     min_score: float = 0.2
     nms_iou: float = 0.65
     threads: int = 2
+    device: str = "auto"
 
 
 def load_detector(choice: str, options: DetectorOptions) -> Detector:
@@ -76,8 +78,9 @@ def open_detector(model: "Path | OnnxModel", options: DetectorOptions) -> Detect
     from reid_worker.detectors.detr import DetrDetector
     from reid_worker.detectors.onnx_file import open_model
     from reid_worker.detectors.yolox import YoloxDetector
+    from reid_worker.onnx_session import OnnxRuntime
 
-    opened = open_model(model) if isinstance(model, Path) else model
+    opened = open_model(model, OnnxRuntime(options.device)) if isinstance(model, Path) else model
     if opened.layout == "yolox":
         return YoloxDetector(opened, min_score=options.min_score, nms_iou=options.nms_iou, threads=options.threads)
     return DetrDetector(opened, min_score=options.min_score, threads=options.threads)

@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_worker.detectors.detection import Detections
-from reid_worker.detectors.onnx_file import ORT_ERRORS, OnnxModel, open_model
+from reid_worker.detectors.onnx_file import OnnxModel, open_model
 from reid_worker.errors import DetectorError
+from reid_worker.onnx_graph import ORT_ERRORS
 
 MEAN = np.array((0.485, 0.456, 0.406), np.float32)  # of ImageNet, RGB in 0-1
 DEVIATION = np.array((0.229, 0.224, 0.225), np.float32)

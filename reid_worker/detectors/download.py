@@ -23,8 +23,9 @@ import httpx
 
 from reid_worker.detectors import explain
 from reid_worker.detectors.catalogue import ModelFile
-from reid_worker.detectors.files import content_of, web_page
+from reid_worker.detectors.files import content_of
 from reid_worker.errors import DetectorError
+from reid_worker.web_page import web_page
 
 CONNECTIONS = 5  # per download, if the server closes them early
 PAGE_BYTES = 4096  # enough to recognise a web page and its title

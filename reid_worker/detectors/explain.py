@@ -10,7 +10,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from reid_worker.detectors.catalogue import Content, ModelFile
-from reid_worker.detectors.files import describe, expected, web_page
+from reid_worker.detectors.files import describe, expected
+from reid_worker.web_page import web_page
 from wire.mask import HIDDEN, mask_url, scrub
 
 FULL = (errno.ENOSPC, errno.EDQUOT)

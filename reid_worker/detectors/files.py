@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,20 +55,6 @@ def describe(content: Content) -> str:
 def expected(model: ModelFile) -> str:
     """Format the accepted digests and sizes for a message."""
     return " or ".join(map(describe, model.contents))
-
-
-def web_page(data: bytes) -> str | None:
-    """Describe a web page by its title; None if the data is not a web page.
-
-    >>> web_page(b"<html><title>Access denied</title>")
-    "a web page ('Access denied')"
-    """
-    start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").decode("utf-8", "replace")
-    if not re.match(r"<(!doctype|html|head|body|\?xml|!--)", start, re.IGNORECASE):
-        return None
-    title = re.search(r"<title[^>]*>([^<]*)", start, re.IGNORECASE)
-    words = " ".join("".join(filter(str.isprintable, title[1])).split())[:80] if title else ""
-    return f"a web page ({words!r})" if words else "a web page"
 
 
 def _paths(model: ModelFile, folder: Path) -> list[Path]:

@@ -19,8 +19,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from reid_worker.detectors.detection import Detections, suppress
-from reid_worker.detectors.onnx_file import ORT_ERRORS, OnnxModel, new_session, open_model
+from reid_worker.detectors.onnx_file import OnnxModel, open_model
 from reid_worker.errors import DetectorError
+from reid_worker.onnx_graph import ORT_ERRORS
+from reid_worker.onnx_session import OnnxRuntime
 
 __all__ = [
     "ORT_ERRORS",
@@ -109,6 +111,7 @@ class YoloxDetector:
         self._min_score = min_score
         self._nms_iou = nms_iou
         self._graph = opened.graph
+        self._runtime = opened.runtime
         self._native = _native(opened)
         self._shaped: dict[tuple[int, int], _Shaped] = {}
         self._building = threading.Lock()
@@ -129,7 +132,7 @@ class YoloxDetector:
     def _model_for(self, height: int, width: int) -> _Shaped:
         with self._building:
             if (height, width) not in self._shaped:
-                reshaped = _reshaped(self._graph, height, width)
+                reshaped = _reshaped(self._graph, self._runtime, height, width)
                 self._shaped[height, width] = self._native if reshaped is None else reshaped
             return self._shaped[height, width]
 
@@ -175,7 +178,7 @@ def _native(model: OnnxModel) -> _Shaped:
     return shaped
 
 
-def _reshaped(model: onnx.ModelProto, height: int, width: int) -> _Shaped | None:
+def _reshaped(model: onnx.ModelProto, runtime: OnnxRuntime, height: int, width: int) -> _Shaped | None:
     """Return the model for another input size; None if it only works at its native size."""
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
@@ -184,7 +187,7 @@ def _reshaped(model: onnx.ModelProto, height: int, width: int) -> _Shaped | None
     sides[2].dim_value, sides[3].dim_value = height, width
     changed.graph.output[0].type.tensor_type.shape.dim[1].dim_param = "cells"
     try:
-        shaped = _Shaped.of(new_session(changed), height, width)
+        shaped = _Shaped.of(runtime.open(changed), height, width)
         (output,) = shaped.session.run(None, {shaped.input_name: np.zeros((1, 3, height, width), np.float32)})
     except ORT_ERRORS as error:
         log.info("the detector keeps its native input size: %s", error)

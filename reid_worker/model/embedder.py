@@ -136,7 +136,8 @@ def load_embedder(
 
     Args:
         weights: A safetensors file of ours.
-        device: `auto` (a CUDA GPU where there is one, else the CPU), or what torch calls a device.
+        device: `auto` (a CUDA GPU where there is one, else the CPU), or what torch calls a device; `tensorrt`, which
+            only ONNX models can use, is `cuda` here.
         precision: Of the matrix products; `auto` is bf16 on a GPU that multiplies it, else fp32.
         compiled: Whether `torch.compile` translates the encoder at its first call. It needs a compiler on this
             machine, and was not measured yet.
@@ -148,7 +149,8 @@ def load_embedder(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    automatic = "cuda" if torch.cuda.is_available() else "cpu"
+    chosen = automatic if device == "auto" else device.replace("tensorrt", "cuda", 1)
     loaded = load_weights(SHIPPED if weights is None else weights)
     try:
         return Embedder(loaded, torch.device(chosen), precision=precision, compiled=compiled)

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from reid_worker.detectors.catalogue import CATALOGUE, NAMES, YOLOX_NANO, Content, by_name
 from reid_worker.detectors.choose import BUNDLED, DetectorOptions, load_detector
-from reid_worker.detectors.files import content_of, find, model_folders, web_page
+from reid_worker.detectors.files import content_of, find, model_folders
 from reid_worker.errors import DetectorError
+from reid_worker.web_page import web_page
 from tests.detector_tools import yolox_model
 
 OPTIONS = DetectorOptions(folders=(), download=False, threads=1)
