@@ -6,10 +6,13 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ingest.camera_clock import CameraClock
+from ingest.clock import NS
 from ingest.errors import AccessDenied, Broken, NoVideo, SourceError, Stalled
 from ingest.outbox import LatestOutbox, Link, PatientOutbox
 from ingest.source import Source
 from ingest.sources.address import has_end
+from ingest.sources.interrupt import interrupted_by
 from ingest.stamp import FileTime, Stamped, stamped_live
 from ingest.state import FINAL, Backoff, CameraJob, CameraStatus, State, Surroundings, start_of_file
 from ingest.writer import TOO_LARGE, StreamWriter, name_of_connection, name_of_file
@@ -18,7 +21,8 @@ from wire.mask import hide, secrets_of
 log = logging.getLogger(__name__)
 
 STEADY_S = 10.0  # a connection that lasted this long resets the back-off
-JOIN_S = 2.0
+JOIN_S = 1.5
+LIVE_IS_OVER = "the live stream is over; only its recording is left at this address, and is not read"
 
 
 class Camera:
@@ -40,6 +44,9 @@ class Camera:
         self._warned = ""
         self._reconnects = 0
         self._last_s = 0.0
+        self._burst_s = 0.0
+        self._was_live = False
+        self._camera_clock = CameraClock(self._spec.camera_id, round(around.settings.camera_clock_s * NS))
         self._file_time: FileTime | None = None
         # A file read at full speed always waits: there is no clock to keep up with.
         self._patient = self._spec.mode_in_use == "complete" or (has_end(self._spec.url) and not self._spec.realtime)
@@ -67,9 +74,9 @@ class Camera:
         self._end_reason = end_reason
         self._stop.set()
 
-    def join(self) -> None:
-        """Wait until nothing more is sent; a read in progress may end later, within its own timeout."""
-        self._thread.join(JOIN_S)
+    def join(self, seconds: float = JOIN_S) -> None:
+        """Wait until nothing more is sent; a read that cannot be interrupted may end later, by its own timeout."""
+        self._thread.join(max(0.0, seconds))
         self._writer.close(self._end_reason)
 
     def wait(self) -> None:
@@ -81,11 +88,11 @@ class Camera:
         state, cause = self._state, self._cause
         silent_s = self._clock.monotonic_s() - self._last_s
         is_file = self._file_time is not None
-        if state is State.LIVE and silent_s > self._around.settings.stall_s and not is_file:
+        if state is State.LIVE and silent_s > self._around.settings.stall_s + self._burst_s and not is_file:
             state, cause = State.STALLED, f"no data for {silent_s:.0f} s"
         if state is State.LIVE and self._writer.too_large and not self._writer.written:
             cause = self._too_large()
-        return CameraStatus(self._spec.camera_id, state, cause, self._reconnects)
+        return CameraStatus(self._spec.camera_id, state, cause, self._reconnects, self._camera_clock.offset_ns)
 
     def waiting(self) -> int:
         """Return the number of chunks that have not been sent."""
@@ -95,7 +102,8 @@ class Camera:
         settings = self._around.settings
         backoff = Backoff(settings.backoff_first_s, settings.backoff_max_s, self._around.jitter)
         try:
-            self._read_until_over(backoff)
+            with interrupted_by(self._stop):
+                self._read_until_over(backoff)
         except Exception:  # noqa: BLE001 - an error ends this camera only, and is logged without its password
             trace = hide(traceback.format_exc(), secrets_of(self._spec.url))
             log.error("camera %s: internal error: %s", self._spec.camera_id, trace)  # noqa: TRY400 - it may show the URL
@@ -128,7 +136,9 @@ class Camera:
         except SourceError as error:
             return _Outcome(has_end(self._spec.url), error)
         try:
-            self._last_s = self._clock.monotonic_s()
+            if source.finite and self._was_live:
+                return _Outcome(finite=False, error=Broken(LIVE_IS_OVER))
+            self._last_s, self._burst_s = self._clock.monotonic_s(), source.burst_ns / NS
             self._enter(State.LIVE)
             self._read(source)
         except SourceError as error:
@@ -157,8 +167,9 @@ class Camera:
 
     def _stamped(self, source: Source) -> Iterator[Stamped]:
         if not source.finite:
+            self._was_live = True
             self._writer.begin(name_of_connection())
-            return stamped_live(source, self._clock)
+            return stamped_live(source, self._clock, self._camera_clock)
         time = self._name_file()
         items = time.stamped(source)
         if self._spec.realtime or not self._patient:

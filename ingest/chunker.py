@@ -86,6 +86,7 @@ class Chunker:
             orientation=video_format.orientation,
             analysed_fps=spec.analysed_fps,
             mode=spec.mode_in_use,
+            priority=spec.priority,
             traceparent=trace.started(spec.camera_id, self._stream.stream_id, self._seq),
         )
         self._seq += 1

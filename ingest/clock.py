@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from typing import Protocol
 
 NS = 1_000_000_000
@@ -88,6 +89,27 @@ class Timeline:
         return placed
 
 
+class SlidingMaximum:
+    """The largest of the values that were added within the last `window_ns`."""
+
+    def __init__(self, window_ns: int) -> None:
+        self._window_ns = window_ns
+        self._decreasing: deque[tuple[int, int]] = deque()  # (time, value): those that are or may become the largest
+
+    def add(self, time_ns: int, value: int) -> int:
+        """Add a value at a time not before the last one; return the largest."""
+        while self._decreasing and self._decreasing[-1][1] <= value:
+            self._decreasing.pop()
+        self._decreasing.append((time_ns, value))
+        while time_ns - self._decreasing[0][0] > self._window_ns:
+            self._decreasing.popleft()
+        return self._decreasing[0][1]
+
+    def clear(self) -> None:
+        """Forget every value."""
+        self._decreasing.clear()
+
+
 class LiveClock:
     """Converts presentation times of a live stream into capture times, using the arrival of its packets.
 
@@ -95,9 +117,13 @@ class LiveClock:
     one with the least delay sets the clock. From then on the stream's own spacing is kept: network jitter moves the
     clock by at most 5 % of the elapsed time, so that capture times keep the order of presentation times even across
     16 reordered pictures. Only if packets arrive 5 s late is the clock set again, and never back.
+
+    A stream sent in segments arrives in bursts `burst_ns` apart at most. Of those only the packet with the least delay
+    counts: nothing arrives before it was captured.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, burst_ns: int = 0) -> None:
+        self._earliest = SlidingMaximum(burst_ns)
         self._held: list[tuple[int, int]] = []
         self._newest_pts: int | None = None
         self._newest_ns = 0
@@ -127,7 +153,7 @@ class LiveClock:
         steady = self._newest_ns + passed
         if passed <= 0:
             return steady
-        error = arrival_ns - steady
+        error = pts_ns - self._earliest.add(arrival_ns, pts_ns - arrival_ns) - steady
         slew = passed * SLEW_PERCENT // 100
         steady += error if error > ANCHOR_NS else max(-slew, min(error, slew))
         self._newest_pts, self._newest_ns = pts_ns, steady

@@ -1,6 +1,6 @@
 """Settings of the ingest service."""
 
-from pydantic import Field
+from pydantic import Field, FilePath
 
 from wire.settings import Settings
 
@@ -15,6 +15,11 @@ class IngestSettings(Settings):
         read_timeout_s: A connection that has not delivered a packet for this long is closed.
         backoff_first_s: Pause before the first reconnection; doubles with every attempt.
         backoff_max_s: The longest pause between two attempts.
+        tls_verify: Whether `rtsps://` and `https://` cameras must show a certificate that is trusted and names them.
+        tls_ca_file: PEM file of the certificates to trust: those of authorities, or of cameras that signed their own;
+            None trusts what the system trusts.
+        camera_clock_s: The clock of a camera that states its time (RTCP sender reports) gives the capture times as long
+            as it differs from this machine's by less than this; 0 always uses the arrival of the frames.
         outbox_bytes: How much a camera in latency mode buffers while the bus is full, before it drops the oldest.
         max_backlog_chunks: A file waits while more chunks than this in its partition are unprocessed. A worker leaves
             up to 120 s (240 chunks) of each camera uncommitted if keyframes are rare, so this must stay well above
@@ -33,6 +38,9 @@ class IngestSettings(Settings):
     read_timeout_s: float = Field(default=10.0, gt=0, le=300)
     backoff_first_s: float = Field(default=0.5, gt=0, le=60)
     backoff_max_s: float = Field(default=30.0, gt=0, le=3600)
+    tls_verify: bool = True
+    tls_ca_file: FilePath | None = None
+    camera_clock_s: float = Field(default=2.0, ge=0, le=60)
     outbox_bytes: int = Field(default=16 * 1024 * 1024, ge=1024 * 1024, le=64 * 1024**3)
     max_backlog_chunks: int = Field(default=1000, ge=1, le=10_000_000)
     worker_group: str = Field(default="reid_worker", pattern=r"^[A-Za-z0-9._-]{1,128}$")

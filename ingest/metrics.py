@@ -22,6 +22,12 @@ class IngestMetrics:
         self.camera_up = Gauge(
             "climbtrack_camera_up", "1 while frames of the camera arrive", ["camera"], registry=registry
         )
+        self.clock_offset = Gauge(
+            "climbtrack_camera_clock_offset_seconds",
+            "How far the clock of a camera that states its time (RTCP sender reports) is ahead of this machine's",
+            ["camera"],
+            registry=registry,
+        )
         self.reconnects = Counter(
             "climbtrack_camera_reconnects_total", "Connections lost or refused", ["camera"], registry=registry
         )

@@ -37,6 +37,7 @@ class SourcePacket:
         format: The same object as long as nothing changes.
         lost_before: Frames between the previous packet and this one that could not be read.
         shown: False for a picture that is decoded only as a reference for others.
+        camera_ns: Capture time by the camera's own clock, ns since the Unix epoch; None if it is not stated.
     """
 
     pts_ns: int
@@ -45,6 +46,7 @@ class SourcePacket:
     format: VideoFormat
     lost_before: int = 0
     shown: bool = True
+    camera_ns: int | None = None
 
 
 class Source(Protocol):
@@ -53,10 +55,12 @@ class Source(Protocol):
     Attributes:
         finite: Whether the source has an end, after which it is not opened again.
         frame_ns: Nominal duration of a frame.
+        burst_ns: Longest time between two arrivals of a live stream that is sent in segments, as HLS is; 0 for others.
     """
 
     finite: bool
     frame_ns: int
+    burst_ns: int
 
     def packets(self) -> Iterator[SourcePacket]:
         """Yield every packet.

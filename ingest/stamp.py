@@ -1,10 +1,11 @@
-"""Capture times: for files, a start time plus their timestamps; for live streams, by arrival."""
+"""Capture times: for files, a start time plus their timestamps; for live streams, the camera's clock or the arrival."""
 
 import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ingest.camera_clock import CameraClock
 from ingest.clock import Clock, LiveClock
 from ingest.errors import SourceError
 from ingest.source import Source, SourcePacket
@@ -52,15 +53,17 @@ class FileTime:
             yield item
 
 
-def stamped_live(source: Source, clock: Clock) -> Iterator[Stamped]:
-    """Yield every packet with a capture time based on its arrival; see `LiveClock`."""
-    capture = LiveClock()
+def stamped_live(source: Source, clock: Clock, camera: CameraClock) -> Iterator[Stamped]:
+    """Yield every packet with a capture time by the camera's clock or its arrival; see `CameraClock`, `LiveClock`."""
+    capture = LiveClock(source.burst_ns)
+    camera.reconnected()
     held: deque[SourcePacket] = deque()
     failure: SourceError | None = None
     try:
         for packet in source.packets():
             held.append(packet)
-            for time_ns in capture.capture_ns(packet.pts_ns, clock.now_ns()):
+            reference_ns = camera.reference_ns(packet.pts_ns, packet.camera_ns, clock.now_ns())
+            for time_ns in capture.capture_ns(packet.pts_ns, reference_ns):
                 yield Stamped(held.popleft(), time_ns)
     except SourceError as error:
         failure = error

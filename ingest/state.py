@@ -31,12 +31,16 @@ FINAL = frozenset({State.STOPPED, State.ENDED, State.FAILED})
 
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
-    """A camera's state and its cause; `reconnects` counts lost and refused connections."""
+    """A camera's state and its cause; `reconnects` counts lost and refused connections.
+
+    `clock_offset_ns` is how far the camera's clock is ahead of this machine's; None if it does not state its time.
+    """
 
     camera_id: str
     state: State
     cause: str
     reconnects: int
+    clock_offset_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Collection
 import msgspec
 from prometheus_client import Gauge
 
-from ingest.camera import Camera
+from ingest.camera import JOIN_S, Camera
+from ingest.clock import NS
 from ingest.state import CameraJob, CameraStatus, State, Surroundings
 from wire.messages import CameraSpec
 
@@ -43,10 +44,12 @@ class Supervisor:
         leaving = [self._cameras.pop(camera_id) for camera_id in camera_ids if camera_id in self._cameras]
         for camera in leaving:
             camera.signal_stop(end_reason)
+        deadline_s = self._around.clock.monotonic_s() + JOIN_S  # of all together
         for camera in leaving:
-            camera.join()
+            camera.join(deadline_s - self._around.clock.monotonic_s())
             self._up(camera.job.spec.camera_id).set(0)
             self._around.metrics.camera_up.remove(camera.job.spec.camera_id)
+            self._around.metrics.clock_offset.remove(camera.job.spec.camera_id)
 
     def pause(self, camera_ids: Collection[str]) -> None:
         """Keep the connections but send nothing."""
@@ -70,6 +73,9 @@ class Supervisor:
         """Update the `camera_up` metric; return the number of chunks that have not been sent."""
         for status in self.statuses():
             self._up(status.camera_id).set(status.state is State.LIVE)
+            if status.clock_offset_ns is not None:
+                offset = self._around.metrics.clock_offset.labels(camera=status.camera_id)
+                offset.set(status.clock_offset_ns / NS)
         return sum(camera.waiting() for camera in self._cameras.values())
 
     def _up(self, camera_id: str) -> Gauge:

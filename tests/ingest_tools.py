@@ -112,6 +112,7 @@ class FakeSource:
     clock: FakeClock | None = None
     before_end: Callable[[], object] = lambda: None
     frame_ns: int = FRAME_NS
+    burst_ns: int = 0
     closed: bool = False
 
     def packets(self) -> Iterator[SourcePacket]:

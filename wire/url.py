@@ -6,13 +6,16 @@ People paste passwords unencoded, so a password may contain the very characters 
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import quote, unquote
 
 LOGIN_EXAMPLE = "[USER:PASSWORD@]"
 EXAMPLES = (LOGIN_EXAMPLE, "://USER:PASSWORD@")  # in our own messages, which stay readable
-NETWORK_SCHEMES = ("rtsp", "rtsps", "http", "https")
+LISTENING_SCHEME = "udp"  # its address is one of this machine or a multicast group; there is no login
+NETWORK_SCHEMES = ("rtsp", "rtsps", "http", "https", LISTENING_SCHEME)
+ANY_ADDRESS = "0.0.0.0"
+TRANSPORTS = ("tcp", "udp", "multicast")
 LOCAL_SCHEMES = ("file", "unix")  # a path without a host
 MAX_LENGTH = 4096
 MAX_INDEX_DIGITS = 3
@@ -24,6 +27,8 @@ _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[^\W_](?:[\w.-]*\w
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNSAFE_IN_LOGIN = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9!$&'()*+,;=._~%-]")
 _UNSAFE_IN_PATH = re.compile(r"[^\x21-\x7e]")
+_ENDS_IN_PORT = re.compile(r":[0-9]+\Z")
+_TRANSPORT = re.compile(r"#transport=(.*)\Z", re.DOTALL)
 
 
 class UrlError(ValueError):
@@ -62,6 +67,12 @@ class Url:
         return None if self.login is None or ":" not in self.login else unquote(self.login.partition(":")[2])
 
     @property
+    def transport(self) -> str | None:
+        """Return the transport that `#transport=` at the end of an RTSP URL names, None if it names none."""
+        named = _TRANSPORT.search(self.rest) if self.scheme.startswith("rtsp") else None
+        return None if named is None else named[1]
+
+    @property
     def address(self) -> str:
         """Return host and port, if any, in URL syntax."""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -72,6 +83,10 @@ class Url:
         user, colon, password = (self.login or "").partition(":")
         login = "" if self.login is None else f"{_quoted_login(user)}{colon}{_quoted_login(password)}@"
         return f"{self.scheme}://{login}{self.address}{_UNSAFE_IN_PATH.sub(_percent, self.rest)}"
+
+    def without_transport(self) -> "Url":
+        """Return the URL as the camera expects it."""
+        return self if self.transport is None else replace(self, rest=_TRANSPORT.sub("", self.rest))
 
 
 def read_url(text: str) -> Url:
@@ -85,6 +100,8 @@ def read_url(text: str) -> Url:
     if not separator or not _SCHEME.fullmatch(scheme):
         raise UrlError("malformed URL: expected SCHEME://HOST/PATH")
     split = split_tail(scheme.lower(), tail)
+    if scheme.lower() == LISTENING_SCHEME and (split is None or not _ENDS_IN_PORT.search(split[1])):
+        raise UrlError("malformed URL: expected udp://@:PORT, or udp://@GROUP:PORT for a multicast group")
     if split is None:
         raise UrlError(
             f"malformed URL: expected {scheme.lower()}://{LOGIN_EXAMPLE}HOST[:PORT]/PATH with a port of 1 to 65535; "
@@ -111,7 +128,9 @@ def check_source(text: str) -> None:
         return
     if _SCHEME.fullmatch(scheme) and scheme.lower() not in NETWORK_SCHEMES:
         raise UrlError(f"{scheme.lower()}:// is not supported; use {', '.join(NETWORK_SCHEMES)}, a file, a folder or 0")
-    read_url(text)
+    transport = read_url(text).transport
+    if transport is not None and transport not in TRANSPORTS:
+        raise UrlError(f"#transport= at the end of a URL must be {', '.join(TRANSPORTS[:-1])} or {TRANSPORTS[-1]}")
 
 
 def is_live(text: str) -> bool:
@@ -140,6 +159,8 @@ def split_tail(scheme: str, tail: str) -> tuple[str | None, str, str] | None:
     """Split what follows `://` into login, host with port, and rest; None unless exactly one host can be meant."""
     if scheme in LOCAL_SCHEMES:
         return _split_local(tail)
+    if scheme == LISTENING_SCHEME:
+        return _split_listening(tail)
     first, *others = _readings(tail)
     if first is not None and (is_address(first[1]) or "@" not in _QUERY.split(first[2], 1)[0]):
         return first
@@ -159,6 +180,13 @@ def _split_local(tail: str) -> tuple[str | None, str, str] | None:
     if at >= 0:
         return tail[:at], "", tail[at + 1 :]
     return None if set(tail) & {"@", ":"} else (None, "", tail)
+
+
+def _split_listening(tail: str) -> tuple[str | None, str, str] | None:
+    named = tail.removeprefix("@")
+    host, rest = named[: _end(named, 0)], named[_end(named, 0) :]
+    host = f"{ANY_ADDRESS}{host}" if host.startswith(":") else host
+    return (None, host, rest) if _is_host(host) and "@" not in rest else None
 
 
 def _readings(tail: str) -> Iterator[tuple[str | None, str, str] | None]:

@@ -10,7 +10,7 @@ from ingest.source import SourcePacket
 from ingest.sources import jpeg
 from ingest.sources.annexb import NalCodec
 from ingest.sources.decoded import pictures
-from ingest.sources.demux import Demuxer
+from ingest.sources.demux import Demuxer, camera_time_ns
 from ingest.sources.formats import JpegFormats, NalFormats
 from ingest.sources.orientation import container_orientation
 from wire import orientation
@@ -34,10 +34,12 @@ class ContainerSource:
         *,
         finite: bool,
         jpeg_quality: int,
+        burst_ns: int = 0,
         finished: Callable[[Demuxer], None] | None = None,
     ) -> None:
         self.finite = finite
         self.frame_ns = demuxer.frame_ns
+        self.burst_ns = burst_ns
         self._container = container
         self._demuxer = demuxer
         self._jpeg_quality = jpeg_quality
@@ -70,8 +72,14 @@ class ContainerSource:
             data = bytes(packet)
             video_format = formats.of(packet, data)
             if video_format is not None:
-                shown = not packet.is_discard
-                yield SourcePacket(pts_ns, keyframe=packet.is_keyframe, data=data, format=video_format, shown=shown)
+                yield SourcePacket(
+                    pts_ns,
+                    keyframe=packet.is_keyframe,
+                    data=data,
+                    format=video_format,
+                    shown=not packet.is_discard,
+                    camera_ns=camera_time_ns(packet),
+                )
 
     def _pass_on_jpeg(self) -> Iterator[SourcePacket]:
         formats = JpegFormats()
@@ -87,7 +95,14 @@ class ContainerSource:
                 stated = container_orientation(self._demuxer.stream, data)
             turned = header.orientation if stated is None or stated == UPRIGHT else stated
             video_format = formats.of(header.size, turned)
-            yield SourcePacket(pts_ns, keyframe=True, data=data, format=video_format, lost_before=lost)
+            yield SourcePacket(
+                pts_ns,
+                keyframe=True,
+                data=data,
+                format=video_format,
+                lost_before=lost,
+                camera_ns=camera_time_ns(packet),
+            )
             lost = 0
 
     def _decoded(self) -> Iterator[SourcePacket]:

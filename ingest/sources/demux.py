@@ -1,6 +1,7 @@
 """The packets of one video stream of an open container (PyAV), with consistent presentation times."""
 
 import re
+import struct
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -21,6 +22,7 @@ LIVE_GAP_NS = 10 * NS
 MATROSKA = "matroska,webm"  # stores no decoding times: libav invents them, wrongly after a restart
 UNTIMED = frozenset({"mjpeg", "h264", "hevc"})  # formats without timestamps: live ones are timed by arrival
 _DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")  # tag of a Matroska track
+_PRODUCER_TIME = struct.Struct("=qi")  # AVProducerReferenceTime: us since the Unix epoch, flags
 MAX_BROKEN = 100  # unreadable packets in a row before the rest of a source is abandoned
 
 
@@ -142,3 +144,15 @@ def nanoseconds(ticks: int | None, base: Fraction | None) -> int | None:
     if ticks is None or base is None:
         return None
     return ticks * base.numerator * NS // base.denominator
+
+
+def camera_time_ns(packet: Any) -> int | None:
+    """Return when a packet was captured by the camera's clock, ns since the Unix epoch; None if it is not stated.
+
+    RTSP cameras state it in RTCP sender reports (RFC 3550, section 6.4.1), mostly every few seconds; libav applies the
+    latest one to each packet.
+    """
+    if not packet.has_sidedata("prft"):
+        return None
+    microseconds, _ = _PRODUCER_TIME.unpack_from(bytes(packet.get_sidedata("prft")))
+    return int(microseconds) * 1000

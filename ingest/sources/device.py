@@ -25,6 +25,7 @@ class DeviceSource:
 
         fps = float(capture.get(cv2.CAP_PROP_FPS))
         self.frame_ns = round(NS / (fps if 0 < fps <= 240 else DEVICE_FPS))
+        self.burst_ns = 0
         self._capture = capture
         self._quality = quality
 

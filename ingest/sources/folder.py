@@ -32,6 +32,7 @@ class FolderSource:
 
     def __init__(self, files: Sequence[Path], fps: float, camera_id: str, quality: int) -> None:
         self.frame_ns = round(NS / fps)
+        self.burst_ns = 0
         self._files = files
         self._fps = fps
         self._camera_id = camera_id

@@ -31,6 +31,7 @@ class MotionJpegSource:
     ) -> None:
         self.finite = finite
         self.frame_ns = NS // FPS
+        self.burst_ns = 0
         self._container = container
         self._first = first
         self._settings = settings

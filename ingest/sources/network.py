@@ -1,14 +1,19 @@
-"""Cameras and recordings on the network: RTSP, and Motion JPEG and other formats over HTTP."""
+"""Cameras and recordings on the network: RTSP, transport streams over UDP, Motion JPEG and other formats over HTTP."""
 
+import errno
+import time
 from functools import partial
 from typing import Any
 
 import av
 
+from ingest.clock import NS
 from ingest.config import IngestSettings
-from ingest.errors import Broken, NoVideo
+from ingest.errors import AccessDenied, Broken, NoVideo, SourceError, Unreachable
 from ingest.source import Source
+from ingest.sources import certificate
 from ingest.sources.causes import cause
+from ingest.sources.connect import options_of
 from ingest.sources.container import ContainerSource, video_of
 from ingest.sources.demux import Demuxer
 from ingest.sources.motion_jpeg import MotionJpegSource
@@ -16,7 +21,12 @@ from ingest.sources.splitter import PROBE_BYTES, has_picture
 from wire.url import Url, read_url
 
 TRAILING_BYTES = 4096  # plus 2 % of a file: sound and tables may follow the last picture
-TRANSPORT_OPTIONS = {"merge_pmt_versions": "1"}  # follows a change of PID in a transport stream; others ignore it
+SEGMENT_NS = 12 * NS  # of HLS: 6 s are recommended, 10 s are usual
+NO_TRANSPORT = "the camera does not offer this transport; remove #transport= from the end of its URL"
+NOTHING_SENT = (
+    "nothing that can be read arrives at this port; check that an MPEG transport stream is sent to this machine and "
+    "port, or to this multicast group, and that no firewall blocks UDP"
+)
 NOT_VIDEO = "what answers at this address is not a video that can be read"
 
 
@@ -28,15 +38,10 @@ def open_network(url: str, settings: IngestSettings) -> Source:
     """
     address = read_url(url)
     if address.scheme in {"http", "https"}:
-        pictures = _motion_jpeg(address.quoted(), settings)
+        pictures = _motion_jpeg(address, settings)
         if pictures is not None:
             return pictures
-    try:
-        container = _open(address.quoted(), settings)
-    except av.InvalidDataError:
-        raise NoVideo(NOT_VIDEO) from None
-    except av.FFmpegError as error:  # not chained, as its message contains the URL
-        raise cause(error, settings, opening=True) from None
+    container = _open(address, settings)
     try:
         stream = video_of(container)
     except NoVideo:
@@ -49,7 +54,14 @@ def _source(container: Any, stream: Any, address: Url, settings: IngestSettings)
     finite = not address.scheme.startswith("rtsp") and _ends(container)
     demuxer = Demuxer(container, stream, settings, finite=finite)
     checked = partial(_check_reached, container.size) if finite and container.format.name == "mpegts" else None
-    return ContainerSource(container, demuxer, finite=finite, jpeg_quality=settings.jpeg_quality, finished=checked)
+    return ContainerSource(
+        container,
+        demuxer,
+        finite=finite,
+        jpeg_quality=settings.jpeg_quality,
+        burst_ns=SEGMENT_NS if "hls" in container.format.name else 0,
+        finished=checked,
+    )
 
 
 def _check_reached(size: int, demuxer: Demuxer) -> None:
@@ -65,12 +77,9 @@ def _check_reached(size: int, demuxer: Demuxer) -> None:
         )
 
 
-def _motion_jpeg(url: str, settings: IngestSettings) -> MotionJpegSource | None:
+def _motion_jpeg(address: Url, settings: IngestSettings) -> MotionJpegSource | None:
     """Return a source if a web server sends JPEG pictures; None if it sends something else."""
-    try:
-        container = _open(url, settings, format="data")
-    except av.FFmpegError as error:
-        raise cause(error, settings, opening=True) from None
+    container = _open(address, settings, format="data")
     first = _beginning(container)
     if not has_picture(first):
         container.close()
@@ -92,10 +101,36 @@ def _beginning(container: Any) -> bytes:
     return first
 
 
-def _open(url: str, settings: IngestSettings, **how: str) -> Any:
-    timeout = {"timeout": str(round(settings.read_timeout_s * 1e6))}  # of the socket, us
-    options = {"rtsp_transport": "tcp", **timeout} if url.lower().startswith("rtsp") else timeout | TRANSPORT_OPTIONS
-    return av.open(url, options=options, timeout=(settings.connect_timeout_s, settings.read_timeout_s), **how)
+def _open(address: Url, settings: IngestSettings, **how: str) -> Any:
+    began_s = time.monotonic()
+    try:
+        return av.open(
+            address.without_transport().quoted(),
+            options=options_of(address, settings),
+            timeout=(settings.connect_timeout_s, settings.read_timeout_s + _segment_s(address)),
+            **how,
+        )
+    except av.FFmpegError as error:  # not chained, as its message contains the URL
+        raise _failure(error, address, settings, waited_s=time.monotonic() - began_s) from None
+
+
+def _segment_s(address: Url) -> float:
+    return SEGMENT_NS / NS if ".m3u8" in address.rest.lower() else 0.0
+
+
+def _failure(error: av.FFmpegError, address: Url, settings: IngestSettings, *, waited_s: float) -> SourceError:
+    """Return why an address could not be opened."""
+    refused = certificate.refusal(address, settings) if isinstance(error, OSError) else None
+    if refused is not None:
+        return AccessDenied(refused)
+    if error.errno == errno.EPROTONOSUPPORT:
+        return SourceError(NO_TRANSPORT)
+    if isinstance(error, av.InvalidDataError):  # also of RTSP when no reply arrives in time
+        patience_s = min(settings.connect_timeout_s, settings.read_timeout_s)
+        return NoVideo(NOT_VIDEO) if waited_s < patience_s else Unreachable(f"no answer within {patience_s:g} s")
+    if address.scheme == "udp" and isinstance(error, av.ExitError | TimeoutError):
+        return Unreachable(NOTHING_SENT)
+    return cause(error, settings, opening=True)
 
 
 def _ends(container: Any) -> bool:

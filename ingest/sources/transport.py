@@ -93,6 +93,7 @@ class TransportSource:
             raise
         self._part: ContainerSource | None = first
         self.frame_ns = first.frame_ns
+        self.burst_ns = 0
 
     def packets(self) -> Iterator[SourcePacket]:
         """Yield every packet; a format that continues in the next part stays the same object.
