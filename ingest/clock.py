@@ -142,6 +142,8 @@ class LiveClock:
         if not self._held:
             return []
         offset = min(arrival - pts for pts, arrival in self._held)
+        for pts, arrival in self._held:
+            self._earliest.add(arrival, pts - arrival)
         times = [pts + offset for pts, _ in self._held]
         self._newest_pts = max(pts for pts, _ in self._held)
         self._newest_ns = self._newest_pts + offset

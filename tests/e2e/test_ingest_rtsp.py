@@ -2,56 +2,31 @@
 
 import os
 import signal
-import subprocess
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
 
 from ingest.state import State
-from tests.conftest import need, wait_until
+from tests.conftest import wait_until
 from tests.ingest_tools import IngestWorker, Recipe, make_video, spec_of
+from tests.servers.redis_server import make_certificates
+from tests.servers.rtsp import ClockProxy, need_rtsp_server, serving
 from wire.messages import FrameChunk
 
 pytestmark = pytest.mark.rtsp
 
-PYTHON = "/usr/bin/python3"  # the system's, which has GStreamer's bindings
-SERVER = Path(__file__).parent / "rtsp_server.py"
-PROBE = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
 VIDEO = Recipe(frames=45, fps=30)  # a second and a half
 LONG_VIDEO = Recipe(frames=1800, fps=30)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _gstreamer() -> None:
-    probe = [PYTHON, "-c", PROBE]
-    found = Path(PYTHON).exists() and subprocess.run(probe, capture_output=True, check=False).returncode == 0
-    need(found=found, what="GStreamer's RTSP server for the system's Python")
-
-
-class RtspServer:
-    """A server in a process of its own."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        assert process.stdout is not None
-        self.port = int(process.stdout.readline())
-
-    def url(self, user: str = "") -> str:
-        """Return the camera's URL."""
-        return f"rtsp://{user}127.0.0.1:{self.port}/camera"
-
-
-@contextmanager
-def serving(video: Path, *options: str) -> Iterator[RtspServer]:
-    command = [PYTHON, str(SERVER), str(video), *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield RtspServer(process)
-        finally:
-            process.kill()
+    need_rtsp_server()
 
 
 @pytest.fixture
@@ -142,3 +117,90 @@ def test_a_path_that_is_not_served_is_told_apart_from_a_server_that_is_not_there
         worker.add(spec_of(f"rtsp://127.0.0.1:{free_port()}/camera", "port"))
         wait_until(lambda: "no such stream" in worker.cause("path"), timeout_s=30)
         wait_until(lambda: "cannot be reached" in worker.cause("port"), timeout_s=30)
+
+
+def test_a_camera_that_offers_only_udp_is_read_over_udp(worker: IngestWorker, tmp_path: Path) -> None:
+    with serving(make_video(tmp_path / "a.mp4", VIDEO), "--transport", "udp") as server:
+        worker.add(spec_of(server.url(), "unasked"))
+        worker.add(spec_of(server.url() + "#transport=udp", "asked"))
+        worker.add(spec_of(server.url() + "#transport=tcp", "refused"))
+        wait_until(lambda: all(len(worker.streams(name)) >= 2 for name in ("unasked", "asked")), timeout_s=60)
+        wait_until(lambda: "remove #transport=" in worker.cause("refused"), timeout_s=30)
+
+    for name in ("unasked", "asked"):
+        first = next(iter(worker.streams(name).values()))
+        assert decoded(first) == 45
+        assert first[-1].reason == "the camera ended the stream"
+
+
+def test_packets_lost_on_the_way_cost_pictures_and_not_the_stream(worker: IngestWorker, long_video: Path) -> None:
+    with serving(long_video, "--transport", "udp", "--loss", "0.05") as server:
+        worker.add(spec_of(server.url()))
+        wait_until(lambda: sum(len(chunk.packets) for chunk in worker.reader.of("door")) >= 60, timeout_s=30)
+        (stream,) = worker.streams("door").values()
+
+    times = [packet.time_ns for chunk in stream for packet in chunk.packets]
+    assert times == sorted(set(times))
+    assert decoded(stream) > 30
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rtsps") / "certificates"
+    make_certificates(folder)
+    for name in ("server", "other"):
+        (folder / f"{name}-both.pem").write_text(
+            (folder / f"{name}.pem").read_text() + (folder / f"{name}.key").read_text()
+        )
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("certificate", "settings", "refusal"),
+    [
+        pytest.param("server", {"tls_ca_file": "ca.pem"}, "", id="signed by an authority that is named"),
+        pytest.param("other", {"tls_verify": False}, "", id="anyone's, if nothing is checked"),
+        pytest.param("server", {}, "as a PEM file for ingest.tls_ca_file", id="signed by an unknown authority"),
+        pytest.param("other", {"tls_ca_file": "ca.pem"}, "with the name in the certificate", id="of another host"),
+    ],
+)
+def test_a_camera_with_tls_must_show_a_certificate_that_is_trusted(
+    certificate: str, settings: dict[str, Any], refusal: str, certificates: Path, long_video: Path
+) -> None:
+    given = {key: certificates / value if key == "tls_ca_file" else value for key, value in settings.items()}
+    with (
+        serving(long_video, "--tls", str(certificates / f"{certificate}-both.pem")) as server,
+        IngestWorker(backoff_first_s=0.1, connect_timeout_s=5, **given) as worker,
+    ):
+        worker.add(spec_of(server.url().replace("rtsp:", "rtsps:")))
+        wait_until(lambda: bool(worker.cause("door") or worker.streams("door")), timeout_s=30)
+
+        assert refusal in worker.cause("door")
+        assert bool(worker.streams("door")) is not bool(refusal)
+
+
+def offset_s(worker: IngestWorker) -> float | None:
+    return worker.registry.get_sample_value("climbtrack_camera_clock_offset_seconds", {"camera": "door"})
+
+
+def test_a_camera_whose_clock_is_wrong_or_jumps_is_timed_by_arrival_and_named(
+    worker: IngestWorker, long_video: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(long_video) as server, ExitStack() as closing:
+        proxy = ClockProxy(server.port, 0)
+        closing.callback(proxy.close)
+        began_ns = time.time_ns()
+        worker.add(spec_of(proxy.url))
+        wait_until(lambda: abs(offset_s(worker) or 1.0) < 0.5, timeout_s=30)
+        proxy.ahead_s = 3600
+        wait_until(lambda: (offset_s(worker) or 0.0) > 3000, timeout_s=30)
+        seen = len(worker.reader.of("door"))
+        wait_until(lambda: len(worker.reader.of("door")) > seen + 2, timeout_s=30)
+        ended_ns = time.time_ns()
+        (stream,) = worker.streams("door").values()
+
+    times = [packet.time_ns for chunk in stream for packet in chunk.packets]
+    assert times == sorted(set(times))
+    assert began_ns - 5e9 < times[0] < times[-1] < ended_ns
+    assert "camera door: its clock was set 3600.0 s forward" in caplog.text
+    assert "its clock is 3600.0 s ahead of this machine's" in caplog.text
