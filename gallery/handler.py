@@ -79,6 +79,14 @@ class GalleryHandler:
                 needed[source] = min(offset, needed.get(source, offset))
         return needed
 
+    def waiting(self) -> int:
+        """Return how many tracklets are not decided yet."""
+        return sum(site.waiting() for site in self._sites.values())
+
+    def busy(self) -> bool:
+        """Return False: a window is due by a record or by the clock."""
+        return False
+
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
         """Do nothing: a site is loaded with its first record."""
 

@@ -151,6 +151,10 @@ class SiteWorker:
         """Return the first offset that is not decided yet."""
         return self._timeline.needed_from()
 
+    def waiting(self) -> int:
+        """Return how many updates of tracklets are not decided yet."""
+        return self._timeline.waiting()
+
     def identities(self) -> int:
         """Return how many people are known."""
         return len(self._site.identities)

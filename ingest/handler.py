@@ -65,6 +65,14 @@ class IngestHandler:
     def flushed(self) -> None:
         """Do nothing: cameras publish through their outboxes."""
 
+    def waiting(self) -> int:
+        """Return 0: a change of the list is acted on at once."""
+        return 0
+
+    def busy(self) -> bool:
+        """Return False: cameras are read by threads of their own."""
+        return False
+
     def needed_from(self) -> Mapping[TopicPartition, int]:
         """Need nothing: the table is read from its beginning at every start."""
         return {}

@@ -45,7 +45,9 @@ class WorkerSettings(Settings):
             that the gallery forgets stay here until they are too old.
         keep_crops_gb: Size limit of the kept crops; the oldest are removed. A worker counts everything in its folder.
         keep_crops_days: Age limit of the kept crops, enforced while a worker with this folder runs.
-        max_delay_s: Cameras in latency mode: chunks that have waited longer are decoded but not analysed.
+        max_delay_s: Live cameras: longest time from capture to tracklet. When the worker cannot keep up, it analyses
+            fewer frames of all of them, evenly in time.
+        min_fps: Live cameras: analysed rate below which cameras are reported as too many for this worker.
         health_host, health_port: Address that serves `/healthz`, `/readyz` and `/metrics`.
     """
 
@@ -69,7 +71,8 @@ class WorkerSettings(Settings):
     keep_crops: Path | None = None
     keep_crops_gb: float = Field(1.0, gt=0, le=100_000)
     keep_crops_days: float = Field(30.0, gt=0, le=36_500)
-    max_delay_s: float = Field(10.0, gt=0, le=86_400)
+    max_delay_s: float = Field(2.0, ge=0.5, le=86_400)
+    min_fps: float = Field(2.0, gt=0, le=240)
     health_host: str = "127.0.0.1"
     health_port: int = Field(9102, ge=0, le=65535)
 

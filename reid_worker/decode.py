@@ -55,6 +55,10 @@ class Sampler:
         self._interval_ns = round(1e9 / fps)
         self.state = SamplerState() if state is None else state
 
+    def pace(self, fps: float) -> None:
+        """Select at most `fps` frames per second from now on."""
+        self._interval_ns = round(1e9 / fps)
+
     def wants(self, pts_ns: int) -> bool:
         """Tell whether to analyse the frame with this presentation time; times must increase from call to call.
 
@@ -147,6 +151,15 @@ class StreamDecoder:
         self._reordered = False
         self._context = _context(*self._open)
         self._waiting = True
+
+    def pace(self, fps: float) -> None:
+        """Select at most `fps` frames per second from now on."""
+        self._sampler.pace(fps)
+
+    def source_fps(self) -> float:
+        """Return the rate of the frames that the camera sends, 0 before the second."""
+        step_ns = self._sampler.state.step_ns
+        return 1e9 / step_ns if step_ns else 0.0
 
     def save(self) -> DecoderState:
         """Return the state that a decoder needs to start before the next packet."""

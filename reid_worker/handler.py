@@ -5,21 +5,26 @@ a worker that restarts from it sees exactly the frames that the first one saw.
 """
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
 from reid_worker.config import WorkerSettings
 from reid_worker.detectors.choose import load_detector
 from reid_worker.keep import CropKeeper
+from reid_worker.live_report import LiveReport
+from reid_worker.load import Load
 from reid_worker.metrics import WorkerMetrics
+from reid_worker.pace import Pace, PaceOptions
 from reid_worker.pipeline import Pipeline, Work
 from reid_worker.saved import SavedStates, ended, restored, saved
 from reid_worker.stream import CameraStream, StreamOptions
-from wire.bus import FRAMES, TRACKLETS, Bus, Record, TopicPartition
+from reid_worker.waiting import Item, Waiting
+from wire.bus import FRAMES, TRACKLETS, Bus, TopicPartition
 from wire.messages import FrameChunk, Tracklet
 from wire.metrics import ServiceMetrics
 from wire.service import Monitor, Outgoing, Received, Rejected, Service
@@ -29,6 +34,12 @@ log = logging.getLogger(__name__)
 NAME = "reid_worker"
 MAX_CHUNKS = 16  # at most 8 camera seconds: a slow machine reports progress before the gallery stops waiting for it
 KEYFRAME_PATIENCE_NS = 120_000_000_000  # without keyframes, better lose a few frames at a restart than repeat hours
+REPLAY_NS = 30_000_000_000  # what a dead worker leaves: its last state's age, and until its death is noticed
+LIVE_S = 5.0  # how long after its last chunk a live camera still takes precedence over recordings
+TURN_S = 0.2  # time that recordings get between chunks of live cameras
+TURN_CAMERAS = 2  # recordings that are processed together in such a turn
+STARVED_S = 5.0  # recordings get a turn at least this often, however busy the live cameras keep the worker
+MOST_BYTES = 256 * 1024 * 1024  # chunks of recordings that wait in memory; beyond, live cameras wait for them
 EMBED_THREADS = 1  # torch threads spin while waiting: two of them on busy cores were 28 times slower than one
 
 
@@ -40,20 +51,14 @@ class _Camera:
         partition: Partition of `frames` that holds its chunks.
         next_offset: Chunks before this offset are done.
         needed: First offset that a restart would need, None if there is none.
+        replayed_to_ns: What was sent before was analysed by another worker, and is analysed again in the same way.
     """
 
     partition: TopicPartition
     next_offset: int = 0
     needed: int | None = None
     stream: CameraStream | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Item:
-    """One chunk to process."""
-
-    record: Record
-    chunk: FrameChunk
+    replayed_to_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +67,58 @@ class HandlerOptions:
 
     stream: StreamOptions
     state_interval_ns: int = 10_000_000_000
-    max_delay_ns: int = 10_000_000_000
+    pace: PaceOptions = field(default_factory=PaceOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Time since the Unix epoch in ns, and a clock that is never set, in s."""
+
+    time_ns: Callable[[], int] = time.time_ns
+    monotonic_s: Callable[[], float] = time.monotonic
 
 
 class WorkerHandler:
-    """Processes every camera of its partitions."""
+    """Processes every camera of its partitions: live ones first, recordings in what time is left."""
 
     def __init__(
-        self, pipeline: Pipeline, bus: Bus, options: HandlerOptions, *, clock: Callable[[], int] = time.time_ns
+        self, pipeline: Pipeline, bus: Bus, options: HandlerOptions, report: LiveReport, *, clocks: Clocks | None = None
     ) -> None:
         self._pipeline = pipeline
         self._saved = SavedStates(bus)
         self._options = options
-        self._clock = clock
+        self._report = report
+        self._clocks = clocks or Clocks()
+        self._pace = Pace(options.pace)
+        self._waiting = Waiting()
         self._cameras: dict[str, _Camera] = {}
         self._needed: dict[TopicPartition, int] = {}
+        self._assigned_ns: dict[TopicPartition, int] = {}
+        self._live_s = -math.inf  # when a chunk of a live camera was last seen
+        self._recorded_s = -math.inf  # when a recording last got a turn
 
     def handle(self, batch: Sequence[Received]) -> Iterable[Outgoing | Rejected]:
-        """Process a batch of chunks.
+        """Process the chunks of live cameras, and as many of recordings as there is time for.
 
         Raises:
             TransientError: The states of new partitions cannot be read now; nothing was processed yet.
         """
         if batch:
             self._saved.read()
-        return self._process(batch)
+        out: list[Outgoing | Rejected] = [*self._sort(batch)]
+        with self._report.load.work():
+            out += self._run_live()
+            out += self._run_recorded()
+        self._adapt()
+        return out
+
+    def waiting(self) -> int:
+        """Return how many chunks were taken and are not processed yet."""
+        return len(self._waiting)
+
+    def busy(self) -> bool:
+        """Tell whether recordings wait for a turn."""
+        return self._waiting.has_recorded()
 
     def flushed(self) -> None:
         """Take note that the states in the output are stored: a restart needs only the chunks after them."""
@@ -97,41 +129,73 @@ class WorkerHandler:
                 self._needed[camera.partition] = min(camera.needed, earlier)
 
     def needed_from(self) -> Mapping[TopicPartition, int]:
-        """Return the first offset of each partition that no published state covers."""
-        return self._needed
+        """Return the first offset of each partition that no published state covers, or that was not processed yet."""
+        needed = dict(self._needed)
+        for partition, offset in self._waiting.first_offsets().items():
+            needed[partition] = min(offset, needed.get(partition, offset))
+        return needed
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
         """Schedule reading the states of these partitions' cameras, before their first chunk."""
         self._saved.assigned(partitions)
+        self._assigned_ns |= dict.fromkeys(partitions, self._clocks.time_ns())
 
     def revoked(self, partitions: Collection[TopicPartition]) -> None:
         """Forget these partitions' cameras."""
         gone = set(partitions)
-        self._cameras = {name: camera for name, camera in self._cameras.items() if camera.partition not in gone}
+        for name in [name for name, camera in self._cameras.items() if camera.partition in gone]:
+            del self._cameras[name]
+            self._report.gone(name)
         self._saved.revoked(gone)
+        self._waiting.drop(gone)
         self._needed = {partition: offset for partition, offset in self._needed.items() if partition not in gone}
 
-    def _process(self, batch: Sequence[Received]) -> list[Outgoing | Rejected]:
-        out: list[Outgoing | Rejected] = []
-        queues: dict[str, list[_Item]] = {}
-        for item in batch:
-            if isinstance(item.message, FrameChunk):
-                queues.setdefault(item.message.camera_id, []).append(_Item(item.record, item.message))
-            elif item.message is not None:
-                out.append(Rejected(item.record, f"expected a FrameChunk, got a {type(item.message).__name__}"))
-        while queues:
-            out += self._wave([queue.pop(0) for queue in queues.values()])
-            queues = {name: queue for name, queue in queues.items() if queue}
+    def _sort(self, batch: Sequence[Received]) -> list[Rejected]:
+        rejected = []
+        for received in batch:
+            if isinstance(received.message, FrameChunk):
+                self._waiting.add(Item(received.record, received.message))
+            elif received.message is not None:
+                reason = f"expected a FrameChunk, got a {type(received.message).__name__}"
+                rejected.append(Rejected(received.record, reason))
+        return rejected
+
+    def _run_live(self) -> list[Outgoing]:
+        out: list[Outgoing] = []
+        waves = 0
+        while wave := self._waiting.live_wave():
+            waves += 1
+            out += self._wave(wave)
+            self._live_s = self._clocks.monotonic_s()
+        if not waves:
+            self._pace.waited(0.0)
         return out
 
-    def _wave(self, items: Sequence[_Item]) -> list[Outgoing]:
+    def _run_recorded(self) -> list[Outgoing]:
+        """Process recordings: all that wait if no camera is live, else for a moment, and rarely if there is no time."""
+        began_s = self._clocks.monotonic_s()
+        alone = began_s - self._live_s > LIVE_S
+        late = self._pace.share < 1 and began_s - self._recorded_s < STARVED_S
+        out: list[Outgoing] = []
+        while self._waiting.has_recorded() and (alone or not late or self._waiting.recorded_bytes > MOST_BYTES):
+            out += self._wave(self._waiting.recorded_wave(len(self._cameras) + MAX_CHUNKS if alone else TURN_CAMERAS))
+            self._recorded_s = self._clocks.monotonic_s()
+            late = self._pace.share < 1 or self._recorded_s - began_s > TURN_S
+        return out
+
+    def _adapt(self) -> None:
+        """Adapt the pace to how long live cameras waited, and say what changed."""
+        if self._pace.update(self._clocks.monotonic_s()):
+            streams = [camera.stream for camera in self._cameras.values() if camera.stream is not None]
+            self._report.update(self._pace.share, [stream for stream in streams if stream.info.mode == "latency"])
+
+    def _wave(self, items: Sequence[Item]) -> list[Outgoing]:
         """Process one chunk of each of several cameras."""
         out: list[Outgoing] = []
         fresh = [item for item in items if item.record.offset >= self._camera(item).next_offset]
         for item in fresh:
             out += self._prepare(item)
-        works = [Work(self._stream(item), self._stream(item).decode(item.chunk), self._in_time(item)) for item in fresh]
-        out += self._run(works)
+        out += self._run([self._work(item, None) for item in fresh])
         for item in fresh:
             out += self._finish(item)
         return out
@@ -142,9 +206,31 @@ class WorkerHandler:
         streams = {work.stream.info.camera_id: work.stream for work in works}
         for tracklet in tracklets:
             streams[tracklet.camera_id].take_embedding(tracklet)
+            if not tracklet.closed and streams[tracklet.camera_id].info.mode == "latency":
+                self._report.delay(tracklet.camera_id, self._clocks.time_ns() - tracklet.last_ns)
         return _outgoing(tracklets)
 
-    def _camera(self, item: _Item) -> _Camera:
+    def _work(self, item: Item, restart_from: int | None) -> Work:
+        """Return the work on a chunk, or on what the decoder still holds before packet `restart_from`."""
+        stream, fps = self._stream(item), self._fps(item)
+        if fps > 0:
+            stream.pace(fps)
+        frames = stream.decode(item.chunk) if restart_from is None else stream.restart_decoder(restart_from)
+        return Work(stream, frames, analyse=fps > 0)
+
+    def _fps(self, item: Item) -> float:
+        """Return the rate at which a chunk is analysed; 0 if it is too old."""
+        wanted = item.chunk.analysed_fps
+        if not item.live:
+            return wanted
+        wait_ns = max(self._clocks.time_ns() - item.record.time_ns, 0)
+        replayed = item.record.time_ns < self._cameras[item.chunk.camera_id].replayed_to_ns
+        if replayed and wait_ns < REPLAY_NS:
+            return wanted
+        self._pace.waited(wait_ns / 1e9)
+        return self._pace.fps(wanted, item.chunk.priority, wait_ns / 1e9)
+
+    def _camera(self, item: Item) -> _Camera:
         """Return the camera of a chunk; a new one is restored from its state."""
         name = item.chunk.camera_id
         if name not in self._cameras:
@@ -154,14 +240,15 @@ class WorkerHandler:
                 camera.next_offset = state.next_offset
                 camera.stream = restored(state, self._options.stream)
                 camera.needed = None if camera.stream is None else state.next_offset
+                camera.replayed_to_ns = self._assigned_ns.get(camera.partition, 0)
         return self._cameras[name]
 
-    def _stream(self, item: _Item) -> CameraStream:
+    def _stream(self, item: Item) -> CameraStream:
         stream = self._cameras[item.chunk.camera_id].stream
         assert stream is not None, "prepared before"
         return stream
 
-    def _prepare(self, item: _Item) -> list[Outgoing]:
+    def _prepare(self, item: Item) -> list[Outgoing]:
         """Provide a stream for the chunk, and save a state before it if one is due."""
         camera, chunk = self._cameras[item.chunk.camera_id], item.chunk
         out: list[Outgoing] = []
@@ -173,7 +260,7 @@ class WorkerHandler:
         stream, patience = camera.stream, self._options.state_interval_ns
         since = stream.since_saved(chunk)
         if chunk.starts_with_keyframe and since >= patience:
-            out += self._run([Work(stream, stream.restart_decoder(chunk.first_index), self._in_time(item))])
+            out += self._run([self._work(item, chunk.first_index)])
         elif since < max(patience, KEYFRAME_PATIENCE_NS):
             return out
         state = saved(chunk, item.record.offset, blob=stream.save(chunk))
@@ -182,12 +269,13 @@ class WorkerHandler:
         camera.needed = item.record.offset
         return [*out, state]
 
-    def _finish(self, item: _Item) -> list[Outgoing]:
+    def _finish(self, item: Item) -> list[Outgoing]:
         """Report the camera's progress; after the end of its stream, no offset is needed any more."""
         camera, stream = self._cameras[item.chunk.camera_id], self._stream(item)
         camera.next_offset = item.record.offset + 1
         if not item.chunk.ended:
-            return [Outgoing(TRACKLETS.name, stream.info.site_id, stream.progress(ended=False))]
+            degraded = self._report.reason if item.live else ""
+            return [Outgoing(TRACKLETS.name, stream.info.site_id, stream.progress(ended=False, degraded=degraded))]
         out = self._end(camera, stream, item.chunk.reason)
         camera.needed = None
         return [*out, ended(item.chunk, camera.next_offset)]
@@ -195,11 +283,9 @@ class WorkerHandler:
     def _end(self, camera: _Camera, stream: CameraStream, reason: str) -> list[Outgoing]:
         closing = self._pipeline.embedded(stream.close())
         camera.stream = None
+        self._report.gone(stream.info.camera_id)
         progress = Outgoing(TRACKLETS.name, stream.info.site_id, stream.progress(ended=True, reason=reason))
         return [*_outgoing(closing), progress]
-
-    def _in_time(self, item: _Item) -> bool:
-        return item.chunk.mode == "complete" or self._clock() - item.record.time_ns <= self._options.max_delay_ns
 
 
 def _outgoing(tracklets: Sequence[Tracklet]) -> list[Outgoing]:
@@ -215,14 +301,14 @@ def build_handler(
         DetectorError, WeightsError: One of the models cannot be used.
         SettingsError: The folder for crops cannot be written.
     """
-    from reid_worker.model import load_embedder
+    from reid_worker.appearance.choose import load_network
     from reid_worker.model.prior import log_prior
 
     worker_metrics = WorkerMetrics(registry)
     kept = settings.keep_options()
     keeper = CropKeeper(kept, worker_metrics) if kept else None  # a bad folder fails before models load
     threads = settings.threads or os.cpu_count() or 1
-    embedder = load_embedder(
+    embedder = load_network(
         settings.weights,
         device=settings.device,
         precision=settings.precision,
@@ -231,10 +317,11 @@ def build_handler(
     )
     log_prior(embedder.model_id, embedder.prior)
     worker_metrics.model(embedder.model_id, str(embedder.device), embedder.dtype_name, embedder.scan)
+    load = Load(metrics)
     pipeline = Pipeline(
         load_detector(settings.detector, settings.detector_options(threads)),
         embedder,
-        metrics,
+        load,
         worker_metrics,
         threads=threads,
         embed_batch=settings.embed_batch,
@@ -243,9 +330,9 @@ def build_handler(
     options = HandlerOptions(
         settings.stream_options(embedder.frames),
         round(settings.state_interval_s * 1e9),
-        round(settings.max_delay_s * 1e9),
+        PaceOptions(settings.max_delay_s, settings.min_fps),
     )
-    return WorkerHandler(pipeline, bus, options)
+    return WorkerHandler(pipeline, bus, options, LiveReport(load, worker_metrics, settings.min_fps))
 
 
 def build_service(

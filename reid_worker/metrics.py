@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from wire.metrics import LATENCY_BUCKETS_S
+
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -23,6 +25,28 @@ class WorkerMetrics:
             "Frames by outcome: analysed, too-old",
             ["camera", "outcome"],
             registry=registry,
+        )
+        self.capture_to_tracklet_seconds = Histogram(
+            "climbtrack_capture_to_tracklet_seconds",
+            "Live cameras: from the capture of a visible person's latest frame to the tracklet that includes it",
+            ["camera"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.analysed_fps = Gauge(
+            "climbtrack_analysed_fps",
+            "Frames analysed per second, of capture time, in the last 5 s",
+            ["camera"],
+            registry=registry,
+        )
+        self.wanted_fps = Gauge(
+            "climbtrack_wanted_fps",
+            "Frames that should be analysed per second: the camera's own rate, at most its analysed_fps",
+            ["camera"],
+            registry=registry,
+        )
+        self.saturation = Gauge(
+            "climbtrack_worker_saturation_ratio", "Share of the time in which the worker had work", registry=registry
         )
         self.kept = Counter(
             "climbtrack_kept_tracklets_total",

@@ -19,10 +19,10 @@ from reid_worker import crops
 from reid_worker.decode import Frame
 from reid_worker.detectors.detection import Detections, Detector
 from reid_worker.keep import CropKeeper
+from reid_worker.load import Load
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.stream import CameraStream, Emission
 from wire.messages import ObservedTracklet, SimilarityPrior, Tracklet
-from wire.metrics import ServiceMetrics
 from wire.tracklet_id import TrackletId
 
 ROUND = 16  # frames of all cameras together, as many as keep a few cores busy; 16 frames of 1080p are 100 MB
@@ -62,7 +62,7 @@ class Pipeline:
         self,
         detector: Detector,
         embedder: TrackletEmbedder,
-        metrics: ServiceMetrics,
+        load: Load,
         worker_metrics: WorkerMetrics,
         *,
         threads: int,
@@ -71,7 +71,7 @@ class Pipeline:
     ) -> None:
         self._detector = detector
         self._embedder = embedder
-        self._metrics = metrics
+        self._load = load
         self._worker_metrics = worker_metrics
         self._embed_batch = embed_batch
         self._keeper = keeper
@@ -113,7 +113,7 @@ class Pipeline:
 
     def _decode(self, works: Sequence[Work], count: int) -> list[tuple[Work, Future[list[Frame]]]]:
         def decode(frames: Iterator[Frame]) -> list[Frame]:
-            with self._metrics.stage("decode"):
+            with self._load.stage("decode"):
                 return list(islice(frames, count))
 
         return [(work, self._decoding.submit(decode, work.frames)) for work in works]
@@ -126,12 +126,12 @@ class Pipeline:
         return work.analyse
 
     def _detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
-        with self._metrics.stage("detect"):
+        with self._load.stage("detect"):
             return self._detector.detect(images)
 
     def _track(self, found: "_Found", due: "_Due") -> None:
         detections = found.detections.result()
-        with self._metrics.stage("track"):
+        with self._load.stage("track"):
             for (work, frame), people in zip(found.frames, detections, strict=True):
                 due.add(work.stream.advance(frame, people))
         self._embed_due(due, at_least=min(WORTH_A_CALL, self._embed_batch))
@@ -152,14 +152,14 @@ class Pipeline:
 
     def _embed(self, emissions: Sequence[Emission]) -> NDArray[np.float16]:
         self._worker_metrics.batch_size.observe(len(emissions))
-        with self._metrics.stage("embed"):
+        with self._load.stage("embed"):
             images = [[crops.from_jpeg(crop.jpeg) for crop in emission.crops] for emission in emissions]
             return self._embedder.embed(images).astype(np.float16)
 
     def _keep_crops(self, closed: Sequence[Emission]) -> None:
         if self._keeper is None:
             return
-        with self._metrics.stage("keep"):
+        with self._load.stage("keep"):
             self._keeper.clean_up()
             for emission in closed:
                 self._keeper.keep(TrackletId.parse(emission.tracklet.tracklet_id), emission.crops)

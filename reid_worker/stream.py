@@ -98,6 +98,10 @@ class CameraStream:
         self._traceparent = chunk.traceparent
         return self._decoder.decode(chunk)
 
+    def pace(self, fps: float) -> None:
+        """Analyse at most `fps` frames per second from now on."""
+        self._decoder.pace(fps)
+
     def restart_decoder(self, next_index: int) -> Iterator[Frame]:
         """Yield the frames still in the decoder, so that a `save` before that packet is complete."""
         return self._decoder.restart(next_index)
@@ -116,6 +120,7 @@ class CameraStream:
             return []
         self._counts.newest_ns = frame.time_ns
         self._counts.analysed += 1
+        self._counts.rate.analysed(frame.time_ns)
         ids = self._tracker.update(found, frame.pts_ns / 1e9)
         occlusions = tracklet.occlusions(found.boxes)
         tracked = np.flatnonzero(ids >= 0)
@@ -139,7 +144,15 @@ class CameraStream:
         if current is not None and self._name(named.track, current) == named:
             tracklet.remember_embedding(current, embedded.revision, embedded.embedding.tobytes())
 
-    def progress(self, *, ended: bool, reason: str = "") -> CameraProgress:
+    def wanted_fps(self) -> float:
+        """Return the rate at which the stream should be analysed: its own, at most that of its camera's settings."""
+        return min(self._decoder.source_fps() or self.info.analysed_fps, self.info.analysed_fps)
+
+    def analysed_fps(self) -> float:
+        """Return the rate at which the stream was analysed in the last seconds."""
+        return self._counts.rate.fps(self._decoder.time_ns)
+
+    def progress(self, *, ended: bool, reason: str = "", degraded: str = "") -> CameraProgress:
         """Return the stream's progress, held back by tracklets of people who are out of sight but not closed yet."""
         now, options = self._decoder.time_ns, self._options.tracklet
         frames = self._decoder.frames - self._counts.earlier
@@ -157,6 +170,9 @@ class CameraStream:
             mode=self.info.mode,
             ended=ended,
             reason=reason,
+            analysed_fps=self.analysed_fps(),
+            wanted_fps=self.wanted_fps(),
+            degraded=degraded,
         )
 
     def since_saved(self, chunk: FrameChunk) -> int:

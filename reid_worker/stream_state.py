@@ -4,6 +4,7 @@ import msgspec
 
 from reid_worker.decode import DecoderState, StreamDecoder
 from reid_worker.errors import StateError
+from reid_worker.rate import RateMeter
 from reid_worker.track import TrackerState
 from reid_worker.tracklet import OpenTracklet
 from wire.messages import Codec, FrameChunk, Mode
@@ -25,6 +26,7 @@ class Counts(msgspec.Struct, array_like=True):
     saved_pts: int = 0
     earlier: int = 0
     newest_ns: int = -(2**62)
+    rate: RateMeter = msgspec.field(default_factory=RateMeter)
 
 
 class StreamInfo(msgspec.Struct, frozen=True):

@@ -8,10 +8,16 @@ from typing import Any
 import av
 import numpy as np
 from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry
 
 from reid_worker.detectors.detection import Detections
+from reid_worker.live_report import LiveReport
+from reid_worker.load import Load
+from reid_worker.metrics import WorkerMetrics
+from reid_worker.pace import PaceOptions
 from wire import trace
 from wire.messages import Codec, FrameChunk, Packet, SimilarityPrior
+from wire.metrics import ServiceMetrics
 
 START_NS = 1_000_000_000_000
 BITS = 12
@@ -112,6 +118,12 @@ class Video:
             mode="complete" if mode == "complete" else "latency",
             traceparent=trace.started(camera, stream, seq),
         )
+
+
+def reporting(registry: CollectorRegistry) -> tuple[Load, WorkerMetrics, LiveReport]:
+    """Return what a pipeline and its handler report to."""
+    load, metrics = Load(ServiceMetrics(registry)), WorkerMetrics(registry)
+    return load, metrics, LiveReport(load, metrics, PaceOptions().floor_fps)
 
 
 class FakeEmbedder:

@@ -20,6 +20,7 @@ MAX_CHUNK_NS = 500_000_000  # half a second: the latency of filling a chunk
 MAX_CHUNK_BYTES = 900_000  # fits Kafka's default limit of 1 MiB, headers and batch overhead included
 
 MAX_FPS = 240
+PRIORITIES = (0.1, 10.0)
 MAX_CLOCK_OFFSET_MS = 2_500_000_000_000  # 80 years: a camera without a clock starts in 1970
 MAX_TAGS = 32
 MAX_TAG = 256  # characters of a tag's name, and of its value
@@ -48,6 +49,8 @@ class CameraSpec(
             password: see `safe_url`.
         enabled: A disabled camera stays listed and is not read.
         analysed_fps: Maximum number of frames analysed per second, > 0.
+        priority: How firmly a live camera keeps that rate when a worker cannot keep up, 0.1 to 10: at priority 2 it
+            keeps the square root of the share of its frames that cameras of priority 1 keep.
         mode: `latency` drops the oldest frames when something is slow, `complete` processes everything. When None, a
             file is processed completely and a live camera stays current.
         clock_offset_ms: Added to capture times, for cameras whose clock is known to be wrong.
@@ -67,6 +70,7 @@ class CameraSpec(
     realtime: bool = False
     loop: bool = False
     tags: dict[str, str] = {}
+    priority: float = 1.0
 
     def __post_init__(self) -> None:
         check_name("camera_id", self.camera_id)
@@ -77,6 +81,7 @@ class CameraSpec(
             raise ValueError(
                 f"camera {self.camera_id}: analysed_fps must be in (0, {MAX_FPS}], got {self.analysed_fps}"
             )
+        _check_priority(self.camera_id, self.priority)
         if not abs(self.clock_offset_ms) <= MAX_CLOCK_OFFSET_MS:
             raise ValueError(
                 f"camera {self.camera_id}: clock_offset_ms must be at most 80 years ({MAX_CLOCK_OFFSET_MS}) "
@@ -136,7 +141,7 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
         ended: The stream has ended and no chunk follows; `packets` may then be empty.
         reason: Why it ended, unless a file simply came to its end.
         orientation: How decoded pictures are rotated to be upright; see `wire.orientation`.
-        analysed_fps, mode: As in the camera's `CameraSpec`, so that the worker needs nothing else.
+        analysed_fps, mode, priority: As in the camera's `CameraSpec`, so that the worker needs nothing else.
         traceparent: Starts a trace; see `wire.trace`.
     """
 
@@ -156,11 +161,13 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
     orientation: int = UPRIGHT
     analysed_fps: float = 10.0
     mode: Mode = "latency"
+    priority: float = 1.0
     traceparent: str = ""
 
     def __post_init__(self) -> None:
         check_name("camera_id", self.camera_id)
         check_name("site_id", self.site_id)
+        _check_priority(self.camera_id, self.priority)
         if not self.stream_id:
             raise ValueError(f"camera {self.camera_id}: stream_id must not be empty")
         if not 0 < self.analysed_fps <= MAX_FPS:
@@ -296,6 +303,9 @@ class CameraProgress(Message, frozen=True, kw_only=True, eq=False, tag="progress
         frames, analysed, dropped, tracklets: Totals since the start of the stream.
         ended: The stream has ended and all its tracklets are closed.
         reason: Why it ended, unless a file simply came to its end.
+        analysed_fps: Frames analysed per second in the last five seconds.
+        wanted_fps: How many that should be: the camera's own rate, at most its `analysed_fps`.
+        degraded: Why it is less; empty if it is not.
     """
 
     camera_id: str
@@ -309,6 +319,9 @@ class CameraProgress(Message, frozen=True, kw_only=True, eq=False, tag="progress
     mode: Mode = "latency"
     ended: bool = False
     reason: str = ""
+    analysed_fps: float = 0.0
+    wanted_fps: float = 0.0
+    degraded: str = ""
 
 
 class IdentityEvent(Message, frozen=True, kw_only=True, eq=False, tag="identity"):
@@ -375,6 +388,12 @@ class DeadLetter(Message, frozen=True, kw_only=True, eq=False, tag="dead-letter"
 
 
 AnyMessage = CameraSpec | FrameChunk | Tracklet | CameraProgress | IdentityEvent | WorkerState | DeadLetter
+
+
+def _check_priority(camera_id: str, priority: float) -> None:
+    least, most = PRIORITIES
+    if not least <= priority <= most:
+        raise ValueError(f"camera {camera_id}: priority must be from {least:g} to {most:g}, got {priority}")
 
 
 def _check_tags(camera_id: str, tags: dict[str, str]) -> None:

@@ -35,7 +35,10 @@ class ServiceMetrics:
             registry=registry,
         )
         self.consumer_lag = Gauge(
-            "climbtrack_consumer_lag", "Records of the owned partitions not polled yet", ["service"], registry=registry
+            "climbtrack_consumer_lag",
+            "Records of the owned partitions that are not processed yet, polled or not",
+            ["service"],
+            registry=registry,
         )
         self.dead_letters = Counter(
             "climbtrack_dead_letters_total", "Records that can never succeed", ["topic"], registry=registry

@@ -70,6 +70,12 @@ class Handler(Protocol):
         Must not rely on output that was not flushed, and must not change state: it may be called any number of times.
         """
 
+    def waiting(self) -> int:
+        """Return how many records were given to `handle` and are not fully processed yet."""
+
+    def busy(self) -> bool:
+        """Tell whether there is work left that needs no further record: `handle` is then called again at once."""
+
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
         """Prepare for partitions, before their first record."""
 
@@ -161,7 +167,8 @@ class Service:
             self._bus.ensure_topics()
             self._topics_exist = True
         if self._output is None:
-            self._polled = self._polled or consumer.poll(self._max_records, POLL_S)  # 1
+            patience_s = 0.0 if self._handler.busy() else POLL_S
+            self._polled = self._polled or consumer.poll(self._max_records, patience_s)  # 1
             self._output = self._handle(self._polled)  # 2
         self._output.publish(producer)  # 3
         self._output.flush(producer)  # 4
@@ -170,7 +177,7 @@ class Service:
             self._next[record.source] = record.offset + 1
         self._polled, self._output = [], None
         self._commit(consumer)  # 6
-        self._monitor.alive(lag=consumer.lag())
+        self._monitor.alive(lag=consumer.lag() + self._handler.waiting())
 
     def _handle(self, records: Sequence[Record]) -> Output:
         received, rejected = _decode(records)

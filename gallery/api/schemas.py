@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gallery.store.presence import Sighting
 from gallery.store.store import Identity, StoredProgress, StoredTracklet
-from wire.messages import MAX_CLOCK_OFFSET_MS, MAX_FPS, CameraSpec, IdentityEvent, Mode, check_name
+from wire.messages import MAX_CLOCK_OFFSET_MS, MAX_FPS, PRIORITIES, CameraSpec, IdentityEvent, Mode, check_name
 from wire.url import check_source
 
 MAX_NUMBER = 2**53 - 1  # the largest integer that JSON parsers and Redis scores represent exactly
@@ -58,10 +58,14 @@ class CameraIn(BaseModel):
     realtime: bool = False
     loop: bool = False
     tags: dict[str, str] = Field(default_factory=dict)
+    priority: float = Field(default=1.0, ge=PRIORITIES[0], le=PRIORITIES[1], allow_inf_nan=False)
 
 
 class CameraState(BaseModel):
-    """How far a camera has been analysed."""
+    """How far a camera has been analysed.
+
+    `degraded` says why `analysed_fps` is below `wanted_fps`, both of the last seconds; null if it is not.
+    """
 
     stream_id: str
     time: str
@@ -71,6 +75,9 @@ class CameraState(BaseModel):
     tracklets: int
     ended: bool
     reason: str
+    analysed_fps: float
+    wanted_fps: float
+    degraded: str | None
 
 
 class CameraOut(BaseModel):
@@ -81,6 +88,7 @@ class CameraOut(BaseModel):
     url: str
     enabled: bool
     analysed_fps: float
+    priority: float
     mode: Mode
     tags: dict[str, str]
     state: CameraState | None
@@ -206,6 +214,9 @@ def camera_out(spec: CameraSpec, stored: StoredProgress | None) -> CameraOut:
             tracklets=progress.tracklets,
             ended=progress.ended,
             reason=progress.reason,
+            analysed_fps=round(progress.analysed_fps, 2),
+            wanted_fps=round(progress.wanted_fps, 2),
+            degraded=progress.degraded or None,
         )
     return CameraOut(
         camera_id=spec.camera_id,
@@ -213,6 +224,7 @@ def camera_out(spec: CameraSpec, stored: StoredProgress | None) -> CameraOut:
         url=spec.safe_url,
         enabled=spec.enabled,
         analysed_fps=spec.analysed_fps,
+        priority=spec.priority,
         mode=spec.mode_in_use,
         tags=spec.tags,
         state=state,

@@ -42,6 +42,12 @@ class Stage:
         if self._idle and len(self.handled) >= self._expected:
             self.stop.set()
 
+    def waiting(self) -> int:
+        return 0
+
+    def busy(self) -> bool:
+        return False
+
     def needed_from(self) -> Mapping[TopicPartition, int]:
         return {}
 

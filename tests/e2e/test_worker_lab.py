@@ -11,14 +11,12 @@ from prometheus_client import CollectorRegistry
 from reid_worker.detectors.detection import iou
 from reid_worker.detectors.yolox import YoloxDetector
 from reid_worker.handler import HandlerOptions, WorkerHandler
-from reid_worker.metrics import WorkerMetrics
 from reid_worker.pipeline import Pipeline
 from reid_worker.stream import StreamOptions
-from tests.worker_tools import FakeEmbedder, Video
+from tests.worker_tools import FakeEmbedder, Video, reporting
 from wire.bus import Record
 from wire.memory import MemoryBus
 from wire.messages import Tracklet
-from wire.metrics import ServiceMetrics
 from wire.service import Outgoing, Received
 
 pytestmark = pytest.mark.shared
@@ -31,10 +29,9 @@ def tracklets(shared_data: Path) -> list[Tracklet]:
     """The last revision of every tracklet of the first seconds of one camera."""
     registry = CollectorRegistry()
     detector = YoloxDetector(shared_data.parent / "models" / "yolox-nano" / "yolox_nano_416x416.onnx", threads=2)
-    pipeline = Pipeline(
-        detector, FakeEmbedder(), ServiceMetrics(registry), WorkerMetrics(registry), threads=2, embed_batch=8
-    )
-    handler = WorkerHandler(pipeline, MemoryBus(), HandlerOptions(StreamOptions()))
+    load, metrics, report = reporting(registry)
+    pipeline = Pipeline(detector, FakeEmbedder(), load, metrics, threads=2, embed_batch=8)
+    handler = WorkerHandler(pipeline, MemoryBus(), HandlerOptions(StreamOptions()), report)
     with av.open(str(shared_data / "lab-4cam" / "cam1.mp4")) as container:
         video = Video.of(container, limit=FRAMES)
     items = [Received(Record("frames", 0, i, "cam", b"", 0), chunk) for i, chunk in enumerate(video.chunks())]

@@ -11,12 +11,11 @@ from prometheus_client import CollectorRegistry
 
 from reid_worker.handler import HandlerOptions, WorkerHandler
 from reid_worker.keep import CropKeeper, KeepOptions
-from reid_worker.metrics import WorkerMetrics
 from reid_worker.pipeline import Pipeline
 from reid_worker.stream import StreamOptions
 from reid_worker.tracklet import TrackletOptions
 from tests.bus_tools import FlakyBus
-from tests.worker_tools import FakeEmbedder, ScriptedDetector, Video, numbered_image, packets
+from tests.worker_tools import FakeEmbedder, ScriptedDetector, Video, numbered_image, packets, reporting
 from wire import codec
 from wire.bus import Bus, Record
 from wire.errors import TransientError
@@ -80,17 +79,17 @@ def _partitions() -> dict[str, int]:
 
 def _handler(bus: Bus, options: HandlerOptions = OPTIONS, crops: Path | None = None) -> WorkerHandler:
     registry = CollectorRegistry()
-    metrics = WorkerMetrics(registry)
+    load, metrics, report = reporting(registry)
     pipeline = Pipeline(
         ScriptedDetector(_script()),
         FakeEmbedder(),
-        ServiceMetrics(registry),
+        load,
         metrics,
         threads=2,
         embed_batch=4,
         keeper=CropKeeper(KeepOptions(crops, 10**9, 10**18), metrics) if crops else None,
     )
-    return WorkerHandler(pipeline, bus, options)
+    return WorkerHandler(pipeline, bus, options, report)
 
 
 def _run(handler: WorkerHandler, records: Sequence[Received], sizes: Sequence[int]) -> list[Outgoing]:

@@ -101,6 +101,12 @@ class FakeHandler:
     def flushed(self) -> None:
         self._bus.note("flushed")
 
+    def waiting(self) -> int:
+        return 0
+
+    def busy(self) -> bool:
+        return False
+
     def needed_from(self) -> Mapping[TopicPartition, int]:
         return self.needed
 

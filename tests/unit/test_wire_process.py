@@ -39,6 +39,12 @@ class StopWhenFed:
     def flushed(self) -> None:
         """Wait for nothing."""
 
+    def waiting(self) -> int:
+        return 0
+
+    def busy(self) -> bool:
+        return False
+
     def needed_from(self) -> Mapping[TopicPartition, int]:
         return {}
 

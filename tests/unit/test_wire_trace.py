@@ -16,12 +16,11 @@ from gallery.handler import build_service
 from gallery.store.memory import MemoryStore
 from reid_worker.handler import NAME as WORKER
 from reid_worker.handler import HandlerOptions, WorkerHandler
-from reid_worker.metrics import WorkerMetrics
 from reid_worker.pipeline import Pipeline
 from reid_worker.stream import StreamOptions
 from tests.conftest import wait_until
 from tests.ingest_tools import IngestWorker, spec_of
-from tests.worker_tools import FakeEmbedder, ScriptedDetector, encoded, numbered_image
+from tests.worker_tools import FakeEmbedder, ScriptedDetector, encoded, numbered_image, reporting
 from wire import codec, trace
 from wire.bus import Bus
 from wire.health import ServiceMonitor
@@ -119,10 +118,11 @@ def _ingest(bus: Bus, path: Path) -> None:
 
 def _work(bus: Bus) -> None:
     registry = CollectorRegistry()
-    metrics, own = ServiceMetrics(registry), WorkerMetrics(registry)
-    pipeline = Pipeline(ScriptedDetector(WALKER), FakeEmbedder(), metrics, own, threads=1, embed_batch=2)
-    handler = WorkerHandler(pipeline, bus, HandlerOptions(StreamOptions()))
-    service = Service(WORKER, bus, handler, topics=["frames"], monitor=ServiceMonitor(WORKER, metrics))
+    load, own, report = reporting(registry)
+    pipeline = Pipeline(ScriptedDetector(WALKER), FakeEmbedder(), load, own, threads=1, embed_batch=2)
+    handler = WorkerHandler(pipeline, bus, HandlerOptions(StreamOptions()), report)
+    monitor = ServiceMonitor(WORKER, ServiceMetrics(CollectorRegistry()))
+    service = Service(WORKER, bus, handler, topics=["frames"], monitor=monitor)
     service.run(_When(lambda: bus.backlog("frames", WORKER, "door") == 0))
 
 

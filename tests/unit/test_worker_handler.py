@@ -8,19 +8,17 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from reid_worker.handler import HandlerOptions, WorkerHandler
-from reid_worker.metrics import WorkerMetrics
+from reid_worker.handler import Clocks, HandlerOptions, WorkerHandler
 from reid_worker.pipeline import Pipeline
 from reid_worker.saved import MAX_STATE_BYTES
 from reid_worker.stream import CameraStream, StreamOptions
 from reid_worker.stream_state import StreamState
 from reid_worker.tracklet import TrackletOptions
-from tests.worker_tools import START_NS, FakeEmbedder, ScriptedDetector, Video, numbered_image, packets
+from tests.worker_tools import START_NS, FakeEmbedder, ScriptedDetector, Video, numbered_image, packets, reporting
 from wire import codec
 from wire.bus import MAX_RECORD_BYTES, Record, record_bytes
 from wire.memory import MemoryBus
 from wire.messages import AnyMessage, CameraProgress, CameraSpec, FrameChunk, Tracklet, WorkerState
-from wire.metrics import ServiceMetrics
 from wire.service import Outgoing, Received, Rejected
 
 FRAMES = 30
@@ -38,17 +36,13 @@ class World:
         self.registry = CollectorRegistry()
         self.detector = ScriptedDetector(script)
         self.embedder = FakeEmbedder()
-        pipeline = Pipeline(
-            self.detector,
-            self.embedder,
-            ServiceMetrics(self.registry),
-            WorkerMetrics(self.registry),
-            threads=2,
-            embed_batch=2,
-        )
+        load, metrics, report = reporting(self.registry)
+        pipeline = Pipeline(self.detector, self.embedder, load, metrics, threads=2, embed_batch=2)
         tracklets = TrackletOptions(min_picks=1, spans=spans)
         options = HandlerOptions(StreamOptions(tracklet=tracklets), state_interval_ns=1_000_000_000)
-        self.handler = WorkerHandler(pipeline, MemoryBus() if bus is None else bus, options, clock=lambda: now_ns)
+        self.now_ns, self.now_s = now_ns, 0.0
+        clocks = Clocks(lambda: self.now_ns, lambda: self.now_s)
+        self.handler = WorkerHandler(pipeline, MemoryBus() if bus is None else bus, options, report, clocks=clocks)
 
     def say(self, *items: Received) -> list[AnyMessage]:
         """Run one round of the service loop; return what it publishes."""

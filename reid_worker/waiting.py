@@ -1,0 +1,90 @@
+"""Chunks that were polled and not processed yet: those of live cameras first, recordings in what time is left."""
+
+from collections import deque
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from wire.bus import Record, TopicPartition
+from wire.messages import FrameChunk
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """One chunk to process."""
+
+    record: Record
+    chunk: FrameChunk
+
+    @property
+    def live(self) -> bool:
+        """Whether its camera must stay current."""
+        return self.chunk.mode == "latency"
+
+
+class Waiting:
+    """The chunks of each camera, in order.
+
+    Attributes:
+        recorded_bytes: Size of the chunks of recordings.
+    """
+
+    def __init__(self) -> None:
+        self.recorded_bytes = 0
+        self._live: dict[str, deque[Item]] = {}
+        self._recorded: dict[str, deque[Item]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, (*self._live.values(), *self._recorded.values())))
+
+    def add(self, item: Item) -> None:
+        """Add the next chunk of a camera; one that has become live goes on after what was recorded before."""
+        name = item.chunk.camera_id
+        if item.live and name not in self._recorded:
+            self._live.setdefault(name, deque()).append(item)
+            return
+        before = self._live.pop(name, deque())
+        self._recorded.setdefault(name, before).append(item)
+        self.recorded_bytes += sum(map(_size, (*before, item)))
+
+    def live_wave(self) -> list[Item]:
+        """Remove and return the first chunk of every live camera."""
+        return _take(self._live, len(self._live))
+
+    def recorded_wave(self, most: int) -> list[Item]:
+        """Remove and return the first chunk of up to `most` recordings, in turn."""
+        wave = _take(self._recorded, most)
+        self.recorded_bytes -= sum(map(_size, wave))
+        return wave
+
+    def has_recorded(self) -> bool:
+        """Tell whether chunks of recordings wait."""
+        return bool(self._recorded)
+
+    def drop(self, partitions: Collection[TopicPartition]) -> None:
+        """Forget the chunks of partitions that another worker will process."""
+        for queues in (self._live, self._recorded):
+            for name in [name for name, items in queues.items() if items[0].record.source in partitions]:
+                del queues[name]
+        self.recorded_bytes = sum(_size(item) for items in self._recorded.values() for item in items)
+
+    def first_offsets(self) -> dict[TopicPartition, int]:
+        """Return the first offset that waits, of each partition with one."""
+        first: dict[TopicPartition, int] = {}
+        for items in (*self._live.values(), *self._recorded.values()):
+            record = items[0].record
+            first[record.source] = min(record.offset, first.get(record.source, record.offset))
+        return first
+
+
+def _size(item: Item) -> int:
+    return len(item.record.value or b"")
+
+
+def _take(queues: dict[str, deque[Item]], most: int) -> list[Item]:
+    wave = []
+    for name in list(queues)[:most]:
+        items = queues.pop(name)
+        wave.append(items.popleft())
+        if items:
+            queues[name] = items  # at the end: its turn comes after the others'
+    return wave
