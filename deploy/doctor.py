@@ -107,19 +107,21 @@ def _ffmpeg(_: Path | None) -> Check:
 
 
 def _weights(config: Path | None) -> Check:
+    from reid_worker.appearance.choose import load_network
     from reid_worker.config import WorkerSettings
     from reid_worker.model import WeightsError
-    from reid_worker.model.weights import SHIPPED, load_weights
+    from reid_worker.model.weights import SHIPPED
 
     path = WorkerSettings.load(config).weights or SHIPPED
-    try:
-        loaded = load_weights(path)
-    except WeightsError as error:
-        return Check(
-            "CLIMB weights", "missing", str(error), "train some with `climbtrack train`, or use the shipped ones"
-        )
-    unsaid = "" if loaded.prior else ", without a similarity prior: `climbtrack evaluate --write-prior` measures it"
-    return Check("CLIMB weights", "ok", f"{path.name}, model {loaded.model_id}{unsaid}")
+    with _warnings() as said:
+        try:
+            network = load_network(path, device="cpu")
+        except WeightsError as error:
+            remedy = "train some with `climbtrack train`, or use the shipped ones"
+            return Check("weights", "missing", str(error), remedy)
+    unsaid = "" if network.prior else ", without a similarity prior: `climbtrack evaluate --write-prior` measures it"
+    found = f"{path.name}, model {network.model_id}{unsaid}"
+    return Check("weights", "optional" if said else "ok", found, "; ".join(said))
 
 
 def _detector(config: Path | None) -> Check:

@@ -34,7 +34,12 @@ def evaluate(
     ],
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="The data set.")],
     weights: Annotated[
-        Path | None, typer.Option("--weights", metavar="FILE", help="climbtrack weights; default: the shipped ones.")
+        Path | None,
+        typer.Option(
+            "--weights",
+            metavar="FILE",
+            help="climbtrack weights, or an ONNX file; default: the shipped ones.",
+        ),
     ] = None,
     baseline: Annotated[
         Literal["colour-histogram"] | None, typer.Option("--baseline", help="Evaluate this instead of weights.")
@@ -99,7 +104,7 @@ def evaluate(
     ] = "auto",
     write_prior: Annotated[
         bool,
-        typer.Option("--write-prior", help="Write the measured similarity prior into the --weights file."),
+        typer.Option("--write-prior", help="Store the measured similarity prior with the --weights file."),
     ] = False,
     device: Annotated[str, typer.Option("--device", help="auto (a GPU if available), cpu, cuda, ...")] = "auto",
     as_json: Json = False,
@@ -120,7 +125,7 @@ def evaluate(
             raise UsageError("--write-prior needs --weights: the file to write the prior to")
         model = _model(baseline, weights, device)
         if model.sequence is None and (feature, distance) != ("all", "cosine"):
-            raise UsageError(f"--feature and --distance need a network: {model.name} has only one part")
+            raise UsageError(f"--feature and --distance need weights of CLIMB: {model.name} has only one part")
         plan = EmbedPlan(model.frames, frames == "dense", flip, batch, threads, skip_broken)
         whole, known_cameras = _embedded(model, plan, _Set(layout, data, split, limit, not unchecked), cameras)
         found = [_compared(one, model.sequence, feature, distance) for one in whole.splits]
@@ -183,15 +188,17 @@ def _model(baseline: str | None, weights: Path | None, device: str) -> _Model:
         from training.evaluation.baseline import colour_histogram
 
         return _Model(_HISTOGRAM, colour_histogram, _HISTOGRAM_FRAMES, None)
-    from reid_worker.model import load_embedder
+    from reid_worker.appearance.choose import is_appearance_model, load_network
     from reid_worker.model.weights import SHIPPED, load_weights
 
     path = weights or SHIPPED
-    architecture = load_weights(path).network.architecture
     # Batches run in parallel: threads within one would wait for each other whenever the machine is busy.
-    embedder = load_embedder(path, device=device, threads=1)
+    network = load_network(path, device=device, threads=1)
+    if is_appearance_model(path):
+        return _Model(network.model_id, network.embed, network.frames, None)
+    architecture = load_weights(path).network.architecture
     sequence = architecture.tower_width + architecture.joint_width
-    return _Model(embedder.model_id, embedder.embed, embedder.frames, sequence, embedder.cameras)
+    return _Model(network.model_id, network.embed, network.frames, sequence, network.cameras)
 
 
 def _embedded(model: _Model, plan: "EmbedPlan", one: _Set, cameras: str) -> "tuple[Embeddings, str]":
@@ -238,7 +245,7 @@ def _written_prior(weights: Path | None, found: "EmbeddedSplit") -> dict[str, fl
     """Measure the similarity prior, and write it into the weights."""
     from msgspec.structs import asdict
 
-    from reid_worker.model.weights import save_prior
+    from reid_worker.appearance.choose import save_prior
     from training.evaluation.prior import gap_between, prior_of
 
     prior = prior_of(gap_between(found.query, found.items))

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deploy.cli.appearance_check import Checked, check_appearance
 from deploy.cli.options import Config, Json
 from deploy.errors import RunError, UsageError
 
@@ -81,33 +82,32 @@ def get(
 @app.command("check")
 def check(
     which: Annotated[
-        str | None, typer.Argument(metavar="NAME|FILE", help="A name from `climbtrack models ls`, or your own file.")
+        str | None,
+        typer.Argument(
+            metavar="NAME|FILE", help="A name from `climbtrack models ls`, or your own detector or appearance model."
+        ),
     ] = None,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="For an appearance model: write its crop format and prior to FILE.onnx.yaml."),
+    ] = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Check that detector files are intact, load and run; without an argument, check all that are present.
 
-    Exit code 1: a file differs from the published one, does not load, or is missing.
+    An appearance model is also tried on generated people, with other crop formats than the one it is given.
+
+    Exit code 1: a file differs from the published one, does not load, is missing, or is given the wrong crops.
     """
     options = _options(config)
-    results = _check_all(options) if which is None else [_check_one(which, options)]
+    results = _check_all(options) if which is None else [_check_one(which, options, write=write)]
     if as_json:
         typer.echo(json.dumps({"ok": all(one.ok for one in results), "models": [asdict(one) for one in results]}))
     else:
         for one in results:
             typer.echo(f"{'ok     ' if one.ok else 'FAILED '} {one.name}: {one.said}")
     raise typer.Exit(0 if all(one.ok for one in results) else 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """Result of a check. `said` is a message for people; `path` is None if the file is missing."""
-
-    name: str
-    path: str | None
-    ok: bool
-    said: str
 
 
 def _check_all(options: "DetectorOptions") -> list[Checked]:
@@ -117,7 +117,7 @@ def _check_all(options: "DetectorOptions") -> list[Checked]:
     return [one for one in known if one.path is not None]
 
 
-def _check_one(which: str, options: "DetectorOptions") -> Checked:
+def _check_one(which: str, options: "DetectorOptions", *, write: bool = False) -> Checked:
     from reid_worker.detectors.catalogue import by_name
     from reid_worker.detectors.choose import BUNDLED
     from reid_worker.detectors.files import describe, expected, find
@@ -125,7 +125,8 @@ def _check_one(which: str, options: "DetectorOptions") -> Checked:
     model = by_name(which)
     if model is None:
         path = BUNDLED if which == "bundled" else Path(which).expanduser()
-        return _loads(which, path, str(path), options)
+        detector = _loads(which, path, str(path), options)
+        return detector if detector.ok else check_appearance(which, path, otherwise=detector, write=write)
     found = find(model, options.folders)
     if found is None:
         return Checked(which, None, ok=False, said=f"not downloaded; `climbtrack models get {which}` downloads it")

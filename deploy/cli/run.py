@@ -27,7 +27,12 @@ def run(
         typer.Option("--out", metavar="DIR", help="Write MOTChallenge text, one file per camera, and people.html."),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option("--weights", metavar="FILE", help="CLIMB weights; default: the shipped ones.")
+        Path | None,
+        typer.Option(
+            "--weights",
+            metavar="FILE",
+            help="CLIMB weights, or an ONNX file; default: the shipped ones.",
+        ),
     ] = None,
     detector: Annotated[
         str | None,

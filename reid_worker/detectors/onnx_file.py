@@ -97,6 +97,8 @@ def _is_image(shape: tuple[int | str | None, ...]) -> bool:
 
 def _hint(outputs: tuple[Tensor, ...]) -> str:
     first = outputs[0]
+    if all(len(one.shape) == 2 for one in outputs):
+        return ", like an appearance model, which is given with --weights"
     sides = [side if isinstance(side, int) else 8400 for side in first.shape]
     if len(sides) == 3 and sides[1] in YOLO_COLUMNS and sides[2] > sides[1]:
         return ", like YOLOv8 and its successors"

@@ -124,6 +124,11 @@ def load_weights(path: Path) -> LoadedWeights:
 def _not_ours(content: bytes, error: SafetensorError) -> str:
     if content.startswith((b"PK", b"\x80")):  # how torch.save begins, as a zip archive or a pickle
         return "a checkpoint of torch.save: `climbtrack convert` makes weights from published CLIMB-ReID checkpoints"
+    if content.startswith(b"\x08"):  # how ONNX files begin: with the version of their format
+        return (
+            "an ONNX model, which can be used with `climbtrack run`, `worker` and `evaluate`; this needs weights of "
+            "climbtrack, a safetensors file"
+        )
     return f"not a complete safetensors file ({error}): copy or download it again"
 
 
