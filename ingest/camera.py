@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ingest.camera_clock import CameraClock
 from ingest.clock import NS
 from ingest.errors import AccessDenied, Broken, NoVideo, SourceError, Stalled
+from ingest.keyframes import KeyframeGate
 from ingest.outbox import LatestOutbox, Link, PatientOutbox
 from ingest.source import Source
 from ingest.sources.address import has_end
@@ -21,7 +22,8 @@ from wire.mask import hide, secrets_of
 log = logging.getLogger(__name__)
 
 STEADY_S = 10.0  # a connection that lasted this long resets the back-off
-JOIN_S = 1.5
+STOP_S = 1.9  # how long anybody waits for a camera to stop
+LOCK_S = 0.4  # of that for a thread that is still sending
 LIVE_IS_OVER = "the live stream is over; only its recording is left at this address, and is not read"
 
 
@@ -50,6 +52,7 @@ class Camera:
         self._file_time: FileTime | None = None
         # A file read at full speed always waits: there is no clock to keep up with.
         self._patient = self._spec.mode_in_use == "complete" or (has_end(self._spec.url) and not self._spec.realtime)
+        self._gate = KeyframeGate(self._spec.camera_id, around.metrics, self._clock)
         self._writer = StreamWriter(self._spec, self._outbox(), around.metrics)
         self._thread = threading.Thread(target=self._run, name=f"camera-{self._spec.camera_id}", daemon=True)
 
@@ -74,10 +77,11 @@ class Camera:
         self._end_reason = end_reason
         self._stop.set()
 
-    def join(self, seconds: float = JOIN_S) -> None:
+    def join(self, seconds: float = STOP_S) -> None:
         """Wait until nothing more is sent; a read that cannot be interrupted may end later, by its own timeout."""
-        self._thread.join(max(0.0, seconds))
-        self._writer.close(self._end_reason)
+        deadline_s = self._clock.monotonic_s() + seconds
+        self._thread.join(max(0.0, seconds - LOCK_S))
+        self._writer.close(self._end_reason, max(0.0, deadline_s - self._clock.monotonic_s()))
 
     def wait(self) -> None:
         """Wait for the end of the file, or until the camera was stopped."""
@@ -92,6 +96,8 @@ class Camera:
             state, cause = State.STALLED, f"no data for {silent_s:.0f} s"
         if state is State.LIVE and self._writer.too_large and not self._writer.written:
             cause = self._too_large()
+        elif state is State.LIVE:
+            cause = self._gate.cause
         return CameraStatus(self._spec.camera_id, state, cause, self._reconnects, self._camera_clock.offset_ns)
 
     def waiting(self) -> int:
@@ -113,7 +119,7 @@ class Camera:
             elif self._state not in FINAL:
                 self._end_reason = "internal error"
                 self._enter(State.FAILED, self._end_reason)
-            self._writer.close(self._end_reason)
+            self._writer.close(self._end_reason, LOCK_S)
 
     def _read_until_over(self, backoff: Backoff) -> None:
         while not self._stop.is_set():
@@ -155,7 +161,8 @@ class Camera:
                 return
             empty = False
             self._last_s = self._clock.monotonic_s()
-            self._writer.write(item.packet, item.time_ns + offset_ns)
+            if self._gate.passes(item.packet):
+                self._writer.write(item.packet, item.time_ns + offset_ns)
         if empty and not self._stop.is_set():
             raise NoVideo("it contains no frames")
         if source.finite and self._writer.too_large:
@@ -168,6 +175,7 @@ class Camera:
     def _stamped(self, source: Source) -> Iterator[Stamped]:
         if not source.finite:
             self._was_live = True
+            self._gate.begin()
             self._writer.begin(name_of_connection())
             return stamped_live(source, self._clock, self._camera_clock)
         time = self._name_file()

@@ -6,7 +6,7 @@ from collections.abc import Collection
 import msgspec
 from prometheus_client import Gauge
 
-from ingest.camera import JOIN_S, Camera
+from ingest.camera import STOP_S, Camera
 from ingest.clock import NS
 from ingest.state import CameraJob, CameraStatus, State, Surroundings
 from wire.messages import CameraSpec
@@ -44,7 +44,7 @@ class Supervisor:
         leaving = [self._cameras.pop(camera_id) for camera_id in camera_ids if camera_id in self._cameras]
         for camera in leaving:
             camera.signal_stop(end_reason)
-        deadline_s = self._around.clock.monotonic_s() + JOIN_S  # of all together
+        deadline_s = self._around.clock.monotonic_s() + STOP_S  # of all together
         for camera in leaving:
             camera.join(deadline_s - self._around.clock.monotonic_s())
             self._up(camera.job.spec.camera_id).set(0)

@@ -14,7 +14,6 @@ from wire.messages import CameraSpec, Packet
 
 log = logging.getLogger(__name__)
 
-LOCK_S = 5.0
 TOO_LARGE = (
     f"larger than the {MAX_RECORD_BYTES >> 20} MiB that can be sent at once; "
     "set the camera, or the program that writes the pictures, to a lower resolution or stronger compression"
@@ -88,13 +87,14 @@ class StreamWriter:
             self._end(reason)
             self._outbox.deliver()
 
-    def close(self, end_reason: str | None) -> None:
+    def close(self, end_reason: str | None, patience_s: float) -> None:
         """Send nothing from now on.
 
         Args:
             end_reason: Reason in a last chunk; None leaves the stream open.
+            patience_s: How long to wait for another thread that is sending.
         """
-        if not self._lock.acquire(timeout=LOCK_S):
+        if not self._lock.acquire(timeout=patience_s):
             log.warning("camera %s: the bus is blocked; the end of its stream is not announced", self._spec.camera_id)
             self._closed = True
             return

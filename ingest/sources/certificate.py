@@ -8,7 +8,7 @@ from ingest.sources.connect import ca_file
 from wire.url import Url
 
 PORTS = {"rtsps": 322, "https": 443}
-PATIENCE_S = 2.0
+PATIENCE_S = 1.0
 TRUST = "or set ingest.tls_verify: false to trust any certificate"
 _VERIFY_HOSTNAME_MISMATCH = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 from av.stream import Disposition
 
 from ingest.errors import NoVideo
-from ingest.source import SourcePacket
+from ingest.source import UNKNOWN_FORMAT, SourcePacket
 from ingest.sources import jpeg
 from ingest.sources.annexb import NalCodec
 from ingest.sources.decoded import pictures
@@ -71,6 +71,8 @@ class ContainerSource:
         for packet, pts_ns in self._demuxer.timed():
             data = bytes(packet)
             video_format = formats.of(packet, data)
+            if video_format is None and not self.finite and not packet.is_keyframe:
+                video_format = UNKNOWN_FORMAT  # not decodable, but a sign of life
             if video_format is not None:
                 yield SourcePacket(
                     pts_ns,

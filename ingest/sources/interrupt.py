@@ -24,8 +24,7 @@ class _LeapingClock:
     @staticmethod
     def monotonic() -> float:
         """Return monotonic seconds, each time `LEAP_S` further ahead once the thread's event is set."""
-        stop: threading.Event | None = getattr(_current, "stop", None)
-        if stop is None or not stop.is_set():
+        if not interrupted():
             return time.monotonic()
         _current.leaps += 1
         return time.monotonic() + LEAP_S * float(_current.leaps)
@@ -39,6 +38,12 @@ def interrupted_by(stop: threading.Event) -> Iterator[None]:
         yield
     finally:
         _current.stop = None
+
+
+def interrupted() -> bool:
+    """Tell whether reads in this thread are ended because its camera is stopped."""
+    stop: threading.Event | None = getattr(_current, "stop", None)
+    return stop is not None and stop.is_set()
 
 
 av.container.core.time = _LeapingClock

@@ -16,6 +16,7 @@ from ingest.sources.causes import cause
 from ingest.sources.connect import options_of
 from ingest.sources.container import ContainerSource, video_of
 from ingest.sources.demux import Demuxer
+from ingest.sources.interrupt import interrupted
 from ingest.sources.motion_jpeg import MotionJpegSource
 from ingest.sources.splitter import PROBE_BYTES, has_picture
 from wire.url import Url, read_url
@@ -120,7 +121,8 @@ def _segment_s(address: Url) -> float:
 
 def _failure(error: av.FFmpegError, address: Url, settings: IngestSettings, *, waited_s: float) -> SourceError:
     """Return why an address could not be opened."""
-    refused = certificate.refusal(address, settings) if isinstance(error, OSError) else None
+    broken = error.errno == errno.EIO and not interrupted()  # of TLS, libav says no more
+    refused = certificate.refusal(address, settings) if broken else None
     if refused is not None:
         return AccessDenied(refused)
     if error.errno == errno.EPROTONOSUPPORT:

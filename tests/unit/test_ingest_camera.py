@@ -321,10 +321,7 @@ class Waiting(FakeSource):
         self.release.wait()
 
 
-def test_a_camera_that_is_removed_announces_the_end_even_while_a_read_hangs(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ingest.camera.JOIN_S", 0.05)
+def test_a_camera_that_is_removed_announces_the_end_even_while_a_read_hangs(stage: Stage) -> None:
     source = Waiting(30)
     source.clock = stage.clock
     stage.make(spec_of(LIVE_URL), opens(source))
@@ -332,7 +329,7 @@ def test_a_camera_that_is_removed_announces_the_end_even_while_a_read_hangs(
     source.reached.wait()
 
     stage.camera.signal_stop("the camera was removed")
-    stage.camera.join()
+    stage.camera.join(0.5)
     chunks = stage.reader.read()
     source.release.set()
 
@@ -393,3 +390,32 @@ def test_thousands_of_reconnects_leave_no_thread_behind(stage: Stage) -> None:
 
     assert threading.active_count() == before
     assert stage.camera.status().reconnects == 2000
+
+
+def test_what_comes_before_the_first_keyframe_is_counted_and_named_if_it_takes_long(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    minute = [replace(packet, keyframe=False) for packet in packets(600)]
+    causes = set()
+
+    def look() -> None:
+        causes.add(stage.camera.status().cause)
+
+    given = FakeSource([*minute, *packets(5)], finite=False, clock=stage.clock, before_end=look)
+    source = FakeSource([*minute], finite=False, clock=stage.clock, before_end=look)
+
+    chunks = stage.run(spec_of(LIVE_URL), source, given)
+
+    assert data_of(chunks) == [packet.data for packet in packets(5)]
+    assert {cause.partition(",")[0] for cause in causes} == {"no keyframe for more than 10 s", ""}
+    assert caplog.text.count("keyframe interval") == 1
+
+
+def test_a_live_stream_of_which_only_the_recording_is_left_is_not_read_again(stage: Stage) -> None:
+    recording = FakeSource(packets(50))
+
+    chunks = stage.run(spec_of("http://host/live.m3u8"), stage.live(7), recording, stage.live(3))
+
+    assert data_of(chunks) == [packet.data for packet in (*packets(7), *packets(3))]
+    assert recording.closed
+    assert any("only its recording is left" in status.cause for status in stage.seen)

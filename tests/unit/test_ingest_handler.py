@@ -97,7 +97,7 @@ class Desk:
 
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr("ingest.camera.JOIN_S", 0.2)
+    monkeypatch.setattr("ingest.supervisor.STOP_S", 0.6)
     made = Desk()
     yield made
     made.close()

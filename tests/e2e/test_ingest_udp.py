@@ -1,0 +1,123 @@
+"""Transport streams over real UDP: to a port, to a multicast group, whole and damaged on the way."""
+
+from collections.abc import Callable, Iterator
+
+import av
+import pytest
+
+from tests.conftest import wait_until
+from tests.ingest_tools import IngestWorker, spec_of
+from tests.servers.transport import Damage, flipping, frames_of, losing, sending, swapping
+from wire.messages import FrameChunk
+
+LONG = frames_of(30)
+
+
+@pytest.fixture
+def worker() -> Iterator[IngestWorker]:
+    with IngestWorker(backoff_first_s=0.1, connect_timeout_s=8, read_timeout_s=2) as made:
+        yield made
+
+
+def frames(worker: IngestWorker) -> int:
+    return sum(len(chunk.packets) for chunk in worker.reader.of("door"))
+
+
+def decoded(chunks: list[FrameChunk]) -> int:
+    decoder = av.CodecContext.create("h264", "r")
+    found = 0
+    for packet in [packet for chunk in chunks for packet in chunk.packets]:
+        try:
+            found += len(decoder.decode(av.Packet(packet.data)))
+        except av.FFmpegError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        pytest.param("udp://@:{}", "127.0.0.1", id="a port"),
+        pytest.param("udp://@239.255.7.1:{}?localaddr=127.0.0.1", "239.255.7.1", id="a multicast group"),
+    ],
+)
+def test_a_transport_stream_is_received_at(
+    url: str, host: str, worker: IngestWorker, free_port: Callable[[], int]
+) -> None:
+    port = free_port()
+    with sending((host, port), LONG):
+        worker.add(spec_of(url.format(port)))
+        wait_until(lambda: frames(worker) >= 60, timeout_s=30)
+
+    (stream,) = worker.streams("door").values()
+    assert (stream[0].codec, stream[0].width, stream[0].height) == ("h264", 320, 240)
+    assert stream[0].starts_with_keyframe
+    times = [packet.time_ns for chunk in stream for packet in chunk.packets]
+    assert times == sorted(set(times))
+    assert decoded(stream) >= 50
+
+
+def test_a_sender_that_stops_is_waited_for_and_read_again_when_it_returns(
+    worker: IngestWorker, free_port: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    port = free_port()
+    worker.add(spec_of(f"udp://@:{port}"))
+    with sending(("127.0.0.1", port), LONG):
+        wait_until(lambda: frames(worker) >= 10, timeout_s=30)
+    wait_until(lambda: worker.reader.ended("door"), timeout_s=30)
+    with sending(("127.0.0.1", port), LONG):
+        wait_until(lambda: len(worker.streams("door")) >= 2, timeout_s=30)
+
+    assert "no data for 2 s; trying again" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(losing(0.03), id="datagrams are lost"),
+        pytest.param(swapping, id="datagrams arrive in another order"),
+        pytest.param(flipping(0.1), id="bytes are changed"),
+    ],
+)
+def test_a_stream_goes_on_where(damage: Damage, worker: IngestWorker, free_port: Callable[[], int]) -> None:
+    port = free_port()
+    with sending(("127.0.0.1", port), LONG, damage):
+        worker.add(spec_of(f"udp://@:{port}"))
+        wait_until(lambda: frames(worker) >= 60, timeout_s=30)
+
+    for stream in worker.streams("door").values():
+        times = [packet.time_ns for chunk in stream for packet in chunk.packets]
+        assert times == sorted(times)
+    assert decoded([chunk for stream in worker.streams("door").values() for chunk in stream])
+
+
+def test_a_change_of_resolution_starts_another_stream(worker: IngestWorker, free_port: Callable[[], int]) -> None:
+    port = free_port()
+    with sending(("127.0.0.1", port), [*frames_of(2), *frames_of(10, size=(160, 120), first=60)]):
+        worker.add(spec_of(f"udp://@:{port}"))
+        wait_until(lambda: len(worker.streams("door")) == 2, timeout_s=30)
+
+    first, second = worker.streams("door").values()
+    assert (first[0].width, second[0].width) == (320, 160)
+    assert second[0].starts_with_keyframe
+    assert first[-1].reason == "the picture format changed"
+
+
+def test_nothing_at_the_port_is_named_with_what_to_check(free_port: Callable[[], int]) -> None:
+    with IngestWorker(backoff_first_s=0.1, connect_timeout_s=0.5) as worker:
+        worker.add(spec_of(f"udp://@:{free_port()}"))
+        wait_until(lambda: "nothing that can be read arrives at this port" in worker.cause("door"), timeout_s=30)
+
+
+def test_a_stream_without_keyframes_is_counted_and_not_sent(free_port: Callable[[], int]) -> None:
+    port = free_port()
+    with sending(("127.0.0.1", port), frames_of(30, keyframes=False)), IngestWorker(connect_timeout_s=1) as worker:
+        worker.add(spec_of(f"udp://@:{port}"))
+        wait_until(lambda: (held_back(worker) or 0) > 10, timeout_s=30)
+
+        assert frames(worker) == 0
+
+
+def held_back(worker: IngestWorker) -> float | None:
+    labels = {"camera": "door", "reason": "no_keyframe"}
+    return worker.registry.get_sample_value("climbtrack_ingest_dropped_frames_total", labels)
