@@ -11,7 +11,7 @@ from reid_worker.detectors.choose import DetectorOptions, model_folders
 from reid_worker.detectors.download import Network
 from reid_worker.keep import KeepOptions
 from reid_worker.stream import StreamOptions
-from reid_worker.track import TrackerOptions
+from reid_worker.trackers.interface import TrackerName, TrackerOptions
 from reid_worker.tracklet import TrackletOptions
 from wire.settings import Settings
 
@@ -31,6 +31,8 @@ class WorkerSettings(Settings):
         strong_score: Lowest score of a detection that starts a track; weaker ones count only within a second of one.
         sure_score: A track counts as a person once it has three detections with this score.
         lost_s: How long a track is kept after its person disappears.
+        tracker: `appearance` compares looks where boxes leave a choice, and recognises people who come back within
+            four seconds. `bytetrack`, `botsort` and `ocsort` compare boxes only, and embed no single crops.
         weights: Safetensors file of the CLIMB network; the bundled weights when None.
         device: Where the networks run: `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, or `tensorrt`, which
             compiles ONNX models for the GPU at the first start, for minutes, and keeps the result.
@@ -60,6 +62,7 @@ class WorkerSettings(Settings):
     strong_score: float = Field(0.5, gt=0, lt=1)
     sure_score: float = Field(0.6, gt=0, lt=1)
     lost_s: float = Field(1.0, gt=0, le=60)
+    tracker: TrackerName = "appearance"
     weights: Path | None = None
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -104,7 +107,9 @@ class WorkerSettings(Settings):
     def stream_options(self, frames: int) -> StreamOptions:
         """Return the options of a stream for an embedder that takes `frames` crops."""
         return StreamOptions(
-            tracker=TrackerOptions(start_score=self.strong_score, high_score=self.strong_score, lost_s=self.lost_s),
+            tracker=TrackerOptions(
+                name=self.tracker, start_score=self.strong_score, high_score=self.strong_score, lost_s=self.lost_s
+            ),
             tracklet=TrackletOptions(
                 strong_score=self.strong_score, sure_score=self.sure_score, spans=frames, part_s=self.part_s
             ),

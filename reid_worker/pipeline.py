@@ -133,8 +133,12 @@ class Pipeline:
         detections = found.detections.result()
         with self._load.stage("track"):
             for (work, frame), people in zip(found.frames, detections, strict=True):
-                due.add(work.stream.advance(frame, people))
+                due.add(work.stream.advance(frame, people, self._describe))
         self._embed_due(due, at_least=min(WORTH_A_CALL, self._embed_batch))
+
+    def _describe(self, people: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embed single crops, for the tracker."""
+        return self._embedder.embed([[crop] for crop in people])
 
     def _embed_due(self, due: "_Due", *, at_least: int) -> None:
         """Begin to embed the emissions whose embedding is unknown, if there are enough to be worth a call."""

@@ -11,7 +11,8 @@ from reid_worker.decode import DecoderState, Frame, StreamDecoder
 from reid_worker.detectors.detection import Detections
 from reid_worker.errors import StateError
 from reid_worker.stream_state import Counts, StreamInfo, StreamState, decoded, encoded
-from reid_worker.track import Tracker, TrackerOptions
+from reid_worker.trackers.choose import new_tracker
+from reid_worker.trackers.interface import Embed, Tracker, TrackerOptions, View
 from reid_worker.tracklet import FrameFacts, OpenTracklet, Pick, Row, TrackletOptions
 from wire import trace
 from wire.messages import CameraProgress, FrameChunk, ObservedTracklet, Tracklet
@@ -71,7 +72,7 @@ class CameraStream:
         """Return a stream positioned before its first chunk."""
         info = StreamInfo.of(first)
         decoder = info.decoder(DecoderState(frames=first.first_index))
-        stream = cls(info, options, decoder, Tracker(options.tracker, info.analysed_fps))
+        stream = cls(info, options, decoder, new_tracker(options.tracker, info.analysed_fps))
         stream._counts.saved_pts = first.packets[0].pts_ns if first.packets else 0
         stream._counts.earlier = first.first_index - first.dropped_before if first.seq == 0 else 0
         return stream
@@ -86,8 +87,8 @@ class CameraStream:
         state = decoded(blob)
         info = state.info
         try:
-            tracker = Tracker(options.tracker, info.analysed_fps, state.tracker)
-        except ValueError as error:
+            tracker = new_tracker(options.tracker, info.analysed_fps, state.tracker)
+        except (ValueError, LookupError) as error:
             raise StateError(f"saved worker state does not fit this tracker: {error}") from error
         stream = cls(info, options, info.decoder(state.decoder), tracker)
         stream._tracklets, stream._counts = state.tracklets, state.counts
@@ -110,10 +111,13 @@ class CameraStream:
         """Count a frame that is not analysed because it is too old."""
         self._counts.skipped += 1
 
-    def advance(self, frame: Frame, found: Detections) -> list[Emission]:
+    def advance(self, frame: Frame, found: Detections, embed: Embed | None = None) -> list[Emission]:
         """Track the people found in the next frame; return the emissions that are due.
 
         A frame captured no later than the previous one cannot be part of a tracklet, and is skipped.
+
+        Args:
+            embed: Describes crops for trackers that compare looks; without it, only boxes are compared.
         """
         if frame.time_ns <= self._counts.newest_ns:
             self.skip()
@@ -121,7 +125,7 @@ class CameraStream:
         self._counts.newest_ns = frame.time_ns
         self._counts.analysed += 1
         self._counts.rate.analysed(frame.time_ns)
-        ids = self._tracker.update(found, frame.pts_ns / 1e9)
+        ids = self._tracker.update(found, frame.pts_ns / 1e9, View(frame.image, embed))
         occlusions = tracklet.occlusions(found.boxes)
         tracked = np.flatnonzero(ids >= 0)
         overlaps = tracklet.nearest_overlaps(found.boxes[tracked])
@@ -130,8 +134,7 @@ class CameraStream:
             emissions += self._add_detection(
                 int(ids[i]), frame, TrackedDetection(_row(frame, found, i), float(occlusions[i]), float(overlap))
             )
-        gone = self._tracklets.keys() - self._tracker.alive()
-        return emissions + [item for track_id in sorted(gone) for item in self._close(track_id)]
+        return emissions + self._close_lost()
 
     def close(self) -> list[Emission]:
         """Close all tracklets at the end of the stream."""
@@ -216,6 +219,17 @@ class CameraStream:
         if tracklet.wants(current, row.time_ns, value, self._options.tracklet):
             pick = Pick(0, value, row.number, crops.to_jpeg(crop))
             tracklet.keep(current, row.time_ns, pick, self._options.tracklet)
+
+    def _close_lost(self) -> list[Emission]:
+        """Close the tracklets of lost tracks; if a track may come back, it does so as another leg."""
+        remembered = self._tracker.remembered()
+        emissions = []
+        for track_id in sorted(self._tracklets.keys() - self._tracker.alive()):
+            lost = self._tracklets[track_id]
+            emissions += self._close(track_id)
+            if track_id in remembered:
+                self._tracklets[track_id] = OpenTracklet(leg=lost.leg + bool(lost.rows))
+        return emissions
 
     def _close(self, track_id: int) -> list[Emission]:
         is_sent = tracklet.is_sent_on_close(self._tracklets[track_id], self._options.tracklet)

@@ -5,7 +5,7 @@ import msgspec
 from reid_worker.decode import DecoderState, StreamDecoder
 from reid_worker.errors import StateError
 from reid_worker.rate import RateMeter
-from reid_worker.track import TrackerState
+from reid_worker.trackers.interface import TrackerState
 from reid_worker.tracklet import OpenTracklet
 from wire.messages import Codec, FrameChunk, Mode
 from wire.orientation import UPRIGHT

@@ -84,7 +84,7 @@ def test_a_walker_becomes_one_tracklet_that_is_sent_early_refreshed_and_closed(v
     assert [tracklet.closed for tracklet in tracklets] == [False] * (len(tracklets) - 1) + [True]
     assert tracklets[0].last_ns - tracklets[0].first_ns == 1_000_000_000
     last = tracklets[-1]
-    assert last.frames.tolist() == list(range(2, FRAMES + 1))  # a track begins with its second detection
+    assert last.frames.tolist() == list(range(1, FRAMES + 1))
     assert (last.times_ns - START_NS).tolist() == [100_000_000 * (n - 1) for n in last.frames]
     assert last.boxes[:, 0].tolist() == [10.0 + 5 * n for n in last.frames]
     assert last.model_id == "fake"
@@ -100,8 +100,22 @@ def test_two_people_who_cross_give_legs_that_share_no_track(video: Video) -> Non
     assert sorted(closed) == [f"door/s1/{track}.{leg}/0" for track in (0, 1) for leg in (0, 1)]
     for track in (0, 1):
         before, after = (closed[f"door/s1/{track}.{leg}/0"] for leg in (0, 1))
-        assert before.frames.tolist() + after.frames.tolist() == list(range(2, FRAMES + 1))
+        assert before.frames.tolist() + after.frames.tolist() == list(range(1, FRAMES + 1))
         assert before.frames[-1] == 16  # the last one in which they touch
+
+
+def test_who_was_hidden_for_longer_than_a_track_is_open_comes_back_as_another_leg_of_it(video: Video) -> None:
+    """A leg is a decision for the gallery; meanwhile it need not wait for somebody who may never come back."""
+    hidden = range(11, 24)
+    script = {n: [] if n in hidden else boxes for n, boxes in WALKER.items()}
+
+    said = World(script=script).say(*_all(video))
+    closed = {t.tracklet_id: t.frames.tolist() for t in _tracklets(said) if t.closed}
+
+    assert closed == {
+        "door/s1/0.0/0": list(range(1, hidden.start)),
+        "door/s1/0.1/0": list(range(hidden.stop, FRAMES + 1)),
+    }
 
 
 def test_two_people_who_walk_side_by_side_keep_their_tracks(video: Video) -> None:

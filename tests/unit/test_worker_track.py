@@ -1,12 +1,51 @@
-"""Trackers are independent of each other, and a restored one goes on as if nothing had happened."""
+"""Trackers are independent of each other, a restored one goes on as if nothing had happened, and looks keep people
+apart where boxes do not."""
+
+from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from reid_worker.detectors.detection import Detections
-from reid_worker.track import Tracker, TrackerOptions
+from reid_worker.trackers.choose import new_tracker
+from reid_worker.trackers.interface import Tracker, TrackerName, TrackerOptions, View
 
+NAMES: tuple[TrackerName, ...] = get_args(TrackerName)
 OPTIONS = TrackerOptions()
+RED, BLUE = (0, 0, 250), (250, 0, 0)  # BGR
+
+each_tracker = pytest.mark.parametrize("name", NAMES)
+
+
+def _tracker(name: TrackerName = "appearance") -> Tracker:
+    return new_tracker(TrackerOptions(name), 10.0)
+
+
+def _found(*boxes: tuple[float, float, float, float], score: float = 0.9) -> Detections:
+    return Detections(np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), score, np.float32))
+
+
+class Colours:
+    """Embeds crops by their mean colours, and counts them."""
+
+    def __init__(self) -> None:
+        self.crops = 0
+
+    def __call__(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Return one row of 3 per RGB crop, of length 1."""
+        self.crops += len(crops)
+        rows = np.array([crop.reshape(-1, 3).mean(0) + 1 for crop in crops], np.float32)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+def _view(embed: Colours, *people: tuple[tuple[float, float, float, float], tuple[int, int, int]]) -> View:
+    """Return a grey picture in which boxes are filled with colours, later ones in front."""
+    image = np.full((200, 600, 3), 90, np.uint8)
+    for (left, top, right, bottom), colour in people:
+        image[int(top) : int(bottom), int(left) : int(right)] = colour
+    return View(image, embed)
 
 
 def _walkers(frame: int, rng: np.random.Generator) -> Detections:
@@ -19,49 +58,172 @@ def _walkers(frame: int, rng: np.random.Generator) -> Detections:
     return Detections(np.concatenate((corners, corners + np.array([40, 100], np.float32)), axis=1), scores)
 
 
-@pytest.mark.parametrize("cut", [1, 7, 20, 38])
-def test_a_restored_tracker_gives_the_same_ids(cut: int) -> None:
-    rng = np.random.default_rng(11)
-    frames = [_walkers(n, rng) for n in range(40)]
-    whole, first = Tracker(OPTIONS, 10.0), Tracker(OPTIONS, 10.0)
-    expected = [whole.update(found, n / 10).tolist() for n, found in enumerate(frames)]
+def _picture(embed: Colours, found: Detections) -> View:
+    """Return a picture of the people found; colour depends on where they are."""
+    boxes = [(float(a), float(b), float(c), float(d)) for a, b, c, d in found.boxes]
+    return _view(embed, *((box, RED if box[1] < 55 else BLUE) for box in boxes))
 
-    ids = [first.update(found, n / 10).tolist() for n, found in enumerate(frames[:cut])]
-    second = Tracker(OPTIONS, 10.0, first.save())
-    ids += [second.update(found, n / 10).tolist() for n, found in enumerate(frames[cut:], cut)]
+
+@each_tracker
+@pytest.mark.parametrize("cut", [1, 7, 20, 38])
+def test_a_restored_tracker_gives_the_same_ids(name: TrackerName, cut: int) -> None:
+    rng, embed = np.random.default_rng(11), Colours()
+    options = TrackerOptions(name)
+    steps = [(found, n / 10, _picture(embed, found)) for n in range(40) for found in [_walkers(n, rng)]]
+    whole, first = new_tracker(options, 10.0), new_tracker(options, 10.0)
+    expected = [whole.update(*step).tolist() for step in steps]
+
+    ids = [first.update(*step).tolist() for step in steps[:cut]]
+    second = new_tracker(options, 10.0, first.save())
+    ids += [second.update(*step).tolist() for step in steps[cut:]]
 
     assert ids == expected
     assert second.save() == whole.save()
     assert second.alive() == whole.alive()
+    assert second.remembered() == whole.remembered()
 
 
-def test_two_cameras_do_not_share_ids() -> None:
-    found = Detections(np.array([[0, 0, 20, 60]], np.float32), np.array([0.9], np.float32))
-    first, second = Tracker(OPTIONS, 10.0), Tracker(OPTIONS, 10.0)
+@pytest.mark.parametrize("before", NAMES)
+@pytest.mark.parametrize("after", NAMES)
+def test_whoever_changes_the_tracker_keeps_the_tracks(before: TrackerName, after: TrackerName) -> None:
+    found = _found((0, 0, 40, 120), (300, 0, 340, 120))
+    old = _tracker(before)
+    for n in range(4):
+        old.update(found, n / 10)
+
+    new = new_tracker(TrackerOptions(after), 10.0, old.save())
+
+    assert new.update(found, 0.4).tolist() == old.update(found, 0.4).tolist() == [0, 1]
+
+
+@each_tracker
+def test_two_cameras_do_not_share_ids(name: TrackerName) -> None:
+    found = _found((0, 0, 20, 60))
+    first, second = _tracker(name), _tracker(name)
     for n in range(3):
         first.update(found, n / 10)
     second.update(found, 0.0)
     assert first.update(found, 0.3).tolist() == second.update(found, 0.1).tolist() == [0]
 
 
-def test_a_track_is_waited_for_a_second_and_then_gone() -> None:
-    found = Detections(np.array([[0, 0, 20, 60]], np.float32), np.array([0.9], np.float32))
-    nobody = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-    tracker = Tracker(OPTIONS, 10.0)
+@each_tracker
+def test_a_track_is_open_for_a_second_after_its_person_disappears(name: TrackerName) -> None:
+    found = _found((0, 0, 20, 60))
+    tracker = _tracker(name)
     tracker.update(found, 0.0)
     tracker.update(found, 0.1)
-    tracker.update(nobody, 1.0)
+    tracker.update(_found(), 1.0)
     assert tracker.alive() == {0}
-    tracker.update(nobody, 1.2)
+    tracker.update(_found(), 1.2)
     assert tracker.alive() == set()
 
 
-def test_weak_detections_continue_tracks_and_never_start_one() -> None:
-    weak = Detections(np.array([[0, 0, 20, 60]], np.float32), np.array([0.3], np.float32))
-    strong = Detections(weak.boxes, np.array([0.9], np.float32))
-    tracker = Tracker(OPTIONS, 10.0)
+@each_tracker
+def test_weak_detections_never_start_a_track(name: TrackerName) -> None:
+    tracker = _tracker(name)
     for n in range(3):
-        assert tracker.update(weak, n / 10).tolist() == [-1]
-    for n in range(3, 5):
-        tracker.update(strong, n / 10)
-    assert tracker.update(weak, 0.5).tolist() == [0]
+        assert tracker.update(_found((0, 0, 20, 60), score=0.3), n / 10).tolist() == [-1]
+
+
+@pytest.mark.parametrize("name", ["appearance", "bytetrack", "botsort"])
+def test_weak_detections_continue_tracks(name: TrackerName) -> None:
+    tracker = _tracker(name)
+    for n in range(2):
+        tracker.update(_found((0, 0, 20, 60)), n / 10)
+    assert tracker.update(_found((0, 0, 20, 60), score=0.3), 0.2).tolist() == [0]
+
+
+@pytest.mark.parametrize("fps", [2.0, 5.0, 10.0, 30.0])
+def test_a_walker_is_one_track_at_any_frame_rate(fps: float) -> None:
+    """1.4 m/s at a height of 150 px is 120 px a second: at 2 fps, two boxes of 50 px do not touch."""
+    tracker = _tracker()
+    ids = []
+    for n in range(round(4 * fps)):
+        left = 120 * n / fps
+        ids += tracker.update(_found((left, 20, left + 50, 170)), n / fps).tolist()
+    assert set(ids) == {0}
+
+
+def test_a_walker_is_one_track_while_the_frame_rate_changes() -> None:
+    times_s = np.cumsum([0.1] * 10 + [0.5] * 5 + [0.033] * 20 + [0.2] * 10)
+    tracker = _tracker()
+    ids = [tracker.update(_found((90 * t, 20, 90 * t + 50, 170)), float(t)).tolist() for t in times_s]
+    assert ids == [[0]] * len(times_s)
+
+
+@pytest.mark.parametrize(
+    ("behind", "in_front", "ids"),
+    [pytest.param(RED, BLUE, [0, 1], id="as before"), pytest.param(BLUE, RED, [1, 0], id="swapped")],
+)
+def test_looks_decide_between_boxes_that_overlap(
+    behind: tuple[int, int, int], in_front: tuple[int, int, int], ids: list[int]
+) -> None:
+    """Somebody walks in front of somebody who stands; then either may be in either box."""
+    stands = (100.0, 20.0, 160.0, 180.0)
+    tracker, embed = _tracker(), Colours()
+    for n in range(6):
+        walks = (200.0 - 17 * n, 20.0, 260.0 - 17 * n, 180.0)
+        tracker.update(_found(stands, walks), n / 10, _view(embed, (stands, RED), (walks, BLUE)))
+
+    view = _view(embed, (stands, behind), (walks, in_front))
+
+    assert tracker.update(_found(stands, walks), 0.6, view).tolist() == ids
+
+
+def test_who_comes_back_within_seconds_is_the_same_track_if_they_look_alike() -> None:
+    before, behind = (100.0, 20.0, 150.0, 180.0), (230.0, 20.0, 280.0, 180.0)
+    for colour, expected in ((RED, [0]), (BLUE, [1])):
+        tracker, embed = _tracker(), Colours()
+        for n in range(5):
+            tracker.update(_found(before), n / 10, _view(embed, (before, RED)))
+        for n in range(5, 25):
+            tracker.update(_found(), n / 10, _view(embed))
+        assert tracker.alive() == set()
+        assert tracker.remembered() == {0}
+
+        assert tracker.update(_found(behind), 2.5, _view(embed, (behind, colour))).tolist() == expected
+
+
+def test_who_comes_back_too_far_away_or_too_late_is_another_track() -> None:
+    before = (10.0, 20.0, 60.0, 180.0)
+    for box, time_s in (((540.0, 20.0, 590.0, 180.0), 1.0), (before, 6.0)):
+        tracker, embed = _tracker(), Colours()
+        tracker.update(_found(before), 0.0, _view(embed, (before, RED)))
+        assert tracker.update(_found(box), time_s, _view(embed, (box, RED))).tolist() == [1]
+
+
+def test_a_second_box_on_somebody_tracked_starts_no_track() -> None:
+    tracker = _tracker()
+    whole, upper = (100.0, 0.0, 160.0, 180.0), (100.0, 0.0, 160.0, 110.0)
+    tracker.update(_found(whole), 0.0)
+    assert tracker.update(_found(whole, upper), 0.1).tolist() == [0, -1]
+
+
+def test_people_apart_are_embedded_by_nobody() -> None:
+    tracker, embed = _tracker(), Colours()
+    for n in range(20):
+        boxes = ((10.0 + 5 * n, 20.0, 60.0 + 5 * n, 180.0), (400.0, 20.0, 450.0, 180.0))
+        tracker.update(_found(*boxes), n / 10, _view(embed, (boxes[0], RED), (boxes[1], BLUE)))
+    assert embed.crops == 0
+
+
+def test_without_a_description_of_looks_boxes_decide() -> None:
+    left, right = (100.0, 20.0, 160.0, 180.0), (140.0, 20.0, 200.0, 180.0)
+    tracker = _tracker()
+    ids = [tracker.update(_found(left, right), n / 10).tolist() for n in range(5)]
+    assert ids == [[0, 1]] * 5
+
+
+def test_a_look_of_another_network_is_not_compared() -> None:
+    """After a restart with other weights, the saved vectors have another size."""
+    left, right = (100.0, 20.0, 160.0, 180.0), (140.0, 20.0, 200.0, 180.0)
+    old, embed = _tracker(), Colours()
+    for n in range(5):
+        old.update(_found(left, right), n / 10, _view(embed, (left, RED), (right, BLUE)))
+    new = new_tracker(OPTIONS, 10.0, old.save())
+
+    def wider(crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        return np.concatenate((embed(crops), np.zeros((len(crops), 5), np.float32)), axis=1)
+
+    image = _view(embed, (left, RED), (right, BLUE)).image
+    assert new.update(_found(left, right), 0.5, View(image, wider)).tolist() == [0, 1]
