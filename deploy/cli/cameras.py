@@ -1,14 +1,19 @@
-"""`climbtrack cameras`: add, remove and list the cameras of a running system, over its API."""
+"""`climbtrack cameras`: find cameras on the network; add, remove and list those of a running system, over its API."""
 
 import json
+import os
 from typing import Annotated, Any
 
 import typer
 
 from deploy.cli.options import ApiUrl, DataDirOption, Json, Token, finite
-from deploy.errors import UsageError
+from deploy.errors import RunError, UsageError
 
-app = typer.Typer(name="cameras", help="Add, remove and list the cameras of a running system.", no_args_is_help=True)
+FROM_ENVIRONMENT = "CLIMBTRACK_CAMERA_PASSWORD"
+
+app = typer.Typer(
+    name="cameras", help="Find cameras; add, remove and list those of a running system.", no_args_is_help=True
+)
 
 
 @app.command("add")
@@ -77,6 +82,46 @@ def list_cameras(
         ("camera", "site", "source", "analysed", "dropped", "tracklets", "state"),
         [(one["camera_id"], one["site_id"], one["url"], *_progress(one)) for one in answer["cameras"]],
     )
+
+
+@app.command("discover")
+def discover(
+    hosts: Annotated[
+        list[str] | None, typer.Argument(metavar="[HOST]...", help="Ask these addresses instead of the whole network.")
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, max=60, callback=finite, help="Seconds to wait for answers.")
+    ] = 3.0,
+    interface: Annotated[
+        list[str] | None, typer.Option("--interface", metavar="NAME", help="Ask on this network interface only.")
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", help="User of the cameras; the password is asked for.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Find ONVIF cameras on the network, and print the --camera option for each.
+
+    Passwords are never printed: replace USER:PASSWORD. CLIMBTRACK_CAMERA_PASSWORD may hold the one to ask with.
+    """
+    from deploy.onvif import device, probe, words
+    from deploy.onvif.soap import Login
+
+    def ask_login() -> Login | None:
+        if user is None:
+            return None
+        given = os.environ.get(FROM_ENVIRONMENT)
+        return Login(user, typer.prompt(f"Password of {user}", hide_input=True, err=True) if given is None else given)
+
+    asked = probe.interfaces(interface or ()) if not hosts else []
+    found = probe.discover(asked, timeout) if not hosts else [device.by_address(host) for host in hosts]
+    if not found:
+        raise RunError(words.NOTHING.format(interfaces=", ".join(asked), seconds=timeout))
+    cameras = device.describe_all(found, ask_login)
+    named = list(zip(words.names_of(cameras), cameras, strict=True))
+    if as_json:
+        typer.echo(json.dumps({"cameras": [words.as_json(name, camera) for name, camera in named]}))
+        return
+    for line in (line for name, camera in named for line in words.lines_of(name, camera)):
+        typer.echo(line)
 
 
 def _progress(camera: dict[str, Any]) -> tuple[object, ...]:
