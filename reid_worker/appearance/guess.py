@@ -50,7 +50,9 @@ def guess(graph: onnx.GraphProto, name: str, dtype: str) -> Guess:
     """Guess what the input called `name` expects."""
     done = _before_first_layer(graph, name)
     if not np.allclose(done.factor, 1, atol=_NEARLY) or not np.allclose(done.offset, 0, atol=_NEARLY):
-        return _normalised_inside(done)
+        inside = _normalised_inside(done)
+        if inside is not None:
+            return inside
     if dtype == "uint8":
         return Guess("rgb", "0-255", NO_MEAN, NO_STD, sure=False, why="its input is uint8; RGB is assumed")
     if name == "data":
@@ -60,16 +62,18 @@ def guess(graph: onnx.GraphProto, name: str, dtype: str) -> Guess:
     )
 
 
-def _normalised_inside(done: _Affine) -> Guess:
+def _normalised_inside(done: _Affine) -> Guess | None:
+    """Return what a normalisation says; None if the arithmetic is something else, such as undoing the caller's."""
     largest = float(np.abs(done.factor).max())
     values: Values = "0-255" if largest * 255 <= _MOST else "0-1"
     means = -done.offset / np.where(done.factor == 0, 1, done.factor)
+    if means.min() < 0 or means.max() > (255 if values == "0-255" else 1):
+        return None
     order = float(means[0] - means[-1])
-    red_first = (order < 0) == done.swapped
     if abs(order) <= _NEARLY * max(abs(float(means[0])), 1e-6):
         said = "the order of colours does not show, RGB is assumed"
         return Guess("rgb", values, NO_MEAN, NO_STD, sure=False, why=f"it scales {values} itself, but {said}")
-    colour: Colour = "rgb" if red_first else "bgr"
+    colour: Colour = "rgb" if (order > 0) != done.swapped else "bgr"
     shown = ", ".join(f"{mean:.4g}" for mean in means)
     return Guess(colour, values, NO_MEAN, NO_STD, sure=True, why=f"it subtracts the means {shown} itself")
 

@@ -51,6 +51,44 @@ def test_the_graph_tells_what_its_crops_are(options: dict[str, Any], wanted: obj
     assert (found.height, found.width) == (HEIGHT, WIDTH)
 
 
+def _beginning(path: Path, nodes: list[Any], held: list[Any]) -> Path:
+    """Write a network that begins with these nodes, from `images` to `begun`."""
+    ends = [helper.make_node("GlobalAveragePool", ["begun"], ["f"])]
+    return save(path, [*nodes, *ends], [value("images", ("n", 3, 64, 32))], [value("f", ("n", 32, 1, 1))], held)
+
+
+def _triple(name: str, values: tuple[float, float, float]) -> Any:
+    return numpy_helper.from_array(np.array(values, np.float32).reshape(1, 3, 1, 1), name)
+
+
+def test_arithmetic_that_undoes_the_callers_normalisation_is_not_taken_for_one(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Mul", ["images", "std"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "mean"], ["begun"]),
+    ]
+    path = _beginning(
+        tmp_path / "net.onnx", nodes, [_triple("std", (0.229, 0.224, 0.225)), _triple("mean", IMAGENET_MEAN)]
+    )
+    found = open_appearance(path, OnnxRuntime("cpu"))
+    assert (found.crop_format.colour, found.crop_format.mean) == ("rgb", IMAGENET_MEAN)
+    assert found.unsure
+
+
+def test_a_network_that_reverses_its_colours_first_wants_the_others(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Gather", ["images", "reversed"], ["turned"], axis=1),
+        helper.make_node("Sub", ["turned", "mean"], ["centred"]),
+        helper.make_node("Div", ["centred", "std"], ["begun"]),
+    ]
+    held = [
+        numpy_helper.from_array(np.array([2, 1, 0], np.int64), "reversed"),
+        _triple("mean", (123.675, 116.28, 103.53)),
+        _triple("std", (58.395, 57.12, 57.375)),
+    ]
+    found = _format(_beginning(tmp_path / "net.onnx", nodes, held))
+    assert (found.colour, found.values) == ("bgr", "0-255")
+
+
 class Backbone(nn.Module):
     """A network as people train them, in the style of FastReID: with its own normalisation, or without."""
 
