@@ -31,8 +31,8 @@ def cut(image: NDArray[np.uint8], box: Sequence[float]) -> NDArray[np.uint8]:
 
 def sharpness(crop: NDArray[np.uint8]) -> float:
     """Return the variance of the Laplacian of a BGR crop at a fixed size (Pech-Pacheco et al., ICPR 2000)."""
-    small = cv2.resize(crop, GREY_SIZE, interpolation=cv2.INTER_AREA)
-    return float(cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), cv2.CV_32F).var())
+    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)  # first: resizing one plane takes a third of the time
+    return float(cv2.Laplacian(cv2.resize(grey, GREY_SIZE, interpolation=cv2.INTER_AREA), cv2.CV_32F).var())
 
 
 def to_jpeg(crop: NDArray[np.uint8]) -> bytes:

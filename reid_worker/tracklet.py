@@ -188,7 +188,7 @@ def frame_quality(facts: FrameFacts) -> float:
     size = min(facts.height_px / FULL_HEIGHT_PX, 1.0)
     aspect = facts.width_px / max(facts.height_px, 1.0)
     shape = 1.0 if 0.2 <= aspect <= 0.8 else 0.5  # sitting, or only part of a person
-    sharp = facts.sharpness / (facts.sharpness + SHARP)
+    sharp = 1 - SHARP / (facts.sharpness + SHARP)
     return size * shape * sharp * facts.score * (1 - facts.occlusion) * (1 - facts.truncation)
 
 
