@@ -22,6 +22,7 @@ from wire.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 
+ENDS_S = 2.0  # how old the known ends of partitions may be
 CONTACT_S = 5.0  # how often an idle consumer checks that the broker is alive
 LEFT_GROUP = (
     errors.CommitFailedError,
@@ -64,6 +65,8 @@ class KafkaBusConsumer:
         self._uncommitted: dict[TopicPartition, int] = {}  # rejected during a rebalance
         self._failure: BaseException | None = None  # raised by `on_revoked`, which runs in the client's thread
         self._contact_s = 0.0
+        self._ends: dict[KafkaPartition, int] = {}
+        self._ends_s = -ENDS_S
 
     def poll(self, max_records: int, timeout_s: float) -> list[Record]:
         """Return up to `max_records`, or nothing after `timeout_s`; see `wire.bus.Consumer.poll`."""
@@ -101,16 +104,30 @@ class KafkaBusConsumer:
         self._uncommitted = {}
 
     def lag(self) -> int:
-        """Return how many records of the owned partitions have not been polled, as far as the broker has reported."""
+        """Return how many records of the owned partitions have not been polled; up to 2 s old.
+
+        Raises:
+            TransientError: The broker cannot be reached.
+        """
         if self._client is None:
             return 0
+        self._refresh_ends(self._client)
         behind = len(self._records)
         for part in self._client.assignment():
             end = self._client.highwater(part)  # known after the first fetch, and then so is the position
             position = None if end is None else self._client.position(part, timeout_ms=1)
             if position is not None:
-                behind += max(0, end - position)
+                behind += max(0, max(end, self._ends.get(part, 0)) - position)
         return behind
+
+    def _refresh_ends(self, client: KafkaConsumer) -> None:
+        """Ask for the ends of the partitions: what the last fetch said of them is old while its records wait here."""
+        now, owned = time.monotonic(), client.assignment()
+        if now - self._ends_s < ENDS_S or not owned:
+            return
+        with named_errors(self._settings):
+            self._ends = client.end_offsets(list(owned), timeout_ms=self._settings.connect_timeout_ms)
+        self._ends_s = now
 
     def close(self) -> None:
         """Leave the group; nothing is committed, no callback runs."""

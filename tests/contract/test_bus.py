@@ -353,6 +353,25 @@ def test_lag_counts_what_was_not_polled(group: Group, producer: Producer) -> Non
     assert len(member.read) + member.consumer.lag() == 9
 
 
+def test_lag_grows_while_records_that_were_fetched_wait(group: Group, producer: Producer) -> None:
+    member = group.join()
+    group.poll_until(lambda: len(member.owned) == 4)
+    for number in range(3):
+        producer.send("frames", "a", b"%d" % number)
+    producer.flush(10)
+
+    def one_read() -> bool:
+        member.read += member.consumer.poll(1, 1.0)
+        return bool(member.read)
+
+    wait_until(one_read, timeout_s=PATIENCE_S)
+    for number in range(50):
+        producer.send("frames", "a", b"%d" % number)
+    producer.flush(10)
+
+    wait_until(lambda: member.consumer.lag() == 52, timeout_s=PATIENCE_S)
+
+
 def test_a_closed_consumer_may_be_closed_again(bus: Bus) -> None:
     consumer = bus.consumer("workers", ["frames"])
     consumer.close()
