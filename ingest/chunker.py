@@ -87,6 +87,9 @@ class Chunker:
             analysed_fps=spec.analysed_fps,
             mode=spec.mode_in_use,
             priority=spec.priority,
+            detail=spec.detail,
+            regions=spec.regions,
+            ignore=spec.ignore,
             traceparent=trace.started(spec.camera_id, self._stream.stream_id, self._seq),
         )
         self._seq += 1

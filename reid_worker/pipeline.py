@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from reid_worker import crops
 from reid_worker.decode import Frame
 from reid_worker.detectors.detection import Detections, Detector
+from reid_worker.detectors.tiles import Grid, detect_in_tiles
 from reid_worker.keep import CropKeeper
 from reid_worker.load import Load
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.stream import CameraStream, Emission
-from wire.messages import ObservedTracklet, SimilarityPrior, Tracklet
+from wire.messages import ObservedTracklet, Tracklet
+from wire.similarity import SimilarityPrior
 from wire.tracklet_id import TrackletId
 
 ROUND = 16  # frames of all cameras together, as many as keep a few cores busy; 16 frames of 1080p are 100 MB
@@ -84,7 +86,8 @@ class Pipeline:
         due = _Due()
         ahead: _Found | None = None
         for frames in self._rounds(works):
-            found = self._detecting.submit(self._detect, [frame.image for _, frame in frames])
+            grids = [work.stream.grid(frame) for work, frame in frames]
+            found = self._detecting.submit(self._detect, [frame.image for _, frame in frames], grids)
             if ahead is not None:
                 self._track(ahead, due)
             ahead = _Found(frames, found)
@@ -125,9 +128,9 @@ class Pipeline:
             work.stream.skip()
         return work.analyse
 
-    def _detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+    def _detect(self, images: Sequence[NDArray[np.uint8]], grids: Sequence[Grid]) -> list[Detections]:
         with self._load.stage("detect"):
-            return self._detector.detect(images)
+            return detect_in_tiles(self._detector, images, grids)
 
     def _track(self, found: "_Found", due: "_Due") -> None:
         detections = found.detections.result()

@@ -1,14 +1,17 @@
 """A camera stream: its decoder, tracker and open tracklets. Knows nothing about topics, the network or clocks."""
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from reid_worker import crops, tracklet
+from reid_worker import attention, crops, tracklet
+from reid_worker.attention import DetailState
 from reid_worker.crops import Crop
 from reid_worker.decode import DecoderState, Frame, StreamDecoder
 from reid_worker.detectors.detection import Detections
+from reid_worker.detectors.tiles import Grid
 from reid_worker.errors import StateError
 from reid_worker.stream_state import Counts, StreamInfo, StreamState, decoded, encoded
 from reid_worker.trackers.choose import new_tracker
@@ -65,6 +68,7 @@ class CameraStream:
         self._tracker = tracker
         self._tracklets: dict[int, OpenTracklet] = {}
         self._counts = Counts()
+        self._detail = DetailState()
         self._traceparent = ""
 
     @classmethod
@@ -91,12 +95,14 @@ class CameraStream:
         except (ValueError, LookupError) as error:
             raise StateError(f"saved worker state does not fit this tracker: {error}") from error
         stream = cls(info, options, info.decoder(state.decoder), tracker)
-        stream._tracklets, stream._counts = state.tracklets, state.counts
+        stream._tracklets, stream._counts, stream._detail = state.tracklets, state.counts, state.detail
         return stream
 
     def decode(self, chunk: FrameChunk) -> Iterator[Frame]:
         """Yield the frames of the next chunk to analyse; emissions that become due belong to the chunk's trace."""
         self._traceparent = chunk.traceparent
+        if chunk.packets:
+            attention.next_chunk(self._detail, chunk.packets[0].pts_ns / 1e9)
         return self._decoder.decode(chunk)
 
     def pace(self, fps: float) -> None:
@@ -110,6 +116,10 @@ class CameraStream:
     def skip(self) -> None:
         """Count a frame that is not analysed because it is too old."""
         self._counts.skipped += 1
+
+    def grid(self, frame: Frame) -> Grid:
+        """Return the tiles in which a frame is to be looked at."""
+        return attention.grid_of(self.info.detail, self._detail, *frame.image.shape[:2])
 
     def advance(self, frame: Frame, found: Detections, embed: Embed | None = None) -> list[Emission]:
         """Track the people found in the next frame; return the emissions that are due.
@@ -125,6 +135,9 @@ class CameraStream:
         self._counts.newest_ns = frame.time_ns
         self._counts.analysed += 1
         self._counts.rate.analysed(frame.time_ns)
+        height, width = frame.image.shape[:2]
+        found = attention.within(found, height, width, self.info.regions, self.info.ignore)
+        attention.learn(self._detail, found, height, width, self._options.tracklet.strong_score)
         ids = self._tracker.update(found, frame.pts_ns / 1e9, View(frame.image, embed))
         occlusions = tracklet.occlusions(found.boxes)
         tracked = np.flatnonzero(ids >= 0)
@@ -185,7 +198,9 @@ class CameraStream:
     def save(self, before: FrameChunk) -> bytes:
         """Return the state before a chunk; nothing is lost if `restart_decoder` was called first."""
         self._counts.saved_pts = before.packets[0].pts_ns
-        state = StreamState(self.info, self._decoder.save(), self._tracker.save(), self._tracklets, self._counts)
+        state = StreamState(
+            self.info, self._decoder.save(), self._tracker.save(), self._tracklets, self._counts, self._detail
+        )
         return encoded(state)
 
     def _add_detection(self, track_id: int, frame: Frame, detection: TrackedDetection) -> list[Emission]:
@@ -213,8 +228,11 @@ class CameraStream:
             score=row.score,
             truncation=tracklet.truncation(row.box, *frame.image.shape[:2]),
             occlusion=detection.occlusion,
-            sharpness=crops.sharpness(crop),
+            sharpness=math.inf,
         )
+        if not tracklet.wants(current, row.time_ns, tracklet.frame_quality(facts), self._options.tracklet):
+            return  # however sharp it is: measuring sharpness takes longer than all the rest
+        facts = replace(facts, sharpness=crops.sharpness(crop))
         value = tracklet.frame_quality(facts)
         if tracklet.wants(current, row.time_ns, value, self._options.tracklet):
             pick = Pick(0, value, row.number, crops.to_jpeg(crop))

@@ -2,11 +2,13 @@
 
 import msgspec
 
+from reid_worker.attention import DetailState
 from reid_worker.decode import DecoderState, StreamDecoder
 from reid_worker.errors import StateError
 from reid_worker.rate import RateMeter
 from reid_worker.trackers.interface import TrackerState
 from reid_worker.tracklet import OpenTracklet
+from wire.areas import Detail, Polygon
 from wire.messages import Codec, FrameChunk, Mode
 from wire.orientation import UPRIGHT
 
@@ -40,6 +42,9 @@ class StreamInfo(msgspec.Struct, frozen=True):
     analysed_fps: float
     mode: Mode
     orientation: int = UPRIGHT
+    detail: Detail = "fast"
+    regions: tuple[Polygon, ...] = ()
+    ignore: tuple[Polygon, ...] = ()
 
     @classmethod
     def of(cls, chunk: FrameChunk) -> "StreamInfo":
@@ -53,6 +58,9 @@ class StreamInfo(msgspec.Struct, frozen=True):
             chunk.analysed_fps,
             chunk.mode,
             chunk.orientation,
+            chunk.detail,
+            chunk.regions,
+            chunk.ignore,
         )
 
     def decoder(self, state: DecoderState) -> StreamDecoder:
@@ -68,6 +76,7 @@ class StreamState(msgspec.Struct, frozen=True):
     tracker: TrackerState
     tracklets: dict[int, OpenTracklet]
     counts: Counts
+    detail: DetailState = msgspec.field(default_factory=DetailState)
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -16,8 +16,9 @@ from reid_worker.load import Load
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.pace import PaceOptions
 from wire import trace
-from wire.messages import Codec, FrameChunk, Packet, SimilarityPrior
+from wire.messages import Codec, FrameChunk, Packet
 from wire.metrics import ServiceMetrics
+from wire.similarity import SimilarityPrior
 
 START_NS = 1_000_000_000_000
 BITS = 12

@@ -18,7 +18,7 @@ from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.state_dict import listed
 from reid_worker.model.tensors import WeightsError, put_tensors, read_tensors
 from reid_worker.model.weights import load_weights, save_weights
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 # Prefixes of their tensor names, and ours.
 _RENAMED = {

@@ -7,8 +7,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from wire.areas import Detail, Polygon, check_areas
 from wire.mask import mask_name, mask_url
 from wire.orientation import ORIENTATIONS, UPRIGHT
+from wire.similarity import SimilarityPrior
 from wire.tracklet_id import TrackletId
 from wire.url import is_live
 
@@ -51,6 +53,10 @@ class CameraSpec(
         analysed_fps: Maximum number of frames analysed per second, > 0.
         priority: How firmly a live camera keeps that rate when a worker cannot keep up, 0.1 to 10: at priority 2 it
             keeps the square root of the share of its frames that cameras of priority 1 keep.
+        detail: How closely frames are looked at: `fast` at the detector's own size, `high` also in tiles, for small
+            people; `auto` begins with `fast` and changes to `high` while the camera shows small people.
+        regions, ignore: Polygons in fractions of the upright picture. Only people whose box has the middle of its lower
+            edge in one of `regions`, if there are any, and in none of `ignore` count.
         mode: `latency` drops the oldest frames when something is slow, `complete` processes everything. When None, a
             file is processed completely and a live camera stays current.
         clock_offset_ms: Added to capture times, for cameras whose clock is known to be wrong.
@@ -71,6 +77,9 @@ class CameraSpec(
     loop: bool = False
     tags: dict[str, str] = {}
     priority: float = 1.0
+    detail: Detail = "fast"
+    regions: tuple[Polygon, ...] = ()
+    ignore: tuple[Polygon, ...] = ()
 
     def __post_init__(self) -> None:
         check_name("camera_id", self.camera_id)
@@ -92,6 +101,7 @@ class CameraSpec(
                 f"camera {self.camera_id}: start_ns must be ns since 1970, 0 to {MAX_TIME_NS}, got {self.start_ns}"
             )
         _check_tags(self.camera_id, self.tags)
+        check_areas(self.camera_id, self.regions, self.ignore)
 
     @property
     def mode_in_use(self) -> Mode:
@@ -141,7 +151,8 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
         ended: The stream has ended and no chunk follows; `packets` may then be empty.
         reason: Why it ended, unless a file simply came to its end.
         orientation: How decoded pictures are rotated to be upright; see `wire.orientation`.
-        analysed_fps, mode, priority: As in the camera's `CameraSpec`, so that the worker needs nothing else.
+        analysed_fps, mode, priority, detail, regions, ignore: As in the camera's `CameraSpec`, so that the worker needs
+            nothing else.
         traceparent: Starts a trace; see `wire.trace`.
     """
 
@@ -162,12 +173,16 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
     analysed_fps: float = 10.0
     mode: Mode = "latency"
     priority: float = 1.0
+    detail: Detail = "fast"
+    regions: tuple[Polygon, ...] = ()
+    ignore: tuple[Polygon, ...] = ()
     traceparent: str = ""
 
     def __post_init__(self) -> None:
         check_name("camera_id", self.camera_id)
         check_name("site_id", self.site_id)
         _check_priority(self.camera_id, self.priority)
+        check_areas(self.camera_id, self.regions, self.ignore)
         if not self.stream_id:
             raise ValueError(f"camera {self.camera_id}: stream_id must not be empty")
         if not 0 < self.analysed_fps <= MAX_FPS:
@@ -187,33 +202,6 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
     def starts_with_keyframe(self) -> bool:
         """Tell whether a fresh decoder can start at this chunk."""
         return bool(self.packets) and self.packets[0].keyframe
-
-
-class SimilarityPrior(msgspec.Struct, frozen=True, kw_only=True):
-    """The expected similarity of embeddings before a site has data of its own; measured once per set of weights.
-
-    Attributes:
-        same_mean, same_std: Mean and standard deviation of the cosine similarity, in [-1, 1], between a tracklet and
-            the prototypes of the same person.
-        different_mean, different_std: The same between different people.
-    """
-
-    same_mean: float
-    same_std: float
-    different_mean: float
-    different_std: float
-
-    def __post_init__(self) -> None:
-        if not -1 <= self.different_mean < self.same_mean <= 1:
-            raise ValueError(
-                f"similarity prior: needs -1 <= different_mean < same_mean <= 1, got {self.different_mean} and "
-                f"{self.same_mean}"
-            )
-        if not (0 < self.same_std <= 1 and 0 < self.different_std <= 1):
-            raise ValueError(
-                f"similarity prior: same_std and different_std must be in (0, 1], got {self.same_std} and "
-                f"{self.different_std}"
-            )
 
 
 class ObservedTracklet(Message, frozen=True, kw_only=True, eq=False):

@@ -13,7 +13,7 @@ from deploy.cli.options import Json, finite
 from deploy.errors import UsageError
 
 if TYPE_CHECKING:
-    from wire.messages import SimilarityPrior
+    from wire.similarity import SimilarityPrior
 
 
 def convert(
@@ -81,7 +81,7 @@ def _without_prior(out: Path) -> str:
 
 
 def _prior(text: str | None) -> "SimilarityPrior | None":
-    from wire.messages import SimilarityPrior
+    from wire.similarity import SimilarityPrior
 
     if text is None:
         return None

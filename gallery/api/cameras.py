@@ -1,5 +1,6 @@
 """`/v1/cameras`: list, add and remove cameras at run time."""
 
+import msgspec
 from fastapi import APIRouter, HTTPException, Response, status
 
 from gallery.api.schemas import CameraIn, CameraOut, CamerasOut, Name, camera_out
@@ -28,9 +29,9 @@ def cameras_router(store: Store, bus: Bus, cameras: Cameras) -> APIRouter:
     @router.post("", status_code=status.HTTP_201_CREATED)
     def add_camera(camera: CameraIn) -> CameraOut:
         """Add a camera, or change the one with this name; reading starts within seconds."""
-        fields = camera.model_dump(exclude={"site_id"})
+        fields = camera.model_dump(exclude={"site_id"}) | {"type": "camera"}
         try:
-            spec = CameraSpec(**fields, site_id=camera.site_id or store.site_id)
+            spec = msgspec.convert({**fields, "site_id": camera.site_id or store.site_id}, CameraSpec)
         except ValueError as error:
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error
         _publish(bus, spec.camera_id, codec.encode(spec))

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gallery.store.presence import Sighting
 from gallery.store.store import Identity, StoredProgress, StoredTracklet
+from wire.areas import Detail
 from wire.messages import MAX_CLOCK_OFFSET_MS, MAX_FPS, PRIORITIES, CameraSpec, IdentityEvent, Mode, check_name
 from wire.url import check_source
 
@@ -41,6 +42,8 @@ def source_url(text: str) -> str:
 
 Name = Annotated[str, AfterValidator(name_of), Field(max_length=64)]
 Number = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
+Corner = Annotated[list[float], Field(min_length=2, max_length=2)]
+Polygons = list[list[Corner]]
 
 
 class CameraIn(BaseModel):
@@ -59,6 +62,9 @@ class CameraIn(BaseModel):
     loop: bool = False
     tags: dict[str, str] = Field(default_factory=dict)
     priority: float = Field(default=1.0, ge=PRIORITIES[0], le=PRIORITIES[1], allow_inf_nan=False)
+    detail: Detail = "fast"
+    regions: Polygons = []
+    ignore: Polygons = []
 
 
 class CameraState(BaseModel):
@@ -89,6 +95,9 @@ class CameraOut(BaseModel):
     enabled: bool
     analysed_fps: float
     priority: float
+    detail: Detail
+    regions: Polygons
+    ignore: Polygons
     mode: Mode
     tags: dict[str, str]
     state: CameraState | None
@@ -225,6 +234,9 @@ def camera_out(spec: CameraSpec, stored: StoredProgress | None) -> CameraOut:
         enabled=spec.enabled,
         analysed_fps=spec.analysed_fps,
         priority=spec.priority,
+        detail=spec.detail,
+        regions=[[list(corner) for corner in polygon] for polygon in spec.regions],
+        ignore=[[list(corner) for corner in polygon] for polygon in spec.ignore],
         mode=spec.mode_in_use,
         tags=spec.tags,
         state=state,

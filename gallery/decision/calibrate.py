@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision.mixture import BINS, Counts, Scale, counted, separated, squeezed
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 MAX_PAIRS = 400.0  # effective number of certain pairs; older ones fade, to adapt to new lighting and clothes
 PRIOR_PAIRS = 20.0  # weight of the prior's standard deviation, in pairs: a few pairs estimate it poorly

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 BINS = 100  # equal parts of [-1, 1]
 DIFFERENT_PAIRS = 50.0  # weight of the prior of different people, in pairs

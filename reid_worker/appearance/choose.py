@@ -14,7 +14,7 @@ from reid_worker.appearance.embedder import load_appearance
 from reid_worker.model import load_embedder
 from reid_worker.model import weights as climb_weights
 from reid_worker.model.embedder import Precision
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 _SAFETENSORS = slice(8, 9)  # eight bytes of length, then JSON
 _IR_VERSION = b"\x08"  # how ONNX files begin: with the field that exporters write first

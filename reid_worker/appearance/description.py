@@ -8,7 +8,7 @@ import onnx
 from reid_worker.appearance.crop_format import Colour, Triple, Values
 from reid_worker.model.preprocess import Filter
 from reid_worker.model.tensors import WeightsError
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 METADATA_KEY = "climbtrack"
 

@@ -17,7 +17,7 @@ from reid_worker.errors import EmbeddingError
 from reid_worker.model.tensors import WeightsError
 from reid_worker.onnx_graph import ORT_ERRORS
 from reid_worker.onnx_session import OnnxRuntime
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 log = logging.getLogger(__name__)
 

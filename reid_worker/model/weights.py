@@ -18,7 +18,7 @@ from torch import Tensor
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.tensors import WeightsError, put_tensors
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 SHIPPED = Path(__file__).parent.parent / "weights" / "climb-tiny.safetensors"
 _KEY = "climbtrack"

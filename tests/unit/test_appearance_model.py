@@ -21,7 +21,7 @@ from reid_worker.model.weights import SHIPPED, load_weights
 from reid_worker.onnx_session import OnnxRuntime
 from tests.appearance_tools import DIM, HEIGHT, WIDTH, add_metadata, colour_network, person
 from tests.detector_tools import d_fine_model, rf_detr_model, save, value, yolox_model
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 RED, BLUE, GREY = (200, 30, 30), (30, 30, 200), (90, 90, 90)
 PRIOR = SimilarityPrior(same_mean=0.8, same_std=0.2, different_mean=0.3, different_std=0.2)

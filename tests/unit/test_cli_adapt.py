@@ -9,7 +9,7 @@ from deploy.cli.adapt import verdict
 from reid_worker.model.weights import SHIPPED
 from training.adapt.adapt import AdaptReport
 from training.adapt.validate import Cosines, SiteMetrics, shifted_prior
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 BEFORE = SiteMetrics(None, None, 0.5, 1.0, 4, 0, 0.5, 0.0, Cosines(0.8, 0.1, 0.1, 0.2))
 AFTER = replace(BEFORE, cosines=Cosines(0.7, 0.15, 0.1, 0.18))

@@ -13,7 +13,8 @@ from gallery.decision.site import Site
 from gallery.decision.together import together
 from gallery.store.store import Write
 from tests.gallery_tools import START, S, axis, tracklet, unit
-from wire.messages import SimilarityPrior, Tracklet
+from wire.messages import Tracklet
+from wire.similarity import SimilarityPrior
 
 RULES = Rules(match=0.0)
 

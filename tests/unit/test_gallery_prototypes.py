@@ -16,7 +16,7 @@ from gallery.decision.compare import (
 from gallery.decision.normalise import NO_SHIFTS, Shifts
 from gallery.store.store import Prototype
 from tests.gallery_tools import axis, tracklet, unit
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 
 def remembered(*names: str, seed: int = 0) -> tuple[Prototype, ...]:

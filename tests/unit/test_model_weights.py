@@ -15,7 +15,7 @@ from reid_worker.model import Embedder, WeightsError, load_embedder
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import SHIPPED, load_weights, save_prior, save_weights
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 SMALL = Architecture(name="small", height=32, width=16, tower_width=16, layers=1, heads=2, joint_width=8, state=4)
 PREPROCESSING = Preprocessing(32, 16, standardise=0.5)

@@ -22,7 +22,7 @@ from training.evaluation.metrics import CosineGap, Labelled, rank
 from training.evaluation.prior import gap_between, prior_of
 from training.keep import keep
 from training.recipes.grow import grow_file
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 SMALL = Architecture(name="small", height=32, width=16, tower_width=16, layers=1, heads=2, joint_width=8, state=4)
 PRIOR = SimilarityPrior(same_mean=0.6, same_std=0.2, different_mean=0.1, different_std=0.25)

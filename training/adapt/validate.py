@@ -15,7 +15,7 @@ from training.data.crops import Tracklets
 from training.data.prefetch import read_in_chunks
 from training.evaluation.embedding import Embed, middle_frames
 from training.evaluation.metrics import Labelled, rank
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 _CHUNK = 16  # tracklets embedded together
 

@@ -14,7 +14,7 @@ from reid_worker.model.tensors import WeightsError
 from training.evaluation.metrics import Labelled, cosine_gap, rank_all
 from training.evaluation.prior import prior_of
 from training.synthetic.people import PeopleGenerator
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 PEOPLE, CAMERAS, CROPS = 16, 3, 3
 CLEARLY = 0.1  # mAP; with 48 queries, differences below are chance

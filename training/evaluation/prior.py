@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from training.evaluation.metrics import CosineGap, Labelled, cosine_gap
-from wire.messages import SimilarityPrior
+from wire.similarity import SimilarityPrior
 
 # Held-out people come from the same kind of pictures as the training set; a site does not. The shipped weights have a
 # deviation of 0.13 on held-out people and of 0.20 on a generator setting they never saw, so nothing below 0.2 is
