@@ -4,7 +4,6 @@ import logging
 import threading
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ingest.camera_clock import CameraClock
 from ingest.clock import NS
@@ -15,7 +14,7 @@ from ingest.source import Source
 from ingest.sources.address import has_end
 from ingest.sources.interrupt import interrupted_by
 from ingest.stamp import FileTime, Stamped, stamped_live
-from ingest.state import FINAL, Backoff, CameraJob, CameraStatus, State, Surroundings, start_of_file
+from ingest.state import FINAL, Backoff, CameraJob, CameraStatus, Outcome, State, Surroundings, start_of_file
 from ingest.writer import TOO_LARGE, StreamWriter, name_of_connection, name_of_file
 from wire.mask import hide, secrets_of
 
@@ -130,28 +129,28 @@ class Camera:
                 return
             if not outcome.finite:
                 self._back_off(outcome, backoff, self._clock.monotonic_s() - began_s)
-            elif outcome.error is None and self._spec.loop:
+            elif outcome.kind is None and self._spec.loop:
                 self._writer.end()
             else:
                 self._finish(outcome)
                 return
 
-    def _attempt(self) -> "_Outcome":
+    def _attempt(self) -> "Outcome":
         try:
             source = self._around.opener(self._spec, self._around.settings)
         except SourceError as error:
-            return _Outcome(has_end(self._spec.url), error)
+            return Outcome.of(error, finite=has_end(self._spec.url))
         try:
             if source.finite and self._was_live:
-                return _Outcome(finite=False, error=Broken(LIVE_IS_OVER))
+                return Outcome.of(Broken(LIVE_IS_OVER), finite=False)
             self._last_s, self._burst_s = self._clock.monotonic_s(), source.burst_ns / NS
             self._enter(State.LIVE)
             self._read(source)
         except SourceError as error:
-            return _Outcome(source.finite, error)
+            return Outcome.of(error, finite=source.finite)
         finally:
             source.close()
-        return _Outcome(source.finite, None)
+        return Outcome.of(None, finite=source.finite)
 
     def _read(self, source: Source) -> None:
         offset_ns = round(self._spec.clock_offset_ms * 1e6)
@@ -195,20 +194,20 @@ class Camera:
         plays_live = self._spec.realtime and self._spec.start_ns is None
         return self._clock.now_ns() if plays_live else start_of_file(self.job)
 
-    def _finish(self, outcome: "_Outcome") -> None:
+    def _finish(self, outcome: "Outcome") -> None:
         if self._file_time is None:
             self._name_file()
         self._writer.finish(outcome.cause)
         if not self._stop.is_set():
-            self._enter(State.ENDED if outcome.error is None else State.FAILED, outcome.cause)
+            self._enter(State.ENDED if outcome.kind is None else State.FAILED, outcome.cause)
 
-    def _back_off(self, outcome: "_Outcome", backoff: Backoff, held_s: float) -> None:
-        if isinstance(outcome.error, Stalled):
+    def _back_off(self, outcome: "Outcome", backoff: Backoff, held_s: float) -> None:
+        if outcome.is_a(Stalled):
             self._enter(State.STALLED, outcome.cause)
         self._writer.end(outcome.cause)
         if held_s >= STEADY_S:
             backoff.reset()
-        pause_s = backoff.longest_s() if isinstance(outcome.error, AccessDenied) else backoff.next_s()
+        pause_s = backoff.longest_s() if outcome.is_a(AccessDenied) else backoff.next_s()
         self._reconnects += 1
         self._around.metrics.reconnects.labels(camera=self._spec.camera_id).inc()
         self._enter(State.BACKING_OFF, outcome.cause)
@@ -235,16 +234,3 @@ class Camera:
             paused=self._paused,
         )
         return PatientOutbox(link) if self._patient else LatestOutbox(link)
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    finite: bool
-    error: SourceError | None
-
-    @property
-    def cause(self) -> str:
-        """Return the cause to report; the end of a live stream has one even without an error."""
-        if self.error is not None:
-            return str(self.error)
-        return "" if self.finite else "the camera ended the stream"

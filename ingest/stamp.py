@@ -58,16 +58,18 @@ def stamped_live(source: Source, clock: Clock, camera: CameraClock) -> Iterator[
     capture = LiveClock(source.burst_ns)
     camera.reconnected()
     held: deque[SourcePacket] = deque()
-    failure: SourceError | None = None
     try:
         for packet in source.packets():
             held.append(packet)
             reference_ns = camera.reference_ns(packet.pts_ns, packet.camera_ns, clock.now_ns())
             for time_ns in capture.capture_ns(packet.pts_ns, reference_ns):
                 yield Stamped(held.popleft(), time_ns)
-    except SourceError as error:
-        failure = error
+    except SourceError:  # not kept in a variable: its traceback would keep the connection until Python finds the cycle
+        yield from _rest(held, capture)
+        raise
+    yield from _rest(held, capture)
+
+
+def _rest(held: deque[SourcePacket], capture: LiveClock) -> Iterator[Stamped]:
     for time_ns in capture.release():
         yield Stamped(held.popleft(), time_ns)
-    if failure is not None:
-        raise failure

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from ingest.clock import Clock, SystemClock
 from ingest.config import IngestSettings
+from ingest.errors import SourceError
 from ingest.metrics import IngestMetrics
 from ingest.source import Opener
 from ingest.sources.opening import open_source
@@ -49,6 +50,29 @@ class CameraJob:
 
     spec: CameraSpec
     sent_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a reading ended; of an error only its kind and text, as its traceback would keep the source in memory."""
+
+    finite: bool
+    kind: type[SourceError] | None
+    text: str
+
+    @classmethod
+    def of(cls, error: SourceError | None, *, finite: bool) -> "Outcome":
+        """Return the outcome of a reading that this error ended, or that came to its end."""
+        return cls(finite, None if error is None else type(error), "" if error is None else str(error))
+
+    @property
+    def cause(self) -> str:
+        """Return the cause to report; the end of a live stream has one even without an error."""
+        return self.text if self.kind is not None or self.finite else "the camera ended the stream"
+
+    def is_a(self, kind: type[SourceError]) -> bool:
+        """Tell whether an error of this kind ended the reading."""
+        return self.kind is not None and issubclass(self.kind, kind)
 
 
 def start_of_file(job: CameraJob) -> int:

@@ -114,6 +114,22 @@ def gallery(
     _print_rows(found, bench.table, as_json=as_json)
 
 
+@app.command("reconnects")
+def reconnects(
+    count: Annotated[int, typer.Option("--count", min=10, max=10_000_000, help="Connections to lose.")] = 10_000,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url", metavar="URL", help="Read this camera, whose streams end; default: one that fails in turn."
+        ),
+    ] = None,
+) -> None:
+    """Print one JSON line: threads, file descriptors and memory that lost camera connections leave behind."""
+    from deploy.bench.reconnects import measure_reconnects
+
+    _print_line(measure_reconnects(count, url))
+
+
 _Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto (a GPU if available), cpu, cuda, ...")]
 _Threads = Annotated[int, typer.Option("--threads", min=1, max=256, help="CPU threads; the worker embeds with one.")]
 _Lengths = Annotated[list[int] | None, typer.Option("--length", min=1, max=65_536, help="Sequence length; repeatable.")]

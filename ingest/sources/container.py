@@ -67,7 +67,7 @@ class ContainerSource:
         self._container.close()
 
     def _pass_on(self, codec: NalCodec) -> Iterator[SourcePacket]:
-        formats = NalFormats(codec, self._demuxer.stream)
+        formats = NalFormats(codec, self._demuxer.stream, self._container.format.name)
         for packet, pts_ns in self._demuxer.timed():
             data = bytes(packet)
             video_format = formats.of(packet, data)

@@ -11,6 +11,8 @@ from ingest.sources.jpeg import Size
 from ingest.sources.orientation import container_orientation
 from wire.orientation import UPRIGHT
 
+UNTURNED = frozenset({"rtsp", "mpegts", "h264", "hevc"})  # containers that cannot state an orientation
+
 
 class JpegFormats:
     """Assigns formats to JPEG packets: the same object until size or orientation change."""
@@ -33,10 +35,10 @@ class NalFormats:
     descriptions, and at a sequence parameter set with another size.
     """
 
-    def __init__(self, codec: NalCodec, stream: Any) -> None:
+    def __init__(self, codec: NalCodec, stream: Any, container: str) -> None:
         self._codec: NalCodec = codec
         self._stream = stream
-        self._orientation: int | None = None
+        self._orientation: int | None = UPRIGHT if container in UNTURNED else None  # None: not known yet
         self._extradata = bytes(stream.codec_context.extradata or b"")
         self._size = Size(stream.width, stream.height) if stream.width and stream.height else None
         self._sets = b""

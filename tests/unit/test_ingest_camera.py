@@ -1,6 +1,8 @@
 """A camera's states, with sources and a clock that do as told."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -419,3 +421,31 @@ def test_a_live_stream_of_which_only_the_recording_is_left_is_not_read_again(sta
     assert data_of(chunks) == [packet.data for packet in (*packets(7), *packets(3))]
     assert recording.closed
     assert any("only its recording is left" in status.cause for status in stage.seen)
+
+
+def lose() -> None:
+    raise Stalled("no data for 10 s")
+
+
+@pytest.mark.parametrize("ending", [lose, lambda: None], ids=["an error", "the end of the stream"])
+def test_what_a_lost_connection_held_is_released_by(ending: Callable[[], None], stage: Stage) -> None:
+    sources: list[weakref.ref[Source]] = []
+    alive: list[bool] = []
+
+    def opener(spec: CameraSpec, settings: IngestSettings) -> Source:
+        alive.extend(ref() is not None for ref in sources[-1:])
+        if len(sources) == 5:
+            stage.camera.signal_stop(None)
+        source = FakeSource(packets(9), finite=False, clock=stage.clock, before_end=ending)
+        sources.append(weakref.ref(source))
+        return source
+
+    gc.disable()  # cycles would keep connections until it runs
+    try:
+        stage.make(spec_of(LIVE_URL), opener)
+        stage.camera.start()
+        stage.camera.join()
+    finally:
+        gc.enable()
+
+    assert alive == [False] * 5
