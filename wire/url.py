@@ -16,6 +16,7 @@ LISTENING_SCHEME = "udp"  # its address is one of this machine or a multicast gr
 NETWORK_SCHEMES = ("rtsp", "rtsps", "http", "https", LISTENING_SCHEME)
 ANY_ADDRESS = "0.0.0.0"
 TRANSPORTS = ("tcp", "udp", "multicast")
+DEVICE_NODES = ("/dev/video", "/dev/v4l/")
 LOCAL_SCHEMES = ("file", "unix")  # a path without a host
 MAX_LENGTH = 4096
 MAX_INDEX_DIGITS = 3
@@ -134,9 +135,14 @@ def check_source(text: str) -> None:
 
 
 def is_live(text: str) -> bool:
-    """Tell whether the source is live (a network URL or a device index) rather than a file or a folder."""
+    """Tell whether the source is live (a network URL or a device) rather than a file or a folder."""
     scheme, separator, _ = text.strip().partition("://")
-    return text.isdecimal() or (bool(separator) and scheme.lower() in NETWORK_SCHEMES)
+    return is_device(text) or (bool(separator) and scheme.lower() in NETWORK_SCHEMES)
+
+
+def is_device(text: str) -> bool:
+    """Tell whether a text names a camera of this machine: by its index, or by its node like `/dev/video0`."""
+    return text.isdecimal() or text.startswith(DEVICE_NODES)
 
 
 def check_text(text: str) -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 from urllib.parse import unquote
 
 from ingest.errors import SourceError
-from wire.url import UrlError, check_source, is_live
+from wire.url import UrlError, check_source, is_device, is_live
 
 Kind = Literal["network", "file", "folder", "device"]
 
@@ -22,7 +22,7 @@ def kind_of(url: str) -> Kind:
     try:
         check_source(url)
         if is_live(url):
-            return "device" if url.isdecimal() else "network"
+            return "device" if is_device(url) else "network"
         return "folder" if path_of(url).is_dir() else "file"
     except UrlError as error:
         raise SourceError(str(error)) from None

@@ -15,7 +15,7 @@ def open_source(spec: CameraSpec, settings: IngestSettings) -> Source:
     """
     kind = address.kind_of(spec.url)
     if kind == "device":
-        return device.open_device(int(spec.url), settings)
+        return device.open_device(spec.url, settings)
     if kind == "network":
         return network.open_network(spec.url, settings)
     path = address.path_of(spec.url)
