@@ -101,7 +101,7 @@ class StreamDecoder:
     Attributes:
         frames: Frames of the stream so far, decoded or lost.
         decoded: How many of them were decoded.
-        broken: Packets that the decoder rejected.
+        broken: Packets that the decoder rejected; `fault` is what it said of the last one.
         time_ns: Capture time of the latest decoded frame, 0 before the first.
     """
 
@@ -109,6 +109,7 @@ class StreamDecoder:
         self.frames = state.frames
         self.decoded = state.decoded
         self.broken = state.broken
+        self.fault = ""
         self.time_ns = state.time_ns
         self._sampler = Sampler(fps, state.sampler)
         self._stated = stated
@@ -175,13 +176,22 @@ class StreamDecoder:
     def _send(self, packet: Packet | None) -> Iterator[Frame]:
         try:
             ready = self._context.decode(None if packet is None else _to_av(packet))
-        except av.error.FFmpegError:
-            self.broken += 1
+        except av.error.FFmpegError as error:
+            self._reject(error.strerror or type(error).__name__)
+            return
+        except Exception as error:  # noqa: BLE001 - whatever a decoder raises costs its own camera a few pictures at most
+            self._reject(f"{type(error).__name__}: {error}")
+            self._context = _context(*self._open)
+            self._waiting = True
             return
         for decoded in ready:
             frame = self._take(decoded)
             if frame is not None:
                 yield frame
+
+    def _reject(self, fault: str) -> None:
+        self.broken += 1
+        self.fault = fault
 
     def _take(self, decoded: av.VideoFrame) -> Frame | None:
         orientation = self._orientation(decoded)
@@ -198,8 +208,8 @@ class StreamDecoder:
         try:
             image = upright(decoded.to_ndarray(format="bgr24"), orientation)
             return Frame(self.frames, pts, self.time_ns, image)
-        except (av.error.FFmpegError, ValueError):
-            self.broken += 1
+        except (av.error.FFmpegError, ValueError, MemoryError) as error:
+            self._reject(f"{type(error).__name__}: {error}")
             return None
 
     def _orientation(self, decoded: av.VideoFrame) -> int:

@@ -22,8 +22,14 @@ class WorkerMetrics:
         )
         self.frames = Counter(
             "climbtrack_worker_frames_total",
-            "Frames by outcome: analysed, too-old",
+            "Frames by outcome: analysed, too-old, broken (rejected by the decoder)",
             ["camera", "outcome"],
+            registry=registry,
+        )
+        self.picture_fault = Gauge(
+            "climbtrack_picture_fault",
+            "1 while the picture of a camera is black (for 10 s), or frozen (no pixel changed for a minute)",
+            ["camera", "fault"],
             registry=registry,
         )
         self.capture_to_tracklet_seconds = Histogram(

@@ -22,6 +22,7 @@ from reid_worker.detectors.tiles import Grid, detect_in_tiles
 from reid_worker.keep import CropKeeper
 from reid_worker.load import Load
 from reid_worker.metrics import WorkerMetrics
+from reid_worker.picture_watch import PictureWatch
 from reid_worker.stream import CameraStream, Emission
 from wire.messages import ObservedTracklet, Tracklet
 from wire.similarity import SimilarityPrior
@@ -75,6 +76,7 @@ class Pipeline:
         self._embedder = embedder
         self._load = load
         self._worker_metrics = worker_metrics
+        self._watch = PictureWatch(worker_metrics)
         self._embed_batch = embed_batch
         self._keeper = keeper
         self._decoding = ThreadPoolExecutor(threads, "decode")
@@ -93,6 +95,8 @@ class Pipeline:
             ahead = _Found(frames, found)
         if ahead is not None:
             self._track(ahead, due)
+        for work in works:
+            self._watch.count_broken(work.stream)
         self._embed_due(due, at_least=1)
         return self._messages(due)
 
@@ -110,7 +114,7 @@ class Pipeline:
         while decoding:
             decoded = [(work, frames.result()) for work, frames in decoding]
             decoding = self._decode([work for work, frames in decoded if len(frames) == count], count)
-            wanted = [(work, frame) for work, frames in decoded for frame in frames if self._is_wanted(work)]
+            wanted = [(work, frame) for work, frames in decoded for frame in frames if self._is_wanted(work, frame)]
             if wanted:
                 yield wanted
 
@@ -121,10 +125,12 @@ class Pipeline:
 
         return [(work, self._decoding.submit(decode, work.frames)) for work in works]
 
-    def _is_wanted(self, work: Work) -> bool:
+    def _is_wanted(self, work: Work, frame: Frame) -> bool:
         outcome = "analysed" if work.analyse else "too-old"
         self._worker_metrics.frames.labels(camera=work.stream.info.camera_id, outcome=outcome).inc()
-        if not work.analyse:
+        if work.analyse:
+            self._watch.look(work.stream.info.camera_id, frame)
+        else:
             work.stream.skip()
         return work.analyse
 

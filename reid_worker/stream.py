@@ -113,6 +113,16 @@ class CameraStream:
         """Yield the frames still in the decoder, so that a `save` before that packet is complete."""
         return self._decoder.restart(next_index)
 
+    @property
+    def broken(self) -> int:
+        """Return the number of packets that the decoder has rejected."""
+        return self._decoder.broken
+
+    @property
+    def fault(self) -> str:
+        """Return what the decoder last said of a packet that it rejected."""
+        return self._decoder.fault
+
     def skip(self) -> None:
         """Count a frame that is not analysed because it is too old."""
         self._counts.skipped += 1

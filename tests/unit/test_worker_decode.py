@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
 
+from reid_worker import decode
 from reid_worker.decode import DecoderState, Frame, Sampler, StreamDecoder
 from tests.worker_tools import START_NS, Video, number_of, numbered_image, packets
 from wire.messages import FrameChunk
@@ -168,3 +170,42 @@ def test_hidden_packets_are_decoded_for_others_and_neither_seen_nor_counted(vide
     assert _shown(frames) == list(range(6, N + 1))
     assert [frame.number for frame in frames] == list(range(1, shown + 1))
     assert (decoder.frames, decoder.decoded, decoder.broken) == (shown, shown, 0)
+
+
+class Flaky:
+    """A decoder that raises what no decoder should at one packet."""
+
+    def __init__(self, real: Any, at: int) -> None:
+        self._real = real
+        self._left = at
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def decode(self, packet: object) -> Any:
+        self._left -= 1
+        if self._left == 0:
+            raise RuntimeError("out of surfaces")
+        return self._real.decode(packet)
+
+
+def test_whatever_a_decoder_raises_costs_pictures_up_to_the_next_keyframe(
+    video: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = decode._context
+    made: list[object] = []
+
+    def make_first_flaky(*how: Any) -> Any:
+        made.append(how)
+        return Flaky(make(*how), 6) if len(made) == 1 else make(*how)
+
+    monkeypatch.setattr(decode, "_context", make_first_flaky)
+    decoder = _decoder(video)
+
+    frames = _decode(decoder, video.chunks())
+
+    assert (decoder.broken, decoder.fault) == (1, "RuntimeError: out of surfaces")
+    assert _shown(frames) == [frame.number for frame in frames]
+    assert frames[0].number == 1
+    assert frames[-1].number == N
+    assert len(frames) < N
