@@ -32,7 +32,8 @@ class WorkerSettings(Settings):
         sure_score: A track counts as a person once it has three detections with this score.
         lost_s: How long a track is kept after its person disappears.
         tracker: `appearance` compares looks where boxes leave a choice, and recognises people who come back within
-            four seconds. `bytetrack`, `botsort` and `ocsort` compare boxes only, and embed no single crops.
+            four seconds; with weights that have no similarity prior it compares boxes only. `bytetrack`, `botsort` and
+            `ocsort` compare boxes only, and embed no single crops.
         weights: Safetensors file of the CLIMB network; the bundled weights when None.
         device: Where the networks run: `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, or `tensorrt`, which
             compiles ONNX models for the GPU at the first start, for minutes, and keeps the result.

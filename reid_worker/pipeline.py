@@ -24,6 +24,7 @@ from reid_worker.load import Load
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.picture_watch import PictureWatch
 from reid_worker.stream import CameraStream, Emission
+from reid_worker.trackers.interface import Describer
 from wire.messages import ObservedTracklet, Tracklet
 from wire.similarity import SimilarityPrior
 from wire.tracklet_id import TrackletId
@@ -42,6 +43,9 @@ class TrackletEmbedder(Protocol):
 
     def embed(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
         """Return one L2-normalised row for each tracklet of RGB crops."""
+
+    def glance(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Return one L2-normalised row for each RGB crop, for comparisons among such rows within one camera."""
 
 
 @dataclass(slots=True, eq=False)
@@ -74,6 +78,7 @@ class Pipeline:
     ) -> None:
         self._detector = detector
         self._embedder = embedder
+        self._describer = None if embedder.prior is None else Describer(embedder.glance, embedder.prior)
         self._load = load
         self._worker_metrics = worker_metrics
         self._watch = PictureWatch(worker_metrics)
@@ -142,12 +147,8 @@ class Pipeline:
         detections = found.detections.result()
         with self._load.stage("track"):
             for (work, frame), people in zip(found.frames, detections, strict=True):
-                due.add(work.stream.advance(frame, people, self._describe))
+                due.add(work.stream.advance(frame, people, self._describer))
         self._embed_due(due, at_least=min(WORTH_A_CALL, self._embed_batch))
-
-    def _describe(self, people: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embed single crops, for the tracker."""
-        return self._embedder.embed([[crop] for crop in people])
 
     def _embed_due(self, due: "_Due", *, at_least: int) -> None:
         """Begin to embed the emissions whose embedding is unknown, if there are enough to be worth a call."""

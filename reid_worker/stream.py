@@ -15,7 +15,7 @@ from reid_worker.detectors.tiles import Grid
 from reid_worker.errors import StateError
 from reid_worker.stream_state import Counts, StreamInfo, StreamState, decoded, encoded
 from reid_worker.trackers.choose import new_tracker
-from reid_worker.trackers.interface import Embed, Tracker, TrackerOptions, View
+from reid_worker.trackers.interface import Describer, Tracker, TrackerOptions, View
 from reid_worker.tracklet import FrameFacts, OpenTracklet, Pick, Row, TrackletOptions
 from wire import trace
 from wire.messages import CameraProgress, FrameChunk, ObservedTracklet, Tracklet
@@ -131,13 +131,13 @@ class CameraStream:
         """Return the tiles in which a frame is to be looked at."""
         return attention.grid_of(self.info.detail, self._detail, *frame.image.shape[:2])
 
-    def advance(self, frame: Frame, found: Detections, embed: Embed | None = None) -> list[Emission]:
+    def advance(self, frame: Frame, found: Detections, describer: Describer | None = None) -> list[Emission]:
         """Track the people found in the next frame; return the emissions that are due.
 
         A frame captured no later than the previous one cannot be part of a tracklet, and is skipped.
 
         Args:
-            embed: Describes crops for trackers that compare looks; without it, only boxes are compared.
+            describer: For trackers that compare looks; without it, only boxes are compared.
         """
         if frame.time_ns <= self._counts.newest_ns:
             self.skip()
@@ -148,7 +148,7 @@ class CameraStream:
         height, width = frame.image.shape[:2]
         found = attention.within(found, height, width, self.info.regions, self.info.ignore)
         attention.learn(self._detail, found, height, width, self._options.tracklet.strong_score)
-        ids = self._tracker.update(found, frame.pts_ns / 1e9, View(frame.image, embed))
+        ids = self._tracker.update(found, frame.pts_ns / 1e9, View(frame.image, describer))
         occlusions = tracklet.occlusions(found.boxes)
         tracked = np.flatnonzero(ids >= 0)
         overlaps = tracklet.nearest_overlaps(found.boxes[tracked])

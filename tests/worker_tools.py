@@ -127,14 +127,17 @@ def reporting(registry: CollectorRegistry) -> tuple[Load, WorkerMetrics, LiveRep
     return load, metrics, LiveReport(load, metrics, PaceOptions().floor_fps)
 
 
+COLOURS = SimilarityPrior(same_mean=0.9, same_std=0.1, different_mean=0.2, different_std=0.1)
+
+
 class FakeEmbedder:
     """Embeds a tracklet by the mean colours of its crops; equal crops give equal rows."""
 
     model_id = "fake"
-    prior: SimilarityPrior | None = None
     frames = 8
 
-    def __init__(self) -> None:
+    def __init__(self, prior: SimilarityPrior | None = None) -> None:
+        self.prior = prior
         self.batches: list[int] = []
 
     def embed(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
@@ -142,6 +145,10 @@ class FakeEmbedder:
         self.batches.append(len(tracklets))
         rows = [np.append(np.mean([crop.mean((0, 1)) for crop in crops], axis=0), 50.0) for crops in tracklets]
         return np.array([row / np.linalg.norm(row) for row in rows], np.float32)
+
+    def glance(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Return one L2-normalised row of 4 per crop."""
+        return self.embed([[crop] for crop in crops])
 
 
 class ScriptedDetector:

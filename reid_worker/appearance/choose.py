@@ -35,6 +35,9 @@ class Network(Protocol):
     def device(self) -> torch.device | str:
         """Where it runs."""
 
+    def glance(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Return one unit row per crop, for comparisons among such rows."""
+
     def embed(
         self, tracklets: Sequence[Sequence[NDArray[np.uint8]]], cameras: Sequence[int] | None = None
     ) -> NDArray[np.float32]:

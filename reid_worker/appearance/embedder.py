@@ -75,6 +75,10 @@ class AppearanceEmbedder:
         features = self._features([crop for tracklet in tracklets for crop in tracklet])
         return _unit(np.add.reduceat(_unit(features), np.cumsum([0, *lengths[:-1]]), axis=0))
 
+    def glance(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embed single crops, `(n, dim)`; raises what `embed` raises."""
+        return self.embed([[crop] for crop in crops])
+
     def _features(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return the raw features of crops, `(n, dim)`."""
         step = self._model.ports.batch or GROUP

@@ -94,6 +94,29 @@ class Embedder:
         self._check(rows)
         return np.asarray(rows, np.float32)
 
+    def glance(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Describe n single RGB crops, n >= 1, by the sequence feature alone: `(n, D + d)` float32, rows of length 1.
+
+        It says as well as `embed` whether two crops of one camera show one person, in a third of the time; the two
+        must not be compared with each other.
+
+        Raises:
+            ValueError: A crop is not an RGB uint8 image.
+            EmbeddingError: The network gave NaN or infinite numbers.
+        """
+        groups = [crops[i : i + self._group] for i in range(0, len(crops), self._group)]
+        with self._one_at_a_time, torch.inference_mode():
+            rows = torch.cat([self._glance_group(group) for group in groups]).cpu().numpy()
+        self._check(rows)
+        return np.asarray(rows, np.float32)
+
+    def _glance_group(self, crops: Sequence[NDArray[np.uint8]]) -> Tensor:
+        images = self._preprocessing.scale(self._images(crops))
+        lower = self.dtype != torch.float32
+        with torch.autocast(self.device.type, self.dtype) if lower else nullcontext():
+            feature = self._network.sequence_feature(self._network.encode(images, [1] * len(crops)))
+        return torch.nn.functional.normalize(feature.float(), dim=1)
+
     def _embed_group(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]], cameras: list[int] | None) -> Tensor:
         images = self._preprocessing.scale(self._images([crop for tracklet in tracklets for crop in tracklet]))
         lower = self.dtype != torch.float32

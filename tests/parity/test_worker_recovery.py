@@ -15,7 +15,7 @@ from reid_worker.pipeline import Pipeline
 from reid_worker.stream import StreamOptions
 from reid_worker.tracklet import TrackletOptions
 from tests.bus_tools import FlakyBus
-from tests.worker_tools import FakeEmbedder, ScriptedDetector, Video, numbered_image, packets, reporting
+from tests.worker_tools import COLOURS, FakeEmbedder, ScriptedDetector, Video, numbered_image, packets, reporting
 from wire import codec
 from wire.bus import Bus, Record
 from wire.errors import TransientError
@@ -82,7 +82,7 @@ def _handler(bus: Bus, options: HandlerOptions = OPTIONS, crops: Path | None = N
     load, metrics, report = reporting(registry)
     pipeline = Pipeline(
         ScriptedDetector(_script()),
-        FakeEmbedder(),
+        FakeEmbedder(COLOURS),
         load,
         metrics,
         threads=2,

@@ -56,6 +56,15 @@ def test_more_tracklets_than_run_together_come_back_in_their_order() -> None:
     np.testing.assert_allclose(served.embed(tracklets), alone, atol=1e-5)
 
 
+def test_a_glance_is_the_sequence_part_of_an_embedding_however_crops_are_batched() -> None:
+    served = embedder()
+    people = [crop(i, 40 + i, 20) for i in range(20)]
+    glances = served.glance(people)
+    whole = served.embed([[person] for person in people])[:, : glances.shape[1]]
+    np.testing.assert_allclose(glances, whole / np.linalg.norm(whole, axis=1, keepdims=True), atol=1e-5)
+    np.testing.assert_allclose(glances, np.concatenate([served.glance([person]) for person in people]), atol=1e-5)
+
+
 def test_crops_of_different_sizes_go_into_one_tracklet() -> None:
     assert np.isfinite(embedder().embed([[crop(1, 200, 80), crop(2, 9, 4), crop(3, 32, 16)]])).all()
 

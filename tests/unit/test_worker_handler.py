@@ -14,7 +14,16 @@ from reid_worker.saved import MAX_STATE_BYTES
 from reid_worker.stream import CameraStream, StreamOptions
 from reid_worker.stream_state import StreamState
 from reid_worker.tracklet import TrackletOptions
-from tests.worker_tools import START_NS, FakeEmbedder, ScriptedDetector, Video, numbered_image, packets, reporting
+from tests.worker_tools import (
+    COLOURS,
+    START_NS,
+    FakeEmbedder,
+    ScriptedDetector,
+    Video,
+    numbered_image,
+    packets,
+    reporting,
+)
 from wire import codec
 from wire.bus import MAX_RECORD_BYTES, Record, record_bytes
 from wire.memory import MemoryBus
@@ -35,7 +44,7 @@ class World:
     ) -> None:
         self.registry = CollectorRegistry()
         self.detector = ScriptedDetector(script)
-        self.embedder = FakeEmbedder()
+        self.embedder = FakeEmbedder(COLOURS)
         load, metrics, report = reporting(self.registry)
         pipeline = Pipeline(self.detector, self.embedder, load, metrics, threads=2, embed_batch=2)
         tracklets = TrackletOptions(min_picks=1, spans=spans)

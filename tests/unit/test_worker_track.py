@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from reid_worker.detectors.detection import Detections
 from reid_worker.trackers.choose import new_tracker
-from reid_worker.trackers.interface import Tracker, TrackerName, TrackerOptions, View
+from reid_worker.trackers.interface import Describer, Tracker, TrackerName, TrackerOptions, View
+from wire.similarity import SimilarityPrior
 
 NAMES: tuple[TrackerName, ...] = get_args(TrackerName)
 OPTIONS = TrackerOptions()
 RED, BLUE = (0, 0, 250), (250, 0, 0)  # BGR
+PRIOR = SimilarityPrior(same_mean=0.58, same_std=0.2, different_mean=0.0, different_std=0.2)
 
 each_tracker = pytest.mark.parametrize("name", NAMES)
 
@@ -45,7 +47,7 @@ def _view(embed: Colours, *people: tuple[tuple[float, float, float, float], tupl
     image = np.full((200, 600, 3), 90, np.uint8)
     for (left, top, right, bottom), colour in people:
         image[int(top) : int(bottom), int(left) : int(right)] = colour
-    return View(image, embed)
+    return View(image, Describer(embed, PRIOR))
 
 
 def _walkers(frame: int, rng: np.random.Generator) -> Detections:
@@ -226,4 +228,4 @@ def test_a_look_of_another_network_is_not_compared() -> None:
         return np.concatenate((embed(crops), np.zeros((len(crops), 5), np.float32)), axis=1)
 
     image = _view(embed, (left, RED), (right, BLUE)).image
-    assert new.update(_found(left, right), 0.5, View(image, wider)).tolist() == [0, 1]
+    assert new.update(_found(left, right), 0.5, View(image, Describer(wider, PRIOR))).tolist() == [0, 1]
