@@ -1,9 +1,9 @@
 """Measure what the choice of frames is worth: the embeddings of the frames that the worker chooses, against others.
 
-`python -m training.evaluation.frame_choice DIR [WEIGHTS]` follows every person of a generated site (`climbtrack synth
-site`) by the bundled detector's boxes, cuts their visits into tracklets of a few seconds, and embeds each from T
-frames: those that the worker keeps, T evenly spaced ones, and the first T. It prints one JSON line with the mAP of each
-when every tracklet is looked for in the other cameras.
+`python -m training.evaluation.frame_choice DIR...` follows every person of generated sites (`climbtrack synth site`) by
+the bundled detector's boxes, cuts their visits into tracklets of a few seconds, and embeds each from T frames: those
+that the worker keeps, T evenly spaced ones, and the first T. It prints one JSON line with the mAP of each when every
+tracklet is looked for in the other cameras.
 """
 
 import json
@@ -31,6 +31,7 @@ SECONDS = 8.0  # of a tracklet; a visit is cut into several
 FEWEST = 16  # boxes of a tracklet: with as few as T, nothing is left to choose
 SAME_IOU = 0.5
 STRONG = 0.5
+MOST = 1000  # people, or cameras, of a site; others than these are other people
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,8 +150,11 @@ def _parts(shots: Sequence[Shot]) -> list[list[Shot]]:
 
 
 if __name__ == "__main__":
-    site = Path(sys.argv[1])
-    network = load_embedder(Path(sys.argv[2]) if len(sys.argv) > 2 else None, threads=1)
-    tracklets = read_site(site, YoloxDetector(BUNDLED, threads=1))
+    network, yolox = load_embedder(threads=1), YoloxDetector(BUNDLED, threads=1)
+    tracklets = [
+        Seen(MOST * site + one.person, MOST * site + one.camera, one.shots)
+        for site, folder in enumerate(sys.argv[1:])
+        for one in read_site(Path(folder), yolox)
+    ]
     figures = {"tracklets": len(tracklets), "frames": network.frames, "model": network.model_id}
-    print(json.dumps({"site": site.name, **figures, **compare(tracklets, network)}))
+    print(json.dumps({**figures, **compare(tracklets, network)}))
