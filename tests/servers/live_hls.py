@@ -37,6 +37,10 @@ class LiveHls:
         """Publish nothing more."""
         self._ended_at = self.published
 
+    def resume(self) -> None:
+        """Publish again."""
+        self._ended_at = None
+
     def playlist(self) -> bytes:
         """Return what the playlist says now."""
         last = self.published
