@@ -30,6 +30,8 @@ class GallerySettings(Settings):
         min_quality: An open tracklet below this quality is not decided until it closes.
         min_closing_quality: A closed tracklet below this quality gets no identity.
         min_frames: Boxes that a tracklet needs to create a new identity.
+        min_alone_s: Time that a tracklet must last to create a new identity by itself; a shorter one waits half a
+            minute for another that looks like it.
         horizon_s: Age up to which tracklets are kept in memory, to determine who was visible at the same time.
         retention_s: Tracklets and identities last seen longer ago than this are deleted.
         max_identities: Identities kept; of more, those seen longest ago are deleted, with their tracklets. 0 is no
@@ -51,6 +53,7 @@ class GallerySettings(Settings):
     min_quality: float = Field(default=0.2, ge=0, le=1)
     min_closing_quality: float = Field(default=0.1, ge=0, le=1)
     min_frames: int = Field(default=3, ge=1, le=10_000)
+    min_alone_s: float = Field(default=0.8, ge=0, le=60)
     horizon_s: float = Field(default=900.0, gt=0, le=7 * 86_400.0)
     retention_s: float = Field(default=7 * 86_400.0, gt=0, le=3_650 * 86_400.0)
     max_identities: int = Field(default=0, ge=0, le=100_000_000)

@@ -46,6 +46,7 @@ def plan_of(settings: GallerySettings) -> Plan:
             min_quality=settings.min_quality,
             min_closing_quality=settings.min_closing_quality,
             min_frames=settings.min_frames,
+            min_alone_ns=int(settings.min_alone_s * NS),
             horizon_ns=int(settings.horizon_s * NS),
             retention_ns=int(settings.retention_s * NS),
             max_identities=settings.max_identities,

@@ -162,7 +162,7 @@ class _Window:
                 break
             groups[-i] += groups.pop(-j)
         for members in groups:
-            if any(self._is_enough(t) for t in members):
+            if any(self._is_enough(t, alone=len(members) == 1) for t in members):
                 number = self._draft.create()
                 for tracklet in sorted(members, key=_in_time):
                     self._settle(tracklet, number, 1.0, "looks like nobody known")
@@ -177,10 +177,11 @@ class _Window:
             logit(self._draft, tracklet, number) >= self._rules.match for number in maybe - sure if number is not None
         )
 
-    def _is_enough(self, tracklet: Tracklet) -> bool:
+    def _is_enough(self, tracklet: Tracklet, *, alone: bool) -> bool:
         if tracklet.tracklet_id in self._left:
             return True
-        long_enough = len(tracklet.times_ns) >= self._rules.min_frames
+        glimpse = alone and tracklet.last_ns - tracklet.first_ns < self._rules.min_alone_ns
+        long_enough = len(tracklet.times_ns) >= self._rules.min_frames and not glimpse
         return long_enough and self._is_good(tracklet)
 
     def _is_good(self, tracklet: Tracklet) -> bool:

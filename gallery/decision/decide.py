@@ -166,7 +166,7 @@ class _Window:
         draft = self._draft
         unknown = [t for t in self._open if not self._waits(t)]
         for members in grouped(unknown, draft.calibration, draft.vector, self._rules.match, draft.now_ns):
-            if any(self._is_enough(t) for t in members):
+            if any(self._is_enough(t, alone=len(members) == 1) for t in members):
                 number = draft.create()
                 for tracklet in sorted(members, key=_in_time):
                     self._settle(tracklet, number, 1.0, "looks like nobody known")
@@ -181,10 +181,13 @@ class _Window:
             logit(self._draft, tracklet, number) >= self._rules.match for number in maybe - sure if number is not None
         )
 
-    def _is_enough(self, tracklet: Tracklet) -> bool:
+    def _is_enough(self, tracklet: Tracklet, *, alone: bool) -> bool:
+        """Tell whether a tracklet may create an identity; a glimpse waits until somebody like that is seen again."""
         if tracklet.tracklet_id in self._previous_owner:
             return True
-        long_enough = len(tracklet.times_ns) >= self._rules.min_frames
+        lasts_ns = tracklet.last_ns - tracklet.first_ns
+        glimpse = alone and lasts_ns < self._rules.min_alone_ns
+        long_enough = len(tracklet.times_ns) >= self._rules.min_frames and not glimpse
         return long_enough and self._is_good(tracklet)
 
     def _is_good(self, tracklet: Tracklet) -> bool:

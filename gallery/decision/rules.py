@@ -11,6 +11,7 @@ class Rules:
         match: From this value on a tracklet is assigned to an identity, and clusters of tracklets are joined.
         normalise: Camera shifts are learnt and subtracted.
         min_quality, min_closing_quality, min_frames: As in `GallerySettings`.
+        min_alone_ns: Time that a tracklet must last to create an identity without another that looks like it.
         horizon_ns, retention_ns, max_identities: As in `GallerySettings`.
     """
 
@@ -18,6 +19,7 @@ class Rules:
     min_quality: float = 0.2
     min_closing_quality: float = 0.1
     min_frames: int = 3
+    min_alone_ns: int = 0
     normalise: bool = True
     horizon_ns: int = 900_000_000_000
     retention_ns: int = 7 * 86_400_000_000_000

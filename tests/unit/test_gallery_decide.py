@@ -17,6 +17,7 @@ from wire.messages import Tracklet
 from wire.similarity import SimilarityPrior
 
 RULES = Rules(match=0.0)
+GLIMPSES = Rules(match=0.0, min_alone_ns=S)
 
 
 class Decider:
@@ -53,6 +54,30 @@ def test_a_new_person_gets_a_number_and_is_recognised_in_another_camera() -> Non
     assert decider.window(9, tracklet("b/s/1.0/0", 5, 8, between(0, 5, 0.9))) == ["matched 1"]
     assert decider.window(15, tracklet("b/s/2.0/0", 10, 14, axis(1))) == ["created 2"]
     assert decider.site.identities[1].cameras == ("a", "b")
+
+
+def test_a_glimpse_creates_nobody_and_waits_until_somebody_like_that_is_seen_again() -> None:
+    decider = Decider(GLIMPSES)
+
+    assert decider.window(2, tracklet("a/s/1.0/0", 0, 0.5)) == []
+    assert decider.window(9, tracklet("b/s/1.0/0", 5, 8, between(0, 5, 0.9))) == ["created 1", "matched 1"]
+    assert decider.owners() == {"a/s/1.0/0": 1, "b/s/1.0/0": 1}
+
+
+def test_a_second_glimpse_is_enough_but_one_of_somebody_else_is_not() -> None:
+    decider = Decider(GLIMPSES)
+
+    decider.window(2, tracklet("a/s/1.0/0", 0, 0.5))
+    assert decider.window(4, tracklet("b/s/1.0/0", 3, 3.5, axis(1))) == []
+    assert decider.window(6, tracklet("b/s/2.0/0", 5, 5.5, between(0, 5, 0.9))) == ["created 1", "matched 1"]
+    assert decider.owners()["b/s/1.0/0"] is None
+
+
+def test_a_glimpse_of_somebody_known_is_theirs_at_once() -> None:
+    decider = Decider(GLIMPSES)
+
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4))
+    assert decider.window(9, tracklet("b/s/1.0/0", 7, 7.5, between(0, 5, 0.9))) == ["matched 1"]
 
 
 def test_one_new_person_in_three_cameras_at_once_becomes_one_identity() -> None:
