@@ -1,13 +1,12 @@
 """Export the tracks of a site as MOTChallenge text, one file per camera, with identity numbers shared by all."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gallery.store.store import Store, StoredTracklet, TrackQuery
-
-EVERYTHING = 2**31 - 1
+from gallery.store.store import Store
+from gallery.tracks import Track, filled, longest_step_ns, tracks_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +23,36 @@ class TrackRow:
     score: float
 
 
-def track_rows(store: Store, since_ns: int | None = None) -> Iterator[TrackRow]:
-    """Yield every box with an identity, from tracklets last seen at or after `since_ns`."""
-    for row in store.find(TrackQuery(from_ns=since_ns, limit=EVERYTHING)):
-        if row.identity_id is not None:
-            yield from _rows_of(row, row.identity_id)
+def track_rows(
+    store: Store, since_ns: int | None = None, every_frame: Mapping[str, float] | None = None
+) -> Iterator[TrackRow]:
+    """Yield every box with an identity, from tracklets last seen at or after `since_ns`.
+
+    `every_frame` is the rate at which each camera is analysed; the frames between analysed ones are then filled in.
+    """
+    tracks: dict[str, list[Track]] = defaultdict(list)
+    for track in tracks_of(store, since_ns):
+        tracks[track.camera_id].append(track)
+    for camera_id, ones in tracks.items():
+        longest_ns = longest_step_ns(ones, every_frame[camera_id]) if every_frame and camera_id in every_frame else 0
+        for track in ones:
+            yield from _rows_of(filled(track, longest_ns))
 
 
 def write_mot(
-    store: Store, out: Path, since_ns: int | None = None, cameras: Collection[str] | None = None
+    store: Store,
+    out: Path,
+    since_ns: int | None = None,
+    cameras: Collection[str] | None = None,
+    every_frame: Mapping[str, float] | None = None,
 ) -> dict[str, int]:
     """Write `out/CAMERA.txt` for each camera (of `cameras`) that saw anyone; return the number of rows of each.
 
     A row is `frame,id,left,top,width,height,conf,-1,-1,-1`, sorted by frame and id. When a person has two boxes in one
-    frame, the one with the higher confidence is written.
+    frame, the one with the higher confidence is written. `every_frame` as in `track_rows`.
     """
     best: dict[str, dict[tuple[int, int], TrackRow]] = defaultdict(dict)
-    for row in track_rows(store, since_ns):
+    for row in track_rows(store, since_ns, every_frame):
         if cameras is not None and row.camera_id not in cameras:
             continue
         rows, key = best[row.camera_id], (row.frame, row.identity)
@@ -53,11 +65,10 @@ def write_mot(
     return {camera_id: len(rows) for camera_id, rows in best.items()}
 
 
-def _rows_of(stored: StoredTracklet, identity: int) -> Iterator[TrackRow]:
-    tracklet = stored.tracklet
-    for frame, box, score in zip(tracklet.frames, tracklet.boxes, tracklet.scores, strict=True):
+def _rows_of(track: Track) -> Iterator[TrackRow]:
+    for frame, identity, box, score in zip(track.frames, track.identities, track.boxes, track.scores, strict=True):
         left, top, right, bottom = map(float, box)
-        yield TrackRow(tracklet.camera_id, int(frame), identity, left, top, right - left, bottom - top, float(score))
+        yield TrackRow(track.camera_id, int(frame), int(identity), left, top, right - left, bottom - top, float(score))
 
 
 def _line(row: TrackRow) -> str:

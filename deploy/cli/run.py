@@ -26,6 +26,18 @@ def run(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Write MOTChallenge text, one file per camera, and people.html."),
     ] = None,
+    every_frame: Annotated[
+        bool,
+        typer.Option(
+            "--every-frame", help="With --out: also write frames between analysed ones, interpolated along each track."
+        ),
+    ] = False,
+    video: Annotated[
+        Path | None,
+        typer.Option(
+            "--video", metavar="DIR", help="Write the recordings with boxes, numbers and trails, one MP4 per camera."
+        ),
+    ] = None,
     weights: Annotated[
         Path | None,
         typer.Option(
@@ -91,6 +103,8 @@ def run(
         config=config,
         data_dir=data_dir,
         out=out,
+        every_frame=every_frame,
+        video=video,
         weights=weights,
         detector=detector,
         keep_crops=keep_crops,

@@ -63,6 +63,7 @@ class Embedded:
 
     def __init__(self, settings: EmbeddedSettings, data_dir: Path, site_id: str, api_socket: socket.socket) -> None:
         self._settings = settings
+        self.ingest_settings = settings.ingest
         self._data_dir = data_dir
         self._site_id = site_id
         self._api_socket = api_socket

@@ -4,7 +4,7 @@ import shlex
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 from rich.console import Console
 
-from deploy.errors import UsageError
 from deploy.local.api_server import bind
 from deploy.local.console import CameraBars, print_cameras, print_files, print_people
 from deploy.local.contact_sheet import NAME, write_contact_sheet
 from deploy.local.data_dir import default_data_dir
+from deploy.local.outputs import check_outputs, write_videos
 from deploy.local.probe import length_of
 from deploy.local.report import Report, people_since
 from deploy.local.settings import EmbeddedSettings
@@ -45,6 +45,8 @@ class RunOptions:
     config: Path | None = None
     data_dir: Path | None = None
     out: Path | None = None
+    every_frame: bool = False
+    video: Path | None = None
     weights: Path | None = None
     detector: str | None = None
     keep_crops: Path | None = None
@@ -61,15 +63,19 @@ class Outcome:
     Attributes:
         failed: A file could not be read to its end, or a camera delivered nothing.
         pictures: The page with a picture of everyone, or None.
+        videos: The annotated video of each camera that has one.
     """
 
     report: Report
     failed: bool
     pictures: Path | None = None
+    videos: Mapping[str, Path] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
-        return {**self.report.as_json(), "pictures": None if self.pictures is None else str(self.pictures)}
+        pictures = None if self.pictures is None else str(self.pictures)
+        videos = {name: str(path) for name, path in self.videos.items()}
+        return {**self.report.as_json(), "pictures": pictures, "videos": videos}
 
 
 def follow(options: RunOptions, console: Console) -> Outcome:
@@ -85,20 +91,12 @@ def follow(options: RunOptions, console: Console) -> Outcome:
         api={"host": options.host, "port": options.port},
     )
     data_dir = options.data_dir or default_data_dir()
-    if options.out is not None:
-        _check_folder(options.out)
+    check_outputs(options.cameras, options.out, options.video, every_frame=options.every_frame)
     with bind(settings.api.host, settings.api.port) as taken:
         print_line(console, "loading models")
         from deploy.local.embedded import Embedded  # importing torch takes seconds: report mistakes first
 
         return follow_cameras(Embedded(settings, data_dir, site_id, taken), options, console)
-
-
-def _check_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--out {folder}: {error.strerror}; choose a writable folder") from error
 
 
 def follow_cameras(system: "Embedded", options: RunOptions, console: Console) -> Outcome:
@@ -117,13 +115,16 @@ def follow_cameras(system: "Embedded", options: RunOptions, console: Console) ->
         failures = failures_of(system.camera_statuses(), totals, {c.camera_id for c in cameras if has_end(c.url)})
         report = Report(people_since(system.store, since_ns, totals), totals, time.monotonic() - began_s)
         pictures = _write_pictures(system.store, report, options, console) if options.pictures else None
-        files = {"pictures": pictures} if pictures else {}
-        _print(report, failures, {**files, **_write_data(system.store, report, options, since_ns)}, options, console)
+        files: dict[str, Path | str] = {"pictures": pictures} if pictures else {}
+        files |= _write_data(system.store, report, options, since_ns)
+        videos = write_videos(system.store, cameras, options.video, since_ns, system.ingest_settings, stop, console)
+        files |= {"videos": f"{options.video}/*.mp4"} if videos else {}
+        _print(report, failures, files, options, console)
         if options.keep_serving and not stop.is_set():
             print_line(console, f"still answering at {system.api_url}; Ctrl-C ends it")
             while not stop.wait(POLL_S):
                 system.check()
-    return Outcome(report, bool(failures), pictures)
+    return Outcome(report, bool(failures), pictures, videos)
 
 
 def with_start_times(cameras: Sequence[CameraSpec], start_ns: int) -> tuple[CameraSpec, ...]:
@@ -218,7 +219,8 @@ def _write_data(store: Store, report: Report, options: RunOptions, since_ns: int
     """Write the requested files, and return a description of where each kind is."""
     files: dict[str, str] = {}
     if options.out is not None:
-        written = write_mot(store, options.out, since_ns, report.cameras)
+        rates = {spec.camera_id: spec.analysed_fps for spec in options.cameras} if options.every_frame else None
+        written = write_mot(store, options.out, since_ns, report.cameras, rates)
         for name in set(report.cameras) - set(written):
             (options.out / f"{name}.txt").write_text("")  # saw nobody: replaces the file of an earlier run
         files["boxes"] = f"{options.out}/*.txt, in MOTChallenge text"

@@ -92,7 +92,7 @@ def test_all_frames_of_all_files_are_analysed(runs: tuple[Run, Run], videos: dic
 def test_the_machine_readable_line_is_all_that_stands_on_stdout(runs: tuple[Run, Run]) -> None:
     first, _ = runs
     assert len(first.lines) == 1
-    assert set(first.report) == {"identities", "cameras", "seconds", "pictures"}
+    assert set(first.report) == {"identities", "cameras", "seconds", "pictures", "videos"}
     assert all(set(one) == {"id", "cameras", "first", "last", "sightings", "way"} for one in first.report["identities"])
 
 

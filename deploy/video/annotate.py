@@ -1,0 +1,114 @@
+"""Writes one annotated video per camera of a finished run, with the identities that people have at its end."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+
+from deploy.errors import UsageError
+from deploy.video.encode import VideoFile, encoder
+from deploy.video.frames import frames_of
+from deploy.video.paint import Painter
+from deploy.video.shown import Overlay
+from gallery.store.store import Store
+from gallery.tracks import filled, longest_step_ns, tracks_of
+from ingest.config import IngestSettings
+from ingest.errors import SourceError
+from ingest.sources.address import has_end, path_of
+from wire.messages import CameraSpec
+
+
+def check_folder(option: str, folder: Path) -> None:
+    """Create a folder, and check that files can be written there.
+
+    Raises:
+        UsageError: It cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"{option} {folder}: {error.strerror}; choose a writable folder") from error
+
+
+def check_videos(folder: Path, cameras: Sequence[CameraSpec]) -> None:
+    """Check before a run that videos of these cameras can be written.
+
+    Raises:
+        UsageError: A camera has no end, so that nothing can be read again; or a video would replace a recording.
+        RunError: There is no encoder.
+    """
+    encoder()
+    live = [spec.camera_id for spec in cameras if spec.loop or not has_end(spec.url)]
+    if live:
+        raise UsageError(
+            f"--video needs recordings, which are read a second time when everyone is known: {', '.join(live)} "
+            f"{'has' if len(live) == 1 else 'have'} no end; record first, and run on the files"
+        )
+    for spec in cameras:
+        if path_of(spec.url).resolve() == video_of(folder, spec).resolve():
+            raise UsageError(
+                f"--video {folder}: would replace the recording of {spec.camera_id}; choose another folder"
+            )
+    check_folder("--video", folder)
+
+
+def write_videos(
+    store: Store,
+    cameras: Sequence[CameraSpec],
+    folder: Path,
+    since_ns: int,
+    settings: IngestSettings,
+    stop: Event,
+    tell: Callable[[str], None],
+) -> Mapping[str, Path]:
+    """Write a video for each camera, one after the other, and return those that were written.
+
+    A recording that cannot be opened any more is told and left out. `stop` ends the writing; no half a video remains.
+
+    Raises:
+        RunError: A video cannot be written; with the cause and the remedy.
+    """
+    written: dict[str, Path] = {}
+    for spec in cameras:
+        path = video_of(folder, spec)
+        tell(f"{spec.camera_id}: writing {path}")
+        try:
+            frames = _write(store, spec, path, since_ns, settings, stop)
+        except SourceError as error:
+            tell(f"{spec.camera_id}: no video: {error}")
+            continue
+        if stop.is_set():
+            tell(f"{spec.camera_id}: stopped before its video was complete")
+            break
+        if frames:
+            written[spec.camera_id] = path
+    return written
+
+
+def video_of(folder: Path, spec: CameraSpec) -> Path:
+    """Return where the video of a camera is written."""
+    return folder / f"{spec.camera_id}.mp4"
+
+
+def _write(store: Store, spec: CameraSpec, path: Path, since_ns: int, settings: IngestSettings, stop: Event) -> int:
+    """Write the video of one camera; return its number of frames."""
+    tracks = list(tracks_of(store, since_ns, spec.camera_id))
+    longest_ns = longest_step_ns(tracks, spec.analysed_fps)
+    overlay = Overlay([filled(track, longest_ns) for track in tracks])
+    count, began_ns = 0, 0
+    with VideoFile(path) as video:
+        for frame in frames_of(spec, settings):
+            if stop.is_set():
+                video.abandon()
+                break
+            began_ns = began_ns or frame.time_ns
+            image = np.ascontiguousarray(frame.image)
+            people = overlay.at(frame.number, frame.time_ns)
+            Painter(*image.shape[:2]).paint(image, spec.camera_id, frame.time_ns, people)
+            video.add(image, frame.time_ns - began_ns)
+            count += 1
+    return count
