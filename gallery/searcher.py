@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.normalise import NO_SHIFTS, Shifts, units
+from gallery.decision.normalise import units
 from gallery.index import VectorIndex
 from gallery.recall import RecallWatch
 from gallery.store.store import Prototype
@@ -30,11 +30,11 @@ class Searcher:
         self._ids: dict[int, dict[int, tuple[int, Prototype]]] = {}  # identity -> id() of a prototype -> vector id
         self._next_id = 0
 
-    def replace(self, prototypes: Mapping[int, Sequence[Prototype]], shifts: Shifts = NO_SHIFTS) -> None:
+    def replace(self, prototypes: Mapping[int, Sequence[Prototype]]) -> None:
         """Replace the prototypes of identities; an empty sequence removes the identity.
 
-        Vectors are kept without the shifts of their cameras as these are known now. Shifts that are learnt later differ
-        little from them, and it is only the order of the nearest that they affect.
+        Vectors keep the shifts of their cameras. Subtracting them as known now would make searches depend on when a
+        prototype last changed, so that a restarted gallery would find other people than one that was not.
         """
         gone: dict[str, list[int]] = {}
         added: dict[str, list[tuple[int, Prototype]]] = {}
@@ -57,7 +57,6 @@ class Searcher:
                 self.watch.remove(vector_id)
         for model_id, new_ones in added.items():
             vectors = units(np.stack([p.vector for _, p in new_ones]))
-            vectors = shifts.without_each(vectors, model_id, [p.camera_id for _, p in new_ones])
             self._add(model_id, np.array([vector_id for vector_id, _ in new_ones], np.int64), vectors)
 
     def _add(self, model_id: str, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:

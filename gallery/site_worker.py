@@ -167,7 +167,7 @@ class SiteWorker:
         self._stored_seq = snapshot.seq - len(snapshot.unpublished)
         self._outbox = list(snapshot.unpublished)
         self._searcher = Searcher(self._make_index)
-        self._searcher.replace(self._site.prototypes, self._site.shifts)
+        self._searcher.replace(self._site.prototypes)
         self._models.learn(prototype for owned in self._site.prototypes.values() for prototype in owned)
         self._keep_from_collector()
         self._stale = False
@@ -215,7 +215,7 @@ class SiteWorker:
         self._site = decision.site
         self._keep_from_collector()
         gone = [*write.merged, *(identity.number for identity in write.expired)]
-        self._searcher.replace(dict.fromkeys(gone, ()) | dict(write.prototypes), decision.site.shifts)
+        self._searcher.replace(dict.fromkeys(gone, ()) | dict(write.prototypes))
         self._outbox += [JournalEntry(self._seq + n, event) for n, event in enumerate(write.events, 1)]
         self._seq += len(write.events)
         self._count(write)

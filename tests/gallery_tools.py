@@ -203,12 +203,21 @@ class FixedCameras:
 class Gallery:
     """A handler reading a log as the service loop would; can be killed at any record."""
 
-    def __init__(self, store: Store, messages: Sequence[AnyMessage], *, index: type = FlatIndex) -> None:
+    def __init__(
+        self,
+        store: Store,
+        messages: Sequence[AnyMessage],
+        *,
+        index: type = FlatIndex,
+        cameras: Sequence[str] = CAMERAS,
+    ) -> None:
         self.store = store
+        self.cameras = cameras
         self.messages = messages
         self.index = index
         self.committed = 0
         self.events: list[str] = []
+        self.contents: list[bytes] = []  # of the events
 
     def run(self, until: int, batch: int = 16, *, flush_last: bool = True) -> None:
         """Start at the committed offset and read up to `until`; a kill may come before the last flush."""
@@ -221,6 +230,7 @@ class Gallery:
             if end == until and not flush_last:
                 return
             self.events += [item.message.event_id for item in sent]  # type: ignore[union-attr]
+            self.contents += [codec.encode(item.message) for item in sent]
             handler.flushed()
             needed = handler.needed_from()
             self.committed = min([end, *needed.values()])
@@ -230,7 +240,8 @@ class Gallery:
         metrics = GalleryMetrics(CollectorRegistry())
         shared = ServiceMetrics(CollectorRegistry())
         plan = plan_of(GallerySettings())
-        specs = [CameraSpec(camera_id=c, site_id="site", url="x.mp4", mode="complete") for c in CAMERAS]
+        site = self._record(0).message.site_id  # type: ignore[union-attr]
+        specs = [CameraSpec(camera_id=c, site_id=site, url="x.mp4", mode="complete") for c in self.cameras]
         return GalleryHandler(
             lambda _: SiteWorker(self.store, plan, self.index, metrics, shared),
             FixedCameras([ListedCamera(spec, 0) for spec in specs]),
@@ -247,8 +258,8 @@ def owners(store: Store) -> dict[str, int | None]:
     return {row.tracklet.tracklet_id: row.identity_id for row in store.find(TrackQuery(limit=100_000))}
 
 
-def run_whole(world: World, order: int = 0, **options: type) -> Gallery:
+def run_whole(world: World, order: int = 0) -> Gallery:
     messages = interleaved(world, order)
-    gallery = Gallery(MemoryStore("site"), messages, **options)
+    gallery = Gallery(MemoryStore("site"), messages)
     gallery.run(len(messages))
     return gallery

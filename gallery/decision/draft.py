@@ -47,6 +47,7 @@ class Draft:
         self._before = site.rows
         self._fresh: dict[str, Tracklet] = {}
         self._finished: dict[str, StoredTracklet] = {}
+        self._revised: list[StoredTracklet] = []
         self._about: dict[str, IdentityEvent] = {}
         self._moved: dict[str, int] = {}
         self._merged: dict[int, int] = {}
@@ -301,6 +302,7 @@ class Draft:
             tracklets=[self._finished[key] for key in sorted(self._fresh)],
             crops={key: tracklet.crop for key, tracklet in self._fresh.items() if tracklet.crop},
             moved={key: number for key, number in self._moved.items() if key not in self._fresh},
+            revised=self._revised,
             identities=[self.identities[number] for number in changed_ones],
             prototypes={number: self.prototypes[number] for number in changed_ones},
             merged=self._merged,
@@ -314,6 +316,7 @@ class Draft:
         for key, event in self._about.items():
             self.rows[key] = changed(self.rows[key], event=event)
         self._finished = {key: self.rows[key] for key in self._fresh}
+        self._revised = [self.rows[key] for key in sorted({*self._moved, *self._about} - set(self._fresh))]
         old = self._lookups.visibility.before(before_ns)
         for key in old:
             row = self.rows[key]

@@ -102,9 +102,7 @@ class MemoryStore:
             without_crop = replace(row.tracklet, crop=b"") if row.tracklet.crop else row.tracklet
             self._put(StoredTracklet(without_crop, row.identity_id, row.probability, row.event))
         self._crops.update({key: crop for key, crop in write.crops.items() if key in self._rows})
-        for tracklet_id, owner in write.moved.items():
-            if tracklet_id in self._rows:
-                self._put(_owned(self._rows[tracklet_id], owner))
+        self._change(write)
         for identity in write.identities:
             self._identities[identity.number] = identity
             self._aliases.update(dict.fromkeys(identity.previous_ids, identity.number))
@@ -115,6 +113,15 @@ class MemoryStore:
             self._journal.append(JournalEntry(self._seq, event))
         while len(self._journal) > JOURNAL_LENGTH:
             self._journal.popleft()
+
+    def _change(self, write: Write) -> None:
+        """Change older rows, those that are still here."""
+        for row in write.revised:
+            if row.tracklet.tracklet_id in self._rows:
+                self._put(_owned(row, self._rows[row.tracklet.tracklet_id].identity_id))
+        for tracklet_id, owner in write.moved.items():
+            if tracklet_id in self._rows:
+                self._put(_owned(self._rows[tracklet_id], owner))
 
     def _expire(self, write: Write) -> None:
         for identity in write.expired:
@@ -230,7 +237,7 @@ def matches(row: StoredTracklet, query: TrackQuery) -> bool:
     )
 
 
-def _owned(row: StoredTracklet, owner: int) -> StoredTracklet:
+def _owned(row: StoredTracklet, owner: int | None) -> StoredTracklet:
     return StoredTracklet(row.tracklet, owner, row.probability, row.event)
 
 

@@ -239,6 +239,7 @@ class _Arguments:
             "rows": [self._row(row) for row in write.tracklets],
             "crops": [(key, self._add_binary(crop)) for key, crop in write.crops.items()],
             "moved": list(write.moved.items()),
+            "revised": [(r.tracklet.tracklet_id, self._add_binary(records.encode_tracklet(r))) for r in write.revised],
             "identities": [self._identity(identity) for identity in write.identities],
             "prototypes": [
                 (number, self._add_binary(records.encode_prototypes(owned)))

@@ -104,6 +104,8 @@ class Write:
         tracklets: New revisions, with their identities.
         crops: JPEG by tracklet_id; the others are unchanged.
         moved: Older rows with a new identity: tracklet_id -> identity.
+        revised: Older rows with another probability or event, the tracklet as stored; they keep their identity, but
+            for `moved` and `merged`. Rows that are not stored are ignored.
         identities: New and changed identities.
         prototypes: By identity, replacing all its prototypes.
         merged: Merged number -> surviving number, which takes over its rows.
@@ -121,6 +123,7 @@ class Write:
     tracklets: Sequence[StoredTracklet] = ()
     crops: Mapping[str, bytes] = field(default_factory=dict)
     moved: Mapping[str, int] = field(default_factory=dict)
+    revised: Sequence[StoredTracklet] = ()
     identities: Sequence[Identity] = ()
     prototypes: Mapping[int, Sequence[Prototype]] = field(default_factory=dict)
     merged: Mapping[int, int] = field(default_factory=dict)

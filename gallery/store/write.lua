@@ -165,6 +165,12 @@ for _, pair in ipairs(op.crops) do
   end
 end
 
+for _, pair in ipairs(op.revised) do
+  if redis.call('HEXISTS', prefix .. 'heads', pair[1]) == 1 then
+    redis.call('HSET', prefix .. 'tracklets', pair[1], value(pair[2]))
+  end
+end
+
 for _, pair in ipairs(op.moved) do
   local row = head(pair[1])
   if row and row.owner ~= pair[2] then

@@ -49,7 +49,7 @@ def test_people_seen_long_before_are_found_by_the_index(monkeypatch: pytest.Monk
     # Given 400 people, of whom some return, and an index of them
     crowd, searcher = Crowd(KNOWN, seed=11), Searcher(FlatIndex)
     site = site_of_people(crowd)
-    searcher.replace(site.prototypes, site.shifts)
+    searcher.replace(site.prototypes)
     matched = 0
     for second in range(30):
         updates = [message for message in crowd.second(second) if isinstance(message, Tracklet)]
@@ -63,7 +63,7 @@ def test_people_seen_long_before_are_found_by_the_index(monkeypatch: pytest.Monk
         assert outcome(decided) == outcome(exhaustive)
         site = decided.site
         gone = [*decided.write.merged, *(identity.number for identity in decided.write.expired)]
-        searcher.replace(dict.fromkeys(gone, ()) | dict(decided.write.prototypes), site.shifts)
+        searcher.replace(dict.fromkeys(gone, ()) | dict(decided.write.prototypes))
         matched += sum(event.kind == "matched" for event in decided.write.events)
     assert matched > 20
 
