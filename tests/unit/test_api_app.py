@@ -136,6 +136,18 @@ def test_an_added_camera_is_in_the_topic_and_in_the_list(client: TestClient, bus
     assert [camera["camera_id"] for camera in client.get("/v1/cameras").json()["cameras"]] == ["door", "hall"]
 
 
+def test_a_camera_keeps_its_detail_and_its_areas(client: TestClient, bus: MemoryBus) -> None:
+    areas = {"detail": "auto", "regions": [[[0.0, 0.5], [1.0, 0.5], [1.0, 1.0]]], "ignore": []}
+
+    answer = client.post("/v1/cameras", json={"camera_id": "door", "url": "http://cam/x", **areas})
+
+    assert answer.status_code == 201
+    assert {key: answer.json()[key] for key in areas} == areas
+    spec = codec.decode(bus.table(CAMERAS.name)["door"].value or b"")
+    assert isinstance(spec, CameraSpec)
+    assert (spec.detail, spec.regions, spec.ignore) == ("auto", (((0.0, 0.5), (1.0, 0.5), (1.0, 1.0)),), ())
+
+
 @pytest.mark.parametrize(
     ("body", "complaint"),
     [
@@ -150,6 +162,10 @@ def test_an_added_camera_is_in_the_topic_and_in_the_list(client: TestClient, bus
         pytest.param({"camera_id": "a", "url": "x", "enabled": 1}, "enabled", id="a number for a truth value"),
         pytest.param({"camera_id": "a", "url": "x", "tags": {"a": "b" * 257}}, "tags", id="an endless tag"),
         pytest.param({"camera_id": "../a", "url": "x"}, "camera_id", id="a path for a name"),
+        pytest.param({"camera_id": "a", "url": "x", "detail": "best"}, "detail", id="no such detail"),
+        pytest.param({"camera_id": "a", "url": "x", "ignore": [[[0, 0], [9, 0], [9, 9]]]}, "divide", id="pixels"),
+        pytest.param({"camera_id": "a", "url": "x", "regions": [[[0, 0], [1, 1]]]}, "2 corners", id="half a region"),
+        pytest.param({"camera_id": "a", "url": "x", "regions": [[[0], [1, 0], [1, 1]]]}, "regions", id="half a corner"),
         pytest.param({"camera_id": "a", "site_id": "a{b}", "url": "x"}, "site_id", id="braces in a site"),
     ],
 )

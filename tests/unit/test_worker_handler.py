@@ -6,6 +6,7 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from reid_worker.handler import Clocks, HandlerOptions, WorkerHandler
@@ -125,6 +126,35 @@ def test_who_was_hidden_for_longer_than_a_track_is_open_comes_back_as_another_le
         "door/s1/0.0/0": list(range(1, hidden.start)),
         "door/s1/0.1/0": list(range(hidden.stop, FRAMES + 1)),
     }
+
+
+def test_a_camera_in_high_detail_is_looked_at_in_tiles_too(video: Video) -> None:
+    world = World()
+    world.say(*(_received(replace(chunk, detail="high"), i) for i, chunk in enumerate(video.chunks())))
+    assert len(world.detector.seen) == FRAMES * (1 + 2 * 2)
+
+
+def test_people_outside_of_the_regions_of_a_camera_are_not_followed(video: Video) -> None:
+    """The walker's feet are at 20 + 5 n of 320 px; only what is left of the middle counts."""
+    left = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+    chunks = [replace(chunk, regions=(left,)) for chunk in video.chunks()]
+
+    (last,) = [t for t in _tracklets(World().say(*(_received(c, i) for i, c in enumerate(chunks)))) if t.closed]
+
+    assert last.frames.tolist() == [n for n in range(1, FRAMES + 1) if 20 + 5 * n < video.width / 2]
+
+
+def test_a_restored_stream_looks_as_closely_as_the_saved_one(video: Video) -> None:
+    first, second, keyframe, *_ = (replace(chunk, detail="auto") for chunk in video.chunks())
+    stream = CameraStream.begin(first, StreamOptions())
+    tried = [stream.grid(frame) for frame in stream.decode(first)]
+    assert list(stream.decode(second))
+    again = CameraStream.restored(stream.save(keyframe), StreamOptions())
+
+    grids = [[one.grid(frame) for frame in one.decode(keyframe)] for one in (stream, again)]
+
+    assert set(tried) == {(2, 2)}
+    assert set(grids[0]) == set(grids[1]) == {(1, 1)}
 
 
 def test_two_people_who_walk_side_by_side_keep_their_tracks(video: Video) -> None:
