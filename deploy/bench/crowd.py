@@ -48,12 +48,13 @@ class Known:
 class Crowd:
     """People who walk past cameras; the same seed gives the same people."""
 
-    def __init__(self, known: int, seed: int = 7) -> None:
+    def __init__(self, known: int, seed: int = 7, noise: float = NOISE) -> None:
         self._rng = np.random.default_rng(seed)
         basis = np.linalg.qr(self._rng.normal(size=(DIMENSION, FREE)))[0]
         self._basis = np.asarray(basis.T, np.float32)
         self._shifts = {camera: SHIFT * self._unit() for camera in CAMERAS}
         self._faces = [self._unit() for _ in range(known)]
+        self._noise = noise
         self._tracks = 0
         self._crop = self._rng.bytes(CROP_BYTES)
         self._planned: list[tuple[float, int, Tracklet]] = []  # when each message is sent, in s
@@ -112,7 +113,7 @@ class Crowd:
         camera = name.partition("/")[0]
         first, last = round(first_s * FPS), round(last_s * FPS)  # all cameras analyse the same moments
         n = last - first + 1
-        look = self._faces[person] + NOISE * self._unit() + self._shifts[camera]
+        look = self._faces[person] + self._noise * self._unit() + self._shifts[camera]
         return Tracklet(
             tracklet_id=name,
             camera_id=camera,

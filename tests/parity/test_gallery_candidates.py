@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deploy.bench.crowd import NOW_NS, SITE, Crowd
+from deploy.bench.crowd import MODEL, NOW_NS, SITE, Crowd
 from gallery.decision.decide import decide
 from gallery.decision.draft import Decision
 from gallery.decision.lookups import Lookups
@@ -24,7 +24,7 @@ RULES = Rules(match=1.4)
 EVERYONE = 1_000_000
 
 
-def site_of_people(crowd: Crowd) -> Site:
+def store_of_people(crowd: Crowd) -> MemoryStore:
     store = MemoryStore(SITE)
     people = list(crowd.known())
     store.write(
@@ -37,6 +37,10 @@ def site_of_people(crowd: Crowd) -> Site:
             prototypes={one.identity.number: one.prototypes for one in people},
         )
     )
+    return store
+
+
+def loaded(store: MemoryStore) -> Site:
     return site_of(SITE, store.load(RULES.horizon_ns))
 
 
@@ -48,7 +52,7 @@ def outcome(decision: Decision) -> tuple[object, ...]:
 def test_people_seen_long_before_are_found_by_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given 400 people, of whom some return, and an index of them
     crowd, searcher = Crowd(KNOWN, seed=11), Searcher(FlatIndex)
-    site = site_of_people(crowd)
+    site = loaded(store_of_people(crowd))
     searcher.replace(site.prototypes)
     matched = 0
     for second in range(30):
@@ -70,7 +74,7 @@ def test_people_seen_long_before_are_found_by_the_index(monkeypatch: pytest.Monk
 
 def test_a_window_that_was_abandoned_is_decided_as_if_it_had_not_been_tried() -> None:
     crowd = Crowd(KNOWN, seed=12)
-    site = site_of_people(crowd)
+    site = loaded(store_of_people(crowd))
     updates = [m for second in range(8) for m in crowd.second(second) if isinstance(m, Tracklet)]
     end_ns = NOW_NS + 8 * S
 
@@ -85,3 +89,35 @@ def test_a_window_that_was_abandoned_is_decided_as_if_it_had_not_been_tried() ->
     )
 
     assert outcome(again) == outcome(untried)
+
+
+def test_a_site_loaded_at_any_moment_is_the_site_that_was_written_and_finds_the_same_people() -> None:
+    # Given people who look so alike that tracklets change their identity
+    crowd, searcher = Crowd(KNOWN, seed=13, noise=1.0), Searcher(FlatIndex)
+    store = store_of_people(crowd)
+    site = loaded(store)
+    searcher.replace(site.prototypes)
+    moved, shifts = 0, site.shifts
+    look = site.prototypes[1][0].vector
+    for second in range(16):
+        updates = [message for message in crowd.second(second) if isinstance(message, Tracklet)]
+        # When a window is decided and written
+        decision = decide(site, updates, NOW_NS + (second + 1) * S, RULES, searcher.nearest)
+        store.write(decision.write)
+        site = decision.site
+        gone = [*decision.write.merged, *(identity.number for identity in decision.write.expired)]
+        searcher.replace(dict.fromkeys(gone, ()) | dict(decision.write.prototypes))
+        # Then a gallery that starts now knows what this one knows
+        again, anew = loaded(store), Searcher(FlatIndex)
+        anew.replace(again.prototypes)
+        assert described(again) == described(site)
+        looks = np.stack([look, *(site.vectors.vector(tracklet, site.shifts) for tracklet in updates)])
+        assert anew.nearest(looks, MODEL) == searcher.nearest(looks, MODEL)
+        moved += len(decision.write.moved)
+    assert moved > 0
+    assert site.shifts is not shifts, "people were compared with the cameras' shifts taken out in different ways"
+
+
+def described(site: Site) -> tuple[object, ...]:
+    rows = {key: (row.identity_id, row.probability, row.event and row.event.event_id) for key, row in site.rows.items()}
+    return rows, site.identities, site.next_identity, site.now_ns

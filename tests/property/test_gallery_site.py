@@ -5,8 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.bench import crowd
-from gallery.decision.decide import MAX_EXHAUSTIVE
 from gallery.index import BruteForceIndex
 from gallery.store.memory import MemoryStore
 from gallery.store.redis import RedisStore
@@ -73,22 +71,6 @@ def test_a_gallery_killed_anywhere_continues_as_if_it_had_not_been(whole: Galler
     assert owners(gallery.store) == owners(whole.store)
     assert set(gallery.events) == set(whole.events)
     assert gallery.store.counts() == whole.store.counts()
-
-
-def test_killing_a_gallery_that_searches_many_people_changes_no_decision_and_no_event() -> None:
-    # Given a street with more people than a window is compared with
-    street = crowd.Crowd(60, seed=1)
-    messages = [message for second in range(30) for message in street.second(second)]
-    whole = Gallery(MemoryStore(crowd.SITE), messages, cameras=crowd.CAMERAS)
-    whole.run(len(messages), batch=64)
-    assert whole.store.counts().identities > MAX_EXHAUSTIVE
-    # When the gallery is killed while it learns how cameras differ
-    gallery = Gallery(MemoryStore(crowd.SITE), messages, cameras=crowd.CAMERAS)
-    gallery.run(2 * len(messages) // 3, batch=64)
-    gallery.run(len(messages), batch=64)
-    # Then it has published the same events, with the same probabilities
-    assert owners(gallery.store) == owners(whole.store)
-    assert set(gallery.contents) == set(whole.contents)
 
 
 def test_redis_and_faiss_give_the_same_decisions(redis_url: str, tmp_path: Path, world: World, whole: Gallery) -> None:
