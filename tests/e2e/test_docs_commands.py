@@ -17,6 +17,7 @@ from deploy.local.private_redis import PrivateRedis
 from reid_worker.detectors.catalogue import YOLOX_NANO
 from reid_worker.detectors.choose import BUNDLED
 from reid_worker.model.weights import SHIPPED
+from tests.appearance_tools import colour_network
 from tests.conftest import need
 from tests.docs_reader import NOT_RUN, PROBED, SMALLER, STAND_INS, Reader, difference, excuse
 from tests.docs_tools import PAGES, commands
@@ -57,6 +58,7 @@ def belongings(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for frame, crop in enumerate(coloured_noise(person, camera, 0, 4, (32, 16))):
                 cv2.imwrite(str(at / f"{person * 60_000_000_000 + frame * 1_000_000_000}.jpg"), crop)
     shutil.copy(BUNDLED, folder / "mine.onnx")
+    colour_network(folder / "osnet.onnx", inside=True)
     shutil.copy(SHIPPED, folder / "other.safetensors")
     torch.save(published_checkpoint(), folder / "Market1501.pth")
     return folder
