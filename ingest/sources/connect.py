@@ -1,7 +1,7 @@
 """How libav connects to an address: transport, timeouts, and which certificates are trusted."""
 
 import ssl
-from typing import Any
+from pathlib import Path
 
 from ingest.config import IngestSettings
 from wire.url import Url
@@ -11,6 +11,12 @@ TRANSPORT_STREAM_OPTIONS = {
 }  # follows a change of PID in a transport stream; others ignore it
 LIVE_EDGE = {"live_start_index": "-1"}  # of HLS: a playlist that still grows is read from its last segment
 UDP_OPTIONS = {"overrun_nonfatal": "1", "buffer_size": str(4 << 20)}  # a burst may overrun a socket: lose part, go on
+BUNDLES = (
+    Path("/etc/ssl/certs/ca-certificates.crt"),  # Debian, Arch
+    Path("/etc/pki/tls/certs/ca-bundle.crt"),  # Fedora, Red Hat
+    Path("/etc/ssl/ca-bundle.pem"),  # SUSE
+    Path("/etc/ssl/cert.pem"),  # Alpine, macOS
+)
 _RTSP_TRANSPORTS = {"tcp": "tcp", "udp": "udp", "multicast": "udp_multicast"}
 _ENCRYPTED = frozenset({"rtsps", "https"})
 
@@ -33,8 +39,8 @@ def ca_file(settings: IngestSettings) -> str:
     """Return the file of trusted certificates: that of the settings, else the system's."""
     if settings.tls_ca_file is not None:
         return str(settings.tls_ca_file)
-    system: Any = ssl.get_default_verify_paths()
-    return str(system.cafile or system.openssl_cafile)
+    stated = ssl.get_default_verify_paths().cafile  # None where OpenSSL has a folder only, which GnuTLS does not read
+    return str(stated or next((one for one in BUNDLES if one.exists()), BUNDLES[0]))
 
 
 def _rtsp_options(transport: str | None) -> dict[str, str]:
