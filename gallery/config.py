@@ -15,6 +15,9 @@ PREFIX = re.compile(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)*")  # no segment consistin
 OWN_PATHS = (["v1"], ["docs"], ["redoc"], ["openapi.json"], ["healthz"], ["readyz"], ["metrics"])
 
 
+LEAST_FALSE_MERGES = 0.0004  # likelihood ratios end at e^8 (`calibrate.MAX_LOGIT`): with 0.0003 nothing would match
+
+
 class GallerySettings(Settings):
     """Settings for deciding and keeping identities.
 
@@ -23,8 +26,8 @@ class GallerySettings(Settings):
         latency_wait_s: Wall-clock time for which a window waits for cameras in `latency` mode.
         complete_wait_s: Wall-clock time without progress of any camera after which windows stop waiting for cameras
             in `complete` mode; a camera that is silent while others progress is waited for ten times as long.
-        false_merge_rate: Acceptable fraction of wrong matches: a match, or a merge of two identities, needs a
-            likelihood ratio of at least `(1 - rate) / rate`.
+        false_merge_rate: Acceptable fraction of wrong matches, from 0.0004: a match, or a merge of two identities,
+            needs a likelihood ratio of at least `(1 - rate) / rate`.
         normalise_cameras: Estimate the shift that each camera's lighting and colours add to its embeddings, and
             subtract it before embeddings are compared.
         min_quality: An open tracklet below this quality is not decided until it closes.
@@ -48,7 +51,7 @@ class GallerySettings(Settings):
     window_s: float = Field(default=1.0, gt=0, le=60)
     latency_wait_s: float = Field(default=2.0, ge=0, le=3600)
     complete_wait_s: float = Field(default=30.0, ge=0, le=86_400)
-    false_merge_rate: float = Field(default=0.2, ge=1e-6, lt=1)
+    false_merge_rate: float = Field(default=0.2, ge=LEAST_FALSE_MERGES, lt=1)
     normalise_cameras: bool = True
     min_quality: float = Field(default=0.2, ge=0, le=1)
     min_closing_quality: float = Field(default=0.1, ge=0, le=1)

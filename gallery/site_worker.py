@@ -1,6 +1,7 @@
 """Processing of one site: its timeline, state in memory, index and store."""
 
 import gc
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from gallery.config import GallerySettings
 from gallery.decision.decide import decide
 from gallery.decision.draft import Decision
 from gallery.decision.rules import Rules
-from gallery.decision.site import Site, site_of
+from gallery.decision.site import Site, orphans_of, site_of
 from gallery.index import VectorIndex
 from gallery.metrics import GalleryMetrics
 from gallery.models import KnownModels
@@ -24,6 +25,8 @@ from wire.cameras import ListedCamera
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
 from wire.metrics import ServiceMetrics
 from wire.service import Received, Rejected
+
+log = logging.getLogger(__name__)
 
 NS = 1_000_000_000
 MANY = 20_000  # identities
@@ -162,6 +165,14 @@ class SiteWorker:
 
     def _load(self) -> None:
         snapshot = self._store.load(self._plan.rules.horizon_ns)
+        if orphans := orphans_of(snapshot):
+            log.warning(
+                "site %s: the store lacks the people of %d tracklets, such as %s; they are decided anew. Restore Redis"
+                " from a backup if people are missing",
+                self._store.site_id,
+                len(orphans),
+                orphans[0].tracklet.tracklet_id,
+            )
         self._site: Site = site_of(self._store.site_id, snapshot)
         self._seq = snapshot.seq
         self._stored_seq = snapshot.seq - len(snapshot.unpublished)

@@ -38,8 +38,9 @@ class Site:
 
 
 def site_of(site_id: str, snapshot: Snapshot) -> Site:
-    """Return the site of a snapshot that a store loaded."""
+    """Return the site of a snapshot that a store loaded; rows of identities that it lacks are pending again."""
     calibrations, shifts, coverage = decode_scale(snapshot.calibration)
+    orphans = {row.tracklet.tracklet_id: StoredTracklet(row.tracklet, None, 0.0, None) for row in orphans_of(snapshot)}
     return Site(
         site_id,
         snapshot.version,
@@ -48,7 +49,13 @@ def site_of(site_id: str, snapshot: Snapshot) -> Site:
         calibrations,
         Table({identity.number: identity for identity in snapshot.identities}),
         Table({number: tuple(prototypes) for number, prototypes in snapshot.prototypes.items()}),
-        Table({row.tracklet.tracklet_id: row for row in snapshot.tracklets}),
+        Table({row.tracklet.tracklet_id: row for row in snapshot.tracklets} | orphans),
         shifts=shifts,
         coverage=coverage,
     )
+
+
+def orphans_of(snapshot: Snapshot) -> list[StoredTracklet]:
+    """Return the rows whose identity, or its prototypes, a snapshot lacks; none unless somebody changed the store."""
+    whole = {identity.number for identity in snapshot.identities if snapshot.prototypes.get(identity.number)}
+    return [row for row in snapshot.tracklets if row.identity_id is not None and row.identity_id not in whole]

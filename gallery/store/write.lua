@@ -88,6 +88,7 @@ local function take(id, row)
   if row.owner == 0 then return end
   redis.call('ZREM', of_identity(row.owner), id)
   local whole = take_sighting(row.owner, row.camera, row.last, row.first)
+  if not whole then return end  -- somebody deleted keys
   local rest = redis.call('ZRANGEBYSCORE', of_identity(row.owner), string.format('%.0f', whole.first),
     string.format('%.0f', whole.last))
   for _, other in ipairs(rest) do

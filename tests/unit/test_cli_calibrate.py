@@ -1,7 +1,8 @@
 """`climbtrack calibrate --show`: where it finds the data of a site, and what it says where there is none."""
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +13,8 @@ import pytest
 from deploy.cli.main import main
 from deploy.local.data_dir import DataDir
 from deploy.local.private_redis import PrivateRedis
-from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration
+from gallery.config import LEAST_FALSE_MERGES
+from gallery.decision.calibrate import DEFAULT_PRIOR, MAX_LOGIT, Calibration
 from gallery.decision.coverage import NO_COVERAGE
 from gallery.decision.normalise import NO_SHIFTS
 from gallery.decision.scale_state import encode_scale
@@ -30,8 +32,8 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-def write_site(url: str, site: str) -> None:
-    learnt = encode_scale({"m": Calibration(DEFAULT_PRIOR).observe([0.1, 0.3])}, NO_SHIFTS, NO_COVERAGE)
+def write_site(url: str, site: str, different: Sequence[float] = (0.1, 0.3)) -> None:
+    learnt = encode_scale({"m": Calibration(DEFAULT_PRIOR).observe(different)}, NO_SHIFTS, NO_COVERAGE)
     with closing(connect(RedisSettings(url=url))) as client:
         RedisStore(client, site).write(Write(version=0, now_ns=START, next_identity=3, calibration=learnt))
 
@@ -93,11 +95,21 @@ def test_a_stricter_rate_needs_more_similarity(folder: Path, capsys: pytest.Capt
     assert least[0] < least[1]
 
 
-def test_a_rate_that_no_similarity_meets_is_pointed_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with PrivateRedis(folder) as redis:
-        write_site(redis.url, "site")
+def test_a_rate_that_no_similarity_meets_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = folder / "site.yaml"
-    config.write_text("gallery: {false_merge_rate: 0.00001}\n")
+    config.write_text("gallery: {false_merge_rate: 0.0003}\n")
+    assert main(["calibrate", "--show", "--data-dir", str(folder), "--config", str(config)]) == 2
+    assert "gallery.false_merge_rate = 0.0003" in capsys.readouterr().err
+    assert math.log(1 / LEAST_FALSE_MERGES - 1) < MAX_LOGIT
+
+
+def test_a_rate_that_no_similarity_of_this_site_meets_is_pointed_out(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with PrivateRedis(folder) as redis:
+        write_site(redis.url, "site", [0.5, 0.9] * 20)
+    config = folder / "site.yaml"
+    config.write_text(f"gallery: {{false_merge_rate: {LEAST_FALSE_MERGES}}}\n")
     assert main(["calibrate", "--show", "--data-dir", str(folder), "--config", str(config)]) == 0
     assert "no similarity suffices for a match at this false_merge_rate" in capsys.readouterr().err
 

@@ -1,6 +1,7 @@
 """Decisions about windows of tracklets, one scenario per test."""
 
 from collections.abc import Sequence
+from dataclasses import replace as changed
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 
 from gallery.decision.decide import decide
 from gallery.decision.rules import Rules
-from gallery.decision.site import Site
+from gallery.decision.site import Site, orphans_of, site_of
 from gallery.decision.together import together
+from gallery.store.memory import MemoryStore
 from gallery.store.store import Write
 from tests.gallery_tools import START, S, axis, tracklet, unit
 from wire.messages import Tracklet
@@ -360,3 +362,18 @@ def test_who_was_visible_together(one: tuple[str, float, float], other: tuple[st
     pair: Sequence[Tracklet] = (tracklet(*one), tracklet(*other))
 
     assert together(pair[0], pair[1], START + 10 * S) == together(pair[1], pair[0], START + 10 * S) == answer
+
+
+def test_tracklets_whose_person_is_missing_from_the_store_are_decided_anew() -> None:
+    # Given a store that somebody has taken a person out of
+    decider, store = Decider(), MemoryStore("site")
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0), closed=False), tracklet("b/s/1.0/0", 0, 4, axis(1)))
+    store.write(decider.writes[0])
+    snapshot = store.load(RULES.horizon_ns)
+    lacking = changed(snapshot, identities=[one for one in snapshot.identities if one.number == 2])
+    decider.site = site_of("site", lacking)
+    assert [row.tracklet.tracklet_id for row in orphans_of(lacking)] == ["a/s/1.0/0"]
+    # When its tracklet goes on
+    events = decider.window(9, tracklet("a/s/1.0/0", 0, 8, axis(0), revision=1))
+    # Then it is somebody new, under a number that nobody had
+    assert events == ["created 3"]
