@@ -37,12 +37,14 @@ def check_appearance(name: str, path: Path, *, otherwise: Checked, write: bool) 
         return otherwise
     try:
         model = open_appearance(path, OnnxRuntime("cpu"))
-        embedder = AppearanceEmbedder(model)
+        trials = try_formats(model)
+        if not any(one.numbers for one in trials):
+            AppearanceEmbedder(model)  # it says why
     except WeightsError as error:
         said = f"{otherwise.said}. Nor an appearance model: {error.reason}"
         return Checked(name, str(path), ok=False, said=said)
-    trials = try_formats(model)
-    what = f"{path}, loads and runs, appearance model with {embedder.dim} numbers per crop; {_figures(trials)}"
+    numbers = max(one.numbers for one in trials)
+    what = f"{path}, loads and runs, appearance model with {numbers} numbers per crop; {_figures(trials)}"
     if write:
         return _written(name, path, model, trials, what)
     return _compared(name, path, model, trials, what)

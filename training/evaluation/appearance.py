@@ -34,11 +34,13 @@ class Trial:
 
     Attributes:
         mean_ap: Each tracklet ranked against those of the other cameras, 0 to 1; 0 if the model gave no numbers.
+        numbers: Length of its features; 0 if it gave none.
         prior: What its similarities mean; None if the same person is no more similar than others.
     """
 
     crop_format: CropFormat
     mean_ap: float
+    numbers: int
     prior: SimilarityPrior | None
 
 
@@ -49,10 +51,13 @@ def try_formats(model: OpenedModel) -> list[Trial]:
 
 
 def alternatives(model: OpenedModel) -> list[CropFormat]:
-    """Return the other formats to consider: colours in reverse, and other normalisations where that was assumed."""
-    own = model.crop_format
+    """Return the other formats to consider: colours in reverse, and other normalisations unless the graph says its own.
+
+    What a person wrote down may be wrong as well.
+    """
+    own, said = model.crop_format, model.said
     others = [replace(own, colour="bgr" if own.colour == "rgb" else "rgb", mean=own.mean[::-1], std=own.std[::-1])]
-    if model.unsure and own.dtype != "uint8":
+    if (model.unsure or said.values or said.mean or said.std) and own.dtype != "uint8":
         others += [replace(own, values=values, mean=mean, std=std) for values, mean, std in _NORMALISATIONS]
     return [one for one in others if one != own]
 
@@ -75,7 +80,7 @@ def _tried(model: OpenedModel, crop_format: CropFormat, people: Sequence[Sequenc
         step = network.frames  # a model of single crops ranks the first one
         features = np.concatenate([network.embed([crops[:step] for crops in camera]) for camera in people])
     except (EmbeddingError, WeightsError):  # another format than its own may give NaN, or always the same
-        return Trial(crop_format, 0.0, None)
+        return Trial(crop_format, 0.0, 0, None)
     labels, cameras = np.tile(np.arange(PEOPLE), CAMERAS), np.repeat(np.arange(CAMERAS), PEOPLE)
     items = Labelled(features, labels, cameras)
-    return Trial(crop_format, rank_all(items).mean_ap, prior_of(cosine_gap(items)))
+    return Trial(crop_format, rank_all(items).mean_ap, features.shape[1], prior_of(cosine_gap(items)))
