@@ -9,7 +9,6 @@ and the embedding decides who continues. A leg that only gets too long is split 
 construction.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -73,7 +72,6 @@ class OpenTracklet(msgspec.Struct):
         waiting: Weak detections before or after strong ones; they count once a strong one follows soon.
         strong_ns: Time of the last strong detection.
         sure: Number of detections that are hardly ever wrong.
-        moved: How far it has been from where it began, in heights of its box.
         revision: Number of the next emission.
         due_ns: When the next emission is due.
         interval_ns: Time between the next emission and the following one.
@@ -89,7 +87,6 @@ class OpenTracklet(msgspec.Struct):
     waiting: list[Row] = []
     strong_ns: int = 0
     sure: int = 0
-    moved: float = 0.0
     revision: int = 0
     due_ns: int = 0
     interval_ns: int = 0
@@ -104,16 +101,13 @@ class TrackletOptions:
     """When a track counts as a person, when tracklets are sent, and how long they get.
 
     Chairs and hanging coats are detected for minutes, but weakly; people are detected strongly every now and then. So
-    weak detections count only near strong ones, and a tracklet needs some that are hardly ever wrong: a few if it
-    moves, a good share if it never does.
+    weak detections count only near strong ones, and a tracklet needs some that are hardly ever wrong.
 
     Attributes:
         strong_score: Lowest score of a strong detection.
         bridge_s: How far from a strong detection weak ones count.
         sure_score: Lowest score of a detection that is hardly ever wrong.
-        min_sure: Number of such detections that make a track a person,
-        still: if it has moved this far, in heights of its box,
-        min_sure_share: or if they are at least this share of its detections.
+        min_sure: Number of such detections that make a track a person.
         spans: Maximum number of frames used for an embedding, T.
         min_picks: Minimum number of time spans with a good frame for an early emission.
         min_quality: Lowest quality of a frame that is embedded.
@@ -129,8 +123,6 @@ class TrackletOptions:
     bridge_s: float = 1.0
     sure_score: float = 0.6
     min_sure: int = 3
-    still: float = 0.25
-    min_sure_share: float = 0.25
     spans: int = 8
     min_picks: int = 3
     min_quality: float = 0.1
@@ -157,7 +149,6 @@ def extend(tracklet: OpenTracklet, row: Row, options: TrackletOptions) -> bool:
         tracklet.waiting = []
         tracklet.strong_ns = row.time_ns
     tracklet.rows.append(row)
-    tracklet.moved = max(tracklet.moved, _distance(tracklet.rows[0].box, row.box))
     tracklet.sure += row.score >= options.sure_score
     return True
 
@@ -188,11 +179,8 @@ def cross(tracklet: OpenTracklet, overlap: float, options: TrackletOptions) -> N
 
 
 def is_person(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
-    """Tell whether there is enough evidence for a person; whoever was sent as one stays one."""
-    if tracklet.sure < options.min_sure:
-        return False
-    likely = tracklet.sure >= options.min_sure_share * len(tracklet.rows)
-    return likely or tracklet.moved >= options.still or tracklet.revision > 0
+    """Tell whether there is enough evidence for a person; once true, it stays true."""
+    return tracklet.sure >= options.min_sure
 
 
 def frame_quality(facts: FrameFacts) -> float:
@@ -275,11 +263,6 @@ def remember_embedding(tracklet: OpenTracklet, revision: int, embedding: bytes) 
 def quality(tracklet: OpenTracklet) -> float:
     """Return the mean quality of the frames used for the embedding, in [0, 1]."""
     return sum(pick.quality for pick in tracklet.picks) / max(len(tracklet.picks), 1)
-
-
-def _distance(a: Sequence[float], b: Sequence[float]) -> float:
-    """Return the distance of the centres of two boxes in heights of the first."""
-    return math.hypot(a[0] + a[2] - b[0] - b[2], a[1] + a[3] - b[1] - b[3]) / 2 / max(a[3] - a[1], 1.0)
 
 
 def _since(rows: Sequence[Row], time_ns: int) -> list[Row]:

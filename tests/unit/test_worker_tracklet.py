@@ -219,35 +219,6 @@ def test_a_person_is_sure_at_least_three_times(scores: list[float], person: bool
     assert is_person(_fed(scores), OPTIONS) is person
 
 
-@pytest.mark.parametrize(
-    ("step_px", "sure_every", "person"),
-    [
-        pytest.param(0.0, 20, False, id="a coat that looks like a person now and then"),
-        pytest.param(0.1, 20, False, id="a coat in a draught"),
-        pytest.param(0.5, 20, True, id="somebody seen badly who walks"),
-        pytest.param(0.0, 3, True, id="somebody who sits still"),
-    ],
-)
-def test_what_never_moves_must_look_like_a_person_for_a_share_of_its_time(
-    step_px: float, sure_every: int, *, person: bool
-) -> None:
-    """Boxes are 30 px high, and followed for 10 s."""
-    tracklet = OpenTracklet()
-    for n in range(100):
-        left = step_px * n if step_px != 0.1 else n % 2
-        row = Row(n * TENTH_NS, n, (left, 0.0, left + 10.0, 30.0), 0.9 if n % sure_every == 0 else 0.52)
-        extend(tracklet, row, OPTIONS)
-    assert is_person(tracklet, OPTIONS) is person
-
-
-def test_whoever_was_sent_as_a_person_stays_one() -> None:
-    tracklet = _fed([0.9] * 10)
-    mark_sent(tracklet, OPTIONS)
-    for number in range(10, 100):
-        extend(tracklet, _row(number, 0.52), OPTIONS)
-    assert is_person(tracklet, OPTIONS)
-
-
 def test_emissions_come_after_a_second_and_then_at_growing_intervals() -> None:
     tracklet, sent = OpenTracklet(), []
     for number in range(400):
