@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
+import av
 import msgspec
 import pytest
 
-from reid_worker import decode
 from reid_worker.decode import DecoderState, Frame, Sampler, StreamDecoder
 from tests.worker_tools import START_NS, Video, number_of, numbered_image, packets
 from wire.messages import FrameChunk
@@ -176,15 +177,16 @@ class Flaky:
     """A decoder that raises what no decoder should at one packet."""
 
     def __init__(self, real: Any, at: int) -> None:
-        self._real = real
-        self._left = at
+        vars(self).update(_real=real, _packets=iter(range(1, 1000)), _at=at)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._real, name, value)
+
     def decode(self, packet: object) -> Any:
-        self._left -= 1
-        if self._left == 0:
+        if next(self._packets) == self._at:
             raise RuntimeError("out of surfaces")
         return self._real.decode(packet)
 
@@ -192,14 +194,14 @@ class Flaky:
 def test_whatever_a_decoder_raises_costs_pictures_up_to_the_next_keyframe(
     video: Video, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = decode._context
+    create = av.CodecContext.create
     made: list[object] = []
 
-    def make_first_flaky(*how: Any) -> Any:
+    def first_is_flaky(*how: Any) -> Any:
         made.append(how)
-        return Flaky(make(*how), 6) if len(made) == 1 else make(*how)
+        return Flaky(create(*how), 6) if len(made) == 1 else create(*how)
 
-    monkeypatch.setattr(decode, "_context", make_first_flaky)
+    monkeypatch.setattr(av, "CodecContext", SimpleNamespace(create=first_is_flaky))
     decoder = _decoder(video)
 
     frames = _decode(decoder, video.chunks())
