@@ -171,7 +171,7 @@ def _private_redis(_: Path | None) -> Check:
 
 def _redis(config: Path | None) -> Check:
     from gallery.errors import StoreRefused, StoreUnavailable
-    from gallery.store.server import check_writes, connect, eviction_risk
+    from gallery.store.server import check_writes, connect, durability_risk, eviction_risk
     from wire.settings import RedisSettings
 
     settings = RedisSettings.load(config)
@@ -179,12 +179,14 @@ def _redis(config: Path | None) -> Check:
     with closing(connect(settings)) as client:
         try:
             check_writes(client)
-            risk = eviction_risk(client)
+            risk, weakness = eviction_risk(client), durability_risk(client)
         except StoreUnavailable as error:
             return Check("Redis server", "optional", str(error), REDIS_ADVICE)
         except StoreRefused as error:
             return Check("Redis server", unusable, str(error), REDIS_ADVICE)
-    return Check("Redis server", unusable, risk, REDIS_ADVICE) if risk else Check("Redis server", "ok", "responds")
+    if risk or weakness:
+        return Check("Redis server", unusable if risk else "optional", risk or weakness, REDIS_ADVICE)
+    return Check("Redis server", "ok", "responds")
 
 
 def _kafka(config: Path | None) -> Check:

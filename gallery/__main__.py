@@ -29,7 +29,7 @@ def main(config: Path | None = None) -> int:
     client = connect(RedisSettings.load(config))
     bus = KafkaBus(KafkaSettings.load(config))
     try:
-        sites = RedisSites(client)
+        sites = RedisSites(client, writes=True)
         sites.check()
         service = build_service(settings, bus, metrics, registry, sites.open, monitor=monitor)
         return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)

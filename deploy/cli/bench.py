@@ -130,6 +130,25 @@ def reconnects(
     _print_line(measure_reconnects(count, url))
 
 
+@app.command("gallery-kills")
+def gallery_kills(
+    kills: Annotated[int, typer.Option("--kills", min=1, max=10_000, help="How often to kill.")] = 50,
+    speed: Annotated[
+        float, typer.Option("--speed", min=0.1, max=100, callback=finite, help="Seconds of the cameras per second.")
+    ] = 2.0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31, help="Other people and other moments.")] = 1,
+) -> None:
+    """Print one JSON line: what `kill -9` of a gallery and its Redis at random moments lost, doubled or changed."""
+    from deploy.bench.gallery_kills import measure
+
+    with tempfile.TemporaryDirectory(prefix="climbtrack-") as folder:
+        figures = measure(Path(folder), kills, seed=seed, speed=speed)
+    _print_line(figures)
+    if faults := figures.audit.faults():
+        typer.echo(f"not as without kills: {faults}", err=True)
+        raise typer.Exit(1)
+
+
 _Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto (a GPU if available), cpu, cuda, ...")]
 _Threads = Annotated[int, typer.Option("--threads", min=1, max=256, help="CPU threads; the worker embeds with one.")]
 _Lengths = Annotated[list[int] | None, typer.Option("--length", min=1, max=65_536, help="Sequence length; repeatable.")]

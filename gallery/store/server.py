@@ -16,6 +16,7 @@ from wire.tls import context_of, key_password
 from wire.url import read_url
 
 KEEPS_EVERYTHING = "noeviction"
+ALWAYS = "always"
 ANSWER_S, CONNECT_S = 10.0, 5.0
 
 
@@ -93,6 +94,29 @@ def eviction_risk(client: "redis.Redis") -> str:
     return (
         f"Redis at {name_of(client)} has the maxmemory-policy {policy}: when its memory is full it deletes people; "
         f"set maxmemory-policy {KEEPS_EVERYTHING} in its configuration"
+    )
+
+
+def durability_risk(client: "redis.Redis") -> str:
+    """Return a warning if a crash of the server loses writes that it has confirmed; empty if it cannot be told.
+
+    Raises:
+        StoreUnavailable, StoreRefused: The server cannot be queried.
+    """
+    with translated_errors(client):
+        client.ping()
+        try:
+            answer: Any = client.info("persistence")
+            kept = bool(answer.get("aof_enabled", True))
+            told: Any = client.config_get("appendfsync") if kept else {}
+        except ResponseError:  # the user lacks permission, or a managed Redis does not tell
+            return ""
+    if kept and told.get("appendfsync", ALWAYS) == ALWAYS:
+        return ""
+    loss = "the last seconds of" if kept else "all"
+    return (
+        f"Redis at {name_of(client)} forgets {loss} decisions when it crashes; set appendonly yes and appendfsync"
+        f" {ALWAYS} in its configuration: the gallery writes once a second"
     )
 
 

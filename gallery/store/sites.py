@@ -6,16 +6,20 @@ import redis
 
 from gallery.errors import StoreUnavailable
 from gallery.store.redis import RedisStore
-from gallery.store.server import eviction_risk, translated_errors
+from gallery.store.server import durability_risk, eviction_risk, translated_errors
 
 log = logging.getLogger(__name__)
 
 
 class RedisSites:
-    """Opens the sites in one Redis; warns about a server that deletes people, as soon as it is reachable."""
+    """Opens the sites in one Redis; warns about a server that deletes people, as soon as it is reachable.
 
-    def __init__(self, client: "redis.Redis") -> None:
+    With `writes`, it also warns about one that forgets what was written when it crashes.
+    """
+
+    def __init__(self, client: "redis.Redis", *, writes: bool = False) -> None:
         self._client = client
+        self._risks = (eviction_risk, durability_risk) if writes else (eviction_risk,)
         self._checked = False
 
     def check(self) -> None:
@@ -51,7 +55,7 @@ class RedisSites:
     def _check(self) -> None:
         if self._checked:
             return
-        risk = eviction_risk(self._client)
-        if risk:
-            log.warning("%s", risk)
+        for risk_of in self._risks:
+            if risk := risk_of(self._client):
+                log.warning("%s", risk)
         self._checked = True

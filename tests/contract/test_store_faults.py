@@ -19,7 +19,7 @@ from gallery.errors import StoreRefused, StoreUnavailable
 from gallery.handler import build_service
 from gallery.store.faults import PERMISSIONS
 from gallery.store.redis import RedisStore
-from gallery.store.server import connect, eviction_risk
+from gallery.store.server import connect, durability_risk, eviction_risk
 from gallery.store.sites import RedisSites
 from gallery.store.store import StoredTracklet, TrackQuery, Write
 from tests.conftest import need
@@ -371,6 +371,25 @@ def test_a_server_that_evicts_keys_is_warned_about_once(server: RealRedis, caplo
     ]
 
 
+@pytest.mark.parametrize(
+    ("settings", "loss"),
+    [
+        pytest.param({"appendonly": "no"}, "forgets all decisions", id="no append-only file"),
+        pytest.param({"appendonly": "yes", "appendfsync": "everysec"}, "forgets the last seconds", id="every second"),
+        pytest.param({"appendonly": "yes", "appendfsync": "always"}, "", id="always"),
+    ],
+)
+def test_a_gallery_is_told_what_a_crash_of_its_server_would_lose(
+    server: RealRedis, settings: dict[str, str], loss: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    config(*settings.items())(server)
+    with closing(connect(RedisSettings(url=server.url))) as client:
+        RedisSites(client, writes=True).check()
+        assert loss in durability_risk(client)
+    warned = [record.getMessage() for record in caplog.records]
+    assert ["set appendonly yes and appendfsync always" in line for line in warned] == [True] * bool(loss)
+
+
 def test_a_server_unreachable_at_the_start_is_checked_later(
     server: RealRedis, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -392,6 +411,9 @@ def test_a_server_that_keeps_everything_or_may_not_be_asked_gives_no_warning(ser
     for login in ({}, {"username": "ann", "password": "pw"}):
         with closing(connect(RedisSettings.model_validate({"url": server.url, **login}))) as client:
             assert eviction_risk(client) == ""
+    command("ACL", "SETUSER", "ann", "-config")(server)
+    with closing(connect(RedisSettings(url=server.url, username="ann", password="pw"))) as client:  # type: ignore[arg-type]
+        assert durability_risk(client) == ""
 
 
 class GalleryOnBus:

@@ -115,7 +115,17 @@ def test_a_redis_that_takes_no_writes_is_named_with_its_remedy(
     assert "is a replica and takes no writes (READONLY); wait for the failover" in found["Redis server"]["found"]
 
 
+def test_a_redis_that_forgets_when_it_crashes_is_named_with_its_remedy(
+    redis_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell(redis_url, "CONFIG", "SET", "appendonly", "no")
+    code, found = examined(capsys)
+    assert (code, found["Redis server"]["state"]) == (0, "optional")
+    assert "set appendonly yes and appendfsync always" in found["Redis server"]["found"]
+
+
 def test_doctor_leaves_nothing_in_a_working_redis(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    tell(redis_url, "CONFIG", "SET", "appendfsync", "always", "appendonly", "yes")
     code, found = examined(capsys)
     assert (code, found["Redis server"]["state"]) == (0, "ok")
     with closing(redis.Redis.from_url(redis_url)) as client:
