@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
@@ -15,6 +16,7 @@ from wire.mask import mask_url
 from wire.url import UrlError, read_url
 
 TIMEOUT_S = 5.0
+AT_ONCE = 16
 NONCE_BYTES = 16
 CONTENT_TYPE = "application/soap+xml; charset=utf-8"
 LOGIN_NEEDED = "it wants a user and a password: repeat with --user"
@@ -65,14 +67,16 @@ def describe(host: str, found: Found, login: Login | None) -> Camera:
 def describe_all(items: Iterable[tuple[str, Found]], ask_login: Callable[[], Login | None]) -> list[Camera]:
     """Ask every device for its streams, and those that want a login once more with the one that `ask_login` gives."""
     items = list(items)
-    cameras = [describe(host, found, None) for host, found in items]
-    login = ask_login() if any(camera.problem == LOGIN_NEEDED for camera in cameras) else None
-    if login is None:
-        return cameras
-    return [
-        describe(host, found, login) if camera.problem == LOGIN_NEEDED else camera
-        for camera, (host, found) in zip(cameras, items, strict=True)
-    ]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        cameras = list(pool.map(lambda item: describe(item[0], item[1], None), items))
+        login = ask_login() if any(camera.problem == LOGIN_NEEDED for camera in cameras) else None
+        if login is None:
+            return cameras
+        closed = {at: items[at] for at, camera in enumerate(cameras) if camera.problem == LOGIN_NEEDED}
+        opened = dict(
+            zip(closed, pool.map(lambda item: describe(item[0], item[1], login), closed.values()), strict=True)
+        )
+    return [opened.get(at, camera) for at, camera in enumerate(cameras)]
 
 
 def by_address(text: str) -> tuple[str, Found]:

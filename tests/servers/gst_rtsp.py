@@ -33,10 +33,10 @@ def main() -> None:
     server.set_address("127.0.0.1")
     server.set_service(options.port)
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(
-        f'( filesrc location="{options.video}" ! qtdemux ! h264parse ! rtph264pay pt=96 config-interval=-1 mtu=600 '
-        f"! identity drop-probability={options.loss} name=pay0 )"
-    )
+    payloader = "rtph264pay pt=96 config-interval=-1"
+    if options.loss:
+        payloader += f" mtu=600 ! identity drop-probability={options.loss}"
+    factory.set_launch(f'( filesrc location="{options.video}" ! qtdemux ! h264parse ! {payloader} name=pay0 )')
     if options.transport:
         transports = {"tcp": GstRtsp.RTSPLowerTrans.TCP, "udp": GstRtsp.RTSPLowerTrans.UDP}
         factory.set_protocols(transports[options.transport])
