@@ -18,6 +18,7 @@ from gallery.decision.site import Site, orphans_of, site_of
 from gallery.index import VectorIndex
 from gallery.metrics import GalleryMetrics
 from gallery.models import KnownModels
+from gallery.put_back import writes_to_put_back
 from gallery.searcher import Searcher
 from gallery.store.store import JournalEntry, Store, StoredProgress, StoredTracklet, Write
 from gallery.timeline import Timeline, Update, Waiting, Window
@@ -79,6 +80,7 @@ class SiteWorker:
         self._again: list[IdentityEvent] = []
         self._outbox: list[JournalEntry] = []
         self._confirmed = 0
+        self._incomplete = False  # the store has lost data, and not all of it has been put back
         self._exempt = 0  # identities when the site was last exempted from garbage collection
         self._models = KnownModels(store.site_id)
         self._load()
@@ -88,6 +90,12 @@ class SiteWorker:
 
         A camera that had ended and has been listed again since is treated as a new one.
         """
+        if not self._site.version and first_offset:
+            log.warning(
+                "site %s: nothing is stored about it, so people are numbered from 1. If it is not a new site, Redis has"
+                " lost its data: stop the gallery, and restore a backup",
+                self._store.site_id,
+            )
         since = {camera.spec.camera_id: camera.listed_ns for camera in listed}
         for camera_id, stored in self._store.progress().items():
             relisted = stored.progress.ended and since.get(camera_id, 0) > stored.sent_ns
@@ -106,7 +114,7 @@ class SiteWorker:
             The records of tracklets that cannot be compared with those of this site.
         """
         if self._stale:
-            self._load()
+            self._reload()
         self._confirm()
         self._again = []
         batch, rejected = self._models.comparable(batch)
@@ -182,6 +190,26 @@ class SiteWorker:
         self._models.learn(prototype for owned in self._site.prototypes.values() for prototype in owned)
         self._keep_from_collector()
         self._stale = False
+
+    def _reload(self) -> None:
+        """Load the site again after a failed write; a store that has lost confirmed writes gets them back first."""
+        known = self._site.version
+        snapshot = self._store.load(self._plan.rules.horizon_ns)
+        self._incomplete = self._incomplete or snapshot.version < known
+        if self._incomplete:
+            log.error(
+                "site %s: the store has lost data (version %d, after %d); %d people are put back from memory. Set"
+                " appendonly yes and appendfsync always in the configuration of Redis",
+                self._store.site_id,
+                snapshot.version,
+                known,
+                self.identities(),
+            )
+            for write in writes_to_put_back(self._site, snapshot, [entry.event for entry in self._outbox]):
+                self._store.write(write)
+            self._confirmed = 0
+            self._incomplete = False
+        self._load()
 
     def _keep_from_collector(self) -> None:
         """Exempt a large site from garbage collection whenever it has doubled.

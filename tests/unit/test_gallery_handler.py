@@ -14,7 +14,7 @@ from gallery.metrics import GalleryMetrics
 from gallery.site_worker import SiteWorker, plan_of
 from gallery.store.memory import MemoryStore
 from gallery.store.store import Outcome, TrackQuery, Write
-from tests.gallery_tools import FixedCameras, axis, progress, tracklet
+from tests.gallery_tools import FixedCameras, axis, owners, progress, tracklet
 from wire import codec
 from wire.bus import CAMERAS, TRACKLETS, Record, TopicPartition
 from wire.cameras import ListedCamera
@@ -305,3 +305,67 @@ def test_an_embedding_of_another_length_under_one_model_is_a_dead_letter_and_the
     assert "has 9 numbers, but those of model m have 8" in rejected[0].reason
     known = {row.tracklet.tracklet_id for row in store.tracklets(["a/s/1.0/0", "a/s/2.0/0", "b/s/2.0/0"])}
     assert known == {"a/s/1.0/0", "b/s/2.0/0"}
+
+
+class ForgetfulStore(MemoryStore):
+    """A store that can be set back to what it was after its first writes, as a Redis without fsync after a crash."""
+
+    def __init__(self, site_id: str) -> None:
+        super().__init__(site_id)
+        self.writes: list[Write] = []
+
+    def write(self, write: Write) -> Outcome:
+        outcome = super().write(write)
+        self.writes.append(write)
+        return outcome
+
+    def forget(self, kept: int) -> None:
+        writes = self.writes[:kept]
+        vars(self).update(vars(ForgetfulStore("site")))
+        for write in writes:
+            self.write(write)
+
+
+def three_people(bench: Bench, *, kept: int | None = None) -> list[str]:
+    """Show three people, one after the other, then the first again; return the events since the store forgot."""
+    for start in (0, 10, 20):
+        look = axis(start // 10)
+        sent = (tracklet(f"{camera}/s/{start}.0/0", start, start + 3, look) for camera in "ab")
+        bench.send(*sent, *both_at(start + 3.5), *both_at(start + 9))
+    if kept is not None:
+        assert isinstance(bench.store, ForgetfulStore)
+        bench.store.forget(kept)
+    batch = bench.batch(tracklet("a/s/30.0/0", 30, 33), *both_at(33.5), *both_at(39))
+    try:
+        events = bench.handle(batch)
+    except StoreConflict:
+        events = bench.handle(batch)
+    bench.handler.flushed()
+    return events
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_what_a_store_has_forgotten_is_put_back_by_the_gallery_that_knows_it(
+    kept: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a store that forgets confirmed writes while the gallery runs
+    whole, bench = Bench(), Bench(ForgetfulStore("site"))
+    # When the first person comes again
+    assert three_people(bench, kept=kept) == three_people(whole) == ["matched 1"]
+    # Then everybody is known as before, numbers go on, and it was said aloud
+    for store in (bench.store, whole.store):
+        assert [identity.number for identity in store.identities(0, 10)] == [1, 2, 3]
+    assert owners(bench.store) == owners(whole.store)
+    assert bench.store.load(0).next_identity == 4
+    assert "the store has lost data" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("first_offset", "warned"), [pytest.param(0, False, id="new"), pytest.param(9, True, id="old")]
+)
+def test_a_store_that_knows_nothing_of_a_log_that_was_read_before_is_said_aloud(
+    first_offset: int, caplog: pytest.LogCaptureFixture, *, warned: bool
+) -> None:
+    Bench(first_offset=first_offset).send(*both_at(1))
+
+    assert ("restore a backup" in caplog.text) is warned
