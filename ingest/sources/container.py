@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from av.stream import Disposition
 
-from ingest.errors import NoVideo
+from ingest.errors import NoVideo, Stalled
 from ingest.source import UNKNOWN_FORMAT, SourcePacket
 from ingest.sources import jpeg
 from ingest.sources.annexb import NalCodec
@@ -24,7 +24,8 @@ _TEXT = "ansi"  # libavcodec renders plain text like a terminal
 class ContainerSource:
     """One video stream of an open container.
 
-    `finished` is called after the last packet, and raises `Broken` if packets are missing.
+    `finished` is called after the last packet, and raises `Broken` if packets are missing. `silence` says why possibly
+    not a single packet arrives.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class ContainerSource:
         jpeg_quality: int,
         burst_ns: int = 0,
         finished: Callable[[Demuxer], None] | None = None,
+        silence: str = "",
     ) -> None:
         self.finite = finite
         self.frame_ns = demuxer.frame_ns
@@ -44,6 +46,7 @@ class ContainerSource:
         self._demuxer = demuxer
         self._jpeg_quality = jpeg_quality
         self._finished = finished
+        self._silence = silence
 
     def packets(self) -> Iterator[SourcePacket]:
         """Yield every packet; H.264, HEVC and JPEG unchanged, everything else decoded and encoded as JPEG.
@@ -52,6 +55,16 @@ class ContainerSource:
             Stalled: No data arrived within the read timeout.
             Broken: The source cannot be read any further, or holds less than it announces.
         """
+        try:
+            yield from self._packets()
+        except Stalled as error:
+            if self._demuxer.count or not self._silence:
+                raise
+            raise Stalled(f"{error}; {self._silence}") from None
+        if self._finished is not None:
+            self._finished(self._demuxer)
+
+    def _packets(self) -> Iterator[SourcePacket]:
         name = self._demuxer.stream.codec_context.name
         if name in {"h264", "hevc"}:
             yield from self._pass_on(cast("NalCodec", name))
@@ -59,8 +72,6 @@ class ContainerSource:
             yield from self._pass_on_jpeg()
         else:
             yield from self._decoded()
-        if self._finished is not None:
-            self._finished(self._demuxer)
 
     def close(self) -> None:
         """Close the connection or file."""

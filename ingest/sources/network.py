@@ -24,6 +24,7 @@ from wire.url import Url, read_url
 TRAILING_BYTES = 4096  # plus 2 % of a file: sound and tables may follow the last picture
 SEGMENT_NS = 12 * NS  # of HLS: 6 s are recommended, 10 s are usual
 NO_TRANSPORT = "the camera does not offer this transport; remove #transport= from the end of its URL"
+NOTHING_OVER_UDP = "a firewall may block UDP: remove #transport= from the end of the URL to read over TCP"
 NOTHING_SENT = (
     "nothing that can be read arrives at this port; check that an MPEG transport stream is sent to this machine and "
     "port, or to this multicast group, and that no firewall blocks UDP"
@@ -62,6 +63,7 @@ def _source(container: Any, stream: Any, address: Url, settings: IngestSettings)
         jpeg_quality=settings.jpeg_quality,
         burst_ns=SEGMENT_NS if "hls" in container.format.name else 0,
         finished=checked,
+        silence=NOTHING_OVER_UDP if address.transport in {"udp", "multicast"} else "",
     )
 
 

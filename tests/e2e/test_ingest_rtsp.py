@@ -142,6 +142,15 @@ def test_packets_lost_on_the_way_cost_pictures_and_not_the_stream(worker: Ingest
     assert decoded(stream) > 30
 
 
+def test_a_camera_of_which_nothing_arrives_over_udp_is_named_with_the_remedy(long_video: Path) -> None:
+    with (
+        serving(long_video, "--loss", "1") as server,
+        IngestWorker(connect_timeout_s=0.5, read_timeout_s=0.5) as worker,
+    ):
+        worker.add(spec_of(server.url() + "#transport=udp"))
+        wait_until(lambda: "a firewall may block UDP" in worker.cause("door"), timeout_s=30)
+
+
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rtsps") / "certificates"
