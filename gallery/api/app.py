@@ -16,6 +16,7 @@ from gallery.api.auth import require_token
 from gallery.api.cameras import cameras_router
 from gallery.api.events import EventFeed
 from gallery.api.head import HeadAsGet
+from gallery.api.parameters import only_known_parameters
 from gallery.api.people import people_router, tracks_router
 from gallery.api.prefix import UnderPrefix
 from gallery.api.schemas import ProblemOut, StatusOut
@@ -55,7 +56,7 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
         app.add_middleware(UnderPrefix, prefix=settings.root_path)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
-    protected = [Depends(require_token(settings.token))]
+    protected = [Depends(require_token(settings.token)), Depends(only_known_parameters)]
     people = people_router(store, cameras)
     for router in (cameras_router(store, bus, cameras), people, tracks_router(store), _events_router(feed)):
         app.include_router(router, dependencies=protected)

@@ -412,3 +412,23 @@ def test_a_zone_whose_plus_was_not_escaped_is_understood(client: TestClient) -> 
 
     assert unescaped.json() == escaped.json()
     assert {track["camera_id"] for track in escaped.json()["tracks"]} == {"hall"}, "nobody was in the door any more"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        pytest.param(
+            "/v1/tracks?identiy=1", "identiy: unknown parameter; did you mean identity? known are", id="misspelt"
+        ),
+        pytest.param("/v1/tracks?since=5", "since: unknown parameter", id="a name inside the program"),
+        pytest.param(
+            "/v1/identities?camera=a&x=1", "camera: unknown parameter; known are after, limit, site; x: ", id="two"
+        ),
+        pytest.param("/v1/stats?a=", "a: unknown parameter; there are none here", id="none known"),
+    ],
+)
+def test_an_unknown_query_parameter_is_refused_by_its_name(client: TestClient, path: str, said: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 422
+    assert said in response.json()["detail"]
+    assert client.get(path.partition("?")[0]).status_code == 200
