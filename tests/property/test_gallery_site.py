@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gallery.index import BruteForceIndex
 from gallery.store.memory import MemoryStore
@@ -16,6 +18,12 @@ from wire.settings import RedisSettings
 @pytest.fixture(scope="module", params=["passers-by", "a stranger"])
 def world(request: pytest.FixtureRequest) -> World:
     return make_world(11, people=5, seconds=50) if request.param == "passers-by" else world_with_a_stranger()
+
+
+@pytest.fixture(scope="module")
+def small() -> tuple[World, Gallery]:
+    world = make_world(12, people=4, seconds=35, noise=0.9)
+    return world, run_whole(world)
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +89,29 @@ def test_redis_and_faiss_give_the_same_decisions(redis_url: str, tmp_path: Path,
     assert owners(gallery.store) == owners(whole.store)
     assert gallery.store.counts() == whole.store.counts()
     client.close()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    order=st.integers(0, 1_000),
+    again=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 60)), max_size=4),
+    batch=st.integers(1, 64),
+    kills=st.lists(st.floats(0, 1), max_size=2),
+)
+def test_any_order_repetition_and_redelivery_give_the_same_identities(
+    small: tuple[World, Gallery], order: int, again: list[tuple[float, int]], batch: int, kills: list[float]
+) -> None:
+    # Given messages of cameras in any order, of which some stretches come twice
+    world, whole = small
+    messages = interleaved(world, order)
+    for place, length in again:
+        end = int(place * len(messages))
+        messages[end:end] = messages[max(0, end - length) : end]
+    # When they are read by a gallery that may be killed
+    gallery = Gallery(MemoryStore("site"), messages)
+    for kill in sorted(kills):
+        gallery.run(int(kill * len(messages)), batch)
+    gallery.run(len(messages), batch)
+    # Then everybody is who they are when each message comes once, and no other event is published
+    assert owners(gallery.store) == owners(whole.store)
+    assert set(gallery.events) == set(whole.events)
