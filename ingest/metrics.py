@@ -19,6 +19,12 @@ class IngestMetrics:
             ["camera", "reason"],
             registry=registry,
         )
+        self.damaged_frames = Counter(
+            "climbtrack_ingest_damaged_frames_total",
+            "Frames sent although part of them was lost on the way, where that is known: in transport streams",
+            ["camera"],
+            registry=registry,
+        )
         self.camera_up = Gauge(
             "climbtrack_camera_up", "1 while frames of the camera arrive", ["camera"], registry=registry
         )

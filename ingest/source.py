@@ -38,6 +38,7 @@ class SourcePacket:
         lost_before: Frames between the previous packet and this one that could not be read.
         shown: False for a picture that is decoded only as a reference for others.
         camera_ns: Capture time by the camera's own clock, ns since the Unix epoch; None if it is not stated.
+        damaged: Whether part of it was lost on the way, where the container tells: a transport stream does.
     """
 
     pts_ns: int
@@ -47,6 +48,7 @@ class SourcePacket:
     lost_before: int = 0
     shown: bool = True
     camera_ns: int | None = None
+    damaged: bool = False
 
 
 class Source(Protocol):

@@ -18,6 +18,7 @@ TOO_LARGE = (
     f"larger than the {MAX_RECORD_BYTES >> 20} MiB that can be sent at once; "
     "set the camera, or the program that writes the pictures, to a lower resolution or stronger compression"
 )
+DAMAGED = "parts of frames are lost on the way; use a wired connection, a lower bit rate or a larger network buffer"
 MAX_FRAME_BYTES = MAX_RECORD_BYTES - 256 * 1024  # the other fields of a chunk, extradata included, take less
 
 
@@ -34,6 +35,8 @@ class StreamWriter:
         self._outbox = outbox
         self._frames = metrics.frames.labels(camera=spec.camera_id)
         self._bytes = metrics.bytes.labels(camera=spec.camera_id)
+        self._damaged = metrics.damaged_frames.labels(camera=spec.camera_id)
+        self._told_damage = False
         self._too_large = metrics.dropped_frames.labels(camera=spec.camera_id, reason="too_large")
         self._lock = threading.Lock()
         self._closed = False
@@ -58,6 +61,8 @@ class StreamWriter:
         """Send a packet unchanged."""
         self._frames.inc()
         self._bytes.inc(len(packet.data))
+        if packet.damaged:
+            self._count_damage()
         with self._lock:
             if self._closed:
                 return
@@ -117,6 +122,12 @@ class StreamWriter:
         self._part += 1
         self._format = video_format
         return Chunker(Stream(self._spec, stream_id, video_format, self._next_index))
+
+    def _count_damage(self) -> None:
+        self._damaged.inc()
+        if not self._told_damage:
+            self._told_damage = True
+            log.warning("camera %s: %s", self._spec.camera_id, DAMAGED)
 
     def _leave_out(self, packet: SourcePacket) -> None:
         """Count a frame that does not fit into a record; its frame number stays reserved."""

@@ -92,6 +92,7 @@ class ContainerSource:
                     format=video_format,
                     shown=not packet.is_discard,
                     camera_ns=camera_time_ns(packet),
+                    damaged=packet.is_corrupt,
                 )
 
     def _pass_on_jpeg(self) -> Iterator[SourcePacket]:

@@ -11,6 +11,7 @@ from tests.servers.transport import Damage, flipping, frames_of, losing, sending
 from wire.messages import FrameChunk
 
 LONG = frames_of(30)
+LOSSY = losing(0.03)
 
 
 @pytest.fixture
@@ -21,6 +22,10 @@ def worker() -> Iterator[IngestWorker]:
 
 def frames(worker: IngestWorker) -> int:
     return sum(len(chunk.packets) for chunk in worker.reader.of("door"))
+
+
+def damaged(worker: IngestWorker) -> float | None:
+    return worker.registry.get_sample_value("climbtrack_ingest_damaged_frames_total", {"camera": "door"})
 
 
 def decoded(chunks: list[FrameChunk]) -> int:
@@ -47,7 +52,7 @@ def test_a_multicast_group_is_joined(worker: IngestWorker, free_port: Callable[[
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param(losing(0.03), id="datagrams are lost"),
+        pytest.param(LOSSY, id="datagrams are lost"),
         pytest.param(swapping, id="datagrams arrive in another order"),
         pytest.param(flipping(0.1), id="bytes are changed"),
     ],
@@ -61,6 +66,7 @@ def test_a_stream_goes_on_where(damage: Damage, worker: IngestWorker, free_port:
     for stream in worker.streams("door").values():
         times = [packet.time_ns for chunk in stream for packet in chunk.packets]
         assert times == sorted(times)
+    assert (damaged(worker) or 0) > 0 or damage is not LOSSY
     assert decoded([chunk for stream in worker.streams("door").values() for chunk in stream])
 
 
