@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
+from reid_worker.detectors.choose import BUNDLED
 from reid_worker.detectors.detection import iou
+from reid_worker.detectors.tiles import WHOLE, detect_in_tiles
 from reid_worker.detectors.yolox import YoloxDetector
 from reid_worker.handler import HandlerOptions, WorkerHandler
 from reid_worker.pipeline import Pipeline
@@ -78,3 +81,33 @@ def test_numbers_are_those_of_the_source(tracklets: list[Tracklet]) -> None:
         seconds = (tracklet.times_ns - tracklet.times_ns[0]) / 1e9
         whole = tracklet.frames < FRAMES - 2
         assert np.allclose(seconds[whole], (tracklet.frames - tracklet.frames[0])[whole] / 10)
+
+
+def test_small_people_of_a_wide_picture_are_found_in_tiles(shared_data: Path) -> None:
+    """Sixteen pictures side by side show the people at a quarter of their size: about 70 px in 1280 x 720."""
+    wide, people = _shrunk_pictures(shared_data / "lab-4cam")
+    detector = YoloxDetector(BUNDLED, threads=2)
+
+    recall = {}
+    for grid in (WHOLE, (2, 2)):
+        (found,) = detect_in_tiles(detector, [wide], [grid])
+        recall[grid] = (iou(people, found[found.scores >= 0.5].boxes) >= 0.5).any(axis=1).mean()
+
+    assert recall[2, 2] > 0.5
+    assert recall[2, 2] > 3 * recall[WHOLE]
+
+
+def _shrunk_pictures(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Return a picture of four moments of four cameras, and the boxes of the people who are labelled in them."""
+    wide, people = np.full((720, 1280, 3), 100, np.uint8), []
+    for row in range(4):
+        labels = np.loadtxt(folder / "gt" / f"cam{row}.txt", delimiter=",")
+        with av.open(str(folder / f"cam{row}.mp4")) as container:
+            frames = {n: f for n, f in enumerate(container.decode(video=0), 1) if n in {21, 61, 121, 181}}
+        for column, (number, frame) in enumerate(frames.items()):
+            image = frame.to_ndarray(format="bgr24")
+            top, left, scale = row * 180, column * 320, 300 / image.shape[1]
+            small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            wide[top : top + len(small), left : left + 300] = small
+            people.append(_people(labels, number, ignored=False) * scale + np.array([left, top] * 2, np.float32))
+    return wide, np.concatenate(people).astype(np.float32)
