@@ -38,6 +38,7 @@ Neighbours = Callable[[NDArray[np.float32], str], list[set[int]]]  # (m, d) unit
 NS = 1_000_000_000
 CONSOLIDATE_NS = 20_000_000_000  # how often every tracklet goes where it fits best, besides when nobody is in sight
 MAX_SEARCHED = 24  # identities per window for which others that may be the same person are searched
+MAX_FRAGMENTS = 128  # tracklets too short or poor to create an identity that are grouped with those that may
 MAX_EXHAUSTIVE = 64  # with more identities, only the nearest by index and those seen recently are compared
 
 
@@ -164,12 +165,20 @@ class _Window:
     def group(self) -> None:
         """Create identities for the open tracklets that must show a new person."""
         draft = self._draft
-        unknown = [t for t in self._open if not self._waits(t)]
-        for members in grouped(unknown, draft.calibration, draft.vector, self._rules.match, draft.now_ns):
+        for members in grouped(self._unknown(), draft.calibration, draft.vector, self._rules.match, draft.now_ns):
             if any(self._is_enough(t, alone=len(members) == 1) for t in members):
                 number = draft.create()
                 for tracklet in sorted(members, key=_in_time):
                     self._settle(tracklet, number, 1.0, "looks like nobody known")
+
+    def _unknown(self) -> list[Tracklet]:
+        """Return the open tracklets to group: those that may create an identity, and the latest of the others."""
+        founders = {t.tracklet_id for t in self._open if self._is_enough(t, alone=False)}
+        if not founders:
+            return []
+        others = [t.tracklet_id for t in self._open if t.tracklet_id not in founders]  # in time
+        chosen = founders.union(others[-MAX_FRAGMENTS:])
+        return [t for t in self._open if t.tracklet_id in chosen and not self._waits(t)]
 
     def _waits(self, tracklet: Tracklet) -> bool:
         """Return whether a match depends on the next revision of another open tracklet."""

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace as changed
+from typing import Any
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from gallery.decision.decide import decide
+from gallery.decision.decide import MAX_FRAGMENTS, decide
+from gallery.decision.grouping import grouped
 from gallery.decision.rules import Rules
 from gallery.decision.site import Site, orphans_of, site_of
 from gallery.decision.together import together
@@ -377,3 +379,23 @@ def test_tracklets_whose_person_is_missing_from_the_store_are_decided_anew() -> 
     events = decider.window(9, tracklet("a/s/1.0/0", 0, 8, axis(0), revision=1))
     # Then it is somebody new, under a number that nobody had
     assert events == ["created 3"]
+
+
+def test_a_flood_of_single_boxes_creates_nobody_and_hides_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a camera that reports 300 tracklets of one box, and one person
+    sizes: list[int] = []
+
+    def counted(tracklets: Sequence[Tracklet], *others: Any) -> list[list[Tracklet]]:
+        sizes.append(len(tracklets))
+        return grouped(tracklets, *others)
+
+    monkeypatch.setattr("gallery.decision.decide.grouped", counted)
+    decider = Decider()
+    rng = np.random.default_rng(1)
+    flood = [tracklet(f"a/s/{n}.0/0", 2 + n / 1000, 2 + n / 1000, unit(rng.normal(size=128))) for n in range(300)]
+    # When they are decided
+    events = decider.window(6, *flood, tracklet("b/s/1.0/0", 1, 4, unit(rng.normal(size=128))))
+    # Then the person has an identity, and the cost is bounded: groups are compared pair by pair
+    assert events[0] == "created 1"
+    assert set(decider.site.identities) == {1}
+    assert max(sizes) <= 1 + MAX_FRAGMENTS
