@@ -4,13 +4,14 @@ apart where boxes do not."""
 from collections.abc import Sequence
 from typing import get_args
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from reid_worker.detectors.detection import Detections
 from reid_worker.trackers.choose import new_tracker
-from reid_worker.trackers.interface import Describer, Tracker, TrackerName, TrackerOptions, View
+from reid_worker.trackers.interface import Describer, Tracker, TrackerName, TrackerOptions, TrackerState, View
 from wire.similarity import SimilarityPrior
 
 NAMES: tuple[TrackerName, ...] = get_args(TrackerName)
@@ -96,6 +97,20 @@ def test_whoever_changes_the_tracker_keeps_the_tracks(before: TrackerName, after
     new = new_tracker(TrackerOptions(after), 10.0, old.save())
 
     assert new.update(found, 0.4).tolist() == old.update(found, 0.4).tolist() == [0, 1]
+
+
+@each_tracker
+def test_a_state_from_before_there_was_a_choice_is_one_of_bytetrack(name: TrackerName) -> None:
+    found = _found((0, 0, 40, 120))
+    old = _tracker("bytetrack")
+    for n in range(4):
+        old.update(found, n / 10)
+    state = old.save()
+    stored = [state.next_id, state.last_s, [msgspec.structs.astuple(track)[:7] for track in state.tracks]]
+
+    read = msgspec.msgpack.decode(msgspec.msgpack.encode(stored), type=TrackerState)
+
+    assert new_tracker(TrackerOptions(name), 10.0, read).update(found, 0.4).tolist() == [0]
 
 
 @each_tracker
