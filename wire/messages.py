@@ -47,7 +47,7 @@ class CameraSpec(
     Attributes:
         camera_id: Unique in the whole installation; letters, digits, `.`, `_`, `-`.
         site_id: Identities are shared within a site, never between sites.
-        url: `rtsp(s)://`, `http(s)://`, a file, a folder of images, or a device index. May hold a
+        url: `rtsp(s)://`, `udp://`, `http(s)://`, a file, a folder of images, or a local device. May hold a
             password: see `safe_url`.
         enabled: A disabled camera stays listed and is not read.
         analysed_fps: Maximum number of frames analysed per second, > 0.
