@@ -17,7 +17,7 @@ def run(
         typer.Option(
             "--camera",
             metavar="NAME=URL",
-            help="A file, a folder of images, rtsp://, udp://, http:// or a webcam (0 or /dev/video0); repeat for each camera.",
+            help="A file, a folder of images, rtsp://, udp://, http://, or a webcam (0, /dev/video0); repeatable.",
         ),
     ] = None,
     config: Config = None,
