@@ -35,6 +35,15 @@ MEANINGS: dict[str, AnyMessage] = {
         loop=True,
         tags={"floor": "2"},
     ),
+    "CameraSpec, with areas": CameraSpec(
+        camera_id="lobby",
+        site_id="home",
+        url="lobby.mp4",
+        priority=2.0,
+        detail="auto",
+        regions=(((0.0, 0.5), (1.0, 0.5), (1.0, 1.0)),),
+        ignore=(((0.0, 0.0), (0.25, 0.0), (0.25, 0.25)),),
+    ),
     "FrameChunk": FrameChunk(
         camera_id="lobby",
         site_id="home",
