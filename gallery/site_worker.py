@@ -194,17 +194,18 @@ class SiteWorker:
     def _reload(self) -> None:
         """Load the site again after a failed write; a store that has lost confirmed writes gets them back first."""
         known = self._site.version
-        snapshot = self._store.load(self._plan.rules.horizon_ns)
-        self._incomplete = self._incomplete or snapshot.version < known
+        found = self._store.learnt().version
+        self._incomplete = self._incomplete or found < known
         if self._incomplete:
             log.error(
                 "site %s: the store has lost data (version %d, after %d); %d people are put back from memory. Set"
                 " appendonly yes and appendfsync always in the configuration of Redis",
                 self._store.site_id,
-                snapshot.version,
+                found,
                 known,
                 self.identities(),
             )
+            snapshot = self._store.load(self._plan.rules.horizon_ns)
             for write in writes_to_put_back(self._site, snapshot, [entry.event for entry in self._outbox]):
                 self._store.write(write)
             self._confirmed = 0
