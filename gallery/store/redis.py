@@ -84,7 +84,9 @@ class RedisStore:
         with translated_errors(self._client):
             answer = self._write(keys=[self._key("meta")], args=_Arguments(write).list)
         if answer == CONFLICT:
-            raise StoreConflict(f"site {self._site_id}: written by another process since version {write.version}")
+            raise StoreConflict(
+                f"site {self._site_id}: no longer at version {write.version}: another process wrote it, or Redis lost data"
+            )
         return "already" if answer == ALREADY else "applied"
 
     def confirm(self, seq: int) -> None:

@@ -465,6 +465,24 @@ class GalleryOnBus:
         return found
 
 
+def test_a_redis_that_is_emptied_while_its_gallery_runs_knows_everybody_again(server: RealRedis) -> None:
+    # Given people whom a gallery has stored
+    with GalleryOnBus(server.url) as gallery:
+        sent = [tracklet(f"a/s/{person}.0/0", 10 * person, 10 * person + 3, axis(person)) for person in range(3)]
+        for one in sent:
+            gallery.send(one, progress("a", (one.last_ns - sent[0].first_ns) / 1e9 + 1))
+        wait_for(lambda: gallery.store.counts().identities == 3)
+        # When Redis loses everything, and the first person comes again
+        server.say("FLUSHALL")
+        gallery.send(tracklet("a/s/9.0/0", 40, 43, axis(0)), progress("a", 44))
+        # Then this is the person of before, beside all the others
+        wait_for(lambda: gallery.store.counts().tracklets == 4)
+        wait_for(lambda: not gallery.reason())
+        assert [row.identity_id for row in gallery.store.tracklets(["a/s/9.0/0"])] == [1]
+        assert [identity.number for identity in gallery.store.identities(0, 10)] == [1, 2, 3]
+        assert sorted(event.kind for event in gallery.published()) == ["created"] * 3 + ["matched"]
+
+
 class CountingMonitor(ServiceMonitor):
     failures = 0
 
