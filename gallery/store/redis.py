@@ -84,9 +84,8 @@ class RedisStore:
         with translated_errors(self._client):
             answer = self._write(keys=[self._key("meta")], args=_Arguments(write).list)
         if answer == CONFLICT:
-            raise StoreConflict(
-                f"site {self._site_id}: no longer at version {write.version}: another process wrote it, or Redis lost data"
-            )
+            why = "another process wrote it, or Redis lost data"
+            raise StoreConflict(f"site {self._site_id}: no longer at version {write.version}: {why}")
         return "already" if answer == ALREADY else "applied"
 
     def confirm(self, seq: int) -> None:
