@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
+from reid_worker.decode_device import DecodeOn, DecoderOpener
 from reid_worker.detectors.choose import DetectorOptions, model_folders
 from reid_worker.detectors.download import Network
 from reid_worker.keep import KeepOptions
@@ -37,7 +38,9 @@ class WorkerSettings(Settings):
         weights: Safetensors file of the CLIMB network; the bundled weights when None.
         device: Where the networks run: `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, or `tensorrt`, which
             compiles ONNX models for the GPU at the first start, for minutes, and keeps the result.
-        precision: Precision of its matrix products; `auto` is bf16 on a GPU that supports it, else fp32.
+        decode: Where video is decoded: `cpu`; `cuda`, on an NVIDIA GPU's decoder; or `auto`, `cuda` where there
+            is an NVIDIA driver. Not run on a GPU yet, so `cpu` is the default.
+        precision: Precision of CLIMB's matrix products; `auto` is bf16 on a GPU that supports it, else fp32.
         compiled: Whether torch.compile compiles its encoder at the first call; needs a compiler. Not measured yet.
         threads: CPU threads for decoding and detection; 0 uses all cores.
         embed_batch: Maximum number of tracklets embedded in one call.
@@ -66,6 +69,7 @@ class WorkerSettings(Settings):
     tracker: TrackerName = "appearance"
     weights: Path | None = None
     device: str = "auto"
+    decode: DecodeOn = "cpu"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     compiled: bool = False
     threads: int = Field(0, ge=0, le=256)
@@ -114,6 +118,7 @@ class WorkerSettings(Settings):
             tracklet=TrackletOptions(
                 strong_score=self.strong_score, sure_score=self.sure_score, spans=frames, part_s=self.part_s
             ),
+            decoders=DecoderOpener(self.decode, self.device),
         )
 
 

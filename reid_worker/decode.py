@@ -8,6 +8,7 @@ frame counts every one up to its own.
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import av
 import av.error
@@ -15,6 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_worker.decode_device import DecoderOpener
 from reid_worker.upright import upright
 from wire.messages import Codec, FrameChunk, Packet
 from wire.orientation import UPRIGHT, display_matrices, of_matrix
@@ -105,7 +107,15 @@ class StreamDecoder:
         time_ns: Capture time of the latest decoded frame, 0 before the first.
     """
 
-    def __init__(self, codec: Codec, extradata: bytes, fps: float, state: DecoderState, stated: int = UPRIGHT) -> None:
+    def __init__(
+        self,
+        codec: Codec,
+        extradata: bytes,
+        fps: float,
+        state: DecoderState,
+        stated: int = UPRIGHT,
+        opener: DecoderOpener | None = None,
+    ) -> None:
         self.frames = state.frames
         self.decoded = state.decoded
         self.broken = state.broken
@@ -115,8 +125,8 @@ class StreamDecoder:
         self._stated = stated
         self._bitstream_orientation = UNKNOWN
         self._reads_bitstream = stated == UPRIGHT and codec != "mjpeg"  # ingest has read the EXIF of JPEG
-        self._open = (codec, extradata)
-        self._context = _context(codec, extradata)
+        self._open = partial((opener or DecoderOpener()).open, codec, extradata)
+        self._context = self._open()
         self._pending: list[tuple[int, int]] = []  # (pts_ns, time_ns) of packets whose frame was not decoded yet
         self._next_index = state.frames
         self._newest_pts = -1
@@ -150,7 +160,7 @@ class StreamDecoder:
         self._pending.clear()
         self._not_shown.clear()
         self._reordered = False
-        self._context = _context(*self._open)
+        self._context = self._open()
         self._waiting = True
 
     def pace(self, fps: float) -> None:
@@ -181,7 +191,7 @@ class StreamDecoder:
             return
         except Exception as error:  # noqa: BLE001 - whatever a decoder raises costs its own camera a few pictures at most
             self._reject(f"{type(error).__name__}: {error}")
-            self._context = _context(*self._open)
+            self._context = self._open()
             self._waiting = True
             return
         for decoded in ready:
@@ -234,14 +244,6 @@ class StreamDecoder:
             counted, self.time_ns = heapq.heappop(self._pending)
             self.frames += 1
         return counted
-
-
-def _context(codec: Codec, extradata: bytes) -> av.VideoCodecContext:
-    context = av.CodecContext.create(codec, "r")
-    if extradata:
-        context.extradata = extradata
-    context.thread_count = 1  # cameras are decoded in parallel; frame threads would add latency
-    return context
 
 
 def _to_av(packet: Packet) -> av.Packet:

@@ -10,6 +10,7 @@ from reid_worker import attention, crops, tracklet
 from reid_worker.attention import DetailState
 from reid_worker.crops import Crop
 from reid_worker.decode import DecoderState, Frame, StreamDecoder
+from reid_worker.decode_device import DecoderOpener
 from reid_worker.detectors.detection import Detections
 from reid_worker.detectors.tiles import Grid
 from reid_worker.errors import StateError
@@ -28,6 +29,7 @@ class StreamOptions:
 
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
     tracklet: TrackletOptions = field(default_factory=TrackletOptions)
+    decoders: DecoderOpener = field(default_factory=DecoderOpener)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +77,7 @@ class CameraStream:
     def begin(cls, first: FrameChunk, options: StreamOptions) -> "CameraStream":
         """Return a stream positioned before its first chunk."""
         info = StreamInfo.of(first)
-        decoder = info.decoder(DecoderState(frames=first.first_index))
+        decoder = info.decoder(DecoderState(frames=first.first_index), options.decoders)
         stream = cls(info, options, decoder, new_tracker(options.tracker, info.analysed_fps))
         stream._counts.saved_pts = first.packets[0].pts_ns if first.packets else 0
         stream._counts.earlier = first.first_index - first.dropped_before if first.seq == 0 else 0
@@ -94,7 +96,7 @@ class CameraStream:
             tracker = new_tracker(options.tracker, info.analysed_fps, state.tracker)
         except (ValueError, LookupError) as error:
             raise StateError(f"saved worker state does not fit this tracker: {error}") from error
-        stream = cls(info, options, info.decoder(state.decoder), tracker)
+        stream = cls(info, options, info.decoder(state.decoder, options.decoders), tracker)
         stream._tracklets, stream._counts, stream._detail = state.tracklets, state.counts, state.detail
         return stream
 

@@ -4,6 +4,7 @@ import msgspec
 
 from reid_worker.attention import DetailState
 from reid_worker.decode import DecoderState, StreamDecoder
+from reid_worker.decode_device import DecoderOpener
 from reid_worker.errors import StateError
 from reid_worker.rate import RateMeter
 from reid_worker.trackers.interface import TrackerState
@@ -63,9 +64,9 @@ class StreamInfo(msgspec.Struct, frozen=True):
             chunk.ignore,
         )
 
-    def decoder(self, state: DecoderState) -> StreamDecoder:
-        """Return a decoder positioned before the next packet of the stream."""
-        return StreamDecoder(self.codec, self.extradata, self.analysed_fps, state, self.orientation)
+    def decoder(self, state: DecoderState, opener: DecoderOpener | None = None) -> StreamDecoder:
+        """Return a decoder positioned before the next packet of the stream; on the CPU without an opener."""
+        return StreamDecoder(self.codec, self.extradata, self.analysed_fps, state, self.orientation, opener)
 
 
 class StreamState(msgspec.Struct, frozen=True):
