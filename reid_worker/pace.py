@@ -14,8 +14,8 @@ from dataclasses import dataclass
 TARGET = 0.2  # wait before analysis that is aimed at under load, as a share of the budget
 PERIOD_S = 0.5
 LONGEST_STEP_S = 2.0  # a single long pause is no reason to change the rate by more
-PROPORTION_PER_S = 0.4  # RFC 8033's beta and alpha, for waits of tenths of a second instead of milliseconds
-INTEGRAL_PER_S2 = 0.2
+PROPORTION_PER_S = 0.8  # RFC 8033's beta and alpha, for waits of tenths of a second instead of milliseconds
+INTEGRAL_PER_S2 = 0.4
 LEAST_SHARE = 0.02
 
 
@@ -55,7 +55,8 @@ class Pace:
         """Adapt the share to the waits since the last update; return whether a period was over.
 
         The shortest wait counts (as in CoDel, RFC 8289, section 4.2): the chunks of a burst wait for each other without
-        anything being wrong. Without a chunk nothing changes.
+        anything being wrong. Without a chunk nothing changes. The logarithm of the share is controlled, so that the
+        response is the same however many times too slow the machine is; RFC 8033 scales its gains for that reason.
         """
         if self._since_s is None:
             self._since_s = now_s
@@ -63,10 +64,11 @@ class Pace:
         if step_s < PERIOD_S or math.isinf(self._least_s):
             return False
         target_s = TARGET * self._options.budget_s
-        left_out = 1 - self.share
-        left_out += INTEGRAL_PER_S2 * step_s * (self._least_s - target_s)
-        left_out += PROPORTION_PER_S * (self._least_s - self.wait_s)
-        self.share = min(max(1 - left_out, LEAST_SHARE), 1.0)
+        growth_s = self._least_s - self.wait_s
+        if self._least_s < target_s:
+            growth_s = min(growth_s, 0.0)
+        change = INTEGRAL_PER_S2 * step_s * (self._least_s - target_s) + PROPORTION_PER_S * growth_s
+        self.share = min(max(self.share * math.exp(-change), LEAST_SHARE), 1.0)
         self.wait_s, self._least_s, self._since_s = self._least_s, math.inf, now_s
         return True
 
