@@ -54,7 +54,10 @@ SMALLER = (
 )
 # What is not run, and why: the test of its options has to do, and `--help` where there is one.
 NOT_RUN = (
-    (r"climbtrack cameras discover", "finds the cameras of a network; tests/e2e/test_cameras_discover.py has fake ones"),
+    (
+        r"climbtrack cameras discover",
+        "finds the cameras of a network; tests/e2e/test_cameras_discover.py has fake ones",
+    ),
     (r"pipx install|uv tool install|pip install|python3 -m venv", "downloads gigabytes; `make test` installs the same"),
     (r"climbtrack bench model", "minutes: it measures networks of up to 86 million parameters"),
     (r"climbtrack bench training", "minutes: it renders people and trains for 24 steps at the size of the recipe"),
