@@ -1,0 +1,201 @@
+"""Live cameras and recordings on one worker: who is analysed first, how much of each, and what is said about it."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from reid_worker.handler import Clocks, HandlerOptions, WorkerHandler
+from reid_worker.pace import PaceOptions
+from reid_worker.pipeline import Pipeline
+from reid_worker.stream import StreamOptions
+from tests.worker_tools import FakeEmbedder, ScriptedDetector, Video, numbered_image, packets, reporting
+from wire import codec
+from wire.bus import Record, TopicPartition
+from wire.memory import MemoryBus
+from wire.messages import AnyMessage, CameraProgress, FrameChunk, WorkerState
+from wire.service import Outgoing, Received
+
+FRAMES = 60
+FPS = 10
+SENT_NS = 5_000_000_000
+BUDGET_S = 2.0
+PARTITION = TopicPartition("frames", 0)
+
+
+class World:
+    """A handler whose clocks the test sets; each look at the second one takes `tick_s`."""
+
+    def __init__(self, bus: MemoryBus | None = None, *, tick_s: float = 0.0) -> None:
+        self.registry = CollectorRegistry()
+        self.detector = ScriptedDetector({})
+        self.waited_s = 0.0
+        self.tick_s = tick_s
+        self.offset = 0
+        self._now_s = 0.0
+        load, metrics, report = reporting(self.registry)
+        self.handler = WorkerHandler(
+            Pipeline(self.detector, FakeEmbedder(), load, metrics, threads=1, embed_batch=2),
+            bus or MemoryBus(),
+            HandlerOptions(StreamOptions(), 1_000_000_000, PaceOptions(BUDGET_S, floor_fps=2.0)),
+            report,
+            clocks=Clocks(lambda: SENT_NS + round(self.waited_s * 1e9), self._monotonic_s),
+        )
+
+    def say(self, *chunks: FrameChunk) -> list[AnyMessage]:
+        """Run one round of the service loop on chunks that were sent at `SENT_NS`; return what it publishes."""
+        items = [
+            Received(Record("frames", 0, self.offset + n, c.camera_id, b"", SENT_NS), c) for n, c in enumerate(chunks)
+        ]
+        self.offset += len(items)
+        said = [item.message for item in self.handler.handle(items) if isinstance(item, Outgoing)]
+        self.handler.flushed()
+        return said
+
+    def _monotonic_s(self) -> float:
+        self._now_s += self.tick_s
+        return self._now_s
+
+
+@pytest.fixture(scope="module")
+def video() -> Video:
+    return packets([numbered_image(n) for n in range(1, FRAMES + 1)], fps=FPS)
+
+
+def last_progress(said: Sequence[AnyMessage], camera: str) -> CameraProgress:
+    """Return the last progress of a camera."""
+    return [one for one in said if isinstance(one, CameraProgress) and one.camera_id == camera][-1]
+
+
+def test_live_cameras_come_first_and_recordings_lose_nothing(video: Video) -> None:
+    world = World(tick_s=0.1)
+    recorded = video.chunks(camera="file", mode="complete")
+    live = video.chunks(camera="door", mode="latency")[:2]
+
+    said = world.say(*recorded, *live)
+    first = [one.camera_id for one in said if isinstance(one, CameraProgress)]
+
+    assert first[:2] == ["door", "door"]  # though they came last
+    waiting = world.handler.waiting()
+    assert 0 < waiting < len(recorded)
+    assert world.handler.busy()
+
+    while world.handler.busy():
+        said += world.say()
+    assert world.handler.waiting() == 0
+    last = last_progress(said, "file")
+    assert (last.frames, last.analysed, last.dropped, last.ended) == (FRAMES, FRAMES, 0, True)
+
+
+def test_what_waits_is_needed_by_a_restart(video: Video) -> None:
+    world = World(tick_s=0.1)
+    recorded = video.chunks(camera="file", mode="complete")
+
+    said = world.say(*video.chunks(camera="door", mode="latency")[:1], *recorded)
+    states = [one for one in said if isinstance(one, WorkerState) and one.camera_id == "file"]
+    done = len([one for one in said if isinstance(one, CameraProgress) and one.camera_id == "file"])
+    while world.handler.busy() and not states:
+        said = world.say()
+        done += len([one for one in said if isinstance(one, CameraProgress)])
+        states = [one for one in said if isinstance(one, WorkerState)]
+
+    assert states
+    assert world.handler.needed_from()[PARTITION] <= 1 + done  # offset 0 is the door's
+
+
+def test_recordings_alone_are_processed_at_once(video: Video) -> None:
+    world = World(tick_s=0.1)
+
+    said = world.say(*video.chunks(camera="a", mode="complete"), *video.chunks(camera="b", mode="complete"))
+
+    assert not world.handler.busy()
+    assert last_progress(said, "a").ended
+    assert last_progress(said, "b").ended
+
+
+def test_chunks_of_revoked_partitions_are_forgotten(video: Video) -> None:
+    world = World(tick_s=0.1)
+    world.say(*video.chunks(camera="door", mode="latency")[:1], *video.chunks(camera="file", mode="complete"))
+    assert world.handler.busy()
+
+    world.handler.revoked({PARTITION})
+
+    assert world.handler.waiting() == 0
+    assert world.handler.needed_from() == {}
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "analysed"),
+    [
+        pytest.param(0.3, FRAMES, id="in time, all of it"),
+        pytest.param(1.2 * BUDGET_S, 2 * FRAMES // FPS, id="over the budget, at the floor of 2 frames a second"),
+        pytest.param(2.1 * BUDGET_S, 0, id="hopelessly late, nothing"),
+    ],
+)
+def test_how_late_a_live_camera_is_decides_how_much_of_it_is_analysed(
+    waited_s: float, analysed: int, video: Video
+) -> None:
+    world = World()
+    world.waited_s = waited_s
+
+    last = last_progress(world.say(*video.chunks(mode="latency")), "door")
+
+    assert abs(last.analysed - analysed) <= 1
+    assert len(world.detector.seen) == last.analysed
+    assert last.frames == FRAMES
+
+
+def test_under_load_all_live_cameras_are_thinned_out_alike_and_the_frames_are_evenly_spaced(video: Video) -> None:
+    world = World()
+    cameras = [video.chunks(camera=name, mode="latency") for name in ("a", "b", "c")]
+    world.tick_s = 0.25
+    world.waited_s = 1.0  # more than is aimed at, less than the budget
+    said: list[AnyMessage] = []
+    for wave in zip(*cameras, strict=True):
+        said += world.say(*wave)
+
+    analysed = [last_progress(said, name).analysed for name in ("a", "b", "c")]
+    assert max(analysed) - min(analysed) <= 1
+    assert FRAMES // 10 < analysed[0] < FRAMES // 2
+    numbers = sorted({number for number in world.detector.seen if number > FRAMES // 2})
+    steps = [later - earlier for earlier, later in pairwise(numbers)]
+    assert max(steps) <= 3 * min(steps)
+
+
+def test_progress_and_metrics_say_that_a_live_camera_is_degraded_and_not_a_recording(video: Video) -> None:
+    world = World(tick_s=0.25)
+    world.waited_s = 1.0
+    live, recorded = video.chunks(mode="latency"), video.chunks(camera="file", mode="complete")
+    said: list[AnyMessage] = []
+    for chunk in live[:-1]:
+        said += world.say(chunk)
+
+    last = last_progress(said, "door")
+    assert "cannot keep up" in last.degraded
+    assert last.wanted_fps == pytest.approx(FPS, rel=0.05)
+    assert last.analysed_fps < 0.8 * FPS
+    assert world.registry.get_sample_value("climbtrack_wanted_fps", {"camera": "door"}) == pytest.approx(FPS, rel=0.05)
+    saturation = world.registry.get_sample_value("climbtrack_worker_saturation_ratio")
+    assert saturation is not None
+    assert 0 <= saturation <= 1
+    assert last_progress(World().say(*recorded), "file").degraded == ""
+
+
+def test_a_camera_of_another_worker_is_replayed_whole_however_late_its_chunks_are_by_then(video: Video) -> None:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    chunks = video.chunks(mode="latency")
+    first = World(bus)
+    (state,) = [one for chunk in chunks[:4] for one in first.say(chunk) if isinstance(one, WorkerState)][-1:]
+    bus.producer().send("worker-state", "door", codec.encode(state))
+    second = World(bus)
+    second.waited_s = 3 * BUDGET_S
+    partition = bus.table("worker-state")["door"].partition
+    second.handler.assigned({TopicPartition("frames", partition)})
+    items = [Received(Record("frames", partition, n, "door", b"", SENT_NS), chunk) for n, chunk in enumerate(chunks)]
+
+    said = [item.message for item in second.handler.handle(items) if isinstance(item, Outgoing)]
+
+    last = last_progress(said, "door")
+    assert (last.analysed, last.dropped) == (FRAMES, 0)
