@@ -327,6 +327,7 @@ def build_handler(
         embed_batch=settings.embed_batch,
         keeper=keeper,
     )
+    pipeline.warm_up()
     options = HandlerOptions(
         settings.stream_options(embedder.frames),
         round(settings.state_interval_s * 1e9),

@@ -88,6 +88,12 @@ class Pipeline:
         self._detecting = ThreadPoolExecutor(1, "detect")
         self._embedding = ThreadPoolExecutor(1, "embed")
 
+    def warm_up(self) -> None:
+        """Run both networks once, so that the first person does not wait for what is compiled at the first call."""
+        grey = np.full((128, 64, 3), 114, np.uint8)
+        self._detecting.submit(self._detector.detect, [grey]).result()
+        self._embedding.submit(self._embedder.embed, [[grey] * self._embedder.frames]).result()
+
     def run(self, works: Sequence[Work]) -> list[Tracklet]:
         """Decode, detect and track all frames; return the tracklets that are due, with embeddings."""
         due = _Due()
