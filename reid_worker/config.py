@@ -79,7 +79,7 @@ class WorkerSettings(Settings):
     keep_crops: Path | None = None
     keep_crops_gb: float = Field(1.0, gt=0, le=100_000)
     keep_crops_days: float = Field(30.0, gt=0, le=36_500)
-    max_delay_s: float = Field(2.0, ge=0.5, le=86_400)
+    max_delay_s: float = Field(2.0, gt=0, le=86_400)
     min_fps: float = Field(2.0, gt=0, le=240)
     health_host: str = "127.0.0.1"
     health_port: int = Field(9102, ge=0, le=65535)

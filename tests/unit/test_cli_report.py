@@ -46,6 +46,7 @@ def test_the_machine_readable_report_has_the_keys_that_are_promised() -> None:
         "cameras": {"door": {"frames": 30, "analysed": 15, "dropped": 1, "tracklets": 2}},
         "seconds": 4.25,
         "pictures": "out/people.html",
+        "videos": {},
     }
 
 

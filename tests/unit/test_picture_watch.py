@@ -43,7 +43,7 @@ def noise(number: int) -> NDArray[np.uint8]:
 def test_a_black_picture_is_named_after_ten_seconds_and_again_when_it_is_over(
     image: Picture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="reid_worker.picture_watch")
     watched = Watched()
 
     watched.show(9, image)
