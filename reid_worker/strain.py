@@ -7,6 +7,7 @@ log = logging.getLogger(__name__)
 
 STRAINED = 0.9  # share of the wanted frames below which it is said
 RECOVERED = 0.99
+CALM = 20  # looks in a row, 10 s or more, without strain after which it is over: at the limit it comes and goes
 REMEDIES = {
     "decode": "lower the resolution or frame rate of the cameras (a substream will do)",
     "detect": "use a lighter `worker.detector`",
@@ -26,6 +27,7 @@ class Strain:
 
     reason: str = ""
     _too_many: bool = False
+    _calm: int = 0
 
     def update(self, share: float, slowest: str, below_floor: list[str], floor_fps: float) -> None:
         """Take note of the share of wanted frames that is analysed, and log changes.
@@ -36,7 +38,8 @@ class Strain:
             below_floor: Cameras that are analysed at less than the floor.
             floor_fps: The floor.
         """
-        if share >= RECOVERED and self.reason:
+        self._calm = self._calm + 1 if share >= RECOVERED else 0
+        if self.reason and self._calm >= CALM:
             self.reason, self._too_many = "", False
             log.warning("the worker keeps up again: every wanted frame of live cameras is analysed")
         elif share < STRAINED or self.reason:

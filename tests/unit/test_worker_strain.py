@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from reid_worker.strain import Strain
+from reid_worker.strain import CALM, Strain
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -37,6 +37,12 @@ def test_one_line_says_that_the_rate_falls_why_and_what_helps_and_one_that_it_is
     strain.update(0.95, "detect", [], 2.0)
     assert strain.reason != ""  # not over yet
 
+    for _ in range(CALM - 1):
+        strain.update(1.0, "detect", [], 2.0)
+    strain.update(0.8, "detect", [], 2.0)  # it comes and goes at the limit
+    for _ in range(CALM - 1):
+        strain.update(1.0, "detect", [], 2.0)
+    assert said(caplog) == []
     strain.update(1.0, "detect", [], 2.0)
     assert strain.reason == ""
     (line,) = said(caplog)
