@@ -178,7 +178,7 @@ class WorkerHandler:
         late = self._pace.share < 1 and began_s - self._recorded_s < STARVED_S
         out: list[Outgoing] = []
         while self._waiting.has_recorded() and (alone or not late or self._waiting.recorded_bytes > MOST_BYTES):
-            out += self._wave(self._waiting.recorded_wave(len(self._cameras) + MAX_CHUNKS if alone else TURN_CAMERAS))
+            out += self._wave(self._waiting.recorded_wave(None if alone else TURN_CAMERAS))
             self._recorded_s = self._clocks.monotonic_s()
             late = self._pace.share < 1 or self._recorded_s - began_s > TURN_S
         return out

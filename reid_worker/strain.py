@@ -42,7 +42,7 @@ class Strain:
         if self.reason and self._calm >= CALM:
             self.reason, self._too_many = "", False
             log.warning("the worker keeps up again: every wanted frame of live cameras is analysed")
-        elif share < STRAINED or self.reason:
+        elif share < (RECOVERED if self.reason else STRAINED):
             began = not self.reason
             self.reason = f"the worker cannot keep up: {share:.0%} of the wanted frames of live cameras are analysed"
             if slowest:

@@ -48,10 +48,10 @@ class Waiting:
 
     def live_wave(self) -> list[Item]:
         """Remove and return the first chunk of every live camera."""
-        return _take(self._live, len(self._live))
+        return _take(self._live, None)
 
-    def recorded_wave(self, most: int) -> list[Item]:
-        """Remove and return the first chunk of up to `most` recordings, in turn."""
+    def recorded_wave(self, most: int | None) -> list[Item]:
+        """Remove and return the first chunk of up to `most` recordings, in turn; of all if None."""
         wave = _take(self._recorded, most)
         self.recorded_bytes -= sum(map(_size, wave))
         return wave
@@ -80,7 +80,7 @@ def _size(item: Item) -> int:
     return len(item.record.value or b"")
 
 
-def _take(queues: dict[str, deque[Item]], most: int) -> list[Item]:
+def _take(queues: dict[str, deque[Item]], most: int | None) -> list[Item]:
     wave = []
     for name in list(queues)[:most]:
         items = queues.pop(name)

@@ -182,7 +182,7 @@ def test_progress_and_metrics_say_that_a_live_camera_is_degraded_and_not_a_recor
     assert last_progress(World().say(*recorded), "file").degraded == ""
 
 
-def test_a_camera_of_another_worker_is_replayed_whole_however_late_its_chunks_are_by_then(video: Video) -> None:
+def test_a_camera_of_a_dead_worker_is_replayed_whole_though_its_chunks_are_late_by_then(video: Video) -> None:
     bus = MemoryBus()
     bus.ensure_topics()
     chunks = video.chunks(mode="latency")
