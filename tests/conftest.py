@@ -1,5 +1,6 @@
 """Servers and data that tests share. What is missing skips a test here, and fails it under CI=true."""
 
+import logging
 import multiprocessing.popen_fork
 import os
 import shutil
@@ -26,6 +27,8 @@ settings.register_profile("suite", max_examples=40, deadline=None)
 settings.load_profile("suite")
 
 MISSING = ": missing"
+
+LOGGERS = ("wire", "ingest", "reid_worker", "gallery", "deploy", "training", "kafka")
 
 BUS_TOPICS = (
     TopicSpec("frames", partitions=4, retention_s=600),
@@ -117,6 +120,18 @@ def no_forks() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(multiprocessing.popen_fork.Popen, "_launch", refuse)
         yield
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_before() -> Iterator[None]:
+    """Take back what a test changed of logging: a service that runs here sets levels for the whole process."""
+    loggers = [logging.getLogger(name) for name in (None, *LOGGERS)]
+    before = [(logger, logger.level, logger.propagate, list(logger.handlers)) for logger in loggers]
+    yield
+    for logger, level, propagate, handlers in before:
+        logger.setLevel(level)
+        logger.propagate = propagate
+        logger.handlers = handlers
 
 
 @pytest.fixture(scope="session")

@@ -266,7 +266,8 @@ def log_lines() -> Iterator[io.StringIO]:
         yield lines
     finally:
         logger.removeHandler(handler)
-        logger.level, logger.propagate = before
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
 
 
 @given(urls("rtsp", "http", "ftp", at=here))

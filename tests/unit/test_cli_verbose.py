@@ -1,25 +1,12 @@
 """How much the commands that run log: a service its events, and with --verbose every message that passes."""
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from deploy.cli.main import main
 from deploy.errors import UsageError
-
-PACKAGES = ("wire", "ingest", "reid_worker", "gallery", "deploy", "kafka")
-
-
-@pytest.fixture(autouse=True)
-def _levels_as_before() -> Iterator[None]:
-    loggers = [logging.getLogger(), *map(logging.getLogger, PACKAGES)]
-    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
-    yield
-    for logger, level, handlers in before:
-        logger.setLevel(level)
-        logger.handlers = handlers
 
 
 @pytest.mark.parametrize("service", ["ingest", "worker", "gallery"])
