@@ -1,0 +1,81 @@
+"""The processes of an installation: their ports, probes, volumes, and what they wait for.
+
+`climbtrack cluster up` starts these on one machine. `deploy/compose.yaml`, the chart in `deploy/helm` and
+`deploy/prometheus` are written for people to read, so they repeat some of it; tests hold them equal to this list.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["server", "service", "monitoring", "demo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A folder that must survive a restart: the volume's name, and where it is mounted in a container."""
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One kind of process.
+
+    Attributes:
+        name: Of the process here, of the service in compose, and of the component in the chart.
+        kind: `server`: somebody else's, may be replaced by an external one; `service`: `climbtrack NAME`;
+            `monitoring` and `demo` are optional.
+        port: The TCP port it listens on by default.
+        alive: HTTP path that answers 200 while the process works; empty for a server that does not speak HTTP.
+        ready: HTTP path that answers 200 once it can do its work.
+        metrics: HTTP path of its Prometheus metrics; empty where there are none.
+        label: Its `service` label in Prometheus.
+        needs: Names of the processes that have to be ready before it is.
+        volumes: What has to survive a restart.
+        replicas: How many run by default.
+        stop_s: How long it may take to stop, in seconds, before it is killed.
+    """
+
+    name: str
+    kind: Kind
+    port: int
+    alive: str = ""
+    ready: str = ""
+    metrics: str = ""
+    label: str = ""
+    needs: tuple[str, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    replicas: int = 1
+    stop_s: int = 30
+
+
+def _service(name: str, port: int, *needs: str, label: str = "", replicas: int = 1, volume: str = "") -> Process:
+    """Return one of our services, which all have the same probes; `volume` is the only folder that it writes."""
+    volumes = (Volume(name, volume),) if volume else ()
+    return Process(name, "service", port, "/healthz", "/readyz", "/metrics", label or name, needs, volumes, replicas)
+
+
+# In the order in which they start; they stop in the reverse order.
+PROCESSES = (
+    Process("redis", "server", 6379, volumes=(Volume("redis", "/data"),)),
+    Process("kafka", "server", 9092, volumes=(Volume("kafka", "/var/lib/kafka/data"),)),
+    Process(
+        "prometheus",
+        "monitoring",
+        9090,
+        "/-/healthy",
+        "/-/ready",
+        "/metrics",
+        "prometheus",
+        volumes=(Volume("prometheus", "/prometheus"),),
+    ),
+    _service("api", 8080, "kafka", "redis"),
+    _service("gallery", 9103, "kafka", "redis"),
+    _service("worker", 9102, "kafka", label="reid_worker", replicas=2, volume="/var/cache/climbtrack"),
+    Process("camera", "demo", 8554),
+    _service("ingest", 9101, "kafka"),
+)
+
+BY_NAME = {process.name: process for process in PROCESSES}
+SERVICES = tuple(process for process in PROCESSES if process.kind == "service")
