@@ -9,7 +9,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wire.messages import CameraProgress, Mode, Tracklet
+from wire.message import Mode
+from wire.messages import CameraProgress, Tracklet
 
 PATIENCE = 10
 
@@ -24,11 +25,16 @@ class Update:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """The updates of one window, in no particular order, and the event time at which it ends."""
+    """The updates of one window, in no particular order, and the event time at which it ends.
+
+    `waited_s` is the wall-clock time since it opened; `mode` is `complete` if any camera that is read is in that mode.
+    """
 
     index: int
     end_ns: int
     updates: tuple[Update, ...]
+    waited_s: float
+    mode: Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ class Timeline:
         end_ns = (index + 1) * self._waiting.window_ns
         if any(self._blocks(camera, end_ns, index, now_s) for camera in self._cameras.values()):
             return None
-        return Window(index, end_ns, tuple(self._windows[index]))
+        return Window(index, end_ns, tuple(self._windows[index]), now_s - self._opened_s[index], self._mode())
 
     def done(self, window: Window) -> None:
         """Remove a window that was decided."""
@@ -123,6 +129,10 @@ class Timeline:
     def waiting(self) -> int:
         """Return how many updates are not decided yet."""
         return len(self._known)
+
+    def _mode(self) -> Mode:
+        modes = {camera.mode for camera in self._cameras.values() if not camera.ended}
+        return "complete" if "complete" in modes or not modes else "latency"
 
     def _seal(self, camera_id: str, time_ns: int | None, now_s: float) -> None:
         """Put a camera's updates into the window of `time_ns`, or each into that of its last box."""

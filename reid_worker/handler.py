@@ -24,7 +24,7 @@ from reid_worker.pipeline import Pipeline, Work
 from reid_worker.saved import SavedStates, ended, restored, saved
 from reid_worker.stream import CameraStream, StreamOptions
 from reid_worker.waiting import Item, Waiting
-from wire.bus import FRAMES, TRACKLETS, Bus, TopicPartition
+from wire.bus import BOXES, FRAMES, TRACKLETS, Bus, TopicPartition
 from wire.messages import FrameChunk, Tracklet
 from wire.metrics import ServiceMetrics
 from wire.service import Monitor, Outgoing, Received, Rejected, Service
@@ -275,17 +275,24 @@ class WorkerHandler:
         camera.next_offset = item.record.offset + 1
         if not item.chunk.ended:
             degraded = self._report.reason if item.live else ""
-            return [Outgoing(TRACKLETS.name, stream.info.site_id, stream.progress(ended=False, degraded=degraded))]
+            progress = stream.progress(ended=False, degraded=degraded)
+            return [*_seen(stream), Outgoing(TRACKLETS.name, stream.info.site_id, progress)]
         out = self._end(camera, stream, item.chunk.reason)
         camera.needed = None
         return [*out, ended(item.chunk, camera.next_offset)]
 
     def _end(self, camera: _Camera, stream: CameraStream, reason: str) -> list[Outgoing]:
         closing = self._pipeline.embedded(stream.close())
+        seen = _seen(stream)
         camera.stream = None
         self._report.gone(stream.info.camera_id)
         progress = Outgoing(TRACKLETS.name, stream.info.site_id, stream.progress(ended=True, reason=reason))
-        return [*_outgoing(closing), progress]
+        return [*seen, *_outgoing(closing), progress]
+
+
+def _seen(stream: CameraStream) -> list[Outgoing]:
+    seen = stream.seen()
+    return [] if seen is None else [Outgoing(BOXES.name, stream.info.camera_id, seen)]
 
 
 def _outgoing(tracklets: Sequence[Tracklet]) -> list[Outgoing]:

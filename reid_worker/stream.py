@@ -14,12 +14,13 @@ from reid_worker.decode_device import DecoderOpener
 from reid_worker.detectors.detection import Detections
 from reid_worker.detectors.tiles import Grid
 from reid_worker.errors import StateError
+from reid_worker.seen import Seen
 from reid_worker.stream_state import Counts, StreamInfo, StreamState, decoded, encoded
 from reid_worker.trackers.choose import new_tracker
 from reid_worker.trackers.interface import Describer, Tracker, TrackerOptions, View
 from reid_worker.tracklet import FrameFacts, OpenTracklet, Pick, Row, TrackletOptions
 from wire import trace
-from wire.messages import CameraProgress, FrameChunk, ObservedTracklet, Tracklet
+from wire.messages import CameraProgress, FrameChunk, ObservedTracklet, SeenPeople, Tracklet
 from wire.tracklet_id import TrackletId
 
 
@@ -71,6 +72,7 @@ class CameraStream:
         self._tracklets: dict[int, OpenTracklet] = {}
         self._counts = Counts()
         self._detail = DetailState()
+        self._seen = Seen()
         self._traceparent = ""
 
     @classmethod
@@ -148,6 +150,7 @@ class CameraStream:
         self._counts.analysed += 1
         self._counts.rate.analysed(frame.time_ns)
         height, width = frame.image.shape[:2]
+        self._seen.size = (width, height)
         found = attention.within(found, height, width, self.info.regions, self.info.ignore)
         attention.learn(self._detail, found, height, width, self._options.tracklet.strong_score)
         ids = self._tracker.update(found, frame.pts_ns / 1e9, View(frame.image, describer))
@@ -203,6 +206,10 @@ class CameraStream:
             degraded=degraded,
         )
 
+    def seen(self) -> SeenPeople | None:
+        """Return the boxes of people since the last call; None before the first picture."""
+        return self._seen.take(self.info, self._decoder.time_ns)
+
     def since_saved(self, chunk: FrameChunk) -> int:
         """Return the stream time from the last state, or the beginning, to a chunk, in ns."""
         return chunk.packets[0].pts_ns - self._counts.saved_pts if chunk.packets else 0
@@ -225,6 +232,8 @@ class CameraStream:
             current = self._tracklets[track_id] = following
         tracklet.cross(current, detection.overlap, options)
         if tracklet.extend(current, detection.row, options):
+            if tracklet.is_person(current, options):
+                self._seen.add(self._name(track_id, current), detection.row)
             self._consider(current, frame, detection)
             if tracklet.is_due(current, options):
                 emissions += self._emit(track_id, closed=False)

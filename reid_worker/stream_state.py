@@ -10,7 +10,8 @@ from reid_worker.rate import RateMeter
 from reid_worker.trackers.interface import TrackerState
 from reid_worker.tracklet import OpenTracklet
 from wire.areas import Detail, Polygon
-from wire.messages import Codec, FrameChunk, Mode
+from wire.message import Mode
+from wire.messages import Codec, FrameChunk
 from wire.orientation import UPRIGHT
 
 

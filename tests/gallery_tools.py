@@ -19,7 +19,8 @@ from gallery.store.store import Store, TrackQuery
 from wire import codec
 from wire.bus import Record
 from wire.cameras import ListedCamera
-from wire.messages import AnyMessage, CameraProgress, CameraSpec, Mode, Tracklet
+from wire.message import Mode
+from wire.messages import AnyMessage, CameraProgress, CameraSpec, Tracklet
 from wire.metrics import ServiceMetrics
 from wire.service import Outgoing, Received
 from wire.tracklet_id import TrackletId

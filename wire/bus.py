@@ -49,7 +49,8 @@ TRACKLETS = TopicSpec("tracklets", partitions=8, retention_s=86_400)
 IDENTITIES = TopicSpec("identities", partitions=8, retention_s=7 * 86_400)
 DEAD_LETTERS = TopicSpec("dead-letters", partitions=1, retention_s=7 * 86_400)
 WORKER_STATE = TopicSpec("worker-state", partitions=32, retention_s=None)
-TOPICS = (CAMERAS, FRAMES, TRACKLETS, IDENTITIES, DEAD_LETTERS, WORKER_STATE)
+BOXES = TopicSpec("boxes", partitions=32, retention_s=600)
+TOPICS = (CAMERAS, FRAMES, TRACKLETS, IDENTITIES, DEAD_LETTERS, WORKER_STATE, BOXES)
 
 MAX_RECORD_BYTES = 8 * 1024 * 1024  # worker states hold crops; the limit of broker, topic, producer and consumer
 
@@ -109,7 +110,7 @@ class Consumer(Protocol):
 
 
 class Follower(Protocol):
-    """Reads all of a compacted topic from its beginning, in no group; not thread-safe."""
+    """Reads in no group, and so holds nothing back; not thread-safe. See `Bus.follow` and `Bus.watch`."""
 
     def poll(self, timeout_s: float) -> list[Record]:
         """Return new records, or nothing after `timeout_s`; records with the same key stay in order.
@@ -159,7 +160,13 @@ class Bus(Protocol):
         """Return the last record of every key of a compacted topic, tombstones left out."""
 
     def follow(self, topic: str) -> Follower:
-        """Return a new reader of a compacted topic, tombstones included."""
+        """Return a new reader of a compacted topic from its beginning, tombstones included."""
+
+    def watch(self, topic: str, key: str, since_s: float) -> Follower:
+        """Return a new reader of one key's records, from those of the last `since_s` seconds that are still kept.
+
+        Records that are freed before they are read are skipped.
+        """
 
     def backlog(self, topic: str, group: str, key: str) -> int:
         """Return how many records of the key's partition the group has not committed; may be up to 1 s old."""

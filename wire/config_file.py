@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from wire.errors import SettingsError
-from wire.messages import check_name
+from wire.message import check_name
 from wire.wording import known_names, shown
 
 SECTIONS = ("site", "cameras", "kafka", "redis", "ingest", "worker", "gallery", "api")

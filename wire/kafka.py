@@ -85,11 +85,17 @@ class KafkaBus:
 
     def follow(self, topic: str) -> KafkaBusFollower:
         """Return a new reader of a compacted topic."""
-        return KafkaBusFollower(self._settings, self._names, topic)
+        return KafkaBusFollower(self._settings, self._names, self._names.partitions(topic))
+
+    def watch(self, topic: str, key: str, since_s: float) -> KafkaBusFollower:
+        """Return a new reader of one key's records; see `wire.bus.Bus.watch`."""
+        part = self._names.partitions(topic)[self._partition_of(topic, key)]
+        since_ms = int(1000 * (time.time() - since_s))
+        return KafkaBusFollower(self._settings, self._names, [part], key=key, since_ms=since_ms)
 
     def backlog(self, topic: str, group: str, key: str) -> int:
         """Return how many records of the key's partition the group has not committed; may be up to 1 s old."""
-        partition = (murmur2(key.encode()) & 0x7FFFFFFF) % self._names.specs[topic].partitions
+        partition = self._partition_of(topic, key)
         with self._lock, named_errors(self._settings):
             cached = self._backlogs.get((topic, group))
             if cached is None or time.monotonic() - cached.read_s > BACKLOG_AGE_S:
@@ -105,6 +111,9 @@ class KafkaBus:
                 if client is not None:
                     client.close()
             self._admin = self._reader = None
+
+    def _partition_of(self, topic: str, key: str) -> int:
+        return int(murmur2(key.encode()) & 0x7FFFFFFF) % self._names.specs[topic].partitions
 
     def _read_backlog(self, topic: str, group: str) -> "_Backlog":
         parts = self._names.partitions(topic)

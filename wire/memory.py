@@ -111,6 +111,11 @@ class MemoryBus:
         with self.changed:
             return MemoryFollower(self, self.topic(topic).logs)
 
+    def watch(self, topic: str, key: str, since_s: float) -> "MemoryWatcher":
+        """Return a new reader of one key's records; see `wire.bus.Bus.watch`."""
+        with self.changed:
+            return MemoryWatcher(self, self.topic(topic).log_of(key), key, time.time_ns() - int(since_s * 1e9))
+
     def backlog(self, topic: str, group: str, key: str) -> int:
         """Return how many records of the key's partition the group has not committed."""
         with self.changed:
@@ -339,6 +344,32 @@ class MemoryFollower:
     def _take(self, log: Log) -> list[Record]:
         position, self._positions[log] = self._positions[log], log.end
         return log.read(position, log.end - position)
+
+
+class MemoryWatcher:
+    """Reads the records of one key that are still kept; see `wire.bus.Bus.watch`."""
+
+    def __init__(self, bus: MemoryBus, log: Log, key: str, since_ns: int) -> None:
+        self._bus = bus
+        self._log = log
+        self._key = key
+        self._since_ns = since_ns
+        self._position = 0
+
+    def poll(self, timeout_s: float) -> list[Record]:
+        """Return new records, or nothing after `timeout_s`."""
+        with self._bus.changed:
+            self._bus.changed.wait_for(lambda: not self.at_end(), timeout_s)
+            found = self._log.read(self._position, self._log.end - self._position)
+            self._position = self._log.end
+        return [record for record in found if record.key == self._key and record.time_ns >= self._since_ns]
+
+    def at_end(self) -> bool:
+        """Tell whether all records have been returned."""
+        return self._log.end <= self._position
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 def _no_callback(_: Collection[TopicPartition]) -> None:

@@ -1,122 +1,24 @@
 """Messages between services. Times are ns since the Unix epoch; boxes are xyxy pixels of the source frame."""
 
-import re
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from wire.areas import Detail, Polygon, check_areas
-from wire.mask import mask_name, mask_url
+from wire.camera_spec import MAX_FPS
+from wire.camera_spec import CameraSpec as CameraSpec  # noqa: PLC0414 - a message like the others
+from wire.message import Count, Message, Mode, Signed, check_name, check_priority
 from wire.orientation import ORIENTATIONS, UPRIGHT
 from wire.similarity import SimilarityPrior
 from wire.tracklet_id import TrackletId
-from wire.url import is_live
 
 Codec = Literal["h264", "hevc", "mjpeg"]
-Mode = Literal["latency", "complete"]
 EventKind = Literal["created", "matched", "updated", "merged", "split", "expired", "erased"]
 
 MAX_CHUNK_NS = 500_000_000  # half a second: the latency of filling a chunk
 MAX_CHUNK_BYTES = 900_000  # fits Kafka's default limit of 1 MiB, headers and batch overhead included
-
-MAX_FPS = 240
-PRIORITIES = (0.1, 10.0)
-MAX_CLOCK_OFFSET_MS = 2_500_000_000_000  # 80 years: a camera without a clock starts in 1970
-MAX_TAGS = 32
-MAX_TAG = 256  # characters of a tag's name, and of its value
-
-# Bounds on received numbers, so that they fit into int64 with room for sums; checked when bytes are decoded.
-MAX_TIME_NS = 2**62  # the year 2116
-_Signed = Annotated[int, msgspec.Meta(ge=-MAX_TIME_NS, le=MAX_TIME_NS)]
-_Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_TIME_NS)]
-_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters and lone surrogates
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-class Message(msgspec.Struct, frozen=True, tag_field="type", kw_only=True, eq=False):
-    """Base of all messages; unknown fields are ignored, so that older readers survive newer writers."""
-
-
-class CameraSpec(
-    Message, frozen=True, kw_only=True, eq=False, tag="camera", repr_omit_defaults=True, omit_defaults=True
-):
-    """One camera that should run.
-
-    Attributes:
-        camera_id: Unique in the whole installation; letters, digits, `.`, `_`, `-`.
-        site_id: Identities are shared within a site, never between sites.
-        url: `rtsp(s)://`, `udp://`, `http(s)://`, a file, a folder of images, or a local device. May hold a
-            password: see `safe_url`.
-        enabled: A disabled camera stays listed and is not read.
-        analysed_fps: Maximum number of frames analysed per second, > 0.
-        priority: How firmly a live camera keeps that rate when a worker cannot keep up, 0.1 to 10: at priority 2 it
-            keeps the square root of the share of its frames that cameras of priority 1 keep.
-        detail: How closely frames are looked at: `fast` at the detector's own size, `high` also in tiles, for small
-            people; `auto` begins with `fast` and changes to `high` while the camera shows small people.
-        regions, ignore: Polygons in fractions of the upright picture. Only people whose box has the middle of its lower
-            edge in one of `regions`, if there are any, and in none of `ignore` count.
-        mode: `latency` drops the oldest frames when something is slow, `complete` processes everything. When None, a
-            file is processed completely and a live camera stays current.
-        clock_offset_ms: Added to capture times, for cameras whose clock is known to be wrong.
-        start_ns: Capture time of the first frame of a file; the time it was opened when None.
-        realtime: Files only: paced by their timestamps instead of as fast as possible.
-        loop: Files only: start again at the end.
-    """
-
-    camera_id: str
-    site_id: str
-    url: str
-    enabled: bool = True
-    analysed_fps: float = 10.0
-    mode: Mode | None = None
-    clock_offset_ms: float = 0.0
-    start_ns: int | None = None
-    realtime: bool = False
-    loop: bool = False
-    tags: dict[str, str] = {}
-    priority: float = 1.0
-    detail: Detail = "fast"
-    regions: tuple[Polygon, ...] = ()
-    ignore: tuple[Polygon, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_name("camera_id", self.camera_id)
-        check_name("site_id", self.site_id)
-        if not self.url:
-            raise ValueError(f"camera {self.camera_id}: url must not be empty")
-        if not 0 < self.analysed_fps <= MAX_FPS:
-            raise ValueError(
-                f"camera {self.camera_id}: analysed_fps must be in (0, {MAX_FPS}], got {self.analysed_fps}"
-            )
-        _check_priority(self.camera_id, self.priority)
-        if not abs(self.clock_offset_ms) <= MAX_CLOCK_OFFSET_MS:
-            raise ValueError(
-                f"camera {self.camera_id}: clock_offset_ms must be at most 80 years ({MAX_CLOCK_OFFSET_MS}) "
-                f"forward or back, got {self.clock_offset_ms}"
-            )
-        if self.start_ns is not None and not 0 <= self.start_ns <= MAX_TIME_NS:
-            raise ValueError(
-                f"camera {self.camera_id}: start_ns must be ns since 1970, 0 to {MAX_TIME_NS}, got {self.start_ns}"
-            )
-        _check_tags(self.camera_id, self.tags)
-        check_areas(self.camera_id, self.regions, self.ignore)
-
-    @property
-    def mode_in_use(self) -> Mode:
-        """Return the mode; by default `complete` for a file that is not played in real time, else `latency`."""
-        if self.mode is not None:
-            return self.mode
-        return "latency" if is_live(self.url) or self.realtime else "complete"
-
-    @property
-    def safe_url(self) -> str:
-        """Return the URL without its password: the only form that may be logged or shown."""
-        return mask_url(self.url)
-
-    def __repr__(self) -> str:
-        return f"CameraSpec({self.camera_id}, {self.site_id}, {self.safe_url}, {self.mode_in_use})"
 
 
 class Packet(msgspec.Struct, frozen=True, array_like=True, eq=False):
@@ -130,8 +32,8 @@ class Packet(msgspec.Struct, frozen=True, array_like=True, eq=False):
         shown: False for a picture that is decoded only as a reference for others: one that an edit list cuts away.
     """
 
-    pts_ns: _Signed
-    time_ns: _Signed
+    pts_ns: Signed
+    time_ns: Signed
     keyframe: bool
     data: bytes
     shown: bool = True
@@ -159,14 +61,14 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
     camera_id: str
     site_id: str
     stream_id: str
-    seq: _Count
+    seq: Count
     codec: Codec
     width: int
     height: int
     extradata: bytes
     packets: tuple[Packet, ...]
-    first_index: _Count
-    dropped_before: _Count = 0
+    first_index: Count
+    dropped_before: Count = 0
     ended: bool = False
     reason: str = ""
     orientation: int = UPRIGHT
@@ -181,7 +83,7 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
     def __post_init__(self) -> None:
         check_name("camera_id", self.camera_id)
         check_name("site_id", self.site_id)
-        _check_priority(self.camera_id, self.priority)
+        check_priority(self.camera_id, self.priority)
         check_areas(self.camera_id, self.regions, self.ignore)
         if not self.stream_id:
             raise ValueError(f"camera {self.camera_id}: stream_id must not be empty")
@@ -299,17 +201,48 @@ class CameraProgress(Message, frozen=True, kw_only=True, eq=False, tag="progress
     camera_id: str
     site_id: str
     stream_id: str
-    time_ns: _Signed
-    frames: _Count
-    analysed: _Count
-    dropped: _Count
-    tracklets: _Count
+    time_ns: Signed
+    frames: Count
+    analysed: Count
+    dropped: Count
+    tracklets: Count
     mode: Mode = "latency"
     ended: bool = False
     reason: str = ""
     analysed_fps: float = 0.0
     wanted_fps: float = 0.0
     degraded: str = ""
+
+
+class SeenPeople(Message, frozen=True, kw_only=True, eq=False, tag="seen"):
+    """Every tracked box of one chunk's analysed frames, for live views; nothing durable depends on it.
+
+    Attributes:
+        width, height: Size of the upright pictures in pixels.
+        until_ns: Capture time up to which the camera was analysed.
+        tracklet_ids: The tracklets seen, each once.
+        times_ns: `(n,)` int64 capture time of each box, in increasing order.
+        which: `(n,)` int64 index of its tracklet.
+        boxes: `(n, 4)` float32, xyxy px.
+    """
+
+    camera_id: str
+    site_id: str
+    stream_id: str
+    width: int
+    height: int
+    until_ns: Signed
+    tracklet_ids: tuple[str, ...]
+    times_ns: NDArray[np.int64]
+    which: NDArray[np.int64]
+    boxes: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        n = len(self.times_ns)
+        if self.boxes.shape != (n, 4) or self.which.shape != (n,) or self.times_ns.shape != (n,):
+            raise ValueError(f"camera {self.camera_id}: times_ns and which must be ({n},), boxes ({n}, 4)")
+        if n and not (self.which.min() >= 0 and self.which.max() < len(self.tracklet_ids)):
+            raise ValueError(f"camera {self.camera_id}: which must be indices of tracklet_ids")
 
 
 class IdentityEvent(Message, frozen=True, kw_only=True, eq=False, tag="identity"):
@@ -334,7 +267,7 @@ class IdentityEvent(Message, frozen=True, kw_only=True, eq=False, tag="identity"
     camera_id: str
     probability: float
     reason: str
-    time_ns: _Signed
+    time_ns: Signed
     traceparent: str = ""
 
 
@@ -350,7 +283,7 @@ class WorkerState(Message, frozen=True, kw_only=True, eq=False, tag="worker-stat
     camera_id: str
     site_id: str
     stream_id: str
-    next_offset: _Count
+    next_offset: Count
     ended: bool = False
     blob: bytes = b""
 
@@ -375,25 +308,4 @@ class DeadLetter(Message, frozen=True, kw_only=True, eq=False, tag="dead-letter"
     value: bytes
 
 
-AnyMessage = CameraSpec | FrameChunk | Tracklet | CameraProgress | IdentityEvent | WorkerState | DeadLetter
-
-
-def _check_priority(camera_id: str, priority: float) -> None:
-    least, most = PRIORITIES
-    if not least <= priority <= most:
-        raise ValueError(f"camera {camera_id}: priority must be from {least:g} to {most:g}, got {priority}")
-
-
-def _check_tags(camera_id: str, tags: dict[str, str]) -> None:
-    if len(tags) > MAX_TAGS:
-        raise ValueError(f"camera {camera_id}: at most {MAX_TAGS} tags are allowed, got {len(tags)}")
-    if any(len(text) > MAX_TAG or _UNSENDABLE.search(text) for tag in tags.items() for text in tag):
-        raise ValueError(
-            f"camera {camera_id}: tags must be text of at most {MAX_TAG} characters, without control characters"
-        )
-
-
-def check_name(field: str, value: str) -> None:
-    """Raise ValueError unless the value is a valid name of a camera or a site."""
-    if not _NAME.fullmatch(value):
-        raise ValueError(f"{field} must be 1-64 letters, digits, '.', '_' or '-', got {mask_name(value)!r}")
+AnyMessage = CameraSpec | FrameChunk | Tracklet | CameraProgress | SeenPeople | IdentityEvent | WorkerState | DeadLetter

@@ -52,7 +52,7 @@ def remove(
 ) -> None:
     """Remove a camera; the people it saw remain known."""
     from deploy.cli.find_api import running_api
-    from wire.messages import check_name
+    from wire.message import check_name
 
     try:
         check_name("NAME", name)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from wire.messages import MAX_TIME_NS
+from wire.message import MAX_TIME_NS
 from wire.wording import shown
 
 EXPECTED = "expected an ISO 8601 time like 2026-11-26T13:07:34.890+02:00 or 2026-11-26, or seconds since 1970"

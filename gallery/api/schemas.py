@@ -8,7 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from gallery.store.presence import Sighting
 from gallery.store.store import Identity, StoredProgress, StoredTracklet
 from wire.areas import Detail
-from wire.messages import MAX_CLOCK_OFFSET_MS, MAX_FPS, PRIORITIES, CameraSpec, IdentityEvent, Mode, check_name
+from wire.camera_spec import MAX_CLOCK_OFFSET_MS, MAX_FPS
+from wire.message import PRIORITIES, Mode, check_name
+from wire.messages import CameraSpec, IdentityEvent
 from wire.url import check_source
 
 MAX_NUMBER = 2**53 - 1  # the largest integer that JSON parsers and Redis scores represent exactly

@@ -376,3 +376,39 @@ def test_a_closed_consumer_may_be_closed_again(bus: Bus) -> None:
     consumer = bus.consumer("workers", ["frames"])
     consumer.close()
     consumer.close()
+
+
+def test_a_watcher_reads_one_key_from_what_is_kept_of_the_last_seconds(bus: Bus, producer: Producer) -> None:
+    for number in range(3):
+        producer.send("frames", KEYS[number], b"before")
+    producer.flush(10)
+    watcher, later = bus.watch("frames", KEYS[0], since_s=60), bus.watch("frames", KEYS[0], since_s=-60)
+    read: list[bytes | None] = []
+
+    def read_until(count: int) -> None:
+        wait_until(lambda: bool(read.extend(r.value for r in watcher.poll(0.1)) or len(read) >= count), timeout_s=20)
+
+    read_until(1)
+    for number in range(3):
+        producer.send("frames", KEYS[number], b"after")
+    producer.flush(10)
+    read_until(2)
+
+    assert read == [b"before", b"after"]
+    assert watcher.at_end()
+    assert later.poll(0.1) == []
+    watcher.close()
+    later.close()
+
+
+def test_a_watcher_holds_no_record_back(bus: Bus, group: Group, producer: Producer) -> None:
+    watcher = bus.watch("frames", KEYS[0], since_s=60)
+    producer.send("frames", KEYS[0], b"read by the worker")
+    producer.flush(10)
+    member = group.join()
+    group.poll_until(lambda: len(member.read) == 1)
+
+    member.commit()
+
+    assert bus.backlog("frames", "workers", KEYS[0]) == 0
+    watcher.close()

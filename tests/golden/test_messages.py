@@ -15,6 +15,7 @@ from wire.messages import (
     FrameChunk,
     IdentityEvent,
     Packet,
+    SeenPeople,
     Tracklet,
     WorkerState,
 )
@@ -103,6 +104,18 @@ MEANINGS: dict[str, AnyMessage] = {
         probability=0.875,
         reason="the same coat",
         time_ns=50,
+    ),
+    "SeenPeople": SeenPeople(
+        camera_id="lobby",
+        site_id="home",
+        stream_id="s1",
+        width=640,
+        height=480,
+        until_ns=70,
+        tracklet_ids=("lobby/s1/7/0", "lobby/s1/8/0"),
+        times_ns=np.array([40, 40, 50], np.int64),
+        which=np.array([0, 1, 0], np.int64),
+        boxes=np.array([[1, 2, 30, 40], [5, 6, 7, 8], [2, 2, 31, 40]], np.float32),
     ),
     "WorkerState": WorkerState(camera_id="lobby", site_id="home", stream_id="s1", next_offset=12, blob=b"\x00state"),
     "WorkerState, ended without a field that says so": WorkerState(
