@@ -1,9 +1,11 @@
 """Run one Apache Kafka node (KRaft, Java 17) from its Maven artifacts, on a loopback port.
 
-Maven downloads the jars once to the cache folder; the data is kept in a temporary folder and deleted at the end.
+Maven downloads the jars once to the cache folder. `prepare` makes a node whose data stays; `start` runs one whose data
+is deleted at the end.
 """
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -20,7 +22,9 @@ from wire.errors import TransientError, WireError
 from wire.signals import stop_on_signals
 
 KAFKA_VERSION = "4.4.0"
+JAVA_VERSION = 17
 LOG4J_VERSION = "2.25.5"  # the version this Kafka ships with; without its bridge Kafka's warnings are lost
+OUT = "out"  # the log of a node
 FETCH_TIMEOUT_S = 600
 START_TIMEOUT_S = 180  # ten seconds, on a busy two-core machine half a minute
 
@@ -44,8 +48,8 @@ _POM = f"""\
 
 _LOGGING = """\
 <Configuration status="ERROR">
-  <Appenders><File name="file" fileName="${sys:kafka.log}"><PatternLayout pattern="%d %p %c: %m%n"/></File></Appenders>
-  <Loggers><Root level="WARN"><AppenderRef ref="file"/></Root></Loggers>
+  <Appenders><Console name="out"><PatternLayout pattern="%d %p %c: %m%n"/></Console></Appenders>
+  <Loggers><Root level="WARN"><AppenderRef ref="out"/></Root></Loggers>
 </Configuration>
 """
 
@@ -57,7 +61,7 @@ listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-log.dirs={data}
+log.dirs=data
 message.max.bytes={max_bytes}
 replica.fetch.max.bytes={max_bytes}
 auto.create.topics.enable=false
@@ -109,7 +113,7 @@ class KafkaNode:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
             time.sleep(0.1)
-        raise TransientError(f"Kafka did not start:\n{_tail(self._folder / 'kafka.log')}{_tail(self._folder / 'out')}")
+        raise TransientError(f"Kafka did not start:\n{_tail(self._folder / OUT)}")
 
 
 def start(port: int = 0, more: str = "") -> KafkaNode:
@@ -122,40 +126,44 @@ def start(port: int = 0, more: str = "") -> KafkaNode:
         WireError: Java or Maven is not installed, or the port is in use.
         TransientError: The jars cannot be downloaded, or the node does not start.
     """
-    if missing := missing_tools():
-        raise WireError(f"Kafka needs {' and '.join(missing)}: install a Java 17 runtime and Maven")
+    check_tools()
     ports = _free_ports(port)
     libraries = fetch()
     folder = Path(tempfile.mkdtemp(prefix="climbtrack-kafka-"))
-    port, controller_port = ports
-    properties = folder / "server.properties"
-    properties.write_text(
-        (_PROPERTIES + more).format(
-            port=port,
-            controller_port=controller_port,
-            data=folder / "data",
-            max_bytes=MAX_RECORD_BYTES + 1024 * 1024,
-        )
-    )
-    (folder / "log4j2.xml").write_text(_LOGGING)
-    java = [
-        *_JAVA,
-        f"-Dlog4j2.configurationFile={folder / 'log4j2.xml'}",
-        f"-Dkafka.log={folder / 'kafka.log'}",
-        "-cp",
-        f"{libraries}/*",
-    ]
-    format_data = ["kafka.tools.StorageTool", "format", "-t", str(uuid.uuid4()), "-c", str(properties)]
-    with (folder / "out").open("wb") as out:
-        subprocess.run([*java, *format_data], check=False, stdout=out, stderr=out, timeout=START_TIMEOUT_S)
-        process = subprocess.Popen([*java, "kafka.Kafka", str(properties)], stdout=out, stderr=out)
-    node = KafkaNode(process, folder, port)
     try:
-        node.wait_until_ready(port)
+        command = prepare(folder, libraries, ports, more)
+        with (folder / OUT).open("wb") as out:
+            node = KafkaNode(subprocess.Popen(command, cwd=folder, stdout=out, stderr=out), folder, ports[0])
+    except TransientError:
+        shutil.rmtree(folder)
+        raise
+    try:
+        node.wait_until_ready(ports[0])
     except TransientError:
         node.close()
         raise
     return node
+
+
+def prepare(folder: Path, libraries: Path, ports: tuple[int, int], more: str = "") -> list[str]:
+    """Write the files of a node into a folder and return the command to run there; data that is there is kept.
+
+    `libraries` is the folder of the jars (`fetch`), `ports` are those of clients and of the controller, and `more` is
+    explained in `start`. Paths are relative to the folder, since Kafka misreads some characters in them.
+
+    Raises:
+        TransientError: The folder cannot be formatted; the message holds what Kafka said.
+    """
+    values = {"port": ports[0], "controller_port": ports[1], "max_bytes": MAX_RECORD_BYTES + 1024 * 1024}
+    (folder / "server.properties").write_text((_PROPERTIES + more).format(**values))
+    (folder / "log4j2.xml").write_text(_LOGGING)
+    java = [*_JAVA, "-Dlog4j2.configurationFile=log4j2.xml", "-cp", f"{libraries}/*"]
+    if not (folder / "data" / "meta.properties").exists():
+        words = [*java, "kafka.tools.StorageTool", "format", "-t", str(uuid.uuid4()), "-c", "server.properties"]
+        done = subprocess.run(words, cwd=folder, check=False, capture_output=True, text=True, timeout=START_TIMEOUT_S)
+        if done.returncode:
+            raise TransientError(f"Kafka cannot use {folder / 'data'}:\n{(done.stdout + done.stderr)[-2000:]}")
+    return [*java, "kafka.Kafka", "server.properties"]
 
 
 def fetch() -> Path:
@@ -164,10 +172,10 @@ def fetch() -> Path:
     Raises:
         TransientError: Maven failed.
     """
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "climbtrack" / "kafka"
-    libraries = base / KAFKA_VERSION
+    libraries = _libraries()
     if libraries.is_dir():
         return libraries
+    base = libraries.parent
     base.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=base) as work:
         Path(work, "pom.xml").write_text(_POM)
@@ -187,9 +195,39 @@ def fetch() -> Path:
     return libraries
 
 
+def is_fetched() -> bool:
+    """Return whether Kafka's jars are in the cache."""
+    return _libraries().is_dir()
+
+
 def missing_tools() -> list[str]:
-    """Return the required programs that are not installed."""
-    return [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
+    """Return the required programs that are not installed: Java, and Maven while the jars are not in the cache."""
+    return [tool for tool in ("java", "mvn") if shutil.which(tool) is None and not (tool == "mvn" and is_fetched())]
+
+
+def check_tools() -> None:
+    """Check that Kafka can run here.
+
+    Raises:
+        WireError: Java or Maven is not installed, or Java is too old; the message says what to install.
+    """
+    remedy = f"install a Java {JAVA_VERSION} runtime and Maven (Debian: apt-get install default-jre-headless maven)"
+    if missing := missing_tools():
+        raise WireError(f"Kafka needs {' and '.join(missing)}: {remedy}")
+    words = [str(shutil.which("java")), "-version"]
+    said = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60).stderr
+    found = re.search(r'version "(\d+)', said)
+    if found is None or int(found[1]) < JAVA_VERSION:
+        first = said.strip().partition("\n")[0]
+        raise WireError(f"Kafka {KAFKA_VERSION} needs Java {JAVA_VERSION} or newer, and `java -version` says: {first}")
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def serve(port: int, on_ready: Callable[[str], None]) -> None:
@@ -206,16 +244,20 @@ def serve(port: int, on_ready: Callable[[str], None]) -> None:
                 raise TransientError(f"Kafka exited with code {node.process.returncode}")
 
 
+def _libraries() -> Path:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "climbtrack" / "kafka" / KAFKA_VERSION
+
+
 def _free_ports(wanted: int) -> tuple[int, int]:
     """Return the node's port, and a free one for its controller."""
-    with socket.socket() as first, socket.socket() as second:
+    with socket.socket() as first:
         first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             first.bind(("127.0.0.1", wanted))
         except OSError as error:
             raise WireError(f"port {wanted} of 127.0.0.1: {error.strerror}; choose another with --port") from error
-        second.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]
+        return first.getsockname()[1], free_port()
 
 
 def _tail(path: Path) -> str:
