@@ -7,9 +7,10 @@ from prometheus_client import CollectorRegistry
 
 from gallery.config import GallerySettings
 from gallery.handler import NAME, build_service
-from gallery.store.server import connect
+from gallery.store.server import connect, persistence_failing
 from gallery.store.sites import RedisSites
 from wire import process
+from wire.certificate import export_expiry
 from wire.health import ServiceMonitor
 from wire.kafka import KafkaBus
 from wire.metrics import ServiceMetrics
@@ -26,12 +27,15 @@ def main(config: Path | None = None) -> int:
     registry = CollectorRegistry()
     metrics = ServiceMetrics(registry)
     monitor = ServiceMonitor(NAME, metrics)
-    client = connect(RedisSettings.load(config))
-    bus = KafkaBus(KafkaSettings.load(config))
+    redis, kafka = RedisSettings.load(config), KafkaSettings.load(config)
+    export_expiry(metrics, redis, kafka)
+    client = connect(redis)
+    bus = KafkaBus(kafka)
     try:
         sites = RedisSites(client, writes=True)
         sites.check()
-        service = build_service(settings, bus, metrics, registry, sites.open, monitor=monitor)
+        persistence = persistence_failing(redis)
+        service = build_service(settings, bus, metrics, registry, sites.open, monitor=monitor, persistence=persistence)
         return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)
     finally:
         bus.close()

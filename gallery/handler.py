@@ -138,9 +138,17 @@ def build_service(
     open_store: Callable[[str], Store],
     *,
     monitor: Monitor | None = None,
+    persistence: Callable[[], float] | None = None,
 ) -> Service:
-    """Return the gallery's service over a bus; `open_store` returns the store of a site."""
+    """Return the gallery's service over a bus.
+
+    Args:
+        open_store: Returns the store of a site.
+        persistence: Returns the value of the metric of this name at every scrape.
+    """
     own, plan = GalleryMetrics(registry), plan_of(settings)
+    if persistence is not None:
+        own.persistence_failing.set_function(persistence)
 
     def open_site(site_id: str) -> SiteWorker:
         return SiteWorker(open_store(site_id), plan, index_for, own, metrics)

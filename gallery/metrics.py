@@ -1,6 +1,10 @@
 """Prometheus metrics of the gallery."""
 
+import math
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from wire.metrics import LATENCY_BUCKETS_S
 
 SEARCH_BUCKETS_S = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3)  # from one vector to a full window
 PROBABILITY_BUCKETS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
@@ -32,6 +36,20 @@ class GalleryMetrics:
         self.assignments = Counter(
             "climbtrack_assignments_total", "Decisions about tracklets", ["decision"], registry=registry
         )
+        self.window_wait_seconds = Histogram(
+            "climbtrack_gallery_window_wait_seconds",
+            "From a window's first tracklet to its decision; mode is complete if a camera that is read is in that mode,"
+            " since such windows may wait for minutes",
+            ["mode"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.persistence_failing = Gauge(
+            "climbtrack_store_persistence_failing",
+            "1 while Redis reports that its last save or append to disk failed; NaN while it does not tell",
+            registry=registry,
+        )
+        self.persistence_failing.set(math.nan)
         self.match_probability = Histogram(
             "climbtrack_match_probability",
             "Probability of being the same person, of every match",

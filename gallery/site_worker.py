@@ -144,6 +144,7 @@ class SiteWorker:
             with self._shared.stage("decide"):
                 self._decide(window)
             self._timeline.done(window)
+            self._metrics.window_wait_seconds.labels(mode=window.mode).observe(window.waited_s)
         if self._progress:
             self._store.save_progress(list(self._progress.values()))
             self._progress = {}

@@ -26,7 +26,10 @@ class IngestMetrics:
             registry=registry,
         )
         self.camera_up = Gauge(
-            "climbtrack_camera_up", "1 while frames of the camera arrive", ["camera"], registry=registry
+            "climbtrack_camera_up",
+            "1 while frames of the camera arrive; gone once a file has been read to its end",
+            ["camera"],
+            registry=registry,
         )
         self.clock_offset = Gauge(
             "climbtrack_camera_clock_offset_seconds",

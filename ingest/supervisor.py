@@ -47,8 +47,7 @@ class Supervisor:
         deadline_s = self._around.clock.monotonic_s() + STOP_S  # of all together
         for camera in leaving:
             camera.join(deadline_s - self._around.clock.monotonic_s())
-            self._up(camera.job.spec.camera_id).set(0)
-            self._around.metrics.camera_up.remove(camera.job.spec.camera_id)
+            self._forget_up(camera.job.spec.camera_id)
             self._around.metrics.clock_offset.remove(camera.job.spec.camera_id)
 
     def pause(self, camera_ids: Collection[str]) -> None:
@@ -72,7 +71,10 @@ class Supervisor:
     def refresh(self) -> int:
         """Update the `camera_up` metric; return the number of chunks that have not been sent."""
         for status in self.statuses():
-            self._up(status.camera_id).set(status.state is State.LIVE)
+            if status.state is State.ENDED:
+                self._forget_up(status.camera_id)
+            else:
+                self._up(status.camera_id).set(status.state is State.LIVE)
             if status.clock_offset_ns is not None:
                 offset = self._around.metrics.clock_offset.labels(camera=status.camera_id)
                 offset.set(status.clock_offset_ns / NS)
@@ -80,6 +82,10 @@ class Supervisor:
 
     def _up(self, camera_id: str) -> Gauge:
         return self._around.metrics.camera_up.labels(camera=camera_id)
+
+    def _forget_up(self, camera_id: str) -> None:
+        self._up(camera_id).set(0)
+        self._around.metrics.camera_up.remove(camera_id)
 
 
 def _same(one: CameraSpec, other: CameraSpec) -> bool:

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from reid_worker.config import WorkerSettings
 from reid_worker.handler import NAME, build_service
 from wire import process
+from wire.certificate import export_expiry
 from wire.health import ServiceMonitor
 from wire.kafka import KafkaBus
 from wire.metrics import ServiceMetrics
@@ -24,7 +25,9 @@ def main(config: Path | None = None) -> int:
     registry = CollectorRegistry()
     metrics = ServiceMetrics(registry)
     monitor = ServiceMonitor(NAME, metrics)
-    bus = KafkaBus(KafkaSettings.load(config))
+    kafka = KafkaSettings.load(config)
+    export_expiry(metrics, kafka)
+    bus = KafkaBus(kafka)
     try:
         service = build_service(settings, bus, metrics, registry, monitor=monitor)
         return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)

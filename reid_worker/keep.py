@@ -7,12 +7,14 @@ it, and anyone who must delete it can locate it. Only folders named like this ar
 """
 
 import logging
+import math
 import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from os import utime
 from pathlib import Path
 from urllib.parse import quote
@@ -87,6 +89,7 @@ class CropKeeper:
             probe.touch()
             probe.unlink()
             self._clean_up()
+            metrics.crops_free_bytes.set_function(partial(_free_bytes, options.folder))
         except OSError as error:
             raise SettingsError(
                 f"worker.keep_crops = {str(options.folder)!r}: {error.strerror}; choose a writable folder"
@@ -135,6 +138,14 @@ class CropKeeper:
         if not self._warned:
             log.warning("%s in %s (%s): the worker continues without", what, self._options.folder, error.strerror)
         self._warned = True
+
+
+def _free_bytes(folder: Path) -> float:
+    """Return the free space on the disk of a folder; NaN if it has gone."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return math.nan
 
 
 def _hidden_path(path: Path) -> Path:

@@ -1,5 +1,7 @@
 """Metric families of the worker; shared families (stage durations) are in `wire.metrics.ServiceMetrics`."""
 
+import math
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from wire.metrics import LATENCY_BUCKETS_S
@@ -51,14 +53,9 @@ class WorkerMetrics:
             ["camera"],
             registry=registry,
         )
+        self._of_crops(registry)
         self.saturation = Gauge(
             "climbtrack_worker_saturation_ratio", "Share of the time in which the worker had work", registry=registry
-        )
-        self.kept = Counter(
-            "climbtrack_kept_tracklets_total",
-            "Tracklets handled by worker.keep_crops: kept, failed (disk full or read-only), removed (beyond a limit)",
-            ["outcome"],
-            registry=registry,
         )
         self._model = Gauge(
             "climbtrack_reid_model_info",
@@ -66,6 +63,20 @@ class WorkerMetrics:
             ["model_id", "device", "dtype", "scan"],
             registry=registry,
         )
+
+    def _of_crops(self, registry: CollectorRegistry) -> None:
+        self.kept = Counter(
+            "climbtrack_kept_tracklets_total",
+            "Tracklets handled by worker.keep_crops: kept, failed (disk full or read-only), removed (beyond a limit)",
+            ["outcome"],
+            registry=registry,
+        )
+        self.crops_free_bytes = Gauge(
+            "climbtrack_crops_free_bytes",
+            "Free space on the disk of worker.keep_crops, bytes; NaN where no crops are kept",
+            registry=registry,
+        )
+        self.crops_free_bytes.set(math.nan)
 
     def model(self, model_id: str, device: str, dtype: str, scan: str) -> None:
         """Export which network computes the embeddings."""

@@ -38,7 +38,8 @@ class ServiceMonitor:
         self._last_round_s = clock()
         self._ready = False
         self._reason = "starting"
-        metrics.consumer_lag.labels(service=service)  # exported from the start, so that no scrape misses a service
+        for family in (metrics.consumer_lag, metrics.ready):
+            family.labels(service=service)  # exported from the start, so that no scrape misses a service
 
     def alive(self, *, lag: int) -> None:
         """Record that one round of the loop is done, and how many records are waiting."""
@@ -49,6 +50,7 @@ class ServiceMonitor:
         """Record whether the loop can do its work; a loop that reports either is alive."""
         self._last_round_s = self._clock()
         self._ready, self._reason = yes, reason
+        self._metrics.ready.labels(service=self.service).set(yes)
 
     def dead_letter(self, topic: str) -> None:
         """Count one record that can never succeed."""

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from wire.bus import TOPICS
 
 # From a resize (0.1 ms) to a batch of 64 chunks on a slow CPU (a minute).
 STAGE_BUCKETS_S = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)
@@ -43,8 +45,20 @@ class ServiceMetrics:
         self.dead_letters = Counter(
             "climbtrack_dead_letters_total", "Records that can never succeed", ["topic"], registry=registry
         )
+        for topic in TOPICS:  # exported from the start: Prometheus sees no increase in a series that begins at 1
+            self.dead_letters.labels(topic=topic.name)
+        self.ready = Gauge(
+            "climbtrack_ready", "1 while a service can do its work, as /readyz says", ["service"], registry=registry
+        )
+        self.certificate_expiry = Gauge(
+            "climbtrack_certificate_expiry_timestamp_seconds",
+            "When the PEM file of a setting of Kafka or Redis ends: the last authority, or the first of our own chain",
+            ["server", "file"],
+            registry=registry,
+        )
         build = Gauge("climbtrack_build_info", "Always 1; what runs", ["version", "python"], registry=registry)
         build.labels(version=installed_version(), python=platform.python_version()).set(1)
+        ProcessCollector(registry=registry)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

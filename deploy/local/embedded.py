@@ -26,7 +26,7 @@ from deploy.local.settings import EmbeddedSettings
 from deploy.local.watch import CameraTotals
 from gallery.api.app import create_app
 from gallery.store.redis import RedisStore
-from gallery.store.server import connect
+from gallery.store.server import connect, persistence_failing
 from gallery.store.store import Store
 from ingest.state import FINAL, CameraStatus, State
 from wire.bus import FRAMES, TRACKLETS
@@ -167,7 +167,13 @@ class Embedded:
         worker = reid_worker.handler.build_service(chosen.worker, bus, metrics, registry, monitor=monitors[WORKER])
         self._ingest = ingest.handler.build_service(chosen.ingest, bus, metrics, registry, monitor=monitors[INGEST])
         decider = gallery.handler.build_service(
-            chosen.gallery, bus, metrics, registry, self._open_store, monitor=monitors[GALLERY]
+            chosen.gallery,
+            bus,
+            metrics,
+            registry,
+            self._open_store,
+            monitor=monitors[GALLERY],
+            persistence=persistence_failing(RedisSettings(url=self._redis.url)),
         )
         return {INGEST: self._ingest, WORKER: worker, GALLERY: decider}
 

@@ -19,6 +19,7 @@ from gallery.store.redis import RedisStore
 from gallery.store.server import connect
 from gallery.store.sites import RedisSites
 from wire import process
+from wire.certificate import export_expiry
 from wire.config_file import site_of
 from wire.errors import SettingsError
 from wire.kafka import KafkaBus
@@ -39,9 +40,10 @@ def main(config: Path | None = None) -> int:
     settings = ApiSettings.load(config)
     site_id = site_of(config)
     registry = CollectorRegistry()
-    ServiceMetrics(registry)
-    client = connect(RedisSettings.load(config))
-    bus = KafkaBus(KafkaSettings.load(config))
+    redis, kafka = RedisSettings.load(config), KafkaSettings.load(config)
+    export_expiry(ServiceMetrics(registry), redis, kafka)
+    client = connect(redis)
+    bus = KafkaBus(kafka)
     try:
         sites = RedisSites(client)
         sites.check()

@@ -1,6 +1,7 @@
 """The Redis server of the stores: connecting to it, naming it in messages, and checking it."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -18,9 +19,11 @@ from wire.url import read_url
 KEEPS_EVERYTHING = "noeviction"
 ALWAYS = "always"
 ANSWER_S, CONNECT_S = 10.0, 5.0
+PROBE_S = 1.0  # for a question asked at every scrape of the metrics, which must not wait for a server that hangs
+SAVES = ("rdb_last_bgsave_status", "aof_last_write_status", "aof_last_bgrewrite_status")
 
 
-def connect(settings: RedisSettings) -> "redis.Redis":
+def connect(settings: RedisSettings, *, answer_s: float = ANSWER_S, connect_s: float = CONNECT_S) -> "redis.Redis":
     """Return a thread-safe client of the server; it connects on first use.
 
     Raises:
@@ -34,7 +37,7 @@ def connect(settings: RedisSettings) -> "redis.Redis":
     options = {**_login(settings), **(_tls(settings) if url.scheme == "rediss" else {})}
     address = replace(url, login=None).quoted()
     try:
-        client = redis.Redis.from_url(address, socket_timeout=ANSWER_S, socket_connect_timeout=CONNECT_S, **options)
+        client = redis.Redis.from_url(address, socket_timeout=answer_s, socket_connect_timeout=connect_s, **options)
         pool = client.connection_pool
         pool.connection_class(**pool.connection_kwargs)  # only this reveals unknown options
     except (TypeError, ValueError, RedisError):
@@ -118,6 +121,24 @@ def durability_risk(client: "redis.Redis") -> str:
         f"Redis at {name_of(client)} forgets {loss} decisions when it crashes; set appendonly yes and appendfsync"
         f" {ALWAYS} in its configuration: the gallery writes once a second"
     )
+
+
+def persistence_failing(settings: RedisSettings) -> Callable[[], float]:
+    """Return a function that asks the server: 1 if its last save or append to disk failed, 0 if not, NaN if unknown.
+
+    Raises:
+        SettingsError: As `connect`.
+    """
+    client = connect(settings, answer_s=PROBE_S, connect_s=PROBE_S)
+
+    def ask() -> float:
+        try:
+            answer: Any = client.info("persistence")
+        except (RedisError, OSError):
+            return math.nan
+        return float(any(answer.get(name, "ok") != "ok" for name in SAVES))
+
+    return ask
 
 
 def _login(settings: RedisSettings) -> dict[str, Any]:

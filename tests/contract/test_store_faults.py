@@ -1,5 +1,6 @@
 """Errors of a real Redis: retried with cause and remedy, or refused at once."""
 
+import math
 import shutil
 import threading
 import uuid
@@ -19,7 +20,7 @@ from gallery.errors import StoreRefused, StoreUnavailable
 from gallery.handler import build_service
 from gallery.store.faults import PERMISSIONS
 from gallery.store.redis import RedisStore
-from gallery.store.server import connect, durability_risk, eviction_risk
+from gallery.store.server import connect, durability_risk, eviction_risk, persistence_failing
 from gallery.store.sites import RedisSites
 from gallery.store.store import StoredTracklet, TrackQuery, Write
 from tests.conftest import need
@@ -388,6 +389,19 @@ def test_a_gallery_is_told_what_a_crash_of_its_server_would_lose(
         assert loss in durability_risk(client)
     warned = [record.getMessage() for record in caplog.records]
     assert ["set appendonly yes and appendfsync always" in line for line in warned] == [True] * bool(loss)
+
+
+def test_whether_redis_can_save_is_a_metric_that_never_waits_for_it(server: RealRedis) -> None:
+    failing = persistence_failing(RedisSettings(url=server.url))
+    assert failing() == 0
+    server.break_saving()
+    assert failing() == 1
+    server.mend_saving()
+    assert failing() == 0
+    server.freeze(yes=True)
+    assert math.isnan(failing())
+    server.end()
+    assert math.isnan(failing())
 
 
 def test_a_server_unreachable_at_the_start_is_checked_later(

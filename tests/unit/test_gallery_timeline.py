@@ -93,6 +93,24 @@ def test_a_latency_camera_holds_a_window_for_two_seconds_of_wall_clock() -> None
     assert names(timeline.due(12.0)) == ["a/s/1/0"]
 
 
+def test_a_window_tells_for_how_long_it_waited_and_whether_it_waited_for_live_cameras_only() -> None:
+    timeline = Timeline(WAITING)
+    timeline.expect({"a": "latency", "file": "complete"}, 0.0)
+    timeline.update(update("a/s/1/0", 3.0))
+    timeline.progress(progress("a", 4.5, mode="latency"), 10.0)
+    timeline.progress(progress("a", 5.0, mode="latency"), 10.5)
+    timeline.progress(progress("file", 5.0), 11.0)
+
+    recorded = timeline.due(11.0)
+    timeline.progress(progress("file", 5.0, ended=True), 12.0)
+    live = timeline.due(13.0)
+
+    assert recorded is not None
+    assert live is not None
+    assert (recorded.waited_s, recorded.mode) == (1.0, "complete")
+    assert (live.waited_s, live.mode) == (3.0, "latency")
+
+
 def waiting_for_b() -> Timeline:
     timeline = two_cameras()
     timeline.update(update("a/s/1/0", 3.0))

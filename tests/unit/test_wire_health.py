@@ -79,8 +79,11 @@ def test_a_process_is_ready_when_all_its_services_are(probed: Probed) -> None:
     probed.ingest.ready(yes=True)
     assert probed.get("/readyz")[0] == 503
 
+    assert 'climbtrack_ready{service="gallery"} 0.0' in probed.get("/metrics")[1]
+
     probed.gallery.ready(yes=True)
     assert probed.get("/readyz")[0] == 200
+    assert 'climbtrack_ready{service="gallery"} 1.0' in probed.get("/metrics")[1]
 
 
 def test_what_a_service_waits_for_is_said(probed: Probed) -> None:
@@ -129,6 +132,7 @@ def test_lag_and_dead_letters_are_metrics(probed: Probed) -> None:
     assert status == 200
     assert 'climbtrack_consumer_lag{service="ingest"} 7.0' in body
     assert 'climbtrack_dead_letters_total{topic="tracklets"} 2.0' in body
+    assert 'climbtrack_dead_letters_total{topic="frames"} 0.0' in body  # an increase needs something to start from
     assert "climbtrack_build_info{" in body
 
 

@@ -1,6 +1,8 @@
 """Where crops are kept, which of them go, and what a full disk does; whole runs keep them in `test_embedded_run`."""
 
 import logging
+import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -155,6 +157,16 @@ def test_a_disk_that_takes_nothing_is_told_once_counted_and_stops_nobody(
     (world.folder / "door").unlink()
     world.keep(4)
     assert world.there == [4]
+
+
+def test_the_free_space_of_the_disk_is_a_metric(tmp_path: Path) -> None:
+    world = World(tmp_path / "crops")
+    free = world.registry.get_sample_value("climbtrack_crops_free_bytes")
+    assert free is not None
+    assert 0 < free <= shutil.disk_usage(tmp_path).total
+
+    shutil.rmtree(world.folder)
+    assert math.isnan(world.registry.get_sample_value("climbtrack_crops_free_bytes") or 0)
 
 
 def test_half_of_a_tracklet_does_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
