@@ -9,16 +9,18 @@ from numpy.typing import NDArray
 from wire.areas import Detail, Polygon, check_areas
 from wire.camera_spec import MAX_FPS
 from wire.camera_spec import CameraSpec as CameraSpec  # noqa: PLC0414 - a message like the others
-from wire.message import Count, Message, Mode, Signed, check_name, check_priority
+from wire.message import UNSENDABLE, Count, Message, Mode, Signed, check_name, check_priority
 from wire.orientation import ORIENTATIONS, UPRIGHT
 from wire.similarity import SimilarityPrior
 from wire.tracklet_id import TrackletId
 
 Codec = Literal["h264", "hevc", "mjpeg"]
 EventKind = Literal["created", "matched", "updated", "merged", "split", "expired", "erased"]
+WordKind = Literal["name", "hide", "merge", "split", "move", "different", "erase", "undo"]
 
 MAX_CHUNK_NS = 500_000_000  # half a second: the latency of filling a chunk
 MAX_CHUNK_BYTES = 900_000  # fits Kafka's default limit of 1 MiB, headers and batch overhead included
+MAX_SAID = 100  # characters of a person's name, and of an author's
 
 
 class Packet(msgspec.Struct, frozen=True, array_like=True, eq=False):
@@ -294,6 +296,46 @@ class WorkerState(Message, frozen=True, kw_only=True, eq=False, tag="worker-stat
             msgspec.structs.force_setattr(self, "ended", True)  # noqa: FBT003 - positional only
 
 
+class Word(Message, frozen=True, kw_only=True, eq=False, tag="word", omit_defaults=True):
+    """What a person said about identities or tracklets of a site; it travels with the tracklets, in the site's order.
+
+    Attributes:
+        word_id: Unique; a word that arrives again has no effect.
+        author: Who said it.
+        time_ns: When it was said.
+        identity_id: The identity it is about; 0 where it is about tracklets or another word.
+        others: `merge`: identities that are the same person; `different`: identities that are other people.
+        tracklets: `split`: tracklets that show somebody else; `move`: the one to move.
+        to: `move`: the identity it shows; None for a person of its own.
+        name: `name`: the new name; empty removes it.
+        hidden: `hide`: False shows the identity again.
+        picture_of: `merge`: the identity whose picture is kept; 0 is `identity_id`.
+        undoes: `undo`: the `word_id` of the word to undo.
+    """
+
+    word_id: str
+    kind: WordKind
+    site_id: str
+    author: str
+    time_ns: Signed
+    identity_id: Count = 0
+    others: tuple[Count, ...] = ()
+    tracklets: tuple[str, ...] = ()
+    to: Count | None = None
+    name: str = ""
+    hidden: bool = True
+    picture_of: Count = 0
+    undoes: str = ""
+
+    def __post_init__(self) -> None:
+        check_name("site_id", self.site_id)
+        if not self.word_id:
+            raise ValueError("word_id must not be empty")
+        for text in (self.name, self.author):
+            if len(text) > MAX_SAID or UNSENDABLE.search(text):
+                raise ValueError(f"names must be at most {MAX_SAID} characters, without control characters")
+
+
 class DeadLetter(Message, frozen=True, kw_only=True, eq=False, tag="dead-letter"):
     """A record that can never succeed, kept with the reason and the first MiB of its value.
 
@@ -308,4 +350,6 @@ class DeadLetter(Message, frozen=True, kw_only=True, eq=False, tag="dead-letter"
     value: bytes
 
 
-AnyMessage = CameraSpec | FrameChunk | Tracklet | CameraProgress | SeenPeople | IdentityEvent | WorkerState | DeadLetter
+AnyMessage = (
+    CameraSpec | FrameChunk | Tracklet | CameraProgress | SeenPeople | IdentityEvent | WorkerState | DeadLetter | Word
+)

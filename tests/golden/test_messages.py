@@ -18,6 +18,7 @@ from wire.messages import (
     SeenPeople,
     Tracklet,
     WorkerState,
+    Word,
 )
 
 STORED = Path(__file__).parent / "messages_v1.json"  # type of message -> hexadecimal; entries are added, never changed
@@ -120,6 +121,21 @@ MEANINGS: dict[str, AnyMessage] = {
     "WorkerState": WorkerState(camera_id="lobby", site_id="home", stream_id="s1", next_offset=12, blob=b"\x00state"),
     "WorkerState, ended without a field that says so": WorkerState(
         camera_id="lobby", site_id="home", stream_id="s1", next_offset=12, ended=True
+    ),
+    "Word": Word(
+        word_id="w1",
+        kind="move",
+        site_id="home",
+        author="operator",
+        time_ns=50,
+        identity_id=4,
+        others=(2, 3),
+        tracklets=("lobby/s1/7.0/0",),
+        to=5,
+        name="Anna",
+        hidden=False,
+        picture_of=2,
+        undoes="w0",
     ),
     "DeadLetter": DeadLetter(topic="frames", partition=3, offset=99, key="lobby", reason="garbage", value=b"\xde\xad"),
 }
