@@ -8,7 +8,7 @@ from gallery.store import records
 from gallery.store.presence import Sighting, joined, sighting_of
 from gallery.store.store import StoredTracklet, microseconds
 
-LAYOUT = 2  # layout 1 had no sightings, and no times in `heads`
+LAYOUT = 3  # layout 1 had no sightings, and no times in `heads`; layout 2 no order of identities by their last box
 PAGE = 256
 
 
@@ -27,6 +27,15 @@ def bring_up_to_date(client: Any, prefix: str) -> None:
     """Add what the current layout requires; an interrupted call can be repeated."""
     if is_current(client, prefix):
         return
+    if int(client.hget(f"{prefix}meta", "layout") or 1) == 1:
+        _add_sightings(client, prefix)
+    for number, blob in client.hscan_iter(f"{prefix}identities", count=PAGE):
+        last_us = microseconds(records.decode_identity(blob).last_ns)
+        client.zadd(f"{prefix}by-last", {number: last_us})
+    client.hset(f"{prefix}meta", "layout", LAYOUT)
+
+
+def _add_sightings(client: Any, prefix: str) -> None:
     seen: dict[int, list[Sighting]] = defaultdict(list)
     for row, head in _rows(client, prefix):
         if row.identity_id is not None:
@@ -38,7 +47,6 @@ def bring_up_to_date(client: Any, prefix: str) -> None:
             times = {str(microseconds(one.first_ns)): microseconds(one.last_ns)}
             client.zadd(f"{prefix}sightings:{number}:{one.camera_id}", times)
         client.hset(f"{prefix}sightings", str(number), len(whole))
-    client.hset(f"{prefix}meta", "layout", LAYOUT)
 
 
 def _rows(client: Any, prefix: str) -> Iterator[tuple[StoredTracklet, bytes]]:

@@ -10,15 +10,20 @@ from msgspec.structs import replace
 from sortedcontainers import SortedDict, SortedList
 
 from gallery.errors import StoreConflict
+from gallery.store.people import in_order, page_of
 from gallery.store.presence import sightings
+from gallery.store.said import MAX_WORDS, Former, StoredWord
 from gallery.store.store import (
     EXPIRE_LIMIT,
     JOURNAL_LENGTH,
     Counts,
     Identity,
+    JournaledWord,
     JournalEntry,
     Learnt,
     Outcome,
+    People,
+    PeopleQuery,
     Prototype,
     Snapshot,
     StoredProgress,
@@ -50,6 +55,10 @@ class MemoryStore:
         self._aliases: dict[int, int] = {}
         self._progress: dict[str, StoredProgress] = {}
         self._journal: deque[JournalEntry] = deque()
+        self._words: dict[str, JournaledWord] = {}  # by word_id, in order
+        self._said = 0  # seq of the last word
+        self._formers: dict[str, list[Former]] = {}
+        self._erased: dict[str, str] = {}
 
     @property
     def site_id(self) -> str:
@@ -70,7 +79,15 @@ class MemoryStore:
                 prototypes=dict(self._prototypes),
                 tracklets=[self._rows[key] for _, key in self._by_time.irange(minimum=(since_us,))],
                 unpublished=[entry for entry in self._journal if entry.seq > self._published],
+                words=[entry.said for entry in self._words.values()],
+                holders=self._holders(),
+                erased=dict(self._erased),
             )
+
+    def _holders(self) -> dict[str, int]:
+        mentioned = dict.fromkeys(key for entry in self._words.values() for key in entry.said.mentioned())
+        owners = {key: self._rows[key].identity_id for key in mentioned if key in self._rows}
+        return {key: owner for key, owner in owners.items() if owner is not None}
 
     def learnt(self) -> Learnt:
         """Return what the site has learnt."""
@@ -105,6 +122,7 @@ class MemoryStore:
         self._change(write)
         for identity in write.identities:
             self._identities[identity.number] = identity
+            self._aliases.pop(identity.number, None)
             self._aliases.update(dict.fromkeys(identity.previous_ids, identity.number))
         self._prototypes.update({number: tuple(owned) for number, owned in write.prototypes.items()})
         self._expire(write)
@@ -113,6 +131,24 @@ class MemoryStore:
             self._journal.append(JournalEntry(self._seq, event))
         while len(self._journal) > JOURNAL_LENGTH:
             self._journal.popleft()
+        self._hear(write)
+
+    def _hear(self, write: Write) -> None:
+        """Change the journal of words, and what erasures left."""
+        for said in write.words:
+            known = self._words.get(said.word.word_id)
+            self._said += known is None
+            self._words[said.word.word_id] = JournaledWord(self._said if known is None else known.seq, said)
+        for word_id, former in write.formers.items():
+            self._formers[word_id] = list(former)
+        for word_id in list(self._words)[: max(0, len(self._words) - MAX_WORDS)]:
+            del self._words[word_id]
+            self._formers.pop(word_id, None)
+        self._erased.update(write.erased)
+        for digest in write.lifted:
+            self._erased.pop(digest, None)
+        forgotten = set(write.forgotten)
+        self._journal = deque(entry for entry in self._journal if entry.seq not in forgotten)
 
     def _change(self, write: Write) -> None:
         """Change older rows, those that are still here."""
@@ -185,6 +221,17 @@ class MemoryStore:
             numbers = self._identities.irange(minimum=after, inclusive=(False, True))
             return [self._identities[number] for number in islice(numbers, max(0, limit))]
 
+    def people(self, query: PeopleQuery) -> People:
+        """Return a page of the identities of a query."""
+        with self._lock:
+            return page_of(in_order(self._identities.values(), query), query)
+
+    def latest(self, numbers: Sequence[int], count: int) -> list[list[str]]:
+        """Return the ids of the newest tracklets of each identity, newest first."""
+        with self._lock:
+            owned = [[self._rows[key] for key in self._owned.get(number, ())] for number in numbers]
+        return [[r.tracklet.tracklet_id for r in sorted(rows, key=_order, reverse=True)[:count]] for rows in owned]
+
     def identity(self, number: int) -> Identity | None:
         """Return an identity, or the one it was merged into."""
         with self._lock:
@@ -217,10 +264,27 @@ class MemoryStore:
         with self._lock:
             return [entry for entry in self._journal if entry.seq > after][:limit]
 
+    def words(self, after: int, limit: int) -> list[JournaledWord]:
+        """Return up to `limit` later words, oldest first."""
+        with self._lock:
+            return list(islice((entry for entry in self._words.values() if entry.seq > after), max(0, limit)))
+
+    def word(self, word_id: str) -> StoredWord | None:
+        """Return a word."""
+        with self._lock:
+            known = self._words.get(word_id)
+        return None if known is None else known.said
+
+    def former(self, word_id: str) -> list[Former]:
+        """Return what undoing a word needs."""
+        with self._lock:
+            return list(self._formers.get(word_id, ()))
+
     def counts(self) -> Counts:
         """Return the sizes of the store."""
         with self._lock:
-            return Counts(len(self._identities), len(self._rows), len(self._crops), len(self._journal))
+            hidden = sum(identity.hidden for identity in self._identities.values())
+            return Counts(len(self._identities), len(self._rows), len(self._crops), len(self._journal), hidden)
 
     def ping(self) -> None:
         """Return immediately."""

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
+from gallery.store.said import Former, StoredWord
 from gallery.store.store import Identity, Prototype, StoredProgress, StoredTracklet
 from wire import codec
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
@@ -103,3 +104,23 @@ def decode_progress(data: bytes) -> StoredProgress:
     """Return the progress that `encode_progress` serialised."""
     stored = msgspec.msgpack.decode(data, type=_Progress)
     return StoredProgress(cast("CameraProgress", codec.decode(stored.progress)), stored.offset, stored.sent_ns)
+
+
+def encode_word(said: StoredWord) -> bytes:
+    """Serialise a word of the journal."""
+    return pack(said)
+
+
+def decode_word(data: bytes) -> StoredWord:
+    """Return the word that `encode_word` serialised."""
+    return msgspec.msgpack.decode(data, type=StoredWord)
+
+
+def encode_former(former: Sequence[Former]) -> bytes:
+    """Serialise what undoing a word needs."""
+    return pack(former)
+
+
+def decode_former(data: bytes) -> list[Former]:
+    """Return what `encode_former` serialised."""
+    return msgspec.msgpack.decode(data, type=list[Former])

@@ -11,16 +11,21 @@ from gallery.errors import StoreConflict
 from gallery.store import records
 from gallery.store.layout import LAYOUT, bring_up_to_date, is_current, owner_of
 from gallery.store.memory import matches
+from gallery.store.people import in_order, page_of
 from gallery.store.presence import MAX_GAP_US, sightings
+from gallery.store.said import MAX_WORDS, Former, StoredWord
 from gallery.store.server import translated_errors
 from gallery.store.store import (
     EXPIRE_LIMIT,
     JOURNAL_LENGTH,
     Counts,
     Identity,
+    JournaledWord,
     JournalEntry,
     Learnt,
     Outcome,
+    People,
+    PeopleQuery,
     Snapshot,
     StoredProgress,
     StoredTracklet,
@@ -60,6 +65,8 @@ class RedisStore:
             since_us = microseconds(now_ns - horizon_ns)
             keys = self._client.zrangebyscore(self._key("by-time"), since_us, "+inf")
             rows = self._rows(keys)
+            erased = self._client.hgetall(self._key("erased"))
+        words = [entry.said for entry in self.words(0, MAX_WORDS)]
         return Snapshot(
             version=int(meta.get(b"version", 0)),
             seq=int(meta.get(b"seq", 0)),
@@ -70,6 +77,9 @@ class RedisStore:
             prototypes=prototypes,
             tracklets=rows,
             unpublished=self.journal(int(meta.get(b"published", 0)), JOURNAL_LENGTH),
+            words=words,
+            holders=self._holders(words),
+            erased={digest.decode(): word_id.decode() for digest, word_id in erased.items()},
         )
 
     def learnt(self) -> Learnt:
@@ -118,8 +128,43 @@ class RedisStore:
             return []
         with translated_errors(self._client):
             numbers = self._client.zrangebyscore(self._key("by-number"), f"({after}", "+inf", start=0, num=limit)
-            blobs = self._client.hmget(self._key("identities"), numbers) if numbers else []
+            return self._identities(numbers)
+
+    def people(self, query: PeopleQuery) -> People:
+        """Return a page of the identities of a query."""
+        with translated_errors(self._client):
+            return page_of(self._people(query), query)
+
+    def _people(self, query: PeopleQuery) -> Iterator[Identity]:
+        """Yield the identities among which those of a query are, in its order."""
+        if query.name or query.hidden:  # few, and in no order
+            numbers = self._client.smembers(self._key("named" if query.name else "hidden"))
+            yield from in_order(self._identities(list(numbers)), query)
+            return
+        after = query.after or (0, 0)
+        for start in range(0, 2**31, PAGE):
+            if not query.by_last:
+                numbers = self._client.zrangebyscore(
+                    self._key("by-number"), f"({after[1]}", "+inf", start=start, num=PAGE
+                )
+            else:
+                most = "+inf" if query.after is None else after[0]
+                numbers = self._client.zrevrangebyscore(self._key("by-last"), most, "-inf", start=start, num=PAGE)
+            if not numbers:
+                return
+            yield from in_order(self._identities(numbers), query)
+
+    def _identities(self, numbers: Sequence[bytes]) -> list[Identity]:
+        blobs = self._client.hmget(self._key("identities"), numbers) if numbers else []
         return [records.decode_identity(blob) for blob in blobs if blob is not None]
+
+    def latest(self, numbers: Sequence[int], count: int) -> list[list[str]]:
+        """Return the ids of the newest tracklets of each identity, newest first."""
+        with translated_errors(self._client):
+            pipeline = self._client.pipeline(transaction=False)
+            for number in numbers:
+                pipeline.zrevrange(self._key(f"by-identity:{number}"), 0, count - 1)
+            return [[key.decode() for key in keys] for keys in pipeline.execute()]
 
     def identity(self, number: int) -> Identity | None:
         """Return an identity, or the one it was merged into."""
@@ -166,6 +211,41 @@ class RedisStore:
         parts = (entry.partition(b"|") for entry in entries)
         return [JournalEntry(int(seq), records.decode_event(event)) for seq, _, event in parts]
 
+    def words(self, after: int, limit: int) -> list[JournaledWord]:
+        """Return up to `limit` later words, oldest first."""
+        if limit <= 0:
+            return []
+        with translated_errors(self._client):
+            order = self._client.zrangebyscore(
+                self._key("word-order"), f"({after}", "+inf", start=0, num=limit, withscores=True
+            )
+            blobs = self._client.hmget(self._key("words"), [word_id for word_id, _ in order]) if order else []
+        found = zip(order, blobs, strict=True)
+        return [JournaledWord(int(seq), records.decode_word(blob)) for (_, seq), blob in found if blob is not None]
+
+    def word(self, word_id: str) -> StoredWord | None:
+        """Return a word."""
+        with translated_errors(self._client):
+            blob = self._client.hget(self._key("words"), word_id)
+        return None if blob is None else records.decode_word(blob)
+
+    def former(self, word_id: str) -> list[Former]:
+        """Return what undoing a word needs."""
+        with translated_errors(self._client):
+            blob = self._client.hget(self._key("formers"), word_id)
+        return [] if blob is None else records.decode_former(blob)
+
+    def _holders(self, words: Sequence[StoredWord]) -> dict[str, int]:
+        mentioned = list(dict.fromkeys(key for said in words for key in said.mentioned()))
+        found: dict[str, int] = {}
+        with translated_errors(self._client):
+            for start in range(0, len(mentioned), PAGE):
+                page = mentioned[start : start + PAGE]
+                heads = zip(page, self._client.hmget(self._key("heads"), page), strict=True)
+                owners = ((key, owner_of(head)) for key, head in heads if head is not None)
+                found |= {key: owner for key, owner in owners if owner is not None}
+        return found
+
     def counts(self) -> Counts:
         """Return the sizes of the store."""
         with translated_errors(self._client):
@@ -174,6 +254,7 @@ class RedisStore:
                 self._client.hlen(self._key("tracklets")),
                 self._client.hlen(self._key("crops")),
                 self._client.zcard(self._key("journal")),
+                self._client.scard(self._key("hidden")),
             )
 
     def ping(self) -> None:
@@ -252,6 +333,12 @@ class _Arguments:
             "expire_limit": EXPIRE_LIMIT,
             "events": [self._add_binary(records.encode_event(event)) for event in write.events],
             "journal_length": JOURNAL_LENGTH,
+            "words": [(said.word.word_id, self._add_binary(records.encode_word(said))) for said in write.words],
+            "word_limit": MAX_WORDS,
+            "formers": [(key, self._add_binary(records.encode_former(one))) for key, one in write.formers.items()],
+            "erased": list(write.erased.items()),
+            "lifted": list(write.lifted),
+            "forgotten": list(write.forgotten),
         }
         ends = list(accumulate(map(len, self._values)))
         self.list = [records.pack({**operation, "ends": ends}), b"".join(self._values)]
@@ -260,8 +347,15 @@ class _Arguments:
         self._values.append(value)
         return len(self._values)  # Lua counts from 1
 
-    def _identity(self, identity: Identity) -> tuple[int, int, tuple[int, ...]]:
-        return identity.number, self._add_binary(records.encode_identity(identity)), identity.previous_ids
+    def _identity(self, identity: Identity) -> tuple[int, int, tuple[int, ...], int, bool, bool]:
+        return (
+            identity.number,
+            self._add_binary(records.encode_identity(identity)),
+            identity.previous_ids,
+            microseconds(identity.last_ns),
+            bool(identity.name),
+            identity.hidden,
+        )
 
     def _row(self, row: StoredTracklet) -> tuple[str, int, int, str, int, int, int]:
         tracklet = row.tracklet

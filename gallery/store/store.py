@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.store.said import Former, StoredWord
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
 
 JOURNAL_LENGTH = 10_000  # events kept for the history of identities: at 300 bytes each, 3 MB a site
@@ -30,6 +31,9 @@ class Identity:
         previous_ids: Numbers that were merged into this one, sorted.
         apart: Numbers of people visible at the same time as this one in one camera, hence different people; the
             highest ones, at most `site.MAX_APART`, and only from before the horizon of rows kept in memory.
+        name: As a person said; empty without one.
+        hidden: A person said that this one is of no interest.
+        picture: Tracklet whose crop a person chose; empty without a choice.
     """
 
     number: int
@@ -39,6 +43,9 @@ class Identity:
     tracklets: int
     previous_ids: tuple[int, ...] = ()
     apart: tuple[int, ...] = ()
+    name: str = ""
+    hidden: bool = False
+    picture: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,6 +121,11 @@ class Write:
         next_identity: The next unused number.
         calibration: As `calibrate.encode` serialises it.
         events: Appended to the journal.
+        words: Appended to the journal of words, in place of the entry with the same `word_id` if there is one.
+        formers: By `word_id`, what undoing a word needs; an empty sequence deletes it.
+        erased: Legs that are never decided again, as `said.digest_of` gives them -> the `word_id` of the erasure.
+        lifted: Legs, in the same form, that may be decided again.
+        forgotten: Events to delete from the journal, by `seq`.
     """
 
     version: int
@@ -130,11 +142,19 @@ class Write:
     expired: Sequence[Identity] = ()
     expire_before_ns: int = 0
     events: Sequence[IdentityEvent] = ()
+    words: Sequence[StoredWord] = ()
+    formers: Mapping[str, Sequence[Former]] = field(default_factory=dict)
+    erased: Mapping[str, str] = field(default_factory=dict)
+    lifted: Sequence[str] = ()
+    forgotten: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """What a gallery process needs to continue a site; attributes as in `Write`, `seq` is that of the last event."""
+    """What a gallery process needs to continue a site; attributes as in `Write`, `seq` is that of the last event.
+
+    `words` are all of them, oldest first; `holders` the identities of the tracklets that they mention.
+    """
 
     version: int
     seq: int
@@ -145,6 +165,9 @@ class Snapshot:
     prototypes: Mapping[int, Sequence[Prototype]]
     tracklets: Sequence[StoredTracklet]
     unpublished: Sequence[JournalEntry]
+    words: Sequence[StoredWord] = ()
+    holders: Mapping[str, int] = field(default_factory=dict)
+    erased: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +197,51 @@ class TrackQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class PeopleQuery:
+    """Conditions for identities; None, or an empty name, omits a condition.
+
+    Attributes:
+        name: Part of the name, in any case.
+        from_ns, to_ns: Identities last seen at or after, and first seen at or before.
+        by_last: Order by when they were seen last, latest first; else by number.
+        after: The last identity of the page before: microseconds of its last box (if `by_last`), and its number.
+    """
+
+    name: str = ""
+    hidden: bool | None = None
+    camera_id: str | None = None
+    from_ns: int | None = None
+    to_ns: int | None = None
+    by_last: bool = False
+    after: tuple[int, int] | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """A page of identities, and the `after` of the next one; None on the last."""
+
+    identities: list[Identity]
+    next: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JournaledWord:
+    """One word of the journal; `seq` counts from 1."""
+
+    seq: int
+    said: StoredWord
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
-    """Sizes of a site's store."""
+    """Sizes of a site's store; `identities` includes the hidden ones."""
 
     identities: int
     tracklets: int
     crops: int
     events: int
+    hidden: int = 0
 
 
 def microseconds(time_ns: int) -> int:
@@ -233,6 +294,12 @@ class Store(Protocol):
     def identities(self, after: int, limit: int) -> list[Identity]:
         """Return up to `limit` identities with a number larger than `after`, by number."""
 
+    def people(self, query: PeopleQuery) -> People:
+        """Return a page of the identities of a query, in its order."""
+
+    def latest(self, numbers: Sequence[int], count: int) -> list[list[str]]:
+        """Return the ids of the `count` newest tracklets of each identity, newest first."""
+
     def identity(self, number: int) -> Identity | None:
         """Return an identity, or the one that its number was merged into."""
 
@@ -250,6 +317,15 @@ class Store(Protocol):
 
     def journal(self, after: int, limit: int) -> list[JournalEntry]:
         """Return up to `limit` events with a sequence number larger than `after`, oldest first."""
+
+    def words(self, after: int, limit: int) -> list[JournaledWord]:
+        """Return up to `limit` words with a sequence number larger than `after`, oldest first."""
+
+    def word(self, word_id: str) -> StoredWord | None:
+        """Return a word."""
+
+    def former(self, word_id: str) -> list[Former]:
+        """Return what undoing a word needs; empty if that is not known any more."""
 
     def counts(self) -> Counts:
         """Return the sizes of the store."""

@@ -1,10 +1,13 @@
 -- One window of decisions: all of it or nothing.
 --
--- KEYS[1]  climbtrack:{site}:meta      hash: version, now_ns, next_identity, calibration, longest_us, seq, published, layout
+-- KEYS[1]  climbtrack:{site}:meta      hash: version, now_ns, next_identity, calibration, longest_us, seq, published, layout,
+--                                  said
 -- Every key of a site carries the hash tag {site}, so one node of a cluster holds them all. The others are derived:
 --   :identities            hash    number -> identity
 --   :prototypes            hash    number -> prototypes
 --   :by-number             zset    number, scored by itself: paging
+--   :by-last               zset    number, scored by the last box of the identity in us
+--   :named, :hidden        sets    numbers of the identities that have a name, and that are hidden
 --   :aliases               hash    merged number -> surviving number
 --   :tracklets             hash    tracklet_id -> row (without owner and crop)
 --   :heads                 hash    tracklet_id -> "revision|owner|first box in us|camera"; owner 0 is pending
@@ -15,6 +18,10 @@
 --   :sightings             hash    number -> how many there are, over all cameras
 --   :sightings:<number>:<camera>   zset    the first us of a sighting, scored by its last
 --   :journal               zset    "seq|event", scored by seq
+--   :words                 hash    word_id -> word
+--   :word-order            zset    word_id, scored by its number, from 1
+--   :formers               hash    word_id -> what undoing it needs
+--   :erased                hash    digest of a leg -> word_id of the erasure
 --   :progress              hash    camera -> progress (not written here)
 -- ARGV[1]  msgpack of the write, see redis._Arguments; it refers to binary values by their numbers
 -- ARGV[2]  these values, one after the other; they end at op.ends
@@ -121,6 +128,9 @@ local function drop(number)
   redis.call('HDEL', prefix .. 'identities', number)
   redis.call('HDEL', prefix .. 'prototypes', number)
   redis.call('ZREM', prefix .. 'by-number', number)
+  redis.call('ZREM', prefix .. 'by-last', number)
+  redis.call('SREM', prefix .. 'named', number)
+  redis.call('SREM', prefix .. 'hidden', number)
 end
 
 -- was it applied before, or has another process written the site?
@@ -185,6 +195,10 @@ end
 for _, identity in ipairs(op.identities) do
   redis.call('HSET', prefix .. 'identities', identity[1], value(identity[2]))
   redis.call('ZADD', prefix .. 'by-number', identity[1], identity[1])
+  redis.call('ZADD', prefix .. 'by-last', string.format('%.0f', identity[4]), identity[1])
+  redis.call(identity[5] and 'SADD' or 'SREM', prefix .. 'named', identity[1])
+  redis.call(identity[6] and 'SADD' or 'SREM', prefix .. 'hidden', identity[1])
+  redis.call('HDEL', prefix .. 'aliases', identity[1])
   for _, old in ipairs(identity[3]) do redis.call('HSET', prefix .. 'aliases', old, identity[1]) end
 end
 for _, pair in ipairs(op.prototypes) do redis.call('HSET', prefix .. 'prototypes', pair[1], value(pair[2])) end
@@ -208,6 +222,21 @@ for _, event in ipairs(op.events) do
   redis.call('ZADD', prefix .. 'journal', seq, string.format('%d|', seq) .. value(event))
 end
 redis.call('ZREMRANGEBYRANK', prefix .. 'journal', 0, -1 - op.journal_length)
+for _, number in ipairs(op.forgotten) do redis.call('ZREMRANGEBYSCORE', prefix .. 'journal', number, number) end
+
+for _, pair in ipairs(op.words) do
+  if redis.call('HSET', prefix .. 'words', pair[1], value(pair[2])) == 1 then
+    redis.call('ZADD', prefix .. 'word-order', redis.call('HINCRBY', KEYS[1], 'said', 1), pair[1])
+  end
+end
+for _, pair in ipairs(op.formers) do redis.call('HSET', prefix .. 'formers', pair[1], value(pair[2])) end
+for _, id in ipairs(redis.call('ZRANGE', prefix .. 'word-order', 0, -1 - op.word_limit)) do
+  redis.call('HDEL', prefix .. 'words', id)
+  redis.call('HDEL', prefix .. 'formers', id)
+  redis.call('ZREM', prefix .. 'word-order', id)
+end
+for _, pair in ipairs(op.erased) do redis.call('HSET', prefix .. 'erased', pair[1], pair[2]) end
+for _, digest in ipairs(op.lifted) do redis.call('HDEL', prefix .. 'erased', digest) end
 redis.call('HSET', KEYS[1], 'version', version + 1, 'now_ns', op.now_ns, 'next_identity', op.next_identity,
   'calibration', value(op.calibration), 'layout', op.layout, 'longest_us', string.format('%.0f', longest), 'seq', seq)
 return 1
