@@ -43,13 +43,17 @@ def settings_tables() -> str:
     return "\n".join(_settings_table(one) for one in SECTIONS)
 
 
-def metrics_table() -> str:
-    """Return every metric family as a table."""
+def metrics() -> dict[str, str]:
+    """Return every metric family of all services, and what it says about itself."""
     registry = CollectorRegistry()
     for families in FAMILIES:
         families(registry)
-    names = {f"{one.name}{'_total' if one.type == 'counter' else ''}": one.documentation for one in registry.collect()}
-    return "| metric | what |\n|---|---|\n" + "".join(f"| `{name}` | {what} |\n" for name, what in names.items())
+    return {f"{one.name}{'_total' if one.type == 'counter' else ''}": one.documentation for one in registry.collect()}
+
+
+def metrics_table() -> str:
+    """Return every metric family as a table."""
+    return "| metric | what |\n|---|---|\n" + "".join(f"| `{name}` | {what} |\n" for name, what in metrics().items())
 
 
 def section(page: str, name: str) -> str:
