@@ -1,6 +1,6 @@
 """Nearest neighbours by inner product: the protocol, its reference, and the exact index of sites of common size.
 
-`index_faiss` has the exact index on a GPU, and the approximate one of larger sites.
+`index_sketch` has the index of larger sites, and `index_faiss` that on a GPU.
 """
 
 from dataclasses import dataclass
@@ -109,7 +109,7 @@ class FlatIndex:
         ids[self._free] = -1
         if not len(queries) or self._used <= k:
             return best(np.broadcast_to(ids, scores.shape), scores, k)
-        rows = [np.flatnonzero(row >= least) for row, least in zip(scores, _least_of(scores, k), strict=True)]
+        rows = [np.flatnonzero(row >= least) for row, least in zip(scores, least_of(scores, k), strict=True)]
         found = [best(ids[None, row], one[None, row], k) for row, one in zip(rows, scores, strict=True)]
         return Hits(np.concatenate([one.ids for one in found]), np.concatenate([one.scores for one in found]))
 
@@ -128,7 +128,7 @@ class FlatIndex:
         self._vectors = np.concatenate([self._vectors, np.empty((more, self._vectors.shape[1]), np.float32)])
 
 
-def _least_of(scores: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+def least_of(scores: NDArray[np.float32], k: int) -> NDArray[np.float32]:
     """Return for each row of `(m, n)` scores, n > k, a value that k or more reach, if few more: `(m,)`.
 
     That is the k-th best of the maxima of parts, which is found much faster than the k-th best of all.

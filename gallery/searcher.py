@@ -12,6 +12,7 @@ from gallery.recall import RecallWatch
 from gallery.store.store import Prototype
 
 NEAREST = 64  # prototypes that are searched for: a dozen identities with all their cameras
+AT_ONCE = 4_096  # vectors added at once, when a site is loaded
 MAX_PEOPLE = 32  # nearest identities that a search returns; of 1000 people, comparing with everyone decided the same
 
 
@@ -52,14 +53,20 @@ class Searcher:
             if kept:
                 self._ids[number] = {key: known[key] for key in kept}
         for model_id, old_ids in gone.items():
-            self._indexes[model_id].remove(np.array(old_ids, np.int64))
-            for vector_id in old_ids:
-                self.watch.remove(vector_id)
+            self._remove(model_id, old_ids)
         for model_id, new_ones in added.items():
-            vectors = units(np.stack([p.vector for _, p in new_ones]))
-            self._add(model_id, np.array([vector_id for vector_id, _ in new_ones], np.int64), vectors)
+            for start in range(0, len(new_ones), AT_ONCE):
+                self._add(model_id, new_ones[start : start + AT_ONCE])
 
-    def _add(self, model_id: str, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+    def _remove(self, model_id: str, ids: Sequence[int]) -> None:
+        self._indexes[model_id].remove(np.array(ids, np.int64))
+        for vector_id in ids:
+            self.watch.remove(vector_id)
+
+    def _add(self, model_id: str, new_ones: Sequence[tuple[int, Prototype]]) -> None:
+        """Add vectors as float16, as some indexes keep them, so that all of them find the same."""
+        ids = np.array([vector_id for vector_id, _ in new_ones], np.int64)
+        vectors = units(np.stack([p.vector for _, p in new_ones])).astype(np.float16).astype(np.float32)
         if model_id not in self._indexes:
             self._indexes[model_id] = self._make_index(vectors.shape[1])
         self._indexes[model_id].add(ids, vectors)
