@@ -31,6 +31,7 @@ from gallery.decision.rules import Rules
 from gallery.decision.scale import update_scale
 from gallery.decision.site import Site
 from gallery.decision.together import STALE_NS
+from gallery.store.said import leg_of
 from wire.messages import Tracklet
 
 Neighbours = Callable[[NDArray[np.float32], str], list[set[int]]]  # (m, d) unit vectors and their model
@@ -39,12 +40,13 @@ NS = 1_000_000_000
 CONSOLIDATE_NS = 20_000_000_000  # how often every tracklet goes where it fits best, besides when nobody is in sight
 MAX_SEARCHED = 24  # identities per window for which others that may be the same person are searched
 MAX_FRAGMENTS = 128  # tracklets too short or poor to create an identity that are grouped with those that may
+SAID = "a person said so"
 MAX_EXHAUSTIVE = 64  # with more identities, only the nearest by index and those seen recently are compared
 
 
 def decide(site: Site, updates: Sequence[Tracklet], now_ns: int, rules: Rules, neighbours: Neighbours) -> Decision:
     """Decide a window that ends at `now_ns`; of several revisions of a tracklet, the last one is used."""
-    draft = Draft(site, now_ns)
+    draft = Draft(site, now_ns, rules.parts)
     latest = {t.tracklet_id: t for t in sorted(updates, key=lambda t: t.revision)}
     fresh = sorted(latest.values(), key=_in_time)
     known = {t.tracklet_id: draft.owner(t.tracklet_id) for t in fresh}
@@ -94,8 +96,10 @@ class _Window:
             rivals = [
                 r.tracklet for a, r in self._draft.visible_with(tracklet) if a == "yes" and r.identity_id == number
             ]
-            if rivals:
-                self._reopen(max([tracklet, *rivals], key=lambda t: (t.first_ns, t.tracklet_id)))
+            held = self._draft.holdings
+            loose = [t for t in (tracklet, *rivals) if not held.is_pinned(t.tracklet_id)] if rivals else []
+            if loose:  # what people said about the others weighs more than that they were visible at the same time
+                self._reopen(max(loose, key=lambda t: (t.first_ns, t.tracklet_id)))
         self._open.sort(key=_in_time)
 
     def _reopen(self, tracklet: Tracklet) -> None:
@@ -121,8 +125,12 @@ class _Window:
             self._near.update(zip((t.tracklet_id for t in same), near, strict=True))
 
     def follow_tracks(self) -> None:
-        """Assign the next part of a track to the identity of the previous part."""
+        """Assign tracklets as people said, and the next part of a track to the identity of the previous one."""
         for tracklet in [t for t in self._open if t.tracklet_id not in self._previous_owner]:
+            said = self._draft.holdings.owner(tracklet.tracklet_id)
+            if said is not None:
+                self._settle(tracklet, said, 1.0, SAID)
+                continue
             number = self._draft.of_track(tracklet)
             if number is not None and number not in self._draft.excluded(tracklet):
                 self._settle(tracklet, number, 1.0, "next part of the same track")
@@ -131,6 +139,8 @@ class _Window:
         """Match open tracklets to identities, jointly per camera, until no more match."""
         while matches := self._matches():
             for match in matches:
+                if match.number in self._draft.holdings.forbidden(match.tracklet.tracklet_id):
+                    continue  # by what was settled just now; it is not matched again
                 self._settle(match.tracklet, match.number, self._probability(match.logit), "looks like this person")
 
     def _matches(self) -> list["_Match"]:
@@ -165,7 +175,10 @@ class _Window:
     def group(self) -> None:
         """Create identities for the open tracklets that must show a new person."""
         draft = self._draft
-        for members in grouped(self._unknown(), draft.calibration, draft.vector, self._rules.match, draft.now_ns):
+        exclusive_ns = draft.now_ns if self._rules.parts.exclusivity else None
+        for members in grouped(
+            self._unknown(), draft.calibration, draft.vector, self._rules.match, exclusive_ns, draft.holdings.said
+        ):
             if any(self._is_enough(t, alone=len(members) == 1) for t in members):
                 number = draft.create()
                 for tracklet in sorted(members, key=_in_time):
@@ -205,11 +218,15 @@ class _Window:
 
     def regroup(self) -> None:
         """Merge identities and move tracklets as a new clustering of all recent tracklets says."""
+        if not self._rules.parts.clustering:
+            return
         for model_id in self._draft.models():
             near = self._near_to(model_id)
             unions, moves = regrouped(self._draft, model_id, near, self._rules.match, consolidate=self._consolidate)
+            leaving = {leg_of(move.tracklet.tracklet_id) for move in moves}
             for union in unions:
-                self._unite(union)
+                if self._draft.may_unite(union.gone, union.survivor, leaving):
+                    self._unite(union)
             self._move(moves)
 
     def _near_to(self, model_id: str) -> dict[int, set[int]]:
@@ -226,6 +243,8 @@ class _Window:
         return dict(zip(wanted, near, strict=True))
 
     def _move(self, moves: Sequence[Move]) -> None:
+        held = self._draft.holdings
+        moves = [m for m in moves if m.number is None or m.number not in held.forbidden(m.tracklet.tracklet_id)]
         for move in moves:
             self._reopen(move.tracklet)
         created: dict[int, int] = {}
@@ -251,9 +270,12 @@ class _Window:
     def _settle(self, tracklet: Tracklet, number: int, likely: float, reason: str) -> None:
         """Assign an open tracklet to an identity, record the event, and calibrate on people visible with it."""
         draft = self._draft
+        if draft.owner(tracklet.tracklet_id) is not None:  # it was brought along with another one
+            return
         self._open = [t for t in self._open if t.tracklet_id != tracklet.tracklet_id]
         is_new = number not in draft.identities
         draft.assign(tracklet, number, likely)
+        self._bring(tracklet, number)
         before = self._previous_owner.get(tracklet.tracklet_id)
         if before == number:
             return
@@ -265,6 +287,14 @@ class _Window:
         others = {r.identity_id for a, r in draft.visible_with(tracklet) if a == "yes"} - {None, number}
         sets = [draft.prototype_set(other, tracklet.model_id) for other in sorted(n for n in others if n is not None)]
         draft.learn(tracklet.model_id, [(vector, known) for known in sets if known is not None])
+
+    def _bring(self, tracklet: Tracklet, number: int) -> None:
+        """Assign the open tracklets that people said show the same person as one that was just assigned."""
+        said = self._draft.holdings.said
+        leg = leg_of(tracklet.tracklet_id)
+        if leg in said.groups:
+            for other in [t for t in self._open if said.are_same(leg, leg_of(t.tracklet_id))]:
+                self._settle(other, number, 1.0, SAID)
 
 
 @dataclass(frozen=True, slots=True)

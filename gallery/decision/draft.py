@@ -1,6 +1,6 @@
 """A working copy of a site that records the decisions of one window. No I/O."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from itertools import islice, takewhile
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration
 from gallery.decision.compare import PrototypeSet, similarity, united, with_tracklet, without_tracklet
 from gallery.decision.events import event_about, expiry_of
-from gallery.decision.rules import Rules
+from gallery.decision.rules import ALL_PARTS, Parts, Rules
 from gallery.decision.scale_state import encode_scale
 from gallery.decision.site import MAX_APART, Site
 from gallery.decision.together import Together
@@ -33,7 +33,7 @@ class Decision:
 class Draft:
     """A working copy of a site; `finish` returns the resulting site and the write that produces it."""
 
-    def __init__(self, site: Site, now_ns: int) -> None:
+    def __init__(self, site: Site, now_ns: int, parts: Parts = ALL_PARTS) -> None:
         self.site_id = site.site_id
         self.now_ns = max(now_ns, site.now_ns)
         self.calibrations = dict(site.calibrations)
@@ -43,6 +43,7 @@ class Draft:
         self.rows = site.rows.copy()
         self.events: list[IdentityEvent] = []
         self.touched: set[int] = set()
+        self.parts = parts
         self._version = site.version
         self._before = site.rows
         self._fresh: dict[str, Tracklet] = {}
@@ -56,6 +57,8 @@ class Draft:
         self._memo = site.memo
         self._vectors = site.vectors
         self.ended: list[Tracklet] = []
+        self.holdings = site.holdings.copy()
+        self._erased = site.erased
         self._lookups = site.lookups.taken(site.rows, site.identities)
         self._lookups.visibility.advance(self.now_ns)
 
@@ -117,16 +120,28 @@ class Draft:
 
     def visible_with(self, tracklet: Tracklet) -> Iterable[tuple[Together, StoredTracklet]]:
         """Yield the rows of the same camera that were, or may have been, visible at the same time."""
-        return ((answer, self.rows[key]) for answer, key in self._lookups.visibility.together_with(tracklet))
+        return ((answer, self.rows[key]) for answer, key in self._together_with(tracklet))
 
     def seen_with(self, tracklet: Tracklet) -> Iterable[str]:
         """Yield the ids of the rows of `visible_with`."""
-        return (key for _, key in self._lookups.visibility.together_with(tracklet))
+        return (key for _, key in self._together_with(tracklet))
+
+    def _together_with(self, tracklet: Tracklet) -> Iterable[tuple[Together, str]]:
+        return self._lookups.visibility.together_with(tracklet) if self.parts.exclusivity else ()
 
     def excluded(self, tracklet: Tracklet) -> set[int | None]:
         """Return the identities a tracklet cannot have: those that were, or may have been, visible at the same time."""
         here = {row.identity_id for _, row in self.visible_with(tracklet)}
-        return here | {self.owner(key) for key in self.seen_elsewhere(tracklet)}
+        return (
+            here
+            | {self.owner(key) for key in self.seen_elsewhere(tracklet)}
+            | self.holdings.forbidden(tracklet.tracklet_id)
+        )
+
+    def may_unite(self, one: int, other: int, leaving: Collection[str]) -> bool:
+        """Return whether two identities may be one person without some legs, as far as people said something."""
+        names = {self.identities[number].name for number in (one, other)} - {""}
+        return len(names) < 2 and not self.holdings.are_apart(one, other, leaving)
 
     def seen_elsewhere(self, tracklet: Tracklet) -> list[str]:
         """Return the tracklets that show other people, as disjoint cameras saw them at the same time."""
@@ -215,8 +230,12 @@ class Draft:
                 one.tracklets + other.tracklets,
                 tuple(sorted({*one.previous_ids, *other.previous_ids, gone})),
                 _bounded({*one.apart, *other.apart} - {gone, survivor}),
+                one.name or other.name,
+                one.hidden or other.hidden,
+                one.picture or other.picture,
             )
         )
+        self.holdings.merge(gone, survivor)
         self._change(survivor, both)
         self.touched.discard(gone)
         self._merged = {old: survivor if new == gone else new for old, new in self._merged.items()} | {gone: survivor}
@@ -228,6 +247,8 @@ class Draft:
 
     def learn(self, model_id: str, pairs: Sequence[tuple[NDArray[np.float32], PrototypeSet]]) -> None:
         """Update a calibration with pairs of a unit vector and the prototypes of a person known to be different."""
+        if not self.parts.scale:
+            return
         observed = self.calibration(model_id).observe([similarity(vector, known) for vector, known in pairs])
         self.calibrations[model_id] = observed
 
@@ -249,6 +270,7 @@ class Draft:
         key = row.tracklet.tracklet_id
         self._lookups.put_row(self.rows.get(key), row)
         self.rows[key] = row
+        self.holdings.put(key, row.identity_id)
 
     def _set(self, identity: Identity) -> None:
         self._lookups.put_identity(self.identities.get(identity.number), identity)
@@ -289,6 +311,8 @@ class Draft:
             self.coverage,
             self._vectors,
             self._lookups.reflecting(self.rows, self.identities),
+            self.holdings,
+            self._erased,
         )
         return Decision(site, self._write(expired, before_ns))
 
@@ -343,6 +367,7 @@ class Draft:
             for key in list(self._lookups.members.get(identity.number, ())):
                 self._lookups.drop_row(self.rows.pop(key))
             self.prototypes.pop(identity.number, None)
+            self.holdings.drop(identity.number)
             self.events.append(expiry_of(self.site_id, identity, aged=identity.last_ns < before_ns))
         return expired
 

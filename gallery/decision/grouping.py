@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from gallery.decision.calibrate import Calibration
 from gallery.decision.together import is_same_leg, together
+from gallery.store.said import leg_of
+from gallery.words.said import NOTHING_SAID, Said
 from wire.messages import Tracklet
 
 Group = list[Tracklet]
@@ -23,13 +25,15 @@ def grouped(
     calibration: Callable[[str], Calibration],
     vector: Callable[[Tracklet], NDArray[np.float32]],
     threshold: float,
-    now_ns: int,
+    now_ns: int | None,
+    said: Said = NOTHING_SAID,
 ) -> list[Group]:
     """Return tracklets grouped by person, in the order of the first members.
 
-    `calibration` returns that of a `model_id`, `vector` the one that represents a tracklet in comparisons.
+    `calibration` returns that of a `model_id`, `vector` the one that represents a tracklet in comparisons; without
+    `now_ns`, tracklets visible at the same time may be one person. What people `said` comes first.
     """
-    pairs = _Pairs(calibration, vector, now_ns)
+    pairs = _Pairs(calibration, vector, now_ns, said)
     groups: dict[int, Group] = {place: [tracklet] for place, tracklet in enumerate(tracklets)}
     scores = _first_scores(groups, pairs)
     while len(groups) > 1:
@@ -58,11 +62,13 @@ class _Pairs:
         self,
         calibration: Callable[[str], Calibration],
         vector: Callable[[Tracklet], NDArray[np.float32]],
-        now_ns: int,
+        now_ns: int | None,
+        said: Said,
     ) -> None:
         self._calibration = calibration
         self._vector = vector
         self._now_ns = now_ns
+        self._said = said
         self._found: dict[tuple[str, str], float] = {}
         self._vectors: dict[str, NDArray[np.float32]] = {}
 
@@ -79,7 +85,13 @@ class _Pairs:
         return self._found[key]
 
     def _compare(self, a: Tracklet, b: Tracklet) -> float:
-        if a.model_id != b.model_id or together(a, b, self._now_ns) != "no":
+        if self._said.words:
+            legs = leg_of(a.tracklet_id), leg_of(b.tracklet_id)
+            if self._said.are_apart(*legs):
+                return -math.inf
+            if self._said.are_same(*legs):
+                return math.inf
+        if a.model_id != b.model_id or (self._now_ns is not None and together(a, b, self._now_ns) != "no"):
             return -math.inf
         if is_same_leg(a, b):
             return math.inf

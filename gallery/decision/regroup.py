@@ -10,7 +10,7 @@ every tracklet goes where the clustering says.
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -22,14 +22,15 @@ from gallery.decision.calibrate import MAX_LOGIT
 from gallery.decision.cluster import clusters
 from gallery.decision.compare import weight_of
 from gallery.decision.draft import Draft
+from gallery.store.said import leg_of
 from gallery.store.store import Prototype
 from wire.messages import Tracklet
-from wire.tracklet_id import TrackletId
 
 MAX_MEMBERS = 192  # clustered together; the cost is quadratic
 MAX_EACH = 64  # latest tracklets of one identity; earlier ones count as its older ones
 MIN_OLDER = 0.05  # a lower weight of older tracklets is a rounding error
 CLEAR = 3.6  # log odds by which a tracklet must fit better elsewhere to leave its identity between consolidations
+_OLDER, _GROUP = "older tracklets", "said to be one person"
 DOUBT = 1.8  # log odds by which it may fail the threshold of its identity without having to leave
 
 
@@ -76,15 +77,16 @@ def regrouped(
     if len(members) < 2:
         return [], []
     rivals = _rivals(draft, members)
+    keys = _keys(draft, members)
     labels = clusters(
         np.stack([member.vector for member in members]),
         np.array([member.weight for member in members]),
-        [_leg(member, place) for place, member in enumerate(members)],
+        keys,
         rivals,
         draft.calibration(model_id).similarity(threshold),
     )
     if not consolidate:
-        labels = _calmed(draft, model_id, members, labels, rivals, threshold)
+        labels = _calmed(draft, model_id, members, labels, rivals, threshold, _said_keys(keys))
     return _changes(draft, model_id, members, labels)
 
 
@@ -133,11 +135,30 @@ def _mean(draft: Draft, prototype: Prototype) -> NDArray[np.float64]:
     return direction.astype(np.float64) * (length / prototype.weight)
 
 
-def _leg(member: Member, place: int) -> object:
-    if member.tracklet is None:
-        return place
-    name = TrackletId.parse(member.tracklet.tracklet_id)
-    return name.camera_id, name.stream_id, name.track, name.leg
+def _keys(draft: Draft, members: Sequence[Member]) -> list[object]:
+    """Return for each member a key, equal for those that are one person: parts of a leg, and what people said."""
+    legs = [None if member.tracklet is None else leg_of(member.tracklet.tracklet_id) for member in members]
+    groups = draft.holdings.said.groups
+    older: dict[int, object] = {}  # key of a group of which an identity's older tracklets are
+    for member in members:
+        if member.tracklet is None:
+            for leg in draft.holdings.held(member.number).difference(legs):
+                if leg in groups:
+                    older[groups[leg]] = _OLDER, member.number
+    return [
+        (_OLDER, member.number)
+        if leg is None
+        else leg
+        if leg not in groups
+        else older.get(groups[leg], (_GROUP, groups[leg]))
+        for member, leg in zip(members, legs, strict=True)
+    ]
+
+
+def _said_keys(keys: Sequence[object]) -> list[bool]:
+    """Return whether each member is with others since people said so: it goes where they go."""
+    counts = Counter(keys)
+    return [isinstance(key, tuple) and counts[key] > 1 for key in keys]
 
 
 def _rivals(draft: Draft, members: Sequence[Member]) -> NDArray[np.bool_]:
@@ -151,11 +172,34 @@ def _rivals(draft: Draft, members: Sequence[Member]) -> NDArray[np.bool_]:
             others = [places[key] for key in draft.seen_with(member.tracklet) if key in places]
         if others:
             rivals[place, others] = rivals[others, place] = True
+    _hold_apart(draft, members, rivals)
     recent = list(places.values())
     if recent and draft.coverage.disjoint_from:
         tracklets = [member.tracklet for member in members if member.tracklet is not None]
         rivals[np.ix_(recent, recent)] |= draft.coverage.told_apart(tracklets)
     return rivals
+
+
+def _hold_apart(draft: Draft, members: Sequence[Member], rivals: NDArray[np.bool_]) -> None:
+    """Add the pairs of members that people said are two people."""
+    said = draft.holdings.said
+    if not said.sides:
+        return
+    sides: dict[int, list[int]] = defaultdict(list)
+    recent = {leg_of(member.tracklet.tracklet_id) for member in members if member.tracklet is not None}
+    for place, member in enumerate(members):
+        older = member.tracklet is None
+        legs = draft.holdings.held(member.number) - recent if older else {leg_of(_id(member))}
+        for side in {side for leg in legs for side in said.sides.get(leg, ())}:
+            sides[side].append(place)
+    for side, mine in sides.items():
+        if others := sides.get(side ^ 1):
+            rivals[np.ix_(mine, others)] = True
+
+
+def _id(member: Member) -> str:
+    assert member.tracklet is not None
+    return member.tracklet.tracklet_id
 
 
 def _calmed(
@@ -165,6 +209,7 @@ def _calmed(
     labels: NDArray[np.int64],
     rivals: NDArray[np.bool_],
     threshold: float,
+    said: Sequence[bool],
 ) -> NDArray[np.int64]:
     """Return the clusters without the moves that gain little, undone in the order of their gain."""
     homes, labels = _homes(draft, members, labels), labels.copy()
@@ -172,7 +217,12 @@ def _calmed(
     gains: list[tuple[float, int]] = []
     for place, (member, label) in enumerate(zip(members, labels.tolist(), strict=True)):
         home = homes[member.number]
-        if member.tracklet is None or label == home or not draft.had_before(member.tracklet.tracklet_id, member.number):
+        if (
+            said[place]
+            or member.tracklet is None
+            or label == home
+            or not draft.had_before(member.tracklet.tracklet_id, member.number)
+        ):
             continue
         stay = fit.of_member(place, home)
         gain = (fit.of_member(place, label) if fit.has_others(place, label) else threshold) - stay

@@ -4,6 +4,26 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """What decisions rest on; everything, except where a benchmark shows what a part is worth.
+
+    Attributes:
+        scale: What similarities mean is learnt from the site; else the prior of the weights is used.
+        clustering: Recent tracklets are clustered again.
+        exclusivity: People whom one camera saw at once are different.
+        disjoint: So are those whom two cameras saw at once that see different places.
+    """
+
+    scale: bool = True
+    clustering: bool = True
+    exclusivity: bool = True
+    disjoint: bool = True
+
+
+ALL_PARTS = Parts()
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """Decision thresholds, in log odds unless stated otherwise.
 
@@ -13,6 +33,7 @@ class Rules:
         min_quality, min_closing_quality, min_frames: As in `GallerySettings`.
         min_alone_ns: Time that a tracklet must last to create an identity without another that looks like it.
         horizon_ns, retention_ns, max_identities: As in `GallerySettings`.
+        parts: What decisions rest on.
     """
 
     match: float
@@ -24,3 +45,4 @@ class Rules:
     horizon_ns: int = 900_000_000_000
     retention_ns: int = 7 * 86_400_000_000_000
     max_identities: int = 0
+    parts: Parts = ALL_PARTS

@@ -36,8 +36,12 @@ def _learn(draft: Draft, model_id: str, found: Sequence["_Compared"], *, anew: b
     """Update a model's calibration, and then the coverage; pairs compared `anew` replace the earlier ones."""
     similarities = np.concatenate([np.empty(0), *(one.similarities for one in found)])
     before = draft.calibration(model_id)
+    if not draft.parts.scale:
+        similarities = similarities[:0]
     after = before.observe_instead(similarities) if anew else before.observe_unlabelled(similarities)
     draft.calibrations[model_id] = after
+    if not draft.parts.disjoint:
+        return
     meetings = _meetings(found, after.similarity(ALIKE))
     draft.coverage = draft.coverage.observe_instead(meetings) if anew else draft.coverage.observe(meetings)
 

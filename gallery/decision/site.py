@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 
 from gallery.decision.calibrate import Calibration
 from gallery.decision.coverage import NO_COVERAGE, Coverage
+from gallery.decision.holdings import Holdings, holdings_of
 from gallery.decision.lookups import Lookups
 from gallery.decision.normalise import NO_SHIFTS, Shifts
 from gallery.decision.scale_state import decode_scale
 from gallery.decision.shortlist import PrototypeSetCache, VectorCache
 from gallery.decision.table import Table
 from gallery.store.store import Identity, Prototype, Snapshot, StoredTracklet
+from gallery.words.said import said_of
 
 MAX_APART = 64  # identities known to be different people
 
@@ -19,7 +21,9 @@ class Site:
     """One site as of `version`; fields as in `store.Snapshot`, `rows` within the horizon only.
 
     `calibrations` are by `model_id`; `shifts` are the offsets that cameras add to embeddings; `coverage` tells which
-    cameras are disjoint. `memo`, `vectors` and `lookups` are derived from the rest and do not affect decisions.
+    cameras are disjoint; `holdings` are what people said, and which identities have the legs it mentions; `erased` are
+    digests of legs that are not decided again, by the word that erased them. `memo`, `vectors` and `lookups` are
+    derived from the rest and do not affect decisions.
     """
 
     site_id: str
@@ -35,6 +39,8 @@ class Site:
     coverage: Coverage = NO_COVERAGE
     vectors: VectorCache = field(default_factory=VectorCache)
     lookups: Lookups = field(default_factory=Lookups)
+    holdings: Holdings = field(default_factory=Holdings)
+    erased: Table[str, str] = field(default_factory=Table)
 
 
 def site_of(site_id: str, snapshot: Snapshot) -> Site:
@@ -52,6 +58,8 @@ def site_of(site_id: str, snapshot: Snapshot) -> Site:
         Table({row.tracklet.tracklet_id: row for row in snapshot.tracklets} | orphans),
         shifts=shifts,
         coverage=coverage,
+        holdings=holdings_of(said_of(snapshot.words), snapshot.holders),
+        erased=Table(snapshot.erased),
     )
 
 

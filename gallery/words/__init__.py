@@ -1,0 +1,1 @@
+"""What people said about who is who, as constraints on later decisions."""
