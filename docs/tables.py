@@ -1,4 +1,4 @@
-"""What README.md and docs/ say of the code's own words: settings and metrics, written there by `make readme`."""
+"""What docs/ and the dashboards say of the code's own words: settings and metrics, written there by `make readme`."""
 
 import ast
 import inspect
@@ -11,6 +11,7 @@ from typing import Literal, get_args, get_origin
 from prometheus_client import CollectorRegistry
 from pydantic.fields import FieldInfo
 
+from docs.dashboards import dashboard_files
 from gallery.config import ApiSettings, GallerySettings
 from gallery.metrics import GalleryMetrics
 from ingest.config import IngestSettings
@@ -62,10 +63,13 @@ def section(page: str, name: str) -> str:
 
 
 def main() -> None:
-    """Write all sections into their page."""
-    path = Path(__file__).parent.parent / PAGE
+    """Write all sections into their page, and the dashboards."""
+    root = Path(__file__).parent.parent
+    path = root / PAGE
     written = {"settings": settings_tables(), "metrics": metrics_table()}
     path.write_text(fill(path.read_text(encoding="utf-8"), written), encoding="utf-8")
+    for file, text in dashboard_files(root).items():
+        (root / file).write_text(text, encoding="utf-8")
 
 
 def fill(page: str, written: Mapping[str, str]) -> str:

@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+DROPPED = ("bus_full", "no_keyframe", "too_large", "rejected")
+
 
 class IngestMetrics:
     """Families of one ingest service; create once per registry."""
@@ -40,3 +42,9 @@ class IngestMetrics:
         self.reconnects = Counter(
             "climbtrack_camera_reconnects_total", "Connections lost or refused", ["camera"], registry=registry
         )
+
+    def expect(self, camera_id: str) -> None:
+        """Export the counters of a camera from its start: Prometheus sees no increase in a series that begins at 1."""
+        self.reconnects.labels(camera=camera_id)
+        for reason in DROPPED:
+            self.dropped_frames.labels(camera=camera_id, reason=reason)

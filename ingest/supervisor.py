@@ -31,6 +31,7 @@ class Supervisor:
             self.stop([camera_id], "the camera was disabled")
             return
         self.stop([camera_id], "the camera's settings changed")
+        self._around.metrics.expect(camera_id)
         camera = Camera(job, self._around)
         self._cameras[camera_id] = camera
         camera.start()

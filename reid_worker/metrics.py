@@ -81,3 +81,10 @@ class WorkerMetrics:
     def model(self, model_id: str, device: str, dtype: str, scan: str) -> None:
         """Export which network computes the embeddings."""
         self._model.labels(model_id=model_id, device=device, dtype=dtype, scan=scan).set(1)
+
+    def expect(self, camera_id: str) -> None:
+        """Export the counters of a camera from its start: Prometheus sees no increase in a series that begins at 1."""
+        for outcome in ("analysed", "too-old", "broken"):
+            self.frames.labels(camera=camera_id, outcome=outcome)
+        for fault in ("black", "frozen"):
+            self.picture_fault.labels(camera=camera_id, fault=fault)

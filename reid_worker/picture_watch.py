@@ -44,6 +44,8 @@ class PictureWatch:
 
     def look(self, camera_id: str, frame: Frame) -> None:
         """Look at a frame that is analysed; frames of a camera come in order."""
+        if camera_id not in self._cameras:
+            self._metrics.expect(camera_id)
         seen = self._cameras.setdefault(camera_id, _Seen())
         thumbnail = frame.image[::STEP, ::STEP].copy()
         same = seen.thumbnail is not None and np.array_equal(seen.thumbnail, thumbnail)
