@@ -14,7 +14,7 @@ from gallery.store.store import Store
 from wire.bus import IDENTITIES, TRACKLETS, Bus, TopicPartition
 from wire.cameras import Cameras, CameraTable, ListedCamera
 from wire.health import ServiceMonitor
-from wire.messages import CameraProgress, Tracklet
+from wire.messages import CameraProgress, Tracklet, Word
 from wire.metrics import ServiceMetrics
 from wire.service import Monitor, Outgoing, Received, Rejected, Service
 
@@ -49,10 +49,10 @@ class GalleryHandler:
         rejected: list[Rejected] = []
         by_site: dict[str, list[Received]] = {}
         for received in batch:
-            if isinstance(received.message, Tracklet | CameraProgress):
+            if isinstance(received.message, Tracklet | CameraProgress | Word):
                 by_site.setdefault(received.message.site_id, []).append(received)
             else:
-                rejected.append(Rejected(received.record, "the gallery reads tracklets and progress only"))
+                rejected.append(Rejected(received.record, "the gallery reads tracklets, progress and words only"))
         self._expect_cameras(new_site=not by_site.keys() <= self._sites.keys())
         for site_id, received_ones in by_site.items():
             self._open(site_id, received_ones[0])

@@ -13,7 +13,8 @@ AT_ONCE = 256  # people in a write, so that none blocks the server for long
 def writes_to_put_back(site: Site, snapshot: Snapshot, unpublished: Sequence[IdentityEvent]) -> Iterator[Write]:
     """Yield the writes that make a store hold what a site in memory holds, its unpublished events included.
 
-    Tracklets older than the horizon, pictures and published events are not in memory, so they stay lost.
+    Tracklets older than the horizon, pictures, published events and what undoing words needs are not in memory, so they
+    stay lost.
     """
     calibration = encode_scale(site.calibrations, site.shifts, site.coverage)
     merged = {old: one.number for one in site.identities.values() for old in one.previous_ids}
@@ -24,6 +25,8 @@ def writes_to_put_back(site: Site, snapshot: Snapshot, unpublished: Sequence[Ide
             one for one in snapshot.identities if one.number not in site.identities and one.number not in merged
         ],
         "events": unpublished,
+        "words": site.holdings.said.words,
+        "erased": dict(site.erased),
     }
     revisions = {row.tracklet.tracklet_id: row.tracklet.revision for row in snapshot.tracklets}
     numbers = sorted(site.identities)

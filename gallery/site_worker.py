@@ -15,15 +15,18 @@ from gallery.decision.decide import decide
 from gallery.decision.draft import Decision
 from gallery.decision.rules import Rules
 from gallery.decision.site import Site, orphans_of, site_of
+from gallery.hearing.facts import facts_of
+from gallery.hearing.obey import obey
 from gallery.index import VectorIndex
 from gallery.metrics import GalleryMetrics
 from gallery.models import KnownModels
 from gallery.put_back import writes_to_put_back
 from gallery.searcher import Searcher
+from gallery.store.said import digest_of, leg_of
 from gallery.store.store import JournalEntry, Store, StoredProgress, StoredTracklet, Write
 from gallery.timeline import Timeline, Update, Waiting, Window
 from wire.cameras import ListedCamera
-from wire.messages import CameraProgress, IdentityEvent, Tracklet
+from wire.messages import CameraProgress, IdentityEvent, Tracklet, Word
 from wire.metrics import ServiceMetrics
 from wire.service import Received, Rejected
 
@@ -81,6 +84,7 @@ class SiteWorker:
         self._outbox: list[JournalEntry] = []
         self._confirmed = 0
         self._incomplete = False  # the store has lost data, and not all of it has been put back
+        self._stale = False  # a write failed, so that the site must be loaded again
         self._exempt = 0  # identities when the site was last exempted from garbage collection
         self._models = KnownModels(store.site_id)
         self._load()
@@ -108,7 +112,9 @@ class SiteWorker:
         self._timeline.expect({c.spec.camera_id: c.spec.mode_in_use for c in listed if c.spec.enabled}, now_s)
 
     def receive(self, batch: Sequence[Received], now_s: float) -> list[Rejected]:
-        """Process tracklets and progress in order; for a revision already decided, only republish its event.
+        """Process tracklets, progress and words in order; for a revision already decided, only republish its event.
+
+        What people say is carried out at once, after the windows that are due by then.
 
         Returns:
             The records of tracklets that cannot be compared with those of this site.
@@ -124,7 +130,10 @@ class SiteWorker:
             if isinstance(message, CameraProgress):
                 self._timeline.progress(message, now_s)
                 self._progress[message.camera_id] = StoredProgress(message, record.offset, record.time_ns)
-            elif isinstance(message, Tracklet):
+            elif isinstance(message, Word):
+                self.decide_due(now_s)
+                self._hear(message)
+            elif isinstance(message, Tracklet) and not self._is_erased(message):
                 row = decided.get(message.tracklet_id)
                 if row is None or row.tracklet.revision < message.revision:
                     self._timeline.update(Update(message, record.offset))
@@ -132,6 +141,23 @@ class SiteWorker:
                     self._again.append(row.event)
         self._shared.stage_queue_length.labels(stage="decide").set(self._timeline.waiting())
         return rejected
+
+    def _is_erased(self, tracklet: Tracklet) -> bool:
+        """Return whether a tracklet shows somebody who was erased, and must not come back."""
+        erased = self._site.erased
+        return bool(erased) and digest_of(self._store.site_id, leg_of(tracklet.tracklet_id)) in erased
+
+    def _hear(self, word: Word) -> None:
+        """Carry out what a person said, once; whether it was carried out or refused is in the store's journal."""
+        if self._stale:
+            self._reload()
+        if self._store.word(word.word_id) is not None:
+            return
+        decision = obey(self._site, word, facts_of(self._store, word), self._plan.rules)
+        self._stale = True
+        self._store.write(decision.write)
+        self._take_over(decision)
+        self._stale = False
 
     def decide_due(self, now_s: float) -> None:
         """Decide every window that is due, in order, and save the progress of the cameras.
@@ -240,8 +266,11 @@ class SiteWorker:
         updates = [
             update.tracklet
             for update in window.updates
-            if (row := stored.get(update.tracklet.tracklet_id)) is None
-            or row.tracklet.revision < update.tracklet.revision
+            if not self._is_erased(update.tracklet)
+            and (
+                (row := stored.get(update.tracklet.tracklet_id)) is None
+                or row.tracklet.revision < update.tracklet.revision
+            )
         ]
         if not updates:
             return

@@ -52,13 +52,14 @@ class Draft:
         self._about: dict[str, IdentityEvent] = {}
         self._moved: dict[str, int] = {}
         self._merged: dict[int, int] = {}
+        self._erased: list[Identity] = []
         self.shifts = site.shifts
         self.coverage = site.coverage
         self._memo = site.memo
         self._vectors = site.vectors
         self.ended: list[Tracklet] = []
         self.holdings = site.holdings.copy()
-        self._erased = site.erased
+        self._legs_erased = site.erased
         self._lookups = site.lookups.taken(site.rows, site.identities)
         self._lookups.visibility.advance(self.now_ns)
 
@@ -296,7 +297,9 @@ class Draft:
         """Drop what is too old or too much, and return the decision."""
         before_ns = self.now_ns - rules.retention_ns
         self._forget_rows(self.now_ns - rules.horizon_ns)
-        expired = self._expire(before_ns, len(self.identities) - (rules.max_identities or len(self.identities)))
+        expired = self._erased + self._expire(
+            before_ns, len(self.identities) - (rules.max_identities or len(self.identities))
+        )
         site = Site(
             self.site_id,
             self._version + 1,
@@ -312,7 +315,7 @@ class Draft:
             self._vectors,
             self._lookups.reflecting(self.rows, self.identities),
             self.holdings,
-            self._erased,
+            self._legs_erased,
         )
         return Decision(site, self._write(expired, before_ns))
 
@@ -340,7 +343,9 @@ class Draft:
         for key, event in self._about.items():
             self.rows[key] = changed(self.rows[key], event=event)
         self._finished = {key: self.rows[key] for key in self._fresh}
-        self._revised = [self.rows[key] for key in sorted({*self._moved, *self._about} - set(self._fresh))]
+        self._revised = [
+            self.rows[key] for key in sorted({*self._moved, *self._about} - set(self._fresh)) if key in self.rows
+        ]
         old = self._lookups.visibility.before(before_ns)
         for key in old:
             row = self.rows[key]

@@ -23,6 +23,16 @@ class Holdings:
         new._holders, new._held = self._holders.copy(), self._held.copy()
         return new
 
+    def saying(self, said: Said, owners: Mapping[str, int]) -> "Holdings":
+        """Return the holdings after people said something else; `owners` are the identities of some tracklets."""
+        new = Holdings(said)
+        for leg in said.mentioned:
+            if (number := self.holder(leg)) is not None:
+                new.give(leg, number)
+        for tracklet_id, number in owners.items():
+            new.put(tracklet_id, number)
+        return new
+
     def holder(self, leg: str) -> int | None:
         """Return the identity of a mentioned leg; None without one."""
         found: int | None = self._holders.get(leg)
@@ -60,6 +70,10 @@ class Holdings:
         """Give the leg of a tracklet to an identity, or to nobody; does nothing if no word mentions it."""
         if not self.said.mentioned or (leg := leg_of(tracklet_id)) not in self.said.mentioned:
             return
+        self.give(leg, number)
+
+    def give(self, leg: str, number: int | None) -> None:
+        """Give a mentioned leg to an identity, or to nobody."""
         before = self.holder(leg)
         if before is not None:
             self._set(before, self.held(before) - {leg})

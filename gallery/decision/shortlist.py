@@ -5,7 +5,7 @@ last digits differ; decisions therefore use `compare` only, and the bounds only 
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +50,11 @@ class PrototypeSetCache:
             self._built.popitem(last=False)
         return [one[2] for one in built.values() if one is not None]
 
+    def forget(self, number: int) -> None:
+        """Forget an identity."""
+        for key in [key for key in self._built if key[0] == number]:
+            del self._built[key]
+
 
 class VectorCache:
     """Caches the vectors that represent tracklets in comparisons; not thread-safe."""
@@ -67,6 +72,11 @@ class VectorCache:
                 self._built.popitem(last=False)
         self._built.move_to_end(tracklet.tracklet_id)
         return built[2]
+
+    def forget(self, tracklet_ids: Iterable[str]) -> None:
+        """Forget tracklets."""
+        for tracklet_id in tracklet_ids:
+            self._built.pop(tracklet_id, None)
 
 
 def similarity_bounds(vectors: NDArray[np.float32], people: Sequence[PrototypeSet]) -> NDArray[np.float32]:

@@ -1,0 +1,1 @@
+"""Carries out what people say about the identities of a site."""

@@ -1,0 +1,143 @@
+"""Names, merges, splits and moves: what people say about who is who. No I/O."""
+
+from collections.abc import Callable, Mapping
+
+from gallery.hearing.hearing import Hearing, Refused, legs_among, without
+from gallery.store.store import Identity, StoredTracklet
+from gallery.words.wording import listed, told
+from wire.messages import WordKind
+
+
+def name(hearing: Hearing) -> None:
+    """Name a person, or take the name away."""
+    identity = hearing.person(hearing.word.identity_id)
+    hearing.remember(identity)
+    hearing.say(identity.number, sides=[hearing.rows(identity.number)])
+    hearing.draft.describe(identity.number, name=hearing.word.name)
+    hearing.report("updated", identity.number, "named" if hearing.word.name else "no longer named")
+
+
+def hide(hearing: Hearing) -> None:
+    """Hide a person, or show them again."""
+    identity = hearing.person(hearing.word.identity_id)
+    hearing.remember(identity)
+    hearing.say(identity.number, sides=[hearing.rows(identity.number)])
+    hearing.draft.describe(identity.number, hidden=hearing.word.hidden)
+    hearing.report("updated", identity.number, "hidden" if hearing.word.hidden else "shown again")
+
+
+def merge(hearing: Hearing) -> None:
+    """Make several identities one, under the first number; it keeps its name, or gets that of another one."""
+    word, draft = hearing.word, hearing.draft
+    survivor = hearing.person(word.identity_id)
+    gone = [one for one in map(hearing.person, dict.fromkeys(word.others)) if one.number != survivor.number]
+    gone = list({one.number: one for one in gone}.values())
+    if not gone:
+        raise Refused(f"{listed([word.identity_id, *word.others])} are one person already")
+    picture = _picture_of(hearing, survivor)
+    hearing.remember(survivor)
+    for one in gone:
+        hearing.remember(one, hearing.rows(one.number))
+    hearing.say(survivor.number, sides=[hearing.rows(one.number) for one in (survivor, *gone)])
+    for one in gone:
+        draft.merge(one.number, survivor.number)
+    named = next((one.name for one in (survivor, *gone) if one.name), "")
+    draft.describe(survivor.number, name=named, hidden=survivor.hidden, picture=picture)
+    numbers = [one.number for one in gone]
+    hearing.report("merged", survivor.number, f"{listed([survivor.number, *numbers])} are one person", numbers)
+
+
+def _picture_of(hearing: Hearing, survivor: Identity) -> str:
+    """Return the tracklet whose crop is kept as the picture of merged identities."""
+    chosen = hearing.word.picture_of
+    if not chosen:
+        return survivor.picture
+    identity = hearing.person(chosen)
+    best = max(hearing.rows(identity.number), key=lambda row: row.tracklet.quality, default=None)
+    return identity.picture or ("" if best is None else best.tracklet.tracklet_id)
+
+
+def different(hearing: Hearing) -> None:
+    """Keep two identities apart for good."""
+    word = hearing.word
+    one, other = hearing.person(word.identity_id), hearing.person(word.others[0])
+    if one.number == other.number:
+        raise Refused(f"{listed([word.identity_id, *word.others])} are one person: {_remedy(hearing, one)}")
+    hearing.say(one.number, sides=[hearing.rows(one.number), hearing.rows(other.number)])
+    hearing.report("updated", one.number, f"{one.number} and {other.number} are different people")
+
+
+def _remedy(hearing: Hearing, one: Identity) -> str:
+    """Return what to do about two numbers that are one person: undo the word that made them so, or split."""
+    words = reversed(hearing.site.holdings.said.words)
+    merged = next((said for said in words if said.word.kind == "merge" and said.identity_id == one.number), None)
+    return f"{told(merged)}: undo that first" if merged else "split off the sightings of the other one"
+
+
+def split(hearing: Hearing) -> None:
+    """Make some tracklets of an identity a person of their own."""
+    identity = hearing.person(hearing.word.identity_id)
+    own = hearing.rows(identity.number)
+    known = {row.tracklet.tracklet_id for row in own}
+    for key in hearing.word.tracklets:
+        if key not in known:
+            raise Refused(f"track {key} is not one of person {identity.number}")
+    _part(hearing, identity, legs_among(own, hearing.word.tracklets))
+
+
+def _part(hearing: Hearing, identity: Identity, chosen: list[StoredTracklet]) -> None:
+    rest = without(hearing.rows(identity.number), chosen)
+    if not rest:
+        raise Refused(f"nothing would be left of person {identity.number}: name another one, or choose fewer tracks")
+    number = hearing.draft.create()
+    hearing.say(number, chosen=chosen, sides=[rest])
+    hearing.remember(identity, chosen)
+    hearing.move(chosen, number)
+    hearing.report("split", number, f"not person {identity.number}", [identity.number])
+
+
+def move(hearing: Hearing) -> None:
+    """Move a tracklet, with all parts of its leg, to another identity or to a new one."""
+    word = hearing.word
+    row = next((one for one in hearing.facts.chosen if one.tracklet.tracklet_id == word.tracklets[0]), None)
+    if row is None:
+        raise Refused(f"there is no track {word.tracklets[0]}")
+    source = None if row.identity_id is None else hearing.person(row.identity_id)
+    target = None if word.to is None else hearing.person(word.to)
+    if source is not None and target is not None and source.number == target.number:
+        raise Refused(f"track {word.tracklets[0]} is one of person {target.number} already")
+    chosen = [row] if source is None else legs_among(hearing.rows(source.number), word.tracklets)
+    if target is None:
+        _move_away(hearing, source, chosen)
+        return
+    rest = [] if source is None else without(hearing.rows(source.number), chosen)
+    hearing.say(target.number, chosen=chosen, sides=[rest, hearing.rows(target.number)])
+    if source is not None:
+        hearing.remember(source, chosen)
+    if source is not None and not rest:
+        hearing.draft.merge(source.number, target.number)
+        hearing.report("merged", target.number, f"{source.number} is person {target.number}", [source.number])
+        return
+    hearing.move(chosen, target.number)
+    previous = [] if source is None else [source.number]
+    hearing.report("matched" if source is None else "split", target.number, "moved here", previous)
+
+
+def _move_away(hearing: Hearing, source: Identity | None, chosen: list[StoredTracklet]) -> None:
+    if source is not None:
+        _part(hearing, source, chosen)
+        return
+    number = hearing.draft.create()
+    hearing.say(number, chosen=chosen, sides=[()])
+    hearing.move(chosen, number)
+    hearing.report("created", number, "a person of their own")
+
+
+CORRECTIONS: Mapping[WordKind, Callable[[Hearing], None]] = {
+    "name": name,
+    "hide": hide,
+    "merge": merge,
+    "different": different,
+    "split": split,
+    "move": move,
+}
