@@ -231,7 +231,8 @@ class Gallery:
         metrics = GalleryMetrics(CollectorRegistry())
         shared = ServiceMetrics(CollectorRegistry())
         plan = plan_of(GallerySettings())
-        specs = [CameraSpec(camera_id=c, site_id="site", url="x.mp4", mode="complete") for c in CAMERAS]
+        seen = sorted({(m.camera_id, m.site_id) for m in self.messages if isinstance(m, CameraProgress)})
+        specs = [CameraSpec(camera_id=c, site_id=site_id, url="x.mp4", mode="complete") for c, site_id in seen]
         return GalleryHandler(
             lambda _: SiteWorker(self.store, plan, self.index, metrics, shared),
             FixedCameras([ListedCamera(spec, 0) for spec in specs]),
@@ -241,7 +242,7 @@ class Gallery:
 
     def _record(self, offset: int) -> Received:
         message = self.messages[offset]
-        return Received(Record("tracklets", 0, offset, "site", codec.encode(message), 1), message)
+        return Received(Record("tracklets", 0, offset, self.store.site_id, codec.encode(message), 1), message)
 
 
 def owners(store: Store) -> dict[str, int | None]:
