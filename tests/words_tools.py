@@ -24,7 +24,7 @@ from wire.service import Outgoing, Received
 
 
 class Talk:
-    """A gallery over a store, to which messages and words are sent one after the other; `restart` forgets its memory."""
+    """A gallery over a store, to which messages and words are sent; `restart` forgets what it has in memory."""
 
     def __init__(self, store: Store | None = None, *, first_offset: int = 0, **settings: Any) -> None:
         self.store: Store = store or MemoryStore("site")

@@ -1,6 +1,6 @@
 """`/v1/identities`, `/v1/tracks` and `/v1/stats`: where people are and have been."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Response, status
 
@@ -10,6 +10,7 @@ from gallery.api.schemas import (
     IdentityDetail,
     Name,
     Number,
+    ProblemOut,
     StatsOut,
     TracksOut,
     identity_out,
@@ -17,31 +18,53 @@ from gallery.api.schemas import (
     track_out,
 )
 from gallery.store.presence import sightings
-from gallery.store.store import Store, StoredProgress, StoredTracklet, TrackQuery
+from gallery.store.store import PeopleQuery, Store, StoredProgress, StoredTracklet, TrackQuery
 from wire.cameras import Cameras
+from wire.messages import MAX_SAID
 
 MAX_ROWS = 1_000  # per response
 LIVE_NS = 5_000_000_000  # an open track without a box for this long is no longer live
 
+NEWEST = 16  # tracks of a person among which a list looks for one of each camera
 Limit = Annotated[int, Query(ge=1, le=MAX_ROWS)]
+After = Annotated[str, Query(pattern=r"^[0-9]{1,16}(-[0-9]{1,16})?$")]
 
 
 def people_router(store: Store, cameras: Cameras) -> APIRouter:
     """Return the routes for people."""
     router = APIRouter(prefix="/v1", tags=["people"])
 
-    @router.get("/identities")
-    def list_identities(after: Number = 0, limit: Limit = 100, site: Name | None = None) -> IdentitiesOut:
-        """List people by number, in pages."""
+    @router.get("/identities", responses={404: {"model": ProblemOut}})
+    def list_identities(  # noqa: PLR0913, PLR0917 - query parameters
+        after: After = "0",
+        limit: Limit = 100,
+        site: Name | None = None,
+        name: Annotated[str, Query(max_length=MAX_SAID)] = "",
+        hidden: Literal["false", "true", "any"] = "false",
+        camera: Name | None = None,
+        since: Annotated[QueryTime | None, Query(alias="from")] = None,
+        until: Annotated[QueryTime | None, Query(alias="to")] = None,
+        sort: Literal["number", "last"] = "number",
+    ) -> IdentitiesOut:
+        """List people in pages, by number or by when they were seen last, the latest first.
+
+        `name`: part of the name, in any case. `camera`: seen there. `from`, `to`: last seen at or after, first seen at
+        or before. People whom somebody hid are listed with `hidden=true` (only these) or `hidden=any`.
+        """
         _check_site(store, site)
-        page = store.identities(after, limit)
-        seen = store.sightings([identity.number for identity in page])
+        chosen = None if hidden == "any" else hidden == "true"
+        page = store.people(
+            PeopleQuery(name.strip(), chosen, camera, since, until, sort == "last", _cursor(after, sort), limit)
+        )
+        numbers = [identity.number for identity in page.identities]
+        found = zip(page.identities, store.sightings(numbers), store.latest(numbers, NEWEST), strict=True)
+        following = page.next
         return IdentitiesOut(
-            identities=[identity_out(store.site_id, i, count) for i, count in zip(page, seen, strict=True)],
-            next=page[-1].number if len(page) == limit else None,
+            identities=[identity_out(store.site_id, i, count, newest) for i, count, newest in found],
+            next=following if following is None else _next(following, sort),
         )
 
-    @router.get("/identities/{number}")
+    @router.get("/identities/{number}", responses={404: {"model": ProblemOut}})
     def show_identity(number: Number) -> IdentityDetail:
         """Show one person; a number that was merged shows the person it was merged into."""
         identity = store.identity(number)
@@ -49,8 +72,9 @@ def people_router(store: Store, cameras: Cameras) -> APIRouter:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no identity {number}")
         rows = store.find(TrackQuery(identity_id=identity.number, limit=MAX_ROWS))
         (seen,) = store.sightings([identity.number])
+        best = sorted(rows, key=lambda row: row.tracklet.quality, reverse=True)
         return IdentityDetail(
-            **identity_out(store.site_id, identity, seen).model_dump(),
+            **identity_out(store.site_id, identity, seen, [row.tracklet.tracklet_id for row in best]).model_dump(),
             presences=[sighting_out(sighting) for sighting in sightings(rows)],
             tracks=[track_out(row) for row in rows[:100]],
         )
@@ -62,7 +86,8 @@ def people_router(store: Store, cameras: Cameras) -> APIRouter:
         own = [listed for listed in cameras.cameras().values() if listed.spec.site_id == store.site_id]
         return StatsOut(
             site_id=store.site_id,
-            identities=counts.identities,
+            identities=counts.identities - counts.hidden,
+            hidden=counts.hidden,
             tracklets=counts.tracklets,
             crops=counts.crops,
             events=counts.events,
@@ -119,3 +144,19 @@ def _is_live(row: StoredTracklet, stored: StoredProgress | None) -> bool:
 def _check_site(store: Store, site: str | None) -> None:
     if site is not None and site != store.site_id:
         raise HTTPException(status.HTTP_404_NOT_FOUND, f"this API serves site {store.site_id!r}, not {site!r}")
+
+
+def _cursor(after: str, sort: str) -> tuple[int, int] | None:
+    """Return the place after which a page begins: a number, or for those seen last `microseconds-number`."""
+    first, _, second = after.partition("-")
+    if sort == "number" and second:
+        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "after: this is one of a list with sort=last")
+    if sort == "last" and not second:
+        if int(first):
+            raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "after: take the `next` of the page before")
+        return None
+    return (int(first), int(second)) if second else (0, int(first))
+
+
+def _next(place: tuple[int, int], sort: str) -> int | str:
+    return place[1] if sort == "number" else f"{place[0]}-{place[1]}"

@@ -1,5 +1,6 @@
 """Request and response schemas of the API. Times are ISO 8601 in UTC; boxes are xyxy px of the source frame."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from wire.areas import Detail
 from wire.camera_spec import MAX_CLOCK_OFFSET_MS, MAX_FPS
 from wire.message import PRIORITIES, Mode, check_name
 from wire.messages import CameraSpec, IdentityEvent
+from wire.tracklet_id import TrackletId
 from wire.url import check_source
 
 MAX_NUMBER = 2**53 - 1  # the largest integer that JSON parsers and Redis scores represent exactly
@@ -123,23 +125,31 @@ class SightingOut(BaseModel):
 
 
 class IdentityOut(BaseModel):
-    """One person; `sightings` is the number of sightings."""
+    """One person.
+
+    `sightings` is their number. `picture` is the track whose crop shows the person: the one that somebody chose, or the
+    latest; `crops` are the tracks with the best crop of each camera (in lists, the latest one).
+    """
 
     id: int
     site_id: str
+    name: str
+    hidden: bool
     cameras: list[str]
     first: str
     last: str
     tracklets: int
     sightings: int
     previous_ids: list[int]
+    picture: str | None
+    crops: list[str]
 
 
 class IdentitiesOut(BaseModel):
-    """A page of people by number; `next` is the `after` of the next page, null on the last."""
+    """A page of people; `next` is the `after` of the next page, null on the last."""
 
     identities: list[IdentityOut]
-    next: int | None
+    next: int | str | None
 
 
 class TrackOut(BaseModel):
@@ -188,10 +198,11 @@ class EventOut(BaseModel):
 
 
 class StatsOut(BaseModel):
-    """Sizes of a site's store, and its number of cameras."""
+    """Sizes of a site's store, and its number of cameras; `identities` are those that are not `hidden`."""
 
     site_id: str
     identities: int
+    hidden: int
     tracklets: int
     crops: int
     events: int
@@ -245,17 +256,27 @@ def camera_out(spec: CameraSpec, stored: StoredProgress | None) -> CameraOut:
     )
 
 
-def identity_out(site_id: str, identity: Identity, seen: int) -> IdentityOut:
-    """Return a person in the API's form, with the given number of sightings."""
+def identity_out(site_id: str, identity: Identity, seen: int, best: Sequence[str]) -> IdentityOut:
+    """Return a person in the API's form, with the given number of sightings.
+
+    Of the tracks in `best`, the best first, the first of each camera are its crops.
+    """
+    crops: dict[str, str] = {}
+    for key in best:
+        crops.setdefault(TrackletId.parse(key).camera_id, key)
     return IdentityOut(
         id=identity.number,
         site_id=site_id,
+        name=identity.name,
+        hidden=identity.hidden,
         cameras=list(identity.cameras),
         first=iso(identity.first_ns),
         last=iso(identity.last_ns),
         tracklets=identity.tracklets,
         sightings=seen,
         previous_ids=list(identity.previous_ids),
+        picture=identity.picture or next(iter(best), None),
+        crops=list(crops.values()),
     )
 
 

@@ -1,0 +1,103 @@
+"""Schemas of what people say."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from gallery.api.schemas import iso
+from gallery.store.said import Erasure, StoredWord
+from wire.messages import WordKind
+
+NOT_REACHED = (
+    "records of the topics frames, tracklets and identities, which expire after 10 minutes, 1 day and 7 days",
+    "crops in the folder worker.keep_crops, videos and files written by --out, and recordings of the cameras",
+    "backups of Redis, and its append-only file until it is rewritten",
+)
+
+
+class ErasureOut(BaseModel):
+    """Proof of an erasure: when it was done, how much was deleted, and the digest of what.
+
+    `digest` is the SHA-256 of the ids of the tracks, sorted, each followed by a newline. `not_reached` lists
+    copies that climbtrack does not delete, and how long they last.
+    """
+
+    time: str
+    identities: list[int]
+    digest: str
+    tracklets: int
+    crops: int
+    prototypes: int
+    events: int
+    words: int
+    not_reached: list[str]
+
+
+class WordOut(BaseModel):
+    """What somebody said, and what became of it.
+
+    `identity` is the person that it resulted in; `state` is `sent` until the gallery confirms it.
+    """
+
+    id: str
+    kind: WordKind
+    state: Literal["sent", "applied", "undone", "refused"]
+    time: str
+    author: str
+    identity: int | None
+    about: list[int]
+    tracklets: list[str]
+    to: int | None
+    name: str | None
+    hidden: bool | None
+    undoes: str | None
+    undone_by: str | None
+    reason: str
+    erasure: ErasureOut | None
+
+
+class WordsOut(BaseModel):
+    """A page of what people said, oldest first; `next` is the `after` of the next page, null on the last."""
+
+    words: list[WordOut]
+    next: int | None
+
+
+def word_out(said: StoredWord, *, sent: bool = False) -> WordOut:
+    """Return a word in the API's form; `sent` until the gallery has confirmed it."""
+    word = said.word
+    state: Literal["sent", "applied", "undone", "refused"] = "sent" if sent else "applied"
+    if said.refused or said.undone_by:
+        state = "refused" if said.refused else "undone"
+    return WordOut(
+        id=word.word_id,
+        kind=word.kind,
+        state=state,
+        time=iso(word.time_ns),
+        author=word.author,
+        identity=said.identity_id or None,
+        about=[number for number in (word.identity_id, *word.others) if number],
+        tracklets=list(said.chosen or word.tracklets),
+        to=word.to,
+        name=word.name if word.kind == "name" else None,
+        hidden=word.hidden if word.kind == "hide" else None,
+        undoes=word.undoes or None,
+        undone_by=said.undone_by or None,
+        reason=said.refused,
+        erasure=None if said.erasure is None else erasure_out(said.erasure),
+    )
+
+
+def erasure_out(erasure: Erasure) -> ErasureOut:
+    """Return the proof of an erasure in the API's form."""
+    return ErasureOut(
+        time=iso(erasure.done_ns),
+        identities=list(erasure.numbers),
+        digest=erasure.digest,
+        tracklets=erasure.tracklets,
+        crops=erasure.crops,
+        prototypes=erasure.prototypes,
+        events=erasure.events,
+        words=erasure.words,
+        not_reached=list(NOT_REACHED),
+    )

@@ -1,0 +1,224 @@
+"""What people say: names, merges, splits, moves, erasures, undo. The gallery decides; the API asks and waits."""
+
+import asyncio
+import time
+import unicodedata
+import uuid
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Path, Query, Response, status
+from fastapi.concurrency import run_in_threadpool
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from gallery.api.schemas import MAX_NUMBER, Number, ProblemOut
+from gallery.api.word_schemas import WordOut, WordsOut, word_out
+from gallery.store.said import StoredWord
+from gallery.store.store import JournaledWord, Store
+from wire import codec
+from wire.bus import TRACKLETS, Bus
+from wire.message import UNSENDABLE
+from wire.messages import MAX_SAID, Word, WordKind
+
+AUTHOR = "operator"  # until there are users
+WAIT_S = 5.0  # for the gallery; after that the answer is 202
+POLL_S = 0.03
+FLUSH_S = 10.0
+MAX_MERGED = 100
+MAX_TRACKS = 1_000
+
+Positive = Annotated[int, Path(ge=1, le=MAX_NUMBER)]
+TrackPath = Annotated[str, Path(max_length=512)]
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    202: {"model": WordOut, "description": "Sent, but not confirmed yet: look at `/v1/words/{id}`"},
+    404: {"model": ProblemOut, "description": "There is no such person, track or word"},
+    409: {"model": ProblemOut, "description": "It contradicts what was said before, or cannot be done"},
+}
+
+
+def clean_name(name: str) -> str:
+    """Return a person's name without surrounding spaces, in Unicode's composed form.
+
+    Raises:
+        ValueError: It contains control characters.
+    """
+    if UNSENDABLE.search(name):
+        raise ValueError("must not contain control characters")
+    return unicodedata.normalize("NFC", name.strip())
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NameIn(_Body):
+    """A person's name; empty takes it away."""
+
+    name: Annotated[str, AfterValidator(clean_name), Field(max_length=MAX_SAID)]
+
+
+class HideIn(_Body):
+    """Whether to hide a person from lists and counts."""
+
+    hidden: bool = True
+
+
+class MergeIn(_Body):
+    """People who are the same as this one, and the one of them whose picture is kept."""
+
+    others: Annotated[list[Number], Field(alias="with", min_length=1, max_length=MAX_MERGED)]
+    keep_picture: Number | None = None
+
+
+class SplitIn(_Body):
+    """Tracks of a person that show somebody else."""
+
+    tracklets: Annotated[list[Annotated[str, Field(max_length=512)]], Field(min_length=1, max_length=MAX_TRACKS)]
+
+
+class MoveIn(_Body):
+    """The person whom a track shows; null is somebody who is not known yet."""
+
+    to: Number | None
+
+
+class DifferentIn(_Body):
+    """Somebody who is not this person."""
+
+    other: Annotated[Number, Field(alias="from")]
+
+
+class Asking:
+    """Sends words to the gallery of a site, and waits for what became of them."""
+
+    def __init__(self, store: Store, bus: Bus, wait_s: float = WAIT_S) -> None:
+        self._store = store
+        self._bus = bus
+        self._wait_s = wait_s
+
+    async def ask(self, kind: WordKind, response: Response, **fields: Any) -> WordOut:
+        """Say something.
+
+        Raises:
+            HTTPException: 404, what it is about does not exist; 409, the gallery refused it.
+        """
+        word = Word(
+            word_id=uuid.uuid4().hex,
+            kind=kind,
+            site_id=self._store.site_id,
+            author=AUTHOR,
+            time_ns=time.time_ns(),
+            **fields,
+        )
+        await run_in_threadpool(self._check, word)
+        await run_in_threadpool(self._send, word)
+        said = await self._outcome(word.word_id)
+        if said is None:
+            response.status_code = status.HTTP_202_ACCEPTED
+            return word_out(StoredWord(word), sent=True)
+        if said.refused:
+            raise HTTPException(status.HTTP_409_CONFLICT, said.refused)
+        return word_out(said)
+
+    def _check(self, word: Word) -> None:
+        """Raise HTTPException unless everything that a word names exists."""
+        named = [word.identity_id, *word.others, word.to or 0, word.picture_of]
+        for number in dict.fromkeys(number for number in named if number):
+            if self._store.identity(number) is None:
+                raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no identity {number}")
+        known = {row.tracklet.tracklet_id for row in self._store.tracklets(word.tracklets)}
+        for key in word.tracklets:
+            if key not in known:
+                raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no track {key!r}")
+        if word.undoes and self._store.word(word.undoes) is None:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no word {word.undoes!r}")
+
+    def _send(self, word: Word) -> None:
+        producer = self._bus.producer()
+        try:
+            producer.send(TRACKLETS.name, word.site_id, codec.encode(word))
+            producer.flush(FLUSH_S)
+        finally:
+            producer.close()
+
+    async def _outcome(self, word_id: str) -> StoredWord | None:
+        deadline = time.monotonic() + self._wait_s
+        while (said := await run_in_threadpool(self._store.word, word_id)) is None:
+            if time.monotonic() >= deadline:
+                return None
+            await asyncio.sleep(POLL_S)
+        return said
+
+
+def words_router(store: Store, bus: Bus) -> APIRouter:
+    """Return the routes by which people correct the gallery, and read what they said."""
+    router = APIRouter(prefix="/v1", tags=["words"])
+    asking = Asking(store, bus)
+    _add_corrections(router, asking)
+    _add_journal(router, asking, store)
+    return router
+
+
+def _add_corrections(router: APIRouter, asking: Asking) -> None:
+    @router.post("/identities/{number}/name", responses=REFUSALS)
+    async def name_identity(number: Positive, body: NameIn, response: Response) -> WordOut:
+        """Name a person; equal names merge nobody, and people with different names are merged by people only."""
+        return await asking.ask("name", response, identity_id=number, name=body.name)
+
+    @router.post("/identities/{number}/hide", responses=REFUSALS)
+    async def hide_identity(number: Positive, body: HideIn, response: Response) -> WordOut:
+        """Hide a person from lists and counts, or show them again."""
+        return await asking.ask("hide", response, identity_id=number, hidden=body.hidden)
+
+    @router.post("/identities/{number}/merge", responses=REFUSALS)
+    async def merge_identities(number: Positive, body: MergeIn, response: Response) -> WordOut:
+        """Say that others are this person; they get this number, for good."""
+        return await asking.ask(
+            "merge", response, identity_id=number, others=tuple(body.others), picture_of=body.keep_picture or 0
+        )
+
+    @router.post("/identities/{number}/split", responses=REFUSALS)
+    async def split_identity(number: Positive, body: SplitIn, response: Response) -> WordOut:
+        """Say that some tracks do not show this person; they become a person of their own."""
+        return await asking.ask("split", response, identity_id=number, tracklets=tuple(dict.fromkeys(body.tracklets)))
+
+    @router.post("/identities/{number}/different", responses=REFUSALS)
+    async def tell_apart(number: Positive, body: DifferentIn, response: Response) -> WordOut:
+        """Say that somebody else is not this person; they are never merged."""
+        return await asking.ask("different", response, identity_id=number, others=(body.other,))
+
+    @router.delete("/identities/{number}", responses=REFUSALS)
+    async def erase_identity(number: Positive, response: Response) -> WordOut:
+        """Erase a person, and return the proof; recordings that are read again do not bring them back."""
+        return await asking.ask("erase", response, identity_id=number)
+
+    @router.post("/tracks/{tracklet_id:path}/move", responses=REFUSALS)
+    async def move_track(tracklet_id: TrackPath, body: MoveIn, response: Response) -> WordOut:
+        """Say whom a track shows."""
+        return await asking.ask("move", response, tracklets=(tracklet_id,), to=body.to)
+
+
+def _add_journal(router: APIRouter, asking: Asking, store: Store) -> None:
+    @router.get("/words")
+    def list_words(after: Number = 0, limit: Annotated[int, Query(ge=1, le=1_000)] = 100) -> WordsOut:
+        """List what people said, oldest first, with what became of it."""
+        return _page(store.words(after, limit), limit)
+
+    @router.get("/words/{word_id}", responses={404: {"model": ProblemOut}})
+    def show_word(word_id: Annotated[str, Path(max_length=64)]) -> WordOut:
+        """Show one thing that somebody said."""
+        said = store.word(word_id)
+        if said is None:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no word {word_id!r}")
+        return word_out(said)
+
+    @router.post("/words/{word_id}/undo", responses=REFUSALS)
+    async def undo_word(word_id: Annotated[str, Path(max_length=64)], response: Response) -> WordOut:
+        """Undo what somebody said: what it changed goes back, where nothing said later forbids that."""
+        return await asking.ask("undo", response, undoes=word_id)
+
+
+def _page(found: Sequence[JournaledWord], limit: int) -> WordsOut:
+    return WordsOut(
+        words=[word_out(entry.said) for entry in found], next=found[-1].seq if len(found) == limit else None
+    )

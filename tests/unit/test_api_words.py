@@ -1,0 +1,206 @@
+"""What people say over the API, with a gallery that listens, over a store and a bus in memory."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from prometheus_client import CollectorRegistry
+
+from gallery.api.app import create_app
+from gallery.api.words import Asking
+from gallery.config import ApiSettings, GallerySettings
+from gallery.handler import build_service
+from gallery.store.memory import MemoryStore
+from tests.words_tools import several_people
+from wire.memory import MemoryBus
+from wire.metrics import ServiceMetrics
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """Return a store with three people: 1, 2 and 3, each on cameras a and b."""
+    store = several_people().store
+    assert isinstance(store, MemoryStore)
+    return store
+
+
+@pytest.fixture
+def bus() -> Iterator[MemoryBus]:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    yield bus
+    bus.close()
+
+
+@pytest.fixture
+def listening(store: MemoryStore, bus: MemoryBus) -> Iterator[None]:
+    registry = CollectorRegistry()
+    service = build_service(GallerySettings(), bus, ServiceMetrics(registry), registry, lambda _: store)
+    stop = threading.Event()
+    thread = threading.Thread(target=service.run, args=(stop,))
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+@pytest.fixture
+def client(store: MemoryStore, bus: MemoryBus) -> Iterator[TestClient]:
+    with TestClient(create_app(store, bus, ApiSettings())) as client:
+        yield client
+
+
+def said(client: TestClient, path: str, body: object = None, status: int = 200) -> Any:
+    answer = client.post(f"/v1/{path}", json=body)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def numbers(client: TestClient, **query: str) -> list[int]:
+    return [person["id"] for person in client.get("/v1/identities", params=query).json()["identities"]]
+
+
+@pytest.mark.usefixtures("listening")
+class TestListening:
+    """With a gallery."""
+
+    def test_a_name_is_shown_found_and_taken_away_again(self, client: TestClient) -> None:
+        word = said(client, "identities/2/name", {"name": "  Zoë "})
+
+        assert (word["state"], word["kind"], word["identity"], word["author"]) == ("applied", "name", 2, "operator")
+        assert client.get("/v1/identities/2").json()["name"] == "Zoë"
+        assert numbers(client, name="ZO") == [2]
+        said(client, f"words/{word['id']}/undo")
+        assert client.get("/v1/identities/2").json()["name"] == ""
+        assert client.get(f"/v1/words/{word['id']}").json()["state"] == "undone"
+
+    def test_hidden_people_are_in_no_list_and_in_no_count_unless_asked_for(self, client: TestClient) -> None:
+        said(client, "identities/1/hide", {})
+
+        assert numbers(client) == [2, 3]
+        assert numbers(client, hidden="true") == [1]
+        assert numbers(client, hidden="any") == [1, 2, 3]
+        assert client.get("/v1/stats").json()["identities"] == 2
+        said(client, "identities/1/hide", {"hidden": False})
+        assert numbers(client) == [1, 2, 3]
+
+    def test_merged_people_are_one_with_the_chosen_picture_until_that_is_undone(self, client: TestClient) -> None:
+        before = client.get("/v1/identities").json()
+
+        word = said(client, "identities/1/merge", {"with": [2, 3], "keep_picture": 3})
+
+        person = client.get("/v1/identities/1").json()
+        assert (person["previous_ids"], person["tracklets"]) == ([2, 3], 6)
+        assert "/2.0/" in person["picture"]
+        said(client, f"words/{word['id']}/undo")
+        assert client.get("/v1/identities").json() == before
+
+    def test_a_track_is_split_off_and_moved(self, client: TestClient) -> None:
+        word = said(client, "identities/1/split", {"tracklets": ["a/s/0.0/0"]})
+        assert word["identity"] == 4
+        assert [track["tracklet_id"] for track in client.get("/v1/identities/4").json()["tracks"]] == ["a/s/0.0/0"]
+
+        said(client, "tracks/a/s/0.0/0/move", {"to": 2})
+
+        assert client.get("/v1/identities/4").json()["id"] == 2
+        back = said(client, "tracks/a/s/0.0/0/move", {"to": 1}, 409)
+        assert "track a/s/0.0/0 was said not to be person 1 on" in back["detail"]
+        assert "by operator: undo that first" in back["detail"]
+
+    def test_what_contradicts_an_earlier_word_is_refused_with_that_word(self, client: TestClient) -> None:
+        word = said(client, "identities/1/different", {"from": 3})
+
+        refused = said(client, "identities/3/merge", {"with": [1]}, 409)
+        assert refused["detail"].startswith("1 and 3 were said to be different people on ")
+        said(client, f"words/{word['id']}/undo")
+        merged = said(client, "identities/3/merge", {"with": [1]})
+        assert merged["identity"] == 3
+        refused = said(client, "identities/1/different", {"from": 3}, 409)
+        assert "3 and 1 were said to be one person on " in refused["detail"]
+
+    @pytest.mark.parametrize(
+        ("path", "body", "complaint"),
+        [
+            pytest.param("identities/1/merge", {"with": [1]}, "one person already", id="with themselves"),
+            pytest.param("identities/1/split", {"tracklets": ["a/s/1.0/0"]}, "not one of person 1", id="of others"),
+            pytest.param(
+                "identities/1/split",
+                {"tracklets": ["a/s/0.0/0", "b/s/0.0/0"]},
+                "nothing would be left",
+                id="everything",
+            ),
+            pytest.param("tracks/a/s/0.0/0/move", {"to": 1}, "one of person 1 already", id="to where it is"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused_with_the_reason(
+        self, client: TestClient, path: str, body: object, complaint: str
+    ) -> None:
+        assert complaint in said(client, path, body, 409)["detail"]
+        assert client.get("/v1/words").json()["words"][0]["state"] == "refused"
+
+    def test_an_erased_person_leaves_a_proof_and_nothing_else(self, client: TestClient, store: MemoryStore) -> None:
+        said(client, "identities/2/name", {"name": "Anna"})
+
+        answer = client.delete("/v1/identities/2").json()
+
+        proof = answer["erasure"]
+        assert (proof["identities"], proof["tracklets"], proof["crops"], proof["events"]) == ([2], 2, 2, 3)
+        assert len(proof["digest"]) == 64
+        assert client.get("/v1/identities/2").status_code == 404
+        assert client.get("/v1/tracks/a/s/1.0/0/crop").status_code == 404
+        assert numbers(client) == [1, 3]
+        assert "Anna" not in client.get("/v1/words").text
+        assert {entry.event.kind for entry in store.journal(0, 100) if entry.event.identity_id == 2} == {"erased"}
+
+    def test_the_journal_has_pages(self, client: TestClient) -> None:
+        for name in ("A", "B", "C"):
+            said(client, "identities/1/name", {"name": name})
+        first = client.get("/v1/words", params={"limit": 2}).json()
+        second = client.get("/v1/words", params={"limit": 2, "after": first["next"]}).json()
+
+        assert [word["name"] for page in (first, second) for word in page["words"]] == ["A", "B", "C"]
+        assert second["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        pytest.param("identities/9/name", {"name": "A"}, 404, id="nobody"),
+        pytest.param("identities/1/merge", {"with": [9]}, 404, id="with nobody"),
+        pytest.param("tracks/a/s/9.0/0/move", {"to": 1}, 404, id="no such track"),
+        pytest.param("words/none/undo", None, 404, id="no such word"),
+        pytest.param("identities/1/name", {"name": "A\nB"}, 422, id="a line feed in a name"),
+        pytest.param("identities/1/name", {"name": "A" * 101}, 422, id="an endless name"),
+        pytest.param("identities/1/merge", {"with": []}, 422, id="with no one"),
+        pytest.param("identities/1/split", {"tracklets": []}, 422, id="no tracks"),
+        pytest.param("identities/0/name", {"name": "A"}, 422, id="number zero"),
+        pytest.param("identities/1/different", {"to": 2}, 422, id="a wrong field"),
+    ],
+)
+def test_a_wrong_request_never_reaches_the_gallery(client: TestClient, path: str, body: object, status: int) -> None:
+    said(client, path, body, status)
+
+
+def test_without_a_gallery_the_answer_is_that_it_was_sent(
+    store: MemoryStore, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gallery.api.words.Asking", lambda store, bus: Asking(store, bus, wait_s=0.0))
+    with TestClient(create_app(store, bus, ApiSettings())) as client:
+        word = said(client, "identities/1/name", {"name": "A"}, 202)
+
+        assert word["state"] == "sent"
+        assert client.get(f"/v1/words/{word['id']}").status_code == 404
+
+
+def test_people_are_listed_by_when_they_were_seen_last_and_where(client: TestClient) -> None:
+    assert numbers(client, sort="last") == [3, 2, 1]
+    first = client.get("/v1/identities", params={"sort": "last", "limit": 2}).json()
+    second = client.get("/v1/identities", params={"sort": "last", "limit": 2, "after": first["next"]}).json()
+    assert [person["id"] for page in (first, second) for person in page["identities"]] == [3, 2, 1]
+    assert second["next"] is None
+    assert numbers(client, camera="c") == []
+    assert numbers(client, **{"from": "2023-11-14T22:13:45Z", "to": "2023-11-14T22:13:50Z"}) == [2]
+    assert client.get("/v1/identities", params={"after": "5", "sort": "last"}).status_code == 422
+    assert client.get("/v1/identities", params={"after": first["next"]}).status_code == 422
