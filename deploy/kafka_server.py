@@ -46,10 +46,14 @@ _POM = f"""\
 </project>
 """
 
+# The first members of groups ask for one topic at once, and all but one of them are told that it exists.
 _LOGGING = """\
 <Configuration status="ERROR">
   <Appenders><Console name="out"><PatternLayout pattern="%d %p %c: %m%n"/></Console></Appenders>
-  <Loggers><Root level="WARN"><AppenderRef ref="out"/></Root></Loggers>
+  <Loggers>
+    <Logger name="org.apache.kafka.server.DefaultAutoTopicCreationManager" level="ERROR"/>
+    <Root level="WARN"><AppenderRef ref="out"/></Root>
+  </Loggers>
 </Configuration>
 """
 

@@ -11,6 +11,7 @@ from deploy.cli.adapt import adapt
 from deploy.cli.bench import app as bench
 from deploy.cli.calibrate import calibrate
 from deploy.cli.cameras import app as cameras
+from deploy.cli.cluster import app as cluster
 from deploy.cli.convert import convert
 from deploy.cli.doctor import doctor
 from deploy.cli.evaluate import evaluate
@@ -30,7 +31,7 @@ from wire.metrics import installed_version
 
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Follow people": (run, identities, cameras, models, doctor),
-    "The same on many machines, over Kafka and Redis": (ingest, worker, gallery, api, kafka),
+    "The same on many machines, over Kafka and Redis": (ingest, worker, gallery, api, kafka, cluster),
     "Measure, adapt and train": (score, calibrate, evaluate, adapt, train, synth, convert, export, bench),
 }
 

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import quote
 
 from deploy.errors import RunError, UsageError
@@ -55,11 +55,14 @@ def find_binary() -> RedisBinary:
 class RedisFolder:
     """The folder of one Redis, with its socket: how to start a server there, and how to ask it something.
 
-    `close` removes what lies outside of the data folder.
+    It logs to `log` in the folder, or, if that is empty, warnings to its standard output. `close` removes what lies
+    outside of the data folder.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, fsync: Literal["everysec", "always"], log: Literal["redis.log", ""]) -> None:
         self._folder = data_dir.resolve() / "redis"
+        self._fsync = fsync
+        self._log = log
         self._own: tempfile.TemporaryDirectory[str] | None = None
         self.socket_path = self._folder / "redis.sock"
 
@@ -85,11 +88,11 @@ class RedisFolder:
 
     def answers(self) -> bool:
         """Return whether a server is ready there."""
-        return self._ask("PING") == "+PONG"
+        return responds(self.socket_path)
 
     def log_tail(self) -> str:
         """Return the last lines of the server's log."""
-        log = self._folder / "redis.log"
+        log = self._folder / self._log
         return "\n".join(log.read_text(errors="replace").splitlines()[-8:]) if log.exists() else "(no log)"
 
     def close(self) -> None:
@@ -105,10 +108,11 @@ class RedisFolder:
             "unixsocketperm": "700",
             "dir": str(self._folder),
             "appendonly": "yes",
-            "appendfsync": "everysec",  # a power cut loses a second of writes; a crash of this process loses nothing
+            "appendfsync": self._fsync,
             "save": "",
             "daemonize": "no",
-            "logfile": str(self._folder / "redis.log"),
+            "logfile": str(self._folder / self._log) if self._log else "",
+            "loglevel": "notice" if self._log else "warning",
         }
         return [str(binary.path), *(word for name, value in options.items() for word in (f"--{name}", value))]
 
@@ -122,24 +126,13 @@ class RedisFolder:
 
     def _stop_orphan(self) -> None:
         deadline = time.monotonic() + STOP_S
-        while self._ask("PING"):
-            self._ask("SHUTDOWN")
+        while _ask(self.socket_path, "PING"):
+            _ask(self.socket_path, "SHUTDOWN")
             if time.monotonic() > deadline:
                 raise RunError(
                     f"a Redis left by an earlier run is still running at {self.socket_path}; stop it and try again"
                 )
             time.sleep(POLL_S)
-
-    def _ask(self, command: str) -> str:
-        """Send an inline command and return the first line of the response, or an empty string if there is none."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(1.0)
-            try:
-                connection.connect(str(self.socket_path))
-                connection.sendall(f"{command}\r\n".encode())
-                return connection.recv(256).decode(errors="replace").partition("\r\n")[0]
-            except OSError:
-                return ""
 
 
 class PrivateRedis:
@@ -149,7 +142,8 @@ class PrivateRedis:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self._folder = RedisFolder(data_dir)
+        # A power cut loses a second of writes; a crash of this process loses nothing.
+        self._folder = RedisFolder(data_dir, fsync="everysec", log="redis.log")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -212,6 +206,23 @@ class PrivateRedis:
             if time.monotonic() > deadline:
                 raise RunError(f"{binary} did not respond within {START_S:g} s:\n{self._folder.log_tail()}")
             time.sleep(POLL_S)
+
+
+def responds(socket_path: Path) -> bool:
+    """Return whether a Redis answers at a socket, with its data loaded."""
+    return _ask(socket_path, "PING") == "+PONG"
+
+
+def _ask(socket_path: Path, command: str) -> str:
+    """Send an inline command and return the first line of the response, or an empty string if there is none."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(1.0)
+        try:
+            connection.connect(str(socket_path))
+            connection.sendall(f"{command}\r\n".encode())
+            return connection.recv(256).decode(errors="replace").partition("\r\n")[0]
+        except OSError:
+            return ""
 
 
 def _bundled() -> str | None:

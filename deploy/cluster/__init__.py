@@ -1,0 +1,1 @@
+"""The distributed form on one machine: `climbtrack cluster up`."""
