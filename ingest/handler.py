@@ -10,10 +10,10 @@ from ingest.clock import Clock, SystemClock
 from ingest.config import IngestSettings
 from ingest.finished import FinishedFiles
 from ingest.metrics import IngestMetrics
-from ingest.state import CameraJob, Surroundings
+from ingest.state import CameraJob, CameraStatus, State, Surroundings
 from ingest.supervisor import Supervisor
-from wire.bus import CAMERAS, Bus, Record, TopicPartition
-from wire.messages import CameraSpec
+from wire.bus import CAMERA_STATES, CAMERAS, Bus, Record, TopicPartition
+from wire.messages import CameraHealth, CameraSpec
 from wire.metrics import ServiceMetrics
 from wire.service import Monitor, Outgoing, Received, Rejected, Service
 
@@ -43,15 +43,16 @@ class IngestHandler:
         self._pending: dict[str, Received] = {}
         self._pending_since_s = 0.0
         self._orphans: dict[str, float] = {}
+        self._told: dict[str, tuple[State, str]] = {}  # what was last published about each camera
 
     def handle(self, batch: Sequence[Received]) -> list[Outgoing | Rejected]:
         """Collect the latest record of each camera, and apply them once no more arrive."""
-        rejected: list[Outgoing | Rejected] = []
+        out: list[Outgoing | Rejected] = []
         now_s = self._clock.monotonic_s()
         for received in batch:
             reason = _reason_to_reject(received)
             if reason:
-                rejected.append(Rejected(received.record, reason))
+                out.append(Rejected(received.record, reason))
                 continue
             if not self._pending:
                 self._pending_since_s = now_s
@@ -60,7 +61,26 @@ class IngestHandler:
             self._apply()
         self._give_up_orphans(now_s)
         self._queue.set(self._supervisor.refresh())
-        return rejected
+        return [*out, *self._changes()]
+
+    def _changes(self) -> list[Outgoing]:
+        """Return the states that cameras have entered since the last round."""
+        changed = []
+        for status in self._supervisor.statuses():
+            now = (status.state, "" if status.state is State.STALLED else status.cause)  # that cause counts seconds
+            if self._told.get(status.camera_id) != now:
+                self._told[status.camera_id] = now
+                changed.append(Outgoing(CAMERA_STATES.name, status.camera_id, self._health(status)))
+        return changed
+
+    def _health(self, status: CameraStatus) -> CameraHealth:
+        return CameraHealth(
+            camera_id=status.camera_id,
+            state=status.state.value,
+            cause=status.cause,
+            reconnects=status.reconnects,
+            time_ns=self._clock.now_ns(),
+        )
 
     def flushed(self) -> None:
         """Do nothing: cameras publish through their outboxes."""

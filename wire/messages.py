@@ -23,6 +23,23 @@ MAX_CHUNK_BYTES = 900_000  # fits Kafka's default limit of 1 MiB, headers and ba
 MAX_SAID = 100  # characters of a person's name, and of an author's
 
 
+class CameraHealth(Message, frozen=True, kw_only=True, eq=False, tag="camera-health"):
+    """The state in which ingest has a camera, sent whenever it changes.
+
+    Attributes:
+        state: `connecting`, `live`, `stalled`, `backing off`, `stopped`, `ended` or `failed`.
+        cause: Why, and the remedy where one is known; empty if all is well.
+        reconnects: Connections that were lost or refused so far.
+        time_ns: When it changed.
+    """
+
+    camera_id: str
+    state: str
+    cause: str
+    reconnects: Count
+    time_ns: Signed
+
+
 class Packet(msgspec.Struct, frozen=True, array_like=True, eq=False):
     """One compressed frame, in decoding order.
 
@@ -351,5 +368,14 @@ class DeadLetter(Message, frozen=True, kw_only=True, eq=False, tag="dead-letter"
 
 
 AnyMessage = (
-    CameraSpec | FrameChunk | Tracklet | CameraProgress | SeenPeople | IdentityEvent | WorkerState | DeadLetter | Word
+    CameraSpec
+    | CameraHealth
+    | FrameChunk
+    | Tracklet
+    | CameraProgress
+    | SeenPeople
+    | IdentityEvent
+    | WorkerState
+    | DeadLetter
+    | Word
 )

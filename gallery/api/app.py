@@ -12,18 +12,23 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from gallery.api.auth import require_token
-from gallery.api.cameras import cameras_router
+from gallery.api.auth import Access, require_access, session_router
+from gallery.api.cameras import CameraList, cameras_router
 from gallery.api.events import EventFeed
 from gallery.api.head import HeadAsGet
+from gallery.api.live import live_router
+from gallery.api.origin import SameOrigin
 from gallery.api.parameters import only_known_parameters
 from gallery.api.people import people_router, tracks_router
 from gallery.api.prefix import UnderPrefix
 from gallery.api.schemas import ProblemOut, StatusOut
+from gallery.api.words import words_router
 from gallery.config import ApiSettings
 from gallery.errors import StoreRefused
+from gallery.page.serve import page_router
 from gallery.store.store import Store
 from wire.bus import Bus
+from wire.camera_states import CameraStates
 from wire.cameras import CameraTable
 from wire.errors import TransientError
 from wire.metrics import installed_version
@@ -40,26 +45,33 @@ MAX_NAME_LENGTH = 100
 
 def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: CollectorRegistry | None = None) -> FastAPI:
     """Return the application for the store's site; `/metrics` serves `registry`."""
-    feed, cameras = EventFeed(bus, store.site_id), CameraTable(bus)
+    feed, cameras, states = EventFeed(bus, store.site_id), CameraTable(bus), CameraStates(bus)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         feed.start(asyncio.get_running_loop())
-        with cameras:
+        with cameras, states:
             yield
             feed.close()
 
     refusals: dict[int | str, dict[str, Any]] = {422: {"model": ProblemOut, "description": "Invalid request"}}
     app = FastAPI(title="climbtrack", version=installed_version(), lifespan=lifespan, responses=refusals)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(SameOrigin, allowed=settings.cors_origins)
     if settings.root_path:
         app.add_middleware(UnderPrefix, prefix=settings.root_path)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
-    protected = [Depends(require_token(settings.token)), Depends(only_known_parameters)]
+    access = Access(settings.token)
+    protected = [Depends(require_access(access)), Depends(only_known_parameters)]
+    listed = CameraList(store, bus, cameras, states)
     people = people_router(store, cameras)
-    for router in (cameras_router(store, bus, cameras), people, tracks_router(store), _events_router(feed)):
+    for router in (cameras_router(listed, store.site_id), words_router(store, bus), people, tracks_router(store)):
         app.include_router(router, dependencies=protected)
+    app.include_router(_events_router(feed), dependencies=protected)
+    app.include_router(session_router(access), dependencies=[Depends(only_known_parameters)])
+    app.include_router(live_router(store, bus, access, protected))
+    app.include_router(page_router())
     app.include_router(_probes_router(store, registry or CollectorRegistry()))
 
     @app.exception_handler(TransientError)

@@ -12,7 +12,7 @@ class UnderPrefix:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; the API's own URLs in responses have the prefix."""
-        if scope["type"] == "http":
+        if scope["type"] in {"http", "websocket"}:
             path = scope["path"]
             inside = path == self._prefix or path.startswith(f"{self._prefix}/")
             scope = {**scope, "root_path": self._prefix, "path": path if inside else self._prefix + path}

@@ -11,7 +11,7 @@ from gallery.store.store import Identity, StoredProgress, StoredTracklet
 from wire.areas import Detail
 from wire.camera_spec import MAX_CLOCK_OFFSET_MS, MAX_FPS
 from wire.message import PRIORITIES, Mode, check_name
-from wire.messages import CameraSpec, IdentityEvent
+from wire.messages import CameraHealth, CameraSpec, IdentityEvent
 from wire.tracklet_id import TrackletId
 from wire.url import check_source
 
@@ -90,8 +90,20 @@ class CameraState(BaseModel):
     degraded: str | None
 
 
+class SourceOut(BaseModel):
+    """The state in which ingest has a camera, since when, and why; `cause` is empty if all is well."""
+
+    state: str
+    cause: str
+    reconnects: int
+    since: str
+
+
 class CameraOut(BaseModel):
-    """A camera, its password masked; `state` is null until its first frames are analysed."""
+    """A camera, its password masked.
+
+    `source` is null until ingest has taken it on, `state` until its first frames are analysed.
+    """
 
     camera_id: str
     site_id: str
@@ -104,6 +116,7 @@ class CameraOut(BaseModel):
     ignore: Polygons
     mode: Mode
     tags: dict[str, str]
+    source: SourceOut | None
     state: CameraState | None
 
 
@@ -222,7 +235,7 @@ class StatusOut(BaseModel):
     reason: str = ""
 
 
-def camera_out(spec: CameraSpec, stored: StoredProgress | None) -> CameraOut:
+def camera_out(spec: CameraSpec, stored: StoredProgress | None, health: CameraHealth | None) -> CameraOut:
     """Return a camera in the API's form."""
     state = None
     if stored is not None:
@@ -252,8 +265,13 @@ def camera_out(spec: CameraSpec, stored: StoredProgress | None) -> CameraOut:
         ignore=[[list(corner) for corner in polygon] for polygon in spec.ignore],
         mode=spec.mode_in_use,
         tags=spec.tags,
+        source=None if health is None else _source_out(health),
         state=state,
     )
+
+
+def _source_out(health: CameraHealth) -> SourceOut:
+    return SourceOut(state=health.state, cause=health.cause, reconnects=health.reconnects, since=iso(health.time_ns))
 
 
 def identity_out(site_id: str, identity: Identity, seen: int, best: Sequence[str]) -> IdentityOut:

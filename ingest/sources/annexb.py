@@ -11,11 +11,6 @@ NalCodec = Literal["h264", "hevc"]
 _START = b"\x00\x00\x01"
 
 
-def is_annexb(extradata: bytes) -> bool:
-    """Tell whether packets have start codes and in-band parameter sets; MP4-style packets have lengths instead."""
-    return not extradata.startswith(b"\x01")
-
-
 def sequence_sets(data: bytes, codec: NalCodec) -> bytes:
     """Return the sequence parameter sets before a packet's first slice, concatenated; empty if there are none."""
     found = []

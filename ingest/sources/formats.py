@@ -9,6 +9,7 @@ from ingest.sources import annexb
 from ingest.sources.annexb import NalCodec
 from ingest.sources.jpeg import Size
 from ingest.sources.orientation import container_orientation
+from wire.byte_stream import is_annexb
 from wire.orientation import UPRIGHT
 
 UNTURNED = frozenset({"rtsp", "mpegts", "h264", "hevc"})  # containers that cannot state an orientation
@@ -66,7 +67,7 @@ class NalFormats:
     def _inspect(self, keyframe: bytes) -> None:
         if self._orientation is None:
             self._orientation = container_orientation(self._stream, keyframe)
-        if not annexb.is_annexb(self._extradata):
+        if not is_annexb(self._extradata):
             return
         sets = annexb.sequence_sets(keyframe, self._codec)
         changed = bool(sets) and sets != self._sets and (bool(self._sets) or self._size is None)

@@ -1,0 +1,127 @@
+"""Compressed chunks to fragmented MP4 for Media Source Extensions, without decoding anything."""
+
+import io
+from fractions import Fraction
+
+import av
+import av.error
+
+from wire.byte_stream import ToAnnexB
+from wire.errors import PermanentError
+from wire.messages import FrameChunk, Packet
+
+TIME_BASE = Fraction(1, 90_000)
+REORDER_TICKS = 90_000  # decoding times are this far before presentation times: no encoder reorders over a second
+USUAL_TICKS = 9_000  # the length of the first picture; players only need something plausible
+MOVIE = {
+    "movflags": "empty_moov+delay_moov+default_base_moof+frag_every_frame",
+    "use_editlist": "0",
+}
+
+
+class NotPlayable(PermanentError):  # noqa: N818 - it reads as the state it reports
+    """Raised for a stream that cannot be put into an MP4 file."""
+
+
+class Remuxer:
+    """Turns the chunks of one stream into an MP4 file in pieces.
+
+    Presentation times in the file are the packets' `pts_ns` since that of `first`'s first packet, plus a second.
+    """
+
+    def __init__(self, first: FrameChunk) -> None:
+        """Open the file.
+
+        Args:
+            first: The first chunk that will be added; it starts with a keyframe.
+
+        Raises:
+            NotPlayable: The codec is neither H.264 nor HEVC.
+        """
+        if first.codec == "mjpeg":
+            raise NotPlayable("motion JPEG is not a codec of MP4 files in browsers")
+        self.base_ns = first.packets[0].pts_ns
+        self._to_annexb = ToAnnexB(first.codec, first.extradata)
+        self._sink = _Sink()
+        self._file = av.open(self._sink, "w", format="mp4", options=MOVIE, container_options={"flush_packets": "1"})
+        self._stream = self._file.add_mux_stream(
+            first.codec, width=first.width, height=first.height, time_base=TIME_BASE
+        )
+        self._earliest = -REORDER_TICKS
+
+    def add(self, chunk: FrameChunk) -> bytes:
+        """Return what the file grows by: the initialisation segment first, then a fragment for each picture.
+
+        The last picture of a chunk follows with the next chunk.
+
+        Raises:
+            NotPlayable: A packet cannot be put into the file.
+        """
+        ordered = sorted(packet.pts_ns for packet in chunk.packets)
+        try:
+            for packet, pts_ns in zip(chunk.packets, ordered, strict=True):
+                self._file.mux_one(self._packet(packet, pts_ns))
+        except (av.error.FFmpegError, ValueError) as error:
+            raise NotPlayable(f"cannot be put into an MP4 file: {error}") from error
+        return self._sink.take()
+
+    def media_s(self, pts_ns: int) -> float:
+        """Return the presentation time in the file of a packet."""
+        return self._ticks(pts_ns) / TIME_BASE.denominator
+
+    def _ticks(self, pts_ns: int) -> int:
+        return (pts_ns - self.base_ns) * TIME_BASE.denominator // 10**9 + REORDER_TICKS
+
+    def _packet(self, packet: Packet, ordered_ns: int) -> av.Packet:
+        """Return a packet of the file: it is decoded when a picture is shown, a second earlier."""
+        made = av.Packet(self._to_annexb.convert(packet.data, keyframe=packet.keyframe))
+        made.stream, made.time_base = self._stream, TIME_BASE
+        made.pts, made.is_keyframe = self._ticks(packet.pts_ns), packet.keyframe
+        made.dts = max(self._ticks(ordered_ns) - REORDER_TICKS, self._earliest)
+        made.duration, self._earliest = USUAL_TICKS, made.dts + 1
+        return made
+
+
+class _Sink(io.RawIOBase):
+    """Collects what the muxer writes."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # PyAV passes bytes only
+        self._bytes += data
+        return len(data)
+
+    def take(self) -> bytes:
+        taken, self._bytes = bytes(self._bytes), bytearray()
+        return taken
+
+
+def mime_of(file: bytes) -> str:
+    """Return the type of an MP4 file that begins with these bytes, such as `video/mp4; codecs="avc1.640028"`.
+
+    Raises:
+        NotPlayable: They have no configuration of H.264 or HEVC (RFC 6381; ISO/IEC 14496-15, annex E).
+    """
+    if (at := file.find(b"avcC")) >= 0:
+        return f'video/mp4; codecs="avc1.{file[at + 5 : at + 8].hex()}"'
+    if (at := file.find(b"hvcC")) >= 0:
+        return f'video/mp4; codecs="{_hevc_codec(file[at + 4 : at + 17])}"'
+    raise NotPlayable("the stream has no parameter sets")
+
+
+def _hevc_codec(record: bytes) -> str:
+    space, tier, profile = record[1] >> 6, record[1] >> 5 & 1, record[1] & 0x1F
+    compatible = int(f"{int.from_bytes(record[2:6]):032b}"[::-1], 2)
+    constraints = record[6:12].rstrip(b"\x00")
+    parts = [
+        "hev1",
+        f"{'ABC'[space - 1] if space else ''}{profile}",
+        f"{compatible:X}",
+        f"{'H' if tier else 'L'}{record[12]}",
+        *(f"{byte:X}" for byte in constraints),
+    ]
+    return ".".join(parts)

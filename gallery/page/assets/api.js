@@ -1,0 +1,61 @@
+// Requests to the API beside which this page is served. Errors say what the API said.
+export const base = new URL(".", document.baseURI);
+
+export class ApiError extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+async function request(method, path, body) {
+  let answer;
+  try {
+    answer = await fetch(new URL(path, base), {
+      method,
+      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: "same-origin",
+    });
+  } catch {
+    throw new ApiError(0, "The API does not answer. Is it still running?");
+  }
+  if (answer.status === 401 && path !== "v1/session") window.dispatchEvent(new Event("signed-out"));
+  if (!answer.ok) {
+    const told = await answer.json().catch(() => ({}));
+    throw new ApiError(answer.status, typeof told.detail === "string" ? told.detail : `The API answered ${answer.status}.`);
+  }
+  return answer.status === 204 ? null : answer.json();
+}
+
+export const get = (path) => request("GET", path);
+export const post = (path, body = {}) => request("POST", path, body);
+export const del = (path) => request("DELETE", path);
+
+export async function text(path) {
+  const answer = await fetch(new URL(path, base));
+  return answer.ok ? answer.text() : "";
+}
+
+export const trackPath = (tracklet) => tracklet.split("/").map(encodeURIComponent).join("/");
+export const cropUrl = (tracklet) => new URL(`v1/tracks/${trackPath(tracklet)}/crop`, base).href;
+
+// All pages of people; `limit` bounds what a page of the browser can show.
+export async function people(limit = 5000) {
+  const all = [];
+  let after = 0;
+  while (after !== null && all.length < limit) {
+    const page = await get(`v1/identities?after=${after}&limit=1000`);
+    all.push(...page.identities);
+    after = page.next;
+  }
+  return all;
+}
+
+export function liveAddress(cameras, pictures) {
+  const address = new URL("v1/live", base);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  address.searchParams.set("cameras", cameras.join(","));
+  if (pictures.length) address.searchParams.set("pictures", pictures.join(","));
+  return address.href;
+}

@@ -1,0 +1,65 @@
+// The page: which view is open, and what surrounds it.
+import { html, render, useCallback, useEffect, useState } from "./vendor/htm-preact-3.1.1.js";
+import { get } from "./api.js";
+import { useKeys } from "./hooks.js";
+import { Toasts } from "./parts/toast.js";
+import { texts } from "./texts.js";
+import { Cameras } from "./views/cameras.js";
+import { Health } from "./views/health.js";
+import { Live } from "./views/live.js";
+import { People } from "./views/people.js";
+import { Person } from "./views/person.js";
+import { Review } from "./views/review.js";
+import { SignIn } from "./views/signin.js";
+
+const VIEWS = { live: Live, people: People, review: Review, cameras: Cameras, health: Health };
+const ICONS = {
+  live: "M3 6h11v12H3zM14 10l7-3v10l-7-3",
+  people: "M9 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM2 21c0-4 3-7 7-7s7 3 7 7M16 4a4 4 0 0 1 0 7M18 14c3 1 4 4 4 7",
+  review: "M4 5h7v14H4zM13 5h7v14h-7M6.5 12l1.5 1.5 2-3",
+  cameras: "M4 8h4l2-3h4l2 3h4v11H4zM12 17a4 4 0 1 0 0-8 4 4 0 0 0 0 8z",
+  health: "M3 13h4l2-6 4 11 3-8 1 3h4",
+};
+
+const routeOf = () => {
+  const [view = "live", ...rest] = location.hash.replace(/^#\/?/, "").split("/").filter(Boolean);
+  return { view, path: rest.join("/") };
+};
+
+function App() {
+  const [route, setRoute] = useState(routeOf);
+  const [session, setSession] = useState(null);
+  const [drawer, setDrawer] = useState(null);
+  const check = useCallback(() => get("v1/session").then(setSession, () => setSession({ needed: false, open: true })), []);
+  useEffect(() => {
+    check();
+    const changed = () => { setRoute(routeOf()); setDrawer(null); };
+    window.addEventListener("hashchange", changed);
+    window.addEventListener("signed-out", check);
+    return () => {
+      window.removeEventListener("hashchange", changed);
+      window.removeEventListener("signed-out", check);
+    };
+  }, []);
+  useKeys((event) => event.key === "Escape" && setDrawer(null));
+  const go = (to) => (location.hash = `#/${to}`);
+  if (!session) return null;
+  if (!session.open) return html`<${SignIn} done=${check} />`;
+  const onPerson = (id) => (route.view === "live" && window.innerWidth >= 900 ? setDrawer(id) : go(`people/${id}`));
+  const single = route.view === "people" && /^\d+$/.test(route.path);
+  const View = VIEWS[route.view] ?? Live;
+  return html`<div class="app">
+    <nav class="rail" aria-label="Views">
+      <a class="brand" href="#/live"><img src="assets/icon.svg" alt="" width="24" height="24" /><span>climbtrack</span></a>
+      ${Object.keys(VIEWS).map((view) => html`<a key=${view} href=${`#/${view}`} aria-current=${route.view === view ? "page" : undefined}>
+        <svg viewBox="0 0 24 24" aria-hidden="true"><path d=${ICONS[view]} /></svg><span>${texts.views[view]}</span></a>`)}
+    </nav>
+    <main>${single
+      ? html`<${Person} key=${route.path} id=${Number(route.path)} go=${go} />`
+      : html`<${View} path=${route.path} onPerson=${onPerson} go=${go} />`}</main>
+    ${drawer !== null && html`<aside class="drawer"><${Person} key=${drawer} id=${drawer} onClose=${() => setDrawer(null)} go=${go} /></aside>`}
+    <${Toasts} />
+  </div>`;
+}
+
+render(html`<${App} />`, document.getElementById("app"));

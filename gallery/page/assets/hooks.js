@@ -1,0 +1,78 @@
+// What several views share: loading, repeating, listening.
+import { useCallback, useEffect, useRef, useState } from "./vendor/htm-preact-3.1.1.js";
+import { base } from "./api.js";
+
+// {value, error, loading, reload}; the last value stays while it is loaded again.
+export function useLoaded(load, inputs = [], everyMs = 0) {
+  const [state, setState] = useState({ value: undefined, error: null });
+  const latest = useRef(0);
+  const reload = useCallback(async () => {
+    const mine = ++latest.current;
+    try {
+      const value = await load();
+      if (mine === latest.current) setState({ value, error: null });
+    } catch (error) {
+      if (mine === latest.current) setState((before) => ({ ...before, error }));
+    }
+  }, inputs);
+  useEffect(() => {
+    setState({ value: undefined, error: null });
+    reload();
+    if (!everyMs) return () => latest.current++;
+    const timer = setInterval(() => document.hidden || reload(), everyMs);
+    return () => {
+      latest.current++;
+      clearInterval(timer);
+    };
+  }, [reload, everyMs]);
+  return { ...state, loading: state.value === undefined && !state.error, reload };
+}
+
+// One stream of changes for the whole page; views listen to it while they are open.
+const listeners = new Set();
+let source = null;
+
+function openStream() {
+  source = new EventSource(new URL("v1/events", base));
+  for (const kind of ["created", "matched", "updated", "merged", "split", "expired", "erased"]) {
+    source.addEventListener(kind, (message) => {
+      const event = JSON.parse(message.data);
+      for (const listener of listeners) listener(event);
+    });
+  }
+}
+
+export function useEvents(listener, inputs = []) {
+  useEffect(() => {
+    listeners.add(listener);
+    if (!source) openStream();
+    return () => {
+      listeners.delete(listener);
+      if (!listeners.size && source) {
+        source.close();
+        source = null;
+      }
+    };
+  }, inputs);
+}
+
+export function useNow(everyMs = 1000) {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
+  return now;
+}
+
+export function useKeys(handler, inputs = []) {
+  useEffect(() => {
+    const listen = (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName ?? "")) return;
+      handler(event);
+    };
+    window.addEventListener("keydown", listen);
+    return () => window.removeEventListener("keydown", listen);
+  }, inputs);
+}

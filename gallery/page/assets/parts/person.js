@@ -1,0 +1,22 @@
+// A person's number or name, in the person's colour, and pictures of people.
+import { html, useState } from "../vendor/htm-preact-3.1.1.js";
+import { cropUrl } from "../api.js";
+import { colourOf } from "../colour.js";
+
+export const labelOf = (person) => person.name || `#${person.id}`;
+
+export function Chip({ person, onClick }) {
+  const Tag = onClick ? "button" : "span";
+  return html`<${Tag} class="chip" onClick=${onClick}>
+    <i style=${{ background: colourOf(person.id) }} aria-hidden="true" /><b>${labelOf(person)}</b>
+    ${person.name && html`<small>#${person.id}</small>`}
+  <//>`;
+}
+
+export function Crop({ tracklet, label = "", onClick }) {
+  const [lost, setLost] = useState(false);
+  const picture = tracklet && !lost
+    ? html`<img src=${cropUrl(tracklet)} alt=${label} loading="lazy" onError=${() => setLost(true)} />`
+    : html`<span class="nobody" aria-label=${label || "no picture"} />`;
+  return onClick ? html`<button class="crop" onClick=${onClick} title=${label}>${picture}</button>` : html`<span class="crop">${picture}</span>`;
+}

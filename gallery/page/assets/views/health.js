@@ -1,0 +1,61 @@
+// Is everything working? The way of the data with its figures, and the gallery's own.
+import { html } from "../vendor/htm-preact-3.1.1.js";
+import { get, text } from "../api.js";
+import { useLoaded } from "../hooks.js";
+import { Failed, Skeleton } from "../parts/states.js";
+import { stateOf } from "../parts/tile.js";
+import { texts } from "../texts.js";
+
+const own = texts.health;
+const EVERY_MS = 3_000;
+
+// Prometheus' text form to [{name, labels, value}].
+export function samplesOf(exposition) {
+  return exposition.split("\n").filter((line) => line && !line.startsWith("#")).map((line) => {
+    const [, name, labels, value] = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/.exec(line) ?? [];
+    return { name, labels: Object.fromEntries([...(labels ?? "").matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, text]) => [key, text])), value: Number(value) };
+  });
+}
+
+export function Health() {
+  const loaded = useLoaded(async () => {
+    const [cameras, stats, exposition] = await Promise.all([get("v1/cameras"), get("v1/stats"), text("metrics")]);
+    return { cameras: cameras.cameras, stats, samples: samplesOf(exposition) };
+  }, [], EVERY_MS);
+  if (loaded.loading) return html`<${Skeleton} rows=${4} />`;
+  if (!loaded.value) return html`<${Failed} error=${loaded.error} again=${loaded.reload} />`;
+  const { cameras, stats, samples } = loaded.value;
+  const of = (name, labels = {}) => samples.filter((s) => s.name === name && Object.entries(labels).every(([k, v]) => s.labels[k] === v));
+  const sum = (name, labels) => { const found = of(name, labels); return found.length ? found.reduce((total, s) => total + s.value, 0) : null; };
+  const worst = (name, labels) => { const found = of(name, labels); return found.length ? Math.max(...found.map((s) => s.value)) : null; };
+  const live = cameras.filter((camera) => stateOf(camera) === "live").length;
+  const troubled = cameras.filter((camera) => stateOf(camera) === "degraded" || camera.source?.reason);
+  const fps = cameras.reduce((total, camera) => total + (camera.state && !camera.state.ended ? camera.state.analysed_fps : 0), 0);
+  const whole = (value) => (value === null ? null : Math.round(value).toLocaleString());
+  const cards = [
+    [own.stages.cameras, [["live", `${live} of ${cameras.length}`], ["reconnects", whole(sum("climbtrack_camera_reconnects_total"))]]],
+    [own.stages.ingest, [["frames", whole(sum("climbtrack_ingest_frames_total"))], ["dropped", whole(sum("climbtrack_ingest_dropped_frames_total"))]]],
+    [own.stages.worker, [["frames/s", fps.toFixed(1)], ["busy", percent(worst("climbtrack_worker_saturation_ratio"))], ["waiting", whole(sum("climbtrack_consumer_lag", { service: "reid_worker" }))]]],
+    [own.stages.gallery, [["people", whole(stats.identities)], ["tracklets", whole(stats.tracklets)], ["waiting", whole(sum("climbtrack_consumer_lag", { service: "gallery" }))]]],
+  ];
+  const decisions = of("climbtrack_assignments_total");
+  const dead = sum("climbtrack_dead_letters_total") ?? 0;
+  const fine = !troubled.length && !dead;
+  return html`<section class="health">
+    <p class=${fine ? "verdict good" : "verdict warn"}><i class="dot ${fine ? "live" : "degraded"}" /> ${fine ? own.fine : own.degraded}</p>
+    ${troubled.map((camera) => html`<p class="warn" key=${camera.camera_id}><b>${camera.camera_id}</b>: ${camera.source?.reason || camera.state.degraded}</p>`)}
+    ${dead > 0 && html`<p class="warn">${dead} records could not be processed; the topic dead-letters says why.</p>`}
+    <h2>${own.way}</h2>
+    <div class="strip-way">${cards.map(([title, rows], i) => html`<div class="panel" key=${title}><h3>${title}</h3>
+      <dl>${rows.map(([label, value]) => html`<dt>${label}</dt><dd class="num" title=${value === null ? own.unknown : ""}>${value ?? "–"}</dd>`)}</dl>
+      ${i < cards.length - 1 && html`<span class="arrow" aria-hidden="true">→</span>`}</div>`)}</div>
+    <h2>${own.people}</h2>
+    <div class="panel"><dl class="wide">
+      <dt>Estimated false merges</dt><dd class="num">${percent(worst("climbtrack_gallery_estimated_false_merge_ratio") ?? worst("climbtrack_gallery_false_merge_rate"))}</dd>
+      ${decisions.map((sample) => html`<dt>${sample.labels.decision}</dt><dd class="num">${whole(sample.value)}</dd>`)}
+      <dt>events</dt><dd class="num">${whole(stats.events)}</dd>
+    </dl></div>
+  </section>`;
+}
+
+const percent = (value) => (value === null ? "–" : `${(value * 100).toFixed(1)} %`);

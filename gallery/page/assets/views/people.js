@@ -1,0 +1,113 @@
+// Everybody, the last seen first.
+import { html, useMemo, useState } from "../vendor/htm-preact-3.1.1.js";
+import { get, people, post } from "../api.js";
+import { colourOf } from "../colour.js";
+import { useEvents, useLoaded, useNow } from "../hooks.js";
+import { Crop, labelOf } from "../parts/person.js";
+import { Empty, Failed, Skeleton } from "../parts/states.js";
+import { act } from "../parts/toast.js";
+import { texts } from "../texts.js";
+import { agoOf, momentOf, utcOf } from "../time.js";
+
+const NEW_MS = 10 * 60_000;
+const FIRST_SHOWN = 120;
+
+const FITS = {
+  all: (person) => !person.hidden,
+  now: (person, { here }) => here.has(person.id),
+  today: (person) => new Date(person.last).toDateString() === new Date().toDateString() && !person.hidden,
+  new: (person, { now }) => now - new Date(person.first) < NEW_MS && !person.hidden,
+  several: (person) => person.cameras.length > 1 && !person.hidden,
+  named: (person) => Boolean(person.name) && !person.hidden,
+  hidden: (person) => Boolean(person.hidden),
+};
+
+export function People({ onPerson }) {
+  const all = useLoaded(people, []);
+  const live = useLoaded(() => get("v1/tracks?live=true&limit=1000").then((answer) => answer.tracks), [], 3_000);
+  useEvents(() => all.reload(), [all.reload]);
+  const now = useNow(5_000);
+  const [filter, setFilter] = useState("all");
+  const [sought, setSought] = useState("");
+  const [chosen, setChosen] = useState(null); // a Set while selecting
+  const [most, setMost] = useState(FIRST_SHOWN);
+  const here = useMemo(() => new Map((live.value ?? []).filter((t) => t.identity != null).map((t) => [t.identity, t.camera_id])), [live.value]);
+  const shown = useMemo(() => {
+    const text = sought.trim().toLowerCase().replace(/^#/, "");
+    return (all.value ?? [])
+      .filter((person) => FITS[filter](person, { here, now }))
+      .filter((person) => !text || String(person.id) === text || (person.name ?? "").toLowerCase().includes(text))
+      .sort((a, b) => (here.has(b.id) - here.has(a.id)) || b.last.localeCompare(a.last));
+  }, [all.value, filter, sought, here, now]);
+
+  if (all.loading) return html`<${Skeleton} kind="cards" rows=${8} />`;
+  if (!all.value) return html`<${Failed} error=${all.error} again=${all.reload} />`;
+  const toggle = (id) => setChosen((before) => {
+    const next = new Set(before);
+    next.has(id) ? next.delete(id) : next.add(id);
+    return next;
+  });
+  const finish = () => { setChosen(null); all.reload(); };
+  const merge = async () => {
+    const [first, ...others] = [...chosen].sort((a, b) => a - b);
+    if (await act(`#${first} and ${others.map((n) => `#${n}`).join(", ")} are one person`, () => post(`v1/identities/${first}/merge`, { with: others }))) finish();
+  };
+  const hide = async () => {
+    for (const id of chosen) await act(`#${id} is hidden`, () => post(`v1/identities/${id}/hide`));
+    finish();
+  };
+  const filters = Object.keys(FITS).filter((name) => ["all", "now", "today", "new", "several"].includes(name) || all.value.some((person) => FITS[name](person, { here, now })));
+  return html`<section class="people">
+    <header class="tools">
+      <div class="tabs" role="tablist">${filters.map((name) => html`
+        <button role="tab" aria-selected=${filter === name} onClick=${() => setFilter(name)}>${texts.people.filters[name]}</button>`)}
+      </div>
+      <span class="grow" />
+      <input type="search" class="find" placeholder=${texts.people.find} aria-label=${texts.people.find} value=${sought} onInput=${(e) => setSought(e.target.value)} />
+      ${chosen
+        ? html`<span>${texts.people.chosen(chosen.size)}</span>
+          <button class="primary" disabled=${chosen.size < 2} onClick=${merge}>${texts.people.merge}</button>
+          <button disabled=${!chosen.size} onClick=${hide}>${texts.people.hide}</button>
+          <button onClick=${() => setChosen(null)}>${texts.people.done}</button>`
+        : all.value.length > 0 && html`<button onClick=${() => setChosen(new Set())}>${texts.people.select}</button>`}
+    </header>
+    ${!all.value.length
+      ? html`<${Empty} title=${texts.people.none} help=${texts.people.noneHelp} />`
+      : !shown.length
+        ? html`<p class="quiet">${texts.people.noMatch}</p>`
+        : html`<p class="quiet">${texts.people.count(shown.length)}</p>
+          <div class="cards">${shown.slice(0, most).map((person) => html`
+            <${Card} key=${person.id} person=${person} here=${here.get(person.id)} now=${now} chosen=${chosen?.has(person.id)}
+              onClick=${() => (chosen ? toggle(person.id) : onPerson(person.id))} selecting=${chosen !== null} />`)}
+          </div>
+          ${shown.length > most && html`<button onClick=${() => setMost(most + 240)}>Show more (${shown.length - most})</button>`}`}
+  </section>`;
+}
+
+function Card({ person, here, now, chosen, onClick, selecting }) {
+  const best = useLoaded(() => bestCrop(person), [person.id, person.tracklets]);
+  const where = here ? texts.people.now(here) : texts.people.last(person.last_camera ?? person.cameras.at(-1), agoOf(person.last, now));
+  return html`<button class="card" aria-pressed=${selecting ? Boolean(chosen) : undefined} onClick=${onClick}>
+    <${Crop} tracklet=${best.value} label=${labelOf(person)} />
+    <span class="stripe" style=${{ background: colourOf(person.id) }} />
+    <span class="body">
+      <b>${labelOf(person)}</b>
+      <span class=${here ? "good" : "quiet"} title=${utcOf(person.last)}>${where}</span>
+      <span class="quiet" title=${utcOf(person.first)}>since ${momentOf(person.first)}</span>
+      <span class="cams">${person.cameras.map((camera) => html`<em key=${camera}>${camera}</em>`)}</span>
+    </span>
+  </button>`;
+}
+
+const crops = new Map(); // identity and number of tracklets -> its best picture
+
+async function bestCrop(person) {
+  if (person.crops?.length) return typeof person.crops[0] === "string" ? person.crops[0] : person.crops[0].tracklet_id;
+  const key = `${person.id}/${person.tracklets}`;
+  if (!crops.has(key)) {
+    const { tracks } = await get(`v1/tracks?identity=${person.id}&limit=20`);
+    crops.set(key, tracks.sort((a, b) => b.quality - a.quality)[0]?.tracklet_id ?? null);
+  }
+  return crops.get(key);
+}
+

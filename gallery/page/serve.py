@@ -1,0 +1,68 @@
+"""The page's files over HTTP, from the installed package, with a strict content security policy."""
+
+import mimetypes
+from importlib.resources import files
+from pathlib import PurePosixPath
+
+from fastapi import APIRouter, HTTPException, Request, Response, status
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src blob:; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cache-Control": "no-cache",
+}
+TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
+
+
+def page_router() -> APIRouter:
+    """Return the routes of the page and its files; they need no token, since they hold no data."""
+    router = APIRouter(include_in_schema=False)
+    assets = _assets()
+
+    @router.get("/")
+    def index(request: Request) -> Response:
+        if not request.url.path.endswith("/"):  # under a prefix without a slash, relative addresses would be wrong
+            return Response(status_code=307, headers={"Location": f"{request.url.path}/"})
+        return _answer(request, "index.html")
+
+    @router.get("/assets/{name:path}")
+    def asset(request: Request, name: str) -> Response:
+        return _answer(request, name)
+
+    def _answer(request: Request, name: str) -> Response:
+        found = assets.get(name)
+        if found is None:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"the page has no file {name[:100]!r}")
+        data, etag = found
+        headers = {**HEADERS, "ETag": etag}
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers=headers)
+        suffix = PurePosixPath(name).suffix
+        return Response(data, media_type=TYPES.get(suffix) or mimetypes.guess_type(name)[0], headers=headers)
+
+    return router
+
+
+def _assets() -> dict[str, tuple[bytes, str]]:
+    """Return the files by name, with their ETags; they are few, small and do not change."""
+    import hashlib
+
+    root = files("gallery.page") / "assets"
+    found: dict[str, tuple[bytes, str]] = {}
+    folders = [("", root)]
+    while folders:
+        prefix, folder = folders.pop()
+        for entry in folder.iterdir():
+            if entry.is_dir():
+                folders.append((f"{prefix}{entry.name}/", entry))
+            else:
+                data = entry.read_bytes()
+                found[prefix + entry.name] = (data, f'"{hashlib.sha256(data).hexdigest()[:32]}"')
+    return found
