@@ -50,6 +50,7 @@ SMALLER = (
     (r"climbtrack bench parity", "--length 5"),
     (r"climbtrack bench scan", "--length 4 --batch 1 --width 8"),
     (r"climbtrack bench pipeline", "--site site --minutes 0 --no-kafka"),
+    (r"climbtrack cluster up", "--workers 1 --no-prometheus --kafka-port 0"),
     (r"make ", f"--dry-run -C {ROOT}"),
 )
 # What is not run, and why: the test of its options has to do, and `--help` where there is one.
@@ -219,6 +220,8 @@ class Reader:
             return lambda said: ": connected" in said
         if words[:2] == ["climbtrack", "kafka"]:
             return self._kafka_answers
+        if words[:3] == ["climbtrack", "cluster", "up"]:
+            return lambda said: "Ctrl-C stops everything" in said
         if words[0] == "climbtrack" and words[1] in PROBED:
             return lambda _: self._answers(self.ports[words[1]])
         return None
