@@ -9,6 +9,7 @@ import pytest
 from wire import codec
 from wire.messages import (
     AnyMessage,
+    CameraHealth,
     CameraProgress,
     CameraSpec,
     DeadLetter,
@@ -105,6 +106,9 @@ MEANINGS: dict[str, AnyMessage] = {
         probability=0.875,
         reason="the same coat",
         time_ns=50,
+    ),
+    "CameraHealth": CameraHealth(
+        camera_id="lobby", state="backing off", cause="password refused: change it", reconnects=3, time_ns=60
     ),
     "SeenPeople": SeenPeople(
         camera_id="lobby",
