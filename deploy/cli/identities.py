@@ -1,25 +1,30 @@
-"""`climbtrack identities`: query known people from a running system, or from the data of an earlier run."""
+"""`climbtrack identities`: query and correct known people of a running system, or in the data of an earlier run."""
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from deploy.cli.options import ApiUrl, DataDirOption, Json, Token
+from deploy.errors import UsageError
 
 if TYPE_CHECKING:
     from deploy.cli.api_client import ApiClient
 
-app = typer.Typer(name="identities", help="List and show known people.", no_args_is_help=True)
+app = typer.Typer(name="identities", help="List, show and correct known people.", no_args_is_help=True)
 PAGE = 100
+
+Number = Annotated[int, typer.Argument(metavar="ID", min=1, max=2**53 - 1)]
 
 
 @app.command("ls")
 def list_identities(
     api: ApiUrl = None, token: Token = None, data_dir: DataDirOption = None, as_json: Json = False
 ) -> None:
-    """List everyone: number, cameras, first and last seen, sightings."""
+    """List everyone: number, name, cameras, first and last seen, sightings."""
     from deploy.cli.find_api import query_api
 
     with query_api(api, token, data_dir) as client:
@@ -31,9 +36,16 @@ def list_identities(
 
     print_rows(
         f"{len(people)} known",
-        ("id", "cameras", "first", "last (UTC)", "sightings"),
+        ("id", "name", "cameras", "first", "last (UTC)", "sightings"),
         [
-            (one["id"], ", ".join(one["cameras"]), _short(one["first"]), _short(one["last"]), one["sightings"])
+            (
+                one["id"],
+                one["name"],
+                ", ".join(one["cameras"]),
+                _short(one["first"]),
+                _short(one["last"]),
+                one["sightings"],
+            )
             for one in people
         ],
     )
@@ -41,7 +53,7 @@ def list_identities(
 
 @app.command("show")
 def show(
-    number: Annotated[int, typer.Argument(metavar="ID", min=1, max=2**53 - 1)],
+    number: Number,
     api: ApiUrl = None,
     token: Token = None,
     data_dir: DataDirOption = None,
@@ -64,11 +76,161 @@ def show(
     )
 
 
+@app.command("name")
+def name(
+    number: Number,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Empty takes the name away.")],
+    api: ApiUrl = None,
+    token: Token = None,
+    data_dir: DataDirOption = None,
+    as_json: Json = False,
+) -> None:
+    """Name a person."""
+    _say("POST", f"identities/{number}/name", {"name": name}, api, token, data_dir, as_json=as_json)
+
+
+@app.command("merge")
+def merge(
+    number: Number,
+    others: Annotated[list[int], typer.Argument(metavar="OTHER...", min=1, max=2**53 - 1)],
+    api: ApiUrl = None,
+    token: Token = None,
+    data_dir: DataDirOption = None,
+    as_json: Json = False,
+) -> None:
+    """Say that others are the same person as the first one, whose number they get."""
+    _say("POST", f"identities/{number}/merge", {"with": others}, api, token, data_dir, as_json=as_json)
+
+
+@app.command("split")
+def split(
+    number: Number,
+    tracks: Annotated[list[str], typer.Argument(metavar="TRACK...", help="As `show --json` lists them.")],
+    api: ApiUrl = None,
+    token: Token = None,
+    data_dir: DataDirOption = None,
+    as_json: Json = False,
+) -> None:
+    """Say that some tracks of a person show somebody else, who gets a new number."""
+    _say("POST", f"identities/{number}/split", {"tracklets": tracks}, api, token, data_dir, as_json=as_json)
+
+
+@app.command("hide")
+def hide(
+    number: Number,
+    shown: Annotated[bool, typer.Option("--show", help="Show the person again.")] = False,
+    api: ApiUrl = None,
+    token: Token = None,
+    data_dir: DataDirOption = None,
+    as_json: Json = False,
+) -> None:
+    """Hide a person from lists and counts."""
+    _say("POST", f"identities/{number}/hide", {"hidden": not shown}, api, token, data_dir, as_json=as_json)
+
+
+@app.command("erase")
+def erase(
+    number: Number,
+    api: ApiUrl = None,
+    token: Token = None,
+    data_dir: DataDirOption = None,
+    as_json: Json = False,
+) -> None:
+    """Delete all data about a person, for good, and print the proof."""
+    _say("DELETE", f"identities/{number}", None, api, token, data_dir, as_json=as_json)
+
+
+@app.command("undo")
+def undo(
+    word: Annotated[
+        str, typer.Argument(metavar="[WORD]", help="As `words` lists it; without one, the last that holds.")
+    ] = "",
+    api: ApiUrl = None,
+    token: Token = None,
+    data_dir: DataDirOption = None,
+    as_json: Json = False,
+) -> None:
+    """Undo what somebody said."""
+    chosen = word or _last_word(api, token, data_dir)
+    _say("POST", f"words/{quote(chosen, safe='')}/undo", None, api, token, data_dir, as_json=as_json)
+
+
+@app.command("words")
+def list_words(api: ApiUrl = None, token: Token = None, data_dir: DataDirOption = None, as_json: Json = False) -> None:
+    """List what people said, and what became of it."""
+    from deploy.cli.find_api import query_api
+
+    with query_api(api, token, data_dir) as client:
+        words = list(_pages(client, "words"))
+    if as_json:
+        typer.echo(json.dumps({"words": words}))
+        return
+    from deploy.terminal import print_rows
+
+    print_rows(
+        f"{len(words)} words",
+        ("word", "time (UTC)", "by", "kind", "about", "state"),
+        [
+            (one["id"], _short(one["time"]), one["author"], one["kind"], _subject(one), one["reason"] or one["state"])
+            for one in words
+        ],
+    )
+
+
+def _last_word(api: str | None, token: str | None, data_dir: Path | None) -> str:
+    """Return the id of the last word that holds.
+
+    Raises:
+        UsageError: There is none.
+    """
+    from deploy.cli.find_api import query_api
+
+    with query_api(api, token, data_dir) as client:
+        holding = [one["id"] for one in _pages(client, "words") if one["state"] == "applied" and one["kind"] != "undo"]
+    if not holding:
+        raise UsageError("there is nothing to undo: see `climbtrack identities words`")
+    return str(holding[-1])
+
+
+def _subject(word: dict[str, Any]) -> str:
+    return ", ".join(map(str, word["about"] or word["tracklets"])) or str(word["undoes"] or "")
+
+
+def _say(
+    method: str,
+    path: str,
+    body: object,
+    api: str | None,
+    token: str | None,
+    data_dir: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Say something, and print what became of it."""
+    from deploy.cli.find_api import query_api
+
+    with query_api(api, token, data_dir, corrects=True) as client:
+        word = client.request(method, f"/v1/{path}", body=body)
+    if as_json:
+        typer.echo(json.dumps(word))
+        return
+    if word["state"] == "sent":
+        typer.echo(f"sent; no gallery has confirmed it yet: see `climbtrack identities words` (word {word['id']})")
+        return
+    typer.echo(f"identity {word['identity']}: {word['kind']} done (word {word['id']})")
+    if word["erasure"]:
+        typer.echo(json.dumps(word["erasure"]))
+
+
 def _all_people(client: "ApiClient") -> Iterator[dict[str, Any]]:
+    return _pages(client, "identities")
+
+
+def _pages(client: "ApiClient", kind: str) -> Iterator[dict[str, Any]]:
     after: int | None = 0
     while after is not None:
-        page = client.get("/v1/identities", after=after, limit=PAGE)
-        yield from page["identities"]
+        page = client.get(f"/v1/{kind}", after=after, limit=PAGE)
+        yield from page[kind]
         after = page["next"]
 
 

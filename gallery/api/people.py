@@ -33,7 +33,27 @@ After = Annotated[str, Query(pattern=r"^[0-9]{1,16}(-[0-9]{1,16})?$")]
 def people_router(store: Store, cameras: Cameras) -> APIRouter:
     """Return the routes for people."""
     router = APIRouter(prefix="/v1", tags=["people"])
+    _add_identities(router, store)
 
+    @router.get("/stats")
+    def stats() -> StatsOut:
+        """Return the number of identities, tracklets, crops, events and cameras."""
+        counts = store.counts()
+        own = [listed for listed in cameras.cameras().values() if listed.spec.site_id == store.site_id]
+        return StatsOut(
+            site_id=store.site_id,
+            identities=counts.identities - counts.hidden,
+            hidden=counts.hidden,
+            tracklets=counts.tracklets,
+            crops=counts.crops,
+            events=counts.events,
+            cameras=len(own),
+        )
+
+    return router
+
+
+def _add_identities(router: APIRouter, store: Store) -> None:
     @router.get("/identities", responses={404: {"model": ProblemOut}})
     def list_identities(  # noqa: PLR0913, PLR0917 - query parameters
         after: After = "0",
@@ -78,23 +98,6 @@ def people_router(store: Store, cameras: Cameras) -> APIRouter:
             presences=[sighting_out(sighting) for sighting in sightings(rows)],
             tracks=[track_out(row) for row in rows[:100]],
         )
-
-    @router.get("/stats")
-    def stats() -> StatsOut:
-        """Return the number of identities, tracklets, crops, events and cameras."""
-        counts = store.counts()
-        own = [listed for listed in cameras.cameras().values() if listed.spec.site_id == store.site_id]
-        return StatsOut(
-            site_id=store.site_id,
-            identities=counts.identities - counts.hidden,
-            hidden=counts.hidden,
-            tracklets=counts.tracklets,
-            crops=counts.crops,
-            events=counts.events,
-            cameras=len(own),
-        )
-
-    return router
 
 
 def tracks_router(store: Store) -> APIRouter:

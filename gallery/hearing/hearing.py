@@ -124,8 +124,8 @@ class Hearing:
         )
 
     def finish(self, rules: Rules) -> Decision:
-        """Return the decision that carries the word out."""
-        decision = self.draft.finish(rules)
+        """Return the decision that carries the word out; nobody expires by it."""
+        decision = self.draft.finish(changed(rules, retention_ns=self.draft.now_ns + 1, max_identities=0))
         words = [*self.replaced, self.said]
         new = {said.word.word_id: said for said in words}
         known = [new.pop(said.word.word_id, said) for said in self.site.holdings.said.words]

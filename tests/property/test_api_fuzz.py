@@ -121,8 +121,17 @@ def test_every_route_is_tried() -> None:
         "/v1/cameras/{camera_id}",
         "/v1/identities",
         "/v1/identities/{number}",
+        "/v1/identities/{number}/different",
+        "/v1/identities/{number}/hide",
+        "/v1/identities/{number}/merge",
+        "/v1/identities/{number}/name",
+        "/v1/identities/{number}/split",
         "/v1/stats",
         "/v1/tracks",
         "/v1/tracks/{tracklet_id}/crop",
+        "/v1/tracks/{tracklet_id}/move",
+        "/v1/words",
+        "/v1/words/{word_id}",
+        "/v1/words/{word_id}/undo",
     }
     assert math.isnan(json.loads("NaN")), "Python's reader would take what JSON does not know"

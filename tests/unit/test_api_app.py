@@ -12,7 +12,7 @@ from gallery.api.app import create_app
 from gallery.config import ApiSettings
 from gallery.errors import StoreUnavailable
 from gallery.store.memory import MemoryStore
-from gallery.store.store import Identity, StoredProgress, StoredTracklet, Write
+from gallery.store.store import Identity, People, PeopleQuery, StoredProgress, StoredTracklet, Write
 from wire import codec
 from wire.bus import CAMERAS
 from wire.memory import MemoryBus
@@ -304,7 +304,7 @@ def test_an_unreachable_store_is_reported(bus: MemoryBus) -> None:
         def ping(self) -> None:
             raise StoreUnavailable("Redis at 127.0.0.1:1 is away")
 
-        def identities(self, after: int, limit: int) -> list[Identity]:
+        def people(self, query: PeopleQuery) -> People:
             raise StoreUnavailable("Redis at 127.0.0.1:1 is away")
 
     with TestClient(create_app(Away("site"), bus, ApiSettings())) as client:
@@ -421,9 +421,7 @@ def test_a_zone_whose_plus_was_not_escaped_is_understood(client: TestClient) -> 
             "/v1/tracks?identiy=1", "identiy: unknown parameter; did you mean identity? known are", id="misspelt"
         ),
         pytest.param("/v1/tracks?since=5", "since: unknown parameter", id="a name inside the program"),
-        pytest.param(
-            "/v1/identities?camera=a&x=1", "camera: unknown parameter; known are after, limit, site; x: ", id="two"
-        ),
+        pytest.param("/v1/cameras?camera=a&x=1", "camera: unknown parameter; known are site; x: ", id="two"),
         pytest.param("/v1/stats?a=", "a: unknown parameter; there are none here", id="none known"),
     ],
 )
