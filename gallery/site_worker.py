@@ -18,6 +18,7 @@ from gallery.decision.site import Site, orphans_of, site_of
 from gallery.hearing.facts import facts_of
 from gallery.hearing.obey import obey
 from gallery.index import VectorIndex
+from gallery.late import rows_beyond_memory
 from gallery.metrics import GalleryMetrics
 from gallery.models import KnownModels
 from gallery.put_back import writes_to_put_back
@@ -274,7 +275,8 @@ class SiteWorker:
         ]
         if not updates:
             return
-        decision = decide(self._site, updates, window.end_ns, self._plan.rules, self._nearest)
+        older = rows_beyond_memory(self._store, self._site, updates, stored, self._plan.rules.horizon_ns)
+        decision = decide(self._site, updates, window.end_ns, self._plan.rules, self._nearest, older)
         self._stale = True  # if the write fails, it is unknown whether it took effect
         if self._store.write(decision.write) == "applied":
             self._take_over(decision)

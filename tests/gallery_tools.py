@@ -20,7 +20,7 @@ from wire import codec
 from wire.bus import Record
 from wire.cameras import ListedCamera
 from wire.message import Mode
-from wire.messages import AnyMessage, CameraProgress, CameraSpec, Tracklet
+from wire.messages import AnyMessage, CameraProgress, CameraSpec, IdentityEvent, Tracklet
 from wire.metrics import ServiceMetrics
 from wire.service import Outgoing, Received
 from wire.tracklet_id import TrackletId
@@ -254,3 +254,34 @@ def run_whole(world: World, order: int = 0) -> Gallery:
     gallery = Gallery(MemoryStore("site"), messages)
     gallery.run(len(messages))
     return gallery
+
+
+class LiveSite:
+    """The gallery of one site with live cameras, which is shown messages one after the other."""
+
+    def __init__(self, store: Store | None = None, **settings: float) -> None:
+        self.store = store or MemoryStore("site")
+        self._plan = plan_of(GallerySettings(latency_wait_s=0.0, **settings))  # type: ignore[arg-type]
+        self._offset = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Start again from what is stored."""
+        metrics, shared = GalleryMetrics(CollectorRegistry()), ServiceMetrics(CollectorRegistry())
+        self._worker = SiteWorker(self.store, self._plan, FlatIndex, metrics, shared)
+
+    def show(self, *messages: AnyMessage) -> list[IdentityEvent]:
+        """Let messages be decided; return the events."""
+        batch = []
+        for message in messages:
+            self._offset += 1
+            batch.append(Received(Record("tracklets", 0, self._offset, "site", b"", 1), message))
+        self._worker.receive(batch, 0.0)
+        self._worker.decide_due(0.0)
+        events = self._worker.outgoing()
+        self._worker.published()
+        return events
+
+    def identity_of(self, tracklet_id: str) -> int | None:
+        """Return the identity that a tracklet has now."""
+        return owners(self.store)[tracklet_id]

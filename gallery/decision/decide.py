@@ -32,6 +32,7 @@ from gallery.decision.scale import update_scale
 from gallery.decision.site import Site
 from gallery.decision.together import STALE_NS
 from gallery.store.said import leg_of
+from gallery.store.store import StoredTracklet
 from wire.messages import Tracklet
 
 Neighbours = Callable[[NDArray[np.float32], str], list[set[int]]]  # (m, d) unit vectors and their model
@@ -44,9 +45,20 @@ SAID = "a person said so"
 MAX_EXHAUSTIVE = 64  # with more identities, only the nearest by index and those seen recently are compared
 
 
-def decide(site: Site, updates: Sequence[Tracklet], now_ns: int, rules: Rules, neighbours: Neighbours) -> Decision:
-    """Decide a window that ends at `now_ns`; of several revisions of a tracklet, the last one is used."""
+def decide(
+    site: Site,
+    updates: Sequence[Tracklet],
+    now_ns: int,
+    rules: Rules,
+    neighbours: Neighbours,
+    older: Sequence[StoredTracklet] = (),
+) -> Decision:
+    """Decide a window that ends at `now_ns`; of several revisions of a tracklet, the last one is used.
+
+    `older` are stored rows from before the horizon that late updates revise or overlap.
+    """
     draft = Draft(site, now_ns, rules.parts)
+    draft.recall(older)
     latest = {t.tracklet_id: t for t in sorted(updates, key=lambda t: t.revision)}
     fresh = sorted(latest.values(), key=_in_time)
     known = {t.tracklet_id: draft.owner(t.tracklet_id) for t in fresh}

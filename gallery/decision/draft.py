@@ -63,6 +63,13 @@ class Draft:
         self._lookups = site.lookups.taken(site.rows, site.identities)
         self._lookups.visibility.advance(self.now_ns)
 
+    def recall(self, older: Sequence[StoredTracklet]) -> None:
+        """Take up rows from before the horizon for this window."""
+        self._before = self._before.copy()
+        for row in older:
+            self._before[row.tracklet.tracklet_id] = row
+            self._put(row)
+
     def owner(self, tracklet_id: str) -> int | None:
         """Return the identity of a tracklet; None if it is unknown or pending."""
         row = self.rows.get(tracklet_id)
