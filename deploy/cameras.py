@@ -23,6 +23,7 @@ NO_CAMERA = """no camera was given. Name one or more cameras, each with a name o
   an IP camera   climbtrack run --camera door=rtsp://USER:PASSWORD@192.168.1.20/stream
   a webcam       climbtrack run --camera desk=0
   a whole site   climbtrack run --config site.yaml     # cameras: {door: door.mp4, hall: rtsp://...}
+  on the page    climbtrack run --keep-serving         # open the address it prints, and add cameras there
 
 `climbtrack doctor` checks whether this machine is ready; `climbtrack run --help` lists all options."""
 _FIELDS = tuple(name for name in CameraSpec.__struct_fields__ if name not in {"camera_id", "site_id"})
@@ -80,15 +81,15 @@ def configured_cameras(config: Path | None) -> dict[str, CameraSpec]:
     return {name: _beside(config, spec) for name, spec in cameras.items()}
 
 
-def chosen_cameras(words: Sequence[str], config: Path | None) -> tuple[CameraSpec, ...]:
+def chosen_cameras(words: Sequence[str], config: Path | None, *, needed: bool = True) -> tuple[CameraSpec, ...]:
     """Return the cameras given on the command line or, if there are none, those of the configuration.
 
     Raises:
-        UsageError, SettingsError: A camera is invalid, or there is none.
+        UsageError, SettingsError: A camera is invalid, or there is none though one is `needed`.
     """
     configured = configured_cameras(config)
     cameras = parse_cameras(words, site_of(config)) or configured
-    if not cameras:
+    if not cameras and needed:
         raise UsageError(NO_CAMERA if config is None else f"config {config} has no section cameras, and {NO_CAMERA}")
     return tuple(cameras.values())
 

@@ -87,6 +87,8 @@ def run(
 ) -> None:
     """Follow people across cameras on this machine until the files end or you press Ctrl-C.
 
+    With --keep-serving and no camera, run those that were added on the page, now or earlier.
+
     Exit code 0: success. 1: a camera delivered nothing or a file could not be read to its end (the results of the
     other cameras are still printed), or a component failed. 2: invalid usage or setting.
     """
@@ -99,7 +101,7 @@ def run(
     reject_bare_arguments(words or [])
     log_to_stderr((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)], plain=not verbose)
     options = RunOptions(
-        cameras=chosen_cameras(camera or [], config),
+        cameras=chosen_cameras(camera or [], config, needed=not keep_serving),
         config=config,
         data_dir=data_dir,
         out=out,

@@ -19,6 +19,7 @@ import ingest.handler
 import reid_worker.handler
 from deploy.announce import announce
 from deploy.errors import RunError
+from deploy.local.added_cameras import AddedCameras
 from deploy.local.api_server import ApiServer
 from deploy.local.data_dir import DataDir
 from deploy.local.private_redis import PrivateRedis
@@ -30,6 +31,7 @@ from gallery.store.server import connect, persistence_failing
 from gallery.store.store import Store
 from ingest.state import FINAL, CameraStatus, State
 from wire.bus import FRAMES, TRACKLETS
+from wire.cameras import CameraTable
 from wire.health import ServiceMonitor
 from wire.memory import MemoryBus
 from wire.messages import CameraSpec
@@ -67,6 +69,7 @@ class Embedded:
         self._data_dir = data_dir
         self._site_id = site_id
         self._api_socket = api_socket
+        self._added = AddedCameras(data_dir)
         self._parts = ExitStack()
         self._stages: dict[str, Stage] = {}
         self.bus = MemoryBus()
@@ -86,6 +89,7 @@ class Embedded:
             self._client = parts.enter_context(closing(connect(RedisSettings(url=self._redis.url))))
             self.store = self._open_store(self._site_id)
             parts.enter_context(closing(self.bus))
+            self._cameras = parts.enter_context(CameraTable(self.bus))
             services = self._services()
             pool = parts.enter_context(ThreadPoolExecutor(len(services), "stage"))
             app = create_app(self.store, self.bus, self._settings.api, registry=self.registry)
@@ -107,7 +111,15 @@ class Embedded:
 
     def start_cameras(self, cameras: Sequence[CameraSpec]) -> None:
         """Announce these cameras to ingest."""
+        self._added.leave_out([spec.camera_id for spec in cameras])
         announce(self.bus, cameras)
+
+    def start_added_cameras(self) -> int:
+        """Announce the cameras that earlier runs were given while they ran; return their number."""
+        cameras = self._added.load()
+        announce(self.bus, cameras)
+        self._cameras.catch_up()  # so that `check` does not keep an older, shorter list
+        return len(cameras)
 
     def stop_stages(self) -> None:
         """Stop ingest, then the downstream stages."""
@@ -116,7 +128,7 @@ class Embedded:
                 self._stages[name].stop()
 
     def check(self) -> None:
-        """Check that every component is running.
+        """Check that every component is running, and keep the cameras that were added meanwhile.
 
         Raises:
             RunError: A component has stopped; the message says why.
@@ -130,6 +142,7 @@ class Embedded:
             raise RunError(died)
         if not self._api.alive():
             raise RunError("the API ended")
+        self._added.keep(self._cameras.cameras())
 
     def camera_statuses(self) -> tuple[CameraStatus, ...]:
         """Return the status of every camera."""

@@ -26,6 +26,7 @@ from gallery.export import write_mot
 from gallery.store.store import Store
 from ingest.sources.address import has_end
 from ingest.state import CameraStatus, State
+from wire.config_file import site_of
 from wire.messages import CameraSpec
 from wire.signals import stop_on_signals
 
@@ -84,7 +85,7 @@ def follow(options: RunOptions, console: Console) -> Outcome:
     Raises:
         SettingsError, DeployError: The system cannot start, or a component stopped.
     """
-    site_id = options.cameras[0].site_id
+    site_id = options.cameras[0].site_id if options.cameras else site_of(options.config)
     settings = EmbeddedSettings.load(
         options.config,
         worker={"weights": options.weights, "detector": options.detector, "keep_crops": options.keep_crops},
@@ -106,7 +107,9 @@ def follow_cameras(system: "Embedded", options: RunOptions, console: Console) ->
         closing(Watch(system.bus)) as watch,
         stop_on_signals() as stop,
     ):
-        print_line(console, f"climbtrack answers at {system.api_url}, see {system.api_url}/docs")
+        print_line(console, f"Live page: {system.api_url}/ (API: {system.api_url}/docs)")
+        if not options.cameras:
+            return _serve_page(system, stop, console)
         cameras = with_start_times(options.cameras, next_start_ns(system.store))
         since_ns = min((spec.start_ns for spec in cameras if spec.start_ns is not None), default=time.time_ns())
         began_s = time.monotonic()
@@ -122,9 +125,23 @@ def follow_cameras(system: "Embedded", options: RunOptions, console: Console) ->
         _print(report, failures, files, options, console)
         if options.keep_serving and not stop.is_set():
             print_line(console, f"still answering at {system.api_url}; Ctrl-C ends it")
-            while not stop.wait(POLL_S):
-                system.check()
+            _serve(system, stop)
     return Outcome(report, bool(failures), pictures, videos)
+
+
+def _serve_page(system: "Embedded", stop: Event, console: Console) -> Outcome:
+    """Run the cameras that were added on the page, earlier or now, until a signal arrives."""
+    count = system.start_added_cameras()
+    known = {0: "no camera yet: add one there", 1: "1 camera"}.get(count, f"{count} cameras")
+    print_line(console, f"{known}; Ctrl-C ends it")
+    began_ns, began_s = time.time_ns(), time.monotonic()
+    _serve(system, stop)
+    return Outcome(Report(people_since(system.store, began_ns, {}), {}, time.monotonic() - began_s), failed=False)
+
+
+def _serve(system: "Embedded", stop: Event) -> None:
+    while not stop.wait(POLL_S):
+        system.check()
 
 
 def with_start_times(cameras: Sequence[CameraSpec], start_ns: int) -> tuple[CameraSpec, ...]:
@@ -202,7 +219,7 @@ def next_step(report: Report, failures: Collection[str], pictures: Path | str | 
     if not report.people:
         return f"Next: if there are people in these pictures, `{command()} doctor` shows which detector was used"
     if pictures is None:
-        return "Next: run with --keep-serving, and see /docs at the address it prints"
+        return "Next: run with --keep-serving, and open the address it prints in a browser"
     return f"Next: open {pictures} in a browser"
 
 

@@ -13,7 +13,8 @@ python3-gi                    -             starts GStreamer's RTSP server, the 
 gir1.2-gst-rtsp-server-1.0    -             GStreamer's RTSP server, the tests' camera
 gstreamer1.0-rtsp             -             lets that camera speak RTSP
 gstreamer1.0-plugins-good     -             reads the file that the camera plays
-gstreamer1.0-plugins-bad      -             reads the H.264 in that file"
+gstreamer1.0-plugins-bad      -             reads the H.264 in that file
+chromium                      chromium      opens the page"
 
 is_there() {
   if [ "$2" != - ]; then command -v "$2" >/dev/null && return; fi

@@ -43,9 +43,9 @@ export const cropUrl = (tracklet) => new URL(`v1/tracks/${trackPath(tracklet)}/c
 // All pages of people; `limit` bounds what a page of the browser can show.
 export async function people(limit = 5000) {
   const all = [];
-  let after = 0;
+  let after = "";
   while (after !== null && all.length < limit) {
-    const page = await get(`v1/identities?after=${after}&limit=1000`);
+    const page = await get(`v1/identities?hidden=any&sort=last&limit=1000${after && `&after=${after}`}`);
     all.push(...page.identities);
     after = page.next;
   }

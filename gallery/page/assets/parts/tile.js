@@ -5,10 +5,15 @@ import { texts } from "../texts.js";
 
 const STATE_MS = 500;
 
+// What ingest says comes first: a camera that cannot be reached is not live, whatever was analysed before.
+const OF_SOURCE = { "backing off": "retrying", stalled: "stalled", failed: "failed", connecting: "connecting" };
+
 export function stateOf(camera) {
   if (!camera.enabled) return "paused";
-  if (!camera.state) return camera.source?.state ?? "waiting";
-  if (camera.state.ended) return "ended";
+  const told = OF_SOURCE[camera.source?.state];
+  if (told) return told;
+  if (!camera.state) return "waiting";
+  if (camera.state.ended) return camera.source?.state === "live" ? "waiting" : "ended";
   return camera.state.degraded ? "degraded" : "live";
 }
 
@@ -64,6 +69,6 @@ export function Tile({ camera, players, options, nameOf, large, onPerson, onEnla
 function waitingText(camera, state) {
   if (state === "ended") return camera.state.reason ? `${texts.live.ended}: ${camera.state.reason}` : texts.live.ended;
   if (state === "paused") return texts.live.paused;
-  if (camera.source?.reason) return camera.source.reason;
+  if (camera.source?.cause) return camera.source.cause;
   return camera.state ? texts.live.keyframe : texts.live.connecting;
 }

@@ -14,7 +14,7 @@ export function toast(message, { word = null, bad = false } = {}) {
 export async function act(message, action) {
   try {
     const answer = await action();
-    toast(message, { word: answer?.word?.id ?? answer?.word_id ?? answer?.id ?? null });
+    toast(message, { word: answer?.kind ? answer.id : null });
     return true;
   } catch (error) {
     toast(error.message, { bad: true });

@@ -30,13 +30,9 @@ function Row({ camera, reload }) {
   const [asking, setAsking] = useState(false);
   const state = stateOf(camera);
   const progress = camera.state;
-  const changed = (fields) => {
-    const { state: _, source: __, ...spec } = { ...camera, ...fields };
-    return spec;
-  };
   const pause = async () => (await act(camera.enabled ? `${camera.camera_id} is paused` : `${camera.camera_id} runs again`, () => post(`v1/cameras/${camera.camera_id}/${camera.enabled ? "pause" : "resume"}`))) && reload();
   const remove = async () => (await act(`${camera.camera_id} is removed`, () => del(`v1/cameras/${camera.camera_id}`))) && reload();
-  const cause = camera.source?.reason || progress?.reason || progress?.degraded || "";
+  const cause = camera.source?.cause || progress?.degraded || progress?.reason || "";
   return html`<li class="camera">
     <${Picture} camera=${camera} />
     <div class="grow">

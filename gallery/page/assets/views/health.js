@@ -29,7 +29,7 @@ export function Health() {
   const sum = (name, labels) => { const found = of(name, labels); return found.length ? found.reduce((total, s) => total + s.value, 0) : null; };
   const worst = (name, labels) => { const found = of(name, labels); return found.length ? Math.max(...found.map((s) => s.value)) : null; };
   const live = cameras.filter((camera) => stateOf(camera) === "live").length;
-  const troubled = cameras.filter((camera) => stateOf(camera) === "degraded" || camera.source?.reason);
+  const troubled = cameras.filter((camera) => stateOf(camera) === "degraded" || camera.source?.cause);
   const fps = cameras.reduce((total, camera) => total + (camera.state && !camera.state.ended ? camera.state.analysed_fps : 0), 0);
   const whole = (value) => (value === null ? null : Math.round(value).toLocaleString());
   const cards = [
@@ -43,7 +43,7 @@ export function Health() {
   const fine = !troubled.length && !dead;
   return html`<section class="health">
     <p class=${fine ? "verdict good" : "verdict warn"}><i class="dot ${fine ? "live" : "degraded"}" /> ${fine ? own.fine : own.degraded}</p>
-    ${troubled.map((camera) => html`<p class="warn" key=${camera.camera_id}><b>${camera.camera_id}</b>: ${camera.source?.reason || camera.state.degraded}</p>`)}
+    ${troubled.map((camera) => html`<p class="warn" key=${camera.camera_id}><b>${camera.camera_id}</b>: ${camera.source?.cause || camera.state.degraded}</p>`)}
     ${dead > 0 && html`<p class="warn">${dead} records could not be processed; the topic dead-letters says why.</p>`}
     <h2>${own.way}</h2>
     <div class="strip-way">${cards.map(([title, rows], i) => html`<div class="panel" key=${title}><h3>${title}</h3>

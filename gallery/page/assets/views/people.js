@@ -85,10 +85,9 @@ export function People({ onPerson }) {
 }
 
 function Card({ person, here, now, chosen, onClick, selecting }) {
-  const best = useLoaded(() => bestCrop(person), [person.id, person.tracklets]);
-  const where = here ? texts.people.now(here) : texts.people.last(person.last_camera ?? person.cameras.at(-1), agoOf(person.last, now));
+  const where = here ? texts.people.now(here) : agoOf(person.last, now);
   return html`<button class="card" aria-pressed=${selecting ? Boolean(chosen) : undefined} onClick=${onClick}>
-    <${Crop} tracklet=${best.value} label=${labelOf(person)} />
+    <${Crop} tracklet=${person.picture ?? person.crops[0]} label=${labelOf(person)} />
     <span class="stripe" style=${{ background: colourOf(person.id) }} />
     <span class="body">
       <b>${labelOf(person)}</b>
@@ -98,16 +97,3 @@ function Card({ person, here, now, chosen, onClick, selecting }) {
     </span>
   </button>`;
 }
-
-const crops = new Map(); // identity and number of tracklets -> its best picture
-
-async function bestCrop(person) {
-  if (person.crops?.length) return typeof person.crops[0] === "string" ? person.crops[0] : person.crops[0].tracklet_id;
-  const key = `${person.id}/${person.tracklets}`;
-  if (!crops.has(key)) {
-    const { tracks } = await get(`v1/tracks?identity=${person.id}&limit=20`);
-    crops.set(key, tracks.sort((a, b) => b.quality - a.quality)[0]?.tracklet_id ?? null);
-  }
-  return crops.get(key);
-}
-

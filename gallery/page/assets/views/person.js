@@ -92,8 +92,8 @@ function Actions({ person, chosen, split, done, go, onClose }) {
   const erase = async () => {
     setAsking("");
     try {
-      const proof = await del(`v1/identities/${person.id}`);
-      toast(own.erased(proof?.digest ?? `#${person.id}`));
+      const said = await del(`v1/identities/${person.id}`);
+      toast(own.erased(said.erasure?.digest ?? said.id));
       onClose ? onClose() : go("people");
     } catch (error) {
       toast(error.message, { bad: true });
@@ -113,7 +113,7 @@ function Actions({ person, chosen, split, done, go, onClose }) {
 
 function Sightings({ person, chosen, choose, keyOf }) {
   return html`<table class="rows"><thead><tr><th /><th>${own.camera}</th><th>${own.from}</th><th class="num">${own.seconds}</th></tr></thead>
-    <tbody>${person.presences.slice(0, SHOWN_SIGHTINGS).map((sighting) => html`<tr key=${keyOf(sighting)} class=${chosen.has(keyOf(sighting)) ? "chosen" : ""}>
+    <tbody>${[...person.presences].reverse().slice(0, SHOWN_SIGHTINGS).map((sighting) => html`<tr key=${keyOf(sighting)} class=${chosen.has(keyOf(sighting)) ? "chosen" : ""}>
       <td><input type="checkbox" aria-label=${`${sighting.camera_id} ${clockOf(sighting.first)}`} checked=${chosen.has(keyOf(sighting))} onChange=${() => choose(sighting)} /></td>
       <td>${sighting.camera_id}</td>
       <td title=${utcOf(sighting.first)}>${momentOf(sighting.first)}</td>

@@ -19,7 +19,7 @@ export function Review({ onPerson }) {
     const before = pair;
     const told = await act(message, async () => {
       const said = await post(path, body);
-      setWords((all) => [...all, said?.word?.id ?? said?.word_id ?? said?.id]);
+      setWords((all) => [...all, said.id]);
       return said;
     });
     if (told) setSkipped((all) => new Set(all).add(keyOf(before)));
