@@ -1,6 +1,7 @@
 """The servers that a cluster on this machine brings: Redis, Kafka, and Prometheus where it is installed."""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -55,16 +56,15 @@ def prometheus_programs(plan: Plan, data_dir: Path) -> tuple[Program, ...]:
 
 def scrape_config(plan: Plan) -> dict[str, object]:
     """Return the shipped configuration of Prometheus for the processes of a plan."""
-    config: dict[str, object] = yaml.safe_load((RULES / "prometheus.yml").read_text())
+    config: dict[str, Any] = yaml.safe_load((RULES / "prometheus.yml").read_text())
     targets = [
         {"targets": [address.reachable], "labels": {"service": kind_of(name).label}}
         for name, address in plan.addresses.items()
         if kind_of(name).kind == "service"
     ]
-    rules = config.get("rule_files", [])
-    assert isinstance(rules, list)
+    rules: list[str] = config.get("rule_files", [])
     return {
         **config,
         **({"rule_files": [str(RULES / rule) for rule in rules]} if rules else {}),
-        "scrape_configs": [{"job_name": "climbtrack", "static_configs": targets}],
+        "scrape_configs": [{**config["scrape_configs"][0], "static_configs": targets}],
     }
