@@ -105,7 +105,7 @@ class SiteWorker:
         for camera_id, stored in self._store.progress().items():
             relisted = stored.progress.ended and since.get(camera_id, 0) > stored.sent_ns
             if stored.offset < first_offset and camera_id in since and not relisted:
-                self._timeline.restore(stored.progress, now_s)
+                self._timeline.restore(stored.progress, now_s, stored.offset)
         self.expect(listed, now_s)
 
     def expect(self, listed: Sequence[ListedCamera], now_s: float) -> None:
@@ -129,7 +129,7 @@ class SiteWorker:
         for received in batch:
             message, record = received.message, received.record
             if isinstance(message, CameraProgress):
-                self._timeline.progress(message, now_s)
+                self._timeline.progress(message, now_s, record.offset)
                 self._progress[message.camera_id] = StoredProgress(message, record.offset, record.time_ns)
             elif isinstance(message, Word):
                 self.decide_due(now_s)

@@ -17,7 +17,7 @@ PATIENCE = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Update:
-    """A revision of a tracklet, and the offset of its record."""
+    """A revision of a tracklet, and the offset of its record, or of the first record that is needed with it."""
 
     tracklet: Tracklet
     offset: int
@@ -56,6 +56,7 @@ class _Camera:
     progressed_s: float  # clock time when it last progressed, or was first expected
     time_ns: int = -1
     ended: bool = False
+    offset: int | None = None  # of the report that said so
 
 
 class Timeline:
@@ -80,24 +81,31 @@ class Timeline:
         for camera_id, mode in cameras.items():
             self._cameras.setdefault(camera_id, _Camera(mode, now_s))
 
-    def restore(self, progress: CameraProgress, now_s: float) -> None:
-        """Restore what a camera had reported before a restart."""
-        self._cameras[progress.camera_id] = _Camera(progress.mode, now_s, progress.time_ns, progress.ended)
+    def restore(self, progress: CameraProgress, now_s: float, offset: int) -> None:
+        """Restore what a camera had reported before a restart, in the record with this offset."""
+        self._cameras[progress.camera_id] = _Camera(progress.mode, now_s, progress.time_ns, progress.ended, offset)
 
     def update(self, update: Update) -> None:
-        """Add a revision of a tracklet; adding it again has no effect."""
+        """Add a revision of a tracklet; adding it again has no effect.
+
+        It needs the last report of its camera, too: after a restart, an older report that comes again would otherwise
+        be taken for news, and put the tracklet into another window.
+        """
         key = _key(update)
         if key not in self._known:
             self._known.add(key)
+            camera = self._cameras.get(update.tracklet.camera_id)
+            if camera is not None and camera.offset is not None and camera.offset < update.offset:
+                update = Update(update.tracklet, camera.offset)
             self._unsealed.setdefault(update.tracklet.camera_id, []).append(update)
 
-    def progress(self, progress: CameraProgress, now_s: float) -> None:
+    def progress(self, progress: CameraProgress, now_s: float, offset: int) -> None:
         """Record the progress of a camera; a report that is not later than the last one has no effect."""
         camera = self._cameras.setdefault(progress.camera_id, _Camera(progress.mode, now_s))
         camera.mode = progress.mode
         if progress.time_ns <= camera.time_ns and progress.ended == camera.ended:
             return
-        camera.ended = progress.ended
+        camera.ended, camera.offset = progress.ended, offset
         camera.time_ns = max(camera.time_ns, progress.time_ns)
         camera.progressed_s = self._progressed_s = now_s
         self._seal(progress.camera_id, progress.time_ns, now_s)

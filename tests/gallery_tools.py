@@ -87,7 +87,7 @@ def unit(vector: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(vector / np.linalg.norm(vector), np.float64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class World:
     """The true identities, and the messages of each camera in order."""
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gallery.index import BruteForceIndex
@@ -92,6 +92,8 @@ def test_redis_and_faiss_give_the_same_decisions(redis_url: str, tmp_path: Path,
 
 
 @settings(max_examples=40, deadline=None)
+@example(order=1, again=[(0.15625, 4)], batch=1, kills=[0.5])  # a report of a camera comes again after a restart
+@example(order=915, again=[(0.15625, 17)], batch=1, kills=[0.5])
 @given(
     order=st.integers(0, 1_000),
     again=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 60)), max_size=4),

@@ -24,13 +24,13 @@ def two_cameras() -> Timeline:
 def test_a_window_waits_for_every_expected_camera() -> None:
     timeline = two_cameras()
     timeline.update(update("a/s/1/0", 3.0))
-    timeline.progress(progress("a", 3.2), 0.0)
-    timeline.progress(progress("a", 9.0), 0.0)
+    timeline.progress(progress("a", 3.2), 0.0, 0)
+    timeline.progress(progress("a", 9.0), 0.0, 0)
     assert timeline.due(0.0) is None
 
-    timeline.progress(progress("b", 3.9), 0.0)
+    timeline.progress(progress("b", 3.9), 0.0, 0)
     assert timeline.due(0.0) is None
-    timeline.progress(progress("b", 4.0), 0.0)
+    timeline.progress(progress("b", 4.0), 0.0, 0)
 
     window = timeline.due(0.0)
     assert names(window) == ["a/s/1/0"]
@@ -41,12 +41,12 @@ def test_a_window_waits_for_every_expected_camera() -> None:
 def test_a_tracklet_belongs_to_the_window_of_the_next_progress_not_of_its_last_box() -> None:
     timeline = two_cameras()
     timeline.update(update("a/s/1/0", 1.0))  # closed long after the person left
-    timeline.progress(progress("a", 5.5), 0.0)
-    timeline.progress(progress("a", 7.0), 0.0)
-    timeline.progress(progress("b", 5.9), 0.0)
+    timeline.progress(progress("a", 5.5), 0.0, 0)
+    timeline.progress(progress("a", 7.0), 0.0, 0)
+    timeline.progress(progress("b", 5.9), 0.0, 0)
     assert timeline.due(0.0) is None
 
-    timeline.progress(progress("b", 6.0), 0.0)
+    timeline.progress(progress("b", 6.0), 0.0, 0)
 
     assert names(timeline.due(0.0)) == ["a/s/1/0"]
 
@@ -55,11 +55,11 @@ def test_windows_are_due_in_order_and_stay_until_they_are_done() -> None:
     timeline = two_cameras()
     for second in (2, 1):
         timeline.update(update(f"a/s/{second}/0", second))
-    timeline.progress(progress("a", 1.5), 0.0)
+    timeline.progress(progress("a", 1.5), 0.0, 0)
     timeline.update(update("a/s/3/0", 2.0))
-    timeline.progress(progress("a", 9.0), 0.0)
-    timeline.progress(progress("b", 10.0), 0.0)
-    timeline.progress(progress("a", 10.0), 0.0)
+    timeline.progress(progress("a", 9.0), 0.0, 0)
+    timeline.progress(progress("b", 10.0), 0.0, 0)
+    timeline.progress(progress("a", 10.0), 0.0, 0)
 
     first = timeline.due(0.0)
     assert names(first) == names(timeline.due(0.0)) == ["a/s/1/0", "a/s/2/0"]
@@ -76,8 +76,8 @@ def test_windows_are_due_in_order_and_stay_until_they_are_done() -> None:
 def test_an_ended_camera_is_not_waited_for() -> None:
     timeline = two_cameras()
     timeline.update(update("a/s/1/0", 3.0))
-    timeline.progress(progress("a", 5.0, ended=True), 0.0)
-    timeline.progress(progress("b", 1.0, ended=True), 0.0)
+    timeline.progress(progress("a", 5.0, ended=True), 0.0, 0)
+    timeline.progress(progress("b", 1.0, ended=True), 0.0, 0)
 
     assert names(timeline.due(0.0)) == ["a/s/1/0"]
 
@@ -86,8 +86,8 @@ def test_a_latency_camera_holds_a_window_for_two_seconds_of_wall_clock() -> None
     timeline = Timeline(WAITING)
     timeline.expect({"a": "latency", "b": "latency"}, 0.0)
     timeline.update(update("a/s/1/0", 3.0))
-    timeline.progress(progress("a", 3.5, mode="latency"), 10.0)
-    timeline.progress(progress("a", 4.5, mode="latency"), 10.0)
+    timeline.progress(progress("a", 3.5, mode="latency"), 10.0, 0)
+    timeline.progress(progress("a", 4.5, mode="latency"), 10.0, 0)
 
     assert timeline.due(11.9) is None
     assert names(timeline.due(12.0)) == ["a/s/1/0"]
@@ -97,12 +97,12 @@ def test_a_window_tells_for_how_long_it_waited_and_whether_it_waited_for_live_ca
     timeline = Timeline(WAITING)
     timeline.expect({"a": "latency", "file": "complete"}, 0.0)
     timeline.update(update("a/s/1/0", 3.0))
-    timeline.progress(progress("a", 4.5, mode="latency"), 10.0)
-    timeline.progress(progress("a", 5.0, mode="latency"), 10.5)
-    timeline.progress(progress("file", 5.0), 11.0)
+    timeline.progress(progress("a", 4.5, mode="latency"), 10.0, 0)
+    timeline.progress(progress("a", 5.0, mode="latency"), 10.5, 0)
+    timeline.progress(progress("file", 5.0), 11.0, 0)
 
     recorded = timeline.due(11.0)
-    timeline.progress(progress("file", 5.0, ended=True), 12.0)
+    timeline.progress(progress("file", 5.0, ended=True), 12.0, 0)
     live = timeline.due(13.0)
 
     assert recorded is not None
@@ -114,14 +114,14 @@ def test_a_window_tells_for_how_long_it_waited_and_whether_it_waited_for_live_ca
 def waiting_for_b() -> Timeline:
     timeline = two_cameras()
     timeline.update(update("a/s/1/0", 3.0))
-    timeline.progress(progress("a", 9.0), 0.0)
-    timeline.progress(progress("b", 1.0), 0.0)
+    timeline.progress(progress("a", 9.0), 0.0, 0)
+    timeline.progress(progress("b", 1.0), 0.0, 0)
     return timeline
 
 
 def test_complete_cameras_hold_windows_until_all_have_been_silent_for_half_a_minute() -> None:
     timeline = waiting_for_b()
-    timeline.progress(progress("a", 10.0), 100.0)
+    timeline.progress(progress("a", 10.0), 100.0, 0)
 
     assert timeline.due(129.0) is None
     assert names(timeline.due(130.0)) == ["a/s/1/0"]
@@ -130,14 +130,14 @@ def test_complete_cameras_hold_windows_until_all_have_been_silent_for_half_a_min
 def test_a_complete_camera_silent_while_others_progress_is_given_up_after_five_minutes() -> None:
     timeline = waiting_for_b()
     for moment in range(10, 310, 10):
-        timeline.progress(progress("a", float(moment)), float(moment))
+        timeline.progress(progress("a", float(moment)), float(moment), 0)
         assert (timeline.due(float(moment)) is None) == (moment < 300)
 
 
 def test_a_camera_that_is_removed_is_not_waited_for_and_loses_nothing() -> None:
     timeline = two_cameras()
     timeline.update(update("b/s/1/0", 3.0))
-    timeline.progress(progress("a", 9.0), 0.0)
+    timeline.progress(progress("a", 9.0), 0.0, 0)
     timeline.expect({"a": "complete"}, 0.0)
 
     assert names(timeline.due(0.0)) == ["b/s/1/0"]
@@ -147,11 +147,11 @@ def test_duplicates_are_ignored_and_old_progress_has_no_effect() -> None:
     timeline = two_cameras()
     for _ in range(2):
         timeline.update(update("a/s/1/0", 3.0))
-        timeline.progress(progress("a", 9.0), 0.0)
-        timeline.progress(progress("b", 9.0), 0.0)
-        timeline.progress(progress("b", 5.0), 0.0)
-    timeline.progress(progress("a", 10.0), 0.0)
-    timeline.progress(progress("b", 10.0), 0.0)
+        timeline.progress(progress("a", 9.0), 0.0, 0)
+        timeline.progress(progress("b", 9.0), 0.0, 0)
+        timeline.progress(progress("b", 5.0), 0.0, 0)
+    timeline.progress(progress("a", 10.0), 0.0, 0)
+    timeline.progress(progress("b", 10.0), 0.0, 0)
 
     assert names(timeline.due(0.0)) == ["a/s/1/0"]
     assert timeline.waiting() == 1
@@ -164,11 +164,23 @@ def test_the_first_undecided_offset_is_needed() -> None:
     timeline.update(update("b/s/1/0", 3.0, offset=5))
     assert timeline.needed_from() == 5
 
-    timeline.progress(progress("b", 3.0, ended=True), 0.0)
+    timeline.progress(progress("b", 3.0, ended=True), 0.0, 0)
     assert timeline.needed_from() == 5
-    timeline.progress(progress("a", 9.0), 0.0)
+    timeline.progress(progress("a", 9.0), 0.0, 0)
     window = timeline.due(0.0)
     assert window is not None
     timeline.done(window)
 
     assert timeline.needed_from() == 7
+
+
+def test_the_last_report_of_its_camera_is_needed_with_a_tracklet() -> None:
+    timeline = two_cameras()
+    timeline.restore(progress("b", 1.0), 0.0, 2)
+    timeline.progress(progress("a", 2.0), 0.0, 3)
+    timeline.progress(progress("a", 1.5), 0.0, 6)  # an earlier one again, without effect
+    timeline.update(update("a/s/1/0", 3.0, offset=7))
+    assert timeline.needed_from() == 3
+
+    timeline.update(update("b/s/1/0", 3.0, offset=8))
+    assert timeline.needed_from() == 2
