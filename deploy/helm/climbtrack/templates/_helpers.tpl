@@ -1,0 +1,67 @@
+{{- define "climbtrack.name" -}}
+{{- if .Values.fullnameOverride }}{{ .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- else if contains "climbtrack" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else }}{{ printf "%s-climbtrack" .Release.Name | trunc 40 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{/* Labels that select the pods of a component; called with (dict "root" $ "component" "worker"). */}}
+{{- define "climbtrack.selector" -}}
+app.kubernetes.io/name: climbtrack
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{- define "climbtrack.labels" -}}
+{{ include "climbtrack.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* The port that a component listens on, unless its settings say otherwise: as in deploy/topology.py. */}}
+{{- define "climbtrack.port" -}}
+{{- $own := index .root.Values .component "settings" }}
+{{- if eq .component "api" }}{{ $own.port | default 8080 }}
+{{- else }}{{ $own.health_port | default (index (dict "ingest" 9101 "worker" 9102 "gallery" 9103) .component) }}{{ end }}
+{{- end }}
+
+{{- define "climbtrack.kafkaServers" -}}
+{{- if .Values.kafka.bundled }}{{ include "climbtrack.name" . }}-kafka:9092
+{{- else }}{{ required "kafka.servers: name your brokers (host:port, comma-separated), or set kafka.bundled for a trial" .Values.kafka.servers }}{{ end }}
+{{- end }}
+
+{{- define "climbtrack.redisUrl" -}}
+{{- if .Values.redis.bundled }}redis://{{ include "climbtrack.name" . }}-redis:6379/0
+{{- else }}{{ required "redis.url: name your Redis (redis://host:port/db), or set redis.bundled for a trial" .Values.redis.url }}{{ end }}
+{{- end }}
+
+{{/* Settings that follow from the keys of a server's Secret; called with (dict "section" "kafka" "values" .Values.kafka). */}}
+{{- define "climbtrack.secretSettings" -}}
+{{- $password := ternary "sasl_password_file" "password_file" (eq .section "kafka") }}
+{{- $settings := dict "sasl-password" $password "password" $password "ca.crt" "ssl_ca_file" "tls.crt" "ssl_certificate_file" "tls.key" "ssl_key_file" "tls-key-password" "ssl_key_password_file" }}
+{{- $found := dict }}
+{{- if .values.existingSecret }}
+{{- range .values.secretKeys }}{{ $_ := set $found (index $settings .) (printf "/run/secrets/%s/%s" $.section .) }}{{ end }}
+{{- else if .values.secretKeys }}{{ fail (printf "%s.secretKeys: name the Secret in %s.existingSecret" .section .section) }}{{ end }}
+{{- $found | toYaml }}
+{{- end }}
+
+{{/* The configuration file of all services, without cameras. */}}
+{{- define "climbtrack.config" -}}
+{{- $kafka := mergeOverwrite (dict "servers" (include "climbtrack.kafkaServers" .)) (include "climbtrack.secretSettings" (dict "section" "kafka" "values" .Values.kafka) | fromYaml) .Values.kafka.settings }}
+{{- $redis := mergeOverwrite (dict "url" (include "climbtrack.redisUrl" .)) (include "climbtrack.secretSettings" (dict "section" "redis" "values" .Values.redis) | fromYaml) .Values.redis.settings }}
+{{- $api := mergeOverwrite (dict "host" "0.0.0.0") (ternary (dict "token_file" "/run/secrets/api/token") (dict) (ne .Values.api.existingSecret "")) .Values.api.settings }}
+{{- $worker := mergeOverwrite (dict "health_host" "0.0.0.0") (ternary (dict "keep_crops" "/var/lib/climbtrack/crops") (dict) (ne .Values.worker.cropsClaim "")) .Values.worker.settings }}
+{{- dict "site" .Values.site "kafka" $kafka "redis" $redis "api" $api "worker" $worker
+  "ingest" (mergeOverwrite (dict "health_host" "0.0.0.0") .Values.ingest.settings)
+  "gallery" (mergeOverwrite (dict "health_host" "0.0.0.0") .Values.gallery.settings) | toYaml }}
+{{- end }}
+
+{{- define "climbtrack.camerasSecret" -}}
+{{- .Values.camerasSecret | default (printf "%s-cameras" (include "climbtrack.name" .)) }}
+{{- end }}
+
+{{/* Which servers a component talks to. */}}
+{{- define "climbtrack.usesRedis" -}}
+{{- if has . (list "gallery" "api") }}true{{ end }}
+{{- end }}

@@ -1,0 +1,289 @@
+"""The Helm chart: its values are checked, and what it renders is what services, settings and Kubernetes expect."""
+
+import copy
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from deploy.topology import BY_NAME, SERVICES
+from docs.dashboards import dashboard_files
+from docs.tables import SECTIONS
+from reid_worker.handler import NAME as WORKER_GROUP
+from tests.docs_tools import ROOT
+from wire.bus import FRAMES
+
+CHART = ROOT / "deploy" / "helm" / "climbtrack"
+VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+TRIAL, EXTERNAL = (CHART / "ci" / f"{name}-values.yaml" for name in ("trial", "external"))
+NAMES = ("ingest", "worker", "gallery", "api")
+
+# Nobody builds helm for the tests: it is a Go program, which takes minutes. Who changes the chart has it.
+HELM = shutil.which("helm")
+needs_helm = pytest.mark.skipif(HELM is None, reason="helm, to render the chart: missing")
+KUBERNETES = "1.31.0"
+
+WHOLE = {"resources", "dashboardLabels"}  # mappings that are one value
+
+Values = Mapping[str, Any]
+Found = dict[tuple[str, str], dict[str, Any]]
+
+
+def checked(values: Values) -> None:
+    """Check values as helm does, over the defaults."""
+    jsonschema.validate(merged(VALUES, values), SCHEMA)
+
+
+def merged(below: Values, above: Values) -> dict[str, Any]:
+    both = {key: merged(below[key], above[key]) for key in below.keys() & above.keys()
+            if isinstance(below[key], dict) and isinstance(above[key], dict)}  # fmt: skip
+    return {**below, **above, **both}
+
+
+def leaves(values: Values, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the paths of all values that can be set by themselves."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value and key not in WHOLE:
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key)
+
+
+def at(values: Values, path: tuple[str, ...]) -> Any:
+    found: Any = values
+    for key in path:
+        found = found[key]
+    return found
+
+
+def helm(values: Values, folder: Path) -> subprocess.CompletedProcess[str]:
+    file = folder / "values.yaml"
+    file.write_text(yaml.safe_dump(dict(values)))
+    command = [str(HELM), "template", "mall", str(CHART), "--kube-version", KUBERNETES, "--values", str(file)]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+def rendered(values: Values, folder: Path) -> Found:
+    """Return what the chart renders, by kind and name."""
+    done = helm(values, folder)
+    assert done.returncode == 0, done.stderr
+    return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(done.stdout) if one}
+
+
+def read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(path.read_text())
+    return content
+
+
+@pytest.mark.parametrize("path", [TRIAL, EXTERNAL], ids=lambda path: path.stem)
+def test_the_schema_takes_the_shipped_values(path: Path) -> None:
+    checked(read(path))
+
+
+def test_the_schema_names_every_value_and_nothing_else() -> None:
+    def named(schema: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+        if schema.get("additionalProperties") is not False:
+            yield path
+            return
+        for key, one in schema["properties"].items():
+            yield from named(one, (*path, key))
+
+    assert set(named(SCHEMA)) - {("global",)} == set(leaves(VALUES))
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"worker": {"replica": 3}}, "replica"),
+        ({"kafka": {"settings": {"sasl_password": "secret"}}}, "sasl_password"),
+        ({"redis": {"url": "redis://:secret@redis/0"}}, "redis://"),
+        ({"redis": {"url": "cache:6379"}}, "cache:6379"),
+        ({"redis": {"secretKeys": ["pass"]}}, "pass"),
+        ({"worker": {"gpus": -1}}, "-1"),
+        ({"worker": {"resources": {"limits": {"memory": "4 GB"}}}}, "4 GB"),
+        ({"api": {"settings": {"token": "secret"}}}, "token"),
+        ({"podDisruptionBudgets": {"maxUnavailable": 0}}, "0"),
+        ({"monitoring": {"interval": "15"}}, "15"),
+    ],
+)
+def test_the_schema_refuses_unknown_keys_wrong_values_and_passwords_among_settings(values: Values, named: str) -> None:
+    with pytest.raises(jsonschema.ValidationError, match=named):
+        checked(values)
+
+
+def test_every_value_is_explained_or_explains_itself_beside_one_that_is() -> None:
+    text = (CHART / "values.yaml").read_text()
+    assert text.count("# -- ") > 30
+    assert all(f"{path[-1]}:" in text for path in leaves(VALUES))
+
+
+@needs_helm
+@pytest.mark.parametrize("path", [TRIAL, EXTERNAL], ids=lambda path: path.stem)
+def test_ports_probes_and_waiting_times_are_those_of_the_list_of_processes(path: Path, tmp_path: Path) -> None:
+    values = read(path)
+    values.get("ingest", {}).pop("settings", None)  # which choose another port
+    found = rendered(values, tmp_path)
+    deployments = {name.rpartition("-")[2]: one["spec"] for (kind, name), one in found.items() if kind == "Deployment"}
+    assert sorted(deployments) == sorted(service.name for service in SERVICES)
+    for service in SERVICES:
+        pod = deployments[service.name]["template"]["spec"]
+        (container,) = pod["containers"]
+        assert [port["containerPort"] for port in container["ports"]] == [service.port]
+        assert container["livenessProbe"]["httpGet"]["path"] == service.alive
+        assert container["readinessProbe"]["httpGet"]["path"] == service.ready
+        assert container["args"][0] == service.name
+        assert pod["terminationGracePeriodSeconds"] == service.stop_s
+        mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+        assert {volume.path for volume in service.volumes} <= mounted
+    if path is TRIAL:
+        assert found["Service", "mall-climbtrack-kafka"]["spec"]["ports"][0]["port"] == BY_NAME["kafka"].port
+        assert found["Service", "mall-climbtrack-redis"]["spec"]["ports"][0]["port"] == BY_NAME["redis"].port
+
+
+@needs_helm
+@pytest.mark.parametrize("path", [TRIAL, EXTERNAL], ids=lambda path: path.stem)
+def test_the_configuration_file_is_one_that_the_services_take(path: Path, tmp_path: Path) -> None:
+    found = rendered(read(path), tmp_path)
+    texts = [
+        one["data"]["site.yaml"]
+        for (kind, _), one in found.items()
+        if kind == "ConfigMap" and "site.yaml" in one["data"]
+    ]
+    texts += [
+        one["stringData"]["site.yaml"]
+        for (kind, _), one in found.items()
+        if kind == "Secret" and "cameras" in one["metadata"]["name"]
+    ]
+    assert len(texts) == 2
+    for server in ("kafka", "redis", "api"):
+        (tmp_path / server).mkdir()
+        for key in ("sasl-password", "password", "token", "ca.crt", "tls.crt", "tls.key"):
+            (tmp_path / server / key).write_text("secret")
+    for text in texts:
+        config = tmp_path / "site.yaml"
+        config.write_text(
+            text.replace("/run/secrets", str(tmp_path)).replace("/var/lib/climbtrack/crops", str(tmp_path))
+        )
+        for section in SECTIONS:
+            section.load(config)
+    assert "cameras:" not in texts[0]
+
+
+@needs_helm
+def test_no_pod_gets_variables_that_would_be_taken_for_settings_or_may_do_more_than_it_must(tmp_path: Path) -> None:
+    """A Service called climbtrack-api would give every pod a CLIMBTRACK_API_PORT."""
+    for (kind, name), one in rendered(read(TRIAL), tmp_path).items():
+        if kind in {"Deployment", "StatefulSet"}:
+            pod = one["spec"]["template"]["spec"]
+            assert pod["enableServiceLinks"] is False, name
+            assert pod["automountServiceAccountToken"] is False, name
+            assert pod["securityContext"]["runAsNonRoot"] is True, name
+            (container,) = pod["containers"]
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}, name
+            assert kind == "StatefulSet" or container["securityContext"]["readOnlyRootFilesystem"] is True, name
+
+
+@needs_helm
+def test_workers_follow_the_backlog_of_frames_and_never_exceed_the_partitions(tmp_path: Path) -> None:
+    found = rendered(read(EXTERNAL), tmp_path)
+    spec = found["ScaledObject", "mall-worker"]["spec"]
+    (trigger,) = spec["triggers"]
+    assert trigger["metadata"]["topic"] == f"mall-{FRAMES.name}"
+    assert trigger["metadata"]["consumerGroup"] == f"mall-{WORKER_GROUP}"
+    assert trigger["metadata"]["sasl"] == "scram_sha512"
+    assert "replicas" not in found["Deployment", "mall-worker"]["spec"]
+
+    many = {"kafka": {"bundled": True}, "redis": {"bundled": True}}
+    refused = helm({**many, "worker": {"autoscaling": {"enabled": True, "maxReplicas": 33}}}, tmp_path)
+    assert "worker.autoscaling.maxReplicas = 33: at most kafka.partitions, 32" in refused.stderr
+    refused = helm({**many, "worker": {"replicas": 33}}, tmp_path)
+    assert "worker.replicas = 33: at most kafka.partitions, 32" in refused.stderr
+    assert VALUES["kafka"]["partitions"] == FRAMES.partitions
+
+
+@needs_helm
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "kafka.servers: name your brokers"),
+        ({"kafka": {"bundled": True}}, "redis.url: name your Redis"),
+        (
+            {**read(TRIAL), "kafka": {"bundled": True, "existingSecret": "x"}},
+            "kafka.existingSecret: the bundled server",
+        ),
+        ({**read(TRIAL), "redis": {"bundled": True, "secretKeys": ["password"]}}, "name the Secret in redis.existing"),
+        ({**read(TRIAL), "cameras": {"a": "0"}, "camerasSecret": "x"}, "only one is allowed"),
+        ({**read(TRIAL), "api": {"ingress": {"enabled": True}}}, "api.ingress.host: name the host"),
+        ({**read(TRIAL), "worker": {"replica": 1}}, "replica"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_with_the_value_to_change(
+    values: Values, said: str, tmp_path: Path
+) -> None:
+    refused = helm(values, tmp_path)
+    assert refused.returncode != 0
+    assert said in refused.stderr
+
+
+@needs_helm
+def test_rules_and_dashboards_are_the_shipped_ones(tmp_path: Path) -> None:
+    found = rendered(read(EXTERNAL), tmp_path)
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "rules.yml").read_text())
+    assert found["PrometheusRule", "mall"]["spec"] == rules
+    shown = found["ConfigMap", "mall-dashboards"]["data"]
+    assert shown == {f"climbtrack-{path.name}": text for path, text in dashboard_files(ROOT).items()}
+
+
+@needs_helm
+def test_every_value_has_an_effect(tmp_path: Path) -> None:
+    """Of each value, one other than the default is set; with the default in its place, something else is rendered."""
+    trial = merged(read(TRIAL), {"kafka": {"image": "k:1", "storage": {"size": "1Gi", "className": "fast"},
+                                           "resources": {"limits": {"memory": "3Gi"}}},
+                                 "redis": {"image": "r:1", "storage": {"size": "1Gi", "className": "fast"},
+                                           "resources": {"limits": {"memory": "3Gi"}}},
+                                 "worker": {"replicas": 4, "cache": {"sizeLimit": "1Gi"}}, "camerasSecret": "mine",
+                                 "networkPolicy": {"enabled": False}})  # fmt: skip
+    external = read(EXTERNAL)
+    left = set(leaves(VALUES))
+    for chosen in (trial, external):
+        whole = helm(chosen, tmp_path).stdout
+        assert whole
+        for path in sorted(left & {path for path in left if _differs(chosen, path)}):
+            changed = copy.deepcopy(chosen)
+            at(changed, path[:-1])[path[-1]] = at(VALUES, path)
+            if helm(changed, tmp_path).stdout != whole:
+                left.discard(path)
+    assert left == set()
+
+
+def _differs(chosen: Values, path: tuple[str, ...]) -> bool:
+    try:
+        return bool(at(chosen, path) != at(VALUES, path))
+    except (KeyError, TypeError):
+        return False
+
+
+@needs_helm
+@pytest.mark.skipif(shutil.which("kubernetes-validate") is None, reason="kubernetes-validate: missing")
+@pytest.mark.parametrize("path", [TRIAL, EXTERNAL], ids=lambda path: path.stem)
+def test_kubernetes_takes_everything_without_a_field_that_it_does_not_know(path: Path, tmp_path: Path) -> None:
+    file = tmp_path / "all.yaml"
+    file.write_text(helm(read(path), tmp_path).stdout)
+    command = [
+        "kubernetes-validate",
+        "--strict",
+        "--no-warn",
+        "--quiet",
+        "-k",
+        KUBERNETES.rpartition(".")[0],
+        str(file),
+    ]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
