@@ -1,5 +1,6 @@
 """Authentication: a bearer token, if one is set, or a browser's session that was opened with it."""
 
+import math
 import secrets
 import time
 from collections.abc import Callable
@@ -35,7 +36,7 @@ class Access:
 
     def allows(self, connection: HTTPConnection) -> bool:
         """Tell whether a request or a WebSocket carries the token or a session."""
-        if self._expected is None or self._ends.get(connection.cookies.get(COOKIE, ""), 0.0) > self._clock():
+        if self._expected is None or self.knows(connection.cookies.get(COOKIE, "")):
             return True
         scheme, _, given = connection.headers.get("authorization", "").partition(" ")
         return scheme.lower() == "bearer" and self._is_token(given.strip())
@@ -63,6 +64,10 @@ class Access:
         name = secrets.token_urlsafe(32)
         self._ends[name] = now + SESSION_S
         return name
+
+    def knows(self, name: str) -> bool:
+        """Tell whether a session is open."""
+        return self._ends.get(name, -math.inf) > self._clock()
 
     def close(self, name: str) -> None:
         """End a session."""

@@ -106,9 +106,9 @@ def mime_of(file: bytes) -> str:
     Raises:
         NotPlayable: They have no configuration of H.264 or HEVC (RFC 6381; ISO/IEC 14496-15, annex E).
     """
-    if (at := file.find(b"avcC")) >= 0:
+    if (at := file.find(b"avcC")) >= 0 and file[at + 4] == 1:  # its version: garbage is copied as it is
         return f'video/mp4; codecs="avc1.{file[at + 5 : at + 8].hex()}"'
-    if (at := file.find(b"hvcC")) >= 0:
+    if (at := file.find(b"hvcC")) >= 0 and file[at + 4] == 1:
         return f'video/mp4; codecs="{_hevc_codec(file[at + 4 : at + 17])}"'
     raise NotPlayable("the stream has no parameter sets")
 

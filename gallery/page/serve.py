@@ -28,8 +28,6 @@ def page_router() -> APIRouter:
 
     @router.get("/")
     def index(request: Request) -> Response:
-        if not request.url.path.endswith("/"):  # under a prefix without a slash, relative addresses would be wrong
-            return Response(status_code=307, headers={"Location": f"{request.url.path}/"})
         return _answer(request, "index.html")
 
     @router.get("/assets/{name:path}")
