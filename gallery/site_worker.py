@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gallery.config import GallerySettings
 from gallery.decision.decide import decide
 from gallery.decision.draft import Decision
+from gallery.decision.repair import repaired
 from gallery.decision.rules import Rules
 from gallery.decision.site import Site, orphans_of, site_of
 from gallery.hearing.facts import facts_of
@@ -200,7 +201,11 @@ class SiteWorker:
         return len(self._site.identities)
 
     def _load(self) -> None:
-        snapshot = self._store.load(self._plan.rules.horizon_ns)
+        snapshot, faults = repaired(self._store.load(self._plan.rules.horizon_ns))
+        for fault in faults:
+            log.warning(
+                "site %s: the store contradicts itself: %s. Restore Redis from a backup", self._store.site_id, fault
+            )
         if orphans := orphans_of(snapshot):
             log.warning(
                 "site %s: the store lacks the people of %d tracklets, such as %s; they are decided anew. Restore Redis"

@@ -198,7 +198,7 @@ class MemoryStore:
     def confirm(self, seq: int) -> None:
         """Mark all events up to `seq` as published."""
         with self._lock:
-            self._published = max(self._published, seq)
+            self._published = max(self._published, min(seq, self._seq))
 
     def save_progress(self, progress: Sequence[StoredProgress]) -> None:
         """Save the last progress of cameras."""
@@ -235,7 +235,8 @@ class MemoryStore:
     def identity(self, number: int) -> Identity | None:
         """Return an identity, or the one it was merged into."""
         with self._lock:
-            return cast("Identity | None", self._identities.get(self._aliases.get(number, number)))
+            known = self._identities.get(number)
+            return cast("Identity | None", known or self._identities.get(self._aliases.get(number, number)))
 
     def sightings(self, numbers: Sequence[int]) -> list[int]:
         """Return the number of sightings of each identity."""

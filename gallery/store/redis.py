@@ -169,8 +169,9 @@ class RedisStore:
     def identity(self, number: int) -> Identity | None:
         """Return an identity, or the one it was merged into."""
         with translated_errors(self._client):
-            alias = self._client.hget(self._key("aliases"), number)
-            blob = self._client.hget(self._key("identities"), number if alias is None else alias)
+            blob = self._client.hget(self._key("identities"), number)
+            if blob is None and (alias := self._client.hget(self._key("aliases"), number)) is not None:
+                blob = self._client.hget(self._key("identities"), alias)
         return None if blob is None else records.decode_identity(blob)
 
     def sightings(self, numbers: Sequence[int]) -> list[int]:

@@ -275,6 +275,20 @@ def test_events_stay_unpublished_until_they_are_confirmed(store: Store) -> None:
     assert [entry.event.kind for entry in store.journal(1, 5)] == ["updated", "created"]
 
 
+def test_events_that_do_not_exist_yet_are_not_confirmed(store: Store) -> None:
+    store.write(write(0, events=[event(1)]))
+    store.confirm(7)
+    store.write(write(1, events=[event(2)]))
+
+    assert [entry.seq for entry in store.load(S).unpublished] == [2]
+
+
+def test_a_number_that_exists_is_nobody_else_whoever_claims_it(store: Store) -> None:
+    store.write(write(0, identities=[person(1, previous=(2, 3)), person(2)]))
+
+    assert [store.identity(number) for number in (2, 3)] == [person(2), person(1, previous=(2, 3))]
+
+
 def test_the_journal_drops_its_oldest_events(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gallery.store.memory.JOURNAL_LENGTH", 3)
     monkeypatch.setattr("gallery.store.redis.JOURNAL_LENGTH", 3)
