@@ -46,15 +46,19 @@ class Known:
 
 
 class Crowd:
-    """People who walk past cameras; the same seed gives the same people."""
+    """People who walk past cameras; the same seed gives the same people.
 
-    def __init__(self, known: int, seed: int = 7, noise: float = NOISE) -> None:
+    With `lasting`, only so many of those who came last may return, and the others are not kept in memory.
+    """
+
+    def __init__(self, known: int, seed: int = 7, noise: float = NOISE, lasting: int | None = None) -> None:
         self._rng = np.random.default_rng(seed)
         basis = np.linalg.qr(self._rng.normal(size=(DIMENSION, FREE)))[0]
         self._basis = np.asarray(basis.T, np.float32)
         self._shifts = {camera: SHIFT * self._unit() for camera in CAMERAS}
         self._faces = [self._unit() for _ in range(known)]
         self._noise = noise
+        self._lasting = lasting
         self._tracks = 0
         self._crop = self._rng.bytes(CROP_BYTES)
         self._planned: list[tuple[float, int, Tracklet]] = []  # when each message is sent, in s
@@ -85,10 +89,13 @@ class Crowd:
 
     def _arrive(self, first_s: float) -> None:
         if self._rng.uniform() < RETURNING:
-            person = int(self._rng.integers(len(self._faces)))
+            oldest = 0 if self._lasting is None else max(0, len(self._faces) - self._lasting)
+            person = int(self._rng.integers(oldest, len(self._faces)))
         else:
             person = len(self._faces)
             self._faces.append(self._unit())
+            if self._lasting is not None and person >= self._lasting:
+                self._faces[person - self._lasting] = self._faces[person]  # nobody asks for it again
         for camera, first, last in self._visits(first_s):
             name = f"{camera}/s/{self._tracks}.0/0"
             self._tracks += 1

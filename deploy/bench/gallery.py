@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import count, islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from prometheus_client import CollectorRegistry
@@ -53,6 +53,7 @@ class Row:
         tracklets_per_cpu_s: The same per second of this process's processor time; other processes do not affect it.
         window_p50_ms, window_p99_ms: Time that the tracklets of one second of event time take.
         rss_mb: Resident memory of the process afterwards; that of a Redis is not included.
+        load_s: Time until a gallery that starts has loaded the people and built its index.
     """
 
     store: StoreKind
@@ -63,6 +64,7 @@ class Row:
     window_p50_ms: float
     window_p99_ms: float
     rss_mb: float
+    load_s: float
 
 
 def rows(identities: Sequence[int], store: StoreKind, tracklets: int) -> Iterator[Row]:
@@ -72,19 +74,31 @@ def rows(identities: Sequence[int], store: StoreKind, tracklets: int) -> Iterato
         RunError: A process failed.
     """
     for known in identities:
-        command = [sys.executable, "-m", "deploy.bench.gallery", str(known), store, str(tracklets)]
-        done = subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RunError(f"measuring {known} identities failed:\n{done.stderr[-2000:]}")
-        yield Row(**json.loads(done.stdout))
+        yield Row(**figures_of("deploy.bench.gallery", known, store, tracklets))
+
+
+def figures_of(module: str, *arguments: object) -> dict[str, Any]:
+    """Return the figures that a module prints, run in a process of its own with one thread.
+
+    Raises:
+        RunError: It failed.
+    """
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    done = subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RunError(f"{' '.join(command[2:])} failed:\n{done.stderr[-2000:]}")
+    return dict(json.loads(done.stdout))
 
 
 def table(found: Sequence[Row]) -> list[str]:
     """Return rows as lines of text."""
-    head = f"{'store':>6} {'identities':>10} {'tracklets/s':>11} {'per CPU s':>9} {'p50 ms':>7} {'p99 ms':>7} {'MB':>6}"
+    head = (
+        f"{'store':>6} {'identities':>10} {'tracklets/s':>11} {'per CPU s':>9} {'p50 ms':>7} {'p99 ms':>7} {'MB':>6}"
+        f" {'load s':>6}"
+    )
     lines = [
         f"{row.store:>6} {row.identities:>10} {row.tracklets_per_s:>11.1f} {row.tracklets_per_cpu_s:>9.1f}"
-        f" {row.window_p50_ms:>7.1f} {row.window_p99_ms:>7.1f} {row.rss_mb:>6.0f}"
+        f" {row.window_p50_ms:>7.1f} {row.window_p99_ms:>7.1f} {row.rss_mb:>6.0f} {row.load_s:>6.1f}"
         for row in found
     ]
     return [head, *lines]
@@ -93,15 +107,17 @@ def table(found: Sequence[Row]) -> list[str]:
 def measure(known: int, store: Store, kind: StoreKind, tracklets: int) -> Row:
     """Let a gallery that knows some people decide at least this many revisions of tracklets."""
     crowd = Crowd(known)
-    _remember(store, crowd, known)
+    remember(store, crowd, known)
     registry = CollectorRegistry()
+    begun_s = time.perf_counter()
     worker = SiteWorker(
         store, plan_of(GallerySettings()), index_for, GalleryMetrics(registry), ServiceMetrics(registry)
     )
+    load_s = round(time.perf_counter() - begun_s, 2)
     windows_s: list[float] = []
     decided, cpu_s, offsets = 0, 0.0, count()
     for second in count():
-        batch = _received(crowd, second, offsets)
+        batch = received(crowd, second, offsets)
         begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
         worker.receive(batch, 0.0)
         worker.decide_due(0.0)
@@ -114,15 +130,16 @@ def measure(known: int, store: Store, kind: StoreKind, tracklets: int) -> Row:
             break
     p50_ms, p99_ms = (1000 * np.quantile(windows_s, (0.5, 0.99))).round(2).tolist()
     per_s, per_cpu_s = round(decided / sum(windows_s), 1), round(decided / cpu_s, 1)
-    return Row(kind, known, decided, per_s, per_cpu_s, p50_ms, p99_ms, memory_mb())
+    return Row(kind, known, decided, per_s, per_cpu_s, p50_ms, p99_ms, memory_mb(), load_s)
 
 
-def _received(crowd: Crowd, second: int, offsets: Iterator[int]) -> list[Received]:
+def received(crowd: Crowd, second: int, offsets: Iterator[int]) -> list[Received]:
+    """Return the messages of one second of event time as they come from the bus."""
     messages = crowd.second(second)
     return [Received(Record(TRACKLETS.name, 0, next(offsets), SITE, b"", 0), message) for message in messages]
 
 
-def _remember(store: Store, crowd: Crowd, known: int) -> None:
+def remember(store: Store, crowd: Crowd, known: int) -> None:
     """Write the people of the time before, as a gallery would have."""
     people_before = crowd.known()
     for version in count():

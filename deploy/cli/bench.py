@@ -97,6 +97,20 @@ def gallery(
     tracklets: Annotated[
         int, typer.Option("--tracklets", min=1, max=100_000_000, help="Tracklets to decide for each row.")
     ] = 3_000,
+    prototypes: Annotated[
+        int | None,
+        typer.Option("--prototypes", min=100, max=100_000_000, help="Measure an index of so many instead."),
+    ] = None,
+    soak: Annotated[
+        int | None,
+        typer.Option(
+            "--soak",
+            metavar="TRACKLETS",
+            min=100,
+            max=1_000_000_000,
+            help="Decide so many instead, keeping --identities people, 2000 by default: does it stay as fast?",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
     """Measure how fast tracklets are decided on one core, by how many people the gallery knows."""
@@ -106,6 +120,13 @@ def gallery(
         if name not in bench.STORES:
             raise UsageError(f"--store {name}: must be one of {', '.join(bench.STORES)}")
     kinds = [kind for kind in bench.STORES if not store or kind in store]
+    if prototypes is not None:
+        typer.echo(json.dumps(bench.figures_of("deploy.bench.gallery_index", prototypes)))
+        return
+    if soak is not None:
+        kept = identities[0] if identities else 2_000
+        typer.echo(json.dumps(bench.figures_of("deploy.bench.gallery_soak", soak, kept, kinds[0])))
+        return
     sizes = identities or bench.IDENTITIES
     found = []
     for row in (row for kind in kinds for row in bench.rows(sizes, kind, tracklets)):

@@ -65,6 +65,31 @@ def test_the_gallery_is_measured_for_each_number_of_people(capsys: pytest.Captur
         assert row["rss_mb"] > 10
 
 
+def test_an_index_that_grows_is_measured_and_finds_everybody(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "gallery", "--prototypes", "9000"]) == 0
+
+    (line,) = capsys.readouterr().out.splitlines()
+    figures = json.loads(line)
+    assert figures["prototypes"] == 9_000
+    assert figures["recall_at_10"] == 1.0
+    assert 1.0 < figures["kb_each"] < 8.0
+    for name in ("grow_ms", "add_ms", "remove_ms", "search_ms"):
+        assert figures[name] == sorted(figures[name])
+
+
+def test_a_soak_keeps_and_forgets_as_many_people_as_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "gallery", "--soak", "200", "--identities", "60", "--store", "redis"]) == 0
+
+    (line,) = capsys.readouterr().out.splitlines()
+    figures = json.loads(line)
+    assert figures["store"] == "redis"
+    assert figures["tracklets"] >= 200
+    assert figures["identities"] == 60
+    assert figures["forgotten"] > 20
+    assert len(figures["p99_ms"]) == len(figures["rss_mb"]) == 10
+    assert figures["stored"][1][0] < 400
+
+
 def test_the_gallery_is_measured_over_known_stores_only(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "gallery", "--store", "paper"]) == 2
     assert "--store paper: must be one of memory, redis" in capsys.readouterr().err
