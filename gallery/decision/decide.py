@@ -13,7 +13,6 @@ For each window:
  7. calibration, camera shifts and disjoint cameras are updated with the tracklets that ended.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from gallery.decision.calibrate import probability
 from gallery.decision.compare import mean_of
 from gallery.decision.draft import Decision, Draft
+from gallery.decision.explain import explained, likely
 from gallery.decision.grouping import grouped
 from gallery.decision.log_odds import logit, logits
 from gallery.decision.regroup import Move, Union, regrouped
@@ -33,6 +32,7 @@ from gallery.decision.site import Site
 from gallery.decision.together import STALE_NS
 from gallery.store.said import leg_of
 from gallery.store.store import StoredTracklet
+from gallery.store.why import Why
 from wire.messages import Tracklet
 
 Neighbours = Callable[[NDArray[np.float32], str], list[set[int]]]  # (m, d) unit vectors and their model
@@ -41,7 +41,7 @@ NS = 1_000_000_000
 CONSOLIDATE_NS = 20_000_000_000  # how often every tracklet goes where it fits best, besides when nobody is in sight
 MAX_SEARCHED = 24  # identities per window for which others that may be the same person are searched
 MAX_FRAGMENTS = 128  # tracklets too short or poor to create an identity that are grouped with those that may
-SAID = "a person said so"
+SAID, FOLLOWS = "a person said so", "next part of the same track"
 MAX_EXHAUSTIVE = 64  # with more identities, only the nearest by index and those seen recently are compared
 
 
@@ -79,6 +79,7 @@ def decide(
             draft.record_event(
                 "updated", tracklet, number, "still followed" if not tracklet.closed else "followed to its end"
             )
+    draft.why = steps.explain()
     update_scale(draft, rules)
     return draft.finish(rules)
 
@@ -98,6 +99,7 @@ class _Window:
         self._open = sorted(recent, key=_in_time)
         self._previous_owner: dict[str, int] = {}  # of open tracklets that were reopened
         self._near: dict[str, set[int]] = {}
+        self._reasons: dict[str, str] = {}  # of tracklets that were given to somebody
 
     def reconsider(self, known: Sequence[Tracklet]) -> None:
         """Reopen tracklets that overlap another tracklet of their identity."""
@@ -145,7 +147,7 @@ class _Window:
                 continue
             number = self._draft.of_track(tracklet)
             if number is not None and number not in self._draft.excluded(tracklet):
-                self._settle(tracklet, number, 1.0, "next part of the same track")
+                self._settle(tracklet, number, 1.0, FOLLOWS)
 
     def assign(self) -> None:
         """Match open tracklets to identities, jointly per camera, until no more match."""
@@ -153,7 +155,7 @@ class _Window:
             for match in matches:
                 if match.number in self._draft.holdings.forbidden(match.tracklet.tracklet_id):
                     continue  # by what was settled just now; it is not matched again
-                self._settle(match.tracklet, match.number, self._probability(match.logit), "looks like this person")
+                self._settle(match.tracklet, match.number, likely(self._draft, match.logit), "looks like this person")
 
     def _matches(self) -> list["_Match"]:
         """Return the matches that maximise the sum of log odds above the threshold, for each camera."""
@@ -265,32 +267,36 @@ class _Window:
                 created[move.group] = self._draft.create()
             number = created[move.group] if move.number is None else move.number
             reason = "looks like nobody known" if move.number is None else "looks like this person"
-            self._settle(move.tracklet, number, self._probability(move.logit), reason)
+            self._settle(move.tracklet, number, likely(self._draft, move.logit), reason)
 
     def _unite(self, union: Union) -> None:
         members = self._draft.members(union.gone) or self._draft.members(union.survivor)
         self._draft.merge(union.gone, union.survivor)
         if members:
-            likely = f"probability {self._probability(union.logit):.3f}"
-            reason = f"{union.gone} and {union.survivor} look like one person ({likely})"
+            share = f"probability {likely(self._draft, union.logit):.3f}"
+            reason = f"{union.gone} and {union.survivor} look like one person ({share})"
             self._draft.record_event("merged", members[-1], union.survivor, reason, (union.gone,))
 
-    def _probability(self, logit: float) -> float:
-        """Return the probability of a match, with all other people seen recently as alternatives."""
-        return probability(logit - math.log(max(1, self._draft.recent_count() - 1)))
+    def explain(self) -> dict[str, Why]:
+        """Return why tracklets were given to somebody in this window."""
+        compared = [key for key, reason in self._reasons.items() if reason not in {SAID, FOLLOWS}]
+        tracklets = [self._draft.rows[key].tracklet for key in compared]
+        candidates = set().union(*self._candidates(tracklets)) if tracklets else set()
+        return explained(self._draft, self._rules, self._reasons, tracklets, candidates & set(self._draft.identities))
 
-    def _settle(self, tracklet: Tracklet, number: int, likely: float, reason: str) -> None:
+    def _settle(self, tracklet: Tracklet, number: int, probability: float, reason: str) -> None:
         """Assign an open tracklet to an identity, record the event, and calibrate on people visible with it."""
         draft = self._draft
         if draft.owner(tracklet.tracklet_id) is not None:  # it was brought along with another one
             return
         self._open = [t for t in self._open if t.tracklet_id != tracklet.tracklet_id]
         is_new = number not in draft.identities
-        draft.assign(tracklet, number, likely)
+        draft.assign(tracklet, number, probability)
         self._bring(tracklet, number)
         before = self._previous_owner.get(tracklet.tracklet_id)
         if before == number:
             return
+        self._reasons[tracklet.tracklet_id] = reason
         if before is not None:
             draft.record_event("split", tracklet, number, f"does not belong to {before}: {reason}", (before,))
             return

@@ -17,6 +17,7 @@ from gallery.decision.scale_state import encode_scale
 from gallery.decision.site import MAX_APART, Site
 from gallery.decision.together import Together
 from gallery.store.store import EXPIRE_LIMIT, Identity, Prototype, StoredTracklet, Write
+from gallery.store.why import Why
 from wire.messages import EventKind, IdentityEvent, Tracklet
 
 MAX_LATELY = 128  # more people than are in sight of all cameras of a busy site at once
@@ -53,6 +54,7 @@ class Draft:
         self._moved: dict[str, int] = {}
         self._merged: dict[int, int] = {}
         self._erased: list[Identity] = []
+        self.why: dict[str, Why] = {}
         self.shifts = site.shifts
         self.coverage = site.coverage
         self._memo = site.memo
@@ -343,6 +345,7 @@ class Draft:
             expired=expired,
             expire_before_ns=before_ns,
             events=self.events,
+            why=self.why,
         )
 
     def _forget_rows(self, before_ns: int) -> None:

@@ -32,6 +32,7 @@ from gallery.store.store import (
     Write,
     microseconds,
 )
+from gallery.store.why import Why
 
 
 class MemoryStore:
@@ -59,6 +60,7 @@ class MemoryStore:
         self._said = 0  # seq of the last word
         self._formers: dict[str, list[Former]] = {}
         self._erased: dict[str, str] = {}
+        self._why: dict[str, Why] = {}
 
     @property
     def site_id(self) -> str:
@@ -119,6 +121,7 @@ class MemoryStore:
             without_crop = replace(row.tracklet, crop=b"") if row.tracklet.crop else row.tracklet
             self._put(StoredTracklet(without_crop, row.identity_id, row.probability, row.event))
         self._crops.update({key: crop for key, crop in write.crops.items() if key in self._rows})
+        self._why.update({key: why for key, why in write.why.items() if key in self._rows})
         self._change(write)
         for identity in write.identities:
             self._identities[identity.number] = identity
@@ -194,6 +197,7 @@ class MemoryStore:
         for tracklet_id in tracklet_ids:
             self._take(self._rows.pop(tracklet_id))
             self._crops.pop(tracklet_id, None)
+            self._why.pop(tracklet_id, None)
 
     def confirm(self, seq: int) -> None:
         """Mark all events up to `seq` as published."""
@@ -259,6 +263,11 @@ class MemoryStore:
         """Return the best crop of a tracklet."""
         with self._lock:
             return self._crops.get(tracklet_id)
+
+    def why(self, tracklet_id: str) -> Why | None:
+        """Return why a tracklet was given to its identity."""
+        with self._lock:
+            return self._why.get(tracklet_id)
 
     def journal(self, after: int, limit: int) -> list[JournalEntry]:
         """Return up to `limit` later events, oldest first."""

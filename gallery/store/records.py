@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from gallery.store.said import Former, StoredWord
 from gallery.store.store import Identity, Prototype, StoredProgress, StoredTracklet
+from gallery.store.why import Why
 from wire import codec
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
 
@@ -124,3 +125,13 @@ def encode_former(former: Sequence[Former]) -> bytes:
 def decode_former(data: bytes) -> list[Former]:
     """Return what `encode_former` serialised."""
     return msgspec.msgpack.decode(data, type=list[Former])
+
+
+def encode_why(why: Why) -> bytes:
+    """Serialise an explanation."""
+    return pack(why)
+
+
+def decode_why(data: bytes) -> Why:
+    """Return the explanation that `encode_why` serialised."""
+    return msgspec.msgpack.decode(data, type=Why)

@@ -33,6 +33,7 @@ from gallery.store.store import (
     Write,
     microseconds,
 )
+from gallery.store.why import Why
 
 EVERYTHING = 2**31 - 1
 PAGE = 256  # rows read at once by a query, about 1 MB
@@ -203,6 +204,12 @@ class RedisStore:
         with translated_errors(self._client):
             return cast("bytes | None", self._client.hget(self._key("crops"), tracklet_id))
 
+    def why(self, tracklet_id: str) -> Why | None:
+        """Return why a tracklet was given to its identity."""
+        with translated_errors(self._client):
+            blob = self._client.hget(self._key("why"), tracklet_id)
+        return None if blob is None else records.decode_why(blob)
+
     def journal(self, after: int, limit: int) -> list[JournalEntry]:
         """Return up to `limit` later events, oldest first."""
         if limit <= 0:
@@ -340,6 +347,7 @@ class _Arguments:
             "erased": list(write.erased.items()),
             "lifted": list(write.lifted),
             "forgotten": list(write.forgotten),
+            "why": [(key, self._add_binary(records.encode_why(why))) for key, why in write.why.items()],
         }
         ends = list(accumulate(map(len, self._values)))
         self.list = [records.pack({**operation, "ends": ends}), b"".join(self._values)]

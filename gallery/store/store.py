@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.store.said import Former, StoredWord
+from gallery.store.why import Why
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
 
 JOURNAL_LENGTH = 10_000  # events kept for the history of identities: at 300 bytes each, 3 MB a site
@@ -126,6 +127,7 @@ class Write:
         erased: Legs that are never decided again, as `said.digest_of` gives them -> the `word_id` of the erasure.
         lifted: Legs, in the same form, that may be decided again.
         forgotten: Events to delete from the journal, by `seq`.
+        why: By tracklet, why it was given to its identity; kept as long as the tracklet.
     """
 
     version: int
@@ -147,6 +149,7 @@ class Write:
     erased: Mapping[str, str] = field(default_factory=dict)
     lifted: Sequence[str] = ()
     forgotten: Sequence[int] = ()
+    why: Mapping[str, Why] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -314,6 +317,9 @@ class Store(Protocol):
 
     def crop(self, tracklet_id: str) -> bytes | None:
         """Return the best crop of a tracklet as JPEG."""
+
+    def why(self, tracklet_id: str) -> Why | None:
+        """Return why a tracklet was given to its identity, as far as that is known."""
 
     def journal(self, after: int, limit: int) -> list[JournalEntry]:
         """Return up to `limit` events with a sequence number larger than `after`, oldest first."""

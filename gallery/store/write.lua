@@ -12,6 +12,7 @@
 --   :tracklets             hash    tracklet_id -> row (without owner and crop)
 --   :heads                 hash    tracklet_id -> "revision|owner|first box in us|camera"; owner 0 is pending
 --   :crops                 hash    tracklet_id -> JPEG
+--   :why                   hash    tracklet_id -> why it was given to its identity
 --   :by-time               zset    tracklet_id, scored by its last box in us
 --   :by-camera:<camera>    zset    the same, of one camera
 --   :by-identity:<number>  zset    the same, of one identity
@@ -122,6 +123,7 @@ local function forget(id, row)
   redis.call('HDEL', prefix .. 'heads', id)
   redis.call('HDEL', prefix .. 'tracklets', id)
   redis.call('HDEL', prefix .. 'crops', id)
+  redis.call('HDEL', prefix .. 'why', id)
 end
 
 local function drop(number)
@@ -173,6 +175,12 @@ end
 for _, pair in ipairs(op.crops) do
   if redis.call('HEXISTS', prefix .. 'heads', pair[1]) == 1 then
     redis.call('HSET', prefix .. 'crops', pair[1], value(pair[2]))
+  end
+end
+
+for _, pair in ipairs(op.why) do
+  if redis.call('HEXISTS', prefix .. 'heads', pair[1]) == 1 then
+    redis.call('HSET', prefix .. 'why', pair[1], value(pair[2]))
   end
 end
 

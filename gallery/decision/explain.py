@@ -1,0 +1,99 @@
+"""Explain decisions: the people whom a tracklet was compared with, and what excluded each. No I/O.
+
+Decisions themselves look at candidates above the threshold only. The most similar people are found here once more for
+all tracklets that a window gave to somebody, in one product, and the best few of them compared exactly.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gallery.decision.calibrate import probability
+from gallery.decision.compare import PrototypeSet, similarity
+from gallery.decision.draft import Draft
+from gallery.decision.rules import Rules
+from gallery.decision.shortlist import similarity_bounds
+from gallery.store.why import MAX_CANDIDATES, Candidate, Excluded, Why
+from wire.messages import Tracklet
+
+
+def likely(draft: Draft, logit: float) -> float:
+    """Return the probability of a match, with all other people seen recently as alternatives."""
+    return probability(logit - math.log(max(1, draft.recent_count() - 1)))
+
+
+def explained(
+    draft: Draft, rules: Rules, reasons: Mapping[str, str], compared: Sequence[Tracklet], candidates: set[int]
+) -> dict[str, Why]:
+    """Return why tracklets were given to their identities.
+
+    Args:
+        reasons: One sentence for each tracklet.
+        compared: Those of them that were compared with other people.
+        candidates: These people.
+    """
+    least = likely(draft, rules.match)
+    found: dict[str, Why] = {}
+    for key, reason in reasons.items():
+        found[key] = Why(draft.owner(key) or 0, reason, draft.now_ns, least)
+    for model_id in sorted({tracklet.model_id for tracklet in compared}):
+        same = [tracklet for tracklet in compared if tracklet.model_id == model_id]
+        for tracklet, best in zip(same, _best_of(draft, same, model_id, sorted(candidates)), strict=True):
+            why = found[tracklet.tracklet_id]
+            ranked = [_candidate(draft, rules, tracklet, number, value) for number, value in best]
+            ranked.sort(key=lambda one: (-one.probability, one.number))
+            found[tracklet.tracklet_id] = Why(why.number, why.reason, why.decided_ns, least, tuple(ranked))
+    return found
+
+
+def _best_of(
+    draft: Draft, tracklets: Sequence[Tracklet], model_id: str, numbers: Sequence[int]
+) -> list[list[tuple[int, float]]]:
+    """Return for each tracklet the most similar people, and the log odds of being the same person."""
+    sets = draft.prototype_sets(numbers, model_id)
+    people = [(number, one) for number, one in zip(numbers, sets, strict=True) if one is not None]
+    if not people:
+        return [[] for _ in tracklets]
+    vectors = np.stack([draft.vector(tracklet) for tracklet in tracklets])
+    bounds = similarity_bounds(vectors, [one for _, one in people])
+    return [
+        [_compared(draft, vectors[row], *people[column], model_id) for column in _highest(bounds[row])]
+        for row in range(len(tracklets))
+    ]
+
+
+def _highest(bounds: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[int]:
+    order: list[int] = np.argsort(-bounds, kind="stable")[:MAX_CANDIDATES].tolist()
+    return order
+
+
+def _compared(
+    draft: Draft,
+    vector: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+    number: int,
+    person: PrototypeSet,
+    model_id: str,
+) -> tuple[int, float]:
+    return number, draft.calibration(model_id).logit(similarity(vector, person))
+
+
+def _candidate(draft: Draft, rules: Rules, tracklet: Tracklet, number: int, logit: float) -> Candidate:
+    owner = draft.owner(tracklet.tracklet_id)
+    if owner == number:  # its prototypes include the tracklet by now
+        return Candidate(number, draft.rows[tracklet.tracklet_id].probability)
+    excluded, track = _exclusion(draft, rules, tracklet, number, logit)
+    return Candidate(number, likely(draft, logit), excluded, track)
+
+
+def _exclusion(draft: Draft, rules: Rules, tracklet: Tracklet, number: int, logit: float) -> tuple[Excluded, str]:
+    """Return what kept a tracklet from being given to an identity, and the tracklet that did."""
+    if number in draft.holdings.forbidden(tracklet.tracklet_id):
+        return "said", ""
+    for _, row in draft.visible_with(tracklet):
+        if row.identity_id == number:
+            return "seen_at_once", row.tracklet.tracklet_id
+    for key in draft.seen_elsewhere(tracklet):
+        if draft.owner(key) == number:
+            return "seen_elsewhere", key
+    return ("unlikely" if logit < rules.match else "other_fits_better"), ""
