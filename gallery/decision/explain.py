@@ -17,6 +17,8 @@ from gallery.decision.shortlist import similarity_bounds
 from gallery.store.why import MAX_CANDIDATES, Candidate, Excluded, Why
 from wire.messages import Tracklet
 
+NOBODY = "looks like nobody known"
+
 
 def likely(draft: Draft, logit: float) -> float:
     """Return the probability of a match, with all other people seen recently as alternatives."""
@@ -41,7 +43,8 @@ def explained(
         same = [tracklet for tracklet in compared if tracklet.model_id == model_id]
         for tracklet, best in zip(same, _best_of(draft, same, model_id, sorted(candidates)), strict=True):
             why = found[tracklet.tracklet_id]
-            ranked = [_candidate(draft, rules, tracklet, number, value) for number, value in best]
+            known = [(number, value) for number, value in best if why.reason != NOBODY or number != why.number]
+            ranked = [_candidate(draft, rules, tracklet, number, value) for number, value in known]
             ranked.sort(key=lambda one: (-one.probability, one.number))
             found[tracklet.tracklet_id] = Why(why.number, why.reason, why.decided_ns, least, tuple(ranked))
     return found

@@ -264,10 +264,10 @@ class MemoryStore:
         with self._lock:
             return self._crops.get(tracklet_id)
 
-    def why(self, tracklet_id: str) -> Why | None:
-        """Return why a tracklet was given to its identity."""
+    def why(self, tracklet_ids: Sequence[str]) -> dict[str, Why]:
+        """Return why tracklets were given to their identities."""
         with self._lock:
-            return self._why.get(tracklet_id)
+            return {key: self._why[key] for key in tracklet_ids if key in self._why}
 
     def journal(self, after: int, limit: int) -> list[JournalEntry]:
         """Return up to `limit` later events, oldest first."""

@@ -204,11 +204,12 @@ class RedisStore:
         with translated_errors(self._client):
             return cast("bytes | None", self._client.hget(self._key("crops"), tracklet_id))
 
-    def why(self, tracklet_id: str) -> Why | None:
-        """Return why a tracklet was given to its identity."""
+    def why(self, tracklet_ids: Sequence[str]) -> dict[str, Why]:
+        """Return why tracklets were given to their identities."""
         with translated_errors(self._client):
-            blob = self._client.hget(self._key("why"), tracklet_id)
-        return None if blob is None else records.decode_why(blob)
+            blobs = self._client.hmget(self._key("why"), tracklet_ids) if tracklet_ids else []
+        found = zip(tracklet_ids, blobs, strict=True)
+        return {key: records.decode_why(blob) for key, blob in found if blob is not None}
 
     def journal(self, after: int, limit: int) -> list[JournalEntry]:
         """Return up to `limit` later events, oldest first."""

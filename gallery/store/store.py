@@ -318,8 +318,8 @@ class Store(Protocol):
     def crop(self, tracklet_id: str) -> bytes | None:
         """Return the best crop of a tracklet as JPEG."""
 
-    def why(self, tracklet_id: str) -> Why | None:
-        """Return why a tracklet was given to its identity, as far as that is known."""
+    def why(self, tracklet_ids: Sequence[str]) -> dict[str, Why]:
+        """Return why tracklets were given to their identities, as far as that is known."""
 
     def journal(self, after: int, limit: int) -> list[JournalEntry]:
         """Return up to `limit` events with a sequence number larger than `after`, oldest first."""
