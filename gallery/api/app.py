@@ -21,7 +21,9 @@ from gallery.api.origin import SameOrigin
 from gallery.api.parameters import only_known_parameters
 from gallery.api.people import people_router, tracks_router
 from gallery.api.prefix import UnderPrefix
+from gallery.api.review import review_router
 from gallery.api.schemas import ProblemOut, StatusOut
+from gallery.api.why import why_router
 from gallery.api.words import words_router
 from gallery.config import ApiSettings
 from gallery.errors import StoreRefused
@@ -68,7 +70,8 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
     people = people_router(store, cameras)
     for router in (cameras_router(listed, store.site_id), words_router(store, bus), people, tracks_router(store)):
         app.include_router(router, dependencies=protected)
-    app.include_router(_events_router(feed), dependencies=protected)
+    for router in (why_router(store), review_router(store), _events_router(feed)):
+        app.include_router(router, dependencies=protected)
     app.include_router(session_router(access), dependencies=[Depends(only_known_parameters)])
     app.include_router(live_router(store, bus, access, protected))
     app.include_router(page_router())
