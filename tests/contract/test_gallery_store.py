@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,17 @@ from gallery.store.memory import MemoryStore
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect
 from gallery.store.sites import RedisSites
-from gallery.store.store import Identity, Learnt, Prototype, Store, StoredProgress, StoredTracklet, TrackQuery, Write
+from gallery.store.store import (
+    Identity,
+    Learnt,
+    PeopleQuery,
+    Prototype,
+    Store,
+    StoredProgress,
+    StoredTracklet,
+    TrackQuery,
+    Write,
+)
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
 from wire.settings import RedisSettings
 from wire.tracklet_id import TrackletId
@@ -428,6 +439,20 @@ def test_sightings_of_a_site_that_an_earlier_version_wrote_are_counted(redis_url
     assert store.sightings([1, 2]) == [2, 0]
     store.write(write(1, moved={"door/s/2/0": 2}))
     assert store.sightings([1, 2]) == [2, 1]
+    client.close()
+
+
+def test_people_of_a_site_that_an_earlier_version_wrote_are_listed_by_when_they_were_seen_last(redis_url: str) -> None:
+    client = redis.Redis.from_url(redis_url)
+    store = RedisStore(client, f"site-{uuid.uuid4().hex[:8]}")
+    people = [replace(person(number), last_ns=last_s * S) for number, last_s in ((1, 5), (2, 9), (3, 7))]
+    store.write(write(0, identities=people))
+    client.delete(f"climbtrack:{{{store.site_id}}}:by-last")
+    client.hset(f"climbtrack:{{{store.site_id}}}:meta", "layout", 2)
+
+    store.load(0)
+
+    assert [one.number for one in store.people(PeopleQuery(by_last=True)).identities] == [2, 3, 1]
     client.close()
 
 

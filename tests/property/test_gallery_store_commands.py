@@ -12,13 +12,17 @@ from hypothesis import strategies as st
 from gallery.errors import StoreConflict
 from gallery.store.memory import MemoryStore
 from gallery.store.redis import RedisStore
-from gallery.store.store import Identity, Store, StoredTracklet, TrackQuery, Write
+from gallery.store.said import Former, StoredWord
+from gallery.store.store import Identity, PeopleQuery, Store, StoredTracklet, TrackQuery, Write
+from gallery.store.why import Candidate, Why
 from tests.gallery_tools import START, S, tracklet
-from wire.messages import IdentityEvent
+from wire.messages import IdentityEvent, Word
 
 NUMBERS = st.integers(1, 5)
 NAMES = st.sampled_from([f"{camera}/s/{track}/0" for camera in "ab" for track in range(3)])
 SECONDS = st.integers(0, 30)
+WORDS = st.sampled_from(["w1", "w2", "w3"])
+DIGESTS = st.sampled_from(["d1", "d2"])
 
 
 @st.composite
@@ -32,7 +36,17 @@ def rows(draw: st.DrawFn) -> StoredTracklet:
 def people(draw: st.DrawFn) -> Identity:
     number = draw(NUMBERS)
     previous = draw(st.sets(st.integers(10, 14), max_size=2))
-    return Identity(number, START, START + draw(SECONDS) * S, ("a",), draw(st.integers(0, 9)), tuple(sorted(previous)))
+    said = draw(st.sampled_from(["", "Anna", "anne"])), draw(st.booleans()), draw(st.just("") | NAMES)
+    last_ns = START + draw(SECONDS) * S
+    return Identity(number, START, last_ns, ("a",), draw(st.integers(0, 9)), tuple(sorted(previous)), (), *said)
+
+
+@st.composite
+def words(draw: st.DrawFn) -> StoredWord:
+    word = Word(word_id=draw(WORDS), kind="name", site_id="site", author="Eve", time_ns=1, name=draw(st.text("ab")))
+    keys = st.lists(NAMES, max_size=3).map(tuple)
+    sides = draw(st.lists(keys, max_size=2).map(tuple))
+    return StoredWord(word, draw(NUMBERS), draw(keys), sides, undone_by=draw(st.just("") | WORDS))
 
 
 def event(number: int) -> IdentityEvent:
@@ -72,7 +86,17 @@ def writes(draw: st.DrawFn) -> Write:
         expired=unique(draw(st.lists(people(), max_size=1)), lambda identity: identity.number),
         expire_before_ns=START + draw(st.integers(-20, 20)) * S,
         events=draw(st.lists(st.builds(event, NUMBERS), max_size=2)),
+        words=unique(draw(st.lists(words(), max_size=3)), lambda said: said.word.word_id),
+        formers=draw(st.dictionaries(WORDS, st.lists(st.builds(Former, NUMBERS), max_size=2), max_size=2)),
+        erased=draw(st.dictionaries(DIGESTS, WORDS, max_size=2)),
+        lifted=draw(st.lists(DIGESTS, max_size=2)),
+        forgotten=draw(st.lists(st.integers(1, 6), max_size=2)),
+        why=draw(st.dictionaries(NAMES, st.builds(why, NUMBERS), max_size=2)),
     )
+
+
+def why(number: int) -> Why:
+    return Why(number, "so", START, 0.8, (Candidate(number, 0.9), Candidate(9, 0.1, "seen_at_once", "a/s/0/0")))
 
 
 def outcome(store: Store, write: Write) -> str:
@@ -100,12 +124,34 @@ def everything(store: Store, query: TrackQuery) -> dict[str, object]:
         "pages": (store.identities(0, 2), store.identities(2, 9)),
         "by number": [store.identity(number) for number in range(1, 15)],
         "sightings": store.sightings(range(1, 6)),
+        "why": store.why([f"a/s/{track}/0" for track in range(3)]),
+        "latest": store.latest(range(1, 6), 2),
+        "words": [(entry.seq, told(entry.said)) for entry in store.words(1, 3)],
+        "every word": [told(said) for said in snapshot.words],
+        "holders": snapshot.holders,
+        "erased": snapshot.erased,
+        "one word": [told(store.word(word_id)) for word_id in ("w1", "w2", "w3")],
+        "formers": [store.former(word_id) for word_id in ("w1", "w2", "w3")],
+        "people": [store.people(chosen) for chosen in PEOPLE],
         "crops": [store.crop(f"a/s/{track}/0") for track in range(3)],
         "journal": [(entry.seq, entry.event.event_id) for entry in store.journal(1, 3)],
         "counts": store.counts(),
     }
 
 
+def told(said: StoredWord | None) -> object:
+    """Return a word as values that can be compared."""
+    return said and (said.word.word_id, said.word.name, said.identity_id, said.chosen, said.sides, said.undone_by)
+
+
+PEOPLE = (
+    PeopleQuery(by_last=True, limit=2),
+    PeopleQuery(by_last=True, after=((START + 15 * S) // 1000, 3), limit=2),
+    PeopleQuery(name="ANN"),
+    PeopleQuery(hidden=True, by_last=True),
+    PeopleQuery(hidden=False, after=(0, 1)),
+    PeopleQuery(from_ns=START + 10 * S, camera_id="a"),
+)
 QUERIES = st.builds(
     TrackQuery,
     camera_id=st.none() | st.sampled_from("ab"),
