@@ -18,10 +18,11 @@ from ingest.config import IngestSettings
 from ingest.metrics import IngestMetrics
 from reid_worker.config import WorkerSettings
 from reid_worker.metrics import WorkerMetrics
+from wire.logs import LogSettings
 from wire.metrics import ServiceMetrics
 from wire.settings import KafkaSettings, RedisSettings, Settings
 
-SECTIONS = (KafkaSettings, RedisSettings, IngestSettings, WorkerSettings, GallerySettings, ApiSettings)
+SECTIONS = (KafkaSettings, RedisSettings, IngestSettings, WorkerSettings, GallerySettings, ApiSettings, LogSettings)
 FAMILIES = (ServiceMetrics, IngestMetrics, WorkerMetrics, GalleryMetrics)
 PAGE = Path("docs/operating.md")
 

@@ -36,5 +36,4 @@ def main(config: Path | None = None) -> int:
 
 
 if __name__ == "__main__":
-    process.log_to_stderr()
-    sys.exit(process.exit_code(lambda: main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)))
+    sys.exit(process.run_main(main))

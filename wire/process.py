@@ -2,14 +2,15 @@
 
 import logging
 import sys
-import time
 from collections.abc import Callable
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
 from wire import health
 from wire.errors import SettingsError, WireError
 from wire.health import ServiceMonitor
+from wire.logs import LogSettings, log_to_stderr, logs_are_json
 from wire.mask import scrub
 from wire.service import Service
 from wire.signals import stop_on_signals
@@ -32,8 +33,22 @@ def exit_code(command: Callable[[], int]) -> int:
 
 
 def print_error(error: Exception) -> None:
-    """Print the error that ended a command to stderr, with secrets masked."""
-    print(f"climbtrack: {scrub(str(error))}", file=sys.stderr)
+    """Print the error that ended a command to stderr, with secrets masked; as a log where logs are JSON."""
+    if logs_are_json():
+        log.critical("%s", error)
+    else:
+        print(f"climbtrack: {scrub(str(error))}", file=sys.stderr)
+
+
+def run_main(main: Callable[[Path | None], int]) -> int:
+    """Run a service with the configuration file that the command line names, if any; return the exit code."""
+    config = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+
+    def run() -> int:
+        log_to_stderr(as_json=LogSettings.load(config).format == "json")
+        return main(config)
+
+    return exit_code(run)
 
 
 def run_service(service: Service, monitor: ServiceMonitor, registry: CollectorRegistry, *, host: str, port: int) -> int:
@@ -52,28 +67,3 @@ def run_service(service: Service, monitor: ServiceMonitor, registry: CollectorRe
     finally:
         server.close()
     return EXIT_DONE
-
-
-def log_to_stderr(level: int = logging.INFO, *, plain: bool = False) -> None:
-    """Send logs to stderr, one line each, with UTC times; libraries log warnings and above only.
-
-    `plain` omits time and module, for a user at a terminal.
-    """
-    formatter = MaskingFormatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
-    if plain:
-        formatter = MaskingFormatter("note: %(message)s")
-    formatter.converter = time.gmtime
-    handler = logging.StreamHandler()
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    for package in ("wire", "ingest", "reid_worker", "gallery", "deploy"):
-        logging.getLogger(package).setLevel(level)
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # failures reach us as exceptions; the rest is noise
-
-
-class MaskingFormatter(logging.Formatter):
-    """Masks the passwords of URLs in lines and tracebacks, including those of libraries."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the formatted record with URLs masked."""
-        return scrub(super().format(record))

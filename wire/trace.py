@@ -35,14 +35,19 @@ def trace_id(traceparent: str) -> str:
 
 
 def note(log: logging.Logger, message: AnyMessage | None, what: str, *args: object) -> None:
-    """Log at debug level what happens to a traced message; the log record has `trace_id` as a field.
+    """Log at debug level what happens to a traced message; the log record has `trace_id`, `camera` and `tracklet`.
 
     Args:
         what: A `logging` format string for `args`.
     """
     if log.isEnabledFor(logging.DEBUG) and isinstance(message, FrameChunk | Tracklet | IdentityEvent):
         trace = trace_id(message.traceparent)
-        log.debug(f"{what} %s trace=%s", *args, _named(message), trace or "none", extra={"trace_id": trace})
+        log.debug(f"{what} %s trace=%s", *args, _named(message), trace or "none", extra=_fields(message, trace))
+
+
+def _fields(message: FrameChunk | Tracklet | IdentityEvent, trace: str) -> dict[str, str]:
+    tracklet = {} if isinstance(message, FrameChunk) else {"tracklet": message.tracklet_id}
+    return {"trace_id": trace, "camera": message.camera_id, **tracklet}
 
 
 def _named(message: FrameChunk | Tracklet | IdentityEvent) -> str:

@@ -96,10 +96,14 @@ def run(
 
     from deploy.cameras import chosen_cameras, reject_bare_arguments
     from deploy.local.run import RunOptions, follow
-    from wire.process import log_to_stderr
+    from wire.logs import LogSettings, log_to_stderr
 
     reject_bare_arguments(words or [])
-    log_to_stderr((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)], plain=not verbose)
+    level, as_json = (
+        (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)],
+        LogSettings.load(config).format == "json",
+    )
+    log_to_stderr(level, plain=not verbose, as_json=as_json)
     options = RunOptions(
         cameras=chosen_cameras(camera or [], config, needed=not keep_serving),
         config=config,

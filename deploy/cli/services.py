@@ -49,7 +49,8 @@ def api(config: Config = None) -> None:
 
 
 def _serve(main: Callable[[Path | None], int], config: Path | None, *, verbose: bool = False) -> None:
-    from wire.process import log_to_stderr
+    from wire.logs import LogSettings, log_to_stderr
 
-    log_to_stderr(logging.DEBUG if verbose else logging.INFO)
+    as_json = LogSettings.load(config).format == "json"
+    log_to_stderr(logging.DEBUG if verbose else logging.INFO, as_json=as_json)
     raise typer.Exit(main(config))

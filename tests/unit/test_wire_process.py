@@ -96,7 +96,7 @@ def test_our_errors_are_one_line_and_an_exit_code(
 )
 def test_a_warning_is_a_sentence_for_people_and_a_dated_line_for_logs(plain: bool, said: str) -> None:
     program = (
-        "import logging; from wire.process import log_to_stderr; "
+        "import logging; from wire.logs import log_to_stderr; "
         f"log_to_stderr(logging.WARNING, plain={plain}); logging.getLogger('gallery').warning('no people today')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
