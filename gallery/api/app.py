@@ -18,6 +18,7 @@ from gallery.api.events import EventFeed
 from gallery.api.head import HeadAsGet
 from gallery.api.live import live_router
 from gallery.api.origin import SameOrigin
+from gallery.api.page import page_router
 from gallery.api.parameters import only_known_parameters
 from gallery.api.people import people_router, tracks_router
 from gallery.api.prefix import UnderPrefix
@@ -27,7 +28,6 @@ from gallery.api.why import why_router
 from gallery.api.words import words_router
 from gallery.config import ApiSettings
 from gallery.errors import StoreRefused
-from gallery.page.serve import page_router
 from gallery.store.store import Store
 from wire.bus import Bus
 from wire.camera_states import CameraStates

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any
 
+from anyio import create_task_group
 from fastapi import APIRouter, HTTPException, Query, Response, WebSocket, WebSocketDisconnect, status
 
 from gallery.api.auth import Access
@@ -91,30 +92,30 @@ async def _latest_picture(feeds: LiveFeeds, camera_id: str) -> bytes | None:
 async def _serve(socket: WebSocket, feeds: LiveFeeds, names: list[str], pictures: frozenset[str]) -> None:
     viewer = Viewer(asyncio.get_running_loop())
     offers = {name: partial(viewer.offer, number) for number, name in enumerate(names)}
-    tasks = [asyncio.create_task(_send(socket, viewer, names, pictures)), asyncio.create_task(_receive(socket))]
+    for name, offer in offers.items():
+        feeds.join(name, offer)
     try:
-        for name, offer in offers.items():
-            feeds.join(name, offer)
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        async with create_task_group() as tasks:
+            tasks.start_soon(_send, socket, viewer, names, pictures)
+            await _receive(socket)
+            tasks.cancel_scope.cancel()
     finally:
         for name, offer in offers.items():
             feeds.leave(name, offer)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _send(socket: WebSocket, viewer: Viewer, names: list[str], pictures: frozenset[str]) -> None:
     from gallery.live.view import CameraView, Piece
 
     views = [CameraView(pictures=name in pictures) for name in names]
-    while True:
-        number, item = await viewer.next()
-        for sent in await asyncio.to_thread(views[number].take, item):
-            if isinstance(sent, Piece):
-                await socket.send_bytes(bytes((number, KINDS[sent.kind])) + sent.data)
-            else:
-                await socket.send_text(json.dumps({"camera": names[number], **sent}))
+    with suppress(WebSocketDisconnect):
+        while True:
+            number, item = await viewer.next()
+            for sent in await asyncio.to_thread(views[number].take, item):
+                if isinstance(sent, Piece):
+                    await socket.send_bytes(bytes((number, KINDS[sent.kind])) + sent.data)
+                else:
+                    await socket.send_text(json.dumps({"camera": names[number], **sent}))
 
 
 async def _receive(socket: WebSocket) -> None:

@@ -1,10 +1,11 @@
-"""The page's files over HTTP, from the installed package, with a strict content security policy."""
+"""The page's files over HTTP, with a strict content security policy."""
 
 import mimetypes
-from importlib.resources import files
 from pathlib import PurePosixPath
 
 from fastapi import APIRouter, HTTPException, Request, Response, status
+
+from gallery.page.files import page_files
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src blob:; "
@@ -24,7 +25,7 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", 
 def page_router() -> APIRouter:
     """Return the routes of the page and its files; they need no token, since they hold no data."""
     router = APIRouter(include_in_schema=False)
-    assets = _assets()
+    assets = page_files()
 
     @router.get("/")
     def index(request: Request) -> Response:
@@ -38,29 +39,10 @@ def page_router() -> APIRouter:
         found = assets.get(name)
         if found is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"the page has no file {name[:100]!r}")
-        data, etag = found
-        headers = {**HEADERS, "ETag": etag}
-        if request.headers.get("if-none-match") == etag:
+        headers = {**HEADERS, "ETag": found.etag}
+        if request.headers.get("if-none-match") == found.etag:
             return Response(status_code=304, headers=headers)
         suffix = PurePosixPath(name).suffix
-        return Response(data, media_type=TYPES.get(suffix) or mimetypes.guess_type(name)[0], headers=headers)
+        return Response(found.data, media_type=TYPES.get(suffix) or mimetypes.guess_type(name)[0], headers=headers)
 
     return router
-
-
-def _assets() -> dict[str, tuple[bytes, str]]:
-    """Return the files by name, with their ETags; they are few, small and do not change."""
-    import hashlib
-
-    root = files("gallery.page") / "assets"
-    found: dict[str, tuple[bytes, str]] = {}
-    folders = [("", root)]
-    while folders:
-        prefix, folder = folders.pop()
-        for entry in folder.iterdir():
-            if entry.is_dir():
-                folders.append((f"{prefix}{entry.name}/", entry))
-            else:
-                data = entry.read_bytes()
-                found[prefix + entry.name] = (data, f'"{hashlib.sha256(data).hexdigest()[:32]}"')
-    return found
