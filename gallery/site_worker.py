@@ -24,7 +24,7 @@ from gallery.metrics import GalleryMetrics
 from gallery.models import KnownModels
 from gallery.put_back import writes_to_put_back
 from gallery.searcher import Searcher
-from gallery.store.said import digest_of, leg_of
+from gallery.store.said import digests_of
 from gallery.store.store import JournalEntry, Store, StoredProgress, StoredTracklet, Write
 from gallery.timeline import Timeline, Update, Waiting, Window
 from wire.cameras import ListedCamera
@@ -147,7 +147,7 @@ class SiteWorker:
     def _is_erased(self, tracklet: Tracklet) -> bool:
         """Return whether a tracklet shows somebody who was erased, and must not come back."""
         erased = self._site.erased
-        return bool(erased) and digest_of(self._store.site_id, leg_of(tracklet.tracklet_id)) in erased
+        return bool(erased) and any(digest in erased for digest in digests_of(self._store.site_id, tracklet))
 
     def _hear(self, word: Word) -> None:
         """Carry out what a person said, once; whether it was carried out or refused is in the store's journal."""

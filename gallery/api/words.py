@@ -103,7 +103,7 @@ class Asking:
             HTTPException: 404, what it is about does not exist; 409, the gallery refused it.
         """
         word = Word(
-            word_id=uuid.uuid4().hex,
+            word_id=uuid.uuid4().hex[:16],
             kind=kind,
             site_id=self._store.site_id,
             author=AUTHOR,

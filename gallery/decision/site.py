@@ -22,7 +22,7 @@ class Site:
 
     `calibrations` are by `model_id`; `shifts` are the offsets that cameras add to embeddings; `coverage` tells which
     cameras are disjoint; `holdings` are what people said, and which identities have the legs it mentions; `erased` are
-    digests of legs that are not decided again, by the word that erased them. `memo`, `vectors` and `lookups` are
+    digests of tracklets that are not decided again, by the word that erased them. `memo`, `vectors` and `lookups` are
     derived from the rest and do not affect decisions.
     """
 

@@ -30,7 +30,7 @@ class Hearing:
         said: What is stored about it.
         replaced: Earlier words in a new form.
         former: What undoing it needs.
-        erased: Digests of legs that are never decided again.
+        erased: Digests of tracklets that are never decided again.
         lifted: Digests of those that are.
         forgotten: Events to delete.
         unformed: Earlier words that can no longer be undone.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from wire.messages import Word
+from wire.messages import Tracklet, Word
 from wire.tracklet_id import TrackletId
 
 MAX_WORDS = 10_000  # of a site; the oldest are dropped, with their effect on later decisions
@@ -81,6 +81,17 @@ def leg_of(tracklet_id: str) -> str:
     return f"{name.camera_id}/{name.stream_id}/{name.track}.{name.leg}"
 
 
-def digest_of(site_id: str, leg: str) -> str:
-    """Return 32 digits by which an erased leg is recognised, and which do not tell camera or time."""
-    return blake2b(f"{site_id}\n{leg}".encode(), digest_size=16, person=b"climbtrack").hexdigest()
+def digests_of(site_id: str, tracklet: Tracklet) -> tuple[str, str]:
+    """Return two texts of 32 digits by which an erased tracklet is recognised, and which tell neither camera nor time.
+
+    The first is that of its leg, in this stream. The second is that of its number and its first box, in any stream: of
+    the same recording from another start time.
+    """
+    name = TrackletId.parse(tracklet.tracklet_id)
+    number = f"{name.camera_id}/{name.stream_id.rpartition('-')[2]}/{name.track}.{name.leg}/{name.part}"
+    begin = f"{number}\n{int(tracklet.frames[0])}\n{tracklet.boxes[0].tolist()}"
+    return _digest(site_id, leg_of(tracklet.tracklet_id)), _digest(site_id, begin)
+
+
+def _digest(site_id: str, text: str) -> str:
+    return blake2b(f"{site_id}\n{text}".encode(), digest_size=16, person=b"climbtrack").hexdigest()

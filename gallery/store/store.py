@@ -124,8 +124,8 @@ class Write:
         events: Appended to the journal.
         words: Appended to the journal of words, in place of the entry with the same `word_id` if there is one.
         formers: By `word_id`, what undoing a word needs; an empty sequence deletes it.
-        erased: Legs that are never decided again, as `said.digest_of` gives them -> the `word_id` of the erasure.
-        lifted: Legs, in the same form, that may be decided again.
+        erased: Tracklets that are never decided again, as `said.digests_of` gives them -> the `word_id` of the erasure.
+        lifted: Tracklets, in the same form, that may be decided again.
         forgotten: Events to delete from the journal, by `seq`.
         why: By tracklet, why it was given to its identity; kept as long as the tracklet.
     """

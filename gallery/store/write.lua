@@ -22,7 +22,7 @@
 --   :words                 hash    word_id -> word
 --   :word-order            zset    word_id, scored by its number, from 1
 --   :formers               hash    word_id -> what undoing it needs
---   :erased                hash    digest of a leg -> word_id of the erasure
+--   :erased                hash    digest of a tracklet -> word_id of the erasure
 --   :progress              hash    camera -> progress (not written here)
 -- ARGV[1]  msgpack of the write, see redis._Arguments; it refers to binary values by their numbers
 -- ARGV[2]  these values, one after the other; they end at op.ends
