@@ -27,7 +27,8 @@ class GallerySettings(Settings):
         complete_wait_s: Wall-clock time without progress of any camera after which windows stop waiting for cameras
             in `complete` mode; a camera that is silent while others progress is waited for ten times as long.
         false_merge_rate: Acceptable fraction of wrong matches, from 0.0004: a match, or a merge of two identities,
-            needs a likelihood ratio of at least `(1 - rate) / rate`.
+            needs a likelihood ratio of at least `(1 - rate) / rate`, times the square root of the number of other
+            people, since one of many looks like somebody by chance.
         normalise_cameras: Estimate the shift that each camera's lighting and colours add to its embeddings, and
             subtract it before embeddings are compared.
         min_quality: An open tracklet below this quality is not decided until it closes.

@@ -17,7 +17,7 @@ from gallery.decision.compare import mean_of
 from gallery.decision.coverage import SIMULTANEOUS_NS
 from gallery.decision.decide import Neighbours
 from gallery.decision.draft import Decision, Draft
-from gallery.decision.log_odds import logit
+from gallery.decision.log_odds import logit, needed, needed_for
 from gallery.decision.regroup import Move, Union, regrouped
 from gallery.decision.rules import Rules
 from gallery.decision.scale import update_scale
@@ -139,7 +139,8 @@ class _Window:
         if not numbers:
             return []
         logits = np.array([[self._logit(t, n) for n in numbers] for t in ready])
-        gains = np.clip(logits - self._rules.match + 1e-6, 0, None)
+        least = np.array([needed_for(self._draft, self._rules, number) for number in numbers])
+        gains = np.clip(logits - least + 1e-6, 0, None)
         rows, columns = linear_sum_assignment(gains, maximize=True)
         return [
             _Match(ready[i], numbers[j], float(logits[i, j]))
@@ -149,7 +150,11 @@ class _Window:
 
     def _logit(self, tracklet: Tracklet, number: int) -> float:
         found = logit(self._draft, tracklet, number)
-        return found if found >= self._rules.match and self._possible(tracklet, number) else -math.inf
+        return (
+            found
+            if found >= needed_for(self._draft, self._rules, number) and self._possible(tracklet, number)
+            else -math.inf
+        )
 
     def group(self) -> None:
         """Create identities for the open tracklets that must show a new person."""
@@ -158,7 +163,7 @@ class _Window:
             pairs = [(i, j) for i in range(len(groups)) for j in range(i + 1, len(groups))]
             scored = [(self._cohesion(groups[i], groups[j]), -i, -j) for i, j in pairs]
             best, i, j = max(scored)
-            if best < self._rules.match:
+            if best < needed(self._draft, self._rules):
                 break
             groups[-i] += groups.pop(-j)
         for members in groups:
@@ -174,7 +179,9 @@ class _Window:
         maybe = {row.identity_id for answer, row in _visible_with(self._draft, tracklet) if answer == "maybe"}
         sure = {row.identity_id for answer, row in _visible_with(self._draft, tracklet) if answer == "yes"}
         return any(
-            logit(self._draft, tracklet, number) >= self._rules.match for number in maybe - sure if number is not None
+            logit(self._draft, tracklet, number) >= needed_for(self._draft, self._rules, number)
+            for number in maybe - sure
+            if number is not None
         )
 
     def _is_enough(self, tracklet: Tracklet, *, alone: bool) -> bool:
@@ -203,10 +210,17 @@ class _Window:
         """Merge identities and move tracklets as a new clustering of all recent tracklets says."""
         for model_id in sorted({row.tracklet.model_id for row in self._draft.rows.values()}):
             near = self._near_to(model_id)
-            unions, moves = regrouped(self._draft, model_id, near, self._rules.match, consolidate=self._consolidate)
+            unions, moves = regrouped(
+                self._draft, model_id, near, needed(self._draft, self._rules), consolidate=self._consolidate
+            )
             for union in unions:
-                self._unite(union)
+                if self._is_sure(union):
+                    self._unite(union)
             self._move(moves)
+
+    def _is_sure(self, union: Union) -> bool:
+        old = [n for n in (union.gone, union.survivor) if not self._draft.is_recent(n)]
+        return all(union.logit >= needed_for(self._draft, self._rules, number) for number in old)
 
     def _near_to(self, model_id: str) -> dict[int, set[int]]:
         draft = self._draft

@@ -22,9 +22,9 @@ from scipy.optimize import linear_sum_assignment
 
 from gallery.decision.compare import mean_of
 from gallery.decision.draft import Decision, Draft
-from gallery.decision.explain import explained, likely
+from gallery.decision.explain import NOBODY, explained, likely
 from gallery.decision.grouping import grouped
-from gallery.decision.log_odds import logit, logits
+from gallery.decision.log_odds import logit, logits, needed, needed_for
 from gallery.decision.regroup import Move, Union, regrouped
 from gallery.decision.rules import Rules
 from gallery.decision.scale import update_scale
@@ -157,6 +157,10 @@ class _Window:
                     continue  # by what was settled just now; it is not matched again
                 self._settle(match.tracklet, match.number, likely(self._draft, match.logit), "looks like this person")
 
+    @property
+    def _least(self) -> float:
+        return needed(self._draft, self._rules)
+
     def _matches(self) -> list["_Match"]:
         """Return the matches that maximise the sum of log odds above the threshold, for each camera."""
         ready = sorted((t for t in self._open if self._is_good(t)), key=lambda t: t.camera_id)
@@ -167,20 +171,26 @@ class _Window:
         for camera_id in dict.fromkeys(cameras.tolist()):
             rows = np.flatnonzero(cameras == camera_id)
             among[rows] = np.isin(numbers, list(set().union(*(candidates[row] for row in rows))))
-        table = self._table(ready, numbers, among)
+        least = np.array([needed_for(self._draft, self._rules, number) for number in numbers.tolist()])
+        table = self._table(ready, numbers, among, least)
         matches: list[_Match] = []
         for camera_id in dict.fromkeys(cameras.tolist()):
             rows = np.flatnonzero(cameras == camera_id)
             columns = np.flatnonzero(among[rows[0]])
-            best = _best_matches(table[np.ix_(rows, columns)], self._rules.match)
+            best = _best_matches(table[np.ix_(rows, columns)], least[columns])
             matches += [_Match(ready[rows[i]], int(numbers[columns[j]]), value) for i, j, value in best]
         return matches
 
     def _table(
-        self, ready: Sequence[Tracklet], numbers: NDArray[np.int64], among: NDArray[np.bool_]
+        self,
+        ready: Sequence[Tracklet],
+        numbers: NDArray[np.int64],
+        among: NDArray[np.bool_],
+        least: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Return `(m, n)` log odds; -inf below the threshold, and for identities that a tracklet cannot have."""
-        table = logits(self._draft, ready, numbers.tolist(), self._rules.match, among)
+        """Return `(m, n)` log odds; -inf below `least`, `(n,)`, and for identities that a tracklet cannot have."""
+        table = logits(self._draft, ready, numbers.tolist(), float(least.min(initial=np.inf)), among)
+        table[table < least] = -np.inf
         for row, tracklet in enumerate(ready):
             excluded = [number for number in self._draft.excluded(tracklet) if number is not None]
             table[row, np.isin(numbers, excluded)] = -np.inf
@@ -191,12 +201,12 @@ class _Window:
         draft = self._draft
         exclusive_ns = draft.now_ns if self._rules.parts.exclusivity else None
         for members in grouped(
-            self._unknown(), draft.calibration, draft.vector, self._rules.match, exclusive_ns, draft.holdings.said
+            self._unknown(), draft.calibration, draft.vector, self._least, exclusive_ns, draft.holdings.said
         ):
             if any(self._is_enough(t, alone=len(members) == 1) for t in members):
                 number = draft.create()
                 for tracklet in sorted(members, key=_in_time):
-                    self._settle(tracklet, number, 1.0, "looks like nobody known")
+                    self._settle(tracklet, number, 1.0, NOBODY)
 
     def _unknown(self) -> list[Tracklet]:
         """Return the open tracklets to group: those that may create an identity, and the latest of the others."""
@@ -214,7 +224,9 @@ class _Window:
         maybe = {row.identity_id for answer, row in self._draft.visible_with(tracklet) if answer == "maybe"}
         sure = {row.identity_id for answer, row in self._draft.visible_with(tracklet) if answer == "yes"}
         return any(
-            logit(self._draft, tracklet, number) >= self._rules.match for number in maybe - sure if number is not None
+            logit(self._draft, tracklet, number) >= needed_for(self._draft, self._rules, number)
+            for number in maybe - sure
+            if number is not None
         )
 
     def _is_enough(self, tracklet: Tracklet, *, alone: bool) -> bool:
@@ -236,12 +248,17 @@ class _Window:
             return
         for model_id in self._draft.models():
             near = self._near_to(model_id)
-            unions, moves = regrouped(self._draft, model_id, near, self._rules.match, consolidate=self._consolidate)
+            unions, moves = regrouped(self._draft, model_id, near, self._least, consolidate=self._consolidate)
             leaving = {leg_of(move.tracklet.tracklet_id) for move in moves}
             for union in unions:
-                if self._draft.may_unite(union.gone, union.survivor, leaving):
+                if self._is_sure(union) and self._draft.may_unite(union.gone, union.survivor, leaving):
                     self._unite(union)
             self._move(moves)
+
+    def _is_sure(self, union: Union) -> bool:
+        """Return whether two identities are alike enough, even if one of them was not seen for long."""
+        both = union.gone, union.survivor
+        return all(self._draft.is_recent(n) or union.logit >= needed_for(self._draft, self._rules, n) for n in both)
 
     def _near_to(self, model_id: str) -> dict[int, set[int]]:
         """Return the identities that may be the same person, for those that this window changed."""
@@ -266,7 +283,7 @@ class _Window:
             if move.number is None and move.group not in created:
                 created[move.group] = self._draft.create()
             number = created[move.group] if move.number is None else move.number
-            reason = "looks like nobody known" if move.number is None else "looks like this person"
+            reason = NOBODY if move.number is None else "looks like this person"
             self._settle(move.tracklet, number, likely(self._draft, move.logit), reason)
 
     def _unite(self, union: Union) -> None:
@@ -322,9 +339,9 @@ class _Match:
     logit: float
 
 
-def _best_matches(table: NDArray[np.float64], threshold: float) -> list[tuple[int, int, float]]:
-    """Return row, column and value of the assignment with the highest sum above a threshold."""
-    gains = np.clip(table - threshold + 1e-6, 0, None)
+def _best_matches(table: NDArray[np.float64], least: NDArray[np.float64]) -> list[tuple[int, int, float]]:
+    """Return row, column and value of the assignment with the highest sum above what each column needs."""
+    gains = np.clip(table - least + 1e-6, 0, None)
     pairs = zip(*linear_sum_assignment(gains, maximize=True), strict=True)
     return [(int(i), int(j), float(table[i, j])) for i, j in pairs if gains[i, j] > 0]
 

@@ -107,6 +107,10 @@ class Draft:
         """Yield the identities that have recent tracklets, those seen last first, then by number."""
         return self._lookups.recent()
 
+    def is_recent(self, number: int) -> bool:
+        """Return whether an identity has recent tracklets."""
+        return number in self._lookups.members
+
     def recent_count(self) -> int:
         """Return the number of identities that have recent tracklets."""
         return len(self._lookups.members)

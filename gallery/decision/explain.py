@@ -12,6 +12,7 @@ import numpy as np
 from gallery.decision.calibrate import probability
 from gallery.decision.compare import PrototypeSet, similarity
 from gallery.decision.draft import Draft
+from gallery.decision.log_odds import needed, needed_for
 from gallery.decision.rules import Rules
 from gallery.decision.shortlist import similarity_bounds
 from gallery.store.why import MAX_CANDIDATES, Candidate, Excluded, Why
@@ -35,7 +36,7 @@ def explained(
         compared: Those of them that were compared with other people.
         candidates: These people.
     """
-    least = likely(draft, rules.match)
+    least = likely(draft, needed(draft, rules))
     found: dict[str, Why] = {}
     for key, reason in reasons.items():
         found[key] = Why(draft.owner(key) or 0, reason, draft.now_ns, least)
@@ -99,4 +100,4 @@ def _exclusion(draft: Draft, rules: Rules, tracklet: Tracklet, number: int, logi
     for key in draft.seen_elsewhere(tracklet):
         if draft.owner(key) == number:
             return "seen_elsewhere", key
-    return ("unlikely" if logit < rules.match else "other_fits_better"), ""
+    return ("unlikely" if logit < needed_for(draft, rules, number) else "other_fits_better"), ""

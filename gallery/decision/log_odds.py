@@ -1,14 +1,47 @@
-"""Log odds that tracklets and identities of a draft are one person, in batches. No I/O."""
+"""Log odds that tracklets and identities of a draft are one person, in batches, and how high they must be. No I/O.
 
+The more people a tracklet may show, the more likely one of them looks like it by chance. So `Rules.match` is for two
+people, and with n it rises by half of the logarithm of n - 1: as if sqrt(n - 1) others were equally likely, since not
+all are at hand. Whoever was not seen for long is one of all people known.
+"""
+
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.decision.calibrate import MAX_LOGIT
 from gallery.decision.compare import PrototypeSet, similarity
 from gallery.decision.draft import Draft
+from gallery.decision.rules import Rules
 from gallery.decision.shortlist import SLACK, similarity_bounds
 from wire.messages import Tracklet
+
+PRIOR = 0.5  # of the logarithm of the number of other people; 1 would take all of them as equally likely
+
+
+def raised(match: float, others: float) -> float:
+    """Return the log odds that are needed if a tracklet may show so many other people; at most what can be reached."""
+    return max(match, min(match + PRIOR * math.log(max(1.0, others)), MAX_LOGIT))
+
+
+def needed(draft: Draft, rules: Rules) -> float:
+    """Return the log odds from which on a tracklet shows somebody seen recently, and clusters are joined.
+
+    People are as many as recent identities, or fewer where the share of pairs that show one person says so: a person
+    in several pieces must not make it harder to join them.
+    """
+    shares = [known.scale.share for known in draft.calibrations.values()]
+    return raised(rules.match, min([draft.recent_count() - 1.0, *(1 / share for share in shares if share)]))
+
+
+def needed_for(draft: Draft, rules: Rules, number: int) -> float:
+    """Return the log odds from which on a tracklet shows an identity."""
+    recent = needed(draft, rules)
+    if draft.is_recent(number):
+        return recent
+    return max(recent, raised(rules.match, len(draft.identities) - 1.0))
 
 
 def logit(draft: Draft, tracklet: Tracklet, number: int) -> float:
