@@ -98,8 +98,10 @@ class FlatIndex:
         self._rows.update(zip(ids.tolist(), rows, strict=True))
 
     def remove(self, ids: NDArray[np.int64]) -> None:
-        """Free the rows of vectors."""
-        self._free += [self._rows.pop(one) for one in ids.tolist() if one in self._rows]
+        """Free the rows of vectors, and overwrite them: somebody who is erased must not stay in memory."""
+        gone = [self._rows.pop(one) for one in ids.tolist() if one in self._rows]
+        self._vectors[gone] = 0.0
+        self._free += gone
 
     def search(self, queries: NDArray[np.float32], k: int) -> Hits:
         """Return the k best for each query."""
@@ -125,7 +127,7 @@ class FlatIndex:
         """Make room for this many rows, and for half as many again, so that additions take constant time on average."""
         more = least + least // 2 - len(self._ids)
         self._ids = np.concatenate([self._ids, np.full(more, -1, np.int64)])
-        self._vectors = np.concatenate([self._vectors, np.empty((more, self._vectors.shape[1]), np.float32)])
+        self._vectors = np.concatenate([self._vectors, np.zeros((more, self._vectors.shape[1]), np.float32)])
 
 
 def least_of(scores: NDArray[np.float32], k: int) -> NDArray[np.float32]:

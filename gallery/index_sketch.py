@@ -195,7 +195,7 @@ class _Block:
     def __init__(self, dimension: int, sketch: Sketch) -> None:
         self.ids = np.full(BLOCK, -1, np.int64)
         self.free = BLOCK
-        self.full = np.empty((BLOCK, dimension), np.float16)
+        self.full = np.zeros((BLOCK, dimension), np.float16)
         self.sketch = sketch
         self._sketches = np.zeros((BLOCK, sketch.width), np.float32)
 
@@ -211,8 +211,9 @@ class _Block:
         return np.asarray(self._sketches[:, -1])
 
     def drop(self, row: int) -> None:
-        """Free a row."""
+        """Free a row, and overwrite it: somebody who is erased must not stay in memory."""
         self.ids[row] = -1
+        self.full[row], self._sketches[row] = 0.0, 0.0
         self.free += 1
 
     def sample(self, blocks: int) -> Vectors:

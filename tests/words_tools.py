@@ -31,6 +31,7 @@ class Talk:
         self.events: list[IdentityEvent] = []
         self._offset = first_offset
         self._words = 0
+        self._workers: list[SiteWorker] = []
         self._settings = GallerySettings(**settings)
         self._handler = self._new_handler()
 
@@ -38,11 +39,21 @@ class Talk:
         """Begin again with what is stored."""
         self._handler = self._new_handler()
 
+    @property
+    def worker(self) -> SiteWorker:
+        """Return the worker of the site, which exists once something was sent."""
+        return self._workers[-1]
+
     def _new_handler(self) -> GalleryHandler:
         metrics, shared = GalleryMetrics(CollectorRegistry()), ServiceMetrics(CollectorRegistry())
         specs = [CameraSpec(camera_id=c, site_id="site", url="x.mp4", mode="complete") for c in CAMERAS]
+
+        def open_site(_: str) -> SiteWorker:
+            self._workers.append(SiteWorker(self.store, plan_of(self._settings), FlatIndex, metrics, shared))
+            return self._workers[-1]
+
         return GalleryHandler(
-            lambda _: SiteWorker(self.store, plan_of(self._settings), FlatIndex, metrics, shared),
+            open_site,
             FixedCameras([ListedCamera(spec, 0) for spec in specs]),
             metrics,
             clock=lambda: 0.0,
