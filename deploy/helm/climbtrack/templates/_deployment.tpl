@@ -3,8 +3,9 @@
 {{- $values := index .root.Values .component }}
 {{- $name := printf "%s-%s" (include "climbtrack.name" .root) .component }}
 {{- $gpu := and (eq .component "worker") (gt (int .root.Values.worker.gpus) 0) }}
-{{- if and (eq .component "worker") (gt (int $values.replicas) (int .root.Values.kafka.partitions)) }}
-{{- fail (printf "worker.replicas = %d: at most kafka.partitions, %d; more workers would idle" (int $values.replicas) (int .root.Values.kafka.partitions)) }}
+{{- $most := include "climbtrack.cameraPartitions" .root | int }}
+{{- if and (eq .component "worker") (gt (int $values.replicas) $most) }}
+{{- fail (printf "worker.replicas = %d: at most kafka.settings.camera_partitions, %d; more workers would idle" (int $values.replicas) $most) }}
 {{- end }}
 {{- $scaled := and (eq .component "worker") .root.Values.worker.autoscaling.enabled }}
 apiVersion: apps/v1
@@ -70,7 +71,7 @@ spec:
       {{- end }}
       containers:
         - name: {{ .component }}
-          image: "{{ .root.Values.image.repository }}-{{ .component }}{{ if $gpu }}-cuda{{ end }}:{{ .root.Values.image.tag | default .root.Chart.AppVersion }}"
+          image: "{{ .root.Values.image.repository }}/{{ .component }}{{ if $gpu }}-cuda{{ end }}:{{ .root.Values.image.tag | default .root.Chart.AppVersion }}"
           imagePullPolicy: {{ .root.Values.image.pullPolicy }}
           args: [{{ .component }}, --config, /etc/climbtrack/site.yaml]
           env:
@@ -116,7 +117,7 @@ spec:
           configMap: {name: {{ include "climbtrack.name" .root }}}
           {{- end }}
         - name: tmp
-          emptyDir: {sizeLimit: 256Mi}
+          emptyDir: {sizeLimit: 512Mi}
         {{- if .root.Values.kafka.existingSecret }}
         - name: kafka-secret
           secret: {secretName: {{ .root.Values.kafka.existingSecret }}, defaultMode: 0440}

@@ -61,6 +61,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- .Values.camerasSecret | default (printf "%s-cameras" (include "climbtrack.name" .)) }}
 {{- end }}
 
+{{/* How many workers can share the cameras. */}}
+{{- define "climbtrack.cameraPartitions" -}}
+{{- .Values.kafka.settings.camera_partitions | default 32 | int }}
+{{- end }}
+
 {{/* Which servers a component talks to. */}}
 {{- define "climbtrack.usesRedis" -}}
 {{- if has . (list "gallery" "api") }}true{{ end }}
