@@ -135,6 +135,44 @@ def gallery(
     _print_rows(found, bench.table, as_json=as_json)
 
 
+@app.command("identities")
+def identities(
+    kinds: Annotated[
+        list[str] | None, typer.Option("--site", metavar="KIND", help="Kind of site; repeatable; all by default.")
+    ] = None,
+    methods: Annotated[
+        list[str] | None, typer.Option("--method", metavar="NAME", help="Repeatable; all by default.")
+    ] = None,
+    seeds: Annotated[
+        list[int] | None, typer.Option("--seed", min=0, max=2**31, help="A site of each kind; repeatable.")
+    ] = None,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option("--embeddings", metavar="DIR", help="Keep the embeddings here, for the next measurement."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line for each row instead of a table.")] = False,
+) -> None:
+    """Measure how well people are told apart at generated sites, by the gallery, without each part, and by an oracle.
+
+    The oracle gives every tracklet to the nearest identity, by the one threshold that is best on the truth of each
+    site. Embeddings are those of the shipped weights, of generated people whom they have not seen.
+    """
+    from deploy.bench.identities import rows as bench
+    from deploy.bench.identities.looks import Studio
+    from deploy.bench.identities.timetable import KINDS
+
+    chosen = _named(kinds, list(KINDS), "--site")
+    by = _named(methods, list(bench.METHODS), "--method")
+    found = []
+    for row in bench.rows(
+        chosen, seeds or bench.REPORTED, by, Studio(embeddings), lambda text: typer.echo(text, err=True)
+    ):
+        found.append(row)
+        typer.echo(json.dumps(asdict(row)) if as_json else bench.table([row])[1], err=not as_json)
+    if not as_json:
+        typer.echo("\n".join(bench.table(found)))
+
+
 @app.command("reconnects")
 def reconnects(
     count: Annotated[int, typer.Option("--count", min=10, max=10_000_000, help="Connections to lose.")] = 10_000,
@@ -264,6 +302,18 @@ def evaluation(
     from training.evaluation.bench import measure
 
     _print_line(measure(queries, gallery, by_rerank=rerank))
+
+
+def _named(names: "Sequence[str] | None", known: "Sequence[str]", option: str) -> list[str]:
+    """Return the known names that were chosen, all if none were.
+
+    Raises:
+        UsageError: A name is unknown.
+    """
+    for name in names or ():
+        if name not in known:
+            raise UsageError(f"{option} {name!r}: must be one of {', '.join(known)}")
+    return [name for name in known if not names or name in names]
 
 
 def _print_line(figures: "DataclassInstance") -> None:

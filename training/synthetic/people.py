@@ -6,6 +6,7 @@ cameras if variety is large between cameras and small within one (PersonX, Sun a
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import cv2
@@ -19,9 +20,11 @@ from training.synthetic.course import Course, draw_course
 from training.synthetic.figure import Figure, build_figure
 from training.synthetic.look import exposed, recorded
 from training.synthetic.mesh import Mesh, moved
+from training.synthetic.person import Person
 from training.synthetic.places import Vantage, draw_vantage
 from training.synthetic.population import person_of
 from training.synthetic.render import Window, owners
+from training.synthetic.restyle import Fashion
 from training.synthetic.scene import Thing, View, extent, shoot
 from training.synthetic.settings import DEFAULT, Setting
 from training.synthetic.stage import VisibilityLimits
@@ -35,10 +38,14 @@ BYSTANDERS = 10_000_000  # identity seeds from here on are bystanders, never req
 
 @dataclass(slots=True)
 class PeopleGenerator:
-    """Renders tracklets of one setting; caches the last `keep` views, as a background costs as much as many crops."""
+    """Renders tracklets of one setting; caches the last `keep` views, as a background costs as much as many crops.
+
+    `person` says whom an identity seed means in a fashion.
+    """
 
     keep: int = 48
     setting: Setting = DEFAULT
+    person: Callable[[int, Fashion | None], Person] = person_of
     _vantages: OrderedDict[int, Vantage] = field(default_factory=OrderedDict)
     _figures: OrderedDict[int, Figure] = field(default_factory=OrderedDict)
 
@@ -72,7 +79,7 @@ class PeopleGenerator:
 
     def _figure(self, seed: int) -> Figure:
         if seed not in self._figures:
-            self._figures[seed] = build_figure(person_of(seed, self.setting.fashion))
+            self._figures[seed] = build_figure(self.person(seed, self.setting.fashion))
         self._figures.move_to_end(seed)
         while len(self._figures) > 4 * self.keep:
             self._figures.popitem(last=False)
