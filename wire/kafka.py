@@ -4,17 +4,19 @@ import threading
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, errors
 from kafka.partitioner.default import murmur2
 
-from wire.bus import MAX_RECORD_BYTES, TOPICS, Rebalance, Record, Start, TopicSpec
+from wire.bus import Rebalance, Record, Start, TopicSpec
+from wire.errors import SettingsError
 from wire.kafka_client import Names, connection_options, named_errors, reading_options
 from wire.kafka_consumer import Callbacks, KafkaBusConsumer, no_callback
 from wire.kafka_follower import KafkaBusFollower
 from wire.kafka_producer import KafkaBusProducer
+from wire.kafka_topics import KafkaTopics, create_missing
 from wire.settings import KafkaSettings
+from wire.topics import sized
 
 TABLE_S = 60.0  # a table is a few megabytes; one that takes longer than a minute to read is broken
 BACKLOG_AGE_S = 1.0
@@ -23,27 +25,29 @@ BACKLOG_AGE_S = 1.0
 class KafkaBus:
     """A bus over Kafka; thread-safe. Clients connect on first use, so that a service can start before its broker."""
 
-    def __init__(self, settings: KafkaSettings, topics: Collection[TopicSpec] = TOPICS) -> None:
+    def __init__(self, settings: KafkaSettings, topics: Collection[TopicSpec] | None = None) -> None:
         self._settings = settings
-        self._names = Names(settings.topic_prefix, {spec.name: spec for spec in topics})
+        self._names = Names(settings.topic_prefix, {spec.name: spec for spec in topics or sized(settings)})
         self._lock = threading.Lock()  # guards the two clients below, which are created on first use
         self._admin: KafkaAdminClient | None = None
         self._reader: KafkaConsumer | None = None
         self._backlogs: dict[tuple[str, str], _Backlog] = {}
 
     def ensure_topics(self) -> None:
-        """Create missing topics, with all size limits; idempotent."""
-        wanted = {
-            self._names.outside(spec.name): _creation(spec, self._settings) for spec in self._names.specs.values()
-        }
+        """Create missing topics, with all size limits; idempotent.
+
+        Raises:
+            SettingsError: A topic that exists has the wrong partitions, or loses messages as it is configured.
+        """
         with self._lock, named_errors(self._settings):
-            admin = self._connected_admin()
-            done = admin.create_topics(wanted, timeout_ms=self._settings.request_timeout_ms, raise_errors=False)
-            for topic in done["topics"]:
-                error = errors.for_code(topic["error_code"])
-                if error not in {errors.NoError, errors.TopicAlreadyExistsError}:
-                    raise error(f"topic {topic['name']}: {topic.get('error_message')}")
-            admin.wait_for_topics(list(wanted))
+            wrong = create_missing(self._connected_admin(), self._names, self._settings)
+        if wrong:
+            raise SettingsError(f"Kafka at {self._settings.servers}: {wrong[0]}")
+
+    def topics(self) -> "KafkaTopics":
+        """Return how the topics are on the broker, to compare and change them."""
+        with self._lock:
+            return KafkaTopics(self._connected_admin(), self._names, self._settings)
 
     def producer(self) -> "KafkaBusProducer":
         """Return a new producer."""
@@ -141,28 +145,3 @@ class KafkaBus:
 class _Backlog:
     read_s: float
     records: list[int]  # by partition
-
-
-def _creation(spec: TopicSpec, settings: KafkaSettings) -> dict[str, Any]:
-    configs = {"max.message.bytes": str(MAX_RECORD_BYTES)}
-    if spec.retention_s is None:
-        # Small segments, compacted early: a table is read from its beginning whenever a partition moves.
-        configs |= {
-            "cleanup.policy": "compact",
-            "segment.bytes": str(8 * MAX_RECORD_BYTES),
-            "segment.ms": "600000",
-            "min.cleanable.dirty.ratio": "0.1",
-        }
-    else:
-        retention_ms = 1000 * spec.retention_s
-        # Kafka deletes whole segments only, so a segment spans a fraction of the retention time.
-        configs |= {
-            "cleanup.policy": "delete",
-            "retention.ms": str(retention_ms),
-            "segment.ms": str(max(60_000, retention_ms // 8)),
-        }
-    return {
-        "num_partitions": spec.partitions,
-        "replication_factor": settings.replication_factor,
-        "configs": configs,
-    }

@@ -158,6 +158,9 @@ class KafkaSettings(TlsSettings):
         servers: Comma-separated `host:port` of bootstrap brokers; user and password have separate settings.
         topic_prefix: Prefix of every topic and group, so that installations can share a cluster.
         replication_factor: Replicas of every partition when topics are created.
+        camera_partitions: Partitions of the topics whose key is a camera, which is how many ingest instances or workers
+            can share the cameras. `climbtrack topics apply` adds some to topics that exist; none can be removed.
+        site_partitions: The same for the topics whose key is a site or an identity: how many galleries can share.
         session_timeout_ms: A member without a heartbeat for this long loses its partitions to other members.
         heartbeat_interval_ms: How often a member sends a heartbeat; well below a third of the session timeout.
         max_poll_interval_ms: The longest a batch may take; a slower member loses its partitions.
@@ -179,6 +182,8 @@ class KafkaSettings(TlsSettings):
     servers: str = Field(default="127.0.0.1:9092", min_length=1)
     topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
     replication_factor: int = Field(default=1, ge=1, le=16)
+    camera_partitions: int = Field(default=32, ge=1, le=1024)
+    site_partitions: int = Field(default=8, ge=1, le=1024)
     session_timeout_ms: int = Field(default=10_000, ge=1000, le=1_800_000)
     heartbeat_interval_ms: int = Field(default=3000, ge=100, le=600_000)
     max_poll_interval_ms: int = Field(default=300_000, ge=1000, le=86_400_000)
