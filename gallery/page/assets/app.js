@@ -51,7 +51,7 @@ function App() {
   return html`<div class="app">
     <nav class="rail" aria-label="Views">
       <a class="brand" href="#/live"><img src="assets/icon.svg" alt="" width="24" height="24" /><span>climbtrack</span></a>
-      ${Object.keys(VIEWS).map((view) => html`<a key=${view} href=${`#/${view}`} aria-current=${route.view === view ? "page" : undefined}>
+      ${Object.keys(VIEWS).map((view) => html`<a key=${view} href=${`#/${view}`} aria-label=${texts.views[view]} title=${texts.views[view]} aria-current=${route.view === view ? "page" : undefined}>
         <svg viewBox="0 0 24 24" aria-hidden="true"><path d=${ICONS[view]} /></svg><span>${texts.views[view]}</span></a>`)}
     </nav>
     <main>${single

@@ -122,10 +122,13 @@ function Sightings({ person, chosen, choose, keyOf }) {
 }
 
 function Why({ person }) {
-  return html`<ol class="why">${person.tracks.slice(0, SHOWN_REASONS).map((track) => html`<${Reason} key=${track.tracklet_id} track=${track} person=${person} />`)}</ol>`;
+  return html`<ol class="why">${person.tracks.slice(0, SHOWN_REASONS).map((track, i) => html`<${Reason} key=${track.tracklet_id} track=${track} person=${person} first=${i === 0} />`)}</ol>`;
 }
 
-function Reason({ track, person }) {
+const percent = (share) => (share < 0.01 ? "under 1 %" : `${Math.round(share * 100)} %`);
+const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
+
+function Reason({ track, person, first }) {
   const why = useLoaded(() => get(`v1/tracks/${trackPath(track.tracklet_id)}/why`), [track.tracklet_id]);
   const told = why.value;
   return html`<li>
@@ -133,13 +136,14 @@ function Reason({ track, person }) {
     <div>
       <p><b>${track.camera_id}</b> <span class="quiet" title=${utcOf(track.first)}>${momentOf(track.first)}, ${durationOf((Date.parse(track.last) - Date.parse(track.first)) / 1000)}</span></p>
       <div class="bar" role="img" aria-label=${own.same(track.probability)}><i style=${{ width: `${track.probability * 100}%`, background: colourOf(person.id) }} /></div>
-      <p>${told?.reason ? `${told.reason[0].toUpperCase()}${told.reason.slice(1)}. ` : ""}${own.same(track.probability)}</p>
-      ${told?.candidates?.length > 0 && html`<details><summary>${own.candidates}</summary>
+      <p>${told ? sentence(told.reason || own.noReasons) : ""} ${own.same(track.probability)}${told?.least ? html` <span class="quiet">(${own.needed(told.least)})</span>` : "."}</p>
+      ${told?.words?.length > 0 && html`<p class="good">${own.said(told.words.length)}</p>`}
+      ${told?.candidates?.length > 0 && html`<details open=${first}><summary>${own.candidates}</summary>
         <ul>${told.candidates.map((one) => html`<li key=${one.identity}>
-          ${one.crop && html`<${Crop} tracklet=${one.crop} label=${`#${one.identity}`} />`}
-          <${Chip} person=${{ id: one.identity, name: one.name }} />
-          <span class="num">${Math.round(one.probability * 100)} %</span>
-          <span class="quiet">${one.excluded || one.reason || ""}</span></li>`)}</ul></details>`}
+          <${Crop} tracklet=${one.crop} label=${`#${one.identity}`} />
+          <${Chip} person=${{ id: one.now ?? one.identity, name: one.name }} />
+          <span class="num">${percent(one.probability)}</span>
+          <span class="quiet">${one.excluded ? sentence(one.excluded) : own.chosen}</span></li>`)}</ul></details>`}
     </div>
   </li>`;
 }

@@ -1,6 +1,6 @@
-// Pairs of people who might be one, the most useful first; one key an answer, and it keeps its place.
+// What only a person can say: pairs who might be one, and tracks that may show somebody else. One key an answer.
 import { html, useState } from "../vendor/htm-preact-3.1.1.js";
-import { get, post } from "../api.js";
+import { get, post, trackPath } from "../api.js";
 import { useKeys, useLoaded } from "../hooks.js";
 import { Chip, Crop } from "../parts/person.js";
 import { Empty, Failed, Skeleton } from "../parts/states.js";
@@ -10,51 +10,68 @@ import { texts } from "../texts.js";
 const own = texts.review;
 
 export function Review({ onPerson }) {
-  const queue = useLoaded(() => get("v1/review").then((answer) => answer.pairs ?? answer.review ?? []), []);
-  const [skipped, setSkipped] = useState(new Set());
-  const [words, setWords] = useState([]);
-  const pairs = (queue.value ?? []).filter((pair) => !skipped.has(keyOf(pair)));
-  const [pair] = pairs;
-  const answer = async (message, path, body) => {
-    const before = pair;
-    const told = await act(message, async () => {
+  const queue = useLoaded(() => get("v1/review?limit=100").then(questionsOf), []);
+  const [done, setDone] = useState([]); // {key, word}: what was answered or skipped, in order
+  const open = (queue.value ?? []).filter((question) => !done.some(({ key }) => key === question.key));
+  const [question] = open;
+  const settle = (word) => setDone((all) => [...all, { key: question.key, word }]);
+  const answer = async ({ message, path, body }) => {
+    let word = null;
+    if (await act(message, async () => {
       const said = await post(path, body);
-      setWords((all) => [...all, said.id]);
+      word = said.id;
       return said;
-    });
-    if (told) setSkipped((all) => new Set(all).add(keyOf(before)));
+    })) settle(word);
   };
-  const same = () => pair && answer(`#${pair.a.id} and #${pair.b.id} are one person`, `v1/identities/${pair.a.id}/merge`, { with: [pair.b.id] });
-  const different = () => pair && answer(`#${pair.a.id} and #${pair.b.id} are different people`, `v1/identities/${pair.a.id}/different`, { from: pair.b.id });
-  const skip = () => pair && setSkipped((all) => new Set(all).add(keyOf(pair)));
   const undo = async () => {
-    const last = words.at(-1);
-    if (last == null) return;
-    if (await act(texts.undone, () => post(`v1/words/${last}/undo`))) {
-      setWords((all) => all.slice(0, -1));
-      setSkipped(new Set([...skipped].slice(0, -1)));
-      queue.reload();
-    }
+    const last = done.at(-1);
+    if (!last) return;
+    if (last.word === null || (await act(texts.undone, () => post(`v1/words/${last.word}/undo`)))) setDone((all) => all.slice(0, -1));
   };
-  useKeys((event) => ({ m: same, n: different, s: skip, u: undo })[event.key.toLowerCase()]?.());
+  const keys = { m: () => question && answer(question.same), n: () => question && answer(question.different), s: () => question && settle(null), u: undo };
+  useKeys((event) => keys[event.key.toLowerCase()]?.());
   if (queue.loading) return html`<${Skeleton} rows=${3} />`;
   if (!queue.value) return html`<${Failed} error=${queue.error} again=${queue.reload} />`;
-  if (!pair) return html`<${Empty} title=${own.none} help=${own.noneHelp} />`;
+  if (!question) return html`<${Empty} title=${own.none} help=${own.noneHelp}>${done.length > 0 && html`<button onClick=${undo}><kbd>U</kbd> ${own.undo}</button>`}<//>`;
   return html`<section class="review">
-    <header class="tools"><strong>${own.ask}</strong><span class="quiet">${own.chance(pair.probability)}</span><span class="grow" /><span class="quiet num">${own.left(pairs.length)}</span></header>
-    <div class="pair">${[pair.a, pair.b].map((person) => html`<div class="side" key=${person.id}>
-      <${Chip} person=${person} onClick=${() => onPerson(person.id)} />
-      <div class="strip">${(person.crops ?? []).slice(0, 4).map((crop) => html`<${Crop} key=${cropOf(crop)} tracklet=${cropOf(crop)} label=${`#${person.id}`} />`)}</div>
-      <p class="quiet">${(person.cameras ?? []).join(", ")}</p>
-    </div>`)}</div>
+    <header class="tools"><strong>${question.ask}</strong><span class="quiet">${own.chance(question.probability)}</span>
+      <span class="grow" /><span class="quiet num">${own.left(open.length)}${done.length > 0 && `, ${own.answered(done.length)}`}</span></header>
+    <div class="pair"><${question.Left} onPerson=${onPerson} /><${Somebody} person=${question.right} onPerson=${onPerson} /></div>
     <div class="buttons center">
-      <button class="primary" onClick=${same}><kbd>M</kbd> ${own.same}</button>
-      <button onClick=${different}><kbd>N</kbd> ${own.different}</button>
-      <button onClick=${skip}><kbd>S</kbd> ${own.skip}</button>
-      <button disabled=${!words.length} onClick=${undo}><kbd>U</kbd> ${own.undo}</button>
+      <button class="primary" onClick=${keys.m}><kbd>M</kbd> ${own.same}</button>
+      <button onClick=${keys.n}><kbd>N</kbd> ${own.different}</button>
+      <button onClick=${keys.s}><kbd>S</kbd> ${own.skip}</button>
+      <button disabled=${!done.length} onClick=${undo}><kbd>U</kbd> ${own.undo}</button>
     </div>
   </section>`;
 }
 
-const keyOf = (pair) => `${pair.a.id}/${pair.b.id}`;
-const cropOf = (crop) => (typeof crop === "string" ? crop : crop.tracklet_id);
+function questionsOf({ pairs, doubts }) {
+  const ofPairs = pairs.map(({ a, b, probability }) => ({
+    key: `${a.id}/${b.id}`, ask: own.ask, probability, right: b,
+    Left: (props) => html`<${Somebody} person=${a} ...${props} />`,
+    same: { message: `#${a.id} and #${b.id} are one person`, path: `v1/identities/${a.id}/merge`, body: { with: [b.id] } },
+    different: { message: `#${a.id} and #${b.id} are different people`, path: `v1/identities/${a.id}/different`, body: { from: b.id } },
+  }));
+  const ofDoubts = doubts.map(({ track, identity, probability, other }) => {
+    const path = `v1/tracks/${trackPath(track.tracklet_id)}/move`;
+    return {
+      key: track.tracklet_id, ask: own.askTrack(identity), probability, right: { id: identity },
+      Left: () => html`<div class="side"><b>${track.camera_id}</b><div class="strip one"><${Crop} tracklet=${track.tracklet_id} label=${track.camera_id} /></div></div>`,
+      same: { message: `This is #${identity}`, path, body: { to: identity } },
+      different: { message: other === null ? `This is not #${identity}` : `This is #${other}, not #${identity}`, path, body: { to: other } },
+    };
+  });
+  return [...ofPairs, ...ofDoubts];
+}
+
+// A person with some pictures; a number alone is looked up.
+function Somebody({ person, onPerson }) {
+  const known = useLoaded(() => (person.crops?.length > 1 ? person : get(`v1/identities/${person.id}`)), [person.id]);
+  const shown = known.value ?? person;
+  return html`<div class="side">
+    <${Chip} person=${shown} onClick=${() => onPerson(person.id)} />
+    <div class="strip">${(shown.crops ?? []).slice(0, 4).map((crop) => html`<${Crop} key=${crop} tracklet=${crop} label=${`#${person.id}`} />`)}</div>
+    <p class="quiet">${(shown.cameras ?? []).join(", ")}</p>
+  </div>`;
+}
