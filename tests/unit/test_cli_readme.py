@@ -28,6 +28,7 @@ from tests.docs_tools import PAGES, README, ROOT, Command, anchors, blocks, comm
 from wire.messages import CameraSpec
 
 OPERATING = (ROOT / PAGE).read_text()
+OTHER_PAGES = [*sorted((ROOT / "docs").glob("*/*.md")), *sorted((ROOT / "deploy").glob("**/README.md"))]
 MAX_README_LINES = 150
 MAX_FOLDERS = 25
 
@@ -70,7 +71,7 @@ def test_every_module_says_what_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name
+    "page", [*PAGES, *OTHER_PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name
 )
 def test_every_link_leads_somewhere(page: Path) -> None:
     for path, anchor in links(page):

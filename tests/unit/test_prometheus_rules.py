@@ -11,7 +11,7 @@ import yaml
 
 from docs.tables import metrics
 from tests.conftest import need
-from tests.docs_tools import ROOT, anchors, links
+from tests.docs_tools import ROOT, anchors
 
 FOLDER = ROOT / "deploy" / "prometheus"
 RUNBOOKS = ROOT / "docs" / "runbooks" / "README.md"
@@ -57,12 +57,6 @@ def test_every_entry_of_the_runbooks_says_meaning_look_and_do_of_an_alert_that_e
     assert entries[::2] == list(ALERTS)
     for name, text in zip(entries[::2], entries[1::2], strict=True):
         assert all(part in text for part in ("**Meaning.**", "**Look", "**do" if "**do" in text else "**Do")), name
-
-
-def test_links_of_the_runbooks_lead_somewhere() -> None:
-    for path, anchor in links(RUNBOOKS):
-        assert path.exists(), path
-        assert not anchor or anchor in anchors(path), f"{path.name}#{anchor}"
 
 
 def used() -> Iterator[str]:
