@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 NS = 1_000_000_000
 MANY = 20_000  # identities
+REPORTS = 64  # of a camera; a gallery that is killed has read hardly more of them since its last commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class SiteWorker:
         self._shared = shared
         self._timeline = Timeline(plan.waiting)
         self._progress: dict[str, StoredProgress] = {}
+        self._reports: dict[str, list[tuple[int, int]]] = {}  # offsets and times of the last ones of each camera
         self._again: list[IdentityEvent] = []
         self._outbox: list[JournalEntry] = []
         self._confirmed = 0
@@ -105,8 +107,13 @@ class SiteWorker:
         since = {camera.spec.camera_id: camera.listed_ns for camera in listed}
         for camera_id, stored in self._store.progress().items():
             relisted = stored.progress.ended and since.get(camera_id, 0) > stored.sent_ns
-            if stored.offset < first_offset and camera_id in since and not relisted:
-                self._timeline.restore(stored.progress, now_s, stored.offset)
+            reports = stored.reports or ((stored.offset, stored.progress.time_ns),)
+            before = [report for report in reports if report[0] < first_offset]
+            is_last = len(before) == len(reports)
+            if before and camera_id in since and not (relisted and is_last):
+                ended = stored.progress.ended and is_last
+                self._timeline.restore(camera_id, stored.progress.mode, before[-1], now_s, ended=ended)
+                self._reports[camera_id] = before
         self.expect(listed, now_s)
 
     def expect(self, listed: Sequence[ListedCamera], now_s: float) -> None:
@@ -130,8 +137,11 @@ class SiteWorker:
         for received in batch:
             message, record = received.message, received.record
             if isinstance(message, CameraProgress):
-                self._timeline.progress(message, now_s, record.offset)
-                self._progress[message.camera_id] = StoredProgress(message, record.offset, record.time_ns)
+                reports = self._reports.setdefault(message.camera_id, [])
+                if self._timeline.progress(message, now_s, record.offset):
+                    reports[:] = [*reports[1 - REPORTS :], (record.offset, message.time_ns)]
+                stored = StoredProgress(message, record.offset, record.time_ns, tuple(reports))
+                self._progress[message.camera_id] = stored
             elif isinstance(message, Word):
                 self.decide_due(now_s)
                 self._hear(message)

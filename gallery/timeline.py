@@ -81,9 +81,10 @@ class Timeline:
         for camera_id, mode in cameras.items():
             self._cameras.setdefault(camera_id, _Camera(mode, now_s))
 
-    def restore(self, progress: CameraProgress, now_s: float, offset: int) -> None:
-        """Restore what a camera had reported before a restart, in the record with this offset."""
-        self._cameras[progress.camera_id] = _Camera(progress.mode, now_s, progress.time_ns, progress.ended, offset)
+    def restore(self, camera_id: str, mode: Mode, report: tuple[int, int], now_s: float, *, ended: bool) -> None:
+        """Restore the offset and time of the last report of a camera before a restart."""
+        offset, time_ns = report
+        self._cameras[camera_id] = _Camera(mode, now_s, time_ns, ended, offset)
 
     def update(self, update: Update) -> None:
         """Add a revision of a tracklet; adding it again has no effect.
@@ -99,16 +100,17 @@ class Timeline:
                 update = Update(update.tracklet, camera.offset)
             self._unsealed.setdefault(update.tracklet.camera_id, []).append(update)
 
-    def progress(self, progress: CameraProgress, now_s: float, offset: int) -> None:
-        """Record the progress of a camera; a report that is not later than the last one has no effect."""
+    def progress(self, progress: CameraProgress, now_s: float, offset: int) -> bool:
+        """Record the progress of a camera; return False for a report that is not later than the last one: no effect."""
         camera = self._cameras.setdefault(progress.camera_id, _Camera(progress.mode, now_s))
         camera.mode = progress.mode
         if progress.time_ns <= camera.time_ns and progress.ended == camera.ended:
-            return
+            return False
         camera.ended, camera.offset = progress.ended, offset
         camera.time_ns = max(camera.time_ns, progress.time_ns)
         camera.progressed_s = self._progressed_s = now_s
         self._seal(progress.camera_id, progress.time_ns, now_s)
+        return True
 
     def due(self, now_s: float) -> Window | None:
         """Return the earliest window if it is due; it is kept until `done`."""

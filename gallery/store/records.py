@@ -35,6 +35,7 @@ class _Progress(msgspec.Struct, array_like=True):
     progress: bytes
     offset: int
     sent_ns: int
+    reports: tuple[tuple[int, int], ...] = ()
 
 
 def pack(value: Any) -> bytes:
@@ -98,13 +99,14 @@ def decode_prototypes(data: bytes) -> tuple[Prototype, ...]:
 
 def encode_progress(stored: StoredProgress) -> bytes:
     """Serialise a camera's progress."""
-    return pack(_Progress(codec.encode(stored.progress), stored.offset, stored.sent_ns))
+    return pack(_Progress(codec.encode(stored.progress), stored.offset, stored.sent_ns, stored.reports))
 
 
 def decode_progress(data: bytes) -> StoredProgress:
     """Return the progress that `encode_progress` serialised."""
     stored = msgspec.msgpack.decode(data, type=_Progress)
-    return StoredProgress(cast("CameraProgress", codec.decode(stored.progress)), stored.offset, stored.sent_ns)
+    progress = cast("CameraProgress", codec.decode(stored.progress))
+    return StoredProgress(progress, stored.offset, stored.sent_ns, stored.reports)
 
 
 def encode_word(said: StoredWord) -> bytes:

@@ -87,11 +87,16 @@ class StoredTracklet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredProgress:
-    """The last progress of a camera, the offset of its record in the site's partition, and when it was sent."""
+    """The last progress of a camera, the offset of its record in the site's partition, and when it was sent.
+
+    Attributes:
+        reports: Offsets and times of the last reports that were news, each later than the one before.
+    """
 
     progress: CameraProgress
     offset: int
     sent_ns: int
+    reports: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -320,7 +320,7 @@ def test_the_progress_of_a_camera_is_kept_until_it_is_forgotten(store: Store) ->
             dropped=0,
             tracklets=0,
         )
-        return StoredProgress(message, 100 + time_s, 7)
+        return StoredProgress(message, 100 + time_s, 7, ((98, S), (100 + time_s, time_s * S)))
 
     store.save_progress([progress("a", 1), progress("b", 2)])
     store.save_progress([progress("a", 3)])

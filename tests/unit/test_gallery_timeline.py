@@ -176,7 +176,7 @@ def test_the_first_undecided_offset_is_needed() -> None:
 
 def test_the_last_report_of_its_camera_is_needed_with_a_tracklet() -> None:
     timeline = two_cameras()
-    timeline.restore(progress("b", 1.0), 0.0, 2)
+    timeline.restore("b", "complete", (2, START + S), 0.0, ended=False)
     timeline.progress(progress("a", 2.0), 0.0, 3)
     timeline.progress(progress("a", 1.5), 0.0, 6)  # an earlier one again, without effect
     timeline.update(update("a/s/1/0", 3.0, offset=7))
