@@ -329,6 +329,7 @@ def test_the_progress_of_a_camera_is_kept_until_it_is_forgotten(store: Store) ->
 
     (known,) = store.progress().values()
     assert (known.progress.camera_id, known.progress.time_ns, known.offset, known.sent_ns) == ("a", 3 * S, 103, 7)
+    assert known.reports == ((98, S), (103, 3 * S))
 
 
 def test_sites_share_nothing(redis_url: str) -> None:
