@@ -41,21 +41,30 @@ def messages(world: World) -> Messages:
     return Messages(interleaved(world, 3))
 
 
+@pytest.fixture(scope="module")
+def look_alikes() -> Messages:
+    """Return tracklets that the gallery takes for one person, or for two, whatever people say."""
+    return Messages(interleaved(make_world(22, people=2, seconds=45, noise=0.3), 3))
+
+
 class Told:
     """A gallery, the messages that it has not got yet, and what was erased."""
 
-    def __init__(self, messages: list[AnyMessage]) -> None:
-        self.talk = Talk()
+    def __init__(self, messages: list[AnyMessage], horizon_s: float = 900.0) -> None:
+        self.talk = Talk(horizon_s=horizon_s)
         self.left = list(messages)
         self.erased: set[str] = set()
         self.words: list[StoredWord] = []
 
+    def hear(self, count: int) -> None:
+        """Have the next messages handled."""
+        self.talk.send(*self.left[:count])
+        del self.left[:count]
+
     def step(self, action: str, one: int, other: int) -> None:
         """Do one of `STEPS`."""
         if action == "see":
-            count = 10 + one % 60
-            self.talk.send(*self.left[:count])
-            del self.left[:count]
+            self.hear(10 + one % 60)
         elif action == "kill":
             self.talk.restart()
         else:
@@ -117,13 +126,13 @@ def broken(said: Said, owners: dict[str, int | None]) -> list[str]:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS)
+@given(steps=STEPS, horizon_s=st.sampled_from([900.0, 6.0]), alike=st.booleans())
 def test_what_people_said_holds_in_any_order_of_decisions_words_and_kills(
-    messages: Messages, steps: list[tuple[str, int, int]]
+    messages: Messages, look_alikes: Messages, steps: list[tuple[str, int, int]], horizon_s: float, *, alike: bool
 ) -> None:
-    told = Told(messages)
-    told.step("see", 59, 0)
-    for step in (*steps, ("see", 59, 0), ("kill", 0, 0), ("see", 10**6 + 39, 0)):
+    told = Told(look_alikes if alike else messages, horizon_s)
+    told.hear(150)
+    for step in (*steps, ("see", 59, 0), ("kill", 0, 0), ("see", 39, 0)):
         told.step(*step)
         told.check()
     told.talk.send(*told.left)
@@ -131,12 +140,13 @@ def test_what_people_said_holds_in_any_order_of_decisions_words_and_kills(
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS, kill=st.booleans())
+@given(steps=STEPS, kill=st.booleans(), horizon_s=st.sampled_from([900.0, 6.0]))
 def test_undoing_the_last_word_restores_who_was_who(
-    messages: Messages, steps: list[tuple[str, int, int]], *, kill: bool
+    messages: Messages, steps: list[tuple[str, int, int]], horizon_s: float, *, kill: bool
 ) -> None:
-    told = Told(messages)
-    for step in (("see", 59, 0), ("see", 59, 0), *steps):
+    told = Told(messages, horizon_s)
+    told.hear(130)
+    for step in steps:
         before = state_of(told.talk)
         words = len(told.words)
         told.step(*step)
@@ -159,10 +169,9 @@ def state_of(talk: Talk) -> tuple[object, ...]:
 
 
 def test_words_hold_when_the_recordings_are_read_again_into_an_empty_store_under_other_weights(
-    messages: Messages,
+    look_alikes: Messages,
 ) -> None:
-    told = Told(messages)
-    told.step("see", 59, 0)
+    told = Told(look_alikes)
     told.talk.send(*told.left)
     for step in (
         ("merge", 0, 1),
@@ -178,7 +187,7 @@ def test_words_hold_when_the_recordings_are_read_again_into_an_empty_store_under
     store = MemoryStore("site")
     store.write(Write(0, 0, 1, words=[entry.said for entry in told.talk.store.words(0, 100)]))
     again = Talk(store)
-    again.send(*(as_seen_by("other weights", message) for message in messages))
+    again.send(*(as_seen_by("other weights", message) for message in look_alikes))
 
     assert len(again.owners()) == len(told.talk.owners())
     assert broken(told.said(), again.owners()) == []
