@@ -12,7 +12,7 @@ from wire.settings import Settings
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 PREFIX = re.compile(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)*")  # no segment consisting of dots only
-OWN_PATHS = (["v1"], ["docs"], ["redoc"], ["openapi.json"], ["healthz"], ["readyz"], ["metrics"])
+OWN_PATHS = (["v1"], ["docs"], ["assets"], ["openapi.json"], ["healthz"], ["readyz"], ["metrics"])
 
 
 LEAST_FALSE_MERGES = 0.0004  # likelihood ratios end at e^8 (`calibrate.MAX_LOGIT`): with 0.0003 nothing would match

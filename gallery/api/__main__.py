@@ -50,7 +50,7 @@ def main(config: Path | None = None) -> int:
         bus.ensure_topics()
         app = create_app(RedisStore(client, site_id), bus, settings, registry=registry)
         with closing(listen(settings.host, settings.port)) as listener:
-            log.info("api: http://%s:%d, documentation at /docs", settings.host, listener.getsockname()[1])
+            log.info("api: http://%s:%d, its page and documentation too", settings.host, listener.getsockname()[1])
             serve(app, listener)
     finally:
         bus.close()

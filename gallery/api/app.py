@@ -57,7 +57,8 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
             feed.close()
 
     refusals: dict[int | str, dict[str, Any]] = {422: {"model": ProblemOut, "description": "Invalid request"}}
-    app = FastAPI(title="climbtrack", version=installed_version(), lifespan=lifespan, responses=refusals)
+    about: dict[str, Any] = {"title": "climbtrack", "version": installed_version(), "responses": refusals}
+    app = FastAPI(**about, lifespan=lifespan, docs_url=None, redoc_url=None)  # those load scripts from other hosts
     app.add_middleware(HeadAsGet)
     app.add_middleware(SameOrigin, allowed=settings.cors_origins)
     if settings.root_path:

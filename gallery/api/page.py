@@ -31,6 +31,10 @@ def page_router() -> APIRouter:
     def index(request: Request) -> Response:
         return _answer(request, "index.html")
 
+    @router.get("/docs")
+    def reference() -> Response:
+        return Response(status_code=307, headers={"Location": "./#/api"})
+
     @router.get("/assets/{name:path}")
     def asset(request: Request, name: str) -> Response:
         return _answer(request, name)

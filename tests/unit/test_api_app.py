@@ -320,7 +320,7 @@ def test_metrics_and_documentation_are_served(store: MemoryStore, bus: MemoryBus
     Counter("climbtrack_seen", "Seen", registry=registry).inc()
     with TestClient(create_app(store, bus, ApiSettings(), registry=registry)) as client:
         assert "climbtrack_seen_total 1.0" in client.get("/metrics").text
-        assert client.get("/docs").status_code == 200
+        assert client.get("/docs", follow_redirects=False).headers["location"] == "./#/api"
         paths = client.get("/openapi.json").json()["paths"]
     assert {"/v1/cameras", "/v1/identities", "/v1/identities/{number}", "/v1/tracks", "/v1/events"} <= set(paths)
 
@@ -380,7 +380,7 @@ def test_behind_a_path_prefix_everything_answers_and_the_description_names_it(
         assert client.get(f"{seen}/v1/stats").json()["site_id"] == "site"
         assert client.head(f"{seen}/readyz").status_code == 200
         assert client.get(f"{seen}/openapi.json").json()["servers"] == [{"url": "/climb/track"}]
-        assert "/climb/track/openapi.json" in client.get(f"{seen}/docs").text
+        assert "assets/app.js" in client.get(f"{seen}/docs").text
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 // Every text of the page, in one place.
 export const texts = {
-  views: { live: "Live", people: "People", review: "Review", cameras: "Cameras", health: "Health" },
+  views: { live: "Live", people: "People", review: "Review", cameras: "Cameras", health: "Health", api: "API" },
   signIn: {
     title: "Sign in",
     explain: "This climbtrack asks for its token: the value of CLIMBTRACK_API_TOKEN, or what the token file of the section api holds.",
@@ -110,6 +110,7 @@ export const texts = {
     unknown: "not measured in this process",
     stages: { cameras: "Cameras", ingest: "Ingest", worker: "Worker", gallery: "Gallery" },
   },
+  reference: { find: "Find a request", required: "required", body: "Body", answers: "Answers", send: "Send" },
   errors: { again: "Try again", title: "That did not work" },
   undone: "Undone",
 };
