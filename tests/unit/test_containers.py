@@ -1,0 +1,181 @@
+"""Dockerfile, compose file and locks: linted by their own tools, and equal to the list of processes."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.cameras import configured_cameras
+from deploy.topology import BY_NAME, PROCESSES, SERVICES, Process
+from tests.conftest import need
+from tests.docs_tools import ROOT
+from wire.probe import asked
+
+DOCKER = ROOT / "deploy" / "docker"
+DOCKERFILE = (DOCKER / "Dockerfile").read_text()
+LOCKS = {
+    "ingest": ("base", "ingest"),
+    "gallery": ("base", "gallery"),
+    "worker-cpu": ("base", "worker"),
+    "worker-cuda": ("base", "worker"),
+}
+# Installed in another form: torch from its own index, and one of two builds of the same module.
+ELSEWHERE = {"torch", "opencv-python", "onnxruntime"}
+
+
+def tool(name: str) -> str:
+    """Return the path of a program beside this Python, as pip installs it."""
+    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
+    need(found=found is not None, what=name)
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    """The compose file with all profiles, as docker-compose understands it."""
+    profiles = [word for name in ("cpu", "gpu", "monitoring", "demo") for word in ("--profile", name)]
+    words = [tool("docker-compose"), "--file", str(ROOT / "deploy" / "compose.yaml"), *profiles]
+    done = subprocess.run([*words, "config", "--format", "json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    services: dict[str, Any] = json.loads(done.stdout)["services"]
+    return services
+
+
+def stage(target: str) -> str:
+    """Return the part of the Dockerfile that makes a target."""
+    return re.split(r"^FROM ", DOCKERFILE[DOCKERFILE.index(f" AS {target}\n") :], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def pinned(lock: str) -> dict[str, str]:
+    text = (DOCKER / "locks" / f"{lock}.txt").read_text()
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
+
+
+def test_hadolint_finds_nothing() -> None:
+    done = subprocess.run([tool("hadolint"), str(DOCKER / "Dockerfile")], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("target", [service.name for service in SERVICES] + ["worker-cuda"])
+def test_an_image_listens_and_is_probed_where_the_list_says(target: str) -> None:
+    process = BY_NAME[target.removesuffix("-cuda")]
+    assert re.findall(r"^EXPOSE (\d+)$", stage(target), re.MULTILINE) == [str(process.port)]
+    assert f'"wire.probe", "http://127.0.0.1:{process.port}{process.alive}"' in stage(target)
+    assert f'CMD ["{process.name}"]' in stage(target)
+
+
+def test_every_final_stage_has_a_user_without_rights_and_tini() -> None:
+    runtime = stage("runtime")
+    assert "USER 10001:10001" in runtime
+    assert 'ENTRYPOINT ["/usr/bin/tini", "--", "climbtrack"]' in runtime
+    for target in ("ingest", "gallery", "api", "worker", "worker-cuda"):
+        assert f"FROM runtime AS {target}\n" in DOCKERFILE
+    assert "USER 10001:10001" in stage("camera")
+
+
+def test_base_images_are_arguments_with_exact_versions() -> None:
+    assert {base for base in re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) if "{" in base} == {
+        "${PYTHON_IMAGE}",
+        "${CUDA_IMAGE}",
+        "${DEBIAN_IMAGE}",
+    }
+    assert all(
+        re.search(r":\d+\.\d+", image) for image in re.findall(r"^ARG \w+_IMAGE=(\S+)", DOCKERFILE, re.MULTILINE)
+    )
+
+
+@pytest.mark.parametrize("process", [one for one in PROCESSES if one.kind != "demo"], ids=lambda one: one.name)
+def test_compose_runs_what_the_list_says(process: Process, compose: dict[str, Any]) -> None:
+    service = compose[process.name]
+    assert set(service.get("depends_on", {})) == set(process.needs)
+    assert all(one["condition"] == "service_healthy" for one in service.get("depends_on", {}).values())
+    mounted = {(one["source"], one["target"]) for one in service.get("volumes", []) if one["type"] == "volume"}
+    assert mounted == {(volume.name, volume.path) for volume in process.volumes}
+    assert service.get("deploy", {}).get("replicas", 1) == process.replicas
+    probe = " ".join(service["healthcheck"]["test"])
+    assert f":{process.port}{process.alive}" in probe or f"/{process.port}" in probe or process.name == "redis"
+    assert service["stop_grace_period"] == f"{process.stop_s}s"
+
+
+def test_compose_lets_nothing_have_more_than_it_needs(compose: dict[str, Any]) -> None:
+    for name, service in compose.items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service.get("read_only", False) is (name != "kafka"), name
+        assert all(port["host_ip"] == "127.0.0.1" for port in service.get("ports", [])), name
+    readers = {name: {one["source"] for one in service.get("secrets", [])} for name, service in compose.items()}
+    assert {name: keys for name, keys in readers.items() if keys} == {
+        "redis": {"redis-password"},
+        "gallery": {"redis-password"},
+        "api": {"redis-password", "api-token"},
+    }
+
+
+def test_redis_keeps_what_it_confirms_and_evicts_nothing(compose: dict[str, Any]) -> None:
+    command = " ".join(compose["redis"]["command"])
+    for option in ("--appendonly yes", "--appendfsync always", "--maxmemory-policy noeviction"):
+        assert option in command
+
+
+def test_prometheus_finds_every_service_of_compose() -> None:
+    (job,) = yaml.safe_load((DOCKER / "prometheus.yml").read_text())["scrape_configs"]
+    found = {name: entry["port"] for entry in job["dns_sd_configs"] for name in entry["names"]}
+    assert found == {service.name: service.port for service in SERVICES} | {"worker-cuda": BY_NAME["worker"].port}
+    labels = {rule["replacement"] for rule in job["relabel_configs"] if "replacement" in rule}
+    assert labels == {service.label for service in SERVICES if service.label != service.name}
+
+
+def test_the_site_of_the_demo_can_be_read_and_names_its_camera() -> None:
+    (spec,) = configured_cameras(DOCKER / "demo.yaml").values()
+    assert spec.url.startswith(f"rtsp://camera:{BY_NAME['camera'].port}/")
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_has_every_library_with_hashes_and_no_address(lock: str) -> None:
+    text = (DOCKER / "locks" / f"{lock}.txt").read_text()
+    entries = [entry for entry in re.split(r"\n(?=\w)", text) if "==" in entry]
+    assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
+    assert "://" not in text
+    names = {
+        re.split(r"[<>=; ]", line)[0].lower().replace("_", "-")
+        for listed in LOCKS[lock]
+        for line in (ROOT / "requirements" / f"{listed}.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    }
+    assert names - ELSEWHERE - set(pinned(lock)) == set()
+    assert not {"opencv-python"} & set(pinned(lock))
+
+
+def test_both_workers_have_one_build_of_each_module() -> None:
+    cpu, cuda = pinned("worker-cpu"), pinned("worker-cuda")
+    assert "onnxruntime" in cpu
+    assert "onnxruntime-gpu" in cuda
+    assert not {"torch", "onnxruntime-gpu"} & set(cpu)
+    assert "onnxruntime" not in cuda
+    (torch,) = re.findall(r"^torch==(\S+)$", (DOCKER / "locks" / "torch-cpu.txt").read_text(), re.MULTILINE)
+    assert cuda["torch"] == torch
+
+
+def test_the_list_of_an_image_names_what_its_wheels_bring(tmp_path: Path) -> None:
+    words = [sys.executable, str(DOCKER / "sbom.py"), "--name", "worker", "--out", str(tmp_path / "sbom.json")]
+    subprocess.run(words, check=True)
+    document = json.loads((tmp_path / "sbom.json").read_text())
+    assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
+    licences = {
+        (one["name"], one.get("description", "")): one["licenses"][0]["license"]["name"]
+        for one in document["components"]
+    }
+    assert licences["libx264", "inside of the wheel av"] == "GPL-2.0-or-later"
+    assert licences["libavcodec", "inside of the wheel av"] == "GPL-2.0-or-later"
+    assert licences["numpy", ""].startswith("BSD")
+    assert len({one["bom-ref"] for one in document["components"]}) == len(document["components"])
+
+
+def test_a_probe_that_fails_says_why(free_port: Any) -> None:
+    assert "Connection refused" in asked(f"http://127.0.0.1:{free_port()}/healthz")
