@@ -275,6 +275,6 @@ def test_a_gallery_over_redis_is_what_brute_force_makes_of_any_history(redis_url
             patch.setattr(name, value)
         run_state_machine_as_test(
             lambda: GalleryMachine(UnreliableStore(client, f"site-{uuid.uuid4().hex[:8]}")),  # type: ignore[arg-type]
-            settings=settings(max_examples=25, stateful_step_count=25, deadline=None),
+            settings=settings(max_examples=50, stateful_step_count=25, deadline=None),
         )
     client.close()
