@@ -44,9 +44,7 @@ class PictureWatch:
 
     def look(self, camera_id: str, frame: Frame) -> None:
         """Look at a frame that is analysed; frames of a camera come in order."""
-        if camera_id not in self._cameras:
-            self._metrics.expect(camera_id)
-        seen = self._cameras.setdefault(camera_id, _Seen())
+        seen = self._seen(camera_id)
         thumbnail = frame.image[::STEP, ::STEP].copy()
         same = seen.thumbnail is not None and np.array_equal(seen.thumbnail, thumbnail)
         seen.thumbnail = thumbnail
@@ -56,7 +54,7 @@ class PictureWatch:
     def count_broken(self, stream: CameraStream) -> None:
         """Count the packets that the decoder of a stream has rejected since the last call."""
         camera_id = stream.info.camera_id
-        seen = self._cameras.setdefault(camera_id, _Seen())
+        seen = self._seen(camera_id)
         before = seen.broken if seen.stream_id == stream.info.stream_id else 0
         new = stream.broken - before
         if new > 0:
@@ -64,6 +62,12 @@ class PictureWatch:
         if new > 0 and not before:
             log.warning("camera %s: broken pictures (%s): %s", camera_id, stream.fault, BROKEN)
         seen.stream_id, seen.broken = stream.info.stream_id, stream.broken
+
+    def _seen(self, camera_id: str) -> _Seen:
+        if camera_id not in self._cameras:
+            self._metrics.expect(camera_id)
+            self._cameras[camera_id] = _Seen()
+        return self._cameras[camera_id]
 
     def _note(self, camera_id: str, fault: Fault, time_ns: int, *, suspect: bool) -> None:
         seen = self._cameras[camera_id]

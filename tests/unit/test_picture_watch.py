@@ -1,6 +1,8 @@
 """Pictures in which nobody can be found are named: black, frozen and broken ones."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,3 +90,13 @@ def test_cameras_are_watched_each_for_itself() -> None:
     assert watched.fault("black", "door") == 1
     assert watched.fault("black", "hall") == 0
     assert watched.fault("frozen", "hall") == 0
+
+
+def test_the_counters_of_a_camera_begin_at_0_whatever_is_looked_at_first() -> None:
+    registry = CollectorRegistry()
+    stream: Any = SimpleNamespace(info=SimpleNamespace(camera_id="door", stream_id="s"), broken=0, fault="")
+    PictureWatch(WorkerMetrics(registry)).count_broken(stream)
+
+    for outcome in ("analysed", "too-old", "broken"):
+        assert registry.get_sample_value("climbtrack_worker_frames_total", {"camera": "door", "outcome": outcome}) == 0
+    assert registry.get_sample_value("climbtrack_picture_fault", {"camera": "door", "fault": "black"}) == 0
