@@ -1,4 +1,4 @@
-"""Take the pictures of docs/page.md: `python -m docs.images.page SITE`, where SITE is what `climbtrack synth site` wrote.
+"""Take the pictures of docs/page.md: `python -m docs.images.page SITE`; SITE is what `climbtrack synth site` wrote.
 
 Needs Chromium on the PATH and the development tools. Waits a minute, so that people have been everywhere.
 """
