@@ -7,6 +7,7 @@ from gallery.decision.holdings import Holdings
 from gallery.hearing.hearing import Hearing, Refused, constraints_without
 from gallery.store.said import Former, StoredWord, leg_of
 from gallery.store.store import StoredTracklet
+from gallery.words.said import unmet
 from gallery.words.wording import told
 
 UNDONE = "a word was undone"
@@ -26,6 +27,9 @@ def undo(hearing: Hearing) -> None:
             _move_back(hearing, undone)
         case _:
             _report(hearing, undone.identity_id)
+    later = unmet(constraints_without(hearing.site, undone.word.word_id), hearing.draft.holdings.holder)
+    if later is not None:
+        raise Refused(_after(later))
 
 
 def _undone(hearing: Hearing) -> StoredWord:
@@ -71,10 +75,10 @@ def _move_back(hearing: Hearing, undone: StoredWord) -> None:
         number = _present(hearing, former, put.number)
         back = set(former.tracklets)
         rows = [
-            row
-            for row in hearing.facts.chosen
-            if row.tracklet.tracklet_id in back and row.identity_id == put.number and _is_free(rest, row, back, number)
+            row for row in hearing.facts.chosen if row.tracklet.tracklet_id in back and row.identity_id == put.number
         ]
+        for row in rows:
+            _check_free(rest, row, back, number)
         if rows:
             _give_back(hearing, former, put.number, number, rows)
     own = next((one for one in hearing.facts.former if undone.word.kind == "merge" and not one.tracklets), None)
@@ -88,11 +92,19 @@ def _present(hearing: Hearing, former: Former, put: int) -> int:
     return former.number if known is None or known.number == put else known.number
 
 
-def _is_free(rest: Holdings, row: StoredTracklet, back: set[str], number: int) -> bool:
-    """Return whether no other word keeps a tracklet from going back to an identity."""
+def _check_free(rest: Holdings, row: StoredTracklet, back: set[str], number: int) -> None:
+    """Raise Refused if a later word keeps a tracklet from going back to an identity."""
     key = row.tracklet.tracklet_id
-    others = rest.said.same(leg_of(key)) - set(map(leg_of, back))
-    return number not in rest.forbidden(key) and all(rest.holder(leg) in {None, number} for leg in others)
+    leg = leg_of(key)
+    others = rest.said.same(leg) - set(map(leg_of, back))
+    if number not in rest.forbidden(key) and all(rest.holder(other) in {None, number} for other in others):
+        return
+    later = (said for said in reversed(rest.said.words) if leg in set(map(leg_of, said.mentioned())))
+    raise Refused(_after(next(later)))
+
+
+def _after(later: StoredWord) -> str:
+    return f"{told(later)}, after this: undo that first"
 
 
 def _give_back(hearing: Hearing, former: Former, put: int, number: int, rows: Sequence[StoredTracklet]) -> None:

@@ -9,7 +9,7 @@ longer meant by the merge of the identity it was in.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -76,6 +76,18 @@ def contradicted(words: Sequence[StoredWord], new: StoredWord) -> StoredWord | N
         if one is None or other is None or not one & other:
             continue
         return said if said is not new else _joining(together, one & other)
+    return None
+
+
+def unmet(said: Said, holder: Callable[[str], int | None]) -> StoredWord | None:
+    """Return the latest word that identities do not obey, as `holder` returns that of a leg; None if they obey all."""
+    for legs in said.members.values():
+        if len({holder(leg) for leg in legs} - {None}) > 1:
+            return next((one for one in reversed(said.words) if legs & set(map(leg_of, _of_one(one)))), None)
+    for number, word in reversed(list(enumerate(said.words))):
+        mine, theirs = ({holder(leg) for leg in said.legs.get(2 * number + side, ())} for side in (0, 1))
+        if mine & theirs - {None}:
+            return word
     return None
 
 
