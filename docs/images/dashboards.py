@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
+from PIL import Image
 
 from docs.dashboards import GRID_COLUMNS, Dashboard, Panel, read_dashboards
 
@@ -194,7 +196,9 @@ def main() -> None:
     until_s = time.time()
     for one in read_dashboards(ROOT):
         figure = draw(one, given.server, given.minutes, until_s)
-        figure.savefig(given.out / f"dashboard-{one.name}.png", dpi=100)
+        drawn = BytesIO()
+        figure.savefig(drawn, dpi=100)
+        Image.open(drawn).convert("RGB").quantize(224).save(given.out / f"dashboard-{one.name}.png", optimize=True)
 
 
 if __name__ == "__main__":
