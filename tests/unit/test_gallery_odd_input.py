@@ -191,3 +191,18 @@ def test_a_camera_that_is_moved_overnight_soon_sees_the_people_of_its_new_place(
     # Then it is known, and those who came last are one person in both
     assert disjoint_cameras(site) == {}
     assert all(site.identity_of(one) == site.identity_of(other) for one, other in both[-12:])
+
+
+def test_whoever_is_in_sight_when_weights_change_keeps_their_number_and_is_known_by_both() -> None:
+    # Given somebody known by the old weights, whose track goes on while workers get new ones
+    site = LiveSite()
+    site.show(tracklet("a/s/1.0/0", 0, 10), live("a", 11))
+    site.show(tracklet("a/s/1.0/1", 10, 20, axis(3, 24), model_id="new"), live("a", 21))
+    number = site.identity_of("a/s/1.0/0")
+    assert number is not None
+    # When they are seen elsewhere, by a worker with the new weights, and by one that still has the old ones
+    site.show(tracklet("b/s/1.0/0", 40, 50, axis(3, 24), model_id="new"), live("b", 51))
+    site.show(tracklet("c/s/1.0/0", 70, 80), live("c", 81))
+    # Then they are the same person
+    assert site.identity_of("a/s/1.0/1") == site.identity_of("b/s/1.0/0") == site.identity_of("c/s/1.0/0") == number
+    assert {p.model_id for p in site.store.load(0).prototypes[number]} == {"m", "new"}
