@@ -215,7 +215,7 @@ class Reader:
         """Return how to see in its log that a command that goes on for ever is at work; None when it ends."""
         words = command.words.split()
         if "--keep-serving" in words:
-            return lambda said: "still answering" in said
+            return lambda said: "Ctrl-C ends it" in said
         if words[:2] == ["curl", "-N"]:
             return lambda said: ": connected" in said
         if words[:2] == ["climbtrack", "kafka"]:
