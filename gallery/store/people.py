@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from gallery.store.store import Identity, People, PeopleQuery, microseconds
 
-MAX_VISITED = 20_000  # identities of one call; a page may therefore be short, and say where to continue
+MAX_VISITED = 2_000  # identities of one call; a page may therefore be short, and say where to continue
 
 
 def page_of(candidates: Iterable[Identity], query: PeopleQuery) -> People:

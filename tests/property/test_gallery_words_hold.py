@@ -13,7 +13,7 @@ from gallery.store.said import StoredWord, leg_of
 from gallery.store.store import TrackQuery, Write
 from gallery.words.said import Said, said_of
 from tests.gallery_tools import S, World, interleaved, make_world
-from tests.words_tools import Talk
+from tests.words_tools import Talk, several_people
 from wire.messages import AnyMessage, CameraProgress, Tracklet
 
 KINDS = ("merge", "merge", "different", "split", "move", "away", "name", "hide", "undo", "erase")
@@ -166,6 +166,36 @@ def state_of(talk: Talk) -> tuple[object, ...]:
         talk.owners(),
         [(p.number, p.name, p.hidden, p.cameras, p.tracklets, p.first_ns, p.last_ns) for p in people],
     )
+
+
+WORDS = st.builds(
+    dict,
+    kind=st.sampled_from(["name", "hide", "merge", "split", "move", "different", "erase", "undo"]),
+    identity_id=st.integers(0, 6),
+    others=st.lists(st.integers(0, 6), max_size=3).map(tuple),
+    tracklets=st.lists(
+        st.sampled_from(["a/s/0.0/0", "b/s/0.0/0", "a/s/1.0/0", "a/s/9.0/0", "nonsense", ""]), max_size=3
+    ).map(tuple),
+    to=st.none() | st.integers(0, 6),
+    name=st.sampled_from(["", "Anna", "<b>", "'; DROP TABLE", "=1+1"]),
+    hidden=st.booleans(),
+    picture_of=st.integers(0, 6),
+    undoes=st.sampled_from(["", "w1", "w2", "w9"]),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(words=st.lists(WORDS, max_size=12))
+def test_no_word_stops_the_gallery_and_each_is_carried_out_or_refused_with_a_reason(
+    words: list[dict[str, Any]],
+) -> None:
+    talk = several_people()
+    for fields in words:
+        said = talk.say(**fields)
+        assert said.refused or talk.store.word(said.word.word_id) is not None
+    talk.see(until_s=100)
+    assert broken(said_of(entry.said for entry in talk.store.words(0, 100)), talk.owners()) == []
+    assert [entry.seq for entry in talk.store.words(0, 100)] == list(range(1, len(words) + 1))
 
 
 def test_words_hold_when_the_recordings_are_read_again_into_an_empty_store_under_other_weights(
