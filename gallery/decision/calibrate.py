@@ -89,6 +89,11 @@ class Calibration:
         return -math.inf if logit <= -MAX_LOGIT or slope <= 0 else middle + logit / slope
 
     @property
+    def slope(self) -> float:
+        """Return by how much a similarity of 1 more raises the logit, before it is bounded."""
+        return self._line()[0]
+
+    @property
     def scale(self) -> Scale:
         """Return the two distributions in use: the fitted ones, or those before any unlabelled pair."""
         return self.fit or self._before()

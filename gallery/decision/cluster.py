@@ -20,6 +20,7 @@ def clusters(
     legs: Sequence[object],
     rivals: NDArray[np.bool_],
     least: float,
+    besides: NDArray[np.float64] | None = None,
 ) -> NDArray[np.int64]:
     """Return the cluster of each of n members, as the index of its first member.
 
@@ -29,8 +30,9 @@ def clusters(
         legs: n hashable values; members with equal values are the same person.
         rivals: `(n, n)`, symmetric: pairs that cannot be the same person.
         least: Clusters are joined from this mean similarity on, or from -1 on if that is higher.
+        besides: `(n, n)`, symmetric: what is added to the similarities of two members.
     """
-    state = _Clusters(vectors, weights, legs, rivals)
+    state = _Clusters(vectors, weights, legs, rivals, besides)
     while state.best >= max(least, -1.0):
         state.join()
     return state.labels
@@ -45,6 +47,7 @@ class _Clusters:
         weights: NDArray[np.float64],
         legs: Sequence[object],
         rivals: NDArray[np.bool_],
+        besides: NDArray[np.float64] | None,
     ) -> None:
         firsts: dict[object, int] = {}
         self.labels = np.array([firsts.setdefault(leg, place) for place, leg in enumerate(legs)], np.int64)
@@ -61,6 +64,9 @@ class _Clusters:
         self._weights[gone] = 1.0
         means = sums / self._weights[:, None]
         self._products = means @ means.T
+        if besides is not None:
+            shares = member * weights / self._weights[:, None]
+            self._products += shares @ besides @ shares.T
         self._similar = np.where(self._apart, NEVER, np.round(self._products, 6))
         self._partners = self._similar.argmax(1)
 

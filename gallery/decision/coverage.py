@@ -8,13 +8,14 @@ one time is two people. Clocks that differ make the ratio one, and nothing is co
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.decision.transit import NO_TRANSIT, Transit
 from wire.messages import Tracklet
 
 SIMULTANEOUS_NS = 1_000_000_000  # tracklets that overlap longer are simultaneous: clocks and last boxes are inexact
@@ -55,19 +56,20 @@ class Meetings(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True)
 class Coverage:
-    """Meetings of each two cameras; immutable."""
+    """Meetings of each two cameras, and how people get from one to the other; immutable."""
 
     meetings: Mapping[Cameras, Meetings] = field(default_factory=dict)
+    transit: Transit = NO_TRANSIT
 
     def observe(self, found: Mapping[Cameras, Meetings]) -> "Coverage":
         """Return the coverage updated with further meetings."""
         new = {cameras: (self.of(*cameras) + more).faded() for cameras, more in found.items()}
-        return Coverage({**self.meetings, **new}) if new else self
+        return replace(self, meetings={**self.meetings, **new}) if new else self
 
     def observe_instead(self, found: Mapping[Cameras, Meetings]) -> "Coverage":
         """Return the coverage with these meetings instead of the earlier ones of two cameras, unless those are more."""
         more = {cameras: new for cameras, new in found.items() if new.faded().pairs >= self.of(*cameras).pairs}
-        return Coverage({**self.meetings, **{cameras: new.faded() for cameras, new in more.items()}})
+        return replace(self, meetings={**self.meetings, **{cameras: new.faded() for cameras, new in more.items()}})
 
     def of(self, one: str, other: str) -> Meetings:
         """Return the meetings of two cameras."""

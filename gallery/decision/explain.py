@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from gallery.decision.calibrate import probability
-from gallery.decision.compare import PrototypeSet, similarity
 from gallery.decision.draft import Draft
-from gallery.decision.log_odds import needed, needed_for
+from gallery.decision.log_odds import logit, needed, needed_for
 from gallery.decision.rules import Rules
 from gallery.decision.shortlist import similarity_bounds
 from gallery.store.why import MAX_CANDIDATES, Candidate, Excluded, Why
@@ -62,24 +61,14 @@ def _best_of(
     vectors = np.stack([draft.vector(tracklet) for tracklet in tracklets])
     bounds = similarity_bounds(vectors, [one for _, one in people])
     return [
-        [_compared(draft, vectors[row], *people[column], model_id) for column in _highest(bounds[row])]
-        for row in range(len(tracklets))
+        [(people[column][0], logit(draft, tracklet, people[column][0])) for column in _highest(bounds[row])]
+        for row, tracklet in enumerate(tracklets)
     ]
 
 
 def _highest(bounds: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[int]:
     order: list[int] = np.argsort(-bounds, kind="stable")[:MAX_CANDIDATES].tolist()
     return order
-
-
-def _compared(
-    draft: Draft,
-    vector: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
-    number: int,
-    person: PrototypeSet,
-    model_id: str,
-) -> tuple[int, float]:
-    return number, draft.calibration(model_id).logit(similarity(vector, person))
 
 
 def _candidate(draft: Draft, rules: Rules, tracklet: Tracklet, number: int, logit: float) -> Candidate:

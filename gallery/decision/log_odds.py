@@ -49,7 +49,8 @@ def logit(draft: Draft, tracklet: Tracklet, number: int) -> float:
     prototype_set = draft.prototype_set(number, tracklet.model_id)
     if prototype_set is None:
         return -np.inf
-    return draft.calibration(tracklet.model_id).logit(similarity(draft.vector(tracklet), prototype_set))
+    appearance = draft.calibration(tracklet.model_id).logit(similarity(draft.vector(tracklet), prototype_set))
+    return max(-MAX_LOGIT, min(MAX_LOGIT, appearance + draft.transit(tracklet, number)))
 
 
 def logits(
@@ -62,13 +63,13 @@ def logits(
     found = np.full((len(tracklets), len(numbers)), -np.inf)
     for model_id in {tracklet.model_id for tracklet in tracklets}:
         calibration = draft.calibration(model_id)
-        least = calibration.similarity(floor) - SLACK
+        least = calibration.similarity(floor - draft.coverage.transit.bound) - SLACK
         rows = [row for row, tracklet in enumerate(tracklets) if tracklet.model_id == model_id]
         columns, people = _of_model(draft, numbers, model_id)
         vectors = np.stack([draft.vector(tracklets[row]) for row in rows])
         likely = similarity_bounds(vectors, people) >= least
-        for i, j in np.argwhere(likely & among[np.ix_(rows, columns)]):
-            value = calibration.logit(similarity(vectors[i], people[j]))
+        for i, j in np.argwhere(likely & among[np.ix_(rows, columns)]).tolist():
+            value = logit(draft, tracklets[rows[i]], numbers[columns[j]])
             found[rows[i], columns[j]] = value if value >= floor else -np.inf
     return found
 

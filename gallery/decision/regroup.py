@@ -12,13 +12,15 @@ every tracklet goes where the clustering says.
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import chain
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.calibrate import MAX_LOGIT
+from gallery.decision.calibrate import MAX_LOGIT, Calibration
 from gallery.decision.cluster import clusters
 from gallery.decision.compare import weight_of
 from gallery.decision.draft import Draft
@@ -76,7 +78,7 @@ def regrouped(
     members = members_of(draft, model_id, near)
     if len(members) < 2:
         return [], []
-    rivals = _rivals(draft, members)
+    rivals, besides = _rivals(draft, members), _besides(draft, model_id, members)
     keys = _keys(draft, members)
     labels = clusters(
         np.stack([member.vector for member in members]),
@@ -84,10 +86,12 @@ def regrouped(
         keys,
         rivals,
         draft.calibration(model_id).similarity(threshold),
+        besides,
     )
+    fit = _Fit(draft.calibration(model_id), members, besides)
     if not consolidate:
-        labels = _calmed(draft, model_id, members, labels, rivals, threshold, _said_keys(keys))
-    return _changes(draft, model_id, members, labels)
+        labels = _calmed(draft, fit.to(labels), members, rivals, threshold, _said_keys(keys))
+    return _changes(draft, fit.to(labels), members)
 
 
 def members_of(draft: Draft, model_id: str, near: Mapping[int, set[int]]) -> list[Member]:
@@ -133,6 +137,18 @@ def _mean(draft: Draft, prototype: Prototype) -> NDArray[np.float64]:
     unit = prototype.vector / np.float32(length or 1.0)
     direction = draft.shifts.without(unit, prototype.model_id, prototype.camera_id)
     return direction.astype(np.float64) * (length / prototype.weight)
+
+
+def _besides(draft: Draft, model_id: str, members: Sequence[Member]) -> NDArray[np.float64] | None:
+    """Return `(n, n)` what cameras and times of two members say, as a difference of similarity; None if nothing."""
+    slope = draft.calibration(model_id).slope
+    if slope <= 0 or not draft.coverage.transit.passages:
+        return None
+    places = [place for place, member in enumerate(members) if member.tracklet is not None]
+    tracklets = [member.tracklet for member in members if member.tracklet is not None]
+    found = np.zeros((len(members), len(members)))
+    found[np.ix_(places, places)] = draft.coverage.transit.between(tracklets) / slope
+    return found
 
 
 def _keys(draft: Draft, members: Sequence[Member]) -> list[object]:
@@ -204,16 +220,14 @@ def _id(member: Member) -> str:
 
 def _calmed(
     draft: Draft,
-    model_id: str,
+    fit: "_Fit",
     members: Sequence[Member],
-    labels: NDArray[np.int64],
     rivals: NDArray[np.bool_],
     threshold: float,
     said: Sequence[bool],
 ) -> NDArray[np.int64]:
     """Return the clusters without the moves that gain little, undone in the order of their gain."""
-    homes, labels = _homes(draft, members, labels), labels.copy()
-    fit = _Fit(draft, model_id, members, labels)
+    homes, labels = _homes(draft, members, fit.labels), fit.labels.copy()
     gains: list[tuple[float, int]] = []
     for place, (member, label) in enumerate(zip(members, labels.tolist(), strict=True)):
         home = homes[member.number]
@@ -235,20 +249,17 @@ def _calmed(
     return labels
 
 
-def _changes(
-    draft: Draft, model_id: str, members: Sequence[Member], labels: NDArray[np.int64]
-) -> tuple[list[Union], list[Move]]:
-    homes = _homes(draft, members, labels)
+def _changes(draft: Draft, fit: "_Fit", members: Sequence[Member]) -> tuple[list[Union], list[Move]]:
+    homes = _homes(draft, members, fit.labels)
     keepers: dict[int, int] = {}
     for number in sorted(homes):
         keepers.setdefault(homes[number], number)
-    fit = _Fit(draft, model_id, members, labels)
     unions = [
         Union(keepers[home], n, fit.of_number(n, home)) for n, home in sorted(homes.items()) if keepers[home] != n
     ]
     moves = [
         Move(member.tracklet, keepers.get(label), label, fit.of_member(place, label))
-        for place, (member, label) in enumerate(zip(members, labels.tolist(), strict=True))
+        for place, (member, label) in enumerate(zip(members, fit.labels.tolist(), strict=True))
         if member.tracklet is not None and label != homes[member.number]
     ]
     return unions, moves
@@ -277,30 +288,43 @@ def _seen(member: Member) -> tuple[int, str]:
 class _Fit:
     """Log odds that parts of clusters belong to the rest of them."""
 
-    def __init__(self, draft: Draft, model_id: str, members: Sequence[Member], labels: NDArray[np.int64]) -> None:
-        self._logit = draft.calibration(model_id).logit
-        self._labels = labels
+    def __init__(
+        self, calibration: Calibration, members: Sequence[Member], besides: NDArray[np.float64] | None
+    ) -> None:
+        self.labels = np.arange(len(members))
+        self._logit = calibration.logit
+        self._besides = besides
         self._numbers = np.array([member.number for member in members])
         self._weights = np.array([member.weight for member in members])
         self._vectors = np.stack([member.vector for member in members])
 
+    def to(self, labels: NDArray[np.int64]) -> Self:
+        """Return the same for these clusters."""
+        found = copy(self)
+        found.labels = labels
+        return found
+
     def of_member(self, place: int, label: int) -> float:
         """Return the log odds of a member belonging to the others of a cluster; the maximum if there are none."""
-        rest = self._labels == label
+        rest = self.labels == label
         rest[place] = False
         return self._between(np.arange(len(rest)) == place, rest)
 
     def has_others(self, place: int, label: int) -> bool:
         """Return whether a cluster has other members."""
-        return bool((self._labels == label).sum() > (self._labels[place] == label))
+        return bool((self.labels == label).sum() > (self.labels[place] == label))
 
     def of_number(self, number: int, label: int) -> float:
         """Return the log odds of an identity's part of a cluster belonging to the rest."""
-        inside = self._labels == label
+        inside = self.labels == label
         return self._between(inside & (self._numbers == number), inside & (self._numbers != number))
 
     def _between(self, one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
         if not other.any():
             return MAX_LOGIT
-        means = [self._weights[part] @ self._vectors[part] / self._weights[part].sum() for part in (one, other)]
-        return self._logit(round(float(means[0] @ means[1]), 5))
+        shares = [self._weights[part] / self._weights[part].sum() for part in (one, other)]
+        means = [share @ self._vectors[part] for share, part in zip(shares, (one, other), strict=True)]
+        similar = float(means[0] @ means[1])
+        if self._besides is not None:
+            similar += float(shares[0] @ self._besides[np.ix_(one, other)] @ shares[1])
+        return self._logit(round(similar, 5))

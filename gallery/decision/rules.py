@@ -12,12 +12,14 @@ class Parts:
         clustering: Recent tracklets are clustered again.
         exclusivity: People whom one camera saw at once are different.
         disjoint: So are those whom two cameras saw at once that see different places.
+        transit: Cameras and times of a person's tracklets follow ways that were learnt.
     """
 
     scale: bool = True
     clustering: bool = True
     exclusivity: bool = True
     disjoint: bool = True
+    transit: bool = True
 
 
 ALL_PARTS = Parts()

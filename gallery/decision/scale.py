@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -13,6 +13,7 @@ from gallery.decision.draft import Draft
 from gallery.decision.normalise import NO_SHIFTS, RECENT_PEOPLE, learnt_shifts
 from gallery.decision.rules import Rules
 from gallery.decision.together import is_same_leg, together
+from gallery.decision.transit import STEPS, Passages, Way, passage
 from wire.messages import Tracklet
 
 SAMPLE = 128  # latest ended tracklets, compared with each newly ended one; 8000 pairs
@@ -40,10 +41,15 @@ def _learn(draft: Draft, model_id: str, found: Sequence["_Compared"], *, anew: b
         similarities = similarities[:0]
     after = before.observe_instead(similarities) if anew else before.observe_unlabelled(similarities)
     draft.calibrations[model_id] = after
-    if not draft.parts.disjoint:
-        return
-    meetings = _meetings(found, after.similarity(ALIKE))
-    draft.coverage = draft.coverage.observe_instead(meetings) if anew else draft.coverage.observe(meetings)
+    alike, coverage = after.similarity(ALIKE), draft.coverage
+    if draft.parts.disjoint:
+        meetings = _meetings(found, alike)
+        coverage = coverage.observe_instead(meetings) if anew else coverage.observe(meetings)
+    if draft.parts.transit:
+        passages, transit = _passages(found, alike), coverage.transit
+        transit = transit.observe_instead(passages) if anew else transit.observe(passages)
+        coverage = replace(coverage, transit=transit)
+    draft.coverage = coverage
 
 
 def _meetings(found: Sequence["_Compared"], alike: float) -> Mapping[Cameras, Meetings]:
@@ -59,6 +65,18 @@ def _meetings(found: Sequence["_Compared"], alike: float) -> Mapping[Cameras, Me
     return meetings
 
 
+def _passages(found: Sequence["_Compared"], alike: float) -> Mapping[Way, Passages]:
+    """Return the numbers of pairs by way and step of time."""
+    counts: dict[Way, NDArray[np.float64]] = defaultdict(lambda: np.zeros((2, STEPS)))
+    for one in found:
+        close = one.similarities >= alike
+        for way in dict.fromkeys(one.ways):
+            on_way = np.array([other == way for other in one.ways])
+            counts[way][0] += np.bincount(one.steps[on_way], minlength=STEPS)
+            counts[way][1] += np.bincount(one.steps[on_way & close], minlength=STEPS)
+    return {way: Passages(tuple(pairs.tolist()), tuple(near.tolist())) for way, (pairs, near) in counts.items()}
+
+
 def _sample(draft: Draft, model_id: str, rules: Rules) -> list[Tracklet]:
     """Return the latest ended tracklets of a model."""
     found = (t for t in draft.closed(model_id) if t.quality >= rules.min_closing_quality)
@@ -72,12 +90,15 @@ class _Compared:
     Attributes:
         similarities: `(m + n,)`, m of other cameras.
         cameras, simultaneous: `(m,)` their cameras, and whether they were visible at the same time.
+        ways, steps: `(m + n,)` which cameras followed each other, and after how long, as `transit` counts it.
     """
 
     camera_id: str
     similarities: NDArray[np.float64]
     cameras: NDArray[np.str_]
     simultaneous: NDArray[np.bool_]
+    ways: Sequence[Way]
+    steps: NDArray[np.int64]
 
 
 def _compared(draft: Draft, ones: Sequence[Tracklet], others: Sequence[Tracklet]) -> Iterator[_Compared]:
@@ -96,7 +117,9 @@ def _compared(draft: Draft, ones: Sequence[Tracklet], others: Sequence[Tracklet]
         beside = np.flatnonzero(left & (cameras == one.camera_id)).tolist()
         here = [place for place in beside if _is_unlabelled(one, others[place])]
         common_ns = np.minimum(last_ns[away], one.last_ns) - np.maximum(first_ns[away], one.first_ns)
-        yield _Compared(one.camera_id, row[[*away, *here]], cameras[away], common_ns > SIMULTANEOUS_NS)
+        passed = [passage(one, others[place]) for place in (*away.tolist(), *here)]
+        ways, steps = [way for way, _ in passed], np.array([step for _, step in passed], np.int64)
+        yield _Compared(one.camera_id, row[[*away, *here]], cameras[away], common_ns > SIMULTANEOUS_NS, ways, steps)
 
 
 def _is_unlabelled(one: Tracklet, other: Tracklet) -> bool:

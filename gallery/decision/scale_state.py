@@ -10,6 +10,7 @@ from gallery.decision import calibrate
 from gallery.decision.calibrate import Calibration
 from gallery.decision.coverage import NO_COVERAGE, Coverage, Meetings
 from gallery.decision.normalise import NO_SHIFTS, Shifts
+from gallery.decision.transit import Passages, Transit
 
 SCHEMA = 1
 
@@ -17,13 +18,14 @@ Written = Literal["nothing", "now", "earlier", "unknown"]
 
 
 class _State(msgspec.Struct, frozen=True):
-    """Calibrations as `calibrate` encodes them; model_id, camera_id and float16 vector of each shift; meetings."""
+    """Calibrations as `calibrate` encodes them; model, camera and float16 vector of each shift; meetings; passages."""
 
     schema: int
     calibrations: bytes
     shifts: tuple[tuple[str, str, bytes], ...]
     shifts_learnt_at: int
     meetings: tuple[tuple[str, str, Meetings], ...] = ()
+    passages: tuple[tuple[str, str, Passages], ...] = ()
 
 
 def encode_scale(calibrations: Mapping[str, Calibration], shifts: Shifts, coverage: Coverage) -> bytes:
@@ -31,7 +33,8 @@ def encode_scale(calibrations: Mapping[str, Calibration], shifts: Shifts, covera
     places = sorted(shifts.vectors.items())
     stored = tuple((model, camera, shift.astype("<f2").tobytes()) for (model, camera), shift in places)
     meetings = tuple((*cameras, known) for cameras, known in sorted(coverage.meetings.items()))
-    state = _State(SCHEMA, calibrate.encode(calibrations), stored, shifts.learnt_at, meetings)
+    passages = tuple((*way, known) for way, known in sorted(coverage.transit.passages.items()))
+    state = _State(SCHEMA, calibrate.encode(calibrations), stored, shifts.learnt_at, meetings, passages)
     return msgspec.msgpack.encode(state)
 
 
@@ -44,7 +47,8 @@ def decode_scale(data: bytes) -> tuple[dict[str, Calibration], Shifts, Coverage]
     if state is None:
         return calibrate.decode(data), NO_SHIFTS, NO_COVERAGE
     vectors = {(model, camera): np.frombuffer(shift, "<f2").astype(np.float32) for model, camera, shift in state.shifts}
-    coverage = Coverage({(one, other): known for one, other, known in state.meetings})
+    transit = Transit({(one, other): known for one, other, known in state.passages if known.is_readable()})
+    coverage = Coverage({(one, other): known for one, other, known in state.meetings}, transit)
     return calibrate.decode(state.calibrations), Shifts(vectors, state.shifts_learnt_at), coverage
 
 

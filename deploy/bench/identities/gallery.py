@@ -20,6 +20,7 @@ VARIANTS: Mapping[str, Rules] = {
     "without the learnt scale": replace(RULES, parts=replace(RULES.parts, scale=False)),
     "without clustering again": replace(RULES, parts=replace(RULES.parts, clustering=False)),
     "without disjoint cameras": replace(RULES, parts=replace(RULES.parts, disjoint=False)),
+    "without transit": replace(RULES, parts=replace(RULES.parts, transit=False)),
     "without exclusivity": replace(RULES, parts=replace(RULES.parts, exclusivity=False)),
 }
 
