@@ -28,7 +28,7 @@ from tests.worker_tools import (
 from wire import codec
 from wire.bus import MAX_RECORD_BYTES, Record, record_bytes
 from wire.memory import MemoryBus
-from wire.messages import AnyMessage, CameraProgress, CameraSpec, FrameChunk, Tracklet, WorkerState
+from wire.messages import AnyMessage, CameraProgress, CameraSpec, FrameChunk, SeenPeople, Tracklet, WorkerState
 from wire.service import Outgoing, Received, Rejected
 
 FRAMES = 30
@@ -100,6 +100,22 @@ def test_a_walker_becomes_one_tracklet_that_is_sent_early_refreshed_and_closed(v
     assert last.model_id == "fake"
     assert 0 < last.frames_used <= 8
     assert last.crop.startswith(b"\xff\xd8")
+
+
+def test_the_boxes_of_a_person_are_sent_with_every_chunk_for_live_views(video: Video) -> None:
+    said = World().say(*_all(video))
+
+    seen = [message for message in said if isinstance(message, SeenPeople)]
+    times = np.concatenate([one.times_ns for one in seen])
+    boxes = np.concatenate([one.boxes for one in seen])
+    whole = _tracklets(said)[-1]
+    sure = len(whole.times_ns) - len(times)  # the first boxes, before there is enough evidence for a person
+    assert 0 < sure < 5
+    assert times.tolist() == whole.times_ns[sure:].tolist()
+    assert boxes.tolist() == whole.boxes[sure:].tolist()
+    assert {name for one in seen for name in one.tracklet_ids} == {whole.tracklet_id}
+    assert {(one.width, one.height) for one in seen} == {(320, 64)}
+    assert [one.until_ns for one in seen] == sorted({one.until_ns for one in seen})
 
 
 def test_two_people_who_cross_give_legs_that_share_no_track(video: Video) -> None:
