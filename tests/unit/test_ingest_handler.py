@@ -29,9 +29,9 @@ from tests.ingest_tools import (
 from wire import codec
 from wire.bus import Record, TopicPartition
 from wire.memory import MemoryBus
-from wire.messages import CameraProgress, CameraSpec, WorkerState
+from wire.messages import CameraHealth, CameraProgress, CameraSpec, WorkerState
 from wire.metrics import ServiceMetrics
-from wire.service import Received, Rejected
+from wire.service import Outgoing, Received, Rejected
 
 SENT_NS = 5
 HOME = TopicPartition("cameras", 0)
@@ -62,6 +62,7 @@ class Desk:
         self.sent_ns = SENT_NS
         self.opened: list[str] = []
         self.sources: list[OpenSource] = []
+        self.told: list[CameraHealth] = []
         self.registry = CollectorRegistry()
         self.supervisor = Supervisor(around(self.bus, self.clock, self._open, registry=self.registry))
         self.handler = IngestHandler(self.supervisor, self.bus, ServiceMetrics(self.registry), self.clock)
@@ -77,8 +78,15 @@ class Desk:
     def tell(self, camera_id: str, spec: CameraSpec | None, home: TopicPartition = HOME) -> None:
         """Hand the handler a record, and the quiet behind it."""
         record = Record(home.topic, home.partition, 0, camera_id, b"", self.sent_ns)
-        assert self.handler.handle([Received(record, spec)]) == []
-        self.handler.handle([])
+        self.round(Received(record, spec))
+        self.round()
+
+    def round(self, *items: Received) -> None:
+        """Run one round of the loop."""
+        for item in self.handler.handle(items):
+            assert isinstance(item, Outgoing)
+            assert isinstance(item.message, CameraHealth)
+            self.told.append(item.message)
 
     def state(self, camera_id: str) -> State:
         return {status.camera_id: status.state for status in self.supervisor.statuses()}[camera_id]
@@ -109,6 +117,27 @@ def test_a_record_starts_its_camera_and_the_same_record_again_does_nothing(desk:
     wait_until(lambda: desk.state("door") is State.LIVE, timeout_s=10)
 
     assert desk.opened == ["rtsp://host/a"]
+
+
+def test_every_state_that_a_camera_enters_is_told_once(desk: Desk) -> None:
+    desk.tell("door", spec_of("rtsp://host/a"))
+    wait_until(lambda: desk.state("door") is State.LIVE, timeout_s=10)
+    for _ in range(3):
+        desk.round()
+
+    states = [(health.camera_id, health.state) for health in desk.told]
+    assert states[-1] == ("door", "live")
+    assert len(states) == len(set(states))
+
+
+def test_a_stalled_camera_is_told_once_though_its_cause_counts_seconds(desk: Desk) -> None:
+    desk.tell("door", spec_of("rtsp://host/a"))
+    wait_until(lambda: desk.state("door") is State.LIVE, timeout_s=10)
+    for _ in range(5):
+        desk.clock.seconds += 60
+        desk.round()
+
+    assert [health.state for health in desk.told].count("stalled") == 1
 
 
 def test_a_changed_record_restarts_its_camera(desk: Desk) -> None:
