@@ -107,14 +107,6 @@ class Draft:
         """Yield the identities that have recent tracklets, those seen last first, then by number."""
         return self._lookups.recent()
 
-    def transit(self, tracklet: Tracklet, number: int) -> float:
-        """Return by how much cameras and times raise the log odds of an identity, given its last recent tracklet."""
-        if not self.coverage.transit.passages:
-            return 0.0
-        others = (self.rows[key].tracklet for key in self._lookups.members.get(number, ()))
-        latest = max(((t.last_ns, t.tracklet_id, t) for t in others if t is not tracklet), default=None)
-        return 0.0 if latest is None else self.coverage.transit.of(tracklet, latest[2])
-
     def is_recent(self, number: int) -> bool:
         """Return whether an identity has recent tracklets."""
         return number in self._lookups.members

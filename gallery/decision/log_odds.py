@@ -50,7 +50,15 @@ def logit(draft: Draft, tracklet: Tracklet, number: int) -> float:
     if prototype_set is None:
         return -np.inf
     appearance = draft.calibration(tracklet.model_id).logit(similarity(draft.vector(tracklet), prototype_set))
-    return max(-MAX_LOGIT, min(MAX_LOGIT, appearance + draft.transit(tracklet, number)))
+    return max(-MAX_LOGIT, min(MAX_LOGIT, appearance + _transit(draft, tracklet, number)))
+
+
+def _transit(draft: Draft, tracklet: Tracklet, number: int) -> float:
+    """Return by how much cameras and times raise the log odds of an identity, given its last recent tracklet."""
+    if not draft.coverage.transit.passages:
+        return 0.0
+    others = [other for other in draft.members(number) if other.tracklet_id != tracklet.tracklet_id]
+    return draft.coverage.transit.of(tracklet, others[-1]) if others else 0.0
 
 
 def logits(
