@@ -41,6 +41,9 @@ class FlakyBus:
     def follow(self, topic: str) -> Follower:
         return self._bus.follow(topic)
 
+    def watch(self, topic: str, key: str, since_s: float) -> Follower:
+        return self._bus.watch(topic, key, since_s)
+
     def backlog(self, topic: str, group: str, key: str) -> int:
         return self._bus.backlog(topic, group, key)
 

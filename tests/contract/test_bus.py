@@ -386,7 +386,10 @@ def test_a_watcher_reads_one_key_from_what_is_kept_of_the_last_seconds(bus: Bus,
     read: list[bytes | None] = []
 
     def read_until(count: int) -> None:
-        wait_until(lambda: bool(read.extend(r.value for r in watcher.poll(0.1)) or len(read) >= count), timeout_s=20)
+        deadline = time.monotonic() + PATIENCE_S
+        while len(read) < count:
+            assert time.monotonic() < deadline, read
+            read.extend(record.value for record in watcher.poll(0.1))
 
     read_until(1)
     for number in range(3):

@@ -18,8 +18,8 @@ from wire.messages import (
     Packet,
     SeenPeople,
     Tracklet,
-    WorkerState,
     Word,
+    WorkerState,
 )
 
 STORED = Path(__file__).parent / "messages_v1.json"  # type of message -> hexadecimal; entries are added, never changed

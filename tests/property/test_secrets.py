@@ -33,10 +33,10 @@ from tests.servers.redis_server import wait_for
 from wire import codec
 from wire.bus import Record
 from wire.errors import SettingsError, WireError
+from wire.logs import MaskingFormatter
 from wire.mask import mask_url, scrub
 from wire.memory import MemoryBus
 from wire.messages import CameraSpec
-from wire.process import MaskingFormatter
 from wire.service import Received
 from wire.settings import KafkaSettings, RedisSettings
 from wire.url import UrlError, check_source, read_url

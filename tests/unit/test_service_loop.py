@@ -79,6 +79,9 @@ class FakeBus:
     def follow(self, topic: str) -> Follower:
         raise NotImplementedError
 
+    def watch(self, topic: str, key: str, since_s: float) -> Follower:
+        raise NotImplementedError
+
     def backlog(self, topic: str, group: str, key: str) -> int:
         return 0
 

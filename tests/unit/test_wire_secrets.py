@@ -19,9 +19,9 @@ from gallery.errors import StoreRefused
 from gallery.store.memory import MemoryStore
 from gallery.store.server import connect
 from wire.errors import SettingsError
+from wire.logs import MaskingFormatter
 from wire.mask import hide, mask_url, scrub, secrets_of
 from wire.memory import MemoryBus
-from wire.process import MaskingFormatter
 from wire.settings import KafkaSettings, RedisSettings
 from wire.url import read_url
 
