@@ -107,11 +107,6 @@ class LiveFeeds:
                 feed.stop.set()
                 del self._feeds[camera_id]
 
-    def watched(self) -> dict[str, int]:
-        """Return the number of viewers of each watched camera."""
-        with self._lock:
-            return {camera_id: len(feed.viewers) for camera_id, feed in self._feeds.items()}
-
     def _run(self, camera_id: str, feed: _Feed) -> None:
         outage = Outage(log, f"live view of {camera_id}")
         while not feed.stop.is_set():
