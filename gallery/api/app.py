@@ -40,6 +40,10 @@ CORS: dict[str, Any] = {
     "allow_headers": ("Authorization", "Content-Type"),
     "expose_headers": ("Retry-After",),
 }
+PROTECTED: dict[int | str, dict[str, Any]] = {
+    401: {"model": ProblemOut, "description": "A token is set, and the request carries neither it nor a session"},
+    503: {"model": ProblemOut, "description": "Redis or Kafka is unavailable: try again"},
+}
 NOT_JSON = "body: cannot be read as JSON"
 MAX_REPORTED_FIELDS = 10
 MAX_NAME_LENGTH = 100
@@ -70,9 +74,9 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
     listed = CameraList(store, bus, cameras, states)
     people = people_router(store, cameras)
     for router in (cameras_router(listed, store.site_id), words_router(store, bus), people, tracks_router(store)):
-        app.include_router(router, dependencies=protected)
+        app.include_router(router, dependencies=protected, responses=PROTECTED)
     for router in (why_router(store), review_router(store), _events_router(feed)):
-        app.include_router(router, dependencies=protected)
+        app.include_router(router, dependencies=protected, responses=PROTECTED)
     app.include_router(session_router(access), dependencies=[Depends(only_known_parameters)])
     app.include_router(live_router(store, bus, access, protected))
     app.include_router(page_router())

@@ -127,7 +127,9 @@ def tracks_router(store: Store) -> APIRouter:
             rows = [row for row in rows if _is_live(row, progress.get(row.tracklet.camera_id))][:limit]
         return TracksOut(tracks=[track_out(row, boxes=boxes) for row in rows])
 
-    @router.get("/{tracklet_id:path}/crop", responses={200: {"content": {"image/jpeg": {}}}})
+    @router.get(
+        "/{tracklet_id:path}/crop", responses={200: {"content": {"image/jpeg": {}}}, 404: {"model": ProblemOut}}
+    )
     def show_crop(tracklet_id: Annotated[str, Path(max_length=512)]) -> Response:
         """Return the best picture of a track as JPEG."""
         crop = store.crop(tracklet_id)

@@ -204,3 +204,13 @@ def test_people_are_listed_by_when_they_were_seen_last_and_where(unheard: TestCl
     assert numbers(client, **{"from": "2023-11-14T22:13:45Z", "to": "2023-11-14T22:13:50Z"}) == [2]
     assert client.get("/v1/identities", params={"after": "5", "sort": "last"}).status_code == 422
     assert client.get("/v1/identities", params={"after": first["next"]}).status_code == 422
+
+
+def test_the_document_names_every_answer_of_a_correction(unheard: TestClient) -> None:
+    paths = unheard.get("/openapi.json").json()["paths"]
+
+    corrections = [one for path, kinds in paths.items() for one in kinds.values() if "202" in one["responses"]]
+
+    assert len(corrections) == 8
+    for one in corrections:
+        assert {"200", "202", "401", "404", "409", "422", "503"} == set(one["responses"])
