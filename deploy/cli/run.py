@@ -99,11 +99,11 @@ def run(
     from wire.logs import LogSettings, log_to_stderr
 
     reject_bare_arguments(words or [])
-    level, as_json = (
+    level, logs_as_json = (
         (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)],
         LogSettings.load(config).format == "json",
     )
-    log_to_stderr(level, plain=not verbose, as_json=as_json)
+    log_to_stderr(level, plain=not verbose, as_json=logs_as_json)
     options = RunOptions(
         cameras=chosen_cameras(camera or [], config, needed=not keep_serving),
         config=config,
