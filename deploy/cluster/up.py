@@ -43,6 +43,9 @@ def up(options: ClusterOptions, data_dir: Path, console: Console) -> None:
         SettingsError, UsageError: A setting is invalid, a port is in use, or the folder cannot be used.
         WireError, RunError: Java is missing, or a process does not start; the message has its last lines.
     """
+    if data_dir.is_dir():
+        with DataDir(data_dir):  # whoever uses it has its ports as well, which would be named instead
+            pass
     plan = make_plan(options)
     kafka_server.check_tools()
     binary = find_binary()

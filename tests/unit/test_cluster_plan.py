@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from deploy.cluster.logs import LogFollower, tail
 from deploy.cluster.plan import ClusterOptions, Plan, make_plan
 from deploy.cluster.ports import Address, take
 from deploy.cluster.servers import scrape_config
-from deploy.errors import UsageError
+from deploy.cluster.up import up
+from deploy.errors import RunError, UsageError
 from deploy.kafka_server import check_tools
+from deploy.local.data_dir import DataDir
 from wire.errors import WireError
 
 FREE = """\
@@ -145,6 +148,11 @@ def test_without_prometheus_the_rest_runs_and_that_is_said(
     assert made.notes == (
         "Prometheus is not installed (Debian: apt-get install prometheus); everything else runs without",
     )
+
+
+def test_a_folder_in_use_is_named_before_its_ports(tmp_path: Path, taken: int) -> None:
+    with DataDir(tmp_path), pytest.raises(RunError, match="in use by another climbtrack run"):
+        up(ClusterOptions(None, kafka_port=taken), tmp_path, Console())
 
 
 def test_a_missing_java_is_named_with_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
