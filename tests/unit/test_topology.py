@@ -11,7 +11,7 @@ from tests.docs_tools import ROOT
 
 DEFAULT_PORTS = {
     "ingest": IngestSettings().health_port,
-    "worker": WorkerSettings().health_port,
+    "worker": WorkerSettings.model_validate({}).health_port,
     "gallery": GallerySettings().health_port,
     "api": ApiSettings().port,
 }
