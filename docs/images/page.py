@@ -17,6 +17,8 @@ from playwright.sync_api import Page, sync_playwright
 FOLDER = Path(__file__).parent
 QUALITY = 82
 WAIT_S = 75
+PEOPLE = 3
+TRIES = 120
 SETTLE_S = 12  # until the video plays and every picture is loaded
 
 
@@ -50,13 +52,20 @@ def take_pictures(address: str) -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         for view, name in (("live", "live"), (f"people/{known}", "person"), ("review", "review")):
             page.goto(f"{address}/#/{view}")
-            _take(page, FOLDER / f"page-{name}.jpg")
+            page.wait_for_timeout(SETTLE_S * 1000)
+            if view == "live":
+                _wait_for_people(page)
+            page.screenshot(path=FOLDER / f"page-{name}.jpg", type="jpeg", quality=QUALITY)
         browser.close()
 
 
-def _take(page: Page, path: Path) -> None:
-    page.wait_for_timeout(SETTLE_S * 1000)
-    page.screenshot(path=path, type="jpeg", quality=QUALITY)
+def _wait_for_people(page: Page) -> None:
+    """Wait until most cameras show somebody who has a number."""
+    for _ in range(TRIES):
+        told = page.evaluate("[...document.querySelectorAll('canvas')].map(canvas => canvas.ariaLabel)")
+        if sum(text.count("#") for text in told) >= PEOPLE and sum("#" in text for text in told) >= PEOPLE - 1:
+            return
+        page.wait_for_timeout(500)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import { Player } from "../player.js";
 import { texts } from "../texts.js";
 
 const STATE_MS = 500;
+const LIVE = /^([a-z]+:\/\/|\d+$|\/dev\/)/; // a recording is as late as its clock says, which tells nobody anything
 
 // What ingest says comes first: a camera that cannot be reached is not live, whatever was analysed before.
 const OF_SOURCE = { "backing off": "retrying", stalled: "stalled", failed: "failed", connecting: "connecting" };
@@ -45,7 +46,7 @@ export function Tile({ camera, players, options, nameOf, large, onPerson, onEnla
   };
   const state = stateOf(camera);
   const progress = camera.state;
-  const recording = camera.mode === "complete";
+  const recording = !LIVE.test(camera.url);
   const ratio = status.frame ? `${status.frame.width} / ${status.frame.height}` : "16 / 9";
   return html`<figure class="tile ${large ? "large" : ""}">
     <figcaption>
