@@ -3,21 +3,25 @@
 The more people a tracklet may show, the more likely one of them looks like it by chance. So `Rules.match` is for two
 people, and with n it rises by half of the logarithm of n - 1: as if sqrt(n - 1) others were equally likely, since not
 all are at hand. Whoever was not seen for long is one of all people known.
+
+At first nobody is joined yet, and everybody in pieces looks like many people: so the rise begins at 0, and grows with
+the number of pairs from which the scale was learnt.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.calibrate import MAX_LOGIT
+from gallery.decision.calibrate import MAX_LOGIT, Calibration
 from gallery.decision.compare import PrototypeSet, similarity
 from gallery.decision.draft import Draft
 from gallery.decision.rules import Rules
 from gallery.decision.shortlist import SLACK, similarity_bounds
 from wire.messages import Tracklet
 
+LEARNT_PAIRS = 300.0  # as many pairs make half of the rise: some 25 tracklets compared with each other
 PRIOR = 0.5  # of the logarithm of the number of other people; 1 would take all of them as equally likely
 
 
@@ -26,14 +30,21 @@ def raised(match: float, others: float) -> float:
     return max(match, min(match + PRIOR * math.log(max(1.0, others)), MAX_LOGIT))
 
 
-def needed(draft: Draft, rules: Rules) -> float:
-    """Return the log odds from which on a tracklet shows somebody seen recently, and clusters are joined.
+def threshold(match: float, others: int, learnt: Collection[Calibration]) -> float:
+    """Return the log odds from which on a tracklet shows one of the people seen recently.
 
-    People are as many as recent identities, or fewer where the share of pairs that show one person says so: a person
-    in several pieces must not make it harder to join them.
+    There are `others` of them besides, or fewer where the share of pairs that show one person says so: a person in
+    several pieces must not make it harder to join them.
     """
-    shares = [known.scale.share for known in draft.calibrations.values()]
-    return raised(rules.match, min([draft.recent_count() - 1.0, *(1 / share for share in shares if share)]))
+    shares = [known.scale.share for known in learnt]
+    most = raised(match, min([others, *(1 / share for share in shares if share)]))
+    pairs = max((sum(known.unlabelled) for known in learnt), default=0.0)
+    return match + (most - match) * pairs / (pairs + LEARNT_PAIRS)
+
+
+def needed(draft: Draft, rules: Rules) -> float:
+    """Return the log odds from which on a tracklet shows somebody seen recently, and clusters are joined."""
+    return threshold(rules.match, draft.recent_count() - 1, draft.calibrations.values())
 
 
 def needed_for(draft: Draft, rules: Rules, number: int) -> float:

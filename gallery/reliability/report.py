@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gallery.decision.coverage import Coverage
-from gallery.decision.log_odds import raised
+from gallery.decision.log_odds import threshold
 from gallery.decision.normalise import Shifts
 from gallery.decision.rules import Rules
 from gallery.decision.scale_state import decode_scale, written_by
@@ -98,7 +98,7 @@ def show(store: Store, rules: Rules, false_merge_rate: float) -> tuple[Report, l
     rows = store.find(TrackQuery(limit=MAX_TRACKLETS))
     ended = [row.tracklet for row in rows if row.tracklet.closed and row.tracklet.quality >= rules.min_closing_quality]
     recent = {row.identity_id for row in rows if row.tracklet.last_ns >= learnt.now_ns - rules.horizon_ns}
-    match = raised(rules.match, len(recent - {None}) - 1.0)
+    match = threshold(rules.match, len(recent - {None}) - 1, calibrations.values())
     models = tuple(
         model_scale(model_id, one, shifts, [t for t in ended if t.model_id == model_id], match)
         for model_id, one in sorted(calibrations.items())
