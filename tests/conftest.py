@@ -123,15 +123,23 @@ def no_forks() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def loggers_as_before() -> Iterator[None]:
-    """Take back what a test changed of logging: a service that runs here sets levels for the whole process."""
-    loggers = [logging.getLogger(name) for name in (None, *LOGGERS)]
-    before = [(logger, logger.level, logger.propagate, list(logger.handlers)) for logger in loggers]
+def loggers_as_at_first() -> Iterator[None]:
+    """Give every test the loggers of a fresh process: a service that ran in this one has set levels for all of it."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    _reset_loggers()
     yield
-    for logger, level, propagate, handlers in before:
-        logger.setLevel(level)
-        logger.propagate = propagate
-        logger.handlers = handlers
+    root.setLevel(level)
+    root.handlers = handlers
+    _reset_loggers()
+
+
+def _reset_loggers() -> None:
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = True
+        logger.handlers = []
 
 
 @pytest.fixture(scope="session")

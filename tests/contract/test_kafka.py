@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient
@@ -56,9 +57,19 @@ def paused(kafka_node: KafkaNode) -> Iterator[Callable[[bool], None]]:
 
     def pause(yes: bool) -> None:
         os.kill(kafka_node.process.pid, signal.SIGSTOP if yes else signal.SIGCONT)
+        wait_until(lambda: _stopped(kafka_node.process.pid) is yes, timeout_s=20)
 
     yield pause
     pause(False)
+
+
+def _stopped(pid: int) -> bool:
+    """Tell whether every thread of a process has stopped, which takes them a moment on a busy machine."""
+    try:
+        stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except (FileNotFoundError, ProcessLookupError):  # a thread has just ended, so they run
+        return False
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ PATIENCE_MS = 60_000
 SHOWN_S = "document.querySelector('video').currentTime"
 NAMELESS = """
 [...document.querySelectorAll('button, a, input, select')]
-  .filter(e => !(e.innerText || e.ariaLabel || e.title || e.labels?.length || e.querySelector('img[alt]')))
+  .filter(e => !(e.textContent.trim() || e.ariaLabel || e.title || e.labels?.length || e.querySelector('img[alt]')))
   .map(e => e.outerHTML)
 """
 

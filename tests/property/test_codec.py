@@ -13,13 +13,16 @@ from wire import codec
 from wire.errors import DecodeError
 from wire.messages import (
     AnyMessage,
+    CameraHealth,
     CameraProgress,
     CameraSpec,
     DeadLetter,
     FrameChunk,
     IdentityEvent,
     Packet,
+    SeenPeople,
     Tracklet,
+    Word,
     WorkerState,
 )
 from wire.tracklet_id import TrackletId
@@ -59,6 +62,24 @@ def tracklets(draw: st.DrawFn) -> Tracklet:
     )
 
 
+@st.composite
+def seen_people(draw: st.DrawFn) -> SeenPeople:
+    n, people = draw(st.integers(0, 8)), draw(st.integers(1, 3))
+    numbers = st.floats(-1e4, 1e4, width=32)
+    return SeenPeople(
+        camera_id=draw(NAMES),
+        site_id=draw(NAMES),
+        stream_id=draw(TEXT),
+        width=draw(st.integers(1, 8000)),
+        height=draw(st.integers(1, 8000)),
+        until_ns=draw(TIMES),
+        tracklet_ids=tuple(draw(st.lists(TEXT, min_size=people, max_size=people))),
+        times_ns=np.sort(draw(arrays.arrays(np.int64, n, elements=TIMES))),
+        which=draw(arrays.arrays(np.int64, n, elements=st.integers(0, people - 1))),
+        boxes=draw(arrays.arrays(np.float32, (n, 4), elements=numbers)),
+    )
+
+
 MESSAGES: dict[str, st.SearchStrategy[Any]] = {
     "CameraSpec": st.builds(
         CameraSpec,
@@ -73,6 +94,24 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
         realtime=st.booleans(),
         loop=st.booleans(),
         tags=st.dictionaries(TAGS, TAGS, max_size=4),
+    ),
+    "CameraHealth": st.builds(CameraHealth, camera_id=NAMES, state=TEXT, cause=TEXT, reconnects=COUNTS, time_ns=TIMES),
+    "SeenPeople": seen_people(),
+    "Word": st.builds(
+        Word,
+        word_id=st.text(min_size=1, max_size=40),
+        kind=st.sampled_from(["name", "hide", "merge", "split", "move", "different", "erase", "undo"]),
+        site_id=NAMES,
+        author=TAGS,
+        time_ns=TIMES,
+        identity_id=COUNTS,
+        others=st.lists(COUNTS, max_size=4).map(tuple),
+        tracklets=st.lists(TEXT, max_size=4).map(tuple),
+        to=st.none() | COUNTS,
+        name=TAGS,
+        hidden=st.booleans(),
+        picture_of=COUNTS,
+        undoes=TEXT,
     ),
     "FrameChunk": st.builds(
         FrameChunk,
