@@ -72,7 +72,7 @@ async def _latest_picture(feeds: LiveFeeds, camera_id: str) -> bytes | None:
     """Return the latest picture of a camera; the first that comes if none is kept."""
     from gallery.live.view import CameraView, Piece
 
-    viewer, view = Viewer(asyncio.get_running_loop()), CameraView(pictures=True)
+    viewer, view = Viewer(asyncio.get_running_loop(), 1), CameraView(pictures=True)
     offer = partial(viewer.offer, 0)
     found: bytes | None = None
     feeds.join(camera_id, offer)
@@ -90,7 +90,7 @@ async def _latest_picture(feeds: LiveFeeds, camera_id: str) -> bytes | None:
 
 
 async def _serve(socket: WebSocket, feeds: LiveFeeds, names: list[str], pictures: frozenset[str]) -> None:
-    viewer = Viewer(asyncio.get_running_loop())
+    viewer = Viewer(asyncio.get_running_loop(), len(names))
     offers = {name: partial(viewer.offer, number) for number, name in enumerate(names)}
     for name, offer in offers.items():
         feeds.join(name, offer)

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 SINCE_S = 20.0  # how far back a new feed looks for a keyframe
 POLL_S = 0.1
 RETRY_S = 1.0
-MAX_WAITING = 256  # chunks and boxes for one viewer; one further behind goes on from the next keyframe
+MAX_WAITING = 256  # chunks and boxes for a viewer of one camera; one further behind goes on from the next keyframe
 MAX_KEPT_BYTES = 16 * 1024 * 1024  # chunks since the last keyframe
 
 
@@ -153,9 +153,9 @@ def _messages(records: Iterable[Record], kind: type[_Kind]) -> list[_Kind]:
 class Viewer:
     """One viewer's queue in an event loop, bounded: a viewer that is too slow loses the oldest items."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, cameras: int) -> None:
         self._loop = loop
-        self._queue: asyncio.Queue[tuple[int, Item]] = asyncio.Queue(MAX_WAITING)
+        self._queue: asyncio.Queue[tuple[int, Item]] = asyncio.Queue(MAX_WAITING * cameras)
 
     def offer(self, camera: int, item: Item) -> None:
         """Queue an item of one of the viewer's cameras, from any thread."""

@@ -1,5 +1,6 @@
 """What a browser gets of a camera: a playable file of the same pictures at the same times."""
 
+import asyncio
 import io
 import json
 import threading
@@ -10,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from gallery.live.feed import Backlog, Item, LiveFeeds, PeopleInView
+from gallery.live.feed import MAX_WAITING, Backlog, Item, LiveFeeds, PeopleInView, Viewer
 from gallery.live.remux import NotPlayable, Remuxer, mime_of
 from gallery.live.view import CameraView, Piece, Sent
 from gallery.store.memory import MemoryStore
@@ -236,3 +237,29 @@ def test_hostile_lengths_are_passed_on_and_never_loop() -> None:
 
     assert convert(b"\xff\xff\xff\xffx", keyframe=False).endswith(b"x")
     assert convert(b"\x00\x00\x00\x00", keyframe=True).startswith(b"\x00\x00\x00\x01ab\x00\x00\x00\x01c")
+
+
+def test_a_viewer_of_many_cameras_gets_what_is_kept_of_each(video: Video) -> None:
+    async def watched() -> int:
+        viewer = Viewer(asyncio.get_running_loop(), 60)
+        for camera in range(60):
+            for chunk in video.chunks():
+                viewer.offer(camera, chunk)
+        await asyncio.sleep(0)
+        return viewer.waiting()
+
+    chunks = len(video.chunks())
+    assert asyncio.run(watched()) == 60 * chunks > MAX_WAITING
+
+
+def test_a_viewer_that_is_too_slow_loses_the_oldest(video: Video) -> None:
+    async def first() -> Item:
+        viewer = Viewer(asyncio.get_running_loop(), 1)
+        for number in range(MAX_WAITING + 5):
+            viewer.offer(0, msgspec.structs.replace(video.chunks()[0], seq=number))
+        await asyncio.sleep(0)
+        return (await viewer.next())[1]
+
+    oldest = asyncio.run(first())
+    assert isinstance(oldest, FrameChunk)
+    assert oldest.seq == 5
