@@ -19,6 +19,7 @@ run: .venv/.installed $(SITE)/.written
 	@$(BIN)/climbtrack score --truth $(SITE)/gt --tracks $(OUT) --fps 10
 	@echo
 	@echo "Now your own camera: $(BIN)/climbtrack run --camera NAME=URL (a file, rtsp://..., or 0 for a webcam)"
+	@echo "Or add cameras in the browser: $(BIN)/climbtrack run --keep-serving"
 
 test: servers .venv/.dev
 	@$(BIN)/python -m pytest
