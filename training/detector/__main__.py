@@ -156,6 +156,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--renderers", type=int, default=usual.renderers, help="processes that render")
     parser.add_argument("--workers", type=int, default=usual.training.workers, help="processes that make examples")
     parser.add_argument("--device", default=usual.training.device, help="auto, cpu or cuda")
+    parser.add_argument("--learning-rate", type=float, default=usual.training.learning_rate, help="at its highest")
     parser.add_argument("--shared", type=Path, help="folder of real videos to measure on")
     parser.add_argument("--referee", type=Path, help="ONNX detector whose boxes stand in for missing labels")
     given = parser.parse_args(arguments)
@@ -163,7 +164,7 @@ def main(arguments: list[str] | None = None) -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     training = DetectorTraining(
-        minutes=vars(given).pop("minutes"), workers=vars(given).pop("workers"), device=vars(given).pop("device")
+        **{name: vars(given).pop(name) for name in ("minutes", "workers", "device", "learning_rate")}
     )
     scores = make_detector(Plan(**(vars(given) | {"training": training})))
     for name, score in scores.items():
