@@ -294,6 +294,8 @@ class CameraStream:
             quality=tracklet.quality(current),
             frames_used=len(picks),
             crop=max(picks, key=lambda pick: pick.quality).jpeg,
+            width=self._seen.size[0],
+            height=self._seen.size[1],
             traceparent=trace.continued(self._traceparent, name, current.revision),
         )
         chosen = tuple(Crop(times_ns[pick.number], pick.jpeg) for pick in picks)

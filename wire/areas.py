@@ -28,7 +28,7 @@ def _check_polygons(where: str, polygons: tuple[Polygon, ...]) -> None:
     if len(polygons) > MAX_POLYGONS:
         raise ValueError(f"{where}: at most {MAX_POLYGONS} polygons are allowed, got {len(polygons)}")
     for number, polygon in enumerate(polygons, 1):
-        reason = _fault(polygon)
+        reason = polygon_fault(polygon)
         if reason:
             raise ValueError(f"{where}: polygon {number} {reason}")
 
@@ -47,22 +47,42 @@ def covers(polygon: Polygon, point: Point) -> bool:
     return inside
 
 
-def _fault(polygon: Polygon) -> str:
+def polygon_fault(polygon: Polygon) -> str:
     """Return what is wrong with a polygon; nothing if it is right."""
     if len(polygon) < 3:
         return f"has {len(polygon)} corners; three are the fewest that enclose anything"
-    if len(polygon) > MAX_CORNERS:
-        return f"has {len(polygon)} corners; at most {MAX_CORNERS} are allowed"
-    for x, y in polygon:
+    if fault := _corner_fault(polygon):
+        return fault
+    if _crosses_itself(polygon):
+        return "crosses itself; list its corners in the order in which its outline passes them"
+    if abs(_area(polygon)) < SMALLEST:
+        return "encloses no area"
+    return ""
+
+
+def line_fault(line: Polygon) -> str:
+    """Return what is wrong with an open line; nothing if it is right."""
+    if len(line) < 2:
+        return f"has {len(line)} ends; a line needs two"
+    if fault := _corner_fault(line):
+        return fault
+    if any(one == other for one, other in pairwise(line)):
+        return "has two equal points in a row"
+    pieces = list(pairwise(line))
+    if any(_cross(one, other) for i, one in enumerate(pieces) for other in pieces[i + 1 :]):
+        return "crosses itself, so that it has no sides"
+    return ""
+
+
+def _corner_fault(corners: Polygon) -> str:
+    if len(corners) > MAX_CORNERS:
+        return f"has {len(corners)} corners; at most {MAX_CORNERS} are allowed"
+    for x, y in corners:
         if not (math.isfinite(x) and math.isfinite(y) and 0 <= x <= 1 and 0 <= y <= 1):
             return (
                 f"has a corner at [{x:g}, {y:g}]; corners are fractions of the picture, from [0, 0] top left to [1, 1] "
                 "bottom right: divide pixels by the picture's width and height"
             )
-    if _crosses_itself(polygon):
-        return "crosses itself; list its corners in the order in which its outline passes them"
-    if abs(_area(polygon)) < SMALLEST:
-        return "encloses no area"
     return ""
 
 

@@ -139,6 +139,7 @@ class ObservedTracklet(Message, frozen=True, kw_only=True, eq=False):
         quality: Quality of the frames used for the embedding, in [0, 1].
         frames_used: Number of frames used for the embedding.
         crop: The best crop as JPEG.
+        width, height: Size of the upright pictures in px; 0 in tracklets that were sent before these existed.
         traceparent: Continues the trace of the chunk that made this revision due; see `wire.trace`.
     """
 
@@ -154,6 +155,8 @@ class ObservedTracklet(Message, frozen=True, kw_only=True, eq=False):
     quality: float
     frames_used: int
     crop: bytes
+    width: Count = 0
+    height: Count = 0
     traceparent: str = ""
 
     def __post_init__(self) -> None:

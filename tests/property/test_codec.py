@@ -58,6 +58,8 @@ def tracklets(draw: st.DrawFn) -> Tracklet:
         quality=draw(SHARES),
         frames_used=draw(COUNTS),
         crop=draw(BYTES),
+        width=draw(COUNTS),
+        height=draw(COUNTS),
         traceparent=draw(TEXT),
     )
 
