@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from sortedcontainers import SortedDict, SortedList
 
 from gallery.errors import StoreConflict
+from gallery.store.memory_accounts import MemoryAccounts
 from gallery.store.people import in_order, page_of
 from gallery.store.presence import sightings
 from gallery.store.said import MAX_WORDS, Former, StoredWord
@@ -61,6 +62,7 @@ class MemoryStore:
         self._formers: dict[str, list[Former]] = {}
         self._erased: dict[str, str] = {}
         self._why: dict[str, Why] = {}
+        self.accounts = MemoryAccounts()
 
     @property
     def site_id(self) -> str:

@@ -13,6 +13,7 @@ from gallery.store.layout import LAYOUT, bring_up_to_date, is_current, owner_of
 from gallery.store.memory import matches
 from gallery.store.people import in_order, page_of
 from gallery.store.presence import MAX_GAP_US, sightings
+from gallery.store.redis_accounts import RedisAccounts
 from gallery.store.said import MAX_WORDS, Former, StoredWord
 from gallery.store.server import translated_errors
 from gallery.store.store import (
@@ -49,6 +50,7 @@ class RedisStore:
         self._prefix = f"climbtrack:{{{site_id}}}:"
         self._write = self._client.register_script(_script("write.lua"))
         self._confirm = self._client.register_script(_script("confirm.lua"))
+        self.accounts = RedisAccounts(client, site_id)
 
     @property
     def site_id(self) -> str:

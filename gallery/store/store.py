@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.store.accounts import Accounts
 from gallery.store.said import Former, StoredWord
 from gallery.store.why import Why
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
@@ -266,6 +267,10 @@ class Store(Protocol):
     @property
     def site_id(self) -> str:
         """Return the site."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """Return who may use the site."""
 
     def load(self, horizon_ns: int) -> Snapshot:
         """Return everything about identities, and the tracklets last seen at most `horizon_ns` before `now_ns`.
