@@ -1,0 +1,1 @@
+"""Outputs: sends alerts to webhooks, and what is going on to MQTT."""
