@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from sortedcontainers import SortedDict, SortedList
 
 from gallery.errors import StoreConflict
+from gallery.store.alerting_memory import MemoryAlertStore
 from gallery.store.memory_accounts import MemoryAccounts
 from gallery.store.people import in_order, page_of
 from gallery.store.presence import sightings
@@ -63,6 +64,7 @@ class MemoryStore:
         self._erased: dict[str, str] = {}
         self._why: dict[str, Why] = {}
         self.accounts = MemoryAccounts()
+        self.alerting = MemoryAlertStore(site_id)
 
     @property
     def site_id(self) -> str:

@@ -9,6 +9,7 @@ import redis
 
 from gallery.errors import StoreConflict
 from gallery.store import records
+from gallery.store.alerting_redis import RedisAlertStore
 from gallery.store.layout import LAYOUT, bring_up_to_date, is_current, owner_of
 from gallery.store.memory import matches
 from gallery.store.people import in_order, page_of
@@ -51,6 +52,7 @@ class RedisStore:
         self._write = self._client.register_script(_script("write.lua"))
         self._confirm = self._client.register_script(_script("confirm.lua"))
         self.accounts = RedisAccounts(client, site_id)
+        self.alerting = RedisAlertStore(client, site_id)
 
     @property
     def site_id(self) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.store.accounts import Accounts
+from gallery.store.alerting import AlertStore
 from gallery.store.said import Former, StoredWord
 from gallery.store.why import Why
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
@@ -271,6 +272,10 @@ class Store(Protocol):
     @property
     def accounts(self) -> Accounts:
         """Return who may use the site."""
+
+    @property
+    def alerting(self) -> AlertStore:
+        """Return the site's zones, rules and alerts."""
 
     def load(self, horizon_ns: int) -> Snapshot:
         """Return everything about identities, and the tracklets last seen at most `horizon_ns` before `now_ns`.
