@@ -4,6 +4,8 @@ GalleryError
 ├── StoreConflict     (also a TransientError) another process wrote this site since it was loaded: reload it
 ├── StoreUnavailable  (also a TransientError) Redis is unreachable, or rejects writes for now: retry after a pause
 ├── StoreRefused      (also a SettingsError) Redis refuses access or a command: retrying does not help
+├── NoAnswer          nobody answered a search in time
+├── TooManySearches   as many searches as are served at once are waiting already
 ├── NothingLearnt     a site was never decided, or what it learnt is in the form of another version
 └── ScoreError        a folder of tracking results or of ground truth cannot be read
 """
@@ -29,6 +31,22 @@ class StoreRefused(GalleryError, SettingsError):  # noqa: N818 - it reads as the
 
 class NothingLearnt(GalleryError):  # noqa: N818 - it reads as the state it reports
     """Raised when there is nothing to show of what a site has learnt; the message names the remedy."""
+
+
+class NoAnswer(GalleryError):  # noqa: N818 - it reads as the state it reports
+    """Raised when no answer to a search has come."""
+
+    def __init__(self, waited_s: float) -> None:
+        super().__init__(
+            f"no answer within {waited_s:g} s: is a worker running and a gallery, and do they keep up? Health says so"
+        )
+
+
+class TooManySearches(GalleryError):  # noqa: N818 - it reads as the state it reports
+    """Raised when too many searches are waiting for their answers."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} searches are waiting for their answers, which is the most: try again in a moment")
 
 
 class ScoreError(GalleryError):

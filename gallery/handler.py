@@ -11,14 +11,15 @@ from gallery.index_faiss import index_for
 from gallery.metrics import GalleryMetrics
 from gallery.site_worker import SiteWorker, plan_of
 from gallery.store.store import Store
-from wire.bus import IDENTITIES, TRACKLETS, Bus, TopicPartition
+from wire.bus import IDENTITIES, QUERY_ANSWERS, TRACKLETS, Bus, TopicPartition
 from wire.cameras import Cameras, CameraTable, ListedCamera
 from wire.health import ServiceMonitor
-from wire.messages import CameraProgress, Tracklet, Word
+from wire.messages import CameraProgress, LookalikeQuery, Tracklet, Word
 from wire.metrics import ServiceMetrics
 from wire.service import Monitor, Outgoing, Received, Rejected, Service
 
 NAME = "gallery"
+QUERY_PATIENCE_NS = 30_000_000_000  # nobody waits for the answer to an older search
 
 
 class GalleryHandler:
@@ -48,11 +49,14 @@ class GalleryHandler:
         """Distribute a batch to its sites, and decide all windows that are due."""
         rejected: list[Rejected] = []
         by_site: dict[str, list[Received]] = {}
+        queries: list[LookalikeQuery] = []
         for received in batch:
-            if isinstance(received.message, Tracklet | CameraProgress | Word):
+            if isinstance(received.message, LookalikeQuery):
+                queries.append(received.message)
+            if isinstance(received.message, Tracklet | CameraProgress | Word | LookalikeQuery):
                 by_site.setdefault(received.message.site_id, []).append(received)
             else:
-                rejected.append(Rejected(received.record, "the gallery reads tracklets, progress and words only"))
+                rejected.append(Rejected(received.record, "the gallery reads tracklets, progress, words, searches"))
         self._expect_cameras(new_site=not by_site.keys() <= self._sites.keys())
         for site_id, received_ones in by_site.items():
             self._open(site_id, received_ones[0])
@@ -61,8 +65,18 @@ class GalleryHandler:
             rejected += site.receive(by_site.get(site_id, ()), self._clock())
             site.decide_due(self._clock())
             outgoing += [Outgoing(IDENTITIES.name, f"{site_id}/{e.identity_id}", e) for e in site.outgoing()]
+        outgoing += self._answers(queries)
         self._metrics.identities.set(sum(site.identities() for site in self._sites.values()))
         return [*rejected, *outgoing]
+
+    def _answers(self, queries: Sequence[LookalikeQuery]) -> list[Outgoing]:
+        """Answer the searches for which somebody still waits."""
+        latest_ns = time.time_ns() - QUERY_PATIENCE_NS
+        return [
+            Outgoing(QUERY_ANSWERS.name, query.asker, self._sites[query.site_id].lookalikes(query))
+            for query in queries
+            if query.time_ns >= latest_ns
+        ]
 
     def flushed(self) -> None:
         """Mark all events as published; each site's store is updated with the next batch."""

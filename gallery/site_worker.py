@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gallery.config import GallerySettings
 from gallery.decision.decide import decide
 from gallery.decision.draft import Decision
+from gallery.decision.lookalikes import answer
 from gallery.decision.repair import repaired
 from gallery.decision.rules import Rules
 from gallery.decision.site import Site, orphans_of, site_of
@@ -28,7 +29,7 @@ from gallery.store.said import digests_of
 from gallery.store.store import JournalEntry, Store, StoredProgress, StoredTracklet, Write
 from gallery.timeline import Timeline, Update, Waiting, Window
 from wire.cameras import ListedCamera
-from wire.messages import CameraProgress, IdentityEvent, Tracklet, Word
+from wire.messages import CameraProgress, IdentityEvent, LookalikeQuery, QueryAnswer, Tracklet, Word
 from wire.metrics import ServiceMetrics
 from wire.service import Received, Rejected
 
@@ -186,6 +187,12 @@ class SiteWorker:
         if self._progress:
             self._store.save_progress(list(self._progress.values()))
             self._progress = {}
+
+    def lookalikes(self, query: LookalikeQuery) -> QueryAnswer:
+        """Return who the people of a query look like, as of the last decided window."""
+        if self._stale:
+            self._reload()
+        return answer(self._site, query, self._nearest)
 
     def outgoing(self) -> list[IdentityEvent]:
         """Return the events that may not have been published yet."""

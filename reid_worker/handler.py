@@ -20,12 +20,13 @@ from reid_worker.live_report import LiveReport
 from reid_worker.load import Load
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.pace import Pace, PaceOptions
+from reid_worker.picture_queries import answered
 from reid_worker.pipeline import Pipeline, Work
 from reid_worker.saved import SavedStates, ended, restored, saved
 from reid_worker.stream import CameraStream, StreamOptions
 from reid_worker.waiting import Item, Waiting
-from wire.bus import BOXES, FRAMES, TRACKLETS, Bus, TopicPartition
-from wire.messages import FrameChunk, Tracklet
+from wire.bus import BOXES, FRAMES, PICTURE_QUERIES, TRACKLETS, Bus, TopicPartition
+from wire.messages import FrameChunk, PictureQuery, Tracklet
 from wire.metrics import ServiceMetrics
 from wire.service import Monitor, Outgoing, Received, Rejected, Service
 
@@ -40,6 +41,7 @@ TURN_S = 0.2  # time that recordings get between chunks of live cameras
 TURN_CAMERAS = 2  # recordings that are processed together in such a turn
 STARVED_S = 5.0  # recordings get a turn at least this often, however busy the live cameras keep the worker
 MOST_BYTES = 256 * 1024 * 1024  # chunks of recordings that wait in memory; beyond, live cameras wait for them
+QUERY_PATIENCE_NS = 30_000_000_000  # nobody waits for the answer to an older search
 EMBED_THREADS = 1  # torch threads spin while waiting: two of them on busy cores were 28 times slower than one
 
 
@@ -105,7 +107,7 @@ class WorkerHandler:
         """
         if batch:
             self._saved.read()
-        out: list[Outgoing | Rejected] = [*self._sort(batch)]
+        out: list[Outgoing | Rejected] = [*self._answer(batch), *self._sort(batch)]
         with self._report.load.work():
             out += self._run_live()
             out += self._run_recorded()
@@ -137,6 +139,7 @@ class WorkerHandler:
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
         """Schedule reading the states of these partitions' cameras, before their first chunk."""
+        partitions = [partition for partition in partitions if partition.topic == FRAMES.name]
         self._saved.assigned(partitions)
         self._assigned_ns |= dict.fromkeys(partitions, self._clocks.time_ns())
 
@@ -155,10 +158,16 @@ class WorkerHandler:
         for received in batch:
             if isinstance(received.message, FrameChunk):
                 self._waiting.add(Item(received.record, received.message))
-            elif received.message is not None:
+            elif not isinstance(received.message, PictureQuery | None):
                 reason = f"expected a FrameChunk, got a {type(received.message).__name__}"
                 rejected.append(Rejected(received.record, reason))
         return rejected
+
+    def _answer(self, batch: Sequence[Received]) -> list[Outgoing]:
+        """Answer the searches for which somebody still waits."""
+        latest_ns = self._clocks.time_ns() - QUERY_PATIENCE_NS
+        asked = [received.message for received in batch if isinstance(received.message, PictureQuery)]
+        return [answered(query, self._pipeline) for query in asked if query.time_ns >= latest_ns]
 
     def _run_live(self) -> list[Outgoing]:
         out: list[Outgoing] = []
@@ -348,4 +357,6 @@ def build_service(
 ) -> Service:
     """Return the worker as a service; raises what `build_handler` raises."""
     handler = build_handler(settings, bus, metrics, registry)
-    return Service(NAME, bus, handler, topics=[FRAMES.name], monitor=monitor, max_records=MAX_CHUNKS)
+    return Service(
+        NAME, bus, handler, topics=[FRAMES.name, PICTURE_QUERIES.name], monitor=monitor, max_records=MAX_CHUNKS
+    )

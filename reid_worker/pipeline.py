@@ -94,6 +94,19 @@ class Pipeline:
         self._detecting.submit(self._detector.detect, [grey]).result()
         self._embedding.submit(self._embedder.embed, [[grey] * self._embedder.frames]).result()
 
+    @property
+    def model_id(self) -> str:
+        """Return the digest of weights and preprocessing that the embeddings are of."""
+        return self._embedder.model_id
+
+    def detect_still(self, image: NDArray[np.uint8]) -> Detections:
+        """Return the people in a BGR picture that is of no stream."""
+        return self._detecting.submit(self._detector.detect, [image]).result()[0]
+
+    def embed_stills(self, people: Sequence[NDArray[np.uint8]]) -> NDArray[np.float16]:
+        """Return one L2-normalised row for each RGB crop, each as a tracklet of one frame."""
+        return self._embedding.submit(self._embedder.embed, [[crop] for crop in people]).result().astype(np.float16)
+
     def run(self, works: Sequence[Work]) -> list[Tracklet]:
         """Decode, detect and track all frames; return the tracklets that are due, with embeddings."""
         due = _Due()

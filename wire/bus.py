@@ -51,7 +51,20 @@ DEAD_LETTERS = TopicSpec("dead-letters", partitions=1, retention_s=7 * 86_400)
 WORKER_STATE = TopicSpec("worker-state", partitions=32, retention_s=None)
 CAMERA_STATES = TopicSpec("camera-states", partitions=8, retention_s=None)
 BOXES = TopicSpec("boxes", partitions=32, retention_s=600)
-TOPICS = (CAMERAS, FRAMES, TRACKLETS, IDENTITIES, DEAD_LETTERS, WORKER_STATE, CAMERA_STATES, BOXES)
+PICTURE_QUERIES = TopicSpec("picture-queries", partitions=8, retention_s=60)
+QUERY_ANSWERS = TopicSpec("query-answers", partitions=8, retention_s=60)
+TOPICS = (
+    CAMERAS,
+    FRAMES,
+    TRACKLETS,
+    IDENTITIES,
+    DEAD_LETTERS,
+    WORKER_STATE,
+    CAMERA_STATES,
+    BOXES,
+    PICTURE_QUERIES,
+    QUERY_ANSWERS,
+)
 
 MAX_RECORD_BYTES = 8 * 1024 * 1024  # worker states hold crops; the limit of broker, topic, producer and consumer
 

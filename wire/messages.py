@@ -11,6 +11,9 @@ from wire.camera_spec import MAX_FPS
 from wire.camera_spec import CameraSpec as CameraSpec  # noqa: PLC0414 - a message like the others
 from wire.message import UNSENDABLE, Count, Message, Mode, Signed, check_name, check_priority
 from wire.orientation import ORIENTATIONS, UPRIGHT
+from wire.queries import LookalikeQuery as LookalikeQuery  # noqa: PLC0414
+from wire.queries import PictureQuery as PictureQuery  # noqa: PLC0414
+from wire.queries import QueryAnswer as QueryAnswer  # noqa: PLC0414
 from wire.similarity import SimilarityPrior
 from wire.tracklet_id import TrackletId
 
@@ -381,4 +384,7 @@ AnyMessage = (
     | WorkerState
     | DeadLetter
     | Word
+    | PictureQuery
+    | LookalikeQuery
+    | QueryAnswer
 )

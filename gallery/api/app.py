@@ -23,9 +23,11 @@ from gallery.api.parameters import only_known_parameters
 from gallery.api.people import people_router, tracks_router
 from gallery.api.prefix import UnderPrefix
 from gallery.api.review import review_router
+from gallery.api.search import search_router
 from gallery.api.schemas import ProblemOut, StatusOut
 from gallery.api.why import why_router
 from gallery.api.words import words_router
+from gallery.asking import Asker
 from gallery.config import ApiSettings
 from gallery.errors import StoreRefused
 from gallery.store.store import Store
@@ -52,12 +54,14 @@ MAX_NAME_LENGTH = 100
 def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: CollectorRegistry | None = None) -> FastAPI:
     """Return the application for the store's site; `/metrics` serves `registry`."""
     feed, cameras, states = EventFeed(bus, store.site_id), CameraTable(bus), CameraStates(bus)
+    asker = Asker(bus)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         feed.start(asyncio.get_running_loop())
         with cameras, states:
             yield
+            asker.close()
             feed.close()
 
     refusals: dict[int | str, dict[str, Any]] = {422: {"model": ProblemOut, "description": "Invalid request"}}
@@ -75,7 +79,7 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
     people = people_router(store, cameras)
     for router in (cameras_router(listed, store.site_id), words_router(store, bus), people, tracks_router(store)):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
-    for router in (why_router(store), review_router(store), _events_router(feed)):
+    for router in (why_router(store), review_router(store), search_router(store, asker), _events_router(feed)):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
     app.include_router(session_router(access), dependencies=[Depends(only_known_parameters)])
     app.include_router(live_router(store, bus, access, protected))

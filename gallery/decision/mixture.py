@@ -75,6 +75,14 @@ def separated(counts: Counts, before: Scale, prior: SimilarityPrior) -> Scale:
     return Scale(different, different_variance, same, same_variance, share)
 
 
+def exceeded(scale: Scale, similarity: float) -> float:
+    """Return the share of pairs of different people that are at least as similar, in [0, 1]."""
+    left, mode = _two_pieces(scale.different, scale.different_variance)
+    spread = left if similarity < mode else SKEW * left
+    tail = 0.5 * math.erfc((similarity - mode) / (spread * math.sqrt(2)))
+    return 2 * (SKEW * tail if similarity >= mode else tail + (SKEW - 1) / 2) / (1 + SKEW)
+
+
 def _log_normal(mean: float, variance: float) -> NDArray[np.float64]:
     density: NDArray[np.float64] = -0.5 * ((_CENTRES - mean) ** 2 / variance + math.log(variance))
     return density
@@ -85,12 +93,17 @@ def _log_skewed(mean: float, variance: float) -> NDArray[np.float64]:
 
     S. John, "The three-parameter two-piece normal family of distributions", Communications in Statistics 11, 1982.
     """
-    excess = SKEW - 1
-    left = math.sqrt(variance / ((1 - 2 / math.pi) * excess**2 + SKEW))
-    mode = mean - math.sqrt(2 / math.pi) * excess * left
+    left, mode = _two_pieces(mean, variance)
     spread = np.where(mode > _CENTRES, left, SKEW * left)
     density: NDArray[np.float64] = -0.5 * (((_CENTRES - mode) / spread) ** 2) - math.log(left * (1 + SKEW) / 2)
     return density
+
+
+def _two_pieces(mean: float, variance: float) -> tuple[float, float]:
+    """Return the standard deviation of the left half, and where the halves meet."""
+    excess = SKEW - 1
+    left = math.sqrt(variance / ((1 - 2 / math.pi) * excess**2 + SKEW))
+    return left, mean - math.sqrt(2 / math.pi) * excess * left
 
 
 def _normal(weights: Counts, pairs: float, before: tuple[float, float]) -> tuple[float, float]:

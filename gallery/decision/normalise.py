@@ -41,6 +41,13 @@ class Shifts:
         shift = self.vectors.get((model_id, camera_id))
         return vector if shift is None else unit(vector - shift)
 
+    def without_likely(self, vector: Vector, model_id: str, camera_id: str) -> Vector:
+        """Return what `without` does; without a camera of this site, minus the mean of its cameras' shifts."""
+        own = [shift for (model, _), shift in self.vectors.items() if model == model_id]
+        if not own or (model_id, camera_id) in self.vectors:
+            return self.without(vector, model_id, camera_id)
+        return unit(vector - np.mean(own, axis=0, dtype=np.float32))
+
     def without_each(self, vectors: Vector, model_id: str, camera_ids: Sequence[str]) -> Vector:
         """Return `(n, d)` unit vectors minus the shifts of their n cameras, each L2-normalised."""
         cameras = {camera: row for row, camera in enumerate(dict.fromkeys(camera_ids))}

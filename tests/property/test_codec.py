@@ -19,12 +19,16 @@ from wire.messages import (
     DeadLetter,
     FrameChunk,
     IdentityEvent,
+    LookalikeQuery,
     Packet,
+    PictureQuery,
+    QueryAnswer,
     SeenPeople,
     Tracklet,
     Word,
     WorkerState,
 )
+from wire.queries import Lookalike
 from wire.tracklet_id import TrackletId
 
 NAMES = st.text("abcXYZ019", min_size=1, max_size=32).map(lambda text: text + "._-")
@@ -82,6 +86,43 @@ def seen_people(draw: st.DrawFn) -> SeenPeople:
     )
 
 
+@st.composite
+def lookalike_queries(draw: st.DrawFn) -> LookalikeQuery:
+    n, d = draw(st.integers(0, 4)), draw(st.integers(1, 8))
+    vectors = draw(arrays.arrays(np.float64, (n, d), elements=st.floats(0.1, 1)))
+    return LookalikeQuery(
+        query_id=draw(TEXT),
+        asker=draw(TEXT),
+        site_id=draw(NAMES),
+        time_ns=draw(TIMES),
+        model_id=draw(TEXT),
+        camera_id=draw(TEXT),
+        embeddings=(vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16),
+        boxes=draw(arrays.arrays(np.float32, (n, 4), elements=st.floats(-1e4, 1e4, width=32))),
+        scores=draw(arrays.arrays(np.float32, n, elements=st.floats(0, 1, width=32))),
+        width=draw(COUNTS),
+        height=draw(COUNTS),
+        limit=draw(COUNTS),
+    )
+
+
+@st.composite
+def query_answers(draw: st.DrawFn) -> QueryAnswer:
+    n = draw(st.integers(0, 4))
+    alike = st.lists(st.builds(Lookalike, COUNTS, SHARES, SHARES, SHARES), max_size=3).map(tuple)
+    return QueryAnswer(
+        query_id=draw(TEXT),
+        asker=draw(TEXT),
+        boxes=draw(arrays.arrays(np.float32, (n, 4), elements=st.floats(-1e4, 1e4, width=32))),
+        scores=draw(arrays.arrays(np.float32, n, elements=st.floats(0, 1, width=32))),
+        width=draw(COUNTS),
+        height=draw(COUNTS),
+        lookalikes=tuple(draw(st.lists(alike, min_size=n, max_size=n))),
+        known=draw(COUNTS),
+        problem=draw(TEXT),
+    )
+
+
 MESSAGES: dict[str, st.SearchStrategy[Any]] = {
     "CameraSpec": st.builds(
         CameraSpec,
@@ -99,6 +140,11 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
     ),
     "CameraHealth": st.builds(CameraHealth, camera_id=NAMES, state=TEXT, cause=TEXT, reconnects=COUNTS, time_ns=TIMES),
     "SeenPeople": seen_people(),
+    "PictureQuery": st.builds(
+        PictureQuery, query_id=TEXT, asker=TEXT, site_id=NAMES, time_ns=TIMES, picture=BYTES, limit=COUNTS
+    ),
+    "LookalikeQuery": lookalike_queries(),
+    "QueryAnswer": query_answers(),
     "Word": st.builds(
         Word,
         word_id=st.text(min_size=1, max_size=40),
