@@ -42,6 +42,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     test: bool = False
     silent: bool = False
 
+    def sentence(self, name: str) -> str:
+        """Return what happened as a sentence, about a person of this name, or by number without one."""
+        said = f"{name or f'Person {self.identity_id}'} {self.reason}" if self.identity_id else self.reason
+        return f"Test: {said}" if self.test else said[:1].upper() + said[1:]
+
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An alert on its way to one output.

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from gallery.zones.hours import Hours
-from gallery.zones.zone import Zone, check_title
+from gallery.zones.zone import Kind, Zone, check_title
 from wire.message import check_name
 
 When = Literal["enters", "leaves", "stays", "crosses", "returns", "count"]
@@ -61,6 +61,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if fault := _fault(self):
             raise ValueError(fault)
 
+    @property
+    def shape(self) -> Kind:
+        """Return the kind of its zones."""
+        return "line" if self.when == "crosses" else "area"
+
     def concerns(self, camera_id: str, zones: Collection[Zone]) -> bool:
         """Tell whether a camera sees part of the rule's place."""
         if not self.zones and not self.cameras:
@@ -94,8 +99,15 @@ def check_new_rule(rule: Rule, zones: Collection[Zone], cameras: Collection[str]
     ):
         if missing := [name for name in names if name not in found]:
             raise ValueError(f"{field}: there is no {missing[0]!r}; known are {', '.join(sorted(found)) or 'none'}")
-    needed = "line" if rule.when == "crosses" else "area"
     for name in rule.zones:
-        if known[name].kind != needed:
-            other = f"{known[name].name!r} is {'an area' if needed == 'line' else 'a line'}"
-            raise ValueError(f"zones: {rule.when} needs {'a line' if needed == 'line' else 'an area'}, and {other}")
+        if known[name].kind != rule.shape:
+            needed = {"line": "a line", "area": "an area"}[rule.shape]
+            raise ValueError(f"zones: {rule.when} needs {needed}, and {known[name].name!r} is none")
+
+
+def check_kind(made: Zone, zones: Collection[Zone], rules: Collection[Rule]) -> None:
+    """Raise ValueError if a zone would change its kind although a rule is about it."""
+    changed = any(zone.zone_id == made.zone_id and zone.kind != made.kind for zone in zones)
+    users = [rule.name for rule in rules if made.zone_id in rule.zones]
+    if changed and users:
+        raise ValueError(f"kind: the rule {users[0]!r} is about this zone; change or delete the rule first")

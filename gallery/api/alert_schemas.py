@@ -1,0 +1,233 @@
+"""Schemas of zones, alert rules, outputs and alerts."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from gallery.api.schemas import Corner, Name, Number, iso
+from gallery.zones.alert import Alert, Delivery, DeliveryState
+from gallery.zones.hours import DAYS, Hours
+from gallery.zones.output import Output
+from gallery.zones.rule import MAX_LISTED, Direction, Rule, When, Who
+from gallery.zones.zone import COLOURS, MAX_NAME, Kind, Zone
+
+Title = Annotated[str, Field(max_length=MAX_NAME)]
+Names = Annotated[list[Name], Field(max_length=MAX_LISTED)]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ZoneIn(_Body):
+    """An area or a line in the picture of a camera; corners in fractions of the upright picture, from its top left.
+
+    Going over a line from its left to its right, looking from its first point to its last, is `forward`.
+    """
+
+    name: Title
+    camera_id: Name
+    kind: Kind = "area"
+    points: list[Corner]
+    colour: int = Field(default=0, ge=0, lt=COLOURS)
+
+
+class ZoneOut(BaseModel):
+    """A zone or line."""
+
+    zone_id: str
+    name: str
+    camera_id: str
+    kind: Kind
+    points: list[Corner]
+    colour: int
+
+
+class ZonesOut(BaseModel):
+    """Zones and lines, by id."""
+
+    zones: list[ZoneOut]
+
+
+class HoursIn(_Body):
+    """From a time of day to another; an `end` that is not after `begin` is on the next day."""
+
+    begin: Annotated[str, Field(max_length=5)]
+    end: Annotated[str, Field(max_length=5)]
+    days: list[Day] = Field(default=list(DAYS), max_length=7)  # type: ignore[arg-type]
+    time_zone: Annotated[str, Field(max_length=64)] = "UTC"
+
+
+class RuleIn(_Body):
+    """Of whom, doing what, where and when, and where alerts are sent; see `docs/alerts.md`."""
+
+    name: Title
+    when: When
+    who: Who = "anyone"
+    identities: Annotated[list[Number], Field(max_length=MAX_LISTED)] = []
+    zones: Names = []
+    cameras: Names = []
+    seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    people: int = Field(default=0, ge=0, le=10_000)
+    direction: Direction = "both"
+    active: HoursIn | None = None
+    quiet: HoursIn | None = None
+    outputs: Names = []
+    enabled: bool = True
+
+
+class RuleOut(RuleIn):
+    """An alert rule."""
+
+    rule_id: str
+
+
+class RulesOut(BaseModel):
+    """Alert rules, by id."""
+
+    rules: list[RuleOut]
+
+
+class OutputIn(_Body):
+    """A webhook. Without a `secret`, the one that is known is kept; a new output needs one."""
+
+    name: Title
+    url: Annotated[str, Field(max_length=2_000, repr=False)] = ""
+    secret: Annotated[SecretStr | None, Field(max_length=256)] = None
+    certificate: Annotated[str, Field(max_length=64)] = ""
+    enabled: bool = True
+
+
+class OutputOut(BaseModel):
+    """A webhook, without what is secret; how many alerts wait to be sent, and how many were given up, and why."""
+
+    output_id: str
+    name: str
+    url: str
+    certificate: str
+    enabled: bool
+    waiting: int
+    dead: int
+    error: str
+
+
+class OutputsOut(BaseModel):
+    """Outputs, by id."""
+
+    outputs: list[OutputOut]
+
+
+class DeliveryOut(BaseModel):
+    """An alert that waits to be sent, or was given up."""
+
+    output_id: str
+    alert_id: str
+    state: DeliveryState
+    tries: int
+    due: str
+    error: str
+
+
+class DeliveriesOut(BaseModel):
+    """Deliveries that wait, and those that were given up, oldest first."""
+
+    deliveries: list[DeliveryOut]
+
+
+class AlertOut(BaseModel):
+    """One alert. `text` is a sentence about it; `identity` is null for a count; `time` is when it happened."""
+
+    alert_id: str
+    rule_id: str
+    rule: str
+    when: When
+    site_id: str
+    time: str
+    raised: str
+    identity: int | None
+    name: str
+    camera_id: str
+    tracklet_id: str
+    place: str
+    text: str
+    count: int
+    test: bool
+    silent: bool
+
+
+class AlertsOut(BaseModel):
+    """A page of alerts, the last raised first; `next` is the `after` of the next page, null on the last."""
+
+    alerts: list[AlertOut]
+    next: str | None
+
+
+def zone_out(zone: Zone) -> ZoneOut:
+    """Return a zone in the API's form."""
+    return ZoneOut(**{**msgspec.structs.asdict(zone), "points": [list(point) for point in zone.points]})
+
+
+def rule_out(rule: Rule) -> RuleOut:
+    """Return a rule in the API's form."""
+    fields: dict[str, Any] = msgspec.structs.asdict(rule)
+    lists = {name: list(value) for name, value in fields.items() if isinstance(value, tuple)}
+    return RuleOut(**{**fields, **lists, "active": _hours_out(rule.active), "quiet": _hours_out(rule.quiet)})
+
+
+def output_out(output: Output, deliveries: list[Delivery]) -> OutputOut:
+    """Return an output in the API's form, with the state of what is sent to it."""
+    own = [delivery for delivery in deliveries if delivery.output_id == output.output_id]
+    dead = [delivery for delivery in own if delivery.state == "dead"]
+    troubled = [delivery for delivery in own if delivery.error]
+    return OutputOut(
+        output_id=output.output_id,
+        name=output.name,
+        url=output.safe_url,
+        certificate=output.certificate,
+        enabled=output.enabled,
+        waiting=len(own) - len(dead),
+        dead=len(dead),
+        error=troubled[-1].error if troubled else "",
+    )
+
+
+def delivery_out(delivery: Delivery) -> DeliveryOut:
+    """Return a delivery in the API's form."""
+    return DeliveryOut(
+        output_id=delivery.output_id,
+        alert_id=delivery.alert.alert_id,
+        state=delivery.state,
+        tries=delivery.tries,
+        due=iso(delivery.due_ns),
+        error=delivery.error,
+    )
+
+
+def alert_out(alert: Alert, name: str) -> AlertOut:
+    """Return an alert in the API's form, with the person's name of today."""
+    return AlertOut(
+        alert_id=alert.alert_id,
+        rule_id=alert.rule_id,
+        rule=alert.rule_name,
+        when=alert.when,
+        site_id=alert.site_id,
+        time=iso(alert.time_ns),
+        raised=iso(alert.raised_ns),
+        identity=alert.identity_id or None,
+        name=name,
+        camera_id=alert.camera_id,
+        tracklet_id=alert.tracklet_id,
+        place=alert.place,
+        text=alert.sentence(name),
+        count=alert.count,
+        test=alert.test,
+        silent=alert.silent,
+    )
+
+
+def _hours_out(hours: Hours | None) -> HoursIn | None:
+    if hours is None:
+        return None
+    return HoursIn(begin=hours.begin, end=hours.end, days=list(hours.days), time_zone=hours.time_zone)  # type: ignore[arg-type]

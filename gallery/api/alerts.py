@@ -1,0 +1,150 @@
+"""`/v1/alert-rules` and `/v1/alerts`: what people want to be told, and what they were told."""
+
+import time
+import uuid
+from collections.abc import Callable, Collection, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, HTTPException, Query, Response, status
+
+from gallery.alerts.site_watch import deliveries_of
+from gallery.api.alert_schemas import AlertOut, AlertsOut, RuleIn, RuleOut, RulesOut, alert_out, rule_out
+from gallery.api.moment import QueryTime
+from gallery.api.outputs import outputs_router
+from gallery.api.schemas import MAX_NUMBER, CameraOut, Name, ProblemOut
+from gallery.api.zones import zones_router
+from gallery.store.alerting import AlertQuery, AlertStore
+from gallery.store.store import Store
+from gallery.zones.alert import Alert, alert_id_of
+from gallery.zones.rule import MAX_RULES, Rule, check_new_rule
+
+MISSING: dict[int | str, dict[str, Any]] = {404: {"model": ProblemOut, "description": "There is no such rule"}}
+TOO_MANY: dict[int | str, dict[str, Any]] = {409: {"model": ProblemOut, "description": "There are too many rules"}}
+After = Annotated[str, Query(pattern=r"^[0-9]{1,16}-[0-9a-f]{24}$")]
+
+
+def alerting_routers(store: Store, cameras: Callable[[str], Sequence[CameraOut]]) -> list[APIRouter]:
+    """Return all routes about zones, rules, outputs and alerts; `cameras` returns the cameras of a site."""
+
+    def camera_ids() -> list[str]:
+        return [camera.camera_id for camera in cameras(store.site_id)]
+
+    kept = store.alerting
+    return [
+        zones_router(kept, camera_ids),
+        rules_router(kept, camera_ids),
+        outputs_router(kept),
+        alerts_router(store),
+    ]
+
+
+def rules_router(alerts: AlertStore, camera_ids: Callable[[], Collection[str]]) -> APIRouter:
+    """Return the routes for alert rules; `camera_ids` returns the names of the site's cameras."""
+    router = APIRouter(prefix="/v1/alert-rules", tags=["alerts"])
+
+    @router.get("")
+    def list_rules() -> RulesOut:
+        """List the rules."""
+        return RulesOut(rules=[rule_out(rule) for rule in alerts.rules()])
+
+    @router.post("", status_code=status.HTTP_201_CREATED, responses=TOO_MANY)
+    def add_rule(rule: RuleIn) -> RuleOut:
+        """Add a rule; it applies from the next decision on, also to people who are there already."""
+        if len(alerts.rules()) >= MAX_RULES:
+            raise HTTPException(status.HTTP_409_CONFLICT, f"a site has at most {MAX_RULES} rules; delete one first")
+        return _save(alerts, uuid.uuid4().hex[:16], rule, camera_ids())
+
+    @router.get("/{rule_id}", responses=MISSING)
+    def show_rule(rule_id: Name) -> RuleOut:
+        """Return a rule."""
+        return rule_out(_known(alerts, rule_id))
+
+    @router.put("/{rule_id}", responses=MISSING)
+    def set_rule(rule_id: Name, rule: RuleIn) -> RuleOut:
+        """Change a rule; what it has told already is not told again."""
+        return _save(alerts, _known(alerts, rule_id).rule_id, rule, camera_ids())
+
+    @router.delete("/{rule_id}", status_code=status.HTTP_204_NO_CONTENT, responses=MISSING)
+    def delete_rule(rule_id: Name) -> Response:
+        """Delete a rule; its alerts are kept."""
+        alerts.delete_rule(_known(alerts, rule_id).rule_id)
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+    @router.post("/{rule_id}/try", status_code=status.HTTP_201_CREATED, responses=MISSING)
+    def try_rule(rule_id: Name) -> AlertOut:
+        """Raise an alert that is marked as a test, and send it to the rule's outputs, whatever the hour."""
+        rule = _known(alerts, rule_id)
+        made = _test_of(rule, alerts.site_id)
+        alerts.record([made], {}, list(deliveries_of(rule, [made])))
+        return alert_out(made, "")
+
+    return router
+
+
+def alerts_router(store: Store) -> APIRouter:
+    """Return the route for alerts."""
+    router = APIRouter(prefix="/v1", tags=["alerts"])
+
+    @router.get("/alerts")
+    def list_alerts(
+        rule: Name | None = None,
+        identity: Annotated[int | None, Query(ge=1, le=MAX_NUMBER)] = None,
+        camera: Name | None = None,
+        since: Annotated[QueryTime | None, Query(alias="from")] = None,
+        until: Annotated[QueryTime | None, Query(alias="to")] = None,
+        after: After | None = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> AlertsOut:
+        """List alerts in pages, the last raised first."""
+        place, _, alert_id = (after or "").partition("-")
+        cursor = (int(place), alert_id) if after else None
+        page = store.alerting.alerts(AlertQuery(rule, identity, camera, since, until, cursor, limit))
+        following = None if page.next is None else "-".join(map(str, page.next))
+        return AlertsOut(alerts=[alert_out(alert, name_of(store, alert)) for alert in page.alerts], next=following)
+
+    return router
+
+
+def name_of(store: Store, alert: Alert) -> str:
+    """Return the name that the person of an alert has now."""
+    identity = store.identity(alert.identity_id) if alert.identity_id else None
+    return "" if identity is None else identity.name
+
+
+def _known(alerts: AlertStore, rule_id: str) -> Rule:
+    for rule in alerts.rules():
+        if rule.rule_id == rule_id:
+            return rule
+    raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no rule {rule_id!r}")
+
+
+def _save(alerts: AlertStore, rule_id: str, given: RuleIn, camera_ids: Collection[str]) -> RuleOut:
+    """Store a rule.
+
+    Raises:
+        HTTPException: Something in it does not exist, or does not fit.
+    """
+    try:
+        rule = msgspec.convert({**given.model_dump(), "rule_id": rule_id}, Rule)
+        outputs = [output.output_id for output in alerts.outputs()]
+        check_new_rule(rule, alerts.zones(), camera_ids, outputs)
+    except ValueError as error:
+        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error
+    alerts.save_rule(rule)
+    return rule_out(rule)
+
+
+def _test_of(rule: Rule, site_id: str) -> Alert:
+    now_ns = time.time_ns()
+    return Alert(
+        alert_id=alert_id_of("test", uuid.uuid4().hex),
+        rule_id=rule.rule_id,
+        rule_name=rule.name,
+        when=rule.when,
+        site_id=site_id,
+        time_ns=now_ns,
+        raised_ns=now_ns,
+        reason=f"the rule {rule.name!r} was tried",
+        test=True,
+    )
