@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from gallery.api.alerts import alerting_routers
 from gallery.api.auth import Access, require_access, session_router
 from gallery.api.cameras import CameraList, cameras_router
 from gallery.api.events import EventFeed
@@ -38,7 +39,7 @@ from wire.errors import TransientError
 from wire.metrics import installed_version
 
 CORS: dict[str, Any] = {
-    "allow_methods": ("GET", "HEAD", "POST", "DELETE"),
+    "allow_methods": ("GET", "HEAD", "POST", "PUT", "DELETE"),
     "allow_headers": ("Authorization", "Content-Type"),
     "expose_headers": ("Retry-After",),
 }
@@ -80,6 +81,8 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
     for router in (cameras_router(listed, store.site_id), words_router(store, bus), people, tracks_router(store)):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
     for router in (why_router(store), review_router(store), search_router(store, asker), _events_router(feed)):
+        app.include_router(router, dependencies=protected, responses=PROTECTED)
+    for router in alerting_routers(store, listed.of):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
     app.include_router(session_router(access), dependencies=[Depends(only_known_parameters)])
     app.include_router(live_router(store, bus, access, protected))
