@@ -117,6 +117,14 @@ def test_every_route_is_tried() -> None:
     assert {path for _, path, _, _ in ROUTES} == {
         "/healthz",
         "/readyz",
+        "/v1/alert-outputs",
+        "/v1/alert-outputs/deliveries",
+        "/v1/alert-outputs/{output_id}",
+        "/v1/alert-outputs/{output_id}/retry",
+        "/v1/alert-rules",
+        "/v1/alert-rules/{rule_id}",
+        "/v1/alert-rules/{rule_id}/try",
+        "/v1/alerts",
         "/v1/cameras",
         "/v1/cameras/{camera_id}",
         "/v1/cameras/{camera_id}/pause",
@@ -139,5 +147,7 @@ def test_every_route_is_tried() -> None:
         "/v1/words",
         "/v1/words/{word_id}",
         "/v1/words/{word_id}/undo",
+        "/v1/zones",
+        "/v1/zones/{zone_id}",
     }
     assert math.isnan(json.loads("NaN")), "Python's reader would take what JSON does not know"
