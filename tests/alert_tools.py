@@ -69,7 +69,7 @@ class WatchedSite:
     def __init__(self, *rules: Rule, zones: Sequence[Zone] = (LEFT_HALF, MIDDLE)) -> None:
         self.now_s = 0.0
         self.store = MemoryStore("site")
-        self.alerts = MemoryAlertStore("site", clock=self.clock)
+        self.alerts = self.store.alerting = MemoryAlertStore("site", clock=self.clock)
         self._offset = 0
         for zone in zones:
             self.alerts.save_zone(zone)
