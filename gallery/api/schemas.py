@@ -1,11 +1,11 @@
 """Request and response schemas of the API. Times are ISO 8601 in UTC; boxes are xyxy px of the source frame."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from gallery.iso import iso as iso  # noqa: PLC0414 - of schemas, too
 from gallery.store.presence import Sighting
 from gallery.store.store import Identity, StoredProgress, StoredTracklet
 from wire.areas import Detail
@@ -16,12 +16,6 @@ from wire.tracklet_id import TrackletId
 from wire.url import check_source
 
 MAX_NUMBER = 2**53 - 1  # the largest integer that JSON parsers and Redis scores represent exactly
-
-
-def iso(time_ns: int) -> str:
-    """Return a time in ISO 8601, in UTC, with milliseconds."""
-    moment = datetime.fromtimestamp(time_ns // 1_000_000 / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def name_of(text: str) -> str:
