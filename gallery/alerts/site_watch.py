@@ -5,7 +5,7 @@ decision that arrives twice or late, or after a restart, finds the same, and wha
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from gallery.alerts.found import Found, Person, crowds, found_about
@@ -15,7 +15,7 @@ from gallery.alerts.settled import settled_ns
 from gallery.alerts.wording import reason_of
 from gallery.store.alerting import AlertStore
 from gallery.store.store import Store, StoredProgress, StoredTracklet, TrackQuery
-from gallery.zones.alert import Alert, Delivery, alert_id_of
+from gallery.zones.alert import Alert, alert_id_of, deliveries_of
 from gallery.zones.rule import Rule
 from gallery.zones.zone import Zone
 from wire.bus import TopicPartition
@@ -114,6 +114,10 @@ class SiteWatch:
         """Return the records from which a restart would know who may have left."""
         return [left.place for left in self._open.values()]
 
+    def leave(self, partitions: Collection[TopicPartition]) -> None:
+        """Forget the people whose records are in partitions that another process reads from now on."""
+        self._open = {number: left for number, left in self._open.items() if left.place.source not in partitions}
+
     def _rules(self) -> _Rules:
         rules = [rule for rule in self._alerts.rules() if rule.enabled]
         if not rules:
@@ -171,7 +175,7 @@ class SiteWatch:
         ledger = Ledger(rule, numbers, self._alerts.marks(keys_of(rule, numbers, found)))
         alerts = [self._alert(rule, numbers[0], one) for one in found if ledger.is_news(one)]
         if alerts or ledger.changed:
-            self._alerts.record(alerts, ledger.changed, list(deliveries_of(rule, alerts)))
+            self._alerts.record(alerts, ledger.changed, deliveries_of(rule, alerts))
         return alerts
 
     def _alert(self, rule: Rule, number: int, found: Found) -> Alert:
@@ -192,11 +196,3 @@ class SiteWatch:
             count=rule.people + 1 if rule.when == "count" else 0,
             silent=rule.quiet is not None and rule.quiet.cover(found.moment.time_ns),
         )
-
-
-def deliveries_of(rule: Rule, alerts: Iterable[Alert]) -> Iterable[Delivery]:
-    """Return what is sent to the outputs of a rule, at once."""
-    for alert in alerts:
-        if not alert.silent:
-            for output in rule.outputs:
-                yield Delivery(output_id=output, alert=alert, due_ns=alert.raised_ns)

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, HTTPException, Query, Response, status
 
-from gallery.alerts.site_watch import deliveries_of
 from gallery.api.alert_schemas import AlertOut, AlertsOut, RuleIn, RuleOut, RulesOut, alert_out, rule_out
 from gallery.api.moment import QueryTime
 from gallery.api.outputs import outputs_router
@@ -16,7 +15,7 @@ from gallery.api.schemas import MAX_NUMBER, CameraOut, Name, ProblemOut
 from gallery.api.zones import zones_router
 from gallery.store.alerting import AlertQuery, AlertStore
 from gallery.store.store import Store
-from gallery.zones.alert import Alert, alert_id_of
+from gallery.zones.alert import Alert, alert_id_of, deliveries_of
 from gallery.zones.rule import MAX_RULES, Rule, check_new_rule
 
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": ProblemOut, "description": "There is no such rule"}}
@@ -76,7 +75,7 @@ def rules_router(alerts: AlertStore, camera_ids: Callable[[], Collection[str]]) 
         """Raise an alert that is marked as a test, and send it to the rule's outputs, whatever the hour."""
         rule = _known(alerts, rule_id)
         made = _test_of(rule, alerts.site_id)
-        alerts.record([made], {}, list(deliveries_of(rule, [made])))
+        alerts.record([made], {}, deliveries_of(rule, [made]))
         return alert_out(made, "")
 
     return router

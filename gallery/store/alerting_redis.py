@@ -8,6 +8,8 @@ Keys, all beginning with `climbtrack:{SITE}:`
     alert-order                      sorted set: alert id, by when it was raised in us
     deliveries                       hash: id -> msgpack
     deliveries-due, deliveries-dead  sorted sets: delivery id, by when it is due in us
+
+and one for all sites, `SITES`.
 """
 
 import time
@@ -38,6 +40,7 @@ from gallery.zones.rule import Rule
 from gallery.zones.zone import Zone
 
 PAGE = 256
+SITES = "climbtrack:sites-with-outputs"  # set: their names
 _Kept = TypeVar("_Kept", Zone, Rule, Output, Alert, Delivery)
 
 
@@ -88,6 +91,8 @@ class RedisAlertStore:
 
     def save_output(self, output: Output) -> None:
         """Add or replace an output."""
+        with translated_errors(self._client):
+            self._client.sadd(SITES, self._site_id)
         self._save("alert-outputs", output.output_id, output)
 
     def delete_output(self, output_id: str) -> bool:

@@ -1,11 +1,12 @@
 """Alerts, where they are sent, and how far that got."""
 
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Literal
 
 import msgspec
 
-from gallery.zones.rule import When
+from gallery.zones.rule import Rule, When
 
 Interval = tuple[int, int]  # ns since the Unix epoch
 DeliveryState = Literal["waiting", "sent", "dead"]
@@ -68,6 +69,12 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def delivery_id(self) -> str:
         """Return the name under which the receiver can recognise a repetition."""
         return f"{self.output_id}/{self.alert.alert_id}"
+
+
+def deliveries_of(rule: Rule, alerts: Iterable[Alert]) -> list[Delivery]:
+    """Return what is to be sent to the outputs of a rule, at once."""
+    loud = [alert for alert in alerts if not alert.silent]
+    return [Delivery(output_id=o, alert=alert, due_ns=alert.raised_ns) for alert in loud for o in rule.outputs]
 
 
 def alert_id_of(*names: object) -> str:

@@ -1,0 +1,33 @@
+"""How alerts are posted to each kind of output."""
+
+import time
+from collections.abc import Collection
+
+from gallery.outputs.body import body_of
+from gallery.outputs.errors import NotSent
+from gallery.outputs.sender import Post
+from gallery.outputs.webhook import send
+from gallery.store.store import Store
+from gallery.zones.alert import Delivery
+
+
+def webhook_post(allowed: Collection[str]) -> Post:
+    """Return how to post to webhooks; `allowed` as `alerts.webhook_hosts`."""
+
+    def post(store: Store, delivery: Delivery) -> None:
+        output = next((one for one in store.alerting.outputs() if one.output_id == delivery.output_id), None)
+        if output is None:
+            raise NotSent("the output was deleted", final=True)
+        if not output.enabled:
+            raise NotSent("the output is switched off", final=True)
+        body = body_of(delivery.alert, named(store, delivery))
+        send(output, delivery.delivery_id, body, int(time.time()), allowed)
+
+    return post
+
+
+def named(store: Store, delivery: Delivery) -> str:
+    """Return the name that the person of a delivery has now."""
+    number = delivery.alert.identity_id
+    identity = store.identity(number) if number else None
+    return "" if identity is None else identity.name
