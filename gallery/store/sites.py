@@ -1,10 +1,12 @@
 """All sites in one Redis."""
 
 import logging
+from typing import Any
 
 import redis
 
 from gallery.errors import StoreUnavailable
+from gallery.store.alerting_redis import SITES
 from gallery.store.redis import RedisStore
 from gallery.store.server import durability_risk, eviction_risk, translated_errors
 
@@ -51,6 +53,16 @@ class RedisSites:
         with translated_errors(self._client):
             keys = list(self._client.scan_iter(match="climbtrack:{*}:meta", count=10_000))
         return sorted(key.decode().removeprefix("climbtrack:{").removesuffix("}:meta") for key in keys)
+
+    def with_outputs(self) -> list[str]:
+        """Return the sites whose alerts are sent somewhere, sorted.
+
+        Raises:
+            StoreUnavailable, StoreRefused: The server cannot be queried.
+        """
+        with translated_errors(self._client):
+            found: Any = self._client.smembers(SITES)
+        return sorted(name.decode() for name in found)
 
     def _check(self) -> None:
         if self._checked:
