@@ -8,15 +8,13 @@ export class ApiError extends Error {
   }
 }
 
-async function request(method, path, body) {
+const request = (method, path, body) =>
+  body === undefined ? send(method, path) : send(method, path, JSON.stringify(body), { "Content-Type": "application/json" });
+
+async function send(method, path, body, headers = {}) {
   let answer;
   try {
-    answer = await fetch(new URL(path, base), {
-      method,
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
-      credentials: "same-origin",
-    });
+    answer = await fetch(new URL(path, base), { method, headers, body, credentials: "same-origin" });
   } catch {
     throw new ApiError(0, "The API does not answer. Is it still running?");
   }
@@ -29,6 +27,7 @@ async function request(method, path, body) {
 }
 
 export const get = (path) => request("GET", path);
+export const findByPicture = (jpeg) => send("POST", "v1/search?limit=50", jpeg, { "Content-Type": jpeg.type });
 export const post = (path, body = {}) => request("POST", path, body);
 export const del = (path) => request("DELETE", path);
 

@@ -1,6 +1,6 @@
 // Every text of the page, in one place.
 export const texts = {
-  views: { live: "Live", people: "People", review: "Review", cameras: "Cameras", health: "Health", api: "API" },
+  views: { live: "Live", people: "People", review: "Review", search: "Search", cameras: "Cameras", health: "Health", api: "API" },
   signIn: {
     title: "Sign in",
     explain: "This climbtrack asks for its token: the value of CLIMBTRACK_API_TOKEN, or what the token file of the section api holds.",
@@ -101,6 +101,25 @@ export const texts = {
     left: (n) => (n === 1 ? "1 left" : `${n} left`),
     keys: "M same, N not the same, S skip, U undo",
     chance: (p) => `${Math.round(p * 100)} % likely`,
+  },
+  search: {
+    title: "Who is this?",
+    help: "Drop a picture here, paste one or choose one. Everybody in it is compared with everybody the cameras saw. The picture is not kept.",
+    choose: "Choose a picture",
+    other: "Another picture",
+    unreadable: "The browser cannot read this picture. Save it as JPEG, PNG or WebP.",
+    several: (n) => `${n} people in the picture: choose one.`,
+    person: (n) => `Person ${n} of the picture`,
+    ofTrack: "People who look like this track",
+    bound: (most, known) => (most === Infinity ? `All that were compared, of ${known} people` : `At most ${most} of ${known} people would look as alike by chance`),
+    boundLabel: "How many strangers may look as alike",
+    likely: (share) => `${share} % the same person`,
+    hardly: "hardly the same person",
+    strangers: (n) => (n < 0.01 ? "nobody would look as alike by chance" : `${n < 1 ? n.toFixed(2) : n.toFixed(1)} people would look as alike by chance`),
+    seen: (cameras, when) => `${cameras.join(", ")}; last seen ${when}`,
+    nobody: "Nobody is known who could be compared.",
+    nobodySure: (n) => `Nobody looks alike enough. ${n === 1 ? "1 person looks" : `${n} people look`} less alike: move the slider to see them.`,
+    fromTrack: "Find lookalikes",
   },
   health: {
     fine: "Everything is working",

@@ -102,6 +102,7 @@ function Actions({ person, chosen, split, done, go, onClose }) {
   return html`<div class="actions">
     <button onClick=${() => ask("name", person.name ?? "")}>${person.name ? own.name : own.noName}</button>
     <button onClick=${() => ask("merge")}>${own.merge}</button>
+    <button disabled=${!(person.picture ?? person.crops[0])} onClick=${() => go(`search/track/${encodeURIComponent(person.picture ?? person.crops[0])}`)}>${texts.search.fromTrack}</button>
     <button disabled=${!chosen.size} onClick=${split}>${own.split}</button>
     <button onClick=${hide}>${person.hidden ? own.show : own.hide}</button>
     <button class="danger" onClick=${() => ask("erase")}>${own.erase}</button>
