@@ -2,16 +2,20 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from gallery.store.accounts import Role
 from wire.settings import Settings
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 PREFIX = re.compile(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)*")  # no segment consisting of dots only
+HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+OWN_HEADERS = ("authorization", "cookie", "host", "origin", "x-forwarded-for", "x-forwarded-proto")
 OWN_PATHS = (["v1"], ["docs"], ["assets"], ["openapi.json"], ["healthz"], ["readyz"], ["metrics"])
 
 
@@ -23,7 +27,10 @@ class GallerySettings(Settings):
 
     Attributes:
         window_s: Length of a window of event time, whose tracklets are decided together.
-        latency_wait_s: Wall-clock time for which a window waits for cameras in `latency` mode.
+        live_window_s: The same for tracklets of cameras in `latency` mode: how much later somebody is known because of
+            it, on average half of this.
+        latency_wait_s: Wall-clock time for which a window waits for cameras in `latency` mode; one that has been silent
+            for so long is not waited for.
         complete_wait_s: Wall-clock time without progress of any camera after which windows stop waiting for cameras
             in `complete` mode; a camera that is silent while others progress is waited for ten times as long.
         false_merge_rate: Acceptable fraction of wrong matches, from 0.0004: a match, or a merge of two identities,
@@ -50,6 +57,7 @@ class GallerySettings(Settings):
     ) | {"merge_probability": "removed: false_merge_rate applies to merges of identities too; delete this setting"}
 
     window_s: float = Field(default=1.0, gt=0, le=60)
+    live_window_s: float = Field(default=0.25, gt=0, le=60)
     latency_wait_s: float = Field(default=2.0, ge=0, le=3600)
     complete_wait_s: float = Field(default=30.0, ge=0, le=86_400)
     false_merge_rate: float = Field(default=0.2, ge=LEAST_FALSE_MERGES, lt=1)
@@ -70,10 +78,18 @@ class ApiSettings(Settings):
 
     Attributes:
         host, port: Address it listens on; port 0 picks a free port.
-        token: Bearer token required for every request under `/v1`, if set.
+        token: Bearer token of an admin. If it is set, or the site has users, every request under `/v1` but
+            `/v1/session` needs this token, another one, or a session.
         cors_origins: Origins whose pages may call the API from a browser, such as `https://wall.example.org`; a list,
             or separated by commas; `*` allows all.
         root_path: Path prefix under which a proxy serves the API, such as `/climbtrack`, whether it strips it or not.
+        trusted_proxies: Addresses or networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed;
+            a list, or separated by commas. Without any, those of this machine are.
+        trusted_user_header: Header in which a trusted proxy names the user it has signed in, such as
+            `X-Forwarded-User`; needs `trusted_proxies`, and the proxy must take it out of what clients send.
+        trusted_user_role: Role of somebody whom the proxy names and who is not a user of the site.
+        audit_days: Days for which the audit log is kept.
+        audit_entries: Entries of the audit log; of more, the oldest are deleted.
     """
 
     section = "api"
@@ -84,10 +100,15 @@ class ApiSettings(Settings):
     token_file: Path | None = None
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     root_path: str = Field(default="", max_length=256)
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    trusted_user_header: str = Field(default="", max_length=64)
+    trusted_user_role: Role = "viewer"
+    audit_days: float = Field(default=365.0, gt=0, le=36_500, allow_inf_nan=False)
+    audit_entries: int = Field(default=100_000, ge=100, le=10_000_000)
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         """Split a comma-separated text."""
         return (
             tuple(origin.strip() for origin in value.split(",") if origin.strip()) if isinstance(value, str) else value
@@ -101,6 +122,32 @@ class ApiSettings(Settings):
             if origin != "*" and not ORIGIN.fullmatch(origin):
                 raise ValueError("expected * or origins like https://wall.example.org:8443, without a path")
         return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        """Reject names of hosts, which are never the address that a connection comes from."""
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError("expected addresses or networks like 10.0.0.5 or 10.0.0.0/24") from None
+        return proxies
+
+    @field_validator("trusted_user_header")
+    @classmethod
+    def _check_header(cls, header: str) -> str:
+        """Reject what cannot be the name of a header, or is used otherwise."""
+        if header and (not HEADER.fullmatch(header) or header.lower() in OWN_HEADERS):
+            raise ValueError("expected the name of a header like X-Forwarded-User")
+        return header
+
+    @model_validator(mode="after")
+    def _check_trust(self) -> Self:
+        """Reject a user header that anybody could send."""
+        if self.trusted_user_header and not self.trusted_proxies:
+            raise ValueError("trusted_user_header needs trusted_proxies: anybody could send that header otherwise")
+        return self
 
     @field_validator("root_path")
     @classmethod

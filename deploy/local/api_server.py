@@ -3,7 +3,7 @@
 import socket
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from deploy.errors import RunError, UsageError
 from gallery.api.address import explain_bind_failure, open_listener
@@ -40,7 +40,8 @@ class ApiServer:
     def __init__(self, app: "FastAPI", taken: socket.socket) -> None:
         import uvicorn
 
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN_S)
+        options: dict[str, Any] = {"log_config": None, "access_log": False, "timeout_graceful_shutdown": DRAIN_S}
+        config = uvicorn.Config(app, proxy_headers=False, **options)  # `gallery.api.proxy` reads them
         self._server = uvicorn.Server(config)
         self._socket = taken
         self._thread = threading.Thread(target=self._server.run, args=([taken],), name="api", daemon=True)

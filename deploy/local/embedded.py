@@ -25,7 +25,7 @@ from deploy.local.data_dir import DataDir
 from deploy.local.private_redis import PrivateRedis
 from deploy.local.settings import EmbeddedSettings
 from deploy.local.watch import CameraTotals
-from gallery.api.app import create_app
+from gallery.api.app import create_app, needs_admin
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect, persistence_failing
 from gallery.store.store import Store
@@ -66,6 +66,7 @@ class Embedded:
     def __init__(self, settings: EmbeddedSettings, data_dir: Path, site_id: str, api_socket: socket.socket) -> None:
         self._settings = settings
         self.ingest_settings = settings.ingest
+        self.needs_admin = needs_admin(settings.api)
         self._data_dir = data_dir
         self._site_id = site_id
         self._api_socket = api_socket

@@ -22,6 +22,7 @@ from deploy.local.report import Report, people_since
 from deploy.local.settings import EmbeddedSettings
 from deploy.local.watch import CameraTotals, Watch
 from deploy.terminal import command, print_line
+from gallery.access.first import tell_first_admin
 from gallery.export import write_mot
 from gallery.store.store import Store
 from ingest.sources.address import has_end
@@ -108,6 +109,8 @@ def follow_cameras(system: "Embedded", options: RunOptions, console: Console) ->
         stop_on_signals() as stop,
     ):
         print_line(console, f"Live page: {system.api_url}/ (API: {system.api_url}/docs)")
+        if system.needs_admin:
+            tell_first_admin(system.store.accounts, lambda line: print_line(console, line), stop)
         if not options.cameras:
             return _serve_page(system, stop, console)
         cameras = with_start_times(options.cameras, next_start_ns(system.store))

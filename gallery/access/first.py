@@ -1,14 +1,18 @@
 """The first user: an admin with a one-time password, where nobody could sign in otherwise."""
 
 import ipaddress
+import threading
 import time
+from collections.abc import Callable
 
 from gallery.access import users
 from gallery.access.errors import AccountRefused
 from gallery.access.passwords import hash_password, random_password
+from gallery.errors import StoreUnavailable
 from gallery.store.accounts import Accounts
 
 ADMIN = "admin"
+RETRY_S = 2.0
 
 
 def is_loopback(host: str) -> bool:
@@ -43,6 +47,14 @@ def first_admin(accounts: Accounts) -> str | None:
     return password
 
 
-def told(password: str) -> str:
-    """Return the line that tells the one-time password."""
-    return f"sign in as {ADMIN} with the one-time password {password} and choose another; it is shown only now"
+def tell_first_admin(accounts: Accounts, tell: Callable[[str], None], stop: threading.Event) -> None:
+    """Add the first admin and tell the password; while the store is away, try again until `stop` is set."""
+    while not stop.is_set():
+        try:
+            password = first_admin(accounts)
+        except StoreUnavailable:
+            stop.wait(RETRY_S)
+            continue
+        if password is not None:
+            tell(f"Sign in as {ADMIN} with the one-time password {password} and choose another; it is shown only now")
+        return

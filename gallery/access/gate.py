@@ -50,19 +50,21 @@ class Gate:
     Attributes:
         token: The token of the settings, which may do everything; empty without one.
         open: Whether nobody needs to sign in as long as there is neither a user nor that token.
+        everybody: Whether nobody needs to sign in at all.
         proxied: Role of people whom a proxy names and who are no users.
     """
 
     accounts: Accounts
     token: str = ""
     open: bool = True
+    everybody: bool = False
     proxied: Role = "viewer"
     clock: Callable[[], int] = time.time_ns
     attempts: Attempts = field(default_factory=Attempts)
 
     def needed(self) -> bool:
         """Tell whether one has to sign in."""
-        return bool(self.token) or not self.open or self.accounts.any_user()
+        return not self.everybody and (bool(self.token) or not self.open or self.accounts.any_user())
 
     def anybody(self) -> Caller | None:
         """Return whoever asks without a credential; None if they have to sign in."""

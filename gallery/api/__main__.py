@@ -4,20 +4,26 @@ import logging
 import signal
 import socket
 import sys
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from gallery.access.first import tell_first_admin
 from gallery.api.address import explain_bind_failure, open_listener
-from gallery.api.app import create_app
+from gallery.api.app import create_app, needs_admin
 from gallery.config import ApiSettings
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect
 from gallery.store.sites import RedisSites
+from gallery.store.store import Store
 from wire import process
 from wire.certificate import export_expiry
 from wire.config_file import site_of
@@ -48,19 +54,39 @@ def main(config: Path | None = None) -> int:
         sites = RedisSites(client)
         sites.check()
         bus.ensure_topics()
-        app = create_app(RedisStore(client, site_id), bus, settings, registry=registry)
+        store = RedisStore(client, site_id)
+        app = create_app(store, bus, settings, registry=registry)
         with closing(listen(settings.host, settings.port)) as listener:
             log.info("api: http://%s:%d, its page and documentation too", settings.host, listener.getsockname()[1])
-            serve(app, listener)
+            with _first_admin(store, settings):
+                serve(app, listener)
     finally:
         bus.close()
         client.close()
     return process.EXIT_DONE
 
 
+@contextmanager
+def _first_admin(store: Store, settings: ApiSettings) -> Iterator[None]:
+    """Add the first admin, where one has to sign in and nobody could; wait for a store that is away meanwhile."""
+    if not needs_admin(settings):
+        yield
+        return
+    stop = threading.Event()
+    print_line = partial(print, file=sys.stderr, flush=True)  # not into logs, which are kept and sent elsewhere
+    thread = threading.Thread(target=tell_first_admin, args=(store.accounts, print_line, stop), name="first-admin")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
 def serve(app: FastAPI, listener: socket.socket) -> None:
     """Serve on a socket until SIGTERM or SIGINT; a second SIGINT aborts pending requests."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN_S)
+    options: dict[str, Any] = {"log_config": None, "access_log": False, "timeout_graceful_shutdown": DRAIN_S}
+    config = uvicorn.Config(app, proxy_headers=False, **options)  # `gallery.api.proxy` reads them
     _Server(config).run(sockets=[listener])
 
 

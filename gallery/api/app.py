@@ -5,16 +5,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request, status
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from gallery.access.audit import AuditLog
+from gallery.access.first import is_loopback
+from gallery.access.gate import Gate
 from gallery.api.alerts import alerting_routers
-from gallery.api.auth import Access, require_access, session_router
+from gallery.api.audit import Auditor, audit_router
+from gallery.api.auth import Access, require_access
 from gallery.api.cameras import CameraList, cameras_router
+from gallery.api.document import describe
 from gallery.api.events import EventFeed
 from gallery.api.head import HeadAsGet
 from gallery.api.live import live_router
@@ -23,9 +27,13 @@ from gallery.api.page import page_router
 from gallery.api.parameters import only_known_parameters
 from gallery.api.people import people_router, tracks_router
 from gallery.api.prefix import UnderPrefix
+from gallery.api.problems import answer_with_problems
+from gallery.api.proxy import BehindProxies, UserHeader
 from gallery.api.review import review_router
-from gallery.api.search import search_router
 from gallery.api.schemas import ProblemOut, StatusOut
+from gallery.api.search import search_router
+from gallery.api.session import session_router
+from gallery.api.users import tokens_router, users_router
 from gallery.api.why import why_router
 from gallery.api.words import words_router
 from gallery.asking import Asker
@@ -44,16 +52,24 @@ CORS: dict[str, Any] = {
     "expose_headers": ("Retry-After",),
 }
 PROTECTED: dict[int | str, dict[str, Any]] = {
-    401: {"model": ProblemOut, "description": "A token is set, and the request carries neither it nor a session"},
+    401: {"model": ProblemOut, "description": "One has to sign in, and the request carries no valid token or session"},
+    403: {"model": ProblemOut, "description": "The role is not enough"},
     503: {"model": ProblemOut, "description": "Redis or Kafka is unavailable: try again"},
 }
-NOT_JSON = "body: cannot be read as JSON"
-MAX_REPORTED_FIELDS = 10
-MAX_NAME_LENGTH = 100
 
 
-def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: CollectorRegistry | None = None) -> FastAPI:
-    """Return the application for the store's site; `/metrics` serves `registry`."""
+def create_app(
+    store: Store,
+    bus: Bus,
+    settings: ApiSettings,
+    *,
+    registry: CollectorRegistry | None = None,
+    trusted: bool = False,
+) -> FastAPI:
+    """Return the application for the store's site; `/metrics` serves `registry`.
+
+    With `trusted`, everybody who reaches it may do everything: for commands over the user's own data.
+    """
     feed, cameras, states = EventFeed(bus, store.site_id), CameraTable(bus), CameraStates(bus)
     asker = Asker(bus)
 
@@ -68,67 +84,67 @@ def create_app(store: Store, bus: Bus, settings: ApiSettings, *, registry: Colle
     refusals: dict[int | str, dict[str, Any]] = {422: {"model": ProblemOut, "description": "Invalid request"}}
     about: dict[str, Any] = {"title": "climbtrack", "version": installed_version(), "responses": refusals}
     app = FastAPI(**about, lifespan=lifespan, docs_url=None, redoc_url=None)  # those load scripts from other hosts
+    audit = AuditLog(store.accounts, days=settings.audit_days, entries=settings.audit_entries)
+    app.add_middleware(Auditor, store=store, audit=audit)
     app.add_middleware(HeadAsGet)
     app.add_middleware(SameOrigin, allowed=settings.cors_origins)
     if settings.root_path:
         app.add_middleware(UnderPrefix, prefix=settings.root_path)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
-    access = Access(settings.token)
+    app.add_middleware(BehindProxies, trusted=settings.trusted_proxies)
+    access = access_to(store, settings, trusted=trusted)
     protected = [Depends(require_access(access)), Depends(only_known_parameters)]
     listed = CameraList(store, bus, cameras, states)
     people = people_router(store, cameras)
     for router in (cameras_router(listed, store.site_id), words_router(store, bus), people, tracks_router(store)):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
-    for router in (why_router(store), review_router(store), search_router(store, asker), _events_router(feed)):
+    for router in (why_router(store), review_router(store), search_router(store, asker), _events_router(feed, access)):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
     for router in alerting_routers(store, listed.of):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
-    app.include_router(session_router(access), dependencies=[Depends(only_known_parameters)])
+    for router in (users_router(store.accounts), tokens_router(store.accounts), audit_router(store)):
+        app.include_router(router, dependencies=protected, responses=PROTECTED)
+    app.include_router(session_router(access, protected[:1]), dependencies=[Depends(only_known_parameters)])
     app.include_router(live_router(store, bus, access, protected))
     app.include_router(page_router())
     app.include_router(_probes_router(store, registry or CollectorRegistry()))
 
-    @app.exception_handler(TransientError)
-    def unavailable(_: Request, error: TransientError) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, status_code=503, headers={"Retry-After": "1"})
-
-    @app.exception_handler(StoreRefused)
-    def refused(_: Request, error: StoreRefused) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, status_code=503)
-
-    @app.exception_handler(RequestValidationError)
-    def invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
-        return JSONResponse({"detail": _describe(error)}, status_code=422)
-
-    @app.exception_handler(status.HTTP_400_BAD_REQUEST)
-    def unreadable_body(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - less specific
-        return JSONResponse({"detail": NOT_JSON}, status_code=422)
-
+    answer_with_problems(app)
+    describe(app)
     return app
 
 
-def _describe(error: RequestValidationError) -> str:
-    """Return which fields are invalid and why, without their values, which may contain a password."""
-    found = error.errors()
-    if any(one["type"] == "json_invalid" for one in found):
-        return NOT_JSON
-    words = "; ".join(
-        f"{'.'.join(map(str, one['loc'][1:]))[:MAX_NAME_LENGTH] or 'body'}: {one['msg'].removeprefix('Value error, ')}"
-        for one in found[:MAX_REPORTED_FIELDS]
+def needs_admin(settings: ApiSettings) -> bool:
+    """Return whether one has to sign in under these settings, and nobody can as long as there is no user."""
+    return settings.token is None and not _is_open(settings)
+
+
+def _is_open(settings: ApiSettings) -> bool:
+    return is_loopback(settings.host) and not settings.trusted_user_header
+
+
+def access_to(store: Store, settings: ApiSettings, *, trusted: bool = False) -> Access:
+    """Return who may use the API of a site under these settings; `trusted`: everybody who reaches it may do all."""
+    gate = Gate(
+        store.accounts,
+        token="" if settings.token is None else settings.token.get_secret_value(),
+        open=_is_open(settings),
+        everybody=trusted,
+        proxied=settings.trusted_user_role,
     )
-    more = f"; and {len(found) - MAX_REPORTED_FIELDS} more" if len(found) > MAX_REPORTED_FIELDS else ""
-    return (words + more).encode(errors="replace").decode()  # field names in a request may contain lone surrogates
+    return Access(gate, UserHeader(settings.trusted_user_header, settings.trusted_proxies))
 
 
-def _events_router(feed: EventFeed) -> APIRouter:
+def _events_router(feed: EventFeed, access: Access) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["events"])
 
     @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
-    async def events() -> StreamingResponse:
+    async def events(request: Request) -> StreamingResponse:
         """Stream changes to identities from now on, as server-sent events."""
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(feed.stream(), media_type="text/event-stream", headers=headers)
+        stream = access.until_refused(request, feed.stream())
+        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
     return router
 

@@ -1,145 +1,116 @@
-"""Authentication: a bearer token, if one is set, or a browser's session that was opened with it."""
+"""Access to the API over HTTP: who sends a request, and whether they may."""
 
-import math
-import secrets
-import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response, status
+from fastapi import Depends, HTTPException, Request, status
+from fastapi.concurrency import run_in_threadpool
 from fastapi.requests import HTTPConnection
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+
+from gallery.access.errors import NotSignedIn
+from gallery.access.gate import Caller, Gate
+from gallery.access.users import includes
+from gallery.api.proxy import UserHeader
+from gallery.api.rules import Rule, rule_of
 
 COOKIE = "climbtrack_session"
-SESSION_S = 12 * 3600.0
-MAX_SESSIONS = 1_000  # beyond, the oldest end
-MAX_WRONG = 20  # wrong tokens in `WRONG_S`, from whomever, until none is looked at
-WRONG_S = 60.0
+IN_ADDRESS = frozenset({"token", "access_token", "api_key", "key"})
+OWN_PASSWORD = "/v1/session/password"  # noqa: S105 - a path
 
-_bearer = HTTPBearer(auto_error=False, description="The token from the API's settings; required if one is set.")
+_bearer = HTTPBearer(auto_error=False, description="An API token, or the token of the settings.")
+_cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The session of a browser: `POST /v1/session`.")
 
 
 class Access:
-    """Decides who may use the API. Sessions end when the process does."""
+    """Decides who may use the API."""
 
-    def __init__(self, token: SecretStr | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._expected = None if token is None else token.get_secret_value().encode()
-        self._clock = clock
-        self._ends: dict[str, float] = {}  # of sessions, oldest first
-        self._wrong: list[float] = []  # when a wrong token was given
+    def __init__(self, gate: Gate, header: UserHeader) -> None:
+        self.gate = gate
+        self._header = header
 
-    @property
-    def needed(self) -> bool:
-        """Tell whether a token is set."""
-        return self._expected is not None
-
-    def allows(self, connection: HTTPConnection) -> bool:
-        """Tell whether a request or a WebSocket carries the token or a session."""
-        if self._expected is None or self.knows(connection.cookies.get(COOKIE, "")):
-            return True
-        scheme, _, given = connection.headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and self._is_token(given.strip())
-
-    def open(self, token: str) -> str | None:
-        """Return the name of a new session, None if the token is wrong.
+    def caller(self, connection: HTTPConnection) -> Caller | None:
+        """Return who sends a request or opens a WebSocket; None if they are to sign in.
 
         Raises:
-            HTTPException: Too many wrong tokens were given in the last minute.
+            NotSignedIn: The token has expired.
         """
-        now = self._clock()
-        self._wrong = [when for when in self._wrong if when > now - WRONG_S]
-        if len(self._wrong) >= MAX_WRONG:
-            raise HTTPException(
-                status.HTTP_429_TOO_MANY_REQUESTS,
-                "too many wrong tokens; wait a minute",
-                headers={"Retry-After": str(int(WRONG_S))},
-            )
-        if not self._is_token(token):
-            self._wrong.append(now)
-            return None
-        self._ends = {name: end for name, end in self._ends.items() if end > now}
-        while len(self._ends) >= MAX_SESSIONS:
-            del self._ends[next(iter(self._ends))]
-        name = secrets.token_urlsafe(32)
-        self._ends[name] = now + SESSION_S
-        return name
+        scheme, _, given = connection.headers.get("authorization", "").partition(" ")
+        found = self.gate.of_token(given.strip()) if scheme.lower() == "bearer" else None
+        if found is None and (named := self._header.name_in(connection)):
+            found = self.gate.of_proxy(named)
+        return found or self.gate.of_session(connection.cookies.get(COOKIE, "")) or self.gate.anybody()
 
-    def knows(self, name: str) -> bool:
-        """Tell whether a session is open."""
-        return self._ends.get(name, -math.inf) > self._clock()
+    def admit(self, connection: HTTPConnection, rule: Rule, path: str = "") -> Caller:
+        """Return who sends a request that a rule allows them.
 
-    def close(self, name: str) -> None:
-        """End a session."""
-        self._ends.pop(name, None)
+        Raises:
+            HTTPException: 401, they are to sign in; 403, their role is not enough.
+        """
+        try:
+            caller = self.caller(connection)
+        except NotSignedIn as error:
+            raise _unknown(str(error)) from error
+        if caller is None:
+            raise _unknown(_why_unknown(connection))
+        if caller.must_change and path != OWN_PASSWORD:
+            raise HTTPException(status.HTTP_403_FORBIDDEN, "choose a password of your own first")
+        if rule.role is not None and not includes(caller.role, rule.role):
+            detail = f"this needs the role {rule.role}, and {caller.name} has the role {caller.role}"
+            raise HTTPException(status.HTTP_403_FORBIDDEN, detail)
+        return caller
 
-    def _is_token(self, given: str) -> bool:
-        return self._expected is None or secrets.compare_digest(given.encode(), self._expected)
+    async def until_refused(self, connection: HTTPConnection, stream: AsyncIterator[str]) -> AsyncIterator[str]:
+        """Yield from a stream, which ends when whoever reads it is not allowed to any more."""
+        async for part in stream:
+            if part.startswith(":") and not await run_in_threadpool(self.still, connection):
+                return
+            yield part
+
+    def still(self, connection: HTTPConnection) -> bool:
+        """Tell whether whoever was admitted still may look."""
+        try:
+            self.admit(connection, Rule("viewer"))
+        except HTTPException:
+            return False
+        return True
 
 
 def require_access(access: Access) -> Callable[..., None]:
-    """Return a dependency that refuses requests without the token or a session."""
+    """Return a dependency that refuses requests that the rule of their route does not allow."""
 
     def check(
         request: Request,
-        _: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],  # for the documentation
+        _bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],  # both for the documentation
+        _cookie: Annotated[str | None, Depends(_cookie)],
     ) -> None:
-        if not access.allows(request):
-            raise HTTPException(
-                status.HTTP_401_UNAUTHORIZED, "a bearer token is needed", headers={"WWW-Authenticate": "Bearer"}
-            )
+        path = request.scope["route"].path
+        request.state.caller = access.admit(request, rule_of(request.method, path), path)
 
     return check
 
 
-class SessionIn(BaseModel):
-    """The token that opens a session."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    token: str = Field(max_length=4096, repr=False)
+def caller_of(request: Request) -> Caller:
+    """Return who sends a request that was admitted."""
+    caller: Caller = request.state.caller
+    return caller
 
 
-class SessionOut(BaseModel):
-    """Whether a token is needed at all, and whether this browser may use the API."""
-
-    needed: bool
-    open: bool
+Calling = Annotated[Caller, Depends(caller_of)]
 
 
-def session_router(access: Access) -> APIRouter:
-    """Return the routes by which a browser exchanges the token for a cookie that its scripts cannot read."""
-    router = APIRouter(prefix="/v1/session", tags=["session"])
+def address_of(connection: HTTPConnection) -> str:
+    """Return the address that a request comes from; of a trusted proxy, the one it names."""
+    return "" if connection.client is None else connection.client.host[:64]
 
-    @router.get("")
-    def show_session(request: Request) -> SessionOut:
-        """Tell whether a token is needed, and whether this browser has given it."""
-        return SessionOut(needed=access.needed, open=access.allows(request))
 
-    @router.post("", status_code=status.HTTP_204_NO_CONTENT, responses={401: {}, 429: {}})
-    def open_session(given: SessionIn, request: Request) -> Response:
-        """Exchange the token for a session of twelve hours, as a cookie."""
-        name = access.open(given.token)
-        if name is None:
-            raise HTTPException(status.HTTP_401_UNAUTHORIZED, "this is not the token of this API")
-        response = Response(status_code=status.HTTP_204_NO_CONTENT)
-        response.set_cookie(
-            COOKIE,
-            name,
-            max_age=int(SESSION_S),
-            path=request.scope.get("root_path") or "/",
-            secure=request.url.scheme == "https",
-            httponly=True,
-            samesite="strict",
-        )
-        return response
+def _unknown(detail: str) -> HTTPException:
+    return HTTPException(status.HTTP_401_UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
 
-    @router.delete("", status_code=status.HTTP_204_NO_CONTENT)
-    def close_session(request: Request) -> Response:
-        """End this browser's session."""
-        access.close(request.cookies.get(COOKIE, ""))
-        response = Response(status_code=status.HTTP_204_NO_CONTENT)
-        response.delete_cookie(COOKIE, path=request.scope.get("root_path") or "/")
-        return response
 
-    return router
+def _why_unknown(connection: HTTPConnection) -> str:
+    if IN_ADDRESS & set(connection.query_params.keys()):
+        return "a token in the address ends up in logs and is not accepted: send the header Authorization: Bearer TOKEN"
+    if connection.headers.get("authorization"):
+        return "this token is wrong or was revoked; send the header Authorization: Bearer TOKEN"
+    return "sign in, or send a token in the header Authorization: Bearer TOKEN"

@@ -13,15 +13,21 @@ from typing import Annotated, Any
 
 from anyio import create_task_group
 from fastapi import APIRouter, HTTPException, Query, Response, WebSocket, WebSocketDisconnect, status
+from fastapi.concurrency import run_in_threadpool
 
 from gallery.api.auth import Access
+from gallery.api.rules import rule_of
 from gallery.api.schemas import Name, ProblemOut, name_of
+from gallery.errors import StoreRefused
 from gallery.live.feed import LiveFeeds, Viewer
 from gallery.store.store import Store
 from wire.bus import Bus
+from wire.errors import TransientError
 
 MAX_CAMERAS = 36
 PICTURE_WAIT_S = 5.0
+CHECK_S = 15.0  # how long somebody may watch after their session has ended
+MAX_REASON = 120  # bytes that a closing WebSocket may say
 KINDS = {"mp4": 0, "jpeg": 1}
 
 
@@ -37,8 +43,9 @@ def live_router(store: Store, bus: Bus, access: Access, protected: Sequence[Any]
         pictures: Annotated[str, Query(max_length=4096)] = "",
     ) -> None:
         """Send what the listed cameras show, separated by commas, and those in `pictures` as JPEG."""
-        if not access.allows(socket):
-            await socket.close(status.WS_1008_POLICY_VIOLATION, "a token or a session is needed")
+        refusal = await run_in_threadpool(_refusal, access, socket)
+        if refusal is not None:
+            await socket.close(*refusal)
             return
         try:
             names = [name_of(name) for name in dict.fromkeys(cameras.split(","))]
@@ -49,7 +56,7 @@ def live_router(store: Store, bus: Bus, access: Access, protected: Sequence[Any]
             await socket.close(status.WS_1008_POLICY_VIOLATION, f"at most {MAX_CAMERAS} cameras, got {len(names)}")
             return
         await socket.accept()
-        await _serve(socket, feeds, names, frozenset(pictures.split(",")))
+        await _serve(socket, feeds, names, frozenset(pictures.split(",")), access)
 
     @router.get(
         "/cameras/{camera_id}/picture",
@@ -66,6 +73,17 @@ def live_router(store: Store, bus: Bus, access: Access, protected: Sequence[Any]
         return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
     return router
+
+
+def _refusal(access: Access, socket: WebSocket) -> tuple[int, str] | None:
+    """Return the code and the reason for which a viewer is not let in; None if they are."""
+    try:
+        socket.state.caller = access.admit(socket, rule_of("WS", socket.scope["route"].path))
+    except HTTPException as error:
+        return status.WS_1008_POLICY_VIOLATION, str(error.detail)[:MAX_REASON]
+    except (TransientError, StoreRefused) as error:
+        return status.WS_1013_TRY_AGAIN_LATER, str(error)[:MAX_REASON]
+    return None
 
 
 async def _latest_picture(feeds: LiveFeeds, camera_id: str) -> bytes | None:
@@ -89,7 +107,9 @@ async def _latest_picture(feeds: LiveFeeds, camera_id: str) -> bytes | None:
     return found
 
 
-async def _serve(socket: WebSocket, feeds: LiveFeeds, names: list[str], pictures: frozenset[str]) -> None:
+async def _serve(
+    socket: WebSocket, feeds: LiveFeeds, names: list[str], pictures: frozenset[str], access: Access
+) -> None:
     viewer = Viewer(asyncio.get_running_loop(), len(names))
     offers = {name: partial(viewer.offer, number) for number, name in enumerate(names)}
     for name, offer in offers.items():
@@ -97,6 +117,7 @@ async def _serve(socket: WebSocket, feeds: LiveFeeds, names: list[str], pictures
     try:
         async with create_task_group() as tasks:
             tasks.start_soon(_send, socket, viewer, names, pictures)
+            tasks.start_soon(_end_when_refused, socket, access)
             await _receive(socket)
             tasks.cancel_scope.cancel()
     finally:
@@ -116,6 +137,16 @@ async def _send(socket: WebSocket, viewer: Viewer, names: list[str], pictures: f
                     await socket.send_bytes(bytes((number, KINDS[sent.kind])) + sent.data)
                 else:
                     await socket.send_text(json.dumps({"camera": names[number], **sent}))
+
+
+async def _end_when_refused(socket: WebSocket, access: Access) -> None:
+    """Close a view when whoever watches is not allowed to any more."""
+    allowed = True
+    while allowed:
+        await asyncio.sleep(CHECK_S)
+        allowed = await asyncio.to_thread(access.still, socket)
+    with suppress(WebSocketDisconnect, RuntimeError):  # they have left meanwhile
+        await socket.close(status.WS_1008_POLICY_VIOLATION, "signed out")
 
 
 async def _receive(socket: WebSocket) -> None:

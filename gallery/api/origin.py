@@ -4,8 +4,9 @@ from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gallery.api.problems import problem
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 REFUSED = "this request comes from a page of another origin; list it in api.cors_origins to allow it"
@@ -26,7 +27,7 @@ class SameOrigin:
         if scope["type"] == "websocket" and not self._welcome(Headers(scope=scope)):
             await send({"type": "websocket.close", "code": 1008, "reason": REFUSED})
         elif scope["type"] == "http" and scope["method"] not in SAFE and not self._welcome(Headers(scope=scope)):
-            await JSONResponse({"detail": REFUSED}, status_code=403)(scope, receive, send)
+            await problem(403, REFUSED)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

@@ -217,8 +217,11 @@ class StatsOut(BaseModel):
 
 
 class ProblemOut(BaseModel):
-    """Why a request was refused."""
+    """Why a request failed, as problem details (RFC 9457); `detail` says it to people."""
 
+    type: str
+    title: str
+    status: int
     detail: str
 
 

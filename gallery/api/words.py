@@ -7,10 +7,11 @@ import uuid
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Path, Query, Response, status
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response, status
 from fastapi.concurrency import run_in_threadpool
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from gallery.api.auth import caller_of
 from gallery.api.schemas import MAX_NUMBER, Number, ProblemOut
 from gallery.api.word_schemas import WordOut, WordsOut, word_out
 from gallery.store.said import StoredWord
@@ -20,7 +21,6 @@ from wire.bus import TRACKLETS, Bus
 from wire.message import UNSENDABLE
 from wire.messages import MAX_SAID, Word, WordKind
 
-AUTHOR = "operator"  # until there are users
 WAIT_S = 5.0  # for the gallery; after that the answer is 202
 POLL_S = 0.03
 FLUSH_S = 10.0
@@ -96,8 +96,8 @@ class Asking:
         self._bus = bus
         self._wait_s = wait_s
 
-    async def ask(self, kind: WordKind, response: Response, **fields: Any) -> WordOut:
-        """Say something.
+    async def ask(self, kind: WordKind, request: Request, response: Response, **fields: Any) -> WordOut:
+        """Say something in somebody's name.
 
         Raises:
             HTTPException: 404, what it is about does not exist; 409, the gallery refused it.
@@ -106,11 +106,11 @@ class Asking:
             word_id=uuid.uuid4().hex[:16],
             kind=kind,
             site_id=self._store.site_id,
-            author=AUTHOR,
+            author=caller_of(request).name,
             time_ns=time.time_ns(),
             **fields,
         )
-        await run_in_threadpool(self._check, word)
+        await run_in_threadpool(self._check, word, request)
         await run_in_threadpool(self._send, word)
         said = await self._outcome(word.word_id)
         if said is None:
@@ -120,8 +120,9 @@ class Asking:
             raise HTTPException(status.HTTP_409_CONFLICT, said.refused)
         return word_out(said)
 
-    def _check(self, word: Word) -> None:
-        """Raise HTTPException unless everything that a word names exists."""
+    def _check(self, word: Word, request: Request) -> None:
+        """Raise HTTPException unless everything that a word names exists; note whom it is about."""
+        undone = self._store.word(word.undoes) if word.undoes else None
         named = [word.identity_id, *word.others, word.to or 0, word.picture_of]
         for number in dict.fromkeys(number for number in named if number):
             if self._store.identity(number) is None:
@@ -130,8 +131,11 @@ class Asking:
         for key in word.tracklets:
             if key not in known:
                 raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no track {key!r}")
-        if word.undoes and self._store.word(word.undoes) is None:
+        request.state.people = [number for number in (*named, *_of_word(undone)) if number]
+        if word.undoes and undone is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no word {word.undoes!r}")
+        if undone is not None and undone.word.kind == "erase" and caller_of(request).role != "admin":
+            raise HTTPException(status.HTTP_403_FORBIDDEN, "undoing an erasure needs the role admin")
 
     def _send(self, word: Word) -> None:
         producer = self._bus.producer()
@@ -161,41 +165,43 @@ def words_router(store: Store, bus: Bus) -> APIRouter:
 
 def _add_corrections(router: APIRouter, asking: Asking) -> None:
     @router.post("/identities/{number}/name", responses=REFUSALS)
-    async def name_identity(number: Positive, body: NameIn, response: Response) -> WordOut:
+    async def name_identity(number: Positive, body: NameIn, request: Request, response: Response) -> WordOut:
         """Name a person; equal names merge nobody, and people with different names are merged by people only."""
-        return await asking.ask("name", response, identity_id=number, name=body.name)
+        return await asking.ask("name", request, response, identity_id=number, name=body.name)
 
     @router.post("/identities/{number}/hide", responses=REFUSALS)
-    async def hide_identity(number: Positive, body: HideIn, response: Response) -> WordOut:
+    async def hide_identity(number: Positive, body: HideIn, request: Request, response: Response) -> WordOut:
         """Hide a person from lists and counts, or show them again."""
-        return await asking.ask("hide", response, identity_id=number, hidden=body.hidden)
+        return await asking.ask("hide", request, response, identity_id=number, hidden=body.hidden)
 
     @router.post("/identities/{number}/merge", responses=REFUSALS)
-    async def merge_identities(number: Positive, body: MergeIn, response: Response) -> WordOut:
+    async def merge_identities(number: Positive, body: MergeIn, request: Request, response: Response) -> WordOut:
         """Say that others are this person; they get this number, for good."""
         return await asking.ask(
-            "merge", response, identity_id=number, others=tuple(body.others), picture_of=body.keep_picture or 0
+            "merge", request, response, identity_id=number, others=tuple(body.others), picture_of=body.keep_picture or 0
         )
 
     @router.post("/identities/{number}/split", responses=REFUSALS)
-    async def split_identity(number: Positive, body: SplitIn, response: Response) -> WordOut:
+    async def split_identity(number: Positive, body: SplitIn, request: Request, response: Response) -> WordOut:
         """Say that some tracks do not show this person; they become a person of their own."""
-        return await asking.ask("split", response, identity_id=number, tracklets=tuple(dict.fromkeys(body.tracklets)))
+        return await asking.ask(
+            "split", request, response, identity_id=number, tracklets=tuple(dict.fromkeys(body.tracklets))
+        )
 
     @router.post("/identities/{number}/different", responses=REFUSALS)
-    async def tell_apart(number: Positive, body: DifferentIn, response: Response) -> WordOut:
+    async def tell_apart(number: Positive, body: DifferentIn, request: Request, response: Response) -> WordOut:
         """Say that somebody else is not this person; they are never merged."""
-        return await asking.ask("different", response, identity_id=number, others=(body.other,))
+        return await asking.ask("different", request, response, identity_id=number, others=(body.other,))
 
     @router.delete("/identities/{number}", responses=REFUSALS)
-    async def erase_identity(number: Positive, response: Response) -> WordOut:
+    async def erase_identity(number: Positive, request: Request, response: Response) -> WordOut:
         """Erase a person, and return the proof; recordings that are read again do not bring them back."""
-        return await asking.ask("erase", response, identity_id=number)
+        return await asking.ask("erase", request, response, identity_id=number)
 
     @router.post("/tracks/{tracklet_id:path}/move", responses=REFUSALS)
-    async def move_track(tracklet_id: TrackPath, body: MoveIn, response: Response) -> WordOut:
+    async def move_track(tracklet_id: TrackPath, body: MoveIn, request: Request, response: Response) -> WordOut:
         """Say whom a track shows."""
-        return await asking.ask("move", response, tracklets=(tracklet_id,), to=body.to)
+        return await asking.ask("move", request, response, tracklets=(tracklet_id,), to=body.to)
 
 
 def _add_journal(router: APIRouter, asking: Asking, store: Store) -> None:
@@ -213,9 +219,14 @@ def _add_journal(router: APIRouter, asking: Asking, store: Store) -> None:
         return word_out(said)
 
     @router.post("/words/{word_id}/undo", responses=REFUSALS)
-    async def undo_word(word_id: Annotated[str, Path(max_length=64)], response: Response) -> WordOut:
+    async def undo_word(word_id: Annotated[str, Path(max_length=64)], request: Request, response: Response) -> WordOut:
         """Undo what somebody said: what it changed goes back, where nothing said later forbids that."""
-        return await asking.ask("undo", response, undoes=word_id)
+        return await asking.ask("undo", request, response, undoes=word_id)
+
+
+def _of_word(said: StoredWord | None) -> list[int]:
+    """Return the people that a word is about."""
+    return [] if said is None else [said.word.identity_id, *said.word.others, said.word.to or 0, said.identity_id]
 
 
 def _page(found: Sequence[JournaledWord], limit: int) -> WordsOut:

@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
@@ -39,8 +40,8 @@ JSON = st.recursive(
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
     bus = MemoryBus()
-    app = create_app(MemoryStore("site"), bus, ApiSettings())
-    with TestClient(app, raise_server_exceptions=False) as client:
+    app = create_app(MemoryStore("site"), bus, ApiSettings(token=SecretStr("fuzz")))
+    with TestClient(app, raise_server_exceptions=False, headers={"Authorization": "Bearer fuzz"}) as client:
         yield client
     bus.close()
 
@@ -108,7 +109,7 @@ def test_no_request_causes_a_server_error(
     if answer.content and "json" in answer.headers["content-type"]:
         content = json.loads(answer.text, parse_constant=none_of)
         if answer.status_code >= 400:
-            assert set(content) == {"detail"}
+            assert set(content) == {"type", "title", "status", "detail"}
             assert isinstance(content["detail"], str)
             assert len(content["detail"]) < 8_000
 
@@ -125,6 +126,7 @@ def test_every_route_is_tried() -> None:
         "/v1/alert-rules/{rule_id}",
         "/v1/alert-rules/{rule_id}/try",
         "/v1/alerts",
+        "/v1/audit",
         "/v1/cameras",
         "/v1/cameras/{camera_id}",
         "/v1/cameras/{camera_id}/pause",
@@ -139,11 +141,18 @@ def test_every_route_is_tried() -> None:
         "/v1/identities/{number}/split",
         "/v1/review",
         "/v1/session",
+        "/v1/session/password",
         "/v1/stats",
+        "/v1/tokens",
+        "/v1/tokens/{token_id}",
         "/v1/tracks",
         "/v1/tracks/{tracklet_id}/crop",
         "/v1/tracks/{tracklet_id}/move",
         "/v1/tracks/{tracklet_id}/why",
+        "/v1/users",
+        "/v1/users/{name}",
+        "/v1/users/{name}/password",
+        "/v1/users/{name}/role",
         "/v1/words",
         "/v1/words/{word_id}",
         "/v1/words/{word_id}/undo",

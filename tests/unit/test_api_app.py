@@ -1,6 +1,7 @@
 """Responses of the API, with a store and a bus in memory."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import numpy as np
 import pytest
@@ -251,9 +252,15 @@ def test_an_invalid_time_is_refused(client: TestClient) -> None:
 
 def test_a_refusal_is_a_sentence_and_repeats_no_password(client: TestClient) -> None:
     answer = client.post("/v1/cameras", json={"url": "rtsp://me:secret@cam/x", "colour": "red"})
-    assert answer.json() == {"detail": "camera_id: Field required; colour: Extra inputs are not permitted"}
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": HTTPStatus(422).phrase,
+        "status": 422,
+        "detail": "camera_id: Field required; colour: Extra inputs are not permitted",
+    }
     refusal = client.get("/openapi.json").json()["paths"]["/v1/cameras"]["post"]["responses"]["422"]
-    assert refusal["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ProblemOut"}
+    assert refusal["content"]["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/ProblemOut"}
 
 
 def test_the_boxes_of_a_track_come_when_asked_for(client: TestClient) -> None:
