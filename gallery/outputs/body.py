@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from gallery.zones.alert import Alert
 from gallery.iso import iso
+from gallery.zones.alert import Alert
 
 
 def body_of(alert: Alert, name: str) -> bytes:

@@ -25,6 +25,7 @@ MAX_TRIES = 12  # in five hours, by the pauses below
 PAUSES_S = (5.0, 3600.0)  # the first and the longest; they double
 AT_ONCE = 100  # deliveries that are taken together
 OUTPUTS = 8  # that are sent to at the same time
+ROUND_NS = 5 * S  # after which other outputs have their turn
 POLL_S = 0.5
 MAX_ERROR = 300  # characters that are kept
 
@@ -76,11 +77,11 @@ class Sender:
         return sum(len(due) for _, due in jobs)
 
     def _send_all(self, store: Store, due: Sequence[Delivery]) -> None:
-        """Send to one output until it fails; what is behind waits as long as what failed."""
-        until_ns = 0
+        """Send to one output until it fails, or has taken long; what is behind waits as long as what failed."""
+        until_ns, began_ns = 0, self._clock()
         for delivery in due:
-            if until_ns:
-                store.alerting.settle(replace(delivery, due_ns=until_ns))
+            if until_ns or self._clock() - began_ns > ROUND_NS:
+                store.alerting.settle(replace(delivery, due_ns=until_ns or delivery.due_ns))
                 continue
             settled = self._sent(store, delivery)
             store.alerting.settle(settled)

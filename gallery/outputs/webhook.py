@@ -45,13 +45,8 @@ def send(output: Output, delivery_id: str, body: bytes, now_s: int, allowed: Col
         try:
             connection.request("POST", path, body, _headers(output, delivery_id, body, str(now_s)))
             answer = connection.getresponse()
-        except TimeoutError as error:
-            raise NotSent(f"{host}: no answer within {TOTAL_S:g} s") from error
-        except ssl.SSLError as error:
-            raise NotSent(f"{host}: {connection.explain(error)}") from error
         except (OSError, http.client.HTTPException) as error:
-            ended = f"no answer within {TOTAL_S:g} s" if connection.aborted else str(error) or type(error).__name__
-            raise NotSent(f"{host}:{port}: {ended}") from error
+            raise NotSent(f"{host}: {connection.explain(error)}") from error
         finally:
             too_long.cancel()
     _judge(host, answer)
@@ -117,11 +112,15 @@ class _Connection(http.client.HTTPConnection):
             with suppress(OSError):  # it has just been closed
                 self.sock.shutdown(socket.SHUT_RDWR)
 
-    def explain(self, error: ssl.SSLError) -> str:
-        """Return why TLS failed, and what helps."""
-        if isinstance(error, ssl.SSLCertVerificationError) and error.verify_message:
+    def explain(self, error: Exception) -> str:
+        """Return why a conversation failed, and what helps."""
+        if self.aborted or isinstance(error, TimeoutError):
+            return f"no answer within {TOTAL_S:g} s"
+        if untrusted := getattr(error, "verify_message", ""):
             return (
-                f"its certificate is not trusted ({error.verify_message}); if it is your own server, give the SHA-256 of"
-                " its certificate in `certificate`"
+                f"its certificate is not trusted ({untrusted}); if it is your own server, give the SHA-256 of its"
+                " certificate in `certificate`"
             )
-        return str(error.args[-1] if error.args else error)
+        if isinstance(error, ssl.SSLError):
+            return str(error.args[-1])
+        return f"port {self.port}: {error or type(error).__name__}"
