@@ -6,6 +6,7 @@ GalleryError
 ├── StoreRefused      (also a SettingsError) Redis refuses access or a command: retrying does not help
 ├── NoAnswer          nobody answered a search in time
 ├── TooManySearches   as many searches as are served at once are waiting already
+├── BackupError       a backup cannot be made, read or restored
 ├── NothingLearnt     a site was never decided, or what it learnt is in the form of another version
 └── ScoreError        a folder of tracking results or of ground truth cannot be read
 """
@@ -47,6 +48,10 @@ class TooManySearches(GalleryError):  # noqa: N818 - it reads as the state it re
 
     def __init__(self, most: int) -> None:
         super().__init__(f"{most} searches are waiting for their answers, which is the most: try again in a moment")
+
+
+class BackupError(GalleryError):
+    """Raised when a backup cannot be made, read or restored; the message names the remedy."""
 
 
 class ScoreError(GalleryError):

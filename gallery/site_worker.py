@@ -25,7 +25,6 @@ from gallery.metrics import GalleryMetrics
 from gallery.models import KnownModels
 from gallery.put_back import writes_to_put_back
 from gallery.searcher import Searcher
-from gallery.store.said import digests_of
 from gallery.store.store import JournalEntry, Store, StoredProgress, StoredTracklet, Write
 from gallery.timeline import Timeline, Update, Waiting, Window
 from wire.cameras import ListedCamera
@@ -146,7 +145,7 @@ class SiteWorker:
             elif isinstance(message, Word):
                 self.decide_due(now_s)
                 self._hear(message)
-            elif isinstance(message, Tracklet) and not self._is_erased(message):
+            elif isinstance(message, Tracklet) and not self._site.is_erased(message):
                 row = decided.get(message.tracklet_id)
                 if row is None or row.tracklet.revision < message.revision:
                     self._timeline.update(Update(message, record.offset))
@@ -154,11 +153,6 @@ class SiteWorker:
                     self._again.append(row.event)
         self._shared.stage_queue_length.labels(stage="decide").set(self._timeline.waiting())
         return rejected
-
-    def _is_erased(self, tracklet: Tracklet) -> bool:
-        """Return whether a tracklet shows somebody who was erased, and must not come back."""
-        erased = self._site.erased
-        return bool(erased) and any(digest in erased for digest in digests_of(self._store.site_id, tracklet))
 
     def _hear(self, word: Word) -> None:
         """Carry out what a person said, once; whether it was carried out or refused is in the store's journal."""
@@ -289,7 +283,7 @@ class SiteWorker:
         updates = [
             update.tracklet
             for update in window.updates
-            if not self._is_erased(update.tracklet)
+            if not self._site.is_erased(update.tracklet)
             and (
                 (row := stored.get(update.tracklet.tracklet_id)) is None
                 or row.tracklet.revision < update.tracklet.revision

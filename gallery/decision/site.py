@@ -10,8 +10,10 @@ from gallery.decision.normalise import NO_SHIFTS, Shifts
 from gallery.decision.scale_state import decode_scale
 from gallery.decision.shortlist import PrototypeSetCache, VectorCache
 from gallery.decision.table import Table
+from gallery.store.said import digests_of
 from gallery.store.store import Identity, Prototype, Snapshot, StoredTracklet
 from gallery.words.said import said_of
+from wire.messages import Tracklet
 
 MAX_APART = 64  # identities known to be different people
 
@@ -41,6 +43,15 @@ class Site:
     lookups: Lookups = field(default_factory=Lookups)
     holdings: Holdings = field(default_factory=Holdings)
     erased: Table[str, str] = field(default_factory=Table)
+    erased_as: str = ""
+
+    def digests_of(self, tracklet: Tracklet) -> tuple[str, str]:
+        """Return the digests by which a tracklet would be found in `erased`."""
+        return digests_of(self.erased_as or self.site_id, tracklet)
+
+    def is_erased(self, tracklet: Tracklet) -> bool:
+        """Return whether a tracklet shows somebody who was erased, and must not come back."""
+        return bool(self.erased) and any(digest in self.erased for digest in self.digests_of(tracklet))
 
 
 def site_of(site_id: str, snapshot: Snapshot) -> Site:
@@ -60,6 +71,7 @@ def site_of(site_id: str, snapshot: Snapshot) -> Site:
         coverage=coverage,
         holdings=holdings_of(said_of(snapshot.words), snapshot.holders),
         erased=Table(snapshot.erased),
+        erased_as=snapshot.erased_as,
     )
 
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 from msgspec.structs import replace as changed_message
 
 from gallery.hearing.hearing import Hearing
-from gallery.store.said import Erasure, StoredWord, digests_of, leg_of
+from gallery.store.said import Erasure, StoredWord, leg_of
 from gallery.store.store import Identity
 
 
@@ -19,7 +19,7 @@ def erase(hearing: Hearing) -> None:
     prototypes = len(hearing.draft.prototypes.get(identity.number, ()))
     hearing.draft.remove(identity.number, legs)
     tracklets = [row.tracklet for row in hearing.rows(identity.number)]
-    digests = {digest for tracklet in tracklets for digest in digests_of(hearing.site.site_id, tracklet)}
+    digests = {digest for tracklet in tracklets for digest in hearing.site.digests_of(tracklet)}
     hearing.erased = dict.fromkeys(sorted(digests), word.word_id)
     hearing.forgotten = [entry.seq for entry in facts.events]
     hearing.replaced = [_scrubbed(said, identity, frozenset(keys)) for said in facts.words]

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from gallery.errors import StoreRefused, StoreUnavailable
 from gallery.store import records
 from gallery.store.presence import Sighting, joined, sighting_of
 from gallery.store.store import StoredTracklet, microseconds
@@ -23,11 +24,35 @@ def is_current(client: Any, prefix: str) -> bool:
     return version is None or int(layout or 1) == LAYOUT
 
 
+def check_whole(client: Any, prefix: str) -> None:
+    """Raise StoreUnavailable while a backup takes the place of a site."""
+    if client.exists(f"{prefix}restoring"):
+        raise being_restored(prefix)
+
+
+def being_restored(prefix: str) -> StoreUnavailable:
+    """Return the error about a site that cannot be used until a backup is restored."""
+    return StoreUnavailable(
+        f"site {_site_of(prefix)} is being restored from a backup; if no restore is running, it was interrupted: run"
+        " the same `climbtrack gallery restore` again, which completes it"
+    )
+
+
 def bring_up_to_date(client: Any, prefix: str) -> None:
-    """Add what the current layout requires; an interrupted call can be repeated."""
+    """Add what the current layout requires; an interrupted call can be repeated.
+
+    Raises:
+        StoreRefused: The site has the layout of a later version.
+    """
     if is_current(client, prefix):
         return
-    if int(client.hget(f"{prefix}meta", "layout") or 1) == 1:
+    layout = int(client.hget(f"{prefix}meta", "layout") or 1)
+    if layout > LAYOUT:
+        raise StoreRefused(
+            f"site {_site_of(prefix)} was written by a newer climbtrack: its layout in Redis is {layout}, and this"
+            f" version knows {LAYOUT}. Upgrade this gallery; to go back, restore a backup from before the upgrade"
+        )
+    if layout == 1:
         _add_sightings(client, prefix)
     for number, blob in client.hscan_iter(f"{prefix}identities", count=PAGE):
         last_us = microseconds(records.decode_identity(blob).last_ns)
@@ -35,9 +60,13 @@ def bring_up_to_date(client: Any, prefix: str) -> None:
     client.hset(f"{prefix}meta", "layout", LAYOUT)
 
 
+def _site_of(prefix: str) -> str:
+    return prefix.partition("{")[2].partition("}")[0]
+
+
 def _add_sightings(client: Any, prefix: str) -> None:
     seen: dict[int, list[Sighting]] = defaultdict(list)
-    for row, head in _rows(client, prefix):
+    for row, head in rows_of(client, prefix):
         if row.identity_id is not None:
             seen[row.identity_id].append(sighting_of(row))
         client.hset(f"{prefix}heads", row.tracklet.tracklet_id, _with_first(head, row))
@@ -49,7 +78,8 @@ def _add_sightings(client: Any, prefix: str) -> None:
         client.hset(f"{prefix}sightings", str(number), len(whole))
 
 
-def _rows(client: Any, prefix: str) -> Iterator[tuple[StoredTracklet, bytes]]:
+def rows_of(client: Any, prefix: str) -> Iterator[tuple[StoredTracklet, bytes]]:
+    """Yield every row of a site, with its entry in `heads`."""
     ids = client.hkeys(f"{prefix}heads")
     for start in range(0, len(ids), PAGE):
         page = ids[start : start + PAGE]

@@ -97,6 +97,11 @@ def decode_prototypes(data: bytes) -> tuple[Prototype, ...]:
     )
 
 
+def models_of(data: bytes) -> set[str]:
+    """Return the models of the prototypes that `encode_prototypes` serialised."""
+    return {model_id for _, _, model_id, *_ in msgspec.msgpack.decode(data)}
+
+
 def encode_progress(stored: StoredProgress) -> bytes:
     """Serialise a camera's progress."""
     return pack(_Progress(codec.encode(stored.progress), stored.offset, stored.sent_ns, stored.reports))

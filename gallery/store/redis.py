@@ -10,7 +10,7 @@ import redis
 from gallery.errors import StoreConflict
 from gallery.store import records
 from gallery.store.alerting_redis import RedisAlertStore
-from gallery.store.layout import LAYOUT, bring_up_to_date, is_current, owner_of
+from gallery.store.layout import LAYOUT, being_restored, bring_up_to_date, check_whole, is_current, owner_of
 from gallery.store.memory import matches
 from gallery.store.people import in_order, page_of
 from gallery.store.presence import MAX_GAP_US, sightings
@@ -39,16 +39,16 @@ from gallery.store.why import Why
 
 EVERYTHING = 2**31 - 1
 PAGE = 256  # rows read at once by a query, about 1 MB
-APPLIED, ALREADY, CONFLICT = 1, 0, -1
+APPLIED, ALREADY, CONFLICT, RESTORING = 1, 0, -1, -2
 
 
 class RedisStore:
     """Keeps a site in Redis; see `gallery.store.store.Store`."""
 
-    def __init__(self, client: "redis.Redis", site_id: str) -> None:
+    def __init__(self, client: "redis.Redis", site_id: str, part: str = "") -> None:
         self._client: Any = client
         self._site_id = site_id
-        self._prefix = f"climbtrack:{{{site_id}}}:"
+        self._prefix = f"climbtrack:{{{site_id}}}:{part}"  # a part of its own while it is restored
         self._write = self._client.register_script(_script("write.lua"))
         self._confirm = self._client.register_script(_script("confirm.lua"))
         self.accounts = RedisAccounts(client, site_id)
@@ -62,6 +62,7 @@ class RedisStore:
     def load(self, horizon_ns: int) -> Snapshot:
         """Return identities, and recent tracklets in the order of their last box."""
         with translated_errors(self._client):
+            check_whole(self._client, self._prefix)
             bring_up_to_date(self._client, self._prefix)
             meta = self._client.hgetall(self._key("meta"))
             now_ns = int(meta.get(b"now_ns", 0))
@@ -78,6 +79,7 @@ class RedisStore:
             now_ns=now_ns,
             next_identity=int(meta.get(b"next_identity", 1)),
             calibration=meta.get(b"calibration", b""),
+            erased_as=meta.get(b"erased_as", b"").decode(),
             identities=[identities[number] for number in sorted(identities)],
             prototypes=prototypes,
             tracklets=rows,
@@ -98,6 +100,8 @@ class RedisStore:
         """Apply all of a write, or nothing."""
         with translated_errors(self._client):
             answer = self._write(keys=[self._key("meta")], args=_Arguments(write).list)
+        if answer == RESTORING:
+            raise being_restored(self._prefix)
         if answer == CONFLICT:
             why = "another process wrote it, or Redis lost data"
             raise StoreConflict(f"site {self._site_id}: no longer at version {write.version}: {why}")

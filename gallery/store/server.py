@@ -141,6 +141,23 @@ def persistence_failing(settings: RedisSettings) -> Callable[[], float]:
     return ask
 
 
+def stored_bytes(client: "redis.Redis", site_id: str) -> int:
+    """Return about how much memory the largest keys of a site take; 0 if the server does not tell.
+
+    Raises:
+        StoreUnavailable: The server cannot be queried.
+    """
+    total = 0
+    with translated_errors(client):
+        for name in ("tracklets", "crops", "prototypes", "identities", "why", "journal"):
+            try:
+                answer: Any = client.memory_usage(f"climbtrack:{{{site_id}}}:{name}", samples=50)
+            except ResponseError:  # the user lacks permission, or a managed Redis does not tell
+                return 0
+            total += int(answer or 0)
+    return total
+
+
 def _login(settings: RedisSettings) -> dict[str, Any]:
     url = read_url(settings.url)
     user = settings.username or url.user or None

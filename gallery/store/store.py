@@ -163,7 +163,8 @@ class Write:
 class Snapshot:
     """What a gallery process needs to continue a site; attributes as in `Write`, `seq` is that of the last event.
 
-    `words` are all of them, oldest first; `holders` the identities of the tracklets that they mention.
+    `words` are all of them, oldest first; `holders` the identities of the tracklets that they mention. `erased_as` is
+    the name of the site in the digests of `erased`, if it has been restored under another name since.
     """
 
     version: int
@@ -178,6 +179,7 @@ class Snapshot:
     words: Sequence[StoredWord] = ()
     holders: Mapping[str, int] = field(default_factory=dict)
     erased: Mapping[str, str] = field(default_factory=dict)
+    erased_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

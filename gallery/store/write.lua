@@ -24,11 +24,28 @@
 --   :formers               hash    word_id -> what undoing it needs
 --   :erased                hash    digest of a tracklet -> word_id of the erasure
 --   :progress              hash    camera -> progress (not written here)
+--   :copying, :changed     hash, set    while a backup is made: what it began with, and what has changed since; copying.lua
+--   :restoring             string  while a restored site takes the place of this one; placing.lua
 -- ARGV[1]  msgpack of the write, see redis._Arguments; it refers to binary values by their numbers
 -- ARGV[2]  these values, one after the other; they end at op.ends
--- Returns 1 applied, 0 already applied, -1 another version.
+-- Returns 1 applied, 0 already applied, -1 another version, -2 a backup is being restored.
 
 local prefix = string.sub(KEYS[1], 1, -5)
+if redis.call('EXISTS', prefix .. 'restoring') == 1 then return -2 end
+
+-- Change a key. While a backup is made, every element that changes is noted, or the whole key if it is deleted.
+local ELEMENT = {HSET = 1, HDEL = 1, HINCRBY = 1, ZADD = 2, ZREM = 1, SADD = 1, SREM = 1}  -- which argument names it
+local copying = redis.call('EXISTS', prefix .. 'copying') == 1
+local function call(command, key, ...)
+  if copying and key ~= KEYS[1] then
+    local changed = string.sub(key, #prefix + 1)
+    local element = ELEMENT[command] and select(ELEMENT[command], ...)
+    if type(element) == 'number' then element = string.format('%.17g', element) end
+    redis.call('SADD', prefix .. 'changed', element and changed .. '\0' .. element or changed)
+  end
+  return redis.call(command, key, ...)
+end
+
 local op = cmsgpack.unpack(ARGV[1])
 
 local function value(number)
@@ -45,7 +62,7 @@ local function head(id)
 end
 
 local function set_head(id, row)
-  redis.call('HSET', prefix .. 'heads', id,
+  call('HSET', prefix .. 'heads', id,
     string.format('%d|%d|%.0f|%s', row.revision, row.owner, row.first, row.camera))
 end
 
@@ -58,8 +75,8 @@ local function sightings_of(number, camera)
 end
 
 local function count(number, change)
-  if redis.call('HINCRBY', prefix .. 'sightings', number, change) == 0 then
-    redis.call('HDEL', prefix .. 'sightings', number)
+  if call('HINCRBY', prefix .. 'sightings', number, change) == 0 then
+    call('HDEL', prefix .. 'sightings', number)
   end
 end
 
@@ -68,7 +85,7 @@ local function take_sighting(number, camera, last_us, until_us)
   local key = sightings_of(number, camera)
   local found = redis.call('ZRANGEBYSCORE', key, string.format('%.0f', last_us), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   if not found[1] or tonumber(found[1]) > until_us then return nil end
-  redis.call('ZREM', key, found[1])
+  call('ZREM', key, found[1])
   count(number, -1)
   return {first = tonumber(found[1]), last = tonumber(found[2])}
 end
@@ -80,21 +97,21 @@ local function see(number, camera, first, last)
     first, last = math.min(first, found.first), math.max(last, found.last)
     found = take_sighting(number, camera, first - op.gap_us, last + op.gap_us)
   end
-  redis.call('ZADD', sightings_of(number, camera), string.format('%.0f', last), string.format('%.0f', first))
+  call('ZADD', sightings_of(number, camera), string.format('%.0f', last), string.format('%.0f', first))
   count(number, 1)
 end
 
 -- Give a row to its owner.
 local function give(id, row)
   if row.owner == 0 then return end
-  redis.call('ZADD', of_identity(row.owner), string.format('%.0f', row.last), id)
+  call('ZADD', of_identity(row.owner), string.format('%.0f', row.last), id)
   see(row.owner, row.camera, row.first, row.last)
 end
 
 -- Take a row from its owner; what is left of its sighting may be several.
 local function take(id, row)
   if row.owner == 0 then return end
-  redis.call('ZREM', of_identity(row.owner), id)
+  call('ZREM', of_identity(row.owner), id)
   local whole = take_sighting(row.owner, row.camera, row.last, row.first)
   if not whole then return end  -- somebody deleted keys
   local rest = redis.call('ZRANGEBYSCORE', of_identity(row.owner), string.format('%.0f', whole.first),
@@ -110,29 +127,29 @@ local function take_all(number)
   local rows = {}
   for _, id in ipairs(redis.call('ZRANGE', of_identity(number), 0, -1)) do
     rows[id] = head(id)
-    redis.call('DEL', sightings_of(number, rows[id].camera))
+    call('DEL', sightings_of(number, rows[id].camera))
   end
-  redis.call('DEL', of_identity(number))
-  redis.call('HDEL', prefix .. 'sightings', string.format('%d', number))
+  call('DEL', of_identity(number))
+  call('HDEL', prefix .. 'sightings', string.format('%d', number))
   return rows
 end
 
 local function forget(id, row)
-  redis.call('ZREM', prefix .. 'by-camera:' .. row.camera, id)
-  redis.call('ZREM', prefix .. 'by-time', id)
-  redis.call('HDEL', prefix .. 'heads', id)
-  redis.call('HDEL', prefix .. 'tracklets', id)
-  redis.call('HDEL', prefix .. 'crops', id)
-  redis.call('HDEL', prefix .. 'why', id)
+  call('ZREM', prefix .. 'by-camera:' .. row.camera, id)
+  call('ZREM', prefix .. 'by-time', id)
+  call('HDEL', prefix .. 'heads', id)
+  call('HDEL', prefix .. 'tracklets', id)
+  call('HDEL', prefix .. 'crops', id)
+  call('HDEL', prefix .. 'why', id)
 end
 
 local function drop(number)
-  redis.call('HDEL', prefix .. 'identities', number)
-  redis.call('HDEL', prefix .. 'prototypes', number)
-  redis.call('ZREM', prefix .. 'by-number', number)
-  redis.call('ZREM', prefix .. 'by-last', number)
-  redis.call('SREM', prefix .. 'named', number)
-  redis.call('SREM', prefix .. 'hidden', number)
+  call('HDEL', prefix .. 'identities', number)
+  call('HDEL', prefix .. 'prototypes', number)
+  call('ZREM', prefix .. 'by-number', number)
+  call('ZREM', prefix .. 'by-last', number)
+  call('SREM', prefix .. 'named', number)
+  call('SREM', prefix .. 'hidden', number)
 end
 
 -- was it applied before, or has another process written the site?
@@ -163,30 +180,30 @@ for _, fields in ipairs(op.rows) do
   local known = head(id)
   local grew = known and known.owner == row.owner and row.first <= known.first and known.last <= row.last
   if known and not grew then take(id, known) end
-  redis.call('HSET', prefix .. 'tracklets', id, value(fields[7]))
+  call('HSET', prefix .. 'tracklets', id, value(fields[7]))
   set_head(id, row)
   local last = string.format('%.0f', row.last)
-  redis.call('ZADD', prefix .. 'by-time', last, id)
-  redis.call('ZADD', prefix .. 'by-camera:' .. row.camera, last, id)
+  call('ZADD', prefix .. 'by-time', last, id)
+  call('ZADD', prefix .. 'by-camera:' .. row.camera, last, id)
   give(id, row)
   longest = math.max(longest, row.last - row.first)
 end
 
 for _, pair in ipairs(op.crops) do
   if redis.call('HEXISTS', prefix .. 'heads', pair[1]) == 1 then
-    redis.call('HSET', prefix .. 'crops', pair[1], value(pair[2]))
+    call('HSET', prefix .. 'crops', pair[1], value(pair[2]))
   end
 end
 
 for _, pair in ipairs(op.why) do
   if redis.call('HEXISTS', prefix .. 'heads', pair[1]) == 1 then
-    redis.call('HSET', prefix .. 'why', pair[1], value(pair[2]))
+    call('HSET', prefix .. 'why', pair[1], value(pair[2]))
   end
 end
 
 for _, pair in ipairs(op.revised) do
   if redis.call('HEXISTS', prefix .. 'heads', pair[1]) == 1 then
-    redis.call('HSET', prefix .. 'tracklets', pair[1], value(pair[2]))
+    call('HSET', prefix .. 'tracklets', pair[1], value(pair[2]))
   end
 end
 
@@ -201,19 +218,19 @@ for _, pair in ipairs(op.moved) do
 end
 
 for _, identity in ipairs(op.identities) do
-  redis.call('HSET', prefix .. 'identities', identity[1], value(identity[2]))
-  redis.call('ZADD', prefix .. 'by-number', identity[1], identity[1])
-  redis.call('ZADD', prefix .. 'by-last', string.format('%.0f', identity[4]), identity[1])
-  redis.call(identity[5] and 'SADD' or 'SREM', prefix .. 'named', identity[1])
-  redis.call(identity[6] and 'SADD' or 'SREM', prefix .. 'hidden', identity[1])
-  redis.call('HDEL', prefix .. 'aliases', identity[1])
-  for _, old in ipairs(identity[3]) do redis.call('HSET', prefix .. 'aliases', old, identity[1]) end
+  call('HSET', prefix .. 'identities', identity[1], value(identity[2]))
+  call('ZADD', prefix .. 'by-number', identity[1], identity[1])
+  call('ZADD', prefix .. 'by-last', string.format('%.0f', identity[4]), identity[1])
+  call(identity[5] and 'SADD' or 'SREM', prefix .. 'named', identity[1])
+  call(identity[6] and 'SADD' or 'SREM', prefix .. 'hidden', identity[1])
+  call('HDEL', prefix .. 'aliases', identity[1])
+  for _, old in ipairs(identity[3]) do call('HSET', prefix .. 'aliases', old, identity[1]) end
 end
-for _, pair in ipairs(op.prototypes) do redis.call('HSET', prefix .. 'prototypes', pair[1], value(pair[2])) end
+for _, pair in ipairs(op.prototypes) do call('HSET', prefix .. 'prototypes', pair[1], value(pair[2])) end
 
 for _, pair in ipairs(op.expired) do
   drop(pair[1])
-  for _, old in ipairs(pair[2]) do redis.call('HDEL', prefix .. 'aliases', old) end
+  for _, old in ipairs(pair[2]) do call('HDEL', prefix .. 'aliases', old) end
   for id, row in pairs(take_all(pair[1])) do forget(id, row) end
 end
 local old = redis.call('ZRANGEBYSCORE', prefix .. 'by-time', '-inf', string.format('(%.0f', op.before_us),
@@ -227,24 +244,33 @@ end
 local seq = tonumber(redis.call('HGET', KEYS[1], 'seq') or '0')
 for _, event in ipairs(op.events) do
   seq = seq + 1
-  redis.call('ZADD', prefix .. 'journal', seq, string.format('%d|', seq) .. value(event))
+  call('ZADD', prefix .. 'journal', seq, string.format('%d|', seq) .. value(event))
 end
-redis.call('ZREMRANGEBYRANK', prefix .. 'journal', 0, -1 - op.journal_length)
-for _, number in ipairs(op.forgotten) do redis.call('ZREMRANGEBYSCORE', prefix .. 'journal', number, number) end
+local function forget_events(entries)
+  for _, entry in ipairs(entries) do call('ZREM', prefix .. 'journal', entry) end
+end
+forget_events(redis.call('ZRANGE', prefix .. 'journal', 0, -1 - op.journal_length))
+for _, number in ipairs(op.forgotten) do
+  forget_events(redis.call('ZRANGEBYSCORE', prefix .. 'journal', number, number))
+end
 
 for _, pair in ipairs(op.words) do
-  if redis.call('HSET', prefix .. 'words', pair[1], value(pair[2])) == 1 then
-    redis.call('ZADD', prefix .. 'word-order', redis.call('HINCRBY', KEYS[1], 'said', 1), pair[1])
+  if call('HSET', prefix .. 'words', pair[1], value(pair[2])) == 1 then
+    call('ZADD', prefix .. 'word-order', call('HINCRBY', KEYS[1], 'said', 1), pair[1])
   end
 end
-for _, pair in ipairs(op.formers) do redis.call('HSET', prefix .. 'formers', pair[1], value(pair[2])) end
+for _, pair in ipairs(op.formers) do call('HSET', prefix .. 'formers', pair[1], value(pair[2])) end
 for _, id in ipairs(redis.call('ZRANGE', prefix .. 'word-order', 0, -1 - op.word_limit)) do
-  redis.call('HDEL', prefix .. 'words', id)
-  redis.call('HDEL', prefix .. 'formers', id)
-  redis.call('ZREM', prefix .. 'word-order', id)
+  call('HDEL', prefix .. 'words', id)
+  call('HDEL', prefix .. 'formers', id)
+  call('ZREM', prefix .. 'word-order', id)
 end
-for _, pair in ipairs(op.erased) do redis.call('HSET', prefix .. 'erased', pair[1], pair[2]) end
-for _, digest in ipairs(op.lifted) do redis.call('HDEL', prefix .. 'erased', digest) end
-redis.call('HSET', KEYS[1], 'version', version + 1, 'now_ns', op.now_ns, 'next_identity', op.next_identity,
+for _, pair in ipairs(op.erased) do call('HSET', prefix .. 'erased', pair[1], pair[2]) end
+for _, digest in ipairs(op.lifted) do call('HDEL', prefix .. 'erased', digest) end
+call('HSET', KEYS[1], 'version', version + 1, 'now_ns', op.now_ns, 'next_identity', op.next_identity,
   'calibration', value(op.calibration), 'layout', op.layout, 'longest_us', string.format('%.0f', longest), 'seq', seq)
+if copying then
+  redis.call('HINCRBY', prefix .. 'copying', 'writes', 1)
+  redis.call('PEXPIRE', prefix .. 'changed', 60000)  -- not before :copying, which the backup renews
+end
 return 1
