@@ -61,7 +61,12 @@ def plan_of(settings: GallerySettings) -> Plan:
             retention_ns=int(settings.retention_s * NS),
             max_identities=settings.max_identities,
         ),
-        Waiting(int(settings.window_s * NS), settings.latency_wait_s, settings.complete_wait_s),
+        Waiting(
+            int(settings.window_s * NS),
+            int(settings.live_window_s * NS),
+            settings.latency_wait_s,
+            settings.complete_wait_s,
+        ),
     )
 
 

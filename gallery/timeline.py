@@ -2,7 +2,9 @@
 
 A tracklet belongs to the window not of its last box, since a track is closed seconds after the person left, but of the
 next progress that its camera reports: a time that does not depend on how records of different cameras interleave. A
-window is due when every camera that is waited for has progressed past its end. No I/O; the clock is an argument.
+window is due when every camera that is waited for has progressed past its end. Windows of live cameras are shorter, so
+that people are known soon; windows of both kinds are decided in the order in which they end. No I/O; the clock is an
+argument.
 """
 
 import math
@@ -25,12 +27,11 @@ class Update:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """The updates of one window, in no particular order, and the event time at which it ends.
+    """The updates of one window, in no particular order, and the event time at which it ends, which identifies it.
 
     `waited_s` is the wall-clock time since it opened; `mode` is `complete` if any camera that is read is in that mode.
     """
 
-    index: int
     end_ns: int
     updates: tuple[Update, ...]
     waited_s: float
@@ -41,11 +42,14 @@ class Window:
 class Waiting:
     """Length of windows, and how long to wait for cameras; see `GallerySettings`.
 
-    A camera in `complete` mode is no longer waited for when no camera of the site has progressed for `complete_wait_s`,
-    or when it has been silent for `PATIENCE` times as long while others progress: a worker may read files one by one.
+    A camera in `latency` mode that has not progressed for `latency_wait_s`, and is that far behind, is not waited for
+    at all: one that is switched off would delay every window. A camera in `complete` mode is no longer waited for when
+    no camera of the site has progressed for `complete_wait_s`, or when it has been silent for `PATIENCE` times as long
+    while others progress: a worker may read files one by one.
     """
 
     window_ns: int = 1_000_000_000
+    live_window_ns: int = 250_000_000
     latency_wait_s: float = 2.0
     complete_wait_s: float = 30.0
 
@@ -69,7 +73,7 @@ class Timeline:
         self._listed: set[str] = set()
         self._known: set[tuple[str, int]] = set()  # tracklet_id and revision of all undecided updates
         self._unsealed: dict[str, list[Update]] = {}  # by camera
-        self._windows: dict[int, list[Update]] = {}
+        self._windows: dict[int, list[Update]] = {}  # by end
         self._opened_s: dict[int, float] = {}
 
     def expect(self, cameras: Mapping[str, Mode], now_s: float) -> None:
@@ -116,20 +120,19 @@ class Timeline:
         """Return the earliest window if it is due; it is kept until `done`."""
         if not self._windows:
             return None
-        index = min(self._windows)
-        end_ns = (index + 1) * self._waiting.window_ns
-        if any(self._blocks(camera, end_ns, index, now_s) for camera in self._cameras.values()):
+        end_ns = min(self._windows)
+        if any(self._blocks(camera, end_ns, now_s) for camera in self._cameras.values()):
             return None
-        return Window(index, end_ns, tuple(self._windows[index]), now_s - self._opened_s[index], self._mode())
+        return Window(end_ns, tuple(self._windows[end_ns]), now_s - self._opened_s[end_ns], self._mode())
 
     def done(self, window: Window) -> None:
         """Remove a window that was decided."""
         self._known -= {_key(update) for update in window.updates}
-        left = [update for update in self._windows.pop(window.index, []) if update not in window.updates]
+        left = [update for update in self._windows.pop(window.end_ns, []) if update not in window.updates]
         if left:
-            self._windows[window.index] = left
+            self._windows[window.end_ns] = left
         else:
-            self._opened_s.pop(window.index, None)
+            self._opened_s.pop(window.end_ns, None)
 
     def needed_from(self) -> int | None:
         """Return the first offset that is not decided yet."""
@@ -146,17 +149,22 @@ class Timeline:
 
     def _seal(self, camera_id: str, time_ns: int | None, now_s: float) -> None:
         """Put a camera's updates into the window of `time_ns`, or each into that of its last box."""
-        for update in self._unsealed.pop(camera_id, []):
+        updates = self._unsealed.pop(camera_id, [])
+        is_live = camera_id in self._cameras and self._cameras[camera_id].mode == "latency"
+        length_ns = self._waiting.live_window_ns if is_live else self._waiting.window_ns
+        for update in updates:
             moment_ns = update.tracklet.last_ns if time_ns is None else time_ns
-            index = moment_ns // self._waiting.window_ns
-            self._windows.setdefault(index, []).append(update)
-            self._opened_s.setdefault(index, now_s)
+            end_ns = (moment_ns // length_ns + 1) * length_ns
+            self._windows.setdefault(end_ns, []).append(update)
+            self._opened_s.setdefault(end_ns, now_s)
 
-    def _blocks(self, camera: _Camera, end_ns: int, index: int, now_s: float) -> bool:
+    def _blocks(self, camera: _Camera, end_ns: int, now_s: float) -> bool:
         if camera.ended or camera.time_ns >= end_ns:
             return False
         if camera.mode == "latency":
-            return now_s - self._opened_s[index] < self._waiting.latency_wait_s
+            wait_s = self._waiting.latency_wait_s
+            is_gone = end_ns - camera.time_ns >= wait_s * 1e9 and self._is_silent(camera, now_s)
+            return not is_gone and now_s - self._opened_s[end_ns] < wait_s
         return not self._is_silent(camera, now_s)
 
     def _is_silent(self, camera: _Camera, now_s: float) -> bool:

@@ -23,7 +23,7 @@ STUCK_S = 30.0  # a backlog unchanged for this long is one the worker cannot com
 FLUSH_EVERY = 16  # chunks, at most 14 MB, that are kept until they are stored safely
 FLUSH_S = 30.0
 LAST_FLUSH_S = 3.0
-MAX_WITHOUT_KEYFRAME = 60  # chunks, half a minute: some cameras refresh gradually and never send a keyframe
+MAX_WITHOUT_KEYFRAME = 150  # chunks, half a minute: some cameras refresh gradually and never send a keyframe
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,10 +73,10 @@ class StreamWriter:
             if self._chunker is None or packet.format is not self._format:
                 self._chunker = self._next_stream(packet.format)
             sent = Packet(packet.pts_ns, time_ns, packet.keyframe, packet.data, packet.shown)
-            chunk = self._chunker.add(sent, self._lost)
+            chunks = self._chunker.add(sent, self._lost)
             self._lost = 0
             self.written += 1
-            if chunk is not None:
+            for chunk in chunks:
                 self._outbox.put(chunk)
 
     def end(self, reason: str = "") -> None:

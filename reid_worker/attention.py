@@ -13,7 +13,8 @@ from reid_worker.detectors.detection import Detections
 from reid_worker.detectors.tiles import WHOLE, Grid, grid_for
 from wire.areas import Detail, Polygon, covers
 
-PERIOD_S = 30.0  # how often a camera on `auto` is looked at in tiles for one chunk
+PERIOD_S = 30.0  # how often a camera on `auto` is looked at in tiles for a moment
+MOMENT_S = 0.5  # that moment: of chunks that begin in it
 INPUT_PIXELS = 416 * 416  # of common small detectors
 SMALL_PX = 32.0  # height of a person in the detector's input below which it misses many
 FEWEST = 3  # people to judge by
@@ -44,7 +45,7 @@ def next_chunk(state: DetailState, time_s: float) -> None:
     due = state.since_s is None or time_s - state.since_s >= PERIOD_S
     if due:
         state.since_s, state.people, state.small = time_s, 0, 0
-    state.tiled = state.high or due
+    state.tiled = state.high or time_s - (state.since_s or 0.0) < MOMENT_S
 
 
 def learn(state: DetailState, found: Detections, height: int, width: int, strong_score: float) -> None:

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 NAME = "reid_worker"
 MAX_CHUNKS = 16  # at most 8 camera seconds: a slow machine reports progress before the gallery stops waiting for it
+PUBLISH_S = 0.2  # of work on live cameras, before what was found is published: each publication costs milliseconds
 KEYFRAME_PATIENCE_NS = 120_000_000_000  # without keyframes, better lose a few frames at a restart than repeat hours
 REPLAY_NS = 30_000_000_000  # what a dead worker leaves: its last state's age, and until its death is noticed
 LIVE_S = 5.0  # how long after its last chunk a live camera still takes precedence over recordings
@@ -119,8 +120,8 @@ class WorkerHandler:
         return len(self._waiting)
 
     def busy(self) -> bool:
-        """Tell whether recordings wait for a turn."""
-        return self._waiting.has_recorded()
+        """Tell whether chunks wait for a turn."""
+        return self._waiting.has_live() or self._waiting.has_recorded()
 
     def flushed(self) -> None:
         """Take note that the states in the output are stored: a restart needs only the chunks after them."""
@@ -170,27 +171,32 @@ class WorkerHandler:
         return [answered(query, self._pipeline) for query in asked if query.time_ns >= latest_ns]
 
     def _run_live(self) -> list[Outgoing]:
+        """Process live cameras for a moment: what is found is published before the rest, and before it is late."""
         out: list[Outgoing] = []
-        waves = 0
-        while wave := self._waiting.live_wave():
-            waves += 1
+        if not self._waiting.has_live():
+            self._pace.waited(0.0)
+            return out
+        began_s = self._live_s = self._clocks.monotonic_s()
+        while self._live_s - began_s < PUBLISH_S and (wave := self._waiting.live_wave()):
             out += self._wave(wave)
             self._live_s = self._clocks.monotonic_s()
-        if not waves:
-            self._pace.waited(0.0)
         return out
 
     def _run_recorded(self) -> list[Outgoing]:
         """Process recordings: all that wait if no camera is live, else for a moment, and rarely if there is no time."""
         began_s = self._clocks.monotonic_s()
         alone = began_s - self._live_s > LIVE_S
-        late = self._pace.share < 1 and began_s - self._recorded_s < STARVED_S
+        late = self._is_behind() and began_s - self._recorded_s < STARVED_S
         out: list[Outgoing] = []
         while self._waiting.has_recorded() and (alone or not late or self._waiting.recorded_bytes > MOST_BYTES):
             out += self._wave(self._waiting.recorded_wave(None if alone else TURN_CAMERAS))
             self._recorded_s = self._clocks.monotonic_s()
-            late = self._pace.share < 1 or self._recorded_s - began_s > TURN_S
+            late = self._is_behind() or self._recorded_s - began_s > TURN_S
         return out
+
+    def _is_behind(self) -> bool:
+        """Tell whether live cameras need all of the time."""
+        return self._pace.share < 1 or self._waiting.has_live()
 
     def _adapt(self) -> None:
         """Adapt the pace to how long live cameras waited, and say what changed."""

@@ -184,16 +184,13 @@ class CameraStream:
         return self._counts.rate.fps(self._decoder.time_ns)
 
     def progress(self, *, ended: bool, reason: str = "", degraded: str = "") -> CameraProgress:
-        """Return the stream's progress, held back by tracklets of people who are out of sight but not closed yet."""
-        now, options = self._decoder.time_ns, self._options.tracklet
+        """Return the stream's progress."""
         frames = self._decoder.frames - self._counts.earlier
-        people = [item for item in self._tracklets.values() if item.rows and tracklet.is_person(item, options)]
-        waiting = [item.rows[-1].time_ns for item in people if item.rows[-1].time_ns < now]
         return CameraProgress(
             camera_id=self.info.camera_id,
             site_id=self.info.site_id,
             stream_id=self.info.stream_id,
-            time_ns=min([now, *(time_ns - 1 for time_ns in waiting)]),
+            time_ns=self._decided_ns(),
             frames=frames,
             analysed=self._counts.analysed,
             dropped=frames - self._decoder.decoded + self._counts.skipped,
@@ -205,6 +202,19 @@ class CameraStream:
             wanted_fps=self.wanted_fps(),
             degraded=degraded,
         )
+
+    def _decided_ns(self) -> int:
+        """Return the time up to which nothing of a recording will be added: to people out of sight, something may be.
+
+        For a live camera it is the latest frame: a window would wait for a second whenever somebody leaves, and the end
+        of a tracklet counts in a later window just as well.
+        """
+        now, options = self._decoder.time_ns, self._options.tracklet
+        if self.info.mode == "latency":
+            return now
+        people = [item for item in self._tracklets.values() if item.rows and tracklet.is_person(item, options)]
+        waiting = [item.rows[-1].time_ns for item in people if item.rows[-1].time_ns < now]
+        return min([now, *(time_ns - 1 for time_ns in waiting)])
 
     def seen(self) -> SeenPeople | None:
         """Return the boxes of people since the last call; None before the first picture."""

@@ -56,6 +56,10 @@ class Waiting:
         self.recorded_bytes -= sum(map(_size, wave))
         return wave
 
+    def has_live(self) -> bool:
+        """Tell whether chunks of live cameras wait."""
+        return bool(self._live)
+
     def has_recorded(self) -> bool:
         """Tell whether chunks of recordings wait."""
         return bool(self._recorded)

@@ -40,7 +40,7 @@ def measure_cluster(videos: Sequence[Path], folder: Path) -> Speed:
         node = parts.enter_context(kafka_server.start())
         redis = parts.enter_context(PrivateRedis(folder))
         store = RedisStore(parts.enter_context(closing(connect(RedisSettings(url=redis.url)))), SITE)
-        services = _Services(folder, _config(videos, node.servers, redis.url))
+        services = Services(folder, _config(videos, node.servers, redis.url))
         parts.callback(services.stop)
         services.start("gallery")
         services.start("worker")
@@ -53,7 +53,7 @@ def measure_cluster(videos: Sequence[Path], folder: Path) -> Speed:
     return Speed(analysed, round(seconds, 2), round(analysed / seconds, 2), {}, None)
 
 
-class _Services:
+class Services:
     """The service processes that share one configuration."""
 
     def __init__(self, folder: Path, config: dict[str, object]) -> None:
@@ -105,7 +105,7 @@ def _ready(port: int) -> bool:
         return False
 
 
-def _wait(true: Callable[[], bool], services: _Services, patience_s: float) -> None:
+def _wait(true: Callable[[], bool], services: Services, patience_s: float) -> None:
     deadline = time.monotonic() + patience_s
     while not true():
         services.check()

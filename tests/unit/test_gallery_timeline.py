@@ -85,12 +85,56 @@ def test_an_ended_camera_is_not_waited_for() -> None:
 def test_a_latency_camera_holds_a_window_for_two_seconds_of_wall_clock() -> None:
     timeline = Timeline(WAITING)
     timeline.expect({"a": "latency", "b": "latency"}, 0.0)
+    timeline.progress(progress("b", 3.4, mode="latency"), 9.9, 0)
     timeline.update(update("a/s/1/0", 3.0))
     timeline.progress(progress("a", 3.5, mode="latency"), 10.0, 0)
     timeline.progress(progress("a", 4.5, mode="latency"), 10.0, 0)
 
     assert timeline.due(11.9) is None
     assert names(timeline.due(12.0)) == ["a/s/1/0"]
+
+
+def test_a_live_camera_that_is_switched_off_delays_nobody() -> None:
+    timeline = Timeline(WAITING)
+    timeline.expect({"a": "latency", "off": "latency"}, 0.0)
+    timeline.update(update("a/s/1/0", 3.0))
+    timeline.progress(progress("a", 3.0, mode="latency"), 1.9, 0)
+    timeline.progress(progress("a", 4.0, mode="latency"), 1.9, 0)
+    assert timeline.due(1.9) is None  # it may still be connecting
+
+    assert names(timeline.due(2.0)) == ["a/s/1/0"]
+
+
+def test_a_live_camera_that_was_as_far_as_the_others_before_everything_stood_still_is_waited_for() -> None:
+    timeline = Timeline(WAITING)
+    timeline.progress(progress("b", 2.9, mode="latency"), 0.0, 0)
+    timeline.update(update("a/s/1/0", 3.0))
+    timeline.progress(progress("a", 3.0, mode="latency"), 60.0, 0)  # the store did not answer for a minute
+    timeline.progress(progress("a", 4.0, mode="latency"), 60.0, 0)
+
+    assert timeline.due(60.0) is None
+    timeline.progress(progress("b", 4.0, mode="latency"), 60.0, 0)
+
+    assert names(timeline.due(60.0)) == ["a/s/1/0"]
+
+
+def test_windows_of_live_cameras_are_shorter_and_all_windows_come_in_the_order_in_which_they_end() -> None:
+    timeline = Timeline(WAITING)
+    timeline.expect({"live": "latency", "file": "complete"}, 0.0)
+    timeline.update(update("file/s/1/0", 3.0))
+    timeline.progress(progress("file", 3.1), 0.0, 0)
+    for n, moment in enumerate((3.2, 3.9, 4.1)):
+        timeline.update(update(f"live/s/{n}/0", 3.0))
+        timeline.progress(progress("live", moment, mode="latency"), 0.0, 0)
+    timeline.progress(progress("file", 9.0), 0.0, 0)
+    timeline.progress(progress("live", 9.0, mode="latency"), 0.0, 0)
+
+    found = []
+    while (window := timeline.due(0.0)) is not None:
+        found.append(((window.end_ns - START) / S, names(window)))
+        timeline.done(window)
+
+    assert found == [(3.25, ["live/s/0/0"]), (4.0, ["file/s/1/0", "live/s/1/0"]), (4.25, ["live/s/2/0"])]
 
 
 def test_a_window_tells_for_how_long_it_waited_and_whether_it_waited_for_live_cameras_only() -> None:

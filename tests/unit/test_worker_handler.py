@@ -201,6 +201,24 @@ def test_nothing_is_sent_about_a_time_before_the_last_progress(video: Video) -> 
             reached = message.time_ns
 
 
+@pytest.mark.parametrize(
+    ("mode", "reached"),
+    [
+        pytest.param("complete", 14, id="a recording waits for the end of their tracklet"),
+        pytest.param("latency", 18, id="a live camera does not"),
+    ],
+)
+def test_somebody_out_of_sight_holds_back_the_progress_of_recordings_only(
+    mode: str, reached: int, video: Video
+) -> None:
+    leaving = {n: boxes for n, boxes in WALKER.items() if n <= 14}
+    progress = _progress(World(script=leaving).say(*_all(video, mode=mode)))
+
+    (moment,) = [item for item in progress if item.frames == 18]
+
+    assert (moment.time_ns - START_NS) / 100_000_000 == pytest.approx(reached - 1, abs=1e-6)
+
+
 def test_chunks_that_were_handled_before_are_skipped(video: Video) -> None:
     world = World()
     items = _all(video)

@@ -114,6 +114,19 @@ def test_recordings_alone_are_processed_at_once(video: Video) -> None:
     assert last_progress(said, "b").ended
 
 
+def test_what_a_live_camera_shows_is_published_before_the_chunks_behind_it_are_analysed(video: Video) -> None:
+    world = World(tick_s=0.3)
+    chunks = video.chunks(mode="latency")
+
+    first = [one for one in world.say(*chunks) if isinstance(one, CameraProgress)]
+
+    assert len(first) == 1
+    assert world.handler.waiting() == len(chunks) - 1
+    assert world.handler.busy()
+    rest = [one for _ in chunks[1:] for one in world.say() if isinstance(one, CameraProgress)]
+    assert (len(rest), rest[-1].analysed, world.handler.busy()) == (len(chunks) - 1, FRAMES, False)
+
+
 def test_chunks_of_revoked_partitions_are_forgotten(video: Video) -> None:
     world = World(tick_s=0.1)
     world.say(*video.chunks(camera="door", mode="latency")[:1], *video.chunks(camera="file", mode="complete"))

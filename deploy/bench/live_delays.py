@@ -1,0 +1,88 @@
+"""How late identities are known, computed from the times at which records were sent; pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+
+from wire.bus import Record
+from wire.messages import AnyMessage, CameraProgress, IdentityEvent, Tracklet
+
+DECIDED = {"created", "matched", "updated"}  # events by which a tracklet is, or still is, an identity
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A distribution of times, in seconds."""
+
+    count: int
+    p50: float
+    p95: float
+    p99: float
+    longest: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Self | None:
+        """Return the distribution of some times; None if there are none."""
+        if not seconds:
+            return None
+        p50, p95, p99 = np.percentile(seconds, [50, 95, 99])
+        return cls(len(seconds), *(round(float(value), 2) for value in (p50, p95, p99, max(seconds))))
+
+
+@dataclass(slots=True)
+class Delays:
+    """Collects the delays of live cameras from tracklets, progress and events, given in the order they were sent.
+
+    Attributes:
+        first_identity: From the capture of a tracklet's first box to its first identity: how long somebody is in the
+            picture before they are known.
+        identity: From the capture of the latest box that an identity was decided or confirmed by to that event.
+        first_tracklet: The part of `first_identity` up to the tracklet's first emission.
+        decision: From each emission to the event that decided it.
+        people: Identities created.
+    """
+
+    first_identity: list[float] = field(default_factory=list)
+    identity: list[float] = field(default_factory=list)
+    first_tracklet: list[float] = field(default_factory=list)
+    decision: list[float] = field(default_factory=list)
+    people: int = 0
+    _sent: dict[str, tuple[Tracklet, int]] = field(default_factory=dict)  # by tracklet: the latest one, when sent
+    _known: set[str] = field(default_factory=set)
+    _progress: dict[tuple[str, str], CameraProgress] = field(default_factory=dict)
+
+    def add(self, message: AnyMessage, record: Record) -> None:
+        """Take note of the next message of `tracklets` or `identities`."""
+        if isinstance(message, Tracklet):
+            if message.tracklet_id not in self._sent:
+                self.first_tracklet.append(_seconds(message.first_ns, record.time_ns))
+            self._sent[message.tracklet_id] = (message, record.time_ns)
+        elif isinstance(message, CameraProgress):
+            self._progress[message.camera_id, message.stream_id] = message
+        elif isinstance(message, IdentityEvent) and message.kind in DECIDED and message.tracklet_id in self._sent:
+            self._add_event(message, record.time_ns)
+
+    def analysed_share(self) -> Mapping[str, float]:
+        """Return the analysed share of the frames that every camera sent."""
+        frames: dict[str, int] = {}
+        analysed: dict[str, int] = {}
+        for (camera, _), progress in self._progress.items():
+            frames[camera] = frames.get(camera, 0) + progress.frames
+            analysed[camera] = analysed.get(camera, 0) + progress.analysed
+        return {camera: round(analysed[camera] / max(count, 1), 3) for camera, count in sorted(frames.items())}
+
+    def _add_event(self, event: IdentityEvent, sent_ns: int) -> None:
+        tracklet, tracklet_ns = self._sent[event.tracklet_id]
+        self.people += event.kind == "created"
+        self.decision.append(_seconds(tracklet_ns, sent_ns))
+        if not tracklet.closed:  # the end of a track is noticed only when somebody was lost for a while
+            self.identity.append(_seconds(tracklet.last_ns, sent_ns))
+        if event.tracklet_id not in self._known:
+            self._known.add(event.tracklet_id)
+            self.first_identity.append(_seconds(tracklet.first_ns, sent_ns))
+
+
+def _seconds(begin_ns: int, end_ns: int) -> float:
+    return (end_ns - begin_ns) / 1e9
