@@ -72,6 +72,7 @@ PROCESSES = (
     ),
     _service("api", 8080, "kafka", "redis"),
     _service("gallery", 9103, "kafka", "redis"),
+    _service("alerts", 9104, "kafka", "redis"),
     _service("worker", 9102, "kafka", label="reid_worker", replicas=2, volume="/var/cache/climbtrack"),
     Process("camera", "demo", 8554),
     _service("ingest", 9101, "kafka"),

@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 from docs.dashboards import dashboard_files
 from gallery.config import ApiSettings, GallerySettings
 from gallery.metrics import GalleryMetrics
+from gallery.outputs.config import AlertSettings
+from gallery.outputs.metrics import AlertMetrics
 from ingest.config import IngestSettings
 from ingest.metrics import IngestMetrics
 from reid_worker.config import WorkerSettings
@@ -22,8 +24,17 @@ from wire.logs import LogSettings
 from wire.metrics import ServiceMetrics
 from wire.settings import KafkaSettings, RedisSettings, Settings
 
-SECTIONS = (KafkaSettings, RedisSettings, IngestSettings, WorkerSettings, GallerySettings, ApiSettings, LogSettings)
-FAMILIES = (ServiceMetrics, IngestMetrics, WorkerMetrics, GalleryMetrics)
+SECTIONS = (
+    KafkaSettings,
+    RedisSettings,
+    IngestSettings,
+    WorkerSettings,
+    GallerySettings,
+    AlertSettings,
+    ApiSettings,
+    LogSettings,
+)
+FAMILIES = (ServiceMetrics, IngestMetrics, WorkerMetrics, GalleryMetrics, AlertMetrics)
 PAGE = Path("docs/operating.md")
 
 

@@ -21,7 +21,7 @@ from deploy.cli.kafka import kafka
 from deploy.cli.models import app as models
 from deploy.cli.run import run
 from deploy.cli.score import score
-from deploy.cli.services import api, gallery, ingest, worker
+from deploy.cli.services import alerts, api, gallery, ingest, worker
 from deploy.cli.synth import app as synth
 from deploy.cli.topics import app as topics
 from deploy.cli.train import train
@@ -32,7 +32,7 @@ from wire.metrics import installed_version
 
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Follow people": (run, identities, cameras, models, doctor),
-    "The same on many machines, over Kafka and Redis": (ingest, worker, gallery, api, kafka, topics, cluster),
+    "The same on many machines, over Kafka and Redis": (ingest, worker, gallery, alerts, api, kafka, topics, cluster),
     "Measure, adapt and train": (score, calibrate, evaluate, adapt, train, synth, convert, export, bench),
 }
 

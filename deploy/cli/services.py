@@ -1,4 +1,4 @@
-"""`climbtrack ingest|worker|gallery|api`: the services, one per process, over Kafka and Redis."""
+"""`climbtrack ingest|worker|gallery|alerts|api`: the services, one per process, over Kafka and Redis."""
 
 import logging
 from collections.abc import Callable
@@ -37,6 +37,13 @@ def worker(config: Config = None, verbose: Verbose = False) -> None:
 def gallery(config: Config = None, verbose: Verbose = False) -> None:
     """Assign identities and store them in Redis."""
     from gallery.__main__ import main
+
+    _serve(main, config, verbose=verbose)
+
+
+def alerts(config: Config = None, verbose: Verbose = False) -> None:
+    """Raise alerts about people, and send them to webhooks and MQTT."""
+    from gallery.alerts.__main__ import main
 
     _serve(main, config, verbose=verbose)
 

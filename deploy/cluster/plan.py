@@ -11,6 +11,7 @@ from deploy.cluster.ports import Address, instance, take
 from deploy.errors import UsageError
 from deploy.topology import BY_NAME, PROCESSES, Process
 from gallery.config import ApiSettings, GallerySettings
+from gallery.outputs.config import AlertSettings
 from ingest.config import IngestSettings
 from reid_worker.config import WorkerSettings
 from wire.settings import KafkaSettings, RedisSettings, Settings
@@ -133,11 +134,13 @@ def _services(options: ClusterOptions) -> list[Address]:
     """Return where the services are asked to listen."""
     ingest, worker = IngestSettings.load(options.config), WorkerSettings.load(options.config)
     gallery, api = GallerySettings.load(options.config), ApiSettings.load(options.config)
+    alerts = AlertSettings.load(options.config)
     first = Address("worker", worker.health_host, worker.health_port, "worker.health_port")
     return [
         Address("ingest", ingest.health_host, ingest.health_port, "ingest.health_port"),
         *(instance(first, number) for number in range(1, options.workers + 1)),
         Address("gallery", gallery.health_host, gallery.health_port, "gallery.health_port"),
+        Address("alerts", alerts.health_host, alerts.health_port, "alerts.health_port"),
         Address("api", api.host, api.port, "api.port"),
     ]
 
@@ -158,5 +161,6 @@ def _refuse_logins(settings: Settings) -> None:
     if given := next((name for key in keys for name in _named(settings, key)), None):
         raise UsageError(
             f"{given} is set, but a cluster on one machine has servers of its own, without logins and TLS: leave it "
-            "out, or start `climbtrack ingest`, `worker`, `gallery` and `api` with these settings (docs/operating.md)"
+            "out, or start `climbtrack ingest`, `worker`, `gallery`, `alerts` and `api` with these settings"
+            " (docs/operating.md)"
         )

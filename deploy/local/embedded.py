@@ -14,6 +14,7 @@ from typing import Self
 
 from prometheus_client import CollectorRegistry
 
+import gallery.alerts.handler
 import gallery.handler
 import ingest.handler
 import reid_worker.handler
@@ -40,7 +41,8 @@ from wire.service import Service
 from wire.settings import RedisSettings
 
 INGEST, WORKER, GALLERY = ingest.handler.GROUP, reid_worker.handler.NAME, gallery.handler.NAME
-STAGES = (INGEST, WORKER, GALLERY)  # in the order of data flow, which is also the shutdown order
+ALERTS = gallery.alerts.handler.NAME
+STAGES = (INGEST, WORKER, GALLERY, ALERTS)  # in the order of data flow, which is also the shutdown order
 
 
 class Stage:
@@ -189,7 +191,16 @@ class Embedded:
             monitor=monitors[GALLERY],
             persistence=persistence_failing(RedisSettings(url=self._redis.url)),
         )
-        return {INGEST: self._ingest, WORKER: worker, GALLERY: decider}
+        teller = gallery.alerts.handler.build_service(
+            chosen.alerts,
+            bus,
+            metrics,
+            registry,
+            lambda _: self.store,
+            site_names=lambda: [self._site_id],
+            monitor=monitors[ALERTS],
+        )
+        return {INGEST: self._ingest, WORKER: worker, GALLERY: decider, ALERTS: teller}
 
     def _open_store(self, site_id: str) -> Store:
         return RedisStore(self._client, site_id)

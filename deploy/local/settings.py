@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from gallery.config import ApiSettings, GallerySettings
+from gallery.outputs.config import AlertSettings
 from ingest.config import IngestSettings
 from reid_worker.config import WorkerSettings
 
@@ -17,6 +18,7 @@ class EmbeddedSettings:
     ingest: IngestSettings
     worker: WorkerSettings
     gallery: GallerySettings
+    alerts: AlertSettings
     api: ApiSettings
 
     @classmethod
@@ -36,5 +38,6 @@ class EmbeddedSettings:
             ingest=IngestSettings.load(config),
             worker=WorkerSettings.load(config, **(worker or {})),
             gallery=GallerySettings.load(config),
+            alerts=AlertSettings.load(config),
             api=ApiSettings.load(config, **(api or {})),
         )

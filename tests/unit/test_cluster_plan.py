@@ -24,6 +24,7 @@ FREE = """\
 ingest: {health_port: 0}
 worker: {health_port: 0}
 gallery: {health_port: 0}
+alerts: {health_port: 0}
 api: {port: 0}
 """
 
@@ -55,8 +56,8 @@ def taken() -> Iterator[int]:
 
 def test_every_process_gets_a_port_of_its_own(plan: Callable[..., Plan]) -> None:
     made = plan(workers=3)
-    assert list(made.addresses) == ["kafka", "api", "gallery", "worker-1", "worker-2", "worker-3", "ingest"]
-    assert len({address.port for address in made.addresses.values()} - {0}) == 7
+    assert list(made.addresses) == ["kafka", "api", "gallery", "alerts", "worker-1", "worker-2", "worker-3", "ingest"]
+    assert len({address.port for address in made.addresses.values()} - {0}) == 8
 
 
 def test_more_workers_listen_ten_ports_further(free_port: Callable[[], int], plan: Callable[..., Plan]) -> None:
@@ -134,6 +135,7 @@ def test_prometheus_scrapes_every_worker(plan: Callable[..., Plan]) -> None:
         "worker-1": "reid_worker",
         "worker-2": "reid_worker",
         "gallery": "gallery",
+        "alerts": "alerts",
         "api": "api",
     }
     assert targets == {(label, made.addresses[name].reachable) for name, label in names.items()}

@@ -74,7 +74,7 @@ def test_every_final_stage_has_a_user_without_rights_and_tini() -> None:
     runtime = stage("runtime")
     assert "USER 10001:10001" in runtime
     assert 'ENTRYPOINT ["/usr/bin/tini", "--", "climbtrack"]' in runtime
-    for target in ("ingest", "gallery", "api", "worker", "worker-cuda"):
+    for target in ("ingest", "gallery", "alerts", "api", "worker", "worker-cuda"):
         assert f"FROM runtime AS {target}\n" in DOCKERFILE
     assert "USER 10001:10001" in stage("camera")
 
@@ -113,6 +113,7 @@ def test_compose_lets_nothing_have_more_than_it_needs(compose: dict[str, Any]) -
     assert {name: keys for name, keys in readers.items() if keys} == {
         "redis": {"redis-password"},
         "gallery": {"redis-password"},
+        "alerts": {"redis-password"},
         "api": {"redis-password", "api-token"},
     }
 

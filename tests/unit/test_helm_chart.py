@@ -23,7 +23,7 @@ CHART = ROOT / "deploy" / "helm" / "climbtrack"
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 TRIAL, EXTERNAL = (CHART / "ci" / f"{name}-values.yaml" for name in ("trial", "external"))
-NAMES = ("ingest", "worker", "gallery", "api")
+NAMES = ("ingest", "worker", "gallery", "alerts", "api")
 
 # Nobody builds helm for the tests: it is a Go program, which takes minutes. Who changes the chart has it.
 HELM = shutil.which("helm")

@@ -5,6 +5,7 @@ import yaml
 
 from deploy.topology import BY_NAME, PROCESSES, SERVICES, Process
 from gallery.config import ApiSettings, GallerySettings
+from gallery.outputs.config import AlertSettings
 from ingest.config import IngestSettings
 from reid_worker.config import WorkerSettings
 from tests.docs_tools import ROOT
@@ -13,6 +14,7 @@ DEFAULT_PORTS = {
     "ingest": IngestSettings().health_port,
     "worker": WorkerSettings.model_validate({}).health_port,
     "gallery": GallerySettings().health_port,
+    "alerts": AlertSettings().health_port,
     "api": ApiSettings().port,
 }
 

@@ -27,7 +27,7 @@ from wire.url import read_url
 
 SECRET = "hunter2"
 READERS = {  # what ends with 2 where a section is wrong, before it reaches for a server
-    "redis": ("gallery", "api"),
+    "redis": ("gallery", "alerts", "api"),
     "kafka": ("ingest",),
     "api": ("run", "api"),
     "worker": ("run",),

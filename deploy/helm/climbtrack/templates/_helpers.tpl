@@ -22,7 +22,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- define "climbtrack.port" -}}
 {{- $own := index .root.Values .component "settings" }}
 {{- if eq .component "api" }}{{ $own.port | default 8080 }}
-{{- else }}{{ $own.health_port | default (index (dict "ingest" 9101 "worker" 9102 "gallery" 9103) .component) }}{{ end }}
+{{- else }}{{ $own.health_port | default (index (dict "ingest" 9101 "worker" 9102 "gallery" 9103 "alerts" 9104) .component) }}{{ end }}
 {{- end }}
 
 {{- define "climbtrack.kafkaServers" -}}
@@ -54,7 +54,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- $worker := mergeOverwrite (dict "health_host" "0.0.0.0") (ternary (dict "keep_crops" "/var/lib/climbtrack/crops") (dict) (ne .Values.worker.cropsClaim "")) .Values.worker.settings }}
 {{- dict "site" .Values.site "kafka" $kafka "redis" $redis "api" $api "worker" $worker
   "ingest" (mergeOverwrite (dict "health_host" "0.0.0.0") .Values.ingest.settings)
-  "gallery" (mergeOverwrite (dict "health_host" "0.0.0.0") .Values.gallery.settings) | toYaml }}
+  "gallery" (mergeOverwrite (dict "health_host" "0.0.0.0") .Values.gallery.settings)
+  "alerts" (mergeOverwrite (dict "health_host" "0.0.0.0") .Values.alerts.settings) | toYaml }}
 {{- end }}
 
 {{- define "climbtrack.camerasSecret" -}}
@@ -68,5 +69,5 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 
 {{/* Which servers a component talks to. */}}
 {{- define "climbtrack.usesRedis" -}}
-{{- if has . (list "gallery" "api") }}true{{ end }}
+{{- if has . (list "gallery" "alerts" "api") }}true{{ end }}
 {{- end }}
