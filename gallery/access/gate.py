@@ -103,6 +103,11 @@ class Gate:
         user = self.accounts.user(session.user)
         return Caller(user.name, user.role, "password", user) if user and user.since == session.since else None
 
+    def user_named(self, text: str) -> str:
+        """Return the name of a user; empty if there is none, since people type passwords where names belong."""
+        user = self._account(text)
+        return "" if user is None else user.name
+
     def sign_in(self, name: str, password: str, address: str) -> str:
         """Open a session of a user, and return its cookie.
 
@@ -155,10 +160,7 @@ class Gate:
     def _checked(self, name: str, password: str, address: str) -> User:
         keys = (f"user {name.strip().lower()[:64]}", f"address {network_of(address)}")
         self.attempts.begin(*keys)
-        try:
-            user = self.accounts.user(user_name(name))
-        except AccountRefused:
-            user = None
+        user = self._account(name)
         known = "" if user is None else user.password
         if not is_password(password, known) or user is None:
             raise NotSignedIn(WRONG)
@@ -167,6 +169,12 @@ class Gate:
             newer = hash_password(password)
             self.accounts.change_users(partial(_rehashed, user.name, known, newer))
         return user
+
+    def _account(self, name: str) -> User | None:
+        try:
+            return self.accounts.user(user_name(name))
+        except AccountRefused:
+            return None
 
     def _holder(self, token: ApiToken) -> Caller | None:
         """Return who a token stands for; None if its owner is gone."""

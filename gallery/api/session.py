@@ -89,7 +89,7 @@ def session_router(access: Access, protected: list[Any]) -> APIRouter:
         if "token" in given.model_fields_set:
             cookie = access.gate.sign_in_by_token(given.token, address_of(request))
         else:
-            request.state.about = given.user
+            request.state.about = access.gate.user_named(given.user)
             cookie = access.gate.sign_in(given.user, given.password, address_of(request))
         request.state.caller = access.gate.of_session(cookie)
         return _with_cookie(request, cookie)
