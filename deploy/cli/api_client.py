@@ -41,6 +41,10 @@ class ApiClient:
         """GET a path and return its JSON; see `request`."""
         return self.request("GET", path, query=query)
 
+    def post_file(self, path: str, data: bytes, kind: str, **query: str | int) -> Any:
+        """POST the bytes of a file of a media type and return the JSON of the response; see `request`."""
+        return self._answer("POST", path, params=query, content=data, headers={"Content-Type": kind})
+
     def request(
         self, method: str, path: str, *, query: Mapping[str, str | int] | None = None, body: object = None
     ) -> Any:
@@ -50,8 +54,11 @@ class ApiClient:
             UsageError: The API rejects the request, or its address is invalid.
             RunError: The API is unreachable, or failed.
         """
+        return self._answer(method, path, params=query, json=body)
+
+    def _answer(self, method: str, path: str, **content: Any) -> Any:
         try:
-            answer = self._client.request(method, path, params=query, json=body)
+            answer = self._client.request(method, path, **content)
         except httpx.InvalidURL:
             raise UsageError(f"--api {self._url}: expected http://HOST:PORT") from None
         except httpx.HTTPError as error:

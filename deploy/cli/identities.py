@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="identities", help="List, show and correct known people.", no_args_is_help=True)
 PAGE = 100
+PICTURES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 
 Number = Annotated[int, typer.Argument(metavar="ID", min=1, max=2**53 - 1)]
 
@@ -74,6 +75,48 @@ def show(
         ("camera", "from", "to (UTC)", "seconds"),
         [(one["camera_id"], _short(one["first"]), _short(one["last"]), one["seconds"]) for one in person["presences"]],
     )
+
+
+@app.command("find")
+def find(
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="JPEG, PNG or WebP.")],
+    limit: Annotated[int, typer.Option(help="People shown for each person of the picture.", min=1, max=50)] = 5,
+    api: ApiUrl = None,
+    token: Token = None,
+    data_dir: DataDirOption = None,
+    as_json: Json = False,
+) -> None:
+    """Find the people of a picture among those who are known; a run or the services must be running."""
+    from deploy.cli.find_api import running_api
+
+    try:
+        data = picture.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{picture}: {error.strerror}") from error
+    kind = PICTURES.get(picture.suffix.lower(), "image/jpeg")
+    with running_api(api, token, data_dir) as client:
+        found = client.post_file("/v1/search", data, kind, limit=limit)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    from deploy.terminal import print_rows
+
+    for number, person in enumerate(found["people"], 1):
+        left, top, right, bottom = map(round, person["box"])
+        print_rows(
+            f"person {number} of {len(found['people'])}, {right - left}x{bottom - top} px at {left},{top}",
+            ("id", "name", "probability", "cameras", "last (UTC)"),
+            [
+                (
+                    one["identity"]["id"],
+                    one["identity"]["name"],
+                    f"{one['probability']:.2f}",
+                    ", ".join(one["identity"]["cameras"]),
+                    _short(one["identity"]["last"]),
+                )
+                for one in person["lookalikes"]
+            ],
+        )
 
 
 @app.command("name")

@@ -140,6 +140,28 @@ def test_a_match_is_explained(page: Page) -> None:
     expect(page.locator(".why li").first).to_contain_text("% the same person")
 
 
+def test_somebody_is_found_by_a_picture_and_by_a_track(page: Page, address: str, tmp_path: Path) -> None:
+    people = httpx.get(f"{address}/v1/identities", params={"sort": "last"}).json()["identities"]
+    person = max(people, key=lambda one: one["tracklets"])
+    track = person["picture"] or person["crops"][0]
+    (tmp_path / "somebody.jpg").write_bytes(httpx.get(f"{address}/v1/tracks/{track}/crop").content)
+    page.keyboard.press("/")
+    page.locator("input[type=file]").set_input_files(tmp_path / "somebody.jpg")
+    expect(page.locator(".hits .chip").first).to_contain_text(f"#{person['id']}", timeout=PATIENCE_MS)
+    expect(page.locator(".frame").first).to_be_visible()
+
+    page.evaluate("id => { location.hash = '#/people/' + id; }", person["id"])
+    page.get_by_role("button", name="Find lookalikes").click()
+    expect(page.locator(".hits .chip").first).to_contain_text(f"#{person['id']}")
+
+
+def test_a_picture_that_cannot_be_read_is_refused_in_words(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "page.png").write_text("<html>")
+    page.keyboard.press("/")
+    page.locator("input[type=file]").set_input_files(tmp_path / "page.png")
+    expect(page.locator(".failed")).to_contain_text("Save it as JPEG, PNG or WebP")
+
+
 def test_a_camera_is_added_named_as_unreachable_and_removed(page: Page, free_port_of_module: int) -> None:
     page.locator(".rail").get_by_text("Cameras").click()
     page.get_by_role("button", name="Add a camera").click()

@@ -90,22 +90,23 @@ function Results({ found, lookalikes, onPerson }) {
     <label class="bound"><span>${own.bound(BOUNDS[bound], found.value.known)}</span>
       <input type="range" min="0" max=${BOUNDS.length - 1} step="1" value=${bound} aria-label=${own.boundLabel} onInput=${(event) => setBound(Number(event.target.value))} /></label>
     ${shown.length
-      ? html`<ol class="hits">${shown.map((one) => html`<${Hit} key=${one.identity.id} hit=${one} onPerson=${onPerson} />`)}</ol>`
+      ? html`<ol class="hits">${shown.map((one) => html`<${Hit} key=${one.identity.id} hit=${one} known=${found.value.known} onPerson=${onPerson} />`)}</ol>`
       : html`<p class="quiet">${lookalikes?.length ? own.nobodySure(lookalikes.length) : own.nobody}</p>`}
   </div>`;
 }
 
-function Hit({ hit: { identity, probability, strangers }, onPerson }) {
+function Hit({ hit: { identity, probability, strangers }, known, onPerson }) {
   const share = Math.round(100 * probability);
+  const first = identity.picture ?? identity.crops[0];
   return html`<li>
-    <${Crop} tracklet=${identity.picture ?? identity.crops[0]} label=${labelOf(identity)} onClick=${() => onPerson(identity.id)} />
+    <${Crop} tracklet=${first} label=${labelOf(identity)} onClick=${() => onPerson(identity.id)} />
     <div>
       <p class="buttons"><${Chip} person=${identity} onClick=${() => onPerson(identity.id)} /><b class="num">${probability < 0.01 ? own.hardly : own.likely(share)}</b></p>
       <div class="bar" aria-hidden="true"><i style=${{ width: `${share}%`, background: colourOf(identity.id) }} /></div>
-      <p class="quiet">${own.strangers(strangers)}</p>
+      <p class="quiet">${own.strangers(Math.max(1, known - 1) / strangers)}</p>
       <p class="quiet" title=${utcOf(identity.last)}>${own.seen(identity.cameras, momentOf(identity.last))}</p>
     </div>
-    <div class="more">${identity.crops.slice(0, 4).map((crop) => html`<${Crop} key=${crop} tracklet=${crop} label=${labelOf(identity)} />`)}</div>
+    <div class="more">${identity.crops.filter((crop) => crop !== first).slice(0, 4).map((crop) => html`<${Crop} key=${crop} tracklet=${crop} label=${labelOf(identity)} />`)}</div>
   </li>`;
 }
 
