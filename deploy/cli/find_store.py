@@ -22,20 +22,39 @@ def open_store(config: Path | None, data_dir: Path | None, site: str | None) -> 
         RunError: The folder's Redis cannot be reached or started.
         SettingsError: A setting is wrong, or Redis refuses access.
     """
+    with open_redis(config, data_dir, site) as (settings, chosen), _site(settings, chosen) as store:
+        yield store
+
+
+@contextmanager
+def open_redis(
+    config: Path | None, data_dir: Path | None, site: str | None, *, create: bool = False
+) -> Iterator[tuple["RedisSettings", str]]:
+    """Yield the settings of a Redis that runs during the block, and the site meant there; both as for `open_store`.
+
+    Args:
+        create: Whether a folder that no run has used is made one.
+
+    Raises:
+        UsageError: The folder has no run.
+        RunError: The folder's Redis cannot be reached or started.
+        SettingsError: A setting is wrong.
+    """
     from wire.config_file import site_of
     from wire.settings import RedisSettings
 
     if config is not None and data_dir is None:
-        with _site(RedisSettings.load(config), site or site_of(config)) as store:
-            yield store
+        yield RedisSettings.load(config), site or site_of(config)
         return
     folder = data_dir or default_data_dir()
-    if not (folder / "redis").is_dir():
+    if not create and not (folder / "redis").is_dir():
         raise UsageError(f"--data-dir {folder}: {_no_run(folder)}")
     held = DataDir(folder)
     chosen = site or held.site()
-    with _running(folder, held) as url, _site(RedisSettings(url=url), chosen) as store:
-        yield store
+    with _running(folder, held) as url:
+        if create:
+            held.remember(chosen)
+        yield RedisSettings(url=url), chosen
 
 
 def _no_run(folder: Path) -> str:

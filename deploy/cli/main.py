@@ -16,12 +16,13 @@ from deploy.cli.convert import convert
 from deploy.cli.doctor import doctor
 from deploy.cli.evaluate import evaluate
 from deploy.cli.export import export
+from deploy.cli.gallery import app as gallery
 from deploy.cli.identities import app as identities
 from deploy.cli.kafka import kafka
 from deploy.cli.models import app as models
 from deploy.cli.run import run
 from deploy.cli.score import score
-from deploy.cli.services import alerts, api, gallery, ingest, worker
+from deploy.cli.services import alerts, api, ingest, worker
 from deploy.cli.synth import app as synth
 from deploy.cli.topics import app as topics
 from deploy.cli.train import train

@@ -1,4 +1,4 @@
-"""`climbtrack ingest|worker|gallery|alerts|api`: the services, one per process, over Kafka and Redis."""
+"""`climbtrack ingest|worker|alerts|api`: the services, one per process, over Kafka and Redis."""
 
 import logging
 from collections.abc import Callable
@@ -24,38 +24,32 @@ def ingest(config: Config = None, verbose: Verbose = False) -> None:
         announce_cameras(config)
         return main(config)
 
-    _serve(announce_and_run, config, verbose=verbose)
+    serve(announce_and_run, config, verbose=verbose)
 
 
 def worker(config: Config = None, verbose: Verbose = False) -> None:
     """Detect, track and embed people in the frames on Kafka."""
     from reid_worker.__main__ import main
 
-    _serve(main, config, verbose=verbose)
-
-
-def gallery(config: Config = None, verbose: Verbose = False) -> None:
-    """Assign identities and store them in Redis."""
-    from gallery.__main__ import main
-
-    _serve(main, config, verbose=verbose)
+    serve(main, config, verbose=verbose)
 
 
 def alerts(config: Config = None, verbose: Verbose = False) -> None:
     """Raise alerts about people, and send them to webhooks and MQTT."""
     from gallery.alerts.__main__ import main
 
-    _serve(main, config, verbose=verbose)
+    serve(main, config, verbose=verbose)
 
 
 def api(config: Config = None) -> None:
     """Serve the HTTP API."""
     from gallery.api.__main__ import main
 
-    _serve(main, config)
+    serve(main, config)
 
 
-def _serve(main: Callable[[Path | None], int], config: Path | None, *, verbose: bool = False) -> None:
+def serve(main: Callable[[Path | None], int], config: Path | None, *, verbose: bool = False) -> None:
+    """Run a service until it ends, and exit with its code."""
     from wire.logs import LogSettings, log_to_stderr
 
     as_json = LogSettings.load(config).format == "json"

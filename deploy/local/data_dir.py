@@ -63,6 +63,11 @@ class DataDir:
         """Record the site and the API's address for other commands."""
         self._write({"pid": os.getpid(), "site": site_id, "api": api_url})
 
+    def remember(self, site_id: str) -> None:
+        """Record the site, if this process has the lock."""
+        if self._descriptor is not None:
+            self._write({"pid": os.getpid(), "site": site_id})
+
     def site(self) -> str:
         """Return the site last stored in the folder."""
         site_id = self._read().get("site")

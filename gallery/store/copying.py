@@ -10,7 +10,7 @@ script if they are short; longer ones are each as they were at some moment of th
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from importlib.resources import files
 from itertools import islice
 from typing import Any
@@ -49,7 +49,7 @@ class SiteCopy:
         self._script = client.register_script(source)
         self._others: list[str] = []
 
-    def changes(self) -> Iterator[Change]:
+    def changes(self) -> Generator[Change, None, None]:
         """Yield changes that make the site of nothing, as it is when the last one is read.
 
         Raises:

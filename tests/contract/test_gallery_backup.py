@@ -360,7 +360,7 @@ def test_who_was_erased_since_stays_erased_when_the_site_is_replaced(client: Any
     talk.see(tracklet("b/s/1.0/0", 27, 33, axis(1), revision=1), tracklet("c/s/9.0/0", 150, 156, axis(9)), until_s=200)
     talk.see(until_s=210)
     talk.send(Word(word_id="w2", kind="erase", site_id="site", author="Eve", time_ns=START, identity_id=1))
-    assert sorted(set(talk.owners().values())) == [1, 3, 5]
+    assert set(talk.owners().values()) == {1, 3, 5}
     said = talk.store.word("w2")
     assert said is not None
     assert said.erasure is not None
