@@ -1,5 +1,6 @@
 """Access to the API over HTTP: who sends a request, and whether they may."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
@@ -13,7 +14,10 @@ from gallery.access.gate import Caller, Gate
 from gallery.access.users import includes
 from gallery.api.proxy import UserHeader
 from gallery.api.rules import Rule, rule_of
+from gallery.errors import StoreRefused
+from wire.errors import TransientError
 
+CHECK_S = 15.0  # how long somebody may look on after their session has ended
 COOKIE = "climbtrack_session"
 IN_ADDRESS = frozenset({"token", "access_token", "api_key", "key"})
 OWN_PASSWORD = "/v1/session/password"  # noqa: S105 - a path
@@ -41,8 +45,8 @@ class Access:
             found = self.gate.of_proxy(named)
         return found or self.gate.of_session(connection.cookies.get(COOKIE, "")) or self.gate.anybody()
 
-    def admit(self, connection: HTTPConnection, rule: Rule, path: str = "") -> Caller:
-        """Return who sends a request that a rule allows them.
+    def admit(self, connection: HTTPConnection, rule: Rule, path: str = "") -> None:
+        """Note who sends a request that a rule allows them.
 
         Raises:
             HTTPException: 401, they are to sign in; 403, their role is not enough.
@@ -53,26 +57,31 @@ class Access:
             raise _unknown(str(error)) from error
         if caller is None:
             raise _unknown(_why_unknown(connection))
+        connection.state.caller = caller  # for the audit log, also of what they are refused
         if caller.must_change and path != OWN_PASSWORD:
             raise HTTPException(status.HTTP_403_FORBIDDEN, "choose a password of your own first")
         if rule.role is not None and not includes(caller.role, rule.role):
             detail = f"this needs the role {rule.role}, and {caller.name} has the role {caller.role}"
             raise HTTPException(status.HTTP_403_FORBIDDEN, detail)
-        return caller
 
     async def until_refused(self, connection: HTTPConnection, stream: AsyncIterator[str]) -> AsyncIterator[str]:
-        """Yield from a stream, which ends when whoever reads it is not allowed to any more."""
+        """Yield from a stream, which ends with its next part when whoever reads it is not allowed to any more."""
+        checked_s = time.monotonic()
         async for part in stream:
-            if part.startswith(":") and not await run_in_threadpool(self.still, connection):
-                return
+            if time.monotonic() - checked_s >= CHECK_S:
+                if not await run_in_threadpool(self.still, connection):
+                    return
+                checked_s = time.monotonic()
             yield part
 
     def still(self, connection: HTTPConnection) -> bool:
-        """Tell whether whoever was admitted still may look."""
+        """Tell whether whoever was admitted still may look; while the store is away, they may."""
         try:
             self.admit(connection, Rule("viewer"))
         except HTTPException:
             return False
+        except (TransientError, StoreRefused):
+            return True
         return True
 
 
@@ -85,7 +94,7 @@ def require_access(access: Access) -> Callable[..., None]:
         _cookie: Annotated[str | None, Depends(_cookie)],
     ) -> None:
         path = request.scope["route"].path
-        request.state.caller = access.admit(request, rule_of(request.method, path), path)
+        access.admit(request, rule_of(request.method, path), path)
 
     return check
 

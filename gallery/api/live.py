@@ -15,7 +15,7 @@ from anyio import create_task_group
 from fastapi import APIRouter, HTTPException, Query, Response, WebSocket, WebSocketDisconnect, status
 from fastapi.concurrency import run_in_threadpool
 
-from gallery.api.auth import Access
+from gallery.api.auth import CHECK_S, Access
 from gallery.api.rules import rule_of
 from gallery.api.schemas import Name, ProblemOut, name_of
 from gallery.errors import StoreRefused
@@ -26,7 +26,6 @@ from wire.errors import TransientError
 
 MAX_CAMERAS = 36
 PICTURE_WAIT_S = 5.0
-CHECK_S = 15.0  # how long somebody may watch after their session has ended
 MAX_REASON = 120  # bytes that a closing WebSocket may say
 KINDS = {"mp4": 0, "jpeg": 1}
 
@@ -78,7 +77,7 @@ def live_router(store: Store, bus: Bus, access: Access, protected: Sequence[Any]
 def _refusal(access: Access, socket: WebSocket) -> tuple[int, str] | None:
     """Return the code and the reason for which a viewer is not let in; None if they are."""
     try:
-        socket.state.caller = access.admit(socket, rule_of("WS", socket.scope["route"].path))
+        access.admit(socket, rule_of("WS", socket.scope["route"].path))
     except HTTPException as error:
         return status.WS_1008_POLICY_VIOLATION, str(error.detail)[:MAX_REASON]
     except (TransientError, StoreRefused) as error:

@@ -1,11 +1,13 @@
 """Signing in and out, users and tokens over the API, and what is refused."""
 
+import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from fastapi.requests import HTTPConnection
 from fastapi.testclient import TestClient
 from pydantic import SecretStr, ValidationError
 from starlette.websockets import WebSocketDisconnect
@@ -17,7 +19,7 @@ from gallery.access.first import first_admin, is_loopback, tell_first_admin
 from gallery.access.gate import SESSION_S, Gate
 from gallery.access.passwords import hash_password, is_password
 from gallery.access.tokens import make_token
-from gallery.api.app import create_app
+from gallery.api.app import access_to, create_app
 from gallery.api.auth import COOKIE
 from gallery.config import ApiSettings
 from gallery.errors import StoreUnavailable
@@ -479,6 +481,30 @@ def test_video_ends_soon_after_its_viewer_may_not_watch_any_more(
         with pytest.raises(WebSocketDisconnect) as ended:
             socket.receive_text()
     assert ended.value.reason == "signed out"
+
+
+def test_events_end_with_the_next_one_after_their_reader_may_not_read_any_more(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gallery.api.auth.CHECK_S", 0)
+    access = access_to(store, ApiSettings())
+    cookie = access.gate.sign_in("vera", PASSWORD, "10.0.0.1")
+    scope = {"type": "http", "headers": [(b"cookie", f"{COOKIE}={cookie}".encode())], "query_string": b"", "path": "/"}
+    seen = []
+
+    async def events() -> AsyncIterator[str]:
+        for number in range(9):
+            if number == 3:
+                access.gate.sign_out(cookie)
+            yield f"data: {number}"
+
+    async def read() -> None:
+        async for part in access.until_refused(HTTPConnection(scope), events()):
+            seen.append(part)
+
+    asyncio.run(read())
+
+    assert seen == ["data: 0", "data: 1", "data: 2"]
 
 
 def behind(header: str = "X-Forwarded-User") -> ApiSettings:
