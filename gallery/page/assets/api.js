@@ -29,6 +29,7 @@ async function send(method, path, body, headers = {}) {
 export const get = (path) => request("GET", path);
 export const findByPicture = (jpeg) => send("POST", "v1/search?limit=50", jpeg, { "Content-Type": jpeg.type });
 export const post = (path, body = {}) => request("POST", path, body);
+export const put = (path, body) => request("PUT", path, body);
 export const del = (path) => request("DELETE", path);
 
 export async function text(path) {

@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { useKeys } from "./hooks.js";
 import { Toasts } from "./parts/toast.js";
 import { texts } from "./texts.js";
+import { Alerts } from "./views/alerts.js";
 import { Cameras } from "./views/cameras.js";
 import { Health } from "./views/health.js";
 import { Live } from "./views/live.js";
@@ -14,13 +15,14 @@ import { Review } from "./views/review.js";
 import { Search } from "./views/search.js";
 import { SignIn } from "./views/signin.js";
 
-const VIEWS = { live: Live, people: People, review: Review, search: Search, cameras: Cameras, health: Health, api: Reference };
+const VIEWS = { live: Live, people: People, review: Review, search: Search, cameras: Cameras, alerts: Alerts, health: Health, api: Reference };
 const ICONS = {
   live: "M3 6h11v12H3zM14 10l7-3v10l-7-3",
   people: "M9 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM2 21c0-4 3-7 7-7s7 3 7 7M16 4a4 4 0 0 1 0 7M18 14c3 1 4 4 4 7",
   review: "M4 5h7v14H4zM13 5h7v14h-7M6.5 12l1.5 1.5 2-3",
   search: "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM15.3 15.3L20.5 20.5",
   cameras: "M4 8h4l2-3h4l2 3h4v11H4zM12 17a4 4 0 1 0 0-8 4 4 0 0 0 0 8z",
+  alerts: "M6 16v-5a6 6 0 0 1 12 0v5l2 2H4zM10 21h4",
   health: "M3 13h4l2-6 4 11 3-8 1 3h4",
   api: "M8 6l-5 6 5 6M16 6l5 6-5 6",
 };

@@ -6,6 +6,7 @@ import { Empty, Failed, Skeleton } from "../parts/states.js";
 import { stateOf } from "../parts/tile.js";
 import { act } from "../parts/toast.js";
 import { texts } from "../texts.js";
+import { Zones } from "./zones.js";
 
 const own = texts.cameras;
 const EVERY_MS = 2_000;
@@ -14,6 +15,7 @@ const PICTURE_MS = 30_000;
 export function Cameras({ path, go }) {
   const cameras = useLoaded(() => get("v1/cameras").then((answer) => answer.cameras), [], EVERY_MS);
   const adding = path === "add";
+  if (path.startsWith("zones/")) return html`<${Zones} camera=${decodeURIComponent(path.slice(6))} go=${go} />`;
   if (cameras.loading) return html`<${Skeleton} rows=${4} />`;
   if (!cameras.value) return html`<${Failed} error=${cameras.error} again=${cameras.reload} />`;
   return html`<section class="cameras">
@@ -22,11 +24,11 @@ export function Cameras({ path, go }) {
     ${adding && html`<${AddCamera} taken=${cameras.value.map((c) => c.camera_id)} done=${() => { go("cameras"); cameras.reload(); }} />`}
     ${!cameras.value.length && !adding
       ? html`<${Empty} title=${own.none} help=${own.noneHelp}><button class="primary" onClick=${() => go("cameras/add")}>${own.add}</button><//>`
-      : html`<ul class="list">${cameras.value.map((camera) => html`<${Row} key=${camera.camera_id} camera=${camera} reload=${cameras.reload} />`)}</ul>`}
+      : html`<ul class="list">${cameras.value.map((camera) => html`<${Row} key=${camera.camera_id} camera=${camera} reload=${cameras.reload} go=${go} />`)}</ul>`}
   </section>`;
 }
 
-function Row({ camera, reload }) {
+function Row({ camera, reload, go }) {
   const [asking, setAsking] = useState(false);
   const state = stateOf(camera);
   const progress = camera.state;
@@ -42,6 +44,7 @@ function Row({ camera, reload }) {
       ${progress && html`<p class="quiet num">${own.frames(progress.analysed_fps, progress.wanted_fps)} · ${own.tracklets(progress.tracklets)}${progress.dropped ? ` · ${own.dropped(progress.dropped)}` : ""}</p>`}
     </div>
     <div class="buttons">
+      <button onClick=${() => go(`cameras/zones/${camera.camera_id}`)}>${texts.zones.open}</button>
       <button onClick=${pause}>${camera.enabled ? own.pause : own.resume}</button>
       ${asking
         ? html`<span class="ask">${own.removeAsk(camera.camera_id)} <button class="danger solid" onClick=${remove}>${own.remove}</button> <button onClick=${() => setAsking(false)}>${own.cancel}</button></span>`
