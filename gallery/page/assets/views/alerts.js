@@ -1,0 +1,116 @@
+// What people want to be told, and what they were told: one entry a person.
+import { html, useState } from "../vendor/htm-preact-3.1.1.js";
+import { del, get, post, put } from "../api.js";
+import { useLoaded } from "../hooks.js";
+import { Output, OutputForm } from "../parts/output.js";
+import { Chip, Crop } from "../parts/person.js";
+import { RuleForm } from "../parts/rule.js";
+import { Sentence } from "../parts/sentence.js";
+import { Empty, Failed, Skeleton } from "../parts/states.js";
+import { act } from "../parts/toast.js";
+import { texts } from "../texts.js";
+import { clockOf, utcOf } from "../time.js";
+
+const own = texts.alerts;
+const EVERY_MS = 3_000;
+const TABS = { "": Log, rules: Rules, outputs: Outputs };
+
+export function Alerts({ path, go, onPerson }) {
+  const [tab = ""] = path.split("/");
+  const View = TABS[tab] ?? Log;
+  return html`<section class="alerts">
+    <header class="tools"><div class="tabs" role="tablist" aria-label=${texts.views.alerts}>${Object.keys(TABS).map((name) => html`
+      <button role="tab" aria-selected=${View === TABS[name]} onClick=${() => go(`alerts/${name}`)}>${own.tabs[name]}</button>`)}</div></header>
+    <${View} path=${path} go=${go} onPerson=${onPerson} />
+  </section>`;
+}
+
+function Log({ go, onPerson }) {
+  const [limit, setLimit] = useState(50);
+  const page = useLoaded(() => get(`v1/alerts?limit=${limit}`), [limit], EVERY_MS);
+  if (page.loading) return html`<${Skeleton} rows=${6} />`;
+  if (!page.value) return html`<${Failed} error=${page.error} again=${page.reload} />`;
+  const { alerts, next } = page.value;
+  if (!alerts.length) return html`<${Empty} title=${own.none} help=${own.noneHelp}><button class="primary" onClick=${() => go("alerts/rules")}>${own.toRules}</button><//>`;
+  const days = Map.groupBy ? Map.groupBy(alerts, dayOf) : grouped(alerts);
+  return html`${[...days].map(([day, entries]) => html`<section key=${day}><h2 class="day">${day}</h2>
+    <ol class="log">${entries.map((alert) => html`<${Entry} key=${alert.alert_id} alert=${alert} onPerson=${onPerson} />`)}</ol></section>`)}
+    ${next && html`<p><button onClick=${() => setLimit(Math.min(limit * 2, 1000))}>${own.older}</button></p>`}`;
+}
+
+const dayOf = (alert) => new Date(alert.time).toLocaleDateString(undefined, { weekday: "long", day: "numeric", month: "long" });
+
+function grouped(alerts) {
+  const days = new Map();
+  for (const alert of alerts) days.set(dayOf(alert), [...(days.get(dayOf(alert)) ?? []), alert]);
+  return days;
+}
+
+function Entry({ alert, onPerson }) {
+  const open = alert.identity ? () => onPerson(alert.identity) : undefined;
+  const about = alert.name || `Person ${alert.identity}`;
+  const text = alert.identity && alert.text.startsWith(about) ? alert.text.slice(about.length).trim() : alert.text;
+  return html`<li class="entry ${alert.test ? "test" : ""}">
+    <${Crop} tracklet=${alert.tracklet_id} label=${alert.text} onClick=${open} />
+    <div class="grow">
+      <p class="what">${alert.identity && html`<${Chip} person=${{ id: alert.identity, name: alert.name }} onClick=${open} />`}<span>${text}</span></p>
+      <p class="quiet small">${alert.rule}${alert.camera_id && alert.camera_id !== alert.place ? ` · ${alert.camera_id}` : ""}</p>
+    </div>
+    ${alert.test && html`<em class="badge">${own.test}</em>`}${alert.silent && html`<em class="badge">${own.silent}</em>`}
+    <time class="num" datetime=${alert.time} title=${utcOf(alert.time)}>${clockOf(alert.time)}</time>
+  </li>`;
+}
+
+const setting = () => Promise.all([get("v1/alert-rules"), get("v1/zones"), get("v1/cameras"), get("v1/alert-outputs")]).then(
+  ([{ rules }, { zones }, { cameras }, { outputs }]) => ({ rules, zones, cameras: cameras.map((camera) => camera.camera_id), outputs }),
+);
+
+function Rules({ path, go }) {
+  const known = useLoaded(setting, []);
+  const editing = path.split("/")[1];
+  const done = () => { go("alerts/rules"); known.reload(); };
+  if (known.loading) return html`<${Skeleton} rows=${3} />`;
+  if (!known.value) return html`<${Failed} error=${known.error} again=${known.reload} />`;
+  const { rules, ...site } = known.value;
+  const add = html`<button class="primary" onClick=${() => go("alerts/rules/new")}>${own.add}</button>`;
+  if (!rules.length && !editing) return html`<${Empty} title=${own.noRules} help=${own.noRulesHelp}>${add}<//>`;
+  return html`
+    ${editing === "new" ? html`<${RuleForm} ...${site} done=${done} />` : html`<p class="add">${add}</p>`}
+    <ul class="list">${rules.map((rule) => html`<li key=${rule.rule_id}>${editing === rule.rule_id
+      ? html`<${RuleForm} rule=${rule} ...${site} done=${done} />`
+      : html`<${Rule} rule=${rule} site=${site} reload=${known.reload} go=${go} />`}</li>`)}</ul>`;
+}
+
+function Rule({ rule, site, reload, go }) {
+  const [asking, setAsking] = useState(false);
+  const path = `v1/alert-rules/${rule.rule_id}`;
+  const tried = () => act(rule.outputs.length ? own.tried : own.triedHere, () => post(`${path}/try`));
+  const flip = async () => {
+    const { rule_id: _, ...fields } = rule;
+    await act(rule.enabled ? own.off(rule.name) : own.on(rule.name), () => put(path, { ...fields, enabled: !rule.enabled }));
+    reload();
+  };
+  const remove = async () => (await act(own.deleted(rule.name), () => del(path))) && reload();
+  return html`<div class="panel rule ${rule.enabled ? "" : "off"}">
+    <div class="grow"><${Sentence} rule=${rule} ...${site} /><p class="quiet small">${rule.name}${rule.enabled ? "" : ` · ${own.isOff}`}</p></div>
+    <div class="buttons">
+      <button onClick=${tried}>${own.tryIt}</button>
+      <button onClick=${() => go(`alerts/rules/${rule.rule_id}`)}>${own.edit}</button>
+      <button onClick=${flip}>${rule.enabled ? own.switchOff : own.switchOn}</button>
+      ${asking ? html`<span class="ask">${own.deleteAsk(rule.name)} <button class="danger solid" onClick=${remove}>${own.remove}</button> <button onClick=${() => setAsking(false)}>${own.cancel}</button></span>`
+        : html`<button class="danger" onClick=${() => setAsking(true)}>${own.remove}</button>`}
+    </div>
+  </div>`;
+}
+
+function Outputs({ path, go }) {
+  const known = useLoaded(() => get("v1/alert-outputs").then(({ outputs }) => outputs), [], EVERY_MS);
+  const adding = path.endsWith("/new");
+  const done = () => { go("alerts/outputs"); known.reload(); };
+  if (known.loading) return html`<${Skeleton} rows=${2} />`;
+  if (!known.value) return html`<${Failed} error=${known.error} again=${known.reload} />`;
+  const add = html`<button class="primary" onClick=${() => go("alerts/outputs/new")}>${own.addOutput}</button>`;
+  if (!known.value.length && !adding) return html`<${Empty} title=${own.noOutput} help=${own.noOutputHelp}>${add}<//>`;
+  return html`${adding ? html`<${OutputForm} taken=${known.value.map((one) => one.output_id)} done=${done} />` : html`<p class="add">${add}</p>`}
+    <ul class="list">${known.value.map((output) => html`<${Output} key=${output.output_id} output=${output} reload=${known.reload} />`)}</ul>`;
+}
