@@ -158,7 +158,7 @@ class WorkerHandler:
         rejected = []
         for received in batch:
             if isinstance(received.message, FrameChunk):
-                self._waiting.add(Item(received.record, received.message))
+                self._waiting.add(Item(received.record, received.record, received.message))
             elif not isinstance(received.message, PictureQuery | None):
                 reason = f"expected a FrameChunk, got a {type(received.message).__name__}"
                 rejected.append(Rejected(received.record, reason))
@@ -207,13 +207,18 @@ class WorkerHandler:
     def _wave(self, items: Sequence[Item]) -> list[Outgoing]:
         """Process one chunk of each of several cameras."""
         out: list[Outgoing] = []
-        fresh = [item for item in items if item.record.offset >= self._camera(item).next_offset]
+        fresh = [self._with_following(item) for item in items if item.record.offset >= self._camera(item).next_offset]
         for item in fresh:
             out += self._prepare(item)
         out += self._run([self._work(item, None) for item in fresh])
         for item in fresh:
             out += self._finish(item)
         return out
+
+    def _with_following(self, item: Item) -> Item:
+        """Return an item with those that have come meanwhile; a replay takes chunks as they were taken at first."""
+        replayed = item.record.time_ns < self._cameras[item.chunk.camera_id].replayed_to_ns
+        return self._waiting.with_following(item) if item.live and not replayed else item
 
     def _run(self, works: Sequence[Work]) -> list[Outgoing]:
         """Run the pipeline, and give each stream the embeddings of its tracklets."""
@@ -238,11 +243,12 @@ class WorkerHandler:
         wanted = item.chunk.analysed_fps
         if not item.live:
             return wanted
-        wait_ns = max(self._clocks.time_ns() - item.record.time_ns, 0)
+        now_ns = self._clocks.time_ns()
+        wait_ns = max(now_ns - item.record.time_ns, 0)
         replayed = item.record.time_ns < self._cameras[item.chunk.camera_id].replayed_to_ns
         if replayed and wait_ns < REPLAY_NS:
             return wanted
-        self._pace.waited(wait_ns / 1e9)
+        self._pace.waited(max(now_ns - item.newest.time_ns, 0) / 1e9)
         return self._pace.fps(wanted, item.chunk.priority, wait_ns / 1e9)
 
     def _camera(self, item: Item) -> _Camera:
@@ -287,7 +293,7 @@ class WorkerHandler:
     def _finish(self, item: Item) -> list[Outgoing]:
         """Report the camera's progress; after the end of its stream, no offset is needed any more."""
         camera, stream = self._cameras[item.chunk.camera_id], self._stream(item)
-        camera.next_offset = item.record.offset + 1
+        camera.next_offset = item.newest.offset + 1
         if not item.chunk.ended:
             degraded = self._report.reason if item.live else ""
             progress = stream.progress(ended=False, degraded=degraded)

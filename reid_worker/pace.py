@@ -11,7 +11,7 @@ Pure; the clock is an argument.
 import math
 from dataclasses import dataclass
 
-TARGET = 0.2  # wait before analysis that is aimed at under load, as a share of the budget
+TARGET = 0.1  # wait before analysis that is aimed at under load, as a share of the budget
 PERIOD_S = 0.5
 LONGEST_STEP_S = 2.0  # a single long pause is no reason to change the rate by more
 PROPORTION_PER_S = 0.8  # RFC 8033's beta and alpha, for waits of tenths of a second instead of milliseconds

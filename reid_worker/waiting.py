@@ -1,18 +1,30 @@
-"""Chunks that were polled and not processed yet: those of live cameras first, recordings in what time is left."""
+"""Chunks that were polled and not processed yet: those of live cameras first, recordings in what time is left.
+
+Chunks of live cameras are short, so that they are processed soon. While a worker is behind, those that have come
+meanwhile are processed as one: larger batches cost less.
+"""
 
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from wire.bus import Record, TopicPartition
-from wire.messages import FrameChunk
+from wire.messages import MAX_CHUNK_NS, FrameChunk
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Item:
-    """One chunk to process."""
+    """One chunk to process, or several of a live camera as one.
+
+    Attributes:
+        record: The record of the first one.
+        newest: The record of the last one.
+    """
 
     record: Record
+    newest: Record
     chunk: FrameChunk
 
     @property
@@ -50,6 +62,16 @@ class Waiting:
         """Remove and return the first chunk of every live camera."""
         return _take(self._live, None)
 
+    def with_following(self, item: Item) -> Item:
+        """Return a live camera's item together with the waiting chunks that continue it, up to half a second."""
+        queue = self._live.get(item.chunk.camera_id)
+        while queue and _continues(item.chunk, queue[0].chunk):
+            following = queue.popleft()
+            item = Item(item.record, following.newest, _joined(item.chunk, following.chunk))
+        if queue is not None and not queue:
+            del self._live[item.chunk.camera_id]
+        return item
+
     def recorded_wave(self, most: int | None) -> list[Item]:
         """Remove and return the first chunk of up to `most` recordings, in turn; of all if None."""
         wave = _take(self._recorded, most)
@@ -78,6 +100,21 @@ class Waiting:
             record = items[0].record
             first[record.source] = min(record.offset, first.get(record.source, record.offset))
         return first
+
+
+def _continues(chunk: FrameChunk, following: FrameChunk) -> bool:
+    next_index = chunk.first_index + sum(packet.shown for packet in chunk.packets)
+    if following.stream_id != chunk.stream_id or following.first_index != next_index or not following.packets:
+        return False
+    if following.starts_with_keyframe and following.codec != "mjpeg":
+        return False
+    times = [packet.pts_ns for packet in (*chunk.packets, *following.packets)]
+    return max(times) - min(times) < MAX_CHUNK_NS
+
+
+def _joined(chunk: FrameChunk, following: FrameChunk) -> FrameChunk:
+    packets = (*chunk.packets, *following.packets)
+    return replace(chunk, packets=packets, ended=following.ended, reason=following.reason)
 
 
 def _size(item: Item) -> int:

@@ -127,6 +127,39 @@ def test_what_a_live_camera_shows_is_published_before_the_chunks_behind_it_are_a
     assert (len(rest), rest[-1].analysed, world.handler.busy()) == (len(chunks) - 1, FRAMES, False)
 
 
+def short_chunks(mode: str = "latency") -> list[FrameChunk]:
+    """Return a video in chunks of two frames, as a live camera sends them."""
+    jpegs = packets([numbered_image(n) for n in range(1, FRAMES + 1)], fps=FPS, codec="mjpeg")
+    pairs = [jpegs.packets[n : n + 2] for n in range(0, FRAMES, 2)]
+    about = {"camera": "door", "stream": "s1", "mode": mode}
+    chunks = [jpegs.chunk(pair, 2 * seq, seq=seq, **about) for seq, pair in enumerate(pairs)]
+    return [*chunks, jpegs.chunk([], FRAMES, seq=len(chunks), **about)]
+
+
+def test_chunks_that_have_come_meanwhile_are_processed_as_one_of_at_most_half_a_second() -> None:
+    at_once, one_by_one = World(), World()
+
+    said = [one for one in at_once.say(*short_chunks()) if isinstance(one, CameraProgress)]
+    each = [one for c in short_chunks() for one in one_by_one.say(c) if isinstance(one, CameraProgress)]
+
+    assert max(later.frames - earlier.frames for earlier, later in pairwise(said)) == 4  # 6 would be half a second
+    assert (len(said), len(each)) == (FRAMES / 4 + 1, FRAMES / 2 + 1)
+    assert at_once.detector.seen == one_by_one.detector.seen == list(range(1, FRAMES + 1))
+    assert (said[-1].frames, said[-1].analysed, said[-1].ended) == (FRAMES, FRAMES, True)
+    assert at_once.handler.needed_from() == one_by_one.handler.needed_from() == {}
+
+
+def test_chunks_of_recordings_and_behind_a_gap_are_not_joined() -> None:
+    recorded, live = World(), World()
+    chunks = short_chunks()
+
+    said = [one for one in recorded.say(*short_chunks("complete")) if isinstance(one, CameraProgress)]
+    behind_gap = [one for one in live.say(chunks[0], *chunks[2:4]) if isinstance(one, CameraProgress)]
+
+    assert len(said) == len(chunks)
+    assert len(behind_gap) == 2
+
+
 def test_chunks_of_revoked_partitions_are_forgotten(video: Video) -> None:
     world = World(tick_s=0.1)
     world.say(*video.chunks(camera="door", mode="latency")[:1], *video.chunks(camera="file", mode="complete"))
