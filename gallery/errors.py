@@ -6,6 +6,7 @@ GalleryError
 ├── StoreRefused      (also a SettingsError) Redis refuses access or a command: retrying does not help
 ├── NoAnswer          nobody answered a search in time
 ├── TooManySearches   as many searches as are served at once are waiting already
+├── TooManyVisits     the time that is asked for has more tracks than are read for one answer
 ├── BackupError       a backup cannot be made, read or restored
 ├── NothingLearnt     a site was never decided, or what it learnt is in the form of another version
 └── ScoreError        a folder of tracking results or of ground truth cannot be read
@@ -48,6 +49,13 @@ class TooManySearches(GalleryError):  # noqa: N818 - it reads as the state it re
 
     def __init__(self, most: int) -> None:
         super().__init__(f"{most} searches are waiting for their answers, which is the most: try again in a moment")
+
+
+class TooManyVisits(GalleryError):  # noqa: N818 - it reads as the state it reports
+    """Raised when a time has too many tracks to be counted."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"there are more than {most:,} tracks in this time: ask for a shorter one, or for one camera")
 
 
 class BackupError(GalleryError):

@@ -24,7 +24,6 @@ STAND_INS = (
     ("rtsp://user:password@192.168.1.20/stream", "lobby.mp4"),
     ("rtsp://user:password@192.168.1.22/stream", "hall.mp4"),
     ("desk=0", "desk=hall.mp4"),
-    ("somebody.jpg", "frames/1.jpg"),
     ("{url: 0,", "{url: hall.mp4,"),
     ("training/configs/", f"{ROOT}/training/configs/"),
     ("curl ", "curl --fail-with-body --silent --show-error "),

@@ -34,6 +34,7 @@ from gallery.api.schemas import ProblemOut, StatusOut
 from gallery.api.search import search_router
 from gallery.api.session import session_router
 from gallery.api.users import tokens_router, users_router
+from gallery.api.visits import visits_router
 from gallery.api.why import why_router
 from gallery.api.words import words_router
 from gallery.asking import Asker
@@ -99,7 +100,8 @@ def create_app(
     people = people_router(store, cameras)
     for router in (cameras_router(listed, store.site_id), words_router(store, bus), people, tracks_router(store)):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
-    for router in (why_router(store), review_router(store), search_router(store, asker), _events_router(feed, access)):
+    looks = (why_router(store), review_router(store), search_router(store, asker), visits_router(store))
+    for router in (*looks, _events_router(feed, access)):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
     for router in alerting_routers(store, listed.of):
         app.include_router(router, dependencies=protected, responses=PROTECTED)

@@ -54,6 +54,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/tracks/{tracklet_id}/lookalikes"): _look("searched by a track"),
     ("POST", "/v1/search"): Rule("viewer", "searched by a picture", always=True),
     ("GET", "/v1/review"): _look("reviewed"),
+    ("GET", "/v1/visits"): _look("listed visits"),
+    ("GET", "/v1/statistics"): _look(),
     ("GET", "/v1/words"): _look("read what people said"),
     ("GET", "/v1/words/{word_id}"): _look("read what people said"),
     ("POST", "/v1/identities/{number}/name"): _says("named a person"),

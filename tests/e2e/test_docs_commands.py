@@ -49,6 +49,7 @@ def belongings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     capture = cv2.VideoCapture(str(folder / "door.mp4"))
     for number in range(8):
         cv2.imwrite(str(folder / "frames" / f"{number}.jpg"), capture.read()[1])
+    cv2.imwrite(str(folder / "somebody.jpg"), cv2.VideoCapture(str(folder / "lobby.mp4")).read()[1])
     write_people(folder / "Market-1501", FolderPlan("market", 6, 1, 2, 1, 2, 32))
     write_people(folder / "MARS", FolderPlan("mars", 6, 2, 2, 1, 2, 32))
     for person in range(8):

@@ -1,0 +1,206 @@
+"""`/v1/visits` and `/v1/statistics`: who was where over a time, to be downloaded or added up."""
+
+import csv
+import io
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from fastapi import APIRouter, HTTPException, Query, status
+from fastapi.responses import StreamingResponse
+from pydantic import AfterValidator, BaseModel
+
+from gallery import visits
+from gallery.api.moment import QueryTime
+from gallery.api.schemas import Name, iso
+from gallery.errors import TooManyVisits
+from gallery.store.store import Store
+from gallery.visits import Step, Visit, visits_of
+
+HOUR_NS = 3_600_000_000_000
+MAX_PERIODS = 1_000
+COLUMNS = ("identity", "name", "camera_id", "first", "last", "seconds", "live", "tracklets", "new")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins with one of these
+MEDIA = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be a time zone such as Europe/Berlin or UTC") from None
+
+
+Zone = Annotated[str, Query(max_length=64), AfterValidator(lambda name: _zone(name).key)]
+Since = Annotated[QueryTime | None, Query(alias="from")]
+Until = Annotated[QueryTime | None, Query(alias="to")]
+
+
+class VisitOut(BaseModel):
+    """One uninterrupted presence of a person in a camera, cut to the time asked for.
+
+    `new`: nobody saw the person before. `tracklets`: their number.
+    """
+
+    identity: int
+    name: str
+    camera_id: str
+    first: str
+    last: str
+    seconds: float
+    live: bool
+    tracklets: int
+    new: bool
+
+
+class VisitsOut(BaseModel):
+    """Visits, by their begin."""
+
+    visits: list[VisitOut]
+
+
+class PeriodOut(BaseModel):
+    """What happened in the hour or day from `start` on; somebody who stays longer counts in each."""
+
+    start: str
+    people: int
+    new: int
+    visits: int
+
+
+class CameraVisitsOut(BaseModel):
+    """What one camera saw; `median_s` and `most_s` (of nine in ten) say how long visits lasted."""
+
+    camera_id: str
+    people: int
+    visits: int
+    median_s: float
+    most_s: float
+    now: int
+
+
+class WayOut(BaseModel):
+    """How many people went from one camera to another next, within half an hour, and the median time between."""
+
+    origin: str
+    destination: str
+    times: int
+    median_s: float
+
+
+class StatisticsOut(BaseModel):
+    """People and visits of a time, by hour or day, by camera, and the ways between cameras."""
+
+    since: str
+    until: str
+    people: int
+    new: int
+    visits: int
+    now: int
+    periods: list[PeriodOut]
+    cameras: list[CameraVisitsOut]
+    ways: list[WayOut]
+
+
+def visits_router(store: Store, now_ns: Callable[[], int] = time.time_ns) -> APIRouter:
+    """Return the routes; without `from` and `to` they are about the 24 hours up to now."""
+    router = APIRouter(prefix="/v1", tags=["visits"])
+
+    def found(since: int | None, until: int | None, camera: str | None) -> tuple[int, int, list[Visit]]:
+        end = now_ns() if until is None else until
+        begin = max(0, end - 24 * HOUR_NS) if since is None else since
+        if begin > end:
+            raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "from: must not be later than to")
+        try:
+            return begin, end, visits_of(store, begin, end, camera)
+        except TooManyVisits as error:
+            raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error
+
+    @router.get(
+        "/visits",
+        response_model=VisitsOut,
+        responses={200: {"content": {"text/csv": {}, "application/x-ndjson": {}}}},
+    )
+    def list_visits(
+        since: Since = None,
+        until: Until = None,
+        camera: Name | None = None,
+        format: Literal["json", "csv", "jsonl"] = "json",  # noqa: A002 - a query parameter
+    ) -> VisitsOut | StreamingResponse:
+        """Return who was where and how long, as JSON, CSV or one JSON object a line."""
+        _, _, ones = found(since, until, camera)
+        if format == "json":
+            return VisitsOut(visits=[_visit_out(visit) for visit in ones])
+        headers = {"Content-Disposition": f'attachment; filename="visits.{format}"', "Cache-Control": "no-store"}
+        lines = _csv(ones) if format == "csv" else _json_lines(ones)
+        return StreamingResponse(lines, media_type=MEDIA[format], headers=headers)
+
+    @router.get("/statistics")
+    def count(
+        since: Since = None, until: Until = None, camera: Name | None = None, by: Step = "hour", zone: Zone = "UTC"
+    ) -> StatisticsOut:
+        """Count people and visits by hour or day and by camera, and the ways between cameras, without hidden people."""
+        begin, end, ones = found(since, until, camera)
+        if (end - begin) / (HOUR_NS if by == "hour" else 24 * HOUR_NS) > MAX_PERIODS:
+            detail = f"there are more than {MAX_PERIODS} periods in this time: ask for a shorter one, or by=day"
+            raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, detail)
+        return StatisticsOut(
+            since=iso(begin),
+            until=iso(end),
+            people=visits.people_of(ones),
+            new=sum(one.new for one in ones),
+            visits=len(ones),
+            now=visits.people_of(one for one in ones if one.live),
+            periods=[
+                PeriodOut(start=one.start.isoformat(), people=one.people, new=one.new, visits=one.visits)
+                for one in visits.periods(ones, begin, end, by, _zone(zone))
+            ],
+            cameras=[
+                CameraVisitsOut(
+                    camera_id=one.camera_id,
+                    people=one.people,
+                    visits=one.visits,
+                    median_s=round(one.seconds[0], 2),
+                    most_s=round(one.seconds[1], 2),
+                    now=one.now,
+                )
+                for one in visits.cameras(ones)
+            ],
+            ways=[
+                WayOut(origin=one.origin, destination=one.destination, times=one.times, median_s=round(one.seconds, 2))
+                for one in visits.ways(ones)
+            ],
+        )
+
+    return router
+
+
+def _visit_out(visit: Visit) -> VisitOut:
+    return VisitOut(
+        identity=visit.person.number,
+        name=visit.person.name,
+        camera_id=visit.camera_id,
+        first=iso(visit.first_ns),
+        last=iso(visit.last_ns),
+        seconds=round(visit.seconds, 3),
+        live=visit.live,
+        tracklets=visit.tracklets,
+        new=visit.new,
+    )
+
+
+def _json_lines(ones: Iterable[Visit]) -> Iterator[str]:
+    return (json.dumps(_visit_out(visit).model_dump(), ensure_ascii=False) + "\n" for visit in ones)
+
+
+def _csv(ones: Iterable[Visit]) -> Iterator[str]:
+    """Yield lines as RFC 4180 wants them; a name that a spreadsheet would take for a formula begins with `'`."""
+    line = io.StringIO()
+    writer = csv.writer(line)
+    for row in (COLUMNS, *(tuple(_visit_out(visit).model_dump().values()) for visit in ones)):
+        writer.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in row])
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
