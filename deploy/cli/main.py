@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from deploy.cli.adapt import adapt
+from deploy.cli.audit import audit
 from deploy.cli.bench import app as bench
 from deploy.cli.calibrate import calibrate
 from deploy.cli.cameras import app as cameras
@@ -26,6 +27,7 @@ from deploy.cli.services import alerts, api, ingest, worker
 from deploy.cli.synth import app as synth
 from deploy.cli.topics import app as topics
 from deploy.cli.train import train
+from deploy.cli.users import app as users
 from deploy.errors import DeployError, RunError, UsageError
 from wire.errors import SettingsError, WireError
 from wire.mask import mask_url, scrub
@@ -34,6 +36,7 @@ from wire.metrics import installed_version
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Follow people": (run, identities, cameras, models, doctor),
     "The same on many machines, over Kafka and Redis": (ingest, worker, gallery, alerts, api, kafka, topics, cluster),
+    "Who may use it": (users, audit),
     "Measure, adapt and train": (score, calibrate, evaluate, adapt, train, synth, convert, export, bench),
 }
 

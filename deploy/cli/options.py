@@ -27,6 +27,9 @@ DataDirOption = Annotated[
     typer.Option("--data-dir", help="Data folder of single-machine runs; default: in your data home.", metavar="DIR"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line; the rest goes to stderr.")]
+Site = Annotated[
+    str | None, typer.Option("--site", metavar="NAME", help="The site; default: of the last run, or of --config.")
+]
 ApiUrl = Annotated[
     str | None,
     typer.Option("--api", envvar="CLIMBTRACK_API", help="URL of the API, like http://127.0.0.1:8080.", metavar="URL"),

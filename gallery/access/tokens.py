@@ -64,6 +64,13 @@ def read_token(accounts: Accounts, text: str, now_ns: int) -> ApiToken | None:
     return token
 
 
+def drop_tokens_of(accounts: Accounts, name: str) -> None:
+    """Delete the tokens of a user who was removed; they are refused in any case."""
+    for token in accounts.tokens():
+        if token.owner == name:
+            accounts.drop_token(token.token_id)
+
+
 def digest_of(secret: str) -> str:
     """Return the digest under which a random secret is kept."""
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()

@@ -10,7 +10,7 @@ from gallery.access import users
 from gallery.access.errors import AccountRefused
 from gallery.access.gate import Caller
 from gallery.access.passwords import MAX_LENGTH, MIN_LENGTH, check_password, hash_password, random_password
-from gallery.access.tokens import make_token
+from gallery.access.tokens import drop_tokens_of, make_token
 from gallery.access.users import includes, user_name
 from gallery.api.auth import Calling
 from gallery.api.schemas import ProblemOut, iso
@@ -138,9 +138,7 @@ def users_router(accounts: Accounts) -> APIRouter:
         """Remove a user; their sessions and tokens end."""
         found = _known(accounts, name)
         accounts.change_users(lambda known: users.removed(known, found.name))
-        for token in accounts.tokens():
-            if token.owner == found.name:
-                accounts.drop_token(token.token_id)
+        drop_tokens_of(accounts, found.name)
         return Response(status_code=status.HTTP_204_NO_CONTENT)
 
     _add_changes(router, accounts)

@@ -490,21 +490,16 @@ def test_events_end_with_the_next_one_after_their_reader_may_not_read_any_more(
     access = access_to(store, ApiSettings())
     cookie = access.gate.sign_in("vera", PASSWORD, "10.0.0.1")
     scope = {"type": "http", "headers": [(b"cookie", f"{COOKIE}={cookie}".encode())], "query_string": b"", "path": "/"}
-    seen = []
-
     async def events() -> AsyncIterator[str]:
         for number in range(9):
             if number == 3:
                 access.gate.sign_out(cookie)
             yield f"data: {number}"
 
-    async def read() -> None:
-        async for part in access.until_refused(HTTPConnection(scope), events()):
-            seen.append(part)
+    async def read() -> list[str]:
+        return [part async for part in access.until_refused(HTTPConnection(scope), events())]
 
-    asyncio.run(read())
-
-    assert seen == ["data: 0", "data: 1", "data: 2"]
+    assert asyncio.run(read()) == ["data: 0", "data: 1", "data: 2"]
 
 
 def behind(header: str = "X-Forwarded-User") -> ApiSettings:

@@ -144,7 +144,7 @@ def test_a_query_without_a_running_system_ends_with_1_and_says_what_to_start(
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    running = "run ingest worker gallery api cameras identities models doctor"
+    running = "run ingest worker gallery api cameras identities models doctor users audit"
     training = "synth train evaluate adapt convert export score bench"
     assert [name for name in f"{running} {training}".split() if f" {name} " not in text] == []
 
