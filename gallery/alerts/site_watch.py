@@ -142,7 +142,7 @@ class SiteWatch:
             if rule.when == "leaves":
                 gone_ns = settled_ns(rule, rules.zones, rules.progress, self._clock())
                 undecided |= bool(rows) and rows[0].tracklet.last_ns + JOIN_NS > gone_ns
-            raised += self._raise(rule, person.numbers, found_about(rule, rules.zones, person, gone_ns))
+            raised += self._raise(rules, rule, person.numbers, found_about(rule, rules.zones, person, gone_ns))
         if undecided:
             self._open[identity.number] = _Open(rows[0].tracklet.last_ns, place)
             while len(self._open) > MAX_OPEN:
@@ -162,23 +162,23 @@ class SiteWatch:
                 if row.identity_id is not None:
                     rows.setdefault(row.identity_id, []).append(row)
         shown = {number: own for number, own in rows.items() if not self._is_hidden(number)}
-        return self._raise(rule, (0,), crowds(rule, rules.zones, shown))
+        return self._raise(rules, rule, (0,), crowds(rule, rules.zones, shown))
 
     def _is_hidden(self, number: int) -> bool:
         identity = self._store.identity(number)
         return identity is not None and identity.hidden
 
-    def _raise(self, rule: Rule, numbers: Sequence[int], found: Sequence[Found]) -> list[Alert]:
+    def _raise(self, rules: _Rules, rule: Rule, numbers: Sequence[int], found: Sequence[Found]) -> list[Alert]:
         """Keep what was not raised before, all of it or nothing; return it."""
         if not found:
             return []
         ledger = Ledger(rule, numbers, self._alerts.marks(keys_of(rule, numbers, found)))
-        alerts = [self._alert(rule, numbers[0], one) for one in found if ledger.is_news(one)]
+        alerts = [self._alert(rules, rule, numbers[0], one) for one in found if ledger.is_news(one)]
         if alerts or ledger.changed:
             self._alerts.record(alerts, ledger.changed, deliveries_of(rule, alerts))
         return alerts
 
-    def _alert(self, rule: Rule, number: int, found: Found) -> Alert:
+    def _alert(self, rules: _Rules, rule: Rule, number: int, found: Found) -> Alert:
         sight = found.moment.sight
         return Alert(
             alert_id=alert_id_of(self._store.site_id, rule.rule_id, rule.when, number, found.moment.time_ns, *sight),
@@ -192,7 +192,7 @@ class SiteWatch:
             camera_id=sight.camera_id,
             tracklet_id=sight.tracklet_id,
             place=sight.place,
-            reason=reason_of(rule, found),
+            reason=reason_of(rule, found, rules.zones),
             count=rule.people + 1 if rule.when == "count" else 0,
             silent=rule.quiet is not None and rule.quiet.cover(found.moment.time_ns),
         )

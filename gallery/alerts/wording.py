@@ -1,10 +1,13 @@
 """What an alert is about, in a few words that follow the person's name or number."""
 
+from collections.abc import Sequence
+
 from gallery.alerts.found import Found
 from gallery.zones.rule import Rule
+from gallery.zones.zone import Zone
 
 
-def reason_of(rule: Rule, found: Found) -> str:
+def reason_of(rule: Rule, found: Found, zones: Sequence[Zone]) -> str:
     """Return what happened.
 
     >>> length(5400)
@@ -17,8 +20,14 @@ def reason_of(rule: Rule, found: Found) -> str:
         "stays": f"has been in {place} for {length(rule.seconds)}",
         "crosses": f"crossed {place}",
         "returns": f"came back to {place} after more than {length(rule.seconds)}",
-        "count": f"more than {rule.people} people in {place}",
+        "count": f"more than {rule.people} {'person' if rule.people == 1 else 'people'} in {_whole(rule, zones)}",
     }[rule.when]
+
+
+def _whole(rule: Rule, zones: Sequence[Zone]) -> str:
+    """Return the names of a rule's places."""
+    names = [*(zone.name for zone in zones if zone.zone_id in rule.zones), *rule.cameras]
+    return ", ".join(names) or "the site"
 
 
 def length(seconds: float) -> str:

@@ -20,7 +20,7 @@ def address_of(host: str, port: int, allowed: Collection[str]) -> str:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise NotSent(f"{host}: unknown host ({error})") from error
+        raise NotSent(f"{host}: this host is unknown here") from error
     addresses = [str(info[4][0]) for info in found]
     for address in addresses:
         check_address(host, address, allowed)

@@ -123,4 +123,4 @@ class _Connection(http.client.HTTPConnection):
             )
         if isinstance(error, ssl.SSLError):
             return str(error.args[-1])
-        return f"port {self.port}: {error or type(error).__name__}"
+        return f"port {self.port}: {getattr(error, 'strerror', None) or error or type(error).__name__}"

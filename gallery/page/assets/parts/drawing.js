@@ -52,7 +52,7 @@ export function Drawing({ zones, chosen, picture, ratio, onChoose, onPoints }) {
     <svg viewBox="0 0 1 1" preserveAspectRatio="none" role="img" aria-label=${own.shapes(zones.map((zone) => zone.name))}>
       ${zones.map((zone) => html`<${Shape} key=${zone.zone_id} zone=${zone} chosen=${zone.zone_id === chosen?.zone_id} onDown=${(event) => (zone.zone_id === chosen?.zone_id ? drag(event, null) : onChoose(zone.zone_id))} />`)}
     </svg>
-    ${zones.map((zone) => html`<span class="zone-name zone-c${zone.colour} ${zone.zone_id === chosen?.zone_id ? "chosen" : ""}" style=${place(middleOf(zone))}>${zone.name || own.unnamed}</span>`)}
+    ${zones.filter((zone) => zone.zone_id !== chosen?.zone_id).map((zone) => html`<span key=${zone.zone_id} class="zone-name zone-c${zone.colour}" style=${place(middleOf(zone))}>${zone.name}</span>`)}
     ${chosen?.kind === "line" && html`<span class="way zone-c${chosen.colour}" style=${arrowOf(chosen.points, ratio)} aria-hidden="true">➜</span>`}
     ${edges.map((_, i) => html`<button type="button" key=${`edge${i}`} class="edge zone-c${chosen.colour}" style=${place(halfway(chosen.points, i))} aria-label=${own.split(i + 1)} title=${own.split(i + 1)} onClick=${() => split(i)}>+</button>`)}
     ${chosen?.points.map((point, i) => html`<button type="button" key=${i} class="corner zone-c${chosen.colour}" style=${place(point)} aria-label=${own.corner(i + 1, point)} onPointerDown=${(event) => drag(event, i)} onKeyDown=${(event) => key(event, i)} />`)}
@@ -70,7 +70,8 @@ const halfway = (points, i) => {
   return [(x + nextX) / 2, (y + nextY) / 2];
 };
 
-function middleOf({ points }) {
+function middleOf({ points, kind }) {
+  if (kind === "line") return points[0];
   const sum = points.reduce(([x, y], [px, py]) => [x + px, y + py], [0, 0]);
   return [sum[0] / points.length, sum[1] / points.length];
 }

@@ -20,8 +20,8 @@ export function partsOf(rule, zones, outputs) {
   const outputName = (id) => outputs.find((output) => output.output_id === id)?.name ?? id;
   const places = [...rule.zones.map(zoneName), ...rule.cameras];
   const who = rule.identities.length ? rule.identities.map((number) => `#${number}`).join(", ") : own.who[rule.who];
-  const said = rule.when === "count" ? [own.when_, [own.more(rule.people)], own.are] : [own.when_, [who], [doing(rule)]];
-  if (rule.when !== "crosses" || rule.when === "count") said.push(places.length || rule.when !== "enters" ? own.in_ : own.into);
+  const said = rule.when === "count" ? [own.when_, [own.more(rule.people)], own.are(rule.people)] : [own.when_, [who], [doing(rule)]];
+  if (own.before[rule.when]) said.push(own.before[rule.when]);
   said.push([places.length ? places.join(", ") : own.anywhere]);
   if (rule.active) said.push(own.between, [hoursOf(rule.active)]);
   if (rule.quiet) said.push(own.quietly, [hoursOf(rule.quiet)]);

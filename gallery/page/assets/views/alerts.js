@@ -20,7 +20,8 @@ export function Alerts({ path, go, onPerson }) {
   const View = TABS[tab] ?? Log;
   return html`<section class="alerts">
     <header class="tools"><div class="tabs" role="tablist" aria-label=${texts.views.alerts}>${Object.keys(TABS).map((name) => html`
-      <button role="tab" aria-selected=${View === TABS[name]} onClick=${() => go(`alerts/${name}`)}>${own.tabs[name]}</button>`)}</div></header>
+      <button role="tab" aria-selected=${View === TABS[name]} onClick=${() => go(`alerts/${name}`)}>${own.tabs[name]}</button>`)}</div>
+      <span class="grow" />${own.adds[tab] && !path.includes("/") && html`<button class="primary" onClick=${() => go(`alerts/${tab}/new`)}>${own.adds[tab]}</button>`}</header>
     <${View} path=${path} go=${go} onPerson=${onPerson} />
   </section>`;
 }
@@ -72,10 +73,9 @@ function Rules({ path, go }) {
   if (known.loading) return html`<${Skeleton} rows=${3} />`;
   if (!known.value) return html`<${Failed} error=${known.error} again=${known.reload} />`;
   const { rules, ...site } = known.value;
-  const add = html`<button class="primary" onClick=${() => go("alerts/rules/new")}>${own.add}</button>`;
-  if (!rules.length && !editing) return html`<${Empty} title=${own.noRules} help=${own.noRulesHelp}>${add}<//>`;
+  if (!rules.length && !editing) return html`<${Empty} title=${own.noRules} help=${own.noRulesHelp} />`;
   return html`
-    ${editing === "new" ? html`<${RuleForm} ...${site} done=${done} />` : html`<p class="add">${add}</p>`}
+    ${editing === "new" && html`<${RuleForm} ...${site} done=${done} />`}
     <ul class="list">${rules.map((rule) => html`<li key=${rule.rule_id}>${editing === rule.rule_id
       ? html`<${RuleForm} rule=${rule} ...${site} done=${done} />`
       : html`<${Rule} rule=${rule} site=${site} reload=${known.reload} go=${go} />`}</li>`)}</ul>`;
@@ -109,8 +109,7 @@ function Outputs({ path, go }) {
   const done = () => { go("alerts/outputs"); known.reload(); };
   if (known.loading) return html`<${Skeleton} rows=${2} />`;
   if (!known.value) return html`<${Failed} error=${known.error} again=${known.reload} />`;
-  const add = html`<button class="primary" onClick=${() => go("alerts/outputs/new")}>${own.addOutput}</button>`;
-  if (!known.value.length && !adding) return html`<${Empty} title=${own.noOutput} help=${own.noOutputHelp}>${add}<//>`;
-  return html`${adding ? html`<${OutputForm} taken=${known.value.map((one) => one.output_id)} done=${done} />` : html`<p class="add">${add}</p>`}
+  if (!known.value.length && !adding) return html`<${Empty} title=${own.noOutput} help=${own.noOutputHelp} />`;
+  return html`${adding && html`<${OutputForm} taken=${known.value.map((one) => one.output_id)} done=${done} />`}
     <ul class="list">${known.value.map((output) => html`<${Output} key=${output.output_id} output=${output} reload=${known.reload} />`)}</ul>`;
 }
