@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import need, wait_until
 
-VIEWS = ("live", "people", "people/1", "review", "cameras", "cameras/add", "health", "api")
+ALERTS = ("alerts", "alerts/rules", "alerts/rules/new", "alerts/outputs", "alerts/outputs/new")
+VIEWS = ("live", "people", "people/1", "review", "cameras", "cameras/add", "cameras/zones/cam1", *ALERTS, "health", "api")
 SIZES = {"wide": (1440, 900), "tablet": (768, 1024), "phone": (390, 844)}
 PATIENCE_MS = 60_000
 SHOWN_S = "document.querySelector('video').currentTime"
@@ -160,6 +161,41 @@ def test_a_picture_that_cannot_be_read_is_refused_in_words(page: Page, tmp_path:
     page.keyboard.press("/")
     page.locator("input[type=file]").set_input_files(tmp_path / "page.png")
     expect(page.locator(".failed")).to_contain_text("Save it as JPEG, PNG or WebP")
+
+
+def test_a_zone_is_drawn_and_a_rule_about_it_is_tried(page: Page, address: str) -> None:
+    # Draw an area, move one corner by the mouse and another by the keyboard
+    page.evaluate("location.hash = '#/cameras/zones/cam1'")
+    page.get_by_role("button", name="Add an area").click()
+    page.get_by_label("Name of the area").fill("Aisle")
+    area = page.locator(".drawing").bounding_box()
+    assert area is not None
+    page.locator(".corner").nth(0).hover()
+    page.mouse.down()
+    page.mouse.move(area["x"] + 0.1 * area["width"], area["y"] + 0.2 * area["height"])
+    page.mouse.up()
+    page.locator(".corner").nth(1).focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.get_by_role("button", name="Add a corner after corner 3").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".zone-list")).to_contain_text("Aisle")
+    (zone,) = httpx.get(f"{address}/v1/zones").json()["zones"]
+    assert zone["points"][0] == pytest.approx([0.1, 0.2], abs=0.02)
+    assert zone["points"][1] == pytest.approx([0.75, 0.35])
+    assert len(zone["points"]) == 5
+
+    # Say what is wanted of it
+    page.evaluate("location.hash = '#/alerts/rules'")
+    page.get_by_role("button", name="Add a rule").click()
+    page.get_by_label("Does what").select_option("stays")
+    page.get_by_label("How long").fill("7")
+    page.get_by_role("button", name="Aisle").click()
+    page.get_by_role("button", name="Save").click()
+    rule = page.locator(".rule")
+    expect(rule.locator(".sentence")).to_have_text("When anybody stays longer than 7 min in Aisle")
+    rule.get_by_role("button", name="Try it").click()
+    page.get_by_role("tab", name="Log").click()
+    expect(page.locator(".entry.test")).to_contain_text("was tried")
 
 
 def test_a_camera_is_added_named_as_unreachable_and_removed(page: Page, free_port_of_module: int) -> None:
