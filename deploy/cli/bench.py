@@ -189,6 +189,37 @@ def reconnects(
     _print_line(measure_reconnects(count, url))
 
 
+@app.command("live")
+def live(
+    site: Annotated[
+        Path, typer.Option("--site", metavar="DIR", help="Folder of videos, each played as a live camera.")
+    ] = Path(".cache/sample-site"),
+    cameras: Annotated[
+        list[str] | None, typer.Option("--camera", metavar="NAME=SOURCE", help="Live camera instead; repeatable.")
+    ] = None,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, max=86_400, callback=finite)] = 60.0,
+    burners: Annotated[
+        int, typer.Option("--burners", min=0, max=256, help="Busy processes in the middle third of the time.")
+    ] = 0,
+    kafka: Annotated[bool, typer.Option("--kafka", help="As processes over Kafka and Redis.")] = False,
+) -> None:
+    """Print one JSON line: how long after its capture a person is known, and what share of each camera is analysed."""
+    videos = sorted(site.glob("*.mp4"))
+    if not cameras and not videos:
+        raise UsageError(
+            f"--site {site}: the folder has no videos; generate some with `climbtrack synth site --out {site} --seed 7`"
+        )
+
+    from deploy.bench import live as bench
+    from deploy.bench.pipeline import SITE
+    from deploy.cameras import parse_cameras
+
+    chosen = tuple(parse_cameras(cameras, SITE).values()) if cameras else bench.live_cameras(videos)
+    measure = bench.measure_live_cluster if kafka else bench.measure_live
+    with tempfile.TemporaryDirectory(prefix="climbtrack-bench-") as folder:
+        _print_line(measure(chosen, Path(folder), seconds, burners=burners))
+
+
 @app.command("gallery-kills")
 def gallery_kills(
     kills: Annotated[int, typer.Option("--kills", min=1, max=10_000, help="How often to kill.")] = 50,

@@ -44,10 +44,11 @@ def test_the_machine_is_described_in_json() -> None:
     assert json.loads(json.dumps(machine()))["cores"] >= 1
 
 
+@pytest.mark.parametrize("benchmark", ["pipeline", "live"])
 def test_without_videos_the_message_says_how_to_generate_some(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    benchmark: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["bench", "pipeline", "--site", str(tmp_path)]) == 2
+    assert main(["bench", benchmark, "--site", str(tmp_path)]) == 2
     assert f"climbtrack synth site --out {tmp_path} --seed 7" in capsys.readouterr().err
 
 

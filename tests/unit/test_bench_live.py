@@ -1,0 +1,79 @@
+"""Delays of live cameras, from the times at which records were sent."""
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from deploy.bench.live import live_cameras
+from deploy.bench.live_delays import Delays, Spread
+from tests.gallery_tools import START, S, progress, tracklet
+from wire.bus import Record
+from wire.messages import AnyMessage, IdentityEvent
+
+
+def sent(at_s: float) -> Record:
+    return Record("tracklets", 0, 0, "site", b"", START + round(at_s * S))
+
+
+def event(tracklet_id: str, kind: str = "created") -> IdentityEvent:
+    return IdentityEvent(
+        event_id="e",
+        kind=kind,  # type: ignore[arg-type]
+        site_id="site",
+        identity_id=1,
+        previous_ids=(),
+        tracklet_id=tracklet_id,
+        camera_id="a",
+        probability=1.0,
+        reason="",
+        time_ns=0,
+    )
+
+
+def delays(*said: tuple[AnyMessage, float]) -> Delays:
+    found = Delays()
+    for message, at_s in said:
+        found.add(message, sent(at_s))
+    return found
+
+
+def test_a_first_identity_counts_from_the_first_box_and_every_one_from_the_latest() -> None:
+    name = "a/s/1/0"
+    found = delays(
+        (tracklet(name, 1.0, 2.0, closed=False), 2.5),
+        (event(name), 3.0),
+        (tracklet(name, 1.0, 4.0, revision=1, closed=False), 4.25),
+        (event(name, "updated"), 4.5),
+    )
+
+    assert found.first_tracklet == [1.5]
+    assert found.first_identity == [2.0]
+    assert found.identity == [1.0, 0.5]
+    assert found.decision == [0.5, 0.25]
+    assert found.people == 1
+
+
+def test_the_end_of_a_track_is_no_delay_of_somebody_in_sight() -> None:
+    name = "a/s/1/0"
+    found = delays((tracklet(name, 1.0, 2.0), 9.0), (event(name), 9.5), (event("b/s/7/0"), 9.5))
+
+    assert found.identity == []
+    assert found.first_identity == [8.5]
+
+
+def test_the_analysed_share_is_that_of_all_streams_of_a_camera() -> None:
+    first = replace(progress("a", 1.0), stream_id="one", frames=10, analysed=10)
+    again = replace(first, stream_id="two", frames=30, analysed=10)
+
+    assert delays((first, 1.0), (again, 2.0)).analysed_share() == {"a": 0.5}
+
+
+def test_a_spread_has_the_usual_percentiles() -> None:
+    assert Spread.of([]) is None
+    assert Spread.of([n / 100 for n in range(101)]) == Spread(101, 0.5, 0.95, 0.99, 1.0)
+
+
+def test_videos_are_played_as_live_cameras_again_and_again() -> None:
+    (camera,) = live_cameras([Path("site/door.mp4")])
+
+    assert (camera.camera_id, camera.mode_in_use, camera.loop) == ("door", "latency", True)
