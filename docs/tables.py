@@ -21,8 +21,9 @@ from ingest.metrics import IngestMetrics
 from reid_worker.config import WorkerSettings
 from reid_worker.metrics import WorkerMetrics
 from wire.logs import LogSettings
-from wire.metrics import ServiceMetrics
+from wire.metrics import ServiceMetrics, TracingMetrics
 from wire.settings import KafkaSettings, RedisSettings, Settings
+from wire.tracing import TracingSettings
 
 SECTIONS = (
     KafkaSettings,
@@ -33,8 +34,9 @@ SECTIONS = (
     AlertSettings,
     ApiSettings,
     LogSettings,
+    TracingSettings,
 )
-FAMILIES = (ServiceMetrics, IngestMetrics, WorkerMetrics, GalleryMetrics, AlertMetrics)
+FAMILIES = (ServiceMetrics, IngestMetrics, WorkerMetrics, GalleryMetrics, AlertMetrics, TracingMetrics)
 PAGE = Path("docs/operating.md")
 
 

@@ -15,6 +15,7 @@ from wire.health import ServiceMonitor
 from wire.kafka import KafkaBus
 from wire.metrics import ServiceMetrics
 from wire.settings import KafkaSettings, RedisSettings
+from wire.tracing import exported
 
 
 def main(config: Path | None = None) -> int:
@@ -36,7 +37,8 @@ def main(config: Path | None = None) -> int:
         sites.check()
         persistence = persistence_failing(redis)
         service = build_service(settings, bus, metrics, registry, sites.open, monitor=monitor, persistence=persistence)
-        return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)
+        with exported(config, registry):
+            return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)
     finally:
         bus.close()
         client.close()

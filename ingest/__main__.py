@@ -13,6 +13,7 @@ from wire.health import ServiceMonitor
 from wire.kafka import KafkaBus
 from wire.metrics import ServiceMetrics
 from wire.settings import KafkaSettings
+from wire.tracing import exported
 
 
 def main(config: Path | None = None) -> int:
@@ -30,7 +31,8 @@ def main(config: Path | None = None) -> int:
     bus = KafkaBus(kafka)
     try:
         service = build_service(settings, bus, metrics, registry, monitor=monitor)
-        return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)
+        with exported(config, registry):
+            return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)
     finally:
         bus.close()
 

@@ -56,7 +56,7 @@ class Link:
         """
         try:
             self.producer.send(FRAMES.name, self.camera_id, codec.encode(chunk))
-            trace.note(log, chunk, "ingest: publishes to %s", FRAMES.name)
+            trace.note_sent(log, "ingest", FRAMES.name, chunk)
         except PermanentError as error:
             log.error("camera %s: %d frames cannot be sent: %s", self.camera_id, len(chunk.packets), error)  # noqa: TRY400
             self.drop(len(chunk.packets), "rejected")

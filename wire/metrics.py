@@ -75,6 +75,20 @@ class ServiceMetrics:
             yield
 
 
+class TracingMetrics:
+    """What became of spans; create once per registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.spans = Counter(
+            "climbtrack_trace_spans_total",
+            "Spans of exported traces, by whether the collector got them",
+            ["outcome"],
+            registry=registry,
+        )
+        for outcome in ("sent", "dropped"):
+            self.spans.labels(outcome=outcome)
+
+
 def installed_version() -> str:
     """Return the version of the installed distribution, `unknown` if it is not installed."""
     try:

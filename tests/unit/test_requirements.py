@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LISTS = ROOT / "requirements"
 OURS = {"wire", "ingest", "reid_worker", "gallery", "training", "deploy"}
-OPTIONAL = {"mamba_ssm", "selective_scan_cuda", "triton", "llvmlite"}  # tried, and done without where they are missing
+# tried, and done without where they are missing
+OPTIONAL = {"mamba_ssm", "selective_scan_cuda", "triton", "llvmlite", "opentelemetry"}
 BROUGHT = {
     "anyio",
     "pydantic_core",
@@ -71,8 +72,8 @@ def test_a_library_has_the_same_range_in_every_list() -> None:
     assert {name: lines for name, lines in ranges.items() if len(lines) > 1} == {}
 
 
-def test_the_plain_install_has_every_list_but_those_of_gpus() -> None:
+def test_the_plain_install_has_every_list_but_those_of_gpus_and_tracing() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["dynamic"]
     plain = {Path(name).stem for name in settings["dependencies"]["file"]}
-    assert plain == {path.stem for path in LISTS.glob("*.txt")} - {"gpu", "mamba"}
+    assert plain == {path.stem for path in LISTS.glob("*.txt")} - {"gpu", "mamba", "otel"}
     assert settings["optional-dependencies"]["all"] == settings["dependencies"]
