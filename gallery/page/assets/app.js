@@ -1,9 +1,11 @@
 // The page: which view is open, and what surrounds it.
 import { html, render, useCallback, useEffect, useState } from "./vendor/htm-preact-3.1.1.js";
 import { get } from "./api.js";
+import { may, me, setMe } from "./access.js";
 import { useKeys } from "./hooks.js";
 import { Toasts } from "./parts/toast.js";
 import { texts } from "./texts.js";
+import { AccessView } from "./views/access.js";
 import { Alerts } from "./views/alerts.js";
 import { Cameras } from "./views/cameras.js";
 import { Health } from "./views/health.js";
@@ -15,7 +17,8 @@ import { Review } from "./views/review.js";
 import { Search } from "./views/search.js";
 import { SignIn } from "./views/signin.js";
 
-const VIEWS = { live: Live, people: People, review: Review, search: Search, cameras: Cameras, alerts: Alerts, health: Health, api: Reference };
+const VIEWS = { live: Live, people: People, review: Review, search: Search, cameras: Cameras, alerts: Alerts, health: Health, api: Reference, access: AccessView };
+const NEEDS = { review: "operator" }; // views that only serve to change something
 const ICONS = {
   live: "M3 6h11v12H3zM14 10l7-3v10l-7-3",
   people: "M9 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM2 21c0-4 3-7 7-7s7 3 7 7M16 4a4 4 0 0 1 0 7M18 14c3 1 4 4 4 7",
@@ -27,6 +30,8 @@ const ICONS = {
   api: "M8 6l-5 6 5 6M16 6l5 6-5 6",
 };
 
+const ICON_OF_ME = "M12 12a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9zM4 21c0-4.5 3.5-7 8-7s8 2.5 8 7";
+
 const routeOf = () => {
   const [view = "live", ...rest] = location.hash.replace(/^#\/?/, "").split("/").filter(Boolean);
   return { view, path: rest.join("/") };
@@ -36,7 +41,7 @@ function App() {
   const [route, setRoute] = useState(routeOf);
   const [session, setSession] = useState(null);
   const [drawer, setDrawer] = useState(null);
-  const check = useCallback(() => get("v1/session").then(setSession, () => setSession({ needed: false, open: true })), []);
+  const check = useCallback(() => get("v1/session").then((known) => setSession(setMe(known) && { ...known }), () => setSession({ needed: false, open: true })), []);
   useEffect(() => {
     check();
     const changed = () => { setRoute(routeOf()); setDrawer(null); };
@@ -54,11 +59,13 @@ function App() {
   const onPerson = (id) => (route.view === "live" && window.innerWidth >= 900 ? setDrawer(id) : go(`people/${id}`));
   const single = route.view === "people" && /^\d+$/.test(route.path);
   const View = VIEWS[route.view] ?? Live;
-  return html`<div class="app">
+  return html`<div class="app" data-role=${me.role ?? "viewer"}>
     <nav class="rail" aria-label="Views">
       <a class="brand" href="#/live"><img src="assets/icon.svg" alt="" width="24" height="24" /><span>climbtrack</span></a>
-      ${Object.keys(VIEWS).map((view) => html`<a key=${view} href=${`#/${view}`} aria-label=${texts.views[view]} title=${texts.views[view]} aria-current=${route.view === view ? "page" : undefined}>
+      ${Object.keys(ICONS).filter((view) => may(NEEDS[view] ?? "viewer")).map((view) => html`<a key=${view} href=${`#/${view}`} aria-label=${texts.views[view]} title=${texts.views[view]} aria-current=${route.view === view ? "page" : undefined}>
         <svg viewBox="0 0 24 24" aria-hidden="true"><path d=${ICONS[view]} /></svg><span>${texts.views[view]}</span></a>`)}
+      <a class="me" href="#/access" aria-label=${texts.views.access} title=${texts.access.signedInAs(me)} aria-current=${route.view === "access" ? "page" : undefined}>
+        <svg viewBox="0 0 24 24" aria-hidden="true"><path d=${ICON_OF_ME} /></svg><span>${me.way === "open" ? texts.views.access : me.name}</span></a>
     </nav>
     <main>${single
       ? html`<${Person} key=${route.path} id=${Number(route.path)} go=${go} />`

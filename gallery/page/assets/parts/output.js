@@ -25,10 +25,10 @@ export function Output({ output, reload }) {
     <div class="grow"><h3><i class="dot ${state}" /> ${output.name} <small>${output.url}</small></h3>
       <p class="quiet num">${output.enabled ? own.outputState(output) : own.isOff}</p>
       ${output.error && html`<p class="warn">${output.error}</p>`}</div>
-    <div class="buttons">${output.dead > 0 && html`<button onClick=${again}>${own.sendAgain(output.dead)}</button>`}
-      <button onClick=${flip}>${output.enabled ? own.switchOff : own.switchOn}</button>
+    <div class="buttons">${output.dead > 0 && html`<button data-needs="operator" onClick=${again}>${own.sendAgain(output.dead)}</button>`}
+      <button data-needs="admin" onClick=${flip}>${output.enabled ? own.switchOff : own.switchOn}</button>
       ${asking ? html`<span class="ask">${own.deleteAsk(output.name)} <button class="danger solid" onClick=${remove}>${own.remove}</button> <button onClick=${() => setAsking(false)}>${own.cancel}</button></span>`
-        : html`<button class="danger" onClick=${() => setAsking(true)}>${own.remove}</button>`}</div>
+        : html`<button data-needs="admin" class="danger" onClick=${() => setAsking(true)}>${own.remove}</button>`}</div>
   </li>`;
 }
 

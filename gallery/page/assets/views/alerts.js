@@ -21,7 +21,7 @@ export function Alerts({ path, go, onPerson }) {
   return html`<section class="alerts">
     <header class="tools"><div class="tabs" role="tablist" aria-label=${texts.views.alerts}>${Object.keys(TABS).map((name) => html`
       <button role="tab" aria-selected=${View === TABS[name]} onClick=${() => go(`alerts/${name}`)}>${own.tabs[name]}</button>`)}</div>
-      <span class="grow" />${own.adds[tab] && !path.includes("/") && html`<button class="primary" onClick=${() => go(`alerts/${tab}/new`)}>${own.adds[tab]}</button>`}</header>
+      <span class="grow" />${own.adds[tab] && !path.includes("/") && html`<button data-needs=${tab === "outputs" ? "admin" : "operator"} class="primary" onClick=${() => go(`alerts/${tab}/new`)}>${own.adds[tab]}</button>`}</header>
     <${View} path=${path} go=${go} onPerson=${onPerson} />
   </section>`;
 }
@@ -94,11 +94,11 @@ function Rule({ rule, site, reload, go }) {
   return html`<div class="panel rule ${rule.enabled ? "" : "off"}">
     <div class="grow"><${Sentence} rule=${rule} ...${site} /><p class="quiet small">${rule.name}${rule.enabled ? "" : ` · ${own.isOff}`}</p></div>
     <div class="buttons">
-      <button onClick=${tried}>${own.tryIt}</button>
-      <button onClick=${() => go(`alerts/rules/${rule.rule_id}`)}>${own.edit}</button>
-      <button onClick=${flip}>${rule.enabled ? own.switchOff : own.switchOn}</button>
+      <button data-needs="operator" onClick=${tried}>${own.tryIt}</button>
+      <button data-needs="operator" onClick=${() => go(`alerts/rules/${rule.rule_id}`)}>${own.edit}</button>
+      <button data-needs="operator" onClick=${flip}>${rule.enabled ? own.switchOff : own.switchOn}</button>
       ${asking ? html`<span class="ask">${own.deleteAsk(rule.name)} <button class="danger solid" onClick=${remove}>${own.remove}</button> <button onClick=${() => setAsking(false)}>${own.cancel}</button></span>`
-        : html`<button class="danger" onClick=${() => setAsking(true)}>${own.remove}</button>`}
+        : html`<button data-needs="operator" class="danger" onClick=${() => setAsking(true)}>${own.remove}</button>`}
     </div>
   </div>`;
 }

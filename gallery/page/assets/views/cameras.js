@@ -20,10 +20,10 @@ export function Cameras({ path, go }) {
   if (!cameras.value) return html`<${Failed} error=${cameras.error} again=${cameras.reload} />`;
   return html`<section class="cameras">
     <header class="tools"><strong>${cameras.value.length === 1 ? "1 camera" : `${cameras.value.length} cameras`}</strong><span class="grow" />
-      ${!adding && html`<button class="primary" onClick=${() => go("cameras/add")}>${own.add}</button>`}</header>
+      ${!adding && html`<button data-needs="admin" class="primary" onClick=${() => go("cameras/add")}>${own.add}</button>`}</header>
     ${adding && html`<${AddCamera} taken=${cameras.value.map((c) => c.camera_id)} done=${() => { go("cameras"); cameras.reload(); }} />`}
     ${!cameras.value.length && !adding
-      ? html`<${Empty} title=${own.none} help=${own.noneHelp}><button class="primary" onClick=${() => go("cameras/add")}>${own.add}</button><//>`
+      ? html`<${Empty} title=${own.none} help=${own.noneHelp}><button data-needs="admin" class="primary" onClick=${() => go("cameras/add")}>${own.add}</button><//>`
       : html`<ul class="list">${cameras.value.map((camera) => html`<${Row} key=${camera.camera_id} camera=${camera} reload=${cameras.reload} go=${go} />`)}</ul>`}
   </section>`;
 }
@@ -44,11 +44,11 @@ function Row({ camera, reload, go }) {
       ${progress && html`<p class="quiet num">${own.frames(progress.analysed_fps, progress.wanted_fps)} · ${own.tracklets(progress.tracklets)}${progress.dropped ? ` · ${own.dropped(progress.dropped)}` : ""}</p>`}
     </div>
     <div class="buttons">
-      <button onClick=${() => go(`cameras/zones/${camera.camera_id}`)}>${texts.zones.open}</button>
-      <button onClick=${pause}>${camera.enabled ? own.pause : own.resume}</button>
+      <button data-needs="operator" onClick=${() => go(`cameras/zones/${camera.camera_id}`)}>${texts.zones.open}</button>
+      <button data-needs="operator" onClick=${pause}>${camera.enabled ? own.pause : own.resume}</button>
       ${asking
         ? html`<span class="ask">${own.removeAsk(camera.camera_id)} <button class="danger solid" onClick=${remove}>${own.remove}</button> <button onClick=${() => setAsking(false)}>${own.cancel}</button></span>`
-        : html`<button class="danger" onClick=${() => setAsking(true)}>${own.remove}</button>`}
+        : html`<button data-needs="admin" class="danger" onClick=${() => setAsking(true)}>${own.remove}</button>`}
     </div>
   </li>`;
 }

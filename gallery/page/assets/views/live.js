@@ -42,7 +42,7 @@ export function Live({ onPerson, go }) {
   if (!cameras.value) return html`<${Failed} error=${cameras.error} again=${cameras.reload} />`;
   if (!shown.length)
     return html`<${Empty} title=${texts.live.noCameras} help=${texts.live.noCamerasHelp}>
-      <button class="primary" onClick=${() => go("cameras/add")}>${texts.live.add}</button>
+      <button data-needs="admin" class="primary" onClick=${() => go("cameras/add")}>${texts.live.add}</button>
     <//>`;
   const present = [...new Map((here.value ?? []).filter((track) => track.identity != null).map((track) => [track.identity, track])).values()];
   const columns = large ? 1 : LAYOUTS.find(([most]) => shown.length <= most)[1];

@@ -69,7 +69,7 @@ export function People({ onPerson }) {
           <button class="primary" disabled=${chosen.size < 2} onClick=${merge}>${texts.people.merge}</button>
           <button disabled=${!chosen.size} onClick=${hide}>${texts.people.hide}</button>
           <button onClick=${() => setChosen(null)}>${texts.people.done}</button>`
-        : all.value.length > 0 && html`<button onClick=${() => setChosen(new Set())}>${texts.people.select}</button>`}
+        : all.value.length > 0 && html`<button data-needs="operator" onClick=${() => setChosen(new Set())}>${texts.people.select}</button>`}
     </header>
     ${!all.value.length
       ? html`<${Empty} title=${texts.people.none} help=${texts.people.noneHelp} />`

@@ -100,12 +100,12 @@ function Actions({ person, chosen, split, done, go, onClose }) {
     }
   };
   return html`<div class="actions">
-    <button onClick=${() => ask("name", person.name ?? "")}>${person.name ? own.name : own.noName}</button>
-    <button onClick=${() => ask("merge")}>${own.merge}</button>
+    <button data-needs="operator" onClick=${() => ask("name", person.name ?? "")}>${person.name ? own.name : own.noName}</button>
+    <button data-needs="operator" onClick=${() => ask("merge")}>${own.merge}</button>
     <button disabled=${!(person.picture ?? person.crops[0])} onClick=${() => go(`search/track/${encodeURIComponent(person.picture ?? person.crops[0])}`)}>${texts.search.fromTrack}</button>
-    <button disabled=${!chosen.size} onClick=${split}>${own.split}</button>
-    <button onClick=${hide}>${person.hidden ? own.show : own.hide}</button>
-    <button class="danger" onClick=${() => ask("erase")}>${own.erase}</button>
+    <button data-needs="operator" disabled=${!chosen.size} onClick=${split}>${own.split}</button>
+    <button data-needs="operator" onClick=${hide}>${person.hidden ? own.show : own.hide}</button>
+    <button data-needs="admin" class="danger" onClick=${() => ask("erase")}>${own.erase}</button>
     ${asking === "name" && html`<form onSubmit=${name}><input aria-label=${own.name} autofocus maxlength="100" value=${text} onInput=${(e) => setText(e.target.value)} /><button class="primary">${own.name}</button></form>`}
     ${asking === "merge" && html`<form onSubmit=${merge}><input aria-label=${own.merge} autofocus placeholder="#12" inputmode="numeric" pattern="#?[0-9]+" required value=${text} onInput=${(e) => setText(e.target.value)} /><button class="primary">${texts.people.merge}</button></form>`}
     ${asking === "erase" && html`<div class="ask" role="alertdialog"><p>${own.eraseAsk}</p><button class="danger solid" onClick=${erase}>${own.erase}</button> <button onClick=${() => setAsking("")}>${texts.cameras.cancel}</button></div>`}

@@ -39,7 +39,7 @@ export function Zones({ camera, go }) {
   };
   return html`<section class="zones">
     <header class="tools"><button onClick=${() => go("cameras")}>‹ ${texts.views.cameras}</button><strong>${own.of(camera)}</strong><span class="grow" />
-      <button class="primary" onClick=${() => start("area")}>${own.addArea}</button><button class="primary" onClick=${() => start("line")}>${own.addLine}</button></header>
+      <button data-needs="operator" class="primary" onClick=${() => start("area")}>${own.addArea}</button><button data-needs="operator" class="primary" onClick=${() => start("line")}>${own.addLine}</button></header>
     <div class="zone-bench">
       <${Frozen} camera=${camera} zones=${shown} chosen=${draft} onChoose=${choose} onPoints=${(points) => change({ points })} />
       ${draft

@@ -1,0 +1,161 @@
+"""Signing in, users and roles on the page, in a real browser."""
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from deploy.local.api_server import ApiServer, bind
+from gallery.access import users
+from gallery.access.passwords import hash_password
+from gallery.api.app import create_app
+from gallery.config import ApiSettings
+from gallery.store.accounts import Role
+from gallery.store.memory import MemoryStore
+from tests.conftest import need
+from tests.words_tools import several_people
+from wire import codec
+from wire.bus import CAMERAS
+from wire.memory import MemoryBus
+from wire.messages import CameraSpec
+
+PASSWORD = "correct horse battery"
+HASHED = hash_password(PASSWORD)
+SIZES = ((1440, 900), (390, 844))
+VIEWS = ("access", "access/tokens/add", "access/users/add", "access/users", "access/audit")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium")
+    need(found=program is not None, what="chromium, to open the page")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+def add_user(store: MemoryStore, name: str, role: Role) -> None:
+    store.accounts.change_users(lambda known: users.added(known, name, role, HASHED, 0, must_change=False))
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """A site with three people, and a user of each role."""
+    store = several_people().store
+    assert isinstance(store, MemoryStore)
+    add_user(store, "anna", "admin")
+    add_user(store, "otto", "operator")
+    add_user(store, "vera", "viewer")
+    return store
+
+
+@pytest.fixture
+def address(store: MemoryStore) -> Iterator[str]:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    spec = CameraSpec(camera_id="door", site_id="site", url="rtsp://10.0.0.1/door", enabled=False)
+    bus.producer().send(CAMERAS.name, "door", codec.encode(spec))
+    with ApiServer(create_app(store, bus, ApiSettings()), bind("127.0.0.1", 0)) as server:
+        yield server.url
+    bus.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context(viewport={"width": 1440, "height": 900})
+    made.set_default_timeout(20_000)
+    yield made
+    made.close()
+
+
+def sign_in(context: BrowserContext, address: str, name: str, password: str = PASSWORD) -> Page:
+    page = context.new_page()
+    page.goto(address)
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.keyboard.press("Enter")
+    return page
+
+
+def test_a_wrong_password_is_told_and_the_right_one_opens_the_page(context: BrowserContext, address: str) -> None:
+    page = sign_in(context, address, "vera", "wrong horse battery")
+    expect(page.get_by_role("alert")).to_have_text("wrong name or password")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator(".rail .me")).to_contain_text("vera")
+
+    page.locator(".rail .me").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.locator(".signin")).to_be_visible()
+    expect(page.locator(".rail")).to_have_count(0)
+
+
+def test_somebody_added_chooses_a_password_and_is_let_in(context: BrowserContext, address: str) -> None:
+    page = sign_in(context, address, "anna")
+    expect(page.locator(".rail .me")).to_be_visible()
+    page.goto(f"{address}/#/access/users/add")
+    page.get_by_label("Name").fill("New.Colleague")
+    page.get_by_label(re.compile("^Operator")).check()
+    page.get_by_role("button", name="Add user").click()
+    one_time = page.locator(".once code").inner_text()
+
+    page.context.clear_cookies()
+    page.reload()
+    page.get_by_label("Name").fill("new.colleague")
+    page.get_by_label("Password").fill(one_time)
+    page.keyboard.press("Enter")
+    page.get_by_label("One-time password").fill(one_time)
+    page.get_by_label("New password", exact=False).first.fill("another horse battery")
+    page.get_by_label("New password again").fill("another horse battery")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".rail .me")).to_contain_text("new.colleague")
+
+
+@pytest.mark.parametrize(
+    ("name", "person", "cameras"),
+    [
+        ("vera", {"Find lookalikes"}, set()),
+        (
+            "otto",
+            {"Add a name", "Merge with…", "Find lookalikes", "Split off selected", "Hide"},
+            {"Zones", "Resume"},
+        ),
+        (
+            "anna",
+            {"Add a name", "Merge with…", "Find lookalikes", "Split off selected", "Hide", "Erase"},
+            {"Add a camera", "Zones", "Resume", "Remove"},
+        ),
+    ],
+)
+def test_a_role_sees_the_buttons_that_it_may_press(
+    context: BrowserContext, address: str, name: str, person: set[str], cameras: set[str]
+) -> None:
+    page = sign_in(context, address, name)
+    expect(page.locator(".rail")).to_be_visible()
+    assert page.locator(".rail a[href='#/review']").count() == (0 if name == "vera" else 1)
+
+    page.goto(f"{address}/#/people/1")
+    expect(page.locator(".person h1")).to_be_visible()
+    assert set(page.locator(".actions button:visible").all_inner_texts()) == person
+    page.goto(f"{address}/#/cameras")
+    expect(page.locator(".camera")).to_be_visible()
+    assert set(page.locator(".cameras button:visible").all_inner_texts()) == cameras
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_tab_fits_the_screen(context: BrowserContext, address: str, size: tuple[int, int]) -> None:
+    page = sign_in(context, address, "anna")
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    expect(page.locator(".rail")).to_be_visible()
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    for view in VIEWS:
+        page.goto(f"{address}/#/{view}")
+        expect(page.locator(".skeletons")).to_have_count(0)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0], view
+    expect(page.locator(".audit")).to_contain_text("signed in")
+    assert errors == []
