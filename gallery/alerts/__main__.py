@@ -36,7 +36,7 @@ def main(config: Path | None = None) -> int:
         sites = RedisSites(client)
         sites.check()
         service = build_service(
-            settings, bus, metrics, registry, cache(sites.open), site_names=sites.with_outputs, monitor=monitor
+            settings, bus, metrics, registry, cache(sites.open), site_names=sites.with_alerts, monitor=monitor
         )
         return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)
     finally:

@@ -6,13 +6,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
 
+from gallery.alerts.occupancy import occupancy_of
 from gallery.alerts.site_watch import Heard, Place, SiteWatch
 from gallery.outputs.config import AlertSettings
 from gallery.outputs.metrics import AlertMetrics
-from gallery.outputs.posts import webhook_post
-from gallery.outputs.sender import Sender
+from gallery.outputs.mqtt import Broker
+from gallery.outputs.posts import no_broker, webhook_post
+from gallery.outputs.reporter import Reporter
+from gallery.outputs.sender import Post, Sender
 from gallery.store.store import Store
 from gallery.zones.alert import Alert
+from gallery.zones.output import MQTT
 from wire.bus import IDENTITIES, Bus, TopicPartition
 from wire.health import ServiceMonitor
 from wire.messages import IdentityEvent
@@ -100,22 +104,26 @@ class AlertHandler:
 
 
 class AlertService(Service):
-    """The service loop, beside which alerts are sent."""
+    """The service loop, beside which alerts are sent: each of `beside` runs in a thread of its own."""
 
-    def __init__(self, bus: Bus, handler: AlertHandler, sender: Sender, monitor: Monitor) -> None:
+    def __init__(
+        self, bus: Bus, handler: AlertHandler, beside: Sequence[Callable[[threading.Event], None]], monitor: Monitor
+    ) -> None:
         super().__init__(NAME, bus, handler, topics=[IDENTITIES.name], monitor=monitor)
-        self._sender = sender
+        self._beside = beside
 
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop` is set; see `Service.run`."""
         ended = threading.Event()
-        sending = threading.Thread(target=self._sender.run, args=(ended,), name="alert-sender")
-        sending.start()
+        threads = [threading.Thread(target=run, args=(ended,), name="alerts") for run in self._beside]
+        for thread in threads:
+            thread.start()
         try:
             super().run(stop)
         finally:
             ended.set()
-            sending.join()
+            for thread in threads:
+                thread.join()
 
 
 def build_service(
@@ -132,9 +140,27 @@ def build_service(
 
     Args:
         open_store: Returns the store of a site.
-        site_names: Returns the sites that have outputs.
+        site_names: Returns the sites that have zones, rules or outputs.
+
+    Raises:
+        SettingsError: A file of the settings cannot be used.
     """
     own = AlertMetrics(registry)
-    posts = {"": webhook_post(settings.webhook_hosts)}
-    sender = Sender(lambda: [open_store(name) for name in site_names()], posts, own)
-    return AlertService(bus, AlertHandler(open_store, own), sender, monitor or ServiceMonitor(NAME, metrics))
+
+    def sites() -> list[Store]:
+        return [open_store(name) for name in site_names()]
+
+    posts: dict[str, Post] = {"": webhook_post(settings.webhook_hosts), MQTT: no_broker}
+    beside: list[Callable[[threading.Event], None]] = []
+    if settings.mqtt_url:
+        reporter = Reporter(settings, Broker(settings), sites, counts_of)
+        posts[MQTT] = reporter.post
+        beside.append(reporter.run)
+    beside.append(Sender(sites, posts, own).run)
+    return AlertService(bus, AlertHandler(open_store, own), beside, monitor or ServiceMonitor(NAME, metrics))
+
+
+def counts_of(store: Store) -> tuple[int, Mapping[str, int]]:
+    """Return how many people are in a site now, and in each of its zones."""
+    found = occupancy_of(store)
+    return len(found.people), {zone_id: len(people) for zone_id, people in found.zones.items()}

@@ -51,6 +51,13 @@ class ZonesOut(BaseModel):
     zones: list[ZoneOut]
 
 
+class OccupancyOut(BaseModel):
+    """Numbers of the people who are here now: in the site, and in each area by its id."""
+
+    people: list[int]
+    zones: dict[str, list[int]]
+
+
 class HoursIn(_Body):
     """From a time of day to another; an `end` that is not after `begin` is on the next day."""
 

@@ -16,6 +16,7 @@ from gallery.api.zones import zones_router
 from gallery.store.alerting import AlertQuery, AlertStore
 from gallery.store.store import Store
 from gallery.zones.alert import Alert, alert_id_of, deliveries_of
+from gallery.zones.output import MQTT
 from gallery.zones.rule import MAX_RULES, Rule, check_new_rule
 
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": ProblemOut, "description": "There is no such rule"}}
@@ -31,7 +32,7 @@ def alerting_routers(store: Store, cameras: Callable[[str], Sequence[CameraOut]]
 
     kept = store.alerting
     return [
-        zones_router(kept, camera_ids),
+        zones_router(store, camera_ids),
         rules_router(kept, camera_ids),
         outputs_router(kept),
         alerts_router(store),
@@ -126,7 +127,7 @@ def _save(alerts: AlertStore, rule_id: str, given: RuleIn, camera_ids: Collectio
     """
     try:
         rule = msgspec.convert({**given.model_dump(), "rule_id": rule_id}, Rule)
-        outputs = [output.output_id for output in alerts.outputs()]
+        outputs = [MQTT, *(output.output_id for output in alerts.outputs())]
         check_new_rule(rule, alerts.zones(), camera_ids, outputs)
     except ValueError as error:
         raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error

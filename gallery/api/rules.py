@@ -71,6 +71,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/v1/cameras"): _rules("set a camera"),
     ("DELETE", "/v1/cameras/{camera_id}"): _rules("removed a camera"),
     ("GET", "/v1/zones"): _look(),
+    ("GET", "/v1/zones/occupancy"): _look(),
     ("GET", "/v1/zones/{zone_id}"): _look(),
     ("PUT", "/v1/zones/{zone_id}"): _says("set a zone"),
     ("DELETE", "/v1/zones/{zone_id}"): _says("deleted a zone"),

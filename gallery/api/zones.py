@@ -5,9 +5,11 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Response, status
 
-from gallery.api.alert_schemas import ZoneIn, ZoneOut, ZonesOut, zone_out
+from gallery.alerts.occupancy import occupancy_of
+from gallery.api.alert_schemas import OccupancyOut, ZoneIn, ZoneOut, ZonesOut, zone_out
 from gallery.api.schemas import Name, ProblemOut
 from gallery.store.alerting import AlertStore
+from gallery.store.store import Store
 from gallery.zones.rule import check_kind
 from gallery.zones.zone import Zone, check_new_zone
 
@@ -16,14 +18,21 @@ IN_USE: dict[int | str, dict[str, Any]] = {409: {"model": ProblemOut, "descripti
 TAKEN: dict[int | str, dict[str, Any]] = {409: {"model": ProblemOut, "description": "The name is taken"}}
 
 
-def zones_router(alerts: AlertStore, camera_ids: Callable[[], Collection[str]]) -> APIRouter:
+def zones_router(store: Store, camera_ids: Callable[[], Collection[str]]) -> APIRouter:
     """Return the routes for zones; `camera_ids` returns the names of the site's cameras."""
-    router = APIRouter(prefix="/v1/zones", tags=["alerts"])
+    router, alerts = APIRouter(prefix="/v1/zones", tags=["alerts"]), store.alerting
 
     @router.get("")
     def list_zones(camera: Name | None = None) -> ZonesOut:
         """List the areas and lines of all cameras, or of one."""
         return ZonesOut(zones=[zone_out(zone) for zone in alerts.zones() if camera in {None, zone.camera_id}])
+
+    @router.get("/occupancy")
+    def show_occupancy() -> OccupancyOut:
+        """Return who is here now, by number: at all, and in each area."""
+        found = occupancy_of(store)
+        within = {zone_id: sorted(people) for zone_id, people in sorted(found.zones.items())}
+        return OccupancyOut(people=sorted(found.people), zones=within)
 
     @router.get("/{zone_id}", responses=MISSING)
     def show_zone(zone_id: Name) -> ZoneOut:

@@ -26,6 +26,15 @@ def webhook_post(allowed: Collection[str]) -> Post:
     return post
 
 
+def no_broker(_store: Store, _delivery: Delivery) -> None:
+    """Say that there is no broker.
+
+    Raises:
+        NotSent: Always.
+    """
+    raise NotSent("no MQTT broker is set; give alerts.mqtt_url in the settings", final=True)
+
+
 def named(store: Store, delivery: Delivery) -> str:
     """Return the name that the person of a delivery has now."""
     number = delivery.alert.identity_id

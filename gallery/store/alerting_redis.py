@@ -40,7 +40,7 @@ from gallery.zones.rule import Rule
 from gallery.zones.zone import Zone
 
 PAGE = 256
-SITES = "climbtrack:sites-with-outputs"  # set: their names
+SITES = "climbtrack:sites-with-alerts"  # set: their names
 _Kept = TypeVar("_Kept", Zone, Rule, Output, Alert, Delivery)
 
 
@@ -91,8 +91,6 @@ class RedisAlertStore:
 
     def save_output(self, output: Output) -> None:
         """Add or replace an output."""
-        with translated_errors(self._client):
-            self._client.sadd(SITES, self._site_id)
         self._save("alert-outputs", output.output_id, output)
 
     def delete_output(self, output_id: str) -> bool:
@@ -221,6 +219,7 @@ class RedisAlertStore:
 
     def _save(self, name: str, key: str, value: Zone | Rule | Output) -> None:
         with translated_errors(self._client):
+            self._client.sadd(SITES, self._site_id)
             self._client.hset(self._key(name), key, pack(value))
 
     def _delete(self, name: str, key: str) -> bool:

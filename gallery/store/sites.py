@@ -54,8 +54,8 @@ class RedisSites:
             keys = list(self._client.scan_iter(match="climbtrack:{*}:meta", count=10_000))
         return sorted(key.decode().removeprefix("climbtrack:{").removesuffix("}:meta") for key in keys)
 
-    def with_outputs(self) -> list[str]:
-        """Return the sites whose alerts are sent somewhere, sorted.
+    def with_alerts(self) -> list[str]:
+        """Return the sites that have zones, alert rules or outputs, sorted.
 
         Raises:
             StoreUnavailable, StoreRefused: The server cannot be queried.

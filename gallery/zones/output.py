@@ -8,6 +8,7 @@ import msgspec
 from gallery.zones.zone import check_title
 from wire.message import UNSENDABLE, check_name
 
+MQTT = "mqtt"  # the output that every site has: the broker of the settings
 MAX_OUTPUTS = 50  # of a site
 SECRET = (16, 256)  # characters
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -31,6 +32,8 @@ class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         check_name("output_id", self.output_id)
+        if self.output_id == MQTT:
+            raise ValueError(f"output_id: {MQTT} is the broker of the settings (alerts.mqtt_url); choose another id")
         check_title("name", self.name)
         if not SECRET[0] <= len(self.secret) <= SECRET[1] or not self.secret.isascii() or not self.secret.isprintable():
             raise ValueError(f"secret: must be {SECRET[0]}-{SECRET[1]} printable ASCII characters")

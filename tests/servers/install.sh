@@ -14,6 +14,7 @@ gir1.2-gst-rtsp-server-1.0    -             GStreamer's RTSP server, the tests' 
 gstreamer1.0-rtsp             -             lets that camera speak RTSP
 gstreamer1.0-plugins-good     -             reads the file that the camera plays
 gstreamer1.0-plugins-bad      -             reads the H.264 in that file
+mosquitto                     mosquitto     receives what alerts publish
 chromium                      chromium      opens the page"
 
 is_there() {

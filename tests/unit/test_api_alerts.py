@@ -119,7 +119,7 @@ def test_a_rule_is_added_changed_and_deleted(client: TestClient) -> None:
     [
         pytest.param({"zones": ["exit"]}, "there is no 'exit'; known are entrance", id="unknown zone"),
         pytest.param({"cameras": ["c"]}, "known are a, b", id="unknown camera"),
-        pytest.param({"outputs": ["mail"]}, "known are shop", id="unknown output"),
+        pytest.param({"outputs": ["mail"]}, "known are mqtt, shop", id="unknown output"),
         pytest.param({"when": "stays"}, "needs from 1", id="a stay of no length"),
         pytest.param({"seconds": 5}, "leave it out", id="a length without a stay"),
         pytest.param({"when": "crosses"}, "needs a line", id="crossing an area"),
