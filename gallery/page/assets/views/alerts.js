@@ -13,6 +13,7 @@ import { clockOf, utcOf } from "../time.js";
 
 const own = texts.alerts;
 const EVERY_MS = 3_000;
+const MQTT = { output_id: "mqtt", name: "MQTT" }; // the broker of the settings
 const TABS = { "": Log, rules: Rules, outputs: Outputs };
 
 export function Alerts({ path, go, onPerson }) {
@@ -63,7 +64,7 @@ function Entry({ alert, onPerson }) {
 }
 
 const setting = () => Promise.all([get("v1/alert-rules"), get("v1/zones"), get("v1/cameras"), get("v1/alert-outputs")]).then(
-  ([{ rules }, { zones }, { cameras }, { outputs }]) => ({ rules, zones, cameras: cameras.map((camera) => camera.camera_id), outputs }),
+  ([{ rules }, { zones }, { cameras }, { outputs }]) => ({ rules, zones, cameras: cameras.map((camera) => camera.camera_id), outputs: [...outputs, MQTT] }),
 );
 
 function Rules({ path, go }) {
