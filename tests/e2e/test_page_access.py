@@ -146,6 +146,22 @@ def test_a_role_sees_the_buttons_that_it_may_press(
     assert set(page.locator(".cameras button:visible").all_inner_texts()) == cameras
 
 
+def test_the_first_user_chooses_a_password_and_is_signed_in_at_once(
+    context: BrowserContext, address: str, store: MemoryStore
+) -> None:
+    store.accounts.change_users(lambda _: {})  # as on a new machine
+    page = context.new_page()
+    page.goto(f"{address}/#/access")
+    page.get_by_role("button", name="Add the first user").click()
+    page.get_by_label("Name").fill("Anna")
+    page.get_by_label(re.compile("^Password At least")).fill(PASSWORD)
+    page.get_by_label("Password again").fill(PASSWORD)
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".rail .me")).to_contain_text("anna")
+    expect(page.locator(".who")).to_contain_text("Admin")
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_every_tab_fits_the_screen(context: BrowserContext, address: str, size: tuple[int, int]) -> None:
     page = sign_in(context, address, "anna")

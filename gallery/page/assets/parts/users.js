@@ -22,11 +22,10 @@ export function Users({ adding, go }) {
     close();
     if (user.one_time_password) setShown({ title: own.oneTimeOf(user.name), secret: user.one_time_password });
     users.reload();
-    if (!me.needed) window.dispatchEvent(new Event("signed-out")); // from now on one has to sign in
   };
   return html`<div class="stack">
     ${shown && html`<${Once} ...${shown} done=${() => setShown(null)} />`}
-    ${adding && html`<${UserForm} first=${!users.value.length} done=${added} cancel=${close} />`}
+    ${adding && (users.value.length ? html`<${UserForm} done=${added} cancel=${close} />` : html`<${FirstUser} cancel=${close} />`)}
     ${!users.value.length && !adding && html`<${Empty} title=${own.noUsers} help=${own.noUsersHelp}><button class="primary" onClick=${() => go("access/users/add")}>${own.firstUser}</button><//>`}
     ${users.value.length > 0 && html`<ul class="rows-list">${users.value.map((user) => html`<${Row} key=${user.name} user=${user} reload=${users.reload} show=${setShown} />`)}</ul>`}
   </div>`;
@@ -62,8 +61,37 @@ function Row({ user, reload, show }) {
   </li>`;
 }
 
-function UserForm({ first, done, cancel }) {
-  const [given, setGiven] = useState({ name: "", role: first ? "admin" : "viewer" });
+// The first user is whoever sits here: they choose their password at once, and are signed in.
+function FirstUser({ cancel }) {
+  const [given, setGiven] = useState({ name: "", password: "", again: "" });
+  const [error, setError] = useState("");
+  const set = (field) => (event) => setGiven({ ...given, [field]: event.target.value });
+  const save = async (event) => {
+    event.preventDefault();
+    const { name, password, again } = given;
+    if (password !== again) return setError(own.notTwice);
+    try {
+      const user = await post("v1/users", { name, role: "admin", password });
+      await post("v1/session", { user: user.name, password });
+      location.hash = "#/access";
+      window.dispatchEvent(new Event("signed-out")); // from now on one has to be signed in
+    } catch (failure) {
+      setError(failure.message);
+    }
+    return undefined;
+  };
+  return html`<form class="panel form" onSubmit=${save}>
+    <p class="quiet">${own.firstHelp}</p>
+    <label>${own.name}<input required autofocus maxlength="64" autocapitalize="none" spellcheck="false" autocomplete="username" value=${given.name} onInput=${set("name")} /><small>${own.nameHelp}</small></label>
+    <label>${own.password}<input type="password" required minlength="10" maxlength="256" autocomplete="new-password" value=${given.password} onInput=${set("password")} /><small>${own.passwordHelp(10)}</small></label>
+    <label>${own.passwordAgain}<input type="password" required autocomplete="new-password" value=${given.again} onInput=${set("again")} /></label>
+    ${error && html`<p class="refusal" role="alert">${error}</p>`}
+    <div class="buttons"><button class="primary">${own.addFirst}</button> <button type="button" onClick=${cancel}>${own.cancel}</button></div>
+  </form>`;
+}
+
+function UserForm({ done, cancel }) {
+  const [given, setGiven] = useState({ name: "", role: "viewer" });
   const [error, setError] = useState("");
   const save = async (event) => {
     event.preventDefault();
@@ -74,10 +102,9 @@ function UserForm({ first, done, cancel }) {
     }
   };
   return html`<form class="panel form" onSubmit=${save}>
-    ${first && html`<p class="quiet">${own.firstHelp}</p>`}
     <label>${own.name}<input required autofocus maxlength="64" autocapitalize="none" spellcheck="false" autocomplete="off" value=${given.name} onInput=${(e) => setGiven({ ...given, name: e.target.value })} /><small>${own.nameHelp}</small></label>
     <fieldset><legend>${own.role}</legend>${ROLES.map((role) => html`<label class="choice">
-      <input type="radio" name="role" checked=${given.role === role} disabled=${first && role !== "admin"} onChange=${() => setGiven({ ...given, role })} /><span><b>${own.roles[role]}</b> ${own.roleHelp[role]}</span></label>`)}</fieldset>
+      <input type="radio" name="role" checked=${given.role === role} onChange=${() => setGiven({ ...given, role })} /><span><b>${own.roles[role]}</b> ${own.roleHelp[role]}</span></label>`)}</fieldset>
     ${error && html`<p class="refusal" role="alert">${error}</p>`}
     <div class="buttons"><button class="primary">${own.addUser}</button> <button type="button" onClick=${cancel}>${own.cancel}</button></div>
   </form>`;
