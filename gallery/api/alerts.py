@@ -51,8 +51,6 @@ def rules_router(alerts: AlertStore, camera_ids: Callable[[], Collection[str]]) 
     @router.post("", status_code=status.HTTP_201_CREATED, responses=TOO_MANY)
     def add_rule(rule: RuleIn) -> RuleOut:
         """Add a rule; it applies from the next decision on, also to people who are there already."""
-        if len(alerts.rules()) >= MAX_RULES:
-            raise HTTPException(status.HTTP_409_CONFLICT, f"a site has at most {MAX_RULES} rules; delete one first")
         return _save(alerts, uuid.uuid4().hex[:16], rule, camera_ids())
 
     @router.get("/{rule_id}", responses=MISSING)
@@ -60,10 +58,10 @@ def rules_router(alerts: AlertStore, camera_ids: Callable[[], Collection[str]]) 
         """Return a rule."""
         return rule_out(_known(alerts, rule_id))
 
-    @router.put("/{rule_id}", responses=MISSING)
+    @router.put("/{rule_id}", responses=TOO_MANY)
     def set_rule(rule_id: Name, rule: RuleIn) -> RuleOut:
-        """Change a rule; what it has told already is not told again."""
-        return _save(alerts, _known(alerts, rule_id).rule_id, rule, camera_ids())
+        """Add a rule, or change the one with this id; what it has told already is not told again."""
+        return _save(alerts, rule_id, rule, camera_ids())
 
     @router.delete("/{rule_id}", status_code=status.HTTP_204_NO_CONTENT, responses=MISSING)
     def delete_rule(rule_id: Name) -> Response:
@@ -123,8 +121,11 @@ def _save(alerts: AlertStore, rule_id: str, given: RuleIn, camera_ids: Collectio
     """Store a rule.
 
     Raises:
-        HTTPException: Something in it does not exist, or does not fit.
+        HTTPException: 422, something in it does not exist, or does not fit; 409, there are too many.
     """
+    known = {rule.rule_id for rule in alerts.rules()}
+    if rule_id not in known and len(known) >= MAX_RULES:
+        raise HTTPException(status.HTTP_409_CONFLICT, f"a site has at most {MAX_RULES} rules; delete one first")
     try:
         rule = msgspec.convert({**given.model_dump(), "rule_id": rule_id}, Rule)
         outputs = [MQTT, *(output.output_id for output in alerts.outputs())]

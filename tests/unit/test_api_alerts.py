@@ -111,7 +111,8 @@ def test_a_rule_is_added_changed_and_deleted(client: TestClient) -> None:
     assert client.get("/v1/alert-rules").json() == {"rules": [changed]}
     assert client.get(path).json()["seconds"] == 300
     assert client.delete(path).status_code == 204
-    assert (client.get(path).status_code, client.put(path, json=RULE).status_code) == (404, 404)
+    assert (client.get(path).status_code, client.post(f"{path}/try").status_code) == (404, 404)
+    assert client.put("/v1/alert-rules/mine", json=RULE).json()["rule_id"] == "mine"
 
 
 @pytest.mark.parametrize(
