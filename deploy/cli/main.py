@@ -21,6 +21,7 @@ from deploy.cli.gallery import app as gallery
 from deploy.cli.identities import app as identities
 from deploy.cli.kafka import kafka
 from deploy.cli.models import app as models
+from deploy.cli.plan import plan
 from deploy.cli.run import run
 from deploy.cli.score import score
 from deploy.cli.services import alerts, api, ingest, worker
@@ -35,7 +36,10 @@ from wire.metrics import installed_version
 
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Follow people": (run, identities, cameras, models, doctor),
-    "The same on many machines, over Kafka and Redis": (ingest, worker, gallery, alerts, api, kafka, topics, cluster),
+    "The same on many machines, over Kafka and Redis": (
+        *(ingest, worker, gallery, alerts, api),
+        *(kafka, topics, cluster, plan),
+    ),
     "Who may use it": (users, audit),
     "Measure, adapt and train": (score, calibrate, evaluate, adapt, train, synth, convert, export, bench),
 }
