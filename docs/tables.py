@@ -12,6 +12,8 @@ from prometheus_client import CollectorRegistry
 from pydantic.fields import FieldInfo
 
 from docs.dashboards import dashboard_files
+from gallery.access.users import ROLES
+from gallery.api.rules import RULES
 from gallery.config import ApiSettings, GallerySettings
 from gallery.metrics import GalleryMetrics
 from gallery.outputs.config import AlertSettings
@@ -38,6 +40,7 @@ SECTIONS = (
 )
 FAMILIES = (ServiceMetrics, IngestMetrics, WorkerMetrics, GalleryMetrics, AlertMetrics, TracingMetrics)
 PAGE = Path("docs/operating.md")
+ACCESS = Path("docs/guides/access.md")
 
 
 def tracked_files(root: Path) -> list[str]:
@@ -71,6 +74,16 @@ def metrics_table() -> str:
     return "| metric | what |\n|---|---|\n" + "".join(f"| `{name}` | {what} |\n" for name, what in metrics().items())
 
 
+def roles_table() -> str:
+    """Return a row for every request: the least role it needs, and what the audit log says of it."""
+    found = [(ROLES.index(rule.role), path, method, rule) for (method, path), rule in RULES.items() if rule.role]
+    lines = (
+        f"| `{method} {path}` | {rule.role} | {rule.what} |\n"
+        for _, path, method, rule in sorted(found, key=lambda row: row[:3])
+    )
+    return "| request | least role | recorded as |\n|---|---|---|\n" + "".join(lines)
+
+
 def section(page: str, name: str) -> str:
     """Return what stands between the markers of a section."""
     return page[slice(*_span(page, name))]
@@ -82,6 +95,8 @@ def main() -> None:
     path = root / PAGE
     written = {"settings": settings_tables(), "metrics": metrics_table()}
     path.write_text(fill(path.read_text(encoding="utf-8"), written), encoding="utf-8")
+    access = root / ACCESS
+    access.write_text(fill(access.read_text(encoding="utf-8"), {"roles": roles_table()}), encoding="utf-8")
     for file, text in dashboard_files(root).items():
         (root / file).write_text(text, encoding="utf-8")
 
@@ -133,7 +148,7 @@ def _span(page: str, name: str) -> tuple[int, int]:
     start = page.find(first)
     end = page.find(f"<!-- end of {name} -->", start)
     if start < 0 or end < 0:
-        raise ValueError(f"{PAGE} has no section {name}")
+        raise ValueError(f"the page has no section {name}")
     return start + len(first), end
 
 

@@ -1,10 +1,13 @@
 """Every route of the API for every role: who may, who may not, and that nothing is open by accident."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from httpx import Response
 
+from docs.tables import roles_table, section
 from gallery.access.tokens import make_token
 from gallery.api.app import create_app
 from gallery.api.rules import RULES, rule_of
@@ -29,15 +32,19 @@ OPERATIONS = described()
 
 
 @pytest.fixture(scope="module")
-def clients() -> Iterator[dict[str, TestClient]]:
-    """Return a client for each role, and one for a stranger."""
+def ask() -> Iterator[Callable[..., Response]]:
+    """Return a function that sends a request of a caller."""
     store, bus = MemoryStore("site"), MemoryBus()
     app = create_app(store, bus, ApiSettings(host="0.0.0.0"))
     roles: tuple[Role, ...] = ("viewer", "operator", "admin")
-    tokens = {role: make_token(store.accounts, role, role, 0).text for role in roles}
-    with TestClient(app) as stranger:
-        headers = {role: {"Authorization": f"Bearer {text}"} for role, text in tokens.items()}
-        yield {STRANGER: stranger} | {role: TestClient(app, headers=own) for role, own in headers.items()}
+    tokens: dict[str, str] = {role: make_token(store.accounts, role, role, 0).text for role in roles}
+    with TestClient(app) as client:
+
+        def send(caller: str, method: str, path: str, body: object = None) -> Response:
+            headers = {"Authorization": f"Bearer {tokens[caller]}"} if caller in tokens else {}
+            return client.request(method, path, headers=headers, json=body)
+
+        yield send
     bus.close()
 
 
@@ -58,16 +65,18 @@ def expected(method: str, path: str, caller: str) -> int | None:
 
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize(("method", "path"), [one for one in OPERATIONS if one[1] != "/v1/events"])
-def test_a_route_lets_in_whom_its_rule_names(
-    clients: dict[str, TestClient], method: str, path: str, caller: str
-) -> None:
+def test_a_route_lets_in_whom_its_rule_names(ask: Callable[..., Response], method: str, path: str, caller: str) -> None:
     # A body that no route accepts: whoever is let in is told so, and nothing is changed.
-    body = [] if method in {"POST", "PUT"} else None
-
-    answer = clients[caller].request(method, filled(path), json=body)
+    answer = ask(caller, method, filled(path), [] if method in {"POST", "PUT"} else None)
 
     refusal = expected(method, path, caller)
     assert answer.status_code == refusal if refusal else answer.status_code not in {401, 403}, answer.text
+
+
+def test_the_table_of_roles_says_what_is_checked() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "access.md").read_text(encoding="utf-8")
+
+    assert section(page, "roles") == roles_table(), "make readme writes it"
 
 
 def test_every_route_has_a_rule_and_every_rule_a_route() -> None:
@@ -75,8 +84,8 @@ def test_every_route_has_a_rule_and_every_rule_a_route() -> None:
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-def test_events_are_for_whoever_may_look(clients: dict[str, TestClient], caller: str) -> None:
-    assert clients[caller].head("/v1/events").status_code == (401 if caller == STRANGER else 200)
+def test_events_are_for_whoever_may_look(ask: Callable[..., Response], caller: str) -> None:
+    assert ask(caller, "HEAD", "/v1/events").status_code == (401 if caller == STRANGER else 200)
 
 
 def test_the_document_names_the_role_and_the_ways_to_sign_in() -> None:
