@@ -92,6 +92,10 @@ class AlertHandler:
         for watch in self._watches.values():
             watch.leave(partitions)
 
+    def sites(self) -> tuple[str, ...]:
+        """Return the sites of which something was heard; from any thread."""
+        return tuple(self._watches)
+
     def _watch(self, site_id: str) -> SiteWatch:
         if site_id not in self._watches:
             store = self._open_store(site_id)
@@ -146,9 +150,10 @@ def build_service(
         SettingsError: A file of the settings cannot be used.
     """
     own = AlertMetrics(registry)
+    handler = AlertHandler(open_store, own)
 
     def sites() -> list[Store]:
-        return [open_store(name) for name in site_names()]
+        return [open_store(name) for name in sorted({*site_names(), *handler.sites()})]
 
     posts: dict[str, Post] = {"": webhook_post(settings.webhook_hosts), MQTT: no_broker}
     beside: list[Callable[[threading.Event], None]] = []
@@ -157,7 +162,7 @@ def build_service(
         posts[MQTT] = reporter.post
         beside.append(reporter.run)
     beside.append(Sender(sites, posts, own).run)
-    return AlertService(bus, AlertHandler(open_store, own), beside, monitor or ServiceMonitor(NAME, metrics))
+    return AlertService(bus, handler, beside, monitor or ServiceMonitor(NAME, metrics))
 
 
 def counts_of(store: Store) -> tuple[int, Mapping[str, int]]:
