@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from httpx import Response
 
 from docs.tables import roles_table, section
 from gallery.access.tokens import make_token
@@ -32,7 +32,7 @@ OPERATIONS = described()
 
 
 @pytest.fixture(scope="module")
-def ask() -> Iterator[Callable[..., Response]]:
+def ask() -> Iterator[Callable[..., Any]]:
     """Return a function that sends a request of a caller."""
     store, bus = MemoryStore("site"), MemoryBus()
     app = create_app(store, bus, ApiSettings(host="0.0.0.0"))
@@ -40,7 +40,7 @@ def ask() -> Iterator[Callable[..., Response]]:
     tokens: dict[str, str] = {role: make_token(store.accounts, role, role, 0).text for role in roles}
     with TestClient(app) as client:
 
-        def send(caller: str, method: str, path: str, body: object = None) -> Response:
+        def send(caller: str, method: str, path: str, body: object = None) -> Any:
             headers = {"Authorization": f"Bearer {tokens[caller]}"} if caller in tokens else {}
             return client.request(method, path, headers=headers, json=body)
 
@@ -65,7 +65,7 @@ def expected(method: str, path: str, caller: str) -> int | None:
 
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize(("method", "path"), [one for one in OPERATIONS if one[1] != "/v1/events"])
-def test_a_route_lets_in_whom_its_rule_names(ask: Callable[..., Response], method: str, path: str, caller: str) -> None:
+def test_a_route_lets_in_whom_its_rule_names(ask: Callable[..., Any], method: str, path: str, caller: str) -> None:
     # A body that no route accepts: whoever is let in is told so, and nothing is changed.
     answer = ask(caller, method, filled(path), [] if method in {"POST", "PUT"} else None)
 
@@ -84,7 +84,7 @@ def test_every_route_has_a_rule_and_every_rule_a_route() -> None:
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-def test_events_are_for_whoever_may_look(ask: Callable[..., Response], caller: str) -> None:
+def test_events_are_for_whoever_may_look(ask: Callable[..., Any], caller: str) -> None:
     assert ask(caller, "HEAD", "/v1/events").status_code == (401 if caller == STRANGER else 200)
 
 
