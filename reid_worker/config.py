@@ -31,6 +31,8 @@ class WorkerSettings(Settings):
         min_score: Lowest score of a detection that continues a track.
         strong_score: Lowest score of a detection that starts a track; weaker ones count only within a second of one.
         sure_score: A track counts as a person once it has three detections with this score.
+        still_share: A track that stays where it is counts as a person only if this share of its detections has that
+            score; 0 counts chairs and coats, too.
         lost_s: How long a track is kept after its person disappears.
         tracker: `appearance` compares looks where boxes leave a choice, and recognises people who come back within
             four seconds; with weights that have no similarity prior it compares boxes only. `bytetrack`, `botsort` and
@@ -65,6 +67,7 @@ class WorkerSettings(Settings):
     min_score: float = Field(0.2, gt=0, lt=1)
     strong_score: float = Field(0.5, gt=0, lt=1)
     sure_score: float = Field(0.6, gt=0, lt=1)
+    still_share: float = Field(0.65, ge=0, le=1)
     lost_s: float = Field(1.0, gt=0, le=60)
     tracker: TrackerName = "appearance"
     weights: Path | None = None
@@ -116,7 +119,11 @@ class WorkerSettings(Settings):
                 name=self.tracker, start_score=self.strong_score, high_score=self.strong_score, lost_s=self.lost_s
             ),
             tracklet=TrackletOptions(
-                strong_score=self.strong_score, sure_score=self.sure_score, spans=frames, part_s=self.part_s
+                strong_score=self.strong_score,
+                sure_score=self.sure_score,
+                still_share=self.still_share,
+                spans=frames,
+                part_s=self.part_s,
             ),
             decoders=DecoderOpener(self.decode, self.device),
         )

@@ -304,6 +304,7 @@ class WorkerHandler:
 
     def _end(self, camera: _Camera, stream: CameraStream, reason: str) -> list[Outgoing]:
         closing = self._pipeline.embedded(stream.close())
+        self._pipeline.count(stream)
         seen = _seen(stream)
         camera.stream = None
         self._report.gone(stream.info.camera_id)

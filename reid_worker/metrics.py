@@ -28,6 +28,12 @@ class WorkerMetrics:
             ["camera", "outcome"],
             registry=registry,
         )
+        self.static_tracks = Counter(
+            "climbtrack_static_tracks_total",
+            "Tracks that became no person because they stayed where they were and were found unclearly, such as chairs",
+            ["camera"],
+            registry=registry,
+        )
         self.picture_fault = Gauge(
             "climbtrack_picture_fault",
             "1 while the picture of a camera is black (for 10 s), or frozen (no pixel changed for a minute)",
@@ -86,5 +92,6 @@ class WorkerMetrics:
         """Export the counters of a camera from its start: Prometheus sees no increase in a series that begins at 1."""
         for outcome in ("analysed", "too-old", "broken"):
             self.frames.labels(camera=camera_id, outcome=outcome)
+        self.static_tracks.labels(camera=camera_id)
         for fault in ("black", "frozen"):
             self.picture_fault.labels(camera=camera_id, fault=fault)

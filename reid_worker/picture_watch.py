@@ -33,6 +33,7 @@ class _Seen:
     faults: set[Fault] = field(default_factory=set)
     stream_id: str = ""
     broken: int = 0
+    static: int = 0
 
 
 class PictureWatch:
@@ -51,17 +52,19 @@ class PictureWatch:
         self._note(camera_id, "black", frame.time_ns, suspect=int(thumbnail.max(initial=0)) < DARK)
         self._note(camera_id, "frozen", frame.time_ns, suspect=same)
 
-    def count_broken(self, stream: CameraStream) -> None:
-        """Count the packets that the decoder of a stream has rejected since the last call."""
+    def count(self, stream: CameraStream) -> None:
+        """Count the packets that the decoder of a stream has rejected since the last call, and its static tracks."""
         camera_id = stream.info.camera_id
         seen = self._seen(camera_id)
-        before = seen.broken if seen.stream_id == stream.info.stream_id else 0
-        new = stream.broken - before
+        if seen.stream_id != stream.info.stream_id:
+            seen.stream_id, seen.broken, seen.static = stream.info.stream_id, 0, 0
+        self._metrics.static_tracks.labels(camera=camera_id).inc(max(stream.static - seen.static, 0))
+        before, new = seen.broken, stream.broken - seen.broken
         if new > 0:
             self._metrics.frames.labels(camera=camera_id, outcome="broken").inc(new)
         if new > 0 and not before:
             log.warning("camera %s: broken pictures (%s): %s", camera_id, stream.fault, BROKEN)
-        seen.stream_id, seen.broken = stream.info.stream_id, stream.broken
+        seen.broken, seen.static = stream.broken, stream.static
 
     def _seen(self, camera_id: str) -> _Seen:
         if camera_id not in self._cameras:

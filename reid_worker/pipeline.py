@@ -120,9 +120,13 @@ class Pipeline:
         if ahead is not None:
             self._track(ahead, due)
         for work in works:
-            self._watch.count_broken(work.stream)
+            self.count(work.stream)
         self._embed_due(due, at_least=1)
         return self._messages(due)
+
+    def count(self, stream: CameraStream) -> None:
+        """Count what is odd in a stream since the last call, for the metrics."""
+        self._watch.count(stream)
 
     def embedded(self, emissions: Sequence[Emission]) -> list[Tracklet]:
         """Convert emissions to messages; crops already embedded for an earlier emission are not embedded again."""

@@ -127,6 +127,11 @@ class CameraStream:
         """Return what the decoder last said of a packet that it rejected."""
         return self._decoder.fault
 
+    @property
+    def static(self) -> int:
+        """Return the number of tracks that stayed where they were and did not look like a person for long."""
+        return self._counts.static
+
     def skip(self) -> None:
         """Count a frame that is not analysed because it is too old."""
         self._counts.skipped += 1
@@ -209,10 +214,10 @@ class CameraStream:
         For a live camera it is the latest frame: a window would wait for a second whenever somebody leaves, and the end
         of a tracklet counts in a later window just as well.
         """
-        now, options = self._decoder.time_ns, self._options.tracklet
+        now = self._decoder.time_ns
         if self.info.mode == "latency":
             return now
-        people = [item for item in self._tracklets.values() if item.rows and tracklet.is_person(item, options)]
+        people = [item for item in self._tracklets.values() if item.rows and item.person]
         waiting = [item.rows[-1].time_ns for item in people if item.rows[-1].time_ns < now]
         return min([now, *(time_ns - 1 for time_ns in waiting)])
 
@@ -242,7 +247,7 @@ class CameraStream:
             current = self._tracklets[track_id] = following
         tracklet.cross(current, detection.overlap, options)
         if tracklet.extend(current, detection.row, options):
-            if tracklet.is_person(current, options):
+            if current.person:
                 self._seen.add(self._name(track_id, current), detection.row)
             self._consider(current, frame, detection)
             if tracklet.is_due(current, options):
@@ -282,6 +287,7 @@ class CameraStream:
 
     def _close(self, track_id: int) -> list[Emission]:
         is_sent = tracklet.is_sent_on_close(self._tracklets[track_id], self._options.tracklet)
+        self._counts.static += tracklet.is_static(self._tracklets[track_id], self._options.tracklet)
         emissions = self._emit(track_id, closed=True) if is_sent else []
         del self._tracklets[track_id]
         return emissions

@@ -22,6 +22,7 @@ class Counts(msgspec.Struct, array_like=True):
         saved_pts: Presentation time of the last saved state.
         earlier: Frames of the source that belong to earlier streams.
         newest_ns: Capture time of the last analysed frame.
+        static: Tracks that were no person: see `reid_worker.tracklet`.
     """
 
     analysed: int = 0
@@ -31,6 +32,7 @@ class Counts(msgspec.Struct, array_like=True):
     earlier: int = 0
     newest_ns: int = -(2**62)
     rate: RateMeter = msgspec.field(default_factory=RateMeter)
+    static: int = 0
 
 
 class StreamInfo(msgspec.Struct, frozen=True):

@@ -3,6 +3,10 @@
 Rows are added frame by frame, and the best frame of each of T time spans is kept as JPEG. A tracklet is sent early
 (after about a second), again at growing intervals while its person is visible, and finally when it closes.
 
+Not every track is a person. Chairs, coats and posters are found for minutes; what sets them apart is that they stay
+where they are, and that detectors are not sure of them. So a track that does not move becomes a person only if most of
+its detections are sure. Whoever walked in or shifts in their seat is a person at once, and stays one.
+
 A tracker follows boxes, not people: after two boxes have overlapped, either may contain either person, and after a
 period of weak detections a track may have moved from its person to a chair. At such points a track is split into legs,
 and the embedding decides who continues. A leg that only gets too long is split into parts, which are the same person by
@@ -72,6 +76,7 @@ class OpenTracklet(msgspec.Struct):
         waiting: Weak detections before or after strong ones; they count once a strong one follows soon.
         strong_ns: Time of the last strong detection.
         sure: Number of detections that are hardly ever wrong.
+        person: Whether it was found to be a person.
         revision: Number of the next emission.
         due_ns: When the next emission is due.
         interval_ns: Time between the next emission and the following one.
@@ -87,6 +92,7 @@ class OpenTracklet(msgspec.Struct):
     waiting: list[Row] = []
     strong_ns: int = 0
     sure: int = 0
+    person: bool = False
     revision: int = 0
     due_ns: int = 0
     interval_ns: int = 0
@@ -107,7 +113,11 @@ class TrackletOptions:
         strong_score: Lowest score of a strong detection.
         bridge_s: How far from a strong detection weak ones count.
         sure_score: Lowest score of a detection that is hardly ever wrong.
-        min_sure: Number of such detections that make a track a person.
+        min_sure: Number of such detections that make a track that moves a person.
+        still_share: Share of such detections that makes one a person that stays where it is; 0: it need not move.
+        still_s: How long it must have been seen for that, unless it ends before.
+        still_extent: How far the middle of a box's lower edge must move, in heights, to count as moving: detectors
+            place the box of a chair differently in every frame, by less than this.
         spans: Maximum number of frames used for an embedding, T.
         min_picks: Minimum number of time spans with a good frame for an early emission.
         min_quality: Lowest quality of a frame that is embedded.
@@ -123,6 +133,9 @@ class TrackletOptions:
     bridge_s: float = 1.0
     sure_score: float = 0.6
     min_sure: int = 3
+    still_share: float = 0.65
+    still_s: float = 3.0
+    still_extent: float = 0.08
     spans: int = 8
     min_picks: int = 3
     min_quality: float = 0.1
@@ -150,6 +163,8 @@ def extend(tracklet: OpenTracklet, row: Row, options: TrackletOptions) -> bool:
         tracklet.strong_ns = row.time_ns
     tracklet.rows.append(row)
     tracklet.sure += row.score >= options.sure_score
+    if not tracklet.person and tracklet.sure >= options.min_sure:
+        tracklet.person = _moves(tracklet, options) or (_is_old(tracklet, options) and _is_clear(tracklet, options))
     return True
 
 
@@ -166,9 +181,9 @@ def successor(tracklet: OpenTracklet, time_ns: int, overlap: float, options: Tra
     age_ns = time_ns - tracklet.rows[0].time_ns
     apart = tracklet.crossing and overlap < options.crossing_iou / 2
     if apart and (tracklet.part or age_ns >= options.min_leg_s * 1e9):
-        return OpenTracklet(leg=tracklet.leg + 1, sure=tracklet.sure)
+        return OpenTracklet(leg=tracklet.leg + 1, person=tracklet.person)
     if age_ns >= options.part_s * 1e9:
-        return OpenTracklet(tracklet.leg, tracklet.part + 1, tracklet.crossing, sure=tracklet.sure)
+        return OpenTracklet(tracklet.leg, tracklet.part + 1, tracklet.crossing, person=tracklet.person)
     return None
 
 
@@ -178,9 +193,26 @@ def cross(tracklet: OpenTracklet, overlap: float, options: TrackletOptions) -> N
     tracklet.crossing = overlap >= limit
 
 
-def is_person(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
-    """Tell whether there is enough evidence for a person; once true, it stays true."""
-    return tracklet.sure >= options.min_sure
+def is_static(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
+    """Tell whether a tracklet that ends is none of a person only because it did not move, and was unsure."""
+    return not tracklet.person and tracklet.sure >= options.min_sure and not _is_clear(tracklet, options)
+
+
+def _is_old(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
+    seen_s = (tracklet.rows[-1].time_ns - tracklet.rows[0].time_ns) / 1e9
+    return seen_s >= options.still_s or not options.still_share
+
+
+def _is_clear(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
+    return tracklet.sure >= options.still_share * len(tracklet.rows)
+
+
+def _moves(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
+    """Tell whether the box moves, by the range of nine tenths of its places, in heights."""
+    boxes = np.array([row.box for row in tracklet.rows], np.float32)
+    height = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    low, high = np.percentile(np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]]), [5, 95], axis=1)
+    return float((high - low).max()) >= options.still_extent * max(height, 1.0)
 
 
 def frame_quality(facts: FrameFacts) -> float:
@@ -239,12 +271,13 @@ def keep(tracklet: OpenTracklet, time_ns: int, pick: Pick, options: TrackletOpti
 def is_due(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
     """Tell whether an open tracklet should be sent after its latest row."""
     ready = len(tracklet.picks) >= options.min_picks and tracklet.rows[-1].time_ns >= tracklet.due_ns
-    return ready and is_person(tracklet, options)
+    return ready and tracklet.person
 
 
 def is_sent_on_close(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
     """Tell whether a tracklet is sent at all when it closes."""
-    return bool(tracklet.picks) and is_person(tracklet, options)
+    ended = tracklet.sure >= options.min_sure and _is_clear(tracklet, options)
+    return bool(tracklet.picks) and (tracklet.person or ended)
 
 
 def mark_sent(tracklet: OpenTracklet, options: TrackletOptions) -> None:

@@ -94,8 +94,8 @@ def test_cameras_are_watched_each_for_itself() -> None:
 
 def test_the_counters_of_a_camera_begin_at_0_whatever_is_looked_at_first() -> None:
     registry = CollectorRegistry()
-    stream: Any = SimpleNamespace(info=SimpleNamespace(camera_id="door", stream_id="s"), broken=0, fault="")
-    PictureWatch(WorkerMetrics(registry)).count_broken(stream)
+    stream: Any = SimpleNamespace(info=SimpleNamespace(camera_id="door", stream_id="s"), broken=0, fault="", static=0)
+    PictureWatch(WorkerMetrics(registry)).count(stream)
 
     for outcome in ("analysed", "too-old", "broken"):
         assert registry.get_sample_value("climbtrack_worker_frames_total", {"camera": "door", "outcome": outcome}) == 0

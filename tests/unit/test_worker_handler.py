@@ -41,14 +41,14 @@ class World:
     """A handler with what it is made of."""
 
     def __init__(
-        self, *, now_ns: int = SENT_NS, bus: MemoryBus | None = None, script: Script = WALKER, spans: int = 8
+        self, *, now_ns: int = SENT_NS, bus: MemoryBus | None = None, script: Script = WALKER, **tracklet: float
     ) -> None:
         self.registry = CollectorRegistry()
         self.detector = ScriptedDetector(script)
         self.embedder = FakeEmbedder(COLOURS)
         load, metrics, report = reporting(self.registry)
         pipeline = Pipeline(self.detector, self.embedder, load, metrics, threads=2, embed_batch=2)
-        tracklets = TrackletOptions(min_picks=1, spans=spans)
+        tracklets = TrackletOptions(min_picks=1, **tracklet)  # type: ignore[arg-type]
         options = HandlerOptions(StreamOptions(tracklet=tracklets), state_interval_ns=1_000_000_000)
         self.now_ns, self.now_s = now_ns, 0.0
         clocks = Clocks(lambda: self.now_ns, lambda: self.now_s)
@@ -217,6 +217,19 @@ def test_somebody_out_of_sight_holds_back_the_progress_of_recordings_only(
     (moment,) = [item for item in progress if item.frames == 18]
 
     assert (moment.time_ns - START_NS) / 100_000_000 == pytest.approx(reached - 1, abs=1e-6)
+
+
+@pytest.mark.parametrize(("still_share", "chairs", "tracklets"), [(0.65, 1, 0), (0.0, 0, 1)])
+def test_a_chair_that_is_found_now_and_then_is_nobody_and_counted(
+    still_share: float, chairs: int, tracklets: int, video: Video
+) -> None:
+    chair = {n: [(10.0, 18.0, 30.0, 62.0, 0.9 if n % 3 == 0 else 0.4)] for n in range(1, FRAMES + 1)}
+    world = World(script=chair, still_share=still_share)
+
+    said = world.say(*_all(video))
+
+    assert len({tracklet.tracklet_id for tracklet in _tracklets(said)}) == tracklets
+    assert world.sample("climbtrack_static_tracks_total", camera="door") == chairs
 
 
 def test_chunks_that_were_handled_before_are_skipped(video: Video) -> None:

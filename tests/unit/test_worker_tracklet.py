@@ -1,6 +1,7 @@
 """Which frames are kept, when a track is a person, and when something is said: tables of pure functions."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ from reid_worker.tracklet import (
     extend,
     frame_quality,
     is_due,
-    is_person,
+    is_sent_on_close,
+    is_static,
     keep,
     mark_sent,
     nearest_overlaps,
@@ -35,14 +37,24 @@ TENTH_NS = 100_000_000
 ALONE, CLOSE, TOUCHING = 0.0, 0.2, 0.4  # overlaps: apart; too little for a crossing, too much for its end; a crossing
 
 
-def _row(number: int, score: float) -> Row:
-    return Row(number * TENTH_NS, number, (0.0, 0.0, 10.0, 30.0), score)
+def _row(number: int, score: float, left: float | None = None) -> Row:
+    """Return a box of 10 x 30 px that moves by a pixel each frame, unless it is said where it is."""
+    left = number if left is None else left
+    return Row(number * TENTH_NS, number, (left, 0.0, left + 10.0, 30.0), score)
 
 
 def _fed(scores: list[float]) -> OpenTracklet:
     tracklet = OpenTracklet()
     for number, score in enumerate(scores):
         extend(tracklet, _row(number, score), OPTIONS)
+    return tracklet
+
+
+def _fed_in_place(scores: list[float], sway_px: float = 0.5) -> OpenTracklet:
+    """Return a tracklet of a box that stays where it is, but for `sway_px` to either side."""
+    tracklet = OpenTracklet()
+    for number, score in enumerate(scores):
+        extend(tracklet, _row(number, score, 50 + sway_px * math.sin(number)), OPTIONS)
     return tracklet
 
 
@@ -127,7 +139,7 @@ def test_weak_detections_alone_are_never_a_tracklet_and_take_no_memory() -> None
     tracklet = _fed([0.45] * 600)
     assert tracklet.rows == []
     assert len(tracklet.waiting) <= 11
-    assert not is_person(tracklet, OPTIONS)
+    assert not tracklet.person
 
 
 def test_weak_detections_before_and_after_convincing_ones_count_for_a_second() -> None:
@@ -161,7 +173,7 @@ def test_a_leg_goes_on_as_its_next_part_after_a_minute_even_amid_a_crossing() ->
 
     assert following is not None
     assert (following.leg, following.part, following.crossing) == (3, 1, True)
-    assert is_person(following, OPTIONS)
+    assert following.person
 
 
 def test_a_track_is_cut_into_legs_where_it_comes_out_of_a_crossing() -> None:
@@ -195,7 +207,7 @@ def test_who_walks_on_after_a_crossing_is_as_surely_a_person_as_before() -> None
     following = successor(tracklet, 20 * TENTH_NS, ALONE, OPTIONS)
 
     assert following is not None
-    assert is_person(following, OPTIONS)
+    assert following.person
     assert following.rows == []
 
 
@@ -209,14 +221,50 @@ def test_the_nearest_other_box_counts_and_nobody_is_near_to_himself() -> None:
 @pytest.mark.parametrize(
     ("scores", "person"),
     [
-        pytest.param([0.6, 0.6, 0.6], True, id="three sure"),
+        pytest.param([0.6, 0.6, 0.6, 0.3], True, id="three sure"),
         pytest.param([0.9, 0.9], False, id="a flicker"),
         pytest.param([0.55] * 50, False, id="convincing, never sure"),
         pytest.param([0.9, 0.3, 0.3, 0.9, 0.3, 0.9], True, id="sure now and then"),
     ],
 )
 def test_a_person_is_sure_at_least_three_times(scores: list[float], person: bool) -> None:
-    assert is_person(_fed(scores), OPTIONS) is person
+    assert _fed(scores).person is person
+
+
+UNSTEADY = [0.9, 0.4, 0.7, 0.3, 0.4]  # two of five are sure
+
+
+@pytest.mark.parametrize(
+    ("tracklet", "person"),
+    [
+        pytest.param(_fed_in_place(UNSTEADY * 100), False, id="a chair, found now and then for a minute"),
+        pytest.param(_fed_in_place([0.9] * 25), False, id="a poster in its first seconds"),
+        pytest.param(_fed_in_place([0.9] * 40), True, id="somebody who stands still and is seen clearly"),
+        pytest.param(
+            _fed_in_place(UNSTEADY * 100, sway_px=1.5), True, id="somebody half hidden who shifts in their seat"
+        ),
+        pytest.param(_fed(UNSTEADY * 2), True, id="somebody half hidden who walks"),
+    ],
+)
+def test_what_stays_where_it_is_is_a_person_only_if_it_is_seen_clearly(tracklet: OpenTracklet, person: bool) -> None:
+    assert tracklet.person is person
+
+
+def test_somebody_who_walked_in_stays_a_person_however_unclear_and_still_they_become() -> None:
+    tracklet = _fed([0.9] * 10)
+    for number in range(10, 400):
+        extend(tracklet, _row(number, UNSTEADY[number % 5], 10.0), OPTIONS)
+
+    assert tracklet.person
+
+
+def test_a_clear_tracklet_that_ends_early_is_sent_and_an_unclear_one_is_counted() -> None:
+    clear, unclear = _fed_in_place([0.9] * 8), _fed_in_place(UNSTEADY * 3)
+    for tracklet in (clear, unclear):
+        keep(tracklet, 0, Pick(0, 0.5, 0, b""), OPTIONS)
+
+    assert (is_sent_on_close(clear, OPTIONS), is_static(clear, OPTIONS)) == (True, False)
+    assert (is_sent_on_close(unclear, OPTIONS), is_static(unclear, OPTIONS)) == (False, True)
 
 
 def test_emissions_come_after_a_second_and_then_at_growing_intervals() -> None:
