@@ -165,3 +165,11 @@ def test_stored_bytes_still_mean_the_same(kind: str, stored: dict[str, str]) -> 
         if field.name == "packets":
             mine, theirs = ([msgspec.structs.astuple(packet) for packet in packets] for packets in (mine, theirs))
         np.testing.assert_array_equal(mine, theirs, err_msg=field.name)
+
+
+@pytest.mark.parametrize("kind", MEANINGS)
+def test_fields_of_a_later_version_are_ignored_by_this_reader(kind: str, stored: dict[str, str]) -> None:
+    data = bytes.fromhex(stored[kind])
+    later = msgspec.msgpack.decode(data[1:]) | {"gait": [1, {"stride": b"\x00"}]}
+
+    assert codec.encode(codec.decode(data[:1] + msgspec.msgpack.encode(later))) == codec.encode(codec.decode(data))
