@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -19,7 +19,7 @@ from gallery.api.audit import Auditor, audit_router
 from gallery.api.auth import Access, require_access
 from gallery.api.cameras import CameraList, cameras_router
 from gallery.api.document import describe
-from gallery.api.events import EventFeed
+from gallery.api.events import EventFeed, events_router
 from gallery.api.head import HeadAsGet
 from gallery.api.live import live_router
 from gallery.api.origin import SameOrigin
@@ -71,7 +71,7 @@ def create_app(
 
     With `trusted`, everybody who reaches it may do everything: for commands over the user's own data.
     """
-    feed, cameras, states = EventFeed(bus, store.site_id), CameraTable(bus), CameraStates(bus)
+    feed, cameras, states = EventFeed(store), CameraTable(bus), CameraStates(bus)
     asker = Asker(bus)
 
     @asynccontextmanager
@@ -101,7 +101,7 @@ def create_app(
     for router in (cameras_router(listed, store.site_id), words_router(store, bus), people, tracks_router(store)):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
     looks = (why_router(store), review_router(store), search_router(store, asker), visits_router(store))
-    for router in (*looks, _events_router(feed, access)):
+    for router in (*looks, events_router(feed, access)):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
     for router in alerting_routers(store, listed.of):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
@@ -136,19 +136,6 @@ def access_to(store: Store, settings: ApiSettings, *, trusted: bool = False) -> 
         proxied=settings.trusted_user_role,
     )
     return Access(gate, UserHeader(settings.trusted_user_header, settings.trusted_proxies))
-
-
-def _events_router(feed: EventFeed, access: Access) -> APIRouter:
-    router = APIRouter(prefix="/v1", tags=["events"])
-
-    @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
-    async def events(request: Request) -> StreamingResponse:
-        """Stream changes to identities from now on, as server-sent events."""
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        stream = access.until_refused(request, feed.stream())
-        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
-
-    return router
 
 
 def _probes_router(store: Store, registry: CollectorRegistry) -> APIRouter:

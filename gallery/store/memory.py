@@ -278,6 +278,11 @@ class MemoryStore:
         with self._lock:
             return [entry for entry in self._journal if entry.seq > after][:limit]
 
+    def last_event(self) -> int:
+        """Return the sequence number of the last event of the journal."""
+        with self._lock:
+            return self._journal[-1].seq if self._journal else 0
+
     def words(self, after: int, limit: int) -> list[JournaledWord]:
         """Return up to `limit` later words, oldest first."""
         with self._lock:

@@ -228,6 +228,12 @@ class RedisStore:
         parts = (entry.partition(b"|") for entry in entries)
         return [JournalEntry(int(seq), records.decode_event(event)) for seq, _, event in parts]
 
+    def last_event(self) -> int:
+        """Return the sequence number of the last event of the journal."""
+        with translated_errors(self._client):
+            last = self._client.zrange(self._key("journal"), -1, -1, withscores=True)
+        return int(last[0][1]) if last else 0
+
     def words(self, after: int, limit: int) -> list[JournaledWord]:
         """Return up to `limit` later words, oldest first."""
         if limit <= 0:

@@ -341,6 +341,9 @@ class Store(Protocol):
     def journal(self, after: int, limit: int) -> list[JournalEntry]:
         """Return up to `limit` events with a sequence number larger than `after`, oldest first."""
 
+    def last_event(self) -> int:
+        """Return the sequence number of the last event of the journal; 0 if there is none."""
+
     def words(self, after: int, limit: int) -> list[JournaledWord]:
         """Return up to `limit` words with a sequence number larger than `after`, oldest first."""
 

@@ -283,7 +283,14 @@ def test_events_stay_unpublished_until_they_are_confirmed(store: Store) -> None:
     (left,) = store.load(S).unpublished
     assert (left.seq, left.event.event_id) == (3, "created-2")
     assert [entry.seq for entry in store.journal(0, 2)] == [1, 2]
+    assert store.last_event() == 3
     assert [entry.event.kind for entry in store.journal(1, 5)] == ["updated", "created"]
+
+
+def test_a_journal_without_events_ends_at_0(store: Store) -> None:
+    assert store.last_event() == 0
+    store.write(write(0))
+    assert store.last_event() == 0
 
 
 def test_events_that_do_not_exist_yet_are_not_confirmed(store: Store) -> None:

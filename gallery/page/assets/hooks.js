@@ -33,7 +33,8 @@ const listeners = new Set();
 let source = null;
 
 function openStream() {
-  source = new EventSource(new URL("v1/events", base));
+  source = new EventSource(new URL("v1/events", base)); // which goes on after the last event when it comes back
+  source.addEventListener("missed", () => window.dispatchEvent(new Event("people-changed")));
   for (const kind of ["created", "matched", "updated", "merged", "split", "expired", "erased"]) {
     source.addEventListener(kind, (message) => {
       const event = JSON.parse(message.data);
