@@ -26,6 +26,7 @@ from pydantic_settings import (
 from wire.config_file import section_of
 from wire.errors import SettingsError
 from wire.mask import mask_url
+from wire.secret_file import read_secret
 from wire.url import UrlError, check_text, read_url
 from wire.wording import known_names, shown
 
@@ -107,7 +108,7 @@ class Settings(BaseSettings):
                 continue
             if found.get(key) is not None:
                 raise ValueError(f"{key} and {key}_file are both given, only one is allowed")
-            found[key] = _secret_in(f"{key}_file", Path(str(path)))
+            found[key] = read_secret(f"{key}_file", Path(str(path)))
         return found
 
     @field_validator("*", mode="before")
@@ -269,19 +270,6 @@ def _given(settings: Settings, prefix: str) -> str:
     fields = type(settings).model_fields
     changed = (key for key in fields if key.startswith(prefix) and getattr(settings, key) != fields[key].default)
     return next(changed, "")
-
-
-def _secret_in(key: str, path: Path) -> str:
-    """Read a secret from a file; leading and trailing line breaks are stripped, spaces are kept."""
-    try:
-        secret = path.read_text(encoding="utf-8-sig").strip("\r\n")
-    except OSError as error:
-        raise ValueError(f"{key} = {str(path)!r}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{key} = {str(path)!r}: must be UTF-8 text") from None
-    if not secret:
-        raise ValueError(f"{key} = {str(path)!r}: is empty")
-    return secret
 
 
 def _unknown(cls: type[Settings], name: str, said: str) -> str:

@@ -4,6 +4,7 @@ import re
 import ssl
 
 from wire.errors import SettingsError
+from wire.secret_file import check_access
 from wire.settings import TlsSettings
 
 
@@ -24,6 +25,9 @@ def context_of(settings: TlsSettings) -> ssl.SSLContext:
             # A function, and never None: without a password OpenSSL would ask at the terminal.
             password = lambda: key_password(settings) or ""  # noqa: E731
             context.load_cert_chain(settings.ssl_certificate_file, settings.ssl_key_file, password)
+            check_access(f"{settings.section}.{key}", settings.ssl_key_file or settings.ssl_certificate_file)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
     except OSError as error:  # includes ssl.SSLError
         cause = re.sub(r"^\[.*?\] ", "", error.strerror or str(error)) or "cannot be used"
         shown = str(getattr(settings, key))
