@@ -21,6 +21,7 @@ from reid_worker.upright import upright
 from wire.messages import Codec, FrameChunk, Packet
 from wire.orientation import UPRIGHT, display_matrices, of_matrix
 
+SPARSE_NS = 1_000_000_000
 UNKNOWN = 0  # before the first picture
 MIRRORED_VERTICALLY = 4  # the one orientation besides upright without rotation
 
@@ -103,6 +104,7 @@ class StreamDecoder:
     Attributes:
         frames: Frames of the stream so far, decoded or lost.
         decoded: How many of them were decoded.
+        keyframes_only: Whether all frames but one keyframe a second are left out; then decoding goes on at a keyframe.
         broken: Packets that the decoder rejected; `fault` is what it said of the last one.
         time_ns: Capture time of the latest decoded frame, 0 before the first.
     """
@@ -133,6 +135,8 @@ class StreamDecoder:
         self._not_shown: set[int] = set()
         self._reordered = False
         self._waiting = True
+        self._sent_pts = -SPARSE_NS  # of the latest packet that was decoded
+        self.keyframes_only = False
 
     def decode(self, chunk: FrameChunk) -> Iterator[Frame]:
         """Yield the frames to analyse that this chunk completes; all remaining ones if it ends the stream.
@@ -146,8 +150,9 @@ class StreamDecoder:
             self._expect(packet)
             self._reordered = self._reordered or packet.pts_ns < self._newest_pts
             self._newest_pts = max(self._newest_pts, packet.pts_ns)
-            self._waiting = self._waiting and not packet.keyframe
+            self._waiting = self._is_left_out(packet)
             if not self._waiting:
+                self._sent_pts = packet.pts_ns
                 yield from self._send(packet)
         if chunk.ended:
             yield from self.restart(self._next_index)
@@ -175,6 +180,11 @@ class StreamDecoder:
     def save(self) -> DecoderState:
         """Return the state that a decoder needs to start before the next packet."""
         return DecoderState(self.frames, self.decoded, self.broken, self.time_ns, self._sampler.state)
+
+    def _is_left_out(self, packet: Packet) -> bool:
+        if self.keyframes_only and packet.keyframe:
+            return 0 <= packet.pts_ns - self._sent_pts < SPARSE_NS
+        return not packet.keyframe and (self._waiting or self.keyframes_only)
 
     def _expect(self, packet: Packet) -> None:
         if packet.shown:

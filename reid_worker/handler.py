@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from reid_worker.config import WorkerSettings
+from reid_worker.costly import Costly
 from reid_worker.detectors.choose import load_detector
 from reid_worker.keep import CropKeeper
 from reid_worker.live_report import LiveReport
@@ -93,6 +94,7 @@ class WorkerHandler:
         self._report = report
         self._clocks = clocks or Clocks()
         self._pace = Pace(options.pace)
+        self._costly = Costly()
         self._waiting = Waiting()
         self._cameras: dict[str, _Camera] = {}
         self._needed: dict[TopicPartition, int] = {}
@@ -200,7 +202,9 @@ class WorkerHandler:
 
     def _adapt(self) -> None:
         """Adapt the pace to how long live cameras waited, and say what changed."""
-        if self._pace.update(self._clocks.monotonic_s()):
+        now_s = self._clocks.monotonic_s()
+        if self._pace.update(now_s):
+            self._report.costly(self._costly.update(now_s, strained=self._pace.share < 1))
             streams = [camera.stream for camera in self._cameras.values() if camera.stream is not None]
             self._report.update(self._pace.share, [stream for stream in streams if stream.info.mode == "latency"])
 
@@ -223,6 +227,9 @@ class WorkerHandler:
     def _run(self, works: Sequence[Work]) -> list[Outgoing]:
         """Run the pipeline, and give each stream the embeddings of its tracklets."""
         tracklets = self._pipeline.run(works)
+        for work in works:
+            if work.stream.info.mode == "latency":
+                self._costly.spent(work.stream.info.camera_id, work.decode_s)
         streams = {work.stream.info.camera_id: work.stream for work in works}
         for tracklet in tracklets:
             streams[tracklet.camera_id].take_embedding(tracklet)
@@ -233,8 +240,7 @@ class WorkerHandler:
     def _work(self, item: Item, restart_from: int | None) -> Work:
         """Return the work on a chunk, or on what the decoder still holds before packet `restart_from`."""
         stream, fps = self._stream(item), self._fps(item)
-        if fps > 0:
-            stream.pace(fps)
+        stream.pace(fps, keyframes_only=not fps or (item.live and self._costly.is_held(item.chunk.camera_id)))
         frames = stream.decode(item.chunk) if restart_from is None else stream.restart_decoder(restart_from)
         return Work(stream, frames, analyse=fps > 0)
 

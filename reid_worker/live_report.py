@@ -1,11 +1,14 @@
 """Reports how well a worker keeps up with its live cameras: as metrics, in the log, and with their progress."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 
 from reid_worker.load import Load
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.strain import Strain
 from reid_worker.stream import CameraStream
+
+log = logging.getLogger(__name__)
 
 NEARLY = 0.99  # a measured rate counts as reached from this share of it on
 
@@ -44,6 +47,16 @@ class LiveReport:
             if 0 < analysed < NEARLY * min(wanted, self._floor_fps):
                 below.append(name)
         self._strain.update(share, figures.slowest, below if share < 1 else [], self._floor_fps)
+
+    def costly(self, cameras: Mapping[str, float]) -> None:
+        """Say which cameras are held to their keyframes, and how many times the usual their decoding took."""
+        for name, times in cameras.items():
+            log.warning(
+                "camera %s: takes %.0f times as long to decode as the others, and the worker cannot keep up: for half a"
+                " minute, only its keyframes are analysed; lower its resolution or frame rate (a substream will do)",
+                name,
+                times,
+            )
 
     def gone(self, camera_id: str) -> None:
         """Take note that a camera's stream has ended, or belongs to another worker now."""

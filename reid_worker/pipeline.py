@@ -5,6 +5,7 @@ Frames go through in rounds of a few, batched over cameras, so that memory use d
 three rounds are in memory at a time. Each stage sees the frames in the same order as without overlap.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -55,11 +56,13 @@ class Work:
     Attributes:
         frames: Its remaining frames, decoded lazily.
         analyse: Whether its frames are analysed; False if they are too old.
+        decode_s: How long decoding took so far.
     """
 
     stream: CameraStream
     frames: Iterator[Frame]
     analyse: bool = True
+    decode_s: float = 0.0
 
 
 class Pipeline:
@@ -147,11 +150,14 @@ class Pipeline:
                 yield wanted
 
     def _decode(self, works: Sequence[Work], count: int) -> list[tuple[Work, Future[list[Frame]]]]:
-        def decode(frames: Iterator[Frame]) -> list[Frame]:
+        def decode(work: Work) -> list[Frame]:
             with self._load.stage("decode"):
-                return list(islice(frames, count))
+                began_s = time.monotonic()
+                frames = list(islice(work.frames, count))
+                work.decode_s += time.monotonic() - began_s
+                return frames
 
-        return [(work, self._decoding.submit(decode, work.frames)) for work in works]
+        return [(work, self._decoding.submit(decode, work)) for work in works]
 
     def _is_wanted(self, work: Work, frame: Frame) -> bool:
         outcome = "analysed" if work.analyse else "too-old"

@@ -109,9 +109,14 @@ class CameraStream:
             attention.next_chunk(self._detail, chunk.packets[0].pts_ns / 1e9)
         return self._decoder.decode(chunk)
 
-    def pace(self, fps: float) -> None:
-        """Analyse at most `fps` frames per second from now on."""
-        self._decoder.pace(fps)
+    def pace(self, fps: float, *, keyframes_only: bool = False) -> None:
+        """Analyse at most `fps` frames per second from now on, or only keyframes, at most one a second.
+
+        An `fps` of 0 leaves the rate as it was.
+        """
+        if fps > 0:
+            self._decoder.pace(fps)
+        self._decoder.keyframes_only = keyframes_only
 
     def restart_decoder(self, next_index: int) -> Iterator[Frame]:
         """Yield the frames still in the decoder, so that a `save` before that packet is complete."""

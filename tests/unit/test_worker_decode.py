@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -211,3 +212,19 @@ def test_whatever_a_decoder_raises_costs_pictures_up_to_the_next_keyframe(
     assert frames[0].number == 1
     assert frames[-1].number == N
     assert len(frames) < N
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mjpeg"])
+def test_of_a_camera_held_to_its_keyframes_one_a_second_is_decoded_until_it_goes_on_at_a_keyframe(codec: str) -> None:
+    video = packets([numbered_image(n) for n in range(1, 61)], fps=10, gop=5, codec=codec)
+    decoder = StreamDecoder(video.codec, video.extradata, 10.0, DecoderState())
+    numbers: list[int] = []
+    for chunk in video.chunks(mode="latency"):
+        decoder.keyframes_only = 10 <= chunk.first_index < 45
+        numbers += [frame.number for frame in decoder.decode(chunk)]
+
+    sparse = [number for number in numbers if 12 <= number <= 44]
+    assert [later - earlier for earlier, later in pairwise(sparse)] == [10] * (len(sparse) - 1)
+    assert len(sparse) >= 3
+    assert numbers[-15:] == list(range(46, 61))
+    assert decoder.frames == 60
