@@ -83,6 +83,13 @@ def test_the_api_of_a_cluster_answers_who_where_and_when(cluster: Cluster, site:
     tracks = httpx.get(f"{base}/tracks", params={"camera": site.cameras[0]}).json()["tracks"]
     assert tracks
     assert {track["camera_id"] for track in tracks} == {site.cameras[0]}
+    # And who somebody is, by a picture that a worker embeds and a gallery compares
+    known = max(people, key=lambda person: person["tracklets"])
+    crop = httpx.get(f"{base}/tracks/{known['picture']}/crop").content
+    found = httpx.post(f"{base}/search", content=crop, headers={"Content-Type": "image/jpeg"}, timeout=30).json()
+    alike = httpx.get(f"{base}/tracks/{known['picture']}/lookalikes", timeout=30).json()
+    assert found["people"][0]["lookalikes"][0]["identity"]["id"] == known["id"]
+    assert alike["lookalikes"][0]["identity"]["id"] == known["id"]
 
 
 def test_two_ingest_workers_share_eight_cameras_and_one_takes_over(cluster: Cluster, site: SiteOnDisk) -> None:
