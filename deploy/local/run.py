@@ -30,6 +30,7 @@ from ingest.state import CameraStatus, State
 from wire.config_file import site_of
 from wire.messages import CameraSpec
 from wire.signals import stop_on_signals
+from wire.tracing import exported
 
 if TYPE_CHECKING:
     from deploy.local.embedded import Embedded
@@ -104,6 +105,7 @@ def follow(options: RunOptions, console: Console) -> Outcome:
 def follow_cameras(system: "Embedded", options: RunOptions, console: Console) -> Outcome:
     """Start a system and run it over the cameras; see `follow`."""
     with (
+        exported(options.config, system.registry),
         system,
         closing(Watch(system.bus)) as watch,
         stop_on_signals() as stop,

@@ -5,7 +5,7 @@ A site may be larger than what Redis can hand over at once without stopping ever
 element that it changes. First all keys are read, in slices. Then the noted elements are read again, until one script
 reads the last of them together with `meta`: at that moment, everything read is what is stored. How long that script
 takes is bounded by `CHANGES`. Keys that are not written with decisions (users, zones) are read again by the same
-script if they are short; longer ones are each as they were at some moment of the copy.
+script if they are short; longer ones, and those of single people or cameras, are each as they were at some moment.
 """
 
 import secrets
@@ -25,7 +25,8 @@ SHORT = 256  # elements of a key that are read at once
 CHANGES = 2_048  # elements read by one script, some ten milliseconds of the server
 PATIENCE = 64  # scripts, after which one may read twice as many
 LAST = ("meta", "progress")  # are read with the last changes
-NOT_COPIED = ("copying", "changed", "restor", "session")  # how the names of keys begin that belong to one moment only
+# How the names begin of what belongs to one moment only: alerts that wait to be sent were sent since, for example.
+NOT_COPIED = ("copying", "changed", "restor", "session", "deliveries")
 # What `write.lua` notes; everything after a colon belongs to one identity or camera.
 NOTED = frozenset(
     (
@@ -80,7 +81,7 @@ class SiteCopy:
         names = (key.decode()[len(self._prefix) :] for key in self._client.scan_iter(f"{self._prefix}*", count=1_000))
         wanted = filter(self._is_copied, names)
         while some := list(islice(wanted, KEYS)):
-            self._others += [name for name in some if name.partition(":")[0] not in NOTED]
+            self._others += [name for name in some if ":" not in name and name not in NOTED]
             for found in self._run("keys", SHORT, *some):
                 yield from self._key(*found)
             self._renew()

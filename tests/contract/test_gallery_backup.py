@@ -1,6 +1,7 @@
 """A backup is a state that existed, whatever is written meanwhile; what is restored goes on as the original would."""
 
 import random
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,11 +23,15 @@ from gallery.store.copying import SiteCopy
 from gallery.store.placing import SitePlace
 from gallery.store.redis import RedisStore
 from gallery.store.said import StoredWord
+from gallery.store.server import connect
 from gallery.store.store import Identity, Prototype, StoredTracklet, TrackQuery, Write
 from gallery.store.why import Why
+from tests.conftest import need
 from tests.gallery_tools import START, S, axis, tracklet
+from tests.servers.redis_server import RealRedis
 from tests.words_tools import Talk, several_people
 from wire.messages import IdentityEvent, Word
+from wire.settings import RedisSettings
 
 RULES = plan_of(GallerySettings()).rules
 
@@ -191,13 +196,15 @@ def test_every_kind_of_key_is_restored_with_its_end(client: Any, site: str, tmp_
     client.set(f"{prefix}zones", b"\x00\xff", px=5_000_000)
     client.set(f"{prefix}empty", b"")
     client.hset(f"{prefix}sessions", "cookie", "of this moment")
+    client.zadd(f"{prefix}deliveries-due", {"an alert that was sent since": 1})
     path, copy = tmp_path / "b", new_site()
     back_up(client, site, path)
 
     restore(client, Reader(path), copy, RULES)
 
     before, after = contents(client, site), contents(client, copy)
-    assert set(before) - set(after) == {"sessions"}
+    assert set(before) - set(after) == {"sessions", "deliveries-due"}
+    assert client.sismember("climbtrack:sites-with-alerts", copy)
     for name in ("list", "stream:1", "members", "scores", "zones", "empty", "identities", "crops"):
         assert after[name] == before[name], name
     assert abs(client.pttl(f"climbtrack:{{{copy}}}:zones") - client.pttl(f"{prefix}zones")) < 10_000
@@ -497,6 +504,42 @@ def test_a_disk_with_too_little_room_is_named_before_anything_is_written(
     with pytest.raises(BackupError, match="0 MB are free: free space, or name a file on another disk"):
         back_up(client, site, tmp_path / "b")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_redis_that_dies_in_the_middle_is_named_and_the_next_attempt_succeeds(
+    client: Any, site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need(found=shutil.which("redis-server") is not None, what="redis-server")
+    store, history = RedisStore(client, site), History(3)
+    for _ in range(5):
+        store.write(history.next())
+    wanted = contents(client, site, version=False)
+    back_up(client, site, tmp_path / "b")
+    (tmp_path / "redis").mkdir()
+    with RealRedis(tmp_path / "redis", "--appendonly", "yes", "--appendfsync", "always") as server:
+        other = connect(RedisSettings(url=server.url))
+        for step in ("stage", "take_place", "complete"):
+            method = getattr(SitePlace, step)
+
+            def dying(self: SitePlace, *arguments: Any, method: Any = method, **options: Any) -> None:
+                server.end()
+                method(self, *arguments, **options)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(SitePlace, step, dying)
+                with pytest.raises(StoreUnavailable):
+                    restore(other, Reader(tmp_path / "b"), site, RULES)
+            server.start()
+            other.delete(f"climbtrack:{{{site}}}:restore-lock")  # a minute has passed
+        assert restore(other, Reader(tmp_path / "b"), site, RULES).completed
+        assert contents(other, site, version=False) == wanted
+        # And while a backup is made
+        copy = SiteCopy(other, site).changes()
+        next(copy)
+        server.end()
+        with pytest.raises(StoreUnavailable):
+            list(copy)
+        other.close()
 
 
 def test_two_backups_or_two_restores_at_once_are_refused(client: Any, site: str, tmp_path: Path) -> None:
