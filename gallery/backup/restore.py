@@ -13,6 +13,10 @@ from gallery.store.change import Change
 from gallery.store.layout import LAYOUT
 from gallery.store.placing import SitePlace
 from gallery.store.redis import RedisStore
+from gallery.store.server import free_memory
+
+MB = 1e6
+OVERHEAD = 1.2  # what Redis adds to what it stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ def restore(
             _check_replaced(site_id, stored, replace=replace)
             ledgers.append(ledger_of_store(RedisStore(client, site_id), *place.erasures(staged=False)))
         place.discard()
+        _check_room(client, reader)
         try:
             place.stage(_changes(reader, site_id))
             erased = _erased(place, ledgers, rules)
@@ -80,6 +85,15 @@ def _check_replaced(site_id: str, stored: Sequence[str], *, replace: bool) -> No
         raise BackupError(
             f"site {site_id} has data ({', '.join(stored[:4])}{', …' if len(stored) > 4 else ''}): restore under"
             " another name with --site, or add --replace, which deletes what is there"
+        )
+
+
+def _check_room(client: Any, reader: Reader) -> None:
+    needed, free = OVERHEAD * reader.tail.raw_bytes, free_memory(client)
+    if needed > free:
+        raise BackupError(
+            f"the backup needs about {needed / MB:.0f} MB of Redis's memory, and {max(0.0, free) / MB:.0f} MB are free:"
+            " raise maxmemory, or use another Redis"
         )
 
 

@@ -10,10 +10,12 @@ instead of taking it for its own site that has lost data, which it would put bac
 
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from itertools import islice
 from typing import Any
+
+from redis.exceptions import ResponseError
 
 from gallery.errors import BackupError
 from gallery.store.alerting_redis import SITES
@@ -130,7 +132,10 @@ class SitePlace:
                 self._client.set(marker, f"moving:{digest}")
             names = list(self._staged())
             if not WITH_ALERTS.isdisjoint(names):
-                self._client.sadd(SITES, self._site_id)
+                with suppress(
+                    ResponseError
+                ):  # another node of a cluster may have that key; every change of a rule adds it
+                    self._client.sadd(SITES, self._site_id)
             hidden = (name for name in names if ":" in name)
             self._pipe(("RENAME", f"{self._prefix}{STAGED}{name}", self._prefix + name) for name in hidden)
             self._run("show", *(name for name in names if ":" not in name))

@@ -158,6 +158,21 @@ def stored_bytes(client: "redis.Redis", site_id: str) -> int:
     return total
 
 
+def free_memory(client: "redis.Redis") -> float:
+    """Return how many bytes the server may still store; infinite if it does not tell.
+
+    Raises:
+        StoreUnavailable: The server cannot be queried.
+    """
+    with translated_errors(client):
+        try:
+            answer: Any = client.info("memory")
+        except ResponseError:  # as in `eviction_risk`
+            return math.inf
+    most = answer.get("maxmemory") or answer.get("total_system_memory") or math.inf
+    return float(most - answer.get("used_memory", 0))
+
+
 def _login(settings: RedisSettings) -> dict[str, Any]:
     url = read_url(settings.url)
     user = settings.username or url.user or None

