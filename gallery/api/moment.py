@@ -54,4 +54,10 @@ def _nanoseconds_of(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
-QueryTime = Annotated[int, BeforeValidator(nanoseconds), WithJsonSchema({"type": "string", "title": "Time"})]
+# What fits is always understood; some more is, such as days behind the 28th and numbers with an exponent.
+_DAY = r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+_CLOCK = r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?$"
+_SECONDS = r"^[0-9]{1,7}(\.[0-9]{1,9})?$|^[0-9]{9}$"
+SCHEMA = {"type": "string", "title": "Time", "pattern": f"{_DAY}({_CLOCK}|$)|{_SECONDS}"}
+
+QueryTime = Annotated[int, BeforeValidator(nanoseconds), WithJsonSchema(SCHEMA)]

@@ -1,5 +1,6 @@
 """Errors of the API as problem details (RFC 9457): `application/problem+json` with a `detail` for people."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -28,8 +29,9 @@ def answer_with_problems(app: FastAPI) -> None:
     """Let an application answer every error that it knows with a problem."""
 
     @app.exception_handler(HTTPException)
-    def http_error(_: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, str(error.detail), error.headers)
+    def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        headers = {**(error.headers or {}), **_allowed(app, request)} if error.status_code == 405 else error.headers
+        return problem(error.status_code, str(error.detail), headers)
 
     @app.exception_handler(TransientError)
     def unavailable(_: Request, error: TransientError) -> JSONResponse:
@@ -58,6 +60,26 @@ def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(AccountRefused)
     def account_refused(_: Request, error: AccountRefused) -> JSONResponse:
         return problem(409, str(error))
+
+
+def _allowed(app: FastAPI, request: Request) -> dict[str, str]:
+    """Return the header that names all methods of a path; the framework names those of one route."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    fitting = [
+        (template.count("{"), methods)
+        for template, methods in app.openapi()["paths"].items()
+        if re.fullmatch(_pattern(template), path)
+    ]
+    if not fitting:
+        return {}
+    _, methods = min(fitting, key=lambda found: found[0])
+    return {"Allow": ", ".join(sorted(method.upper() for method in methods))}
+
+
+def _pattern(template: str) -> str:
+    """Return the pattern of the paths that a template stands for; only the ids of tracklets have slashes."""
+    own = re.escape(template).replace(r"\{tracklet_id\}", ".+")
+    return re.sub(r"\\{[a-z_]+\\}", "[^/]+", own)
 
 
 def _describe(error: RequestValidationError) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from gallery.iso import iso as iso  # noqa: PLC0414 - of schemas, too
 from gallery.store.presence import Sighting
@@ -38,8 +38,14 @@ def source_url(text: str) -> str:
     return text
 
 
-Name = Annotated[str, AfterValidator(name_of), Field(max_length=64)]
-Number = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
+def whole(value: object) -> object:
+    """Return a number without its fraction if that is 0, since JSON does not tell `1.0` from `1`."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+NAME_SCHEMA = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", "title": "Name"}
+Name = Annotated[str, AfterValidator(name_of), Field(max_length=64), WithJsonSchema(NAME_SCHEMA)]
+Number = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(whole)]
 Corner = Annotated[list[float], Field(min_length=2, max_length=2)]
 Polygons = list[list[Corner]]
 

@@ -17,7 +17,12 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     429: {"model": ProblemOut, "description": "Too many attempts failed: wait as long as `Retry-After` says"},
     503: {"model": ProblemOut, "description": "Redis is unavailable: try again"},
 }
-EITHER: dict[str, Any] = {"oneOf": [{"required": ["user", "password"]}, {"required": ["token"]}]}
+EITHER: dict[str, Any] = {
+    "oneOf": [
+        {"required": ["user", "password"], "not": {"required": ["token"]}},
+        {"required": ["token"], "not": {"anyOf": [{"required": ["user"]}, {"required": ["password"]}]}},
+    ]
+}
 Secret = Annotated[str, Field(max_length=4096, repr=False)]
 
 

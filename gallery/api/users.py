@@ -4,7 +4,7 @@ import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Request, Response, status
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from gallery.access import users
 from gallery.access.errors import AccountRefused
@@ -31,7 +31,8 @@ def _name(text: str) -> str:
         raise ValueError(str(error)) from error
 
 
-UserName = Annotated[str, AfterValidator(_name), Field(max_length=64)]
+NAME_SCHEMA = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$", "title": "Name"}
+UserName = Annotated[str, AfterValidator(_name), Field(max_length=64), WithJsonSchema(NAME_SCHEMA)]
 Given = Annotated[str, Path(max_length=64)]
 NewPassword = Annotated[str, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response, status
 from fastapi.concurrency import run_in_threadpool
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from gallery.api.auth import caller_of
 from gallery.api.schemas import MAX_NUMBER, Number, ProblemOut
@@ -22,6 +22,7 @@ from wire.message import UNSENDABLE
 from wire.messages import MAX_SAID, Word, WordKind
 
 WAIT_S = 5.0  # for the gallery; after that the answer is 202
+SAID_SCHEMA = {"type": "string", "maxLength": MAX_SAID, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$", "title": "Name"}
 POLL_S = 0.03
 FLUSH_S = 10.0
 MAX_MERGED = 100
@@ -54,7 +55,7 @@ class _Body(BaseModel):
 class NameIn(_Body):
     """A person's name; empty takes it away."""
 
-    name: Annotated[str, AfterValidator(clean_name), Field(max_length=MAX_SAID)]
+    name: Annotated[str, AfterValidator(clean_name), Field(max_length=MAX_SAID), WithJsonSchema(SAID_SCHEMA)]
 
 
 class HideIn(_Body):

@@ -290,6 +290,26 @@ def test_the_picture_of_a_track_is_a_jpeg(client: TestClient) -> None:
     assert client.get("/v1/tracks/hall/s/1/0/crop").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/identities/7", "DELETE, GET"),
+        ("/v1/session", "DELETE, GET, POST"),
+        ("/v1/cameras/door/pause", "POST"),
+        ("/v1/tracks/a/b/c/why", "GET"),
+    ],
+)
+def test_a_wrong_method_is_answered_with_all_that_are_right(client: TestClient, path: str, methods: str) -> None:
+    answer = client.request("PATCH", path)
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
+def test_a_number_may_have_a_fraction_of_zero_as_some_programs_write_it(client: TestClient) -> None:
+    assert client.post("/v1/identities/1/different", json={"from": 77.0}).status_code == 404
+    assert client.post("/v1/identities/1/different", json={"from": 77.5}).status_code == 422
+
+
 def test_stats_count_what_is_known(client: TestClient) -> None:
     stats = client.get("/v1/stats").json()
 

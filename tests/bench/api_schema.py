@@ -1,0 +1,47 @@
+"""Hold the API against its OpenAPI document with schemathesis: `python -m tests.bench.api_schema [examples]`.
+
+It takes minutes, so that it is no test: a site of three people, a gallery that listens, no worker and no cameras.
+"""
+
+import subprocess
+import sys
+import threading
+
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+import gallery.api.live
+from deploy.local.api_server import ApiServer, bind
+from gallery.api.app import create_app
+from gallery.config import ApiSettings, GallerySettings
+from gallery.handler import build_service
+from tests.words_tools import several_people
+from wire.memory import MemoryBus
+from wire.metrics import ServiceMetrics
+
+# A stream never ends; a search waits for a worker, and there is none.
+LEFT_OUT = ("/v1/events", "/v1/search")
+
+
+def main(examples: str = "8") -> int:
+    """Return the exit code of schemathesis: 0 if every answer was as documented."""
+    gallery.api.live.PICTURE_WAIT_S = 0.05
+    store, bus, registry, stop = several_people().store, MemoryBus(), CollectorRegistry(), threading.Event()
+    bus.ensure_topics()
+    service = build_service(GallerySettings(), bus, ServiceMetrics(registry), registry, lambda _: store)
+    thread = threading.Thread(target=service.run, args=(stop,))
+    thread.start()
+    try:
+        with ApiServer(create_app(store, bus, ApiSettings(token=SecretStr("fuzz"))), bind("127.0.0.1", 0)) as server:
+            options = ["--header", "Authorization: Bearer fuzz", "--max-examples", examples, "--seed", "1"]
+            options += [word for path in LEFT_OUT for word in ("--exclude-path", path)]
+            command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json", *options]
+            return subprocess.run(command, check=False).returncode
+    finally:
+        stop.set()
+        thread.join()
+        bus.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
