@@ -16,6 +16,7 @@ from wire.health import ServiceMonitor
 from wire.kafka import KafkaBus
 from wire.metrics import ServiceMetrics
 from wire.settings import KafkaSettings, RedisSettings
+from wire.tracing import exported
 
 
 def main(config: Path | None = None) -> int:
@@ -38,7 +39,8 @@ def main(config: Path | None = None) -> int:
         service = build_service(
             settings, bus, metrics, registry, cache(sites.open), site_names=sites.with_alerts, monitor=monitor
         )
-        return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)
+        with exported(config, registry):
+            return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)
     finally:
         bus.close()
         client.close()

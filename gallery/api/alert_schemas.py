@@ -212,8 +212,8 @@ def delivery_out(delivery: Delivery) -> DeliveryOut:
     )
 
 
-def alert_out(alert: Alert, name: str) -> AlertOut:
-    """Return an alert in the API's form, with the person's name of today."""
+def alert_out(alert: Alert, number: int, name: str) -> AlertOut:
+    """Return an alert in the API's form, with the person's number and name of today; 0 for nobody."""
     return AlertOut(
         alert_id=alert.alert_id,
         rule_id=alert.rule_id,
@@ -222,12 +222,12 @@ def alert_out(alert: Alert, name: str) -> AlertOut:
         site_id=alert.site_id,
         time=iso(alert.time_ns),
         raised=iso(alert.raised_ns),
-        identity=alert.identity_id or None,
+        identity=number or None,
         name=name,
         camera_id=alert.camera_id,
         tracklet_id=alert.tracklet_id,
         place=alert.place,
-        text=alert.sentence(name),
+        text=alert.sentence(number, name),
         count=alert.count,
         test=alert.test,
         silent=alert.silent,

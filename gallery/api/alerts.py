@@ -13,6 +13,7 @@ from gallery.api.moment import QueryTime
 from gallery.api.outputs import outputs_router
 from gallery.api.schemas import MAX_NUMBER, CameraOut, Name, ProblemOut
 from gallery.api.zones import zones_router
+from gallery.outputs.posts import whom
 from gallery.store.alerting import AlertQuery, AlertStore
 from gallery.store.store import Store
 from gallery.zones.alert import Alert, alert_id_of, deliveries_of
@@ -75,7 +76,7 @@ def rules_router(alerts: AlertStore, camera_ids: Callable[[], Collection[str]]) 
         rule = _known(alerts, rule_id)
         made = _test_of(rule, alerts.site_id)
         alerts.record([made], {}, deliveries_of(rule, [made]))
-        return alert_out(made, "")
+        return alert_out(made, 0, "")
 
     return router
 
@@ -97,17 +98,18 @@ def alerts_router(store: Store) -> APIRouter:
         """List alerts in pages, the last raised first."""
         place, _, alert_id = (after or "").partition("-")
         cursor = (int(place), alert_id) if after else None
-        page = store.alerting.alerts(AlertQuery(rule, identity, camera, since, until, cursor, limit))
+        numbers = None if identity is None else numbers_of(store, identity)
+        page = store.alerting.alerts(AlertQuery(rule, numbers, camera, since, until, cursor, limit))
         following = None if page.next is None else "-".join(map(str, page.next))
-        return AlertsOut(alerts=[alert_out(alert, name_of(store, alert)) for alert in page.alerts], next=following)
+        return AlertsOut(alerts=[alert_out(alert, *whom(store, alert)) for alert in page.alerts], next=following)
 
     return router
 
 
-def name_of(store: Store, alert: Alert) -> str:
-    """Return the name that the person of an alert has now."""
-    identity = store.identity(alert.identity_id) if alert.identity_id else None
-    return "" if identity is None else identity.name
+def numbers_of(store: Store, number: int) -> tuple[int, ...]:
+    """Return all numbers that a person has had."""
+    identity = store.identity(number)
+    return (number,) if identity is None else (identity.number, *identity.previous_ids)
 
 
 def _known(alerts: AlertStore, rule_id: str) -> Rule:

@@ -10,8 +10,8 @@ from gallery.iso import iso
 from gallery.zones.alert import Alert
 
 
-def body_of(alert: Alert, name: str) -> bytes:
-    """Return an alert about a person of a name as JSON."""
+def body_of(alert: Alert, number: int, name: str) -> bytes:
+    """Return an alert as JSON, about a person by number, 0 for nobody, and name."""
     said: dict[str, Any] = {
         "alert_id": alert.alert_id,
         "rule_id": alert.rule_id,
@@ -19,13 +19,13 @@ def body_of(alert: Alert, name: str) -> bytes:
         "when": alert.when,
         "site_id": alert.site_id,
         "time": iso(alert.time_ns),
-        "identity": alert.identity_id or None,
+        "identity": number or None,
         "name": name,
         "camera_id": alert.camera_id,
         "tracklet_id": alert.tracklet_id,
         "place": alert.place,
         "count": alert.count,
-        "text": alert.sentence(name),
+        "text": alert.sentence(number, name),
         "test": alert.test,
     }
     return msgspec.json.encode(said)

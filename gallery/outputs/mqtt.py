@@ -36,11 +36,13 @@ class Broker:
         self._where = (str(parts.hostname), parts.port or (8883 if secure else 1883))
         self._status = status_topic(settings.mqtt_topic)
         self.news = threading.Event()
+        self._gone = threading.Event()
         self._outage = Outage(log, f"MQTT broker {parts.hostname}")
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"climbtrack-{uuid.uuid4().hex[:12]}")
         self._client.will_set(self._status, OFFLINE, qos=1, retain=True)
         self._client.reconnect_delay_set(*RECONNECT_S)
         self._client.on_connect = self._connected
+        self._client.on_disconnect = lambda *_: self._gone.set()
         self._client.on_connect_fail = lambda *_: self._outage.met(ConnectionError("is not reachable"))
         if settings.mqtt_user:
             password = settings.mqtt_password
@@ -60,7 +62,9 @@ class Broker:
         """Say goodbye and disconnect."""
         if self.is_open():
             self._client.publish(self._status, OFFLINE, qos=1, retain=True).wait_for_publish(ACKNOWLEDGED_S)
-        self._client.disconnect()
+            self._gone.clear()
+            self._client.disconnect()
+            self._gone.wait(ACKNOWLEDGED_S)  # until then its thread would leave the socket open
         self._client.loop_stop()
 
     def is_open(self) -> bool:

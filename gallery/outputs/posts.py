@@ -8,7 +8,7 @@ from gallery.outputs.errors import NotSent
 from gallery.outputs.sender import Post
 from gallery.outputs.webhook import send
 from gallery.store.store import Store
-from gallery.zones.alert import Delivery
+from gallery.zones.alert import Alert, Delivery
 
 
 def webhook_post(allowed: Collection[str]) -> Post:
@@ -20,7 +20,7 @@ def webhook_post(allowed: Collection[str]) -> Post:
             raise NotSent("the output was deleted", final=True)
         if not output.enabled:
             raise NotSent("the output is switched off", final=True)
-        body = body_of(delivery.alert, named(store, delivery))
+        body = body_of(delivery.alert, *whom(store, delivery.alert))
         send(output, delivery.delivery_id, body, int(time.time()), allowed)
 
     return post
@@ -35,8 +35,7 @@ def no_broker(_store: Store, _delivery: Delivery) -> None:
     raise NotSent("no MQTT broker is set; give alerts.mqtt_url in the settings", final=True)
 
 
-def named(store: Store, delivery: Delivery) -> str:
-    """Return the name that the person of a delivery has now."""
-    number = delivery.alert.identity_id
-    identity = store.identity(number) if number else None
-    return "" if identity is None else identity.name
+def whom(store: Store, alert: Alert) -> tuple[int, str]:
+    """Return the number and the name that the person of an alert has now; 0 for nobody."""
+    identity = store.identity(alert.identity_id) if alert.identity_id else None
+    return (alert.identity_id, "") if identity is None else (identity.number, identity.name)

@@ -10,7 +10,7 @@ from gallery.outputs.config import AlertSettings
 from gallery.outputs.discovery import alerts_topic, announcements, people_topic, zone_topic
 from gallery.outputs.errors import NotSent
 from gallery.outputs.mqtt import Broker
-from gallery.outputs.posts import named
+from gallery.outputs.posts import whom
 from gallery.store.store import Store
 from gallery.zones.alert import Delivery
 from wire.errors import TransientError
@@ -59,7 +59,7 @@ class Reporter:
         Raises:
             NotSent: The broker does not confirm it.
         """
-        body = msgspec.json.decode(body_of(delivery.alert, named(store, delivery)))
+        body = msgspec.json.decode(body_of(delivery.alert, *whom(store, delivery.alert)))
         event = msgspec.json.encode({"event_type": delivery.alert.when, **body})
         self._broker.publish(alerts_topic(self._settings.mqtt_topic, store.site_id), event, retain=False)
 

@@ -53,10 +53,12 @@ class Sender:
         self._pool = ThreadPoolExecutor(OUTPUTS, "alert-output")
 
     def run(self, stop: threading.Event) -> None:
-        """Send until `stop` is set."""
+        """Send until `stop` is set, and then what is due by then."""
         outage = Outage(log, "sending alerts")
         with self._pool:
-            while not stop.wait(POLL_S):
+            going_on = True
+            while going_on:
+                going_on = not stop.wait(POLL_S)
                 try:
                     while self.send_due() and not stop.is_set():
                         pass

@@ -23,11 +23,12 @@ class AlertQuery:
     """Conditions for alerts, newest first; None omits a condition.
 
     Attributes:
+        identities: Numbers of one person: alerts keep the one of their time.
         after: The place of the last alert of the page before: microseconds when it was raised, and its id.
     """
 
     rule_id: str | None = None
-    identity_id: int | None = None
+    identities: tuple[int, ...] | None = None
     camera_id: str | None = None
     from_ns: int | None = None
     to_ns: int | None = None

@@ -185,7 +185,7 @@ def is_wanted(alert: Alert, query: AlertQuery) -> bool:
     """Tell whether an alert meets every condition of a query."""
     return (
         query.rule_id in {None, alert.rule_id}
-        and query.identity_id in {None, alert.identity_id}
+        and (query.identities is None or alert.identity_id in query.identities)
         and query.camera_id in {None, alert.camera_id}
         and (query.from_ns is None or alert.time_ns >= query.from_ns)
         and (query.to_ns is None or alert.time_ns <= query.to_ns)

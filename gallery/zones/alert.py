@@ -19,7 +19,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         alert_id: The same whenever the same thing is found again.
         rule_name: As it was called then.
         time_ns: Capture time of the moment that it is about; `raised_ns` is when it was raised.
-        identity_id: Whom it is about; 0 for a count.
+        identity_id: Whom it is about, by the number of that time; 0 for a count.
         tracklet_id: What shows it.
         place: Names of the zone, or of the camera, where it happened.
         count: How many people, for `count`.
@@ -43,9 +43,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     test: bool = False
     silent: bool = False
 
-    def sentence(self, name: str) -> str:
-        """Return what happened as a sentence, about a person of this name, or by number without one."""
-        said = f"{name or f'Person {self.identity_id}'} {self.reason}" if self.identity_id else self.reason
+    def sentence(self, number: int, name: str) -> str:
+        """Return what happened as a sentence, about a person of this name, or by number without one; 0 is nobody."""
+        said = f"{name or f'Person {number}'} {self.reason}" if number else self.reason
         return f"Test: {said}" if self.test else said[:1].upper() + said[1:]
 
 

@@ -95,7 +95,7 @@ def test_pages_of_alerts_are_complete_and_newest_first(store: AlertStore) -> Non
     ("query", "expected"),
     [
         pytest.param({"rule_id": "other"}, [3], id="rule"),
-        pytest.param({"identity_id": 2}, [2], id="person"),
+        pytest.param({"identities": (2, 9)}, [2], id="person"),
         pytest.param({"camera_id": "b"}, [4], id="camera"),
         pytest.param({"from_ns": NOW + 2 * S, "to_ns": NOW + 3 * S}, [3, 2], id="time"),
     ],

@@ -3,6 +3,7 @@
 import shutil
 import socket
 import subprocess
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -71,7 +72,10 @@ class Listener:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        gone = threading.Event()
+        self._client.on_disconnect = lambda *_: gone.set()
         self._client.disconnect()
+        gone.wait(WAIT_S)
         self._client.loop_stop()
 
     def wait_for(self, topic: str, payload: bytes) -> None:

@@ -196,5 +196,9 @@ def test_alerts_are_listed_with_todays_names_in_pages(client: TestClient, site: 
         1: "Ann entered a",
         2: "Ann entered b",
     }
-    assert [a["identity"] for a in client.get("/v1/alerts", params={"camera": "b"}).json()["alerts"]] == [2]
+    site.merge(2, into=1)
+    merged = client.get("/v1/alerts", params={"identity": 2}).json()["alerts"]
+    assert {alert["text"] for alert in merged} == {"Ann entered a", "Ann entered b"}
+    assert {alert["identity"] for alert in merged} == {1}
+    assert [a["identity"] for a in client.get("/v1/alerts", params={"camera": "b"}).json()["alerts"]] == [1]
     assert client.get("/v1/alerts", params={"after": "1-x"}).status_code == 422
