@@ -5,9 +5,10 @@ Handlers, loop and store are those of the distributed deployment; only their ass
 
 import socket
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,12 +28,14 @@ from deploy.local.private_redis import PrivateRedis
 from deploy.local.settings import EmbeddedSettings
 from deploy.local.watch import CameraTotals
 from gallery.api.app import create_app, needs_admin
+from gallery.errors import StoreRefused
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect, persistence_failing
-from gallery.store.store import Store
+from gallery.store.store import PeopleQuery, Store
 from ingest.state import FINAL, CameraStatus, State
-from wire.bus import FRAMES, TRACKLETS
+from wire.bus import FRAMES, IDENTITIES, TRACKLETS
 from wire.cameras import CameraTable
+from wire.errors import TransientError
 from wire.health import ServiceMonitor
 from wire.memory import MemoryBus
 from wire.messages import CameraSpec
@@ -42,6 +45,8 @@ from wire.settings import RedisSettings
 
 INGEST, WORKER, GALLERY = ingest.handler.GROUP, reid_worker.handler.NAME, gallery.handler.NAME
 ALERTS = gallery.alerts.handler.NAME
+CATCH_UP_S = 3.0  # at most: who may have left is waited for longer, and told with the next run
+LAST_PEOPLE = 50
 STAGES = (INGEST, WORKER, GALLERY, ALERTS)  # in the order of data flow, which is also the shutdown order
 
 
@@ -128,7 +133,18 @@ class Embedded:
         """Stop ingest, then the downstream stages."""
         for name in STAGES:
             if name in self._stages:
+                if name == ALERTS:
+                    self._let_alerts_catch_up()
                 self._stages[name].stop()
+
+    def _let_alerts_catch_up(self) -> None:
+        """Wait until alerts have read what was decided last: the bus ends with this process."""
+        deadline_s = time.monotonic() + CATCH_UP_S
+        with suppress(TransientError, StoreRefused):
+            last = self.store.people(PeopleQuery(by_last=True, limit=LAST_PEOPLE)).identities
+            keys = [f"{self._site_id}/{identity.number}" for identity in last]
+            while time.monotonic() < deadline_s and any(self.bus.backlog(IDENTITIES.name, ALERTS, key) for key in keys):
+                time.sleep(0.05)
 
     def check(self) -> None:
         """Check that every component is running, and keep the cameras that were added meanwhile.
