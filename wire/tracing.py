@@ -19,7 +19,7 @@ class TracingSettings(Settings):
 
     Attributes:
         sample_ratio: Share of chunks that are traced to the identities they lead to, from 0 (none, and nothing of
-            OpenTelemetry is loaded) to 1. Ingest chooses; workers and galleries with a ratio above 0 export what it
+            OpenTelemetry is loaded) to 1. Ingest chooses; every other service with a ratio above 0 exports what it
             chose. Needs `pip install 'climbtrack[otel]'`.
         endpoint: Where an OpenTelemetry collector takes traces by OTLP over HTTP. Its headers, if it requires any, are
             in the standard variable `OTEL_EXPORTER_OTLP_HEADERS`.
