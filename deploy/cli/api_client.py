@@ -66,8 +66,9 @@ class ApiClient:
             raise RunError(
                 f"no API: {cause}; start `climbtrack run` or `climbtrack api`, or name one with --api"
             ) from error
-        if answer.status_code in {401, 403}:
-            raise UsageError(f"{self._url} rejected the token: set --token or CLIMBTRACK_API_TOKEN")
+        if answer.status_code == 401:
+            remedy = "set --token or CLIMBTRACK_API_TOKEN; `climbtrack users token` makes one"
+            raise UsageError(f"{self._url}: {_detail(answer)}; {remedy}")
         if answer.is_client_error:
             raise UsageError(_detail(answer))
         if answer.is_error:

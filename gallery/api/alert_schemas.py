@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from gallery.api.schemas import Corner, Name, Number, iso
 from gallery.zones.alert import Alert, Delivery, DeliveryState
@@ -12,7 +12,14 @@ from gallery.zones.output import Output
 from gallery.zones.rule import MAX_LISTED, Direction, Rule, When, Who
 from gallery.zones.zone import COLOURS, MAX_NAME, Kind, Zone
 
-Title = Annotated[str, Field(max_length=MAX_NAME)]
+_EDGE = r"[^\s\x00-\x1f\x7f-\x9f]"
+TITLE_SCHEMA = {
+    "type": "string",
+    "maxLength": MAX_NAME,
+    "pattern": rf"^{_EDGE}([^\x00-\x1f\x7f-\x9f]*{_EDGE})?$",
+    "title": "Name",
+}
+Title = Annotated[str, Field(max_length=MAX_NAME), WithJsonSchema(TITLE_SCHEMA)]
 Names = Annotated[list[Name], Field(max_length=MAX_LISTED)]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 

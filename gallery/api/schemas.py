@@ -43,6 +43,7 @@ def whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+SOURCE_SCHEMA = {"type": "string", "minLength": 1, "title": "Url", "examples": ["rtsp://10.0.0.7/stream", "hall.mp4"]}
 NAME_SCHEMA = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", "title": "Name"}
 Name = Annotated[str, AfterValidator(name_of), Field(max_length=64), WithJsonSchema(NAME_SCHEMA)]
 Number = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(whole)]
@@ -56,7 +57,7 @@ class CameraIn(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     camera_id: Name
-    url: Annotated[str, AfterValidator(source_url), Field(repr=False)]
+    url: Annotated[str, AfterValidator(source_url), Field(repr=False), WithJsonSchema(SOURCE_SCHEMA)]
     site_id: Name | None = None
     enabled: bool = True
     analysed_fps: float = Field(default=10.0, gt=0, le=MAX_FPS, allow_inf_nan=False)

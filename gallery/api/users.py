@@ -11,7 +11,7 @@ from gallery.access.errors import AccountRefused
 from gallery.access.gate import Caller
 from gallery.access.passwords import MAX_LENGTH, MIN_LENGTH, check_password, hash_password, random_password
 from gallery.access.tokens import drop_tokens_of, make_token
-from gallery.access.users import includes, user_name
+from gallery.access.users import OPEN, includes, user_name
 from gallery.api.auth import Calling
 from gallery.api.schemas import ProblemOut, iso
 from gallery.store.accounts import Accounts, ApiToken, Role, User
@@ -31,7 +31,12 @@ def _name(text: str) -> str:
         raise ValueError(str(error)) from error
 
 
-NAME_SCHEMA = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$", "title": "Name"}
+NAME_SCHEMA = {
+    "type": "string",
+    "pattern": "^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$",
+    "not": {"pattern": f"^{''.join(f'[{one}{one.upper()}]' for one in OPEN)}$"},
+    "title": "Name",
+}
 UserName = Annotated[str, AfterValidator(_name), Field(max_length=64), WithJsonSchema(NAME_SCHEMA)]
 Given = Annotated[str, Path(max_length=64)]
 NewPassword = Annotated[str, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]

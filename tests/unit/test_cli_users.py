@@ -9,13 +9,20 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from deploy.cli.main import main
+from deploy.local.api_server import ApiServer, bind
 from deploy.local.data_dir import DataDir
 from deploy.local.private_redis import PrivateRedis
 from gallery.access.gate import Gate
+from gallery.access.tokens import make_token
+from gallery.api.app import create_app
+from gallery.config import ApiSettings
+from gallery.store.memory import MemoryStore
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect
+from wire.memory import MemoryBus
 from wire.settings import RedisSettings
 
 PASSWORD = "correct horse battery"
@@ -147,3 +154,18 @@ def test_a_user_can_be_added_before_the_first_run(capsys: pytest.CaptureFixture[
         said(capsys, Path(path) / "new", "users", "add", "anna", "--role", "admin")
         listed = said(capsys, Path(path) / "new", "users", "ls")
     assert "anna" in listed
+
+
+def test_a_command_without_a_token_or_with_too_small_a_role_says_what_is_missing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    store = MemoryStore("site")
+    viewer = make_token(store.accounts, "door", "viewer", 0).text
+    with closing(MemoryBus()) as bus:
+        app = create_app(store, bus, ApiSettings(token=SecretStr("open sesame")))
+        with ApiServer(app, bind("127.0.0.1", 0)) as server:
+            assert main(["identities", "ls", "--api", server.url]) == 2
+            assert "`climbtrack users token` makes one" in capsys.readouterr().err
+            words = ["cameras", "add", "yard=door.mp4", "--api", server.url, "--token", viewer]
+            assert main(words) == 2
+            assert "this needs the role admin, and token:door has the role viewer" in capsys.readouterr().err
