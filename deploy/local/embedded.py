@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -212,7 +213,7 @@ class Embedded:
             bus,
             metrics,
             registry,
-            lambda _: self.store,
+            cache(self._open_store),
             site_names=lambda: [self._site_id],
             monitor=monitors[ALERTS],
         )
