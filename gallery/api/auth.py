@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import AsyncIterator, Callable
+from ipaddress import ip_address
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Request, status
 from fastapi.concurrency import run_in_threadpool
@@ -19,6 +21,10 @@ from wire.errors import TransientError
 
 CHECK_S = 15.0  # how long somebody may look on after their session has ended
 COOKIE = "climbtrack_session"
+ONLY_HERE = (
+    "as long as nobody has to sign in, the API answers under an address or localhost only, since any web page could "
+    "reach it under a name of its own otherwise; add a user: climbtrack users add"
+)
 IN_ADDRESS = frozenset({"token", "access_token", "api_key", "key"})
 OWN_PASSWORD = "/v1/session/password"  # noqa: S105 - a path
 
@@ -58,6 +64,8 @@ class Access:
         if caller is None:
             raise _unknown(_why_unknown(connection))
         connection.state.caller = caller  # for the audit log, also of what they are refused
+        if caller.way == "open" and not _is_own_name(connection.headers.get("host", "")):
+            raise HTTPException(status.HTTP_403_FORBIDDEN, ONLY_HERE)
         if caller.must_change and path != OWN_PASSWORD:
             raise HTTPException(status.HTTP_403_FORBIDDEN, "choose a password of your own first")
         if rule.role is not None and not includes(caller.role, rule.role):
@@ -111,6 +119,15 @@ Calling = Annotated[Caller, Depends(caller_of)]
 def address_of(connection: HTTPConnection) -> str:
     """Return the address that a request comes from; of a trusted proxy, the one it names."""
     return "" if connection.client is None else connection.client.host[:64]
+
+
+def _is_own_name(host: str) -> bool:
+    """Tell whether a host is an address or a name of this network, which no web page can point to this machine."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return "." not in name.removesuffix(".") or name.endswith(".localhost") or bool(ip_address(name))
+    except ValueError:
+        return False
 
 
 def _unknown(detail: str) -> HTTPException:

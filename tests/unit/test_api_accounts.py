@@ -337,6 +337,28 @@ def test_only_this_machine_needs_no_sign_in(bus: MemoryBus, host: str, open_: bo
     assert client.get("/v1/review").status_code == (200 if open_ else 401)
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8080", 200),
+        ("localhost", 200),
+        ("[::1]:8080", 200),
+        ("nvr:8080", 200),
+        ("climb.localhost", 200),
+        ("evil.example:8080", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("evil.example.", 403),
+        ("[::1", 403),
+    ],
+)
+def test_an_open_site_answers_under_no_name_that_somebody_else_can_give_it(
+    bus: MemoryBus, host: str, status: int
+) -> None:
+    client = TestClient(create_app(MemoryStore("site"), bus, ApiSettings()))
+
+    assert client.get("/v1/review", headers={"Host": host}).status_code == status
+
+
 def test_the_first_admin_is_told_once_also_when_the_store_comes_late() -> None:
     class Late(MemoryAccounts):
         away = True
@@ -490,6 +512,7 @@ def test_events_end_with_the_next_one_after_their_reader_may_not_read_any_more(
     access = access_to(store, ApiSettings())
     cookie = access.gate.sign_in("vera", PASSWORD, "10.0.0.1")
     scope = {"type": "http", "headers": [(b"cookie", f"{COOKIE}={cookie}".encode())], "query_string": b"", "path": "/"}
+
     async def events() -> AsyncIterator[str]:
         for number in range(9):
             if number == 3:
