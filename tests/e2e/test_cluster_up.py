@@ -94,7 +94,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
     (tmp_path / "site.yaml").write_text(
         f"cameras: {{one: {{url: '{video}', loop: true, realtime: true}}}}\n"
         f"ingest: {{health_port: 0}}\nworker: {{health_port: 0, threads: 1, detector: '{BUNDLED}'}}\n"
-        "gallery: {health_port: 0}\napi: {port: 0}\n"
+        "gallery: {health_port: 0}\nalerts: {health_port: 0}\napi: {port: 0}\n"
     )
     running = Up(tmp_path)
     yield running
@@ -110,7 +110,7 @@ def test_a_cluster_finds_people_survives_a_kill_stops_and_goes_on(up: Up, tmp_pa
     up.wait_for("Ctrl-C stops everything")
     before = up.status()
     assert {name: one["state"] for name, one in before.items()} == dict.fromkeys(
-        ("redis", "kafka", "prometheus", "api", "gallery", "worker-1", "worker-2", "ingest"), "ready"
+        ("redis", "kafka", "prometheus", "api", "gallery", "alerts", "worker-1", "worker-2", "ingest"), "ready"
     )
     # When people walk by, the API knows them
     api = before["api"]["address"]
