@@ -23,7 +23,7 @@ SILENT_MS = 60_000  # after which a copy that was killed is given up
 KEYS = 500  # read by one script
 SHORT = 256  # elements of a key that are read at once
 CHANGES = 2_048  # elements read by one script, some ten milliseconds of the server
-PATIENCE = 64  # scripts, after which one may read twice as many
+PATIENCE = 8  # scripts, after which one may read twice as many
 LAST = ("meta", "progress")  # are read with the last changes
 # How the names begin of what belongs to one moment only: alerts that wait to be sent were sent since, for example.
 NOT_COPIED = ("copying", "changed", "restor", "session", "deliveries")
