@@ -124,7 +124,7 @@ def test_a_cluster_finds_people_survives_a_kill_stops_and_goes_on(up: Up, tmp_pa
     query = {"query": "count(up{job='climbtrack'} == 1)"}
     metrics = f"{before['prometheus']['address']}/api/v1/query"
     wait_until(
-        lambda: [row["value"][1] for row in httpx.get(metrics, params=query).json()["data"]["result"]] == ["5"],
+        lambda: [row["value"][1] for row in httpx.get(metrics, params=query).json()["data"]["result"]] == ["6"],
         timeout_s=LIMIT_S,
     )
     # When Ctrl-C is pressed, everything ends and nothing is left
