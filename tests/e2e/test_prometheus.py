@@ -24,7 +24,7 @@ from wire.messages import CameraSpec
 
 pytestmark = [pytest.mark.kafka, pytest.mark.prometheus, pytest.mark.rtsp, pytest.mark.timeout(600)]
 
-SERVICES = ("ingest", "worker", "gallery", "api")
+SERVICES = ("ingest", "worker", "gallery", "alerts", "api")
 SHIPPED = ROOT / "deploy" / "prometheus"
 CHOSEN = {"$job": "climbtrack", "$camera": ".*", "$__rate_interval": "30s"}
 # Panels that may be empty: what another exporter tells, and what is measured only with thousands of people.
