@@ -12,6 +12,7 @@ TORCH_CPU := https://download.pytorch.org/whl/cpu
 .PHONY: run test lint check bench weights servers readme
 
 run: .venv/.installed $(SITE)/.written
+	@rm -rf $(OUT)/data  # else the second run would be about the people of the first as well
 	@echo "Following 12 generated people through three cameras of 40 s; a minute or so."
 	@$(BIN)/climbtrack run --detector bundled --port 0 --data-dir $(OUT)/data --out $(OUT) \
 		$$(cd $(SITE) && for video in *.mp4; do echo "--camera $${video%.mp4}=$(SITE)/$$video"; done)
