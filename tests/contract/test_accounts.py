@@ -1,20 +1,33 @@
 """Accounts of a site behave the same in memory and in Redis."""
 
+import shutil
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 import redis
+from fastapi.testclient import TestClient
 
 from gallery.access import users
 from gallery.access.errors import AccountRefused
+from gallery.access.passwords import hash_password
 from gallery.access.tokens import make_token, read_token
+from gallery.api.app import create_app
+from gallery.config import ApiSettings
 from gallery.store.accounts import Accounts, ApiToken, Deed, Role, Session
 from gallery.store.memory import MemoryStore
 from gallery.store.redis import RedisStore
+from gallery.store.server import connect
 from gallery.store.store import Store
+from tests.conftest import need
+from tests.servers.redis_server import RealRedis
+from wire.memory import MemoryBus
+from wire.settings import RedisSettings
 
+PASSWORD = "correct horse battery"
 S = 1_000_000_000
 
 
@@ -156,3 +169,27 @@ def test_a_clock_that_goes_back_hides_nothing_in_the_audit_log(accounts: Account
         accounts.record(Deed(time_ns=time_s * S, who="anna", way="open", what="look"), oldest_ns=0, most=10)
 
     assert [entry.deed.time_ns // S for entry in accounts.audit(2**53, 10)] == [6, 5, 100]
+
+
+def test_a_real_redis_that_is_killed_lets_nobody_in_and_knows_everybody_when_it_is_back(tmp_path: Path) -> None:
+    need(found=shutil.which("redis-server") is not None, what="redis-server")
+    options = ("--appendonly", "yes", "--appendfsync", "always")
+    with RealRedis(tmp_path, *options) as server, closing(connect(RedisSettings(url=server.url))) as client:
+        store = RedisStore(client, "site")
+        hashed = hash_password(PASSWORD)
+        store.accounts.change_users(lambda known: users.added(known, "anna", "admin", hashed, 0, must_change=False))
+        with closing(MemoryBus()) as bus:
+            browser = TestClient(create_app(store, bus, ApiSettings()))
+            assert browser.post("/v1/session", json={"user": "anna", "password": PASSWORD}).status_code == 204
+            assert browser.get("/v1/review").status_code == 200
+
+            server.end()
+            for answer in (browser.get("/v1/review"), browser.get("/v1/session")):
+                assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+            server.start()
+
+            assert browser.get("/v1/session").json()["name"] == "anna"
+            browser.delete("/v1/session")
+            assert browser.get("/v1/review").status_code == 401
+            told = [entry.deed.what for entry in store.accounts.audit(2**53, 10)]
+            assert told == ["signed out", "reviewed", "signed in"]
