@@ -31,7 +31,7 @@ CHOSEN = {"$job": "climbtrack", "$camera": ".*", "$__rate_interval": "30s"}
 MAY_BE_EMPTY = {"GPU busy", "GPU memory", "GPU decoder busy", "Recall of the index", "One search"}
 BUSY = {"ClimbtrackLatencyBudgetBurnsFast", "ClimbtrackLatencyBudgetBurnsSlowly"}  # true alarms of a busy machine
 BOUNDED = {"camera", "decision", "device", "dtype", "fault", "file", "le", "mode", "model_id", "outcome", "python",
-           "reason", "scan", "server", "service", "stage", "topic", "version"}  # fmt: skip
+           "reason", "scan", "server", "service", "stage", "topic", "version", "when"}  # fmt: skip
 
 
 class Prometheus:
