@@ -161,14 +161,18 @@ def _check_weights(reader: "Reader", config: Path | None) -> None:
     Where the network cannot be loaded, as on a machine of a gallery only, nothing is compared.
     """
     try:
-        from reid_worker.appearance.choose import load_network
+        from reid_worker.appearance.choose import is_appearance_model
+        from reid_worker.appearance.embedder import load_appearance
         from reid_worker.config import WorkerSettings
+        from reid_worker.model.weights import SHIPPED, load_weights
     except ModuleNotFoundError:
         return
     known: Sequence[str] = reader.tail.models
-    served = load_network(WorkerSettings.load(config).weights, device="cpu").model_id if known else ""
-    if known and served not in known:
+    weights = WorkerSettings.load(config).weights or SHIPPED
+    served = load_appearance(weights, device="cpu") if is_appearance_model(weights) else load_weights(weights)
+    if known and served.model_id not in known:
         raise RunError(
             f"the people of the backup are known under {', '.join(known)}, and the workers of this configuration use"
-            f" {served}: nobody would be recognised. Set worker.weights to the weights of then, or add --other-weights"
+            f" {served.model_id}: nobody would be recognised. Set worker.weights to the weights of then, or add"
+            " --other-weights"
         )
