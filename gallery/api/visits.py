@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -146,35 +146,39 @@ def visits_router(store: Store, now_ns: Callable[[], int] = time.time_ns) -> API
         if (end - begin) / (HOUR_NS if by == "hour" else 24 * HOUR_NS) > MAX_PERIODS:
             detail = f"there are more than {MAX_PERIODS} periods in this time: ask for a shorter one, or by=day"
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, detail)
-        return StatisticsOut(
-            since=iso(begin),
-            until=iso(end),
-            people=visits.people_of(ones),
-            new=sum(one.new for one in ones),
-            visits=len(ones),
-            now=visits.people_of(one for one in ones if one.live),
-            periods=[
-                PeriodOut(start=one.start.isoformat(), people=one.people, new=one.new, visits=one.visits)
-                for one in visits.periods(ones, begin, end, by, _zone(zone))
-            ],
-            cameras=[
-                CameraVisitsOut(
-                    camera_id=one.camera_id,
-                    people=one.people,
-                    visits=one.visits,
-                    median_s=round(one.seconds[0], 2),
-                    most_s=round(one.seconds[1], 2),
-                    now=one.now,
-                )
-                for one in visits.cameras(ones)
-            ],
-            ways=[
-                WayOut(origin=one.origin, destination=one.destination, times=one.times, median_s=round(one.seconds, 2))
-                for one in visits.ways(ones)
-            ],
-        )
+        return _statistics_out(ones, begin, end, by, _zone(zone))
 
     return router
+
+
+def _statistics_out(ones: Sequence[Visit], begin_ns: int, end_ns: int, by: Step, zone: ZoneInfo) -> StatisticsOut:
+    return StatisticsOut(
+        since=iso(begin_ns),
+        until=iso(end_ns),
+        people=visits.people_of(ones),
+        new=sum(one.new for one in ones),
+        visits=len(ones),
+        now=visits.people_of(one for one in ones if one.live),
+        periods=[
+            PeriodOut(start=one.start.isoformat(), people=one.people, new=one.new, visits=one.visits)
+            for one in visits.periods(ones, begin_ns, end_ns, by, zone)
+        ],
+        cameras=[
+            CameraVisitsOut(
+                camera_id=one.camera_id,
+                people=one.people,
+                visits=one.visits,
+                median_s=round(one.seconds[0], 2),
+                most_s=round(one.seconds[1], 2),
+                now=one.now,
+            )
+            for one in visits.cameras(ones)
+        ],
+        ways=[
+            WayOut(origin=one.origin, destination=one.destination, times=one.times, median_s=round(one.seconds, 2))
+            for one in visits.ways(ones)
+        ],
+    )
 
 
 def _visit_out(visit: Visit) -> VisitOut:
