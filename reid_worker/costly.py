@@ -7,12 +7,12 @@ eight. While a worker cannot keep up, only the keyframes of such a camera are de
 import statistics
 
 TIMES = 4.0  # the median of all live cameras, from which on a camera is costly
-LEAST_SHARE = 0.1  # of the time: one that takes less is never costly
+LEAST_SHARE = 0.15  # of one core: a camera that takes less is never costly
 HOLD_S = 30.0  # how long a costly camera is held to its keyframes before it is tried again
 
 
 class Costly:
-    """Watches how long decoding takes, camera by camera."""
+    """Watches how much processor time decoding takes, camera by camera; elapsed time would blame whoever was waiting."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
@@ -20,7 +20,7 @@ class Costly:
         self._since_s: float | None = None
 
     def spent(self, camera_id: str, seconds: float) -> None:
-        """Take note of the time that decoding took for a live camera."""
+        """Take note of the processor time that decoding took for a live camera."""
         self._seconds[camera_id] = self._seconds.get(camera_id, 0.0) + seconds
 
     def is_held(self, camera_id: str) -> bool:

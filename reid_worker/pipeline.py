@@ -56,7 +56,7 @@ class Work:
     Attributes:
         frames: Its remaining frames, decoded lazily.
         analyse: Whether its frames are analysed; False if they are too old.
-        decode_s: How long decoding took so far.
+        decode_s: Processor time that decoding took so far.
     """
 
     stream: CameraStream
@@ -152,9 +152,9 @@ class Pipeline:
     def _decode(self, works: Sequence[Work], count: int) -> list[tuple[Work, Future[list[Frame]]]]:
         def decode(work: Work) -> list[Frame]:
             with self._load.stage("decode"):
-                began_s = time.monotonic()
+                began_s = time.thread_time()
                 frames = list(islice(work.frames, count))
-                work.decode_s += time.monotonic() - began_s
+                work.decode_s += time.thread_time() - began_s
                 return frames
 
         return [(work, self._decoding.submit(decode, work)) for work in works]
