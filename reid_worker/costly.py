@@ -12,7 +12,7 @@ HOLD_S = 30.0  # how long a costly camera is held to its keyframes before it is 
 
 
 class Costly:
-    """Watches how much processor time decoding takes, camera by camera; elapsed time would blame whoever was waiting."""
+    """Watches the processor time that decoding takes, by camera; elapsed time would blame whoever was waiting."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
