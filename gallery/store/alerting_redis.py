@@ -8,8 +8,6 @@ Keys, all beginning with `climbtrack:{SITE}:`
     alert-order                      sorted set: alert id, by when it was raised in us
     deliveries                       hash: id -> msgpack
     deliveries-due, deliveries-dead  sorted sets: delivery id, by when it is due in us
-
-and one for all sites, `SITES`.
 """
 
 import time
@@ -40,7 +38,6 @@ from gallery.zones.rule import Rule
 from gallery.zones.zone import Zone
 
 PAGE = 256
-SITES = "climbtrack:sites-with-alerts"  # set: their names
 _Kept = TypeVar("_Kept", Zone, Rule, Output, Alert, Delivery)
 
 
@@ -219,7 +216,6 @@ class RedisAlertStore:
 
     def _save(self, name: str, key: str, value: Zone | Rule | Output) -> None:
         with translated_errors(self._client):
-            self._client.sadd(SITES, self._site_id)
             self._client.hset(self._key(name), key, pack(value))
 
     def _delete(self, name: str, key: str) -> bool:

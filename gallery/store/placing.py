@@ -10,15 +10,12 @@ instead of taking it for its own site that has lost data, which it would put bac
 
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.resources import files
 from itertools import islice
 from typing import Any
 
-from redis.exceptions import ResponseError
-
 from gallery.errors import BackupError
-from gallery.store.alerting_redis import SITES
 from gallery.store.change import Change, commands
 from gallery.store.layout import rows_of
 from gallery.store.redis import RedisStore
@@ -31,7 +28,6 @@ OURS = ("restor", "copying", "changed")
 SILENT_MS = 60_000
 AT_ONCE = 500  # commands of one pipeline
 AT_ONCE_BYTES = 4 << 20
-WITH_ALERTS = frozenset(("zones", "rules", "alert-outputs"))  # a site with these is in `SITES`
 ABOVE = 2**32  # one write a second reaches it in 136 years; 2^53 leaves room for two million restores
 
 
@@ -131,11 +127,6 @@ class SitePlace:
                 self._pipe(("UNLINK", self._prefix + name) for name in self._names())
                 self._client.set(marker, f"moving:{digest}")
             names = list(self._staged())
-            if not WITH_ALERTS.isdisjoint(names):
-                with suppress(
-                    ResponseError
-                ):  # another node of a cluster may have that key; every change of a rule adds it
-                    self._client.sadd(SITES, self._site_id)
             hidden = (name for name in names if ":" in name)
             self._pipe(("RENAME", f"{self._prefix}{STAGED}{name}", self._prefix + name) for name in hidden)
             self._run("show", *(name for name in names if ":" not in name))

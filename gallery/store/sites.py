@@ -1,16 +1,21 @@
 """All sites in one Redis."""
 
 import logging
-from typing import Any
+import math
+import re
+import time
+from collections.abc import Callable
 
 import redis
 
 from gallery.errors import StoreUnavailable
-from gallery.store.alerting_redis import SITES
 from gallery.store.redis import RedisStore
 from gallery.store.server import durability_risk, eviction_risk, translated_errors
 
 log = logging.getLogger(__name__)
+
+LOOK_AGAIN_S = 30.0  # a site whose first rule is younger is watched once somebody is seen there
+_ALERTING = re.compile(rb"climbtrack:\{(.+)\}:(?:zones|rules|alert-outputs)")
 
 
 class RedisSites:
@@ -19,10 +24,15 @@ class RedisSites:
     With `writes`, it also warns about one that forgets what was written when it crashes.
     """
 
-    def __init__(self, client: "redis.Redis", *, writes: bool = False) -> None:
+    def __init__(
+        self, client: "redis.Redis", *, writes: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._client = client
         self._risks = (eviction_risk, durability_risk) if writes else (eviction_risk,)
         self._checked = False
+        self._clock = clock
+        self._with_alerts: list[str] = []
+        self._looked_s = -math.inf
 
     def check(self) -> None:
         """Check the server before any site is opened; if it is unreachable, it is checked later.
@@ -55,14 +65,19 @@ class RedisSites:
         return sorted(key.decode().removeprefix("climbtrack:{").removesuffix("}:meta") for key in keys)
 
     def with_alerts(self) -> list[str]:
-        """Return the sites that have zones, alert rules or outputs, sorted.
+        """Return the sites that have zones, alert rules or outputs, as of at most `LOOK_AGAIN_S` ago, sorted.
+
+        They are found by their keys: a key about all sites would lie on another node of a cluster.
 
         Raises:
             StoreUnavailable, StoreRefused: The server cannot be queried.
         """
-        with translated_errors(self._client):
-            found: Any = self._client.smembers(SITES)
-        return sorted(name.decode() for name in found)
+        if self._clock() - self._looked_s >= LOOK_AGAIN_S:
+            with translated_errors(self._client):
+                found = (_ALERTING.fullmatch(key) for key in self._client.scan_iter("climbtrack:{*}:*", count=10_000))
+                self._with_alerts = sorted({match[1].decode() for match in found if match})
+            self._looked_s = self._clock()
+        return self._with_alerts
 
     def _check(self) -> None:
         if self._checked:

@@ -27,6 +27,7 @@ from gallery.store.placing import SitePlace
 from gallery.store.redis import RedisStore
 from gallery.store.said import StoredWord
 from gallery.store.server import connect
+from gallery.store.sites import RedisSites
 from gallery.store.store import Identity, Prototype, StoredTracklet, TrackQuery, Write
 from gallery.store.why import Why
 from tests.conftest import need
@@ -207,7 +208,7 @@ def test_every_kind_of_key_is_restored_with_its_end(client: Any, site: str, tmp_
 
     before, after = contents(client, site), contents(client, copy)
     assert set(before) - set(after) == {"sessions", "deliveries-due"}
-    assert client.sismember("climbtrack:sites-with-alerts", copy)
+    assert copy in RedisSites(client).with_alerts()
     for name in ("list", "stream:1", "members", "scores", "zones", "empty", "identities", "crops"):
         assert after[name] == before[name], name
     assert abs(client.pttl(f"climbtrack:{{{copy}}}:zones") - client.pttl(f"{prefix}zones")) < 10_000

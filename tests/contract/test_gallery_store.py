@@ -25,6 +25,7 @@ from gallery.store.store import (
     TrackQuery,
     Write,
 )
+from gallery.zones.zone import Zone
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
 from wire.settings import RedisSettings
 from wire.tracklet_id import TrackletId
@@ -356,6 +357,25 @@ def test_the_sites_that_were_written_are_known_by_name(redis_url: str) -> None:
     names = RedisSites(client).names()
     assert "written" in names
     assert "only-read" not in names
+    client.close()
+
+
+DOOR = Zone(zone_id="z", name="Door", camera_id="a", kind="area", points=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)))
+
+
+def test_the_sites_with_alerts_are_known_and_looked_for_again_only_after_a_while(redis_url: str) -> None:
+    client = redis.Redis.from_url(redis_url)
+    now = [0.0]
+    sites = RedisSites(client, clock=lambda: now[0])
+    one, other = (RedisStore(client, f"site-{uuid.uuid4().hex[:8]}") for _ in range(2))
+    one.write(Write(version=0, now_ns=S, next_identity=1))
+    one.alerting.save_zone(DOOR)
+    assert one.site_id in sites.with_alerts()
+    other.alerting.save_zone(DOOR)
+    now[0] = 29.0
+    assert other.site_id not in sites.with_alerts()
+    now[0] = 30.0
+    assert {one.site_id, other.site_id} <= set(sites.with_alerts())
     client.close()
 
 

@@ -15,16 +15,48 @@ from wire.messages import (
     DeadLetter,
     FrameChunk,
     IdentityEvent,
+    LookalikeQuery,
     Packet,
+    PictureQuery,
+    QueryAnswer,
     SeenPeople,
     Tracklet,
     Word,
     WorkerState,
 )
+from wire.queries import Lookalike
 
 STORED = Path(__file__).parent / "messages_v1.json"  # type of message -> hexadecimal; entries are added, never changed
 
 MEANINGS: dict[str, AnyMessage] = {
+    "PictureQuery": PictureQuery(
+        query_id="q1", asker="api-1", site_id="home", time_ns=50, picture=b"\xff\xd8\xff", limit=3
+    ),
+    "LookalikeQuery": LookalikeQuery(
+        query_id="q1",
+        asker="api-1",
+        site_id="home",
+        time_ns=50,
+        model_id="abc",
+        embeddings=np.array([[0.6, 0.8], [1, 0]], np.float16),
+        boxes=np.array([[0, 1, 2, 3], [4, 5, 6, 7.5]], np.float32),
+        scores=np.array([0.5, 0.75], np.float32),
+        camera_id="lobby",
+        width=640,
+        height=360,
+        limit=3,
+    ),
+    "QueryAnswer": QueryAnswer(
+        query_id="q1",
+        asker="api-1",
+        boxes=np.array([[0, 1, 2, 3]], np.float32),
+        scores=np.array([0.5], np.float32),
+        width=640,
+        height=360,
+        lookalikes=((Lookalike(3, 0.75, 0.9375, 0.125),),),
+        known=4,
+        problem="try again",
+    ),
     "CameraSpec": CameraSpec(
         camera_id="lobby",
         site_id="home",
