@@ -86,7 +86,7 @@ def _first_admin(store: Store, settings: ApiSettings) -> Iterator[None]:
 def serve(app: FastAPI, listener: socket.socket) -> None:
     """Serve on a socket until SIGTERM or SIGINT; a second SIGINT aborts pending requests."""
     options: dict[str, Any] = {"log_config": None, "access_log": False, "timeout_graceful_shutdown": DRAIN_S}
-    config = uvicorn.Config(app, proxy_headers=False, **options)  # `gallery.api.proxy` reads them
+    config = uvicorn.Config(app, proxy_headers=False, **options)  # `gallery.api.access.proxy` reads them
     _Server(config).run(sockets=[listener])
 
 

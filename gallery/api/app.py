@@ -14,29 +14,29 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from gallery.access.audit import AuditLog
 from gallery.access.first import is_loopback
 from gallery.access.gate import Gate
-from gallery.api.alerts import alerting_routers
-from gallery.api.audit import Auditor, audit_router
-from gallery.api.auth import Access, require_access
+from gallery.api.access.audit import Auditor, audit_router
+from gallery.api.access.auth import Access, require_access
+from gallery.api.access.proxy import BehindProxies, UserHeader
+from gallery.api.access.session import session_router
+from gallery.api.access.users import tokens_router, users_router
+from gallery.api.alerting.alerts import alerting_routers
 from gallery.api.cameras import CameraList, cameras_router
 from gallery.api.document import describe
-from gallery.api.events import EventFeed, events_router
 from gallery.api.head import HeadAsGet
+from gallery.api.identities.events import EventFeed, events_router
+from gallery.api.identities.people import people_router, tracks_router
+from gallery.api.identities.review import review_router
+from gallery.api.identities.search import search_router
+from gallery.api.identities.visits import visits_router
+from gallery.api.identities.why import why_router
+from gallery.api.identities.words import words_router
 from gallery.api.live import live_router
 from gallery.api.origin import SameOrigin
 from gallery.api.page import page_router
 from gallery.api.parameters import only_known_parameters
-from gallery.api.people import people_router, tracks_router
 from gallery.api.prefix import UnderPrefix
 from gallery.api.problems import answer_with_problems
-from gallery.api.proxy import BehindProxies, UserHeader
-from gallery.api.review import review_router
 from gallery.api.schemas import ProblemOut, StatusOut
-from gallery.api.search import search_router
-from gallery.api.session import session_router
-from gallery.api.users import tokens_router, users_router
-from gallery.api.visits import visits_router
-from gallery.api.why import why_router
-from gallery.api.words import words_router
 from gallery.asking import Asker
 from gallery.config import ApiSettings
 from gallery.errors import StoreRefused

@@ -15,7 +15,7 @@ from anyio import create_task_group
 from fastapi import APIRouter, HTTPException, Query, Response, WebSocket, WebSocketDisconnect, status
 from fastapi.concurrency import run_in_threadpool
 
-from gallery.api.auth import CHECK_S, Access
+from gallery.api.access.auth import CHECK_S, Access
 from gallery.api.rules import rule_of
 from gallery.api.schemas import Name, ProblemOut, name_of
 from gallery.errors import StoreRefused

@@ -18,7 +18,7 @@ OTHER_WEIGHTS = (
     "nobody who is known was seen under the weights that the workers serve now: search again when people have passed"
     " the cameras"
 )
-OTHER_LENGTH = "the worker that read the picture serves other weights than those before it: serve the same on all workers"
+OTHER_LENGTH = "the worker that read the picture serves other weights than before: serve the same on all workers"
 
 Nearest = Callable[[NDArray[np.float32], str], Collection[Collection[int]]]
 

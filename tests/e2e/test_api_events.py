@@ -10,8 +10,8 @@ import httpx
 import pytest
 import uvicorn
 
-from gallery.api import events as api_events
 from gallery.api.app import create_app
+from gallery.api.identities import events as api_events
 from gallery.config import ApiSettings
 from gallery.store.memory import MemoryStore
 from gallery.store.store import Write

@@ -13,7 +13,18 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.conftest import need, wait_until
 
 ALERTS = ("alerts", "alerts/rules", "alerts/rules/new", "alerts/outputs", "alerts/outputs/new")
-VIEWS = ("live", "people", "people/1", "review", "cameras", "cameras/add", "cameras/zones/cam1", *ALERTS, "health", "api")
+VIEWS = (
+    "live",
+    "people",
+    "people/1",
+    "review",
+    "cameras",
+    "cameras/add",
+    "cameras/zones/cam1",
+    *ALERTS,
+    "health",
+    "api",
+)
 SIZES = {"wide": (1440, 900), "tablet": (768, 1024), "phone": (390, 844)}
 PATIENCE_MS = 60_000
 SHOWN_S = "document.querySelector('video').currentTime"

@@ -19,8 +19,8 @@ from gallery.access.first import first_admin, is_loopback, tell_first_admin
 from gallery.access.gate import SESSION_S, Gate
 from gallery.access.passwords import hash_password, is_password
 from gallery.access.tokens import make_token
+from gallery.api.access.auth import COOKIE
 from gallery.api.app import access_to, create_app
-from gallery.api.auth import COOKIE
 from gallery.config import ApiSettings
 from gallery.errors import StoreUnavailable
 from gallery.store.accounts import Role, User
@@ -508,7 +508,7 @@ def test_video_ends_soon_after_its_viewer_may_not_watch_any_more(
 def test_events_end_with_the_next_one_after_their_reader_may_not_read_any_more(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gallery.api.auth.CHECK_S", 0)
+    monkeypatch.setattr("gallery.api.access.auth.CHECK_S", 0)
     access = access_to(store, ApiSettings())
     cookie = access.gate.sign_in("vera", PASSWORD, "10.0.0.1")
     scope = {"type": "http", "headers": [(b"cookie", f"{COOKIE}={cookie}".encode())], "query_string": b"", "path": "/"}

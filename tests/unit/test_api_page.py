@@ -12,8 +12,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from gallery.access.attempts import MOST
 from gallery.access.gate import SESSION_S, Gate
+from gallery.api.access.auth import COOKIE
 from gallery.api.app import create_app
-from gallery.api.auth import COOKIE
 from gallery.config import ApiSettings
 from gallery.store.memory import MemoryStore
 from tests.conftest import wait_until

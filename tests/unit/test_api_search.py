@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -102,7 +101,7 @@ def picture(kind: str = "JPEG") -> bytes:
     return out.getvalue()
 
 
-def search(client: TestClient, data: bytes, kind: str = "image/jpeg", **query: int) -> httpx.Response:
+def search(client: TestClient, data: bytes, kind: str = "image/jpeg", **query: int) -> Any:
     return client.post("/v1/search", content=data, headers={"Content-Type": kind}, params=query)
 
 

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 
 from gallery.api.app import create_app
-from gallery.api.words import Asking
+from gallery.api.identities.words import Asking
 from gallery.config import ApiSettings, GallerySettings
 from gallery.handler import build_service
 from gallery.store.memory import MemoryStore
@@ -185,7 +185,7 @@ def test_a_wrong_request_never_reaches_the_gallery(unheard: TestClient, path: st
 def test_without_a_gallery_the_answer_is_that_it_was_sent(
     store: MemoryStore, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gallery.api.words.Asking", lambda store, bus: Asking(store, bus, wait_s=0.0))
+    monkeypatch.setattr("gallery.api.identities.words.Asking", lambda store, bus: Asking(store, bus, wait_s=0.0))
     with TestClient(create_app(store, bus, ApiSettings())) as client:
         word = said(client, "identities/1/name", {"name": "A"}, 202)
 

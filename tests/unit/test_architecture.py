@@ -35,7 +35,7 @@ OWNERS = {
         "deploy/doctor.py",
         "deploy/bench/*.py",
     ),
-    "fastapi": ("gallery/api/*.py", "deploy/local/api_server.py"),
+    "fastapi": ("gallery/api/*.py", "gallery/api/*/*.py", "deploy/local/api_server.py"),
     "typer": ("deploy/cli/*.py",),
 }
 

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -44,7 +45,7 @@ class Stills:
         self.seen.append(image.shape[:2])
         return self._found
 
-    def embed_stills(self, people: list[NDArray[np.uint8]]) -> NDArray[np.float16]:
+    def embed_stills(self, people: Sequence[NDArray[np.uint8]]) -> NDArray[np.float16]:
         if self._broken:
             raise EmbeddingError("the network returned NaN")
         return np.tile(np.array([1, 0], np.float16), (len(people), 1))
@@ -170,7 +171,7 @@ def test_a_crop_is_embedded_as_one_of_a_track_would_be() -> None:
     shapes: list[tuple[int, ...]] = []
 
     class Looking(Stills):
-        def embed_stills(self, people: list[NDArray[np.uint8]]) -> NDArray[np.float16]:
+        def embed_stills(self, people: Sequence[NDArray[np.uint8]]) -> NDArray[np.float16]:
             shapes.extend(person.shape for person in people)
             return super().embed_stills(people)
 

@@ -17,9 +17,10 @@ from gallery.errors import TooManyVisits
 from gallery.store.memory import MemoryStore
 from gallery.store.store import Identity
 from gallery.visits import Visit, cameras, people_of, periods, visits_of, ways
-from tests.gallery_tools import START, S, axis, tracklet
+from tests.gallery_tools import START, Gallery, S, axis, progress, tracklet
 from tests.words_tools import several_people
 from wire.memory import MemoryBus
+from wire.messages import AnyMessage
 
 UTC = ZoneInfo("UTC")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -176,9 +177,11 @@ def test_what_cannot_be_counted_is_refused_in_words(client: TestClient, query: d
 
 
 def test_a_visit_of_tracks_without_a_gap_is_one() -> None:
-    from tests.gallery_tools import Gallery, progress
-
-    walks = [tracklet("a/s/1.0/0", 0, 4, axis(0)), tracklet("a/s/2.0/0", 5, 9, axis(0)), progress("a", 60, ended=True)]
+    walks: list[AnyMessage] = [
+        tracklet("a/s/1.0/0", 0, 4, axis(0)),
+        tracklet("a/s/2.0/0", 5, 9, axis(0)),
+        progress("a", 60, ended=True),
+    ]
     gallery = Gallery(MemoryStore("site"), walks)
     gallery.run(len(walks))
     (found,) = visits_of(gallery.store, 0, 2**62)

@@ -85,7 +85,9 @@ def test_settings_cannot_be_changed() -> None:
         pytest.param("worker: {tray: 2026-11-26}", ["worker.tray", "string"], id="a date for text"),
         pytest.param("? [a, b]\n: 1", ["line 1"], id="a list as a key"),
         pytest.param("- worker", ["mapping of sections"], id="file is a list"),
-        pytest.param("wroker: {}", ["'wroker'", "did you mean worker?", "redis, site, tracing, worker"], id="unknown section"),
+        pytest.param(
+            "wroker: {}", ["'wroker'", "did you mean worker?", "redis, site, tracing, worker"], id="unknown section"
+        ),
         pytest.param("worker: {", ["not YAML"], id="broken file"),
         pytest.param("worker: !!python/object:os.system {}", ["not YAML"], id="a Python object"),
     ],

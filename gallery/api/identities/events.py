@@ -14,7 +14,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
-from gallery.api.auth import Access
+from gallery.api.access.auth import Access
 from gallery.api.schemas import event_out
 from gallery.errors import StoreRefused
 from gallery.store.store import JournalEntry, Store

@@ -14,7 +14,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from gallery.access.errors import NotSignedIn
 from gallery.access.gate import Caller, Gate
 from gallery.access.users import includes
-from gallery.api.proxy import UserHeader
+from gallery.api.access.proxy import UserHeader
 from gallery.api.rules import Rule, rule_of
 from gallery.errors import StoreRefused
 from wire.errors import TransientError

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Response, status
 
 from gallery.alerts.occupancy import occupancy_of
-from gallery.api.alert_schemas import OccupancyOut, ZoneIn, ZoneOut, ZonesOut, zone_out
+from gallery.api.alerting.alert_schemas import OccupancyOut, ZoneIn, ZoneOut, ZonesOut, zone_out
 from gallery.api.schemas import Name, ProblemOut
 from gallery.store.alerting import AlertStore
 from gallery.store.store import Store

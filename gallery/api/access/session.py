@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from gallery.access.errors import NotSignedIn
 from gallery.access.gate import SESSION_S, Way
 from gallery.access.passwords import MAX_LENGTH, MIN_LENGTH
-from gallery.api.auth import COOKIE, Access, Calling, address_of
+from gallery.api.access.auth import COOKIE, Access, Calling, address_of
 from gallery.api.schemas import ProblemOut
 from gallery.store.accounts import Role
 

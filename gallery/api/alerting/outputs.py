@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, HTTPException, Query, Response, status
 
-from gallery.api.alert_schemas import (
+from gallery.api.alerting.alert_schemas import (
     DeliveriesOut,
     OutputIn,
     OutputOut,

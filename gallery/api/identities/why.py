@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, HTTPException, Path, status
 from pydantic import BaseModel
 
+from gallery.api.identities.word_schemas import WordOut, word_out
 from gallery.api.schemas import ProblemOut, iso
-from gallery.api.word_schemas import WordOut, word_out
 from gallery.store.said import MAX_WORDS, leg_of
 from gallery.store.store import Store
 from gallery.store.why import Candidate, Excluded

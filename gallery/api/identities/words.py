@@ -11,9 +11,9 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response, st
 from fastapi.concurrency import run_in_threadpool
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
-from gallery.api.auth import caller_of
+from gallery.api.access.auth import caller_of
+from gallery.api.identities.word_schemas import WordOut, WordsOut, word_out
 from gallery.api.schemas import MAX_NUMBER, Number, ProblemOut
-from gallery.api.word_schemas import WordOut, WordsOut, word_out
 from gallery.store.said import StoredWord
 from gallery.store.store import JournaledWord, Store
 from wire import codec

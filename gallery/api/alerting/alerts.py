@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, HTTPException, Query, Response, status
 
-from gallery.api.alert_schemas import AlertOut, AlertsOut, RuleIn, RuleOut, RulesOut, alert_out, rule_out
+from gallery.api.alerting.alert_schemas import AlertOut, AlertsOut, RuleIn, RuleOut, RulesOut, alert_out, rule_out
+from gallery.api.alerting.outputs import outputs_router
+from gallery.api.alerting.zones import zones_router
 from gallery.api.moment import QueryTime
-from gallery.api.outputs import outputs_router
 from gallery.api.schemas import MAX_NUMBER, CameraOut, Name, ProblemOut
-from gallery.api.zones import zones_router
 from gallery.outputs.posts import whom
 from gallery.store.alerting import AlertQuery, AlertStore
 from gallery.store.store import Store

@@ -12,7 +12,7 @@ from gallery.access.gate import Caller
 from gallery.access.passwords import MAX_LENGTH, MIN_LENGTH, check_password, hash_password, random_password
 from gallery.access.tokens import drop_tokens_of, make_token
 from gallery.access.users import OPEN, includes, user_name
-from gallery.api.auth import Calling
+from gallery.api.access.auth import Calling
 from gallery.api.schemas import ProblemOut, iso
 from gallery.store.accounts import Accounts, ApiToken, Role, User
 

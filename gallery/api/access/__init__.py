@@ -1,0 +1,1 @@
+"""Who may use the API: sign-in, users, tokens, the audit log."""

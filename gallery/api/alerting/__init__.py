@@ -1,0 +1,1 @@
+"""Zones, alert rules, alerts, and where they are sent."""
