@@ -23,7 +23,7 @@ def audit(
     """Show who looked at or changed which person, the newest first."""
     from deploy.cli.find_accounts import open_accounts
     from gallery.access.audit import AuditQuery, entries_of
-    from gallery.api.audit import deed_out, numbers_of
+    from gallery.api.access.audit import deed_out, numbers_of
 
     with open_accounts(config, data_dir, site) as store:
         query = AuditQuery(who=user, identities=numbers_of(store, identity), what=what, limit=limit)

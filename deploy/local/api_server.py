@@ -41,7 +41,7 @@ class ApiServer:
         import uvicorn
 
         options: dict[str, Any] = {"log_config": None, "access_log": False, "timeout_graceful_shutdown": DRAIN_S}
-        config = uvicorn.Config(app, proxy_headers=False, **options)  # `gallery.api.proxy` reads them
+        config = uvicorn.Config(app, proxy_headers=False, **options)  # `gallery.api.access.proxy` reads them
         self._server = uvicorn.Server(config)
         self._socket = taken
         self._thread = threading.Thread(target=self._server.run, args=([taken],), name="api", daemon=True)
