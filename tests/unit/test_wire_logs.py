@@ -42,10 +42,10 @@ def test_a_message_about_a_camera_names_it_in_a_field() -> None:
 def test_a_traced_message_names_camera_tracklet_and_trace() -> None:
     program = """
 from tests.gallery_tools import tracklet
-from wire.trace import note, started
+from wire.trace import note_sent, started
 import msgspec
 message = msgspec.structs.replace(tracklet("door/s/1.0/0", 0, 1), traceparent=started("x"))
-note(log, message, "gallery: read %s", "here")
+note_sent(log, "reid_worker", "tracklets", message)
 """
     (entry,) = logged(program)
     assert (entry["camera"], entry["tracklet"]) == ("door", "door/s/1.0/0")
