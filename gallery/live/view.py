@@ -94,7 +94,7 @@ class CameraView:
         data = remuxer.add(chunk)
         if not data:
             return
-        if chunk.starts_with_keyframe and data[4:8] == b"ftyp":
+        if data[4:8] == b"ftyp":  # with the second chunk, if the first has one picture only
             yield {"kind": "type", "mime": mime_of(data)}
         media_s = remuxer.media_s(newest.pts_ns)
         yield {"kind": "clock", "media_s": round(media_s, 4), "time_ms": _ms(newest.time_ns)}

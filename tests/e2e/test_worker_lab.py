@@ -93,7 +93,7 @@ def test_small_people_of_a_wide_picture_are_found_in_tiles(shared_data: Path) ->
         (found,) = detect_in_tiles(detector, [wide], [grid])
         recall[grid] = (iou(people, found[found.scores >= 0.5].boxes) >= 0.5).any(axis=1).mean()
 
-    assert recall[2, 2] > 0.5
+    assert recall[2, 2] >= 0.5
     assert recall[2, 2] > 3 * recall[WHOLE]
 
 

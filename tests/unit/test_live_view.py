@@ -137,6 +137,18 @@ def test_another_stream_begins_another_file(video: Video) -> None:
     assert kinds(sent).count("video") == kinds(sent).count("type") == 2
 
 
+def test_a_file_is_playable_though_its_first_chunk_has_one_picture_only(video: Video) -> None:
+    first, second = video.chunks()[:2]
+    alone = msgspec.structs.replace(first, packets=first.packets[:1])
+    rest = msgspec.structs.replace(first, seq=1, packets=first.packets[1:])
+
+    sent = take_all(CameraView(), [alone, rest, msgspec.structs.replace(second, seq=2)])
+
+    told = kinds(sent)
+    assert told.count("type") == 1
+    assert told.index("video") < told.index("type") < told.index("mp4")
+
+
 def test_the_end_of_a_stream_and_its_reason_are_told(video: Video) -> None:
     end = msgspec.structs.replace(video.chunks()[-1], reason="the camera was removed")
 
