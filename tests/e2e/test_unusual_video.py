@@ -104,7 +104,7 @@ def test_a_turned_video_gives_the_people_and_boxes_of_the_upright_one(readable: 
 
     assert len(people(upright)) >= 3
     assert people(upright) == people(turned)
-    assert len(common) >= 0.95 * max(len(upright), len(turned))
+    assert len(common) >= 0.9 * max(len(upright), len(turned))  # encoded twice: what is barely found may be lost
     assert np.median([iou(upright[key], turned[key]) for key in common]) > 0.95  # of the same pictures, encoded twice
     assert all(left + width < 400 for left, _, width, _ in turned.values())  # 360 px wide, as it is seen
 
