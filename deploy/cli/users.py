@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli.options import Config, DataDirOption, Json, Site
+from deploy.cli.options import Config, DataDirOption, Json, Site, finite
 from deploy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -130,7 +130,9 @@ def password(
 def token(
     name: Name,
     role: RoleOption = "viewer",
-    days: Annotated[float | None, typer.Option("--days", min=0.001, max=3650, help="Default: no expiry.")] = None,
+    days: Annotated[
+        float | None, typer.Option("--days", min=0.001, max=3650, callback=finite, help="Default: no expiry.")
+    ] = None,
     user: Annotated[
         str | None, typer.Option("--user", metavar="NAME", help="Whose it is; default: a service's.")
     ] = None,
