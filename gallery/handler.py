@@ -16,10 +16,10 @@ from wire.cameras import Cameras, CameraTable, ListedCamera
 from wire.health import ServiceMonitor
 from wire.messages import CameraProgress, LookalikeQuery, Tracklet, Word
 from wire.metrics import ServiceMetrics
+from wire.queries import is_awaited
 from wire.service import Monitor, Outgoing, Received, Rejected, Service
 
 NAME = "gallery"
-QUERY_PATIENCE_NS = 30_000_000_000  # nobody waits for the answer to an older search
 
 
 class GalleryHandler:
@@ -71,11 +71,11 @@ class GalleryHandler:
 
     def _answers(self, queries: Sequence[LookalikeQuery]) -> list[Outgoing]:
         """Answer the searches for which somebody still waits."""
-        latest_ns = time.time_ns() - QUERY_PATIENCE_NS
+        now_ns = time.time_ns()
         return [
             Outgoing(QUERY_ANSWERS.name, query.asker, self._sites[query.site_id].lookalikes(query))
             for query in queries
-            if query.time_ns >= latest_ns
+            if is_awaited(query, now_ns)
         ]
 
     def flushed(self) -> None:

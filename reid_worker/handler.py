@@ -29,6 +29,7 @@ from reid_worker.waiting import Item, Waiting
 from wire.bus import BOXES, FRAMES, PICTURE_QUERIES, TRACKLETS, Bus, TopicPartition
 from wire.messages import FrameChunk, PictureQuery, Tracklet
 from wire.metrics import ServiceMetrics
+from wire.queries import is_awaited
 from wire.service import Monitor, Outgoing, Received, Rejected, Service
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,6 @@ TURN_S = 0.2  # time that recordings get between chunks of live cameras
 TURN_CAMERAS = 2  # recordings that are processed together in such a turn
 STARVED_S = 5.0  # recordings get a turn at least this often, however busy the live cameras keep the worker
 MOST_BYTES = 256 * 1024 * 1024  # chunks of recordings that wait in memory; beyond, live cameras wait for them
-QUERY_PATIENCE_NS = 30_000_000_000  # nobody waits for the answer to an older search
 EMBED_THREADS = 1  # torch threads spin while waiting: two of them on busy cores were 28 times slower than one
 
 
@@ -168,9 +168,9 @@ class WorkerHandler:
 
     def _answer(self, batch: Sequence[Received]) -> list[Outgoing]:
         """Answer the searches for which somebody still waits."""
-        latest_ns = self._clocks.time_ns() - QUERY_PATIENCE_NS
+        now_ns = self._clocks.time_ns()
         asked = [received.message for received in batch if isinstance(received.message, PictureQuery)]
-        return [answered(query, self._pipeline) for query in asked if query.time_ns >= latest_ns]
+        return [answered(query, self._pipeline) for query in asked if is_awaited(query, now_ns)]
 
     def _run_live(self) -> list[Outgoing]:
         """Process live cameras for a moment: what is found is published before the rest, and before it is late."""

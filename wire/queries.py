@@ -15,6 +15,7 @@ from wire.message import Count, Message, Signed, check_name
 MAX_PICTURE_BYTES = 6 * 1024 * 1024  # a record holds 8 MiB
 MAX_QUERIED = 16  # people of one picture that are searched for
 MAX_LOOKALIKES = 50
+PATIENCE_NS = 30_000_000_000  # nobody waits for the answer to an older query
 
 
 class PictureQuery(Message, frozen=True, kw_only=True, eq=False, tag="picture-query"):
@@ -112,6 +113,11 @@ class QueryAnswer(Message, frozen=True, kw_only=True, eq=False, tag="query-answe
     lookalikes: tuple[tuple[Lookalike, ...], ...] = ()
     known: Count = 0
     problem: str = ""
+
+
+def is_awaited(query: PictureQuery | LookalikeQuery, now_ns: int) -> bool:
+    """Tell whether somebody still waits for the answer to a query."""
+    return query.time_ns >= now_ns - PATIENCE_NS
 
 
 def refusal(query_id: str, asker: str, problem: str) -> QueryAnswer:
