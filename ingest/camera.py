@@ -52,7 +52,7 @@ class Camera:
         # A file read at full speed always waits: there is no clock to keep up with.
         self._patient = self._spec.mode_in_use == "complete" or (has_end(self._spec.url) and not self._spec.realtime)
         self._gate = KeyframeGate(self._spec.camera_id, around.metrics, self._clock)
-        self._writer = StreamWriter(self._spec, self._outbox(), around.metrics)
+        self._writer = StreamWriter(self._spec, self._outbox(), around.metrics, around.settings.privacy)
         self._thread = threading.Thread(target=self._run, name=f"camera-{self._spec.camera_id}", daemon=True)
 
     def start(self) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ingest.source import VideoFormat
 from wire import trace
 from wire.messages import MAX_CHUNK_BYTES, MAX_CHUNK_NS, CameraSpec, FrameChunk, Packet
+from wire.privacy import Privacy
 
 LIVE_CHUNK_NS = 200_000_000  # filling a chunk is part of the delay after which people are known
 
@@ -14,12 +15,14 @@ class Stream:
     """The fields shared by all chunks of one stream.
 
     Attributes:
+        privacy: What may become of its pictures.
         first_index: Frames of the source before this stream.
     """
 
     spec: CameraSpec
     stream_id: str
     format: VideoFormat
+    privacy: Privacy
     first_index: int = 0
 
 
@@ -106,6 +109,7 @@ class Chunker:
             detail=spec.detail,
             regions=spec.regions,
             ignore=spec.ignore,
+            privacy=self._stream.privacy,
             traceparent=trace.started(spec.camera_id, self._stream.stream_id, self._seq),
         )
         self._seq += 1

@@ -2,6 +2,7 @@
 
 from pydantic import Field, FilePath
 
+from wire.privacy import Privacy
 from wire.settings import Settings
 
 
@@ -27,6 +28,8 @@ class IngestSettings(Settings):
         worker_group: Consumer group whose backlog is measured.
         folder_fps: Frame rate of image folders, unless the camera has an `fps` tag.
         jpeg_quality: JPEG quality for frames that are not already H.264, HEVC or JPEG.
+        privacy: What of the pictures of cameras that do not say it themselves may leave the worker: `full`, all;
+            `blurred`, pictures in which nobody can be recognised; `embeddings`, none.
     """
 
     section = "ingest"
@@ -46,3 +49,4 @@ class IngestSettings(Settings):
     worker_group: str = Field(default="reid_worker", pattern=r"^[A-Za-z0-9._-]{1,128}$")
     folder_fps: float = Field(default=25.0, gt=0, le=240)
     jpeg_quality: int = Field(default=90, ge=1, le=100)
+    privacy: Privacy = "full"

@@ -11,6 +11,7 @@ from ingest.outbox import Outbox
 from ingest.source import UNKNOWN_FORMAT, SourcePacket, VideoFormat
 from wire.bus import MAX_RECORD_BYTES
 from wire.messages import CameraSpec, Packet
+from wire.privacy import Privacy
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +31,9 @@ class StreamWriter:
         too_large: Frames since `begin` that do not fit into a record.
     """
 
-    def __init__(self, spec: CameraSpec, outbox: Outbox, metrics: IngestMetrics) -> None:
+    def __init__(self, spec: CameraSpec, outbox: Outbox, metrics: IngestMetrics, privacy: Privacy) -> None:
         self._spec = spec
+        self._privacy = spec.privacy or privacy
         self._outbox = outbox
         self._frames = metrics.frames.labels(camera=spec.camera_id)
         self._bytes = metrics.bytes.labels(camera=spec.camera_id)
@@ -88,7 +90,7 @@ class StreamWriter:
         """Announce the end, even of a stream that never began, and wait until everything is stored on the bus."""
         with self._lock:
             if self._chunker is None and not self._closed and self._part == 0:
-                self._chunker = Chunker(Stream(self._spec, f"{self._name}-none", UNKNOWN_FORMAT))
+                self._chunker = Chunker(Stream(self._spec, f"{self._name}-none", UNKNOWN_FORMAT, self._privacy))
             self._end(reason)
             self._outbox.deliver()
 
@@ -121,7 +123,7 @@ class StreamWriter:
         stream_id = f"{self._name}-{self._part}"
         self._part += 1
         self._format = video_format
-        return Chunker(Stream(self._spec, stream_id, video_format, self._next_index))
+        return Chunker(Stream(self._spec, stream_id, video_format, self._privacy, self._next_index))
 
     def _count_damage(self) -> None:
         self._damaged.inc()

@@ -290,6 +290,7 @@ class WorkerHandler:
             out += self._run([self._work(item, chunk.first_index)])
         elif since < max(patience, KEYFRAME_PATIENCE_NS):
             return out
+        out += _outgoing(self._pipeline.embedded(stream.seal()))
         state = saved(chunk, item.record.offset, blob=stream.save(chunk))
         if state is None:
             return out

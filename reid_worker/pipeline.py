@@ -190,7 +190,7 @@ class Pipeline:
         for batch, rows in due.embedding:
             for index, row in zip(batch, rows.result(), strict=True):
                 vectors[index] = row
-        self._keep_crops([emission for emission in due.emissions if emission.tracklet.closed])
+        self._keep_crops([one for one in due.emissions if one.tracklet.closed and one.storable])
         return [self._message(emission.tracklet, row) for emission, row in zip(due.emissions, vectors, strict=True)]
 
     def _embed(self, emissions: Sequence[Emission]) -> NDArray[np.float16]:

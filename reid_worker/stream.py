@@ -40,11 +40,13 @@ class Emission:
     Attributes:
         crops: In order of time, at least one.
         embedding: The embedding of the same crops from an earlier emission, float16 bytes; empty if there is none.
+        storable: Whether the crops may be stored.
     """
 
     tracklet: ObservedTracklet
     crops: tuple[Crop, ...]
     embedding: bytes
+    storable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,23 @@ class CameraStream:
     def close(self) -> list[Emission]:
         """Close all tracklets at the end of the stream."""
         return [item for track_id in sorted(self._tracklets) for item in self._close(track_id)]
+
+    def seal(self) -> list[Emission]:
+        """Make a `save` hold no picture, where pictures may not leave the worker; return the emissions that are due.
+
+        Tracklets end and go on as their next part, with further crops. Too short ones lose the crops they have.
+        """
+        if self.info.privacy == "full":
+            return []
+        self._tracker.forget_pictures()
+        emissions = []
+        for track_id, current in sorted(self._tracklets.items()):
+            if tracklet.is_sent_on_close(current, self._options.tracklet):
+                emissions += self._close(track_id)
+                self._tracklets[track_id] = tracklet.next_part(current)
+            else:
+                tracklet.forget_picks(current)
+        return emissions
 
     def take_embedding(self, embedded: Tracklet) -> None:
         """Remember the embedding of an emission, unless the tracklet has closed or changed since."""
@@ -314,13 +333,13 @@ class CameraStream:
             scores=np.array([row.score for row in current.rows], np.float32),
             quality=tracklet.quality(current),
             frames_used=len(picks),
-            crop=max(picks, key=lambda pick: pick.quality).jpeg,
+            crop=crops.leaving(max(picks, key=lambda pick: pick.quality).jpeg, self.info.privacy),
             width=self._seen.size[0],
             height=self._seen.size[1],
             traceparent=trace.continued(self._traceparent, name, current.revision),
         )
         chosen = tuple(Crop(times_ns[pick.number], pick.jpeg) for pick in picks)
-        emission = Emission(observed, chosen, current.embedding)
+        emission = Emission(observed, chosen, current.embedding, storable=self.info.privacy == "full")
         self._counts.sent += current.revision == 0
         tracklet.mark_sent(current, self._options.tracklet)
         return [emission]

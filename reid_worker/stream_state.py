@@ -13,6 +13,7 @@ from wire.areas import Detail, Polygon
 from wire.message import Mode
 from wire.messages import Codec, FrameChunk
 from wire.orientation import UPRIGHT
+from wire.privacy import Privacy
 
 
 class Counts(msgspec.Struct, array_like=True):
@@ -49,6 +50,7 @@ class StreamInfo(msgspec.Struct, frozen=True):
     detail: Detail = "fast"
     regions: tuple[Polygon, ...] = ()
     ignore: tuple[Polygon, ...] = ()
+    privacy: Privacy = "full"
 
     @classmethod
     def of(cls, chunk: FrameChunk) -> "StreamInfo":
@@ -65,6 +67,7 @@ class StreamInfo(msgspec.Struct, frozen=True):
             chunk.detail,
             chunk.regions,
             chunk.ignore,
+            chunk.privacy,
         )
 
     def decoder(self, state: DecoderState, opener: DecoderOpener | None = None) -> StreamDecoder:

@@ -183,8 +183,13 @@ def successor(tracklet: OpenTracklet, time_ns: int, overlap: float, options: Tra
     if apart and (tracklet.part or age_ns >= options.min_leg_s * 1e9):
         return OpenTracklet(leg=tracklet.leg + 1, person=tracklet.person)
     if age_ns >= options.part_s * 1e9:
-        return OpenTracklet(tracklet.leg, tracklet.part + 1, tracklet.crossing, person=tracklet.person)
+        return next_part(tracklet)
     return None
+
+
+def next_part(tracklet: OpenTracklet) -> OpenTracklet:
+    """Return the tracklet that continues a leg, of the same person."""
+    return OpenTracklet(tracklet.leg, tracklet.part + 1, tracklet.crossing, person=tracklet.person)
 
 
 def cross(tracklet: OpenTracklet, overlap: float, options: TrackletOptions) -> None:
@@ -266,6 +271,11 @@ def keep(tracklet: OpenTracklet, time_ns: int, pick: Pick, options: TrackletOpti
         tracklet.picks = _halved(tracklet.picks)
     if {pick.number for pick in tracklet.picks} != before:
         tracklet.picked, tracklet.embedding = tracklet.revision, b""
+
+
+def forget_picks(tracklet: OpenTracklet) -> None:
+    """Forget the frames chosen so far, and their embedding."""
+    tracklet.picks, tracklet.picked, tracklet.embedding = [], tracklet.revision, b""
 
 
 def is_due(tracklet: OpenTracklet, options: TrackletOptions) -> bool:

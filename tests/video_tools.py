@@ -95,7 +95,7 @@ def see(url: Path | str, **fields: Any) -> Seen:
 def see_source(source: Source, spec: CameraSpec) -> Seen:
     """Do the same with an open source."""
     seen, outbox = Seen(), ChunkList()
-    writer = StreamWriter(spec, outbox, IngestMetrics(CollectorRegistry()))
+    writer = StreamWriter(spec, outbox, IngestMetrics(CollectorRegistry()), "full")
     writer.begin("s")
     try:
         for packet in source.packets():

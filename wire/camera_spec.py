@@ -3,6 +3,7 @@
 from wire.areas import Detail, Polygon, check_areas
 from wire.mask import mask_url
 from wire.message import MAX_TIME_NS, UNSENDABLE, Message, Mode, check_name, check_priority
+from wire.privacy import Privacy
 from wire.url import is_live
 
 MAX_FPS = 240
@@ -29,6 +30,7 @@ class CameraSpec(
             people; `auto` begins with `fast` and changes to `high` while the camera shows small people.
         regions, ignore: Polygons in fractions of the upright picture. Only people whose box has the middle of its lower
             edge in one of `regions`, if there are any, and in none of `ignore` count.
+        privacy: What of its pictures may leave the worker; the site's setting (`ingest.privacy`) when None.
         mode: `latency` drops the oldest frames when something is slow, `complete` processes everything. When None, a
             file is processed completely and a live camera stays current.
         clock_offset_ms: Added to capture times, for cameras whose clock is known to be wrong.
@@ -52,6 +54,7 @@ class CameraSpec(
     detail: Detail = "fast"
     regions: tuple[Polygon, ...] = ()
     ignore: tuple[Polygon, ...] = ()
+    privacy: Privacy | None = None
 
     def __post_init__(self) -> None:
         check_name("camera_id", self.camera_id)

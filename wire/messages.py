@@ -11,6 +11,7 @@ from wire.camera_spec import MAX_FPS
 from wire.camera_spec import CameraSpec as CameraSpec  # noqa: PLC0414 - a message like the others
 from wire.message import UNSENDABLE, Count, Message, Mode, Signed, check_name, check_priority
 from wire.orientation import ORIENTATIONS, UPRIGHT
+from wire.privacy import Privacy
 from wire.queries import LookalikeQuery as LookalikeQuery  # noqa: PLC0414
 from wire.queries import PictureQuery as PictureQuery  # noqa: PLC0414
 from wire.queries import QueryAnswer as QueryAnswer  # noqa: PLC0414
@@ -77,6 +78,7 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
         orientation: How decoded pictures are rotated to be upright; see `wire.orientation`.
         analysed_fps, mode, priority, detail, regions, ignore: As in the camera's `CameraSpec`, so that the worker needs
             nothing else.
+        privacy: What may become of the pictures; goes with them, so that whoever has them knows it.
         traceparent: Starts a trace; see `wire.trace`.
     """
 
@@ -100,6 +102,7 @@ class FrameChunk(Message, frozen=True, kw_only=True, eq=False, tag="frames"):
     detail: Detail = "fast"
     regions: tuple[Polygon, ...] = ()
     ignore: tuple[Polygon, ...] = ()
+    privacy: Privacy = "full"
     traceparent: str = ""
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Event
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deploy.errors import UsageError
 from deploy.video.encode import VideoFile, encoder
@@ -18,6 +19,9 @@ from ingest.config import IngestSettings
 from ingest.errors import SourceError
 from ingest.sources.address import has_end, path_of
 from wire.messages import CameraSpec
+from wire.privacy import Privacy
+
+EMPTY = 64  # grey behind boxes where no picture may be shown
 
 
 def check_folder(option: str, folder: Path) -> None:
@@ -106,9 +110,14 @@ def _write(store: Store, spec: CameraSpec, path: Path, since_ns: int, settings: 
                 video.abandon()
                 break
             began_ns = began_ns or frame.time_ns
-            image = np.ascontiguousarray(frame.image)
+            image = _shown(frame.image, spec.privacy or settings.privacy)
             people = overlay.at(frame.number, frame.time_ns)
             Painter(*image.shape[:2]).paint(image, spec.camera_id, frame.time_ns, people)
             video.add(image, frame.time_ns - began_ns)
             count += 1
     return count
+
+
+def _shown(image: NDArray[np.uint8], privacy: Privacy) -> NDArray[np.uint8]:
+    """Return what is behind the boxes in a BGR picture `(h, w, 3)`: itself, or nothing of it."""
+    return np.ascontiguousarray(image) if privacy == "full" else np.full_like(image, EMPTY)

@@ -58,7 +58,7 @@ def frames_of(spec: CameraSpec, settings: IngestSettings) -> Iterator[Frame]:
     stream_id = ""
     with closing(open_source(wanted, settings)) as source:
         outbox = _Chunks()
-        writer = StreamWriter(wanted, outbox, IngestMetrics(CollectorRegistry()))
+        writer = StreamWriter(wanted, outbox, IngestMetrics(CollectorRegistry()), settings.privacy)
         writer.begin(spec.camera_id)
         packets = source.packets()
         while True:

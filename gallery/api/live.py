@@ -27,6 +27,7 @@ from wire.errors import TransientError
 MAX_CAMERAS = 36
 PICTURE_WAIT_S = 5.0
 MAX_REASON = 120  # bytes that a closing WebSocket may say
+HIDDEN = b""
 KINDS = {"mp4": 0, "jpeg": 1}
 
 
@@ -64,8 +65,11 @@ def live_router(store: Store, bus: Bus, access: Access, protected: Sequence[Any]
         responses={200: {"content": {"image/jpeg": {}}}, 404: {"model": ProblemOut}},
     )
     async def show_picture(camera_id: Name) -> Response:
-        """Return what a camera shows now, as JPEG."""
+        """Return what a camera shows now, as JPEG; nothing unless its privacy is `full`."""
         picture = await _latest_picture(feeds, camera_id)
+        if picture == HIDDEN:
+            detail = f"camera {camera_id!r} shows no pictures, since its privacy is not `full`"
+            raise HTTPException(status.HTTP_404_NOT_FOUND, detail)
         if picture is None:
             detail = f"camera {camera_id!r} has shown nothing in the last {PICTURE_WAIT_S:g} s"
             raise HTTPException(status.HTTP_404_NOT_FOUND, detail)
@@ -86,7 +90,7 @@ def _refusal(access: Access, socket: WebSocket) -> tuple[int, str] | None:
 
 
 async def _latest_picture(feeds: LiveFeeds, camera_id: str) -> bytes | None:
-    """Return the latest picture of a camera; the first that comes if none is kept."""
+    """Return the latest picture of a camera, the first that comes if none is kept; `HIDDEN` if it may not be shown."""
     from gallery.live.view import CameraView, Piece
 
     viewer, view = Viewer(asyncio.get_running_loop(), 1), CameraView(pictures=True)
@@ -98,7 +102,10 @@ async def _latest_picture(feeds: LiveFeeds, camera_id: str) -> bytes | None:
             while found is None or viewer.waiting():
                 _, item = await viewer.next()
                 for sent in await asyncio.to_thread(view.take, item):
-                    found = sent.data if isinstance(sent, Piece) else found
+                    if isinstance(sent, Piece):
+                        found = sent.data
+                    elif sent["kind"] == "hidden":
+                        return HIDDEN
     except TimeoutError:
         return found
     finally:

@@ -12,6 +12,7 @@ from wire.areas import Detail
 from wire.camera_spec import MAX_CLOCK_OFFSET_MS, MAX_FPS
 from wire.message import PRIORITIES, Mode, check_name
 from wire.messages import CameraHealth, CameraSpec, IdentityEvent
+from wire.privacy import Privacy
 from wire.tracklet_id import TrackletId
 from wire.url import check_source
 
@@ -70,6 +71,7 @@ class CameraIn(BaseModel):
     detail: Detail = "fast"
     regions: Polygons = []
     ignore: Polygons = []
+    privacy: Privacy | None = None
 
 
 class CameraState(BaseModel):
@@ -103,7 +105,8 @@ class SourceOut(BaseModel):
 class CameraOut(BaseModel):
     """A camera, its password masked.
 
-    `source` is null until ingest has taken it on, `state` until its first frames are analysed.
+    `source` is null until ingest has taken it on, `state` until its first frames are analysed. `privacy` is null if the
+    site's applies.
     """
 
     camera_id: str
@@ -115,6 +118,7 @@ class CameraOut(BaseModel):
     detail: Detail
     regions: Polygons
     ignore: Polygons
+    privacy: Privacy | None
     mode: Mode
     tags: dict[str, str]
     source: SourceOut | None
@@ -267,6 +271,7 @@ def camera_out(spec: CameraSpec, stored: StoredProgress | None, health: CameraHe
         detail=spec.detail,
         regions=[[list(corner) for corner in polygon] for polygon in spec.regions],
         ignore=[[list(corner) for corner in polygon] for polygon in spec.ignore],
+        privacy=spec.privacy,
         mode=spec.mode_in_use,
         tags=spec.tags,
         source=None if health is None else _source_out(health),

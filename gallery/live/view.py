@@ -30,7 +30,7 @@ class CameraView:
     """Turns what a camera's feed offers into messages for one browser.
 
     After a gap, and at the start, everything up to the next keyframe is left out. A stream that the browser cannot play
-    is sent as pictures, at most one a chunk.
+    is sent as pictures, at most one a chunk. Of one whose privacy is not `full`, only the people's boxes are sent.
     """
 
     def __init__(self, *, pictures: bool = False) -> None:
@@ -67,7 +67,9 @@ class CameraView:
     def _begin(self, chunk: FrameChunk) -> Iterator[Sent]:
         self._remuxer = self._decoder = None
         size = {"width": chunk.width, "height": chunk.height, "orientation": chunk.orientation}
-        if not self._pictures and chunk.codec != "mjpeg":
+        if chunk.privacy != "full":
+            yield {"kind": "hidden", "codec": chunk.codec, **size}
+        elif not self._pictures and chunk.codec != "mjpeg":
             self._remuxer = Remuxer(chunk)
             yield {"kind": "video", "codec": chunk.codec, **size}
         else:

@@ -106,6 +106,11 @@ class AppearanceTracker:
         """Return the ids of all tracks that may still get detections."""
         return {track.track_id for track in self._tracks}
 
+    def forget_pictures(self) -> None:
+        """Forget the crops that no look has learnt from yet; who is in sight is cut out again."""
+        for track in self._tracks:
+            track.look.jpeg = b""
+
     def save(self) -> TrackerState:
         """Return everything that the next update depends on."""
         return TrackerState(self._next_id, self._last_s, tuple(map(_saved, self._tracks)), "appearance")

@@ -117,5 +117,8 @@ class Tracker(Protocol):
     def remembered(self) -> set[int]:
         """Return the ids of all tracks that may still get detections: those alive, and those that may come back."""
 
+    def forget_pictures(self) -> None:
+        """Forget crops that a `save` would hold; what was learnt from others stays."""
+
     def save(self) -> TrackerState:
         """Return everything that the next update depends on."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from reid_worker.handler import HandlerOptions, WorkerHandler
@@ -157,6 +158,27 @@ def test_a_worker_that_dies_anywhere_is_replaced_without_a_trace(
         assert _last_progress(after) == {
             name: value for name, value in _last_progress(undisturbed).items() if name in _last_progress(after)
         }
+
+
+def test_a_worker_whose_states_hold_no_pictures_is_replaced_without_a_trace(records: list[Received]) -> None:
+    private = [_private(item) for item in records]
+    undisturbed = _run(_handler(MemoryBus()), private, [len(private)])
+    for cut in range(4, len(private), 31):
+        bus = MemoryBus()
+        bus.ensure_topics()
+        first = _handler(bus)
+        before = _run(first, private[:cut], [cut])
+        _publish_states(bus, before)
+        again = _from(first, private, cut)
+
+        after = _run(_handler(bus), again, [len(again)])
+
+        assert _said([*before, *after]) == _said(undisturbed), f"after a death at chunk {cut}"
+
+
+def _private(item: Received) -> Received:
+    assert isinstance(item.message, FrameChunk)
+    return Received(item.record, replace(item.message, privacy="embeddings"))
 
 
 @pytest.mark.parametrize("rounds", [0, 2, 5])

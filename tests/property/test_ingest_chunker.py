@@ -25,7 +25,7 @@ urls = st.sampled_from([FILE, LIVE])
 
 
 def chunks_of(packets: list[Packet], codec: Codec, url: str = FILE) -> list[FrameChunk]:
-    chunker = Chunker(Stream(spec_of(url), "stream-0", VideoFormat(codec, 64, 48, b"extra")))
+    chunker = Chunker(Stream(spec_of(url), "stream-0", VideoFormat(codec, 64, 48, b"extra"), "full"))
     cut = [chunk for packet in packets for chunk in chunker.add(packet)]
     return [*cut, chunker.end("over")]
 
@@ -89,7 +89,7 @@ def test_a_chunk_is_cut_only_where_the_next_packet_does_not_fit(packets: list[Pa
 
 @given(fps=st.integers(1, 120), count=st.integers(2, 60))
 def test_a_steady_live_camera_waits_for_no_packet_that_does_not_fit_any_more(fps: int, count: int) -> None:
-    chunker = Chunker(Stream(spec_of(LIVE), "stream-0", VideoFormat("h264", 64, 48, b"")))
+    chunker = Chunker(Stream(spec_of(LIVE), "stream-0", VideoFormat("h264", 64, 48, b""), "full"))
     packets = [Packet(n * 1_000_000_000 // fps, 0, n == 0, b"x") for n in range(count)]
 
     waiting: list[Packet] = []

@@ -89,7 +89,7 @@ def bench() -> Bench:
 
 def chunks(count: int, *, keyframe_every: int, size: int = 100) -> list[FrameChunk]:
     """Return chunks of five frames; every `keyframe_every`th starts with a keyframe."""
-    chunker = Chunker(Stream(spec_of("x"), "s-0", H264))
+    chunker = Chunker(Stream(spec_of("x"), "s-0", H264, "full"))
     sent = packets(count * 5 + 1, every=5 * keyframe_every, size=size)
     return [chunk for p in sent for chunk in chunker.add(Packet(p.pts_ns, p.pts_ns, p.keyframe, p.data))]
 

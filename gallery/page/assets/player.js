@@ -46,6 +46,7 @@ export class Player {
     const kinds = {
       video: () => this.begin(message, "video"),
       pictures: () => this.begin(message, "pictures"),
+      hidden: () => this.begin(message, "hidden"),
       type: () => this.openSource(),
       clock: () => (this.offset = message.time_ms - message.media_s * 1000),
       picture: () => (this.pictureTime = message.time_ms),
@@ -158,6 +159,7 @@ export class Player {
       }
       return this.pictureShown ?? null;
     }
+    if (this.how === "hidden") return this.wanted(); // boxes only: their times are all there is to show
     this.follow();
     return this.offset === null || !this.video.videoWidth ? null : this.offset + this.video.currentTime * 1000;
   }

@@ -96,6 +96,7 @@ export const texts = {
     add: "Add a camera",
     connecting: "Waiting for the first picture",
     keyframe: "The picture appears with the camera's next keyframe.",
+    hidden: "Pictures of this camera are not shown.",
     lost: "Connection lost. Trying again.",
     ended: "Ended",
     paused: "Paused",

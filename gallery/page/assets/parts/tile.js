@@ -59,9 +59,10 @@ export function Tile({ camera, players, options, nameOf, large, onPerson, onEnla
         : status.shown && status.delay >= 0 && status.delay < 120 && html`<span class="num">${texts.live.behind(status.delay)}</span>`}
     </figcaption>
     <div class="screen" style=${{ aspectRatio: ratio }} onClick=${click}>
-      <video ref=${video} muted playsinline disableRemotePlayback hidden=${status.how === "pictures"} />
+      <video ref=${video} muted playsinline disableRemotePlayback hidden=${status.how === "pictures" || status.how === "hidden"} />
       <img ref=${image} alt="" hidden=${status.how !== "pictures"} />
       <canvas ref=${canvas} role="img" aria-label=${`${camera.camera_id}. ${status.seen}`} />
+      ${status.how === "hidden" && html`<div class="wait"><span>${texts.live.hidden}</span></div>`}
       ${!status.shown && html`<div class="wait"><span>${waitingText(camera, state)}</span></div>`}
     </div>
   </figure>`;
