@@ -164,6 +164,7 @@ def test_a_camera_keeps_its_detail_and_its_areas(client: TestClient, bus: Memory
         pytest.param({"camera_id": "a", "url": "x", "tags": {"a": "b" * 257}}, "tags", id="an endless tag"),
         pytest.param({"camera_id": "../a", "url": "x"}, "camera_id", id="a path for a name"),
         pytest.param({"camera_id": "a", "url": "x", "detail": "best"}, "detail", id="no such detail"),
+        pytest.param({"camera_id": "a", "url": "x", "privacy": "none"}, "privacy", id="no such privacy"),
         pytest.param({"camera_id": "a", "url": "x", "ignore": [[[0, 0], [9, 0], [9, 9]]]}, "divide", id="pixels"),
         pytest.param({"camera_id": "a", "url": "x", "regions": [[[0, 0], [1, 1]]]}, "2 corners", id="half a region"),
         pytest.param({"camera_id": "a", "url": "x", "regions": [[[0], [1, 0], [1, 1]]]}, "regions", id="half a corner"),

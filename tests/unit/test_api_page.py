@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
@@ -201,6 +202,17 @@ def test_what_a_camera_shows_is_a_picture(client: TestClient, bus: MemoryBus) ->
     answer = client.get("/v1/cameras/door/picture")
 
     assert (answer.status_code, answer.content[:2]) == (200, b"\xff\xd8")
+
+
+@pytest.mark.parametrize("privacy", ["blurred", "embeddings"])
+def test_a_camera_whose_privacy_is_not_full_shows_no_picture(client: TestClient, bus: MemoryBus, privacy: str) -> None:
+    for chunk in packets([numbered_image(number) for number in range(20)]).chunks():
+        private = msgspec.structs.replace(chunk, privacy=privacy)
+        bus.producer().send(FRAMES.name, "door", codec.encode(private))
+
+    answer = client.get("/v1/cameras/door/picture")
+
+    assert (answer.status_code, "privacy is not `full`" in answer.json()["detail"]) == (404, True)
 
 
 def test_a_camera_is_listed_with_the_state_in_which_ingest_has_it(client: TestClient, bus: MemoryBus) -> None:
