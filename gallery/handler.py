@@ -1,7 +1,9 @@
 """The gallery's message handler: tracklets and progress in, identity events out."""
 
+import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
@@ -11,15 +13,17 @@ from gallery.index_faiss import index_for
 from gallery.metrics import GalleryMetrics
 from gallery.site_worker import SiteWorker, plan_of
 from gallery.store.store import Store
+from gallery.weights import EVERYBODY
 from wire.bus import IDENTITIES, QUERY_ANSWERS, TRACKLETS, Bus, TopicPartition
 from wire.cameras import Cameras, CameraTable, ListedCamera
 from wire.health import ServiceMonitor
-from wire.messages import CameraProgress, LookalikeQuery, Tracklet, Word
+from wire.messages import CameraProgress, LookalikeQuery, Tracklet, WeightsChoice, Word
 from wire.metrics import ServiceMetrics
 from wire.queries import is_awaited
 from wire.service import Monitor, Outgoing, Received, Rejected, Service
 
 NAME = "gallery"
+COUNT_S = 15.0  # between counts of who is known under which weights, as often as Prometheus asks
 
 
 class GalleryHandler:
@@ -44,6 +48,7 @@ class GalleryHandler:
         self._sites: dict[str, SiteWorker] = {}
         self._sources: dict[str, TopicPartition] = {}
         self._listed: Mapping[str, ListedCamera] = {}
+        self._counted_s = -math.inf
 
     def handle(self, batch: Sequence[Received]) -> Iterable[Outgoing | Rejected]:
         """Distribute a batch to its sites, and decide all windows that are due."""
@@ -53,10 +58,12 @@ class GalleryHandler:
         for received in batch:
             if isinstance(received.message, LookalikeQuery):
                 queries.append(received.message)
-            if isinstance(received.message, Tracklet | CameraProgress | Word | LookalikeQuery):
+            if isinstance(received.message, Tracklet | CameraProgress | Word | LookalikeQuery | WeightsChoice):
                 by_site.setdefault(received.message.site_id, []).append(received)
             else:
-                rejected.append(Rejected(received.record, "the gallery reads tracklets, progress, words, searches"))
+                rejected.append(
+                    Rejected(received.record, f"the gallery has no use for a {type(received.message).__name__}")
+                )
         self._expect_cameras(new_site=not by_site.keys() <= self._sites.keys())
         for site_id, received_ones in by_site.items():
             self._open(site_id, received_ones[0])
@@ -67,7 +74,18 @@ class GalleryHandler:
             outgoing += [Outgoing(IDENTITIES.name, f"{site_id}/{e.identity_id}", e) for e in site.outgoing()]
         outgoing += self._answers(queries)
         self._metrics.identities.set(sum(site.identities() for site in self._sites.values()))
+        self._count_known()
         return [*rejected, *outgoing]
+
+    def _count_known(self) -> None:
+        """Export now and then which weights know the people who were seen lately."""
+        if self._clock() - self._counted_s < COUNT_S:
+            return
+        self._counted_s = self._clock()
+        known: Counter[str] = Counter()
+        for site in self._sites.values():
+            known.update(site.known())
+        self._metrics.known_under(known.pop(EVERYBODY, 0), known)
 
     def _answers(self, queries: Sequence[LookalikeQuery]) -> list[Outgoing]:
         """Answer the searches for which somebody still waits."""

@@ -1,6 +1,7 @@
 """Prometheus metrics of the gallery."""
 
 import math
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -44,6 +45,12 @@ class GalleryMetrics:
             buckets=LATENCY_BUCKETS_S,
             registry=registry,
         )
+        self._known = Gauge(
+            "climbtrack_gallery_known_ratio",
+            "Share of the people seen within gallery.horizon_s whom each model knows",
+            ["model_id"],
+            registry=registry,
+        )
         self.persistence_failing = Gauge(
             "climbtrack_store_persistence_failing",
             "1 while Redis reports that its last save or append to disk failed; NaN while it does not tell",
@@ -56,3 +63,9 @@ class GalleryMetrics:
             buckets=PROBABILITY_BUCKETS,
             registry=registry,
         )
+
+    def known_under(self, everybody: int, known: Mapping[str, int]) -> None:
+        """Export how many of the people seen lately each model knows, and no model that knows nobody any more."""
+        self._known.clear()
+        for model_id, count in known.items():
+            self._known.labels(model_id=model_id).set(count / everybody)

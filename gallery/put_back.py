@@ -16,7 +16,7 @@ def writes_to_put_back(site: Site, snapshot: Snapshot, unpublished: Sequence[Ide
     Tracklets older than the horizon, pictures, published events and what undoing words needs are not in memory, so they
     stay lost.
     """
-    calibration = encode_scale(site.calibrations, site.shifts, site.coverage)
+    calibration = encode_scale(site.calibrations, site.shifts, site.coverage, site.spaces)
     merged = {old: one.number for one in site.identities.values() for old in one.previous_ids}
     stored = {identity.number for identity in snapshot.identities}
     rest = {

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.config import GallerySettings
+from gallery.decision.choosing import looked_at_again
 from gallery.decision.decide import decide
 from gallery.decision.draft import Decision
 from gallery.decision.lookalikes import answer
 from gallery.decision.repair import repaired
 from gallery.decision.rules import Rules
 from gallery.decision.site import Site, orphans_of, site_of
+from gallery.decision.spaces import settled
 from gallery.hearing.facts import facts_of
 from gallery.hearing.obey import obey
 from gallery.index import VectorIndex
@@ -27,8 +29,9 @@ from gallery.put_back import writes_to_put_back
 from gallery.searcher import Searcher
 from gallery.store.store import JournalEntry, Store, StoredProgress, StoredTracklet, Write
 from gallery.timeline import Timeline, Update, Waiting, Window
+from gallery.weights import carried_out, known_among
 from wire.cameras import ListedCamera
-from wire.messages import CameraProgress, IdentityEvent, LookalikeQuery, QueryAnswer, Tracklet, Word
+from wire.messages import CameraProgress, IdentityEvent, LookalikeQuery, QueryAnswer, Tracklet, WeightsChoice, Word
 from wire.metrics import ServiceMetrics
 from wire.service import Received, Rejected
 
@@ -139,6 +142,7 @@ class SiteWorker:
         self._again = []
         batch, rejected = self._models.comparable(batch)
         decided = self._decided([r.message for r in batch if isinstance(r.message, Tracklet)])
+        again: list[tuple[StoredTracklet, Tracklet]] = []
         for received in batch:
             message, record = received.message, received.record
             if isinstance(message, CameraProgress):
@@ -150,12 +154,17 @@ class SiteWorker:
             elif isinstance(message, Word):
                 self.decide_due(now_s)
                 self._hear(message)
+            elif isinstance(message, WeightsChoice):
+                self.decide_due(now_s)
+                self._choose(message)
             elif isinstance(message, Tracklet) and not self._site.is_erased(message):
                 row = decided.get(message.tracklet_id)
                 if row is None or row.tracklet.revision < message.revision:
                     self._timeline.update(Update(message, record.offset))
-                elif row.tracklet.revision == message.revision and row.event is not None:
-                    self._again.append(row.event)
+                elif row.tracklet.revision == message.revision:
+                    again.append((row, message))
+                    self._again += [] if row.event is None else [row.event]
+        self._look_again(again)
         self._shared.stage_queue_length.labels(stage="decide").set(self._timeline.waiting())
         return rejected
 
@@ -165,11 +174,32 @@ class SiteWorker:
             self._reload()
         if self._store.word(word.word_id) is not None:
             return
-        decision = obey(self._site, word, facts_of(self._store, word), self._plan.rules)
-        self._stale = True
-        self._store.write(decision.write)
-        self._take_over(decision)
-        self._stale = False
+        self._apply(obey(self._site, word, facts_of(self._store, word), self._plan.rules))
+
+    def _choose(self, choice: WeightsChoice) -> None:
+        """Carry out a choice of weights, once."""
+        if self._stale:
+            self._reload()
+        for decision in carried_out(self._site, choice, self._plan.rules):
+            self._apply(decision)
+        if choice.forget:
+            self._models.forget(choice.forget)
+
+    def _look_again(self, again: Sequence[tuple[StoredTracklet, Tracklet]]) -> None:
+        """Add how stored tracklets look under weights that are new to them."""
+        new = [(row, tracklet) for row, tracklet in again if row.tracklet.shadow is None]
+        if new and self._stale:
+            self._reload()
+        decision = looked_at_again(self._site, new, self._plan.rules) if new else None
+        if decision is not None:
+            self._apply(decision)
+
+    def _apply(self, decision: Decision) -> None:
+        """Write a decision that every repetition would take again, and take it over."""
+        self._stale = True  # if the write fails, it is unknown whether it took effect
+        if self._store.write(decision.write) == "applied":
+            self._take_over(decision)
+            self._stale = False
 
     def decide_due(self, now_s: float) -> None:
         """Decide every window that is due, in order, and save the progress of the cameras.
@@ -215,6 +245,10 @@ class SiteWorker:
     def identities(self) -> int:
         """Return how many people are known."""
         return len(self._site.identities)
+
+    def known(self) -> dict[str, int]:
+        """Return how many of the people seen lately are known under each model, and how many there are under ""."""
+        return known_among(self._site)
 
     def _load(self) -> None:
         snapshot, faults = repaired(self._store.load(self._plan.rules.horizon_ns))
@@ -286,7 +320,7 @@ class SiteWorker:
     def _decide(self, window: Window) -> None:
         stored = self._decided([update.tracklet for update in window.updates])
         updates = [
-            update.tracklet
+            settled(update.tracklet, self._site.spaces)
             for update in window.updates
             if not self._site.is_erased(update.tracklet)
             and (
@@ -297,11 +331,7 @@ class SiteWorker:
         if not updates:
             return
         older = rows_beyond_memory(self._store, self._site, updates, stored, self._plan.rules.horizon_ns)
-        decision = decide(self._site, updates, window.end_ns, self._plan.rules, self._nearest, older)
-        self._stale = True  # if the write fails, it is unknown whether it took effect
-        if self._store.write(decision.write) == "applied":
-            self._take_over(decision)
-            self._stale = False
+        self._apply(decide(self._site, updates, window.end_ns, self._plan.rules, self._nearest, older))
 
     def _take_over(self, decision: Decision) -> None:
         write = decision.write

@@ -273,10 +273,8 @@ class _Window:
             draft.record_event("split", tracklet, number, f"does not belong to {before}: {reason}", (before,))
             return
         draft.record_event("created" if is_new else "matched", tracklet, number, reason)
-        vector = draft.vector(tracklet)
         others = {r.identity_id for a, r in _visible_with(draft, tracklet) if a == "yes"} - {None, number}
-        sets = [draft.prototype_set(other, tracklet.model_id) for other in sorted(n for n in others if n is not None)]
-        draft.learn(tracklet.model_id, [(vector, known) for known in sets if known is not None])
+        draft.learn(tracklet.model_id, draft.vector(tracklet), sorted(n for n in others if n is not None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Appearance prototypes of identities, and similarities to them. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -7,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision.normalise import Shifts, unit, units
+from gallery.decision.spaces import views
 from gallery.store.store import Prototype
 from wire.messages import Tracklet
 
 HARD_PER_CAMERA = 3  # one for each distinct view of a body: front, back, side
-CAMERAS_PER_IDENTITY = 64  # beyond this, the cameras with the least weight are dropped
+CAMERAS_PER_IDENTITY = 64  # of one model; beyond this, the cameras with the least weight are dropped
 BEST_CAMERAS = 2  # a similarity is the mean over this many cameras, the most similar ones
 MIN_WEIGHT = 0.01
 BLOCK = 32  # people normalised at once, whose vectors fit a processor's cache
@@ -98,6 +100,13 @@ def mean_of(prototypes: Sequence[Prototype], model_id: str, shifts: Shifts) -> N
 
 def with_tracklet(prototypes: Sequence[Prototype], tracklet: Tracklet) -> tuple[Prototype, ...]:
     """Return an identity's prototypes after adding a tracklet."""
+    for view in views(tracklet):
+        prototypes = with_view(prototypes, view)
+    return tuple(prototypes)
+
+
+def with_view(prototypes: Sequence[Prototype], tracklet: Tracklet) -> tuple[Prototype, ...]:
+    """Return an identity's prototypes after adding a tracklet under one model, that of its embedding."""
     vector, weight = embedding_of(tracklet), weight_of(tracklet)
     hard = Prototype("hard", tracklet.camera_id, tracklet.model_id, vector, weight, tracklet.tracklet_id)
     return _bounded([*_moved_mean(prototypes, tracklet, vector, weight), *_hard_of(prototypes), hard])
@@ -105,9 +114,10 @@ def with_tracklet(prototypes: Sequence[Prototype], tracklet: Tracklet) -> tuple[
 
 def without_tracklet(prototypes: Sequence[Prototype], tracklet: Tracklet) -> tuple[Prototype, ...]:
     """Return an identity's prototypes after removing a tracklet, in the revision that was added."""
-    vector, weight = embedding_of(tracklet), weight_of(tracklet)
     hard = [p for p in _hard_of(prototypes) if p.tracklet_id != tracklet.tracklet_id]
-    return _bounded(_moved_mean(prototypes, tracklet, vector, -weight) + hard)
+    for view in views(tracklet):
+        prototypes = _moved_mean(prototypes, view, embedding_of(view), -weight_of(view))
+    return _bounded([*prototypes, *hard])
 
 
 def united(one: Sequence[Prototype], other: Sequence[Prototype]) -> tuple[Prototype, ...]:
@@ -142,10 +152,14 @@ def _moved_mean(
 
 
 def _bounded(prototypes: Sequence[Prototype]) -> tuple[Prototype, ...]:
-    """Keep the cameras with the most weight, and for each its mean and the few hard prototypes farthest from it."""
+    """Keep each model's cameras with the most weight, and of each its mean and the hard prototypes farthest from it."""
     means = sorted((p for p in prototypes if p.kind == "mean"), key=lambda p: (-p.weight, p.camera_id, p.model_id))
     kept: list[Prototype] = []
-    for mean in means[:CAMERAS_PER_IDENTITY]:
+    cameras: Counter[str] = Counter()
+    for mean in means:
+        cameras[mean.model_id] += 1
+        if cameras[mean.model_id] > CAMERAS_PER_IDENTITY:
+            continue
         centre = unit(mean.vector)
         own = [p for p in _hard_of(prototypes) if (p.camera_id, p.model_id) == (mean.camera_id, mean.model_id)]
         own.sort(key=lambda p: (round(float(p.vector @ centre), 5), p.tracklet_id))

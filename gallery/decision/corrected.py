@@ -5,6 +5,7 @@ from dataclasses import replace as changed
 
 from gallery.decision.compare import with_tracklet, without_tracklet
 from gallery.decision.draft import Draft
+from gallery.decision.spaces import settled_row
 from gallery.store.said import leg_of
 from gallery.store.store import Identity, StoredTracklet
 from wire.messages import Tracklet
@@ -36,6 +37,7 @@ class CorrectedDraft(Draft):
                 self.unassign(self.rows[key].tracklet)
             self.assign(self.rows[key].tracklet, number, 1.0)
             return
+        row = settled_row(row, self.spaces)
         if row.identity_id is not None:
             source = self.identities[row.identity_id]
             self._change(source.number, without_tracklet(self.prototypes[source.number], row.tracklet))

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from gallery.decision.compare import mean_of
+from gallery.decision.compare import mean_of, vector_of
 from gallery.decision.draft import Decision, Draft
 from gallery.decision.explain import NOBODY, explained, likely
 from gallery.decision.grouping import grouped
@@ -29,6 +29,7 @@ from gallery.decision.regroup import Move, Union, regrouped
 from gallery.decision.rules import Rules
 from gallery.decision.scale import update_scale
 from gallery.decision.site import Site
+from gallery.decision.spaces import views
 from gallery.decision.together import STALE_NS
 from gallery.store.said import leg_of
 from gallery.store.store import StoredTracklet
@@ -318,10 +319,11 @@ class _Window:
             draft.record_event("split", tracklet, number, f"does not belong to {before}: {reason}", (before,))
             return
         draft.record_event("created" if is_new else "matched", tracklet, number, reason)
-        vector = draft.vector(tracklet)
         others = {r.identity_id for a, r in draft.visible_with(tracklet) if a == "yes"} - {None, number}
-        sets = [draft.prototype_set(other, tracklet.model_id) for other in sorted(n for n in others if n is not None)]
-        draft.learn(tracklet.model_id, [(vector, known) for known in sets if known is not None])
+        numbers = sorted(number for number in others if number is not None)
+        draft.learn(tracklet.model_id, draft.vector(tracklet), numbers)
+        for view in views(tracklet)[1:]:
+            draft.learn(view.model_id, vector_of(view, draft.shifts), numbers)
 
     def _bring(self, tracklet: Tracklet, number: int) -> None:
         """Assign the open tracklets that people said show the same person as one that was just assigned."""

@@ -15,6 +15,7 @@ from gallery.decision.events import event_about, expiry_of
 from gallery.decision.rules import ALL_PARTS, Parts, Rules
 from gallery.decision.scale_state import encode_scale
 from gallery.decision.site import MAX_APART, Site
+from gallery.decision.spaces import settled_row, views
 from gallery.decision.together import Together
 from gallery.store.store import EXPIRE_LIMIT, Identity, Prototype, StoredTracklet, Write
 from gallery.store.why import Why
@@ -61,14 +62,15 @@ class Draft:
         self._vectors = site.vectors
         self.ended: list[Tracklet] = []
         self.holdings = site.holdings.copy()
-        self._legs_erased = site.erased
+        self._legs_erased, self._erased_as = site.erased, site.erased_as
+        self.spaces = site.spaces
         self._lookups = site.lookups.taken(site.rows, site.identities)
         self._lookups.visibility.advance(self.now_ns)
 
     def recall(self, older: Sequence[StoredTracklet]) -> None:
         """Take up rows from before the horizon for this window."""
         self._before = self._before.copy()
-        for row in older:
+        for row in (settled_row(one, self.spaces) for one in older):
             self._before[row.tracklet.tracklet_id] = row
             self._put(row)
 
@@ -164,7 +166,7 @@ class Draft:
 
     def is_known_to(self, model_id: str, number: int) -> bool:
         """Return whether an identity has prototypes under a model."""
-        return any(prototype.model_id == model_id for prototype in self.prototypes.get(number, ()))
+        return any(one.model_id == model_id for one in self.prototypes.get(number, ()))
 
     def prototype_set(self, number: int, model_id: str) -> PrototypeSet | None:
         """Return an identity's prototypes under one model; None if there are none."""
@@ -240,7 +242,7 @@ class Draft:
                 survivor,
                 min(one.first_ns, other.first_ns),
                 max(one.last_ns, other.last_ns),
-                (),
+                tuple(sorted({*one.cameras, *other.cameras})),
                 one.tracklets + other.tracklets,
                 tuple(sorted({*one.previous_ids, *other.previous_ids, gone})),
                 _bounded({*one.apart, *other.apart} - {gone, survivor}),
@@ -259,18 +261,19 @@ class Draft:
         """Return the site's current calibration for a model."""
         return self.calibrations.get(model_id) or Calibration(DEFAULT_PRIOR)
 
-    def learn(self, model_id: str, pairs: Sequence[tuple[NDArray[np.float32], PrototypeSet]]) -> None:
-        """Update a calibration with pairs of a unit vector and the prototypes of a person known to be different."""
+    def learn(self, model_id: str, vector: NDArray[np.float32], others: Sequence[int]) -> None:
+        """Update a calibration with the vector of a tracklet, and identities that are known to be other people."""
         if not self.parts.scale:
             return
-        observed = self.calibration(model_id).observe([similarity(vector, known) for vector, known in pairs])
-        self.calibrations[model_id] = observed
+        known = [one for one in self.prototype_sets(others, model_id) if one is not None]
+        self.calibrations[model_id] = self.calibration(model_id).observe([similarity(vector, one) for one in known])
 
     def _adopt_prior(self, tracklet: Tracklet) -> None:
         """Adopt the similarity prior of a tracklet's weights; what was learnt from the site is kept."""
-        known = self.calibration(tracklet.model_id)
-        if tracklet.prior is not None and tracklet.prior != known.prior:
-            self.calibrations[tracklet.model_id] = changed(known, prior=tracklet.prior)
+        for view in views(tracklet):
+            known = self.calibration(view.model_id)
+            if view.prior is not None and view.prior != known.prior:
+                self.calibrations[view.model_id] = changed(known, prior=view.prior)
 
     def record_event(
         self, kind: EventKind, tracklet: Tracklet, number: int, reason: str, previous: Sequence[int] = ()
@@ -296,9 +299,10 @@ class Draft:
         return removed
 
     def _change(self, number: int, prototypes: tuple[Prototype, ...]) -> None:
-        self.prototypes[number] = prototypes
-        cameras = tuple(sorted({p.camera_id for p in prototypes}))
-        self._set(changed(self.identities[number], cameras=cameras))
+        known, before = self.identities[number], {p.camera_id for p in self.prototypes.get(number, ())}
+        self.prototypes[number] = prototypes  # cameras of prototypes that were forgotten earlier are kept
+        cameras = ({*known.cameras} - before) | {p.camera_id for p in prototypes}
+        self._set(changed(known, cameras=tuple(sorted(cameras))))
         self.touched.add(number)
 
     def _seen(self, number: int, tracklet: Tracklet) -> None:
@@ -310,9 +314,8 @@ class Draft:
         """Drop what is too old or too much, and return the decision."""
         before_ns = self.now_ns - rules.retention_ns
         self._forget_rows(self.now_ns - rules.horizon_ns)
-        expired = self._erased + self._expire(
-            before_ns, len(self.identities) - (rules.max_identities or len(self.identities))
-        )
+        most = rules.max_identities or len(self.identities)
+        expired = self._erased + self._expire(before_ns, len(self.identities) - most)
         site = Site(
             self.site_id,
             self._version + 1,
@@ -329,6 +332,8 @@ class Draft:
             self._lookups.reflecting(self.rows, self.identities),
             self.holdings,
             self._legs_erased,
+            self._erased_as,
+            self.spaces,
         )
         return Decision(site, self._write(expired, before_ns))
 
@@ -338,7 +343,7 @@ class Draft:
             version=self._version,
             now_ns=self.now_ns,
             next_identity=self.next_identity,
-            calibration=encode_scale(self.calibrations, self.shifts, self.coverage),
+            calibration=encode_scale(self.calibrations, self.shifts, self.coverage, self.spaces),
             tracklets=[self._finished[key] for key in sorted(self._fresh)],
             crops={key: tracklet.crop for key, tracklet in self._fresh.items() if tracklet.crop},
             moved={key: number for key, number in self._moved.items() if key not in self._fresh},

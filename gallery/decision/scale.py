@@ -19,11 +19,14 @@ from wire.messages import Tracklet
 SAMPLE = 128  # latest ended tracklets, compared with each newly ended one; 8000 pairs
 
 
-def update_scale(draft: Draft, rules: Rules) -> None:
-    """Learn from the tracklets that ended in a window, and from earlier ones if the shifts were estimated again."""
+def update_scale(draft: Draft, rules: Rules, *, anew: bool = False) -> None:
+    """Learn from the tracklets that ended in a window, and from earlier ones if the shifts are estimated `anew`.
+
+    They are whenever enough people are new.
+    """
     if not rules.normalise:
         draft.shifts = NO_SHIFTS
-    shifts_changed = rules.normalise and draft.shifts.is_outdated(draft.next_identity)
+    shifts_changed = rules.normalise and (anew or draft.shifts.is_outdated(draft.next_identity))
     if shifts_changed:
         draft.shifts = learnt_shifts(draft.seen_last(RECENT_PEOPLE), draft.prototypes, draft.next_identity)
     ended = [t for t in draft.ended if t.quality >= rules.min_closing_quality]

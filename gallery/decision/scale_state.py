@@ -10,6 +10,7 @@ from gallery.decision import calibrate
 from gallery.decision.calibrate import Calibration
 from gallery.decision.coverage import NO_COVERAGE, Coverage, Meetings
 from gallery.decision.normalise import NO_SHIFTS, Shifts
+from gallery.decision.spaces import NOTHING_CHOSEN, Spaces
 from gallery.decision.transit import Passages, Transit
 
 SCHEMA = 1
@@ -18,7 +19,7 @@ Written = Literal["nothing", "now", "earlier", "unknown"]
 
 
 class _State(msgspec.Struct, frozen=True):
-    """Calibrations as `calibrate` encodes them; model, camera and float16 vector of each shift; meetings; passages."""
+    """Calibrations as `calibrate` encodes them; model, camera, float16 vector of each shift; meetings and so on."""
 
     schema: int
     calibrations: bytes
@@ -26,15 +27,18 @@ class _State(msgspec.Struct, frozen=True):
     shifts_learnt_at: int
     meetings: tuple[tuple[str, str, Meetings], ...] = ()
     passages: tuple[tuple[str, str, Passages], ...] = ()
+    spaces: Spaces = NOTHING_CHOSEN
 
 
-def encode_scale(calibrations: Mapping[str, Calibration], shifts: Shifts, coverage: Coverage) -> bytes:
-    """Serialise calibrations by `model_id`, camera shifts, and coverage."""
+def encode_scale(
+    calibrations: Mapping[str, Calibration], shifts: Shifts, coverage: Coverage, spaces: Spaces = NOTHING_CHOSEN
+) -> bytes:
+    """Serialise calibrations by `model_id`, camera shifts, coverage, and which weights were chosen."""
     places = sorted(shifts.vectors.items())
     stored = tuple((model, camera, shift.astype("<f2").tobytes()) for (model, camera), shift in places)
     meetings = tuple((*cameras, known) for cameras, known in sorted(coverage.meetings.items()))
     passages = tuple((*way, known) for way, known in sorted(coverage.transit.passages.items()))
-    state = _State(SCHEMA, calibrate.encode(calibrations), stored, shifts.learnt_at, meetings, passages)
+    state = _State(SCHEMA, calibrate.encode(calibrations), stored, shifts.learnt_at, meetings, passages, spaces)
     return msgspec.msgpack.encode(state)
 
 
@@ -50,6 +54,12 @@ def decode_scale(data: bytes) -> tuple[dict[str, Calibration], Shifts, Coverage]
     transit = Transit({(one, other): known for one, other, known in state.passages if known.is_readable()})
     coverage = Coverage({(one, other): known for one, other, known in state.meetings}, transit)
     return calibrate.decode(state.calibrations), Shifts(vectors, state.shifts_learnt_at), coverage
+
+
+def decode_spaces(data: bytes) -> Spaces:
+    """Return which weights were chosen, as `encode_scale` serialised it; nothing if an earlier version wrote it."""
+    state = _state(data)
+    return NOTHING_CHOSEN if state is None else state.spaces
 
 
 def written_by(data: bytes) -> Written:

@@ -7,8 +7,9 @@ from gallery.decision.coverage import NO_COVERAGE, Coverage
 from gallery.decision.holdings import Holdings, holdings_of
 from gallery.decision.lookups import Lookups
 from gallery.decision.normalise import NO_SHIFTS, Shifts
-from gallery.decision.scale_state import decode_scale
+from gallery.decision.scale_state import decode_scale, decode_spaces
 from gallery.decision.shortlist import PrototypeSetCache, VectorCache
+from gallery.decision.spaces import NOTHING_CHOSEN, Spaces, settled_row
 from gallery.decision.table import Table
 from gallery.store.said import digests_of
 from gallery.store.store import Identity, Prototype, Snapshot, StoredTracklet
@@ -24,8 +25,8 @@ class Site:
 
     `calibrations` are by `model_id`; `shifts` are the offsets that cameras add to embeddings; `coverage` tells which
     cameras are disjoint; `holdings` are what people said, and which identities have the legs it mentions; `erased` are
-    digests of tracklets that are not decided again, by the word that erased them. `memo`, `vectors` and `lookups` are
-    derived from the rest and do not affect decisions.
+    digests of tracklets that are not decided again, by the word that erased them; `spaces` say which weights decide.
+    `memo`, `vectors` and `lookups` are derived from the rest and do not affect decisions.
     """
 
     site_id: str
@@ -44,6 +45,7 @@ class Site:
     holdings: Holdings = field(default_factory=Holdings)
     erased: Table[str, str] = field(default_factory=Table)
     erased_as: str = ""
+    spaces: Spaces = NOTHING_CHOSEN
 
     def digests_of(self, tracklet: Tracklet) -> tuple[str, str]:
         """Return the digests by which a tracklet would be found in `erased`."""
@@ -57,6 +59,8 @@ class Site:
 def site_of(site_id: str, snapshot: Snapshot) -> Site:
     """Return the site of a snapshot that a store loaded; rows of identities that it lacks are pending again."""
     calibrations, shifts, coverage = decode_scale(snapshot.calibration)
+    spaces = decode_spaces(snapshot.calibration)
+    rows = {row.tracklet.tracklet_id: row for row in snapshot.tracklets}
     orphans = {row.tracklet.tracklet_id: StoredTracklet(row.tracklet, None, 0.0, None) for row in orphans_of(snapshot)}
     return Site(
         site_id,
@@ -66,12 +70,13 @@ def site_of(site_id: str, snapshot: Snapshot) -> Site:
         calibrations,
         Table({identity.number: identity for identity in snapshot.identities}),
         Table({number: tuple(prototypes) for number, prototypes in snapshot.prototypes.items()}),
-        Table({row.tracklet.tracklet_id: row for row in snapshot.tracklets} | orphans),
+        Table({key: settled_row(row, spaces) for key, row in (rows | orphans).items()}),
         shifts=shifts,
         coverage=coverage,
         holdings=holdings_of(said_of(snapshot.words), snapshot.holders),
         erased=Table(snapshot.erased),
         erased_as=snapshot.erased_as,
+        spaces=spaces,
     )
 
 

@@ -25,10 +25,13 @@ from wire.messages import (
     QueryAnswer,
     SeenPeople,
     Tracklet,
+    WeightsChoice,
     Word,
     WorkerState,
 )
 from wire.queries import Lookalike
+from wire.similarity import SimilarityPrior
+from wire.tracklet import Look
 from wire.tracklet_id import TrackletId
 
 NAMES = st.text("abcXYZ019", min_size=1, max_size=32).map(lambda text: text + "._-")
@@ -39,6 +42,14 @@ TIMES = st.integers(0, 2**62)
 COUNTS = st.integers(0, 2**40)
 SHARES = st.floats(0, 1)
 MODES = st.sampled_from(["latency", "complete"])
+
+
+@st.composite
+def looks(draw: st.DrawFn) -> Look:
+    vector = np.asarray(draw(st.lists(st.floats(0.1, 1), min_size=1, max_size=16)))
+    embedding = (vector / np.linalg.norm(vector)).astype(np.float16)
+    prior = SimilarityPrior(same_mean=0.75, same_std=0.25, different_mean=0.125, different_std=0.5)
+    return Look(embedding=embedding, model_id="2/" + draw(TEXT), prior=draw(st.sampled_from([None, prior])))
 
 
 @st.composite
@@ -58,7 +69,8 @@ def tracklets(draw: st.DrawFn) -> Tracklet:
         boxes=draw(arrays.arrays(np.float32, (n, 4), elements=numbers)),
         scores=draw(arrays.arrays(np.float32, n, elements=st.floats(0, 1, width=32))),
         embedding=(vector / np.linalg.norm(vector)).astype(np.float16),
-        model_id=draw(TEXT),
+        model_id="1/" + draw(TEXT),
+        shadow=draw(st.none() | looks()),
         quality=draw(SHARES),
         frames_used=draw(COUNTS),
         crop=draw(BYTES),
@@ -182,6 +194,7 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
         traceparent=TEXT,
     ),
     "Tracklet": tracklets(),
+    "WeightsChoice": st.builds(WeightsChoice, site_id=NAMES, use=st.text(min_size=1, max_size=40), time_ns=TIMES),
     "CameraProgress": st.builds(
         CameraProgress,
         camera_id=NAMES,
@@ -224,7 +237,7 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
 ANY_MESSAGE = st.one_of(list(MESSAGES.values()))
 
 
-def assert_equal(one: AnyMessage, other: AnyMessage) -> None:
+def assert_equal(one: msgspec.Struct, other: msgspec.Struct) -> None:
     assert type(one) is type(other)
     for field in msgspec.structs.fields(one):
         mine, theirs = getattr(one, field.name), getattr(other, field.name)
@@ -235,6 +248,8 @@ def assert_equal(one: AnyMessage, other: AnyMessage) -> None:
             assert [msgspec.structs.astuple(packet) for packet in mine] == [
                 msgspec.structs.astuple(packet) for packet in theirs
             ]
+        elif isinstance(mine, Look):
+            assert_equal(mine, theirs)
         else:
             assert mine == theirs, field.name
 

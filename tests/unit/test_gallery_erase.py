@@ -4,6 +4,7 @@ import gc
 import types
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace as changed
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,14 @@ import pytest
 import redis
 from msgspec.structs import replace
 
+from gallery.config import GallerySettings
+from gallery.decision.decide import decide
+from gallery.decision.site import site_of
+from gallery.site_worker import plan_of
+from gallery.store.memory import MemoryStore
 from gallery.store.redis import RedisStore
-from tests.gallery_tools import axis, tracklet
+from gallery.store.said import digests_of
+from tests.gallery_tools import S, axis, tracklet
 from tests.words_tools import Talk, several_people
 from wire.messages import Tracklet
 
@@ -95,3 +102,17 @@ def test_an_erased_person_is_nowhere_in_redis_and_nowhere_in_memory(client: Any)
         for width in ("<f4", "<f8"):
             vector = (LOOK / np.linalg.norm(LOOK)).astype("<f2").astype(width)
             assert not any((vector / np.linalg.norm(vector)).tobytes() in part for part in memory_of(talk.worker))
+
+
+def test_who_was_erased_under_another_name_of_the_site_stays_erased_after_the_first_decision() -> None:
+    # Given a site that was restored under another name, and somebody who was erased from it before
+    erased = tracklet("a/s/1.0/0", 0, 5)
+    digests = dict.fromkeys(digests_of("before", erased), "word")
+    empty = MemoryStore("site").load(0)
+    site = site_of("site", changed(empty, erased=digests, erased_as="before"))
+    # When somebody else is decided
+    rules = plan_of(GallerySettings()).rules
+    after = decide(site, [tracklet("a/s/2.0/0", 0, 5, axis(3))], 10 * S, rules, lambda *_: []).site
+    # Then whoever was erased is still known to be
+    assert site.is_erased(erased)
+    assert after.is_erased(erased)
