@@ -38,6 +38,8 @@ class WorkerSettings(Settings):
             four seconds; with weights that have no similarity prior it compares boxes only. `bytetrack`, `botsort` and
             `ocsort` compare boxes only, and embed no single crops.
         weights: Safetensors file of the CLIMB network; the bundled weights when None.
+        shadow_weights: A second weights file: each tracklet is embedded by both, so that the gallery knows everybody
+            under the new weights before they decide (`climbtrack gallery weights`). Embedding takes twice the time.
         device: Where the networks run: `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, or `tensorrt`, which
             compiles ONNX models for the GPU at the first start, for minutes, and keeps the result.
         decode: Where video is decoded: `cpu`; `cuda`, on an NVIDIA GPU's decoder; or `auto`, `cuda` where there
@@ -71,6 +73,7 @@ class WorkerSettings(Settings):
     lost_s: float = Field(1.0, gt=0, le=60)
     tracker: TrackerName = "appearance"
     weights: Path | None = None
+    shadow_weights: Path | None = None
     device: str = "auto"
     decode: DecodeOn = "cpu"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

@@ -20,6 +20,7 @@ from reid_worker.keep import CropKeeper
 from reid_worker.live_report import LiveReport
 from reid_worker.load import Load
 from reid_worker.metrics import WorkerMetrics
+from reid_worker.networks import Networks
 from reid_worker.pace import Pace, PaceOptions
 from reid_worker.picture_queries import answered
 from reid_worker.pipeline import Pipeline, Work
@@ -232,7 +233,7 @@ class WorkerHandler:
                 self._costly.spent(work.stream.info.camera_id, work.decode_s)
         streams = {work.stream.info.camera_id: work.stream for work in works}
         for tracklet in tracklets:
-            streams[tracklet.camera_id].take_embedding(tracklet)
+            streams[tracklet.camera_id].take_embeddings(tracklet)
             if not tracklet.closed and streams[tracklet.camera_id].info.mode == "latency":
                 self._report.delay(tracklet.camera_id, self._clocks.time_ns() - tracklet.last_ns)
         return _outgoing(tracklets)
@@ -337,26 +338,21 @@ def build_handler(
         DetectorError, WeightsError: One of the models cannot be used.
         SettingsError: The folder for crops cannot be written.
     """
-    from reid_worker.appearance.choose import load_network
+    from reid_worker.appearance.choose import load_networks
     from reid_worker.model.prior import log_prior
 
     worker_metrics = WorkerMetrics(registry)
     kept = settings.keep_options()
     keeper = CropKeeper(kept, worker_metrics) if kept else None  # a bad folder fails before models load
     threads = settings.threads or os.cpu_count() or 1
-    embedder = load_network(
-        settings.weights,
-        device=settings.device,
-        precision=settings.precision,
-        compiled=settings.compiled,
-        threads=EMBED_THREADS,
-    )
-    log_prior(embedder.model_id, embedder.prior)
-    worker_metrics.model(embedder.model_id, str(embedder.device), embedder.dtype_name, embedder.scan)
+    networks = load_networks(settings, EMBED_THREADS)
+    for network in networks:
+        log_prior(network.model_id, network.prior)
+        worker_metrics.model(network.model_id, str(network.device), network.dtype_name, network.scan)
     load = Load(metrics)
     pipeline = Pipeline(
         load_detector(settings.detector, settings.detector_options(threads)),
-        embedder,
+        Networks(*networks),
         load,
         worker_metrics,
         threads=threads,
@@ -365,7 +361,7 @@ def build_handler(
     )
     pipeline.warm_up()
     options = HandlerOptions(
-        settings.stream_options(embedder.frames),
+        settings.stream_options(networks[0].frames),
         round(settings.state_interval_s * 1e9),
         PaceOptions(settings.max_delay_s, settings.min_fps),
     )

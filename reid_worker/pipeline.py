@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -23,30 +22,17 @@ from reid_worker.detectors.tiles import Grid, detect_in_tiles
 from reid_worker.keep import CropKeeper
 from reid_worker.load import Load
 from reid_worker.metrics import WorkerMetrics
+from reid_worker.networks import Networks, Rows
 from reid_worker.picture_watch import PictureWatch
 from reid_worker.stream import CameraStream, Emission
 from reid_worker.trackers.interface import Describer
 from wire.messages import ObservedTracklet, Tracklet
-from wire.similarity import SimilarityPrior
+from wire.tracklet import Look
 from wire.tracklet_id import TrackletId
 
 ROUND = 16  # frames of all cameras together, as many as keep a few cores busy; 16 frames of 1080p are 100 MB
 MOST_OF_A_CAMERA = 4  # frames of one camera in a round
 WORTH_A_CALL = 4  # tracklets that are embedded while frames are still being detected
-
-
-class TrackletEmbedder(Protocol):
-    """The part of `reid_worker.model.Embedder` that the pipeline uses."""
-
-    model_id: str
-    prior: SimilarityPrior | None
-    frames: int
-
-    def embed(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
-        """Return one L2-normalised row for each tracklet of RGB crops."""
-
-    def glance(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Return one L2-normalised row for each RGB crop, for comparisons among such rows within one camera."""
 
 
 @dataclass(slots=True, eq=False)
@@ -71,7 +57,7 @@ class Pipeline:
     def __init__(
         self,
         detector: Detector,
-        embedder: TrackletEmbedder,
+        networks: Networks,
         load: Load,
         worker_metrics: WorkerMetrics,
         *,
@@ -80,7 +66,8 @@ class Pipeline:
         keeper: CropKeeper | None = None,
     ) -> None:
         self._detector = detector
-        self._embedder = embedder
+        self._networks = networks
+        self._embedder = embedder = networks.serving
         self._describer = None if embedder.prior is None else Describer(embedder.glance, embedder.prior)
         self._load = load
         self._worker_metrics = worker_metrics
@@ -95,7 +82,7 @@ class Pipeline:
         """Run both networks once, so that the first person does not wait for what is compiled at the first call."""
         grey = np.full((128, 64, 3), 114, np.uint8)
         self._detecting.submit(self._detector.detect, [grey]).result()
-        self._embedding.submit(self._embedder.embed, [[grey] * self._embedder.frames]).result()
+        self._embedding.submit(self._networks.embed, [[grey] * self._embedder.frames]).result()
 
     @property
     def model_id(self) -> str:
@@ -112,7 +99,7 @@ class Pipeline:
 
     def run(self, works: Sequence[Work]) -> list[Tracklet]:
         """Decode, detect and track all frames; return the tracklets that are due, with embeddings."""
-        due = _Due()
+        due = _Due(self._networks.models)
         ahead: _Found | None = None
         for frames in self._rounds(works):
             grids = [work.stream.grid(frame) for work, frame in frames]
@@ -133,7 +120,7 @@ class Pipeline:
 
     def embedded(self, emissions: Sequence[Emission]) -> list[Tracklet]:
         """Convert emissions to messages; crops already embedded for an earlier emission are not embedded again."""
-        due = _Due()
+        due = _Due(self._networks.models)
         due.add(emissions)
         self._embed_due(due, at_least=1)
         return self._messages(due)
@@ -186,18 +173,18 @@ class Pipeline:
             due.embedding.append((batch, self._embedding.submit(self._embed, [due.emissions[i] for i in batch])))
 
     def _messages(self, due: "_Due") -> list[Tracklet]:
-        vectors = [np.frombuffer(emission.embedding, np.float16) for emission in due.emissions]
-        for batch, rows in due.embedding:
-            for index, row in zip(batch, rows.result(), strict=True):
-                vectors[index] = row
+        looks = [{m: np.frombuffer(row, np.float16) for m, row in one.embeddings.items()} for one in due.emissions]
+        for batch, found in due.embedding:
+            for index, rows in zip(batch, found.result(), strict=True):
+                looks[index] = rows
         self._keep_crops([one for one in due.emissions if one.tracklet.closed and one.storable])
-        return [self._message(emission.tracklet, row) for emission, row in zip(due.emissions, vectors, strict=True)]
+        return [self._message(emission.tracklet, rows) for emission, rows in zip(due.emissions, looks, strict=True)]
 
-    def _embed(self, emissions: Sequence[Emission]) -> NDArray[np.float16]:
+    def _embed(self, emissions: Sequence[Emission]) -> list[Rows]:
         self._worker_metrics.batch_size.observe(len(emissions))
         with self._load.stage("embed"):
             images = [[crops.from_jpeg(crop.jpeg) for crop in emission.crops] for emission in emissions]
-            return self._embedder.embed(images).astype(np.float16)
+            return self._networks.embed(images)
 
     def _keep_crops(self, closed: Sequence[Emission]) -> None:
         if self._keeper is None:
@@ -207,15 +194,22 @@ class Pipeline:
             for emission in closed:
                 self._keeper.keep(TrackletId.parse(emission.tracklet.tracklet_id), emission.crops)
 
-    def _message(self, observed: ObservedTracklet, embedding: NDArray[np.float16]) -> Tracklet:
+    def _message(self, observed: ObservedTracklet, rows: Rows) -> Tracklet:
         outcome = "closed" if observed.closed else "updated" if observed.revision else "sent"
         self._worker_metrics.tracklets.labels(camera=observed.camera_id, outcome=outcome).inc()
         return Tracklet(
             **msgspec.structs.asdict(observed),
-            embedding=embedding,
+            embedding=rows[self._embedder.model_id],
             model_id=self._embedder.model_id,
             prior=self._embedder.prior,
+            shadow=self._shadow(rows),
         )
+
+    def _shadow(self, rows: Rows) -> Look | None:
+        shadow = self._networks.shadow
+        if shadow is None or shadow.model_id not in rows:
+            return None
+        return Look(embedding=rows[shadow.model_id], model_id=shadow.model_id, prior=shadow.prior)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,17 +225,19 @@ class _Due:
     """The emissions of a run, in order.
 
     Attributes:
+        models: Under which each emission is embedded.
         unknown: Indices of emissions to embed.
         embedding: Indices of those that are being embedded, and their rows.
     """
 
+    models: Sequence[str]
     emissions: list[Emission] = field(default_factory=list)
     unknown: list[int] = field(default_factory=list)
-    embedding: list[tuple[list[int], Future[NDArray[np.float16]]]] = field(default_factory=list)
+    embedding: list[tuple[list[int], Future[list[Rows]]]] = field(default_factory=list)
 
     def add(self, emissions: Sequence[Emission]) -> None:
         """Add emissions."""
         for emission in emissions:
-            if not emission.embedding:
+            if not emission.embeddings.keys() >= set(self.models):
                 self.unknown.append(len(self.emissions))
             self.emissions.append(emission)

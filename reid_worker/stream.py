@@ -1,7 +1,7 @@
 """A camera stream: its decoder, tracker and open tracklets. Knows nothing about topics, the network or clocks."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -39,13 +39,13 @@ class Emission:
 
     Attributes:
         crops: In order of time, at least one.
-        embedding: The embedding of the same crops from an earlier emission, float16 bytes; empty if there is none.
+        embeddings: Embeddings of the same crops from an earlier emission, float16 bytes by model_id.
         storable: Whether the crops may be stored.
     """
 
     tracklet: ObservedTracklet
     crops: tuple[Crop, ...]
-    embedding: bytes
+    embeddings: Mapping[str, bytes]
     storable: bool
 
 
@@ -197,12 +197,15 @@ class CameraStream:
                 tracklet.forget_picks(current)
         return emissions
 
-    def take_embedding(self, embedded: Tracklet) -> None:
-        """Remember the embedding of an emission, unless the tracklet has closed or changed since."""
+    def take_embeddings(self, embedded: Tracklet) -> None:
+        """Remember the embeddings of an emission, unless the tracklet has closed or changed since."""
         named = TrackletId.parse(embedded.tracklet_id)
         current = self._tracklets.get(named.track)
         if current is not None and self._name(named.track, current) == named:
-            tracklet.remember_embedding(current, embedded.revision, embedded.embedding.tobytes())
+            found = {embedded.model_id: embedded.embedding.tobytes()}
+            if embedded.shadow is not None:
+                found[embedded.shadow.model_id] = embedded.shadow.embedding.tobytes()
+            tracklet.remember_embeddings(current, embedded.revision, found)
 
     def wanted_fps(self) -> float:
         """Return the rate at which the stream should be analysed: its own, at most that of its camera's settings."""
@@ -339,7 +342,7 @@ class CameraStream:
             traceparent=trace.continued(self._traceparent, name, current.revision),
         )
         chosen = tuple(Crop(times_ns[pick.number], pick.jpeg) for pick in picks)
-        emission = Emission(observed, chosen, current.embedding, storable=self.info.privacy == "full")
+        emission = Emission(observed, chosen, current.embeddings, storable=self.info.privacy == "full")
         self._counts.sent += current.revision == 0
         tracklet.mark_sent(current, self._options.tracklet)
         return [emission]

@@ -13,7 +13,7 @@ and the embedding decides who continues. A leg that only gets too long is split 
 construction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -82,7 +82,7 @@ class OpenTracklet(msgspec.Struct):
         interval_ns: Time between the next emission and the following one.
         picks: The frames chosen for the embedding.
         picked: Number of the first emission with the current picks.
-        embedding: Embedding of the picks, float16 bytes; empty if not known yet.
+        embeddings: Embeddings of the picks by model_id, float16 bytes; those that are not known yet are missing.
     """
 
     leg: int = 0
@@ -99,7 +99,7 @@ class OpenTracklet(msgspec.Struct):
     span_ns: int = FIRST_SPAN_NS
     picks: list[Pick] = []
     picked: int = 0
-    embedding: bytes = b""
+    embeddings: dict[str, bytes] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,12 +270,12 @@ def keep(tracklet: OpenTracklet, time_ns: int, pick: Pick, options: TrackletOpti
         tracklet.span_ns *= 2
         tracklet.picks = _halved(tracklet.picks)
     if {pick.number for pick in tracklet.picks} != before:
-        tracklet.picked, tracklet.embedding = tracklet.revision, b""
+        tracklet.picked, tracklet.embeddings = tracklet.revision, {}
 
 
 def forget_picks(tracklet: OpenTracklet) -> None:
-    """Forget the frames chosen so far, and their embedding."""
-    tracklet.picks, tracklet.picked, tracklet.embedding = [], tracklet.revision, b""
+    """Forget the frames chosen so far, and their embeddings."""
+    tracklet.picks, tracklet.picked, tracklet.embeddings = [], tracklet.revision, {}
 
 
 def is_due(tracklet: OpenTracklet, options: TrackletOptions) -> bool:
@@ -297,10 +297,10 @@ def mark_sent(tracklet: OpenTracklet, options: TrackletOptions) -> None:
     tracklet.interval_ns = min(2 * tracklet.interval_ns, round(options.longest_interval_s * 1e9))
 
 
-def remember_embedding(tracklet: OpenTracklet, revision: int, embedding: bytes) -> None:
-    """Keep the embedding of an emission for the next ones, unless the picks have changed since."""
+def remember_embeddings(tracklet: OpenTracklet, revision: int, embeddings: Mapping[str, bytes]) -> None:
+    """Keep the embeddings of an emission for the next ones, unless the picks have changed since."""
     if revision >= tracklet.picked:
-        tracklet.embedding = embedding
+        tracklet.embeddings = dict(embeddings)
 
 
 def quality(tracklet: OpenTracklet) -> float:

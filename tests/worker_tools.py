@@ -133,11 +133,11 @@ COLOURS = SimilarityPrior(same_mean=0.9, same_std=0.1, different_mean=0.2, diffe
 class FakeEmbedder:
     """Embeds a tracklet by the mean colours of its crops; equal crops give equal rows."""
 
-    model_id = "fake"
     frames = 8
 
-    def __init__(self, prior: SimilarityPrior | None = None) -> None:
+    def __init__(self, prior: SimilarityPrior | None = None, model_id: str = "fake") -> None:
         self.prior = prior
+        self.model_id = model_id
         self.batches: list[int] = []
 
     def embed(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:

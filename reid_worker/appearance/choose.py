@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from reid_worker.appearance import description
 from reid_worker.appearance.embedder import load_appearance
+from reid_worker.config import WorkerSettings
 from reid_worker.model import load_embedder
 from reid_worker.model import weights as climb_weights
 from reid_worker.model.embedder import Precision
+from wire.errors import SettingsError
 from wire.similarity import SimilarityPrior
 
 _SAFETENSORS = slice(8, 9)  # eight bytes of length, then JSON
@@ -75,6 +77,28 @@ def load_network(
     if weights is not None and is_appearance_model(weights):
         return load_appearance(weights, device=device)
     return load_embedder(weights, device=device, precision=precision, compiled=compiled, threads=threads)
+
+
+def load_networks(settings: WorkerSettings, threads: int) -> list[Network]:
+    """Load the weights that serve, and then those beside them if there are any.
+
+    Raises:
+        WeightsError: One of the files cannot be used.
+        SettingsError: There is no such device, or both files are the same weights.
+    """
+    files = [settings.weights, *([] if settings.shadow_weights is None else [settings.shadow_weights])]
+    networks = [
+        load_network(
+            file, device=settings.device, precision=settings.precision, compiled=settings.compiled, threads=threads
+        )
+        for file in files
+    ]
+    if len({network.model_id for network in networks}) < len(networks):
+        raise SettingsError(
+            f"worker.shadow_weights: {settings.shadow_weights} are the same weights as those that serve"
+            f" ({networks[0].model_id}); give the ones that are to be introduced, or remove the setting"
+        )
+    return networks
 
 
 def save_prior(weights: Path, prior: SimilarityPrior) -> Path:

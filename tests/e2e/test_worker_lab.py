@@ -14,6 +14,7 @@ from reid_worker.detectors.detection import iou
 from reid_worker.detectors.tiles import WHOLE, detect_in_tiles
 from reid_worker.detectors.yolox import YoloxDetector
 from reid_worker.handler import HandlerOptions, WorkerHandler
+from reid_worker.networks import Networks
 from reid_worker.pipeline import Pipeline
 from reid_worker.stream import StreamOptions
 from tests.worker_tools import FakeEmbedder, Video, reporting
@@ -33,7 +34,7 @@ def tracklets(shared_data: Path) -> list[Tracklet]:
     registry = CollectorRegistry()
     detector = YoloxDetector(shared_data.parent / "models" / "yolox-nano" / "yolox_nano_416x416.onnx", threads=2)
     load, metrics, report = reporting(registry)
-    pipeline = Pipeline(detector, FakeEmbedder(), load, metrics, threads=2, embed_batch=8)
+    pipeline = Pipeline(detector, Networks(FakeEmbedder()), load, metrics, threads=2, embed_batch=8)
     handler = WorkerHandler(pipeline, MemoryBus(), HandlerOptions(StreamOptions()), report)
     with av.open(str(shared_data / "lab-4cam" / "cam1.mp4")) as container:
         video = Video.of(container, limit=FRAMES)

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from reid_worker.handler import HandlerOptions, WorkerHandler
 from reid_worker.keep import CropKeeper, KeepOptions
+from reid_worker.networks import Networks
 from reid_worker.pipeline import Pipeline
 from reid_worker.stream import StreamOptions
 from reid_worker.tracklet import TrackletOptions
@@ -83,7 +84,7 @@ def _handler(bus: Bus, options: HandlerOptions = OPTIONS, crops: Path | None = N
     load, metrics, report = reporting(registry)
     pipeline = Pipeline(
         ScriptedDetector(_script()),
-        FakeEmbedder(COLOURS),
+        Networks(FakeEmbedder(COLOURS), FakeEmbedder(model_id="shadow")),
         load,
         metrics,
         threads=2,

@@ -22,6 +22,7 @@ from reid_worker import crops
 from reid_worker.handler import HandlerOptions, WorkerHandler
 from reid_worker.keep import CropKeeper, KeepOptions
 from reid_worker.model import Embedder, load_embedder
+from reid_worker.networks import Networks
 from reid_worker.pipeline import Pipeline
 from reid_worker.stream import StreamOptions
 from reid_worker.tracklet import TrackletOptions
@@ -60,7 +61,7 @@ def sent_by_a_worker(video: Video, privacy: Privacy, kept: Path | None = None) -
     load, metrics, report = reporting(CollectorRegistry())
     keeper = CropKeeper(KeepOptions(kept, 10**9, 10**18), metrics) if kept else None
     detector, embedder = ScriptedDetector(WALKER), FakeEmbedder(COLOURS)
-    pipeline = Pipeline(detector, embedder, load, metrics, threads=1, embed_batch=2, keeper=keeper)
+    pipeline = Pipeline(detector, Networks(embedder), load, metrics, threads=1, embed_batch=2, keeper=keeper)
     options = HandlerOptions(StreamOptions(tracklet=TrackletOptions(min_picks=1)), state_interval_ns=1_000_000_000)
     handler = WorkerHandler(pipeline, MemoryBus(), options, report)
     chunks = [replace(chunk, privacy=privacy) for chunk in video.chunks()]

@@ -19,6 +19,7 @@ from gallery.handler import build_service
 from gallery.store.memory import MemoryStore
 from reid_worker.handler import NAME as WORKER
 from reid_worker.handler import HandlerOptions, WorkerHandler
+from reid_worker.networks import Networks
 from reid_worker.pipeline import Pipeline
 from reid_worker.stream import StreamOptions
 from tests.conftest import wait_until
@@ -125,7 +126,7 @@ def _ingest(bus: Bus, path: Path) -> None:
 def _work(bus: Bus) -> None:
     registry = CollectorRegistry()
     load, own, report = reporting(registry)
-    pipeline = Pipeline(ScriptedDetector(WALKER), FakeEmbedder(), load, own, threads=1, embed_batch=2)
+    pipeline = Pipeline(ScriptedDetector(WALKER), Networks(FakeEmbedder()), load, own, threads=1, embed_batch=2)
     handler = WorkerHandler(pipeline, bus, HandlerOptions(StreamOptions()), report)
     monitor = ServiceMonitor(WORKER, ServiceMetrics(CollectorRegistry()))
     service = Service(WORKER, bus, handler, topics=["frames"], monitor=monitor)

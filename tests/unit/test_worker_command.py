@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.cli.main import main
+from reid_worker.model.weights import SHIPPED
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +21,12 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         pytest.param({"weights": "nowhere.safetensors"}, "nowhere.safetensors: No such file", id="no weights"),
         pytest.param({"weights": "site.yaml"}, "site.yaml: not a complete safetensors file", id="no weights format"),
+        pytest.param({"shadow_weights": "nowhere.safetensors"}, "nowhere.safetensors: No such file", id="no second"),
+        pytest.param(
+            {"shadow_weights": str(SHIPPED)},
+            "worker.shadow_weights: " + str(SHIPPED) + " are the same weights as those that serve",
+            id="the same weights twice",
+        ),
         pytest.param({"detector": "nowhere.onnx"}, "detector nowhere.onnx: no such file", id="no detector"),
         pytest.param({"detector": "site.yaml"}, "detector site.yaml: ", id="no detector format"),
         pytest.param({"keep_crops": "site.yaml"}, "worker.keep_crops = 'site.yaml': File exists", id="no folder"),

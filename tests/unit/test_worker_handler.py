@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from reid_worker.handler import Clocks, HandlerOptions, WorkerHandler
+from reid_worker.networks import Networks
 from reid_worker.pipeline import Pipeline
 from reid_worker.saved import MAX_STATE_BYTES
 from reid_worker.stream import CameraStream, StreamOptions
@@ -47,7 +48,7 @@ class World:
         self.detector = ScriptedDetector(script)
         self.embedder = FakeEmbedder(COLOURS)
         load, metrics, report = reporting(self.registry)
-        pipeline = Pipeline(self.detector, self.embedder, load, metrics, threads=2, embed_batch=2)
+        pipeline = Pipeline(self.detector, Networks(self.embedder), load, metrics, threads=2, embed_batch=2)
         tracklets = TrackletOptions(min_picks=1, **tracklet)  # type: ignore[arg-type]
         options = HandlerOptions(StreamOptions(tracklet=tracklets), state_interval_ns=1_000_000_000)
         self.now_ns, self.now_s = now_ns, 0.0
@@ -417,10 +418,10 @@ def test_the_embedding_of_a_closed_tracklet_or_another_leg_changes_no_stream(vid
     before = stream.save(video.chunks()[-2])
 
     for name in ("door/s1/9.0/0", "door/s1/0.1/0", "door/s1/0.0/1", "door/s2/0.0/0"):
-        stream.take_embedding(msgspec.structs.replace(sent, tracklet_id=name))
+        stream.take_embeddings(msgspec.structs.replace(sent, tracklet_id=name))
     assert stream.save(video.chunks()[-2]) == before
 
-    stream.take_embedding(sent)
+    stream.take_embeddings(sent)
     assert stream.save(video.chunks()[-2]) != before
 
 

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from reid_worker.handler import Clocks, HandlerOptions, WorkerHandler
 from reid_worker.pace import PaceOptions
+from reid_worker.networks import Networks
 from reid_worker.pipeline import Pipeline
 from reid_worker.stream import StreamOptions
 from tests.worker_tools import FakeEmbedder, ScriptedDetector, Video, numbered_image, packets, reporting
@@ -36,7 +37,7 @@ class World:
         self._now_s = 0.0
         load, metrics, report = reporting(self.registry)
         self.handler = WorkerHandler(
-            Pipeline(self.detector, FakeEmbedder(), load, metrics, threads=1, embed_batch=2),
+            Pipeline(self.detector, Networks(FakeEmbedder()), load, metrics, threads=1, embed_batch=2),
             bus or MemoryBus(),
             HandlerOptions(StreamOptions(), 1_000_000_000, PaceOptions(BUDGET_S, floor_fps=2.0)),
             report,

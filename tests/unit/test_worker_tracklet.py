@@ -25,7 +25,7 @@ from reid_worker.tracklet import (
     mark_sent,
     nearest_overlaps,
     occlusions,
-    remember_embedding,
+    remember_embeddings,
     successor,
     truncation,
     wants,
@@ -300,9 +300,9 @@ def test_an_embedding_counts_for_as_long_as_the_picks_it_was_made_of(
         if emissions < 2:
             mark_sent(tracklet, OPTIONS)
 
-    remember_embedding(tracklet, revision, b"vector")
+    remember_embeddings(tracklet, revision, {"m": b"vector"})
 
-    assert tracklet.embedding == (b"vector" if known else b"")
+    assert tracklet.embeddings == ({"m": b"vector"} if known else {})
 
 
 def test_a_worse_frame_that_only_makes_spans_longer_leaves_picks_and_embedding_as_they_are() -> None:
@@ -310,11 +310,11 @@ def test_a_worse_frame_that_only_makes_spans_longer_leaves_picks_and_embedding_a
     tracklet = _fed([0.9] * 30)
     keep(tracklet, 0, Pick(0, 0.9, 0, b""), options)
     mark_sent(tracklet, options)
-    remember_embedding(tracklet, 0, b"vector")
+    remember_embeddings(tracklet, 0, {"m": b"vector"})
 
     keep(tracklet, 20 * TENTH_NS, Pick(0, 0.5, 20, b""), options)
 
-    assert ([pick.number for pick in tracklet.picks], tracklet.embedding) == ([0], b"vector")
+    assert ([pick.number for pick in tracklet.picks], tracklet.embeddings) == ([0], {"m": b"vector"})
 
 
 def test_a_crop_outside_of_the_picture_is_cut_to_at_least_one_pixel() -> None:
