@@ -129,7 +129,7 @@ def _settings_table(one: type[Settings]) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.default
-    if value in {None, "", ()}:
+    if value in (None, "", (), {}):
         return ""
     return f"`{str(value).lower() if isinstance(value, bool) else f'{value:g}' if isinstance(value, float) else value}`"
 

@@ -6,9 +6,10 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from gallery.access.provider_address import is_safe_address
 from gallery.store.accounts import Role
 from wire.settings import Settings
 
@@ -88,6 +89,18 @@ class ApiSettings(Settings):
         trusted_user_header: Header in which a trusted proxy names the user it has signed in, such as
             `X-Forwarded-User`; needs `trusted_proxies`, and the proxy must take it out of what clients send.
         trusted_user_role: Role of somebody whom the proxy names and who is not a user of the site.
+        oidc_issuer: Issuer of an OpenID Connect provider by which people can sign in, such as
+            `https://login.example.org/realms/site`; its sign-in comes back to `/v1/session/oidc/callback`.
+        oidc_client_id: What the provider calls this API.
+        oidc_client_secret: The secret that the provider gave it; none for a public client.
+        oidc_scopes: What the provider is asked for; some state groups only for another scope.
+        oidc_ca_file: PEM file of the CA that signed the provider's certificate, if the system does not trust it.
+        oidc_user_claim: Claim of the ID token that names the user.
+        oidc_groups_claim: Claim of the ID token that lists the user's groups; a dot looks into an object, as in
+            `realm_access.roles`.
+        oidc_allowed_groups: Groups of which a user needs one, if there are any; a list, or separated by commas.
+        oidc_roles: The role of each group, such as `{guards: operator}`; whoever is in several has the highest.
+        oidc_other_role: The role of whoever is in none of these groups; None lets them not in.
         audit_days: Days for which the audit log is kept.
         audit_entries: Entries of the audit log; of more, the oldest are deleted.
     """
@@ -103,10 +116,21 @@ class ApiSettings(Settings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     trusted_user_header: str = Field(default="", max_length=64)
     trusted_user_role: Role = "viewer"
+    oidc_issuer: str = Field(default="", max_length=2048)
+    oidc_client_id: str = Field(default="", max_length=512)
+    oidc_client_secret: SecretStr | None = None
+    oidc_client_secret_file: Path | None = None
+    oidc_scopes: str = Field(default="openid profile email", max_length=1024)
+    oidc_ca_file: FilePath | None = None
+    oidc_user_claim: str = Field(default="preferred_username", min_length=1, max_length=256)
+    oidc_groups_claim: str = Field(default="groups", min_length=1, max_length=256)
+    oidc_allowed_groups: Annotated[tuple[str, ...], NoDecode] = ()
+    oidc_roles: dict[str, Role] = Field(default={})
+    oidc_other_role: Role | None = None
     audit_days: float = Field(default=365.0, gt=0, le=36_500, allow_inf_nan=False)
     audit_entries: int = Field(default=100_000, ge=100, le=10_000_000)
 
-    @field_validator("cors_origins", "trusted_proxies", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", "oidc_allowed_groups", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         """Split a comma-separated text."""
@@ -147,6 +171,37 @@ class ApiSettings(Settings):
         """Reject a user header that anybody could send."""
         if self.trusted_user_header and not self.trusted_proxies:
             raise ValueError("trusted_user_header needs trusted_proxies: anybody could send that header otherwise")
+        return self
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _check_issuer(cls, issuer: str) -> str:
+        """Reject a provider to which others could listen."""
+        if issuer and (not is_safe_address(issuer) or "?" in issuer or "#" in issuer):
+            raise ValueError("expected https://HOST/PATH, as the provider states it; http only on this machine")
+        return issuer
+
+    @field_validator("oidc_scopes")
+    @classmethod
+    def _check_scopes(cls, scopes: str) -> str:
+        """Reject scopes without which there is no ID token."""
+        if "openid" not in scopes.split():
+            raise ValueError("must contain openid, as in 'openid profile groups'")
+        return scopes
+
+    @model_validator(mode="after")
+    def _check_oidc(self) -> Self:
+        """Reject an incomplete sign-in, one that lets nobody in, and settings that would not be used."""
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ValueError("oidc_issuer needs oidc_client_id")
+        if self.oidc_issuer and not self.oidc_roles and self.oidc_other_role is None:
+            raise ValueError(
+                "oidc_issuer needs oidc_roles, such as {guards: operator}, or oidc_other_role: nobody has a role"
+            )
+        if not self.oidc_issuer and (
+            given := [name for name in sorted(self.model_fields_set) if name.startswith("oidc_")]
+        ):
+            raise ValueError(f"{given[0]} needs oidc_issuer")
         return self
 
     @field_validator("root_path")

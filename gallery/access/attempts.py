@@ -55,6 +55,32 @@ class Attempts:
         return times[0] + WITHIN_S - now if len(times) >= self._most else 0.0
 
 
+class Proven:
+    """Remembers credentials that were right, by their digests; bounded. Thread-safe."""
+
+    def __init__(self, most: int = MAX_KEYS) -> None:
+        self._most = most
+        self._digests: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def has(self, digest: str) -> bool:
+        """Tell whether a credential was right the last time."""
+        with self._lock:
+            return digest in self._digests
+
+    def add(self, digest: str) -> None:
+        """Remember a credential."""
+        with self._lock:
+            self._digests[digest] = None
+            while len(self._digests) > self._most:
+                self._digests.popitem(last=False)
+
+    def forget(self, digest: str) -> None:
+        """Forget a credential that is wrong now."""
+        with self._lock:
+            self._digests.pop(digest, None)
+
+
 def network_of(address: str) -> str:
     """Return what attempts from an address are counted under: the address, of IPv6 the first 64 bits."""
     try:

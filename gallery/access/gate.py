@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
+from msgspec.structs import replace
+
 from gallery.access import users
-from gallery.access.attempts import Attempts, network_of
+from gallery.access.attempts import Attempts, Proven, network_of
 from gallery.access.errors import AccountRefused, NotSignedIn
 from gallery.access.passwords import check_password, hash_password, is_outdated, is_password
 from gallery.access.tokens import digest_of, read_token
@@ -19,7 +21,7 @@ SESSION_S = 12 * 3600
 SLACK_NS = 300 * 10**9  # a clock that goes back by more ends the sessions opened since
 WRONG = "wrong name or password"
 
-Way = Literal["password", "token", "proxy", "open", "command"]
+Way = Literal["password", "token", "proxy", "oidc", "open", "command"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Caller:
         return self.way == "password" and self.user is not None and self.user.must_change
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Gate:
     """Recognises people by their credentials.
 
@@ -52,6 +54,7 @@ class Gate:
         open: Whether nobody needs to sign in as long as there is neither a user nor that token.
         everybody: Whether nobody needs to sign in at all.
         proxied: Role of people whom a proxy names and who are no users.
+        issuer: The identity provider whose word counts; empty without one.
     """
 
     accounts: Accounts
@@ -59,8 +62,10 @@ class Gate:
     open: bool = True
     everybody: bool = False
     proxied: Role = "viewer"
+    issuer: str = ""
     clock: Callable[[], int] = time.time_ns
     attempts: Attempts = field(default_factory=Attempts)
+    proven: Proven = field(default_factory=Proven)
 
     def needed(self) -> bool:
         """Tell whether one has to sign in."""
@@ -70,12 +75,27 @@ class Gate:
         """Return whoever asks without a credential; None if they have to sign in."""
         return None if self.needed() else Caller(OPEN, "admin", "open")
 
-    def of_token(self, text: str) -> Caller | None:
+    def of_token(self, text: str, address: str) -> Caller | None:
         """Return who has a token; None if it is none.
+
+        A token that was right before is not refused because others of the same address are wrong.
 
         Raises:
             NotSignedIn: It has expired.
+            TooManyTries: Too many tokens from this address were wrong.
         """
+        digest, key = digest_of(text), f"address {network_of(address)}"
+        if not self.proven.has(digest):
+            self.attempts.begin(key)
+        found = self._of_token(text)
+        if found is None:
+            self.proven.forget(digest)
+        elif not self.proven.has(digest):
+            self.attempts.succeeded(key)
+            self.proven.add(digest)
+        return found
+
+    def _of_token(self, text: str) -> Caller | None:
         if self._is_own(text):
             return Caller(OPEN, "admin", "token")
         token = read_token(self.accounts, text, self.clock())
@@ -95,6 +115,9 @@ class Gate:
         session = self.accounts.session(digest_of(cookie)) if cookie else None
         if session is None or not session.opened_ns - SLACK_NS <= self.clock() < session.ends_ns:
             return None
+        if session.role is not None:
+            named = self.issuer and session.since == self.issuer
+            return Caller(session.user, session.role, "oidc") if named else None
         if session.token_id:
             token = self.accounts.token(session.token_id)
             return None if token is None or self._has_expired(token) else self._holder(token)
@@ -136,6 +159,10 @@ class Gate:
             session = self._session("", "", token.token_id)
         self.attempts.succeeded(key)
         return self._opened(session)
+
+    def sign_in_by_provider(self, name: str, role: Role) -> str:
+        """Open a session of somebody whom the identity provider has named, and return its cookie."""
+        return self._opened(replace(self._session(name, self.issuer), role=role))
 
     def sign_out(self, cookie: str) -> None:
         """End a session."""

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gallery.access.errors import AccountRefused, NotSignedIn
 from gallery.store.accounts import Accounts, ApiToken, Role, User
@@ -18,7 +18,7 @@ class NewToken:
     """A token, and the text that is shown once."""
 
     token: ApiToken
-    text: str
+    text: str = field(repr=False)
 
 
 def make_token(

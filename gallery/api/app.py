@@ -12,10 +12,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from gallery.access.audit import AuditLog
+from gallery.access.claims import ClaimRules
 from gallery.access.first import is_loopback
 from gallery.access.gate import Gate
+from gallery.access.oidc import OidcClient, OidcProvider
 from gallery.api.access.audit import Auditor, audit_router
 from gallery.api.access.auth import Access, require_access
+from gallery.api.access.oidc import OidcSignIn, oidc_router
 from gallery.api.access.proxy import BehindProxies, UserHeader
 from gallery.api.access.session import session_router
 from gallery.api.access.users import tokens_router, users_router
@@ -107,7 +110,9 @@ def create_app(
         app.include_router(router, dependencies=protected, responses=PROTECTED)
     for router in (users_router(store.accounts), tokens_router(store.accounts), audit_router(store)):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
-    app.include_router(session_router(access, protected[:1]), dependencies=[Depends(only_known_parameters)])
+    oidc = oidc_of(settings)
+    app.include_router(session_router(access, oidc, protected[:1]), dependencies=[Depends(only_known_parameters)])
+    app.include_router(oidc_router(access, oidc))
     app.include_router(live_router(store, bus, access, protected))
     app.include_router(page_router())
     app.include_router(_probes_router(store, registry or CollectorRegistry()))
@@ -123,7 +128,7 @@ def needs_admin(settings: ApiSettings) -> bool:
 
 
 def _is_open(settings: ApiSettings) -> bool:
-    return is_loopback(settings.host) and not settings.trusted_user_header
+    return is_loopback(settings.host) and not settings.trusted_user_header and not settings.oidc_issuer
 
 
 def access_to(store: Store, settings: ApiSettings, *, trusted: bool = False) -> Access:
@@ -134,8 +139,27 @@ def access_to(store: Store, settings: ApiSettings, *, trusted: bool = False) -> 
         open=_is_open(settings),
         everybody=trusted,
         proxied=settings.trusted_user_role,
+        issuer=settings.oidc_issuer,
     )
     return Access(gate, UserHeader(settings.trusted_user_header, settings.trusted_proxies))
+
+
+def oidc_of(settings: ApiSettings) -> OidcSignIn | None:
+    """Return how to sign in by an identity provider under these settings; None without one."""
+    if not settings.oidc_issuer:
+        return None
+    secret = "" if settings.oidc_client_secret is None else settings.oidc_client_secret.get_secret_value()
+    client = OidcClient(
+        settings.oidc_issuer, settings.oidc_client_id, secret, settings.oidc_scopes, settings.oidc_ca_file
+    )
+    rules = ClaimRules(
+        user=settings.oidc_user_claim,
+        groups=settings.oidc_groups_claim,
+        allowed=settings.oidc_allowed_groups,
+        roles=settings.oidc_roles,
+        otherwise=settings.oidc_other_role,
+    )
+    return OidcSignIn(OidcProvider(client), rules)
 
 
 def _probes_router(store: Store, registry: CollectorRegistry) -> APIRouter:

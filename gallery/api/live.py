@@ -15,6 +15,7 @@ from anyio import create_task_group
 from fastapi import APIRouter, HTTPException, Query, Response, WebSocket, WebSocketDisconnect, status
 from fastapi.concurrency import run_in_threadpool
 
+from gallery.access.errors import TooManyTries
 from gallery.api.access.auth import CHECK_S, Access
 from gallery.api.rules import rule_of
 from gallery.api.schemas import Name, ProblemOut, name_of
@@ -84,7 +85,7 @@ def _refusal(access: Access, socket: WebSocket) -> tuple[int, str] | None:
         access.admit(socket, rule_of("WS", socket.scope["route"].path))
     except HTTPException as error:
         return status.WS_1008_POLICY_VIOLATION, str(error.detail)[:MAX_REASON]
-    except (TransientError, StoreRefused) as error:
+    except (TransientError, StoreRefused, TooManyTries) as error:
         return status.WS_1013_TRY_AGAIN_LATER, str(error)[:MAX_REASON]
     return None
 

@@ -40,6 +40,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/session"): Rule(None),
     ("POST", "/v1/session"): Rule(None, "signed in", always=True),
     ("DELETE", "/v1/session"): Rule(None, "signed out", always=True),
+    ("GET", "/v1/session/oidc"): Rule(None),
+    ("GET", "/v1/session/oidc/callback"): Rule(None, "signed in", always=True),
     ("POST", "/v1/session/password"): Rule("viewer", "changed own password", always=True),
     ("GET", "/v1/stats"): _look(),
     ("GET", "/v1/cameras"): _look(),

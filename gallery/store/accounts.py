@@ -19,7 +19,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: As `access.users.user_name` allows it.
-        password: Argon2 hash; empty for somebody whom a proxy signs in.
+        password: Argon2 hash; empty for somebody whom a proxy signs in. It is not in the repr.
         must_change: The password was chosen by somebody else, and only serves to choose another.
         since: Random text that changes with the password; sessions opened before do not have it.
         born: Random text of this account; tokens of an earlier one of the same name do not have it.
@@ -32,6 +32,9 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     since: str
     born: str
     must_change: bool = False
+
+    def __repr__(self) -> str:
+        return f"User({self.name}, {self.role})"
 
 
 class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,13 +58,17 @@ class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
     born: str = ""
     expires_ns: int = 0
 
+    def __repr__(self) -> str:
+        return f"ApiToken({self.token_id}, {self.name}, {self.role})"
+
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A browser that has signed in, as a user or with a token.
 
     Attributes:
         user: Empty for a session opened with a token.
-        since: `User.since` of the user, or the digest of the token of the settings.
+        since: `User.since` of the user, the digest of the token of the settings, or the issuer that named the user.
+        role: Of somebody whom an identity provider named; None for others, whose role is that of their account.
         token_id: Of the API token; empty for that of the settings.
     """
 
@@ -70,6 +77,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     opened_ns: int
     ends_ns: int
     token_id: str = ""
+    role: Role | None = None
+
+    def __repr__(self) -> str:
+        return f"Session({self.user or self.token_id})"
 
 
 class Deed(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +90,7 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         who: A user, `token:NAME` of a service, or `operator` where nobody signs in; empty if nobody was recognised.
-        way: How they were recognised: `password`, `token`, `proxy`, `open` or `command`.
+        way: How they were recognised: `password`, `token`, `proxy`, `oidc`, `open` or `command`.
         what: As `gallery.access.rules` names it.
         identities: Numbers of the people it was about.
         about: Another thing it was about: a camera, a user, the id of a word.

@@ -142,6 +142,8 @@ def test_every_route_is_tried() -> None:
         "/v1/review",
         "/v1/search",
         "/v1/session",
+        "/v1/session/oidc",
+        "/v1/session/oidc/callback",
         "/v1/session/password",
         "/v1/statistics",
         "/v1/stats",

@@ -17,9 +17,11 @@ from gallery.access.attempts import MOST, WITHIN_S, Attempts, network_of
 from gallery.access.errors import NotSignedIn, TooManyTries
 from gallery.access.first import first_admin, is_loopback, tell_first_admin
 from gallery.access.gate import SESSION_S, Gate
+from gallery.access.oidc import OidcClient
 from gallery.access.passwords import hash_password, is_password
-from gallery.access.tokens import make_token
+from gallery.access.tokens import digest_of, make_token
 from gallery.api.access.auth import COOKIE
+from gallery.api.access.users import NewTokenOut, NewUserOut
 from gallery.api.app import access_to, create_app
 from gallery.config import ApiSettings
 from gallery.errors import StoreUnavailable
@@ -462,7 +464,76 @@ def test_an_expired_token_says_so_and_opens_no_session(store: MemoryStore) -> No
 
     assert gate.of_session(cookie) is None
     with pytest.raises(NotSignedIn, match="the token door has expired"):
-        gate.of_token(made.text)
+        gate.of_token(made.text, "10.0.0.9")
+
+
+def ask_with(client: TestClient, token: str) -> int:
+    return client.get("/v1/review", headers={"Authorization": f"Bearer {token}"}).status_code
+
+
+def test_wrong_tokens_are_bounded_like_wrong_passwords_and_what_was_right_goes_on(
+    client: TestClient, store: MemoryStore
+) -> None:
+    used, unused = (make_token(store.accounts, name, "viewer", 0).text for name in ("used", "unused"))
+    assert ask_with(client, used) == 200
+
+    answers = [ask_with(client, f"climb_{number:012x}_{'a' * 32}") for number in range(MOST + 2)]
+
+    assert answers == [401] * MOST + [429, 429]
+    refused = client.get("/v1/review", headers={"Authorization": f"Bearer {unused}"})
+    assert (refused.status_code, 0 < int(refused.headers["retry-after"]) <= WITHIN_S) == (429, True)
+    assert client.post("/v1/session", json={"user": "anna", "password": PASSWORD}).status_code == 429
+    assert ask_with(client, used) == 200
+    with (
+        pytest.raises(WebSocketDisconnect) as closed,
+        client.websocket_connect("/v1/live?cameras=door", headers={"Authorization": f"Bearer {unused}"}),
+    ):
+        pass
+    assert closed.value.code == 1013
+
+
+def test_a_token_that_is_revoked_is_wrong_from_then_on_though_it_was_right(
+    client: TestClient, store: MemoryStore
+) -> None:
+    made = make_token(store.accounts, "door", "viewer", 0)
+    assert ask_with(client, made.text) == 200
+    store.accounts.drop_token(made.token.token_id)
+
+    assert [ask_with(client, made.text) for _ in range(MOST + 2)] == [401] * (MOST + 1) + [429]
+
+
+def test_wrong_tokens_do_not_end_open_sessions_or_keep_anybody_out_where_nobody_signs_in(
+    client: TestClient, bus: MemoryBus
+) -> None:
+    signed_in, nobody = sign_in(client, "anna"), TestClient(create_app(MemoryStore("site"), bus, ApiSettings()))
+
+    assert {ask_with(signed_in, f"wrong-{number}") for number in range(MOST + 2)} == {200}
+    assert {ask_with(nobody, f"wrong-{number}") for number in range(MOST + 2)} == {200}
+
+
+def test_no_repr_shows_what_opens_anything(store: MemoryStore) -> None:
+    made = make_token(store.accounts, "door", "viewer", 0)
+    gate = Gate(store.accounts, token="the token of the settings")
+    cookie = gate.sign_in_by_token("the token of the settings", "10.0.0.1")
+    session = store.accounts.session(digest_of(cookie))
+    shown = NewTokenOut(**TOKEN_OUT, token=made.text)
+    secret: dict[str, list[object]] = {
+        "argon2": [store.accounts.user("anna"), gate.of_session(gate.sign_in("anna", PASSWORD, "10.0.0.1"))],
+        made.text: [made, shown],
+        made.token.digest: [made, made.token],
+        digest_of(gate.token): [session, gate],
+        gate.token: [gate, ApiSettings(token=SecretStr(gate.token))],
+        "hunter2": [
+            OidcClient("https://a.example", "x", "hunter2", "openid"),
+            NewUserOut(**USER_OUT, one_time_password="hunter2"),
+        ],
+    }
+    for text, objects in secret.items():
+        assert all(one is not None and text not in repr(one) for one in objects), text
+
+
+TOKEN_OUT: dict[str, Any] = {"id": "1", "name": "door", "role": "viewer", "owner": None, "created": "", "expires": None}
+USER_OUT: dict[str, Any] = {"name": "anna", "role": "viewer", "created": "", "must_change": True}
 
 
 @pytest.mark.parametrize("name", ["token", "access_token", "api_key"])

@@ -80,7 +80,7 @@ def test_a_token_is_printed_alone_works_and_is_revoked(
     gate: Gate, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = said(capsys, folder, "users", "token", "door-sync", "--role", "operator", "--days", "90")
-    caller = gate.of_token(text)
+    caller = gate.of_token(text, "10.0.0.9")
     assert caller is not None
     assert (caller.name, caller.role) == ("token:door-sync", "operator")
 
@@ -88,7 +88,7 @@ def test_a_token_is_printed_alone_works_and_is_revoked(
     assert token["id"] in text
     assert text not in said(capsys, folder, "users", "ls")
     said(capsys, folder, "users", "revoke", token["id"])
-    assert gate.of_token(text) is None
+    assert gate.of_token(text, "10.0.0.9") is None
 
 
 @pytest.mark.parametrize(

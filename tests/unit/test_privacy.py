@@ -75,7 +75,7 @@ def tracklets_of(sent: Sequence[Outgoing]) -> list[Tracklet]:
 
 def shades(jpeg: bytes, blocks: tuple[int, int]) -> NDArray[np.float64]:
     """Return the mean of each block of a JPEG; fails if a block has any detail."""
-    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR).astype(np.float64)
+    picture = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), np.float64)
     rows, columns = blocks
     height, width = picture.shape[0] // rows, picture.shape[1] // columns
     parts = picture.reshape(rows, height, columns, width, 3)

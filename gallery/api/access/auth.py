@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.requests import HTTPConnection
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
-from gallery.access.errors import NotSignedIn
+from gallery.access.errors import NotSignedIn, TooManyTries
 from gallery.access.gate import Caller, Gate
 from gallery.access.users import includes
 from gallery.api.access.proxy import UserHeader
@@ -44,18 +44,29 @@ class Access:
 
         Raises:
             NotSignedIn: The token has expired.
+            TooManyTries: Too many tokens from this address were wrong; an open session is not affected.
         """
+        refused: TooManyTries | None = None
+        found: Caller | None = None
         scheme, _, given = connection.headers.get("authorization", "").partition(" ")
-        found = self.gate.of_token(given.strip()) if scheme.lower() == "bearer" else None
+        if scheme.lower() == "bearer":
+            try:
+                found = self.gate.of_token(given.strip(), address_of(connection))
+            except TooManyTries as error:
+                refused = error
         if found is None and (named := self._header.name_in(connection)):
             found = self.gate.of_proxy(named)
-        return found or self.gate.of_session(connection.cookies.get(COOKIE, "")) or self.gate.anybody()
+        found = found or self.gate.of_session(connection.cookies.get(COOKIE, "")) or self.gate.anybody()
+        if found is None and refused is not None:
+            raise refused
+        return found
 
     def admit(self, connection: HTTPConnection, rule: Rule, path: str = "") -> None:
         """Note who sends a request that a rule allows them.
 
         Raises:
             HTTPException: 401, they are to sign in; 403, their role is not enough.
+            TooManyTries: Too many tokens from this address were wrong.
         """
         try:
             caller = self.caller(connection)
@@ -86,7 +97,7 @@ class Access:
         """Tell whether whoever was admitted still may look; while the store is away, they may."""
         try:
             self.admit(connection, Rule("viewer"))
-        except HTTPException:
+        except (HTTPException, TooManyTries):
             return False
         except (TransientError, StoreRefused):
             return True

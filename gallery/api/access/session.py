@@ -6,9 +6,11 @@ from fastapi import APIRouter, HTTPException, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gallery.access.errors import NotSignedIn
-from gallery.access.gate import SESSION_S, Way
+from gallery.access.gate import Way
 from gallery.access.passwords import MAX_LENGTH, MIN_LENGTH
 from gallery.api.access.auth import COOKIE, Access, Calling, address_of
+from gallery.api.access.cookies import put_session_cookie
+from gallery.api.access.oidc import OidcSignIn
 from gallery.api.schemas import ProblemOut
 from gallery.store.accounts import Role
 
@@ -56,8 +58,9 @@ class PasswordIn(BaseModel):
 class SessionOut(BaseModel):
     """Whether one has to sign in, whether this browser has, and as whom.
 
-    `way` is how they were recognised: by `password`, `token` or `proxy`, or `open` where nobody has to sign in. With
-    `must_change`, nothing but choosing a password is allowed.
+    `way` is how they were recognised: by `password`, `token`, `proxy` or `oidc`, or `open` where nobody has to sign in.
+    With `must_change`, nothing but choosing a password is allowed. `provider` is the identity provider at which one can
+    sign in, and `sign_out` where whoever did so also signs out there.
     """
 
     needed: bool
@@ -66,9 +69,11 @@ class SessionOut(BaseModel):
     role: Role | None
     way: Way | None
     must_change: bool
+    provider: str | None
+    sign_out: str | None
 
 
-def session_router(access: Access, protected: list[Any]) -> APIRouter:
+def session_router(access: Access, oidc: OidcSignIn | None, protected: list[Any]) -> APIRouter:
     """Return the routes by which a browser gets a cookie that its scripts cannot read."""
     router = APIRouter(prefix="/v1/session", tags=["session"])
 
@@ -86,6 +91,8 @@ def session_router(access: Access, protected: list[Any]) -> APIRouter:
             role=None if caller is None else caller.role,
             way=None if caller is None else caller.way,
             must_change=caller is not None and caller.must_change,
+            provider=None if oidc is None else oidc.provider.issuer,
+            sign_out=oidc.sign_out_address(request) if oidc and caller and caller.way == "oidc" else None,
         )
 
     @router.post("", status_code=status.HTTP_204_NO_CONTENT, responses=ANSWERS)
@@ -127,13 +134,5 @@ def session_router(access: Access, protected: list[Any]) -> APIRouter:
 
 def _with_cookie(request: Request, cookie: str) -> Response:
     response = Response(status_code=status.HTTP_204_NO_CONTENT)
-    response.set_cookie(
-        COOKIE,
-        cookie,
-        max_age=SESSION_S,
-        path=request.scope.get("root_path") or "/",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="strict",
-    )
+    put_session_cookie(response, request, cookie)
     return response

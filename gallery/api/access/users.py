@@ -78,7 +78,7 @@ class UserOut(BaseModel):
 class NewUserOut(UserOut):
     """A user whose password was set; `one_time_password` is shown only now, null if one was given."""
 
-    one_time_password: str | None
+    one_time_password: str | None = Field(repr=False)
 
 
 class UsersOut(BaseModel):
@@ -110,7 +110,7 @@ class TokenOut(BaseModel):
 class NewTokenOut(TokenOut):
     """A token that was made; `token` itself is shown only now."""
 
-    token: str
+    token: str = Field(repr=False)
 
 
 class TokensOut(BaseModel):

@@ -27,7 +27,7 @@ export function AccessView({ path, go }) {
 }
 
 function Account({ go }) {
-  const signOut = () => act(own.signedOut, () => del("v1/session")).then(() => window.dispatchEvent(new Event("signed-out")));
+  const signOut = () => act(own.signedOut, () => del("v1/session")).then(() => me.sign_out ? location.assign(me.sign_out) : window.dispatchEvent(new Event("signed-out")));
   return html`<div class="stack narrow">
     <div class="panel who"><span class="face" aria-hidden="true">${(me.way === "open" ? "–" : me.name)[0].toUpperCase()}</span>
       <div class="grow"><h2>${me.way === "open" ? own.nobodySigns : html`${me.name} <em class="badge">${own.roles[me.role]}</em>`}</h2><p class="quiet">${me.way === "open" ? own.openHelp : own.mayDo[me.role]}</p>

@@ -1,6 +1,6 @@
 // Signing in, with a user or a token, and choosing a password instead of the one-time password.
 import { html, useState } from "../vendor/htm-preact-3.1.1.js";
-import { post } from "../api.js";
+import { base, post } from "../api.js";
 import { me } from "../access.js";
 import { NewPassword } from "../parts/password.js";
 import { texts } from "../texts.js";
@@ -38,6 +38,7 @@ function Credentials({ done }) {
         <label key="password">${own.password}<input type="password" required maxlength="256" autocomplete="current-password" value=${given.password} onInput=${set("password")} /></label>`}
     ${error && html`<p class="refusal" role="alert">${error}</p>`}
     <button class="primary" disabled=${busy}>${busy ? own.checking : own.go}</button>
+    ${me.provider && html`<a class="go" href=${new URL("v1/session/oidc", base).href}>${own.provider(new URL(me.provider).host)}</a>`}
     <button type="button" class="link" onClick=${() => { setByToken(!byToken); setError(""); }}>${byToken ? own.byUser : own.byToken}</button>
   </form><//>`;
 }
