@@ -14,6 +14,7 @@ JPEG_QUALITY = 90
 BLOCKS = (2, 4)  # of a blurred crop, across and down
 DARK, LIGHT = 64, 192
 BLURRED_SIZE = (48, 96)  # whole blocks of JPEG's own in each of ours, so that ours stay even
+JPEG_ERROR = 8  # grey levels by which an even block may differ after it was stored
 GREY_SIZE = (32, 64)  # sharpness is compared at a fixed size, otherwise large crops would always win
 
 
@@ -65,6 +66,15 @@ def leaving(jpeg: bytes, privacy: Privacy) -> bytes:
     blocks = np.where(means < 128, DARK, LIGHT).astype(np.uint8)
     shown = cv2.resize(blocks, BLURRED_SIZE, interpolation=cv2.INTER_NEAREST)
     return to_jpeg(np.asarray(cv2.cvtColor(shown, cv2.COLOR_GRAY2BGR), np.uint8))
+
+
+def is_blurred(crop: NDArray[np.uint8]) -> bool:
+    """Tell whether an RGB crop is what `leaving` makes of one, in which nobody can be recognised."""
+    height, width = crop.shape[:2]
+    if (width, height) != BLURRED_SIZE:
+        return False
+    levels = np.where(crop < (DARK + LIGHT) / 2, DARK, LIGHT)
+    return bool(np.abs(crop - levels).max() <= JPEG_ERROR)
 
 
 def from_jpeg(data: bytes) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""`climbtrack gallery`: the service, and backups of what it has stored."""
+"""`climbtrack gallery`: the service, backups of what it has stored, and the weights by which it decides."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,12 +10,16 @@ import typer
 
 from deploy.cli.options import Config, DataDirOption, Json
 from deploy.cli.services import Verbose, serve
+from deploy.cli.weights import app as weights
+from deploy.cli.weights import reembed
 from deploy.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from gallery.backup.file import Reader
 
 app = typer.Typer(name="gallery", invoke_without_command=True)
+app.add_typer(weights)
+app.command("reembed")(reembed)
 
 Site = Annotated[str | None, typer.Option("--site", help="Site; default: that of the configuration or of the folder.")]
 From = Annotated[Path, typer.Option("--from", help="A file that `backup` wrote.", metavar="FILE")]
@@ -23,7 +27,7 @@ From = Annotated[Path, typer.Option("--from", help="A file that `backup` wrote."
 
 @app.callback()
 def gallery(ctx: typer.Context, config: Config = None, verbose: Verbose = False) -> None:
-    """Assign identities and store them in Redis; subcommands back up and restore what is stored."""
+    """Assign identities and store them in Redis; subcommands back up what is stored, and change weights."""
     from gallery.__main__ import main
 
     if ctx.invoked_subcommand is None:
