@@ -53,6 +53,7 @@ CAMERA_STATES = TopicSpec("camera-states", partitions=8, retention_s=None)
 BOXES = TopicSpec("boxes", partitions=32, retention_s=600)
 PICTURE_QUERIES = TopicSpec("picture-queries", partitions=8, retention_s=60)
 QUERY_ANSWERS = TopicSpec("query-answers", partitions=8, retention_s=60)
+CAMERA_TESTS = TopicSpec("camera-tests", partitions=8, retention_s=60)
 TOPICS = (
     CAMERAS,
     FRAMES,
@@ -64,7 +65,9 @@ TOPICS = (
     BOXES,
     PICTURE_QUERIES,
     QUERY_ANSWERS,
+    CAMERA_TESTS,
 )
+SECRET = frozenset({CAMERAS.name, CAMERA_TESTS.name})  # topics whose values may hold passwords
 
 MAX_RECORD_BYTES = 8 * 1024 * 1024  # worker states hold crops; the limit of broker, topic, producer and consumer
 

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from wire.camera_tests import CameraTest
 from wire.message import Count, Message, Signed, check_name
 
 MAX_PICTURE_BYTES = 6 * 1024 * 1024  # a record holds 8 MiB
@@ -115,7 +116,7 @@ class QueryAnswer(Message, frozen=True, kw_only=True, eq=False, tag="query-answe
     problem: str = ""
 
 
-def is_awaited(query: PictureQuery | LookalikeQuery, now_ns: int) -> bool:
+def is_awaited(query: PictureQuery | LookalikeQuery | CameraTest, now_ns: int) -> bool:
     """Tell whether somebody still waits for the answer to a query."""
     return query.time_ns >= now_ns - PATIENCE_NS
 

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from wire import codec
+from wire.camera_tests import FirstPictures
 from wire.messages import (
     AnyMessage,
     CameraHealth,
     CameraProgress,
     CameraSpec,
+    CameraTest,
+    CameraTested,
     DeadLetter,
     FrameChunk,
     IdentityEvent,
@@ -58,6 +61,14 @@ MEANINGS: dict[str, AnyMessage] = {
         height=360,
         lookalikes=((Lookalike(3, 0.75, 0.9375, 0.125),),),
         known=4,
+        problem="try again",
+    ),
+    "CameraTest": CameraTest(query_id="q1", asker="api-1", time_ns=50, url="rtsp://user:secret@camera/1"),
+    "CameraTested": CameraTested(
+        query_id="q1",
+        asker="api-1",
+        first=FirstPictures("h264", 640, 360, b"\x01", (b"\x00\x01", b"\x02"), 25.0, 6),
+        waited_ms=300,
         problem="try again",
     ),
     "CameraSpec": CameraSpec(

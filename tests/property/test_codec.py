@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from wire import codec
+from wire.camera_tests import FirstPictures
 from wire.errors import DecodeError
 from wire.messages import (
     AnyMessage,
     CameraHealth,
     CameraProgress,
     CameraSpec,
+    CameraTest,
+    CameraTested,
     DeadLetter,
     FrameChunk,
     IdentityEvent,
@@ -172,6 +175,25 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
         hidden=st.booleans(),
         picture_of=COUNTS,
         undoes=TEXT,
+    ),
+    "CameraTest": st.builds(CameraTest, query_id=TEXT, asker=TEXT, time_ns=TIMES, url=TEXT),
+    "CameraTested": st.builds(
+        CameraTested,
+        query_id=TEXT,
+        asker=TEXT,
+        first=st.none()
+        | st.builds(
+            FirstPictures,
+            codec=st.sampled_from(["h264", "hevc", "mjpeg"]),
+            width=COUNTS,
+            height=COUNTS,
+            extradata=BYTES,
+            packets=st.lists(BYTES, max_size=4).map(tuple),
+            fps=SHARES,
+            orientation=st.integers(1, 8),
+        ),
+        waited_ms=COUNTS,
+        problem=TEXT,
     ),
     "FrameChunk": st.builds(
         FrameChunk,
