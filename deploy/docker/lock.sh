@@ -17,12 +17,12 @@ lists() { printf 'requirements/%s.txt\n' "$@"; }
 
 # shellcheck disable=SC2046  # names of files and packages, without spaces
 {
-  lock ingest $(lists base ingest) "$locks/headless.txt"
-  lock gallery $(lists base gallery)
+  lock ingest $(lists base ingest otel) "$locks/headless.txt"
+  lock gallery $(lists base gallery otel)
   # The CPU image has torch from its CPU index, whose hashes are others: only the versions are fixed.
   with_torch=$("$UV" pip compile --quiet --no-header --no-annotate --python-version 3.11 requirements/worker.txt)
   grep -E '^torch(vision)?==' <<<"$with_torch" >"$locks/torch-cpu.txt"
-  lock worker-cpu $(lists base worker) "$locks/headless.txt" --no-emit-package torch --no-emit-package torchvision \
+  lock worker-cpu $(lists base worker otel) "$locks/headless.txt" --no-emit-package torch --no-emit-package torchvision \
     --no-emit-package triton $(sed -n 's/^\(\(nvidia\|cuda\)[a-z0-9-]*\)\(\[.*\]\)\?==.*/--no-emit-package \1/p' <<<"$with_torch")
-  lock worker-cuda $(lists base worker) "$locks/headless.txt" "$locks/cuda.txt" --override "$locks/overrides-cuda.txt"
+  lock worker-cuda $(lists base worker otel) "$locks/headless.txt" "$locks/cuda.txt" --override "$locks/overrides-cuda.txt"
 }

@@ -20,10 +20,10 @@ from wire.probe import asked
 DOCKER = ROOT / "deploy" / "docker"
 DOCKERFILE = (DOCKER / "Dockerfile").read_text()
 LOCKS = {
-    "ingest": ("base", "ingest"),
-    "gallery": ("base", "gallery"),
-    "worker-cpu": ("base", "worker"),
-    "worker-cuda": ("base", "worker"),
+    "ingest": ("base", "ingest", "otel"),
+    "gallery": ("base", "gallery", "otel"),
+    "worker-cpu": ("base", "worker", "otel"),
+    "worker-cuda": ("base", "worker", "otel"),
 }
 # Installed in another form: torch from its own index, and one of two builds of the same module.
 ELSEWHERE = {"torch", "opencv-python", "onnxruntime"}
