@@ -9,7 +9,7 @@ OUT := runs/sample
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
-.PHONY: run test lint check bench weights servers readme
+.PHONY: run test lint check bench weights servers readme helm
 
 run: .venv/.installed $(SITE)/.written
 	@rm -rf $(OUT)/data  # else the second run would be about the people of the first as well
@@ -43,6 +43,16 @@ weights: .venv/.installed
 
 servers:
 	@tests/servers/install.sh
+
+# The tests that render the chart run where these are; helm is a Go program that takes three minutes to build, once.
+helm: .cache/bin/helm .venv/.dev
+	@$(BIN)/kubernetes-validate --version >/dev/null 2>&1 || $(PIP) install 'kubernetes-validate>=1.31'
+	@$(BIN)/python -m pytest tests/unit/test_helm_chart.py
+
+.cache/bin/helm:
+	@command -v go >/dev/null || { echo "helm is built by Go 1.24 or newer (https://go.dev/dl), or put a helm 3 into the path"; exit 1; }
+	@echo "Building helm into .cache/bin; three minutes, once."
+	@GOBIN=$(CURDIR)/.cache/bin CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" helm.sh/helm/v3/cmd/helm@v3.19.2
 
 $(SITE)/.written: | .venv/.installed
 	@echo "Generating a sample site in $(SITE): three cameras, 12 people, 40 s of video; half a minute, once."

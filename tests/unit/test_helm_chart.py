@@ -2,8 +2,10 @@
 
 import copy
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,9 +27,11 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 TRIAL, EXTERNAL = (CHART / "ci" / f"{name}-values.yaml" for name in ("trial", "external"))
 NAMES = ("ingest", "worker", "gallery", "alerts", "api")
 
-# Nobody builds helm for the tests: it is a Go program, which takes minutes. Who changes the chart has it.
-HELM = shutil.which("helm")
-needs_helm = pytest.mark.skipif(HELM is None, reason="helm, to render the chart: missing")
+# Not built in CI: it is a Go program, which takes three minutes. Who changes the chart runs `make helm`.
+PLACES = os.pathsep.join([os.environ.get("PATH", ""), str(ROOT / ".cache" / "bin"), str(Path(sys.executable).parent)])
+HELM = shutil.which("helm", path=PLACES)
+VALIDATE = shutil.which("kubernetes-validate", path=PLACES)
+needs_helm = pytest.mark.skipif(HELM is None, reason="helm, to render the chart: missing (`make helm`)")
 KUBERNETES = "1.31.0"
 
 WHOLE = {"resources", "dashboardLabels"}  # mappings that are one value
@@ -111,6 +115,8 @@ def test_the_schema_names_every_value_and_nothing_else() -> None:
         ({"api": {"settings": {"token": "secret"}}}, "token"),
         ({"podDisruptionBudgets": {"maxUnavailable": 0}}, "0"),
         ({"monitoring": {"interval": "15"}}, "15"),
+        ({"tracing": {"sampleRatio": 2}}, "2 is greater"),
+        ({"tracing": {"endpoint": "https://user:secret@collector:4318/v1/traces"}}, "collector"),
     ],
 )
 def test_the_schema_refuses_unknown_keys_wrong_values_and_passwords_among_settings(values: Values, named: str) -> None:
@@ -210,6 +216,32 @@ def test_workers_follow_the_backlog_of_frames_and_never_exceed_the_partitions(tm
 
 @needs_helm
 @pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [
+        ("http://collector.monitoring:4318/v1/traces", 4318),
+        ("https://collector.example.org/v1/traces", 443),
+        ("http://collector/v1/traces", 80),
+    ],
+)
+def test_who_exports_traces_may_reach_the_collector_and_nobody_else(endpoint: str, port: int, tmp_path: Path) -> None:
+    values = {**read(TRIAL), "tracing": {"sampleRatio": 0.5, "endpoint": endpoint, "existingSecret": "login"}}
+    found = rendered(values, tmp_path)
+    untraced = rendered(read(TRIAL), tmp_path)
+    for name in NAMES:
+        exports = name != "api"
+        rules = found["NetworkPolicy", f"mall-climbtrack-{name}"]["spec"]["egress"]
+        ports = [one["port"] for rule in rules if "to" not in rule for one in rule.get("ports", ())]
+        before = untraced["NetworkPolicy", f"mall-climbtrack-{name}"]["spec"]["egress"]
+        known = [one["port"] for rule in before if "to" not in rule for one in rule.get("ports", ())]
+        assert sorted(ports) == sorted([*known, port] if exports else known), name
+        (container,) = found["Deployment", f"mall-climbtrack-{name}"]["spec"]["template"]["spec"]["containers"]
+        assert any(one["name"] == "OTEL_EXPORTER_OTLP_HEADERS" for one in container["env"]) is exports, name
+    config = yaml.safe_load(found["ConfigMap", "mall-climbtrack"]["data"]["site.yaml"])
+    assert config["tracing"] == {"sample_ratio": 0.5, "endpoint": endpoint}
+
+
+@needs_helm
+@pytest.mark.parametrize(
     ("values", "said"),
     [
         ({}, "kafka.servers: name your brokers"),
@@ -222,6 +254,7 @@ def test_workers_follow_the_backlog_of_frames_and_never_exceed_the_partitions(tm
         ({**read(TRIAL), "cameras": {"a": "0"}, "camerasSecret": "x"}, "only one is allowed"),
         ({**read(TRIAL), "api": {"ingress": {"enabled": True}}}, "api.ingress.host: name the host"),
         ({**read(TRIAL), "worker": {"replica": 1}}, "replica"),
+        ({**read(TRIAL), "tracing": {"sampleRatio": 0.1}}, "tracing.endpoint: name your collector"),
     ],
 )
 def test_what_does_not_go_together_is_refused_with_the_value_to_change(
@@ -271,13 +304,13 @@ def _differs(chosen: Values, path: tuple[str, ...]) -> bool:
 
 
 @needs_helm
-@pytest.mark.skipif(shutil.which("kubernetes-validate") is None, reason="kubernetes-validate: missing")
+@pytest.mark.skipif(VALIDATE is None, reason="kubernetes-validate: missing")
 @pytest.mark.parametrize("path", [TRIAL, EXTERNAL], ids=lambda path: path.stem)
 def test_kubernetes_takes_everything_without_a_field_that_it_does_not_know(path: Path, tmp_path: Path) -> None:
     file = tmp_path / "all.yaml"
     file.write_text(helm(read(path), tmp_path).stdout)
     command = [
-        "kubernetes-validate",
+        str(VALIDATE),
         "--strict",
         "--no-warn",
         "--quiet",

@@ -76,6 +76,10 @@ spec:
           args: [{{ .component }}, --config, /etc/climbtrack/site.yaml]
           env:
             - {name: XDG_CACHE_HOME, value: {{ ternary "/var/cache" "/tmp" (eq .component "worker") }}}
+            {{- if and .root.Values.tracing.existingSecret (include "climbtrack.exportsTraces" .) }}
+            - name: OTEL_EXPORTER_OTLP_HEADERS
+              valueFrom: {secretKeyRef: {name: {{ .root.Values.tracing.existingSecret }}, key: headers}}
+            {{- end }}
             {{- with $values.extraEnv }}{{ toYaml . | nindent 12 }}{{ end }}
           ports:
             - {name: http, containerPort: {{ include "climbtrack.port" . }}}

@@ -53,9 +53,22 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- $api := mergeOverwrite (dict "host" "0.0.0.0") (ternary (dict "token_file" "/run/secrets/api/token") (dict) (ne .Values.api.existingSecret "")) .Values.api.settings }}
 {{- $worker := mergeOverwrite (dict "health_host" "0.0.0.0") (ternary (dict "keep_crops" "/var/lib/climbtrack/crops") (dict) (ne .Values.worker.cropsClaim "")) .Values.worker.settings }}
 {{- dict "site" .Values.site "kafka" $kafka "redis" $redis "api" $api "worker" $worker
+  "tracing" (include "climbtrack.tracing" . | fromYaml)
   "ingest" (mergeOverwrite (dict "health_host" "0.0.0.0") .Values.ingest.settings)
   "gallery" (mergeOverwrite (dict "health_host" "0.0.0.0") .Values.gallery.settings)
   "alerts" (mergeOverwrite (dict "health_host" "0.0.0.0") .Values.alerts.settings) | toYaml }}
+{{- end }}
+
+{{- define "climbtrack.tracing" -}}
+{{- if .Values.tracing.sampleRatio }}
+{{- $endpoint := required "tracing.endpoint: name your collector (http://host:4318/v1/traces), or set tracing.sampleRatio to 0" .Values.tracing.endpoint }}
+{{- dict "sample_ratio" .Values.tracing.sampleRatio "endpoint" $endpoint | toYaml }}
+{{- else }}{}{{ end }}
+{{- end }}
+
+{{/* Whether a component exports traces, as all do but the API; called with (dict "root" $ "component" "worker"). */}}
+{{- define "climbtrack.exportsTraces" -}}
+{{- if and .root.Values.tracing.sampleRatio (ne .component "api") }}true{{ end }}
 {{- end }}
 
 {{- define "climbtrack.camerasSecret" -}}
