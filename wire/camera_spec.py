@@ -37,6 +37,7 @@ class CameraSpec(
         start_ns: Capture time of the first frame of a file; the time it was opened when None.
         realtime: Files only: paced by their timestamps instead of as fast as possible.
         loop: Files only: start again at the end.
+        record: Whether it is recorded; None: as `recording.cameras` says. See `gallery.recording.config`.
     """
 
     camera_id: str
@@ -54,6 +55,7 @@ class CameraSpec(
     detail: Detail = "fast"
     regions: tuple[Polygon, ...] = ()
     ignore: tuple[Polygon, ...] = ()
+    record: bool | None = None
     privacy: Privacy | None = None
 
     def __post_init__(self) -> None:

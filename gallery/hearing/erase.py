@@ -1,13 +1,17 @@
 """Erase a person: their identity, tracklets, pictures, prototypes, events, and what was said about them. No I/O."""
 
+from collections.abc import Iterable
 from dataclasses import replace as changed
 from hashlib import sha256
 
 from msgspec.structs import replace as changed_message
 
 from gallery.hearing.hearing import Hearing
-from gallery.store.said import Erasure, StoredWord, leg_of
+from gallery.store.said import Erasure, Seen, StoredWord, leg_of
 from gallery.store.store import Identity
+from wire.messages import Tracklet
+
+PAUSE_NS = 10 * 10**9  # recordings are deleted in pieces of about this length
 
 
 def erase(hearing: Hearing) -> None:
@@ -35,9 +39,22 @@ def erase(hearing: Hearing) -> None:
             prototypes=prototypes,
             events=len(facts.events),
             words=len(facts.words),
+            seen=_seen(tracklets),
         ),
     )
     hearing.report("erased", identity.number, "erased", identity.previous_ids)
+
+
+def _seen(tracklets: Iterable[Tracklet]) -> tuple[Seen, ...]:
+    """Return when each camera saw somebody; times that follow each other closely are one."""
+    times: list[Seen] = []
+    for tracklet in sorted(tracklets, key=lambda one: (one.camera_id, one.first_ns)):
+        last = times[-1] if times else None
+        if last is not None and last.camera_id == tracklet.camera_id and tracklet.first_ns - last.last_ns <= PAUSE_NS:
+            times[-1] = Seen(last.camera_id, last.first_ns, max(last.last_ns, tracklet.last_ns))
+        else:
+            times.append(Seen(tracklet.camera_id, tracklet.first_ns, tracklet.last_ns))
+    return tuple(times)
 
 
 def _scrubbed(said: StoredWord, identity: Identity, keys: frozenset[str]) -> StoredWord:

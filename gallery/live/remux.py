@@ -1,6 +1,7 @@
 """Compressed chunks to fragmented MP4 for Media Source Extensions, without decoding anything."""
 
 import io
+from collections.abc import Callable
 from fractions import Fraction
 
 import av
@@ -23,24 +24,36 @@ class NotPlayable(PermanentError):  # noqa: N818 - it reads as the state it repo
     """Raised for a stream that cannot be put into an MP4 file."""
 
 
+def presented_ns(packet: Packet) -> int:
+    """Return the time of a packet by the clock of its stream."""
+    return packet.pts_ns
+
+
+def captured_ns(packet: Packet) -> int:
+    """Return the time of a packet by the clock of the site."""
+    return packet.time_ns
+
+
 class Remuxer:
     """Turns the chunks of one stream into an MP4 file in pieces.
 
-    Presentation times in the file are the packets' `pts_ns` since that of `first`'s first packet, plus a second.
+    Presentation times in the file are the packets' times since that of `first`'s first packet, plus a second.
     """
 
-    def __init__(self, first: FrameChunk) -> None:
+    def __init__(self, first: FrameChunk, timed: Callable[[Packet], int] = presented_ns) -> None:
         """Open the file.
 
         Args:
             first: The first chunk that will be added; it starts with a keyframe.
+            timed: The time of a packet, ns.
 
         Raises:
             NotPlayable: The codec is neither H.264 nor HEVC.
         """
         if first.codec == "mjpeg":
             raise NotPlayable("motion JPEG is not a codec of MP4 files in browsers")
-        self.base_ns = first.packets[0].pts_ns
+        self._timed = timed
+        self.base_ns = timed(first.packets[0])
         self._to_annexb = ToAnnexB(first.codec, first.extradata)
         self._sink = _Sink()
         self._file = av.open(self._sink, "w", format="mp4", options=MOVIE, container_options={"flush_packets": "1"})
@@ -57,26 +70,38 @@ class Remuxer:
         Raises:
             NotPlayable: A packet cannot be put into the file.
         """
-        ordered = sorted(packet.pts_ns for packet in chunk.packets)
+        ordered = sorted(map(self._timed, chunk.packets))
         try:
-            for packet, pts_ns in zip(chunk.packets, ordered, strict=True):
-                self._file.mux_one(self._packet(packet, pts_ns))
+            for packet, time_ns in zip(chunk.packets, ordered, strict=True):
+                self._file.mux_one(self._packet(packet, time_ns))
         except (av.error.FFmpegError, ValueError) as error:
             raise NotPlayable(f"cannot be put into an MP4 file: {error}") from error
         return self._sink.take()
 
-    def media_s(self, pts_ns: int) -> float:
-        """Return the presentation time in the file of a packet."""
-        return self._ticks(pts_ns) / TIME_BASE.denominator
+    def close(self) -> bytes:
+        """End the file; return what it grows by.
 
-    def _ticks(self, pts_ns: int) -> int:
-        return (pts_ns - self.base_ns) * TIME_BASE.denominator // 10**9 + REORDER_TICKS
+        Raises:
+            NotPlayable: The file has no picture that could be put into it.
+        """
+        try:
+            self._file.close()
+        except (av.error.FFmpegError, ValueError) as error:
+            raise NotPlayable(f"cannot be put into an MP4 file: {error}") from error
+        return self._sink.take()
+
+    def media_s(self, time_ns: int) -> float:
+        """Return the presentation time in the file of a packet of this time."""
+        return self._ticks(time_ns) / TIME_BASE.denominator
+
+    def _ticks(self, time_ns: int) -> int:
+        return (time_ns - self.base_ns) * TIME_BASE.denominator // 10**9 + REORDER_TICKS
 
     def _packet(self, packet: Packet, ordered_ns: int) -> av.Packet:
         """Return a packet of the file: it is decoded when a picture is shown, a second earlier."""
         made = av.Packet(self._to_annexb.convert(packet.data, keyframe=packet.keyframe))
         made.stream, made.time_base = self._stream, TIME_BASE
-        made.pts, made.is_keyframe = self._ticks(packet.pts_ns), packet.keyframe
+        made.pts, made.is_keyframe = self._ticks(self._timed(packet)), packet.keyframe
         made.dts = max(self._ticks(ordered_ns) - REORDER_TICKS, self._earliest)
         made.duration, self._earliest = USUAL_TICKS, made.dts + 1
         return made

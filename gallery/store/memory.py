@@ -14,6 +14,7 @@ from gallery.store.alerting_memory import MemoryAlertStore
 from gallery.store.memory_accounts import MemoryAccounts
 from gallery.store.people import in_order, page_of
 from gallery.store.presence import sightings
+from gallery.store.recordings import MemoryRecordingNotes
 from gallery.store.said import MAX_WORDS, Former, StoredWord
 from gallery.store.store import (
     EXPIRE_LIMIT,
@@ -65,6 +66,7 @@ class MemoryStore:
         self._why: dict[str, Why] = {}
         self.accounts = MemoryAccounts()
         self.alerting = MemoryAlertStore(site_id)
+        self.recordings = MemoryRecordingNotes()
 
     @property
     def site_id(self) -> str:

@@ -14,6 +14,7 @@ from gallery.store.layout import LAYOUT, being_restored, bring_up_to_date, check
 from gallery.store.memory import matches
 from gallery.store.people import in_order, page_of
 from gallery.store.presence import MAX_GAP_US, sightings
+from gallery.store.recordings import RedisRecordingNotes
 from gallery.store.redis_accounts import RedisAccounts
 from gallery.store.said import MAX_WORDS, Former, StoredWord
 from gallery.store.server import translated_errors
@@ -53,6 +54,7 @@ class RedisStore:
         self._confirm = self._client.register_script(_script("confirm.lua"))
         self.accounts = RedisAccounts(client, site_id)
         self.alerting = RedisAlertStore(client, site_id)
+        self.recordings = RedisRecordingNotes(client, site_id)
 
     @property
     def site_id(self) -> str:

@@ -11,6 +11,15 @@ MAX_SIDE = 256  # tracklets by which an identity is remembered in a word, the la
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """When a camera saw an erased person, in ns since the Unix epoch: its recordings of that time are deleted."""
+
+    camera_id: str
+    first_ns: int
+    last_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Erasure:
     """Proof of an erasure: when it was done, how much was deleted, and the digest of what.
 
@@ -18,6 +27,7 @@ class Erasure:
         numbers: Of the identity and of those merged into it.
         digest: SHA-256 of the ids of its tracklets, sorted, each ended by a newline; in hexadecimal.
         events: Deleted from the journal of events; `words` lost their names and tracklets.
+        seen: Where recordings are to be deleted, which the recorder does.
     """
 
     done_ns: int
@@ -28,6 +38,7 @@ class Erasure:
     prototypes: int
     events: int
     words: int
+    seen: tuple[Seen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gallery.store.accounts import Accounts
 from gallery.store.alerting import AlertStore
+from gallery.store.recordings import RecordingNotes
 from gallery.store.said import Former, StoredWord
 from gallery.store.why import Why
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
@@ -278,6 +279,10 @@ class Store(Protocol):
     @property
     def alerting(self) -> AlertStore:
         """Return the site's zones, rules and alerts."""
+
+    @property
+    def recordings(self) -> RecordingNotes:
+        """Return what the recorder tells the rest of the site."""
 
     def load(self, horizon_ns: int) -> Snapshot:
         """Return everything about identities, and the tracklets last seen at most `horizon_ns` before `now_ns`.
