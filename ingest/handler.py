@@ -1,4 +1,4 @@
-"""Runs the cameras of the `cameras` topic; the consumer group decides which worker runs which."""
+"""Runs the cameras of the `cameras` topic, and tests addresses; the consumer group decides which worker runs which."""
 
 import logging
 import threading
@@ -12,9 +12,11 @@ from ingest.finished import FinishedFiles
 from ingest.metrics import IngestMetrics
 from ingest.state import CameraJob, CameraStatus, State, Surroundings
 from ingest.supervisor import Supervisor
-from wire.bus import CAMERA_STATES, CAMERAS, Bus, Record, TopicPartition
-from wire.messages import CameraHealth, CameraSpec
+from ingest.trial import Trials
+from wire.bus import CAMERA_STATES, CAMERA_TESTS, CAMERAS, QUERY_ANSWERS, Bus, Record, TopicPartition
+from wire.messages import CameraHealth, CameraSpec, CameraTest
 from wire.metrics import ServiceMetrics
+from wire.queries import is_awaited
 from wire.service import Monitor, Outgoing, Received, Rejected, Service
 
 log = logging.getLogger(__name__)
@@ -33,8 +35,9 @@ class IngestHandler:
     the same chunks with the same stream id and numbers, so that readers skip those they have.
     """
 
-    def __init__(self, supervisor: Supervisor, bus: Bus, metrics: ServiceMetrics, clock: Clock) -> None:
+    def __init__(self, supervisor: Supervisor, trials: Trials, bus: Bus, metrics: ServiceMetrics, clock: Clock) -> None:
         self._supervisor = supervisor
+        self._trials = trials
         self._bus = bus
         self._queue = metrics.stage_queue_length.labels(stage="ingest")
         self._clock = clock
@@ -54,6 +57,9 @@ class IngestHandler:
             if reason:
                 out.append(Rejected(received.record, reason))
                 continue
+            if received.record.topic == CAMERA_TESTS.name:
+                self._try(received)
+                continue
             if not self._pending:
                 self._pending_since_s = now_s
             self._pending[received.record.key] = received
@@ -61,7 +67,13 @@ class IngestHandler:
             self._apply()
         self._give_up_orphans(now_s)
         self._queue.set(self._supervisor.refresh())
-        return [*out, *self._changes()]
+        answers = [Outgoing(QUERY_ANSWERS.name, result.asker, result) for result in self._trials.results()]
+        return [*out, *self._changes(), *answers]
+
+    def _try(self, received: Received) -> None:
+        """Begin a test for whose answer somebody still waits: the topic is read from its beginning."""
+        if isinstance(received.message, CameraTest) and is_awaited(received.message, self._clock.now_ns()):
+            self._trials.begin(received.message)
 
     def _changes(self) -> list[Outgoing]:
         """Return the states that cameras have entered since the last round."""
@@ -148,15 +160,20 @@ class IngestHandler:
 class IngestService(Service):
     """The service loop and the cameras it started, which stop with it for whatever reason."""
 
-    def __init__(self, bus: Bus, handler: IngestHandler, supervisor: Supervisor, monitor: Monitor) -> None:
-        super().__init__(GROUP, bus, handler, topics=(CAMERAS.name,), monitor=monitor, start="beginning")
+    def __init__(
+        self, bus: Bus, handler: IngestHandler, supervisor: Supervisor, trials: Trials, monitor: Monitor
+    ) -> None:
+        topics = (CAMERAS.name, CAMERA_TESTS.name)
+        super().__init__(GROUP, bus, handler, topics=topics, monitor=monitor, start="beginning")
         self.supervisor = supervisor
+        self._trials = trials
 
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop` is set; see `Service.run`."""
         try:
             super().run(stop)
         finally:
+            self._trials.close()
             self.supervisor.stop(self.supervisor.ids(), None)
 
 
@@ -170,14 +187,18 @@ def build_service(
 ) -> IngestService:
     """Build an ingest service; its `supervisor.statuses()` reports the state of every camera."""
     clock = SystemClock()
-    supervisor = Supervisor(Surroundings(bus, settings, IngestMetrics(registry), clock))
-    return IngestService(bus, IngestHandler(supervisor, bus, metrics, clock), supervisor, monitor)
+    around = Surroundings(bus, settings, IngestMetrics(registry), clock)
+    supervisor, trials = Supervisor(around), Trials(around)
+    handler = IngestHandler(supervisor, trials, bus, metrics, clock)
+    return IngestService(bus, handler, supervisor, trials, monitor)
 
 
 def _reason_to_reject(received: Received) -> str:
     message: object = received.message
     if message is None:
         return ""
+    if received.record.topic == CAMERA_TESTS.name:
+        return "" if isinstance(message, CameraTest) else f"a {type(message).__name__} is not a test of a camera"
     if not isinstance(message, CameraSpec):
         return f"a {type(message).__name__} is not a camera"
     record: Record = received.record

@@ -1,34 +1,33 @@
 """Pictures of a stream as JPEG, for still views and for browsers that cannot play its codec: this decodes."""
 
 import io
+from collections.abc import Iterable
 
 import av
 import av.error
-
-from wire.messages import FrameChunk
 
 MAX_SIDE_PX = 960
 QUALITY = 75
 
 
 class PictureDecoder:
-    """Decodes one stream; the chunks it is given must follow each other from one that starts with a keyframe."""
+    """Decodes one stream; the packets it is given must follow each other from a keyframe."""
 
-    def __init__(self, first: FrameChunk) -> None:
-        self._jpeg = first.codec == "mjpeg"
-        self._context = av.CodecContext.create(first.codec, "r")
-        if first.extradata:
-            self._context.extradata = first.extradata
+    def __init__(self, codec: str, extradata: bytes) -> None:
+        self._jpeg = codec == "mjpeg"
+        self._context = av.CodecContext.create(codec, "r")
+        if extradata:
+            self._context.extradata = extradata
         self._context.thread_count = 1
 
-    def latest(self, chunk: FrameChunk) -> bytes | None:
-        """Return the chunk's last picture as JPEG, None if it completes none."""
+    def latest(self, packets: Iterable[bytes], *, end: bool = False) -> bytes | None:
+        """Return the last picture that these packets complete as JPEG, None if there is none; `end`: none follow."""
         if self._jpeg:
-            return chunk.packets[-1].data if chunk.packets else None
+            return next(reversed(list(packets)), None)
         frame: av.VideoFrame | None = None
-        for packet in chunk.packets:
+        for packet in [*map(av.Packet, packets), *([None] if end else [])]:
             try:
-                decoded = self._context.decode(av.Packet(packet.data))
+                decoded = self._context.decode(packet)
             except av.error.FFmpegError:
                 continue  # the next packet may be whole
             frame = decoded[-1] if decoded else frame

@@ -73,13 +73,13 @@ class CameraView:
             self._remuxer = Remuxer(chunk)
             yield {"kind": "video", "codec": chunk.codec, **size}
         else:
-            self._decoder = PictureDecoder(chunk)
+            self._decoder = PictureDecoder(chunk.codec, chunk.extradata)
             yield {"kind": "pictures", "codec": chunk.codec, **size}
 
     def _add(self, chunk: FrameChunk) -> Iterator[Sent]:
         newest = max(chunk.packets, key=lambda packet: packet.pts_ns)
         if self._decoder is not None:
-            picture = self._decoder.latest(chunk)
+            picture = self._decoder.latest(packet.data for packet in chunk.packets)
             if picture is not None:
                 yield {"kind": "picture", "time_ms": _ms(newest.time_ns)}
                 yield Piece("jpeg", picture)

@@ -14,6 +14,7 @@ from ingest.handler import IngestHandler
 from ingest.source import Source, SourcePacket
 from ingest.state import State
 from ingest.supervisor import Supervisor
+from ingest.trial import Trials
 from ingest.writer import name_of_file
 from tests.conftest import wait_until
 from tests.ingest_tools import (
@@ -64,8 +65,9 @@ class Desk:
         self.sources: list[OpenSource] = []
         self.told: list[CameraHealth] = []
         self.registry = CollectorRegistry()
-        self.supervisor = Supervisor(around(self.bus, self.clock, self._open, registry=self.registry))
-        self.handler = IngestHandler(self.supervisor, self.bus, ServiceMetrics(self.registry), self.clock)
+        surroundings = around(self.bus, self.clock, self._open, registry=self.registry)
+        self.supervisor, trials = Supervisor(surroundings), Trials(surroundings)
+        self.handler = IngestHandler(self.supervisor, trials, self.bus, ServiceMetrics(self.registry), self.clock)
         self.handler.assigned([HOME, OTHER_HOME])
 
     def _open(self, spec: CameraSpec, settings: IngestSettings) -> Source:
