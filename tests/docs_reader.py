@@ -62,7 +62,7 @@ NOT_RUN = (
     (r"pipx install|uv tool install|pip install|python3 -m venv", "downloads gigabytes; `make test` installs the same"),
     (r"climbtrack bench model", "minutes: it measures networks of up to 86 million parameters"),
     (r"climbtrack bench training", "minutes: it renders people and trains for 24 steps at the size of the recipe"),
-    (r"python -m training\.(recipes\.ablation|recipes\.gpu|detector)", "minutes to hours"),
+    (r"python -m training\.(recipes\.ablation|recipes\.gpu|recipes\.queue|detector)", "minutes to hours"),
 )
 # Exit codes of what SIGTERM ends in another way than with 0: curl dies of it.
 ENDED_BY_SIGTERM = {"curl -N": -signal.SIGTERM}

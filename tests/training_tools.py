@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from training import logs
@@ -51,6 +52,12 @@ def small_config(output: Path, *overrides: str) -> TrainConfig:
     return load_config(
         None, [*_SMALL, f"run.output={output}", f"synthetic.cache={output.parent / 'cache'}", *overrides]
     )
+
+
+def small_changes(folder: Path) -> dict[str, object]:
+    """The settings of such a run by `group.key`, its people cached in `folder`."""
+    pairs = (one.split("=") for one in _SMALL)
+    return {key: yaml.safe_load(value) for key, value in pairs} | {"synthetic.cache": str(folder / "cache")}
 
 
 def logged(config: TrainConfig, column: str) -> list[float]:
