@@ -1,4 +1,4 @@
-"""Ask other services over the bus, and wait for the answer: searches for people who look like somebody."""
+"""Ask other services over the bus, and wait for the answer: searches for people, tests of cameras."""
 
 import logging
 import threading
@@ -8,9 +8,9 @@ from contextlib import closing
 
 from gallery.errors import NoAnswer, TooManySearches
 from wire import codec
-from wire.bus import PICTURE_QUERIES, QUERY_ANSWERS, TRACKLETS, Bus, Producer, Record
+from wire.bus import CAMERA_TESTS, PICTURE_QUERIES, QUERY_ANSWERS, TRACKLETS, Bus, Producer, Record
 from wire.errors import DecodeError, WireError
-from wire.messages import LookalikeQuery, PictureQuery, QueryAnswer
+from wire.messages import CameraTest, CameraTested, LookalikeQuery, PictureQuery, QueryAnswer
 from wire.outage import Outage
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,8 @@ RETRY_S = 1.0
 SINCE_S = 5.0  # answers sent while the first search of a process still connects
 FLUSH_S = 5.0
 
+_Query = PictureQuery | LookalikeQuery | CameraTest
+
 
 class Asker:
     """Sends queries, and gives each its answer; one background thread, which begins with the first. Thread-safe."""
@@ -29,21 +31,32 @@ class Asker:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._lock = threading.Lock()  # guards what follows
-        self._waiting: dict[str, Future[QueryAnswer]] = {}
+        self._waiting: dict[str, Future[QueryAnswer | CameraTested]] = {}
         self._thread: threading.Thread | None = None
         self._producer: Producer | None = None
         self._stop = threading.Event()
         self.name = f"api-{uuid.uuid4().hex}"
 
     def ask(self, query: PictureQuery | LookalikeQuery) -> QueryAnswer:
-        """Return the answer to a query whose `asker` is our `name`.
+        """Return the answer to a search whose `asker` is our `name`.
 
         Raises:
             TooManySearches: `MOST` wait already.
             NoAnswer: None came within `WAIT_S`.
             TransientError: The bus is unavailable.
         """
-        answer: Future[QueryAnswer] = Future()
+        answer = self._answer_to(query, "a worker running and a gallery")
+        assert isinstance(answer, QueryAnswer), "the kind is that of the query"
+        return answer
+
+    def ask_camera(self, test: CameraTest) -> CameraTested:
+        """Return what became of the test of an address; errors as of `ask`."""
+        answer = self._answer_to(test, "an ingest running")
+        assert isinstance(answer, CameraTested), "the kind is that of the query"
+        return answer
+
+    def _answer_to(self, query: _Query, who: str) -> QueryAnswer | CameraTested:
+        answer: Future[QueryAnswer | CameraTested] = Future()
         with self._lock:
             if len(self._waiting) >= MOST:
                 raise TooManySearches(MOST)
@@ -56,7 +69,7 @@ class Asker:
             self._send(query)
             return answer.result(WAIT_S)
         except TimeoutError:
-            raise NoAnswer(WAIT_S) from None
+            raise NoAnswer(WAIT_S, who) from None
         finally:
             with self._lock:
                 del self._waiting[query.query_id]
@@ -68,9 +81,11 @@ class Asker:
             self._thread.join()
             self._producer.close()
 
-    def _send(self, query: PictureQuery | LookalikeQuery) -> None:
+    def _send(self, query: _Query) -> None:
         assert self._producer is not None, "made with the thread"
-        if isinstance(query, PictureQuery):
+        if isinstance(query, CameraTest):
+            self._producer.send(CAMERA_TESTS.name, query.query_id, codec.encode(query))
+        elif isinstance(query, PictureQuery):
             self._producer.send(PICTURE_QUERIES.name, query.query_id, codec.encode(query))
         else:
             self._producer.send(TRACKLETS.name, query.site_id, codec.encode(query))
@@ -94,7 +109,7 @@ class Asker:
             message = codec.decode(record.value or b"")
         except DecodeError:
             return
-        if isinstance(message, QueryAnswer):
+        if isinstance(message, QueryAnswer | CameraTested):
             with self._lock:
                 waiting = self._waiting.get(message.query_id)
             if waiting is not None and not waiting.done():

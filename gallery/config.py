@@ -12,9 +12,11 @@ from pydantic_settings import NoDecode
 from gallery.access.provider_address import is_safe_address
 from gallery.store.accounts import Role
 from wire.settings import Settings
+from wire.url import NETWORK_SCHEMES
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 PREFIX = re.compile(r"(/(?!\.+(/|$))[A-Za-z0-9._~-]+)*")  # no segment consisting of dots only
+CAMERA_SCHEMES = (*NETWORK_SCHEMES, "file", "device")
 HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 OWN_HEADERS = ("authorization", "cookie", "host", "origin", "x-forwarded-for", "x-forwarded-proto")
 OWN_PATHS = (["v1"], ["docs"], ["assets"], ["openapi.json"], ["healthz"], ["readyz"], ["metrics"])
@@ -103,6 +105,11 @@ class ApiSettings(Settings):
         oidc_other_role: The role of whoever is in none of these groups; None lets them not in.
         audit_days: Days for which the audit log is kept.
         audit_entries: Entries of the audit log; of more, the oldest are deleted.
+        camera_schemes: Kinds of source that cameras added by the API may have: schemes, `file` for files and folders,
+            `device` for cameras of this machine; a list, or separated by commas.
+        camera_hosts: Names, addresses and networks of cameras that may be added, such as `192.168.1.0/24`; a list, or
+            separated by commas. Without one, all.
+        camera_folders: Folders whose files may be added as cameras; a list, or separated by commas. Without one, all.
     """
 
     section = "api"
@@ -129,14 +136,41 @@ class ApiSettings(Settings):
     oidc_other_role: Role | None = None
     audit_days: float = Field(default=365.0, gt=0, le=36_500, allow_inf_nan=False)
     audit_entries: int = Field(default=100_000, ge=100, le=10_000_000)
+    camera_schemes: Annotated[tuple[str, ...], NoDecode] = CAMERA_SCHEMES
+    camera_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    camera_folders: Annotated[tuple[str, ...], NoDecode] = ()
 
-    @field_validator("cors_origins", "trusted_proxies", "oidc_allowed_groups", mode="before")
+    @field_validator(
+        "cors_origins",
+        "trusted_proxies",
+        "oidc_allowed_groups",
+        "camera_schemes",
+        "camera_hosts",
+        "camera_folders",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         """Split a comma-separated text."""
         return (
             tuple(origin.strip() for origin in value.split(",") if origin.strip()) if isinstance(value, str) else value
         )
+
+    @field_validator("camera_schemes")
+    @classmethod
+    def _check_schemes(cls, schemes: tuple[str, ...]) -> tuple[str, ...]:
+        """Reject kinds of source that do not exist."""
+        if not set(schemes) <= set(CAMERA_SCHEMES):
+            raise ValueError(f"expected some of {', '.join(CAMERA_SCHEMES)}")
+        return schemes
+
+    @field_validator("camera_folders")
+    @classmethod
+    def _check_folders(cls, folders: tuple[str, ...]) -> tuple[str, ...]:
+        """Reject folders that depend on where the API was started."""
+        if any(not folder.startswith("/") for folder in folders):
+            raise ValueError("expected folders like /srv/videos, from the root")
+        return folders
 
     @field_validator("cors_origins")
     @classmethod

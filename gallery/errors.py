@@ -4,9 +4,10 @@ GalleryError
 ├── StoreConflict     (also a TransientError) another process wrote this site since it was loaded: reload it
 ├── StoreUnavailable  (also a TransientError) Redis is unreachable, or rejects writes for now: retry after a pause
 ├── StoreRefused      (also a SettingsError) Redis refuses access or a command: retrying does not help
-├── NoAnswer          nobody answered a search in time
+├── NoAnswer          nobody answered a search or a test in time
 ├── TooManySearches   as many searches as are served at once are waiting already
 ├── TooManyVisits     the time that is asked for has more tracks than are read for one answer
+├── TooManyClips      as many clips of recordings are being cut as are at once
 ├── BackupError       a backup cannot be made, read or restored
 ├── NothingLearnt     a site was never decided, or what it learnt is in the form of another version
 └── ScoreError        a folder of tracking results or of ground truth cannot be read
@@ -36,12 +37,10 @@ class NothingLearnt(GalleryError):  # noqa: N818 - it reads as the state it repo
 
 
 class NoAnswer(GalleryError):  # noqa: N818 - it reads as the state it reports
-    """Raised when no answer to a search has come."""
+    """Raised when no answer to a search or a test has come."""
 
-    def __init__(self, waited_s: float) -> None:
-        super().__init__(
-            f"no answer within {waited_s:g} s: is a worker running and a gallery, and do they keep up? Health says so"
-        )
+    def __init__(self, waited_s: float, who: str) -> None:
+        super().__init__(f"no answer within {waited_s:g} s: is {who}, and keeping up? Health says so")
 
 
 class TooManySearches(GalleryError):  # noqa: N818 - it reads as the state it reports
@@ -56,6 +55,13 @@ class TooManyVisits(GalleryError):  # noqa: N818 - it reads as the state it repo
 
     def __init__(self, most: int) -> None:
         super().__init__(f"there are more than {most:,} tracks in this time: ask for a shorter one, or for one camera")
+
+
+class TooManyClips(GalleryError):  # noqa: N818 - it reads as the state it reports
+    """Raised when too many clips are being cut."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} clips are being cut, which is the most at once: try again in a moment")
 
 
 class BackupError(GalleryError):

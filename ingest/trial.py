@@ -100,7 +100,7 @@ def with_remedy(error: SourceError) -> str:
     """Return what went wrong, and what to do about it unless that is said."""
     text = str(error)
     remedy = next((remedy for kind, remedy in REMEDIES.items() if isinstance(error, kind)), "")
-    return f"{text}: {remedy}" if remedy and not {":", ";"} & set(text) else text
+    return f"{text}; {remedy}" if remedy and ";" not in text else text
 
 
 def _from_keyframe(source: Source, stop: threading.Event) -> Iterator[SourcePacket]:

@@ -23,6 +23,7 @@ from gallery.api.access.proxy import BehindProxies, UserHeader
 from gallery.api.access.session import session_router
 from gallery.api.access.users import tokens_router, users_router
 from gallery.api.alerting.alerts import alerting_routers
+from gallery.api.camera_test import camera_test_router
 from gallery.api.cameras import CameraList, cameras_router
 from gallery.api.document import describe
 from gallery.api.head import HeadAsGet
@@ -101,7 +102,8 @@ def create_app(
     protected = [Depends(require_access(access)), Depends(only_known_parameters)]
     listed = CameraList(store, bus, cameras, states)
     people = people_router(store, cameras)
-    for router in (cameras_router(listed, store.site_id), words_router(store, bus), people, tracks_router(store)):
+    of_cameras = (cameras_router(listed, store.site_id, settings), camera_test_router(asker, settings))
+    for router in (*of_cameras, words_router(store, bus), people, tracks_router(store)):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
     looks = (why_router(store), review_router(store), search_router(store, asker), visits_router(store))
     for router in (*looks, events_router(feed, access)):

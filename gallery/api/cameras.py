@@ -6,7 +6,9 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, HTTPException, Response, status
 
+from gallery.api.camera_address import check_address
 from gallery.api.schemas import CameraIn, CameraOut, CamerasOut, Name, ProblemOut, camera_out
+from gallery.config import ApiSettings
 from gallery.store.store import Store, StoredProgress
 from wire import codec
 from wire.bus import CAMERAS, Bus
@@ -68,7 +70,7 @@ class CameraList:
         self._cameras.catch_up()
 
 
-def cameras_router(cameras: CameraList, site_id: str) -> APIRouter:
+def cameras_router(cameras: CameraList, site_id: str, settings: ApiSettings) -> APIRouter:
     """Return the routes for cameras; a new camera belongs to `site_id` unless it names its site."""
     router = APIRouter(prefix="/v1/cameras", tags=["cameras"])
 
@@ -82,6 +84,7 @@ def cameras_router(cameras: CameraList, site_id: str) -> APIRouter:
         """Add a camera, or change the one with this name; reading starts within seconds."""
         fields = camera.model_dump(exclude={"site_id"}) | {"type": "camera"}
         try:
+            check_address(camera.url, settings)
             spec = msgspec.convert({**fields, "site_id": camera.site_id or site_id}, CameraSpec)
         except ValueError as error:
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error

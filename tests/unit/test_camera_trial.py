@@ -57,7 +57,7 @@ def test_what_went_wrong_comes_with_what_to_do(error: SourceError, remedy: str) 
     result = result_of(error)
 
     assert result.first is None
-    assert result.problem.startswith(f"{error}: ")
+    assert result.problem.startswith(f"{error}; ")
     assert remedy in result.problem
 
 

@@ -1,0 +1,139 @@
+"""An address is tested and added over the API, beside an ingest that opens it; what may be opened is bounded."""
+
+import base64
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from gallery.api.app import create_app
+from gallery.api.camera_address import check_address
+from gallery.config import ApiSettings
+from gallery.store.memory import MemoryStore
+from tests.ingest_tools import IngestWorker, Recipe, make_video
+from wire.memory import MemoryBus
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    with IngestWorker(bus), TestClient(create_app(MemoryStore("site"), bus, ApiSettings())) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe", "codec"),
+    [
+        ("hall.mp4", Recipe(frames=20), "h264"),
+        ("reordered.mp4", Recipe(frames=3, options={"bf": "2", "g": "10"}), "h264"),
+        ("pictures.avi", Recipe("mjpeg", frames=20), "mjpeg"),
+    ],
+)
+def test_a_picture_is_shown_before_anything_is_added(
+    client: TestClient, tmp_path: Path, name: str, recipe: Recipe, codec: str
+) -> None:
+    answer = client.post("/v1/cameras/test", json={"url": str(make_video(tmp_path / name, recipe))}).json()
+
+    assert answer["problem"] is None
+    assert (answer["codec"], answer["width"], answer["height"]) == (codec, 64, 48)
+    assert answer["fps"] == pytest.approx(10.0)
+    assert Image.open(io.BytesIO(base64.b64decode(answer["picture"]))).size == (64, 48)
+    assert client.get("/v1/cameras").json()["cameras"] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "cause", "remedy"),
+    [
+        ("rtsp://anna:secret@127.0.0.1:1/door", "cannot be reached", "check the address and the port"),
+        ("/nowhere/hall.mp4", "does not exist", "check the path"),
+        (__file__, "not a video", "play it in another program"),
+    ],
+)
+def test_what_shows_nothing_is_told_with_cause_and_remedy(
+    client: TestClient, url: str, cause: str, remedy: str
+) -> None:
+    answer = client.post("/v1/cameras/test", json={"url": url})
+
+    assert answer.status_code == 200
+    assert answer.json()["picture"] is None
+    assert cause in answer.json()["problem"]
+    assert remedy in answer.json()["problem"]
+    assert "secret" not in answer.text
+
+
+ONLY = ApiSettings.model_validate(
+    {"camera_schemes": "rtsp,file", "camera_hosts": "10.0.0.0/24, Door.local", "camera_folders": "/srv/videos"}
+)
+
+
+@pytest.fixture(scope="module")
+def bounded() -> Iterator[TestClient]:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    with TestClient(create_app(MemoryStore("site"), bus, ONLY)) as client:
+        yield client
+    bus.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["rtsp://me:x@10.0.0.7/1", "rtsp://door.LOCAL/1", "rtsp://door.local./1", "/srv/videos/a.mp4"]
+)
+def test_what_the_settings_list_may_be_opened(url: str) -> None:
+    check_address(url, ONLY)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://10.0.0.7/a.mjpg",
+        "0",
+        "/dev/video0",
+        "rtsp://10.0.1.7/1",
+        "rtsp://[::1]/1",
+        "rtsp://167772161/1",
+        "rtsp://me:x@10.0.0.7@elsewhere/1",
+        "rtsp://door.local.example/1",
+        "/etc/passwd",
+        "hall.mp4",
+        "/srv/videos2/a.mp4",
+        "/srv/videos/../../etc/passwd",
+        "file:///srv/videos/%2e%2e/%2e%2e/etc/passwd",
+        "file:///etc/passwd",
+        "FILE:///etc/passwd",
+        "file:/etc/passwd",
+        "~/a.mp4",
+    ],
+)
+def test_what_the_settings_do_not_list_is_neither_opened_nor_added(bounded: TestClient, url: str) -> None:
+    for path, body in (("/v1/cameras/test", {}), ("/v1/cameras", {"camera_id": "door"})):
+        answer = bounded.post(path, json={"url": url, **body})
+        assert answer.status_code == 422
+        assert "api.camera_" in answer.json()["detail"]  # which setting would allow it
+    assert bounded.get("/v1/cameras").json()["cameras"] == []
+
+
+def test_a_link_that_leads_out_of_a_folder_is_followed_before_it_is_judged(tmp_path: Path) -> None:
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    (videos / "etc").symlink_to("/etc")
+    only = ApiSettings.model_validate({"camera_folders": str(videos)})
+
+    check_address(str(videos / "hall.mp4"), only)
+    with pytest.raises(ValueError, match="only files in"):
+        check_address(str(videos / "etc" / "passwd"), only)
+
+
+def test_without_an_ingest_it_is_said_who_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gallery.asking.WAIT_S", 0.2)
+    bus = MemoryBus()
+    bus.ensure_topics()
+    with TestClient(create_app(MemoryStore("site"), bus, ApiSettings())) as client:
+        answer = client.post("/v1/cameras/test", json={"url": "hall.mp4"})
+    bus.close()
+
+    assert answer.status_code == 504
+    assert "an ingest running" in answer.json()["detail"]
