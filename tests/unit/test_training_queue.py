@@ -160,5 +160,5 @@ def test_broken_results_are_named(tmp_path: Path) -> None:
 
 
 def test_the_example_queue_is_valid() -> None:
-    queue = load_queue(Path(__file__).parents[2] / "training" / "configs" / "pairs.queue.yaml")
+    queue = load_queue(Path(__file__).parents[2] / "training" / "recipes" / "pairs.yaml")
     assert [run.label for run in queue.runs] == ["base-seed0", "larger-batch-seed0", "base-seed1", "larger-batch-seed1"]
