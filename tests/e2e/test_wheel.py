@@ -47,7 +47,9 @@ def test_every_file_of_the_page_is_in_the_wheel(wheel: set[str]) -> None:
     assert {str(path.relative_to(ROOT)) for path in assets.rglob("*") if path.is_file()} <= wheel
 
 
-@pytest.mark.parametrize("pattern", ["gallery/store/*.lua", "reid_worker/weights/*", "training/configs/*.yaml", "training/recipes/*.yaml"])
+@pytest.mark.parametrize(
+    "pattern", ["gallery/store/*.lua", "reid_worker/weights/*", "training/configs/*.yaml", "training/recipes/*.yaml"]
+)
 def test_what_programs_read_is_in_the_wheel(pattern: str, wheel: set[str]) -> None:
     found = {str(path.relative_to(ROOT)) for path in ROOT.glob(pattern) if path.is_file()}
     assert found
