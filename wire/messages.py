@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from wire.areas import Detail, Polygon, check_areas
 from wire.camera_spec import MAX_FPS
 from wire.camera_spec import CameraSpec as CameraSpec  # noqa: PLC0414 - a message like the others
+from wire.camera_tests import CameraTest as CameraTest  # noqa: PLC0414
+from wire.camera_tests import CameraTested as CameraTested  # noqa: PLC0414
 from wire.message import UNSENDABLE, Count, Message, Mode, Signed, check_name, check_priority
 from wire.orientation import ORIENTATIONS, UPRIGHT
 from wire.privacy import Privacy
@@ -310,5 +312,7 @@ AnyMessage = (
     | PictureQuery
     | LookalikeQuery
     | QueryAnswer
+    | CameraTest
+    | CameraTested
     | WeightsChoice
 )
