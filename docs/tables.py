@@ -18,6 +18,8 @@ from gallery.config import ApiSettings, GallerySettings
 from gallery.metrics import GalleryMetrics
 from gallery.outputs.config import AlertSettings
 from gallery.outputs.metrics import AlertMetrics
+from gallery.recording.config import RecordingSettings
+from gallery.recording.metrics import RecordingMetrics
 from ingest.config import IngestSettings
 from ingest.metrics import IngestMetrics
 from reid_worker.config import WorkerSettings
@@ -34,11 +36,20 @@ SECTIONS = (
     WorkerSettings,
     GallerySettings,
     AlertSettings,
+    RecordingSettings,
     ApiSettings,
     LogSettings,
     TracingSettings,
 )
-FAMILIES = (ServiceMetrics, IngestMetrics, WorkerMetrics, GalleryMetrics, AlertMetrics, TracingMetrics)
+FAMILIES = (
+    ServiceMetrics,
+    IngestMetrics,
+    WorkerMetrics,
+    GalleryMetrics,
+    AlertMetrics,
+    RecordingMetrics,
+    TracingMetrics,
+)
 PAGE = Path("docs/operating.md")
 ACCESS = Path("docs/guides/access.md")
 

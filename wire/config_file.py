@@ -10,7 +10,10 @@ from wire.errors import SettingsError
 from wire.message import check_name
 from wire.wording import known_names, shown
 
-SECTIONS = ("site", "cameras", "kafka", "redis", "ingest", "worker", "gallery", "alerts", "api", "log", "tracing")
+SECTIONS = (
+    *("site", "cameras", "kafka", "redis", "ingest", "worker", "gallery", "alerts", "recording", "api"),
+    *("log", "tracing"),
+)
 DEFAULT_SITE = "site"
 MAX_BYTES = 4_000_000  # ten thousand cameras with all their fields take 3 MB
 

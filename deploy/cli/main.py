@@ -24,7 +24,7 @@ from deploy.cli.models import app as models
 from deploy.cli.plan import plan
 from deploy.cli.run import run
 from deploy.cli.score import score
-from deploy.cli.services import alerts, api, ingest, worker
+from deploy.cli.services import alerts, api, ingest, recorder, worker
 from deploy.cli.synth import app as synth
 from deploy.cli.topics import app as topics
 from deploy.cli.train import train
@@ -37,7 +37,7 @@ from wire.metrics import installed_version
 PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Follow people": (run, identities, cameras, models, doctor),
     "The same on many machines, over Kafka and Redis": (
-        *(ingest, worker, gallery, alerts, api),
+        *(ingest, worker, gallery, alerts, recorder, api),
         *(kafka, topics, cluster, plan),
     ),
     "Who may use it": (users, audit),

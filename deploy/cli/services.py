@@ -1,4 +1,4 @@
-"""`climbtrack ingest|worker|alerts|api`: the services, one per process, over Kafka and Redis."""
+"""`climbtrack ingest|worker|alerts|recorder|api`: the services, one per process, over Kafka and Redis."""
 
 import logging
 from collections.abc import Callable
@@ -37,6 +37,13 @@ def worker(config: Config = None, verbose: Verbose = False) -> None:
 def alerts(config: Config = None, verbose: Verbose = False) -> None:
     """Raise alerts about people, and send them to webhooks and MQTT."""
     from gallery.alerts.__main__ import main
+
+    serve(main, config, verbose=verbose)
+
+
+def recorder(config: Config = None, verbose: Verbose = False) -> None:
+    """Keep what cameras send in a bounded ring of MP4 files, as far as the settings ask for it."""
+    from gallery.recording.__main__ import main
 
     serve(main, config, verbose=verbose)
 

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 
 import gallery.alerts.handler
 import gallery.handler
+import gallery.recording.handler
 import ingest.handler
 import reid_worker.handler
 from deploy.announce import announce
@@ -45,10 +46,10 @@ from wire.service import Service
 from wire.settings import RedisSettings
 
 INGEST, WORKER, GALLERY = ingest.handler.GROUP, reid_worker.handler.NAME, gallery.handler.NAME
-ALERTS = gallery.alerts.handler.NAME
+ALERTS, RECORDER = gallery.alerts.handler.NAME, gallery.recording.handler.NAME
 CATCH_UP_S = 3.0  # at most: who may have left is waited for longer, and told with the next run
 LAST_PEOPLE = 50
-STAGES = (INGEST, WORKER, GALLERY, ALERTS)  # in the order of data flow, which is also the shutdown order
+STAGES = (INGEST, WORKER, GALLERY, ALERTS, RECORDER)  # in the order of data flow, which is also the shutdown order
 
 
 class Stage:
@@ -76,6 +77,9 @@ class Embedded:
         self.ingest_settings = settings.ingest
         self.needs_admin = needs_admin(settings.api)
         self._data_dir = data_dir
+        self._recording = settings.recording.within(data_dir)
+        # What was recorded earlier must go in its time, and with people who are erased.
+        self._records = self._recording.cameras != "none" or self._recording.folder.is_dir()
         self._site_id = site_id
         self._api_socket = api_socket
         self._added = AddedCameras(data_dir)
@@ -101,7 +105,9 @@ class Embedded:
             self._cameras = parts.enter_context(CameraTable(self.bus))
             services = self._services()
             pool = parts.enter_context(ThreadPoolExecutor(len(services), "stage"))
-            app = create_app(self.store, self.bus, self._settings.api, registry=self.registry)
+            app = create_app(
+                self.store, self.bus, self._settings.api, registry=self.registry, recording=self._recording
+            )
             self._api = parts.enter_context(ApiServer(app, self._api_socket))
             self.api_url = self._api.url
             folder.announce(self._site_id, self.api_url)
@@ -178,7 +184,8 @@ class Embedded:
         if not all(status.state in FINAL for status in statuses):
             return False
         names = [status.camera_id for status in statuses if status.state is not State.STOPPED]
-        if any(self.bus.backlog(FRAMES.name, WORKER, name) for name in names):
+        readers = [WORKER, RECORDER] if self._records else [WORKER]
+        if any(self.bus.backlog(FRAMES.name, reader, name) for reader in readers for name in names):
             return False
         if self.bus.backlog(TRACKLETS.name, GALLERY, self._site_id):
             return False
@@ -196,7 +203,7 @@ class Embedded:
         """Build the stages; the worker loads its models here."""
         chosen, bus, registry = self._settings, self.bus, self.registry
         metrics = ServiceMetrics(registry)
-        monitors = {name: ServiceMonitor(name, metrics) for name in STAGES}
+        monitors = {name: ServiceMonitor(name, metrics) for name in STAGES if name != RECORDER}
         worker = reid_worker.handler.build_service(chosen.worker, bus, metrics, registry, monitor=monitors[WORKER])
         self._ingest = ingest.handler.build_service(chosen.ingest, bus, metrics, registry, monitor=monitors[INGEST])
         decider = gallery.handler.build_service(
@@ -217,7 +224,18 @@ class Embedded:
             site_names=lambda: [self._site_id],
             monitor=monitors[ALERTS],
         )
-        return {INGEST: self._ingest, WORKER: worker, GALLERY: decider, ALERTS: teller}
+        services = {INGEST: self._ingest, WORKER: worker, GALLERY: decider, ALERTS: teller}
+        if self._records:
+            services[RECORDER] = gallery.recording.handler.build_service(
+                self._recording,
+                bus,
+                registry,
+                cache(self._open_store),
+                self._cameras,
+                monitor=ServiceMonitor(RECORDER, metrics),
+                replayed=False,
+            )
+        return services
 
     def _open_store(self, site_id: str) -> Store:
         return RedisStore(self._client, site_id)

@@ -7,6 +7,7 @@ from typing import Self
 
 from gallery.config import ApiSettings, GallerySettings
 from gallery.outputs.config import AlertSettings
+from gallery.recording.config import RecordingSettings
 from ingest.config import IngestSettings
 from reid_worker.config import WorkerSettings
 
@@ -20,6 +21,7 @@ class EmbeddedSettings:
     gallery: GallerySettings
     alerts: AlertSettings
     api: ApiSettings
+    recording: RecordingSettings
 
     @classmethod
     def load(
@@ -28,6 +30,7 @@ class EmbeddedSettings:
         *,
         worker: Mapping[str, object] | None = None,
         api: Mapping[str, object] | None = None,
+        recording: Mapping[str, object] | None = None,
     ) -> Self:
         """Load the settings from file and environment, overridden by those of the command line that are not None.
 
@@ -40,4 +43,5 @@ class EmbeddedSettings:
             gallery=GallerySettings.load(config),
             alerts=AlertSettings.load(config),
             api=ApiSettings.load(config, **(api or {})),
+            recording=RecordingSettings.load(config, **(recording or {})),
         )

@@ -20,6 +20,7 @@ from gallery.access.first import tell_first_admin
 from gallery.api.address import explain_bind_failure, open_listener
 from gallery.api.app import create_app, needs_admin
 from gallery.config import ApiSettings
+from gallery.recording.config import RecordingSettings
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect
 from gallery.store.sites import RedisSites
@@ -55,7 +56,7 @@ def main(config: Path | None = None) -> int:
         sites.check()
         bus.ensure_topics()
         store = RedisStore(client, site_id)
-        app = create_app(store, bus, settings, registry=registry)
+        app = create_app(store, bus, settings, registry=registry, recording=RecordingSettings.load(config))
         with closing(listen(settings.host, settings.port)) as listener:
             log.info("api: http://%s:%d, its page and documentation too", settings.host, listener.getsockname()[1])
             with _first_admin(store, settings):

@@ -40,10 +40,12 @@ from gallery.api.page import page_router
 from gallery.api.parameters import only_known_parameters
 from gallery.api.prefix import UnderPrefix
 from gallery.api.problems import answer_with_problems
+from gallery.api.recordings import recordings_router
 from gallery.api.schemas import ProblemOut, StatusOut
 from gallery.asking import Asker
 from gallery.config import ApiSettings
 from gallery.errors import StoreRefused
+from gallery.recording.config import NOT_RECORDED, RecordingSettings
 from gallery.store.store import Store
 from wire.bus import Bus
 from wire.camera_states import CameraStates
@@ -69,6 +71,7 @@ def create_app(
     settings: ApiSettings,
     *,
     registry: CollectorRegistry | None = None,
+    recording: RecordingSettings = NOT_RECORDED,
     trusted: bool = False,
 ) -> FastAPI:
     """Return the application for the store's site; `/metrics` serves `registry`.
@@ -106,6 +109,7 @@ def create_app(
     for router in (*of_cameras, words_router(store, bus), people, tracks_router(store)):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
     looks = (why_router(store), review_router(store), search_router(store, asker), visits_router(store))
+    app.include_router(recordings_router(store, recording), dependencies=protected, responses=PROTECTED)
     for router in (*looks, events_router(feed, access)):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
     for router in alerting_routers(store, listed.of):

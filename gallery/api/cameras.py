@@ -31,9 +31,9 @@ class CameraList:
 
     def of(self, site: str | None) -> list[CameraOut]:
         """Return the cameras of one site, or of all."""
-        progress = self._store.progress()
+        progress, unrecorded = self._store.progress(), self._store.recordings.states()
         specs = (listed.spec for listed in self._cameras.cameras().values())
-        return [self._out(spec, progress) for spec in specs if site in {None, spec.site_id}]
+        return [self._out(spec, progress, unrecorded) for spec in specs if site in {None, spec.site_id}]
 
     def known(self, camera_id: str) -> CameraSpec:
         """Return a camera.
@@ -49,16 +49,18 @@ class CameraList:
     def set(self, spec: CameraSpec) -> CameraOut:
         """Add a camera, or change the one of its name."""
         self._publish(spec.camera_id, codec.encode(spec))
-        return self._out(spec, self._store.progress())
+        return self._out(spec, self._store.progress(), self._store.recordings.states())
 
     def remove(self, camera_id: str) -> None:
         """Remove a camera, and forget how far it was analysed."""
         self._publish(self.known(camera_id).camera_id, None)
         self._store.forget_camera(camera_id)
 
-    def _out(self, spec: CameraSpec, progress: Mapping[str, StoredProgress]) -> CameraOut:
+    def _out(
+        self, spec: CameraSpec, progress: Mapping[str, StoredProgress], unrecorded: Mapping[str, str]
+    ) -> CameraOut:
         own = progress.get(spec.camera_id) if spec.site_id == self._store.site_id else None
-        return camera_out(spec, own, self._states.get(spec.camera_id))
+        return camera_out(spec, own, self._states.get(spec.camera_id), unrecorded.get(spec.camera_id))
 
     def _publish(self, camera_id: str, value: bytes | None) -> None:
         producer = self._bus.producer()

@@ -72,6 +72,7 @@ class CameraIn(BaseModel):
     regions: Polygons = []
     ignore: Polygons = []
     privacy: Privacy | None = None
+    record: bool | None = None
 
 
 class CameraState(BaseModel):
@@ -106,7 +107,7 @@ class CameraOut(BaseModel):
     """A camera, its password masked.
 
     `source` is null until ingest has taken it on, `state` until its first frames are analysed. `privacy` is null if the
-    site's applies.
+    site's applies, and `record` too. `not_recorded` says why a camera that should be recorded is not; null if it is.
     """
 
     camera_id: str
@@ -119,6 +120,8 @@ class CameraOut(BaseModel):
     regions: Polygons
     ignore: Polygons
     privacy: Privacy | None
+    record: bool | None
+    not_recorded: str | None
     mode: Mode
     tags: dict[str, str]
     source: SourceOut | None
@@ -243,8 +246,10 @@ class StatusOut(BaseModel):
     reason: str = ""
 
 
-def camera_out(spec: CameraSpec, stored: StoredProgress | None, health: CameraHealth | None) -> CameraOut:
-    """Return a camera in the API's form."""
+def camera_out(
+    spec: CameraSpec, stored: StoredProgress | None, health: CameraHealth | None, not_recorded: str | None
+) -> CameraOut:
+    """Return a camera in the API's form; `not_recorded` is why it is not, though it should be."""
     state = None
     if stored is not None:
         progress = stored.progress
@@ -272,6 +277,8 @@ def camera_out(spec: CameraSpec, stored: StoredProgress | None, health: CameraHe
         regions=[[list(corner) for corner in polygon] for polygon in spec.regions],
         ignore=[[list(corner) for corner in polygon] for polygon in spec.ignore],
         privacy=spec.privacy,
+        record=spec.record,
+        not_recorded=not_recorded or None,
         mode=spec.mode_in_use,
         tags=spec.tags,
         source=None if health is None else _source_out(health),

@@ -51,7 +51,7 @@ class Remuxer:
             NotPlayable: The codec is neither H.264 nor HEVC.
         """
         if first.codec == "mjpeg":
-            raise NotPlayable("motion JPEG is not a codec of MP4 files in browsers")
+            raise NotPlayable("motion JPEG is not a codec of MP4 files in browsers: set the camera to H.264 or H.265")
         self._timed = timed
         self.base_ns = timed(first.packets[0])
         self._to_annexb = ToAnnexB(first.codec, first.extradata)

@@ -44,7 +44,15 @@ class RecordingSettings(Settings):
             return False
         return self.cameras == "all" if camera.record is None else camera.record
 
+    def within(self, data_dir: Path) -> "RecordingSettings":
+        """Return these settings with the folder in a data folder, unless another one is set."""
+        inside = {"folder": data_dir / "recordings"} if "folder" not in self.model_fields_set else {}
+        return self.model_copy(update=inside)
+
     def bounds(self) -> Bounds:
         """Return what bounds the recordings."""
         each = round(self.max_gb_per_camera * GB) or None
         return Bounds(round(self.max_gb * GB), each, round(self.days * DAY_NS))
+
+
+NOT_RECORDED = RecordingSettings()

@@ -48,7 +48,7 @@ class Recorder:
         """Record a chunk: what comes before the first keyframe, or after a gap, is left out up to the next keyframe."""
         camera = chunk.camera_id
         opened = self._open.get(camera)
-        if opened is not None and not opened.takes(chunk):
+        if opened is not None and not (opened.takes(chunk) and chunk.privacy == "full"):
             self.close(camera)
             opened = None
         with self._guarded(camera):
@@ -134,6 +134,8 @@ class Recorder:
         if self._full:
             self.reasons[camera] = self._full
             return None
+        if chunk.privacy != "full":
+            raise NotPlayable(f"its privacy is {chunk.privacy}, and recordings have whole pictures")
         opened = self._open[camera] = OpenSegment(self._folder.path, chunk, record)
         self.reasons[camera] = ""
         return opened
@@ -146,7 +148,7 @@ class Recorder:
         except OSError as error:
             self._fail(camera, "disk", f"{self._folder.path}: {error.strerror}; recording stops until that is mended")
         except NotPlayable as error:
-            self._fail(camera, "format", f"{error}; set the camera to H.264 or H.265 to have it recorded")
+            self._fail(camera, "format", str(error))
 
     def _keep(self, segment: Segment | None) -> None:
         if segment is not None:

@@ -5,21 +5,45 @@ from typing import Literal
 from pydantic import BaseModel
 
 from gallery.api.schemas import iso
+from gallery.store.recordings import RecordingsErased
 from gallery.store.said import Erasure, StoredWord
 from wire.messages import WordKind
 
 NOT_REACHED = (
     "records of the topics frames, tracklets and identities, which expire after 10 minutes, 1 day and 7 days",
-    "crops in the folder worker.keep_crops, videos and files written by --out, and recordings of the cameras",
+    "crops in the folder worker.keep_crops, videos and files written by --out, and what others record",
     "backups of Redis, and its append-only file until it is rewritten",
 )
+
+
+class DeletedOut(BaseModel):
+    """A time of a camera whose recordings were deleted: `segments` is how many files that were."""
+
+    camera_id: str
+    since: str
+    until: str
+    segments: int
+
+
+class RecordingsErasedOut(BaseModel):
+    """Proof that recordings of an erased person were deleted.
+
+    `digest` is the SHA-256 of the names of the files, sorted, each followed by a newline.
+    """
+
+    time: str
+    segments: int
+    bytes: int
+    digest: str
+    cameras: list[DeletedOut]
 
 
 class ErasureOut(BaseModel):
     """Proof of an erasure: when it was done, how much was deleted, and the digest of what.
 
     `digest` is the SHA-256 of the ids of the tracks, sorted, each followed by a newline. `not_reached` lists
-    copies that climbtrack does not delete, and how long they last.
+    copies that climbtrack does not delete, and how long they last. `recordings` is null until the recorder has deleted
+    what shows the person, and where there is no recorder.
     """
 
     time: str
@@ -30,6 +54,7 @@ class ErasureOut(BaseModel):
     prototypes: int
     events: int
     words: int
+    recordings: RecordingsErasedOut | None
     not_reached: list[str]
 
 
@@ -63,7 +88,7 @@ class WordsOut(BaseModel):
     next: int | None
 
 
-def word_out(said: StoredWord, *, sent: bool = False) -> WordOut:
+def word_out(said: StoredWord, *, sent: bool = False, unrecorded: RecordingsErased | None = None) -> WordOut:
     """Return a word in the API's form; `sent` until the gallery has confirmed it."""
     word = said.word
     state: Literal["sent", "applied", "undone", "refused"] = "sent" if sent else "applied"
@@ -84,11 +109,11 @@ def word_out(said: StoredWord, *, sent: bool = False) -> WordOut:
         undoes=word.undoes or None,
         undone_by=said.undone_by or None,
         reason=said.refused,
-        erasure=None if said.erasure is None else erasure_out(said.erasure),
+        erasure=None if said.erasure is None else erasure_out(said.erasure, unrecorded),
     )
 
 
-def erasure_out(erasure: Erasure) -> ErasureOut:
+def erasure_out(erasure: Erasure, unrecorded: RecordingsErased | None = None) -> ErasureOut:
     """Return the proof of an erasure in the API's form."""
     return ErasureOut(
         time=iso(erasure.done_ns),
@@ -99,5 +124,19 @@ def erasure_out(erasure: Erasure) -> ErasureOut:
         prototypes=erasure.prototypes,
         events=erasure.events,
         words=erasure.words,
+        recordings=None if unrecorded is None else _recordings_out(unrecorded),
         not_reached=list(NOT_REACHED),
+    )
+
+
+def _recordings_out(proof: RecordingsErased) -> RecordingsErasedOut:
+    return RecordingsErasedOut(
+        time=iso(proof.done_ns),
+        segments=proof.segments,
+        bytes=proof.size_bytes,
+        digest=proof.digest,
+        cameras=[
+            DeletedOut(camera_id=one.camera_id, since=iso(one.first_ns), until=iso(one.last_ns), segments=one.segments)
+            for one in proof.cameras
+        ],
     )
