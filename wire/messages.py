@@ -23,7 +23,7 @@ from wire.weights_choice import WeightsChoice as WeightsChoice  # noqa: PLC0414
 
 Codec = Literal["h264", "hevc", "mjpeg"]
 EventKind = Literal["created", "matched", "updated", "merged", "split", "expired", "erased"]
-WordKind = Literal["name", "hide", "merge", "split", "move", "different", "erase", "undo"]
+WordKind = Literal["name", "hide", "merge", "split", "move", "confirm", "different", "erase", "undo"]
 
 MAX_CHUNK_NS = 500_000_000  # half a second: the latency of filling a chunk
 MAX_CHUNK_BYTES = 900_000  # fits Kafka's default limit of 1 MiB, headers and batch overhead included
@@ -252,8 +252,8 @@ class Word(Message, frozen=True, kw_only=True, eq=False, tag="word", omit_defaul
         time_ns: When it was said.
         identity_id: The identity it is about; 0 where it is about tracklets or another word.
         others: `merge`: identities that are the same person; `different`: identities that are other people.
-        tracklets: `split`: tracklets that show somebody else; `move`: the one to move.
-        to: `move`: the identity it shows; None for a person of its own.
+        tracklets: `split`: tracklets that show somebody else; `move`: the one to move; `confirm`: the one that is right.
+        to: `move`: the identity it shows; None for a person of its own; `confirm`: the identity it is in.
         name: `name`: the new name; empty removes it.
         hidden: `hide`: False shows the identity again.
         picture_of: `merge`: the identity whose picture is kept; 0 is `identity_id`.

@@ -69,6 +69,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/v1/identities/{number}/split"): _says("split a person"),
     ("POST", "/v1/identities/{number}/different"): _says("told people apart"),
     ("POST", "/v1/tracks/{tracklet_id}/move"): _says("moved a track"),
+    ("POST", "/v1/tracks/{tracklet_id}/confirm"): _says("confirmed a track"),
     ("POST", "/v1/words/{word_id}/undo"): _says("undid a word"),
     ("POST", "/v1/cameras/{camera_id}/pause"): _says("paused a camera"),
     ("POST", "/v1/cameras/{camera_id}/resume"): _says("resumed a camera"),

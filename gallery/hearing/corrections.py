@@ -1,4 +1,4 @@
-"""Names, merges, splits and moves: what people say about who is who. No I/O."""
+"""Names, merges, splits, moves and confirmations: what people say about who is who. No I/O."""
 
 from collections.abc import Callable, Mapping
 
@@ -133,6 +133,26 @@ def _move_away(hearing: Hearing, source: Identity | None, chosen: list[StoredTra
     hearing.report("created", number, "a person of their own")
 
 
+def confirm(hearing: Hearing) -> None:
+    """Keep a tracklet, with all parts of its leg, in the identity it is in."""
+    word = hearing.word
+    name = word.tracklets[0]
+    row = next((one for one in hearing.facts.chosen if one.tracklet.tracklet_id == name), None)
+    if row is None:
+        raise Refused(f"there is no track {name}")
+    if row.identity_id is None:
+        raise Refused(f"track {name} has no number yet: wait for it, or say whom it shows")
+    person, meant = hearing.person(row.identity_id), hearing.person(word.to or 0)
+    if person.number != meant.number:
+        raise Refused(f"track {name} is one of person {person.number} by now, not of {meant.number}: look again")
+    chosen = legs_among(hearing.rows(person.number), word.tracklets)
+    rest = without(hearing.rows(person.number), chosen)
+    if not rest:
+        raise Refused(f"track {name} is all that is known of person {person.number}: there is nothing to confirm")
+    hearing.say(person.number, chosen=chosen, sides=[(), rest])
+    hearing.report("updated", person.number, "a track is confirmed")
+
+
 CORRECTIONS: Mapping[WordKind, Callable[[Hearing], None]] = {
     "name": name,
     "hide": hide,
@@ -140,4 +160,5 @@ CORRECTIONS: Mapping[WordKind, Callable[[Hearing], None]] = {
     "different": different,
     "split": split,
     "move": move,
+    "confirm": confirm,
 }

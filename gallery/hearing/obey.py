@@ -31,7 +31,7 @@ def obey(site: Site, word: Word, facts: Facts, rules: Rules) -> Decision:
 
 def _check(word: Word) -> None:
     """Raise Refused if a word lacks what its kind needs, or names a tracklet that there cannot be."""
-    if word.kind in {"split", "move"} and not word.tracklets:
+    if word.kind in {"split", "move", "confirm"} and not word.tracklets:
         raise Refused(f"{word.kind}: name a track")
     if word.kind in {"merge", "different"} and not word.others:
         raise Refused(f"{word.kind}: name another person")

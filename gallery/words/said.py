@@ -102,7 +102,7 @@ def _of_one(said: StoredWord) -> list[str]:
     match said.word.kind:
         case "merge":
             return [key for side in said.sides for key in side]
-        case "move" if len(said.sides) > 1:
+        case "move" | "confirm" if len(said.sides) > 1:
             return [*said.chosen, *said.sides[1]]
     return []
 

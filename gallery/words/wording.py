@@ -23,6 +23,7 @@ def _claim(said: StoredWord) -> str:
         "different": f"{numbers} were said to be different people",
         "split": f"{_tracks(said)} said not to be {person}",
         "move": f"{_tracks(said)} said to be {whom}",
+        "confirm": f"{_tracks(said)} confirmed to be {whom}",
         "name": f"{person} was named",
         "hide": f"{person} was {'hidden' if word.hidden else 'shown again'}",
         "erase": f"{person} was erased",

@@ -163,7 +163,7 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
     "Word": st.builds(
         Word,
         word_id=st.text(min_size=1, max_size=40),
-        kind=st.sampled_from(["name", "hide", "merge", "split", "move", "different", "erase", "undo"]),
+        kind=st.sampled_from(["name", "hide", "merge", "split", "move", "confirm", "different", "erase", "undo"]),
         site_id=NAMES,
         author=TAGS,
         time_ns=TIMES,

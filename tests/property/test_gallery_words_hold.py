@@ -16,7 +16,7 @@ from tests.gallery_tools import S, World, interleaved, make_world
 from tests.words_tools import Talk, several_people
 from wire.messages import AnyMessage, CameraProgress, Tracklet
 
-KINDS = ("merge", "merge", "different", "split", "move", "away", "name", "hide", "undo", "erase")
+KINDS = ("merge", "merge", "different", "split", "move", "away", "confirm", "name", "hide", "undo", "erase")
 STEPS = st.lists(
     st.tuples(st.sampled_from(("see", "see", "see", "kill", *KINDS)), st.integers(0, 10**6), st.integers(0, 10**6)),
     min_size=4,
@@ -83,6 +83,7 @@ class Told:
             "different": {"identity_id": first, "others": (second,)},
             "split": {"identity_id": track.identity_id or first, "tracklets": (name,)},
             "move": {"tracklets": (name,), "to": second},
+            "confirm": {"tracklets": (name,), "to": track.identity_id or first},
             "away": {"tracklets": (name,), "to": None},
             "name": {"identity_id": first, "name": f"name {other % 3}"},
             "hide": {"identity_id": first, "hidden": bool(other % 2)},
@@ -171,7 +172,7 @@ def state_of(talk: Talk) -> tuple[object, ...]:
 
 WORDS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
-        "kind": st.sampled_from(["name", "hide", "merge", "split", "move", "different", "erase", "undo"]),
+        "kind": st.sampled_from(["name", "hide", "merge", "split", "move", "confirm", "different", "erase", "undo"]),
         "identity_id": st.integers(0, 6),
         "others": st.lists(st.integers(0, 6), max_size=3).map(tuple),
         "tracklets": st.lists(

@@ -211,6 +211,6 @@ def test_the_document_names_every_answer_of_a_correction(unheard: TestClient) ->
 
     corrections = [one for path, kinds in paths.items() for one in kinds.values() if "202" in one["responses"]]
 
-    assert len(corrections) == 8
+    assert len(corrections) == 9
     for one in corrections:
         assert {"200", "202", "401", "403", "404", "409", "422", "503"} == set(one["responses"])

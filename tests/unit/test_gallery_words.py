@@ -79,6 +79,32 @@ def test_a_word_that_arrives_again_is_carried_out_once() -> None:
     assert len(talk.store.words(0, 10)) == 1
 
 
+def test_a_confirmed_track_is_one_with_its_person_until_that_is_undone() -> None:
+    talk = several_people()
+    before = talk.owners()
+
+    word = talk.say("confirm", tracklets=("a/s/0.0/0",), to=1)
+
+    assert (word.refused, word.identity_id) == ("", 1)
+    assert said_of([word]).are_same("a/s/0.0", "b/s/0.0")
+    assert talk.owners() == before
+    parted = talk.say("split", identity_id=1, tracklets=("a/s/0.0/0",))
+    assert "track a/s/0.0/0 was confirmed to be person 1" in parted.refused
+    talk.say("undo", undoes=word.word.word_id)
+    assert talk.say("split", identity_id=1, tracklets=("a/s/0.0/0",)).refused == ""
+
+
+def test_a_track_is_confirmed_only_where_it_is() -> None:
+    talk = several_people()
+    assert "is one of person 1 by now" in talk.say("confirm", tracklets=("a/s/0.0/0",), to=2).refused
+    assert "there is no track" in talk.say("confirm", tracklets=("a/s/9.0/0",), to=1).refused
+    assert "name a track" in talk.say("confirm", to=1).refused
+
+    talk.say("split", identity_id=1, tracklets=("a/s/0.0/0",))
+    alone = talk.owners()["a/s/0.0/0"]
+    assert "all that is known" in talk.say("confirm", tracklets=("a/s/0.0/0",), to=alone).refused
+
+
 def test_parts_of_a_track_stay_together_also_those_that_come_later() -> None:
     talk = several_people()
     talk.see(tracklet("c/s/5.0/0", 100, 105, axis(0)), tracklet("c/s/5.0/1", 105, 110, axis(0)), until_s=112)

@@ -77,6 +77,12 @@ class SplitIn(_Body):
     tracklets: Annotated[list[Annotated[str, Field(max_length=512)]], Field(min_length=1, max_length=MAX_TRACKS)]
 
 
+class ConfirmIn(_Body):
+    """The person whom the track shows, by the number it has."""
+
+    identity: Positive
+
+
 class MoveIn(_Body):
     """The person whom a track shows; null is somebody who is not known yet."""
 
@@ -203,6 +209,11 @@ def _add_corrections(router: APIRouter, asking: Asking) -> None:
     async def move_track(tracklet_id: TrackPath, body: MoveIn, request: Request, response: Response) -> WordOut:
         """Say whom a track shows."""
         return await asking.ask("move", request, response, tracklets=(tracklet_id,), to=body.to)
+
+    @router.post("/tracks/{tracklet_id:path}/confirm", responses=REFUSALS)
+    async def confirm_track(tracklet_id: TrackPath, body: ConfirmIn, request: Request, response: Response) -> WordOut:
+        """Say that a track shows the person whose number it has: the two are never separated again."""
+        return await asking.ask("confirm", request, response, tracklets=(tracklet_id,), to=body.identity)
 
 
 def _add_journal(router: APIRouter, asking: Asking, store: Store) -> None:
