@@ -84,7 +84,7 @@ class Gate:
             NotSignedIn: It has expired.
             TooManyTries: Too many tokens from this address were wrong.
         """
-        digest, key = digest_of(text), f"address {network_of(address)}"
+        digest, key = digest_of(text), f"tokens from {network_of(address)}"  # not of who signs in from there
         if not self.proven.has(digest):
             self.attempts.begin(key)
         found = self._of_token(text)

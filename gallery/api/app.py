@@ -22,12 +22,13 @@ from gallery.api.access.oidc import OidcSignIn, oidc_router
 from gallery.api.access.proxy import BehindProxies, UserHeader
 from gallery.api.access.session import session_router
 from gallery.api.access.users import tokens_router, users_router
+from gallery.api.alerting.alert_stream import AlertFeed, alert_stream_router
 from gallery.api.alerting.alerts import alerting_routers
 from gallery.api.camera_test import camera_test_router
 from gallery.api.cameras import CameraList, cameras_router
 from gallery.api.document import describe
 from gallery.api.head import HeadAsGet
-from gallery.api.identities.events import EventFeed, events_router
+from gallery.api.identities.events import EventFeed, event_sockets, events_router
 from gallery.api.identities.people import people_router, tracks_router
 from gallery.api.identities.review import review_router
 from gallery.api.identities.search import search_router
@@ -42,6 +43,7 @@ from gallery.api.prefix import UnderPrefix
 from gallery.api.problems import answer_with_problems
 from gallery.api.recordings import recordings_router
 from gallery.api.schemas import ProblemOut, StatusOut
+from gallery.api.streams import OpenStreams
 from gallery.asking import Asker
 from gallery.config import ApiSettings
 from gallery.errors import StoreRefused
@@ -78,15 +80,17 @@ def create_app(
 
     With `trusted`, everybody who reaches it may do everything: for commands over the user's own data.
     """
-    feed, cameras, states = EventFeed(store), CameraTable(bus), CameraStates(bus)
-    asker = Asker(bus)
+    feed, alert_feed, streams = EventFeed(store), AlertFeed(store), OpenStreams()
+    cameras, states, asker = CameraTable(bus), CameraStates(bus), Asker(bus)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         feed.start(asyncio.get_running_loop())
+        alert_feed.start(asyncio.get_running_loop())
         with cameras, states:
             yield
             asker.close()
+            alert_feed.close()
             feed.close()
 
     refusals: dict[int | str, dict[str, Any]] = {422: {"model": ProblemOut, "description": "Invalid request"}}
@@ -110,7 +114,8 @@ def create_app(
         app.include_router(router, dependencies=protected, responses=PROTECTED)
     looks = (why_router(store), review_router(store), search_router(store, asker), visits_router(store))
     app.include_router(recordings_router(store, recording), dependencies=protected, responses=PROTECTED)
-    for router in (*looks, events_router(feed, access)):
+    followed = (events_router(feed, access, streams), alert_stream_router(alert_feed, access, streams))
+    for router in (*looks, *followed):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
     for router in alerting_routers(store, listed.of):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
@@ -120,6 +125,7 @@ def create_app(
     app.include_router(session_router(access, oidc, protected[:1]), dependencies=[Depends(only_known_parameters)])
     app.include_router(oidc_router(access, oidc))
     app.include_router(live_router(store, bus, access, protected))
+    app.include_router(event_sockets(feed, access, streams))
     app.include_router(page_router())
     app.include_router(_probes_router(store, registry or CollectorRegistry()))
 

@@ -15,19 +15,15 @@ from anyio import create_task_group
 from fastapi import APIRouter, HTTPException, Query, Response, WebSocket, WebSocketDisconnect, status
 from fastapi.concurrency import run_in_threadpool
 
-from gallery.access.errors import TooManyTries
-from gallery.api.access.auth import CHECK_S, Access
-from gallery.api.rules import rule_of
+from gallery.api.access.auth import Access
 from gallery.api.schemas import Name, ProblemOut, name_of
-from gallery.errors import StoreRefused
+from gallery.api.streams import end_when_refused, refusal_of, until_left
 from gallery.live.feed import LiveFeeds, Viewer
 from gallery.store.store import Store
 from wire.bus import Bus
-from wire.errors import TransientError
 
 MAX_CAMERAS = 36
 PICTURE_WAIT_S = 5.0
-MAX_REASON = 120  # bytes that a closing WebSocket may say
 HIDDEN = b""
 KINDS = {"mp4": 0, "jpeg": 1}
 
@@ -44,7 +40,7 @@ def live_router(store: Store, bus: Bus, access: Access, protected: Sequence[Any]
         pictures: Annotated[str, Query(max_length=4096)] = "",
     ) -> None:
         """Send what the listed cameras show, separated by commas, and those in `pictures` as JPEG."""
-        refusal = await run_in_threadpool(_refusal, access, socket)
+        refusal = await run_in_threadpool(refusal_of, access, socket)
         if refusal is not None:
             await socket.close(*refusal)
             return
@@ -77,17 +73,6 @@ def live_router(store: Store, bus: Bus, access: Access, protected: Sequence[Any]
         return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
     return router
-
-
-def _refusal(access: Access, socket: WebSocket) -> tuple[int, str] | None:
-    """Return the code and the reason for which a viewer is not let in; None if they are."""
-    try:
-        access.admit(socket, rule_of("WS", socket.scope["route"].path))
-    except HTTPException as error:
-        return status.WS_1008_POLICY_VIOLATION, str(error.detail)[:MAX_REASON]
-    except (TransientError, StoreRefused, TooManyTries) as error:
-        return status.WS_1013_TRY_AGAIN_LATER, str(error)[:MAX_REASON]
-    return None
 
 
 async def _latest_picture(feeds: LiveFeeds, camera_id: str) -> bytes | None:
@@ -124,8 +109,8 @@ async def _serve(
     try:
         async with create_task_group() as tasks:
             tasks.start_soon(_send, socket, viewer, names, pictures)
-            tasks.start_soon(_end_when_refused, socket, access)
-            await _receive(socket)
+            tasks.start_soon(end_when_refused, socket, access)
+            await until_left(socket)
             tasks.cancel_scope.cancel()
     finally:
         for name, offer in offers.items():
@@ -144,20 +129,3 @@ async def _send(socket: WebSocket, viewer: Viewer, names: list[str], pictures: f
                     await socket.send_bytes(bytes((number, KINDS[sent.kind])) + sent.data)
                 else:
                     await socket.send_text(json.dumps({"camera": names[number], **sent}))
-
-
-async def _end_when_refused(socket: WebSocket, access: Access) -> None:
-    """Close a view when whoever watches is not allowed to any more."""
-    allowed = True
-    while allowed:
-        await asyncio.sleep(CHECK_S)
-        allowed = await asyncio.to_thread(access.still, socket)
-    with suppress(WebSocketDisconnect, RuntimeError):  # they have left meanwhile
-        await socket.close(status.WS_1008_POLICY_VIOLATION, "signed out")
-
-
-async def _receive(socket: WebSocket) -> None:
-    """Return when the client leaves; what it sends is ignored."""
-    with suppress(WebSocketDisconnect):
-        while True:
-            await socket.receive_text()

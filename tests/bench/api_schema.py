@@ -21,7 +21,7 @@ from wire.memory import MemoryBus
 from wire.metrics import ServiceMetrics
 
 # A stream never ends; a search waits for a worker, and there is none.
-LEFT_OUT = ("/v1/events", "/v1/search")
+LEFT_OUT = ("/v1/events", "/v1/alerts/stream", "/v1/search")
 
 
 def main(examples: str = "8") -> int:

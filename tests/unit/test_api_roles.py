@@ -17,6 +17,8 @@ from gallery.store.memory import MemoryStore
 from wire.memory import MemoryBus
 
 STRANGER = "stranger"
+STREAMS = ("/v1/events", "/v1/alerts/stream")  # which never end
+SOCKETS = {("WS", "/v1/live"), ("WS", "/v1/events/ws")}
 CALLERS = (STRANGER, "viewer", "operator", "admin")
 FILLED = {"{number}": "77", "{tracklet_id}": "a/s/1/0", "{camera_id}": "a b", "{word_id}": "none"}
 FILLED |= {"{name}": "nobody", "{token_id}": "none", "{zone_id}": "z", "{rule_id}": "r", "{output_id}": "o"}
@@ -64,7 +66,7 @@ def expected(method: str, path: str, caller: str) -> int | None:
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-@pytest.mark.parametrize(("method", "path"), [one for one in OPERATIONS if one[1] != "/v1/events"])
+@pytest.mark.parametrize(("method", "path"), [one for one in OPERATIONS if one[1] not in STREAMS])
 def test_a_route_lets_in_whom_its_rule_names(ask: Callable[..., Any], method: str, path: str, caller: str) -> None:
     # A body that no route accepts: whoever is let in is told so, and nothing is changed.
     answer = ask(caller, method, filled(path), [] if method in {"POST", "PUT"} else None)
@@ -80,12 +82,13 @@ def test_the_table_of_roles_says_what_is_checked() -> None:
 
 
 def test_every_route_has_a_rule_and_every_rule_a_route() -> None:
-    assert set(OPERATIONS) | {("WS", "/v1/live")} == set(RULES)
+    assert set(OPERATIONS) | SOCKETS == set(RULES)
 
 
 @pytest.mark.parametrize("caller", CALLERS)
-def test_events_are_for_whoever_may_look(ask: Callable[..., Any], caller: str) -> None:
-    assert ask(caller, "HEAD", "/v1/events").status_code == (401 if caller == STRANGER else 200)
+@pytest.mark.parametrize("path", STREAMS)
+def test_streams_are_for_whoever_may_look(ask: Callable[..., Any], path: str, caller: str) -> None:
+    assert ask(caller, "HEAD", path).status_code == (401 if caller == STRANGER else 200)
 
 
 def test_the_document_names_the_role_and_the_ways_to_sign_in() -> None:

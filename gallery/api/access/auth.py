@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_address
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Request, status
@@ -19,6 +19,7 @@ from gallery.api.rules import Rule, rule_of
 from gallery.errors import StoreRefused
 from wire.errors import TransientError
 
+T = TypeVar("T")
 CHECK_S = 15.0  # how long somebody may look on after their session has ended
 COOKIE = "climbtrack_session"
 ONLY_HERE = (
@@ -83,7 +84,7 @@ class Access:
             detail = f"this needs the role {rule.role}, and {caller.name} has the role {caller.role}"
             raise HTTPException(status.HTTP_403_FORBIDDEN, detail)
 
-    async def until_refused(self, connection: HTTPConnection, stream: AsyncIterator[str]) -> AsyncIterator[str]:
+    async def until_refused(self, connection: HTTPConnection, stream: AsyncIterator[T]) -> AsyncIterator[T]:
         """Yield from a stream, which ends with its next part when whoever reads it is not allowed to any more."""
         checked_s = time.monotonic()
         async for part in stream:

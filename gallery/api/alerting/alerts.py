@@ -22,7 +22,8 @@ from gallery.zones.rule import MAX_RULES, Rule, check_new_rule
 
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": ProblemOut, "description": "There is no such rule"}}
 TOO_MANY: dict[int | str, dict[str, Any]] = {409: {"model": ProblemOut, "description": "There are too many rules"}}
-After = Annotated[str, Query(pattern=r"^[0-9]{1,16}-[0-9a-f]{24}$")]
+AFTER = r"^[0-9]{1,16}-[0-9a-f]{24}$"
+After = Annotated[str, Query(pattern=AFTER)]
 
 
 def alerting_routers(store: Store, cameras: Callable[[str], Sequence[CameraOut]]) -> list[APIRouter]:

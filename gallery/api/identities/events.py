@@ -7,15 +7,15 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import AsyncIterator
-from itertools import dropwhile
+from itertools import takewhile
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Query, Request, WebSocket
 from fastapi.responses import StreamingResponse
 
 from gallery.api.access.auth import Access
 from gallery.api.schemas import event_out
+from gallery.api.streams import EventStream, News, OpenStreams, Part, Parts, missed, serve_socket
 from gallery.errors import StoreRefused
 from gallery.store.store import JournalEntry, Store
 from wire.errors import TransientError
@@ -26,10 +26,8 @@ log = logging.getLogger(__name__)
 
 KEPT = 1_000  # events kept for all clients together; one further behind reads from the store
 PAGE = 256
-KEEP_ALIVE_S = 15.0  # proxies close connections that are idle for a minute
 POLL_S = 0.2
 RETRY_S = 1.0
-RETRY_MS = 2_000  # after which a client that lost its connection comes back
 
 
 class EventFeed:
@@ -41,9 +39,9 @@ class EventFeed:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._listen, name="api-events", daemon=True)
         # What follows belongs to the event loop.
-        self._kept: deque[tuple[int, str]] = deque(maxlen=KEPT)
+        self._kept: deque[tuple[int, Part]] = deque(maxlen=KEPT)
         self._complete_from = self._position = -1  # everything after the one, up to the other, is kept; -1: unknown
-        self._news = asyncio.Event()
+        self._news = News()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start reading; clients are served in this event loop."""
@@ -55,47 +53,41 @@ class EventFeed:
         self._stop.set()
         self._thread.join()
 
-    async def stream(self, after: int | None) -> AsyncIterator[str]:
-        """Yield server-sent events after a place in the journal, None for now; a comment at the start and in silence.
+    async def stream(self, after: int | None) -> Parts:
+        """Yield the events after a place in the journal, None for now.
 
-        No event after the first comment is missed. Those that are not kept any more are named by an event `missed`.
+        No event after the first None is missed. Those that are not kept any more are named by a part `missed`.
         """
         while self._position < 0:
-            await self._wait()
+            await self._news.wait(self._news.now())
         place = self._position if after is None else min(after, self._position)
-        yield f"retry: {RETRY_MS}\n: connected\n\n"
+        yield None
         oldest = [] if after is None else await asyncio.to_thread(self._store.journal, 0, 1)
         if after is not None and (after > place or (oldest and after < oldest[0].seq - 1)):
-            yield _missed(after)
+            yield missed(str(after))
         while True:
             if place > self._position:  # of another journal: the store has lost its data
-                yield _missed(place)
+                yield missed(str(place))
                 place = self._position
-            news = self._news
+            news = self._news.now()
             behind = place < self._complete_from
-            texts = await self._stored(place) if behind else self._since(place)
-            for number, text in texts:
+            parts = await self._stored(place) if behind else self._since(place)
+            for number, part in parts:
                 place = number
-                yield text
-            if behind and not texts:
+                yield part
+            if behind and not parts:
                 place = self._complete_from
-            elif not texts and not await self._wait(news):
-                yield ": still here\n\n"
+            elif not parts and not await self._news.wait(news):
+                yield None
 
-    async def _stored(self, place: int) -> list[tuple[int, str]]:
+    async def _stored(self, place: int) -> list[tuple[int, Part]]:
         found = await asyncio.to_thread(self._store.journal, place, PAGE)
-        return [(entry.seq, _text(entry)) for entry in found]
+        return [(entry.seq, _part(entry)) for entry in found]
 
-    def _since(self, place: int) -> list[tuple[int, str]]:
-        return list(dropwhile(lambda one: one[0] <= place, self._kept))
-
-    async def _wait(self, news: asyncio.Event | None = None) -> bool:
-        """Wait until there is news; return False if there is none for a while."""
-        try:
-            await asyncio.wait_for((news or self._news).wait(), KEEP_ALIVE_S)
-        except TimeoutError:
-            return False
-        return True
+    def _since(self, place: int) -> list[tuple[int, Part]]:
+        """Return what is kept after a place, from the end: nearly everybody is there."""
+        found = list(takewhile(lambda one: one[0] > place, reversed(self._kept)))
+        return found[::-1]
 
     def _listen(self) -> None:
         outage, place = Outage(log, "events"), -1
@@ -116,27 +108,27 @@ class EventFeed:
 
     def _hand_over(self, place: int, entries: list[JournalEntry]) -> None:
         assert self._loop is not None, "started before"
-        texts = [(entry.seq, _text(entry)) for entry in entries]
+        parts = [(entry.seq, _part(entry)) for entry in entries]
         try:
-            self._loop.call_soon_threadsafe(self._take, place, texts)
+            self._loop.call_soon_threadsafe(self._take, place, parts)
         except RuntimeError:  # the event loop is closed: the process is shutting down
             self._stop.set()
 
-    def _take(self, place: int, texts: list[tuple[int, str]]) -> None:
-        if not texts:
+    def _take(self, place: int, parts: list[tuple[int, Part]]) -> None:
+        if not parts or any(part.kind == "erased" for _, part in parts):  # the store has forgotten theirs, too
             self._kept.clear()
             self._complete_from = place
-        for one in texts:
+            parts = []
+        for one in parts:
             if len(self._kept) == KEPT:
                 self._complete_from = self._kept[0][0]
             self._kept.append(one)
         self._position = place
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        self._news.tell()
 
 
-def events_router(feed: EventFeed, access: Access) -> APIRouter:
-    """Return the route."""
+def events_router(feed: EventFeed, access: Access, streams: OpenStreams) -> APIRouter:
+    """Return the route of server-sent events."""
     router = APIRouter(prefix="/v1", tags=["events"])
 
     @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
@@ -144,15 +136,25 @@ def events_router(feed: EventFeed, access: Access) -> APIRouter:
         request: Request,
         after: Annotated[int | None, Query(ge=0, le=MAX_TIME_NS)] = None,
         last_event_id: Annotated[str | None, Header()] = None,
-    ) -> StreamingResponse:
+    ) -> EventStream:
         """Stream changes to identities as server-sent events, from now on or after an event's id.
 
         Browsers that reconnect send the id of the last event they had in the header `Last-Event-ID`.
         """
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         place = _number(last_event_id) if last_event_id is not None else after
-        stream = access.until_refused(request, feed.stream(place))
-        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+        return EventStream(access.until_refused(request, feed.stream(place)), streams)
+
+    return router
+
+
+def event_sockets(feed: EventFeed, access: Access, streams: OpenStreams) -> APIRouter:
+    """Return the route of the same events over a WebSocket."""
+    router = APIRouter(prefix="/v1")
+
+    @router.websocket("/events/ws")
+    async def event_socket(socket: WebSocket, after: Annotated[int | None, Query(ge=0, le=MAX_TIME_NS)] = None) -> None:
+        """Send what `/v1/events` streams as texts: JSON objects with `event`, `id` and `data`."""
+        await serve_socket(socket, access, streams, lambda: feed.stream(after))
 
     return router
 
@@ -162,10 +164,5 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_TIME_NS)) else MAX_TIME_NS
 
 
-def _missed(place: int) -> str:
-    return f'event: missed\ndata: {{"after": {place}}}\n\n'
-
-
-def _text(entry: JournalEntry) -> str:
-    event = entry.event
-    return f"event: {event.kind}\nid: {entry.seq}\ndata: {event_out(event).model_dump_json()}\n\n"
+def _part(entry: JournalEntry) -> Part:
+    return Part(entry.event.kind, str(entry.seq), event_out(entry.event).model_dump_json())

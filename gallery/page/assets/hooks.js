@@ -57,6 +57,16 @@ export function useEvents(listener, inputs = []) {
   }, inputs);
 }
 
+// Calls `listener` with every alert that is raised while a view is open.
+export function useAlerts(listener, inputs = []) {
+  useEffect(() => {
+    const source = new EventSource(new URL("v1/alerts/stream", base));
+    source.addEventListener("alert", listener);
+    source.addEventListener("missed", listener);
+    return () => source.close();
+  }, inputs);
+}
+
 export function useNow(everyMs = 1000) {
   const [now, setNow] = useState(Date.now());
   useEffect(() => {

@@ -1,7 +1,7 @@
 // What people want to be told, and what they were told: one entry a person.
 import { html, useState } from "../vendor/htm-preact-3.1.1.js";
 import { del, get, post, put } from "../api.js";
-import { useLoaded } from "../hooks.js";
+import { useAlerts, useLoaded } from "../hooks.js";
 import { Output, OutputForm } from "../parts/output.js";
 import { Chip, Crop } from "../parts/person.js";
 import { RuleForm } from "../parts/rule.js";
@@ -29,7 +29,8 @@ export function Alerts({ path, go, onPerson }) {
 
 function Log({ go, onPerson }) {
   const [limit, setLimit] = useState(50);
-  const page = useLoaded(() => get(`v1/alerts?limit=${limit}`), [limit], EVERY_MS);
+  const page = useLoaded(() => get(`v1/alerts?limit=${limit}`), [limit]);
+  useAlerts(() => page.reload(), [page.reload]);
   if (page.loading) return html`<${Skeleton} rows=${6} />`;
   if (!page.value) return html`<${Failed} error=${page.error} again=${page.reload} />`;
   const { alerts, next } = page.value;

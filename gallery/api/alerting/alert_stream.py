@@ -1,0 +1,145 @@
+"""`/v1/alerts/stream`: alerts as they are raised; one thread looks for news, every client reads on from where it is."""
+
+import asyncio
+import logging
+import threading
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import StreamingResponse
+
+from gallery.api.access.auth import Access
+from gallery.api.alerting.alert_schemas import alert_out
+from gallery.api.alerting.alerts import AFTER
+from gallery.api.streams import EventStream, News, OpenStreams, Part, Parts, missed
+from gallery.errors import StoreRefused
+from gallery.outputs.posts import whom
+from gallery.store.alerting import AlertQuery
+from gallery.store.alerting_memory import place_of
+from gallery.store.store import Store
+from wire.errors import TransientError
+from wire.outage import Outage
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.5
+RETRY_S = 1.0
+MOST = 1_000  # alerts that a client who comes back gets; of more, the oldest are named as missed
+Place = tuple[int, str]  # microseconds when an alert was raised, and its id
+BEGIN: Place = (0, "")
+
+
+class AlertFeed:
+    """The alerts of one site, for any number of clients."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._stop = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._listen, name="api-alerts", daemon=True)
+        self._reading = asyncio.Lock()
+        # What follows belongs to the event loop.
+        self._newest: Place | None = None
+        self._latest: tuple[Place, Place, list[Part]] = (BEGIN, BEGIN, [])  # what most clients read next
+        self._news = News()
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start looking; clients are served in this event loop."""
+        self._loop = loop
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._stop.set()
+        self._thread.join()
+
+    async def stream(self, after: Place | None) -> Parts:
+        """Yield the alerts raised after a place, None for now; none is missed after the first None."""
+        while self._newest is None:
+            await self._news.wait(self._news.now())
+        place = self._newest if after is None else after
+        yield None
+        while True:
+            news, newest = self._news.now(), self._newest
+            if place < newest:
+                for part in await self._between(place, newest):
+                    yield part
+                place = newest
+            elif not await self._news.wait(news):
+                yield None
+
+    async def _between(self, place: Place, newest: Place) -> list[Part]:
+        """Return the alerts after a place; clients who wait at the same one share what is read."""
+        async with self._reading:
+            if self._latest[:2] != (place, newest):
+                parts = await asyncio.to_thread(self._read, place, newest)
+                self._latest = (place, newest, parts)
+            return self._latest[2]
+
+    def _read(self, place: Place, newest: Place) -> list[Part]:
+        """Return the alerts after a place up to another, in the order in which they were raised."""
+        found: list[tuple[Place, Part]] = []
+        cursor: Place | None = None
+        while len(found) <= MOST:
+            page = self._store.alerting.alerts(AlertQuery(after=cursor, limit=100))
+            for alert in page.alerts:
+                at = place_of(alert)
+                if place < at <= newest:
+                    data = alert_out(alert, *whom(self._store, alert)).model_dump_json()
+                    found.append((at, Part("alert", f"{at[0]}-{at[1]}", data)))
+            if page.next is None or page.next <= place:
+                break
+            cursor = page.next
+        parts = [part for _, part in reversed(found[:MOST])]
+        return parts if len(found) <= MOST else [missed(f'"{place[0]}-{place[1]}"'), *parts]
+
+    def _listen(self) -> None:
+        outage, known = Outage(log, "alerts"), None
+        while not self._stop.is_set():
+            try:
+                page = self._store.alerting.alerts(AlertQuery(limit=1))
+            except (TransientError, StoreRefused) as error:  # the rest of the API keeps working
+                outage.met(error)
+                self._stop.wait(RETRY_S)
+                continue
+            outage.over()
+            newest = place_of(page.alerts[0]) if page.alerts else BEGIN
+            if newest != known:
+                known = newest
+                self._hand_over(newest)
+            self._stop.wait(POLL_S)
+
+    def _hand_over(self, newest: Place) -> None:
+        assert self._loop is not None, "started before"
+        try:
+            self._loop.call_soon_threadsafe(self._take, newest)
+        except RuntimeError:  # the event loop is closed: the process is shutting down
+            self._stop.set()
+
+    def _take(self, newest: Place) -> None:
+        self._newest = newest
+        self._latest = (BEGIN, BEGIN, [])  # who was erased meanwhile is not remembered here
+        self._news.tell()
+
+
+def alert_stream_router(feed: AlertFeed, access: Access, streams: OpenStreams) -> APIRouter:
+    """Return the route."""
+    router = APIRouter(prefix="/v1", tags=["alerts"])
+
+    @router.get(
+        "/alerts/stream", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}}
+    )
+    async def follow_alerts(
+        request: Request,
+        after: Annotated[str | None, Query(pattern=AFTER)] = None,
+        last_event_id: Annotated[str | None, Header(pattern=AFTER)] = None,
+    ) -> EventStream:
+        """Stream alerts as server-sent events, from now on or after the id of an alert that was streamed.
+
+        Browsers that reconnect send the id of the last alert they had in the header `Last-Event-ID`.
+        """
+        micros, _, alert_id = (last_event_id or after or "").partition("-")
+        place = (int(micros), alert_id) if alert_id else None
+        return EventStream(access.until_refused(request, feed.stream(place)), streams)
+
+    return router
