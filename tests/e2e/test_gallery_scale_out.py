@@ -3,9 +3,11 @@
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from itertools import count
 from pathlib import Path
 
 import pytest
+from kafka.partitioner.default import murmur2
 from msgspec.structs import replace
 
 from gallery.store.memory import MemoryStore
@@ -36,11 +38,23 @@ def of_site(message: AnyMessage, site_id: str) -> AnyMessage:
     return replace(message, site_id=site_id, camera_id=camera, tracklet_id=str(moved))
 
 
-@pytest.fixture(scope="module")
-def sites() -> dict[str, list[AnyMessage]]:
-    """The messages of several sites, each with people of its own."""
+def names_of_sites(partitions: int) -> list[str]:
+    """Return new names whose records lie in evenly spaced partitions, so that each of two galleries gets some."""
     run = uuid.uuid4().hex[:8]
-    worlds = {f"site-{run}-{seed}": make_world(100 + seed, people=4, seconds=40) for seed in range(SITES)}
+    wanted = [number * partitions // SITES for number in range(SITES)]
+    found: dict[int, str] = {}
+    for name in (f"site-{run}-{number}" for number in count()):
+        found.setdefault(int(murmur2(name.encode()) & 0x7FFFFFFF) % partitions, name)
+        if found.keys() >= set(wanted):
+            return [found[partition] for partition in wanted]
+    raise AssertionError
+
+
+@pytest.fixture
+def sites(kafka_settings: KafkaSettings) -> dict[str, list[AnyMessage]]:
+    """The messages of several sites, each with people of its own."""
+    names = names_of_sites(kafka_settings.site_partitions)
+    worlds = {name: make_world(100 + seed, people=4, seconds=40) for seed, name in enumerate(names)}
     return {
         site_id: [of_site(message, site_id) for message in interleaved(world, 1)] for site_id, world in worlds.items()
     }

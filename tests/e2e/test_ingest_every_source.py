@@ -20,7 +20,8 @@ from tests.servers.rtsp import need_rtsp_server, serving
 from tests.servers.transport import frames_of, sending
 from wire.messages import FrameChunk
 
-LATE_NS = 1_000_000_000  # a frame is timed no further from its capture than this
+EARLY_NS = 1_000_000_000  # a frame is timed no further after its capture than this
+LATE_NS = 10_000_000_000  # it is read no later: the last ones wait until the camera is given up, on a busy machine
 SETTINGS: dict[str, Any] = {"backoff_first_s": 0.1, "backoff_max_s": 0.2, "read_timeout_s": 1.2, "connect_timeout_s": 8}
 Scene = Callable[[Path, int], AbstractContextManager[str]]
 
@@ -124,7 +125,7 @@ def test_a_camera_connects_is_timed_rightly_comes_back_and_stops(
         first = next(iter(worker.streams("door").values()))
 
     assert times_of(first) == sorted(set(times_of(first)))
-    assert all(-LATE_NS < delay < 2 * LATE_NS for delay in delays)
+    assert all(-EARLY_NS < delay < LATE_NS for delay in delays)
     assert first[0].starts_with_keyframe
     assert first[-1].ended
     assert not [thread for thread in threading.enumerate() if thread.name == "camera-door"]
