@@ -1,4 +1,4 @@
-"""climbtrack on many hosts, disturbed: broker, Redis, two ingest, three workers, two galleries, on networks of their own.
+"""climbtrack on many hosts, disturbed: broker, Redis, two ingest, three workers, two galleries, each on a network.
 
     python -m tests.bench.hosts --site SITE --disturb 10 [--seed 1] [--before CHECKOUT]
 
@@ -156,7 +156,7 @@ class Hosts:
             own |= {"threads": 1, "detector": str(self._detector)}
         if service == "gallery":
             own |= {"complete_wait_s": 600.0}
-        content = {"kafka": KAFKA.model_dump(mode="json", exclude_none=True), "redis": {"url": REDIS_URL}, service: own}
+        content = {"kafka": KAFKA.model_dump(mode="json", exclude_unset=True), "redis": {"url": REDIS_URL}, service: own}
         path = self._folder / f"{host}.yaml"
         path.write_text(yaml.safe_dump(content))
         return [sys.executable, "-m", "deploy.cli", service, "--config", str(path)]
