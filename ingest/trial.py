@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from queue import Empty, SimpleQueue
 
+from msgspec.structs import replace
+
 from ingest.clock import NS
 from ingest.errors import AccessDenied, NotFound, NoVideo, SourceError, Stalled, Unreachable
 from ingest.source import Source, SourcePacket
@@ -91,6 +93,8 @@ def tried(test: CameraTest, around: Surroundings, stop: threading.Event) -> Came
             if first is None:
                 return _failed(test, NO_PICTURE if stop.is_set() or not source.finite else NO_FRAMES)
             shown = _shown(first, packets)
+            if around.settings.privacy != "full":
+                shown = replace(shown, packets=())
     except SourceError as error:
         return _failed(test, NO_PICTURE if stop.is_set() else with_remedy(error))
     return CameraTested(query_id=test.query_id, asker=test.asker, first=shown, waited_ms=round(waited_s * 1000))

@@ -68,6 +68,7 @@ TOPICS = (
     CAMERA_TESTS,
 )
 SECRET = frozenset({CAMERAS.name, CAMERA_TESTS.name})  # topics whose values may hold passwords
+PICTURES = frozenset({FRAMES.name, PICTURE_QUERIES.name})  # topics whose values hold pictures of people
 
 MAX_RECORD_BYTES = 8 * 1024 * 1024  # worker states hold crops; the limit of broker, topic, producer and consumer
 

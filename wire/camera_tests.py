@@ -37,7 +37,7 @@ class FirstPictures(Struct, frozen=True, array_like=True):
         codec: `h264`, `hevc` or `mjpeg`.
         width, height: Size of the coded pictures in pixels, before rotation.
         extradata: Decoder configuration of the container (may be empty).
-        packets: About a second of frames.
+        packets: About a second of frames; none where the site's privacy is not `full`.
         fps: Frames per second, 0 if there was only one frame.
         orientation: How decoded pictures are rotated to be upright; see `wire.orientation`.
     """

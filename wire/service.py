@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wire import codec, trace
-from wire.bus import DEAD_LETTERS, SECRET, Bus, Consumer, Producer, Record, Start, TopicPartition
+from wire.bus import DEAD_LETTERS, PICTURES, SECRET, Bus, Consumer, Producer, Record, Start, TopicPartition
 from wire.errors import DecodeError, TransientError
 from wire.mask import scrub
 from wire.messages import AnyMessage, DeadLetter
@@ -254,6 +254,6 @@ def _published(item: Outgoing | Rejected) -> Published:
         offset=record.offset,
         key=record.key,
         reason=scrub(item.reason),
-        value=b"" if record.topic in SECRET else (record.value or b"")[:MAX_LETTER_BYTES],
+        value=b"" if record.topic in SECRET | PICTURES else (record.value or b"")[:MAX_LETTER_BYTES],
     )
     return Published(DEAD_LETTERS.name, record.topic, codec.encode(letter))

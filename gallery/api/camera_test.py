@@ -34,7 +34,8 @@ class CameraTestIn(BaseModel):
 class CameraTestOut(BaseModel):
     """What a camera shows, or why it shows nothing.
 
-    `problem`: cause and remedy, null if there is a picture. `picture`: JPEG in base64. `width`, `height`: of the
+    `problem`: cause and remedy, null if there is a picture. `picture`: JPEG in base64, null where the site's privacy
+    is not `full`. `width`, `height`: of the
     video, pixels. `fps`: frames per second, null if only one came. `waited_s`: seconds until the first picture.
     `orientation`: how the picture is rotated to be upright, as the EXIF tag.
     """
@@ -75,9 +76,10 @@ def _out(tested: CameraTested) -> CameraTestOut:
     first = tested.first
     if first is None:
         return CameraTestOut(problem=tested.problem)
-    picture = PictureDecoder(first.codec, first.extradata).latest(first.packets, end=True)
+    hidden = not first.packets  # the site's privacy is not `full`
+    picture = None if hidden else PictureDecoder(first.codec, first.extradata).latest(first.packets, end=True)
     return CameraTestOut(
-        problem=None if picture else NOT_DECODED,
+        problem=None if picture or hidden else NOT_DECODED,
         codec=first.codec,
         width=first.width,
         height=first.height,

@@ -3,10 +3,12 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ingest.config import IngestSettings
 from ingest.errors import AccessDenied, NotFound, NoVideo, SourceError, Stalled, Unreachable
 from ingest.source import SourcePacket
 from ingest.trial import BUSY, MOST, NO_PICTURE, Trials, tried
@@ -16,6 +18,7 @@ from wire import codec
 from wire.bus import CAMERA_TESTS, DEAD_LETTERS, QUERY_ANSWERS, Follower, Record
 from wire.memory import MemoryBus
 from wire.messages import CameraTest, CameraTested, DeadLetter
+from wire.privacy import Privacy
 
 TEST = CameraTest(query_id="q", asker="api", time_ns=0, url="rtsp://anna:secret@10.0.0.1/door")
 
@@ -35,6 +38,17 @@ def test_a_camera_is_shown_from_its_first_keyframe_with_its_rate() -> None:
     assert shown.packets[0] == bytes([10]) * 100
     assert len(shown.packets) == 11  # a second and no more: the camera would go on for ever
     assert source.closed
+
+
+@pytest.mark.parametrize("privacy", ["blurred", "embeddings"])
+def test_no_picture_of_a_test_leaves_ingest_where_the_site_shows_none(privacy: Privacy) -> None:
+    surroundings = around(MemoryBus(), FakeClock(), opens(FakeSource(packets(20), finite=False)))
+    private = replace(surroundings, settings=IngestSettings(privacy=privacy))
+
+    shown = tried(TEST, private, threading.Event()).first
+
+    assert shown is not None
+    assert (shown.codec, shown.width, shown.packets) == ("h264", 64, ())
 
 
 def test_a_camera_that_breaks_off_after_a_picture_has_shown_one() -> None:

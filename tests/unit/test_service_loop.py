@@ -205,11 +205,25 @@ def test_an_undecodable_record_becomes_a_dead_letter_and_the_loop_goes_on(value:
     run(bus, handler, monitor)
 
     (letter,) = letters(bus)
-    assert (letter.topic, letter.partition, letter.offset, letter.key, letter.value) == ("frames", 0, 7, "door", value)
+    assert (letter.topic, letter.partition, letter.offset, letter.key) == ("frames", 0, 7, "door")
+    assert letter.value == b"", "pictures of people"
     assert reason in letter.reason
     assert monitor.letters == ["frames"]
     assert [item.record.offset for item in handler.batches[0]] == [8]
     assert bus.commits == [{PART: 9}]
+
+
+def test_a_dead_letter_has_what_could_not_be_read_unless_it_may_show_people() -> None:
+    topics = ("tracklets", "frames", "picture-queries")
+    bus = FakeBus([Record(topic, 0, 7, "door", b"\x01garbage", 0) for topic in topics])
+
+    run(bus, FakeHandler(bus))
+
+    assert {letter.topic: letter.value for letter in letters(bus)} == {
+        "tracklets": b"\x01garbage",
+        "frames": b"",
+        "picture-queries": b"",
+    }
 
 
 def test_a_camera_that_cannot_be_read_leaves_no_password_in_its_dead_letter() -> None:
