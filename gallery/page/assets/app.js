@@ -16,9 +16,10 @@ import { Reference } from "./views/reference.js";
 import { Review } from "./views/review.js";
 import { Search } from "./views/search.js";
 import { SignIn } from "./views/signin.js";
+import { Start } from "./views/start.js";
 
-const VIEWS = { live: Live, people: People, review: Review, search: Search, cameras: Cameras, alerts: Alerts, health: Health, api: Reference, access: AccessView };
-const NEEDS = { review: "operator" }; // views that only serve to change something
+const VIEWS = { live: Live, people: People, review: Review, search: Search, cameras: Cameras, alerts: Alerts, health: Health, api: Reference, access: AccessView, start: Start };
+const NEEDS = { review: "operator", start: "admin" }; // views that only serve to change something
 const ICONS = {
   live: "M3 6h11v12H3zM14 10l7-3v10l-7-3",
   people: "M9 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM2 21c0-4 3-7 7-7s7 3 7 7M16 4a4 4 0 0 1 0 7M18 14c3 1 4 4 4 7",
@@ -58,7 +59,7 @@ function App() {
   if (!session.open) return html`<${SignIn} done=${check} />`;
   const onPerson = (id) => (route.view === "live" && window.innerWidth >= 900 ? setDrawer(id) : go(`people/${id}`));
   const single = route.view === "people" && /^\d+$/.test(route.path);
-  const View = VIEWS[route.view] ?? Live;
+  const View = may(NEEDS[route.view] ?? "viewer") && VIEWS[route.view] || Live;
   return html`<div class="app" data-role=${me.role ?? "viewer"}>
     <nav class="rail" aria-label="Views">
       <a class="brand" href="#/live"><img src="assets/icon.svg" alt="" width="24" height="24" /><span>climbtrack</span></a>
@@ -67,7 +68,7 @@ function App() {
       <a class="me" href="#/access" aria-label=${texts.views.access} title=${texts.access.signedInAs(me)} aria-current=${route.view === "access" ? "page" : undefined}>
         <svg viewBox="0 0 24 24" aria-hidden="true"><path d=${ICON_OF_ME} /></svg><span>${me.way === "open" ? texts.views.access : me.name}</span></a>
     </nav>
-    <main>${single
+    <main>${!single && route.view !== "start" && html`<h1 class="unseen">${texts.views[route.view] ?? texts.views.live}</h1>`}${single
       ? html`<${Person} key=${route.path} id=${Number(route.path)} go=${go} />`
       : html`<${View} path=${route.path} onPerson=${onPerson} go=${go} />`}</main>
     ${drawer !== null && html`<aside class="drawer"><${Person} key=${drawer} id=${drawer} onClose=${() => setDrawer(null)} go=${go} /></aside>`}

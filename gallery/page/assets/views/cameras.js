@@ -4,6 +4,7 @@ import { base, del, get, post } from "../api.js";
 import { useLoaded } from "../hooks.js";
 import { Empty, Failed, Skeleton } from "../parts/states.js";
 import { stateOf } from "../parts/tile.js";
+import { Tried, useTest } from "../parts/tried.js";
 import { act } from "../parts/toast.js";
 import { texts } from "../texts.js";
 import { Zones } from "./zones.js";
@@ -71,13 +72,16 @@ function AddCamera({ taken, done }) {
   const [spec, setSpec] = useState({ camera_id: "", url: "", analysed_fps: 10, detail: "fast" });
   const [error, setError] = useState("");
   const [busy, setBusy] = useState(false);
+  const tried = useTest(spec.url.trim());
   const set = (field) => (event) => setSpec({ ...spec, [field]: event.target.value });
   const save = async (event) => {
     event.preventDefault();
     if (taken.includes(spec.camera_id)) return setError(`There is a camera ${spec.camera_id} already. Choose another name.`);
+    setError("");
+    if (!tried.result) return tried.test();
     setBusy(true);
     try {
-      await post("v1/cameras", { ...spec, analysed_fps: Number(spec.analysed_fps) });
+      await post("v1/cameras", { ...spec, url: spec.url.trim(), analysed_fps: Number(spec.analysed_fps) });
       done();
     } catch (failure) {
       setError(failure.message);
@@ -90,7 +94,9 @@ function AddCamera({ taken, done }) {
     <label>${own.name}<input required value=${spec.camera_id} onInput=${set("camera_id")} placeholder="lobby" pattern="[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}" title=${own.nameHelp} autocomplete="off" /></label>
     <label>${own.rate}<input type="number" min="1" max="60" value=${spec.analysed_fps} onInput=${set("analysed_fps")} /></label>
     <label>${own.detail}<select value=${spec.detail} onChange=${set("detail")}>${Object.entries(own.details).map(([key, text]) => html`<option value=${key}>${text}</option>`)}</select></label>
+    <${Tried} ...${tried} />
     ${error && html`<p class="warn" role="alert">${error}</p>`}
-    <div class="buttons"><button class="primary" disabled=${busy}>${own.save}</button> <button type="button" onClick=${done}>${own.cancel}</button></div>
+    <div class="buttons"><button class="primary" disabled=${busy || tried.busy}>${!tried.result ? texts.trying.test : tried.result.problem ? texts.trying.anyway : own.save}</button>
+      ${tried.result?.problem && html`<button type="button" onClick=${tried.test}>${texts.trying.again}</button>`} <button type="button" onClick=${done}>${own.cancel}</button></div>
   </form>`;
 }

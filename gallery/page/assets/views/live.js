@@ -1,5 +1,6 @@
 // The wall: every camera, everybody in it, now.
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact-3.1.1.js";
+import { may } from "../access.js";
 import { get, people } from "../api.js";
 import { LiveConnection } from "../connection.js";
 import { useEvents, useKeys, useLoaded } from "../hooks.js";
@@ -7,6 +8,7 @@ import { Empty, Failed, Skeleton } from "../parts/states.js";
 import { Chip, labelOf } from "../parts/person.js";
 import { Tile } from "../parts/tile.js";
 import { texts } from "../texts.js";
+import { Start } from "./start.js";
 
 const CAMERAS_MS = 2_000;
 const LAYOUTS = [[1, 1], [2, 2], [4, 2], [6, 3], [9, 3], [16, 4], [25, 5], [36, 6]]; // up to this many: columns
@@ -41,9 +43,11 @@ export function Live({ onPerson, go }) {
   if (cameras.loading) return html`<${Skeleton} kind="tiles" rows=${4} />`;
   if (!cameras.value) return html`<${Failed} error=${cameras.error} again=${cameras.reload} />`;
   if (!shown.length)
-    return html`<${Empty} title=${texts.live.noCameras} help=${texts.live.noCamerasHelp}>
-      <button data-needs="admin" class="primary" onClick=${() => go("cameras/add")}>${texts.live.add}</button>
-    <//>`;
+    return may("admin") && !cameras.value.length
+      ? html`<${Start} path="" go=${go} onPerson=${onPerson} />`
+      : html`<${Empty} title=${texts.live.noCameras} help=${texts.live.noCamerasHelp}>
+          <button data-needs="admin" class="primary" onClick=${() => go("cameras/add")}>${texts.live.add}</button>
+        <//>`;
   const present = [...new Map((here.value ?? []).filter((track) => track.identity != null).map((track) => [track.identity, track])).values()];
   const columns = large ? 1 : LAYOUTS.find(([most]) => shown.length <= most)[1];
   return html`<section class="live">

@@ -113,7 +113,7 @@ function Actions({ person, chosen, split, done, go, onClose }) {
 }
 
 function Sightings({ person, chosen, choose, keyOf }) {
-  return html`<table class="rows"><thead><tr><th /><th>${own.camera}</th><th>${own.from}</th><th class="num">${own.seconds}</th></tr></thead>
+  return html`<table class="rows"><thead><tr><th><span class="unseen">${own.select}</span></th><th>${own.camera}</th><th>${own.from}</th><th class="num">${own.seconds}</th></tr></thead>
     <tbody>${[...person.presences].reverse().slice(0, SHOWN_SIGHTINGS).map((sighting) => html`<tr key=${keyOf(sighting)} class=${chosen.has(keyOf(sighting)) ? "chosen" : ""}>
       <td><input type="checkbox" aria-label=${`${sighting.camera_id} ${clockOf(sighting.first)}`} checked=${chosen.has(keyOf(sighting))} onChange=${() => choose(sighting)} /></td>
       <td>${sighting.camera_id}</td>
@@ -131,6 +131,11 @@ const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 
 function Reason({ track, person, first }) {
   const why = useLoaded(() => get(`v1/tracks/${trackPath(track.tracklet_id)}/why`), [track.tracklet_id]);
+  useEffect(() => {
+    window.addEventListener("people-changed", why.reload);
+    return () => window.removeEventListener("people-changed", why.reload);
+  }, [why.reload]);
+  const confirm = async () => (await act(own.isRight(track.camera_id, person.id), () => post(`v1/tracks/${trackPath(track.tracklet_id)}/confirm`, { identity: person.id }))) && why.reload();
   const told = why.value;
   return html`<li>
     <${Crop} tracklet=${track.tracklet_id} label=${`${labelOf(person)} in ${track.camera_id}`} />
@@ -138,7 +143,10 @@ function Reason({ track, person, first }) {
       <p><b>${track.camera_id}</b> <span class="quiet" title=${utcOf(track.first)}>${momentOf(track.first)}, ${durationOf((Date.parse(track.last) - Date.parse(track.first)) / 1000)}</span></p>
       <div class="bar" role="img" aria-label=${own.same(track.probability)}><i style=${{ width: `${track.probability * 100}%`, background: colourOf(person.id) }} /></div>
       <p>${told ? sentence(told.reason || own.noReasons) : ""} ${own.same(track.probability)}${told?.least ? html` <span class="quiet">(${own.needed(told.least)})</span>` : "."}</p>
-      ${told?.words?.length > 0 && html`<p class="good">${own.said(told.words.length)}</p>`}
+      ${told?.words?.some((word) => word.kind === "confirm")
+        ? html`<p class="good">${own.confirmed}</p>`
+        : told?.words?.length > 0 && html`<p class="good">${own.said(told.words.length)}</p>`}
+      ${told && person.tracks.length > 1 && !told.words.some((word) => word.kind === "confirm") && html`<button data-needs="operator" onClick=${confirm}>${own.right}</button>`}
       ${told?.candidates?.length > 0 && html`<details open=${first}><summary>${own.candidates}</summary>
         <ul>${told.candidates.map((one) => html`<li key=${one.identity}>
           <${Crop} tracklet=${one.crop} label=${`#${one.identity}`} />
