@@ -124,7 +124,7 @@ def create_app(
     oidc = oidc_of(settings)
     app.include_router(session_router(access, oidc, protected[:1]), dependencies=[Depends(only_known_parameters)])
     app.include_router(oidc_router(access, oidc))
-    app.include_router(live_router(store, bus, access, protected))
+    app.include_router(live_router(store, bus, listed, access, protected))
     app.include_router(event_sockets(feed, access, streams))
     app.include_router(page_router())
     app.include_router(_probes_router(store, registry or CollectorRegistry()))

@@ -16,6 +16,7 @@ from fastapi import APIRouter, HTTPException, Query, Response, WebSocket, WebSoc
 from fastapi.concurrency import run_in_threadpool
 
 from gallery.api.access.auth import Access
+from gallery.api.cameras import CameraList
 from gallery.api.schemas import Name, ProblemOut, name_of
 from gallery.api.streams import end_when_refused, refusal_of, until_left
 from gallery.live.feed import LiveFeeds, Viewer
@@ -28,7 +29,7 @@ HIDDEN = b""
 KINDS = {"mp4": 0, "jpeg": 1}
 
 
-def live_router(store: Store, bus: Bus, access: Access, protected: Sequence[Any]) -> APIRouter:
+def live_router(store: Store, bus: Bus, cameras: CameraList, access: Access, protected: Sequence[Any]) -> APIRouter:
     """Return the routes; `protected` are the dependencies of those over HTTP."""
     router = APIRouter(prefix="/v1", tags=["live"])
     feeds = LiveFeeds(bus, store)
@@ -63,6 +64,7 @@ def live_router(store: Store, bus: Bus, access: Access, protected: Sequence[Any]
     )
     async def show_picture(camera_id: Name) -> Response:
         """Return what a camera shows now, as JPEG; nothing unless its privacy is `full`."""
+        await run_in_threadpool(cameras.known, camera_id)
         picture = await _latest_picture(feeds, camera_id)
         if picture == HIDDEN:
             detail = f"camera {camera_id!r} shows no pictures, since its privacy is not `full`"
