@@ -62,8 +62,7 @@ class Draft:
         self._vectors = site.vectors
         self.ended: list[Tracklet] = []
         self.holdings = site.holdings.copy()
-        self._legs_erased, self._erased_as = site.erased, site.erased_as
-        self.spaces = site.spaces
+        self._legs_erased, self._erased_as, self.spaces = site.erased, site.erased_as, site.spaces
         self._lookups = site.lookups.taken(site.rows, site.identities)
         self._lookups.visibility.advance(self.now_ns)
 
@@ -196,7 +195,7 @@ class Draft:
             StoredTracklet(changed_message(tracklet, crop=b"") if tracklet.crop else tracklet, number, likely, None)
         )
         self._fresh[key] = tracklet
-        if tracklet.closed and not (old is not None and old.tracklet.closed):
+        if tracklet.closed and (old is None or not old.tracklet.closed):
             self.ended.append(tracklet)
 
     def create(self) -> int:
@@ -279,7 +278,8 @@ class Draft:
         self, kind: EventKind, tracklet: Tracklet, number: int, reason: str, previous: Sequence[int] = ()
     ) -> None:
         """Record an event about a tracklet and its identity."""
-        event = event_about(self.site_id, kind, self.rows[tracklet.tracklet_id], number, reason, previous)
+        row = self.rows[tracklet.tracklet_id]
+        event = event_about(self.site_id, self._version, kind, row, number, reason, previous)
         self.events.append(event)
         self._about[tracklet.tracklet_id] = event
 
@@ -301,14 +301,14 @@ class Draft:
     def _change(self, number: int, prototypes: tuple[Prototype, ...]) -> None:
         known, before = self.identities[number], {p.camera_id for p in self.prototypes.get(number, ())}
         self.prototypes[number] = prototypes  # cameras of prototypes that were forgotten earlier are kept
-        cameras = ({*known.cameras} - before) | {p.camera_id for p in prototypes}
-        self._set(changed(known, cameras=tuple(sorted(cameras))))
+        cameras = sorted(({*known.cameras} - before) | {p.camera_id for p in prototypes})
+        self._set(changed(known, cameras=tuple(cameras)))
         self.touched.add(number)
 
     def _seen(self, number: int, tracklet: Tracklet) -> None:
         known = self.identities[number]
-        first_ns, last_ns = min(known.first_ns, tracklet.first_ns), max(known.last_ns, tracklet.last_ns)
-        self._set(changed(known, first_ns=first_ns, last_ns=last_ns))
+        span = min(known.first_ns, tracklet.first_ns), max(known.last_ns, tracklet.last_ns)
+        self._set(changed(known, first_ns=span[0], last_ns=span[1]))
 
     def finish(self, rules: Rules) -> Decision:
         """Drop what is too old or too much, and return the decision."""

@@ -8,11 +8,20 @@ from wire.messages import EventKind, IdentityEvent
 
 
 def event_about(
-    site_id: str, kind: EventKind, row: StoredTracklet, number: int, reason: str, previous: Sequence[int] = ()
+    site_id: str,
+    version: int,
+    kind: EventKind,
+    row: StoredTracklet,
+    number: int,
+    reason: str,
+    previous: Sequence[int] = (),
 ) -> IdentityEvent:
-    """Return the event that reports a decision about a tracklet and an identity."""
+    """Return the event that reports a decision about a tracklet and an identity.
+
+    `version` is that of the site that was decided on: a tracklet may go to and fro between two people.
+    """
     tracklet = row.tracklet
-    parts = (site_id, tracklet.tracklet_id, tracklet.revision, kind, number, *previous)
+    parts = (site_id, tracklet.tracklet_id, tracklet.revision, kind, number, *previous, f"v{version}")
     event_id = "/".join(map(str, parts))
     return IdentityEvent(
         event_id=event_id,

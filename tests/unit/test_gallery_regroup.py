@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gallery.decision.decide import decide
-from gallery.decision.draft import Decision
+from gallery.decision.draft import Decision, Draft
 from gallery.decision.rules import Rules
 from gallery.decision.site import Site
 from tests.gallery_tools import START, S, axis, tracklet, unit
@@ -168,3 +168,24 @@ def test_whatever_order_tracklets_come_in_the_same_ones_are_one_person(
     for place, one in enumerate(sent):
         groups.setdefault(decider.owners()[one.tracklet_id], set()).add(place % 3)
     assert sorted(map(sorted, groups.values())) == [[0], [1], [2]]
+
+
+def test_a_tracklet_that_goes_to_and_fro_gives_an_event_of_its_own_each_time() -> None:
+    # Given two people, and a tracklet of the first that does not change any more
+    moving = tracklet("c/s/3.0/0", 10, 15, axis(1))
+    decider = Decider(Rules(match=1.0))
+    decider.window(20, tracklet("a/s/1.0/0", 0, 5, axis(1)), tracklet("b/s/2.0/0", 0, 5, axis(2)), moving)
+    site, ids = decider.site, []
+    first = decider.owners()[moving.tracklet_id]
+    assert first is not None
+    # When it goes to the second, back, and to the second again
+    for source, target in ((first, 3 - first), (3 - first, first), (first, 3 - first)):
+        draft = Draft(site, site.now_ns)
+        draft.unassign(moving)
+        draft.assign(moving, target, 0.9)
+        draft.record_event("split", moving, target, "looks like this person", (source,))
+        decision = draft.finish(decider.rules)
+        ids += [event.event_id for event in decision.write.events]
+        site = decision.site
+    # Then no event can be taken for another one
+    assert len(set(ids)) == len(ids) == 3
