@@ -156,7 +156,8 @@ class Hosts:
             own |= {"threads": 1, "detector": str(self._detector)}
         if service == "gallery":
             own |= {"complete_wait_s": 600.0}
-        content = {"kafka": KAFKA.model_dump(mode="json", exclude_unset=True), "redis": {"url": REDIS_URL}, service: own}
+        kafka = KAFKA.model_dump(mode="json", exclude_unset=True)  # an earlier version does not know all settings
+        content = {"kafka": kafka, "redis": {"url": REDIS_URL}, service: own}
         path = self._folder / f"{host}.yaml"
         path.write_text(yaml.safe_dump(content))
         return [sys.executable, "-m", "deploy.cli", service, "--config", str(path)]
