@@ -2,16 +2,19 @@
 
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from prometheus_client import CollectorRegistry
 
 from deploy.local.api_server import ApiServer, bind
 from gallery.access import users
 from gallery.access.passwords import hash_password
 from gallery.api.app import create_app
-from gallery.config import ApiSettings
+from gallery.config import ApiSettings, GallerySettings
+from gallery.handler import build_service
 from gallery.store.accounts import Role
 from gallery.store.memory import MemoryStore
 from tests.conftest import need
@@ -20,6 +23,7 @@ from wire import codec
 from wire.bus import CAMERAS
 from wire.memory import MemoryBus
 from wire.messages import CameraSpec
+from wire.metrics import ServiceMetrics
 
 PASSWORD = "correct horse battery"
 HASHED = hash_password(PASSWORD)
@@ -53,14 +57,31 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-def address(store: MemoryStore) -> Iterator[str]:
+def bus() -> Iterator[MemoryBus]:
     bus = MemoryBus()
     bus.ensure_topics()
+    yield bus
+    bus.close()
+
+
+@pytest.fixture
+def address(store: MemoryStore, bus: MemoryBus) -> Iterator[str]:
     spec = CameraSpec(camera_id="door", site_id="site", url="rtsp://10.0.0.1/door", enabled=False)
     bus.producer().send(CAMERAS.name, "door", codec.encode(spec))
     with ApiServer(create_app(store, bus, ApiSettings()), bind("127.0.0.1", 0)) as server:
         yield server.url
-    bus.close()
+
+
+@pytest.fixture
+def listening(store: MemoryStore, bus: MemoryBus) -> Iterator[None]:
+    """Run a gallery, which carries out what people say."""
+    registry, stop = CollectorRegistry(), threading.Event()
+    service = build_service(GallerySettings(), bus, ServiceMetrics(registry), registry, lambda _: store)
+    thread = threading.Thread(target=service.run, args=(stop,))
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
 
 
 @pytest.fixture
@@ -175,3 +196,24 @@ def test_every_tab_fits_the_screen(context: BrowserContext, address: str, size: 
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0], view
     expect(page.locator(".audit")).to_contain_text("signed in")
     assert errors == []
+
+
+@pytest.mark.usefixtures("listening")
+def test_the_review_queue_is_answered_by_keys_and_keeps_its_place(context: BrowserContext, address: str) -> None:
+    page = sign_in(context, address, "otto")
+    expect(page.locator(".rail")).to_be_visible()
+    page.goto(f"{address}/#/review")
+    left = page.locator(".review .tools")
+    expect(left).to_contain_text("3 left")
+
+    page.keyboard.press("s")
+    expect(left).to_contain_text("2 left, 1 answered")
+    page.keyboard.press("n")
+    expect(left).to_contain_text("1 left, 2 answered")
+    page.reload()
+    expect(left).to_contain_text("1 left")
+    page.keyboard.press("u")  # what was told apart
+    expect(page.locator(".toast")).to_contain_text("Undone")
+    page.keyboard.press("u")  # what was skipped
+    page.reload()
+    expect(left).to_contain_text("3 left")

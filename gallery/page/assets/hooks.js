@@ -76,14 +76,17 @@ export function useNow(everyMs = 1000) {
   return now;
 }
 
-export function useKeys(handler, inputs = []) {
+// The handler of the latest rendering is called: one of an earlier rendering would act on what was shown then.
+export function useKeys(handler) {
+  const latest = useRef(handler);
+  latest.current = handler;
   useEffect(() => {
     const listen = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName ?? "")) return;
-      handler(event);
+      latest.current(event);
     };
     window.addEventListener("keydown", listen);
     return () => window.removeEventListener("keydown", listen);
-  }, inputs);
+  }, []);
 }

@@ -38,7 +38,7 @@ export function Live({ onPerson, go }) {
     else if (event.key === "b") setOptions((now) => ({ ...now, boxes: !now.boxes }));
     else if (event.key === "t") setOptions((now) => ({ ...now, trails: !now.trails }));
     else if (event.key === "f") document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen();
-  }, [names]);
+  });
 
   if (cameras.loading) return html`<${Skeleton} kind="tiles" rows=${4} />`;
   if (!cameras.value) return html`<${Failed} error=${cameras.error} again=${cameras.reload} />`;

@@ -1,5 +1,5 @@
 // What only a person can say: pairs who might be one, and tracks that may show somebody else. One key an answer.
-import { html, useState } from "../vendor/htm-preact-3.1.1.js";
+import { html, useEffect, useState } from "../vendor/htm-preact-3.1.1.js";
 import { get, post, trackPath } from "../api.js";
 import { useKeys, useLoaded } from "../hooks.js";
 import { Chip, Crop } from "../parts/person.js";
@@ -8,10 +8,25 @@ import { act } from "../parts/toast.js";
 import { texts } from "../texts.js";
 
 const own = texts.review;
+const MOST_KEPT = 500;
+const KEPT = "climbtrack-review"; // for this tab: what was answered or skipped, so that the queue keeps its place
+
+const kept = () => {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEPT)) ?? [];
+  } catch {
+    return []; // not ours, or not allowed here
+  }
+};
 
 export function Review({ onPerson }) {
   const queue = useLoaded(() => get("v1/review?limit=100").then(questionsOf), []);
-  const [done, setDone] = useState([]); // {key, word}: what was answered or skipped, in order
+  const [done, setDone] = useState(kept); // {key, word}: what was answered or skipped, in order
+  useEffect(() => {
+    try {
+      sessionStorage.setItem(KEPT, JSON.stringify(done.slice(-MOST_KEPT)));
+    } catch { /* without it, the queue begins anew after a reload */ }
+  }, [done]);
   const open = (queue.value ?? []).filter((question) => !done.some(({ key }) => key === question.key));
   const [question] = open;
   const settle = (word) => setDone((all) => [...all, { key: question.key, word }]);
