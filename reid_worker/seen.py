@@ -43,4 +43,5 @@ class Seen:
             times_ns=np.array([row.time_ns for _, row in rows], np.int64),
             which=np.array([numbers[name] for name, _ in rows], np.int64),
             boxes=np.array([row.box for _, row in rows], np.float32).reshape(-1, 4),
+            scores=tuple(round(row.score, 4) for _, row in rows),
         )

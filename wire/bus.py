@@ -54,6 +54,7 @@ BOXES = TopicSpec("boxes", partitions=32, retention_s=600)
 PICTURE_QUERIES = TopicSpec("picture-queries", partitions=8, retention_s=60)
 QUERY_ANSWERS = TopicSpec("query-answers", partitions=8, retention_s=60)
 CAMERA_TESTS = TopicSpec("camera-tests", partitions=8, retention_s=60)
+NVSCHEMA = TopicSpec("nvschema", partitions=32, retention_s=600)  # JSON for other programs
 TOPICS = (
     CAMERAS,
     FRAMES,
@@ -66,6 +67,7 @@ TOPICS = (
     PICTURE_QUERIES,
     QUERY_ANSWERS,
     CAMERA_TESTS,
+    NVSCHEMA,
 )
 SECRET = frozenset({CAMERAS.name, CAMERA_TESTS.name})  # topics whose values may hold passwords
 PICTURES = frozenset({FRAMES.name, PICTURE_QUERIES.name})  # topics whose values hold pictures of people

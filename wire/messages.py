@@ -173,6 +173,7 @@ class SeenPeople(Message, frozen=True, kw_only=True, eq=False, tag="seen"):
         times_ns: `(n,)` int64 capture time of each box, in increasing order.
         which: `(n,)` int64 index of its tracklet.
         boxes: `(n, 4)` float32, xyxy px.
+        scores: Confidence of each in [0, 1]; empty in messages that were sent before this existed.
     """
 
     camera_id: str
@@ -185,9 +186,12 @@ class SeenPeople(Message, frozen=True, kw_only=True, eq=False, tag="seen"):
     times_ns: NDArray[np.int64]
     which: NDArray[np.int64]
     boxes: NDArray[np.float32]
+    scores: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.times_ns)
+        if len(self.scores) not in {0, n} or not all(0 <= score <= 1 for score in self.scores):
+            raise ValueError(f"camera {self.camera_id}: scores must be none, or one in [0, 1] for each of {n} boxes")
         if self.boxes.shape != (n, 4) or self.which.shape != (n,) or self.times_ns.shape != (n,):
             raise ValueError(f"camera {self.camera_id}: times_ns and which must be ({n},), boxes ({n}, 4)")
         if n and not (self.which.min() >= 0 and self.which.max() < len(self.tracklet_ids)):

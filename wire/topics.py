@@ -4,10 +4,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from wire.bus import BOXES, CAMERAS, FRAMES, IDENTITIES, MAX_RECORD_BYTES, TOPICS, TRACKLETS, WORKER_STATE, TopicSpec
+from wire.bus import (
+    BOXES,
+    CAMERAS,
+    FRAMES,
+    IDENTITIES,
+    MAX_RECORD_BYTES,
+    NVSCHEMA,
+    TOPICS,
+    TRACKLETS,
+    WORKER_STATE,
+    TopicSpec,
+)
 from wire.settings import KafkaSettings
 
-BY_CAMERA = (CAMERAS, FRAMES, WORKER_STATE, BOXES)  # keyed by camera: their partitions limit how many workers share
+BY_CAMERA = (CAMERAS, FRAMES, WORKER_STATE, BOXES, NVSCHEMA)  # keyed by camera: as many workers can share them
 BY_SITE = (TRACKLETS, IDENTITIES)
 FIXED = ("max.message.bytes", "cleanup.policy")  # without these values messages are lost
 

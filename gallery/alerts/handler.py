@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from gallery.alerts.occupancy import occupancy_of
 from gallery.alerts.site_watch import Heard, Place, SiteWatch
 from gallery.outputs.config import AlertSettings
+from gallery.outputs.frames import FramePublisher
 from gallery.outputs.metrics import AlertMetrics
 from gallery.outputs.mqtt import Broker
 from gallery.outputs.posts import no_broker, webhook_post
@@ -161,6 +162,8 @@ def build_service(
         reporter = Reporter(settings, Broker(settings), sites, counts_of)
         posts[MQTT] = reporter.post
         beside.append(reporter.run)
+    if settings.nvschema:
+        beside.append(FramePublisher(bus, open_store).run)
     beside.append(Sender(sites, posts, own).run)
     return AlertService(bus, handler, beside, monitor or ServiceMonitor(NAME, metrics))
 

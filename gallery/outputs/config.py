@@ -27,6 +27,7 @@ class AlertSettings(Settings):
         mqtt_ca_file: PEM file of the CA that signed the broker's certificate.
         mqtt_topic: First part of all topics.
         mqtt_discovery: First part of Home Assistant's discovery topics; empty announces nothing.
+        nvschema: Whether every analysed frame with people is published to the topic `nvschema`, in NVIDIA's JSON.
         health_host, health_port: Address of `/healthz`, `/readyz` and `/metrics`.
     """
 
@@ -40,6 +41,7 @@ class AlertSettings(Settings):
     mqtt_ca_file: Path | None = None
     mqtt_topic: str = "climbtrack"
     mqtt_discovery: str = "homeassistant"
+    nvschema: bool = False
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=9104, ge=0, le=65535)
 

@@ -1,0 +1,204 @@
+"""The API beside a running pipeline: 1 000 clients of events and 200 requests a second; one JSON line.
+
+    python -m tests.bench.api_load --video hall.mp4
+
+A `climbtrack run` in a process of its own plays a file in a loop as fast as it can. Its speed is measured alone, under
+load and alone again; the ratio is that under load to the mean of the other two. Latencies are counted from the moment
+when a request was due, so that requests which wait for others count as slow. Every twentieth client of events takes
+nothing after it has connected.
+"""
+
+import argparse
+import asyncio
+import json
+import math
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+CLIENTS, RATE, CONNECTIONS = 1_000, 200, 16
+SLOW = 20  # one client of so many reads nothing
+PATHS = ("/v1/identities?limit=50", "/v1/stats", "/v1/cameras", "/v1/tracks?limit=50", "/v1/alerts?limit=50")
+READY_S = 120.0
+
+
+def main() -> None:
+    """Measure, and print one line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--video", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each of the three parts")
+    parser.add_argument("--clients", type=int, default=CLIENTS)
+    parser.add_argument("--rate", type=int, default=RATE)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(measured(given, Path(folder))))
+
+
+def measured(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Return the figures of one run."""
+    port = free_port()
+    camera = {"url": str(given.video.resolve()), "loop": True, "mode": "complete"}
+    (folder / "site.yaml").write_text(json.dumps({"cameras": {"hall": camera}, "api": {"port": port}}))
+    command = [
+        sys.executable,
+        "-m",
+        "deploy.cli",
+        "run",
+        "--config",
+        "site.yaml",
+        "--data-dir",
+        "data",
+        "--no-pictures",
+    ]
+    with (folder / "log").open("w") as log:
+        run = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment())
+        try:
+            base = f"http://127.0.0.1:{port}"
+            wait_until_analysed(base, run, folder / "log")
+            before = speed(base, given.seconds)
+            load, under = asyncio.run(loaded(port, given))
+            after = speed(base, given.seconds)
+        finally:
+            run.send_signal(signal.SIGINT)
+            run.wait(60)
+    alone = (before + after) / 2
+    speeds = {"alone_fps": [round(before, 2), round(after, 2)], "loaded_fps": round(under, 2)}
+    return {"machine": machine(), **load, **speeds, "ratio": round(under / alone, 3)}
+
+
+async def loaded(port: int, given: argparse.Namespace) -> tuple[dict[str, Any], float]:
+    """Load the API; return what clients saw, and the speed of the pipeline meanwhile."""
+    followers = [Follower(takes=number % SLOW != 0) for number in range(given.clients)]
+    tasks = [asyncio.create_task(one.follow(port)) for one in followers]
+    async with asyncio.timeout(READY_S):
+        await asyncio.gather(*(one.connected.wait() for one in followers))
+    waits: list[float] = []
+    failed: list[str] = []
+    began = time.monotonic()
+    speeding = asyncio.create_task(asyncio.to_thread(speed, f"http://127.0.0.1:{port}", given.seconds))
+    asking = [asyncio.create_task(ask(port, given, number, began, waits, failed)) for number in range(CONNECTIONS)]
+    under = await speeding
+    for task in (*asking, *tasks):
+        task.cancel()
+    await asyncio.gather(*asking, *tasks, return_exceptions=True)
+    taking = [one.events for one in followers if one.takes]
+    return {
+        "clients": len(followers),
+        "events_of_a_client": [min(taking), max(taking)],
+        "lost": sum(one.lost for one in followers),
+        "requests": len(waits),
+        "failed": len(failed),
+        "p50_ms": percentile(waits, 0.50),
+        "p99_ms": percentile(waits, 0.99),
+        "max_ms": percentile(waits, 1.0),
+    }, under
+
+
+class Follower:
+    """A client of events; `lost`: its connection ended."""
+
+    def __init__(self, *, takes: bool) -> None:
+        self.takes = takes
+        self.connected = asyncio.Event()
+        self.lost = False
+        self.events = 0
+
+    async def follow(self, port: int) -> None:
+        """Read events until cancelled."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16)
+        try:
+            writer.write(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await reader.readuntil(b": connected")
+            self.connected.set()
+            while self.takes:
+                part = await reader.read(1 << 16)
+                if not part:
+                    self.lost = True
+                    return
+                self.events += part.count(b"event: ")
+            await asyncio.Event().wait()
+        finally:
+            writer.close()
+
+
+async def ask(
+    port: int, given: argparse.Namespace, number: int, began: float, waits: list[float], failed: list[str]
+) -> None:
+    """Send this connection's share of the requests, each when it is due."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with suppress(asyncio.CancelledError):
+        for turn in range(number, math.ceil(given.rate * given.seconds), CONNECTIONS):
+            due = began + turn / given.rate
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            writer.write(f"GET {PATHS[turn % len(PATHS)]} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+            await reader.readexactly(int(length.partition(b":")[2]))
+            waits.append(time.monotonic() - due)
+            if not head.startswith(b"HTTP/1.1 200"):
+                failed.append(head.decode())
+    writer.close()
+
+
+def speed(base: str, seconds: float) -> float:
+    """Return the frames that the pipeline analyses in a second, over some."""
+    began, first = time.monotonic(), analysed(base)
+    time.sleep(seconds)
+    return (analysed(base) - first) / (time.monotonic() - began)
+
+
+def analysed(base: str) -> int:
+    """Return how many frames were analysed so far, in all turns of the file."""
+    text = httpx.get(f"{base}/metrics", timeout=60).text
+    lines = [line for line in text.splitlines() if line.startswith("climbtrack_worker_frames_total{")]
+    return round(sum(float(line.rsplit(" ", 1)[1]) for line in lines if 'outcome="analysed"' in line))
+
+
+def wait_until_analysed(base: str, run: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Return once frames are analysed."""
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline and run.poll() is None:
+        with suppress(httpx.HTTPError):
+            if analysed(base):
+                time.sleep(5)  # first people, first windows
+                return
+        time.sleep(0.2)
+    raise SystemExit(f"the run does not get going: {log.read_text()}")
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return a percentile in ms."""
+    ordered = sorted(values)
+    return round(1000 * ordered[min(int(share * len(ordered)), len(ordered) - 1)], 1)
+
+
+def free_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of the run: this tree's packages."""
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+def machine() -> dict[str, Any]:
+    """Return what it was measured on."""
+    return {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine()}
+
+
+if __name__ == "__main__":
+    main()
