@@ -5,7 +5,9 @@ import threading
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import pairwise
 from queue import Empty, SimpleQueue
+from statistics import median
 
 from msgspec.structs import replace
 
@@ -143,8 +145,9 @@ def _shown(first: SourcePacket, rest: Iterable[SourcePacket]) -> FirstPictures:
 
 
 def _rate(packets: Sequence[SourcePacket]) -> float:
+    """Return frames per second by the usual time between two; of the last frames, those in between may be missing."""
     times = sorted({packet.pts_ns for packet in packets if packet.shown})
-    return 0.0 if len(times) < 2 else (len(times) - 1) * NS / (times[-1] - times[0])
+    return NS / median(later - earlier for earlier, later in pairwise(times)) if len(times) > 1 else 0.0
 
 
 def _failed(test: CameraTest, problem: str) -> CameraTested:

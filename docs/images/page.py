@@ -10,16 +10,25 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
 
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
 FOLDER = Path(__file__).parent
-QUALITY = 82
+QUALITY = 68
+FORMS: dict[str, tuple[int, int, Literal["light", "dark"]]] = {
+    "": (1280, 800, "light"),
+    "-dark": (1280, 800, "dark"),
+    "-phone": (390, 844, "dark"),
+}
 WAIT_S = 75
 PEOPLE = 3
 TRIES = 120
-SETTLE_S = 12  # until the video plays and every picture is loaded
+LOADED = "[...document.querySelectorAll('img.still')].every(picture => picture.complete && picture.naturalWidth)"
+SETTLE_S = 12  # until the video plays
+QUIET_S = 2  # until every picture is loaded
 
 
 def main(site: Path) -> None:
@@ -30,12 +39,13 @@ def main(site: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         cameras = [
-            f"  {film.stem}: {{url: {film.resolve()}, realtime: true, loop: true}}" for film in site.glob("*.mp4")
+            f"  {film.stem}: {{url: {film.resolve()}, realtime: true, loop: true, analysed_fps: 4}}"
+            for film in site.glob("*.mp4")
         ]
         (folder / "site.yaml").write_text("\n".join(["cameras:", *cameras, ""]))
         command = [sys.executable, "-m", "deploy.cli", "run", "--config", str(folder / "site.yaml")]
         options = ["--detector", "bundled", "--data-dir", str(folder / "data"), "--port", str(port), "--no-pictures"]
-        with subprocess.Popen([*command, *options]) as process:
+        with subprocess.Popen([*command, *options], cwd=site.resolve()) as process:
             try:
                 time.sleep(WAIT_S)
                 take_pictures(f"http://127.0.0.1:{port}")
@@ -44,19 +54,61 @@ def main(site: Path) -> None:
 
 
 def take_pictures(address: str) -> None:
-    """Take a picture of each view of a page."""
-    people = httpx.get(f"{address}/v1/identities").json()["identities"]
-    known = max(people, key=lambda person: (len(person["cameras"]), person["tracklets"]))["id"]
+    """Take a picture of each view: on a wide screen in light, on a phone in the dark, and the wall in both."""
+    with httpx.Client(base_url=address) as client:
+        known, track = _prepare(client)
+    views = {
+        "live": "live",
+        "people": "people",
+        "person": f"people/{known}",
+        "why": f"people/{known}",
+        "review": "review",
+        "search": f"search/track/{quote(track, safe='')}",
+        "cameras": "cameras",
+        "zones": "cameras/zones/lobby",
+        "alerts": "alerts",
+        "rules": "alerts/rules",
+        "health": "health",
+        "access": "access",
+        "start": "start",
+    }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        for view, name in (("live", "live"), (f"people/{known}", "person"), ("review", "review")):
-            page.goto(f"{address}/#/{view}")
-            page.wait_for_timeout(SETTLE_S * 1000)
-            if view == "live":
-                _wait_for_people(page)
-            page.screenshot(path=FOLDER / f"page-{name}.jpg", type="jpeg", quality=QUALITY)
+        for form, (width, height, scheme) in FORMS.items():
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            for name, view in views.items() if form != "-dark" else [("live", "live")]:
+                page.goto(f"{address}/#/{view}")
+                _settle(page, name)
+                page.screenshot(path=FOLDER / f"page-{name}{form}.jpg", type="jpeg", quality=QUALITY)
+            page.close()
         browser.close()
+
+
+def _prepare(client: httpx.Client) -> tuple[int, str]:
+    """Name whoever was seen by most cameras, and ask for alerts about a zone; return their number, and a track."""
+    people = client.get("/v1/identities").json()["identities"]
+    known = max(people, key=lambda person: (len(person["cameras"]), person["tracklets"]))
+    client.post(f"/v1/identities/{known['id']}/name", json={"name": "Ada"})
+    corners = [[0.3, 0.45], [0.7, 0.45], [0.85, 0.95], [0.15, 0.95]]
+    zone = {"name": "Entrance", "camera_id": "lobby", "kind": "area", "points": corners}
+    client.put("/v1/zones/entrance", json=zone).raise_for_status()
+    rule = {"name": "Somebody at the entrance", "when": "enters", "zones": ["entrance"]}
+    client.post("/v1/alert-rules", json=rule).raise_for_status()
+    return known["id"], known["picture"] or known["crops"][0]
+
+
+def _settle(page: Page, name: str) -> None:
+    if name == "why":
+        page.get_by_role("tab", name="Why").click()
+    if name == "start":
+        page.get_by_label("Address").fill("lobby.mp4")
+        page.get_by_role("button", name="Test").click()
+        page.locator(".tried img").wait_for()
+    if name == "cameras":
+        page.wait_for_function(LOADED)
+    page.wait_for_timeout((SETTLE_S if name == "live" else QUIET_S) * 1000)
+    if name == "live":
+        _wait_for_people(page)
 
 
 def _wait_for_people(page: Page) -> None:

@@ -29,7 +29,8 @@ def client() -> Iterator[TestClient]:
     ("name", "recipe", "codec"),
     [
         ("hall.mp4", Recipe(frames=20), "h264"),
-        ("reordered.mp4", Recipe(frames=3, options={"bf": "2", "g": "10"}), "h264"),
+        ("short.mp4", Recipe(frames=3, options={"bf": "2", "g": "10"}), "h264"),
+        ("reordered.mp4", Recipe(frames=40, options={"bf": "3", "g": "40"}), "h264"),
         ("pictures.avi", Recipe("mjpeg", frames=20), "mjpeg"),
     ],
 )

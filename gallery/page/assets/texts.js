@@ -110,7 +110,7 @@ export const texts = {
   start: {
     title: "Your first camera",
     steps: ["Its address", "Its picture", "Walk past it"],
-    addressHelp: "The address of a camera, a video file, or 0 for a webcam of the machine that runs climbtrack. `climbtrack cameras discover` finds the ONVIF cameras of a network.",
+    addressHelp: "The address of a camera, a video file, or 0 for a webcam of the machine that runs climbtrack. The command “climbtrack cameras discover” finds the ONVIF cameras of a network.",
     name: "Call it",
     use: "Use this camera",
     walk: "Now walk past the camera",
