@@ -1,10 +1,11 @@
 """Recordings over HTTP: clips to the picture, bounded, and with the reason where there is none."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
+import msgspec
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
@@ -21,7 +22,7 @@ from tests.worker_tools import START_NS, Video, number_of, numbered_image, packe
 from wire.bus import FRAMES, Record
 from wire.cameras import ListedCamera
 from wire.memory import MemoryBus
-from wire.messages import CameraSpec
+from wire.messages import CameraSpec, FrameChunk
 from wire.service import Received
 
 SECOND = 10**9
@@ -45,13 +46,15 @@ class Listed:
 
 def record(settings: RecordingSettings, store: MemoryStore, cameras: Listed, *videos: tuple[str, Video]) -> None:
     """Record videos of cameras."""
+    handle(settings, store, cameras, [chunk for camera, video in videos for chunk in video.chunks(camera=camera)])
+
+
+def handle(settings: RecordingSettings, store: MemoryStore, cameras: Listed, chunks: Sequence[FrameChunk]) -> None:
     with RecordingFolder(settings.folder, settings.bounds()) as folder:
         recorder = Recorder(folder, RecordingMetrics(CollectorRegistry()), 0, clock=lambda: START_NS)
         handler = RecordingHandler(settings, recorder, cameras, lambda _: store, replayed=True)
-        for camera, video in videos:
-            records = [Record(FRAMES.name, 0, number, camera, b"", 0) for number in range(1000)]
-            batch = [Received(at, chunk) for at, chunk in zip(records, video.chunks(camera=camera), strict=False)]
-            assert not list(handler.handle(batch))
+        batch = [Received(Record(FRAMES.name, 0, n, one.camera_id, b"", 0), one) for n, one in enumerate(chunks)]
+        assert not list(handler.handle(batch))
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +144,12 @@ def test_a_camera_is_recorded_as_the_site_and_the_camera_say(
     settings = RecordingSettings.model_validate({"cameras": cameras, "folder": tmp_path, "min_free_gb": 0})
     record(settings, store, Listed(door=own), ("door", video))
     assert bool(list(tmp_path.rglob("*.mp4"))) == kept
+
+
+def test_a_camera_that_may_show_no_pictures_is_never_recorded(
+    settings: RecordingSettings, store: MemoryStore, video: Video
+) -> None:
+    chunks = [msgspec.structs.replace(chunk, privacy="blurred") for chunk in video.chunks()]
+    handle(settings, store, Listed(door=True), chunks)
+    assert not list(settings.folder.rglob("*.mp4"))
+    assert "privacy" in store.recordings.states()["door"]

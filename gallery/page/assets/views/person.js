@@ -5,6 +5,7 @@ import { colourOf } from "../colour.js";
 import { useEvents, useLoaded } from "../hooks.js";
 import { Chip, Crop, labelOf } from "../parts/person.js";
 import { Failed, Skeleton } from "../parts/states.js";
+import { Playback } from "../parts/playback.js";
 import { Timeline } from "../parts/timeline.js";
 import { act, toast } from "../parts/toast.js";
 import { texts } from "../texts.js";
@@ -50,13 +51,13 @@ export function Person({ id, onClose, go }) {
     ${value.previous_ids.length > 0 && html`<p class="quiet">${own.merged(value.previous_ids)}</p>`}
     <${Looks} person=${value} />
     <${Actions} person=${value} chosen=${chosen} split=${split} done=${done} go=${go} onClose=${onClose} />
-    <div class="tabs" role="tablist">${["where", "why"].map((name) => html`
+    <div class="tabs" role="tablist">${["where", "recordings", "why"].map((name) => html`
       <button role="tab" aria-selected=${tab === name} onClick=${() => setTab(name)}>${own[name]}</button>`)}
     </div>
     ${tab === "where"
       ? html`<${Timeline} presences=${value.presences} colour=${colourOf(value.id)} chosen=${chosen} onChoose=${choose} />
         <${Sightings} person=${value} chosen=${chosen} choose=${choose} keyOf=${keyOf} />`
-      : html`<${Why} person=${value} />`}
+      : tab === "recordings" ? html`<${Playback} id=${id} />` : html`<${Why} person=${value} />`}
   </article>`;
 }
 
