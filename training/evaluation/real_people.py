@@ -124,6 +124,17 @@ def real_sets(data: Path) -> dict[str, CropSet]:
     return {"lab": lab, "studio": studio, "lab + studio + strangers": joined(lab, others)}
 
 
+def real_crops_by_site(data: Path) -> dict[str, NDArray[np.uint8]]:
+    """Return all labelled crops `(n, H, W, 3)` RGB of each folder of videos, in the order of its tracklets."""
+    lab = real_crops(data / "lab-4cam", size=_REAL_SIZE)
+    others = labelled_crops(data, _LABELS, size=_REAL_SIZE)
+    with _LABELS.open(newline="") as file:
+        videos = list(dict.fromkeys(row["video"] for row in csv.DictReader(file)))
+    sites = np.array([videos[camera].partition("/")[0] for camera in others.cameras])
+    by_site = {"lab-4cam": lab.crops} | {str(site): others.crops[sites == site] for site in dict.fromkeys(sites)}
+    return {site: np.concatenate(list(crops)) for site, crops in by_site.items()}
+
+
 def main(arguments: Sequence[str]) -> None:
     """Print the figures on real people for weights and the two baselines, one line each."""
     sets = real_sets(Path(os.environ.get("CLIMBTRACK_SHARED", "../shared")) / "data")
