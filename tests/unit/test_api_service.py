@@ -3,12 +3,15 @@
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from deploy.local.api_server import ApiServer, bind
 from gallery.api.__main__ import listen, serve
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
@@ -44,3 +47,12 @@ def test_an_occupied_port_is_a_settings_error(free_port: Callable[[], int]) -> N
         str(caught.value)
         == f"api address 127.0.0.1:{port}: Address already in use; choose another port, or 0 for any free one"
     )
+
+
+def test_an_api_beside_busy_threads_is_given_its_turn_soon_and_others_are_left_as_they_were() -> None:
+    usual_s = sys.getswitchinterval()
+
+    with ApiServer(FastAPI(), bind("127.0.0.1", 0)):
+        assert sys.getswitchinterval() <= 0.001
+
+    assert sys.getswitchinterval() == usual_s
