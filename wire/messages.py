@@ -256,7 +256,7 @@ class Word(Message, frozen=True, kw_only=True, eq=False, tag="word", omit_defaul
         time_ns: When it was said.
         identity_id: The identity it is about; 0 where it is about tracklets or another word.
         others: `merge`: identities that are the same person; `different`: identities that are other people.
-        tracklets: `split`: tracklets that show somebody else; `move`: the one to move; `confirm`: the one that is right.
+        tracklets: `split`: tracklets that show somebody else; `move`: the one to move; `confirm`: the right one.
         to: `move`: the identity it shows; None for a person of its own; `confirm`: the identity it is in.
         name: `name`: the new name; empty removes it.
         hidden: `hide`: False shows the identity again.
