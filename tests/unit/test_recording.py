@@ -94,9 +94,7 @@ def files(path: Path, suffix: str = "mp4") -> list[Path]:
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 5), (95, 105), (101, 149), (13, 299)])
-def test_a_clip_shows_every_picture_of_its_time_at_its_time(
-    tmp_path: Path, video: Video, first: int, last: int
-) -> None:
+def test_a_clip_shows_every_picture_at_its_time(tmp_path: Path, video: Video, first: int, last: int) -> None:
     Folder(tmp_path).take(video.chunks()).finish()
     shown, _ = clip(tmp_path, first, last)
     begin = first - first % 10  # the keyframe
