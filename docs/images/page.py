@@ -105,10 +105,18 @@ def _settle(page: Page, name: str) -> None:
         page.get_by_role("button", name="Test").click()
         page.locator(".tried img").wait_for()
     if name == "cameras":
-        page.wait_for_function(LOADED)
+        _wait_until_all(page, LOADED)
     page.wait_for_timeout((SETTLE_S if name == "live" else QUIET_S) * 1000)
     if name == "live":
         _wait_for_people(page)
+
+
+def _wait_until_all(page: Page, expression: str) -> None:
+    """Wait until an expression is true on the page; for ten seconds at most."""
+    for _ in range(20):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(500)
 
 
 def _wait_for_people(page: Page) -> None:
