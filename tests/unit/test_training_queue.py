@@ -62,7 +62,7 @@ def test_a_run_interrupted_while_it_is_judged_is_only_judged_again(
     assert [row["steps"] for row in results(tmp_path / "out")] == [1]
 
 
-def _interrupted(*_: object) -> None:
+def _interrupted(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
@@ -131,6 +131,7 @@ def test_all_runs_of_a_seed_come_before_the_next_seed(tmp_path: Path) -> None:
         ("runs: {base: {}}\nseeds: 3", "different whole numbers"),
         ("runs: {base: {}}\nseeds: [true]", "different whole numbers"),
         ("runs: {base: {}}\nsettings: [nowhere]", "default, other"),
+        ("runs: {base: {}}\nsettings: [{a: 1}]", "default, other"),
         ("runs: {base: {}}\nconfig: nowhere.yaml", "nowhere.yaml cannot be read"),
         ("runs: {base: {}}\noutput: 3", "output is 3, must be a path"),
         ("runs: {base: [}", "cannot be read"),
@@ -149,6 +150,17 @@ def test_the_command_names_a_missing_queue(
     with pytest.raises(SystemExit):
         main([str(tmp_path / "nowhere.yaml")])
     assert "nowhere.yaml cannot be read: No such file" in capsys.readouterr().err
+
+
+def test_an_interruption_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.nice", lambda _: 0)
+    monkeypatch.setattr(queue_module, "run_training", _interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main([str(written(tmp_path, {"base": {}}))])
+    assert ended.value.code == 130
+    assert "the same command resumes" in capsys.readouterr().err
 
 
 def test_broken_results_are_named(tmp_path: Path) -> None:

@@ -209,6 +209,10 @@ def main(arguments: Sequence[str]) -> None:
         queue = load_queue(path)
     except QueueError as error:
         parser.error(str(error))
+    except OSError as error:
+        parser.exit(1, f"{parser.prog}: {error}: make room, or give another output; the same command resumes\n")
+    except KeyboardInterrupt:
+        parser.exit(130, f"{parser.prog}: interrupted; the same command resumes\n")
     sys.stdout.write(table(queue, results(queue.output)) + "\n")
     if not completed:
         parser.exit(1, f"{parser.prog}: not all runs are completed: the same command does the others\n")

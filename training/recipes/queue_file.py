@@ -146,6 +146,6 @@ def _seeds(path: Path, value: object) -> list[int]:
 
 
 def _settings(path: Path, value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or any(name not in SETTINGS for name in value):
+    if not isinstance(value, list) or not value or any(name not in list(SETTINGS) for name in value):
         raise QueueError(f"{path}: settings is {value!r}, must be a list of some of {', '.join(SETTINGS)}")
     return tuple(dict.fromkeys(value))
