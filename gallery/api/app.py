@@ -63,6 +63,7 @@ CORS: dict[str, Any] = {
 PROTECTED: dict[int | str, dict[str, Any]] = {
     401: {"model": ProblemOut, "description": "One has to sign in, and the request carries no valid token or session"},
     403: {"model": ProblemOut, "description": "The role is not enough"},
+    429: {"model": ProblemOut, "description": "Too many tokens were wrong: wait as long as `Retry-After` says"},
     503: {"model": ProblemOut, "description": "Redis or Kafka is unavailable: try again"},
 }
 

@@ -13,7 +13,6 @@ from gallery.api.schemas import SOURCE_SCHEMA, ProblemOut, source_url
 from gallery.asking import Asker
 from gallery.config import ApiSettings
 from gallery.errors import NoAnswer, TooManySearches
-from gallery.live.picture import PictureDecoder
 from wire.messages import CameraTest, CameraTested
 
 NOT_DECODED = "it sends video that cannot be decoded: restart the camera, or choose H.264 as its codec"
@@ -76,6 +75,8 @@ def _out(tested: CameraTested) -> CameraTestOut:
     first = tested.first
     if first is None:
         return CameraTestOut(problem=tested.problem)
+    from gallery.live.picture import PictureDecoder  # it loads FFmpeg
+
     hidden = not first.packets  # the site's privacy is not `full`
     picture = None if hidden else PictureDecoder(first.codec, first.extradata).latest(first.packets, end=True)
     return CameraTestOut(
