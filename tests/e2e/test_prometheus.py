@@ -25,13 +25,14 @@ from wire.messages import CameraSpec
 pytestmark = [pytest.mark.kafka, pytest.mark.prometheus, pytest.mark.rtsp, pytest.mark.timeout(600)]
 
 SERVICES = ("ingest", "worker", "gallery", "alerts", "api")
+OPTIONAL = ("recorder",)
 SHIPPED = ROOT / "deploy" / "prometheus"
 CHOSEN = {"$job": "climbtrack", "$camera": ".*", "$__rate_interval": "30s"}
 # Panels that may be empty: what another exporter tells, and what is measured only with thousands of people.
 MAY_BE_EMPTY = {"GPU busy", "GPU memory", "GPU decoder busy", "Recall of the index", "One search"}
 BUSY = {"ClimbtrackLatencyBudgetBurnsFast", "ClimbtrackLatencyBudgetBurnsSlowly"}  # true alarms of a busy machine
-BOUNDED = {"camera", "decision", "device", "dtype", "fault", "file", "le", "mode", "model_id", "outcome", "python",
-           "reason", "scan", "server", "service", "stage", "topic", "version", "when"}  # fmt: skip
+BOUNDED = {"camera", "cause", "decision", "device", "dtype", "fault", "file", "le", "mode", "model_id", "outcome",
+           "python", "reason", "scan", "server", "service", "stage", "topic", "version", "when"}  # fmt: skip
 
 
 class Prometheus:
@@ -88,7 +89,7 @@ def test_rules_and_dashboards_show_a_cluster_that_watches_a_live_camera(
 ) -> None:
     need_rtsp_server()
     # Given a cluster and a Prometheus as shipped
-    for service in SERVICES:
+    for service in (*SERVICES, *OPTIONAL):
         cluster.start(service)
     recorded = [msgspec.structs.replace(spec, analysed_fps=4) for spec in site.specs(cluster.site_id)]
     with (
@@ -106,6 +107,8 @@ def test_rules_and_dashboards_show_a_cluster_that_watches_a_live_camera(
         assert firing <= BUSY
         people = prometheus.values("climbtrack_gallery_identities")
         assert people["gallery"] == len(cluster.store.identities(0, 100))
+        # And all cameras were recorded
+        cluster.wait(lambda: len(recorded_cameras(cluster)) == len(recorded) + 1, "every camera to be recorded")
     # And what the services export is what is documented, with labels that name nobody
     check_documented(cluster)
 
@@ -128,9 +131,13 @@ def chosen(expression: str) -> str:
     return expression
 
 
+def recorded_cameras(cluster: Cluster) -> set[Path]:
+    return {path.parent.parent for path in (cluster.folder / "recordings").glob("*/*/*.mp4")}
+
+
 def check_documented(cluster: Cluster) -> None:
     exported: set[str] = set()
-    for service in SERVICES:
+    for service in (*SERVICES, *OPTIONAL):
         text = httpx.get(f"http://127.0.0.1:{cluster.ports[service]}/metrics").text
         families = list(text_string_to_metric_families(text))
         exported |= {f"{one.name}{'_total' if one.type == 'counter' else ''}" for one in families}

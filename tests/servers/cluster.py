@@ -178,7 +178,10 @@ class Cluster:
             "kafka": self.kafka.model_dump(mode="json", exclude_none=True),
             "redis": {"url": self.redis_url},
         }
-        content[service] = (gallery if service == "gallery" else {}) | own
+        section = "recording" if service == "recorder" else service
+        content[section] = (gallery if service == "gallery" else {}) | own
+        if service == "recorder":
+            content[section] = {"cameras": "all", "folder": str(self.folder / "recordings"), "min_free_gb": 0, **own}
         if service == "worker":
             content[service] = {"threads": 1, "detector": str(self.detector), **own}
         path = self.folder / f"{name}-{port}.yaml"
