@@ -71,9 +71,11 @@ def synth_people(
         ),
     ] = None,
     setting: Annotated[
-        Literal["default", "other"],
+        Literal["default", "other", "plain"],
         typer.Option(
-            "--setting", help="`default`: what the shipped weights were trained on; `other`: for evaluating them."
+            "--setting",
+            help="`default`: what the shipped weights were trained on; `other`, and `plain` with dark clothes in "
+            "low-bitrate video: for evaluating them.",
         ),
     ] = "default",
     workers: Annotated[

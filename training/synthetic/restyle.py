@@ -23,6 +23,7 @@ class Fashion:
         exponent: Range of the exponent of reflectances; below 1 is paler.
         tint: Sigma of the log gain of each channel, which also colours greys and blacks.
         patterned: Fraction of plain tops that get one of `patterns`.
+        plain: Fraction of outfits, by the outer garment, whose top and trousers lose patterns and prints first.
     """
 
     turn: float
@@ -30,6 +31,7 @@ class Fashion:
     tint: float
     patterned: float
     patterns: tuple[Pattern, ...]
+    plain: float = 0.0
 
 
 def restyled(person: Person, fashion: Fashion) -> Person:
@@ -37,6 +39,8 @@ def restyled(person: Person, fashion: Fashion) -> Person:
 
     The change is a function of the garment: two people who wear the same still do afterwards.
     """
+    if np.random.default_rng([person.layers[-1].cloth.seed, 20]).random() < fashion.plain:
+        person = _plain(person)
     outer, hips, feet = person.layers[-1].cloth, person.bottom.cloth, person.shoes.shoe
     weaver = np.random.default_rng([outer.seed, 16])
     top, weave = _dye(weaver, fashion), _weave(weaver, fashion)
@@ -53,6 +57,18 @@ def restyled(person: Person, fashion: Fashion) -> Person:
         apron=None if person.apron is None else bag(person.apron),
         carried=tuple(replace(thing, cloth=bag(thing.cloth)) for thing in person.carried),
     )
+
+
+def _plain(person: Person) -> Person:
+    """Return the person with a top and trousers of one colour each."""
+    layers = (
+        replace(layer, cloth=_unprinted(layer.cloth), sleeves=_unprinted(layer.sleeves)) for layer in person.layers
+    )
+    return replace(person, layers=tuple(layers), bottom=replace(person.bottom, cloth=_unprinted(person.bottom.cloth)))
+
+
+def _unprinted(m: Material) -> Material:
+    return replace(m, pattern=Pattern.PLAIN, prints=())
 
 
 def _top(top: Top, dye: Dye, weave: Dye) -> Top:
