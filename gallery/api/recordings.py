@@ -18,6 +18,7 @@ from gallery.store.store import Store, TrackQuery
 
 AROUND_NS = 2 * 10**9  # shown before and after a person's boxes
 MOST_TRACKS = 1_000
+LATER = "from: must not be later than to"
 VIDEO = {"video/mp4": {"schema": {"type": "string", "format": "binary"}}}
 MP4: dict[int | str, dict[str, Any]] = {200: {"content": VIDEO}}
 Since = Annotated[QueryTime, Query(alias="from")]
@@ -94,6 +95,8 @@ def recordings_router(store: Store, settings: RecordingSettings) -> APIRouter:
     @router.get("/identities/{number}/recordings", responses={404: {"model": ProblemOut}})
     def list_person(number: Number, since: Since = 0, until: Until | None = None) -> PersonClipsOut:
         """List the clips of a person's visits, of all cameras; of the latest thousand tracks."""
+        if until is not None and since > until:
+            raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, LATER)
         identity = store.identity(number)
         if identity is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no person {number}")
@@ -110,7 +113,7 @@ def recordings_router(store: Store, settings: RecordingSettings) -> APIRouter:
 
 def _check(since: int, until: int, longest_ns: int, words: str) -> None:
     if since > until:
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "from: must not be later than to")
+        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, LATER)
     if until - since > longest_ns:
         raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, f"from and to: at most {words} apart")
 

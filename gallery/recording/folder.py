@@ -53,8 +53,9 @@ class RecordingFolder:
         """Return the free space of its disk.
 
         Raises:
-            OSError: The folder is gone.
+            OSError: The folder is gone, or its disk is no longer mounted there: the lock is missing.
         """
+        (self.path / LOCK).stat()
         return shutil.disk_usage(self.path).free
 
     def add(self, segment: Segment) -> None:

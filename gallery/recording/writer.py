@@ -28,7 +28,8 @@ class OpenSegment:
         self.segment = segment_of(folder, first)
         self.first_record = record
         self._remuxer = Remuxer(first, captured_ns)
-        self.segment.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for needed in (self.segment.folder.parent, self.segment.folder):  # never the root: its disk may be gone
+            needed.mkdir(mode=0o700, exist_ok=True)
         self._file = self.segment.part.open("wb", buffering=0)
         self._last = first
 

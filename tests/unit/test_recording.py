@@ -290,6 +290,18 @@ def test_after_an_erasure_nothing_of_the_time_is_left_nor_comes_back(tmp_path: P
     assert kept(tmp_path, "door", time_of(0), time_of(1))
 
 
+def test_a_disk_that_is_unmounted_stops_recording_instead_of_filling_the_one_below(
+    tmp_path: Path, video: Video
+) -> None:
+    recording = Folder(tmp_path / "mounted").take(video.chunks()[:9])
+    (tmp_path / "mounted").rename(tmp_path / "elsewhere")
+    (tmp_path / "mounted").mkdir()
+    recording.recorder.look_after()
+    recording.take(video.chunks(stream="s2"))
+    assert "No such file" in recording.recorder.reasons["door"]
+    assert not list((tmp_path / "mounted").rglob("*.mp4"))
+
+
 def test_a_second_recorder_is_told_that_the_folder_is_used(tmp_path: Path) -> None:
     Folder(tmp_path)
     with pytest.raises(SettingsError, match="used by another recorder"):
