@@ -17,6 +17,6 @@ export function Crop({ tracklet, label = "", onClick }) {
   const [lost, setLost] = useState(false);
   const picture = tracklet && !lost
     ? html`<img src=${cropUrl(tracklet)} alt=${label} loading="lazy" onError=${() => setLost(true)} />`
-    : html`<span class="nobody" aria-label=${label || "no picture"} />`;
+    : html`<span class="nobody" role="img" aria-label=${label || "no picture"} />`;
   return onClick ? html`<button class="crop" onClick=${onClick} title=${label}>${picture}</button>` : html`<span class="crop">${picture}</span>`;
 }
