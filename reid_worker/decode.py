@@ -168,6 +168,11 @@ class StreamDecoder:
         self._context = self._open()
         self._waiting = True
 
+    @property
+    def next_index(self) -> int:
+        """Index in the source of the first packet that was not taken yet."""
+        return self._next_index
+
     def pace(self, fps: float) -> None:
         """Select at most `fps` frames per second from now on."""
         self._sampler.pace(fps)

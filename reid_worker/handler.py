@@ -9,7 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from prometheus_client import CollectorRegistry
 
@@ -24,6 +24,7 @@ from reid_worker.networks import Networks
 from reid_worker.pace import Pace, PaceOptions
 from reid_worker.picture_queries import answered
 from reid_worker.pipeline import Pipeline, Work
+from reid_worker.repeats import not_taken
 from reid_worker.saved import SavedStates, ended, restored, saved
 from reid_worker.stream import CameraStream, StreamOptions
 from reid_worker.waiting import Item, Waiting
@@ -212,7 +213,8 @@ class WorkerHandler:
     def _wave(self, items: Sequence[Item]) -> list[Outgoing]:
         """Process one chunk of each of several cameras."""
         out: list[Outgoing] = []
-        fresh = [self._with_following(item) for item in items if item.record.offset >= self._camera(item).next_offset]
+        wanted = [self._with_following(item) for item in items if item.record.offset >= self._camera(item).next_offset]
+        fresh = [item for item in map(self._without_repeats, wanted) if item is not None]
         for item in fresh:
             out += self._prepare(item)
         out += self._run([self._work(item, None) for item in fresh])
@@ -224,6 +226,17 @@ class WorkerHandler:
         """Return an item with those that have come meanwhile; a replay takes chunks as they were taken at first."""
         replayed = item.record.time_ns < self._cameras[item.chunk.camera_id].replayed_to_ns
         return self._waiting.with_following(item) if item.live and not replayed else item
+
+    def _without_repeats(self, item: Item) -> Item | None:
+        """Return an item without what its stream has taken before; None if nothing is left, which is then handled."""
+        camera = self._camera(item)
+        if camera.stream is None or camera.stream.info.stream_id != item.chunk.stream_id:
+            return item
+        chunk = not_taken(item.chunk, camera.stream.next_index)
+        if chunk is None:
+            camera.next_offset = item.newest.offset + 1
+            return None
+        return replace(item, chunk=chunk)
 
     def _run(self, works: Sequence[Work]) -> list[Outgoing]:
         """Run the pipeline, and give each stream the embeddings of its tracklets."""

@@ -125,6 +125,11 @@ class CameraStream:
         return self._decoder.restart(next_index)
 
     @property
+    def next_index(self) -> int:
+        """Index in the source of the first packet that was not taken yet."""
+        return self._decoder.next_index
+
+    @property
     def broken(self) -> int:
         """Return the number of packets that the decoder has rejected."""
         return self._decoder.broken

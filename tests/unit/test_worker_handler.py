@@ -6,6 +6,7 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 import pytest
+from msgspec import structs
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
@@ -243,6 +244,26 @@ def test_chunks_that_were_handled_before_are_skipped(video: Video) -> None:
 
     assert said == []
     assert len(world.detector.seen) == seen
+
+
+@pytest.mark.parametrize("taken", [1, 2, 4, 6])
+@pytest.mark.parametrize("size", [5, 3])
+def test_a_recording_that_is_sent_again_from_its_beginning_is_counted_once(video: Video, taken: int, size: int) -> None:
+    undisturbed = World().say(*_all(video))
+    world = World()
+
+    said = world.say(*_all(video)[:taken])
+    again = [_received(chunk, taken + i) for i, chunk in enumerate(video.chunks(size=size))]
+    said += world.say(*again)
+
+    def last(messages: list[AnyMessage]) -> dict[str, Tracklet]:
+        return {tracklet.tracklet_id: tracklet for tracklet in _tracklets(messages)}
+
+    assert {name: one.frames.tolist() for name, one in last(said).items()} == {
+        name: one.frames.tolist() for name, one in last(undisturbed).items()
+    }
+    assert structs.asdict(_progress(said)[-1]) == structs.asdict(_progress(undisturbed)[-1])
+    assert len(world.detector.seen) == FRAMES
 
 
 def test_an_empty_batch_says_nothing() -> None:
