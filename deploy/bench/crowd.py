@@ -61,6 +61,7 @@ class Crowd:
         self._lasting = lasting
         self._tracks = 0
         self._crop = self._rng.bytes(CROP_BYTES)
+        self._nobody = np.zeros(0, np.float32)
         self._planned: list[tuple[float, int, Tracklet]] = []  # when each message is sent, in s
 
     def known(self) -> Iterator[Known]:
@@ -95,7 +96,7 @@ class Crowd:
             person = len(self._faces)
             self._faces.append(self._unit())
             if self._lasting is not None and person >= self._lasting:
-                self._faces[person - self._lasting] = self._faces[person]  # nobody asks for it again
+                self._faces[person - self._lasting] = self._nobody  # else a soak would grow by all faces ever seen
         for camera, first, last in self._visits(first_s):
             name = f"{camera}/s/{self._tracks}.0/0"
             self._tracks += 1

@@ -123,7 +123,8 @@ def test_what_cameras_see_is_published_with_the_decisions_of_the_store_and_garba
     thread = threading.Thread(target=FramePublisher(bus, lambda _: store).run, args=(stop,))
     thread.start()
 
-    reader, found = bus.follow(NVSCHEMA.name), []
+    reader = bus.follow(NVSCHEMA.name)
+    found: list[dict[str, Any]] = []
 
     def all_came() -> bool:
         found.extend(read(record.value or b"") for record in reader.poll(0.05))

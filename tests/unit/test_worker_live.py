@@ -7,8 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from reid_worker.handler import Clocks, HandlerOptions, WorkerHandler
-from reid_worker.pace import PaceOptions
 from reid_worker.networks import Networks
+from reid_worker.pace import PaceOptions
 from reid_worker.pipeline import Pipeline
 from reid_worker.stream import StreamOptions
 from tests.worker_tools import FakeEmbedder, ScriptedDetector, Video, numbered_image, packets, reporting
