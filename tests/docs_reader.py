@@ -51,6 +51,7 @@ SMALLER = (
     (r"climbtrack bench scan", "--length 4 --batch 1 --width 8"),
     (r"climbtrack bench pipeline", "--site site --minutes 0 --no-kafka"),
     (r"climbtrack cluster up", "--workers 1 --no-prometheus --kafka-port 0"),
+    (r"climbtrack gallery restore", "--site annex"),
     (r"make ", f"--dry-run -C {ROOT}"),
 )
 # What is not run, and why: the test of its options has to do, and `--help` where there is one.
@@ -60,12 +61,19 @@ NOT_RUN = (
         "finds the cameras of a network; tests/e2e/test_cameras_discover.py has fake ones",
     ),
     (r"pipx install|uv tool install|pip install|python3 -m venv", "downloads gigabytes; `make test` installs the same"),
+    (
+        r"climbtrack users revoke",
+        "the id is that of a token of the reader's own; tests/unit/test_cli_users.py revokes one",
+    ),
     (r"climbtrack bench model", "minutes: it measures networks of up to 86 million parameters"),
     (r"climbtrack bench training", "minutes: it renders people and trains for 24 steps at the size of the recipe"),
     (r"python -m training\.(recipes\.ablation|recipes\.gpu|recipes\.queue|detector)", "minutes to hours"),
 )
 # Exit codes of what SIGTERM ends in another way than with 0: curl dies of it.
 ENDED_BY_SIGTERM = {"curl -N": -signal.SIGTERM}
+ENDS = re.compile(
+    "climbtrack (gallery|alerts) [a-z]"
+)  # `climbtrack gallery backup` ends, `climbtrack gallery` does not
 NEEDS_YOLOX = "yolox-nano"
 
 
@@ -222,7 +230,7 @@ class Reader:
             return self._kafka_answers
         if words[:3] == ["climbtrack", "cluster", "up"]:
             return lambda said: "Ctrl-C stops everything" in said
-        if words[0] == "climbtrack" and words[1] in PROBED:
+        if words[0] == "climbtrack" and words[1] in PROBED and not ENDS.match(command.words):
             return lambda _: self._answers(self.ports[words[1]])
         return None
 

@@ -28,7 +28,7 @@ from tests.docs_tools import PAGES, README, ROOT, Command, anchors, blocks, comm
 from wire.messages import CameraSpec
 
 OPERATING = (ROOT / PAGE).read_text()
-OTHER_PAGES = [*sorted((ROOT / "docs").glob("*/*.md")), *sorted((ROOT / "deploy").glob("**/README.md"))]
+OTHER_PAGES = [*sorted((ROOT / "docs" / "runbooks").glob("*.md")), *sorted((ROOT / "deploy").glob("**/README.md"))]
 MAX_README_LINES = 150
 MAX_FOLDERS = 25
 
