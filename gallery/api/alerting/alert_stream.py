@@ -1,8 +1,7 @@
 """`/v1/alerts/stream`: alerts as they are raised; one thread looks for news, every client reads on from where it is."""
 
 import asyncio
-import logging
-import threading
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
@@ -11,19 +10,14 @@ from fastapi.responses import StreamingResponse
 from gallery.api.access.auth import Access
 from gallery.api.alerting.alert_schemas import alert_out
 from gallery.api.alerting.alerts import AFTER
+from gallery.api.listener import Listener
 from gallery.api.streams import EventStream, News, OpenStreams, Part, Parts, missed
-from gallery.errors import StoreRefused
 from gallery.outputs.posts import whom
 from gallery.store.alerting import AlertQuery
 from gallery.store.alerting_memory import place_of
 from gallery.store.store import Store
-from wire.errors import TransientError
-from wire.outage import Outage
-
-log = logging.getLogger(__name__)
 
 POLL_S = 0.5
-RETRY_S = 1.0
 MOST = 1_000  # alerts that a client who comes back gets; of more, the oldest are named as missed
 Place = tuple[int, str]  # microseconds when an alert was raised, and its id
 BEGIN: Place = (0, "")
@@ -34,9 +28,8 @@ class AlertFeed:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._stop = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._listen, name="api-alerts", daemon=True)
+        self._listener = Listener("alerts", self._look)
+        self._known: Place | None = None  # by the listener
         self._reading = asyncio.Lock()
         # What follows belongs to the event loop.
         self._newest: Place | None = None
@@ -45,13 +38,11 @@ class AlertFeed:
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start looking; clients are served in this event loop."""
-        self._loop = loop
-        self._thread.start()
+        self._listener.start(loop)
 
     def close(self) -> None:
         """Stop looking."""
-        self._stop.set()
-        self._thread.join()
+        self._listener.close()
 
     async def stream(self, after: Place | None) -> Parts:
         """Yield the alerts raised after a place, None for now; none is missed after the first None."""
@@ -93,28 +84,13 @@ class AlertFeed:
         parts = [part for _, part in reversed(found[:MOST])]
         return parts if len(found) <= MOST else [missed(f'"{place[0]}-{place[1]}"'), *parts]
 
-    def _listen(self) -> None:
-        outage, known = Outage(log, "alerts"), None
-        while not self._stop.is_set():
-            try:
-                page = self._store.alerting.alerts(AlertQuery(limit=1))
-            except (TransientError, StoreRefused) as error:  # the rest of the API keeps working
-                outage.met(error)
-                self._stop.wait(RETRY_S)
-                continue
-            outage.over()
-            newest = place_of(page.alerts[0]) if page.alerts else BEGIN
-            if newest != known:
-                known = newest
-                self._hand_over(newest)
-            self._stop.wait(POLL_S)
-
-    def _hand_over(self, newest: Place) -> None:
-        assert self._loop is not None, "started before"
-        try:
-            self._loop.call_soon_threadsafe(self._take, newest)
-        except RuntimeError:  # the event loop is closed: the process is shutting down
-            self._stop.set()
+    def _look(self) -> float:
+        page = self._store.alerting.alerts(AlertQuery(limit=1))
+        newest = place_of(page.alerts[0]) if page.alerts else BEGIN
+        if newest != self._known:
+            self._known = newest
+            self._listener.hand_over(partial(self._take, newest))
+        return POLL_S
 
     def _take(self, newest: Place) -> None:
         self._newest = newest

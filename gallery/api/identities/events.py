@@ -4,9 +4,8 @@ An event's id is its place in the journal, so that a client that comes back goes
 """
 
 import asyncio
-import logging
-import threading
 from collections import deque
+from functools import partial
 from itertools import takewhile
 from typing import Annotated
 
@@ -14,20 +13,15 @@ from fastapi import APIRouter, Header, Query, Request, WebSocket
 from fastapi.responses import StreamingResponse
 
 from gallery.api.access.auth import Access
+from gallery.api.listener import Listener
 from gallery.api.schemas import event_out
 from gallery.api.streams import EventStream, News, OpenStreams, Part, Parts, missed, serve_socket
-from gallery.errors import StoreRefused
 from gallery.store.store import JournalEntry, Store
-from wire.errors import TransientError
 from wire.message import MAX_TIME_NS
-from wire.outage import Outage
-
-log = logging.getLogger(__name__)
 
 KEPT = 1_000  # events kept for all clients together; one further behind reads from the store
 PAGE = 256
 POLL_S = 0.2
-RETRY_S = 1.0
 
 
 class EventFeed:
@@ -35,9 +29,8 @@ class EventFeed:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._stop = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._listen, name="api-events", daemon=True)
+        self._listener = Listener("events", self._look)
+        self._read_to = -1  # place in the journal, by the listener; -1: unknown
         # What follows belongs to the event loop.
         self._kept: deque[tuple[int, Part]] = deque(maxlen=KEPT)
         self._complete_from = self._position = -1  # everything after the one, up to the other, is kept; -1: unknown
@@ -45,13 +38,11 @@ class EventFeed:
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start reading; clients are served in this event loop."""
-        self._loop = loop
-        self._thread.start()
+        self._listener.start(loop)
 
     def close(self) -> None:
         """Stop reading."""
-        self._stop.set()
-        self._thread.join()
+        self._listener.close()
 
     async def stream(self, after: int | None) -> Parts:
         """Yield the events after a place in the journal, None for now.
@@ -89,30 +80,14 @@ class EventFeed:
         found = list(takewhile(lambda one: one[0] > place, reversed(self._kept)))
         return found[::-1]
 
-    def _listen(self) -> None:
-        outage, place = Outage(log, "events"), -1
-        while not self._stop.is_set():
-            try:
-                last = self._store.last_event()
-                entries = self._store.journal(place, PAGE) if 0 <= place < last else []
-            except (TransientError, StoreRefused) as error:  # the rest of the API keeps working
-                outage.met(error)
-                self._stop.wait(RETRY_S)
-                continue
-            outage.over()
-            if place < 0 or last < place or entries:
-                place = entries[-1].seq if entries else last
-                self._hand_over(place, entries)
-            if len(entries) < PAGE:
-                self._stop.wait(POLL_S)
-
-    def _hand_over(self, place: int, entries: list[JournalEntry]) -> None:
-        assert self._loop is not None, "started before"
-        parts = [(entry.seq, _part(entry)) for entry in entries]
-        try:
-            self._loop.call_soon_threadsafe(self._take, place, parts)
-        except RuntimeError:  # the event loop is closed: the process is shutting down
-            self._stop.set()
+    def _look(self) -> float:
+        place, last = self._read_to, self._store.last_event()
+        entries = self._store.journal(place, PAGE) if 0 <= place < last else []
+        if place < 0 or last < place or entries:
+            self._read_to = entries[-1].seq if entries else last
+            parts = [(entry.seq, _part(entry)) for entry in entries]
+            self._listener.hand_over(partial(self._take, self._read_to, parts))
+        return POLL_S if len(entries) < PAGE else 0.0
 
     def _take(self, place: int, parts: list[tuple[int, Part]]) -> None:
         if not parts or any(part.kind == "erased" for _, part in parts):  # the store has forgotten theirs, too
