@@ -51,21 +51,26 @@ def to_jpeg(crop: NDArray[np.uint8]) -> bytes:
     return data.tobytes()
 
 
-def leaving(jpeg: bytes, privacy: Privacy) -> bytes:
-    """Return what of one of our JPEGs may leave the worker: itself, eight dark or light blocks as a JPEG, or nothing.
+def as_blocks(grey: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """Return eight dark or light blocks for a grey picture `(h, w)`, as a BGR picture `(height, width, 3)`.
 
     The shipped network finds the person of such blocks as often as by chance; in colour, in more shades or with half
     more blocks each way it finds some (training/LOG.md).
     """
+    means = cv2.resize(grey, BLOCKS, interpolation=cv2.INTER_AREA)
+    blocks = np.where(means < 128, DARK, LIGHT).astype(np.uint8)
+    shown = cv2.resize(blocks, (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.cvtColor(shown, cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def leaving(jpeg: bytes, privacy: Privacy) -> bytes:
+    """Return what of one of our JPEGs may leave the worker: itself, eight dark or light blocks, or nothing."""
     if privacy == "full":
         return jpeg
     if privacy == "embeddings":
         return b""
     grey = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
-    means = cv2.resize(grey, BLOCKS, interpolation=cv2.INTER_AREA)
-    blocks = np.where(means < 128, DARK, LIGHT).astype(np.uint8)
-    shown = cv2.resize(blocks, BLURRED_SIZE, interpolation=cv2.INTER_NEAREST)
-    return to_jpeg(np.asarray(cv2.cvtColor(shown, cv2.COLOR_GRAY2BGR), np.uint8))
+    return to_jpeg(as_blocks(np.asarray(grey, np.uint8), *BLURRED_SIZE))
 
 
 def is_blurred(crop: NDArray[np.uint8]) -> bool:

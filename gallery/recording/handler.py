@@ -10,11 +10,12 @@ from threading import Event
 from prometheus_client import CollectorRegistry
 
 from gallery.recording.config import GB, RecordingSettings
+from gallery.recording.erasures import erasures_of
 from gallery.recording.folder import RecordingFolder
 from gallery.recording.metrics import RecordingMetrics
 from gallery.recording.recorder import Recorder
 from gallery.store.recordings import Deleted, RecordingsErased
-from gallery.store.said import MAX_WORDS, StoredWord
+from gallery.store.said import StoredWord
 from gallery.store.store import Store
 from wire.bus import FRAMES, IDENTITIES, Bus, Record, TopicPartition
 from wire.cameras import Cameras
@@ -108,7 +109,7 @@ class RecordingHandler:
         """Return the store of a site, whose erasures are carried out when it is met first."""
         if site_id not in self._sites:
             store = self._open_store(site_id)
-            for said in _erasures(store):
+            for said in erasures_of(store):
                 for seen in said.erasure.seen if said.erasure is not None else ():
                     self._recorder.never(seen)
             self._sites[site_id] = store
@@ -118,7 +119,7 @@ class RecordingHandler:
     def _erase(self, site_id: str) -> None:
         """Carry out the erasures of a site that were not yet, and note their proof."""
         store = self._sites[site_id]
-        for said in _erasures(store):
+        for said in erasures_of(store):
             if store.recordings.erased(said.word.word_id) is None:
                 store.recordings.put_erased(said.word.word_id, self._deleted(said))
                 log.info("recorder: deleted the recordings of an erased person")
@@ -189,11 +190,3 @@ def build_service(
     recorder = Recorder(folder, RecordingMetrics(registry), round(settings.min_free_gb * GB))
     handler = RecordingHandler(settings, recorder, cameras, open_store, replayed=replayed)
     return RecorderService(bus, handler, folder, monitor)
-
-
-def _erasures(store: Store) -> list[StoredWord]:
-    return [
-        entry.said
-        for entry in store.words(0, MAX_WORDS)
-        if entry.said.word.kind == "erase" and entry.said.holds and entry.said.erasure is not None
-    ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from gallery.live.remux import NotPlayable
+from gallery.recording.erasures import MARGIN_NS
 from gallery.recording.folder import RecordingFolder
 from gallery.recording.metrics import RecordingMetrics
 from gallery.recording.segment import Segment, camera_folder
@@ -19,7 +20,6 @@ log = logging.getLogger(__name__)
 
 RETRY_NS = 10 * 10**9
 LOOK_NS = 5 * 10**9  # how often the free space is asked for
-MARGIN_NS = 5 * 10**9  # around the boxes of an erased person: they are visible before and after they are found
 
 
 class Recorder:

@@ -3,7 +3,8 @@
     FOLDER/CAMERA/HOUR/START-END-STREAM-CODEC-FORMAT.mp4    a finished segment
     FOLDER/CAMERA/HOUR/START-STREAM-CODEC-FORMAT.part       the one that is being written
 
-CAMERA, STREAM and FORMAT are digests, since names of cameras are text of users; HOUR is that of START in UTC, and START
+CAMERA, STREAM and FORMAT are digests, since names of cameras are text of users, and FORMAT ends
+with the orientation of the pictures; HOUR is that of START in UTC, and START
 and END are the capture times of the first and the last picture in ns since the Unix epoch. So a time is found by names
 alone, and a segment that is written again after a restart replaces itself.
 """
@@ -19,8 +20,8 @@ from wire.messages import FrameChunk
 
 HOUR_NS = 3600 * 10**9
 LONGEST_NS = HOUR_NS  # of a segment: how far before a time its segment may start
-NAME = re.compile(r"(\d{1,19})-(\d{1,19})-([0-9a-f]{16})-(h264|hevc)-([0-9a-f]{8})\.mp4")
-PART = re.compile(r"(\d{1,19})-([0-9a-f]{16})-(h264|hevc)-([0-9a-f]{8})\.part")
+NAME = re.compile(r"(\d{1,19})-(\d{1,19})-([0-9a-f]{16})-(h264|hevc)-([0-9a-f]{7}[1-8])\.mp4")
+PART = re.compile(r"(\d{1,19})-([0-9a-f]{16})-(h264|hevc)-([0-9a-f]{7}[1-8])\.part")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,7 +32,8 @@ class Segment:
         start_ns, end_ns: Capture times of its first and its last picture.
         stream: Digest of the connection that it was received in.
         codec: `h264` or `hevc`.
-        form: Digest of the picture format; a decoder goes on from one segment to the next while it stays the same.
+        form: Digest of the picture format, with the orientation as its last digit; a decoder goes on from one segment
+            to the next while it stays the same.
         written: False while it is being written.
     """
 
@@ -51,6 +53,11 @@ class Segment:
         return self.folder / f"{self.start_ns}-{self.end_ns}-{self.stream}-{self.codec}-{self.form}.mp4"
 
     @property
+    def orientation(self) -> int:
+        """Return how its pictures are rotated to be upright, which MP4 files do not tell; see `wire.orientation`."""
+        return int(self.form[-1])
+
+    @property
     def part(self) -> Path:
         """Return where it is while it is being written."""
         return self.folder / f"{self.start_ns}-{self.stream}-{self.codec}-{self.form}.part"
@@ -67,9 +74,9 @@ class Segment:
 def segment_of(folder: Path, chunk: FrameChunk) -> Segment:
     """Return the segment that begins with a chunk."""
     start_ns = chunk.packets[0].time_ns
-    form = f"{chunk.codec} {chunk.width}x{chunk.height} {chunk.orientation} {chunk.extradata.hex()}"
+    form = _digest(f"{chunk.codec} {chunk.width}x{chunk.height} {chunk.extradata.hex()}", 4)[:-1]
     hour = hour_of(camera_folder(folder, chunk.camera_id), start_ns)
-    return Segment(start_ns, start_ns, _digest(chunk.stream_id, 8), chunk.codec, _digest(form, 4), hour)
+    return Segment(start_ns, start_ns, _digest(chunk.stream_id, 8), chunk.codec, f"{form}{chunk.orientation}", hour)
 
 
 def camera_folder(folder: Path, camera_id: str) -> Path:
