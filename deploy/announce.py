@@ -24,7 +24,7 @@ def announce_cameras(config: Path | None) -> None:
         SettingsError: The configuration is invalid.
         TransientError: Kafka is unreachable.
     """
-    from wire.kafka import KafkaBus
+    from wire.kafka.bus import KafkaBus
 
     cameras = configured_cameras(config)
     if not cameras:

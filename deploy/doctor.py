@@ -191,9 +191,9 @@ def _redis(config: Path | None) -> Check:
 
 def _kafka(config: Path | None) -> Check:
     from wire.bus import CAMERAS
-    from wire.kafka import KafkaBus
-    from wire.kafka_client import NO_BOOTSTRAP
-    from wire.kafka_login import reach
+    from wire.kafka.bus import KafkaBus
+    from wire.kafka.client import NO_BOOTSTRAP
+    from wire.kafka.login import reach
     from wire.settings import KafkaSettings
 
     settings = KafkaSettings.load(config, request_timeout_ms=5000)

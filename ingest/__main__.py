@@ -10,7 +10,7 @@ from ingest.handler import GROUP, build_service
 from wire import process
 from wire.certificate import export_expiry
 from wire.health import ServiceMonitor
-from wire.kafka import KafkaBus
+from wire.kafka.bus import KafkaBus
 from wire.metrics import ServiceMetrics
 from wire.settings import KafkaSettings
 from wire.tracing import exported

@@ -18,7 +18,7 @@ from hypothesis import settings
 
 from deploy import kafka_server
 from wire.bus import Bus, TopicSpec
-from wire.kafka import KafkaBus
+from wire.kafka.bus import KafkaBus
 from wire.memory import MemoryBus
 from wire.settings import KafkaSettings
 

@@ -38,7 +38,7 @@ from wire import codec
 from wire.bus import IDENTITIES, TRACKLETS, Bus, Record
 from wire.cameras import ListedCamera
 from wire.errors import TransientError
-from wire.kafka import KafkaBus
+from wire.kafka.bus import KafkaBus
 from wire.messages import CameraProgress, CameraSpec, IdentityEvent, Tracklet
 from wire.metrics import ServiceMetrics
 from wire.service import Received

@@ -21,7 +21,7 @@ from deploy.local.private_redis import PrivateRedis
 from deploy.local.settings import EmbeddedSettings
 from wire import codec
 from wire.bus import IDENTITIES, TRACKLETS, Bus
-from wire.kafka import KafkaBus
+from wire.kafka.bus import KafkaBus
 from wire.messages import CameraSpec
 from wire.settings import KafkaSettings
 

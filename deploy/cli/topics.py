@@ -12,7 +12,7 @@ import typer
 from deploy.cli.options import Config, Json
 
 if TYPE_CHECKING:
-    from wire.kafka_topics import KafkaTopics
+    from wire.kafka.topics import KafkaTopics
     from wire.topics import Step
 
 app = typer.Typer(
@@ -56,7 +56,7 @@ def check(config: Config = None, as_json: Json = False) -> None:
 
 @contextmanager
 def _topics(config: Path | None) -> Iterator["KafkaTopics"]:
-    from wire.kafka import KafkaBus
+    from wire.kafka.bus import KafkaBus
     from wire.settings import KafkaSettings
 
     with closing(KafkaBus(KafkaSettings.load(config))) as bus:

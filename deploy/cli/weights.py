@@ -140,7 +140,7 @@ def _opened(config: Path | None, data_dir: Path | None, site: str | None) -> Ite
     from deploy.weights import RunningGallery, StoredGallery
     from gallery.config import GallerySettings
     from gallery.site_worker import plan_of
-    from wire.kafka import KafkaBus
+    from wire.kafka.bus import KafkaBus
     from wire.settings import KafkaSettings
 
     with open_store(config, data_dir, site) as store:

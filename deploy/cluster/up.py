@@ -26,7 +26,7 @@ from deploy.local.private_redis import RedisFolder, find_binary
 from deploy.terminal import command, print_line
 from wire.config_file import site_of
 from wire.errors import TransientError
-from wire.kafka import KafkaBus
+from wire.kafka.bus import KafkaBus
 from wire.settings import KafkaSettings
 from wire.signals import stop_on_signals
 

@@ -29,7 +29,7 @@ from wire import process
 from wire.certificate import export_expiry
 from wire.config_file import site_of
 from wire.errors import SettingsError
-from wire.kafka import KafkaBus
+from wire.kafka.bus import KafkaBus
 from wire.metrics import ServiceMetrics
 from wire.settings import KafkaSettings, RedisSettings
 

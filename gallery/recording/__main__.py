@@ -14,7 +14,7 @@ from wire import process
 from wire.cameras import CameraTable
 from wire.certificate import export_expiry
 from wire.health import ServiceMonitor
-from wire.kafka import KafkaBus
+from wire.kafka.bus import KafkaBus
 from wire.metrics import ServiceMetrics
 from wire.settings import KafkaSettings, RedisSettings
 from wire.tracing import exported

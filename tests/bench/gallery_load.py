@@ -194,7 +194,7 @@ def _app(store: Any, bus: Any) -> Any:
 
 
 def _bus(server: str) -> Any:
-    from wire.kafka import KafkaBus
+    from wire.kafka.bus import KafkaBus
     from wire.memory import MemoryBus
     from wire.settings import KafkaSettings
 

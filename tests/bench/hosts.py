@@ -39,7 +39,7 @@ from reid_worker.handler import NAME as WORKER
 from tests.servers.cluster import START_NS
 from wire.bus import FRAMES, TRACKLETS
 from wire.errors import TransientError
-from wire.kafka import KafkaBus
+from wire.kafka.bus import KafkaBus
 from wire.messages import CameraSpec
 from wire.settings import KafkaSettings, RedisSettings
 

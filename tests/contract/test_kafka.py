@@ -16,7 +16,7 @@ from deploy.kafka_server import KafkaNode
 from tests.conftest import wait_until
 from wire.bus import FRAMES, MAX_RECORD_BYTES, WORKER_STATE, Bus, TopicPartition, TopicSpec
 from wire.errors import TransientError
-from wire.kafka import KafkaBus
+from wire.kafka.bus import KafkaBus
 from wire.settings import KafkaSettings
 
 pytestmark = [
@@ -142,7 +142,7 @@ def test_after_a_lost_record_one_send_is_refused_so_that_nothing_overtakes_it(
 MEMBER = """
 import sys
 from wire.bus import TopicSpec
-from wire.kafka import KafkaBus
+from wire.kafka.bus import KafkaBus
 from wire.settings import KafkaSettings
 
 settings = KafkaSettings.model_validate_json(sys.argv[1])

@@ -16,7 +16,7 @@ from tests.servers.redis_server import make_certificates
 from tests.servers.secure_kafka import PASSWORD, USER, SecureKafka
 from wire.bus import TopicSpec
 from wire.errors import SettingsError, TransientError
-from wire.kafka import KafkaBus
+from wire.kafka.bus import KafkaBus
 from wire.settings import KafkaSettings
 
 pytestmark = [

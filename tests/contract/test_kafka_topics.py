@@ -14,8 +14,8 @@ from deploy.cli.main import main
 from tests.conftest import wait_until
 from wire.bus import CAMERAS, TOPICS
 from wire.errors import PermanentError, SettingsError
-from wire.kafka import KafkaBus
-from wire.kafka_client import connection_options
+from wire.kafka.bus import KafkaBus
+from wire.kafka.client import connection_options
 from wire.settings import KafkaSettings
 from wire.topics import BY_CAMERA, BY_SITE, TopicState, configuration, sized, steps
 

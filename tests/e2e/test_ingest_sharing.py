@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import wait_until
 from tests.ingest_tools import IngestWorker, Recipe, is_shared_out, make_video, spec_of
 from wire.bus import Bus
-from wire.kafka import KafkaBus
+from wire.kafka.bus import KafkaBus
 from wire.memory import MemoryBus
 
 

@@ -22,7 +22,7 @@ from gallery.store.server import connect
 from reid_worker.handler import NAME as WORKER
 from wire.bus import FRAMES, TRACKLETS
 from wire.errors import TransientError
-from wire.kafka import KafkaBus
+from wire.kafka.bus import KafkaBus
 from wire.messages import CameraProgress, CameraSpec
 from wire.settings import KafkaSettings, RedisSettings
 

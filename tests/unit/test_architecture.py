@@ -19,7 +19,7 @@ MAX_FUNCTION_LINES = 60
 
 # Library -> the only modules that may import it. Tests may import anything.
 OWNERS = {
-    "kafka": ("wire/kafka*.py",),
+    "kafka": ("wire/kafka/*.py",),
     "redis": ("gallery/store*.py",),
     "faiss": ("gallery/index_faiss.py",),
     "opentelemetry": ("wire/otlp.py",),

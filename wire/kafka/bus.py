@@ -1,4 +1,4 @@
-"""The bus over Apache Kafka. `memory.MemoryBus` defines its behaviour; only `wire/kafka*.py` imports kafka."""
+"""The bus over Apache Kafka. `memory.MemoryBus` defines its behaviour; only `wire/kafka/*.py` imports kafka."""
 
 import threading
 import time
@@ -10,11 +10,11 @@ from kafka.partitioner.default import murmur2
 
 from wire.bus import Rebalance, Record, Start, TopicSpec
 from wire.errors import SettingsError
-from wire.kafka_client import Names, connection_options, named_errors, reading_options
-from wire.kafka_consumer import Callbacks, KafkaBusConsumer, no_callback
-from wire.kafka_follower import KafkaBusFollower
-from wire.kafka_producer import KafkaBusProducer
-from wire.kafka_topics import KafkaTopics, create_missing
+from wire.kafka.client import Names, connection_options, named_errors, reading_options
+from wire.kafka.consumer import Callbacks, KafkaBusConsumer, no_callback
+from wire.kafka.follower import KafkaBusFollower
+from wire.kafka.producer import KafkaBusProducer
+from wire.kafka.topics import KafkaTopics, create_missing
 from wire.settings import KafkaSettings
 from wire.topics import sized
 

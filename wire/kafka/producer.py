@@ -7,7 +7,7 @@ from kafka import KafkaProducer, errors
 
 from wire.bus import MAX_RECORD_BYTES, record_bytes
 from wire.errors import BusFull, PermanentError, TransientError
-from wire.kafka_client import CLOSE_S, Names, connection_options, named_errors
+from wire.kafka.client import CLOSE_S, Names, connection_options, named_errors
 from wire.settings import KafkaSettings
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from kafka.record import default_records
 
 from wire.bus import MAX_RECORD_BYTES, Record, TopicPartition, TopicSpec
 from wire.errors import PermanentError, SettingsError, TransientError
-from wire.kafka_login import reach
+from wire.kafka.login import reach
 from wire.settings import KafkaSettings
 from wire.tls import context_of
 

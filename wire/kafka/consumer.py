@@ -17,7 +17,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.structs import OffsetAndMetadata
 
 from wire.bus import Rebalance, Record, Start, TopicPartition
-from wire.kafka_client import CLOSE_S, Names, connection_options, named_errors, reading_options
+from wire.kafka.client import CLOSE_S, Names, connection_options, named_errors, reading_options
 from wire.settings import KafkaSettings
 
 log = logging.getLogger(__name__)

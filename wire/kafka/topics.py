@@ -14,7 +14,7 @@ from kafka.partitioner.default import murmur2
 
 from wire.bus import TopicSpec
 from wire.errors import PermanentError, TransientError
-from wire.kafka_client import Names, connection_options, named_errors, reading_options
+from wire.kafka.client import Names, connection_options, named_errors, reading_options
 from wire.settings import KafkaSettings
 from wire.topics import Action, Step, TopicState, configuration, steps
 

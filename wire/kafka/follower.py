@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from kafka import KafkaConsumer, TopicPartition
 
 from wire.bus import Record
-from wire.kafka_client import Names, connection_options, named_errors, reading_options
+from wire.kafka.client import Names, connection_options, named_errors, reading_options
 from wire.settings import KafkaSettings
 
 

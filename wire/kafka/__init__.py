@@ -1,0 +1,1 @@
+"""The bus over Apache Kafka; nothing else imports its client."""
