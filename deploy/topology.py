@@ -4,7 +4,7 @@
 `deploy/prometheus` are written for people to read, so they repeat some of it; tests hold them equal to this list.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["server", "service", "monitoring", "demo"]
@@ -32,7 +32,10 @@ class Process:
         metrics: HTTP path of its Prometheus metrics; empty where there are none.
         label: Its `service` label in Prometheus.
         needs: Names of the processes that have to be ready before it is.
+        settings: Its section of the settings.
+        optional: Whether it runs only where that is asked for, though it is a `service`.
         volumes: What has to survive a restart.
+        reads: Volumes of others, which it mounts read-only.
         replicas: How many run by default.
         stop_s: How long it may take to stop, in seconds, before it is killed.
     """
@@ -45,16 +48,20 @@ class Process:
     metrics: str = ""
     label: str = ""
     needs: tuple[str, ...] = ()
+    settings: str = ""
+    optional: bool = False
     volumes: tuple[Volume, ...] = ()
+    reads: tuple[Volume, ...] = ()
     replicas: int = 1
     stop_s: int = 30
 
 
-def _service(name: str, port: int, *needs: str, label: str = "", replicas: int = 1, volume: str = "") -> Process:
-    """Return one of our services, which all have the same probes; `volume` is the only folder that it writes."""
-    volumes = (Volume(name, volume),) if volume else ()
-    return Process(name, "service", port, "/healthz", "/readyz", "/metrics", label or name, needs, volumes, replicas)
+def _service(name: str, port: int, *needs: str) -> Process:
+    """Return one of our services, which all have the same probes."""
+    return Process(name, "service", port, "/healthz", "/readyz", "/metrics", name, needs, settings=name)
 
+
+RECORDINGS = Volume("recordings", "/var/lib/climbtrack/recordings")
 
 # In the order in which they start; they stop in the reverse order.
 PROCESSES = (
@@ -70,10 +77,16 @@ PROCESSES = (
         "prometheus",
         volumes=(Volume("prometheus", "/prometheus"),),
     ),
-    _service("api", 8080, "kafka", "redis"),
+    replace(_service("api", 8080, "kafka", "redis"), reads=(RECORDINGS,)),
     _service("gallery", 9103, "kafka", "redis"),
     _service("alerts", 9104, "kafka", "redis"),
-    _service("worker", 9102, "kafka", label="reid_worker", replicas=2, volume="/var/cache/climbtrack"),
+    replace(_service("recorder", 9105, "kafka", "redis"), settings="recording", optional=True, volumes=(RECORDINGS,)),
+    replace(
+        _service("worker", 9102, "kafka"),
+        label="reid_worker",
+        replicas=2,
+        volumes=(Volume("worker", "/var/cache/climbtrack"),),
+    ),
     Process("camera", "demo", 8554),
     _service("ingest", 9101, "kafka"),
 )

@@ -12,6 +12,7 @@ from deploy.errors import UsageError
 from deploy.topology import BY_NAME, PROCESSES, Process
 from gallery.config import ApiSettings, GallerySettings
 from gallery.outputs.config import AlertSettings
+from gallery.recording.config import RecordingSettings
 from ingest.config import IngestSettings
 from reid_worker.config import WorkerSettings
 from wire.settings import KafkaSettings, RedisSettings, Settings
@@ -79,20 +80,21 @@ class Plan:
         """Return the programs that are climbtrack's own."""
         return tuple(self._service(name) for name in self.addresses if kind_of(name).kind == "service")
 
-    def environment(self, redis_url: str) -> dict[str, str]:
-        """Return the variables that all of climbtrack's programs share: where the servers are."""
+    def environment(self, redis_url: str, data_dir: Path) -> dict[str, str]:
+        """Return the variables that all of climbtrack's programs share: where the servers and the recordings are."""
         return {
             "CLIMBTRACK_KAFKA_SERVERS": self.addresses["kafka"].reachable,
             "CLIMBTRACK_KAFKA_REPLICATION_FACTOR": "1",
             "CLIMBTRACK_REDIS_URL": redis_url,
             "CLIMBTRACK_WORKER_THREADS": str(self._threads()),
+            "CLIMBTRACK_RECORDING_FOLDER": str(RecordingSettings.load(self.config).within(data_dir).folder),
         }
 
     def _service(self, name: str) -> Program:
         kind, address = kind_of(name), self.addresses[name]
         config = () if self.config is None else ("--config", str(self.config))
         key = "PORT" if kind.name == "api" else "HEALTH_PORT"
-        environment = {f"CLIMBTRACK_{kind.name.upper()}_{key}": str(address.port)}
+        environment = {f"CLIMBTRACK_{kind.settings.upper()}_{key}": str(address.port)}
         words = (sys.executable, "-m", "deploy.cli", kind.name, *config)
         return Program(name, kind, words, address, environment=environment)
 
@@ -134,13 +136,15 @@ def _services(options: ClusterOptions) -> list[Address]:
     """Return where the services are asked to listen."""
     ingest, worker = IngestSettings.load(options.config), WorkerSettings.load(options.config)
     gallery, api = GallerySettings.load(options.config), ApiSettings.load(options.config)
-    alerts = AlertSettings.load(options.config)
+    alerts, recording = AlertSettings.load(options.config), RecordingSettings.load(options.config)
     first = Address("worker", worker.health_host, worker.health_port, "worker.health_port")
+    recorder = Address("recorder", recording.health_host, recording.health_port, "recording.health_port")
     return [
         Address("ingest", ingest.health_host, ingest.health_port, "ingest.health_port"),
         *(instance(first, number) for number in range(1, options.workers + 1)),
         Address("gallery", gallery.health_host, gallery.health_port, "gallery.health_port"),
         Address("alerts", alerts.health_host, alerts.health_port, "alerts.health_port"),
+        *([] if recording.cameras == "none" else [recorder]),
         Address("api", api.host, api.port, "api.port"),
     ]
 
@@ -161,6 +165,6 @@ def _refuse_logins(settings: Settings) -> None:
     if given := next((name for key in keys for name in _named(settings, key)), None):
         raise UsageError(
             f"{given} is set, but a cluster on one machine has servers of its own, without logins and TLS: leave it "
-            "out, or start `climbtrack ingest`, `worker`, `gallery`, `alerts` and `api` with these settings"
+            "out, or start `climbtrack ingest`, `worker`, `gallery`, `alerts`, `recorder` and `api` with these settings"
             " (docs/operating.md)"
         )

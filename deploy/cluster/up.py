@@ -68,7 +68,7 @@ def up(options: ClusterOptions, data_dir: Path, console: Console) -> None:
             *prometheus_programs(plan, data_dir),
             *plan.services(),
         )
-        with Supervisor(programs, data_dir, plan.environment(redis.url)) as supervisor:
+        with Supervisor(programs, data_dir, plan.environment(redis.url, data_dir)) as supervisor:
             cluster = Cluster(programs, supervisor, data_dir, console, partial(make_topics, plan))
             try:
                 cluster.start(stop)

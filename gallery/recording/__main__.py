@@ -1,5 +1,6 @@
 """`climbtrack recorder`: keeps what cameras send, as far as the settings ask for it."""
 
+import logging
 import sys
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,8 @@ from wire.metrics import ServiceMetrics
 from wire.settings import KafkaSettings, RedisSettings
 from wire.tracing import exported
 
+log = logging.getLogger(__name__)
+
 
 def main(config: Path | None = None) -> int:
     """Run the recorder over Kafka and Redis until a signal arrives; return the exit code.
@@ -27,6 +30,8 @@ def main(config: Path | None = None) -> int:
         SettingsError: A setting is unknown or wrong, the folder cannot be used, or Redis or Kafka refuses access.
     """
     settings = RecordingSettings.load(config)
+    if settings.cameras == "none":
+        log.warning("recorder: recording.cameras is none, so nothing is recorded; set it to `all` or `chosen`")
     registry = CollectorRegistry()
     metrics = ServiceMetrics(registry)
     monitor = ServiceMonitor(NAME, metrics)

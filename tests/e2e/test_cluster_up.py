@@ -70,6 +70,13 @@ class Up:
         """Return how many people the API knows."""
         return len(httpx.get(f"{address}/v1/identities", timeout=20).json()["identities"])
 
+    def clips(self, address: str) -> int:
+        """Return how many clips of the camera the API has of this hour."""
+        now = time.time()
+        times = {"from": f"{now - 1800:.0f}", "to": f"{now + 1800:.0f}"}
+        found = httpx.get(f"{address}/v1/cameras/one/recordings", params=times, timeout=20)
+        return len(found.json()["clips"])
+
     def interrupt(self) -> None:
         """Press Ctrl-C and wait."""
         self.process.send_signal(signal.SIGINT)
@@ -95,6 +102,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
         f"cameras: {{one: {{url: '{video}', loop: true, realtime: true}}}}\n"
         f"ingest: {{health_port: 0}}\nworker: {{health_port: 0, threads: 1, detector: '{BUNDLED}'}}\n"
         "gallery: {health_port: 0}\nalerts: {health_port: 0}\napi: {port: 0}\n"
+        "recording: {cameras: all, health_port: 0}\n"
     )
     running = Up(tmp_path)
     yield running
@@ -110,11 +118,15 @@ def test_a_cluster_finds_people_survives_a_kill_stops_and_goes_on(up: Up, tmp_pa
     up.wait_for("Ctrl-C stops everything")
     before = up.status()
     assert {name: one["state"] for name, one in before.items()} == dict.fromkeys(
-        ("redis", "kafka", "prometheus", "api", "gallery", "alerts", "worker-1", "worker-2", "ingest"), "ready"
+        ("redis", "kafka", "prometheus", "api", "gallery", "alerts", "recorder", "worker-1", "worker-2", "ingest"),
+        "ready",
     )
     # When people walk by, the API knows them
     api = before["api"]["address"]
     wait_until(lambda: up.people(api) > 0, timeout_s=LIMIT_S)
+    # And it has what the recorder keeps, in the data folder
+    wait_until(lambda: up.clips(api) > 0, timeout_s=LIMIT_S)
+    assert list((up.data / "recordings").glob("*/*/*.mp4"))
     # When a process is killed, it is started again and named
     os.kill(before["gallery"]["pid"], signal.SIGKILL)
     up.wait_for("gallery ended and was started again")
@@ -124,7 +136,7 @@ def test_a_cluster_finds_people_survives_a_kill_stops_and_goes_on(up: Up, tmp_pa
     query = {"query": "count(up{job='climbtrack'} == 1)"}
     metrics = f"{before['prometheus']['address']}/api/v1/query"
     wait_until(
-        lambda: [row["value"][1] for row in httpx.get(metrics, params=query).json()["data"]["result"]] == ["6"],
+        lambda: [row["value"][1] for row in httpx.get(metrics, params=query).json()["data"]["result"]] == ["7"],
         timeout_s=LIMIT_S,
     )
     # When Ctrl-C is pressed, everything ends and nothing is left

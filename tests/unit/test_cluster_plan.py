@@ -60,6 +60,23 @@ def test_every_process_gets_a_port_of_its_own(plan: Callable[..., Plan]) -> None
     assert len({address.port for address in made.addresses.values()} - {0}) == 8
 
 
+@pytest.mark.parametrize("cameras", ["all", "chosen"])
+def test_a_recorder_runs_where_cameras_are_recorded_and_its_folder_is_that_of_the_api(
+    cameras: str, plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    made = plan(f"{FREE}recording: {{health_port: 0, cameras: {cameras}}}\n")
+    (recorder,) = [one for one in made.services() if one.name == "recorder"]
+    assert recorder.environment == {"CLIMBTRACK_RECORDING_HEALTH_PORT": str(made.addresses["recorder"].port)}
+    assert made.environment("", tmp_path)["CLIMBTRACK_RECORDING_FOLDER"] == str(tmp_path / "recordings")
+    targets: Any = scrape_config(made)["scrape_configs"]
+    assert {"service": "recorder"} in [target["labels"] for target in targets[0]["static_configs"]]
+
+
+def test_a_folder_of_recordings_in_the_settings_is_kept(plan: Callable[..., Plan], tmp_path: Path) -> None:
+    made = plan(f"{FREE}recording: {{cameras: all, health_port: 0, folder: /mnt/disk}}\n")
+    assert made.environment("", tmp_path)["CLIMBTRACK_RECORDING_FOLDER"] == "/mnt/disk"
+
+
 def test_more_workers_listen_ten_ports_further(free_port: Callable[[], int], plan: Callable[..., Plan]) -> None:
     base = free_port()
     made = plan(FREE.replace("worker: {health_port: 0}", f"worker: {{health_port: {base}}}"))
@@ -98,7 +115,7 @@ def test_an_address_is_reached_where_it_was_bound(host: str, reachable: str) -> 
 def test_servers_of_the_settings_are_not_used_and_that_is_said(plan: Callable[..., Plan]) -> None:
     made = plan(f"{FREE}kafka: {{servers: 'kafka-1:9092'}}\nredis: {{url: 'redis://redis:6379/0'}}\n")
     assert [note.partition(" ")[0] for note in made.notes] == ["kafka.servers", "redis.url"]
-    shared = made.environment("unix:///r")
+    shared = made.environment("unix:///r", Path("/data"))
     assert shared["CLIMBTRACK_KAFKA_SERVERS"] == made.addresses["kafka"].reachable
     assert shared["CLIMBTRACK_REDIS_URL"] == "unix:///r"
 
@@ -120,9 +137,9 @@ def test_workers_share_the_cores_unless_the_settings_say_how_many_threads(
     plan: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    assert plan(workers=3).environment("")["CLIMBTRACK_WORKER_THREADS"] == "2"
+    assert plan(workers=3).environment("", Path("/data"))["CLIMBTRACK_WORKER_THREADS"] == "2"
     text = FREE.replace("health_port: 0}\ngallery", "health_port: 0, threads: 5}\ngallery")
-    assert plan(text, workers=3).environment("")["CLIMBTRACK_WORKER_THREADS"] == "5"
+    assert plan(text, workers=3).environment("", Path("/data"))["CLIMBTRACK_WORKER_THREADS"] == "5"
 
 
 def test_prometheus_scrapes_every_worker(plan: Callable[..., Plan]) -> None:

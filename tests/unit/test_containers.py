@@ -39,7 +39,7 @@ def tool(name: str) -> str:
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
     """The compose file with all profiles, as docker-compose understands it."""
-    profiles = [word for name in ("cpu", "gpu", "monitoring", "demo") for word in ("--profile", name)]
+    profiles = [word for name in ("cpu", "gpu", "recording", "monitoring", "demo") for word in ("--profile", name)]
     words = [tool("docker-compose"), "--file", str(ROOT / "deploy" / "compose.yaml"), *profiles]
     done = subprocess.run([*words, "config", "--format", "json"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -74,9 +74,15 @@ def test_every_final_stage_has_a_user_without_rights_and_tini() -> None:
     runtime = stage("runtime")
     assert "USER 10001:10001" in runtime
     assert 'ENTRYPOINT ["/usr/bin/tini", "--", "climbtrack"]' in runtime
-    for target in ("ingest", "gallery", "alerts", "api", "worker", "worker-cuda"):
+    for target in ("ingest", "gallery", "alerts", "recorder", "api", "worker", "worker-cuda"):
         assert f"FROM runtime AS {target}\n" in DOCKERFILE
     assert "USER 10001:10001" in stage("camera")
+
+
+def test_a_volume_of_an_image_belongs_to_the_user_of_its_container() -> None:
+    """An empty volume takes over who owns the folder of the image that it is mounted at, whichever starts first."""
+    made = " ".join(re.findall(r"install -d -o 10001 -g 10001 (.+?)(?: \\)?\n", stage("runtime")))
+    assert {volume.path for service in SERVICES for volume in service.volumes} <= set(made.split())
 
 
 def test_base_images_are_arguments_with_exact_versions() -> None:
@@ -95,12 +101,18 @@ def test_compose_runs_what_the_list_says(process: Process, compose: dict[str, An
     service = compose[process.name]
     assert set(service.get("depends_on", {})) == set(process.needs)
     assert all(one["condition"] == "service_healthy" for one in service.get("depends_on", {}).values())
-    mounted = {(one["source"], one["target"]) for one in service.get("volumes", []) if one["type"] == "volume"}
-    assert mounted == {(volume.name, volume.path) for volume in process.volumes}
+    mounted = {
+        (one["source"], one["target"], one.get("read_only", False))
+        for one in service.get("volumes", [])
+        if one["type"] == "volume"
+    }
+    written = {(volume.name, volume.path, False) for volume in process.volumes}
+    assert mounted == written | {(volume.name, volume.path, True) for volume in process.reads}
     assert service.get("deploy", {}).get("replicas", 1) == process.replicas
     probe = " ".join(service["healthcheck"]["test"])
     assert f":{process.port}{process.alive}" in probe or f"/{process.port}" in probe or process.name == "redis"
     assert service["stop_grace_period"] == f"{process.stop_s}s"
+    assert (service.get("profiles") == ["recording"]) is process.optional
 
 
 def test_compose_lets_nothing_have_more_than_it_needs(compose: dict[str, Any]) -> None:
@@ -114,6 +126,7 @@ def test_compose_lets_nothing_have_more_than_it_needs(compose: dict[str, Any]) -
         "redis": {"redis-password"},
         "gallery": {"redis-password"},
         "alerts": {"redis-password"},
+        "recorder": {"redis-password"},
         "api": {"redis-password", "api-token"},
     }
 
