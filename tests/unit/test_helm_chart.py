@@ -17,6 +17,7 @@ import yaml
 from deploy.topology import BY_NAME, SERVICES
 from docs.dashboards import dashboard_files
 from docs.tables import SECTIONS
+from gallery.recording.config import RecordingSettings
 from reid_worker.handler import NAME as WORKER_GROUP
 from tests.docs_tools import ROOT
 from wire.bus import FRAMES
@@ -25,7 +26,7 @@ CHART = ROOT / "deploy" / "helm" / "climbtrack"
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 TRIAL, EXTERNAL = (CHART / "ci" / f"{name}-values.yaml" for name in ("trial", "external"))
-NAMES = ("ingest", "worker", "gallery", "alerts", "api")
+NAMES = ("ingest", "worker", "gallery", "alerts", "recorder", "api")
 
 # Not built in CI: it is a Go program, which takes three minutes. Who changes the chart runs `make helm`.
 PLACES = os.pathsep.join([os.environ.get("PATH", ""), str(ROOT / ".cache" / "bin"), str(Path(sys.executable).parent)])
@@ -34,7 +35,8 @@ VALIDATE = shutil.which("kubernetes-validate", path=PLACES)
 needs_helm = pytest.mark.skipif(HELM is None, reason="helm, to render the chart: missing (`make helm`)")
 KUBERNETES = "1.31.0"
 
-WHOLE = {"resources", "dashboardLabels"}  # mappings that are one value
+RECORDING: Mapping[str, Any] = {"recording": {"enabled": True}}
+WHOLE = {"resources", "settings", "dashboardLabels"}  # mappings that are one value
 
 Values = Mapping[str, Any]
 Found = dict[tuple[str, str], dict[str, Any]]
@@ -113,6 +115,10 @@ def test_the_schema_names_every_value_and_nothing_else() -> None:
         ({"worker": {"gpus": -1}}, "-1"),
         ({"worker": {"resources": {"limits": {"memory": "4 GB"}}}}, "4 GB"),
         ({"api": {"settings": {"token": "secret"}}}, "token"),
+        ({"recording": {"settings": {"folder": "/elsewhere"}}}, "folder"),
+        ({"recording": {"storage": {"size": "60 GB"}}}, "60 GB"),
+        ({"recording": {"storage": {"accessMode": "ReadOnlyMany"}}}, "ReadOnlyMany"),
+        ({"recording": {"replicas": 2}}, "replicas"),
         ({"podDisruptionBudgets": {"maxUnavailable": 0}}, "0"),
         ({"monitoring": {"interval": "15"}}, "15"),
         ({"tracing": {"sampleRatio": 2}}, "2 is greater"),
@@ -137,8 +143,9 @@ def test_ports_probes_and_waiting_times_are_those_of_the_list_of_processes(path:
     values.get("ingest", {}).pop("settings", None)  # which choose another port
     found = rendered(values, tmp_path)
     deployments = {name.rpartition("-")[2]: one["spec"] for (kind, name), one in found.items() if kind == "Deployment"}
-    assert sorted(deployments) == sorted(service.name for service in SERVICES)
-    for service in SERVICES:
+    started = [service for service in SERVICES if path is EXTERNAL or not service.optional]
+    assert sorted(deployments) == sorted(service.name for service in started)
+    for service in started:
         pod = deployments[service.name]["template"]["spec"]
         (container,) = pod["containers"]
         assert [port["containerPort"] for port in container["ports"]] == [service.port]
@@ -146,8 +153,9 @@ def test_ports_probes_and_waiting_times_are_those_of_the_list_of_processes(path:
         assert container["readinessProbe"]["httpGet"]["path"] == service.ready
         assert container["args"][0] == service.name
         assert pod["terminationGracePeriodSeconds"] == service.stop_s
-        mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
-        assert {volume.path for volume in service.volumes} <= mounted
+        mounted = {mount["mountPath"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
+        assert all(mounted[volume.path] is False for volume in service.volumes)
+        assert path is TRIAL or all(mounted[volume.path] is True for volume in service.reads)
     if path is TRIAL:
         assert found["Service", "mall-climbtrack-kafka"]["spec"]["ports"][0]["port"] == BY_NAME["kafka"].port
         assert found["Service", "mall-climbtrack-redis"]["spec"]["ports"][0]["port"] == BY_NAME["redis"].port
@@ -179,13 +187,13 @@ def test_the_configuration_file_is_one_that_the_services_take(path: Path, tmp_pa
         )
         for section in SECTIONS:
             section.load(config)
-    assert "cameras:" not in texts[0]
+    assert "cameras" not in yaml.safe_load(texts[0])
 
 
 @needs_helm
 def test_no_pod_gets_variables_that_would_be_taken_for_settings_or_may_do_more_than_it_must(tmp_path: Path) -> None:
     """A Service called climbtrack-api would give every pod a CLIMBTRACK_API_PORT."""
-    for (kind, name), one in rendered(read(TRIAL), tmp_path).items():
+    for (kind, name), one in rendered({**read(TRIAL), **RECORDING}, tmp_path).items():
         if kind in {"Deployment", "StatefulSet"}:
             pod = one["spec"]["template"]["spec"]
             assert pod["enableServiceLinks"] is False, name
@@ -224,9 +232,10 @@ def test_workers_follow_the_backlog_of_frames_and_never_exceed_the_partitions(tm
     ],
 )
 def test_who_exports_traces_may_reach_the_collector_and_nobody_else(endpoint: str, port: int, tmp_path: Path) -> None:
-    values = {**read(TRIAL), "tracing": {"sampleRatio": 0.5, "endpoint": endpoint, "existingSecret": "login"}}
+    trial = {**read(TRIAL), **RECORDING}
+    values = {**trial, "tracing": {"sampleRatio": 0.5, "endpoint": endpoint, "existingSecret": "login"}}
     found = rendered(values, tmp_path)
-    untraced = rendered(read(TRIAL), tmp_path)
+    untraced = rendered(trial, tmp_path)
     for name in NAMES:
         exports = name != "api"
         rules = found["NetworkPolicy", f"mall-climbtrack-{name}"]["spec"]["egress"]
@@ -238,6 +247,70 @@ def test_who_exports_traces_may_reach_the_collector_and_nobody_else(endpoint: st
         assert any(one["name"] == "OTEL_EXPORTER_OTLP_HEADERS" for one in container["env"]) is exports, name
     config = yaml.safe_load(found["ConfigMap", "mall-climbtrack"]["data"]["site.yaml"])
     assert config["tracing"] == {"sample_ratio": 0.5, "endpoint": endpoint}
+
+
+@needs_helm
+def test_nothing_records_unless_it_is_asked_for(tmp_path: Path) -> None:
+    found = rendered(read(TRIAL), tmp_path)
+    assert [name for kind, name in found if name.endswith(("recorder", "recordings"))] == []
+    assert not yaml.safe_load(found["ConfigMap", "mall-climbtrack"]["data"]["site.yaml"])["recording"]
+    assert "recordings" not in json.dumps(found["Deployment", "mall-climbtrack-api"])
+
+
+@needs_helm
+def test_recordings_have_one_writer_a_volume_that_outlives_the_release_and_room_for_what_they_may_take(
+    tmp_path: Path,
+) -> None:
+    found = rendered({**read(TRIAL), **RECORDING}, tmp_path)
+    recorder = found["Deployment", "mall-climbtrack-recorder"]["spec"]
+    assert (recorder["replicas"], recorder["strategy"]) == (1, {"type": "Recreate"})
+    claim = found["PersistentVolumeClaim", "mall-climbtrack-recordings"]
+    assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    for name in ("recorder", "api"):
+        volumes = found["Deployment", f"mall-climbtrack-{name}"]["spec"]["template"]["spec"]["volumes"]
+        assert {"name": "recordings", "persistentVolumeClaim": {"claimName": claim["metadata"]["name"]}} in volumes
+    settings = RecordingSettings(
+        **yaml.safe_load(found["ConfigMap", "mall-climbtrack"]["data"]["site.yaml"])["recording"]
+    )
+    assert settings.cameras == "all"
+    size_gb = int(claim["spec"]["resources"]["requests"]["storage"].removesuffix("Gi")) * 2**30 / 1e9
+    assert settings.max_gb + settings.min_free_gb < size_gb
+
+    without_reserve = {"max_gb": 57, "min_free_gb": 0}
+    assert rendered({**read(TRIAL), "recording": {"enabled": True, "settings": without_reserve}}, tmp_path)
+
+
+@needs_helm
+def test_who_shares_a_volume_of_one_node_runs_there_and_leaves_it_together(tmp_path: Path) -> None:
+    wanted = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]}}
+    found = rendered({**read(TRIAL), **RECORDING, "api": {"affinity": wanted}}, tmp_path)
+    api, recorder = (
+        found["Deployment", f"mall-climbtrack-{name}"]["spec"]["template"]["spec"]["affinity"]["podAffinity"]
+        for name in ("api", "recorder")
+    )
+    own, added = api["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert own == {"topologyKey": "zone"}
+    assert added["topologyKey"] == "kubernetes.io/hostname"
+    assert added["labelSelector"]["matchLabels"]["app.kubernetes.io/component"] == "recorder"
+    assert set(recorder) == {"preferredDuringSchedulingIgnoredDuringExecution"}  # or each would wait for the other
+    budgets = {name: found["PodDisruptionBudget", f"mall-climbtrack-{name}"]["spec"] for name in NAMES}
+    together = {name for name, budget in budgets.items() if budget["maxUnavailable"] == "100%"}
+    assert together == {"api", "recorder"}
+
+    many = {"recording": {"enabled": True, "storage": {"accessMode": "ReadWriteMany"}}}
+    found = rendered({**read(TRIAL), **many}, tmp_path)
+    assert "affinity" not in found["Deployment", "mall-climbtrack-api"]["spec"]["template"]["spec"]
+    assert found["PodDisruptionBudget", "mall-climbtrack-api"]["spec"]["maxUnavailable"] == 1
+
+
+@needs_helm
+def test_prometheus_finds_every_service_and_names_it_as_the_rules_do(tmp_path: Path) -> None:
+    spec = rendered(read(EXTERNAL), tmp_path)["ServiceMonitor", "mall"]["spec"]
+    (chosen,) = spec["selector"]["matchExpressions"]
+    assert sorted(chosen["values"]) == sorted(service.name for service in SERVICES)
+    (endpoint,) = spec["endpoints"]
+    renamed = {one["regex"]: one["replacement"] for one in endpoint["relabelings"] if "regex" in one}
+    assert renamed == {service.name: service.label for service in SERVICES if service.name != service.label}
 
 
 @needs_helm
@@ -254,6 +327,14 @@ def test_who_exports_traces_may_reach_the_collector_and_nobody_else(endpoint: st
         ({**read(TRIAL), "cameras": {"a": "0"}, "camerasSecret": "x"}, "only one is allowed"),
         ({**read(TRIAL), "api": {"ingress": {"enabled": True}}}, "api.ingress.host: name the host"),
         ({**read(TRIAL), "worker": {"replica": 1}}, "replica"),
+        (
+            {**read(TRIAL), "recording": {"enabled": True, "settings": {"max_gb": 57}}},
+            "recording.storage.size = 60Gi: recording.settings.max_gb and min_free_gb, together 59 GB",
+        ),
+        (
+            {**read(TRIAL), "recording": {"enabled": True, "storage": {"size": "0.05T"}}},
+            "recording.storage.size = 0.05T: recording.settings.max_gb and min_free_gb, together 52 GB",
+        ),
         ({**read(TRIAL), "tracing": {"sampleRatio": 0.1}}, "tracing.endpoint: name your collector"),
     ],
 )
@@ -282,6 +363,7 @@ def test_every_value_has_an_effect(tmp_path: Path) -> None:
                                  "redis": {"image": "r:1", "storage": {"size": "1Gi", "className": "fast"},
                                            "resources": {"limits": {"memory": "3Gi"}}},
                                  "worker": {"replicas": 4, "cache": {"sizeLimit": "1Gi"}}, "camerasSecret": "mine",
+                                 "recording": {"enabled": True, "storage": {"size": "1Ti", "className": "fast"}},
                                  "networkPolicy": {"enabled": False}})  # fmt: skip
     external = read(EXTERNAL)
     left = set(leaves(VALUES))

@@ -1,6 +1,6 @@
 {{/* The Deployment of one of our services; called with (dict "root" $ "component" "worker"). */}}
 {{- define "climbtrack.deployment" -}}
-{{- $values := index .root.Values .component }}
+{{- $values := index .root.Values (include "climbtrack.section" .component) }}
 {{- $name := printf "%s-%s" (include "climbtrack.name" .root) .component }}
 {{- $gpu := and (eq .component "worker") (gt (int .root.Values.worker.gpus) 0) }}
 {{- $most := include "climbtrack.cameraPartitions" .root | int }}
@@ -14,12 +14,18 @@ metadata:
   name: {{ $name }}
   labels: {{- include "climbtrack.labels" . | nindent 4 }}
 spec:
+  {{- if eq .component "recorder" }}
+  # One process writes the folder, so that the old one ends before the new one starts.
+  replicas: 1
+  strategy: {type: Recreate}
+  {{- else }}
   {{- if not $scaled }}
   replicas: {{ $values.replicas }}
   {{- end }}
   # A worker on a GPU makes room before its successor starts; all others start first, so that somebody always works.
   strategy:
     rollingUpdate: {{ if $gpu }}{maxSurge: 0, maxUnavailable: 1}{{ else }}{maxSurge: 1, maxUnavailable: 0}{{ end }}
+  {{- end }}
   selector:
     matchLabels: {{- include "climbtrack.selector" . | nindent 6 }}
   template:
@@ -39,7 +45,7 @@ spec:
       # The variables that links add for a Service, CLIMBTRACK_API_PORT among them, would be taken for settings.
       enableServiceLinks: false
       terminationGracePeriodSeconds: 30
-      securityContext: {runAsNonRoot: true, runAsUser: 10001, runAsGroup: 10001, fsGroup: 10001, seccompProfile: {type: RuntimeDefault}}
+      securityContext: {runAsNonRoot: true, runAsUser: 10001, runAsGroup: 10001, fsGroup: 10001, fsGroupChangePolicy: OnRootMismatch, seccompProfile: {type: RuntimeDefault}}
       {{- with .root.Values.image.pullSecrets }}
       imagePullSecrets: {{- range . }}{{ dict "name" . | list | toYaml | nindent 8 }}{{ end }}
       {{- end }}
@@ -56,8 +62,8 @@ spec:
       {{- with $values.tolerations }}
       tolerations: {{- toYaml . | nindent 8 }}
       {{- end }}
-      {{- with $values.affinity }}
-      affinity: {{- toYaml . | nindent 8 }}
+      {{- with include "climbtrack.affinity" . }}
+      affinity: {{- . | nindent 8 }}
       {{- end }}
       {{- with .root.Values.topologySpread }}
       topologySpreadConstraints:
@@ -83,8 +89,8 @@ spec:
             {{- with $values.extraEnv }}{{ toYaml . | nindent 12 }}{{ end }}
           ports:
             - {name: http, containerPort: {{ include "climbtrack.port" . }}}
-          # Models are loaded, and with tensorrt compiled, before the port is open.
-          startupProbe: {httpGet: {path: /healthz, port: http}, periodSeconds: 5, failureThreshold: {{ ternary 240 24 (eq .component "worker") }}}
+          # Models are loaded, and with tensorrt compiled, or recordings are listed before the port is open.
+          startupProbe: {httpGet: {path: /healthz, port: http}, periodSeconds: 5, failureThreshold: {{ ternary 240 24 (has .component (list "worker" "recorder")) }}}
           livenessProbe: {httpGet: {path: /healthz, port: http}, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3}
           readinessProbe: {httpGet: {path: /readyz, port: http}, periodSeconds: 5, timeoutSeconds: 5}
           securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
@@ -112,6 +118,9 @@ spec:
             - {name: crops, mountPath: /var/lib/climbtrack/crops}
             {{- end }}
             {{- end }}
+            {{- if include "climbtrack.mountsRecordings" . }}
+            - {name: recordings, mountPath: /var/lib/climbtrack/recordings{{ if eq .component "api" }}, readOnly: true{{ end }}}
+            {{- end }}
             {{- with $values.extraVolumeMounts }}{{ toYaml . | nindent 12 }}{{ end }}
       volumes:
         - name: config
@@ -121,7 +130,8 @@ spec:
           configMap: {name: {{ include "climbtrack.name" .root }}}
           {{- end }}
         - name: tmp
-          emptyDir: {sizeLimit: 512Mi}
+          # The API cuts up to four clips at once there, of five minutes each.
+          emptyDir: {sizeLimit: {{ ternary "2Gi" "512Mi" (and (eq .component "api") .root.Values.recording.enabled) }}}
         {{- if .root.Values.kafka.existingSecret }}
         - name: kafka-secret
           secret: {secretName: {{ .root.Values.kafka.existingSecret }}, defaultMode: 0440}
@@ -147,6 +157,10 @@ spec:
         - name: crops
           persistentVolumeClaim: {claimName: {{ . }}}
         {{- end }}
+        {{- end }}
+        {{- if include "climbtrack.mountsRecordings" . }}
+        - name: recordings
+          persistentVolumeClaim: {claimName: {{ include "climbtrack.recordingsClaim" .root }}}
         {{- end }}
         {{- with $values.extraVolumes }}{{ toYaml . | nindent 8 }}{{ end }}
 {{- end }}

@@ -18,11 +18,21 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{- end }}
 
+{{/* All components that run. */}}
+{{- define "climbtrack.components" -}}
+ingest worker gallery alerts api{{ if .Values.recording.enabled }} recorder{{ end }}
+{{- end }}
+
+{{/* The section of a component in the values and settings. */}}
+{{- define "climbtrack.section" -}}
+{{- ternary "recording" . (eq . "recorder") }}
+{{- end }}
+
 {{/* The port that a component listens on, unless its settings say otherwise: as in deploy/topology.py. */}}
 {{- define "climbtrack.port" -}}
-{{- $own := index .root.Values .component "settings" }}
+{{- $own := index .root.Values (include "climbtrack.section" .component) "settings" }}
 {{- if eq .component "api" }}{{ $own.port | default 8080 }}
-{{- else }}{{ $own.health_port | default (index (dict "ingest" 9101 "worker" 9102 "gallery" 9103 "alerts" 9104) .component) }}{{ end }}
+{{- else }}{{ $own.health_port | default (index (dict "ingest" 9101 "worker" 9102 "gallery" 9103 "alerts" 9104 "recorder" 9105) .component) }}{{ end }}
 {{- end }}
 
 {{- define "climbtrack.kafkaServers" -}}
@@ -52,8 +62,10 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- $redis := mergeOverwrite (dict "url" (include "climbtrack.redisUrl" .)) (include "climbtrack.secretSettings" (dict "section" "redis" "values" .Values.redis) | fromYaml) .Values.redis.settings }}
 {{- $api := mergeOverwrite (dict "host" "0.0.0.0") (ternary (dict "token_file" "/run/secrets/api/token") (dict) (ne .Values.api.existingSecret "")) .Values.api.settings }}
 {{- $worker := mergeOverwrite (dict "health_host" "0.0.0.0") (ternary (dict "keep_crops" "/var/lib/climbtrack/crops") (dict) (ne .Values.worker.cropsClaim "")) .Values.worker.settings }}
+{{- $recording := mergeOverwrite (dict "health_host" "0.0.0.0") .Values.recording.settings }}
 {{- dict "site" .Values.site "kafka" $kafka "redis" $redis "api" $api "worker" $worker
   "tracing" (include "climbtrack.tracing" . | fromYaml)
+  "recording" (ternary $recording dict .Values.recording.enabled)
   "ingest" (mergeOverwrite (dict "health_host" "0.0.0.0") .Values.ingest.settings)
   "gallery" (mergeOverwrite (dict "health_host" "0.0.0.0") .Values.gallery.settings)
   "alerts" (mergeOverwrite (dict "health_host" "0.0.0.0") .Values.alerts.settings) | toYaml }}
@@ -82,5 +94,37 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 
 {{/* Which servers a component talks to. */}}
 {{- define "climbtrack.usesRedis" -}}
-{{- if has . (list "gallery" "alerts" "api") }}true{{ end }}
+{{- if has . (list "gallery" "alerts" "api" "recorder") }}true{{ end }}
+{{- end }}
+
+{{/* Whether a component mounts the recordings. */}}
+{{- define "climbtrack.mountsRecordings" -}}
+{{- if and .root.Values.recording.enabled (has .component (list "recorder" "api")) }}true{{ end }}
+{{- end }}
+
+{{/* Whether a component has to be on one node with others, since only one node can mount the recordings. */}}
+{{- define "climbtrack.sharesNode" -}}
+{{- if and (include "climbtrack.mountsRecordings" .) (eq .root.Values.recording.storage.accessMode "ReadWriteOnce") }}true{{ end }}
+{{- end }}
+
+{{- define "climbtrack.recordingsClaim" -}}
+{{- .Values.recording.existingClaim | default (printf "%s-recordings" (include "climbtrack.name" .)) }}
+{{- end }}
+
+{{/* The affinity of a component: that of its values and, on a shared node, the API's to the recorder. The recorder only
+prefers the node of the API, since one of both has to come first. */}}
+{{- define "climbtrack.affinity" -}}
+{{- $affinity := deepCopy (index .root.Values (include "climbtrack.section" .component)).affinity }}
+{{- if include "climbtrack.sharesNode" . }}
+{{- $pods := $affinity.podAffinity | default dict }}
+{{- $other := dict "root" .root "component" (ternary "recorder" "api" (eq .component "api")) }}
+{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (include "climbtrack.selector" $other | fromYaml)) }}
+{{- if eq .component "api" }}
+{{- $_ := set $pods "requiredDuringSchedulingIgnoredDuringExecution" (append ($pods.requiredDuringSchedulingIgnoredDuringExecution | default list) $term) }}
+{{- else }}
+{{- $_ := set $pods "preferredDuringSchedulingIgnoredDuringExecution" (append ($pods.preferredDuringSchedulingIgnoredDuringExecution | default list) (dict "weight" 100 "podAffinityTerm" $term)) }}
+{{- end }}
+{{- $_ := set $affinity "podAffinity" $pods }}
+{{- end }}
+{{- if $affinity }}{{ toYaml $affinity }}{{ end }}
 {{- end }}
