@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from gallery.errors import TooManyVisits
 from gallery.store.presence import Sighting, joined, sighting_of
-from gallery.store.store import Identity, Store, TrackQuery
+from gallery.store.store import Identity, Store, StoredTracklet, TrackQuery
 
 MAX_TRACKS = 100_000  # that are read for one answer: about five seconds
 LONGEST_WAY_S = 1_800.0  # between two cameras; who takes longer was somewhere else
@@ -88,20 +88,17 @@ def visits_of(store: Store, from_ns: int, to_ns: int, camera_id: str | None = No
             parts[row.identity_id].append(sighting_of(row))
     people = {number: identity for number in parts if (identity := store.identity(number)) is not None}
     found = [
-        Visit(
-            people[number],
-            one.camera_id,
-            max(one.first_ns, from_ns),
-            min(one.last_ns, to_ns),
-            one.live,
-            len(one.tracklets),
-            one.first_ns == people[number].first_ns,
-        )
+        _visit(people[number], one, from_ns, to_ns)
         for number in people
         if not people[number].hidden
         for one in joined(parts[number])
     ]
     return sorted(found, key=lambda visit: (visit.first_ns, visit.camera_id, visit.person.number))
+
+
+def visits_by(person: Identity, rows: Iterable[StoredTracklet]) -> list[Visit]:
+    """Return all visits by a person, hidden or not, from their tracklets, by their begin."""
+    return [_visit(person, one, one.first_ns, one.last_ns) for one in joined(map(sighting_of, rows))]
 
 
 def people_of(visits: Iterable[Visit]) -> int:
@@ -153,6 +150,13 @@ def ways(visits: Iterable[Visit]) -> list[Way]:
                 taken[one.camera_id, following.camera_id].append(seconds)
     found = [Way(*ends, len(times), median(times)) for ends, times in taken.items()]
     return sorted(found, key=lambda way: (-way.times, way.origin, way.destination))
+
+
+def _visit(person: Identity, one: Sighting, from_ns: int, to_ns: int) -> Visit:
+    """Return a sighting as a visit, cut to a time."""
+    first_ns, last_ns = max(one.first_ns, from_ns), min(one.last_ns, to_ns)
+    new = one.first_ns == person.first_ns
+    return Visit(person, one.camera_id, first_ns, last_ns, one.live, len(one.tracklets), new)
 
 
 def _starts(from_ns: int, to_ns: int, step: Step, zone: ZoneInfo) -> Iterator[datetime]:

@@ -48,8 +48,8 @@ def _check_site(site: str) -> None:
         raise UsageError(str(error)) from error
 
 
-def record(store: "RedisStore", what: str, about: str, config: Path | None) -> None:
-    """Record in the audit log what a command has changed."""
+def record(store: "RedisStore", what: str, about: str, config: Path | None, identities: tuple[int, ...] = ()) -> None:
+    """Record in the audit log what a command has changed, or which people it has shown."""
     from gallery.access.audit import AuditLog
     from gallery.access.users import OPEN
     from gallery.config import ApiSettings
@@ -57,4 +57,4 @@ def record(store: "RedisStore", what: str, about: str, config: Path | None) -> N
 
     settings = ApiSettings.load(config)
     log = AuditLog(store.accounts, days=settings.audit_days, entries=settings.audit_entries)
-    log.record(Deed(time_ns=0, who=OPEN, way="command", what=what, about=about))
+    log.record(Deed(time_ns=0, who=OPEN, way="command", what=what, identities=identities, about=about))

@@ -8,13 +8,15 @@ from urllib.parse import quote
 
 import typer
 
+from deploy.cli.export_person import export
 from deploy.cli.options import ApiUrl, DataDirOption, Json, Token
 from deploy.errors import UsageError
 
 if TYPE_CHECKING:
     from deploy.cli.api_client import ApiClient
 
-app = typer.Typer(name="identities", help="List, show and correct known people.", no_args_is_help=True)
+app = typer.Typer(name="identities", help="List, show, correct and export known people.", no_args_is_help=True)
+app.command("export")(export)
 PAGE = 100
 PICTURES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 

@@ -23,7 +23,7 @@ LONGEST_PX = 3840  # of a side; browsers' decoders for H.264 end at 4096
 TIME_BASE = Fraction(1, 90_000)
 NO_ENCODER = (
     "this build of PyAV has no H.264 encoder ({}): reinstall it with `pip install --force-reinstall --only-binary "
-    ":all: av`, or run without --video"
+    ":all: av`, or run without {}"
 )
 REMEDIES = {
     errno.ENOSPC: "the disk is full; make room, or choose another folder",
@@ -32,15 +32,15 @@ REMEDIES = {
 }
 
 
-def encoder() -> str:
-    """Return the encoder to use.
+def encoder(option: str = "--video") -> str:
+    """Return the encoder to use; `option` is what asked for it.
 
     Raises:
         RunError: This build of PyAV has none.
     """
     found = next((name for name in ENCODERS if name in av.codecs_available), None)
     if found is None:
-        raise RunError(NO_ENCODER.format(", ".join(ENCODERS)))
+        raise RunError(NO_ENCODER.format(", ".join(ENCODERS), option))
     return found
 
 
@@ -51,8 +51,9 @@ class VideoFile:
     recording that changes its format, is fitted into the first one's.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, option: str = "--video") -> None:
         self._path = path
+        self._option = option
         self._part = path.with_name(f".{path.name}.part")
         self._container: av.container.OutputContainer | None = None
         self._stream: VideoStream | None = None
@@ -103,7 +104,7 @@ class VideoFile:
             raise self._failed(error) from error
 
     def _open(self, height: int, width: int) -> VideoStream:
-        name = encoder()
+        name = encoder(self._option)
         self._container = av.open(str(self._part), "w", format="mp4", options={"movflags": "+faststart"})
         stream = self._container.add_stream(name, options=OPTIONS.get(name, {}))
         assert isinstance(stream, VideoStream), "an encoder of pictures"
@@ -116,7 +117,7 @@ class VideoFile:
     def _failed(self, error: Exception) -> RunError:
         number = getattr(error, "errno", None)
         cause = REMEDIES.get(number or 0) or f"{getattr(error, 'strerror', None) or error}; choose a writable folder"
-        return RunError(f"--video: {self._path} was not written: {cause}")
+        return RunError(f"{self._option}: {self._path} was not written: {cause}")
 
 
 def size_of(height: int, width: int) -> tuple[int, int]:

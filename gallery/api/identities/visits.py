@@ -134,7 +134,7 @@ def visits_router(store: Store, now_ns: Callable[[], int] = time.time_ns) -> API
         if format == "json":
             return VisitsOut(visits=[_visit_out(visit) for visit in ones])
         headers = {"Content-Disposition": f'attachment; filename="visits.{format}"', "Cache-Control": "no-store"}
-        lines = _csv(ones) if format == "csv" else _json_lines(ones)
+        lines = csv_lines(ones) if format == "csv" else _json_lines(ones)
         return StreamingResponse(lines, media_type=MEDIA[format], headers=headers)
 
     @router.get("/statistics")
@@ -199,7 +199,7 @@ def _json_lines(ones: Iterable[Visit]) -> Iterator[str]:
     return (json.dumps(_visit_out(visit).model_dump(), ensure_ascii=False) + "\n" for visit in ones)
 
 
-def _csv(ones: Iterable[Visit]) -> Iterator[str]:
+def csv_lines(ones: Iterable[Visit]) -> Iterator[str]:
     """Yield lines as RFC 4180 wants them; a name that a spreadsheet would take for a formula begins with `'`."""
     line = io.StringIO()
     writer = csv.writer(line)
