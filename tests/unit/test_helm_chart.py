@@ -19,13 +19,14 @@ from docs.dashboards import dashboard_files
 from docs.tables import SECTIONS
 from gallery.recording.config import RecordingSettings
 from reid_worker.handler import NAME as WORKER_GROUP
-from tests.docs_tools import ROOT
+from tests.docs_tools import ROOT, blocks
 from wire.bus import FRAMES
 
 CHART = ROOT / "deploy" / "helm" / "climbtrack"
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 TRIAL, EXTERNAL = (CHART / "ci" / f"{name}-values.yaml" for name in ("trial", "external"))
+GUIDE = ROOT / "docs" / "guides" / "recording.md"
 NAMES = ("ingest", "worker", "gallery", "alerts", "recorder", "api")
 
 # Not built in CI: it is a Go program, which takes three minutes. Who changes the chart runs `make helm`.
@@ -91,6 +92,12 @@ def read(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("path", [TRIAL, EXTERNAL], ids=lambda path: path.stem)
 def test_the_schema_takes_the_shipped_values(path: Path) -> None:
     checked(read(path))
+
+
+def test_the_schema_takes_the_values_that_the_guide_of_recordings_shows() -> None:
+    (shown,) = [block.text for block in blocks(GUIDE) if block.text.startswith("# values.yaml\n")]
+    checked(yaml.safe_load(shown))
+    RecordingSettings(**yaml.safe_load(shown)["recording"]["settings"])
 
 
 def test_the_schema_names_every_value_and_nothing_else() -> None:
