@@ -23,7 +23,8 @@ from gallery.tracks import EVERYTHING
 from gallery.visits import Visit, visits_by
 
 CROPS = "crops may show others beside the person: look at them before you pass them on"
-CLIPS = (
+BOXES = "somebody who was not tracked may be in sight in clips where they are close to the person: look at all of them"
+SURROUNDINGS = (
     "people who were not detected, or not long enough to be tracked, are not blurred in clips: look at all of them "
     "before you pass them on"
 )
@@ -62,7 +63,13 @@ class Contents:
 
 
 def write_archive(
-    store: Store, number: int, out: Path, recordings: RecordingSettings | None, tell: Callable[[str], None]
+    store: Store,
+    number: int,
+    out: Path,
+    recordings: RecordingSettings | None,
+    tell: Callable[[str], None],
+    *,
+    surroundings: bool = False,
 ) -> Contents:
     """Write what is stored about a person to a ZIP file, which is there as a whole or not at all.
 
@@ -72,6 +79,7 @@ def write_archive(
         out: The file; only its owner may read it.
         recordings: Where clips are cut from; None leaves them out.
         tell: Called with the name of each clip that is being written.
+        surroundings: Show what is around the person in clips, and so people who were not tracked.
 
     Raises:
         UsageError: There is no such person, or the file is there already or cannot be created.
@@ -90,7 +98,8 @@ def write_archive(
         made.writestr("visits.csv", "".join(csv_lines(visits)))
         made.writestr("sightings.jsonl", "".join(json.dumps(_sighting_out(row)) + "\n" for row in rows))
         crops = _add_crops(made, store, rows)
-        clips, remarks = _Clips(made, part.parent, store, tell).add(visits, recordings) if recordings else ([], [])
+        adding = _Clips(made, part.parent, store, tell, surroundings=surroundings)
+        clips, remarks = adding.add(visits, recordings) if recordings else ([], [])
         contents = Contents(
             person.number, len(visits), len(rows), crops, clips, [*remarks, *([CROPS] if crops else [])]
         )
@@ -101,7 +110,10 @@ def write_archive(
 class _Clips:
     """Adds the clips of visits to an archive; they are written to a folder first."""
 
-    def __init__(self, made: ZipFile, folder: Path, store: Store, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, made: ZipFile, folder: Path, store: Store, tell: Callable[[str], None], *, surroundings: bool
+    ) -> None:
+        self._surroundings = surroundings
         self._made = made
         self._folder = folder
         self._store = store
@@ -122,7 +134,7 @@ class _Clips:
             found = list(self._of_visit(visit, settings.folder))
             remarks += [] if found else [NOT_KEPT.format(visit.camera_id, iso(visit.first_ns))]
             clips += found
-        return clips, [*remarks, *([CLIPS] if clips else [])]
+        return clips, [*remarks, *([SURROUNDINGS if self._surroundings else BOXES] if clips else [])]
 
     def _of_visit(self, visit: Visit, recordings: Path) -> Iterator[Clip]:
         """Add what is kept of a visit, in clips of at most five minutes, and yield them."""
@@ -130,7 +142,8 @@ class _Clips:
             at_ns, last_ns = max(visit.first_ns, stretch.first_ns), min(visit.last_ns, stretch.last_ns)
             for first_ns in range(at_ns, last_ns + 1, MAX_CLIP_NS):
                 until_ns = min(last_ns, first_ns + MAX_CLIP_NS - 1)
-                others = others_of(self._store, visit.camera_id, visit.person.number, first_ns, until_ns)
+                who = (visit.camera_id, visit.person.number)
+                others = others_of(self._store, *who, first_ns, until_ns, surroundings=self._surroundings)
                 path = self._folder / f"{self._number + 1:03}-{visit.camera_id}-{_stamp(first_ns)}.mp4"
                 self._tell(f"writing {path.name}")
                 pictures = write_alone(stretch, first_ns, until_ns, path, others)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,10 @@ def export(
     number: Annotated[int, typer.Argument(metavar="ID", min=1, max=2**53 - 1)],
     out: Annotated[Path, typer.Option("--out", metavar="FILE.zip", help="A file that is not there yet.")],
     clips: Annotated[
-        bool, typer.Option("--clips", help="With the recordings of each visit, in which everybody else is blurred.")
+        bool, typer.Option("--clips", help="With the recordings of each visit, in which only this person is seen.")
+    ] = False,
+    surroundings: Annotated[
+        bool, typer.Option("--surroundings", help="Clips show the place, too, and so people who were not tracked.")
     ] = False,
     data_dir: DataDirOption = None,
     config: Config = None,
@@ -31,9 +35,8 @@ def export(
     if config is None or data_dir is not None:
         recordings = recordings.within(data_dir or default_data_dir())
     with open_accounts(config, data_dir, site) as store:
-        contents = write_archive(
-            store, number, out, recordings if clips else None, lambda line: typer.echo(line, err=True)
-        )
+        tell = partial(typer.echo, err=True)
+        contents = write_archive(store, number, out, recordings if clips else None, tell, surroundings=surroundings)
         record(store, "exported a person", "", config, (contents.identity,))
     if as_json:
         typer.echo(json.dumps({"file": str(out), **asdict(contents)}))

@@ -44,12 +44,14 @@ def write_alone(stretch: Stretch, first_ns: int, last_ns: int, path: Path, other
     return count
 
 
-def others_of(store: Store, camera_id: str, number: int, first_ns: int, last_ns: int) -> Callable[[int, int], Others]:
+def others_of(
+    store: Store, camera_id: str, number: int, first_ns: int, last_ns: int, *, surroundings: bool
+) -> Callable[[int, int], Others]:
     """Return what makes everybody but a person unrecognisable in a time of a camera, for pictures of a size."""
     around = HELD_NS + LONGEST_NS
     query = TrackQuery(camera_id, None, max(0, first_ns - around), last_ns + around, EVERYTHING)
     rows = store.find(query)
-    return lambda height, width: Others(rows, number, height, width)
+    return lambda height, width: Others(rows, number, height, width, surroundings=surroundings)
 
 
 def _pictures(stretch: Stretch, first_ns: int, last_ns: int, folder: Path) -> Iterator[tuple[int, Picture]]:

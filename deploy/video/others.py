@@ -1,4 +1,8 @@
-"""Makes everybody but one person unrecognisable in pictures, by the boxes that are stored of a camera."""
+"""Makes everybody but one person unrecognisable in pictures, by the boxes that are stored of a camera.
+
+No detector finds everybody, so boxes of others alone leave some in sight: unless the surroundings are asked for, only
+what is inside the person's own box is left of a picture.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -19,7 +23,7 @@ MARGIN = 0.15  # of a box's width and height, on each side: arms and bags stick 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Track:
-    """One track of somebody else: `(n,)` times, and `(n, 4)` boxes with margins, xyxy, as shares of the picture."""
+    """One track: `(n,)` times, and `(n, 4)` boxes with margins, xyxy, as shares of the picture."""
 
     times_ns: NDArray[np.int64]
     boxes: NDArray[np.float64]
@@ -38,33 +42,44 @@ class _Track:
 
 
 class Others:
-    """Where everybody but one person is in the pictures of a camera.
+    """Where one person is in the pictures of a camera, and where everybody else who was tracked."""
 
-    Whoever was not detected, or too briefly to be tracked, is not among them.
-    """
+    def __init__(
+        self, rows: Iterable[StoredTracklet], number: int, height: int, width: int, *, surroundings: bool = False
+    ) -> None:
+        """Read the tracklets of a camera.
 
-    def __init__(self, rows: Iterable[StoredTracklet], number: int, height: int, width: int) -> None:
-        """Read the tracklets of a camera; those of person `number` are left out, `height` and `width` in px."""
+        Args:
+            rows: The tracklets, of everybody.
+            number: The person who stays visible.
+            height: Of the upright pictures, px.
+            width: The same.
+            surroundings: Leave what is outside all boxes as it is, and so people who were not tracked.
+        """
+        self._surroundings = surroundings
         self._size = np.array([width, height, width, height], np.float64)
-        groups: dict[tuple[str, int], list[StoredTracklet]] = defaultdict(list)
+        groups: dict[tuple[bool, str, int], list[StoredTracklet]] = defaultdict(list)
         for row in rows:
-            if row.identity_id != number:
-                name = TrackletId.parse(row.tracklet.tracklet_id)
-                groups[name.stream_id, name.track].append(row)
-        self._tracks = [_joined(group, self._size) for group in groups.values()]
+            name = TrackletId.parse(row.tracklet.tracklet_id)
+            groups[row.identity_id == number, name.stream_id, name.track].append(row)
+        self._own = [_joined(group, self._size) for (own, _, _), group in groups.items() if own]
+        self._others = [_joined(group, self._size) for (own, _, _), group in groups.items() if not own]
 
     def hide(self, image: NDArray[np.uint8], time_ns: int) -> None:
         """Replace everybody else in an upright BGR picture `(h, w, 3)`, captured at a time, by blocks, in place."""
-        regions = [cut(image, box.tolist()) for box in self._boxes(time_ns)]
-        hidden = [as_blocks(_grey(region), region.shape[1], region.shape[0]) for region in regions]
-        for region, blocks in zip(regions, hidden, strict=True):
-            region[:] = blocks
+        before = image.copy()
+        if not self._surroundings:
+            image[:] = _blocks(before)
+            for box in self._boxes(self._own, time_ns):
+                cut(image, box)[:] = cut(before, box)
+        for box in self._boxes(self._others, time_ns):
+            cut(image, box)[:] = _blocks(cut(before, box))
 
-    def _boxes(self, time_ns: int) -> Iterator[NDArray[np.float64]]:
-        for track in self._tracks:
+    def _boxes(self, tracks: Iterable[_Track], time_ns: int) -> Iterator[list[float]]:
+        for track in tracks:
             box = track.at(time_ns)
             if box is not None:
-                yield box * self._size
+                yield (box * self._size).tolist()
 
 
 def _joined(rows: Iterable[StoredTracklet], size: NDArray[np.float64]) -> _Track:
@@ -80,5 +95,6 @@ def _joined(rows: Iterable[StoredTracklet], size: NDArray[np.float64]) -> _Track
     return _Track(np.concatenate(times)[order], np.concatenate(boxes)[order])
 
 
-def _grey(region: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.asarray(cv2.cvtColor(region, cv2.COLOR_BGR2GRAY), np.uint8)
+def _blocks(region: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    grey = np.asarray(cv2.cvtColor(region, cv2.COLOR_BGR2GRAY), np.uint8)
+    return as_blocks(grey, region.shape[1], region.shape[0])

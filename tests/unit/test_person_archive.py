@@ -93,7 +93,7 @@ def recorded(settings: RecordingSettings, store: MemoryStore, chunks: Sequence[F
 
 
 def exported(store: MemoryStore, out: Path, settings: RecordingSettings | None) -> Contents:
-    return write_archive(store, 1, out, settings, lambda _: None)
+    return write_archive(store, 1, out, settings, lambda _: None, surroundings=True)
 
 
 def clip_of(out: Path, contents: Contents) -> Iterator[tuple[float, NDArray[np.uint8]]]:
@@ -119,6 +119,16 @@ def test_a_clip_shows_the_person_and_of_everybody_else_only_blocks_at_the_record
     assert any("not blurred" in remark for remark in contents.remarks)
 
 
+def test_unless_the_surroundings_are_asked_for_nothing_is_left_but_the_person(
+    tmp_path: Path, store: MemoryStore, settings: RecordingSettings, video: Video
+) -> None:
+    recorded(settings, store, video.chunks())
+    contents = write_archive(store, 1, tmp_path / "one.zip", settings, lambda _: None)
+    for _, image in clip_of(tmp_path / "one.zip", contents):
+        assert detail(image, MINE) > 0.8
+        assert detail(image, (112, 0, WIDTH, HEIGHT)) < 0.1  # also before anybody was tracked there
+
+
 def test_pictures_that_are_rotated_have_their_boxes_where_people_are(
     tmp_path: Path, store: MemoryStore, settings: RecordingSettings
 ) -> None:
@@ -134,7 +144,7 @@ def test_pictures_that_are_rotated_have_their_boxes_where_people_are(
 def hidden(rows: Sequence[StoredTracklet], at_s: float) -> NDArray[np.bool_]:
     """Return which columns of the middle row are blocks at a time."""
     image = checks()
-    Others(rows, 1, HEIGHT, WIDTH).hide(image, START_NS + round(at_s * SECOND))
+    Others(rows, 1, HEIGHT, WIDTH, surroundings=True).hide(image, START_NS + round(at_s * SECOND))
     return np.asarray((image[64] != checks()[64]).any(axis=1))
 
 
