@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.options import Config, DataDirOption, Json, Site
+from deploy.cli.options import Config, DataDirOption, Json, Site, finite
 from deploy.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -22,9 +22,12 @@ app = typer.Typer(name="weights", help="Introduce new weights beside old ones; n
 
 ENOUGH = 0.9  # of the people seen lately, whom weights should know before they decide
 DAY_S = 86_400.0
+MAX_WITHIN_S = 10 * 366 * DAY_S
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="As `show` names it, or the beginning of that.")]
-Within = Annotated[float, typer.Option("--within", min=1, help="Seconds that count as lately.")]
+Within = Annotated[
+    float, typer.Option("--within", min=1, max=MAX_WITHIN_S, callback=finite, help="Seconds that count as lately.")
+]
 
 
 @app.command("show")

@@ -213,4 +213,4 @@ def test_the_document_names_every_answer_of_a_correction(unheard: TestClient) ->
 
     assert len(corrections) == 9
     for one in corrections:
-        assert {"200", "202", "401", "403", "404", "409", "422", "503"} == set(one["responses"])
+        assert {"200", "202", "401", "403", "404", "409", "422", "429", "503"} == set(one["responses"])
