@@ -14,8 +14,8 @@ from gallery.store.layout import LAYOUT, being_restored, bring_up_to_date, check
 from gallery.store.memory import matches
 from gallery.store.people import in_order, page_of
 from gallery.store.presence import MAX_GAP_US, sightings
-from gallery.store.redis_recordings import RedisRecordingNotes
 from gallery.store.redis_accounts import RedisAccounts
+from gallery.store.redis_recordings import RedisRecordingNotes
 from gallery.store.said import MAX_WORDS, Former, StoredWord
 from gallery.store.server import translated_errors
 from gallery.store.store import (
