@@ -37,20 +37,23 @@ def main(site: Path) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        cameras = [
-            f"  {film.stem}: {{url: {film.resolve()}, realtime: true, loop: true, analysed_fps: 4}}"
-            for film in site.glob("*.mp4")
-        ]
-        (folder / "site.yaml").write_text("\n".join(["cameras:", *cameras, ""]))
-        command = [sys.executable, "-m", "deploy.cli", "run", "--config", str(folder / "site.yaml")]
-        options = ["--detector", "bundled", "--data-dir", str(folder / "data"), "--port", str(port), "--no-pictures"]
+        command = [sys.executable, "-m", "deploy.cli", "run", "--keep-serving", "--detector", "bundled"]
+        options = ["--data-dir", name, "--port", str(port), "--no-pictures"]
         with subprocess.Popen([*command, *options], cwd=site.resolve()) as process:
             try:
+                _add_cameras(f"http://127.0.0.1:{port}", site)
                 time.sleep(WAIT_S)
                 take_pictures(f"http://127.0.0.1:{port}")
             finally:
                 process.terminate()
+
+
+def _add_cameras(address: str, site: Path) -> None:
+    """Add the videos by their names alone: the pictures show no folder of this machine."""
+    with httpx.Client(base_url=address, transport=httpx.HTTPTransport(retries=10)) as client:
+        for film in sorted(site.glob("*.mp4")):
+            fields = {"url": film.name, "realtime": True, "loop": True, "analysed_fps": 4}
+            client.post("/v1/cameras", json={"camera_id": film.stem, **fields}).raise_for_status()
 
 
 def take_pictures(address: str) -> None:
