@@ -14,24 +14,18 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 
 from gallery.access.first import tell_first_admin
 from gallery.api.address import explain_bind_failure, open_listener
 from gallery.api.app import create_app, needs_admin
 from gallery.config import ApiSettings
 from gallery.recording.config import RecordingSettings
+from gallery.store.connections import connected
 from gallery.store.redis import RedisStore
-from gallery.store.server import connect
-from gallery.store.sites import RedisSites
 from gallery.store.store import Store
 from wire import process
-from wire.certificate import export_expiry
 from wire.config_file import site_of
 from wire.errors import SettingsError
-from wire.kafka.bus import KafkaBus
-from wire.metrics import ServiceMetrics
-from wire.settings import KafkaSettings, RedisSettings
 
 log = logging.getLogger(__name__)
 
@@ -46,24 +40,14 @@ def main(config: Path | None = None) -> int:
     """
     settings = ApiSettings.load(config)
     site_id = site_of(config)
-    registry = CollectorRegistry()
-    redis, kafka = RedisSettings.load(config), KafkaSettings.load(config)
-    export_expiry(ServiceMetrics(registry), redis, kafka)
-    client = connect(redis)
-    bus = KafkaBus(kafka)
-    try:
-        sites = RedisSites(client)
-        sites.check()
-        bus.ensure_topics()
-        store = RedisStore(client, site_id)
-        app = create_app(store, bus, settings, registry=registry, recording=RecordingSettings.load(config))
+    with connected(config) as to:
+        to.bus.ensure_topics()
+        store = RedisStore(to.client, site_id)
+        app = create_app(store, to.bus, settings, registry=to.registry, recording=RecordingSettings.load(config))
         with closing(listen(settings.host, settings.port)) as listener:
             log.info("api: http://%s:%d, its page and documentation too", settings.host, listener.getsockname()[1])
             with _first_admin(store, settings):
                 serve(app, listener)
-    finally:
-        bus.close()
-        client.close()
     return process.EXIT_DONE
 
 

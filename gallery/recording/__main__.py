@@ -5,19 +5,12 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry
-
 from gallery.recording.config import RecordingSettings
 from gallery.recording.handler import NAME, build_service
-from gallery.store.server import connect
-from gallery.store.sites import RedisSites
+from gallery.store.connections import connected
 from wire import process
 from wire.cameras import CameraTable
-from wire.certificate import export_expiry
 from wire.health import ServiceMonitor
-from wire.kafka.bus import KafkaBus
-from wire.metrics import ServiceMetrics
-from wire.settings import KafkaSettings, RedisSettings
 from wire.tracing import exported
 
 log = logging.getLogger(__name__)
@@ -32,22 +25,10 @@ def main(config: Path | None = None) -> int:
     settings = RecordingSettings.load(config)
     if settings.cameras == "none":
         log.warning("recorder: recording.cameras is none, so nothing is recorded; set it to `all` or `chosen`")
-    registry = CollectorRegistry()
-    metrics = ServiceMetrics(registry)
-    monitor = ServiceMonitor(NAME, metrics)
-    redis, kafka = RedisSettings.load(config), KafkaSettings.load(config)
-    export_expiry(metrics, redis, kafka)
-    client = connect(redis)
-    bus = KafkaBus(kafka)
-    try:
-        sites = RedisSites(client)
-        sites.check()
-        with CameraTable(bus) as cameras, exported(config, registry):
-            service = build_service(settings, bus, registry, cache(sites.open), cameras, monitor=monitor)
-            return process.run_service(service, monitor, registry, host=settings.health_host, port=settings.health_port)
-    finally:
-        bus.close()
-        client.close()
+    with connected(config) as to, CameraTable(to.bus) as cameras, exported(config, to.registry):
+        monitor = ServiceMonitor(NAME, to.metrics)
+        service = build_service(settings, to.bus, to.registry, cache(to.sites.open), cameras, monitor=monitor)
+        return process.run_service(service, monitor, to.registry, host=settings.health_host, port=settings.health_port)
 
 
 if __name__ == "__main__":

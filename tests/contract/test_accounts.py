@@ -2,13 +2,10 @@
 
 import shutil
 import threading
-import uuid
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-import redis
 from fastapi.testclient import TestClient
 
 from gallery.access import users
@@ -18,7 +15,6 @@ from gallery.access.tokens import make_token, read_token
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
 from gallery.store.accounts import Accounts, ApiToken, Deed, Role, Session
-from gallery.store.memory import MemoryStore
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect
 from gallery.store.store import Store
@@ -29,17 +25,6 @@ from wire.settings import RedisSettings
 
 PASSWORD = "correct horse battery"
 S = 1_000_000_000
-
-
-@pytest.fixture(params=["memory", "redis"])
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    site = f"site-{uuid.uuid4().hex[:8]}"
-    if request.param == "memory":
-        yield MemoryStore(site)
-        return
-    client = redis.Redis.from_url(request.getfixturevalue("redis_url"))
-    yield RedisStore(client, site)
-    client.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """All stores behave the same: the reference in memory, and Redis."""
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 import redis
 
 from gallery.errors import StoreConflict, StoreUnavailable
-from gallery.store.memory import MemoryStore
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect
 from gallery.store.sites import RedisSites
@@ -31,17 +29,6 @@ from wire.settings import RedisSettings
 from wire.tracklet_id import TrackletId
 
 S = 1_000_000_000
-
-
-@pytest.fixture(params=["memory", "redis"])
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    site = f"site-{uuid.uuid4().hex[:8]}"
-    if request.param == "memory":
-        yield MemoryStore(site)
-        return
-    client = redis.Redis.from_url(request.getfixturevalue("redis_url"))
-    yield RedisStore(client, site)
-    client.close()
 
 
 def tracklet(name: str = "door/s/1/0", *, first_s: float = 0, last_s: float = 1, revision: int = 0) -> Tracklet:

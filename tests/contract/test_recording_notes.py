@@ -1,11 +1,7 @@
 """What the recorder and the rest of a site tell each other through the store, in memory and in Redis alike."""
 
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-import redis
 from prometheus_client import CollectorRegistry
 
 from gallery.recording.clips import kept
@@ -14,8 +10,6 @@ from gallery.recording.folder import RecordingFolder
 from gallery.recording.handler import RecordingHandler
 from gallery.recording.metrics import RecordingMetrics
 from gallery.recording.recorder import Recorder
-from gallery.store.memory import MemoryStore
-from gallery.store.redis import RedisStore
 from gallery.store.said import Erasure, Seen, StoredWord
 from gallery.store.store import Store, Write
 from tests.worker_tools import START_NS, numbered_image, packets
@@ -26,17 +20,6 @@ from wire.service import Received
 
 S = 1_000_000_000
 SEEN = Seen("door", START_NS + S, START_NS + 2 * S)
-
-
-@pytest.fixture(params=["memory", "redis"])
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    site = f"site-{uuid.uuid4().hex[:8]}"
-    if request.param == "memory":
-        yield MemoryStore(site)
-        return
-    client = redis.Redis.from_url(request.getfixturevalue("redis_url"))
-    yield RedisStore(client, site)
-    client.close()
 
 
 class OneCamera:

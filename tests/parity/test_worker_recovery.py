@@ -146,14 +146,7 @@ def test_a_worker_that_dies_anywhere_is_replaced_without_a_trace(
     records: list[Received], undisturbed: list[Outgoing]
 ) -> None:
     for cut in range(1, len(records), 9):
-        bus = MemoryBus()
-        bus.ensure_topics()
-        first = _handler(bus)
-        before = _run(first, records[:cut], [cut])
-        _publish_states(bus, before)
-        again = _from(first, records, cut)
-
-        after = _run(_handler(bus), again, [len(again)])
+        before, after = _replaced(records, cut)
 
         assert _said([*before, *after]) == _said(undisturbed), f"after a death at chunk {cut}"
         assert _last_progress(after) == {
@@ -165,16 +158,20 @@ def test_a_worker_whose_states_hold_no_pictures_is_replaced_without_a_trace(reco
     private = [_private(item) for item in records]
     undisturbed = _run(_handler(MemoryBus()), private, [len(private)])
     for cut in range(4, len(private), 31):
-        bus = MemoryBus()
-        bus.ensure_topics()
-        first = _handler(bus)
-        before = _run(first, private[:cut], [cut])
-        _publish_states(bus, before)
-        again = _from(first, private, cut)
-
-        after = _run(_handler(bus), again, [len(again)])
+        before, after = _replaced(private, cut)
 
         assert _said([*before, *after]) == _said(undisturbed), f"after a death at chunk {cut}"
+
+
+def _replaced(records: list[Received], cut: int) -> tuple[list[Outgoing], list[Outgoing]]:
+    """Return what a worker says that dies at a chunk, and what its replacement says."""
+    bus = MemoryBus()
+    bus.ensure_topics()
+    first = _handler(bus)
+    before = _run(first, records[:cut], [cut])
+    _publish_states(bus, before)
+    again = _from(first, records, cut)
+    return before, _run(_handler(bus), again, [len(again)])
 
 
 def _private(item: Received) -> Received:

@@ -1,0 +1,23 @@
+"""What the contract tests share."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from gallery.store.memory import MemoryStore
+from gallery.store.redis import RedisStore
+from gallery.store.store import Store
+
+
+@pytest.fixture(params=["memory", "redis"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """The store of a new site, in memory and in Redis."""
+    site = f"site-{uuid.uuid4().hex[:8]}"
+    if request.param == "memory":
+        yield MemoryStore(site)
+        return
+    client = redis.Redis.from_url(request.getfixturevalue("redis_url"))
+    yield RedisStore(client, site)
+    client.close()
