@@ -15,6 +15,8 @@ ORIENTATIONS = range(1, 9)
 _SIZE = 36  # nine int32
 _STRAIGHT = {(1, 1): 1, (-1, 1): 2, (-1, -1): 3, (1, -1): 4}  # by the signs of a and d
 _TURNED = {(1, 1): 5, (1, -1): 6, (-1, -1): 7, (-1, 1): 8}  # by the signs of b and c
+_ONE = 1 << 16  # of a to y, which are 16.16 fixed point
+_LAST = 1 << 30  # of w, which is 2.30
 
 
 def of_matrix(matrix: bytes) -> int:
@@ -29,6 +31,14 @@ def of_matrix(matrix: bytes) -> int:
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return _STRAIGHT.get((_sign(a), _sign(d)), UPRIGHT)
     return _TURNED.get((_sign(b), _sign(c)), UPRIGHT)
+
+
+def matrix_of(orientation: int, width: int, height: int) -> list[int]:
+    """Return the display matrix that states the orientation of pictures of this size; see `of_matrix`."""
+    a, d = next((signs for signs, stated in _STRAIGHT.items() if stated == orientation), (0, 0))
+    b, c = next((signs for signs, stated in _TURNED.items() if stated == orientation), (0, 0))
+    x, y = (sum(size for size, sign in ((width, p), (height, q)) if sign < 0) for p, q in ((a, c), (b, d)))
+    return [*(one * _ONE for one in (a, b)), 0, *(one * _ONE for one in (c, d)), 0, x * _ONE, y * _ONE, _LAST]
 
 
 def display_matrices(frame: Any) -> list[bytes]:

@@ -12,6 +12,7 @@ from gallery.live.remux import TIME_BASE
 from gallery.recording.media import Picture, pictures
 from gallery.recording.segment import Segment, camera_folder, files_of, read_name, read_part
 from gallery.recording.writer import last_picture_ns
+from wire.orientation import matrix_of
 
 GAP_NS = 5 * 10**9  # between pictures: a longer one ends a stretch
 TABLE_BYTES = 48  # of each picture in the index of an MP4 file, at most; the rest of the index is far below 8 kB
@@ -84,6 +85,8 @@ def cut_of(stretch: Stretch, first_ns: int, last_ns: int) -> Cut | None:
 def write_clip(stretch: Stretch, cut: Cut, sink: BinaryIO) -> None:
     """Write a clip as an MP4 file, whose time 0 is `cut.first_ns`, and whose index comes first.
 
+    The file states how its pictures are to be rotated, which segments tell by their names alone.
+
     Raises:
         OSError: The sink takes no more.
     """
@@ -94,6 +97,7 @@ def write_clip(stretch: Stretch, cut: Cut, sink: BinaryIO) -> None:
     ):
         stream = out.add_stream_from_template(source.streams.video[0])
         stream.time_base = TIME_BASE
+        stream.set_display_matrix(matrix_of(stretch.segments[0].orientation, stream.width, stream.height))
         orders = iter(sorted(cut.times.values()))
         for number, picture in enumerate(_pictures(stretch)):
             if number in cut.times:

@@ -23,9 +23,11 @@ from wire.bus import FRAMES, Record
 from wire.cameras import ListedCamera
 from wire.memory import MemoryBus
 from wire.messages import CameraSpec, FrameChunk
+from wire.orientation import ORIENTATIONS, display_matrices, of_matrix
 from wire.service import Received
 
 SECOND = 10**9
+UPWARD = b""  # what a reader takes where nothing is stated
 
 
 class Listed:
@@ -95,6 +97,18 @@ def test_a_clip_has_the_pictures_of_its_time_and_says_when_it_begins(
     with av.open(io.BytesIO(answer.content)) as file:
         shown = [number_of(frame.to_ndarray(format="bgr24")) for frame in file.decode(video=0)]
     assert shown[: 59 - 30] == list(range(30, 59))
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_clip_states_how_its_pictures_are_rotated_upright(
+    client: TestClient, settings: RecordingSettings, store: MemoryStore, video: Video, orientation: int
+) -> None:
+    chunks = [msgspec.structs.replace(chunk, orientation=orientation) for chunk in video.chunks()]
+    handle(settings, store, Listed(door=None), chunks)
+    answer = client.get("/v1/cameras/door/clip", params={"from": seconds(33), "to": seconds(58)})
+    with av.open(io.BytesIO(answer.content)) as file:
+        matrices = display_matrices(next(file.decode(video=0)))
+    assert [of_matrix(matrix) for matrix in matrices or [UPWARD]] == [orientation]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ingest.sources import jpeg
 from reid_worker.upright import upright
 from tests.mp4_tools import Movie, track_of, write_mp4
 from tests.video_tools import CLOSED, Seen, see
-from wire.orientation import ORIENTATIONS, UPRIGHT, of_matrix
+from wire.orientation import ORIENTATIONS, UPRIGHT, matrix_of, of_matrix
 
 RED, GREEN, BLUE, YELLOW = (0, 0, 255), (0, 255, 0), (255, 0, 0), (0, 255, 255)
 # Of a picture that is red and green above, blue and yellow below: what is stored so that it stands upright when it is
@@ -111,6 +111,16 @@ def test_a_display_matrix_turns_a_video(orientation: int, tmp_path: Path) -> Non
 def test_a_matrix_is_the_nearest_of_eight_orientations(matrix: tuple[int, int, int, int], expected: int) -> None:
     a, b, c, d = matrix
     assert of_matrix(np.array([a, b, 0, c, d, 0, 0, 0, 1 << 30], np.int32).tobytes()) == expected
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_the_matrix_of_an_orientation_shows_the_whole_picture_where_it_is_upright(orientation: int) -> None:
+    a, b, _, c, d, _, x, y, _ = matrix_of(orientation, WIDTH, HEIGHT)
+
+    shown = {((a * p + c * q + x) >> 16, (b * p + d * q + y) >> 16) for p in (0, WIDTH) for q in (0, HEIGHT)}
+    wide, high = (WIDTH, HEIGHT) if orientation < 5 else (HEIGHT, WIDTH)
+    assert shown == {(0, 0), (wide, 0), (0, high), (wide, high)}
+    assert of_matrix(np.array(matrix_of(orientation, WIDTH, HEIGHT), np.int32).tobytes()) == orientation
 
 
 def test_a_matrix_of_another_size_turns_nothing() -> None:
