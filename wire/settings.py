@@ -200,13 +200,7 @@ class KafkaSettings(TlsSettings):
     @classmethod
     def _check_servers(cls, servers: str) -> str:
         """Reject anything but a list of addresses."""
-        for server in servers.split(","):
-            try:
-                address = read_url(f"kafka://{server.strip()}")
-            except UrlError:
-                address = None
-            if address is None or address.login is not None or address.rest:
-                raise ValueError("expected host:port, several separated by commas; ports are 1 to 65535")
+        _check_addresses(servers)
         return servers
 
     @model_validator(mode="after")
@@ -228,7 +222,9 @@ class RedisSettings(TlsSettings):
     """How to connect to Redis.
 
     Attributes:
-        url: `redis://host:port/db`, `rediss://…` with TLS, or `unix:///path`.
+        url: `redis://host:port/db`, `rediss://…` with TLS, or `unix:///path`. With `sentinels`, its host is the name by
+            which they know the primary, and there is no port.
+        sentinels: Comma-separated `host:port` of Redis Sentinels, which name the primary at every failover.
         username: The ACL user, if Redis has one; instead of a user in the URL.
         password: The password of that user, or of the default user.
         ssl_ca_file: PEM file of the CA that signed Redis's certificate, if the system does not trust it.
@@ -241,6 +237,7 @@ class RedisSettings(TlsSettings):
     section = "redis"
 
     url: str = "redis://127.0.0.1:6379/0"
+    sentinels: str = ""
     username: str | None = None
     password: SecretStr | None = None
     password_file: Path | None = None
@@ -257,12 +254,44 @@ class RedisSettings(TlsSettings):
             raise ValueError("expected a database number after the host, like redis://HOST:PORT/0")
         return url.strip()
 
+    @field_validator("sentinels")
+    @classmethod
+    def _check_sentinels(cls, sentinels: str) -> str:
+        """Reject anything but a list of addresses, or nothing."""
+        if sentinels:
+            _check_addresses(sentinels)
+        return sentinels
+
+    @model_validator(mode="after")
+    def _check_primary(self) -> Self:
+        """Reject the address of a server where the name of a primary is expected."""
+        if self.sentinels and (read_url(self.url).port is not None or not read_url(self.url).host):
+            raise ValueError(
+                "sentinels need a url without a port, like redis://NAME/0, whose NAME they know the primary by"
+            )
+        return self
+
     @model_validator(mode="after")
     def _check_tls(self) -> Self:
         """Reject certificates that would not be used."""
         if read_url(self.url).scheme != "rediss" and (given := _given(self, "ssl_")):
             raise ValueError(f"{given} needs a url that begins with rediss://")
         return self
+
+
+def _check_addresses(text: str) -> None:
+    """Reject anything but comma-separated addresses.
+
+    Raises:
+        ValueError: One of them is none.
+    """
+    for one in text.split(","):
+        try:
+            address = read_url(f"server://{one.strip()}")
+        except UrlError:
+            address = None
+        if address is None or address.login is not None or address.rest:
+            raise ValueError("expected host:port, several separated by commas; ports are 1 to 65535")
 
 
 def _given(settings: Settings, prefix: str) -> str:

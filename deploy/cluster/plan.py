@@ -86,6 +86,7 @@ class Plan:
             "CLIMBTRACK_KAFKA_SERVERS": self.addresses["kafka"].reachable,
             "CLIMBTRACK_KAFKA_REPLICATION_FACTOR": "1",
             "CLIMBTRACK_REDIS_URL": redis_url,
+            "CLIMBTRACK_REDIS_SENTINELS": "",
             "CLIMBTRACK_WORKER_THREADS": str(self._threads()),
             "CLIMBTRACK_RECORDING_FOLDER": str(RecordingSettings.load(self.config).within(data_dir).folder),
         }
@@ -121,7 +122,7 @@ def make_plan(options: ClusterOptions) -> Plan:
         _refuse_logins(settings)
     notes = [
         f"{given} of the settings is not used: a cluster on one machine has servers of its own"
-        for given in _named(kafka, "servers") + _named(redis, "url")
+        for given in _named(kafka, "servers") + _named(redis, "url") + _named(redis, "sentinels")
     ]
     wanted = [*_services(options), Address("kafka", LOOPBACK, options.kafka_port, "--kafka-port")]
     if options.prometheus_port is not None and shutil.which("prometheus") is None:

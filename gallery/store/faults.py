@@ -23,6 +23,7 @@ from redis.exceptions import (
     ResponseError,
     TryAgainError,
 )
+from redis.sentinel import MasterNotFoundError
 
 from gallery.errors import StoreRefused, StoreUnavailable
 from wire.mask import hide
@@ -86,6 +87,7 @@ _TEXTS = (  # no code, or behind another one: Redis before 7 wraps errors that o
     (re.compile(r"^(MISCONF|NOREPLICAS|BUSY|DENIED|NOAUTH|WRONGPASS)\b"), None),
     (re.compile(r"[:\s]-(MISCONF|NOREPLICAS|READONLY|OOM|BUSY|LOADING|MASTERDOWN|NOPERM)\b"), None),
     (re.compile(r"max number of clients"), "MAXCLIENTS"),
+    (re.compile(r"previous master is now a slave"), "READONLY"),  # the client's words, when Sentinels name another
     (re.compile(r"authentication required|already authenticated", re.IGNORECASE), "NOAUTH"),
     (re.compile(r"ACL failure in script|can't run this command"), "NOPERM"),
     (re.compile(r"DB index|Invalid Database|SELECT is not allowed"), "DB"),
@@ -121,6 +123,9 @@ def explained(
 
 
 def _why_away(error: RedisError | OSError, server: str) -> str:
+    if isinstance(error, MasterNotFoundError):
+        remedy = "wait for the failover to end, or correct redis.sentinels and the name in redis.url"
+        return f"no Sentinel names {server}; {remedy}"
     words = why_unreachable(error, server)
     if words is None or CLOSED in words:
         return f"{server} {CLOSED}; it was stopped, has no connection left (maxclients), or {TLS_MISFIT}"

@@ -8,8 +8,10 @@ from typing import Any
 
 import redis
 from redis.exceptions import RedisError, ResponseError
+from redis.sentinel import SentinelConnectionPool
 
 from gallery.store.faults import explained
+from gallery.store.sentinel import follow, name_of_primary
 from wire.errors import SettingsError
 from wire.mask import mask_url
 from wire.settings import RedisSettings
@@ -35,9 +37,13 @@ def connect(settings: RedisSettings, *, answer_s: float = ANSWER_S, connect_s: f
             settings
         )  # checked early: the client reads the files when it connects, and prompts for a key's password
     options = {**_login(settings), **(_tls(settings) if url.scheme == "rediss" else {})}
+    options |= {"socket_timeout": answer_s, "socket_connect_timeout": connect_s}
     address = replace(url, login=None).quoted()
     try:
-        client = redis.Redis.from_url(address, socket_timeout=answer_s, socket_connect_timeout=connect_s, **options)
+        if settings.sentinels:
+            client = follow(settings.sentinels, address, **options)
+        else:
+            client = redis.Redis.from_url(address, **options)
         pool = client.connection_pool
         pool.connection_class(**pool.connection_kwargs)  # only this reveals unknown options
     except (TypeError, ValueError, RedisError):
@@ -48,6 +54,8 @@ def connect(settings: RedisSettings, *, answer_s: float = ANSWER_S, connect_s: f
 
 def name_of(client: "redis.Redis") -> str:
     """Return the address a client connects to, without its password."""
+    if isinstance(client.connection_pool, SentinelConnectionPool):
+        return name_of_primary(client.connection_pool)
     known = client.connection_pool.connection_kwargs
     return mask_url(str(known.get("path") or f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"))
 

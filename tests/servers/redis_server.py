@@ -7,13 +7,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 import redis
 
 PATIENCE_S = 20.0
+PRIMARY = "people"  # what Sentinels call it
 HELLO = b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n"
 
 
@@ -90,6 +91,41 @@ class RealRedis:
         return "saving" if known["rdb_bgsave_in_progress"] else str(known["rdb_last_bgsave_status"])
 
 
+class RealSentinel:
+    """A Redis Sentinel on loopback that decides alone about one primary; use as a context manager."""
+
+    def __init__(self, folder: Path, port: int, primary: tuple[str, int]) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._port = port
+        (folder / "sentinel.conf").write_text(sentinel_config(port, primary, quorum=1, down_after_ms=300))
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = f"127.0.0.1:{port}"
+
+    def __enter__(self) -> Self:
+        command = [shutil.which("redis-server") or "", str(self._folder / "sentinel.conf"), "--sentinel"]
+        log = ["--logfile", str(self._folder / "log")]
+        self._process = subprocess.Popen([*command, *log], cwd=self._folder, stdin=subprocess.DEVNULL)
+        wait_for(lambda: _knows_a_replica(self._port))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+def sentinel_config(port: int, primary: tuple[str, int], *, quorum: int, down_after_ms: int) -> str:
+    """Return the configuration of a Sentinel that watches a primary under the name of `PRIMARY`."""
+    return (
+        f"port {port}\n"
+        "protected-mode no\n"
+        f"sentinel monitor {PRIMARY} {primary[0]} {primary[1]} {quorum}\n"
+        f"sentinel down-after-milliseconds {PRIMARY} {down_after_ms}\n"
+        f"sentinel failover-timeout {PRIMARY} {10 * down_after_ms}\n"
+    )
+
+
 class FakeRedis:
     """Listens on loopback and answers every command with one error, once a client has said hello."""
 
@@ -162,6 +198,13 @@ def _openssl(folder: Path, *words: str) -> None:
 def _listens(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0
+
+
+def _knows_a_replica(port: int) -> bool:
+    with closing(redis.Redis(port=port)) as client, suppress(redis.ConnectionError):
+        ask: Any = client.sentinel_slaves
+        return any(not replica["is_sdown"] and replica["master-link-status"] == "ok" for replica in ask(PRIMARY))
+    return False
 
 
 def _command(lines: Any) -> list[bytes]:
