@@ -249,6 +249,10 @@ class IngestWorker:
                 self._causes[status.camera_id] = status.cause
         return self._causes.get(camera_id, "")
 
+    def reconnects(self, camera_id: str) -> int:
+        """Return how often a camera's connection was lost or refused."""
+        return sum(status.reconnects for status in self._statuses() if status.camera_id == camera_id)
+
     def streams(self, camera_id: str) -> dict[str, list[FrameChunk]]:
         """Return a camera's chunks so far, by stream."""
         found: dict[str, list[FrameChunk]] = {}

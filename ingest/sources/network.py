@@ -29,6 +29,7 @@ NOTHING_SENT = (
     "nothing that can be read arrives at this port; check that an MPEG transport stream is sent to this machine and "
     "port, or to this multicast group, and that no firewall blocks UDP"
 )
+NOTHING_SAID = "it closes the connection and says nothing"
 NOT_VIDEO = "what answers at this address is not a video that can be read"
 
 
@@ -39,11 +40,15 @@ def open_network(url: str, settings: IngestSettings) -> Source:
         SourceError: The stream cannot be opened; class and message give the cause.
     """
     address = read_url(url)
+    first = b""
     if address.scheme in {"http", "https"}:
-        pictures = _motion_jpeg(address, settings)
-        if pictures is not None:
-            return pictures
-    container = _open(address, settings)
+        answer = _open(address, settings, form="data")
+        first = _beginning(answer)
+        if has_picture(first):
+            finite = first.startswith(b"\xff\xd8") and answer.size > 0
+            return MotionJpegSource(answer, first, finite=finite, settings=settings)
+        answer.close()
+    container = _open(address, settings, answered=bool(first))
     try:
         stream = video_of(container)
     except NoVideo:
@@ -80,17 +85,6 @@ def _check_reached(size: int, demuxer: Demuxer) -> None:
         )
 
 
-def _motion_jpeg(address: Url, settings: IngestSettings) -> MotionJpegSource | None:
-    """Return a source if a web server sends JPEG pictures; None if it sends something else."""
-    container = _open(address, settings, format="data")
-    first = _beginning(container)
-    if not has_picture(first):
-        container.close()
-        return None
-    finite = first.startswith(b"\xff\xd8") and container.size > 0
-    return MotionJpegSource(container, first, finite=finite, settings=settings)
-
-
 def _beginning(container: Any) -> bytes:
     """Return the first bytes, up to a picture if there is one; errors are reported when it is opened again."""
     first = b""
@@ -104,16 +98,19 @@ def _beginning(container: Any) -> bytes:
     return first
 
 
-def _open(address: Url, settings: IngestSettings, **how: str) -> Any:
+def _open(address: Url, settings: IngestSettings, *, form: str | None = None, answered: bool = False) -> Any:
+    """Open an address; `answered` tells that bytes came from it a moment ago."""
     began_s = time.monotonic()
     try:
         return av.open(
             address.without_transport().quoted(),
             options=options_of(address, settings),
             timeout=(settings.connect_timeout_s, settings.read_timeout_s + _segment_s(address)),
-            **how,
+            format=form,
         )
     except av.FFmpegError as error:  # not chained, as its message contains the URL
+        if answered and error.errno == errno.EIO and not interrupted():
+            raise NoVideo(NOT_VIDEO) from None  # without a length, libav says no more of a page
         raise _failure(error, address, settings, waited_s=time.monotonic() - began_s) from None
 
 
@@ -127,6 +124,8 @@ def _failure(error: av.FFmpegError, address: Url, settings: IngestSettings, *, w
     refused = certificate.refusal(address, settings) if broken else None
     if refused is not None:
         return AccessDenied(refused)
+    if isinstance(error, EOFError):
+        return Unreachable(NOTHING_SAID)
     if error.errno == errno.EPROTONOSUPPORT:
         return SourceError(NO_TRANSPORT)
     if isinstance(error, av.InvalidDataError):  # also of RTSP when no reply arrives in time
