@@ -33,6 +33,11 @@ def of_matrix(matrix: bytes) -> int:
     return _TURNED.get((_sign(b), _sign(c)), UPRIGHT)
 
 
+def upright_size(orientation: int, width: int, height: int) -> tuple[int, int]:
+    """Return width and height of upright pictures whose size is this before rotation."""
+    return (width, height) if orientation in _STRAIGHT.values() else (height, width)
+
+
 def matrix_of(orientation: int, width: int, height: int) -> list[int]:
     """Return the display matrix that states the orientation of pictures of this size; see `of_matrix`."""
     a, d = next((signs for signs, stated in _STRAIGHT.items() if stated == orientation), (0, 0))

@@ -14,6 +14,7 @@ from gallery.asking import Asker
 from gallery.config import ApiSettings
 from gallery.errors import NoAnswer, TooManySearches
 from wire.messages import CameraTest, CameraTested
+from wire.orientation import upright_size
 
 NOT_DECODED = "it sends video that cannot be decoded: restart the camera, or choose H.264 as its codec"
 REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -33,10 +34,9 @@ class CameraTestIn(BaseModel):
 class CameraTestOut(BaseModel):
     """What a camera shows, or why it shows nothing.
 
-    `problem`: cause and remedy, null if there is a picture. `picture`: JPEG in base64, null where the site's privacy
-    is not `full`. `width`, `height`: of the
-    video, pixels. `fps`: frames per second, null if only one came. `waited_s`: seconds until the first picture.
-    `orientation`: how the picture is rotated to be upright, as the EXIF tag.
+    `problem`: cause and remedy, null if there is a picture. `picture`: upright, JPEG in base64; null where the site's
+    privacy is not `full`. `width`, `height`: of the upright video, pixels. `fps`: frames per second, null if only one
+    came. `waited_s`: seconds until the first picture.
     """
 
     problem: str | None = None
@@ -46,7 +46,6 @@ class CameraTestOut(BaseModel):
     fps: float | None = None
     waited_s: float | None = None
     picture: str | None = None
-    orientation: int | None = None
 
 
 def camera_test_router(asker: Asker, settings: ApiSettings) -> APIRouter:
@@ -78,14 +77,15 @@ def _out(tested: CameraTested) -> CameraTestOut:
     from gallery.live.picture import PictureDecoder  # it loads FFmpeg
 
     hidden = not first.packets  # the site's privacy is not `full`
-    picture = None if hidden else PictureDecoder(first.codec, first.extradata).latest(first.packets, end=True)
+    decoder = PictureDecoder(first.codec, first.extradata, first.orientation)
+    picture = None if hidden else decoder.latest(first.packets, end=True)
+    width, height = upright_size(first.orientation, first.width, first.height)
     return CameraTestOut(
         problem=None if picture or hidden else NOT_DECODED,
         codec=first.codec,
-        width=first.width,
-        height=first.height,
+        width=width,
+        height=height,
         fps=round(first.fps, 2) or None,
         waited_s=tested.waited_ms / 1000,
         picture=base64.b64encode(picture).decode() if picture else None,
-        orientation=first.orientation,
     )

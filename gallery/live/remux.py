@@ -1,6 +1,7 @@
 """Compressed chunks to fragmented MP4 for Media Source Extensions, without decoding anything."""
 
 import io
+import struct
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -10,10 +11,12 @@ import av.error
 from wire.byte_stream import ToAnnexB
 from wire.errors import PermanentError
 from wire.messages import FrameChunk, Packet
+from wire.orientation import matrix_of
 
 TIME_BASE = Fraction(1, 90_000)
 REORDER_TICKS = 90_000  # decoding times are this far before presentation times: no encoder reorders over a second
 USUAL_TICKS = 9_000  # the length of the first picture; players only need something plausible
+SIZE_BYTES = 8  # of the last two fields in the header of a track, behind the matrix (ISO/IEC 14496-12, 8.3.2)
 MOVIE = {
     "movflags": "empty_moov+delay_moov+default_base_moof+frag_every_frame",
     "use_editlist": "0",
@@ -37,7 +40,8 @@ def captured_ns(packet: Packet) -> int:
 class Remuxer:
     """Turns the chunks of one stream into an MP4 file in pieces.
 
-    Presentation times in the file are the packets' times since that of `first`'s first packet, plus a second.
+    Presentation times in the file are the packets' times since that of `first`'s first packet, plus a second. The file
+    states how its pictures are to be rotated.
     """
 
     def __init__(self, first: FrameChunk, timed: Callable[[Packet], int] = presented_ns) -> None:
@@ -60,6 +64,7 @@ class Remuxer:
         self._stream = self._file.add_mux_stream(
             first.codec, width=first.width, height=first.height, time_base=TIME_BASE
         )
+        self._matrix = struct.pack(">9i", *matrix_of(first.orientation, first.width, first.height))
         self._earliest = -REORDER_TICKS
 
     def add(self, chunk: FrameChunk) -> bytes:
@@ -76,7 +81,7 @@ class Remuxer:
                 self._file.mux_one(self._packet(packet, time_ns))
         except (av.error.FFmpegError, ValueError) as error:
             raise NotPlayable(f"cannot be put into an MP4 file: {error}") from error
-        return self._sink.take()
+        return self._taken()
 
     def close(self) -> bytes:
         """End the file; return what it grows by.
@@ -88,11 +93,20 @@ class Remuxer:
             self._file.close()
         except (av.error.FFmpegError, ValueError) as error:
             raise NotPlayable(f"cannot be put into an MP4 file: {error}") from error
-        return self._sink.take()
+        return self._taken()
 
     def media_s(self, time_ns: int) -> float:
         """Return the presentation time in the file of a packet of this time."""
         return self._ticks(time_ns) / TIME_BASE.denominator
+
+    def _taken(self) -> bytes:
+        """Return what was written; PyAV states no rotation for streams without a codec, so it is put in here."""
+        data = self._sink.take()
+        if data[4:8] != b"ftyp":
+            return data
+        at = data.index(b"tkhd") - 4  # of the one track; nothing but times come before it
+        end = at + int.from_bytes(data[at : at + 4])
+        return data[: end - SIZE_BYTES - len(self._matrix)] + self._matrix + data[end - SIZE_BYTES :]
 
     def _ticks(self, time_ns: int) -> int:
         return (time_ns - self.base_ns) * TIME_BASE.denominator // 10**9 + REORDER_TICKS

@@ -11,6 +11,7 @@ from gallery.live.feed import Item, PeopleInView, follows
 from gallery.live.picture import PictureDecoder
 from gallery.live.remux import NotPlayable, Remuxer, mime_of
 from wire.messages import FrameChunk, Packet
+from wire.orientation import upright_size
 
 PieceKind = Literal["mp4", "jpeg"]
 
@@ -62,18 +63,19 @@ class CameraView:
     def _changed(self, chunk: FrameChunk) -> bool:
         """Tell whether a player must begin again: an MP4 file has one size and one configuration."""
         last = self._last
-        return last is None or (last.width, last.height, last.extradata) != (chunk.width, chunk.height, chunk.extradata)
+        return last is None or _form(last) != _form(chunk)
 
     def _begin(self, chunk: FrameChunk) -> Iterator[Sent]:
         self._remuxer = self._decoder = None
-        size = {"width": chunk.width, "height": chunk.height, "orientation": chunk.orientation}
+        width, height = upright_size(chunk.orientation, chunk.width, chunk.height)
+        size = {"width": width, "height": height}
         if chunk.privacy != "full":
             yield {"kind": "hidden", "codec": chunk.codec, **size}
         elif not self._pictures and chunk.codec != "mjpeg":
             self._remuxer = Remuxer(chunk)
             yield {"kind": "video", "codec": chunk.codec, **size}
         else:
-            self._decoder = PictureDecoder(chunk.codec, chunk.extradata)
+            self._decoder = PictureDecoder(chunk.codec, chunk.extradata, chunk.orientation)
             yield {"kind": "pictures", "codec": chunk.codec, **size}
 
     def _add(self, chunk: FrameChunk) -> Iterator[Sent]:
@@ -101,6 +103,10 @@ class CameraView:
         media_s = remuxer.media_s(newest.pts_ns)
         yield {"kind": "clock", "media_s": round(media_s, 4), "time_ms": _ms(newest.time_ns)}
         yield Piece("mp4", data)
+
+
+def _form(chunk: FrameChunk) -> tuple[int, int, int, bytes]:
+    return chunk.width, chunk.height, chunk.orientation, chunk.extradata
 
 
 def _people(item: PeopleInView) -> dict[str, Any]:

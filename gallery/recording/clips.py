@@ -85,7 +85,7 @@ def cut_of(stretch: Stretch, first_ns: int, last_ns: int) -> Cut | None:
 def write_clip(stretch: Stretch, cut: Cut, sink: BinaryIO) -> None:
     """Write a clip as an MP4 file, whose time 0 is `cut.first_ns`, and whose index comes first.
 
-    The file states how its pictures are to be rotated, which segments tell by their names alone.
+    The file states how its pictures are to be rotated, which some segments tell by their names alone.
 
     Raises:
         OSError: The sink takes no more.

@@ -54,7 +54,7 @@ class Segment:
 
     @property
     def orientation(self) -> int:
-        """Return how its pictures are rotated to be upright, which MP4 files do not tell; see `wire.orientation`."""
+        """Return how its pictures are rotated to be upright; see `wire.orientation`."""
         return int(self.form[-1])
 
     @property

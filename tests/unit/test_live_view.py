@@ -10,11 +10,14 @@ import av
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from gallery.live.feed import MAX_WAITING, Backlog, Item, LiveFeeds, PeopleInView, Viewer
+from gallery.live.picture import PictureDecoder
 from gallery.live.remux import NotPlayable, Remuxer, mime_of
 from gallery.live.view import CameraView, Piece, Sent
 from gallery.store.memory import MemoryStore
+from reid_worker.upright import upright
 from tests.conftest import wait_until
 from tests.worker_tools import Video, number_of, numbered_image, packets
 from wire import codec
@@ -22,6 +25,7 @@ from wire.bus import BOXES, FRAMES
 from wire.byte_stream import ToAnnexB
 from wire.memory import MemoryBus
 from wire.messages import FrameChunk, SeenPeople
+from wire.orientation import ORIENTATIONS, UPRIGHT, display_matrices, of_matrix
 
 FPS = 10
 
@@ -96,6 +100,48 @@ def test_motion_jpeg_is_no_file_but_pictures(video: Video) -> None:
     sent = take_all(CameraView(), film.chunks())
     assert kinds(sent)[:3] == ["pictures", "picture", "jpeg"]
     assert pieces(sent)[:2] == b"\xff\xd8"
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("codec", ["libx264", "mjpeg"])
+def test_rotated_video_is_shown_upright(codec: str, orientation: int) -> None:
+    film = packets([numbered_image(number) for number in range(6)], codec=codec)
+    chunks = [msgspec.structs.replace(chunk, orientation=orientation) for chunk in film.chunks()[:-1]]
+    wide, high = (320, 64) if orientation < 5 else (64, 320)
+
+    begun, *_, picture = take_all(CameraView(pictures=True), chunks)
+
+    assert isinstance(begun, dict)
+    assert isinstance(picture, Piece)
+    assert (begun["width"], begun["height"]) == (wide, high)
+    with Image.open(io.BytesIO(picture.data)) as shown:
+        seen = np.asarray(ImageOps.exif_transpose(shown).convert("RGB"), np.uint8)
+    assert min(
+        (float(np.abs(upright(numbered_image(number), orientation).astype(int) - seen).mean()), number)
+        for number in range(6)
+    ) < (12, 6)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_the_file_states_how_it_is_rotated(video: Video, orientation: int) -> None:
+    chunks = [msgspec.structs.replace(chunk, orientation=orientation) for chunk in video.chunks()[:-1]]
+    data = pieces(take_all(CameraView(), chunks))
+
+    with av.open(io.BytesIO(data)) as file:
+        matrices = display_matrices(next(file.decode(video=0)))
+    assert [of_matrix(matrix) for matrix in matrices] == ([] if orientation == UPRIGHT else [orientation])
+
+
+def test_a_stream_whose_rotation_changes_begins_another_file(video: Video) -> None:
+    first, second = (
+        msgspec.structs.replace(chunk, orientation=n) for chunk, n in zip(video.chunks()[::2], (1, 6), strict=False)
+    )
+
+    assert kinds(take_all(CameraView(), [first, second])).count("video") == 2
+
+
+def test_a_jpeg_that_is_broken_and_rotated_is_left_out() -> None:
+    assert PictureDecoder("mjpeg", b"", 6).latest([b"\xff\xd8\xff"]) is None
 
 
 def test_a_stream_without_parameter_sets_is_not_playable_and_is_said_so(video: Video) -> None:

@@ -70,7 +70,6 @@ export class Player {
     this.reset();
     this.how = how;
     this.frame = { width: message.width, height: message.height };
-    this.orientation = message.orientation;
   }
 
   reset() {

@@ -32,7 +32,7 @@ export function Tried({ busy, result }) {
   if (!result) return null;
   if (result.problem) return html`<p class="warn" role="alert">${own.failed(result.problem)}</p>`;
   return html`<figure class="tried" role="status">
-    <img src=${picture} alt=${own.picture} class=${`turned-${result.orientation}`} />
+    <img src=${picture} alt=${own.picture} />
     <figcaption class="num">${own.about(result)}</figcaption>
   </figure>`;
 }
