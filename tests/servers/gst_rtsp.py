@@ -1,7 +1,8 @@
 """An RTSP server for tests: GStreamer's, serving an H.264 file, with or without a password, TLS, and losses.
 
 Run by the system's Python, which has GStreamer's bindings; prints its port when it is ready:
-    /usr/bin/python3 gst_rtsp.py VIDEO.mp4 [--port N] [--user U --password P] [--tls PEM] [--transport T] [--loss P]
+    /usr/bin/python3 gst_rtsp.py VIDEO.mp4 [--port N] [--address A] [--user U --password P] [--tls PEM]
+        [--transport T] [--loss P]
 """
 
 # mypy: disable-error-code="import-not-found"
@@ -17,10 +18,11 @@ from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 -
 
 
 def main() -> None:
-    """Serve `rtsp://127.0.0.1:PORT/camera` until killed."""
+    """Serve `rtsp://ADDRESS:PORT/camera` until killed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("video")
     parser.add_argument("--port", default="0")
+    parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--user")
     parser.add_argument("--password")
     parser.add_argument("--tls", help="file with certificate and key")
@@ -30,7 +32,7 @@ def main() -> None:
 
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
+    server.set_address(options.address)
     server.set_service(options.port)
     factory = GstRtspServer.RTSPMediaFactory()
     payloader = "rtph264pay pt=96 config-interval=-1"
