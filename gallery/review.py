@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gallery.store.store import StoredTracklet
 from gallery.store.why import Why
 
+WORTH = 0.05  # an answer that changes nothing 19 times in 20 is not worth the time of whoever is asked
 CERTAIN = 1e-6  # probabilities are kept this far from 0 and 1, whose log odds are infinite
 OPEN = ("unlikely", "other_fits_better")  # what excludes a person without ruling out that it is the same one
 
@@ -44,7 +45,7 @@ def pairs_of(
     present: Mapping[int, int],
     different: frozenset[tuple[int, int]],
 ) -> list[Pair]:
-    """Return the pairs that may be one person, those nearest to what a match needs first.
+    """Return the pairs that may well be one person, those nearest to what a match needs first.
 
     Args:
         present: Present number of each identity of a decision; identities that are gone or hidden are missing.
@@ -65,7 +66,7 @@ def pairs_of(
                 apart.add(key)
             elif key not in best or best[key].probability < candidate.probability:
                 best[key] = Pair(*key, candidate.probability, why.least, row.tracklet.tracklet_id)
-    found = [pair for key, pair in best.items() if key not in apart]
+    found = [pair for key, pair in best.items() if key not in apart and pair.probability >= WORTH]
     return sorted(found, key=lambda pair: (_distance(pair.probability, pair.least), pair.one, pair.other))
 
 
@@ -77,7 +78,7 @@ def doubts_of(rows: Sequence[StoredTracklet], whys: Mapping[str, Why], present: 
         if why is None or row.identity_id is None or present.get(why.number) != row.identity_id:
             continue
         own = next((one for one in why.candidates if not one.excluded), None)
-        if own is None:  # it was nobody known
+        if own is None or own.probability > 1 - WORTH:  # it was nobody known, or surely that one
             continue
         others = (present.get(one.number) for one in why.candidates if one.excluded in OPEN)
         other = next((number for number in others if number not in {None, row.identity_id}), None)

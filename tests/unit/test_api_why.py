@@ -84,9 +84,19 @@ def test_pairs_nearest_to_the_limit_are_asked_about_first_and_answered_ones_no_m
 
 
 def test_hidden_people_are_not_asked_about(client: TestClient, talk: Talk) -> None:
-    talk.say("hide", identity_id=1)
+    (pair,) = client.get("/v1/review").json()["pairs"]
+    talk.say("hide", identity_id=pair["a"]["id"])
 
-    pairs = client.get("/v1/review").json()["pairs"]
+    assert client.get("/v1/review").json()["pairs"] == []
 
-    assert pairs
-    assert all(1 not in (pair["a"]["id"], pair["b"]["id"]) for pair in pairs)
+
+def test_nobody_is_asked_what_is_as_good_as_certain(client: TestClient, talk: Talk) -> None:
+    asked = client.get("/v1/review").json()
+    chances = {
+        one["identity"]: one["probability"] for one in client.get("/v1/tracks/c/s/7.0/0/why").json()["candidates"]
+    }
+
+    assert chances[3] < 0.05
+    assert all(3 not in (pair["a"]["id"], pair["b"]["id"]) for pair in asked["pairs"])
+    assert client.get("/v1/tracks/a/s/8.0/0/why").json()["candidates"][0]["probability"] > 0.95
+    assert [doubt for doubt in asked["doubts"] if doubt["track"]["id"] == "a/s/8.0/0"] == []
