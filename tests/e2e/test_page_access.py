@@ -18,7 +18,8 @@ from gallery.handler import build_service
 from gallery.store.accounts import Role
 from gallery.store.memory import MemoryStore
 from tests.conftest import need
-from tests.words_tools import several_people
+from tests.gallery_tools import tracklet
+from tests.words_tools import Talk, alike, several_people
 from wire import codec
 from wire.bus import CAMERAS
 from wire.memory import MemoryBus
@@ -70,6 +71,16 @@ def address(store: MemoryStore, bus: MemoryBus) -> Iterator[str]:
     bus.producer().send(CAMERAS.name, "door", codec.encode(spec))
     with ApiServer(create_app(store, bus, ApiSettings()), bind("127.0.0.1", 0)) as server:
         yield server.url
+
+
+@pytest.fixture
+def in_doubt(store: MemoryStore) -> None:
+    """Have three tracks seen that look like two people each."""
+    talk = Talk(store, first_offset=1_000)
+    for place, (one, other) in enumerate(((0, 1), (1, 2), (0, 2))):
+        start = 100 + 20 * place
+        talk.see(tracklet(f"c/s/{7 + place}.0/0", start, start + 6, alike(one, other, 0.6)), until_s=start + 15)
+    talk.see(until_s=200)
 
 
 @pytest.fixture
@@ -198,7 +209,7 @@ def test_every_tab_fits_the_screen(context: BrowserContext, address: str, size: 
     assert errors == []
 
 
-@pytest.mark.usefixtures("listening")
+@pytest.mark.usefixtures("in_doubt", "listening")
 def test_the_review_queue_is_answered_by_keys_and_keeps_its_place(context: BrowserContext, address: str) -> None:
     page = sign_in(context, address, "otto")
     expect(page.locator(".rail")).to_be_visible()
