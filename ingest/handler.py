@@ -16,6 +16,7 @@ from ingest.trial import Trials
 from wire.bus import CAMERA_STATES, CAMERA_TESTS, CAMERAS, QUERY_ANSWERS, Bus, Record, TopicPartition
 from wire.messages import CameraHealth, CameraSpec, CameraTest
 from wire.metrics import ServiceMetrics
+from wire.privacy import Privacy
 from wire.queries import is_awaited
 from wire.service import Monitor, Outgoing, Received, Rejected, Service
 
@@ -35,12 +36,21 @@ class IngestHandler:
     the same chunks with the same stream id and numbers, so that readers skip those they have.
     """
 
-    def __init__(self, supervisor: Supervisor, trials: Trials, bus: Bus, metrics: ServiceMetrics, clock: Clock) -> None:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        trials: Trials,
+        bus: Bus,
+        metrics: ServiceMetrics,
+        clock: Clock,
+        privacy: Privacy,
+    ) -> None:
         self._supervisor = supervisor
         self._trials = trials
         self._bus = bus
         self._queue = metrics.stage_queue_length.labels(stage="ingest")
         self._clock = clock
+        self._privacy = privacy
         self._owned: set[TopicPartition] = set()
         self._homes: dict[str, TopicPartition] = {}
         self._pending: dict[str, Received] = {}
@@ -92,6 +102,7 @@ class IngestHandler:
             cause=status.cause,
             reconnects=status.reconnects,
             time_ns=self._clock.now_ns(),
+            site_privacy=self._privacy,
         )
 
     def flushed(self) -> None:
@@ -189,7 +200,7 @@ def build_service(
     clock = SystemClock()
     around = Surroundings(bus, settings, IngestMetrics(registry), clock)
     supervisor, trials = Supervisor(around), Trials(around)
-    handler = IngestHandler(supervisor, trials, bus, metrics, clock)
+    handler = IngestHandler(supervisor, trials, bus, metrics, clock, settings.privacy)
     return IngestService(bus, handler, supervisor, trials, monitor)
 
 

@@ -38,6 +38,8 @@ class CameraHealth(Message, frozen=True, kw_only=True, eq=False, tag="camera-hea
         cause: Why, and the remedy where one is known; empty if all is well.
         reconnects: Connections that were lost or refused so far.
         time_ns: When it changed.
+        site_privacy: What may become of pictures of cameras that do not say it themselves (`ingest.privacy`); None from
+            an ingest of before this existed.
     """
 
     camera_id: str
@@ -45,6 +47,7 @@ class CameraHealth(Message, frozen=True, kw_only=True, eq=False, tag="camera-hea
     cause: str
     reconnects: Count
     time_ns: Signed
+    site_privacy: Privacy | None = None
 
 
 class Packet(msgspec.Struct, frozen=True, array_like=True, eq=False):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli.options import Config, DataDirOption, Json
+from wire.privacy import Privacy
 
 
 def run(
@@ -58,6 +59,18 @@ def run(
             "--keep-crops", metavar="DIR", help="Keep crops of everyone for `climbtrack adapt`; default: none."
         ),
     ] = None,
+    privacy: Annotated[
+        Privacy | None,
+        typer.Option(
+            "--privacy",
+            help="What of the pictures may leave the worker: full, all; blurred, nothing in which anybody can be "
+            "recognised; embeddings, nothing.",
+        ),
+    ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Keep what the cameras send, in --data-dir, to be played on the page."),
+    ] = False,
     as_json: Json = False,
     port: Annotated[
         int | None,
@@ -114,6 +127,8 @@ def run(
         weights=weights,
         detector=detector,
         keep_crops=keep_crops,
+        privacy=privacy,
+        record=record,
         host=host,
         port=port,
         keep_serving=keep_serving,

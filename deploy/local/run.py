@@ -29,6 +29,7 @@ from ingest.sources.address import has_end
 from ingest.state import CameraStatus, State
 from wire.config_file import site_of
 from wire.messages import CameraSpec
+from wire.privacy import Privacy
 from wire.signals import stop_on_signals
 from wire.tracing import exported
 
@@ -53,6 +54,8 @@ class RunOptions:
     weights: Path | None = None
     detector: str | None = None
     keep_crops: Path | None = None
+    privacy: Privacy | None = None
+    record: bool = False
     host: str | None = None
     port: int | None = None
     keep_serving: bool = False
@@ -90,8 +93,10 @@ def follow(options: RunOptions, console: Console) -> Outcome:
     site_id = options.cameras[0].site_id if options.cameras else site_of(options.config)
     settings = EmbeddedSettings.load(
         options.config,
+        ingest={"privacy": options.privacy},
         worker={"weights": options.weights, "detector": options.detector, "keep_crops": options.keep_crops},
         api={"host": options.host, "port": options.port},
+        recording={"cameras": "all" if options.record else None},
     )
     data_dir = options.data_dir or default_data_dir()
     check_outputs(options.cameras, options.out, options.video, every_frame=options.every_frame)

@@ -28,6 +28,7 @@ class EmbeddedSettings:
         cls,
         config: Path | None,
         *,
+        ingest: Mapping[str, object] | None = None,
         worker: Mapping[str, object] | None = None,
         api: Mapping[str, object] | None = None,
         recording: Mapping[str, object] | None = None,
@@ -38,7 +39,7 @@ class EmbeddedSettings:
             SettingsError: A key is unknown, or a value is invalid.
         """
         return cls(
-            ingest=IngestSettings.load(config),
+            ingest=IngestSettings.load(config, **(ingest or {})),
             worker=WorkerSettings.load(config, **(worker or {})),
             gallery=GallerySettings.load(config),
             alerts=AlertSettings.load(config),

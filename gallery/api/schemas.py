@@ -107,7 +107,8 @@ class CameraOut(BaseModel):
     """A camera, its password masked.
 
     `source` is null until ingest has taken it on, `state` until its first frames are analysed. `privacy` is null if the
-    site's applies, and `record` too. `not_recorded` says why a camera that should be recorded is not; null if it is.
+    site's applies, and `record` too; `privacy_in_use` is what applies, null until ingest has said so. `not_recorded`
+    says why a camera that should be recorded is not; null if it is.
     """
 
     camera_id: str
@@ -120,6 +121,7 @@ class CameraOut(BaseModel):
     regions: Polygons
     ignore: Polygons
     privacy: Privacy | None
+    privacy_in_use: Privacy | None
     record: bool | None
     not_recorded: str | None
     mode: Mode
@@ -277,6 +279,7 @@ def camera_out(
         regions=[[list(corner) for corner in polygon] for polygon in spec.regions],
         ignore=[[list(corner) for corner in polygon] for polygon in spec.ignore],
         privacy=spec.privacy,
+        privacy_in_use=spec.privacy or (health and health.site_privacy),
         record=spec.record,
         not_recorded=not_recorded or None,
         mode=spec.mode_in_use,

@@ -62,4 +62,5 @@ class PictureDecoder:
 def _small(frame: av.VideoFrame) -> Image.Image:
     share = min(1.0, MAX_SIDE_PX / max(frame.width, frame.height))
     small = frame.reformat(width=max(2, round(frame.width * share)), height=max(2, round(frame.height * share)))
-    return small.to_image()
+    image: Image.Image = small.to_image()
+    return image

@@ -153,7 +153,15 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
         loop=st.booleans(),
         tags=st.dictionaries(TAGS, TAGS, max_size=4),
     ),
-    "CameraHealth": st.builds(CameraHealth, camera_id=NAMES, state=TEXT, cause=TEXT, reconnects=COUNTS, time_ns=TIMES),
+    "CameraHealth": st.builds(
+        CameraHealth,
+        camera_id=NAMES,
+        state=TEXT,
+        cause=TEXT,
+        reconnects=COUNTS,
+        time_ns=TIMES,
+        site_privacy=st.sampled_from([None, "full", "blurred", "embeddings"]),
+    ),
     "SeenPeople": seen_people(),
     "PictureQuery": st.builds(
         PictureQuery, query_id=TEXT, asker=TEXT, site_id=NAMES, time_ns=TIMES, picture=BYTES, limit=COUNTS

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -23,6 +24,7 @@ from wire import codec
 from wire.bus import CAMERA_STATES, CAMERAS, FRAMES
 from wire.memory import MemoryBus
 from wire.messages import CameraHealth, CameraSpec
+from wire.privacy import Privacy
 
 ASSETS = Path(__file__).parents[2] / "gallery" / "page" / "assets"
 
@@ -229,6 +231,25 @@ def test_a_camera_is_listed_with_the_state_in_which_ingest_has_it(client: TestCl
         "reconnects": 3,
         "since": "1970-01-01T00:00:01.000Z",
     }
+
+
+@pytest.mark.parametrize(("own", "site", "applies"), [(None, "blurred", "blurred"), ("full", "blurred", "full")])
+def test_a_camera_is_listed_with_the_privacy_that_applies_to_it(
+    client: TestClient, bus: MemoryBus, own: str | None, site: str, applies: str
+) -> None:
+    camera = {"camera_id": "yard", "url": "rtsp://10.0.0.1/yard", "privacy": own}
+    assert client.post("/v1/cameras", json=camera).json()["privacy_in_use"] == own, "ingest has not said what applies"
+
+    health = CameraHealth(
+        camera_id="yard", state="live", cause="", reconnects=0, time_ns=10**9, site_privacy=cast("Privacy", site)
+    )
+    bus.producer().send(CAMERA_STATES.name, "yard", codec.encode(health))
+
+    def listed() -> dict[str, object]:
+        return next(one for one in client.get("/v1/cameras").json()["cameras"] if one["camera_id"] == "yard")
+
+    wait_until(lambda: listed()["source"] is not None, timeout_s=10)
+    assert (listed()["privacy"], listed()["privacy_in_use"]) == (own, applies)
 
 
 def test_a_paused_camera_keeps_its_address_and_runs_again(client: TestClient, bus: MemoryBus) -> None:

@@ -67,7 +67,8 @@ class Desk:
         self.registry = CollectorRegistry()
         surroundings = around(self.bus, self.clock, self._open, registry=self.registry)
         self.supervisor, trials = Supervisor(surroundings), Trials(surroundings)
-        self.handler = IngestHandler(self.supervisor, trials, self.bus, ServiceMetrics(self.registry), self.clock)
+        metrics = ServiceMetrics(self.registry)
+        self.handler = IngestHandler(self.supervisor, trials, self.bus, metrics, self.clock, "blurred")
         self.handler.assigned([HOME, OTHER_HOME])
 
     def _open(self, spec: CameraSpec, settings: IngestSettings) -> Source:
@@ -129,6 +130,7 @@ def test_every_state_that_a_camera_enters_is_told_once(desk: Desk) -> None:
 
     states = [(health.camera_id, health.state) for health in desk.told]
     assert states[-1] == ("door", "live")
+    assert {health.site_privacy for health in desk.told} == {"blurred"}
     assert len(states) == len(set(states))
 
 

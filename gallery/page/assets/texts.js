@@ -206,6 +206,7 @@ export const texts = {
     addressHelp: "rtsp://user:password@192.168.1.20/stream",
     rate: "Analysed frames a second",
     detail: "Small people",
+    privacy: { blurred: "Shows no pictures, and people as a few blocks", embeddings: "Shows no pictures, of people neither" },
     details: { fast: "No: fastest", auto: "When there are any", high: "Always look closely" },
     save: "Add",
     cancel: "Cancel",
