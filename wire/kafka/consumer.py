@@ -1,24 +1,26 @@
 """Reading from Kafka as a member of a group. Part of `wire.kafka`.
 
-Members join with the classic protocol and the cooperative assignor: a member that joins or leaves interrupts only the
-partitions that move, so a camera is not reconnected because a worker elsewhere was restarted.
+Members join with the classic protocol and a cooperative assignor: a member that joins or leaves interrupts only the
+partitions that move, so a camera is not reconnected because a worker elsewhere was restarted. Members that read topics
+of cameras know how many cameras each partition has, so that whoever leads the group can share the cameras out evenly.
 """
 
 import logging
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from kafka import KafkaConsumer, errors
 from kafka import TopicPartition as KafkaPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.structs import OffsetAndMetadata
 
-from wire.bus import Rebalance, Record, Start, TopicPartition
+from wire.bus import CAMERAS, Rebalance, Record, Start, TopicPartition
+from wire.kafka.assignor import CameraAssignor
+from wire.kafka.camera_counts import CameraCounts
 from wire.kafka.client import CLOSE_S, Names, connection_options, named_errors, reading_options
 from wire.settings import KafkaSettings
+from wire.topics import BY_CAMERA
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,11 @@ class KafkaBusConsumer:
         self._start: Start = start
         self._callbacks = callbacks
         self._client: KafkaConsumer | None = None
-        self._listener = _Listener(self)
+        camera_topics = {spec.name for spec in BY_CAMERA} & set(topics)
+        self._assignor = CameraAssignor({names.outside(topic) for topic in camera_topics})
+        self._listener = _Listener(self, self._assignor)
+        weighed = camera_topics and CAMERAS.name in names.specs
+        self._counts = CameraCounts(settings, names) if weighed else None
         self._records: list[Record] = []  # fetched but not returned yet
         self._announced: set[TopicPartition] = set()  # owned, and `on_assigned` has returned
         self._uncommitted: dict[TopicPartition, int] = {}  # rejected during a rebalance
@@ -81,6 +87,7 @@ class KafkaBusConsumer:
             raise failure
         self._announce(client)
         self.commit({})
+        self._follow_cameras(client)
         records, self._records = self._records[:max_records], self._records[max_records:]
         return records
 
@@ -132,6 +139,8 @@ class KafkaBusConsumer:
     def close(self) -> None:
         """Leave the group; nothing is committed, no callback runs."""
         client, self._client = self._client, None
+        if self._counts is not None:
+            self._counts.close()
         self._announced.clear()
         self._callbacks = Callbacks(no_callback, no_callback)
         if client is None:
@@ -171,6 +180,15 @@ class KafkaBusConsumer:
         self._callbacks.on_assigned(gained)
         self._announced |= gained
 
+    def _follow_cameras(self, client: KafkaConsumer) -> None:
+        """Have partitions shared out anew if cameras came or went, some seconds after the last of them."""
+        cameras = None if self._counts is None else self._counts.read_new()
+        if cameras is None or self._assignor.learn(cameras):
+            return
+        if self._assignor.is_uneven():
+            log.info("%s: cameras came or went, so that partitions move to other members", self._group)
+            client._coordinator.request_rejoin()  # noqa: SLF001 - as Java's enforceRebalance; the client publishes none
+
     def _check_contact(self, client: KafkaConsumer) -> None:
         now = time.monotonic()
         if not self._records and now - self._contact_s > CONTACT_S:
@@ -181,8 +199,11 @@ class KafkaBusConsumer:
     def _connected(self) -> KafkaConsumer:
         if self._client is None:
             settings = self._settings
+            options = connection_options(settings)
+            if self._counts is not None:
+                self._assignor.learn(self._counts.read_all())
             client = KafkaConsumer(
-                **connection_options(settings),
+                **options,
                 **reading_options(),
                 group_id=self._names.group(self._group),
                 enable_auto_commit=False,
@@ -190,35 +211,18 @@ class KafkaBusConsumer:
                 session_timeout_ms=settings.session_timeout_ms,
                 heartbeat_interval_ms=settings.heartbeat_interval_ms,
                 max_poll_interval_ms=settings.max_poll_interval_ms,
-                partition_assignment_strategy=[self._listener.assignor],
+                partition_assignment_strategy=[self._assignor],
             )
             client.subscribe([self._names.outside(topic) for topic in self._topics], listener=self._listener)
             self._client = client
         return self._client
 
 
-class _Assignor(CooperativeStickyAssignor):  # type: ignore[misc] # the base class publishes no types
-    """Assigns the partitions of a topic only once its metadata is known."""
-
-    def assign(self, cluster: Any, members: Any) -> Any:
-        """Return every member's share.
-
-        Raises:
-            LeaderNotAvailableError: Metadata of a topic has not arrived yet; the client rejoins after a pause. The
-                stock assignor would leave the topic unassigned, and may never notice.
-        """
-        wanted = {topic for member in members for topic in member.metadata.topics}
-        unknown = sorted(topic for topic in wanted if not cluster.partitions_for_topic(topic))
-        if unknown:
-            raise errors.LeaderNotAvailableError(f"no metadata for {', '.join(unknown)} yet")
-        return super().assign(cluster, members)
-
-
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # the base class publishes no types
     """Forwards the client's rebalance events."""
 
-    def __init__(self, consumer: KafkaBusConsumer) -> None:
-        self.assignor = _Assignor()
+    def __init__(self, consumer: KafkaBusConsumer, assignor: CameraAssignor) -> None:
+        self._assignor = assignor
         self._consumer = consumer
 
     def on_partitions_assigned(self, assigned: Collection[KafkaPartition]) -> None:
@@ -232,7 +236,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # the base cla
     def on_partitions_lost(self, lost: Collection[KafkaPartition]) -> None:
         """Forward partitions that others already own."""
         # The client would claim them again when it rejoins, and the leader would then leave them unassigned.
-        self.assignor.member_assignment = None
+        self._assignor.member_assignment = None
         self._consumer.on_revoked(lost)
 
 
