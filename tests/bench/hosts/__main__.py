@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -63,13 +63,18 @@ def measure(given: argparse.Namespace) -> dict[str, object]:
         bus.close()
     finally:
         hosts.close()
-    took = {
-        kind: {"times": len(each_s), "median": float(np.median(each_s)), "most": max(each_s)}
-        for kind, each_s in sorted(bench.took.items())
-    }
     rows = sum(map(len, expected.values()))
-    told |= {"over_after_s": took, "load": os.getloadavg()[2], "logs": str(folder)}
+    told |= {"ready_after_s": spread(bench.ready_s), "decided_after_s": spread(bench.decided_s)}
+    told |= {"load": os.getloadavg()[2], "logs": str(folder)}
     return {"hosts": len(HOSTS), "people": len(expected), "rows": rows, **told}
+
+
+def spread(took_s: Mapping[str, Sequence[float]]) -> dict[str, object]:
+    """Return how often and for how long each kind of disturbance was felt, in seconds."""
+    return {
+        kind: {"times": len(each_s), "median": round(float(np.median(each_s)), 1), "most": max(each_s)}
+        for kind, each_s in sorted(took_s.items())
+    }
 
 
 def parts(given: argparse.Namespace, bench: Bench) -> dict[str, object]:

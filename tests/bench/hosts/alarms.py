@@ -9,8 +9,7 @@ from typing import Any
 import httpx
 import yaml
 
-from tests.bench.hosts.network import address_of
-from tests.bench.hosts.processes import API_PORT, HEALTH_PORT, SERVICES, Hosts
+from tests.bench.hosts.processes import SERVICES, Hosts, health_of
 
 SHIPPED = Path("deploy/prometheus")
 KINDS = {"worker": "reid_worker"}  # what the rules call it, where that is not the command's name
@@ -43,8 +42,7 @@ def configure(folder: Path) -> None:
 
 def _target(host: str) -> dict[str, object]:
     kind = host.partition("-")[0]
-    port = API_PORT if kind == "api" else HEALTH_PORT
-    return {"targets": [f"{address_of(host)}:{port}"], "labels": {"service": KINDS.get(kind, kind)}}
+    return {"targets": [health_of(host)], "labels": {"service": KINDS.get(kind, kind)}}
 
 
 def start(hosts: Hosts) -> None:

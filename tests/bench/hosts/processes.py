@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import redis
 import yaml
 
@@ -26,6 +27,7 @@ KAFKA_PORT, REDIS_PORT, SENTINEL_PORT, RTSP_PORT = 9092, 6379, 26379, 8554
 HEALTH_PORT, API_PORT = 9100, 8080
 DOWN_AFTER_MS = 5000  # a primary on a busy machine is not taken for dead
 FAILOVER_S = 90.0
+ANSWER_S = 2.0
 KAFKA = KafkaSettings(
     servers=f"{address_of('broker')}:{KAFKA_PORT}", session_timeout_ms=6000, heartbeat_interval_ms=1000
 )
@@ -84,6 +86,10 @@ class Hosts:
             if process.poll() is not None:
                 tail = (self._folder / f"{host}.log").read_text(errors="replace")[-3000:]
                 raise SystemExit(f"{host} ended by itself with {process.returncode}:\n{tail}")
+
+    def all_ready(self) -> bool:
+        """Tell whether every service says that it can work."""
+        return all(_is_ready(host) for host in SERVICES)
 
     def close(self) -> None:
         """End everything."""
@@ -160,6 +166,18 @@ class Hosts:
             "redis": (FOLLOWED if follows else FIXED).model_dump(mode="json", exclude_unset=True),
             service: own,
         }
+
+
+def health_of(host: str) -> str:
+    """Return where a service tells how it is."""
+    return f"{address_of(host)}:{API_PORT if host == 'api' else HEALTH_PORT}"
+
+
+def _is_ready(host: str) -> bool:
+    try:
+        return httpx.get(f"http://{health_of(host)}/readyz", timeout=ANSWER_S).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
 
 
 def _redis_config(folder: Path, *, replica: bool) -> str:

@@ -30,7 +30,8 @@ from wire.messages import CameraSpec
 
 BETWEEN_S = (1.0, 6.0)
 OVER_S = 300.0
-STEP_S = 20.0  # for which something is waited for after each step of an upgrade
+PROGRESS_S = 5.0  # for which a decision is waited for once all are ready, so that disturbances cannot stop everything
+STEP_S = 20.0  # the same after each step of an upgrade
 LOOK_S = 0.3
 
 
@@ -41,7 +42,8 @@ class Bench:
     Attributes:
         left: Disturbances that are still to come, last first.
         expected: Where each person is, as one machine sees it.
-        took: How long each kind of disturbance lasted until something was decided again, in seconds.
+        ready_s: How long each disturbance of a kind lasted until all services were ready again.
+        decided_s: And until something was decided again.
         rounds: Where each person was in each round.
         until_s: When no further disturbance is made, in monotonic time.
     """
@@ -54,9 +56,11 @@ class Bench:
     rng: np.random.Generator
     left: list[str]
     expected: People
-    took: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    ready_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    decided_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     rounds: list[People] = field(default_factory=list)
     until_s: float = 0.0
+    _made: list[tuple[str, float, float]] = field(default_factory=list)
 
     def round(self, *, disturbed: bool = False, upgraded_to: Path | None = None) -> People:
         """Read the cameras of the site once more, with disturbances while there are any left, or with an upgrade."""
@@ -76,12 +80,13 @@ class Bench:
                     self._upgrade(upgraded_to)
                     upgraded_to = None
                 elif disturbed and self.left and time.monotonic() < self.until_s:
-                    self._disturb(store, cameras, site_id, began_s)
+                    self._disturb(began_s)
                 last_s, pause_s = time.monotonic(), float(self.rng.uniform(*BETWEEN_S))
             time.sleep(LOOK_S)
         if upgraded_to is not None:
             raise SystemExit("the round ended before the upgrade began")
         self.watch.resting = True
+        self._note_decisions()
         out = self.folder / site_id
         write_mot(store, out)
         found = people_of(out, f"-{site_id}")
@@ -107,24 +112,26 @@ class Bench:
                 return
         raise SystemExit("the cameras cannot be announced")
 
-    def _disturb(self, store: RedisStore, cameras: Sequence[CameraSpec], site_id: str, round_began_s: float) -> None:
-        """Make the next disturbance; note for how long nothing was decided since it began."""
+    def _disturb(self, round_began_s: float) -> None:
+        """Make the next disturbance, and wait until it is over."""
         kind = self.left.pop()
         began_s = time.monotonic()
         disturb(self.hosts, kind, self.rng)
         ended_s = time.monotonic() if "cut" in kind or "fails over" in kind else began_s
+        if not wait_until(self.hosts.all_ready, self.hosts, OVER_S):
+            raise SystemExit(f"{kind}: not all services were ready {OVER_S:g} s afterwards")
+        self.ready_s[kind].append(round(time.monotonic() - began_s, 1))
+        self._made.append((kind, began_s, ended_s))
+        wait_until(partial(self.watch.has_decided_since, ended_s), self.hosts, PROGRESS_S)
+        at_s = began_s - round_began_s
+        say(f"{at_s:6.1f} s  {kind}: ready after {self.ready_s[kind][-1]} s, {len(self.left)} left")
 
-        def over() -> bool:
-            return self.watch.has_decided_since(ended_s) or done(store, self.bus, cameras, site_id)
-
-        if not wait_until(over, self.hosts, OVER_S):
-            raise SystemExit(f"{kind}: nothing was decided for {OVER_S:g} s afterwards")
-        decided_s = self.watch.next_after(ended_s)
-        if decided_s is None:  # everything had been decided
-            self.left.insert(0, kind)
-            return
-        self.took[kind].append(round(decided_s - began_s, 1))
-        say(f"{began_s - round_began_s:6.1f} s  {kind}: {self.took[kind][-1]} s, {len(self.left)} left")
+    def _note_decisions(self) -> None:
+        """Note when something was decided after each disturbance of a round, where anything was left to decide."""
+        for kind, began_s, ended_s in self._made:
+            if (decided_s := self.watch.next_after(ended_s)) is not None:
+                self.decided_s[kind].append(round(decided_s - began_s, 1))
+        self._made.clear()
 
     def _upgrade(self, tree: Path) -> None:
         """Replace every service, one after the other, as an orchestrator does."""
@@ -134,7 +141,7 @@ class Bench:
             self.hosts.start(host)
             began_s = time.monotonic()
             wait_until(partial(self.watch.has_decided_since, began_s), self.hosts, STEP_S)
-            self.took["upgrade of one"].append(round(time.monotonic() - began_s, 1))
+            self.decided_s["upgrade of one"].append(round(time.monotonic() - began_s, 1))
 
 
 def say(text: str) -> None:
