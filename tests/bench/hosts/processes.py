@@ -19,7 +19,7 @@ from tests.servers.redis_server import PRIMARY, sentinel_config
 from tests.servers.rtsp import PYTHON, SCRIPT
 from wire.settings import KafkaSettings, RedisSettings
 
-SERVICES = ("gallery-1", "gallery-2", "worker-1", "worker-2", "worker-3", "ingest-1", "ingest-2", "api")  # upgraded so
+SERVICES = ("gallery-1", "gallery-2", "api", "worker-1", "worker-2", "worker-3", "ingest-1", "ingest-2")  # upgraded so
 REDIS = ("redis-1", "redis-2")
 SENTINELS = ("sentinel-1", "sentinel-2", "sentinel-3")
 SERVERS = ("broker", *REDIS, *SENTINELS)
