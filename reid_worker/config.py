@@ -33,6 +33,7 @@ class WorkerSettings(Settings):
         sure_score: A track counts as a person once it has three detections with this score.
         still_share: A track that stays where it is counts as a person only if this share of its detections has that
             score; 0 counts chairs and coats, too.
+        motion_gate: Whether the detector leaves out frames in which nothing moved while nobody is in sight.
         lost_s: How long a track is kept after its person disappears.
         tracker: `appearance` compares looks where boxes leave a choice, and recognises people who come back within
             four seconds; with weights that have no similarity prior it compares boxes only. `bytetrack`, `botsort` and
@@ -70,6 +71,7 @@ class WorkerSettings(Settings):
     strong_score: float = Field(0.5, gt=0, lt=1)
     sure_score: float = Field(0.6, gt=0, lt=1)
     still_share: float = Field(0.65, ge=0, le=1)
+    motion_gate: bool = True
     lost_s: float = Field(1.0, gt=0, le=60)
     tracker: TrackerName = "appearance"
     weights: Path | None = None
@@ -129,6 +131,7 @@ class WorkerSettings(Settings):
                 part_s=self.part_s,
             ),
             decoders=DecoderOpener(self.decode, self.device),
+            motion_gate=self.motion_gate,
         )
 
 

@@ -28,6 +28,12 @@ class WorkerMetrics:
             ["camera", "outcome"],
             registry=registry,
         )
+        self.still_frames = Counter(
+            "climbtrack_still_frames_total",
+            "Analysed frames that the detector did not look at: nobody was in sight, and nothing had moved",
+            ["camera"],
+            registry=registry,
+        )
         self.static_tracks = Counter(
             "climbtrack_static_tracks_total",
             "Tracks that became no person because they stayed where they were and were found unclearly, such as chairs",
@@ -92,6 +98,7 @@ class WorkerMetrics:
         """Export the counters of a camera from its start: Prometheus sees no increase in a series that begins at 1."""
         for outcome in ("analysed", "too-old", "broken"):
             self.frames.labels(camera=camera_id, outcome=outcome)
+        self.still_frames.labels(camera=camera_id)
         self.static_tracks.labels(camera=camera_id)
         for fault in ("black", "frozen"):
             self.picture_fault.labels(camera=camera_id, fault=fault)

@@ -103,10 +103,11 @@ class Pipeline:
         ahead: _Found | None = None
         for frames in self._rounds(works):
             grids = [work.stream.grid(frame) for work, frame in frames]
-            found = self._detecting.submit(self._detect, [frame.image for _, frame in frames], grids)
+            looked_at = [(frame.image, grid) for (_, frame), grid in zip(frames, grids, strict=True) if grid]
+            found = self._detecting.submit(self._detect, looked_at)
             if ahead is not None:
                 self._track(ahead, due)
-            ahead = _Found(frames, found)
+            ahead = _Found(frames, [grid is not None for grid in grids], found)
         if ahead is not None:
             self._track(ahead, due)
         for work in works:
@@ -155,15 +156,19 @@ class Pipeline:
             work.stream.skip()
         return work.analyse
 
-    def _detect(self, images: Sequence[NDArray[np.uint8]], grids: Sequence[Grid]) -> list[Detections]:
+    def _detect(self, pictures: Sequence[tuple[NDArray[np.uint8], Grid]]) -> list[Detections]:
+        if not pictures:
+            return []
         with self._load.stage("detect"):
-            return detect_in_tiles(self._detector, images, grids)
+            return detect_in_tiles(self._detector, *zip(*pictures, strict=True))
 
     def _track(self, found: "_Found", due: "_Due") -> None:
-        detections = found.detections.result()
+        detections = iter(found.detections.result())
         with self._load.stage("track"):
-            for (work, frame), people in zip(found.frames, detections, strict=True):
-                due.add(work.stream.advance(frame, people, self._describer))
+            for (work, frame), looked_at in zip(found.frames, found.looked_at, strict=True):
+                if not looked_at:
+                    self._worker_metrics.still_frames.labels(camera=work.stream.info.camera_id).inc()
+                due.add(work.stream.advance(frame, next(detections) if looked_at else None, self._describer))
         self._embed_due(due, at_least=min(WORTH_A_CALL, self._embed_batch))
 
     def _embed_due(self, due: "_Due", *, at_least: int) -> None:
@@ -214,9 +219,10 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Found:
-    """A round of frames, and the people in each once they are detected."""
+    """A round of frames, and the people in each that the detector looks at, once they are detected."""
 
     frames: list[tuple[Work, Frame]]
+    looked_at: list[bool]
     detections: Future[list[Detections]]
 
 

@@ -14,6 +14,7 @@ from reid_worker.decode_device import DecoderOpener
 from reid_worker.detectors.detection import Detections
 from reid_worker.detectors.tiles import Grid
 from reid_worker.errors import StateError
+from reid_worker.motion import MotionGate
 from reid_worker.seen import Seen
 from reid_worker.stream_state import Counts, StreamInfo, StreamState, decoded, encoded
 from reid_worker.trackers.choose import new_tracker
@@ -26,11 +27,12 @@ from wire.tracklet_id import TrackletId
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """Options for the analysis of one stream."""
+    """Options for the analysis of one stream; `motion_gate` is explained in `reid_worker.motion`."""
 
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
     tracklet: TrackletOptions = field(default_factory=TrackletOptions)
     decoders: DecoderOpener = field(default_factory=DecoderOpener)
+    motion_gate: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +76,8 @@ class CameraStream:
         self._tracklets: dict[int, OpenTracklet] = {}
         self._counts = Counts()
         self._detail = DetailState()
+        self._gate = MotionGate()
+        self._found = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
         self._seen = Seen()
         self._traceparent = ""
 
@@ -109,6 +113,7 @@ class CameraStream:
         self._traceparent = chunk.traceparent
         if chunk.packets:
             attention.next_chunk(self._detail, chunk.packets[0].pts_ns / 1e9)
+            self._gate.next_chunk(quiet=self._options.motion_gate and not self._tracker.alive())
         return self._decoder.decode(chunk)
 
     def pace(self, fps: float, *, keyframes_only: bool = False) -> None:
@@ -148,18 +153,21 @@ class CameraStream:
         """Count a frame that is not analysed because it is too old."""
         self._counts.skipped += 1
 
-    def grid(self, frame: Frame) -> Grid:
-        """Return the tiles in which a frame is to be looked at."""
-        return attention.grid_of(self.info.detail, self._detail, *frame.image.shape[:2])
+    def grid(self, frame: Frame) -> Grid | None:
+        """Return the tiles in which the next frame is to be looked at; None if it shows what the last one did."""
+        grid = attention.grid_of(self.info.detail, self._detail, *frame.image.shape[:2])
+        return grid if self._gate.lets_pass(frame, grid) else None
 
-    def advance(self, frame: Frame, found: Detections, describer: Describer | None = None) -> list[Emission]:
+    def advance(self, frame: Frame, found: Detections | None, describer: Describer | None = None) -> list[Emission]:
         """Track the people found in the next frame; return the emissions that are due.
 
         A frame captured no later than the previous one cannot be part of a tracklet, and is skipped.
 
         Args:
+            found: None of a frame without a `grid`: the people in the last one that had one.
             describer: For trackers that compare looks; without it, only boxes are compared.
         """
+        self._found = found = self._found if found is None else found
         if frame.time_ns <= self._counts.newest_ns:
             self.skip()
             return []
@@ -264,6 +272,7 @@ class CameraStream:
     def save(self, before: FrameChunk) -> bytes:
         """Return the state before a chunk; nothing is lost if `restart_decoder` was called first."""
         self._counts.saved_pts = before.packets[0].pts_ns
+        self._gate.reset()
         state = StreamState(
             self.info, self._decoder.save(), self._tracker.save(), self._tracklets, self._counts, self._detail
         )
