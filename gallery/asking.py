@@ -8,7 +8,7 @@ from contextlib import closing
 
 from gallery.errors import NoAnswer, TooManySearches
 from wire import codec
-from wire.bus import CAMERA_TESTS, PICTURE_QUERIES, QUERY_ANSWERS, TRACKLETS, Bus, Producer, Record
+from wire.bus import CAMERA_TESTS, PICTURE_QUERIES, QUERY_ANSWERS, TRACKLETS, GrouplessBus, Producer, Record
 from wire.errors import DecodeError, WireError
 from wire.messages import CameraTest, CameraTested, LookalikeQuery, PictureQuery, QueryAnswer
 from wire.outage import Outage
@@ -28,7 +28,7 @@ _Query = PictureQuery | LookalikeQuery | CameraTest
 class Asker:
     """Sends queries, and gives each its answer; one background thread, which begins with the first. Thread-safe."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: GrouplessBus) -> None:
         self._bus = bus
         self._lock = threading.Lock()  # guards what follows
         self._waiting: dict[str, Future[QueryAnswer | CameraTested]] = {}

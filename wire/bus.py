@@ -130,7 +130,7 @@ class Consumer(Protocol):
 
 
 class Follower(Protocol):
-    """Reads in no group, and so holds nothing back; not thread-safe. See `Bus.follow` and `Bus.watch`."""
+    """Reads in no group, and so holds nothing back; not thread-safe. See `GrouplessBus.follow` and `watch`."""
 
     def poll(self, timeout_s: float) -> list[Record]:
         """Return new records, or nothing after `timeout_s`; records with the same key stay in order.
@@ -150,14 +150,30 @@ class Follower(Protocol):
         """Release everything."""
 
 
-class Bus(Protocol):
+class GrouplessBus(Protocol):
+    """What those see of a bus who are in no group: they send, and read along."""
+
+    def producer(self) -> Producer:
+        """Return a new producer."""
+
+    def follow(self, topic: str) -> Follower:
+        """Return a new reader of a compacted topic from its beginning, tombstones included."""
+
+    def watch(self, topic: str, key: str, since_s: float) -> Follower:
+        """Return a new reader of one key's records, from those of the last `since_s` seconds that are still kept.
+
+        Records that are freed before they are read are skipped.
+        """
+
+    def close(self) -> None:
+        """Release everything."""
+
+
+class Bus(GrouplessBus, Protocol):
     """A set of topics, with producers and consumers for them."""
 
     def ensure_topics(self) -> None:
         """Create the missing ones of `TOPICS`, with all size limits; idempotent."""
-
-    def producer(self) -> Producer:
-        """Return a new producer."""
 
     def consumer(
         self,
@@ -179,17 +195,5 @@ class Bus(Protocol):
     def table(self, topic: str) -> dict[str, Record]:
         """Return the last record of every key of a compacted topic, tombstones left out."""
 
-    def follow(self, topic: str) -> Follower:
-        """Return a new reader of a compacted topic from its beginning, tombstones included."""
-
-    def watch(self, topic: str, key: str, since_s: float) -> Follower:
-        """Return a new reader of one key's records, from those of the last `since_s` seconds that are still kept.
-
-        Records that are freed before they are read are skipped.
-        """
-
     def backlog(self, topic: str, group: str, key: str) -> int:
         """Return how many records of the key's partition the group has not committed; may be up to 1 s old."""
-
-    def close(self) -> None:
-        """Release everything."""

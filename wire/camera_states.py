@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from wire import codec
-from wire.bus import CAMERA_STATES, Bus, Record
+from wire.bus import CAMERA_STATES, GrouplessBus, Record
 from wire.errors import DecodeError, WireError
 from wire.messages import CameraHealth
 from wire.outage import Outage
@@ -21,7 +21,7 @@ RETRY_S = 1.0
 class CameraStates:
     """The last known state of every camera, kept by a background thread; use as a context manager. Thread-safe."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: GrouplessBus) -> None:
         self._bus = bus
         self._known: dict[str, CameraHealth] = {}
         self._stop = threading.Event()

@@ -9,7 +9,7 @@ from types import MappingProxyType, TracebackType
 from typing import Protocol, Self
 
 from wire import codec
-from wire.bus import CAMERAS, Bus, Record
+from wire.bus import CAMERAS, GrouplessBus, Record
 from wire.errors import DecodeError, TransientError, WireError
 from wire.messages import CameraSpec
 
@@ -58,7 +58,7 @@ class CameraTable:
     broker is not.
     """
 
-    def __init__(self, bus: Bus, *, wait_s: float = WAIT_S) -> None:
+    def __init__(self, bus: GrouplessBus, *, wait_s: float = WAIT_S) -> None:
         self._bus = bus
         self._wait_s = wait_s
         self._changed = threading.Condition()  # guards the next four attributes

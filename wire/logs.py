@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -45,6 +46,22 @@ def log_to_stderr(level: int = logging.INFO, *, plain: bool = False, as_json: bo
     for package in PACKAGES:
         logging.getLogger(package).setLevel(level)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # failures reach us as exceptions; the rest is noise
+
+
+@dataclass(frozen=True, slots=True)
+class LogForm:
+    """How a process logs; the arguments of `log_to_stderr`."""
+
+    level: int
+    plain: bool
+    as_json: bool
+
+
+def form_of_logs() -> LogForm:
+    """Return how this process logs, for another one that it starts."""
+    formatters = [handler.formatter for handler in logging.getLogger().handlers]
+    plain = not any(isinstance(one, MaskingFormatter) and one.usesTime() for one in formatters)
+    return LogForm(logging.getLogger(PACKAGES[0]).getEffectiveLevel(), plain, logs_are_json())
 
 
 def logs_are_json() -> bool:

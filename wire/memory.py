@@ -112,7 +112,7 @@ class MemoryBus:
             return MemoryFollower(self, self.topic(topic).logs)
 
     def watch(self, topic: str, key: str, since_s: float) -> "MemoryWatcher":
-        """Return a new reader of one key's records; see `wire.bus.Bus.watch`."""
+        """Return a new reader of one key's records; see `wire.bus.GrouplessBus.watch`."""
         with self.changed:
             return MemoryWatcher(self, self.topic(topic).log_of(key), key, time.time_ns() - int(since_s * 1e9))
 
@@ -347,7 +347,7 @@ class MemoryFollower:
 
 
 class MemoryWatcher:
-    """Reads the records of one key that are still kept; see `wire.bus.Bus.watch`."""
+    """Reads the records of one key that are still kept; see `wire.bus.GrouplessBus.watch`."""
 
     def __init__(self, bus: MemoryBus, log: Log, key: str, since_ns: int) -> None:
         self._bus = bus

@@ -1,4 +1,4 @@
-"""Run the whole system in one process: the memory bus, a private Redis, the three stages as threads, and the API.
+"""Run the whole system on one machine: the memory bus and the stages as threads, a private Redis, the API as a process.
 
 Handlers, loop and store are those of the distributed deployment; only their assembly differs.
 """
@@ -9,12 +9,12 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
 import gallery.alerts.handler
 import gallery.handler
@@ -24,12 +24,12 @@ import reid_worker.handler
 from deploy.announce import announce
 from deploy.errors import RunError
 from deploy.local.added_cameras import AddedCameras
-from deploy.local.api_server import ApiServer
+from deploy.local.api_process import ApiProcess, ServedSite
 from deploy.local.data_dir import DataDir
 from deploy.local.private_redis import PrivateRedis
 from deploy.local.settings import EmbeddedSettings
 from deploy.local.watch import CameraTotals
-from gallery.api.app import create_app, needs_admin
+from gallery.api.app import needs_admin
 from gallery.errors import StoreRefused
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect, persistence_failing
@@ -42,6 +42,7 @@ from wire.health import ServiceMonitor
 from wire.memory import MemoryBus
 from wire.messages import CameraSpec
 from wire.metrics import ServiceMetrics
+from wire.served.server import BusServer
 from wire.service import Service
 from wire.settings import RedisSettings
 
@@ -70,7 +71,7 @@ class Stage:
 
 
 class Embedded:
-    """The whole system in this process; use as a context manager, from the main thread."""
+    """The whole system of one machine; use as a context manager, from the main thread."""
 
     def __init__(self, settings: EmbeddedSettings, data_dir: Path, site_id: str, api_socket: socket.socket) -> None:
         self._settings = settings
@@ -103,12 +104,12 @@ class Embedded:
             self.store = self._open_store(self._site_id)
             parts.enter_context(closing(self.bus))
             self._cameras = parts.enter_context(CameraTable(self.bus))
-            services = self._services()
+            line = parts.enter_context(BusServer(self.bus, partial(generate_latest, self.registry)))
+            served = ServedSite(self._site_id, self._redis.url, self._settings.api, self._recording)
+            self._api = parts.enter_context(ApiProcess(served, line, self._api_socket))
+            services = self._services()  # loads models, while the API starts
             pool = parts.enter_context(ThreadPoolExecutor(len(services), "stage"))
-            app = create_app(
-                self.store, self.bus, self._settings.api, registry=self.registry, recording=self._recording
-            )
-            self._api = parts.enter_context(ApiServer(app, self._api_socket))
+            self._api.wait_until_ready()
             self.api_url = self._api.url
             folder.announce(self._site_id, self.api_url)
             for name, service in services.items():

@@ -14,6 +14,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import generate_latest
 
 from gallery.access.first import tell_first_admin
 from gallery.api.address import explain_bind_failure, open_listener
@@ -43,7 +44,8 @@ def main(config: Path | None = None) -> int:
     with connected(config) as to:
         to.bus.ensure_topics()
         store = RedisStore(to.client, site_id)
-        app = create_app(store, to.bus, settings, registry=to.registry, recording=RecordingSettings.load(config))
+        metrics, recording = partial(generate_latest, to.registry), RecordingSettings.load(config)
+        app = create_app(store, to.bus, settings, metrics=metrics, recording=recording)
         with closing(listen(settings.host, settings.port)) as listener:
             log.info("api: http://%s:%d, its page and documentation too", settings.host, listener.getsockname()[1])
             with _first_admin(store, settings):

@@ -11,7 +11,10 @@ def open_listener(host: str, port: int) -> socket.socket:
         OSError: The address is in use, or does not belong to this machine, or needs more privileges.
         OverflowError: The port is out of range.
     """
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named, or asyncio does not know it for TCP and leaves Nagle's algorithm on: a body then waits 40 ms for the client
+    # to acknowledge its head.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

@@ -1,14 +1,13 @@
 """The API of one site: `create_app` combines routes, token check and probes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from gallery.access.audit import AuditLog
@@ -49,7 +48,7 @@ from gallery.config import ApiSettings
 from gallery.errors import StoreRefused
 from gallery.recording.config import NOT_RECORDED, RecordingSettings
 from gallery.store.store import Store
-from wire.bus import Bus
+from wire.bus import GrouplessBus
 from wire.camera_states import CameraStates
 from wire.cameras import CameraTable
 from wire.errors import TransientError
@@ -70,14 +69,14 @@ PROTECTED: dict[int | str, dict[str, Any]] = {
 
 def create_app(
     store: Store,
-    bus: Bus,
+    bus: GrouplessBus,
     settings: ApiSettings,
     *,
-    registry: CollectorRegistry | None = None,
+    metrics: Callable[[], bytes] = bytes,
     recording: RecordingSettings = NOT_RECORDED,
     trusted: bool = False,
 ) -> FastAPI:
-    """Return the application for the store's site; `/metrics` serves `registry`.
+    """Return the application for the store's site; `/metrics` answers what `metrics` returns.
 
     With `trusted`, everybody who reaches it may do everything: for commands over the user's own data.
     """
@@ -128,7 +127,7 @@ def create_app(
     app.include_router(live_router(store, bus, listed, access, protected))
     app.include_router(event_sockets(feed, access, streams))
     app.include_router(page_router())
-    app.include_router(_probes_router(store, registry or CollectorRegistry()))
+    app.include_router(_probes_router(store, metrics))
 
     answer_with_problems(app)
     describe(app)
@@ -175,7 +174,7 @@ def oidc_of(settings: ApiSettings) -> OidcSignIn | None:
     return OidcSignIn(OidcProvider(client), rules)
 
 
-def _probes_router(store: Store, registry: CollectorRegistry) -> APIRouter:
+def _probes_router(store: Store, metrics: Callable[[], bytes]) -> APIRouter:
     router = APIRouter(tags=["probes"])
 
     @router.get("/healthz")
@@ -194,7 +193,7 @@ def _probes_router(store: Store, registry: CollectorRegistry) -> APIRouter:
         return StatusOut(status="ok")
 
     @router.get("/metrics", include_in_schema=False)
-    def metrics() -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    def show_metrics() -> Response:
+        return Response(metrics(), media_type=CONTENT_TYPE_LATEST)
 
     return router

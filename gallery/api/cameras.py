@@ -11,7 +11,7 @@ from gallery.api.schemas import CameraIn, CameraOut, CamerasOut, Name, ProblemOu
 from gallery.config import ApiSettings
 from gallery.store.store import Store, StoredProgress
 from wire import codec
-from wire.bus import CAMERAS, Bus
+from wire.bus import CAMERAS, GrouplessBus
 from wire.camera_states import CameraStates
 from wire.cameras import Cameras
 from wire.messages import CameraSpec
@@ -23,7 +23,7 @@ MISSING: dict[int | str, dict[str, Any]] = {404: {"model": ProblemOut}}
 class CameraList:
     """The list of cameras as the API shows and changes it; a response always reflects earlier changes."""
 
-    def __init__(self, store: Store, bus: Bus, cameras: Cameras, states: CameraStates) -> None:
+    def __init__(self, store: Store, bus: GrouplessBus, cameras: Cameras, states: CameraStates) -> None:
         self._store = store
         self._bus = bus
         self._cameras = cameras

@@ -21,7 +21,7 @@ from gallery.api.schemas import Name, ProblemOut, name_of
 from gallery.api.streams import end_when_refused, refusal_of, until_left
 from gallery.live.feed import LiveFeeds, Viewer
 from gallery.store.store import Store
-from wire.bus import Bus
+from wire.bus import GrouplessBus
 
 MAX_CAMERAS = 36
 PICTURE_WAIT_S = 5.0
@@ -29,7 +29,9 @@ HIDDEN = b""
 KINDS = {"mp4": 0, "jpeg": 1}
 
 
-def live_router(store: Store, bus: Bus, cameras: CameraList, access: Access, protected: Sequence[Any]) -> APIRouter:
+def live_router(
+    store: Store, bus: GrouplessBus, cameras: CameraList, access: Access, protected: Sequence[Any]
+) -> APIRouter:
     """Return the routes; `protected` are the dependencies of those over HTTP."""
     router = APIRouter(prefix="/v1", tags=["live"])
     feeds = LiveFeeds(bus, store)

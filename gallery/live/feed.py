@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from gallery.store.store import Store
 from wire import codec
-from wire.bus import BOXES, FRAMES, Bus, Record
+from wire.bus import BOXES, FRAMES, GrouplessBus, Record
 from wire.errors import DecodeError, WireError
 from wire.messages import FrameChunk, SeenPeople
 from wire.outage import Outage
@@ -78,7 +78,7 @@ class _Feed:
 class LiveFeeds:
     """The feeds of all cameras that somebody watches. Thread-safe."""
 
-    def __init__(self, bus: Bus, store: Store) -> None:
+    def __init__(self, bus: GrouplessBus, store: Store) -> None:
         self._bus = bus
         self._store = store
         self._lock = threading.Lock()  # guards everything below, and every feed's viewers and backlog

@@ -1,12 +1,13 @@
 """Responses of the API, with a store and a bus in memory."""
 
 from collections.abc import Iterator
+from functools import partial
 from http import HTTPStatus
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 from pydantic import SecretStr
 
 from gallery.api.app import create_app
@@ -346,7 +347,7 @@ def test_an_unreachable_store_is_reported(bus: MemoryBus) -> None:
 def test_metrics_and_documentation_are_served(store: MemoryStore, bus: MemoryBus) -> None:
     registry = CollectorRegistry()
     Counter("climbtrack_seen", "Seen", registry=registry).inc()
-    with TestClient(create_app(store, bus, ApiSettings(), registry=registry)) as client:
+    with TestClient(create_app(store, bus, ApiSettings(), metrics=partial(generate_latest, registry))) as client:
         assert "climbtrack_seen_total 1.0" in client.get("/metrics").text
         assert client.get("/docs", follow_redirects=False).headers["location"] == "./#/api"
         paths = client.get("/openapi.json").json()["paths"]

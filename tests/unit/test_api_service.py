@@ -1,5 +1,6 @@
 """`climbtrack api` as a process: it stops on a signal like every other service, and reports an occupied port."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from fastapi import FastAPI
 
 from deploy.local.api_server import ApiServer, bind
 from gallery.api.__main__ import listen, serve
+from gallery.api.address import open_listener
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
 from gallery.store.memory import MemoryStore
@@ -37,6 +39,24 @@ def test_a_signal_ends_the_api_and_does_not_kill_its_process(number: int) -> Non
         serve(create_app(MemoryStore("site"), bus, ApiSettings()), taken)  # a KeyboardInterrupt, or our end, before
         asking.join()
     bus.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_what_is_sent_does_not_wait_for_the_client_to_acknowledge_what_came_before(host: str) -> None:
+    async def option_of_a_connection() -> int:
+        accepted: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
+        listener = open_listener(host, 0)
+        server = await asyncio.start_server(lambda _, writer: accepted.set_result(writer), sock=listener)
+        _, client = await asyncio.open_connection(*listener.getsockname()[:2])
+        served = await accepted
+        option: int = served.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        for writer in (client, served):
+            writer.close()
+            await writer.wait_closed()
+        server.close()
+        return option
+
+    assert asyncio.run(option_of_a_connection())
 
 
 def test_an_occupied_port_is_a_settings_error(free_port: Callable[[], int]) -> None:

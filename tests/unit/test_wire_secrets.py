@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from deploy.cli.api_client import ApiClient
@@ -258,7 +257,7 @@ def test_a_store_that_refuses_us_is_503_and_not_the_end_of_the_api() -> None:
         def progress(self) -> Any:
             self.ping()
 
-    with TestClient(create_app(Locked("site"), MemoryBus(), ApiSettings(), registry=CollectorRegistry())) as client:
+    with TestClient(create_app(Locked("site"), MemoryBus(), ApiSettings())) as client:
         for path in ("/readyz", "/v1/cameras"):
             answer = client.get(path)
             assert answer.status_code == 503

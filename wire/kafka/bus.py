@@ -92,7 +92,7 @@ class KafkaBus:
         return KafkaBusFollower(self._settings, self._names, self._names.partitions(topic))
 
     def watch(self, topic: str, key: str, since_s: float) -> KafkaBusFollower:
-        """Return a new reader of one key's records; see `wire.bus.Bus.watch`."""
+        """Return a new reader of one key's records; see `wire.bus.GrouplessBus.watch`."""
         part = self._names.partitions(topic)[self._partition_of(topic, key)]
         since_ms = int(1000 * (time.time() - since_s))
         return KafkaBusFollower(self._settings, self._names, [part], key=key, since_ms=since_ms)

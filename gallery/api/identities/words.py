@@ -17,7 +17,7 @@ from gallery.api.schemas import MAX_NUMBER, Number, ProblemOut
 from gallery.store.said import StoredWord
 from gallery.store.store import JournaledWord, Store
 from wire import codec
-from wire.bus import TRACKLETS, Bus
+from wire.bus import TRACKLETS, GrouplessBus
 from wire.message import UNSENDABLE
 from wire.messages import MAX_SAID, Word, WordKind
 
@@ -98,7 +98,7 @@ class DifferentIn(_Body):
 class Asking:
     """Sends words to the gallery of a site, and waits for what became of them."""
 
-    def __init__(self, store: Store, bus: Bus, wait_s: float = WAIT_S) -> None:
+    def __init__(self, store: Store, bus: GrouplessBus, wait_s: float = WAIT_S) -> None:
         self._store = store
         self._bus = bus
         self._wait_s = wait_s
@@ -161,7 +161,7 @@ class Asking:
         return said
 
 
-def words_router(store: Store, bus: Bus) -> APIRouter:
+def words_router(store: Store, bus: GrouplessBus) -> APIRouter:
     """Return the routes by which people correct the gallery, and read what they said."""
     router = APIRouter(prefix="/v1", tags=["words"])
     asking = Asking(store, bus)

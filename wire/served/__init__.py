@@ -1,0 +1,1 @@
+"""The bus of one process, for the other processes of one machine that it starts."""
