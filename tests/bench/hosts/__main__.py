@@ -1,13 +1,14 @@
 """climbtrack on many hosts, disturbed: broker, Redis with a replica and Sentinels, ingest, workers, galleries, API.
 
     python -m tests.bench.hosts --site SITE [--kills 50] [--others 2] [--minutes 60] [--seed 1]
-                                [--before CHECKOUT] [--camera VIDEO]
+                                [--undisturbed] [--before CHECKOUT] [--camera VIDEO]
 
 Needs Linux, root, `ip`, `iptables`, Java, redis-server and prometheus. Every host is a network of its own. SITE is a
-folder that `climbtrack synth site` wrote; its cameras are read again and again, each time as another site, until all
-disturbances were made: `kill -9` of workers and galleries, and some of each other kind. With `--before`, the services
-of that checkout are upgraded to this one in the middle of a round. With `--camera`, a live camera plays a video, and
-hosts are taken away until the shipped alert rules fire. The last line is one JSON object.
+folder that `climbtrack synth site` wrote; its cameras are read again and again, each time as another site. With
+`--before`, the services of that checkout are upgraded to this one in the middle of the first round; with
+`--undisturbed`, one round is left alone. Others follow until all disturbances were made: `kill -9` of workers and
+galleries, and some of each other kind. With `--camera`, a live camera plays a video, and hosts are taken away until the
+shipped alert rules fire. The last line is one JSON object.
 """
 
 import argparse
@@ -27,11 +28,12 @@ import numpy as np
 from deploy import kafka_server
 from deploy.announce import announce
 from tests.bench.hosts import alarms, long
-from tests.bench.hosts.disturbances import plan, wait_until
+from tests.bench.hosts.disturbances import OVER_S, plan, wait_until
 from tests.bench.hosts.network import HOSTS, HUB, address_of, networks, wait_for_port
 from tests.bench.hosts.people import compared, people_of
 from tests.bench.hosts.processes import KAFKA, KAFKA_PORT, REDIS, REDIS_PORT, RTSP_PORT, SERVERS, SERVICES, Hosts
-from tests.bench.hosts.rounds import OVER_S, Bench, say
+from tests.bench.hosts.recoveries import Recoveries
+from tests.bench.hosts.rounds import Bench, say
 from tests.bench.hosts.watch import Watch
 from wire.kafka.bus import KafkaBus
 
@@ -58,14 +60,16 @@ def measure(given: argparse.Namespace) -> dict[str, object]:
         alarms.configure(folder)
         alarms.start(hosts)
         expected = people_of(given.reference)
-        bench = Bench(hosts, Watch(), bus, given.site, folder, rng, plan(given.kills, given.others, rng), expected)
+        planned = plan(given.kills, given.others, rng)
+        bench = Bench(hosts, Watch(), Recoveries(), bus, given.site, folder, rng, planned, expected)
         told = parts(given, bench)
+        bench.recoveries.close()
         bench.watch.close()
         bus.close()
     finally:
         hosts.close()
     rows = sum(map(len, expected.values()))
-    told |= {"ready_after_s": spread(bench.ready_s), "decided_after_s": spread(bench.decided_s)}
+    told |= {"ready_after_s": spread(bench.recoveries.ready_s), "decided_after_s": spread(bench.decided_s)}
     told |= {"load": os.getloadavg()[2], "logs": str(folder)}
     return {"hosts": len(HOSTS), "people": len(expected), "rows": rows, **told}
 
@@ -79,7 +83,7 @@ def spread(took_s: Mapping[str, Sequence[float]]) -> dict[str, object]:
 
 
 def parts(given: argparse.Namespace, bench: Bench) -> dict[str, object]:
-    """Run the parts that were asked for; return what each found."""
+    """Run the parts that were asked for; return what each found, against one machine."""
     told: dict[str, object] = {}
 
     def part(name: str, run: Callable[[], Mapping[str, object]]) -> None:
@@ -89,9 +93,10 @@ def parts(given: argparse.Namespace, bench: Bench) -> dict[str, object]:
         told[name] = {**found, "alerts": alarms.summary(began_s, time.time()), "calm_afterwards": calm}
         say(f"{name}: {json.dumps(told[name])}")
 
-    part("undisturbed", lambda: compared(bench.expected, bench.round()))
     if given.before is not None:
-        part("upgrade", lambda: compared(bench.rounds[0], bench.round(upgraded_to=Path.cwd())))
+        part("upgrade", lambda: compared(bench.expected, bench.round(upgraded_to=Path.cwd())))
+    if given.undisturbed:
+        part("undisturbed", lambda: compared(bench.expected, bench.round()))
     if bench.left:
         part("disturbed", lambda: bench.disturbed_rounds(given.minutes * 60))
     if given.camera is not None:
@@ -126,6 +131,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50, help="of workers and galleries")
     parser.add_argument("--others", type=int, default=2, help="disturbances of each other kind")
     parser.add_argument("--minutes", type=float, default=60.0, help="after which no further disturbance is made")
+    parser.add_argument("--undisturbed", action="store_true", help="leave a round alone first")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--before", type=Path, help="a checkout of an earlier version, to be upgraded from")
     parser.add_argument("--camera", type=Path, help="a video that a live camera plays while hosts are away for long")

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tests.bench.hosts.network import cut, isolate
-from tests.bench.hosts.processes import REDIS, SENTINELS, Hosts
+from tests.bench.hosts.network import address_of, cut, isolate, wait_for_port
+from tests.bench.hosts.processes import KAFKA_PORT, REDIS, SENTINELS, SERVICES, Hosts
 
 KILLS = ("kill -9 worker", "kill -9 gallery")
 OTHERS = ("kill -9 ingest", "broker restarts", "redis restarts", "redis fails over", "worker cut from broker",
           "gallery cut from redis")  # fmt: skip
 INSTANCES = {"worker": 3, "gallery": 2, "ingest": 2}
+OF_REDIS = ("gallery-1", "gallery-2", "api")
+OVER_S = 300.0
 CUT_S = (3.0, 12.0)
 LOOK_S = 0.1
 
@@ -23,25 +25,45 @@ def plan(kills: int, others: int, rng: np.random.Generator) -> list[str]:
     return [str(kind) for kind in rng.permutation(planned)] if planned else []
 
 
-def disturb(hosts: Hosts, kind: str, rng: np.random.Generator) -> None:
-    """Do something to the hosts, and put right what does not put itself right."""
+def disturb(hosts: Hosts, kind: str, rng: np.random.Generator) -> Sequence[str]:
+    """Do something to the hosts, and put right what does not put itself right; return the services that feel it.
+
+    A service is disturbed while it works: one that is starting is left alone.
+    """
     match kind:
         case "broker restarts":
             _restart(hosts, "broker", signal.SIGKILL if rng.integers(2) else signal.SIGTERM)
+            wait_for_port(address_of("broker"), KAFKA_PORT)
+            return SERVICES
         case "redis restarts":
             _restart(hosts, hosts.wait_for_replica(), signal.SIGKILL if rng.integers(2) else signal.SIGTERM)
+            return OF_REDIS
         case "redis fails over":
             _fail_over(hosts, killed=bool(rng.integers(2)))
-        case "worker cut from broker":
-            _cut(_one_of("worker", rng), ("broker",), rng)
-        case "gallery cut from redis":
-            _cut(_one_of("gallery", rng), (*REDIS, *SENTINELS), rng)
-        case _:
-            _restart(hosts, _one_of(kind.rpartition(" ")[2], rng), signal.SIGKILL)
+            return OF_REDIS
+    host = _one_of(hosts, next(service for service in INSTANCES if service in kind), rng)
+    if kind.startswith("kill"):
+        _restart(hosts, host, signal.SIGKILL)
+    else:
+        _cut(host, ("broker",) if host.startswith("worker") else (*REDIS, *SENTINELS), rng)
+    return (host,)
 
 
-def _one_of(service: str, rng: np.random.Generator) -> str:
-    return f"{service}-{rng.integers(1, INSTANCES[service] + 1)}"
+def _one_of(hosts: Hosts, service: str, rng: np.random.Generator) -> str:
+    """Return an instance of a service that works.
+
+    Raises:
+        SystemExit: There is none for long.
+    """
+    found: list[str] = []
+
+    def any_works() -> bool:
+        found[:] = hosts.ready(service)
+        return bool(found)
+
+    if not wait_until(any_works, hosts, OVER_S):
+        raise SystemExit(f"no {service} was ready for {OVER_S:g} s")
+    return found[rng.integers(len(found))]
 
 
 def _restart(hosts: Hosts, host: str, how: int) -> None:

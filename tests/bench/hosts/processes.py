@@ -87,9 +87,9 @@ class Hosts:
                 tail = (self._folder / f"{host}.log").read_text(errors="replace")[-3000:]
                 raise SystemExit(f"{host} ended by itself with {process.returncode}:\n{tail}")
 
-    def all_ready(self) -> bool:
-        """Tell whether every service says that it can work."""
-        return all(_is_ready(host) for host in SERVICES)
+    def ready(self, service: str) -> list[str]:
+        """Return the instances of a service that say that they can work."""
+        return [host for host in SERVICES if host.startswith(service) and is_ready(host)]
 
     def close(self) -> None:
         """End everything."""
@@ -173,7 +173,8 @@ def health_of(host: str) -> str:
     return f"{address_of(host)}:{API_PORT if host == 'api' else HEALTH_PORT}"
 
 
-def _is_ready(host: str) -> bool:
+def is_ready(host: str) -> bool:
+    """Tell whether a service says that it can work."""
     try:
         return httpx.get(f"http://{health_of(host)}/readyz", timeout=ANSWER_S).status_code == httpx.codes.OK
     except httpx.TransportError:
