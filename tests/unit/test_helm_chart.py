@@ -257,6 +257,19 @@ def test_who_exports_traces_may_reach_the_collector_and_nobody_else(endpoint: st
 
 
 @needs_helm
+def test_who_uses_redis_may_reach_its_sentinels_and_is_told_where_they_are(tmp_path: Path) -> None:
+    sentinels = "one.example.org:26380, two.example.org"
+    values = {**read(TRIAL), "redis": {"url": "redis://people/0", "settings": {"sentinels": sentinels}}}
+    found = rendered(values, tmp_path)
+    config = yaml.safe_load(found["ConfigMap", "mall-climbtrack"]["data"]["site.yaml"])
+    assert config["redis"] == {"url": "redis://people/0", "sentinels": sentinels}
+    for name in ("gallery", "worker"):
+        rules = found["NetworkPolicy", f"mall-climbtrack-{name}"]["spec"]["egress"]
+        ports = {one["port"] for rule in rules if "to" not in rule for one in rule.get("ports", ())}
+        assert ({26379, 26380} <= ports) is (name == "gallery"), name
+
+
+@needs_helm
 def test_nothing_records_unless_it_is_asked_for(tmp_path: Path) -> None:
     found = rendered(read(TRIAL), tmp_path)
     assert [name for kind, name in found if name.endswith(("recorder", "recordings"))] == []
