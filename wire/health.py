@@ -1,6 +1,8 @@
 """Probes and metrics over HTTP: `/healthz`, `/readyz`, `/metrics`."""
 
 import json
+import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +14,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from wire.errors import SettingsError
 from wire.metrics import ServiceMetrics
+
+log = logging.getLogger(__name__)
 
 # A loop is considered dead after this long without a round. A batch may take as long as Kafka waits before it gives
 # the partitions to another member (max.poll.interval, five minutes).
@@ -91,7 +95,7 @@ def serve(host: str, port: int, registry: CollectorRegistry, monitors: Sequence[
         answer = staticmethod(lambda path: _answer(path, registry, monitors))
 
     try:
-        return HealthServer(ThreadingHTTPServer((host, port), Handler))
+        return HealthServer(_Server((host, port), Handler))
     except (OSError, OverflowError) as error:
         raise SettingsError(f"health address {host}:{port}: {error}; choose a free port") from error
 
@@ -101,6 +105,14 @@ class _Answer:
     status: int
     content_type: str
     body: bytes
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - named by the base class
+        """Log what went wrong, but for who hung up before the answer, as a prober does that waits no longer."""
+        error = sys.exception()
+        if not isinstance(error, ConnectionError):
+            log.error("a probe failed", exc_info=error)
 
 
 class _Handler(BaseHTTPRequestHandler):

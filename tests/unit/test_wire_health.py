@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,8 +14,9 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Metric
 
+from tests.conftest import wait_until
 from wire import health
 from wire.errors import SettingsError
 from wire.health import STALE_S, HealthServer, ServiceMonitor
@@ -145,6 +148,37 @@ def test_a_stage_is_timed(probed: Probed) -> None:
     counts = {sample.labels["stage"]: sample.value for sample in family.samples if sample.name.endswith("_count")}
     assert family.name == "climbtrack_stage_duration_seconds"
     assert counts == {"decode": 1.0}
+
+
+@dataclass(eq=False)
+class Slow:
+    """A part of the metrics that takes until it is told to go on, and can fail."""
+
+    go_on: threading.Event = field(default_factory=threading.Event)
+    fails: bool = False
+
+    def collect(self) -> Iterator[Metric]:
+        self.go_on.wait(10)
+        if self.fails:
+            raise RuntimeError("cannot be collected")
+        yield from ()
+
+
+@pytest.mark.parametrize(("fails", "logged"), [(False, []), (True, ["a probe failed"])])
+def test_who_hangs_up_before_the_answer_is_no_error_and_what_fails_is_logged(
+    fails: bool, logged: list[str], probed: Probed, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    slow = Slow(fails=fails)
+    probed.registry.register(slow)
+    before = set(threading.enumerate())
+    with socket.create_connection(("127.0.0.1", probed.server.port)) as prober:
+        prober.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        wait_until(lambda: set(threading.enumerate()) - before != set(), timeout_s=10)
+        prober.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # as a prober that is killed
+    slow.go_on.set()
+    wait_until(lambda: set(threading.enumerate()) <= before, timeout_s=10)
+    assert [record.message for record in caplog.records] == logged
+    assert capfd.readouterr().err == ""
 
 
 def test_other_paths_say_what_there_is(probed: Probed) -> None:
