@@ -47,7 +47,7 @@ def measure_cluster(videos: Sequence[Path], folder: Path) -> Speed:
         began_s = time.monotonic()
         services.start("ingest", wait=False)
         names = {video.stem for video in videos}
-        _wait(lambda: _ended(store, names), services, RUN_S)
+        wait_until(lambda: _ended(store, names), services.check, RUN_S)
         seconds = time.monotonic() - began_s
         analysed = sum(stored.progress.analysed for stored in store.progress().values())
     return Speed(analysed, round(seconds, 2), round(analysed / seconds, 2), {}, None)
@@ -70,7 +70,7 @@ class Services:
             command = [sys.executable, "-m", "deploy.cli", name, "--config", str(path)]
             self._running[name] = subprocess.Popen(command, stdout=out, stderr=out)
         if wait:
-            _wait(lambda: _ready(port), self, START_S)
+            wait_until(lambda: _ready(port), self.check, START_S)
 
     def check(self) -> None:
         """Raise `RunError` if any process has exited."""
@@ -105,10 +105,15 @@ def _ready(port: int) -> bool:
         return False
 
 
-def _wait(true: Callable[[], bool], services: Services, patience_s: float) -> None:
+def wait_until(true: Callable[[], bool], check: Callable[[], None], patience_s: float) -> None:
+    """Return once something is true, and until then check that it can become so.
+
+    Raises:
+        RunError: It took too long.
+    """
     deadline = time.monotonic() + patience_s
     while not true():
-        services.check()
+        check()
         if time.monotonic() > deadline:
             raise RunError(f"timed out after {patience_s:g} s")
         time.sleep(POLL_S)

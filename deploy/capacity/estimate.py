@@ -6,6 +6,7 @@ from math import ceil
 
 from deploy.capacity.figures import value
 from wire.bus import BOXES, FRAMES, IDENTITIES, TRACKLETS
+from wire.cameras import MAX_CAMERAS
 
 HOUR_S = 3600.0
 DAY_S = 86_400.0
@@ -189,4 +190,9 @@ def _limits(demand: Demand, gallery_cores: float, redis_bytes: float, *, workers
         f"what kafka.camera_partitions can be, {MAX_PARTITIONS}, with {PER_WORKER} for each worker",
         PER_WORKER * max(workers, ingest) / MAX_PARTITIONS,
         "several installations, each of whole sites with a Kafka of its own; larger machines (--cores), or --gpu",
+    )
+    yield Limit(
+        f"the {MAX_CAMERAS} cameras of an installation, a list that every service holds",
+        demand.cameras / MAX_CAMERAS,
+        "several installations, each of whole sites",
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deploy.cli.options import Changes, Recipe, finite, recipe_and_changes
+from deploy.cli.scaling import workers
 from deploy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from reid_worker.model.scan import Implementation
 
 app = typer.Typer(name="bench", help="Measure speed and memory on this machine.", no_args_is_help=True)
+app.command("workers")(workers)
 
 
 @app.callback()
@@ -111,6 +113,9 @@ def gallery(
             help="Decide so many instead, keeping --identities people, 2000 by default: does it stay as fast?",
         ),
     ] = None,
+    backup: Annotated[
+        bool, typer.Option("--backup", help="Back up and restore a site of --identities people instead.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
     """Measure how fast tracklets are decided on one core, by how many people the gallery knows."""
@@ -128,11 +133,22 @@ def gallery(
         typer.echo(json.dumps(bench.figures_of("deploy.bench.gallery_soak", soak, kept, kinds[0])))
         return
     sizes = identities or bench.IDENTITIES
+    if backup:
+        _measure_backups(sizes)
+        return
     found = []
     for row in (row for kind in kinds for row in bench.rows(sizes, kind, tracklets)):
         found.append(row)
         typer.echo(f"{row.store}, {row.identities} identities: {row.tracklets_per_s} tracklets/s", err=True)
     _print_rows(found, bench.table, as_json=as_json)
+
+
+def _measure_backups(sizes: "Sequence[int]") -> None:
+    from deploy.bench.gallery_backup import measure
+
+    for people in sizes:
+        with tempfile.TemporaryDirectory(prefix="climbtrack-") as folder:
+            _print_line(measure(Path(folder), people))
 
 
 @app.command("identities")

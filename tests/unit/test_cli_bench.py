@@ -94,3 +94,13 @@ def test_a_soak_keeps_and_forgets_as_many_people_as_it_says(capsys: pytest.Captu
 def test_the_gallery_is_measured_over_known_stores_only(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "gallery", "--store", "paper"]) == 2
     assert "--store paper: must be one of memory, redis" in capsys.readouterr().err
+
+
+def test_a_backup_is_measured_with_the_memory_of_each_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "gallery", "--backup", "--identities", "30"]) == 0
+
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["people"] == 30
+    assert figures["restored_people"] >= 30
+    assert figures["file_mb"] > 0
+    assert all(figures[step]["peak_mb"] > 10 for step in ("backup", "check", "restore"))
