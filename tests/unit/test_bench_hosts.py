@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.bench.hosts.alarms import SHIPPED, called, spans
-from tests.bench.hosts.disturbances import INSTANCES, KILLS, OTHERS, plan
+from tests.bench.hosts.disturbances import INSTANCES, KILLS, OTHERS, plan, service_of
 from tests.bench.hosts.long import OUTAGES
 from tests.bench.hosts.network import HOSTS
 from tests.bench.hosts.people import People, compared, people_of
@@ -45,6 +45,20 @@ def test_a_plan_has_every_kind_as_often_as_asked_for_in_an_order_that_a_seed_rep
     assert Counter(planned) == {KILLS[0]: 3, KILLS[1]: 2, **dict.fromkeys(OTHERS, 2)}
     assert planned == plan(kills=5, others=2, rng=np.random.default_rng(1))
     assert plan(kills=0, others=0, rng=np.random.default_rng(1)) == []
+
+
+def test_a_disturbance_is_felt_by_one_service_or_is_of_a_server() -> None:
+    felt = {kind: service_of(kind) for kind in (*KILLS, *OTHERS)}
+    assert felt == {
+        "kill -9 worker": "worker",
+        "kill -9 gallery": "gallery",
+        "kill -9 ingest": "ingest",
+        "worker cut from broker": "worker",
+        "gallery cut from redis": "gallery",
+        "broker restarts": "",
+        "redis restarts": "",
+        "redis fails over": "",
+    }
 
 
 def test_every_host_runs_something_and_every_instance_of_a_service_can_be_disturbed() -> None:

@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,7 +15,6 @@ OTHERS = ("kill -9 ingest", "broker restarts", "redis restarts", "redis fails ov
           "gallery cut from redis")  # fmt: skip
 INSTANCES = {"worker": 3, "gallery": 2, "ingest": 2}
 OF_REDIS = ("gallery-1", "gallery-2", "api")
-OVER_S = 300.0
 CUT_S = (3.0, 12.0)
 LOOK_S = 0.1
 
@@ -25,12 +25,21 @@ def plan(kills: int, others: int, rng: np.random.Generator) -> list[str]:
     return [str(kind) for kind in rng.permutation(planned)] if planned else []
 
 
-def disturb(hosts: Hosts, kind: str, rng: np.random.Generator) -> Sequence[str]:
-    """Do something to the hosts, and put right what does not put itself right; return the services that feel it.
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """One thing to do.
 
-    A service is disturbed while it works: one that is starting is left alone.
+    Attributes:
+        host: The service that is disturbed; empty for a server.
     """
-    match kind:
+
+    kind: str
+    host: str
+
+
+def disturb(hosts: Hosts, what: Disturbance, rng: np.random.Generator) -> Sequence[str]:
+    """Do something to the hosts, and put right what does not put itself right; return the services that feel it."""
+    match what.kind:
         case "broker restarts":
             _restart(hosts, "broker", signal.SIGKILL if rng.integers(2) else signal.SIGTERM)
             wait_for_port(address_of("broker"), KAFKA_PORT)
@@ -41,29 +50,27 @@ def disturb(hosts: Hosts, kind: str, rng: np.random.Generator) -> Sequence[str]:
         case "redis fails over":
             _fail_over(hosts, killed=bool(rng.integers(2)))
             return OF_REDIS
-    host = _one_of(hosts, next(service for service in INSTANCES if service in kind), rng)
-    if kind.startswith("kill"):
-        _restart(hosts, host, signal.SIGKILL)
+    if what.kind.startswith("kill"):
+        _restart(hosts, what.host, signal.SIGKILL)
     else:
-        _cut(host, ("broker",) if host.startswith("worker") else (*REDIS, *SENTINELS), rng)
-    return (host,)
+        _cut(what.host, ("broker",) if what.host.startswith("worker") else (*REDIS, *SENTINELS), rng)
+    return (what.host,)
 
 
-def _one_of(hosts: Hosts, service: str, rng: np.random.Generator) -> str:
-    """Return an instance of a service that works.
+def take_possible(left: list[str], hosts: Hosts, rng: np.random.Generator) -> Disturbance | None:
+    """Take the next disturbance that can be felt: a service that is starting is left alone."""
+    working = {service: hosts.ready(service) for service in INSTANCES}
+    for kind in left:
+        victims = working.get(service_of(kind), [""])
+        if victims:
+            left.remove(kind)
+            return Disturbance(kind, victims[rng.integers(len(victims))])
+    return None
 
-    Raises:
-        SystemExit: There is none for long.
-    """
-    found: list[str] = []
 
-    def any_works() -> bool:
-        found[:] = hosts.ready(service)
-        return bool(found)
-
-    if not wait_until(any_works, hosts, OVER_S):
-        raise SystemExit(f"no {service} was ready for {OVER_S:g} s")
-    return found[rng.integers(len(found))]
+def service_of(kind: str) -> str:
+    """Return the service of which an instance is disturbed; empty for a server."""
+    return next((service for service in INSTANCES if kind.endswith(service) or kind.startswith(f"{service} ")), "")
 
 
 def _restart(hosts: Hosts, host: str, how: int) -> None:

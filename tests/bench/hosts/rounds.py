@@ -18,7 +18,7 @@ from gallery.handler import NAME as GALLERY
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect
 from reid_worker.handler import NAME as WORKER
-from tests.bench.hosts.disturbances import disturb, wait_until
+from tests.bench.hosts.disturbances import disturb, take_possible, wait_until
 from tests.bench.hosts.people import People, compared, people_of
 from tests.bench.hosts.processes import FOLLOWED, SERVICES, Hosts
 from tests.bench.hosts.recoveries import Recoveries
@@ -39,7 +39,7 @@ class Bench:
     """What all rounds share.
 
     Attributes:
-        left: Disturbances that are still to come, last first.
+        left: Disturbances that are still to come.
         expected: Where each person is, as one machine sees it.
         decided_s: How long each disturbance of a kind lasted until something was decided again.
         rounds: Where each person was in each round.
@@ -112,9 +112,11 @@ class Bench:
 
     def _disturb(self, round_began_s: float) -> None:
         """Make the next disturbance; the next one does not wait until it is over."""
-        kind = self.left.pop()
         began_s = time.monotonic()
-        felt_by = disturb(self.hosts, kind, self.rng)
+        if (what := take_possible(self.left, self.hosts, self.rng)) is None:
+            return
+        kind = what.kind
+        felt_by = disturb(self.hosts, what, self.rng)
         ended_s = time.monotonic() if "cut" in kind or "fails over" in kind else began_s
         self.recoveries.expect(kind, felt_by, began_s)
         self._made.append((kind, began_s, ended_s))
