@@ -58,6 +58,7 @@ def people(ask: Ask) -> None:
     ask("GET", "/v1/tracks/{tracklet_id}/lookalikes", tracklet_id=track, query={"limit": 3})
     ask("POST", "/v1/search", picture=crop)
     ask("GET", "/v1/visits", query={"format": "csv"})
+    ask("GET", "/v1/visits", query={"format": "parquet"})
     ask("GET", "/v1/statistics", query={"by": "day"})
     ask("GET", "/v1/review")
     said = [

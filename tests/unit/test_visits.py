@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi.testclient import TestClient
+from pyarrow import parquet
 
 from gallery import visits
 from gallery.api.app import create_app
@@ -135,6 +136,19 @@ def test_visits_are_the_same_in_every_format(client: TestClient) -> None:
     assert "visits.csv" in table.headers["content-disposition"]
     rows = list(csv.DictReader(io.StringIO(table.text)))
     assert [{key: str(value) for key, value in one.items()} for one in listed] == rows
+
+
+def test_a_parquet_file_holds_what_the_table_holds(client: TestClient) -> None:
+    rows = list(csv.DictReader(io.StringIO(client.get("/v1/visits", params={**ALL, "format": "csv"}).text)))
+    answer = client.get("/v1/visits", params={**ALL, "format": "parquet"})
+    assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+    assert "visits.parquet" in answer.headers["content-disposition"]
+
+    found = parquet.read_table(io.BytesIO(answer.content)).to_pylist()
+
+    times = [{key: one[key].isoformat(timespec="milliseconds") for key in ("first", "last")} for one in found]
+    texts = [{**one, **time} for one, time in zip(found, times, strict=True)]
+    assert [{key: str(value).replace("+00:00", "Z") for key, value in one.items()} for one in texts] == rows
 
 
 @pytest.mark.parametrize("name", ['=HYPERLINK("http://x","y")', "+1", "-1", "@SUM(A1)", 'a "quoted", name'])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from fastapi import APIRouter, HTTPException, Query, status
+from fastapi import APIRouter, HTTPException, Query, Response, status
 from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, BaseModel
 
@@ -16,14 +16,29 @@ from gallery import visits
 from gallery.api.moment import QueryTime
 from gallery.api.schemas import Name, iso
 from gallery.errors import TooManyVisits
+from gallery.parquet import Column, parquet_of
 from gallery.store.store import Store
 from gallery.visits import Step, Visit, visits_of
 
 HOUR_NS = 3_600_000_000_000
 MAX_PERIODS = 1_000
-COLUMNS = ("identity", "name", "camera_id", "first", "last", "seconds", "live", "tracklets", "new")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins with one of these
-MEDIA = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+MEDIA = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+COLUMNS = (
+    Column("identity", "integer"),
+    Column("name", "text"),
+    Column("camera_id", "text"),
+    Column("first", "time"),
+    Column("last", "time"),
+    Column("seconds", "number"),
+    Column("live", "flag"),
+    Column("tracklets", "integer"),
+    Column("new", "flag"),
+)
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -121,19 +136,21 @@ def visits_router(store: Store, now_ns: Callable[[], int] = time.time_ns) -> API
     @router.get(
         "/visits",
         response_model=VisitsOut,
-        responses={200: {"content": {"text/csv": {}, "application/x-ndjson": {}}}},
+        responses={200: {"content": {media.partition(";")[0]: {} for media in MEDIA.values()}}},
     )
     def list_visits(
         since: Since = None,
         until: Until = None,
         camera: Name | None = None,
-        format: Literal["json", "csv", "jsonl"] = "json",  # noqa: A002 - a query parameter
-    ) -> VisitsOut | StreamingResponse:
-        """Return who was where and how long, as JSON, CSV or one JSON object a line."""
+        format: Literal["json", "csv", "jsonl", "parquet"] = "json",  # noqa: A002 - a query parameter
+    ) -> VisitsOut | Response:
+        """Return who was where and how long, as JSON, CSV, one JSON object a line, or Apache Parquet."""
         _, _, ones = found(since, until, camera)
         if format == "json":
             return VisitsOut(visits=[_visit_out(visit) for visit in ones])
         headers = {"Content-Disposition": f'attachment; filename="visits.{format}"', "Cache-Control": "no-store"}
+        if format == "parquet":
+            return Response(parquet_of(COLUMNS, [_row(one) for one in ones]), media_type=MEDIA[format], headers=headers)
         lines = csv_lines(ones) if format == "csv" else _json_lines(ones)
         return StreamingResponse(lines, media_type=MEDIA[format], headers=headers)
 
@@ -195,6 +212,13 @@ def _visit_out(visit: Visit) -> VisitOut:
     )
 
 
+def _row(visit: Visit) -> tuple[int | float | str, ...]:
+    """Return what a visit has in each of the `COLUMNS`: the values of `VisitOut`, with times as numbers."""
+    out = _visit_out(visit)
+    times = {"first": visit.first_ns // 1000, "last": visit.last_ns // 1000}
+    return tuple((out.model_dump() | times).values())
+
+
 def _json_lines(ones: Iterable[Visit]) -> Iterator[str]:
     return (json.dumps(_visit_out(visit).model_dump(), ensure_ascii=False) + "\n" for visit in ones)
 
@@ -203,7 +227,10 @@ def csv_lines(ones: Iterable[Visit]) -> Iterator[str]:
     """Yield lines as RFC 4180 wants them; a name that a spreadsheet would take for a formula begins with `'`."""
     line = io.StringIO()
     writer = csv.writer(line)
-    for row in (COLUMNS, *(tuple(_visit_out(visit).model_dump().values()) for visit in ones)):
+    for row in (
+        [column.name for column in COLUMNS],
+        *(tuple(_visit_out(visit).model_dump().values()) for visit in ones),
+    ):
         writer.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in row])
         yield line.getvalue()
         line.seek(0)
