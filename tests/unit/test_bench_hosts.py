@@ -11,7 +11,7 @@ from tests.bench.hosts.alarms import SHIPPED, called, spans
 from tests.bench.hosts.disturbances import INSTANCES, KILLS, OTHERS, plan, service_of
 from tests.bench.hosts.long import OUTAGES
 from tests.bench.hosts.network import HOSTS
-from tests.bench.hosts.people import People, compared, people_of
+from tests.bench.hosts.people import People, compared, people_of, upgraded
 from tests.bench.hosts.processes import SERVERS, SERVICES
 from tests.docs_tools import ROOT
 
@@ -33,6 +33,24 @@ ANN, BOB = [("door", 1, "0,0,9,9"), ("hall", 7, "5,5,9,9")], [("door", 2, "3,3,9
 )
 def test_what_a_disturbance_changed_is_counted(found: People, counted: dict[str, int]) -> None:
     assert +compared({"1": ANN, "2": BOB}, found) == Counter(counted)
+
+
+@pytest.mark.parametrize(
+    ("found", "counted"),
+    [
+        pytest.param({"1": ANN, "2": BOB}, {"rows_of_both": 2}, id="all is there"),
+        pytest.param({"1": [("door", 1, "1,0,9,9")], "2": BOB}, {"rows_of_both": 2}, id="a little beside it"),
+        pytest.param({"1": ANN}, {"rows_of_both": 2, "rows_lost": 1}, id="one is lost"),
+        pytest.param(
+            {"1": ANN, "2": [*BOB, ("door", 2, "3,3,9,9.5")]}, {"rows_of_both": 2, "rows_twice": 1}, id="twice"
+        ),
+    ],
+)
+def test_an_upgrade_may_lose_and_repeat_nothing_of_what_both_versions_find(
+    found: People, counted: dict[str, int]
+) -> None:
+    before, after = {"1": [("door", 1, "0,0,9,9"), *BOB]}, {"5": [*ANN[:1], ("door", 2, "3,3,8,9")]}
+    assert +upgraded(before, after, found) == Counter(counted)
 
 
 def test_people_are_read_without_what_names_the_round(tmp_path: Path) -> None:

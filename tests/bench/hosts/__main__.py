@@ -30,7 +30,7 @@ from deploy.announce import announce
 from tests.bench.hosts import alarms, long
 from tests.bench.hosts.disturbances import plan, wait_until
 from tests.bench.hosts.network import HOSTS, HUB, address_of, networks, wait_for_port
-from tests.bench.hosts.people import compared, people_of
+from tests.bench.hosts.people import compared, people_of, upgraded
 from tests.bench.hosts.processes import KAFKA, KAFKA_PORT, REDIS, REDIS_PORT, RTSP_PORT, SERVERS, SERVICES, Hosts
 from tests.bench.hosts.recoveries import Recoveries
 from tests.bench.hosts.rounds import Bench, say
@@ -102,7 +102,8 @@ def parts(given: argparse.Namespace, bench: Bench) -> dict[str, object]:
         say(f"{name}: {json.dumps(told[name])}")
 
     if given.before is not None:
-        part("upgrade", lambda: compared(bench.expected, bench.round(upgraded_to=Path.cwd())))
+        before = people_of(given.reference_before)
+        part("upgrade", lambda: upgraded(before, bench.expected, bench.round(upgraded_to=Path.cwd())))
     if given.undisturbed:
         part("undisturbed", lambda: compared(bench.expected, bench.round()))
     if bench.left:
@@ -124,12 +125,13 @@ def outages(bench: Bench) -> dict[str, object]:
     return {outage.name: long.suffer(bench.hosts, outage) for outage in long.OUTAGES}
 
 
-def one_machine(site: Path, out: Path) -> None:
-    """Follow the cameras in one process, as the reference."""
+def one_machine(site: Path, out: Path, tree: Path) -> None:
+    """Follow the cameras in one process of a version, as the reference."""
     cameras = [word for video in sorted(site.glob("*.mp4")) for word in ("--camera", f"{video.stem}={video}")]
     with tempfile.TemporaryDirectory() as data:
         command = [sys.executable, "-m", "deploy.cli", "run", "--detector", "bundled", "--port", "0"]
-        subprocess.run([*command, "--data-dir", data, "--out", str(out), *cameras], check=True, stdout=sys.stderr)
+        words = [*command, "--data-dir", data, "--out", str(out), *cameras]
+        subprocess.run(words, check=True, stdout=sys.stderr, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)})
 
 
 def main() -> None:
@@ -144,9 +146,10 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="a checkout of an earlier version, to be upgraded from")
     parser.add_argument("--camera", type=Path, help="a video that a live camera plays while hosts are away for long")
     parser.add_argument("--reference", type=Path, help="what `climbtrack run --out` wrote for the site")
+    parser.add_argument("--reference-before", type=Path, help="the same, written by the earlier version")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    for name in ("site", "before", "camera", "reference"):
+    for name in ("site", "before", "camera", "reference", "reference_before"):
         path = getattr(given, name)
         setattr(given, name, path and path.resolve())
     if given.inside:
@@ -158,9 +161,10 @@ def main() -> None:
     kafka_server.fetch()  # the hub has no way out
     with tempfile.TemporaryDirectory() as folder, networks():
         words = sys.argv[1:]
-        if given.reference is None:
-            one_machine(given.site, Path(folder) / "out")
-            words += ["--reference", str(Path(folder) / "out")]
+        for name, tree in (("reference", Path.cwd()), ("reference_before", given.before)):
+            if tree is not None and getattr(given, name) is None:
+                one_machine(given.site, Path(folder) / name, tree)
+                words += [f"--{name.replace('_', '-')}", str(Path(folder) / name)]
         command = ["ip", "netns", "exec", HUB, sys.executable, "-m", "tests.bench.hosts", *words, "--inside"]
         done = subprocess.run(command, check=False)
     sys.exit(done.returncode)
