@@ -24,8 +24,9 @@ if [ -z "${COMPOSE:-}" ] && ! docker info >/dev/null 2>&1; then
   started+=($!)
   export DOCKER_HOST=unix://$work/podman.sock
   COMPOSE=docker-compose
-  (while sleep 2; do
-    for name in $(podman ps --filter name=climbtrack --format '{{.Names}}'); do
+  # Only of what is not known to be healthy: a probe of each service all the time would take a core of a small machine.
+  (while sleep 3; do
+    for name in $(podman ps --filter name=climbtrack --filter health=starting --filter health=unhealthy --format '{{.Names}}'); do
       podman healthcheck run "$name" >/dev/null 2>&1 || true
     done
   done) &
