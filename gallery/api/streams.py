@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
@@ -44,7 +44,9 @@ class Part:
         return f'{{"event": {json.dumps(self.kind)}, "id": {json.dumps(self.place or None)}, "data": {self.data}}}'
 
 
-Parts = AsyncIterator[Part | None]  # None first, when nothing is missed from then on; later, when nothing happens
+# What there is at once, since what costs is to send, not what is sent. None first, when nothing is missed from then on;
+# later, when nothing happens.
+Parts = AsyncIterator[Sequence[Part] | None]
 
 
 def missed(place: str) -> Part:
@@ -122,9 +124,9 @@ class EventStream(StreamingResponse):
 
 async def _texts(stream: Parts) -> AsyncIterator[str]:
     opened = False
-    async for part in stream:
-        if part is not None:
-            yield part.as_event()
+    async for parts in stream:
+        if parts is not None:
+            yield "".join(part.as_event() for part in parts)
         else:
             yield ": still here\n\n" if opened else f"retry: {RETRY_MS}\n: connected\n\n"
             opened = True
@@ -153,14 +155,14 @@ async def _send_parts(socket: WebSocket, stream: Parts) -> None:
     with suppress(WebSocketDisconnect, RuntimeError):
         async with aclosing(stream):  # type: ignore[type-var]
             opened = False
-            async for part in stream:
-                if part is None and opened:
+            async for parts in stream:
+                if parts is None and opened:
                     continue  # the server sends pings
-                text = Part("connected", "", "{}").as_message() if part is None else part.as_message()
                 opened = True
                 try:
-                    async with asyncio.timeout(STALLED_S):
-                        await socket.send_text(text)
+                    for part in (Part("connected", "", "{}"),) if parts is None else parts:
+                        async with asyncio.timeout(STALLED_S):
+                            await socket.send_text(part.as_message())
                 except TimeoutError:
                     await socket.close(status.WS_1013_TRY_AGAIN_LATER, "too slow")
                     return

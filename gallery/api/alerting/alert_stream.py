@@ -53,8 +53,7 @@ class AlertFeed:
         while True:
             news, newest = self._news.now(), self._newest
             if place < newest:
-                for part in await self._between(place, newest):
-                    yield part
+                yield await self._between(place, newest)
                 place = newest
             elif not await self._news.wait(news):
                 yield None

@@ -21,6 +21,7 @@ from wire.message import MAX_TIME_NS
 
 KEPT = 1_000  # events kept for all clients together; one further behind reads from the store
 PAGE = 256
+AT_ONCE = 64  # events sent in one piece: a reader that stalls holds 25 kB of them
 POLL_S = 0.2
 
 
@@ -55,20 +56,21 @@ class EventFeed:
         yield None
         oldest = [] if after is None else await asyncio.to_thread(self._store.journal, 0, 1)
         if after is not None and (after > place or (oldest and after < oldest[0].seq - 1)):
-            yield missed(str(after))
+            yield [missed(str(after))]
         while True:
             if place > self._position:  # of another journal: the store has lost its data
-                yield missed(str(place))
+                yield [missed(str(place))]
                 place = self._position
             news = self._news.now()
             behind = place < self._complete_from
             parts = await self._stored(place) if behind else self._since(place)
-            for number, part in parts:
-                place = number
-                yield part
-            if behind and not parts:
+            if parts:
+                sent = parts[:AT_ONCE]
+                place = sent[-1][0]
+                yield [part for _, part in sent]
+            elif behind:
                 place = self._complete_from
-            elif not parts and not await self._news.wait(news):
+            elif not await self._news.wait(news):
                 yield None
 
     async def _stored(self, place: int) -> list[tuple[int, Part]]:
