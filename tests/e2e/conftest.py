@@ -1,13 +1,17 @@
 """What end-to-end tests share: one generated site, its embedded run, and clusters of processes."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.conftest import need
+from tests.page_tools import PATIENCE_MS
 from tests.servers.cluster import Cluster, EmbeddedRun, SiteOnDisk
 from training.synthetic.site import write_site
 from wire.settings import KafkaSettings
@@ -50,6 +54,17 @@ def embedded(site: SiteOnDisk, detector: Path, tmp_path_factory: pytest.TempPath
     done = subprocess.run([*command, *folders], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return EmbeddedRun(folder / "out", json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.fixture(scope="module")  # while it is open no other event loop can run in this thread
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium")
+    need(found=program is not None, what="chromium, to open the page")
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

@@ -1,23 +1,32 @@
 """The page in a real browser, beside a real run on real video."""
 
 import re
-import shutil
-import socket
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import need, wait_until
+from tests import page_way
+from tests.conftest import wait_until
+from tests.page_recordings import Recordings
+from tests.page_tools import (
+    PATIENCE_MS,
+    Newcomer,
+    add_cameras_that_never_end,
+    address_in,
+    faults_of_access,
+    faults_of_layout,
+    most_seen,
+    numbers,
+    open_view,
+    run_command,
+    walk_through_the_wizard,
+    write_lying,
+)
+from tests.servers.receiver import Receiver
 
-AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 ALERTS = ("alerts", "alerts/rules", "alerts/rules/new", "alerts/outputs", "alerts/outputs/new")
 VIEWS = (
     "live",
@@ -39,99 +48,34 @@ VIEWS = (
     "start/cam1",
 )
 SIZES = {"wide": (1440, 900), "tablet": (768, 1024), "phone": (390, 844)}
-GRAVE = ("serious", "critical")
-CHECKED = {("wide", "light"), ("phone", "dark")}  # where axe looks for what hinders people: each takes ten seconds
-RULES = "{resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']}"
-PATIENCE_MS = 60_000
-SHOWN_S = "document.querySelector('video').currentTime"
-NAMELESS = """
-[...document.querySelectorAll('button, a, input:not([hidden]), select')]
-  .filter(e => !(e.textContent.trim() || e.ariaLabel || e.title || e.labels?.length || e.querySelector('img[alt]')))
-  .map(e => e.outerHTML)
-"""
-
-
-@dataclass(frozen=True)
-class Newcomer:
-    """What somebody sees who starts climbtrack for the first time: of the test of a camera, then of themselves."""
-
-    address: str
-    problem: str
-    about: str
-    picture: int
-    number: str
+SAME_PICTURE_S = 0.05
+CHECKED = {("wide", "light"), ("phone", "dark")}  # where axe looks for what hinders people: it takes its time
 
 
 @pytest.fixture(scope="module")
 def newcomer(browser: Browser, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
-    """A run without cameras, and somebody who adds one in the wizard; then two that never end, with people in them."""
-    folder, port = tmp_path_factory.mktemp("page"), free_port()
-    (folder / "site.yaml").write_text("worker: {detector: bundled}\nalerts: {webhook_hosts: 127.0.0.1}\n")
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "deploy.cli", "run", "--config", str(folder / "site.yaml"), "--keep-serving"]
-    options = ["--data-dir", str(folder / "data"), "--port", str(port), "--no-pictures"]
-    with (folder / "log").open("w") as log, subprocess.Popen([*command, *options], stdout=log, stderr=log) as process:
+    """A run without cameras, and somebody who adds one in the wizard; then two that never end and see one place.
+
+    The second hangs on its side.
+    """
+    folder, film = tmp_path_factory.mktemp("page"), shared_data / "lab-4cam" / "cam1.mp4"
+    lying = write_lying(film, folder / "turned.mp4")
+    told = folder / "log"
+    with told.open("w") as log, subprocess.Popen(run_command(folder), stdout=log, stderr=log) as process:
         try:
-            wait_until(lambda: _answers(url) or process.poll() is not None, timeout_s=180)
-            assert process.poll() is None, (folder / "log").read_text()[-2000:]
-            seen = _walk_through(browser, url, shared_data / "lab-4cam" / "cam1.mp4")
-            for name in ("cam1", "cam3"):
-                camera = {"camera_id": name, "url": f"{shared_data}/lab-4cam/{name}.mp4", "analysed_fps": 5}
-                httpx.post(f"{url}/v1/cameras", json=camera | {"realtime": True, "loop": True}).raise_for_status()
+            wait_until(lambda: bool(address_in(told)) or process.poll() is not None, timeout_s=180)
+            assert process.poll() is None, told.read_text()[-2000:]
+            url = address_in(told)
+            seen = walk_through_the_wizard(browser, url, film)
+            add_cameras_that_never_end(url, {"cam1": film, "turned": lying})
             yield seen
         finally:
             process.terminate()
 
 
-def _walk_through(browser: Browser, url: str, film: Path) -> Newcomer:
-    """Go through the wizard: an address that shows nothing, one that does, and whoever walks past."""
-    page = browser.new_page(viewport={"width": 390, "height": 844})
-    page.set_default_timeout(PATIENCE_MS)
-    page.goto(url)
-    page.get_by_label("Address").fill(str(film.with_name("nobody.mp4")))
-    page.keyboard.press("Enter")
-    problem = page.locator(".start [role=alert]").inner_text()
-    page.get_by_label("Address").fill(str(film))
-    page.keyboard.press("Enter")
-    about = page.locator(".tried figcaption").inner_text()
-    picture = page.locator(".tried img").evaluate("async picture => (await picture.decode(), picture.naturalWidth)")
-    page.get_by_label("Call it").fill("cam1")
-    page.keyboard.press("Enter")
-    number = page.locator(".found h2", has_text="number").inner_text()
-    expect(page.locator(".found img")).to_be_visible()
-    page.get_by_role("button", name="Done").click()
-    expect(page.locator(".tile")).to_be_visible()
-    page.close()
-    return Newcomer(url, problem, about, picture, number)
-
-
 @pytest.fixture(scope="module")
 def address(newcomer: Newcomer) -> str:
     return newcomer.address
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz").is_success
-    except httpx.HTTPError:
-        return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    need(found=program is not None, what="chromium, to open the page")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
@@ -148,7 +92,17 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     assert errors == []
 
 
-def test_a_newcomer_tests_an_address_sees_its_picture_and_gets_a_number(newcomer: Newcomer) -> None:
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as opened:
+        yield opened
+
+
+@pytest.mark.timeout(600)
+def test_a_newcomer_gets_from_an_address_to_a_signed_alert_and_to_the_proof_of_an_erasure(
+    newcomer: Newcomer, page: Page, receiver: Receiver, tmp_path: Path
+) -> None:
+    # Given the wizard, which has tested an address in vain, then one that shows something, and given them a number
     assert newcomer.problem == (
         "It shows nothing: the file does not exist; check the path, which the camera's manual or "
         "`climbtrack cameras discover` names."
@@ -156,129 +110,52 @@ def test_a_newcomer_tests_an_address_sees_its_picture_and_gets_a_number(newcomer
     assert re.fullmatch(r"H\.264, \d+ . \d+, [\d.]+ frames/s, first picture after [\d.]+ s", newcomer.about)
     assert newcomer.picture > 100
     assert re.fullmatch(r"This is number \d+", newcomer.number)
+    # When they look at the wall, at somebody on it, and at where that person was
+    page_way.see_boxes_on_moving_pictures_and_open_one(page)
+    number = most_seen(newcomer.address)
+    page_way.see_where_somebody_was(page, newcomer.address, number)
+    page_way.find_by_a_picture_and_by_a_track(page, newcomer.address, number, tmp_path / "somebody.jpg")
+    # And correct who is who
+    page_way.merge_and_undo(page, newcomer.address, number)
+    page_way.split_and_undo(page, newcomer.address, number)
+    page_way.name_and_undo(page, number)
+    page_way.see_why_and_confirm(page, number)
+    # And want to be told who walks about
+    page_way.draw_a_zone(page, newcomer.address)
+    secret = page_way.add_a_webhook(page, receiver)
+    page_way.make_a_rule_and_try_it(page, receiver)
+    # Then they are told of somebody, in words that nobody else can have sent, and can have anybody erased
+    page_way.receive_an_alert(page, receiver, secret)
+    page_way.erase_with_a_proof(page, newcomer.address, page_way.somebody_else(newcomer.address, number))
 
 
-def test_people_are_boxed_and_numbered_in_the_moving_picture(page: Page) -> None:
-    expect(page.locator("canvas[aria-label*='#']").first).to_be_attached(timeout=PATIENCE_MS)
-    before = page.evaluate(SHOWN_S)
-    wait_until(lambda: page.evaluate(SHOWN_S) > before, timeout_s=PATIENCE_MS / 1000)
-
-    page.keyboard.press("1")
-    expect(page.locator(".tile.large")).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(page.locator(".tile.large")).to_have_count(0)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
-def test_every_view_fits_the_screen_and_can_be_used_by_its_names(
-    page: Page, address: str, size: str, scheme: str
-) -> None:
-    width, height = SIZES[size]
-    page.set_viewport_size({"width": width, "height": height})
+def test_every_view_fits_every_screen_and_can_be_used_by_its_names(page: Page, address: str) -> None:
     # Without motion: axe measured the contrast of a button that was changing its colour.
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
-    page.evaluate(AXE)
+    found = {}
     for view in VIEWS:
-        opened = view.replace("…", str(_numbers(address)[0]))
-        page.evaluate("view => { location.hash = '#/' + view; }", opened)
-        expect(page.locator("main > *").first).to_be_visible()
-        expect(page.locator(".skeletons")).to_have_count(0)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, view
-        nameless = page.evaluate(NAMELESS)
-        assert nameless == [], view
-        if (size, scheme) in CHECKED:
-            found = page.evaluate(f"axe.run(document, {RULES})")["violations"]
-            assert [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in GRAVE] == [], view
+        open_view(page, view.replace("…", str(numbers(address)[0])))
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            for size, (width, height) in SIZES.items():
+                page.set_viewport_size({"width": width, "height": height})
+                grave = faults_of_access(page) if (size, scheme) in CHECKED else []
+                found[view, size, scheme] = faults_of_layout(page) + grave
+    assert {place: faults for place, faults in found.items() if faults} == {}
 
 
-def test_somebody_is_named_and_the_name_taken_back(page: Page) -> None:
-    page.locator(".rail").get_by_text("People").click()
-    page.locator(".card").first.click()
-    page.get_by_role("button", name="Add a name").click()
-    page.get_by_label("Name", exact=True).fill("Ada <b>Lovelace</b>")
-    page.keyboard.press("Enter")
-    expect(page.locator("h1")).to_contain_text("Ada <b>Lovelace</b>")
+def test_recordings_of_two_cameras_play_together_upright_and_stand_still_at_one_time(page: Page, address: str) -> None:
+    # Given somebody whom two cameras saw at one time, and a time in the middle of that
+    recordings = Recordings(page, address)
+    assert all(wide > high for wide, high in recordings.sizes()), "the camera that hangs on its side is upright"
 
-    page.get_by_role("button", name="Undo").click()
-    expect(page.locator("h1")).not_to_contain_text("Ada")
+    recordings.move_to(recordings.middle)
+    wait_until(lambda: recordings.apart_s() < SAME_PICTURE_S, timeout_s=PATIENCE_MS / 1000)
 
-
-def test_a_match_is_explained(page: Page) -> None:
-    page.locator(".rail").get_by_text("People").click()
-    page.locator(".card").first.click()
-    page.get_by_role("tab", name="Why").click()
-
-    expect(page.locator(".why li").first).to_contain_text("% the same person")
-
-
-def test_what_is_wrong_is_split_merged_confirmed_undone_and_erased_with_a_proof(page: Page, address: str) -> None:
-    # Split off one sighting of whoever has most
-    wait_until(lambda: any(len(_person(address, one)["presences"]) > 1 for one in _numbers(address)), timeout_s=120)
-    number = max(_numbers(address), key=lambda one: len(_person(address, one)["presences"]))
-    page.evaluate("id => { location.hash = '#/people/' + id; }", number)
-    page.locator(".rows input").last.check()
-    page.get_by_role("button", name="Split off selected").click()
-    expect(page.locator(".toast")).to_contain_text("split off")
-    other = max(_numbers(address))
-
-    # That was wrong: take it back, and say that one of the tracks is right
-    page.locator(".toast").get_by_role("button", name="Undo").click()
-    expect(page.locator(".toast")).to_contain_text("Undone")
-    wait_until(lambda: other not in _numbers(address), timeout_s=20)
-    page.get_by_role("tab", name="Why").click()
-    page.get_by_role("button", name="This is right").first.click()
-    expect(page.locator(".why")).to_contain_text("Confirmed by a person.")
-
-    # Merge with somebody else, take that back, and erase them
-    wait_until(lambda: len(_numbers(address)) > 1, timeout_s=60)
-    stranger = next(one for one in _numbers(address) if one != number)
-    page.get_by_role("button", name="Merge with…").click()
-    page.get_by_label("Merge with…").fill(f"#{stranger}")
-    page.keyboard.press("Enter")
-    expect(page.locator(".toast")).to_contain_text("are one person")
-    page.locator(".toast").get_by_role("button", name="Undo").click()
-    expect(page.locator(".toast")).to_contain_text("Undone")
-    page.evaluate("id => { location.hash = '#/people/' + id; }", stranger)
-    page.get_by_role("button", name="Erase").click()
-    page.get_by_role("alertdialog").get_by_role("button", name="Erase").click()
-    expect(page.locator(".toast")).to_contain_text("Erased. Proof: ")
-    assert httpx.get(f"{address}/v1/identities/{stranger}").status_code == 404
-
-
-def _numbers(address: str) -> list[int]:
-    return [one["id"] for one in httpx.get(f"{address}/v1/identities").json()["identities"]]
-
-
-def _person(address: str, number: int) -> Any:
-    return httpx.get(f"{address}/v1/identities/{number}").json()
-
-
-def test_the_people_found_by_a_picture_and_by_a_track_are_shown_in_the_order_of_the_answer(
-    page: Page, address: str, tmp_path: Path
-) -> None:
-    people = httpx.get(f"{address}/v1/identities", params={"sort": "last"}).json()["identities"]
-    person = max(people, key=lambda one: one["tracklets"])
-    track = person["picture"] or person["crops"][0]
-    (tmp_path / "somebody.jpg").write_bytes(httpx.get(f"{address}/v1/tracks/{track}/crop").content)
-    page.keyboard.press("/")
-    with page.expect_response(re.compile(r"/v1/search\?")) as found:
-        page.locator("input[type=file]").set_input_files(tmp_path / "somebody.jpg")
-    expect(page.locator(".frame").first).to_be_visible()
-    assert _shown_hits(page, found.value.json()["people"][0]["lookalikes"]) >= {_person(address, person["id"])["id"]}
-
-    page.evaluate("id => { location.hash = '#/people/' + id; }", person["id"])
-    with page.expect_response(re.compile("/lookalikes")) as found:
-        page.get_by_role("button", name="Find lookalikes").click()
-    assert _shown_hits(page, found.value.json()["lookalikes"]) >= {_person(address, person["id"])["id"]}
-
-
-def _shown_hits(page: Page, lookalikes: list[Any]) -> set[int]:
-    """Ask for however unlike people, expect those of an answer in its order, and return their numbers."""
-    page.get_by_label("How many strangers may look as alike").fill("6")
-    numbers = [one["identity"]["id"] for one in lookalikes]
-    expect(page.locator(".hits .chip")).to_have_text([re.compile(rf"#{number}$") for number in numbers])
-    return set(numbers)
+    before = recordings.moments()
+    page.get_by_role("button", name="Play").click()
+    wait_until(lambda: min(recordings.moments()) > max(before), timeout_s=PATIENCE_MS / 1000)
+    page.get_by_role("button", name="Pause").click()
+    wait_until(lambda: recordings.apart_s() < SAME_PICTURE_S, timeout_s=PATIENCE_MS / 1000)
 
 
 def test_a_picture_that_cannot_be_read_is_refused_in_words(page: Page, tmp_path: Path) -> None:
@@ -286,41 +163,6 @@ def test_a_picture_that_cannot_be_read_is_refused_in_words(page: Page, tmp_path:
     page.keyboard.press("/")
     page.locator("input[type=file]").set_input_files(tmp_path / "page.png")
     expect(page.locator(".failed")).to_contain_text("Save it as JPEG, PNG or WebP")
-
-
-def test_a_zone_is_drawn_and_a_rule_about_it_is_tried(page: Page, address: str) -> None:
-    # Draw an area, move one corner by the mouse and another by the keyboard
-    page.evaluate("location.hash = '#/cameras/zones/cam1'")
-    page.get_by_role("button", name="Add an area").click()
-    page.get_by_label("Name of the area").fill("Aisle")
-    area = page.locator(".drawing").bounding_box()
-    assert area is not None
-    page.locator(".corner").nth(0).hover()
-    page.mouse.down()
-    page.mouse.move(area["x"] + 0.1 * area["width"], area["y"] + 0.2 * area["height"])
-    page.mouse.up()
-    page.locator(".corner").nth(1).focus()
-    page.keyboard.press("Shift+ArrowRight")
-    page.get_by_role("button", name="Add a corner after corner 3").click()
-    page.get_by_role("button", name="Save").click()
-    expect(page.locator(".zone-list")).to_contain_text("Aisle")
-    (zone,) = httpx.get(f"{address}/v1/zones").json()["zones"]
-    assert zone["points"][0] == pytest.approx([0.1, 0.2], abs=0.02)
-    assert zone["points"][1] == pytest.approx([0.75, 0.35])
-    assert len(zone["points"]) == 5
-
-    # Say what is wanted of it
-    page.evaluate("location.hash = '#/alerts/rules'")
-    page.get_by_role("button", name="Add a rule").click()
-    page.get_by_label("Does what").select_option("stays")
-    page.get_by_label("How long").fill("7")
-    page.get_by_role("button", name="Aisle").click()
-    page.get_by_role("button", name="Save").click()
-    rule = page.locator(".rule")
-    expect(rule.locator(".sentence")).to_have_text("When anybody stays longer than 7 min in Aisle")
-    rule.get_by_role("button", name="Try it").click()
-    page.get_by_role("tab", name="Log").click()
-    expect(page.locator(".entry.test")).to_contain_text("was tried")
 
 
 def test_a_camera_is_added_named_as_unreachable_and_removed(page: Page) -> None:

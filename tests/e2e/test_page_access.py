@@ -1,12 +1,12 @@
 """Signing in, users and roles on the page, in a real browser."""
 
 import re
-import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from prometheus_client import CollectorRegistry
 
 from deploy.local.api_server import ApiServer, bind
@@ -17,8 +17,8 @@ from gallery.config import ApiSettings, GallerySettings
 from gallery.handler import build_service
 from gallery.store.accounts import Role
 from gallery.store.memory import MemoryStore
-from tests.conftest import need
 from tests.gallery_tools import tracklet
+from tests.page_tools import faults_of_access, faults_of_layout, open_view
 from tests.words_tools import Talk, alike, several_people
 from wire import codec
 from wire.bus import CAMERAS
@@ -28,53 +28,42 @@ from wire.metrics import ServiceMetrics
 
 PASSWORD = "correct horse battery"
 HASHED = hash_password(PASSWORD)
-SIZES = ((1440, 900), (390, 844))
-VIEWS = ("access", "access/tokens/add", "access/users/add", "access/users", "access/audit")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    need(found=program is not None, what="chromium, to open the page")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
+SCREENS = ((1440, 900, "light"), (390, 844, "dark"))
+VIEWS = (
+    "access",
+    "access/tokens",
+    "access/tokens/add",
+    "access/users/add",
+    "access/users",
+    "access/audit",
+)
 
 
 def add_user(store: MemoryStore, name: str, role: Role) -> None:
     store.accounts.change_users(lambda known: users.added(known, name, role, HASHED, 0, must_change=False))
 
 
-@pytest.fixture
-def store() -> MemoryStore:
-    """A site with three people, and a user of each role."""
-    store = several_people().store
-    assert isinstance(store, MemoryStore)
-    add_user(store, "anna", "admin")
-    add_user(store, "otto", "operator")
-    add_user(store, "vera", "viewer")
-    return store
-
-
-@pytest.fixture
-def bus() -> Iterator[MemoryBus]:
+@contextmanager
+def served(store: MemoryStore) -> Iterator[str]:
+    """Serve a site with a paused camera, and a gallery that carries out what people say; yield its address."""
     bus = MemoryBus()
     bus.ensure_topics()
-    yield bus
-    bus.close()
-
-
-@pytest.fixture
-def address(store: MemoryStore, bus: MemoryBus) -> Iterator[str]:
     spec = CameraSpec(camera_id="door", site_id="site", url="rtsp://10.0.0.1/door", enabled=False)
     bus.producer().send(CAMERAS.name, "door", codec.encode(spec))
-    with ApiServer(create_app(store, bus, ApiSettings()), bind("127.0.0.1", 0)) as server:
-        yield server.url
+    registry, stop = CollectorRegistry(), threading.Event()
+    service = build_service(GallerySettings(), bus, ServiceMetrics(registry), registry, lambda _: store)
+    thread = threading.Thread(target=service.run, args=(stop,))
+    thread.start()
+    try:
+        with ApiServer(create_app(store, bus, ApiSettings()), bind("127.0.0.1", 0)) as server:
+            yield server.url
+    finally:
+        stop.set()
+        thread.join()
+        bus.close()
 
 
-@pytest.fixture
-def in_doubt(store: MemoryStore) -> None:
+def leave_in_doubt(store: MemoryStore) -> None:
     """Have three tracks seen that look like two people each."""
     talk = Talk(store, first_offset=1_000)
     for place, (one, other) in enumerate(((0, 1), (1, 2), (0, 2))):
@@ -83,16 +72,20 @@ def in_doubt(store: MemoryStore) -> None:
     talk.see(until_s=200)
 
 
-@pytest.fixture
-def listening(store: MemoryStore, bus: MemoryBus) -> Iterator[None]:
-    """Run a gallery, which carries out what people say."""
-    registry, stop = CollectorRegistry(), threading.Event()
-    service = build_service(GallerySettings(), bus, ServiceMetrics(registry), registry, lambda _: store)
-    thread = threading.Thread(target=service.run, args=(stop,))
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A site with three people, tracks that look like two of them, and a user of each role.
+
+    Every test leaves it as it was, but for further users.
+    """
+    store = several_people().store
+    assert isinstance(store, MemoryStore)
+    leave_in_doubt(store)
+    add_user(store, "anna", "admin")
+    add_user(store, "otto", "operator")
+    add_user(store, "vera", "viewer")
+    with served(store) as address:
+        yield address
 
 
 @pytest.fixture
@@ -178,38 +171,49 @@ def test_a_role_sees_the_buttons_that_it_may_press(
     assert set(page.locator(".cameras button:visible").all_inner_texts()) == cameras
 
 
-def test_the_first_user_chooses_a_password_and_is_signed_in_at_once(
-    context: BrowserContext, address: str, store: MemoryStore
-) -> None:
-    store.accounts.change_users(lambda _: {})  # as on a new machine
+def test_the_first_user_chooses_a_password_and_is_signed_in_at_once(context: BrowserContext) -> None:
     page = context.new_page()
-    page.goto(f"{address}/#/access")
-    page.get_by_role("button", name="Add the first user").click()
-    page.get_by_label("Name").fill("Anna")
-    page.locator("input[type=password]").first.fill(PASSWORD)
-    page.get_by_label("Password again").fill(PASSWORD)
-    page.keyboard.press("Enter")
+    with served(MemoryStore("site")) as address:
+        page.goto(f"{address}/#/access")
+        page.get_by_role("button", name="Add the first user").click()
+        page.get_by_label("Name").fill("Anna")
+        page.locator("input[type=password]").first.fill(PASSWORD)
+        page.get_by_label("Password again").fill(PASSWORD)
+        page.keyboard.press("Enter")
 
-    expect(page.locator(".rail .me")).to_contain_text("anna")
-    expect(page.locator(".who")).to_contain_text("Admin")
+        expect(page.locator(".rail .me")).to_contain_text("anna")
+        expect(page.locator(".who")).to_contain_text("Admin")
+        page.close()
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_every_tab_fits_the_screen(context: BrowserContext, address: str, size: tuple[int, int]) -> None:
+def test_every_tab_fits_the_screen_and_hinders_nobody_when_its_tables_are_full(
+    context: BrowserContext, address: str
+) -> None:
     page = sign_in(context, address, "anna")
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     expect(page.locator(".rail")).to_be_visible()
-    page.set_viewport_size({"width": size[0], "height": size[1]})
+    for name, role in (("a.user.with.quite.a.long.name@example.org", "operator"), ("kim", "viewer")):
+        page.request.post(f"{address}/v1/users", data={"name": name, "role": role}).dispose()
+    for days in (None, 30):
+        token = {"name": f"door-sync-of-the-north-wing-{days}", "role": "viewer", "days": days}
+        page.request.post(f"{address}/v1/tokens", data=token).dispose()
+    found = {}
     for view in VIEWS:
-        page.goto(f"{address}/#/{view}")
-        expect(page.locator(".skeletons")).to_have_count(0)
-        assert page.evaluate("document.documentElement.scrollWidth") <= size[0], view
+        open_view(page, view)
+        for width, height, scheme in SCREENS:
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+            page.set_viewport_size({"width": width, "height": height})
+            found[view, width, scheme] = faults_of_layout(page) + faults_of_access(page)
+    assert {place: faults for place, faults in found.items() if faults} == {}
     expect(page.locator(".audit")).to_contain_text("signed in")
+    open_view(page, "access/users")
+    expect(page.locator(".rows-list")).to_contain_text("a.user.with.quite.a.long.name@example.org")
+    open_view(page, "access/tokens")
+    expect(page.locator(".rows-list li")).to_have_count(2)
     assert errors == []
 
 
-@pytest.mark.usefixtures("in_doubt", "listening")
 def test_the_review_queue_is_answered_by_keys_and_keeps_its_place(context: BrowserContext, address: str) -> None:
     page = sign_in(context, address, "otto")
     expect(page.locator(".rail")).to_be_visible()

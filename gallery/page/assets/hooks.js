@@ -76,6 +76,9 @@ export function useNow(everyMs = 1000) {
   return now;
 }
 
+// What takes letters and digits itself; a checkbox that was just pressed does not.
+const TYPED = "textarea, select, input:not([type=checkbox], [type=radio], [type=range])";
+
 // The handler of the latest rendering is called: one of an earlier rendering would act on what was shown then.
 export function useKeys(handler) {
   const latest = useRef(handler);
@@ -83,7 +86,7 @@ export function useKeys(handler) {
   useEffect(() => {
     const listen = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      if (/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName ?? "")) return;
+      if (document.activeElement?.matches(TYPED)) return;
       latest.current(event);
     };
     window.addEventListener("keydown", listen);

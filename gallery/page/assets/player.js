@@ -89,7 +89,7 @@ export class Player {
     this.address = URL.createObjectURL(source);
     this.video.src = this.address;
     source.addEventListener("sourceopen", () => {
-      if (this.video.src !== this.address) return;
+      if (this.video.src !== this.address || source.readyState !== "open") return; // the tile has gone meanwhile
       this.buffer = source.addSourceBuffer(this.mime);
       this.buffer.addEventListener("updateend", () => this.append());
       this.append();

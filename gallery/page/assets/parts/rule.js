@@ -48,7 +48,7 @@ export function RuleForm({ rule, zones, cameras, outputs, done }) {
         onChange=${(event) => change({ identities: event.target.value.split(/[ ,]+/).filter(Boolean).map(Number) })} /></label>`}
       <label>${own.whenLabel}<select value=${draft.when} onChange=${(event) => doWhen(event.target.value)}>${Object.entries(own.doing).map(([key, text]) => html`<option value=${key}>${text}</option>`)}</select></label>
       ${timed(draft.when) && html`<label>${own.length}<span class="span"><input type="number" min="1" required value=${draft.seconds / UNITS[unit]} onInput=${(event) => change({ seconds: Number(event.target.value) * UNITS[unit] })} />
-        <select aria-label=${own.unit} value=${unit} onChange=${(event) => { change({ seconds: (draft.seconds / UNITS[unit]) * UNITS[event.target.value] }); setUnit(event.target.value); }}>${Object.keys(UNITS).map((one) => html`<option>${one}</option>`)}</select></span></label>`}
+        <select aria-label=${own.unit} value=${unit} onChange=${(event) => { change({ seconds: (draft.seconds / UNITS[unit]) * UNITS[event.target.value] }); setUnit(event.target.value); }}>${Object.keys(UNITS).map((one) => html`<option value=${one}>${one}</option>`)}</select></span></label>`}
       ${draft.when === "count" && html`<label>${own.moreThan}<input type="number" min="0" max="10000" required value=${draft.people} onInput=${(event) => change({ people: Number(event.target.value) })} /></label>`}
       ${draft.when === "crosses" && html`<label>${own.direction}<select value=${draft.direction} onChange=${(event) => change({ direction: event.target.value })}>${Object.entries(own.directions).map(([key, text]) => html`<option value=${key}>${text}</option>`)}</select></label>`}
     </div>

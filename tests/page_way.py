@@ -1,0 +1,216 @@
+"""The steps of a newcomer on the page, each with what is expected of it."""
+
+import hashlib
+import hmac
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import wait_until
+from tests.page_tools import PATIENCE_MS, numbers, open_view, person
+from tests.servers.receiver import Receiver
+
+PATIENCE_S = PATIENCE_MS / 1000
+SHOWN_S = "document.querySelector('video').currentTime"
+# Clicks the first label that is drawn on the wall, before it can move on.
+CLICK_A_LABEL = """
+() => { [...document.querySelectorAll('.tile canvas')].some(canvas => {
+  const { width, height } = canvas;
+  const pixels = width && height ? canvas.getContext('2d').getImageData(0, 0, width, height).data : [];
+  const ratio = window.devicePixelRatio, area = canvas.getBoundingClientRect();
+  for (let y = 2; y < height - 2; y += 4)
+    for (let x = 2; x < width - 12; x += 4) {
+      const row = 4 * (y * width + x);
+      if (!Array.from({ length: 10 }, (_, i) => pixels[row + 4 * i + 3]).every(alpha => alpha === 255)) continue;
+      const place = { clientX: area.left + x / ratio, clientY: area.top + y / ratio, bubbles: true };
+      canvas.dispatchEvent(new MouseEvent('click', place));
+      return true;
+    }
+  return false;
+}); }
+"""
+
+
+def see_boxes_on_moving_pictures_and_open_one(page: Page) -> None:
+    expect(page.locator("canvas[aria-label*='#']").first).to_be_attached()
+    before = page.evaluate(SHOWN_S)
+    wait_until(lambda: page.evaluate(SHOWN_S) > before, timeout_s=PATIENCE_S)
+    page.keyboard.press("1")
+    expect(page.locator(".tile.large")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".tile.large")).to_have_count(0)
+
+    drawer = page.locator(".drawer")
+    wait_until(lambda: bool(drawer.count() or page.evaluate(CLICK_A_LABEL)), timeout_s=PATIENCE_S)
+    expect(page.locator(".drawer h1")).to_contain_text("#")
+    expect(page.locator(".tile:visible")).not_to_have_count(0)
+    page.keyboard.press("Escape")
+
+
+def see_where_somebody_was(page: Page, address: str, number: int) -> None:
+    page.locator(".rail").get_by_text("People").click()
+    page.get_by_role("searchbox").fill(f"#{number}")
+    page.locator(".card").click()
+    seen = person(address, number)["presences"]
+    lanes = page.locator(".timeline .lane")
+    expect(lanes).to_have_text(sorted({one["camera_id"] for one in seen}))
+
+    page.locator(".timeline rect:not(.cover)").first.click()
+    expect(page.locator(".rows input:checked")).to_have_count(1)
+    page.locator(".rows input:checked").uncheck()
+
+
+def find_by_a_picture_and_by_a_track(page: Page, address: str, number: int, file: Path) -> None:
+    """Search, and expect the people of the answer, in its order: who of them is first, is the gallery's matter."""
+    known = person(address, number)
+    crop = httpx.get(f"{address}/v1/tracks/{known['picture'] or known['crops'][0]}/crop")
+    file.write_bytes(crop.content)
+    page.keyboard.press("/")
+    with page.expect_response(re.compile(r"/v1/search\?")) as found:
+        page.locator("input[type=file]").set_input_files(file)
+    expect(page.locator(".frame").first).to_be_visible()
+    assert person(address, number)["id"] in _hits(page, found.value.json()["people"][0]["lookalikes"])
+
+    open_view(page, f"people/{number}")
+    with page.expect_response(re.compile("/lookalikes")) as found:
+        page.get_by_role("button", name="Find lookalikes").click()
+    assert person(address, number)["id"] in _hits(page, found.value.json()["lookalikes"])
+
+
+def _hits(page: Page, lookalikes: list[Any]) -> list[int]:
+    """Ask for however unlike people, expect those of an answer, and return their numbers."""
+    page.get_by_label("How many strangers may look as alike").fill("6")
+    found = [one["identity"]["id"] for one in lookalikes]
+    expect(page.locator(".hits .chip")).to_have_text([re.compile(rf"#{number}$") for number in found])
+    return found
+
+
+def merge_and_undo(page: Page, address: str, number: int) -> None:
+    other = somebody_else(address, number)
+    open_view(page, f"people/{number}")
+    page.get_by_role("button", name="Merge with…").click()
+    page.get_by_label("Merge with…").fill(f"#{other}")
+    page.keyboard.press("Enter")
+    expect(page.locator(".toast")).to_contain_text("are one person")
+    expect(page.locator(".person")).to_contain_text(re.compile(rf"Also was [^.]*#{other}\b"))
+    undo(page)
+    wait_until(lambda: {number, other} <= set(numbers(address)), timeout_s=PATIENCE_S)
+
+
+def somebody_else(address: str, number: int) -> int:
+    wait_until(lambda: len(numbers(address)) > 1, timeout_s=PATIENCE_S)
+    return next(one for one in numbers(address) if one != number)
+
+
+def split_and_undo(page: Page, address: str, number: int) -> None:
+    open_view(page, f"people/{number}")
+    before = set(numbers(address))
+    page.locator(".rows input").last.check()
+    page.get_by_role("button", name="Split off selected").click()
+    expect(page.locator(".toast")).to_contain_text("split off")
+    wait_until(lambda: bool(set(numbers(address)) - before), timeout_s=PATIENCE_S)
+    split = max(numbers(address))
+    undo(page)
+    wait_until(lambda: split not in numbers(address), timeout_s=PATIENCE_S)
+
+
+def name_and_undo(page: Page, number: int) -> None:
+    open_view(page, f"people/{number}")
+    page.get_by_role("button", name="Add a name").click()
+    page.get_by_label("Name", exact=True).fill("Ada <b>Lovelace</b>")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("Ada <b>Lovelace</b>")
+    undo(page)
+    expect(page.locator("h1")).not_to_contain_text("Ada")
+
+
+def undo(page: Page) -> None:
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(page.locator(".toast")).to_contain_text("Undone")
+
+
+def see_why_and_confirm(page: Page, number: int) -> None:
+    open_view(page, f"people/{number}")
+    page.get_by_role("tab", name="Why").click()
+    expect(page.locator(".why li").first).to_contain_text("% the same person")
+    page.get_by_role("button", name="This is right").first.click()
+    expect(page.locator(".why")).to_contain_text("Confirmed by a person.")
+
+
+def draw_a_zone(page: Page, address: str) -> None:
+    """Draw an area over the whole picture: one corner by the mouse, one by the keyboard, the rest by the mouse too."""
+    open_view(page, "cameras/zones/cam1")
+    page.get_by_role("button", name="Add an area").click()
+    page.get_by_label("Name of the area").fill("Aisle")
+    expect(page.locator(".drawing img")).to_be_visible()
+    area = page.locator(".drawing").bounding_box()
+    assert area is not None
+    for corner, (x, y) in enumerate([(0.02, 0.02), (0.93, 0.02), (0.98, 0.98), (0.02, 0.98)]):
+        page.locator(".corner").nth(corner).hover()
+        page.mouse.down()
+        page.mouse.move(area["x"] + x * area["width"], area["y"] + y * area["height"])
+        page.mouse.up()
+    page.locator(".corner").nth(1).focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.get_by_role("button", name="Add a corner after corner 3").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".zone-list")).to_contain_text("Aisle")
+    (zone,) = httpx.get(f"{address}/v1/zones").json()["zones"]
+    assert zone["points"][0] == pytest.approx([0.02, 0.02], abs=0.02)
+    assert zone["points"][1] == pytest.approx([0.98, 0.02], abs=0.02)
+    assert len(zone["points"]) == 5
+
+
+def add_a_webhook(page: Page, receiver: Receiver) -> bytes:
+    """Have alerts sent to a receiver, and return the secret that the page has made up."""
+    open_view(page, "alerts/outputs/new")
+    page.get_by_label("Name", exact=True).fill("Shop")
+    page.get_by_label("Address").fill(receiver.url)
+    secret = page.get_by_label("Secret").input_value()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".output")).to_contain_text("Shop")
+    return secret.encode()
+
+
+def make_a_rule_and_try_it(page: Page, receiver: Receiver) -> None:
+    open_view(page, "alerts/rules")
+    page.get_by_role("button", name="Add a rule").click()
+    page.get_by_label("Does what").select_option("stays")
+    page.get_by_label("How long").fill("2")
+    page.get_by_label("Unit").select_option("s")
+    page.get_by_role("button", name="Aisle").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".rule .sentence")).to_have_text("When anybody stays longer than 2 s in Aisle → Shop")
+    page.locator(".rule").get_by_role("button", name="Try it").click()
+    assert receiver.arrived.acquire(timeout=PATIENCE_S)
+    assert receiver.requests[0].json()["test"] is True
+
+
+def receive_an_alert(page: Page, receiver: Receiver, secret: bytes) -> None:
+    """Expect an alert at the receiver that is signed by the secret, and the same one in the log of the page."""
+    assert receiver.arrived.acquire(timeout=2 * PATIENCE_S)
+    alert = receiver.requests[1]
+    signed = alert.headers["Climbtrack-Timestamp"].encode() + b"." + alert.body
+    assert alert.headers["Climbtrack-Signature"] == f"v1={hmac.new(secret, signed, hashlib.sha256).hexdigest()}"
+    told = alert.json()
+    assert (told["test"], told["place"], told["camera_id"]) == (False, "Aisle", "cam1")
+
+    open_view(page, "alerts")
+    expect(page.locator(".entry.test")).to_contain_text("was tried")
+    entries = page.locator(".entry:not(.test)", has_text="Aisle").filter(has_text=f"#{told['identity']}")
+    expect(entries.first).to_be_visible()
+
+
+def erase_with_a_proof(page: Page, address: str, number: int) -> None:
+    """Erase somebody, and expect the proof that the API gave, and nobody behind the number."""
+    open_view(page, f"people/{number}")
+    page.get_by_role("button", name="Erase").click()
+    with page.expect_response(lambda answer: answer.request.method == "DELETE") as erased:
+        page.get_by_role("alertdialog").get_by_role("button", name="Erase").click()
+    proof = erased.value.json()["erasure"]["digest"]
+    expect(page.locator(".toast")).to_contain_text(f"Erased. Proof: {proof}")
+    assert httpx.get(f"{address}/v1/identities/{number}").status_code == 404
