@@ -136,7 +136,7 @@ def _row(folder: Path, settings: KafkaSettings, number: int, work: Work, first: 
         return Row(
             number,
             round(seconds, 2),
-            round(per_s, 1),
+            round(per_s, 2),
             round(per_s / (first or per_s), 2),
             round(number / work.cost_s, 1),
             round(number * value("usable") / work.cost_s, 1),
