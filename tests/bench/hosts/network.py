@@ -11,7 +11,7 @@ HOSTS = {"broker": 10, "redis-1": 11, "redis-2": 12, "sentinel-1": 13, "sentinel
          "ingest-1": 21, "ingest-2": 22, "worker-1": 31, "worker-2": 32, "worker-3": 33, "gallery-1": 41,
          "gallery-2": 42, "api": 51, "camera": 61}  # fmt: skip
 HUB = "climbtrack-hub"
-ANSWERS_S = 60.0
+ANSWERS_S = 240.0
 
 
 def sh(*command: str, check: bool = True) -> None:
