@@ -5,8 +5,9 @@ import json
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -286,14 +287,28 @@ def is_served(client: httpx.Client) -> bool:
         return answer.status_code == 200
 
 
+def test_what_happens_at_once_is_sent_in_one_piece() -> None:
+    sent: list[bytes] = []
+
+    async def events() -> api_streams.Parts:
+        yield None
+        yield [api_streams.Part("created", str(number), "{}") for number in (1, 2)]
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
+
+    asyncio.run(api_streams.EventStream(events(), api_streams.OpenStreams(1)).stream_response(send))
+    assert b"event: created\nid: 1\ndata: {}\n\nevent: created\nid: 2\ndata: {}\n\n" in sent
+
+
 def test_a_client_that_takes_nothing_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_streams, "STALLED_S", 0.01)
     sent: list[object] = []
 
-    async def events() -> AsyncIterator[api_streams.Part | None]:
+    async def events() -> api_streams.Parts:
         yield None
         while True:
-            yield api_streams.Part("created", "1", "{}")
+            yield [api_streams.Part("created", "1", "{}")]
 
     async def send(message: object) -> None:
         sent.append(message)
