@@ -33,6 +33,7 @@ class FakeFollower:
 
     def close(self) -> None:
         self.script = []
+        raise TransientError("away")
 
 
 @pytest.fixture
@@ -100,3 +101,14 @@ def test_who_may_not_read_the_cameras_says_so_once_and_asks_no_more(
     assert [one.message for one in caplog.records] == [
         "partitions are shared out by their number, not by their cameras: kafka.servers refused access"
     ]
+
+
+def test_a_broker_that_is_away_does_not_keep_a_member_from_leaving(
+    counts: CameraCounts, follower: FakeFollower
+) -> None:
+    follower.script = [[record("door", 3)]]
+    counts.read_all()
+    counts.close()
+    polls = follower.polls
+    assert counts.read_all() == {3: 1}
+    assert follower.polls == polls

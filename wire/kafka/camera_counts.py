@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 from wire import codec
 from wire.bus import CAMERAS, Record
@@ -42,9 +43,10 @@ class CameraCounts:
 
     def close(self) -> None:
         """Release the connection."""
-        if self._follower is not None:
-            self._follower.close()
-            self._follower = None
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            with suppress(TransientError):  # there is nothing left to lose
+                follower.close()
 
     def _read(self, wait_s: float) -> bool:
         """Read what there is; return whether there is no use in waiting for more."""
