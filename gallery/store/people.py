@@ -1,10 +1,22 @@
 """Pages of identities that meet some conditions. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from gallery.store.store import Identity, People, PeopleQuery, microseconds
 
+PAGE = 256  # rows read at once by a query, about 1 MB
 MAX_VISITED = 2_000  # identities of one call; a page may therefore be short, and say where to continue
+
+
+def pages(limit: int) -> Iterator[tuple[int, int]]:
+    """Yield where pages of a list begin, and how long they are: at first little more than `limit`, which most match.
+
+    One more, since the place after which a list begins may be its first.
+    """
+    start, count = 0, max(1, min(PAGE, limit + 1))
+    while True:
+        yield start, count
+        start, count = start + count, PAGE
 
 
 def page_of(candidates: Iterable[Identity], query: PeopleQuery) -> People:
@@ -42,6 +54,23 @@ def in_order(identities: Iterable[Identity], query: PeopleQuery) -> list[Identit
         return ordered if until is None else [i for i in ordered if _by_last(i) < (until[0], str(until[1]))]
     after = 0 if query.after is None else query.after[1]
     return sorted((i for i in identities if i.number > after), key=lambda identity: identity.number)
+
+
+def numbers_in_order(numbers: Sequence[bytes], last_us: Sequence[float | None], query: PeopleQuery) -> list[bytes]:
+    """Return numbers in the order of a query, those after its `after` only; `last_us` is needed if that is by last."""
+    if not query.by_last:
+        after = 0 if query.after is None else query.after[1]
+        return sorted((number for number in numbers if int(number) > after), key=int)
+    places = [(round(us), number) for number, us in zip(numbers, last_us, strict=True) if us is not None]
+    if query.after is not None:
+        until = (query.after[0], str(query.after[1]).encode())
+        places = [place for place in places if place < until]
+    return [number for _, number in sorted(places, reverse=True)]
+
+
+def batches(numbers: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Yield numbers in parts that are read at once."""
+    return (numbers[start : start + PAGE] for start in range(0, len(numbers), PAGE))
 
 
 def _by_last(identity: Identity) -> tuple[int, str]:

@@ -12,7 +12,7 @@ from gallery.store import records
 from gallery.store.alerting_redis import RedisAlertStore
 from gallery.store.layout import LAYOUT, being_restored, bring_up_to_date, check_whole, is_current, owner_of
 from gallery.store.memory import matches
-from gallery.store.people import in_order, page_of
+from gallery.store.people import PAGE, batches, in_order, numbers_in_order, page_of, pages
 from gallery.store.presence import MAX_GAP_US, sightings
 from gallery.store.redis_accounts import RedisAccounts
 from gallery.store.redis_recordings import RedisRecordingNotes
@@ -39,7 +39,6 @@ from gallery.store.store import (
 from gallery.store.why import Why
 
 EVERYTHING = 2**31 - 1
-PAGE = 256  # rows read at once by a query, about 1 MB
 APPLIED, ALREADY, CONFLICT, RESTORING = 1, 0, -1, -2
 
 
@@ -148,19 +147,21 @@ class RedisStore:
 
     def _people(self, query: PeopleQuery) -> Iterator[Identity]:
         """Yield the identities among which those of a query are, in its order."""
-        if query.name or query.hidden:  # few, and in no order
-            numbers = self._client.smembers(self._key("named" if query.name else "hidden"))
-            yield from in_order(self._identities(list(numbers)), query)
+        if query.name or query.hidden:  # in no order; of ten thousand names, only those are read that are looked at
+            numbers = list(self._client.smembers(self._key("named" if query.name else "hidden")))
+            last = self._client.zmscore(self._key("by-last"), numbers) if query.by_last and numbers else []
+            for page in batches(numbers_in_order(numbers, last, query)):
+                yield from in_order(self._identities(page), query)
             return
         after = query.after or (0, 0)
-        for start in range(0, 2**31, PAGE):
+        for start, count in pages(query.limit):
             if not query.by_last:
                 numbers = self._client.zrangebyscore(
-                    self._key("by-number"), f"({after[1]}", "+inf", start=start, num=PAGE
+                    self._key("by-number"), f"({after[1]}", "+inf", start=start, num=count
                 )
             else:
                 most = "+inf" if query.after is None else after[0]
-                numbers = self._client.zrevrangebyscore(self._key("by-last"), most, "-inf", start=start, num=PAGE)
+                numbers = self._client.zrevrangebyscore(self._key("by-last"), most, "-inf", start=start, num=count)
             if not numbers:
                 return
             yield from in_order(self._identities(numbers), query)
@@ -300,8 +301,8 @@ class RedisStore:
         last: int | str = "+inf"
         if query.to_ns is not None:
             last = microseconds(query.to_ns) + int(self._client.hget(self._key("meta"), "longest_us") or 0) + 1
-        for start in range(0, 2**31, PAGE):
-            keys = self._client.zrevrangebyscore(index, last, first, start=start, num=PAGE)
+        for start, count in pages(query.limit):
+            keys = self._client.zrevrangebyscore(index, last, first, start=start, num=count)
             if not keys:
                 return
             yield keys

@@ -1,11 +1,12 @@
 """The API beside a running pipeline: 1 000 clients of events and 200 requests a second; one JSON line.
 
-    python -m tests.bench.api_load --video hall.mp4
+    python -m tests.bench.api_load --video hall.mp4 --before WORKTREE
 
 A `climbtrack run` in a process of its own plays a file in a loop as fast as it can. Its speed is measured alone, under
 load and alone again; the ratio is that under load to the mean of the other two. Latencies are counted from the moment
 when a request was due, so that requests which wait for others count as slow. Every twentieth client of events takes
-nothing after it has connected.
+nothing after it has connected. `load_cpu` is what the load costs: seconds of all the run's processes a second, beyond
+those that it needs alone for as many frames. Both trees are measured in turn, so that both meet the same machine.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 CLIENTS, RATE, CONNECTIONS = 1_000, 200, 16
 SLOW = 20  # one client of so many reads nothing
@@ -40,13 +42,21 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="of each of the three parts")
     parser.add_argument("--clients", type=int, default=CLIENTS)
     parser.add_argument("--rate", type=int, default=RATE)
+    parser.add_argument("--before", type=Path, help="a worktree of the commit to compare with")
+    parser.add_argument("--rounds", type=int, default=1)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(measured(given, Path(folder))))
+    trees = {"before": given.before.resolve()} if given.before else {}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for _ in range(given.rounds):
+        for name, tree in {**trees, "after": Path(__file__).parents[2]}.items():
+            with tempfile.TemporaryDirectory() as folder:
+                found.setdefault(name, []).append(measured(given, Path(folder), tree))
+                print(f"{name}: {found[name][-1]}", file=sys.stderr)
+    print(json.dumps({"machine": machine(), **found}))
 
 
-def measured(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Return the figures of one run."""
+def measured(given: argparse.Namespace, folder: Path, tree: Path) -> dict[str, Any]:
+    """Return the figures of one run of the packages in a tree."""
     port = free_port()
     camera = {"url": str(given.video.resolve()), "loop": True, "mode": "complete"}
     (folder / "site.yaml").write_text(json.dumps({"cameras": {"hall": camera}, "api": {"port": port}}))
@@ -62,23 +72,28 @@ def measured(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "--no-pictures",
     ]
     with (folder / "log").open("w") as log:
-        run = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment())
+        run = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": str(tree)})
         try:
             base = f"http://127.0.0.1:{port}"
             wait_until_analysed(base, run, folder / "log")
-            before = speed(base, given.seconds)
-            load, under = asyncio.run(loaded(port, given))
-            after = speed(base, given.seconds)
+            process = psutil.Process(run.pid)
+            before, cost = speed(base, given.seconds, process)
+            load, (under, loaded_cost) = asyncio.run(loaded(port, given, process))
+            after, _ = speed(base, given.seconds, process)
         finally:
             run.send_signal(signal.SIGINT)
             run.wait(60)
     alone = (before + after) / 2
     speeds = {"alone_fps": [round(before, 2), round(after, 2)], "loaded_fps": round(under, 2)}
-    return {"machine": machine(), **load, **speeds, "ratio": round(under / alone, 3)}
+    costs = {"alone_cpu": round(cost, 2), "loaded_cpu": round(loaded_cost, 2)}
+    costs["load_cpu"] = round(loaded_cost - cost * under / before, 2)
+    return {**load, **speeds, "ratio": round(under / alone, 3), **costs, "load": round(os.getloadavg()[0], 1)}
 
 
-async def loaded(port: int, given: argparse.Namespace) -> tuple[dict[str, Any], float]:
-    """Load the API; return what clients saw, and the speed of the pipeline meanwhile."""
+async def loaded(
+    port: int, given: argparse.Namespace, run: psutil.Process
+) -> tuple[dict[str, Any], tuple[float, float]]:
+    """Load the API; return what clients saw, and the speed and the cost of the run meanwhile."""
     followers = [Follower(takes=number % SLOW != 0) for number in range(given.clients)]
     tasks = [asyncio.create_task(one.follow(port)) for one in followers]
     async with asyncio.timeout(READY_S):
@@ -86,7 +101,7 @@ async def loaded(port: int, given: argparse.Namespace) -> tuple[dict[str, Any], 
     waits: list[float] = []
     failed: list[str] = []
     began = time.monotonic()
-    speeding = asyncio.create_task(asyncio.to_thread(speed, f"http://127.0.0.1:{port}", given.seconds))
+    speeding = asyncio.create_task(asyncio.to_thread(speed, f"http://127.0.0.1:{port}", given.seconds, run))
     asking = [asyncio.create_task(ask(port, given, number, began, waits, failed)) for number in range(CONNECTIONS)]
     under = await speeding
     for task in (*asking, *tasks):
@@ -151,11 +166,12 @@ async def ask(
     writer.close()
 
 
-def speed(base: str, seconds: float) -> float:
-    """Return the frames that the pipeline analyses in a second, over some."""
-    began, first = time.monotonic(), analysed(base)
+def speed(base: str, seconds: float, run: psutil.Process) -> tuple[float, float]:
+    """Return the frames that a run analyses in a second, over some, and its CPU time in a second."""
+    began, first, spent = time.monotonic(), analysed(base), cpu_s(run)
     time.sleep(seconds)
-    return (analysed(base) - first) / (time.monotonic() - began)
+    frames, took_s = analysed(base) - first, time.monotonic() - began
+    return frames / took_s, (cpu_s(run) - spent) / took_s
 
 
 def analysed(base: str) -> int:
@@ -190,9 +206,9 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def environment() -> dict[str, str]:
-    """Return the environment of the run: this tree's packages."""
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+def cpu_s(run: psutil.Process) -> float:
+    """Return the CPU time of a process and of those that it started."""
+    return sum(sum(one.cpu_times()[:2]) for one in (run, *run.children(recursive=True)))
 
 
 def machine() -> dict[str, Any]:

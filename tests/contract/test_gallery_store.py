@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from gallery.errors import StoreConflict, StoreUnavailable
+from gallery.store.people import is_wanted
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect
 from gallery.store.sites import RedisSites
@@ -261,6 +262,42 @@ def test_identities_come_in_pages(store: Store) -> None:
     assert [identity.number for identity in store.identities(0, 2)] == [1, 3]
     assert [identity.number for identity in store.identities(3, 10)] == [7, 12]
     assert store.identities(12, 10) == []
+
+
+@pytest.mark.parametrize("by_last", [False, True], ids=["by number", "last seen first"])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        pytest.param({"name": "ann"}, id="name"),
+        pytest.param({"hidden": True}, id="hidden"),
+        pytest.param({"hidden": False}, id="not hidden"),
+        pytest.param({"camera_id": "b"}, id="camera"),
+        pytest.param({"from_ns": 20 * S, "to_ns": 70 * S}, id="time"),
+    ],
+)
+def test_pages_of_people_together_are_all_of_them_in_order(
+    store: Store, chosen: dict[str, Any], *, by_last: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gallery.store.people.PAGE", 4)  # fewer than there are, so that they are read in parts
+    people = [
+        Identity(number, (number % 5) * S, (10 * (number % 7) + 10) * S, ("a", "b")[: number % 2 + 1], 1,
+                 name=("", "Anna", "Joanna")[number % 3], hidden=number % 4 == 0)
+        for number in range(1, 31)
+    ]  # fmt: skip
+    store.write(write(0, identities=people))
+    wanted = [one for one in people if is_wanted(one, PeopleQuery(**chosen))]
+    if by_last:
+        wanted.sort(key=lambda one: (one.last_ns, str(one.number)), reverse=True)
+
+    found: list[Identity] = []
+    query: PeopleQuery | None = PeopleQuery(**chosen, by_last=by_last, limit=3)
+    while query is not None:
+        page = store.people(query)
+        found += page.identities
+        query = None if page.next is None else replace(query, after=page.next)
+
+    assert found == wanted
+    assert len(wanted) > 6
 
 
 def test_events_stay_unpublished_until_they_are_confirmed(store: Store) -> None:
