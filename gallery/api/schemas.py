@@ -279,7 +279,7 @@ def camera_out(
         regions=[[list(corner) for corner in polygon] for polygon in spec.regions],
         ignore=[[list(corner) for corner in polygon] for polygon in spec.ignore],
         privacy=spec.privacy,
-        privacy_in_use=spec.privacy or (health and health.site_privacy),
+        privacy_in_use=spec.privacy or (None if health is None else health.site_privacy),
         record=spec.record,
         not_recorded=not_recorded or None,
         mode=spec.mode_in_use,
