@@ -24,7 +24,7 @@ from reid_worker.networks import Networks
 from reid_worker.pace import Pace, PaceOptions
 from reid_worker.picture_queries import answered
 from reid_worker.pipeline import Pipeline, Work
-from reid_worker.repeats import not_taken
+from reid_worker.repeats import Ended, is_repeat, not_taken
 from reid_worker.saved import SavedStates, ended, restored, saved
 from reid_worker.stream import CameraStream, StreamOptions
 from reid_worker.waiting import Item, Waiting
@@ -58,6 +58,7 @@ class _Camera:
         next_offset: Chunks before this offset are done.
         needed: First offset that a restart would need, None if there is none.
         replayed_to_ns: What was sent before was analysed by another worker, and is analysed again in the same way.
+        ended: Its latest stream that has ended.
     """
 
     partition: TopicPartition
@@ -65,6 +66,7 @@ class _Camera:
     needed: int | None = None
     stream: CameraStream | None = None
     replayed_to_ns: int = 0
+    ended: Ended | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +232,10 @@ class WorkerHandler:
     def _without_repeats(self, item: Item) -> Item | None:
         """Return an item without what its stream has taken before; None if nothing is left, which is then handled."""
         camera = self._camera(item)
-        if camera.stream is None or camera.stream.info.stream_id != item.chunk.stream_id:
-            return item
-        chunk = not_taken(item.chunk, camera.stream.next_index)
+        if camera.stream is not None and camera.stream.info.stream_id == item.chunk.stream_id:
+            chunk = not_taken(item.chunk, camera.stream.next_index)
+        else:
+            chunk = None if is_repeat(item.chunk, item.record.time_ns, camera.ended) else item.chunk
         if chunk is None:
             camera.next_offset = item.newest.offset + 1
             return None
@@ -276,11 +279,13 @@ class WorkerHandler:
         name = item.chunk.camera_id
         if name not in self._cameras:
             camera = self._cameras[name] = _Camera(item.record.source)
-            state = self._saved.take(name, item.record)
-            if state is not None:
+            kept = self._saved.take(name, item.record)
+            if kept is not None:
+                state = kept.state
                 camera.next_offset = state.next_offset
                 camera.stream = restored(state, self._options.stream)
                 camera.needed = None if camera.stream is None else state.next_offset
+                camera.ended = Ended(state.stream_id, kept.time_ns) if state.ended else None
                 camera.replayed_to_ns = self._assigned_ns.get(camera.partition, 0)
         return self._cameras[name]
 
@@ -320,7 +325,7 @@ class WorkerHandler:
             progress = stream.progress(ended=False, degraded=degraded)
             return [*_seen(stream), Outgoing(TRACKLETS.name, stream.info.site_id, progress)]
         out = self._end(camera, stream, item.chunk.reason)
-        camera.needed = None
+        camera.needed, camera.ended = None, Ended(item.chunk.stream_id, self._clocks.time_ns())
         return [*out, ended(item.chunk, camera.next_offset)]
 
     def _end(self, camera: _Camera, stream: CameraStream, reason: str) -> list[Outgoing]:

@@ -1,8 +1,37 @@
 """What of a chunk is new: ingest that was restarted sends a recording again from its beginning."""
 
+from dataclasses import dataclass
+
 from msgspec.structs import replace
 
 from wire.messages import FrameChunk
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A stream that was analysed to its end, and when, in ns since the epoch."""
+
+    stream_id: str
+    time_ns: int
+
+
+def is_repeat(chunk: FrameChunk, sent_ns: int, ended: Ended | None) -> bool:
+    """Tell whether a chunk, sent at a time, belongs to a repetition of a recording that was analysed to its end.
+
+    An ingest that starts after that does not send the recording again, unless its camera was added again: then
+    it is to be analysed again, as a whole. So a repetition is one whose first chunk was sent before. A recording
+    whose picture changes has several streams, numbered in order: the earlier ones have ended, too.
+    """
+    if ended is None or not _is_up_to(chunk.stream_id, ended.stream_id):
+        return False
+    return chunk.seq > 0 or sent_ns <= ended.time_ns
+
+
+def _is_up_to(stream_id: str, last: str) -> bool:
+    """Tell whether a stream is another, or an earlier one of the same recording."""
+    name, _, number = stream_id.rpartition("-")
+    of, _, most = last.rpartition("-")
+    return stream_id == last or (name == of and number.isdecimal() and most.isdecimal() and int(number) <= int(most))
 
 
 def not_taken(chunk: FrameChunk, next_index: int) -> FrameChunk | None:

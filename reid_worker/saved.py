@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from reid_worker.errors import StateError
 from reid_worker.stream import CameraStream, StreamOptions
@@ -15,6 +16,14 @@ log = logging.getLogger(__name__)
 
 CLOCKS_NS = 60_000_000_000  # maximum difference between the clocks of machines
 MAX_STATE_BYTES = MAX_RECORD_BYTES - 64 * 1024  # names, key and headers of a state take less than the difference
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A state, and when it was published, in ns since the epoch."""
+
+    state: WorkerState
+    time_ns: int
 
 
 class SavedStates:
@@ -49,7 +58,7 @@ class SavedStates:
                 self._records[name] = record
         self._unread.clear()
 
-    def take(self, camera_id: str, first: Record) -> WorkerState | None:
+    def take(self, camera_id: str, first: Record) -> Kept | None:
         """Return, once, the state of a camera whose first chunk is given; None if it has no usable state."""
         record = self._records.pop(camera_id, None)
         if record is None or record.value is None:
@@ -64,7 +73,7 @@ class SavedStates:
         if first.offset < state.next_offset and first.time_ns > record.time_ns + CLOCKS_NS:
             log.warning("camera %s: its saved state belongs to an earlier topic, starting afresh", camera_id)
             return None
-        return state
+        return Kept(state, record.time_ns)
 
 
 def restored(state: WorkerState, options: StreamOptions) -> CameraStream | None:

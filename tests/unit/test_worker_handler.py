@@ -1,5 +1,6 @@
 """What the worker's handler says, counts and refuses."""
 
+import dataclasses
 import logging
 from collections.abc import Callable
 
@@ -78,6 +79,11 @@ def _received(message: AnyMessage | None, offset: int = 0, *, partition: int = 0
 
 def _all(video: Video, *, first_offset: int = 0, **chunks: str) -> list[Received]:
     return [_received(chunk, first_offset + i) for i, chunk in enumerate(video.chunks(**chunks))]  # type: ignore[arg-type]
+
+
+def _later(items: list[Received]) -> list[Received]:
+    """Return the same chunks, sent after everything else."""
+    return [Received(dataclasses.replace(item.record, time_ns=2**62), item.message) for item in items]
 
 
 def _tracklets(messages: list[AnyMessage]) -> list[Tracklet]:
@@ -264,6 +270,39 @@ def test_a_recording_that_is_sent_again_from_its_beginning_is_counted_once(video
     }
     assert structs.asdict(_progress(said)[-1]) == structs.asdict(_progress(undisturbed)[-1])
     assert len(world.detector.seen) == FRAMES
+
+
+def test_a_recording_that_was_sent_again_before_its_end_was_reached_is_not_analysed_again(video: Video) -> None:
+    """Another version may follow people differently, and would count them again under other numbers."""
+    world = World(now_ns=SENT_NS + 1)
+    world.say(*_all(video))
+
+    assert world.say(*_all(video, first_offset=100)) == []
+    assert len(world.detector.seen) == FRAMES
+
+
+def test_the_rest_of_a_repeated_recording_is_left_out_by_the_next_worker_too(video: Video) -> None:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    (ended,) = [one for one in World(bus=bus).say(*_all(video)) if isinstance(one, WorkerState) and one.ended]
+    bus.producer().send("worker-state", "door", codec.encode(ended))
+    partition = bus.table("worker-state")["door"].partition
+    rest = _later([_received(chunk, 100 + i, partition=partition) for i, chunk in enumerate(video.chunks())])[2:]
+    world = World(bus=bus)
+    world.handler.assigned({rest[0].record.source})
+
+    assert world.say(*rest) == []
+    assert world.detector.seen == []
+
+
+def test_a_recording_whose_camera_is_added_again_after_its_end_is_analysed_again(video: Video) -> None:
+    world = World()
+    said = world.say(*_all(video))
+
+    again = world.say(*_later(_all(video, first_offset=100)))
+
+    assert [t.tracklet_id for t in _tracklets(again)] == [t.tracklet_id for t in _tracklets(said)]
+    assert len(world.detector.seen) == 2 * FRAMES
 
 
 def test_an_empty_batch_says_nothing() -> None:
