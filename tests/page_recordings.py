@@ -1,10 +1,9 @@
 """The tab Recordings of the page in tests: which moments its videos show."""
 
 from datetime import datetime
-from typing import Any
 
 import httpx
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Locator, Page, Response, expect
 
 from tests.conftest import wait_until
 from tests.page_tools import PATIENCE_MS, numbers, open_view
@@ -32,11 +31,12 @@ class Recordings:
         self._found: tuple[float, int, float] | None = None
         wait_until(self._seen_by_two, timeout_s=2 * PATIENCE_MS / 1000)
         assert self._found is not None
-        _, number, self.middle = self._found
+        _, number, middle = self._found
+        self.middle: float = middle
         page.on("response", self._learn)
         open_view(page, f"people/{number}")
         page.get_by_role("tab", name="Recordings").click()
-        self.videos = page.locator(".playback-grid video")
+        self.videos: Locator = page.locator(".playback-grid video")
         expect(self.videos).to_have_count(2)
 
     def sizes(self) -> list[tuple[int, int]]:
@@ -66,7 +66,7 @@ class Recordings:
         """Return how far what is shown is from where the slider is."""
         return max(abs(moment - self.time()) for moment in self.moments())
 
-    def _moment(self, figure: Any) -> float:
+    def _moment(self, figure: Locator) -> float:
         camera = figure.locator("figcaption b").inner_text()
         began = next(began for url, began in reversed(self._began.items()) if f"/cameras/{camera}/" in url)
         return began + float(figure.locator("video").evaluate("video => video.currentTime"))

@@ -206,7 +206,10 @@ def receive_an_alert(page: Page, receiver: Receiver, secret: bytes) -> None:
 
 
 def erase_with_a_proof(page: Page, address: str, number: int) -> None:
-    """Erase somebody, and expect the proof that the API gave, and nobody behind the number."""
+    """Erase somebody, and expect the proof that the API gave, nobody behind the number, nor on another screen."""
+    other = page.context.new_page()
+    other.goto(f"{address}/#/people/{number}")
+    expect(other.locator(".person h1")).to_contain_text("#")
     open_view(page, f"people/{number}")
     page.get_by_role("button", name="Erase").click()
     with page.expect_response(lambda answer: answer.request.method == "DELETE") as erased:
@@ -214,3 +217,5 @@ def erase_with_a_proof(page: Page, address: str, number: int) -> None:
     proof = erased.value.json()["erasure"]["digest"]
     expect(page.locator(".toast")).to_contain_text(f"Erased. Proof: {proof}")
     assert httpx.get(f"{address}/v1/identities/{number}").status_code == 404
+    expect(other.locator("main")).to_contain_text("There is nobody with this number.")
+    other.close()

@@ -59,10 +59,10 @@ def newcomer(browser: Browser, shared_data: Path, tmp_path_factory: pytest.TempP
     The second hangs on its side.
     """
     folder, film = tmp_path_factory.mktemp("page"), shared_data / "lab-4cam" / "cam1.mp4"
-    lying = write_lying(film, folder / "turned.mp4")
     told = folder / "log"
     with told.open("w") as log, subprocess.Popen(run_command(folder), stdout=log, stderr=log) as process:
         try:
+            lying = write_lying(film, folder / "turned.mp4")  # while it starts
             wait_until(lambda: bool(address_in(told)) or process.poll() is not None, timeout_s=180)
             assert process.poll() is None, told.read_text()[-2000:]
             url = address_in(told)
@@ -82,13 +82,14 @@ def address(newcomer: Newcomer) -> str:
 def page(browser: Browser, address: str) -> Iterator[Page]:
     """A page whose errors fail the test."""
     errors: list[str] = []
-    made = browser.new_page(viewport={"width": 1440, "height": 900})
-    made.set_default_timeout(PATIENCE_MS)
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
+    made = context.new_page()
     made.on("pageerror", lambda error: errors.append(str(error)))
     made.on("console", lambda told: errors.append(f"{told.text} {told.location}") if told.type == "error" else None)
     made.goto(address)
     yield made
-    made.close()
+    context.close()
     assert errors == []
 
 
@@ -162,7 +163,7 @@ def test_a_picture_that_cannot_be_read_is_refused_in_words(page: Page, tmp_path:
     (tmp_path / "page.png").write_text("<html>")
     page.keyboard.press("/")
     page.locator("input[type=file]").set_input_files(tmp_path / "page.png")
-    expect(page.locator(".failed")).to_contain_text("Save it as JPEG, PNG or WebP")
+    expect(page.locator(".broken")).to_contain_text("Save it as JPEG, PNG or WebP")
 
 
 def test_a_camera_is_added_named_as_unreachable_and_removed(page: Page) -> None:

@@ -70,6 +70,14 @@ def test_the_page_and_every_file_it_names_are_served(client: TestClient) -> None
         assert found.status_code == 200, name
 
 
+def test_a_state_is_drawn_as_a_dot_and_nothing_else_goes_by_its_name() -> None:
+    styles = "".join(path.read_text() for path in ASSETS.glob("*.css"))
+    states = set(re.findall(r"\.dot\.(\w+)", styles))
+    assert {"live", "failed"} <= states
+
+    assert {name for name in states if re.search(rf"(?:^|[\s,}}])\.{name}\b", styles)} == set()
+
+
 def test_the_page_runs_no_script_but_its_own_and_asks_nobody_else(client: TestClient) -> None:
     policy = client.get("/").headers["content-security-policy"]
 

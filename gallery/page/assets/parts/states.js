@@ -7,7 +7,7 @@ export function Empty({ title, help, children }) {
 }
 
 export function Failed({ error, again }) {
-  return html`<div class="failed" role="alert">
+  return html`<div class="broken" role="alert">
     <strong>${texts.errors.title}</strong> <span>${error.message}</span>
     ${again && html`<button onClick=${again}>${texts.errors.again}</button>`}
   </div>`;

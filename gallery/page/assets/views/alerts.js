@@ -5,7 +5,7 @@ import { useAlerts, useLoaded } from "../hooks.js";
 import { Output, OutputForm } from "../parts/output.js";
 import { Chip, Crop } from "../parts/person.js";
 import { RuleForm } from "../parts/rule.js";
-import { Sentence } from "../parts/sentence.js";
+import { Sentence, textOf } from "../parts/sentence.js";
 import { Empty, Failed, Skeleton } from "../parts/states.js";
 import { act } from "../parts/toast.js";
 import { texts } from "../texts.js";
@@ -93,8 +93,9 @@ function Rule({ rule, site, reload, go }) {
     reload();
   };
   const remove = async () => (await act(own.deleted(rule.name), () => del(path))) && reload();
+  const about = [textOf(rule, site.zones, site.outputs).startsWith(rule.name) ? "" : rule.name, rule.enabled ? "" : own.isOff].filter(Boolean).join(" · ");
   return html`<div class="panel rule ${rule.enabled ? "" : "off"}">
-    <div class="grow"><${Sentence} rule=${rule} ...${site} /><p class="quiet small">${rule.name}${rule.enabled ? "" : ` · ${own.isOff}`}</p></div>
+    <div class="grow"><${Sentence} rule=${rule} ...${site} />${about && html`<p class="quiet small">${about}</p>`}</div>
     <div class="buttons">
       <button data-needs="operator" onClick=${tried}>${own.tryIt}</button>
       <button data-needs="operator" onClick=${() => go(`alerts/rules/${rule.rule_id}`)}>${own.edit}</button>

@@ -17,7 +17,12 @@ const own = texts.person;
 
 export function Person({ id, onClose, go }) {
   const person = useLoaded(() => get(`v1/identities/${id}`), [id]);
-  useEvents((event) => (event.identity === id || event.previous_ids.includes(id)) && person.reload(), [person.reload]);
+  const [erased, setErased] = useState(false); // by whomever: nothing of them may stay on a screen
+  useEvents((event) => {
+    if (event.identity !== id && !event.previous_ids.includes(id)) return;
+    setErased(event.kind === "erased");
+    if (event.kind !== "erased") person.reload();
+  }, [person.reload]);
   useEffect(() => {
     window.addEventListener("people-changed", person.reload);
     return () => window.removeEventListener("people-changed", person.reload);
@@ -25,7 +30,8 @@ export function Person({ id, onClose, go }) {
   const [tab, setTab] = useState("where");
   const [chosen, setChosen] = useState(new Set());
   if (person.loading) return html`<${Skeleton} rows=${5} />`;
-  if (!person.value) return person.error.status === 404 ? html`<p class="quiet">${own.gone}</p>` : html`<${Failed} error=${person.error} again=${person.reload} />`;
+  if (erased || person.error?.status === 404) return html`<p class="quiet">${own.gone}</p>`;
+  if (!person.value) return html`<${Failed} error=${person.error} again=${person.reload} />`;
   const { value } = person;
   const done = (worked) => worked && person.reload();
   const keyOf = (sighting) => sighting.first + sighting.camera_id;
