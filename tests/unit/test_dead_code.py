@@ -18,6 +18,7 @@ CALLED_FROM_OUTSIDE = {
     "do_GET",
     "do_HEAD",
     "emit",
+    "handle_error",
     "handle_exit",
     "list_commands",
     "log_message",
