@@ -56,8 +56,8 @@ end
 
 -- ARGV[3] how many changes to read, ARGV[4] and ARGV[5...] as ARGV[3...] of `keys`, for those read with the last;
 -- :meta and :progress belong to the version that is copied, so they are always read with it.
--- Returns {0} if the backup was silent for too long, {-1} if somebody wrote without noting what, {1, parts, wholes}
--- if there are more changes, and {2, parts, wholes} with the last: all of it is then the site as of this moment.
+-- Returns {0} if the backup was silent for too long, {-1} if somebody wrote without noting what, {1, parts, wholes,
+-- left} if that many changes are left, and {2, parts, wholes} with the last: all is then the site as of this moment.
 local function changes()
   if redis.call('HGET', copying, 'token') ~= ARGV[2] then return {0} end
   local parts, wholes = {}, {}
@@ -66,7 +66,8 @@ local function changes()
     if at then parts[#parts + 1] = part(string.sub(one, 1, at - 1), string.sub(one, at + 1))
     else wholes[#wholes + 1] = whole(one, math.huge) end
   end
-  if redis.call('EXISTS', changed) == 1 then return {1, parts, wholes} end
+  local left = redis.call('SCARD', changed)
+  if left > 0 then return {1, parts, wholes, left} end
   local begun = redis.call('HMGET', copying, 'version', 'writes', 'layout')
   local now = redis.call('HMGET', KEYS[1], 'version', 'layout')
   redis.call('DEL', copying)

@@ -3,11 +3,13 @@
 A site may be larger than what Redis can hand over at once without stopping everybody (a hash of crops exceeds even the
 512 MB of a `DUMP`), so it is copied as virtual machines are moved. While a copy is made, `write.lua` notes every
 element that it changes. First all keys are read, in slices. Then the noted elements are read again, until one script
-reads the last of them together with `meta`: at that moment, everything read is what is stored. How long that script
-takes is bounded by `CHANGES`. Keys that are not written with decisions (users, zones) are read again by the same
-script if they are short; longer ones, and those of single people or cameras, are each as they were at some moment.
+reads the last of them together with `meta`: at that moment, everything read is what is stored. How long such a script
+takes is bounded by `CHANGES`, unless galleries write too fast for that. Keys that are not written with decisions
+(users, zones) are read again by the last script if they are short; longer ones, and those of single people or cameras,
+are each as they were at some moment.
 """
 
+import math
 import secrets
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -23,7 +25,7 @@ SILENT_MS = 60_000  # after which a copy that was killed is given up
 KEYS = 500  # read by one script
 SHORT = 256  # elements of a key that are read at once
 CHANGES = 2_048  # elements read by one script, some ten milliseconds of the server
-PATIENCE = 8  # scripts, after which one may read twice as many
+PATIENCE = 8  # scripts, after which one may read twice as many if galleries write more than half as fast
 LAST = ("meta", "progress")  # are read with the last changes
 # How the names begin of what belongs to one moment only: alerts that wait to be sent were sent since, for example.
 NOT_COPIED = ("copying", "changed", "restor", "session", "deliveries")
@@ -137,19 +139,21 @@ class SiteCopy:
         pipeline.execute()
 
     def _what_changed(self) -> Iterator[Change]:
-        limit, state = CHANGES, 1
+        limit, before = CHANGES, math.inf
         for number in range(1, 2**31):
             state, *found = self._run("changes", limit, SHORT, *self._others)
             if state < 1:
                 raise BackupError(_WHY[state].format(site=self._site_id))
-            parts, wholes = found
+            parts, wholes, *left = found
             yield from map(_changed, parts)
             for whole in wholes:
                 yield from self._again(*whole)
             if state == 2:
                 return
             self._renew()
-            limit *= 1 + (number % PATIENCE == 0)
+            if number % PATIENCE == 0:
+                limit *= 2 if before - left[0] < PATIENCE * limit / 2 else 1
+                before = left[0]
 
     def _again(self, name: bytes, kind: bytes, left_ms: int, length: int, content: Sequence[Any]) -> Iterator[Change]:
         """Yield the changes that replace a key; one that is too long to be read again stays as it was."""

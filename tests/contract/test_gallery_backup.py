@@ -177,6 +177,50 @@ def test_a_copy_is_a_state_that_existed_whatever_is_written_meanwhile(
         assert found == contents(client, again), seed
 
 
+class Watched(SiteCopy):
+    """A copy that remembers how many changes each script might read, and lets a gallery write before each."""
+
+    def __init__(self, client: Any, site_id: str, write: Callable[[], object]) -> None:
+        super().__init__(client, site_id)
+        self.limits: list[int] = []
+        self._write = write
+
+    def _run(self, step: str, *arguments: Any) -> Any:
+        if step == "changes":
+            self.limits.append(arguments[0])
+            self._write()
+        return super()._run(step, *arguments)
+
+
+def test_however_much_has_changed_no_script_reads_more_while_there_is_less_left(
+    client: Any, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "CHANGES", 10)
+    history, store = History(1), RedisStore(client, site)
+    store.write(history.next())
+    copy = Watched(client, site, lambda: None)
+    changes = copy.changes()
+    next(changes)
+    for _ in range(60):
+        store.write(history.next())
+    assert sum(1 for _ in changes) > 500
+    assert len(copy.limits) > 5 * copying.PATIENCE
+    assert set(copy.limits) == {10}
+
+
+def test_a_copy_ends_although_a_gallery_writes_more_than_one_script_reads(
+    client: Any, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "CHANGES", 3)
+    history, store = History(1), RedisStore(client, site)
+    store.write(history.next())
+    copy = Watched(client, site, lambda: store.write(history.next()))
+    for _ in copy.changes():
+        pass
+    assert copy.limits[0] == 3
+    assert 3 < copy.limits[-1] < 3_000
+
+
 def test_galleries_note_nothing_when_a_copy_is_over_or_was_given_up(client: Any, site: str) -> None:
     history, store = History(1), RedisStore(client, site)
     store.write(history.next())
