@@ -15,6 +15,7 @@ NOT_VIDEO = (
 _CAUSES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[SourceError], str], ...] = (
     ((av.HTTPUnauthorizedError, av.HTTPForbiddenError), AccessDenied, "user or password refused"),
     (av.HTTPClientError, NotFound, "there is no such stream at this address"),
+    (av.HTTPServerError, Unreachable, "it answers that it cannot serve anybody at the moment"),
     (PermissionError, AccessDenied, "no permission to read it"),
     (FileNotFoundError, NotFound, "it does not exist"),
     (av.InvalidDataError, NoVideo, NOT_VIDEO),

@@ -181,7 +181,7 @@ BAD: dict[str, tuple[BadScene, str]] = {  # and what names the cause
     "another password": (locked, "user or password refused"),
     "401": (answering(HEAD % (b"401 Unauthorized", b"text/plain")), "user or password refused"),
     "404": (answering(HEAD % (b"404 Not Found", b"text/plain")), "no such stream"),
-    "503": (answering(HEAD % (b"503 Service Unavailable", b"text/plain")), "5XX"),
+    "503": (answering(HEAD % (b"503 Service Unavailable", b"text/plain")), "cannot serve anybody"),
     "a page in place of pictures": (answering(HEAD % (b"200 OK", b"text/html") + b"<p>hello " * 1000), "not a video"),
     "a connection that breaks at once": (answering(b""), "closes the connection"),
     "something else at the port": (noise, "nothing that can be read arrives"),
