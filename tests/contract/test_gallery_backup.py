@@ -578,6 +578,7 @@ def test_a_redis_that_dies_in_the_middle_is_named_and_the_next_attempt_succeeds(
                 with pytest.raises(StoreUnavailable):
                     restore(other, Reader(tmp_path / "b"), site, RULES)
             server.start()
+            wait_for(lambda: not other.info("persistence")["loading"])
             other.delete(f"climbtrack:{{{site}}}:restore-lock")  # a minute has passed
         assert restore(other, Reader(tmp_path / "b"), site, RULES).completed
         assert contents(other, site, version=False) == wanted
