@@ -66,6 +66,11 @@ PROTECTED: dict[int | str, dict[str, Any]] = {
     503: {"model": ProblemOut, "description": "Redis or Kafka is unavailable: try again"},
 }
 
+INVALID = (
+    "Invalid request; beyond what this document says of each value, also one whose values do not fit each other (`from`"
+    " is later than `to`, a time has too many periods or tracks, the sides of an area cross) or name what is not there"
+)
+
 
 def create_app(
     store: Store,
@@ -93,7 +98,7 @@ def create_app(
             alert_feed.close()
             feed.close()
 
-    refusals: dict[int | str, dict[str, Any]] = {422: {"model": ProblemOut, "description": "Invalid request"}}
+    refusals: dict[int | str, dict[str, Any]] = {422: {"model": ProblemOut, "description": INVALID}}
     about: dict[str, Any] = {"title": "climbtrack", "version": installed_version(), "responses": refusals}
     app = FastAPI(**about, lifespan=lifespan, docs_url=None, redoc_url=None)  # those load scripts from other hosts
     audit = AuditLog(store.accounts, days=settings.audit_days, entries=settings.audit_entries)

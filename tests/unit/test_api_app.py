@@ -7,6 +7,7 @@ from http import HTTPStatus
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from jsonschema import Draft202012Validator
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from pydantic import SecretStr
 
@@ -459,3 +460,37 @@ def test_an_unknown_query_parameter_is_refused_by_its_name(client: TestClient, p
     assert response.status_code == 422
     assert said in response.json()["detail"]
     assert client.get(path.partition("?")[0]).status_code == 200
+
+
+CAMERA = {"camera_id": "door", "url": "rtsp://10.0.0.1/1"}
+ZONE = {"name": "Door", "camera_id": "door", "points": [[0.1, 0.1], [0.9, 0.1], [0.1, 0.9]]}
+WEBHOOK = {"name": "Shop", "url": "https://shop.example.org/hook"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "schema", "is_right"),
+    [
+        pytest.param("post", "/v1/cameras", CAMERA | {"ignore": [[]]}, "CameraIn", False, id="polygon without corners"),
+        pytest.param("post", "/v1/cameras", CAMERA | {"regions": [ZONE["points"]]}, "CameraIn", True, id="polygon"),
+        pytest.param("put", "/v1/zones/door", ZONE | {"points": []}, "ZoneIn", False, id="area without corners"),
+        pytest.param("put", "/v1/zones/door", ZONE | {"colour": 1.0}, "ZoneIn", True, id="whole colour"),
+        pytest.param(
+            "put", "/v1/alert-outputs/shop", WEBHOOK | {"secret": "short"}, "OutputIn", False, id="short secret"
+        ),
+        pytest.param(
+            "put", "/v1/alert-outputs/shop", WEBHOOK | {"secret": "é" * 20}, "OutputIn", False, id="odd secret"
+        ),
+        pytest.param("put", "/v1/alert-outputs/shop", WEBHOOK | {"secret": "s" * 16}, "OutputIn", True, id="secret"),
+        pytest.param("post", "/v1/tracks/a/s/1.0/0/confirm", {"identity": 1.0}, "ConfirmIn", True, id="whole number"),
+        pytest.param("post", "/v1/tracks/a/s/1.0/0/confirm", {"identity": 0}, "ConfirmIn", False, id="nobody's number"),
+    ],
+)
+def test_the_document_says_what_is_refused(
+    client: TestClient, method: str, path: str, body: dict[str, object], schema: str, *, is_right: bool
+) -> None:
+    client.post("/v1/cameras", json=CAMERA)
+    document = client.get("/openapi.json").json()
+    validator = Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": document["components"]})
+
+    assert validator.is_valid(body) == is_right
+    assert (client.request(method, path, json=body).status_code != HTTPStatus.UNPROCESSABLE_ENTITY) == is_right

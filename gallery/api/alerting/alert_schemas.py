@@ -3,12 +3,12 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
-from gallery.api.schemas import Corner, Name, Number, iso
+from gallery.api.schemas import Corner, Name, Number, iso, whole
 from gallery.zones.alert import Alert, Delivery, DeliveryState
 from gallery.zones.hours import DAYS, Hours
-from gallery.zones.output import Output
+from gallery.zones.output import SECRET, Output
 from gallery.zones.rule import MAX_LISTED, Direction, Rule, When, Who
 from gallery.zones.zone import COLOURS, MAX_NAME, Kind, Zone
 
@@ -18,6 +18,13 @@ TITLE_SCHEMA = {
     "maxLength": MAX_NAME,
     "pattern": rf"^{_EDGE}([^\x00-\x1f\x7f-\x9f]*{_EDGE})?$",
     "title": "Name",
+}
+SECRET_SCHEMA = {
+    "type": "string",
+    "format": "password",
+    "writeOnly": True,
+    "pattern": rf"^([ -~]{{{SECRET[0]},{SECRET[1]}}})?$",
+    "title": "Secret",
 }
 Title = Annotated[str, Field(max_length=MAX_NAME), WithJsonSchema(TITLE_SCHEMA)]
 Names = Annotated[list[Name], Field(max_length=MAX_LISTED)]
@@ -37,8 +44,8 @@ class ZoneIn(_Body):
     name: Title
     camera_id: Name
     kind: Kind = "area"
-    points: list[Corner]
-    colour: int = Field(default=0, ge=0, lt=COLOURS)
+    points: Annotated[list[Corner], Field(min_length=2)]
+    colour: Annotated[int, Field(ge=0, lt=COLOURS), BeforeValidator(whole)] = 0
 
 
 class ZoneOut(BaseModel):
@@ -84,7 +91,7 @@ class RuleIn(_Body):
     zones: Names = []
     cameras: Names = []
     seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    people: int = Field(default=0, ge=0, le=10_000)
+    people: Annotated[int, Field(ge=0, le=10_000), BeforeValidator(whole)] = 0
     direction: Direction = "both"
     active: HoursIn | None = None
     quiet: HoursIn | None = None
@@ -109,7 +116,7 @@ class OutputIn(_Body):
 
     name: Title
     url: Annotated[str, Field(max_length=2_000, repr=False)] = ""
-    secret: Annotated[SecretStr | None, Field(max_length=256)] = None
+    secret: Annotated[SecretStr, Field(max_length=SECRET[1]), WithJsonSchema(SECRET_SCHEMA)] | None = None
     certificate: Annotated[str, Field(max_length=64)] = ""
     enabled: bool = True
 

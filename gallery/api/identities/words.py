@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response, status
 from fastapi.concurrency import run_in_threadpool
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from gallery.api.access.auth import caller_of
 from gallery.api.identities.word_schemas import WordOut, WordsOut, word_out
-from gallery.api.schemas import MAX_NUMBER, Number, ProblemOut
+from gallery.api.schemas import MAX_NUMBER, Number, ProblemOut, whole
 from gallery.store.said import StoredWord
 from gallery.store.store import JournaledWord, Store
 from wire import codec
@@ -80,7 +80,7 @@ class SplitIn(_Body):
 class ConfirmIn(_Body):
     """The person whom the track shows, by the number it has."""
 
-    identity: Positive
+    identity: Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(whole)]
 
 
 class MoveIn(_Body):
