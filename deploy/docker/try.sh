@@ -24,9 +24,9 @@ if [ -z "${COMPOSE:-}" ] && ! docker info >/dev/null 2>&1; then
   started+=($!)
   export DOCKER_HOST=unix://$work/podman.sock
   COMPOSE=docker-compose
-  # Only of what is not known to be healthy: a probe of each service all the time would take a core of a small machine.
+  # Only of those that others wait for: a probe of each service all the time would take a core of a small machine.
   (while sleep 3; do
-    for name in $(podman ps --filter name=climbtrack --filter health=starting --filter health=unhealthy --format '{{.Names}}'); do
+    for name in $(podman ps --filter name=climbtrack-redis --filter name=climbtrack-kafka --format '{{.Names}}'); do
       podman healthcheck run "$name" >/dev/null 2>&1 || true
     done
   done) &
