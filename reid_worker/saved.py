@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reid_worker.errors import StateError
 from reid_worker.stream import CameraStream, StreamOptions
 from wire import codec
-from wire.bus import MAX_RECORD_BYTES, WORKER_STATE, Bus, Record, TopicPartition
+from wire.bus import FRAMES, MAX_RECORD_BYTES, WORKER_STATE, Bus, Record, TopicPartition
 from wire.errors import DecodeError
 from wire.messages import FrameChunk, WorkerState
 from wire.service import Outgoing
@@ -39,8 +39,8 @@ class SavedStates:
         self._unread.update(partitions)
 
     def revoked(self, partitions: Collection[TopicPartition]) -> None:
-        """Forget the states of these partitions of `frames`."""
-        numbers = {partition.partition for partition in partitions}
+        """Forget the states of those of these partitions that are of `frames`: other topics' numbers mean nothing."""
+        numbers = {partition.partition for partition in partitions if partition.topic == FRAMES.name}
         self._records = {name: record for name, record in self._records.items() if record.partition not in numbers}
         self._unread -= set(partitions)
 

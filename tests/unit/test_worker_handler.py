@@ -29,7 +29,7 @@ from tests.worker_tools import (
     reporting,
 )
 from wire import codec
-from wire.bus import MAX_RECORD_BYTES, Record, record_bytes
+from wire.bus import MAX_RECORD_BYTES, Record, TopicPartition, record_bytes
 from wire.memory import MemoryBus
 from wire.messages import AnyMessage, CameraProgress, CameraSpec, FrameChunk, SeenPeople, Tracklet, WorkerState
 from wire.service import Outgoing, Received, Rejected
@@ -437,6 +437,26 @@ def test_a_state_that_cannot_be_read_starts_the_camera_afresh(
 
     assert _tracklets(said)
     assert "camera door: starting afresh" in caplog.text
+
+
+def test_a_partition_of_another_topic_that_goes_takes_no_state_along(video: Video) -> None:
+    # Given a worker that has read the states of its partitions, and no chunk of the camera yet
+    bus = MemoryBus()
+    bus.ensure_topics()
+    undisturbed = World().say(*_all(video))
+    (state, *_) = [message for message in undisturbed if isinstance(message, WorkerState)]
+    bus.producer().send("worker-state", "door", codec.encode(state))
+    partition = bus.table("worker-state")["door"].partition
+    rest = [_received(chunk, i, partition=partition) for i, chunk in enumerate(video.chunks())][state.next_offset :]
+    world = World(bus=bus)
+    world.handler.assigned({rest[0].record.source})
+    world.say(_received(None, partition=partition))
+    # When it hands over a partition of another topic, with the same number
+    world.handler.revoked({TopicPartition("picture-queries", partition)})
+    # Then it goes on with the camera where it was saved
+    said = world.say(*rest)
+    assert {t.tracklet_id for t in _tracklets(said)} == {"door/s1/0.0/0"}
+    assert _tracklets(said)[-1].frames.tolist() == _tracklets(undisturbed)[-1].frames.tolist()
 
 
 def test_garbage_instead_of_pictures_ends_with_no_tracklet_and_all_frames_dropped(video: Video) -> None:
