@@ -76,7 +76,7 @@ class AlertStore(Protocol):
         """Add an output, or replace the one of its id."""
 
     def delete_output(self, output_id: str) -> bool:
-        """Delete an output; return whether there was one."""
+        """Delete an output, and what was to be sent to it; return whether there was one."""
 
     def marks(self, keys: Sequence[str]) -> dict[str, tuple[Interval, ...]]:
         """Return what was raised under some keys in the last `MARKS_S`."""

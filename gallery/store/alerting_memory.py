@@ -86,8 +86,9 @@ class MemoryAlertStore:
             self._outputs[output.output_id] = output
 
     def delete_output(self, output_id: str) -> bool:
-        """Delete an output."""
+        """Delete an output, and what was to be sent to it."""
         with self._lock:
+            self._deliveries = {k: d for k, d in self._deliveries.items() if d.output_id != output_id}
             return self._outputs.pop(output_id, None) is not None
 
     def marks(self, keys: Sequence[str]) -> dict[str, tuple[Interval, ...]]:

@@ -91,8 +91,15 @@ class RedisAlertStore:
         self._save("alert-outputs", output.output_id, output)
 
     def delete_output(self, output_id: str) -> bool:
-        """Delete an output."""
-        return self._delete("alert-outputs", output_id)
+        """Delete an output, and what was to be sent to it."""
+        found = self._delete("alert-outputs", output_id)
+        with translated_errors(self._client):
+            whole = self._client.pipeline(transaction=True)
+            for delivery in self._scan("deliveries", Delivery):
+                if delivery.output_id == output_id:
+                    self._drop(whole, delivery.delivery_id)
+            whole.execute()
+        return found
 
     def marks(self, keys: Sequence[str]) -> dict[str, tuple[Interval, ...]]:
         """Return the marks under some keys."""

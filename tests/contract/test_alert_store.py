@@ -133,6 +133,18 @@ def test_a_settled_delivery_waits_again_is_dead_or_is_gone(store: AlertStore) ->
     assert store.take_due(NOW + 101 * S, 10) == [later]
 
 
+def test_nothing_waits_for_an_output_that_is_added_again_under_the_name_of_a_deleted_one(store: AlertStore) -> None:
+    shop = Output(output_id="shop", name="Shop", url="https://shop.example/hook", secret="0123456789abcdef")
+    store.save_output(shop)
+    other = replace(delivery(3), output_id="office")
+    store.record([alert(n) for n in (1, 2, 3)], {}, [delivery(1), delivery(2), other])
+    store.settle(delivery(2, state="dead", error="refused"))
+    assert store.delete_output("shop")
+
+    store.save_output(shop)
+    assert store.deliveries() == [other]
+
+
 def test_too_many_waiting_deliveries_give_up_the_oldest(store: AlertStore, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (alerting_memory, alerting_redis):
         monkeypatch.setattr(module, "MAX_WAITING", 2)
