@@ -16,9 +16,10 @@ from tests.servers.receiver import Receiver
 
 PATIENCE_S = PATIENCE_MS / 1000
 SHOWN_S = "document.querySelector('video').currentTime"
-# Clicks the first label that is drawn on the wall, before it can move on.
+# Clicks the first label that is drawn over people who all have numbers, before it can move on.
 CLICK_A_LABEL = """
 () => { [...document.querySelectorAll('.tile canvas')].some(canvas => {
+  if (!/#/.test(canvas.ariaLabel) || /new/.test(canvas.ariaLabel)) return false;
   const { width, height } = canvas;
   const pixels = width && height ? canvas.getContext('2d').getImageData(0, 0, width, height).data : [];
   const ratio = window.devicePixelRatio, area = canvas.getBoundingClientRect();
@@ -26,7 +27,7 @@ CLICK_A_LABEL = """
     for (let x = 2; x < width - 12; x += 4) {
       const row = 4 * (y * width + x);
       if (!Array.from({ length: 10 }, (_, i) => pixels[row + 4 * i + 3]).every(alpha => alpha === 255)) continue;
-      const place = { clientX: area.left + x / ratio, clientY: area.top + y / ratio, bubbles: true };
+      const place = { clientX: area.left + (x + 5) / ratio, clientY: area.top + (y + 3) / ratio, bubbles: true };
       canvas.dispatchEvent(new MouseEvent('click', place));
       return true;
     }
