@@ -130,7 +130,8 @@ _PLAIN: Mapping[Kind, Callable[[Sequence[Any]], Iterator[bytes]]] = {
 
 def _record(fields: Sequence[Field]) -> bytes:
     """Return a record in the compact protocol; every field says by how much its number is above the one before."""
-    parts, before = [], 0
+    parts: list[bytes] = []
+    before = 0
     for number, kind, value in fields:
         parts += bytes(((number - before) << 4 | kind,)), _value(kind, value)
         before = number
@@ -143,7 +144,7 @@ def _value(kind: int, value: Any) -> bytes:
     if kind in {I32, I64}:
         return _varint(value << 1)  # zigzag; none of ours is negative
     if kind == BINARY:
-        return _varint(len(value)) + value
+        return b"".join((_varint(len(value)), value))
     if kind == STRUCT:
         return _record(value)
     of, items = value

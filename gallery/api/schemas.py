@@ -49,7 +49,8 @@ NAME_SCHEMA = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Name = Annotated[str, AfterValidator(name_of), Field(max_length=64), WithJsonSchema(NAME_SCHEMA)]
 Number = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(whole)]
 Corner = Annotated[list[float], Field(min_length=2, max_length=2)]
-Polygons = list[Annotated[list[Corner], Field(min_length=3)]]
+# Only in the document: `wire.areas` refuses the others, in better words.
+Polygons = list[Annotated[list[Corner], Field(json_schema_extra={"minItems": 3})]]
 
 
 class CameraIn(BaseModel):

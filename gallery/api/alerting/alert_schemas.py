@@ -44,7 +44,7 @@ class ZoneIn(_Body):
     name: Title
     camera_id: Name
     kind: Kind = "area"
-    points: Annotated[list[Corner], Field(min_length=2)]
+    points: Annotated[list[Corner], Field(json_schema_extra={"minItems": 2})]
     colour: Annotated[int, Field(ge=0, lt=COLOURS), BeforeValidator(whole)] = 0
 
 
