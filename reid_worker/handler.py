@@ -25,7 +25,7 @@ from reid_worker.pace import Pace, PaceOptions
 from reid_worker.picture_queries import answered
 from reid_worker.pipeline import Pipeline, Work
 from reid_worker.repeats import Ended, is_repeat, not_taken
-from reid_worker.saved import SavedStates, ended, restored, saved
+from reid_worker.saved import SavedStates, ended, ended_of, restored, saved
 from reid_worker.stream import CameraStream, StreamOptions
 from reid_worker.waiting import Item, Waiting
 from wire.bus import BOXES, FRAMES, PICTURE_QUERIES, TRACKLETS, Bus, TopicPartition
@@ -58,7 +58,7 @@ class _Camera:
         next_offset: Chunks before this offset are done.
         needed: First offset that a restart would need, None if there is none.
         replayed_to_ns: What was sent before was analysed by another worker, and is analysed again in the same way.
-        ended: Its latest stream that has ended.
+        ended: Its latest stream that has ended, if that was by itself.
     """
 
     partition: TopicPartition
@@ -285,7 +285,7 @@ class WorkerHandler:
                 camera.next_offset = state.next_offset
                 camera.stream = restored(state, self._options.stream)
                 camera.needed = None if camera.stream is None else state.next_offset
-                camera.ended = Ended(state.stream_id, kept.time_ns) if state.ended else None
+                camera.ended = ended_of(kept)
                 camera.replayed_to_ns = self._assigned_ns.get(camera.partition, 0)
         return self._cameras[name]
 
@@ -325,7 +325,8 @@ class WorkerHandler:
             progress = stream.progress(ended=False, degraded=degraded)
             return [*_seen(stream), Outgoing(TRACKLETS.name, stream.info.site_id, progress)]
         out = self._end(camera, stream, item.chunk.reason)
-        camera.needed, camera.ended = None, Ended(item.chunk.stream_id, self._clocks.time_ns())
+        camera.needed, now_ns = None, self._clocks.time_ns()
+        camera.ended = None if item.chunk.reason else Ended(item.chunk.stream_id, now_ns)
         return [*out, ended(item.chunk, camera.next_offset)]
 
     def _end(self, camera: _Camera, stream: CameraStream, reason: str) -> list[Outgoing]:

@@ -9,7 +9,7 @@ from wire.messages import FrameChunk
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A stream that was analysed to its end, and when, in ns since the epoch."""
+    """A stream that ended by itself and was analysed to its end, and when, in ns since the epoch."""
 
     stream_id: str
     time_ns: int

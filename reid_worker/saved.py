@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from reid_worker.errors import StateError
+from reid_worker.repeats import Ended
 from reid_worker.stream import CameraStream, StreamOptions
 from wire import codec
 from wire.bus import FRAMES, MAX_RECORD_BYTES, WORKER_STATE, Bus, Record, TopicPartition
@@ -106,6 +107,11 @@ def ended(chunk: FrameChunk, next_offset: int) -> Outgoing:
     return _state(chunk, next_offset=next_offset, ended=True)
 
 
+def ended_of(kept: Kept) -> Ended | None:
+    """Return the recording that a state says was analysed to its end, if any."""
+    return Ended(kept.state.stream_id, kept.time_ns) if kept.state.whole else None
+
+
 def _state(chunk: FrameChunk, *, next_offset: int, ended: bool = False, blob: bytes = b"") -> Outgoing:
     state = WorkerState(
         camera_id=chunk.camera_id,
@@ -114,5 +120,6 @@ def _state(chunk: FrameChunk, *, next_offset: int, ended: bool = False, blob: by
         next_offset=next_offset,
         ended=ended,
         blob=blob,
+        whole=ended and not chunk.reason,
     )
     return Outgoing(WORKER_STATE.name, chunk.camera_id, state)

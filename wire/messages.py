@@ -233,6 +233,7 @@ class WorkerState(Message, frozen=True, kw_only=True, eq=False, tag="worker-stat
     Attributes:
         next_offset: Offset in `frames` of the first chunk that this state does not include.
         ended: The stream has ended and all of its output was sent: there is nothing to resume, and no `blob`.
+        whole: The stream ended by itself, not because its camera was changed, removed or failed.
         blob: Trackers and open tracklets, in the worker's encoding.
     """
 
@@ -242,6 +243,7 @@ class WorkerState(Message, frozen=True, kw_only=True, eq=False, tag="worker-stat
     next_offset: Count
     ended: bool = False
     blob: bytes = b""
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if self.ended and self.blob:

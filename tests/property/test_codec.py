@@ -253,12 +253,13 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
         time_ns=TIMES,
     ),
     "WorkerState": st.builds(
-        lambda blob, **fields: WorkerState(ended=not blob, blob=blob, **fields),
+        lambda blob, whole, **fields: WorkerState(ended=not blob, blob=blob, whole=whole and not blob, **fields),
         camera_id=NAMES,
         site_id=NAMES,
         stream_id=TEXT,
         next_offset=COUNTS,
         blob=BYTES,
+        whole=st.booleans(),
     ),
     "DeadLetter": st.builds(
         DeadLetter, topic=TEXT, partition=st.integers(0, 1000), offset=COUNTS, key=TEXT, reason=TEXT, value=BYTES

@@ -281,6 +281,17 @@ def test_a_recording_that_was_sent_again_before_its_end_was_reached_is_not_analy
     assert len(world.detector.seen) == FRAMES
 
 
+def test_a_recording_that_was_ended_halfway_is_analysed_from_its_beginning_when_it_is_sent_again(video: Video) -> None:
+    """Ingest ends it when the settings of its camera change, and sends it again at once."""
+    world = World(now_ns=SENT_NS + 1)
+    first, second, *_ = video.chunks()
+    world.say(_received(first, 0), _received(replace(second, ended=True, reason="the camera's settings changed"), 1))
+
+    said = world.say(*_all(video, first_offset=100))
+
+    assert _tracklets(said)[-1].frames.tolist() == list(range(1, FRAMES + 1))
+
+
 def test_the_rest_of_a_repeated_recording_is_left_out_by_the_next_worker_too(video: Video) -> None:
     bus = MemoryBus()
     bus.ensure_topics()
