@@ -6,6 +6,7 @@ Each command runs in a process of its own, as an operator would run it, so that 
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import Any
 import yaml
 
 from deploy.bench.crowd import NOW_NS, SITE, Crowd, Known
+from deploy.bench.memory import peak_memory_mb
 from deploy.errors import RunError
 from deploy.local.private_redis import PrivateRedis
 from gallery.store.redis import RedisStore
@@ -28,7 +30,7 @@ from wire.settings import RedisSettings
 WRITTEN_PER_S = 200  # people, by a busy gallery, while the backup is made
 WINDOW_S = 0.25
 AT_ONCE = 500
-KB = 1024  # the unit in which Linux tells the peak memory of a process
+POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +167,15 @@ def _step(*words: object) -> Step:
         RunError: It failed.
     """
     command = [sys.executable, "-m", "deploy.cli", "gallery", *map(str, words), "--json"]
-    begun_s = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        said = process.stderr.read()
-        _, status, used = os.wait4(process.pid, 0)
+    begun_s, peak_mb = time.monotonic(), 0.0
+    with tempfile.TemporaryFile() as said, subprocess.Popen(command, stdout=said, stderr=said) as process:
+        ended = 0
+        while not ended:
+            time.sleep(POLL_S)
+            peak_mb = max(peak_mb, peak_memory_mb(process.pid))
+            ended, status, used = os.wait4(process.pid, os.WNOHANG)
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RunError(f"climbtrack gallery {words[0]} failed:\n{said[-2000:]}")
-    return Step(time.monotonic() - begun_s, used.ru_utime + used.ru_stime, used.ru_maxrss * KB / 1e6)
+        if process.returncode:
+            said.seek(0)
+            raise RunError(f"climbtrack gallery {words[0]} failed:\n{said.read()[-2000:].decode(errors='replace')}")
+    return Step(time.monotonic() - begun_s, used.ru_utime + used.ru_stime, peak_mb)
