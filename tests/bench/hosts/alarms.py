@@ -89,9 +89,7 @@ def called(labels: Mapping[str, str]) -> str:
 
 
 def summary(since_s: float, until_s: float) -> dict[str, object]:
-    """Return what fired between two moments and what of it still fires at the second, and what only began to count."""
-    found = fired(since_s, until_s)
-    still = {one.name for one in found if one.last_s > until_s - 2 * STEP_S}
-    names = sorted({one.name for one in found})
+    """Return what fired between two moments, what of it does not fire now, and what only began to count."""
+    names = sorted({one.name for one in fired(since_s, until_s)})
     counted = {one.name for one in fired(since_s, until_s, "pending")}
-    return {"fired": names, "cleared": sorted(set(names) - still), "never_fired": sorted(counted - set(names))}
+    return {"fired": names, "cleared": sorted(set(names) - firing_now()), "never_fired": sorted(counted - set(names))}
