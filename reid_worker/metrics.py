@@ -46,6 +46,19 @@ class WorkerMetrics:
             ["camera", "fault"],
             registry=registry,
         )
+        self._of_pace(registry)
+        self._of_crops(registry)
+        self.saturation = Gauge(
+            "climbtrack_worker_saturation_ratio", "Share of the time in which the worker had work", registry=registry
+        )
+        self._model = Gauge(
+            "climbtrack_reid_model_info",
+            "Always 1; the embedding network, its device, precision and selective scan",
+            ["model_id", "device", "dtype", "scan"],
+            registry=registry,
+        )
+
+    def _of_pace(self, registry: CollectorRegistry) -> None:
         self.capture_to_tracklet_seconds = Histogram(
             "climbtrack_capture_to_tracklet_seconds",
             "Live cameras: from the capture of a visible person's latest frame to the tracklet that includes it",
@@ -63,16 +76,6 @@ class WorkerMetrics:
             "climbtrack_wanted_fps",
             "Frames that should be analysed per second: the camera's own rate, at most its analysed_fps",
             ["camera"],
-            registry=registry,
-        )
-        self._of_crops(registry)
-        self.saturation = Gauge(
-            "climbtrack_worker_saturation_ratio", "Share of the time in which the worker had work", registry=registry
-        )
-        self._model = Gauge(
-            "climbtrack_reid_model_info",
-            "Always 1; the embedding network, its device, precision and selective scan",
-            ["model_id", "device", "dtype", "scan"],
             registry=registry,
         )
 
