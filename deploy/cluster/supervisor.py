@@ -43,9 +43,14 @@ class State:
     code: int
 
     @property
+    def ended(self) -> bool:
+        """Return whether it ended by itself, whatever comes next."""
+        return self.word in {"BACKOFF", "EXITED", "FATAL"}
+
+    @property
     def given_up(self) -> bool:
-        """Return whether it is not started again."""
-        return self.word in {"EXITED", "FATAL"}
+        """Return whether it is not started again: supervisord says `EXITED` of whom it starts within a second, too."""
+        return self.word == "FATAL" or (self.word == "EXITED" and self.code == INVALID_SETTING)
 
 
 class Control:

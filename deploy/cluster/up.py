@@ -15,6 +15,7 @@ from rich.text import Text
 
 from deploy import kafka_server
 from deploy.cameras import configured_cameras
+from deploy.cluster.changes import Change, Changes
 from deploy.cluster.logs import LogFollower, tail
 from deploy.cluster.plan import ClusterOptions, Plan, Program, make_plan
 from deploy.cluster.servers import kafka_program, prometheus_programs, redis_program
@@ -116,6 +117,7 @@ class Cluster:
         self._console = console
         self._status = StatusFile(data_dir)
         self._states: dict[str, State] = {}
+        self._changes = Changes()
         self._width = max(len(name) for name in ("cluster", *(program.name for program in programs)))
 
     def start(self, stop: Event) -> None:
@@ -150,10 +152,9 @@ class Cluster:
         """
         while not stop.wait(POLL_S):
             self._show_logs()
-            states = self._supervisor.control.states()
-            for name, state in states.items():
-                self._show_change(name, self._states.get(name, state), state)
-            self._states = states
+            self._states = self._supervisor.control.states()
+            for name, state in self._states.items():
+                self._show(self._changes.next(name, state), name, state)
 
     def stop(self) -> None:
         """Stop everything, services before servers, and show what is logged meanwhile."""
@@ -185,7 +186,8 @@ class Cluster:
     def _check_start(self, started: set[str]) -> None:
         self._states = self._supervisor.control.states()
         for name, state in self._states.items():
-            if name in started and (state.given_up or state.word == "BACKOFF"):
+            self._changes.next(name, state)
+            if name in started and state.ended:
                 raise RunError(f"{name} ended while it started; its last lines:\n{self._tail(name)}")
 
     def _show_state(self) -> None:
@@ -196,12 +198,12 @@ class Cluster:
         print_line(self._console, f"in another terminal: {command()} cluster status {where}")
         print_line(self._console, f"                     {command()} identities ls {where}")
 
-    def _show_change(self, name: str, before: State, now: State) -> None:
-        if now.given_up and not before.given_up:
+    def _show(self, change: Change, name: str, now: State) -> None:
+        if change == "given up":
             self._say(
                 f"{name} ended with code {now.code} and is not started again; its last lines:\n{self._tail(name)}"
             )
-        elif before.pid and now.pid and before.pid != now.pid:
+        elif change == "started again":
             self._say(f"{name} ended and was started again (process {now.pid}); see its lines above")
 
     def _end_orphans(self) -> None:
