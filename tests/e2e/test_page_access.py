@@ -122,7 +122,7 @@ def test_somebody_added_chooses_a_password_and_is_let_in(context: BrowserContext
     page = sign_in(context, address, "anna")
     expect(page.locator(".rail .me")).to_be_visible()
     page.goto(f"{address}/#/access/users/add")
-    page.get_by_label("Name").fill("New.Colleague")
+    page.get_by_role("textbox", name=re.compile("^Name")).fill("New.Colleague")
     page.get_by_label(re.compile("^Operator")).check()
     page.get_by_role("button", name="Add user").click()
     one_time = page.locator(".once code").inner_text()
