@@ -88,6 +88,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     made.on("pageerror", lambda error: errors.append(str(error)))
     made.on("console", lambda told: errors.append(f"{told.text} {told.location}") if told.type == "error" else None)
     made.goto(address)
+    expect(made.locator(".rail")).to_be_visible()  # keys are heard from then on
     yield made
     context.close()
     assert errors == []
