@@ -23,6 +23,7 @@ from gallery.config import ApiSettings
 from gallery.recording.config import RecordingSettings
 from gallery.store.connections import connected
 from gallery.store.redis import RedisStore
+from gallery.store.server import answering
 from gallery.store.store import Store
 from wire import process
 from wire.config_file import site_of
@@ -44,6 +45,7 @@ def main(config: Path | None = None) -> int:
     with connected(config) as to:
         to.bus.ensure_topics()
         store = RedisStore(to.client, site_id)
+        to.metrics.ready.labels(service="api").set_function(answering(to.settings))
         metrics, recording = partial(generate_latest, to.registry), RecordingSettings.load(config)
         app = create_app(store, to.bus, settings, metrics=metrics, recording=recording)
         with closing(listen(settings.host, settings.port)) as listener:

@@ -131,6 +131,24 @@ def durability_risk(client: "redis.Redis") -> str:
     )
 
 
+def answering(settings: RedisSettings) -> Callable[[], float]:
+    """Return a function that asks the server: 1 if it answers within a second, else 0.
+
+    Raises:
+        SettingsError: As `connect`.
+    """
+    client = connect(settings, answer_s=PROBE_S, connect_s=PROBE_S)
+
+    def ask() -> float:
+        try:
+            client.ping()
+        except (RedisError, OSError):
+            return 0.0
+        return 1.0
+
+    return ask
+
+
 def persistence_failing(settings: RedisSettings) -> Callable[[], float]:
     """Return a function that asks the server: 1 if its last save or append to disk failed, 0 if not, NaN if unknown.
 

@@ -20,7 +20,7 @@ from gallery.errors import StoreRefused, StoreUnavailable
 from gallery.handler import build_service
 from gallery.store.faults import PERMISSIONS
 from gallery.store.redis import RedisStore
-from gallery.store.server import connect, durability_risk, eviction_risk, persistence_failing
+from gallery.store.server import answering, connect, durability_risk, eviction_risk, persistence_failing
 from gallery.store.sites import RedisSites
 from gallery.store.store import StoredTracklet, TrackQuery, Write
 from tests.conftest import need
@@ -402,6 +402,17 @@ def test_whether_redis_can_save_is_a_metric_that_never_waits_for_it(server: Real
     assert math.isnan(failing())
     server.end()
     assert math.isnan(failing())
+
+
+def test_whether_redis_answers_is_a_metric_that_never_waits_for_it(server: RealRedis) -> None:
+    answers = answering(RedisSettings(url=server.url))
+    assert answers() == 1
+    server.freeze(yes=True)
+    assert answers() == 0
+    server.freeze(yes=False)
+    assert answers() == 1
+    server.end()
+    assert answers() == 0
 
 
 def test_a_server_unreachable_at_the_start_is_checked_later(

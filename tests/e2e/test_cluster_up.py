@@ -139,6 +139,7 @@ def test_a_cluster_finds_people_survives_a_kill_stops_and_goes_on(up: Up, tmp_pa
         lambda: [row["value"][1] for row in httpx.get(metrics, params=query).json()["data"]["result"]] == ["7"],
         timeout_s=LIMIT_S,
     )
+    assert 'climbtrack_ready{service="api"} 1.0' in httpx.get(f"{api}/metrics").text
     # When Ctrl-C is pressed, everything ends and nothing is left
     pids, known = [one["pid"] for one in up.status().values()], up.people(api)
     began_s = time.monotonic()
