@@ -91,6 +91,7 @@ class SiteWorker:
         self._shared = shared
         self._timeline = Timeline(plan.waiting)
         self._progress: dict[str, StoredProgress] = {}
+        self._latest: dict[str, StoredProgress] = {}  # of every listed camera: who has ended reports nothing any more
         self._reports: dict[str, list[tuple[int, int]]] = {}  # offsets and times of the last ones of each camera
         self._again: list[IdentityEvent] = []
         self._outbox: list[JournalEntry] = []
@@ -114,6 +115,7 @@ class SiteWorker:
             )
         since = {camera.spec.camera_id: camera.listed_ns for camera in listed}
         for camera_id, stored in self._store.progress().items():
+            self._latest[camera_id] = stored
             relisted = stored.progress.ended and since.get(camera_id, 0) > stored.sent_ns
             reports = stored.reports or ((stored.offset, stored.progress.time_ns),)
             before = [report for report in reports if report[0] < first_offset]
@@ -126,6 +128,8 @@ class SiteWorker:
 
     def expect(self, listed: Sequence[ListedCamera], now_s: float) -> None:
         """Wait for the enabled cameras of a list."""
+        names = {camera.spec.camera_id for camera in listed}
+        self._latest = {camera_id: stored for camera_id, stored in self._latest.items() if camera_id in names}
         self._timeline.expect({c.spec.camera_id: c.spec.mode_in_use for c in listed if c.spec.enabled}, now_s)
 
     def receive(self, batch: Sequence[Received], now_s: float) -> list[Rejected]:
@@ -150,7 +154,7 @@ class SiteWorker:
                 if self._timeline.progress(message, now_s, record.offset):
                     reports[:] = [*reports[1 - REPORTS :], (record.offset, message.time_ns)]
                 stored = StoredProgress(message, record.offset, record.time_ns, tuple(reports))
-                self._progress[message.camera_id] = stored
+                self._progress[message.camera_id] = self._latest[message.camera_id] = stored
             elif isinstance(message, Word):
                 self.decide_due(now_s)
                 self._hear(message)
@@ -291,6 +295,7 @@ class SiteWorker:
             snapshot = self._store.load(self._plan.rules.horizon_ns)
             for write in writes_to_put_back(self._site, snapshot, [entry.event for entry in self._outbox]):
                 self._store.write(write)
+            self._progress = dict(self._latest)
             self._confirmed = 0
             self._incomplete = False
         self._load()

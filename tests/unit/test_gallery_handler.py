@@ -360,6 +360,26 @@ def test_what_a_store_has_forgotten_is_put_back_by_the_gallery_that_knows_it(
     assert "the store has lost data" in caplog.text
 
 
+def test_progress_of_a_camera_that_has_ended_is_put_back_too() -> None:
+    # Given a camera that has ended, which is the last that it reports
+    store = ForgetfulStore("site")
+    bench = Bench(store)
+    three_people(bench)
+    bench.send(progress("b", 40, ended=True))
+    assert store.learnt().version > 0
+    # When the store forgets everything
+    store.forget(0)
+    assert store.progress() == {}
+    batch = bench.batch(
+        tracklet("a/s/50.0/0", 50, 53), progress("a", 53.5), progress("a", 59), progress("a", 70, ended=True)
+    )
+    with pytest.raises(StoreConflict):
+        bench.handle(batch)
+    bench.handle(batch)
+    # Then it is told again
+    assert store.progress()["b"].progress.ended
+
+
 @pytest.mark.parametrize(
     ("first_offset", "warned"), [pytest.param(0, False, id="new"), pytest.param(9, True, id="old")]
 )
