@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 START_S = 30.0
 DRAIN_S = 2  # event streams never end on their own
 POLL_S = 0.01
-# Whatever wakes up waits this long for threads that compute: an event loop, at every turn. Python has 5 ms, so that
-# beside a busy pipeline the API made 200 turns a second, and a request takes several.
+# Whatever wakes up waits this long for threads that compute: an event loop, at every turn, for the handlers that read
+# and decode rows. Python has 5 ms, thus 200 turns a second, and a request takes several.
 SWITCH_S = 0.0005
 
 
