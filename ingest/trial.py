@@ -86,7 +86,7 @@ class Trials:
 def tried(test: CameraTest, around: Surroundings, stop: threading.Event) -> CameraTested:
     """Open the address of a test and return what it shows; once `stop` is set, say that it showed nothing in time."""
     began_s = around.clock.monotonic_s()
-    spec = CameraSpec(camera_id="test", site_id="test", url=test.url)
+    spec = CameraSpec(camera_id="test", site_id="test", url=test.url, bounds=test.bounds)
     try:
         with closing(around.opener(spec, around.settings)) as source:
             packets = _from_keyframe(source, stop)

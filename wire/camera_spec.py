@@ -1,6 +1,7 @@
 """The message that describes a camera; times are ns since the Unix epoch."""
 
 from wire.areas import Detail, Polygon, check_areas
+from wire.bounds import Bounds
 from wire.mask import mask_url
 from wire.message import MAX_TIME_NS, UNSENDABLE, Message, Mode, check_name, check_priority
 from wire.privacy import Privacy
@@ -37,6 +38,7 @@ class CameraSpec(
         start_ns: Capture time of the first frame of a file; the time it was opened when None.
         realtime: Files only: paced by their timestamps instead of as fast as possible.
         loop: Files only: start again at the end.
+        bounds: How far its address may lead, redirects included; None where whoever stated it may read everything.
         record: Whether it is recorded; None: as `recording.cameras` says. See `gallery.recording.config`.
     """
 
@@ -57,6 +59,7 @@ class CameraSpec(
     ignore: tuple[Polygon, ...] = ()
     record: bool | None = None
     privacy: Privacy | None = None
+    bounds: Bounds | None = None
 
     def __post_init__(self) -> None:
         check_name("camera_id", self.camera_id)

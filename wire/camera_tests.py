@@ -8,10 +8,11 @@ who asks waits, and asks again if no answer comes.
 
 from msgspec import Struct
 
+from wire.bounds import Bounds
 from wire.message import Count, Message, Signed
 
 
-class CameraTest(Message, frozen=True, kw_only=True, eq=False, tag="camera-test"):
+class CameraTest(Message, frozen=True, kw_only=True, eq=False, tag="camera-test", omit_defaults=True):
     """An address to open once.
 
     Attributes:
@@ -19,12 +20,14 @@ class CameraTest(Message, frozen=True, kw_only=True, eq=False, tag="camera-test"
         asker: Key of the answer, by which who asked finds it.
         time_ns: When it was asked.
         url: As in `CameraSpec`. May hold a password.
+        bounds: As in `CameraSpec`.
     """
 
     query_id: str
     asker: str
     time_ns: Signed
     url: str
+    bounds: Bounds | None = None
 
     def __repr__(self) -> str:
         return f"CameraTest({self.query_id})"

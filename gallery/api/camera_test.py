@@ -56,10 +56,12 @@ def camera_test_router(asker: Asker, settings: ApiSettings) -> APIRouter:
     def try_camera(camera: CameraTestIn) -> CameraTestOut:
         """Open an address once, for 12 s at most, and return a picture or what is wrong. Nothing is added."""
         try:
-            check_address(camera.url, settings)
+            bounds = check_address(camera.url, settings)
         except ValueError as error:
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error
-        query = CameraTest(query_id=uuid.uuid4().hex, asker=asker.name, time_ns=time.time_ns(), url=camera.url)
+        query = CameraTest(
+            query_id=uuid.uuid4().hex, asker=asker.name, time_ns=time.time_ns(), url=camera.url, bounds=bounds
+        )
         try:
             return _out(asker.ask_camera(query))
         except TooManySearches as error:

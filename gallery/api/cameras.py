@@ -86,11 +86,11 @@ def cameras_router(cameras: CameraList, site_id: str, settings: ApiSettings) -> 
         """Add a camera, or change the one with this name; reading starts within seconds."""
         fields = camera.model_dump(exclude={"site_id"}) | {"type": "camera"}
         try:
-            check_address(camera.url, settings)
+            bounds = check_address(camera.url, settings)
             spec = msgspec.convert({**fields, "site_id": camera.site_id or site_id}, CameraSpec)
         except ValueError as error:
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error
-        return cameras.set(spec)
+        return cameras.set(msgspec.structs.replace(spec, bounds=bounds))
 
     @router.delete("/{camera_id}", status_code=status.HTTP_204_NO_CONTENT, responses=MISSING)
     def remove_camera(camera_id: Name) -> Response:

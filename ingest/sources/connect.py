@@ -10,6 +10,10 @@ TRANSPORT_STREAM_OPTIONS = {
     "merge_pmt_versions": "1"
 }  # follows a change of PID in a transport stream; others ignore it
 LIVE_EDGE = {"live_start_index": "-1"}  # of HLS: a playlist that still grows is read from its last segment
+WEB_ONLY = {
+    "protocol_whitelist": "http,https,httpproxy,tls,tcp,crypto,data"
+}  # what a web server sends may not lead elsewhere
+ALONE = {"max_redirects": "0"}  # of HTTP
 UDP_OPTIONS = {"overrun_nonfatal": "1", "buffer_size": str(4 << 20)}  # a burst may overrun a socket: lose part, go on
 BUNDLES = (
     Path("/etc/ssl/certs/ca-certificates.crt"),  # Debian, Arch
@@ -32,7 +36,7 @@ def options_of(address: Url, settings: IngestSettings) -> dict[str, str]:
         options |= {"tls_verify": "1", "ca_file": ca_file(settings)}
     if address.scheme.startswith("rtsp"):
         return options | _rtsp_options(address.transport)
-    return options | TRANSPORT_STREAM_OPTIONS | (UDP_OPTIONS if address.scheme == "udp" else LIVE_EDGE)
+    return options | TRANSPORT_STREAM_OPTIONS | (UDP_OPTIONS if address.scheme == "udp" else LIVE_EDGE | WEB_ONLY)
 
 
 def ca_file(settings: IngestSettings) -> str:

@@ -17,14 +17,16 @@ from ingest.sources.motion_jpeg import MotionJpegSource
 from ingest.sources.splitter import PROBE_BYTES, has_picture
 from ingest.sources.transport import TransportSource
 from ingest.sources.whole import missing_bytes, next_recording
+from ingest.sources.within import file_opener
+from wire.bounds import Bounds
 
 REMEDY = "copy the file again"
 REMEDY_JOINED = "split the file there, or join recordings with `ffmpeg -f concat` instead of appending their bytes"
 TOLERATED = 0.99  # of the frames listed by an index: some list one or two that do not exist
 
 
-def open_file(path: Path, settings: IngestSettings) -> Source:
-    """Open a video file.
+def open_file(path: Path, settings: IngestSettings, bounds: Bounds | None = None) -> Source:
+    """Open a video file; one that is a playlist may lead no further than the bounds.
 
     Raises:
         SourceError: The file cannot be opened; class and message give the cause.
@@ -34,7 +36,7 @@ def open_file(path: Path, settings: IngestSettings) -> Source:
     try:
         if _begins_with_picture(path):
             return MotionJpegSource(_open(path, kind="data"), b"", finite=True, settings=settings)
-        container = _open(path)
+        container = _open(path, bounds=bounds)
     except av.FFmpegError as error:
         raise cause(error, settings, opening=True) from None
     if container.format.name == "mpegts":
@@ -108,6 +110,7 @@ def _begins_with_picture(path: Path) -> bool:
         return False  # opening it again reports the cause
 
 
-def _open(path: Path, kind: str | None = None, **options: str) -> Any:
+def _open(path: Path, kind: str | None = None, bounds: Bounds | None = None, **options: str) -> Any:
     # With the prefix, libav does not take a name up to a colon as a protocol.
-    return av.open(f"file:{path}", format=kind, options=options)
+    opened = file_opener(bounds).container if bounds is not None and bounds.folders else av.open
+    return opened(f"file:{path}", format=kind, options=options)

@@ -19,6 +19,8 @@ from ingest.sources.demux import Demuxer
 from ingest.sources.interrupt import interrupted
 from ingest.sources.motion_jpeg import MotionJpegSource
 from ingest.sources.splitter import PROBE_BYTES, has_picture
+from ingest.sources.within import PLAYLIST, Within
+from wire.bounds import WEB, Bounds
 from wire.url import Url, read_url
 
 TRAILING_BYTES = 4096  # plus 2 % of a file: sound and tables may follow the last picture
@@ -33,22 +35,30 @@ NOTHING_SAID = "it closes the connection and says nothing"
 NOT_VIDEO = "what answers at this address is not a video that can be read"
 
 
-def open_network(url: str, settings: IngestSettings) -> Source:
-    """Open a stream at a network address.
+def open_network(url: str, settings: IngestSettings, bounds: Bounds | None = None) -> Source:
+    """Open a stream at a network address, which may lead no further than the bounds.
 
     Raises:
         SourceError: The stream cannot be opened; class and message give the cause.
     """
     address = read_url(url)
+    within = (
+        None if bounds is None or not bounds.hosts else Within(bounds, settings, partial(_failure, settings=settings))
+    )
     first = b""
-    if address.scheme in {"http", "https"}:
-        answer = _open(address, settings, form="data")
+    if address.scheme in WEB:
+        if within is None:
+            answer = _open(address, settings, form="data")
+        else:
+            answer, address = within.bytes_of(address)
         first = _beginning(answer)
         if has_picture(first):
             finite = first.startswith(b"\xff\xd8") and answer.size > 0
             return MotionJpegSource(answer, first, finite=finite, settings=settings)
         answer.close()
-    container = _open(address, settings, answered=bool(first))
+    elif within is not None and address.scheme.startswith("rtsp"):
+        within.check_rtsp(address)
+    container = _open(address, settings, answered=bool(first), within=within)
     try:
         stream = video_of(container)
     except NoVideo:
@@ -98,13 +108,21 @@ def _beginning(container: Any) -> bytes:
     return first
 
 
-def _open(address: Url, settings: IngestSettings, *, form: str | None = None, answered: bool = False) -> Any:
+def _open(
+    address: Url,
+    settings: IngestSettings,
+    *,
+    form: str | None = None,
+    answered: bool = False,
+    within: Within | None = None,
+) -> Any:
     """Open an address; `answered` tells that bytes came from it a moment ago."""
     began_s = time.monotonic()
+    opened = av.open if within is None or address.scheme not in WEB else within.opener().container
     try:
-        return av.open(
+        return opened(
             address.without_transport().quoted(),
-            options=options_of(address, settings),
+            options=options_of(address, settings) | (PLAYLIST if within else {}),
             timeout=(settings.connect_timeout_s, settings.read_timeout_s + _segment_s(address)),
             format=form,
         )
@@ -118,7 +136,7 @@ def _segment_s(address: Url) -> float:
     return SEGMENT_NS / NS if ".m3u8" in address.rest.lower() else 0.0
 
 
-def _failure(error: av.FFmpegError, address: Url, settings: IngestSettings, *, waited_s: float) -> SourceError:
+def _failure(error: av.FFmpegError, address: Url, settings: IngestSettings, *, waited_s: float = 0.0) -> SourceError:
     """Return why an address could not be opened."""
     broken = error.errno == errno.EIO and not interrupted()  # of TLS, libav says no more
     refused = certificate.refusal(address, settings) if broken else None

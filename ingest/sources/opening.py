@@ -1,9 +1,12 @@
 """Opens the source that a camera's URL names."""
 
+from pathlib import Path
+
 from ingest.config import IngestSettings
-from ingest.errors import NotFound, SourceError
+from ingest.errors import AccessDenied, NotFound, SourceError
 from ingest.source import Source
 from ingest.sources import address, device, file, folder, network
+from wire.bounds import Bounds, OutOfBounds
 from wire.messages import CameraSpec
 
 
@@ -17,13 +20,22 @@ def open_source(spec: CameraSpec, settings: IngestSettings) -> Source:
     if kind == "device":
         return device.open_device(spec.url, settings)
     if kind == "network":
-        return network.open_network(spec.url, settings)
+        return network.open_network(spec.url, settings, spec.bounds)
     path = address.path_of(spec.url)
+    if spec.bounds is not None:
+        _check_path(path, spec.bounds)
     if kind == "folder":
         return folder.open_folder(path, _folder_fps(spec, settings), spec.camera_id, settings)
     if not path.exists():
         raise NotFound("the file does not exist")
-    return file.open_file(path, settings)
+    return file.open_file(path, settings, spec.bounds)
+
+
+def _check_path(path: Path, bounds: Bounds) -> None:
+    try:
+        bounds.check_path(str(path))
+    except OutOfBounds as error:
+        raise AccessDenied(str(error)) from None
 
 
 def _folder_fps(spec: CameraSpec, settings: IngestSettings) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from wire import codec
+from wire.bounds import Bounds
 from wire.camera_tests import FirstPictures
 from wire.messages import (
     AnyMessage,
@@ -64,6 +65,13 @@ MEANINGS: dict[str, AnyMessage] = {
         problem="try again",
     ),
     "CameraTest": CameraTest(query_id="q1", asker="api-1", time_ns=50, url="rtsp://user:secret@camera/1"),
+    "CameraTest, with bounds": CameraTest(
+        query_id="q1",
+        asker="api-1",
+        time_ns=50,
+        url="http://camera/1",
+        bounds=Bounds(("camera", "10.0.0.0/24"), ("/srv/videos",)),
+    ),
     "CameraTested": CameraTested(
         query_id="q1",
         asker="api-1",
@@ -92,6 +100,9 @@ MEANINGS: dict[str, AnyMessage] = {
         detail="auto",
         regions=(((0.0, 0.5), (1.0, 0.5), (1.0, 1.0)),),
         ignore=(((0.0, 0.0), (0.25, 0.0), (0.25, 0.25)),),
+    ),
+    "CameraSpec, with bounds": CameraSpec(
+        camera_id="lobby", site_id="home", url="http://camera/1", bounds=Bounds(("camera",))
     ),
     "FrameChunk": FrameChunk(
         camera_id="lobby",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from wire import codec
+from wire.bounds import Bounds
 from wire.camera_tests import FirstPictures
 from wire.errors import DecodeError
 from wire.messages import (
@@ -44,6 +45,7 @@ BYTES = st.binary(max_size=200)
 TIMES = st.integers(0, 2**62)
 COUNTS = st.integers(0, 2**40)
 SHARES = st.floats(0, 1)
+BOUNDS = st.none() | st.builds(Bounds, hosts=st.lists(TEXT).map(tuple), folders=st.lists(TEXT).map(tuple))
 MODES = st.sampled_from(["latency", "complete"])
 
 
@@ -152,6 +154,7 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
         realtime=st.booleans(),
         loop=st.booleans(),
         tags=st.dictionaries(TAGS, TAGS, max_size=4),
+        bounds=BOUNDS,
     ),
     "CameraHealth": st.builds(
         CameraHealth,
@@ -184,7 +187,7 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
         picture_of=COUNTS,
         undoes=TEXT,
     ),
-    "CameraTest": st.builds(CameraTest, query_id=TEXT, asker=TEXT, time_ns=TIMES, url=TEXT),
+    "CameraTest": st.builds(CameraTest, query_id=TEXT, asker=TEXT, time_ns=TIMES, url=TEXT, bounds=BOUNDS),
     "CameraTested": st.builds(
         CameraTested,
         query_id=TEXT,

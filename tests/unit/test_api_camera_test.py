@@ -14,7 +14,11 @@ from gallery.api.camera_address import check_address
 from gallery.config import ApiSettings
 from gallery.store.memory import MemoryStore
 from tests.ingest_tools import IngestWorker, Recipe, make_video
+from wire import codec
+from wire.bounds import Bounds
+from wire.bus import CAMERAS
 from wire.memory import MemoryBus
+from wire.messages import CameraSpec
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +119,27 @@ def test_what_the_settings_do_not_list_is_neither_opened_nor_added(bounded: Test
         assert answer.status_code == 422
         assert "api.camera_" in answer.json()["detail"]  # which setting would allow it
     assert bounded.get("/v1/cameras").json()["cameras"] == []
+
+
+def test_the_bounds_of_what_is_added_travel_with_it_and_stay_when_it_is_paused() -> None:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    cameras = bus.follow(CAMERAS.name)
+    with TestClient(create_app(MemoryStore("site"), bus, ONLY)) as client:
+        client.post("/v1/cameras", json={"url": "rtsp://10.0.0.7/1", "camera_id": "door"})
+        client.post("/v1/cameras/door/pause")
+    spec = codec.decode(cameras.poll(1.0)[-1].value or b"")
+    bus.close()
+
+    assert isinstance(spec, CameraSpec)
+    assert not spec.enabled
+    assert spec.bounds == Bounds(("10.0.0.0/24", "Door.local"), ("/srv/videos",))
+
+
+def test_a_client_states_no_bounds_of_its_own(bounded: TestClient) -> None:
+    answer = bounded.post("/v1/cameras", json={"url": "rtsp://10.0.0.7/1", "camera_id": "door", "bounds": [[], []]})
+
+    assert answer.status_code == 422
 
 
 def test_a_link_that_leads_out_of_a_folder_is_followed_before_it_is_judged(tmp_path: Path) -> None:
