@@ -32,7 +32,9 @@ def inside(polygon: Polygon, points: NDArray[np.float64]) -> NDArray[np.bool_]:
     found = np.zeros(len(points), np.bool_)
     for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         if y1 != y2:
-            found ^= ((y1 > y) != (y2 > y)) & (x < x1 + (y - y1) * (x2 - x1) / (y2 - y1))
+            with np.errstate(over="ignore", invalid="ignore"):  # of points that a very short edge is not beside
+                left = x < x1 + (y - y1) * (x2 - x1) / (y2 - y1)
+            found ^= ((y1 > y) != (y2 > y)) & left
     return found
 
 

@@ -169,11 +169,17 @@ class SiteWatch:
         return identity is not None and identity.hidden
 
     def _raise(self, rules: _Rules, rule: Rule, numbers: Sequence[int], found: Sequence[Found]) -> list[Alert]:
-        """Keep what was not raised before, all of it or nothing; return it."""
+        """Keep what was not raised before, all of it or nothing; return it.
+
+        What became so before the rule was made is marked as raised: it is known then as long as it goes on, although it
+        began before the rows that are looked at.
+        """
         if not found:
             return []
         ledger = Ledger(rule, numbers, self._alerts.marks(keys_of(rule, numbers, found)))
-        alerts = [self._alert(rules, rule, numbers[0], one) for one in found if ledger.is_news(one)]
+        news = [one for one in found if ledger.is_news(one)]
+        told = [one for one in news if rule.existed(one.moment.sight.camera_id, one.moment.time_ns)]
+        alerts = [self._alert(rules, rule, numbers[0], one) for one in told]
         if alerts or ledger.changed:
             self._alerts.record(alerts, ledger.changed, deliveries_of(rule, alerts))
         return alerts

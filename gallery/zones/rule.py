@@ -31,6 +31,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         active: When the rule applies; always without.
         quiet: When its alerts are kept, but not sent.
         outputs: Names of where its alerts are sent.
+        since: For each camera, the capture time up to which it was analysed when the rule was made, ns since the Unix
+            epoch: what became so before is not told. Capture times, since recordings may be of any time.
     """
 
     rule_id: str
@@ -47,6 +49,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     quiet: Hours | None = None
     outputs: tuple[str, ...] = ()
     enabled: bool = True
+    since: dict[str, int] = {}
 
     def __post_init__(self) -> None:
         check_name("rule_id", self.rule_id)
@@ -65,6 +68,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def shape(self) -> Kind:
         """Return the kind of its zones."""
         return "line" if self.when == "crosses" else "area"
+
+    def existed(self, camera_id: str, time_ns: int) -> bool:
+        """Tell whether the rule was there already when a camera saw something."""
+        return time_ns >= self.since.get(camera_id, 0)
+
+    def asks_as(self, other: "Rule") -> bool:
+        """Tell whether another rule is about the same; how it is named, and where and when it is sent, may differ."""
+        unasked = {"name": self.name, "quiet": self.quiet, "outputs": self.outputs, "since": self.since}
+        return msgspec.structs.replace(other, **unasked) == self
 
     def concerns(self, camera_id: str, zones: Collection[Zone]) -> bool:
         """Tell whether a camera sees part of the rule's place."""

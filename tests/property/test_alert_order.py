@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gallery.alerts.geometry import inside
@@ -78,6 +78,7 @@ def test_visits_are_apart_and_the_same_in_any_order(rows: Any, random: Any) -> N
 POINTS = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=20)
 
 
+@example([(0.0, 1.0)], [(0.0, 0.0), (0.0, 2.2e-311), (1.0, 0.0)])  # an edge so short that its slope is infinite
 @given(POINTS, st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=8))
 def test_many_points_are_inside_of_a_polygon_as_each_is(points: Any, polygon: Any) -> None:
     found = inside(tuple(polygon), np.asarray(points, np.float64))

@@ -193,6 +193,7 @@ def zone_out(zone: Zone) -> ZoneOut:
 def rule_out(rule: Rule) -> RuleOut:
     """Return a rule in the API's form."""
     fields: dict[str, Any] = msgspec.structs.asdict(rule)
+    del fields["since"]
     lists = {name: list(value) for name, value in fields.items() if isinstance(value, tuple)}
     return RuleOut(**{**fields, **lists, "active": _hours_out(rule.active), "quiet": _hours_out(rule.quiet)})
 

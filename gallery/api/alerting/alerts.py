@@ -35,15 +35,16 @@ def alerting_routers(store: Store, cameras: Callable[[str], Sequence[CameraOut]]
     kept = store.alerting
     return [
         zones_router(store, camera_ids),
-        rules_router(kept, camera_ids),
+        rules_router(store, camera_ids),
         outputs_router(kept),
         alerts_router(store),
     ]
 
 
-def rules_router(alerts: AlertStore, camera_ids: Callable[[], Collection[str]]) -> APIRouter:
+def rules_router(store: Store, camera_ids: Callable[[], Collection[str]]) -> APIRouter:
     """Return the routes for alert rules; `camera_ids` returns the names of the site's cameras."""
     router = APIRouter(prefix="/v1/alert-rules", tags=["alerts"])
+    alerts = store.alerting
 
     @router.get("")
     def list_rules() -> RulesOut:
@@ -52,8 +53,8 @@ def rules_router(alerts: AlertStore, camera_ids: Callable[[], Collection[str]]) 
 
     @router.post("", status_code=status.HTTP_201_CREATED, responses=TOO_MANY)
     def add_rule(rule: RuleIn) -> RuleOut:
-        """Add a rule; it applies from the next decision on, also to people who are there already."""
-        return _save(alerts, uuid.uuid4().hex[:16], rule, camera_ids())
+        """Add a rule about what happens from now on: whoever is there already may stay or leave, but does not enter."""
+        return _save(store, uuid.uuid4().hex[:16], rule, camera_ids())
 
     @router.get("/{rule_id}", responses=MISSING)
     def show_rule(rule_id: Name) -> RuleOut:
@@ -62,8 +63,8 @@ def rules_router(alerts: AlertStore, camera_ids: Callable[[], Collection[str]]) 
 
     @router.put("/{rule_id}", responses=TOO_MANY)
     def set_rule(rule_id: Name, rule: RuleIn) -> RuleOut:
-        """Add a rule, or change the one with this id; what it has told already is not told again."""
-        return _save(alerts, rule_id, rule, camera_ids())
+        """Add a rule, or change the one with this id; what happened before is not told, and nothing is told twice."""
+        return _save(store, rule_id, rule, camera_ids())
 
     @router.delete("/{rule_id}", status_code=status.HTTP_204_NO_CONTENT, responses=MISSING)
     def delete_rule(rule_id: Name) -> Response:
@@ -120,13 +121,14 @@ def _known(alerts: AlertStore, rule_id: str) -> Rule:
     raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no rule {rule_id!r}")
 
 
-def _save(alerts: AlertStore, rule_id: str, given: RuleIn, camera_ids: Collection[str]) -> RuleOut:
+def _save(store: Store, rule_id: str, given: RuleIn, camera_ids: Collection[str]) -> RuleOut:
     """Store a rule.
 
     Raises:
         HTTPException: 422, something in it does not exist, or does not fit; 409, there are too many.
     """
-    known = {rule.rule_id for rule in alerts.rules()}
+    alerts = store.alerting
+    known = {rule.rule_id: rule for rule in alerts.rules()}
     if rule_id not in known and len(known) >= MAX_RULES:
         raise HTTPException(status.HTTP_409_CONFLICT, f"a site has at most {MAX_RULES} rules; delete one first")
     try:
@@ -135,8 +137,20 @@ def _save(alerts: AlertStore, rule_id: str, given: RuleIn, camera_ids: Collectio
         check_new_rule(rule, alerts.zones(), camera_ids, outputs)
     except ValueError as error:
         raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error
+    before = known.get(rule_id)
+    kept = before.since if before is not None and before.asks_as(rule) else _analysed_until(store, rule)
+    rule = msgspec.structs.replace(rule, since=kept)
     alerts.save_rule(rule)
     return rule_out(rule)
+
+
+def _analysed_until(store: Store, rule: Rule) -> dict[str, int]:
+    zones = store.alerting.zones()
+    return {
+        camera: stored.progress.time_ns
+        for camera, stored in store.progress().items()
+        if rule.concerns(camera, zones) and stored.progress.time_ns > 0
+    }
 
 
 def _test_of(rule: Rule, site_id: str) -> Alert:
