@@ -6,6 +6,7 @@ is deleted at the end.
 
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,6 +28,7 @@ JAVA_VERSION = 17
 LOG4J_VERSION = "2.25.5"  # the version this Kafka ships with; without its bridge Kafka's warnings are lost
 OUT = "out"  # the log of a node
 FETCH_TIMEOUT_S = 600
+PORTS = range(20_000, 32_768)  # systems take the ports of outgoing connections from above these
 START_TIMEOUT_S = 180  # ten seconds, on a busy two-core machine half a minute
 
 _POM = f"""\
@@ -227,11 +230,12 @@ def check_tools() -> None:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of 127.0.0.1 that nobody uses at the moment, and that no outgoing connection is given."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def serve(port: int, on_ready: Callable[[str], None]) -> None:
@@ -258,7 +262,7 @@ def _free_ports(wanted: int) -> tuple[int, int]:
     with socket.socket() as first:
         first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            first.bind(("127.0.0.1", wanted))
+            first.bind(("127.0.0.1", wanted or free_port()))
         except OSError as error:
             raise WireError(f"port {wanted} of 127.0.0.1: {error.strerror}; choose another with --port") from error
         return first.getsockname()[1], free_port()

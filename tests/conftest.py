@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from collections import Counter
@@ -27,6 +28,10 @@ settings.register_profile("suite", max_examples=40, deadline=None)
 settings.load_profile("suite")
 
 MISSING = ": missing"
+
+# Torch's threads wait for each other by turning: beside other work two take thirty times the processor time of one.
+# Read when torch is imported, here and in the processes that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 LOGGERS = ("wire", "ingest", "reid_worker", "gallery", "deploy", "training", "kafka")
 
@@ -134,6 +139,14 @@ def loggers_as_at_first() -> Iterator[None]:
     _reset_loggers()
 
 
+@pytest.fixture(autouse=True)
+def threads_as_at_first() -> Iterator[None]:
+    """Give every test the threads of torch of a fresh process: a command that ran in this one has set them for all."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
 def _reset_loggers() -> None:
     for name in LOGGERS:
         logger = logging.getLogger(name)
@@ -160,6 +173,11 @@ def kafka_servers(kafka_node: kafka_server.KafkaNode) -> str:
 @pytest.fixture
 def kafka_settings(kafka_servers: str) -> KafkaSettings:
     """Settings whose topics and groups no other test sees, and that notice lost members quickly."""
+    return settings_of_its_own(kafka_servers)
+
+
+def settings_of_its_own(kafka_servers: str) -> KafkaSettings:
+    """Return settings for new topics and groups, under which lost members are noticed quickly."""
     return KafkaSettings(
         servers=kafka_servers,
         topic_prefix=f"test-{uuid.uuid4().hex[:8]}-",
@@ -205,15 +223,16 @@ def shared_data() -> Path:
     return folder / "data"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
-    """Return a function that finds a free loopback port."""
+    """Return a function that finds a free loopback port, another one each time."""
+    found: set[int] = set()
 
     def find() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-            return port
+        while (port := kafka_server.free_port()) in found:
+            pass
+        found.add(port)
+        return port
 
     return find
 

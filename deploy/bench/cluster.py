@@ -1,7 +1,6 @@
 """Process the same videos over Kafka and Redis, with each stage in a separate process."""
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import yaml
 from deploy import kafka_server
 from deploy.bench.pipeline import SITE, Speed
 from deploy.errors import RunError
+from deploy.kafka_server import free_port
 from deploy.local.private_redis import PrivateRedis
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect
@@ -63,7 +63,7 @@ class Services:
 
     def start(self, name: str, *, wait: bool = True) -> None:
         """Start a service and wait until it is ready."""
-        port = _free_port()
+        port = free_port()
         path = self._folder / f"{name}.yaml"
         path.write_text(yaml.safe_dump({**self._config, name: {"health_port": port}}))
         with (self._folder / f"{name}.log").open("wb") as out:
@@ -117,10 +117,3 @@ def wait_until(true: Callable[[], bool], check: Callable[[], None], patience_s: 
         if time.monotonic() > deadline:
             raise RunError(f"timed out after {patience_s:g} s")
         time.sleep(POLL_S)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

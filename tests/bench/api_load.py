@@ -16,7 +16,6 @@ import math
 import os
 import platform
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,8 @@ from typing import Any
 
 import httpx
 import psutil
+
+from deploy.kafka_server import free_port
 
 CLIENTS, RATE, CONNECTIONS = 1_000, 200, 16
 SLOW = 20  # one client of so many reads nothing
@@ -197,13 +198,6 @@ def percentile(values: Sequence[float], share: float) -> float:
     """Return a percentile in ms."""
     ordered = sorted(values)
     return round(1000 * ordered[min(int(share * len(ordered)), len(ordered) - 1)], 1)
-
-
-def free_port() -> int:
-    """Return a port on which nothing listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def cpu_s(run: psutil.Process) -> float:

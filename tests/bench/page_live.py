@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import httpx
 import websockets
 from playwright.sync_api import sync_playwright
 
+from deploy.kafka_server import free_port
 from tests.conftest import wait_until
 from tests.servers.rtsp import serving
 
@@ -55,9 +55,7 @@ def main(video: Path) -> None:
 
 @contextmanager
 def _running(url: str) -> Iterator[tuple[str, int]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "site.yaml").write_text(f'cameras: {{door: {{url: "{url}", analysed_fps: 5}}}}\n')

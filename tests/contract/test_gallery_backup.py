@@ -598,7 +598,7 @@ def test_the_permissions_of_a_gallery_are_enough_on_a_node_of_a_cluster(
     need(found=program is not None, what="redis-server")
     RedisStore(client, site).write(History(3).next())
     back_up(client, site, tmp_path / "b")
-    port = next(port for port in iter(free_port, 0) if port < 55_536)  # nodes speak to each other 10 000 above
+    port = next(port for port in iter(free_port, 0) if port < 22_768)  # nodes speak to each other 10 000 above
     rights = PERMISSIONS.removeprefix("ACL SETUSER {NAME} ")
     with (
         RealRedis(tmp_path, "--cluster-enabled", "yes", program=program, port=port) as node,

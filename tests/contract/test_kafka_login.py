@@ -46,10 +46,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def kafka(certificates: Path) -> Iterator[SecureKafka]:
+def kafka(certificates: Path, free_port: Callable[[], int]) -> Iterator[SecureKafka]:
     missing = missing_tools()
     need(found=not missing, what=f"{' and '.join(missing)}, to start Kafka")
-    running = secure_kafka.start(certificates)
+    running = secure_kafka.start(certificates, free_port)
     with running.node:
         yield running
 

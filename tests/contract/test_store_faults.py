@@ -190,7 +190,7 @@ def test_a_server_without_a_connection_left_is_waited_out(server: RealRedis) -> 
 def test_a_cluster_without_all_its_slots_is_waited_out(
     tmp_path: Path, program: str, free_port: Callable[[], int]
 ) -> None:
-    port = next(port for port in iter(free_port, 0) if port < 55_536)  # nodes speak to each other 10 000 above
+    port = next(port for port in iter(free_port, 0) if port < 22_768)  # nodes speak to each other 10 000 above
     with (
         RealRedis(tmp_path, "--cluster-enabled", "yes", program=program, port=port) as node,
         store_in(node.url) as store,

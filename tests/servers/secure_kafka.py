@@ -1,7 +1,6 @@
 """A Kafka that asks for a user and speaks TLS, beside the plain listener that it needs itself."""
 
-import socket
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +19,9 @@ class SecureKafka:
     tls: str
 
 
-def start(certificates: Path) -> SecureKafka:
+def start(certificates: Path, free_port: Callable[[], int]) -> SecureKafka:
     """Start a node that lets `USER` in with PLAIN, behind TLS or not, and whoever has a certificate of ours."""
-    ports = dict(zip(("SASL", "SAFE", "CERT"), _free_ports(3), strict=True))
+    ports = {name: free_port() for name in ("SASL", "SAFE", "CERT")}
     chain, key = ((certificates / f"server.{kind}").read_text().strip() for kind in ("pem", "key"))
     authority = (certificates / "ca.pem").read_text().strip()
     login = f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
@@ -43,16 +42,8 @@ def start(certificates: Path) -> SecureKafka:
         "listener.name.cert.ssl.client.auth": "required",
         **{f"listener.name.{name}.plain.sasl.jaas.config": _escaped(login) for name in ("sasl", "safe")},
     }
-    node = kafka_server.start(more="".join(f"{name}={value}\n" for name, value in lines.items()))
+    node = kafka_server.start(free_port(), more="".join(f"{name}={value}\n" for name, value in lines.items()))
     return SecureKafka(node, *(f"127.0.0.1:{port}" for port in ports.values()))
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 def _one_line(pem: str) -> str:
