@@ -52,6 +52,8 @@ def people(ask: Ask) -> None:
     tracks = _known(ask)
     first, second = sorted({one["identity"] for one in tracks})[:2]
     track = next(one["tracklet_id"] for one in tracks if one["identity"] == first)
+    ask("GET", "/v1/identities", query={"tag": "staff", "probability": 0.9})
+    ask("GET", "/v1/tracks", query={"probability": 0.9})
     ask("GET", "/v1/identities/{number}", number=first)
     crop = ask("GET", "/v1/tracks/{tracklet_id}/crop", tracklet_id=track).content
     ask("GET", "/v1/tracks/{tracklet_id}/why", tracklet_id=track)
@@ -63,6 +65,7 @@ def people(ask: Ask) -> None:
     ask("GET", "/v1/review")
     said = [
         ask("POST", "/v1/identities/{number}/name", number=first, body={"name": "Anna"}),
+        ask("POST", "/v1/identities/{number}/tags", number=first, body={"tags": ["staff", "morning"]}),
         ask("POST", "/v1/identities/{number}/hide", number=first, body={"hidden": True}),
         ask("POST", "/v1/identities/{number}/different", number=first, body={"from": second}),
     ]

@@ -15,6 +15,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from gallery.errors import TooManyVisits
+from gallery.store.people import is_tagged
 from gallery.store.presence import Sighting, joined, sighting_of
 from gallery.store.store import Identity, Store, StoredTracklet, TrackQuery
 
@@ -73,8 +74,8 @@ class Way:
     seconds: float
 
 
-def visits_of(store: Store, from_ns: int, to_ns: int, camera_id: str | None = None) -> list[Visit]:
-    """Return the visits in a time by people who are not hidden, by their begin.
+def visits_of(store: Store, from_ns: int, to_ns: int, camera_id: str | None = None, tag: str = "") -> list[Visit]:
+    """Return the visits in a time by people who are not hidden, and have a tag if one is given, by their begin.
 
     Raises:
         TooManyVisits: The time has more than `MAX_TRACKS` tracks.
@@ -90,7 +91,7 @@ def visits_of(store: Store, from_ns: int, to_ns: int, camera_id: str | None = No
     found = [
         _visit(people[number], one, from_ns, to_ns)
         for number in people
-        if not people[number].hidden
+        if not people[number].hidden and (not tag or is_tagged(people[number], tag))
         for one in joined(parts[number])
     ]
     return sorted(found, key=lambda visit: (visit.first_ns, visit.camera_id, visit.person.number))

@@ -23,10 +23,11 @@ from wire.weights_choice import WeightsChoice as WeightsChoice  # noqa: PLC0414
 
 Codec = Literal["h264", "hevc", "mjpeg"]
 EventKind = Literal["created", "matched", "updated", "merged", "split", "expired", "erased"]
-WordKind = Literal["name", "hide", "merge", "split", "move", "confirm", "different", "erase", "undo"]
+WordKind = Literal["name", "tag", "hide", "merge", "split", "move", "confirm", "different", "erase", "undo"]
 
 MAX_CHUNK_NS = 500_000_000  # half a second: the latency of filling a chunk
 MAX_CHUNK_BYTES = 900_000  # fits Kafka's default limit of 1 MiB, headers and batch overhead included
+MAX_PERSON_TAGS = 16
 MAX_SAID = 100  # characters of a person's name, and of an author's
 
 
@@ -264,6 +265,7 @@ class Word(Message, frozen=True, kw_only=True, eq=False, tag="word", omit_defaul
         tracklets: `split`: tracklets that show somebody else; `move`: the one to move; `confirm`: the right one.
         to: `move`: the identity it shows; None for a person of its own; `confirm`: the identity it is in.
         name: `name`: the new name; empty removes it.
+        tags: `tag`: all tags of the identity from now on, sorted.
         hidden: `hide`: False shows the identity again.
         picture_of: `merge`: the identity whose picture is kept; 0 is `identity_id`.
         undoes: `undo`: the `word_id` of the word to undo.
@@ -282,14 +284,17 @@ class Word(Message, frozen=True, kw_only=True, eq=False, tag="word", omit_defaul
     hidden: bool = True
     picture_of: Count = 0
     undoes: str = ""
+    tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_name("site_id", self.site_id)
         if not self.word_id:
             raise ValueError("word_id must not be empty")
-        for text in (self.name, self.author):
+        for text in (self.name, self.author, *self.tags):
             if len(text) > MAX_SAID or UNSENDABLE.search(text):
                 raise ValueError(f"names must be at most {MAX_SAID} characters, without control characters")
+        if len(self.tags) > MAX_PERSON_TAGS:
+            raise ValueError(f"a person has at most {MAX_PERSON_TAGS} tags, got {len(self.tags)}")
 
 
 class DeadLetter(Message, frozen=True, kw_only=True, eq=False, tag="dead-letter"):

@@ -37,7 +37,7 @@ class ApiClient:
         """Close the connection."""
         self._client.close()
 
-    def get(self, path: str, **query: str | int) -> Any:
+    def get(self, path: str, **query: str | float) -> Any:
         """GET a path and return its JSON; see `request`."""
         return self.request("GET", path, query=query)
 
@@ -46,7 +46,7 @@ class ApiClient:
         return self._answer("POST", path, params=query, content=data, headers={"Content-Type": kind})
 
     def request(
-        self, method: str, path: str, *, query: Mapping[str, str | int] | None = None, body: object = None
+        self, method: str, path: str, *, query: Mapping[str, str | float] | None = None, body: object = None
     ) -> Any:
         """Send a request and return the JSON of the response, or None if it has no body.
 

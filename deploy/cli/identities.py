@@ -9,7 +9,7 @@ from urllib.parse import quote
 import typer
 
 from deploy.cli.export_person import export
-from deploy.cli.options import ApiUrl, DataDirOption, Json, Token
+from deploy.cli.options import ApiUrl, DataDirOption, Json, Token, finite
 from deploy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="identities", help="List, show, correct and export known people.", no_args_is_help=True)
 app.command("export")(export)
 PAGE = 100
+SURE = "Only people each of whose newest 16 tracks is theirs with at least this probability."
 PICTURES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 
 Number = Annotated[int, typer.Argument(metavar="ID", min=1, max=2**53 - 1)]
@@ -25,13 +26,18 @@ Number = Annotated[int, typer.Argument(metavar="ID", min=1, max=2**53 - 1)]
 
 @app.command("ls")
 def list_identities(
-    api: ApiUrl = None, token: Token = None, data_dir: DataDirOption = None, as_json: Json = False
+    tag: Annotated[str, typer.Option(metavar="TAG", help="Only people with this tag, in any case.")] = "",
+    probability: Annotated[float, typer.Option(help=SURE, min=0.0, max=1.0, callback=finite)] = 0.0,
+    api: ApiUrl = None,
+    token: Token = None,
+    data_dir: DataDirOption = None,
+    as_json: Json = False,
 ) -> None:
-    """List everyone: number, name, cameras, first and last seen, sightings."""
+    """List everyone: number, name, tags, cameras, first and last seen, sightings."""
     from deploy.cli.find_api import query_api
 
     with query_api(api, token, data_dir) as client:
-        people = list(_all_people(client))
+        people = list(_pages(client, "identities", tag=tag, probability=probability))
     if as_json:
         typer.echo(json.dumps({"identities": people}))
         return
@@ -39,11 +45,12 @@ def list_identities(
 
     print_rows(
         f"{len(people)} known",
-        ("id", "name", "cameras", "first", "last (UTC)", "sightings"),
+        ("id", "name", "tags", "cameras", "first", "last (UTC)", "sightings"),
         [
             (
                 one["id"],
                 one["name"],
+                ", ".join(one["tags"]),
                 ", ".join(one["cameras"]),
                 _short(one["first"]),
                 _short(one["last"]),
@@ -132,6 +139,19 @@ def name(
 ) -> None:
     """Name a person."""
     _say("POST", f"identities/{number}/name", {"name": name}, api, token, data_dir, as_json=as_json)
+
+
+@app.command("tag")
+def tag(
+    number: Number,
+    tags: Annotated[list[str] | None, typer.Argument(metavar="[TAG...]", help="None takes all tags away.")] = None,
+    api: ApiUrl = None,
+    token: Token = None,
+    data_dir: DataDirOption = None,
+    as_json: Json = False,
+) -> None:
+    """Give a person tags, in place of those they had."""
+    _say("POST", f"identities/{number}/tags", {"tags": tags or []}, api, token, data_dir, as_json=as_json)
 
 
 @app.command("merge")
@@ -267,14 +287,10 @@ def _say(
         typer.echo(json.dumps(word["erasure"]))
 
 
-def _all_people(client: "ApiClient") -> Iterator[dict[str, Any]]:
-    return _pages(client, "identities")
-
-
-def _pages(client: "ApiClient", kind: str) -> Iterator[dict[str, Any]]:
+def _pages(client: "ApiClient", kind: str, **conditions: str | float) -> Iterator[dict[str, Any]]:
     after: int | None = 0
     while after is not None:
-        page = client.get(f"/v1/{kind}", after=after, limit=PAGE)
+        page = client.get(f"/v1/{kind}", after=after, limit=PAGE, **conditions)
         yield from page[kind]
         after = page["next"]
 

@@ -65,6 +65,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/words"): _look("read what people said"),
     ("GET", "/v1/words/{word_id}"): _look("read what people said"),
     ("POST", "/v1/identities/{number}/name"): _says("named a person"),
+    ("POST", "/v1/identities/{number}/tags"): _says("tagged a person"),
     ("POST", "/v1/identities/{number}/hide"): _says("hid or showed a person"),
     ("POST", "/v1/identities/{number}/merge"): _says("merged people"),
     ("POST", "/v1/identities/{number}/split"): _says("split a person"),

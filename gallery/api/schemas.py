@@ -158,6 +158,7 @@ class IdentityOut(BaseModel):
     id: int
     site_id: str
     name: str
+    tags: list[str]
     hidden: bool
     cameras: list[str]
     first: str
@@ -306,6 +307,7 @@ def identity_out(site_id: str, identity: Identity, seen: int, best: Sequence[str
         id=identity.number,
         site_id=site_id,
         name=identity.name,
+        tags=list(identity.tags),
         hidden=identity.hidden,
         cameras=list(identity.cameras),
         first=iso(identity.first_ns),

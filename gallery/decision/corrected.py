@@ -15,7 +15,13 @@ class CorrectedDraft(Draft):
     """A working copy of a site that a person corrects; see `Draft`."""
 
     def describe(
-        self, number: int, *, name: str | None = None, hidden: bool | None = None, picture: str | None = None
+        self,
+        number: int,
+        *,
+        name: str | None = None,
+        hidden: bool | None = None,
+        picture: str | None = None,
+        tags: tuple[str, ...] | None = None,
     ) -> None:
         """Change what people said of an identity; None leaves something as it is."""
         known = self.identities[number]
@@ -25,6 +31,7 @@ class CorrectedDraft(Draft):
                 name=known.name if name is None else name,
                 hidden=known.hidden if hidden is None else hidden,
                 picture=known.picture if picture is None else picture,
+                tags=known.tags if tags is None else tags,
             )
         )
         self.touched.add(number)

@@ -19,7 +19,7 @@ from gallery.decision.spaces import settled_row, views
 from gallery.decision.together import Together
 from gallery.store.store import EXPIRE_LIMIT, Identity, Prototype, StoredTracklet, Write
 from gallery.store.why import Why
-from wire.messages import EventKind, IdentityEvent, Tracklet
+from wire.messages import MAX_PERSON_TAGS, EventKind, IdentityEvent, Tracklet
 
 MAX_LATELY = 128  # more people than are in sight of all cameras of a busy site at once
 
@@ -233,9 +233,7 @@ class Draft:
         """Merge one identity into another."""
         one, other = self.identities[survivor], self._remove(gone)
         for key in list(self._lookups.members.get(gone, ())):
-            row = self.rows[key]
-            self._put(StoredTracklet(row.tracklet, survivor, row.probability, row.event))
-        both = united(self.prototypes.get(survivor, ()), self.prototypes.pop(gone, ()))
+            self._put(changed(self.rows[key], identity_id=survivor))
         self._set(
             Identity(
                 survivor,
@@ -248,10 +246,11 @@ class Draft:
                 one.name or other.name,
                 one.hidden or other.hidden,
                 one.picture or other.picture,
+                tuple(sorted({*one.tags, *other.tags})[:MAX_PERSON_TAGS]),
             )
         )
         self.holdings.merge(gone, survivor)
-        self._change(survivor, both)
+        self._change(survivor, united(self.prototypes.get(survivor, ()), self.prototypes.pop(gone, ())))
         self.touched.discard(gone)
         self._merged = {old: survivor if new == gone else new for old, new in self._merged.items()} | {gone: survivor}
         self._moved = {key: survivor if new == gone else new for key, new in self._moved.items()}

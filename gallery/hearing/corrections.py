@@ -17,6 +17,15 @@ def name(hearing: Hearing) -> None:
     hearing.report("updated", identity.number, "named" if hearing.word.name else "no longer named")
 
 
+def tag(hearing: Hearing) -> None:
+    """Give a person tags, in place of those they had."""
+    identity = hearing.person(hearing.word.identity_id)
+    hearing.remember(identity)
+    hearing.say(identity.number, sides=[hearing.rows(identity.number)])
+    hearing.draft.describe(identity.number, tags=hearing.word.tags)
+    hearing.report("updated", identity.number, "tagged" if hearing.word.tags else "no longer tagged")
+
+
 def hide(hearing: Hearing) -> None:
     """Hide a person, or show them again."""
     identity = hearing.person(hearing.word.identity_id)
@@ -155,6 +164,7 @@ def confirm(hearing: Hearing) -> None:
 
 CORRECTIONS: Mapping[WordKind, Callable[[Hearing], None]] = {
     "name": name,
+    "tag": tag,
     "hide": hide,
     "merge": merge,
     "different": different,

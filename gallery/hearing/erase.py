@@ -58,11 +58,12 @@ def _seen(tracklets: Iterable[Tracklet]) -> tuple[Seen, ...]:
 
 
 def _scrubbed(said: StoredWord, identity: Identity, keys: frozenset[str]) -> StoredWord:
-    """Return a word without the tracklets of an erased identity, and without a name that was given to it."""
+    """Return a word without the tracklets of an erased identity, and without a name and tags that were given to it."""
     about = said.identity_id == identity.number or said.identity_id in identity.previous_ids
     word = changed_message(
         said.word,
         name="" if about else said.word.name,
+        tags=() if about else said.word.tags,
         tracklets=tuple(key for key in said.word.tracklets if key not in keys),
     )
     return changed(

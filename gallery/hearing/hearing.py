@@ -91,7 +91,15 @@ class Hearing:
         """Keep an identity as it was, and the tracklets that the word moves away from it."""
         keys = tuple(row.tracklet.tracklet_id for row in rows)
         self.former.append(
-            Former(identity.number, identity.name, identity.hidden, identity.picture, identity.previous_ids, keys)
+            Former(
+                identity.number,
+                identity.name,
+                identity.hidden,
+                identity.picture,
+                identity.previous_ids,
+                keys,
+                identity.tags,
+            )
         )
 
     def move(self, rows: Sequence[StoredTracklet], number: int) -> None:

@@ -19,7 +19,7 @@ def undo(hearing: Hearing) -> None:
     hearing.said = StoredWord(hearing.word, undone.identity_id)
     hearing.replaced = [changed(undone, undone_by=hearing.word.word_id)]
     match undone.word.kind:
-        case "name" | "hide":
+        case "name" | "tag" | "hide":
             _describe_again(hearing, undone)
         case "erase":
             hearing.lifted = sorted(d for d, by in hearing.site.erased.items() if by == undone.word.word_id)
@@ -52,6 +52,8 @@ def _describe_again(hearing: Hearing, undone: StoredWord) -> None:
             continue
         if undone.word.kind == "name" and identity.name == undone.word.name:
             hearing.draft.describe(identity.number, name=former.name)
+        if undone.word.kind == "tag" and identity.tags == undone.word.tags:
+            hearing.draft.describe(identity.number, tags=former.tags)
         if undone.word.kind == "hide" and identity.hidden == undone.word.hidden:
             hearing.draft.describe(identity.number, hidden=former.hidden)
         _report(hearing, identity.number)
@@ -83,7 +85,7 @@ def _move_back(hearing: Hearing, undone: StoredWord) -> None:
             _give_back(hearing, former, put.number, number, rows)
     own = next((one for one in hearing.facts.former if undone.word.kind == "merge" and not one.tracklets), None)
     if own is not None and own.number in hearing.draft.identities:
-        hearing.draft.describe(own.number, name=own.name, hidden=own.hidden, picture=own.picture)
+        hearing.draft.describe(own.number, name=own.name, hidden=own.hidden, picture=own.picture, tags=own.tags)
 
 
 def _present(hearing: Hearing, former: Former, put: int) -> int:
@@ -120,5 +122,5 @@ def _give_back(hearing: Hearing, former: Former, put: int, number: int, rows: Se
     hearing.move(rows, number)
     if is_back:
         draft.separate(put, number, former.previous_ids)
-        draft.describe(number, name=former.name, hidden=former.hidden, picture=former.picture)
+        draft.describe(number, name=former.name, hidden=former.hidden, picture=former.picture, tags=former.tags)
     hearing.report("split", number, UNDONE, [put])

@@ -33,12 +33,18 @@ def page_of(candidates: Iterable[Identity], query: PeopleQuery) -> People:
 def is_wanted(identity: Identity, query: PeopleQuery) -> bool:
     """Return whether an identity meets every condition of a query."""
     return (
-        (not query.name or query.name.casefold() in identity.name.casefold())
+        (not query.tag or is_tagged(identity, query.tag))
+        and (not query.name or query.name.casefold() in identity.name.casefold())
         and (query.hidden is None or query.hidden == identity.hidden)
         and (query.camera_id is None or query.camera_id in identity.cameras)
         and (query.from_ns is None or identity.last_ns >= query.from_ns)
         and (query.to_ns is None or identity.first_ns <= query.to_ns)
     )
+
+
+def is_tagged(identity: Identity, tag: str) -> bool:
+    """Return whether an identity has a tag, in any case."""
+    return tag.casefold() in {own.casefold() for own in identity.tags}
 
 
 def place_of(identity: Identity, query: PeopleQuery) -> tuple[int, int]:

@@ -147,8 +147,10 @@ class RedisStore:
 
     def _people(self, query: PeopleQuery) -> Iterator[Identity]:
         """Yield the identities among which those of a query are, in its order."""
-        if query.name or query.hidden:  # in no order; of ten thousand names, only those are read that are looked at
-            numbers = list(self._client.smembers(self._key("named" if query.name else "hidden")))
+        if (
+            query.name or query.tag or query.hidden
+        ):  # in no order; of ten thousand names, only those are read that are looked at
+            numbers = list(self._client.smembers(self._key("named" if query.name or query.tag else "hidden")))
             last = self._client.zmscore(self._key("by-last"), numbers) if query.by_last and numbers else []
             for page in batches(numbers_in_order(numbers, last, query)):
                 yield from in_order(self._identities(page), query)
@@ -380,7 +382,7 @@ class _Arguments:
             self._add_binary(records.encode_identity(identity)),
             identity.previous_ids,
             microseconds(identity.last_ns),
-            bool(identity.name),
+            bool(identity.name or identity.tags),
             identity.hidden,
         )
 

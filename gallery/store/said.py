@@ -84,6 +84,7 @@ class Former:
     picture: str = ""
     previous_ids: tuple[int, ...] = ()
     tracklets: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 def leg_of(tracklet_id: str) -> str:

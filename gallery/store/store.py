@@ -38,6 +38,7 @@ class Identity:
         name: As a person said; empty without one.
         hidden: A person said that this one is of no interest.
         picture: Tracklet whose crop a person chose; empty without a choice.
+        tags: What people call this one beside the name, sorted; at most `MAX_PERSON_TAGS`.
     """
 
     number: int
@@ -50,6 +51,7 @@ class Identity:
     name: str = ""
     hidden: bool = False
     picture: str = ""
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,6 +217,7 @@ class PeopleQuery:
 
     Attributes:
         name: Part of the name, in any case.
+        tag: One of the tags, in any case; empty omits it.
         from_ns, to_ns: Identities last seen at or after, and first seen at or before.
         by_last: Order by when they were seen last, latest first; else by number.
         after: The last identity of the page before: microseconds of its last box (if `by_last`), and its number.
@@ -228,6 +231,7 @@ class PeopleQuery:
     by_last: bool = False
     after: tuple[int, int] | None = None
     limit: int = 100
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@
 --   :prototypes            hash    number -> prototypes
 --   :by-number             zset    number, scored by itself: paging
 --   :by-last               zset    number, scored by the last box of the identity in us
---   :named, :hidden        sets    numbers of the identities that have a name, and that are hidden
+--   :named, :hidden        sets    numbers of the identities that have a name or tags, and that are hidden
 --   :aliases               hash    merged number -> surviving number
 --   :tracklets             hash    tracklet_id -> row (without owner and crop)
 --   :heads                 hash    tracklet_id -> "revision|owner|first box in us|camera"; owner 0 is pending

@@ -25,6 +25,7 @@ def _claim(said: StoredWord) -> str:
         "move": f"{_tracks(said)} said to be {whom}",
         "confirm": f"{_tracks(said)} confirmed to be {whom}",
         "name": f"{person} was named",
+        "tag": f"{person} was tagged",
         "hide": f"{person} was {'hidden' if word.hidden else 'shown again'}",
         "erase": f"{person} was erased",
         "undo": f"word {word.undoes} was undone",

@@ -269,6 +269,7 @@ def test_identities_come_in_pages(store: Store) -> None:
     "chosen",
     [
         pytest.param({"name": "ann"}, id="name"),
+        pytest.param({"tag": "STAFF"}, id="tag"),
         pytest.param({"hidden": True}, id="hidden"),
         pytest.param({"hidden": False}, id="not hidden"),
         pytest.param({"camera_id": "b"}, id="camera"),
@@ -281,7 +282,7 @@ def test_pages_of_people_together_are_all_of_them_in_order(
     monkeypatch.setattr("gallery.store.people.PAGE", 4)  # fewer than there are, so that they are read in parts
     people = [
         Identity(number, (number % 5) * S, (10 * (number % 7) + 10) * S, ("a", "b")[: number % 2 + 1], 1,
-                 name=("", "Anna", "Joanna")[number % 3], hidden=number % 4 == 0)
+                 name=("", "Anna", "Joanna")[number % 3], hidden=number % 4 == 0, tags=((), ("a", "Staff"))[number % 2])
         for number in range(1, 31)
     ]  # fmt: skip
     store.write(write(0, identities=people))

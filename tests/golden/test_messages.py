@@ -221,6 +221,15 @@ MEANINGS: dict[str, AnyMessage] = {
         picture_of=2,
         undoes="w0",
     ),
+    "Word, of tags": Word(
+        word_id="w2",
+        kind="tag",
+        site_id="home",
+        author="operator",
+        time_ns=50,
+        identity_id=4,
+        tags=("morning", "staff"),
+    ),
     "DeadLetter": DeadLetter(topic="frames", partition=3, offset=99, key="lobby", reason="garbage", value=b"\xde\xad"),
 }
 

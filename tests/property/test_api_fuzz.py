@@ -143,6 +143,7 @@ def test_every_route_is_tried() -> None:
         "/v1/identities/{number}/name",
         "/v1/identities/{number}/recordings",
         "/v1/identities/{number}/split",
+        "/v1/identities/{number}/tags",
         "/v1/review",
         "/v1/search",
         "/v1/session",

@@ -174,7 +174,9 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
     "Word": st.builds(
         Word,
         word_id=st.text(min_size=1, max_size=40),
-        kind=st.sampled_from(["name", "hide", "merge", "split", "move", "confirm", "different", "erase", "undo"]),
+        kind=st.sampled_from(
+            ["name", "tag", "hide", "merge", "split", "move", "confirm", "different", "erase", "undo"]
+        ),
         site_id=NAMES,
         author=TAGS,
         time_ns=TIMES,
@@ -183,6 +185,7 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
         tracklets=st.lists(TEXT, max_size=4).map(tuple),
         to=st.none() | COUNTS,
         name=TAGS,
+        tags=st.lists(TAGS, max_size=4).map(tuple),
         hidden=st.booleans(),
         picture_of=COUNTS,
         undoes=TEXT,

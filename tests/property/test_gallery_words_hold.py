@@ -16,7 +16,7 @@ from tests.gallery_tools import S, World, interleaved, make_world
 from tests.words_tools import Talk, several_people
 from wire.messages import AnyMessage, CameraProgress, Tracklet
 
-KINDS = ("merge", "merge", "different", "split", "move", "away", "confirm", "name", "hide", "undo", "erase")
+KINDS = ("merge", "merge", "different", "split", "move", "away", "confirm", "name", "tag", "hide", "undo", "erase")
 STEPS = st.lists(
     st.tuples(st.sampled_from(("see", "see", "see", "kill", *KINDS)), st.integers(0, 10**6), st.integers(0, 10**6)),
     min_size=4,
@@ -86,6 +86,7 @@ class Told:
             "confirm": {"tracklets": (name,), "to": track.identity_id or first},
             "away": {"tracklets": (name,), "to": None},
             "name": {"identity_id": first, "name": f"name {other % 3}"},
+            "tag": {"identity_id": first, "tags": (f"tag {other % 3}",)},
             "hide": {"identity_id": first, "hidden": bool(other % 2)},
             "erase": {"identity_id": first},
         }
@@ -166,13 +167,15 @@ def state_of(talk: Talk) -> tuple[object, ...]:
     people = talk.store.identities(0, 1_000)
     return (
         talk.owners(),
-        [(p.number, p.name, p.hidden, p.cameras, p.tracklets, p.first_ns, p.last_ns) for p in people],
+        [(p.number, p.name, p.tags, p.hidden, p.cameras, p.tracklets, p.first_ns, p.last_ns) for p in people],
     )
 
 
 WORDS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
-        "kind": st.sampled_from(["name", "hide", "merge", "split", "move", "confirm", "different", "erase", "undo"]),
+        "kind": st.sampled_from(
+            ["name", "tag", "hide", "merge", "split", "move", "confirm", "different", "erase", "undo"]
+        ),
         "identity_id": st.integers(0, 6),
         "others": st.lists(st.integers(0, 6), max_size=3).map(tuple),
         "tracklets": st.lists(
@@ -180,6 +183,7 @@ WORDS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         ).map(tuple),
         "to": st.none() | st.integers(0, 6),
         "name": st.sampled_from(["", "Anna", "<b>", "'; DROP TABLE", "=1+1"]),
+        "tags": st.lists(st.sampled_from(["staff", "<b>", "=1+1"]), max_size=3).map(tuple),
         "hidden": st.booleans(),
         "picture_of": st.integers(0, 6),
         "undoes": st.sampled_from(["", "w1", "w2", "w9"]),

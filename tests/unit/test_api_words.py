@@ -85,6 +85,18 @@ class TestListening:
         assert client.get("/v1/identities/2").json()["name"] == ""
         assert client.get(f"/v1/words/{word['id']}").json()["state"] == "undone"
 
+    def test_tags_are_shown_found_in_any_case_and_taken_away_again(self, client: TestClient) -> None:
+        said = client.post("/v1/identities/2/tags", json={"tags": [" Staff ", "morning", "staff"]})
+        assert said.json()["tags"] == ["Staff", "morning"]
+        found = client.get("/v1/identities", params={"tag": "STAFF"}).json()["identities"]
+        assert [(person["id"], person["tags"]) for person in found] == [(2, ["Staff", "morning"])]
+        assert client.get("/v1/identities", params={"tag": "sta"}).json()["identities"] == []
+        times = {"from": "0", "to": "4e9"}
+        seen = client.get("/v1/visits", params={**times, "tag": "staff"}).json()["visits"]
+        assert {visit["identity"] for visit in seen} == {2}
+        client.post(f"/v1/words/{said.json()['id']}/undo")
+        assert client.get("/v1/identities", params={"tag": "staff"}).json()["identities"] == []
+
     def test_hidden_people_are_in_no_list_and_in_no_count_unless_asked_for(self, client: TestClient) -> None:
         said(client, "identities/1/hide", {})
 
@@ -172,6 +184,11 @@ class TestListening:
         pytest.param("words/none/undo", None, 404, id="no such word"),
         pytest.param("identities/1/name", {"name": "A\nB"}, 422, id="a line feed in a name"),
         pytest.param("identities/1/name", {"name": "A" * 101}, 422, id="an endless name"),
+        pytest.param("identities/9/tags", {"tags": ["A"]}, 404, id="tags of nobody"),
+        pytest.param("identities/1/tags", {"tags": ["A\tB"]}, 422, id="a tabulator in a tag"),
+        pytest.param("identities/1/tags", {"tags": [" "]}, 422, id="an empty tag"),
+        pytest.param("identities/1/tags", {"tags": ["A" * 41]}, 422, id="an endless tag"),
+        pytest.param("identities/1/tags", {"tags": [f"{n}" for n in range(17)]}, 422, id="too many tags"),
         pytest.param("identities/1/merge", {"with": []}, 422, id="with no one"),
         pytest.param("identities/1/split", {"tracklets": []}, 422, id="no tracks"),
         pytest.param("identities/0/name", {"name": "A"}, 422, id="number zero"),
@@ -193,6 +210,24 @@ def test_without_a_gallery_the_answer_is_that_it_was_sent(
         assert client.get(f"/v1/words/{word['id']}").status_code == 404
 
 
+def test_people_and_tracks_are_listed_by_how_sure_it_is_who_they_are(unheard: TestClient) -> None:
+    tracks = unheard.get("/v1/tracks").json()["tracks"]
+    sure: dict[int, float] = {}
+    for track in tracks:
+        sure[track["identity"]] = min(track["probability"], sure.get(track["identity"], 1.0))
+    for bound in (0.0, *sorted(sure.values()), 1.0):
+        found = unheard.get("/v1/identities", params={"probability": bound}).json()["identities"]
+        assert {person["id"] for person in found} == {number for number, least in sure.items() if least >= bound}
+        listed = unheard.get("/v1/tracks", params={"probability": bound}).json()["tracks"]
+        assert listed == [track for track in tracks if track["probability"] >= bound]
+
+
+@pytest.mark.parametrize("wrong", ["-0.1", "1.1", "nan", "surely"])
+def test_a_probability_is_from_0_to_1(unheard: TestClient, wrong: str) -> None:
+    for path in ("/v1/identities", "/v1/tracks"):
+        assert unheard.get(path, params={"probability": wrong}).status_code == 422
+
+
 def test_people_are_listed_by_when_they_were_seen_last_and_where(unheard: TestClient) -> None:
     client = unheard
     assert numbers(client, sort="last") == [3, 2, 1]
@@ -211,6 +246,6 @@ def test_the_document_names_every_answer_of_a_correction(unheard: TestClient) ->
 
     corrections = [one for path, kinds in paths.items() for one in kinds.values() if "202" in one["responses"]]
 
-    assert len(corrections) == 9
+    assert len(corrections) == 10
     for one in corrections:
         assert {"200", "202", "401", "403", "404", "409", "422", "429", "503"} == set(one["responses"])

@@ -8,7 +8,7 @@ from gallery.store.said import StoredWord
 from gallery.words.said import said_of
 from tests.gallery_tools import CAMERAS, axis, interleaved, tracklet, world_with_a_stranger
 from tests.words_tools import Talk, several_people
-from wire.messages import Word
+from wire.messages import MAX_PERSON_TAGS, Word
 
 
 def test_what_a_word_names_is_who_is_meant_whatever_numbers_they_had_before() -> None:
@@ -32,6 +32,52 @@ def test_a_merge_keeps_the_name_of_the_first_or_takes_that_of_another() -> None:
     assert named(talk, 1) == "Bob"
     assert talk.say("undo", undoes=merged.word.word_id).refused.startswith("1 and 3 were said to be one person on ")
     assert named(talk, 2) == "Bob"
+
+
+def test_tags_are_of_a_person_are_united_by_a_merge_and_come_back_when_it_is_undone() -> None:
+    talk = several_people()
+    talk.say("tag", identity_id=1, tags=("morning", "staff"))
+    talk.say("tag", identity_id=2, tags=("delivery", "staff"))
+
+    merged = talk.say("merge", identity_id=1, others=(2,))
+    assert tagged(talk, 1) == ("delivery", "morning", "staff")
+    talk.restart()
+    assert tagged(talk, 1) == ("delivery", "morning", "staff")
+    talk.say("undo", undoes=merged.word.word_id)
+    assert (tagged(talk, 1), tagged(talk, 2)) == (("morning", "staff"), ("delivery", "staff"))
+
+
+def test_tags_are_undone_as_names_are_and_later_ones_stay() -> None:
+    talk = several_people()
+    first = talk.say("tag", identity_id=1, tags=("staff",))
+    second = talk.say("tag", identity_id=1, tags=())
+    assert tagged(talk, 1) == ()
+    talk.say("undo", undoes=second.word.word_id)
+    assert tagged(talk, 1) == ("staff",)
+    talk.say("tag", identity_id=1, tags=("visitor",))
+    talk.say("undo", undoes=first.word.word_id)
+    assert tagged(talk, 1) == ("visitor",)
+
+
+def test_people_of_many_tags_who_are_merged_keep_as_many_as_one_may_have() -> None:
+    talk = several_people()
+    for number in (1, 2):
+        talk.say("tag", identity_id=number, tags=tuple(f"{number}{k:02}" for k in range(MAX_PERSON_TAGS)))
+    talk.say("merge", identity_id=1, others=(2,))
+    assert len(tagged(talk, 1)) == MAX_PERSON_TAGS
+
+
+def test_an_erased_person_leaves_no_tags_in_the_journal() -> None:
+    talk = several_people()
+    talk.say("tag", identity_id=1, tags=("staff",))
+    talk.say("erase", identity_id=1)
+    assert [entry.said.word.tags for entry in talk.store.words(0, 9)] == [(), ()]
+
+
+def tagged(talk: Talk, number: int) -> tuple[str, ...]:
+    identity = talk.store.identity(number)
+    assert identity is not None
+    return identity.tags
 
 
 def named(talk: Talk, number: int) -> str:

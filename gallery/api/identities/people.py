@@ -1,5 +1,6 @@
 """`/v1/identities`, `/v1/tracks` and `/v1/stats`: where people are and have been."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Response, status
@@ -18,15 +19,17 @@ from gallery.api.schemas import (
     track_out,
 )
 from gallery.store.presence import sightings
-from gallery.store.store import PeopleQuery, Store, StoredProgress, StoredTracklet, TrackQuery
+from gallery.store.store import Identity, PeopleQuery, Store, StoredProgress, StoredTracklet, TrackQuery
 from wire.cameras import Cameras
 from wire.messages import MAX_SAID
 
 MAX_ROWS = 1_000  # per response
+MOST_EXAMINED = 100  # people of a page whose tracks are read to tell how sure they are
 LIVE_NS = 5_000_000_000  # an open track without a box for this long is no longer live
 
 NEWEST = 16  # tracks of a person among which a list looks for one of each camera
 Limit = Annotated[int, Query(ge=1, le=MAX_ROWS)]
+Probability = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
 After = Annotated[str, Query(pattern=r"^[0-9]{1,16}(-[0-9]{1,16})?$")]
 
 
@@ -65,19 +68,29 @@ def _add_identities(router: APIRouter, store: Store) -> None:
         since: Annotated[QueryTime | None, Query(alias="from")] = None,
         until: Annotated[QueryTime | None, Query(alias="to")] = None,
         sort: Literal["number", "last"] = "number",
+        tag: Annotated[str, Query(max_length=MAX_SAID)] = "",
+        probability: Probability = 0.0,
     ) -> IdentitiesOut:
         """List people in pages, by number or by when they were seen last, the latest first.
 
-        `name`: part of the name, in any case. `camera`: seen there. `from`, `to`: last seen at or after, first seen at
-        or before. People whom somebody hid are listed with `hidden=true` (only these) or `hidden=any`.
+        `name`: part of the name, in any case. `tag`: one of their tags, in any case. `camera`: seen there. `from`,
+        `to`: last seen at or after, first seen at or before. `probability`: each of the newest 16 tracks is theirs with
+        at least this probability; pages may be shorter then, and `next` says whether there are more. People whom
+        somebody hid are listed with `hidden=true` (only these) or `hidden=any`.
         """
         _check_site(store, site)
+        limit = min(limit, MOST_EXAMINED) if probability else limit
         chosen = None if hidden == "any" else hidden == "true"
         page = store.people(
-            PeopleQuery(name.strip(), chosen, camera, since, until, sort == "last", _cursor(after, sort), limit)
+            PeopleQuery(
+                name.strip(), chosen, camera, since, until, sort == "last", _cursor(after, sort), limit, tag.strip()
+            )
         )
-        numbers = [identity.number for identity in page.identities]
-        found = zip(page.identities, store.sightings(numbers), store.latest(numbers, NEWEST), strict=True)
+        listed = page.identities
+        if probability:
+            listed = _sure(store, listed, probability)
+        numbers = [identity.number for identity in listed]
+        found = zip(listed, store.sightings(numbers), store.latest(numbers, NEWEST), strict=True)
         following = page.next
         return IdentitiesOut(
             identities=[identity_out(store.site_id, i, count, newest) for i, count, newest in found],
@@ -105,7 +118,7 @@ def tracks_router(store: Store) -> APIRouter:
     router = APIRouter(prefix="/v1/tracks", tags=["tracks"])
 
     @router.get("")
-    def list_tracks(
+    def list_tracks(  # noqa: PLR0913, PLR0917 - query parameters
         camera: Name | None = None,
         identity: Number | None = None,
         since: Annotated[QueryTime | None, Query(alias="from")] = None,
@@ -113,8 +126,12 @@ def tracks_router(store: Store) -> APIRouter:
         live: Annotated[bool, Query()] = False,  # noqa: FBT002 - a query parameter
         boxes: Annotated[bool, Query()] = False,  # noqa: FBT002
         limit: Limit = 100,
+        probability: Probability = 0.0,
     ) -> TracksOut:
-        """List tracks, newest first; times are ISO 8601 or seconds since 1970. `live`: only people visible now."""
+        """List tracks, newest first; times are ISO 8601 or seconds since 1970. `live`: only people visible now.
+
+        `probability`: given to a person with at least this probability, among the newest 1000 that meet the rest.
+        """
         progress = store.progress() if live else {}
         if live:
             newest = max((stored.progress.time_ns for stored in progress.values()), default=0)
@@ -122,10 +139,12 @@ def tracks_router(store: Store) -> APIRouter:
         if identity is not None:
             known = store.identity(identity)
             identity = identity if known is None else known.number
-        rows = store.find(TrackQuery(camera, identity, since, until, MAX_ROWS if live else limit))
+        rows = store.find(TrackQuery(camera, identity, since, until, MAX_ROWS if live or probability else limit))
         if live:
-            rows = [row for row in rows if _is_live(row, progress.get(row.tracklet.camera_id))][:limit]
-        return TracksOut(tracks=[track_out(row, boxes=boxes) for row in rows])
+            rows = [row for row in rows if _is_live(row, progress.get(row.tracklet.camera_id))]
+        if probability:
+            rows = [row for row in rows if row.identity_id is not None and row.probability >= probability]
+        return TracksOut(tracks=[track_out(row, boxes=boxes) for row in rows[:limit]])
 
     @router.get(
         "/{tracklet_id:path}/crop", responses={200: {"content": {"image/jpeg": {}}}, 404: {"model": ProblemOut}}
@@ -138,6 +157,14 @@ def tracks_router(store: Store) -> APIRouter:
         return Response(crop, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
     return router
+
+
+def _sure(store: Store, people: Sequence[Identity], probability: float) -> list[Identity]:
+    """Return the people each of whose newest tracks is theirs with at least a probability."""
+    latest = store.latest([person.number for person in people], NEWEST)
+    rows = store.tracklets([key for keys in latest for key in keys])
+    doubtful = {row.tracklet.tracklet_id for row in rows if row.probability < probability}
+    return [person for person, keys in zip(people, latest, strict=True) if doubtful.isdisjoint(keys)]
 
 
 def _is_live(row: StoredTracklet, stored: StoredProgress | None) -> bool:

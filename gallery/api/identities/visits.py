@@ -19,6 +19,7 @@ from gallery.errors import TooManyVisits
 from gallery.parquet import Column, parquet_of
 from gallery.store.store import Store
 from gallery.visits import Step, Visit, visits_of
+from wire.messages import MAX_SAID
 
 HOUR_NS = 3_600_000_000_000
 MAX_PERIODS = 1_000
@@ -123,13 +124,13 @@ def visits_router(store: Store, now_ns: Callable[[], int] = time.time_ns) -> API
     """Return the routes; without `from` and `to` they are about the 24 hours up to now."""
     router = APIRouter(prefix="/v1", tags=["visits"])
 
-    def found(since: int | None, until: int | None, camera: str | None) -> tuple[int, int, list[Visit]]:
+    def found(since: int | None, until: int | None, camera: str | None, tag: str = "") -> tuple[int, int, list[Visit]]:
         end = now_ns() if until is None else until
         begin = max(0, end - 24 * HOUR_NS) if since is None else since
         if begin > end:
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "from: must not be later than to")
         try:
-            return begin, end, visits_of(store, begin, end, camera)
+            return begin, end, visits_of(store, begin, end, camera, tag.strip())
         except TooManyVisits as error:
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error
 
@@ -143,9 +144,10 @@ def visits_router(store: Store, now_ns: Callable[[], int] = time.time_ns) -> API
         until: Until = None,
         camera: Name | None = None,
         format: Literal["json", "csv", "jsonl", "parquet"] = "json",  # noqa: A002 - a query parameter
+        tag: Annotated[str, Query(max_length=MAX_SAID)] = "",
     ) -> VisitsOut | Response:
         """Return who was where and how long, as JSON, CSV, one JSON object a line, or Apache Parquet."""
-        _, _, ones = found(since, until, camera)
+        _, _, ones = found(since, until, camera, tag)
         if format == "json":
             return VisitsOut(visits=[_visit_out(visit) for visit in ones])
         headers = {"Content-Disposition": f'attachment; filename="visits.{format}"', "Cache-Control": "no-store"}

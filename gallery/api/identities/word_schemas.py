@@ -74,6 +74,7 @@ class WordOut(BaseModel):
     tracklets: list[str]
     to: int | None
     name: str | None
+    tags: list[str] | None
     hidden: bool | None
     undoes: str | None
     undone_by: str | None
@@ -105,6 +106,7 @@ def word_out(said: StoredWord, *, sent: bool = False, unrecorded: RecordingsEras
         tracklets=list(said.chosen or word.tracklets),
         to=word.to,
         name=word.name if word.kind == "name" else None,
+        tags=list(word.tags) if word.kind == "tag" else None,
         hidden=word.hidden if word.kind == "hide" else None,
         undoes=word.undoes or None,
         undone_by=said.undone_by or None,

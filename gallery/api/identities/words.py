@@ -19,13 +19,14 @@ from gallery.store.store import JournaledWord, Store
 from wire import codec
 from wire.bus import TRACKLETS, GrouplessBus
 from wire.message import UNSENDABLE
-from wire.messages import MAX_SAID, Word, WordKind
+from wire.messages import MAX_PERSON_TAGS, MAX_SAID, Word, WordKind
 
 WAIT_S = 5.0  # for the gallery; after that the answer is 202
 SAID_SCHEMA = {"type": "string", "maxLength": MAX_SAID, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$", "title": "Name"}
 POLL_S = 0.03
 FLUSH_S = 10.0
 MAX_MERGED = 100
+MAX_TAG = 40  # characters of a tag
 MAX_TRACKS = 1_000
 
 Positive = Annotated[int, Path(ge=1, le=MAX_NUMBER)]
@@ -48,6 +49,19 @@ def clean_name(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip())
 
 
+def without_repetitions(tags: list[str]) -> list[str]:
+    """Return tags sorted, each once in whatever case it was written first."""
+    return sorted({tag.casefold(): tag for tag in reversed(tags)}.values())
+
+
+Tag = Annotated[
+    str,
+    AfterValidator(clean_name),
+    Field(min_length=1, max_length=MAX_TAG),
+    WithJsonSchema({**SAID_SCHEMA, "minLength": 1, "maxLength": MAX_TAG, "title": "Tag"}),
+]
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -56,6 +70,12 @@ class NameIn(_Body):
     """A person's name; empty takes it away."""
 
     name: Annotated[str, AfterValidator(clean_name), Field(max_length=MAX_SAID), WithJsonSchema(SAID_SCHEMA)]
+
+
+class TagsIn(_Body):
+    """All tags of a person from now on; equal ones count once."""
+
+    tags: Annotated[list[Tag], AfterValidator(without_repetitions), Field(max_length=MAX_PERSON_TAGS)]
 
 
 class HideIn(_Body):
@@ -175,6 +195,11 @@ def _add_corrections(router: APIRouter, asking: Asking) -> None:
     async def name_identity(number: Positive, body: NameIn, request: Request, response: Response) -> WordOut:
         """Name a person; equal names merge nobody, and people with different names are merged by people only."""
         return await asking.ask("name", request, response, identity_id=number, name=body.name)
+
+    @router.post("/identities/{number}/tags", responses=REFUSALS)
+    async def tag_identity(number: Positive, body: TagsIn, request: Request, response: Response) -> WordOut:
+        """Give a person tags, in place of those they had; of people who are merged, all are kept."""
+        return await asking.ask("tag", request, response, identity_id=number, tags=tuple(body.tags))
 
     @router.post("/identities/{number}/hide", responses=REFUSALS)
     async def hide_identity(number: Positive, body: HideIn, request: Request, response: Response) -> WordOut:

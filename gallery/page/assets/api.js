@@ -41,11 +41,11 @@ export const trackPath = (tracklet) => tracklet.split("/").map(encodeURIComponen
 export const cropUrl = (tracklet) => new URL(`v1/tracks/${trackPath(tracklet)}/crop`, base).href;
 
 // All pages of people; `limit` bounds what a page of the browser can show.
-export async function people(limit = 5000) {
+export async function people(probability = "", limit = 5000) {
   const all = [];
   let after = "";
   while (after !== null && all.length < limit) {
-    const page = await get(`v1/identities?hidden=any&sort=last&limit=1000${after && `&after=${after}`}`);
+    const page = await get(`v1/identities?hidden=any&sort=last&limit=1000${probability && `&probability=${probability}`}${after && `&after=${after}`}`);
     all.push(...page.identities);
     after = page.next;
   }

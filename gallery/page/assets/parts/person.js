@@ -13,6 +13,8 @@ export function Chip({ person, onClick }) {
   <//>`;
 }
 
+export const Tags = ({ tags }) => html`<span class="tags">${tags.map((tag) => html`<em key=${tag}>${tag}</em>`)}</span>`;
+
 export function Crop({ tracklet, label = "", onClick }) {
   const [lost, setLost] = useState(false);
   const picture = tracklet && !lost

@@ -3,7 +3,7 @@ import { html, useMemo, useState } from "../vendor/htm-preact-3.1.1.js";
 import { get, people, post } from "../api.js";
 import { colourOf } from "../colour.js";
 import { useEvents, useLoaded, useNow } from "../hooks.js";
-import { Crop, labelOf } from "../parts/person.js";
+import { Crop, Tags, labelOf } from "../parts/person.js";
 import { Empty, Failed, Skeleton } from "../parts/states.js";
 import { act } from "../parts/toast.js";
 import { texts } from "../texts.js";
@@ -11,6 +11,7 @@ import { agoOf, momentOf, utcOf } from "../time.js";
 
 const NEW_MS = 10 * 60_000;
 const FIRST_SHOWN = 120;
+const SURE = ["", "0.5", "0.9", "0.99"]; // each of a person's latest tracks is theirs with at least this probability
 
 const FITS = {
   all: (person) => !person.hidden,
@@ -23,12 +24,14 @@ const FITS = {
 };
 
 export function People({ onPerson }) {
-  const all = useLoaded(people, []);
+  const [sure, setSure] = useState("");
+  const all = useLoaded(() => people(sure), [sure]);
   const live = useLoaded(() => get("v1/tracks?live=true&limit=1000").then((answer) => answer.tracks), [], 3_000);
   useEvents(() => all.reload(), [all.reload]);
   const now = useNow(5_000);
   const [filter, setFilter] = useState("all");
   const [sought, setSought] = useState("");
+  const [tag, setTag] = useState("");
   const [chosen, setChosen] = useState(null); // a Set while selecting
   const [most, setMost] = useState(FIRST_SHOWN);
   const here = useMemo(() => new Map((live.value ?? []).filter((t) => t.identity != null).map((t) => [t.identity, t.camera_id])), [live.value]);
@@ -36,9 +39,11 @@ export function People({ onPerson }) {
     const text = sought.trim().toLowerCase().replace(/^#/, "");
     return (all.value ?? [])
       .filter((person) => FITS[filter](person, { here, now }))
+      .filter((person) => !tag || person.tags.includes(tag))
       .filter((person) => !text || String(person.id) === text || (person.name ?? "").toLowerCase().includes(text))
       .sort((a, b) => (here.has(b.id) - here.has(a.id)) || b.last.localeCompare(a.last));
-  }, [all.value, filter, sought, here, now]);
+  }, [all.value, filter, tag, sought, here, now]);
+  const tags = useMemo(() => [...new Set((all.value ?? []).flatMap((person) => person.tags))].sort(), [all.value]);
 
   if (all.loading) return html`<${Skeleton} kind="cards" rows=${8} />`;
   if (!all.value) return html`<${Failed} error=${all.error} again=${all.reload} />`;
@@ -63,6 +68,13 @@ export function People({ onPerson }) {
         <button role="tab" aria-selected=${filter === name} onClick=${() => setFilter(name)}>${texts.people.filters[name]}</button>`)}
       </div>
       <span class="grow" />
+      ${(tags.length > 0 || tag) && html`<select aria-label=${texts.people.tag} value=${tag} onChange=${(e) => setTag(e.target.value)}>
+        <option value="">${texts.people.anyTag}</option>
+        ${(tags.includes(tag) || !tag ? tags : [tag, ...tags]).map((one) => html`<option key=${one} value=${one}>${one}</option>`)}
+      </select>`}
+      <select aria-label=${texts.people.sure} title=${texts.people.sureHelp} value=${sure} onChange=${(e) => setSure(e.target.value)}>
+        ${SURE.map((least) => html`<option key=${least} value=${least}>${texts.people.least(least)}</option>`)}
+      </select>
       <input type="search" class="find" placeholder=${texts.people.find} aria-label=${texts.people.find} value=${sought} onInput=${(e) => setSought(e.target.value)} />
       ${chosen
         ? html`<span>${texts.people.chosen(chosen.size)}</span>
@@ -71,7 +83,7 @@ export function People({ onPerson }) {
           <button onClick=${() => setChosen(null)}>${texts.people.done}</button>`
         : all.value.length > 0 && html`<button data-needs="operator" onClick=${() => setChosen(new Set())}>${texts.people.select}</button>`}
     </header>
-    ${!all.value.length
+    ${!all.value.length && !sure
       ? html`<${Empty} title=${texts.people.none} help=${texts.people.noneHelp} />`
       : !shown.length
         ? html`<p class="quiet">${texts.people.noMatch}</p>`
@@ -94,6 +106,7 @@ function Card({ person, here, now, chosen, onClick, selecting }) {
       <span class=${here ? "good" : "quiet"} title=${utcOf(person.last)}>${where}</span>
       <span class="quiet" title=${utcOf(person.first)}>since ${momentOf(person.first)}</span>
       <span class="cams">${person.cameras.map((camera) => html`<em key=${camera}>${camera}</em>`)}</span>
+      ${person.tags.length > 0 && html`<${Tags} tags=${person.tags} />`}
     </span>
   </button>`;
 }

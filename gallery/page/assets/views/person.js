@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useState } from "../vendor/htm-preact-3.1.1.j
 import { del, get, post, trackPath } from "../api.js";
 import { colourOf } from "../colour.js";
 import { useEvents, useLoaded } from "../hooks.js";
-import { Chip, Crop, labelOf } from "../parts/person.js";
+import { Chip, Crop, Tags, labelOf } from "../parts/person.js";
 import { Failed, Skeleton } from "../parts/states.js";
 import { Playback } from "../parts/playback.js";
 import { Timeline } from "../parts/timeline.js";
@@ -55,6 +55,7 @@ export function Person({ id, onClose, go }) {
       ${onClose && html`<button class="plain" aria-label="Close" onClick=${onClose}>×</button>`}
     </header>
     ${value.previous_ids.length > 0 && html`<p class="quiet">${own.merged(value.previous_ids)}</p>`}
+    ${value.tags.length > 0 && html`<${Tags} tags=${value.tags} />`}
     <${Looks} person=${value} />
     <${Actions} person=${value} chosen=${chosen} split=${split} done=${done} go=${go} onClose=${onClose} />
     <div class="tabs" role="tablist">${["where", "recordings", "why"].map((name) => html`
@@ -89,6 +90,12 @@ function Actions({ person, chosen, split, done, go, onClose }) {
     setAsking("");
     done(await act(said ? `#${person.id} is ${said}` : `#${person.id} has no name`, () => post(`v1/identities/${person.id}/name`, { name: said })));
   };
+  const tag = async (event) => {
+    event.preventDefault();
+    const tags = text.split(",").map((one) => one.trim()).filter(Boolean);
+    setAsking("");
+    done(await act(own.tagged(person.id, tags), () => post(`v1/identities/${person.id}/tags`, { tags })));
+  };
   const merge = async (event) => {
     event.preventDefault();
     const other = Number(text.replace("#", ""));
@@ -108,12 +115,14 @@ function Actions({ person, chosen, split, done, go, onClose }) {
   };
   return html`<div class="actions">
     <button data-needs="operator" onClick=${() => ask("name", person.name ?? "")}>${person.name ? own.name : own.noName}</button>
+    <button data-needs="operator" onClick=${() => ask("tags", person.tags.join(", "))}>${person.tags.length ? own.tags : own.noTags}</button>
     <button data-needs="operator" onClick=${() => ask("merge")}>${own.merge}</button>
     <button disabled=${!(person.picture ?? person.crops[0])} onClick=${() => go(`search/track/${encodeURIComponent(person.picture ?? person.crops[0])}`)}>${texts.search.fromTrack}</button>
     <button data-needs="operator" disabled=${!chosen.size} onClick=${split}>${own.split}</button>
     <button data-needs="operator" onClick=${hide}>${person.hidden ? own.show : own.hide}</button>
     <button data-needs="admin" class="danger" onClick=${() => ask("erase")}>${own.erase}</button>
     ${asking === "name" && html`<form onSubmit=${name}><input aria-label=${own.name} autofocus maxlength="100" value=${text} onInput=${(e) => setText(e.target.value)} /><button class="primary">${own.name}</button></form>`}
+    ${asking === "tags" && html`<form onSubmit=${tag}><input aria-label=${own.tagsHelp} autofocus placeholder=${own.tagsHelp} value=${text} onInput=${(e) => setText(e.target.value)} /><button class="primary">${own.tags}</button></form>`}
     ${asking === "merge" && html`<form onSubmit=${merge}><input aria-label=${own.merge} autofocus placeholder="#12" inputmode="numeric" pattern="#?[0-9]+" required value=${text} onInput=${(e) => setText(e.target.value)} /><button class="primary">${texts.people.merge}</button></form>`}
     ${asking === "erase" && html`<div class="ask" role="alertdialog"><p>${own.eraseAsk}</p><button class="danger solid" onClick=${erase}>${own.erase}</button> <button onClick=${() => setAsking("")}>${texts.cameras.cancel}</button></div>`}
   </div>`;
