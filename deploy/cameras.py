@@ -26,7 +26,8 @@ NO_CAMERA = """no camera was given. Name one or more cameras, each with a name o
   on the page    climbtrack run --keep-serving         # open the address it prints, and add cameras there
 
 `climbtrack doctor` checks whether this machine is ready; `climbtrack run --help` lists all options."""
-_FIELDS = tuple(name for name in CameraSpec.__struct_fields__ if name not in {"camera_id", "site_id"})
+_STATED = {"camera_id", "site_id", "bounds"}  # elsewhere, and bounds by the API only
+_FIELDS = tuple(name for name in CameraSpec.__struct_fields__ if name not in _STATED)
 
 
 def parse_cameras(words: Iterable[str], site_id: str) -> dict[str, CameraSpec]:

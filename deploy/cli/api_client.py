@@ -41,6 +41,10 @@ class ApiClient:
         """GET a path and return its JSON; see `request`."""
         return self.request("GET", path, query=query)
 
+    def get_bytes(self, path: str, **query: str | float) -> bytes:
+        """GET a path and return the content of the response; see `request`."""
+        return self._response("GET", path, params=query).content
+
     def post_file(self, path: str, data: bytes, kind: str, **query: str | int) -> Any:
         """POST the bytes of a file of a media type and return the JSON of the response; see `request`."""
         return self._answer("POST", path, params=query, content=data, headers={"Content-Type": kind})
@@ -57,6 +61,10 @@ class ApiClient:
         return self._answer(method, path, params=query, json=body)
 
     def _answer(self, method: str, path: str, **content: Any) -> Any:
+        answer = self._response(method, path, **content)
+        return answer.json() if answer.content else None
+
+    def _response(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:
             answer = self._client.request(method, path, **content)
         except httpx.InvalidURL:
@@ -73,7 +81,7 @@ class ApiClient:
             raise UsageError(_detail(answer))
         if answer.is_error:
             raise RunError(f"{self._url}{path}: {_detail(answer)}")
-        return answer.json() if answer.content else None
+        return answer
 
 
 def _address(url: str) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from deploy.cli.export_person import export
 from deploy.cli.options import ApiUrl, DataDirOption, Json, Token, finite
+from deploy.cli.visits import visits
 from deploy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="identities", help="List, show, correct and export known people.", no_args_is_help=True)
 app.command("export")(export)
+app.command("visits")(visits)
 PAGE = 100
 SURE = "Only people each of whose newest 16 tracks is theirs with at least this probability."
 PICTURES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}

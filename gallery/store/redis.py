@@ -147,9 +147,7 @@ class RedisStore:
 
     def _people(self, query: PeopleQuery) -> Iterator[Identity]:
         """Yield the identities among which those of a query are, in its order."""
-        if (
-            query.name or query.tag or query.hidden
-        ):  # in no order; of ten thousand names, only those are read that are looked at
+        if query.name or query.tag or query.hidden:  # in no order; of ten thousand names, only those looked at are read
             numbers = list(self._client.smembers(self._key("named" if query.name or query.tag else "hidden")))
             last = self._client.zmscore(self._key("by-last"), numbers) if query.by_last and numbers else []
             for page in batches(numbers_in_order(numbers, last, query)):
