@@ -46,6 +46,11 @@ def choose(device: str, offered: Collection[str], engines: Path | None) -> Choic
     return Choice((*usable, (CPU, {})), tuple(name for name in wanted if name not in offered))
 
 
+def only_cpu(device: str) -> bool:
+    """Return whether a device leaves models to the CPU, by what this onnxruntime was built with."""
+    return choose(device, onnxruntime.get_available_providers(), None).providers[0][0] == CPU
+
+
 def engine_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     """Return the folder for TensorRT's compiled engines, in the user's cache; None, with a warning, if read-only."""
     folder = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "climbtrack" / "tensorrt"

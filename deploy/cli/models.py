@@ -119,12 +119,12 @@ def _check_all(options: "DetectorOptions") -> list[Checked]:
 
 def _check_one(which: str, options: "DetectorOptions", *, write: bool = False) -> Checked:
     from reid_worker.detectors.catalogue import by_name
-    from reid_worker.detectors.choose import BUNDLED
+    from reid_worker.detectors.choose import bundled
     from reid_worker.detectors.files import describe, expected, find
 
     model = by_name(which)
     if model is None:
-        path = BUNDLED if which == "bundled" else Path(which).expanduser()
+        path = bundled(options.device) if which == "bundled" else Path(which).expanduser()
         detector = _loads(which, path, str(path), options)
         return detector if detector.ok else check_appearance(which, path, otherwise=detector, write=write)
     found = find(model, options.folders)
@@ -179,10 +179,10 @@ def _row(model: "ModelFile", found: "LocalFile | None") -> tuple[str, ...]:
 
 
 def _always_here() -> list[tuple[str, ...]]:
-    from reid_worker.detectors.choose import BUNDLED
+    from reid_worker.detectors.choose import BUNDLED, BUNDLED_INT8
 
     card = json.loads(BUNDLED.with_suffix(".json").read_text())
-    size = _megabytes(BUNDLED.stat().st_size)
+    size = _megabytes(BUNDLED.stat().st_size + BUNDLED_INT8.stat().st_size)
     here = "included in climbtrack"
     return [
         ("bundled", size, "MIT", _pixels(card["input"][2:]), "running without a download", here),

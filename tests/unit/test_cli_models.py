@@ -14,7 +14,7 @@ from deploy.cli.main import main
 from deploy.doctor import Check, examine
 from reid_worker.detectors import catalogue, choose
 from reid_worker.detectors.catalogue import YOLOX_NANO, Content
-from reid_worker.detectors.choose import BUNDLED
+from reid_worker.detectors.choose import BUNDLED, BUNDLED_INT8
 from tests.detector_tools import yolox_model
 from tests.servers import model_server
 from tests.servers.model_server import ModelServer, serving
@@ -144,7 +144,7 @@ def test_check_without_a_name_checks_all_files_present(
     (cache / YOLOX_NANO.file).write_bytes(server.data)
     assert main(["models", "check"]) == 0
     ours, nano = capsys.readouterr().out.splitlines()
-    assert ours.startswith(f"ok      bundled: {BUNDLED}, loads and runs, yolox layout")
+    assert ours.startswith(f"ok      bundled: {BUNDLED_INT8}, loads and runs, yolox layout")
     assert nano.startswith(
         f"ok      yolox-nano: {cache}/yolox_nano.onnx, checksum correct, loads and runs, yolox layout"
     )
@@ -228,5 +228,5 @@ def test_doctor_contacts_no_server_and_says_what_a_run_would_do(server: ModelSer
 def test_doctor_names_the_fallback_if_downloads_are_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIMBTRACK_WORKER_DOWNLOAD", "false")
     check = _doctor()
-    assert (check.state, check.found) == ("optional", "auto: person-detector")
+    assert (check.state, check.found) == ("optional", "auto: person-detector-int8")
     assert check.advice.startswith("using the bundled detector instead of yolox-nano: no yolox_nano.onnx in ")

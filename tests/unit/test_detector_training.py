@@ -1,9 +1,11 @@
 """The bundled detector's frames, examples, assignment, loss, training, calibration, export and score."""
 
 import json
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -11,11 +13,13 @@ import pytest
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from safetensors.torch import save_file
 
+from reid_worker.detectors.choose import BUNDLED, BUNDLED_INT8
 from reid_worker.detectors.detection import Detections
-from reid_worker.detectors.yolox import Grid, YoloxDetector, best_shape, decode_people
-from training.detector.__main__ import HELD_OUT_SITE_SEED, REPORT_SCORE, WEIGHTS, main
+from reid_worker.detectors.yolox import Grid, YoloxDetector, best_shape, decode_people, letterbox
+from training.detector.__main__ import HELD_OUT_SITE_SEED, REPORT_SCORE, main
 from training.detector.calibrate import platt
 from training.detector.degrade import degrade
 from training.detector.examples import MIN_VISIBLE, ExampleMaker
@@ -25,8 +29,9 @@ from training.detector.lens import barrel_distorted
 from training.detector.losses import Truth, assign, boxes_from, complete_iou, detection_loss, pairwise_iou
 from training.detector.network import INPUT_SIZE, Exported, PersonDetector
 from training.detector.pool import SHARD_FRAMES, FramePool, PackedFrame, render_shards
+from training.detector.quantize import quantize_detector
 from training.detector.score import Truth as FrameTruth
-from training.detector.score import Verdicts, average_precision, match, score_detector, truth_of
+from training.detector.score import Verdicts, average_precision, joined, match, score_detector, truth_of
 from training.detector.train import DetectorTraining, Run, collate, grid_of, load_network, pace, save_network
 from training.synthetic.site import film_station
 from training.synthetic.world import build_world
@@ -376,6 +381,55 @@ class TestExport:
         assert str(Path(__file__).parent.parent.parent).encode() not in data
 
 
+@pytest.fixture(scope="module")
+def in_8_bits(exported: tuple[PersonDetector, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("detector") / "person-detector-int8.onnx"
+    quantize_detector(exported[1], path, noise(3))
+    return path
+
+
+def noise(count: int) -> list[NDArray[np.uint8]]:
+    """Return pictures in which there is something at every scale."""
+    rng = np.random.default_rng(5)
+    coarse = rng.integers(0, 256, (count, 9, 16, 3), np.uint8)
+    return [cv2.resize(picture, (512, 288), interpolation=cv2.INTER_CUBIC) for picture in coarse]
+
+
+class TestQuantization:
+    def test_it_answers_nearly_what_the_model_in_float32_answers(
+        self, exported: tuple[PersonDetector, Path], in_8_bits: Path
+    ) -> None:
+        """Offsets and log sizes in strides; a tenth is less than a pixel of the finest grid."""
+        image, _ = letterbox(noise(4)[3], *INPUT_SIZE)
+        exact, rounded = (
+            onnxruntime.InferenceSession(str(path)).run(None, {"images": image})[0] for path in (exported[1], in_8_bits)
+        )
+        assert exact.shape == rounded.shape
+        assert float(np.abs(exact - rounded).mean()) < 0.05
+        assert not np.array_equal(exact, rounded)
+
+    def test_its_weights_are_8_bits_of_which_7_are_used_but_for_the_last_convolutions(self, in_8_bits: Path) -> None:
+        """On processors without VNNI the products of all 8 bits would overflow, and find other people."""
+        stored = [numpy_helper.to_array(tensor) for tensor in onnx.load(str(in_8_bits)).graph.initializer]
+        kernels = [array for array in stored if array.ndim == 4]
+        whole = [kernel for kernel in kernels if kernel.dtype == np.int8]
+        assert [kernel.shape[:2] for kernel in kernels if kernel.dtype == np.float32] == [(5, 64)]
+        assert len(whole) > 30
+        assert max(np.abs(kernel.astype(int)).max() for kernel in whole) <= 64
+
+    def test_it_runs_in_the_shape_of_the_frame(self, in_8_bits: Path) -> None:
+        detector = YoloxDetector(in_8_bits, threads=1)
+        detector.detect([np.zeros((480, 640, 3), np.uint8)])
+        (shaped,) = detector._shaped.values()
+        assert (shaped.height, shaped.width) == best_shape(480, 640, pixels=INPUT_SIZE[0] * INPUT_SIZE[1]) != INPUT_SIZE
+
+    def test_the_file_names_no_folder_of_the_machine_that_made_it(self, in_8_bits: Path) -> None:
+        data = in_8_bits.read_bytes()
+        assert str(Path(onnx.__file__).parent.parent).encode() not in data
+        assert str(Path(__file__).parent.parent.parent).encode() not in data
+        assert tempfile.gettempdir().encode() not in data
+
+
 class TestScore:
     @pytest.mark.parametrize(
         ("found", "counted", "expected"),
@@ -425,6 +479,8 @@ def test_one_command_renders_trains_calibrates_exports_and_measures(
     main(["--out", str(out), "--folder", str(tmp_path / "run"), *few])
     scores = json.loads(capsys.readouterr().out.splitlines()[-1])
     card = json.loads(out.with_suffix(".json").read_text())
+    assert card["int8"]["scores"].keys() == card["scores"].keys()
+    assert YoloxDetector(tmp_path / card["int8"]["model"], threads=1).name == "person-detector-int8"
     assert (
         set(scores)
         == set(card["scores"])
@@ -439,11 +495,11 @@ def test_one_command_renders_trains_calibrates_exports_and_measures(
     assert out.read_bytes() == made
 
 
-@pytest.mark.skipif(not WEIGHTS.is_file(), reason="no bundled detector; make one with python -m training.detector")
-def test_the_bundled_detector_finds_people_and_few_chairs_on_a_site_it_was_not_trained_on() -> None:
-    detector = YoloxDetector(WEIGHTS, min_score=REPORT_SCORE, threads=1)
+@pytest.fixture(scope="module")
+def site_frames() -> list[FrameTruth]:
+    """Frames of a site that the bundled detector was not trained on."""
     world = build_world(HELD_OUT_SITE_SEED, 2, 12, 40.0)
-    truths = [
+    return [
         FrameTruth(
             np.ascontiguousarray(frame.image[..., ::-1]),
             boxes(*((b.left, b.top, b.left + b.width, b.top + b.height) for b in frame.boxes)),
@@ -452,7 +508,27 @@ def test_the_bundled_detector_finds_people_and_few_chairs_on_a_site_it_was_not_t
         for station in range(2)
         for frame in film_station(world, station, np.arange(2.0, 40.0, 4.0).tolist(), 0)
     ]
-    score = score_detector(detector, truths, REPORT_SCORE)
+
+
+@pytest.mark.parametrize("model", [BUNDLED, BUNDLED_INT8])
+def test_the_bundled_detector_finds_people_and_few_chairs_on_a_site_it_was_not_trained_on(
+    model: Path, site_frames: list[FrameTruth]
+) -> None:
+    score = score_detector(YoloxDetector(model, min_score=REPORT_SCORE, threads=1), site_frames, REPORT_SCORE)
     assert score.people > 30
     assert score.recall >= 0.85
     assert score.precision >= 0.9
+
+
+def test_in_8_bits_the_bundled_detector_finds_whom_it_finds_in_float32(site_frames: list[FrameTruth]) -> None:
+    exact, rounded = (
+        joined(
+            [
+                match(found, truth.boxes, truth.counted)
+                for truth in site_frames
+                for found in detector.detect([truth.frame])
+            ]
+        )
+        for detector in (YoloxDetector(model, min_score=REPORT_SCORE, threads=1) for model in (BUNDLED, BUNDLED_INT8))
+    )
+    assert abs(int(exact.right.sum()) - int(rounded.right.sum())) <= 0.02 * exact.right.sum()

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import onnxruntime
 import pytest
 
 from reid_worker.config import WorkerSettings
 from reid_worker.detectors import choose as module
 from reid_worker.detectors.catalogue import YOLOX_NANO, Content, ModelFile
-from reid_worker.detectors.choose import DetectorOptions, load_detector, obtain
+from reid_worker.detectors.choose import BUNDLED, BUNDLED_INT8, DetectorOptions, bundled, load_detector, obtain
 from reid_worker.detectors.download import Network
 from reid_worker.errors import DetectorError
+from reid_worker.onnx_session import CPU, CUDA
 from tests.detector_tools import yolox_model
 from tests.servers import model_server
 from tests.servers.model_server import ModelServer, serving
@@ -91,18 +93,35 @@ def test_a_file_that_is_named_by_its_path_is_taken_without_a_word(
 def test_auto_falls_back_in_one_line_that_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bundled = tmp_path / "person-detector.onnx"
-    monkeypatch.setattr(module, "BUNDLED", bundled)
+    bundled = tmp_path / "person-detector-int8.onnx"
+    monkeypatch.setattr(module, "BUNDLED_INT8", bundled)
     with caplog.at_level(logging.WARNING):
         assert load_detector("auto", _options(tmp_path)).name == "hog"
         yolox_model(bundled)
-        assert load_detector("auto", _options(tmp_path)).name == "person-detector"
+        assert load_detector("auto", _options(tmp_path)).name == "person-detector-int8"
     hog, ours = caplog.messages
     why = f"no yolox_nano.onnx in {tmp_path}, and downloads are disabled (worker.download); copy it there"
     assert hog.startswith("using HOG, which misses most people who are partly hidden")
     assert ours.startswith(f"using the bundled detector instead of yolox-nano: {why}")
     assert "climbtrack models get yolox-nano" in ours
     assert ours.endswith("; set the detector to `bundled` to stop these attempts")
+
+
+@pytest.mark.parametrize(
+    ("device", "providers", "file"),
+    [
+        ("auto", [CPU], BUNDLED_INT8),
+        ("auto", [CUDA, CPU], BUNDLED),
+        ("cuda:1", [CUDA, CPU], BUNDLED),
+        ("cpu", [CUDA, CPU], BUNDLED_INT8),
+        ("mps", [CPU], BUNDLED_INT8),
+    ],
+)
+def test_the_bundled_detector_is_in_8_bits_where_a_cpu_runs_it(
+    device: str, providers: list[str], file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
+    assert bundled(device) == file
 
 
 @pytest.mark.parametrize(
@@ -124,7 +143,7 @@ def test_auto_survives_a_download_that_fails_and_what_was_asked_for_by_name_does
     server.behaviour = behaviour
     options = _options(tmp_path / "models", server=server)
 
-    assert load_detector("auto", options).name == "person-detector"
+    assert load_detector("auto", options).name == "person-detector-int8"
     assert cause in caplog.messages[-1]
     with pytest.raises(DetectorError) as caught:
         load_detector("yolox-nano", options)
@@ -136,7 +155,7 @@ def test_auto_survives_a_file_that_does_not_load(
 ) -> None:
     model, server = nano
     (tmp_path / model.file).write_bytes(server.data[:100])
-    assert load_detector("auto", _options(tmp_path)).name == "person-detector"
+    assert load_detector("auto", _options(tmp_path)).name == "person-detector-int8"
     assert "truncated or damaged" in caplog.messages[-1]
 
 
@@ -149,7 +168,7 @@ def test_auto_waits_for_no_slow_download_and_a_name_does(
     server.behaviour = lambda visit: visit.answer(200, data[:100], length=len(data))  # the rest takes long
     options = _options(tmp_path / "models", server=server)
 
-    assert load_detector("auto", options).name == "person-detector"
+    assert load_detector("auto", options).name == "person-detector-int8"
     server.behaviour = model_server.whole
     assert load_detector("yolox-nano", options).name == "yolox_nano"
 

@@ -17,6 +17,7 @@ from training.detector.calibrate import platt
 from training.detector.export import export_detector
 from training.detector.network import INPUT_SIZE, PersonDetector
 from training.detector.pool import SHARD_FRAMES, FramePool, render_shards, rendering
+from training.detector.quantize import quantize_detector
 from training.detector.score import Score, Truth, joined, labelled, match, pseudo_labelled, score_detector, truth_of
 from training.detector.train import FEWEST_FRAMES, DetectorTraining, Run, save_network
 from training.synthetic.site import write_site
@@ -69,13 +70,21 @@ def make_detector(plan: Plan) -> dict[str, Score]:
     with rendering(frames, range(first, shards), plan.training.seed, plan.renderers):
         network = Run(plan.training, plan.folder / "checkpoint.pt", plan.initial).train(frames)
     save_network(network, plan.folder / "network.safetensors")
-    export_calibrated(network, FramePool(held_out), plan.out)
+    pool = FramePool(held_out)
+    export_calibrated(network, pool, plan.out)
+    quantize_detector(plan.out, int8_file(plan.out), (truth_of(frame, MIN_HEIGHT_PX).frame for frame in pool))
     site = plan.folder / "site"
     if not (site / "site.yaml").exists():
         write_site(site, seed=HELD_OUT_SITE_SEED, seconds=HELD_OUT_SITE_S)
-    scores = measure(plan.out, truths_of(site, FramePool(held_out), plan))
-    write_card(plan, scores)
+    truths = truths_of(site, pool, plan)
+    scores = measure(plan.out, truths)
+    write_card(plan, scores, measure(int8_file(plan.out), truths))
     return scores
+
+
+def int8_file(model: Path) -> Path:
+    """Return where the same detector in 8 bits stands, beside the one in float32."""
+    return model.with_name(f"{model.stem}-int8{model.suffix}")
 
 
 def export_calibrated(network: PersonDetector, held_out: FramePool, path: Path) -> tuple[float, float]:
@@ -120,8 +129,8 @@ def measure(model: Path, truths: dict[str, Callable[[], Iterable[Truth]]]) -> di
     return {name: score_detector(detector, make(), REPORT_SCORE) for name, make in truths.items()}
 
 
-def write_card(plan: Plan, scores: dict[str, Score]) -> None:
-    """Write what the weights are and how good they were, as JSON beside them."""
+def write_card(plan: Plan, scores: dict[str, Score], in_8_bits: dict[str, Score]) -> None:
+    """Write what the weights are and how good they were, in float32 and in 8 bits, as JSON beside them."""
     options = asdict(plan.training) | {"frames": plan.frames}
     card = {
         "model": plan.out.name,
@@ -135,6 +144,10 @@ def write_card(plan: Plan, scores: dict[str, Score]) -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "score_threshold": REPORT_SCORE,
         "scores": {name: _rounded(score) for name, score in scores.items()},
+        "int8": {
+            "model": int8_file(plan.out).name,
+            "scores": {name: _rounded(score) for name, score in in_8_bits.items()},
+        },
     }
     plan.out.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
 

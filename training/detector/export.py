@@ -38,12 +38,13 @@ def finished(model: onnx.ModelProto) -> onnx.ModelProto:
             shape = numpy_helper.to_array(constants[node.input[1]]).copy()
             shape[-1] = -1
             constants[node.input[1]].CopyFrom(numpy_helper.from_array(shape, node.input[1]))
-    _forget_the_exporter(made)
+    forget_the_exporter(made)
     onnx.checker.check_model(made)
     return made
 
 
-def _forget_the_exporter(model: onnx.ModelProto) -> None:
+def forget_the_exporter(model: onnx.ModelProto) -> None:
+    """Remove folders, stack traces and the sizes of one input from a model, in place."""
     graph = model.graph
     del graph.value_info[:]  # shapes of one input size
     del model.metadata_props[:], graph.metadata_props[:]
