@@ -16,6 +16,7 @@ from types import TracebackType
 
 import pytest
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 from deploy import kafka_server
 from wire.bus import Bus, TopicSpec
@@ -29,9 +30,10 @@ settings.load_profile("suite")
 
 MISSING = ": missing"
 
-# Torch's threads wait for each other by turning: beside other work two take thirty times the processor time of one.
-# Read when torch is imported, here and in the processes that tests start.
-os.environ["OMP_NUM_THREADS"] = "1"
+# The threads of numpy and torch wait for each other by turning: beside other work two take thirty times the processor
+# time of one. A plugin has imported numpy already; torch reads this later, and the processes that tests start.
+threadpool_limits(1)
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 LOGGERS = ("wire", "ingest", "reid_worker", "gallery", "deploy", "training", "kafka")
 
