@@ -239,9 +239,9 @@ class _Window:
         members = self._draft.members(union.gone) or self._draft.members(union.survivor)
         self._draft.merge(union.gone, union.survivor)
         if members:
-            likely = f"probability {self._probability(union.logit):.3f}"
-            reason = f"{union.gone} and {union.survivor} look like one person ({likely})"
-            self._draft.record_event("merged", members[-1], union.survivor, reason, (union.gone,))
+            likely = self._probability(union.whole)
+            reason = f"{union.gone} and {union.survivor} look like one person (probability {likely:.3f})"
+            self._draft.record_merge(members[-1], union.survivor, reason, union.gone, likely)
 
     def _move(self, moves: Sequence[Move]) -> None:
         for move in moves:

@@ -291,9 +291,9 @@ class _Window:
         members = self._draft.members(union.gone) or self._draft.members(union.survivor)
         self._draft.merge(union.gone, union.survivor)
         if members:
-            share = f"probability {likely(self._draft, union.logit):.3f}"
-            reason = f"{union.gone} and {union.survivor} look like one person ({share})"
-            self._draft.record_event("merged", members[-1], union.survivor, reason, (union.gone,))
+            share = likely(self._draft, union.whole)
+            reason = f"{union.gone} and {union.survivor} look like one person (probability {share:.3f})"
+            self._draft.record_merge(members[-1], union.survivor, reason, union.gone, share)
 
     def explain(self) -> dict[str, Why]:
         """Return why tracklets were given to somebody in this window."""

@@ -14,7 +14,7 @@ from gallery.decision.compare import PrototypeSet, similarity, united, with_trac
 from gallery.decision.events import event_about, expiry_of
 from gallery.decision.rules import ALL_PARTS, Parts, Rules
 from gallery.decision.scale_state import encode_scale
-from gallery.decision.site import MAX_APART, Site
+from gallery.decision.site import Site, bounded_apart
 from gallery.decision.spaces import settled_row, views
 from gallery.decision.together import Together
 from gallery.store.store import EXPIRE_LIMIT, Identity, Prototype, StoredTracklet, Write
@@ -147,11 +147,8 @@ class Draft:
     def excluded(self, tracklet: Tracklet) -> set[int | None]:
         """Return the identities a tracklet cannot have: those that were, or may have been, visible at the same time."""
         here = {row.identity_id for _, row in self.visible_with(tracklet)}
-        return (
-            here
-            | {self.owner(key) for key in self.seen_elsewhere(tracklet)}
-            | self.holdings.forbidden(tracklet.tracklet_id)
-        )
+        elsewhere = {self.owner(key) for key in self.seen_elsewhere(tracklet)}
+        return here | elsewhere | self.holdings.forbidden(tracklet.tracklet_id)
 
     def may_unite(self, one: int, other: int, leaving: Collection[str]) -> bool:
         """Return whether two identities may be one person without some legs, as far as people said something."""
@@ -242,7 +239,7 @@ class Draft:
                 tuple(sorted({*one.cameras, *other.cameras})),
                 one.tracklets + other.tracklets,
                 tuple(sorted({*one.previous_ids, *other.previous_ids, gone})),
-                _bounded({*one.apart, *other.apart} - {gone, survivor}),
+                bounded_apart({*one.apart, *other.apart} - {gone, survivor}),
                 one.name or other.name,
                 one.hidden or other.hidden,
                 one.picture or other.picture,
@@ -278,9 +275,16 @@ class Draft:
     ) -> None:
         """Record an event about a tracklet and its identity."""
         row = self.rows[tracklet.tracklet_id]
-        event = event_about(self.site_id, self._version, kind, row, number, reason, previous)
+        self._record(event_about(self.site_id, self._version, kind, row, number, reason, previous))
+
+    def record_merge(self, tracklet: Tracklet, number: int, reason: str, gone: int, probability: float) -> None:
+        """Record the merge of an identity into another, and how likely it is; a tracklet stands for all."""
+        row = changed(self.rows[tracklet.tracklet_id], probability=probability)
+        self._record(event_about(self.site_id, self._version, "merged", row, number, reason, (gone,)))
+
+    def _record(self, event: IdentityEvent) -> None:
         self.events.append(event)
-        self._about[tracklet.tracklet_id] = event
+        self._about[event.tracklet_id] = event
 
     def _put(self, row: StoredTracklet) -> None:
         key = row.tracklet.tracklet_id
@@ -305,9 +309,10 @@ class Draft:
         self.touched.add(number)
 
     def _seen(self, number: int, tracklet: Tracklet) -> None:
-        known = self.identities[number]
-        span = min(known.first_ns, tracklet.first_ns), max(known.last_ns, tracklet.last_ns)
-        self._set(changed(known, first_ns=span[0], last_ns=span[1]))
+        one = self.identities[number]
+        self._set(
+            changed(one, first_ns=min(one.first_ns, tracklet.first_ns), last_ns=max(one.last_ns, tracklet.last_ns))
+        )
 
     def finish(self, rules: Rules) -> Decision:
         """Drop what is too old or too much, and return the decision."""
@@ -377,7 +382,7 @@ class Draft:
         for one, other in ((one, other) for pair in others for one, other in ((number, pair), (pair, number))):
             known = self.identities.get(one)
             if known is not None and one != other and other not in known.apart:
-                self._set(changed(known, apart=_bounded({*known.apart, other})))
+                self._set(changed(known, apart=bounded_apart({*known.apart, other})))
                 self.touched.add(one)
 
     def _expire(self, before_ns: int, too_many: int) -> list[Identity]:
@@ -393,7 +398,3 @@ class Draft:
             self.holdings.drop(identity.number)
             self.events.append(expiry_of(self.site_id, identity, aged=identity.last_ns < before_ns))
         return expired
-
-
-def _bounded(apart: set[int]) -> tuple[int, ...]:
-    return tuple(sorted(apart)[-MAX_APART:])

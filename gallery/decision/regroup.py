@@ -48,11 +48,17 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """Two identities that are one person, and the log odds of that."""
+    """Two identities that are one person.
+
+    Attributes:
+        logit: Log odds that the part of one which fits, its most, is the same person as the other.
+        whole: The same for everything that it shows, of which some goes elsewhere in the same window.
+    """
 
     survivor: int
     gone: int
     logit: float
+    whole: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -255,7 +261,9 @@ def _changes(draft: Draft, fit: "_Fit", members: Sequence[Member]) -> tuple[list
     for number in sorted(homes):
         keepers.setdefault(homes[number], number)
     unions = [
-        Union(keepers[home], n, fit.of_number(n, home)) for n, home in sorted(homes.items()) if keepers[home] != n
+        Union(keepers[home], n, fit.of_number(n, home), fit.of_whole(n, home))
+        for n, home in sorted(homes.items())
+        if keepers[home] != n
     ]
     moves = [
         Move(member.tracklet, keepers.get(label), label, fit.of_member(place, label))
@@ -318,6 +326,10 @@ class _Fit:
         """Return the log odds of an identity's part of a cluster belonging to the rest."""
         inside = self.labels == label
         return self._between(inside & (self._numbers == number), inside & (self._numbers != number))
+
+    def of_whole(self, number: int, label: int) -> float:
+        """Return the log odds of an identity, whichever clusters it is in, belonging to the rest of a cluster."""
+        return self._between(self._numbers == number, (self.labels == label) & (self._numbers != number))
 
     def _between(self, one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
         if not other.any():

@@ -80,6 +80,11 @@ def site_of(site_id: str, snapshot: Snapshot) -> Site:
     )
 
 
+def bounded_apart(apart: set[int]) -> tuple[int, ...]:
+    """Return the identities known to be different from one as they are kept."""
+    return tuple(sorted(apart)[-MAX_APART:])
+
+
 def orphans_of(snapshot: Snapshot) -> list[StoredTracklet]:
     """Return the rows whose identity, or its prototypes, a snapshot lacks; none unless somebody changed the store."""
     whole = {identity.number for identity in snapshot.identities if snapshot.prototypes.get(identity.number)}

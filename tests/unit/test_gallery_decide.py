@@ -176,6 +176,9 @@ def test_identities_that_turn_out_to_be_one_are_merged_into_the_lower_number() -
     assert decider.site.identities[1].previous_ids == (2,)
     assert decider.owners() == {"a/s/1.0/0": 1, "b/s/1.0/0": 1}
     assert decider.writes[-1].merged == {2: 1}
+    (merge,) = (event for event in decider.writes[-1].events if event.kind == "merged")
+    assert 0.8 < merge.probability < 1
+    assert merge.reason == f"2 and 1 look like one person (probability {merge.probability:.3f})"
 
 
 def test_a_stranger_who_keeps_one_person_apart_is_evicted_and_the_halves_become_one() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.bench.identities.looks import CROPS, EARLY, Looks
-from deploy.bench.identities.timetable import Seen, Timetable
+from deploy.bench.identities.timetable import DAY_S, Seen, Timetable
 from wire.messages import Tracklet
 
 S = 1_000_000_000
@@ -59,6 +59,23 @@ def film_of(site: Timetable, looks: Looks, seed: int) -> Film:
         last[ended.tracklet_id] = ended
     windows = tuple(Window(OPENED_NS + (second + 1) * S, tuple(due[second])) for second in sorted(due))
     return Film(windows, people, last)
+
+
+def days_of(film: Film) -> tuple[Film, ...]:
+    """Return what the cameras sent on each day on which they saw anybody."""
+    days = {key: _day_of(tracklet.first_ns) for key, tracklet in film.last.items()}
+    return tuple(
+        Film(
+            tuple(window for window in film.windows if _day_of(window.end_ns) == day),
+            {key: person for key, person in film.people.items() if days[key] == day},
+            {key: tracklet for key, tracklet in film.last.items() if days[key] == day},
+        )
+        for day in sorted(set(days.values()))
+    )
+
+
+def _day_of(time_ns: int) -> int:
+    return (time_ns - OPENED_NS) // (int(DAY_S) * S)
 
 
 def _tracklet(

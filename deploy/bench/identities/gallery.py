@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from deploy.bench.identities.film import Film
+from deploy.bench.identities.film import Film, days_of
 from deploy.bench.identities.judge import Judge
 from gallery.config import GallerySettings
 from gallery.decision.decide import decide
@@ -37,3 +37,12 @@ def decided(film: Film, rules: Rules) -> Judge:
         searcher.replace(dict.fromkeys(gone, ()) | dict(write.prototypes))
         judge.follow(write.events)
     return judge
+
+
+def decided_anew(film: Film, rules: Rules) -> dict[str, int | None]:
+    """Return the numbers of tracklets when a gallery begins each day with nobody known."""
+    numbers: dict[str, int | None] = {}
+    for day in days_of(film):
+        given = max((number for number in numbers.values() if number is not None), default=0)
+        numbers |= {key: n and n + given for key, n in decided(day, rules).numbers.items()}
+    return numbers

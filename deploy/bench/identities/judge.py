@@ -3,13 +3,16 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from deploy.bench.identities.film import Film
 from gallery.score.mot import Boxes
 from gallery.score.site import score_site
-from wire.messages import IdentityEvent, Tracklet
+from wire.messages import EventKind, IdentityEvent, Tracklet
+
+Kind = Literal["match", "move", "merge"]
 
 BY_LOOKS = "looks like this person"
 
@@ -32,8 +35,8 @@ class Scores:
 
 
 def scores(film: Film, numbers: Mapping[str, int | None]) -> Scores:
-    """Return how good the numbers of tracklets are; None is nobody."""
-    owned = {key: number for key, number in numbers.items() if number is not None}
+    """Return how good the numbers of a film's tracklets are; None is nobody."""
+    owned = {key: number for key, number in numbers.items() if number is not None and key in film.people}
     found = score_site(_boxes(film, film.people), _boxes(film, owned))
     links = found.links
     wrong = sum(sum(shown.values()) - max(shown.values()) for shown in _shown(film.people, owned).values())
@@ -46,59 +49,78 @@ def scores(film: Film, numbers: Mapping[str, int | None]) -> Scores:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One match, move or merge of a gallery.
+
+    Attributes:
+        kind: What it did.
+        stated: The probability that it was right, as stated with it.
+        right: Both sides of it show one person.
+    """
+
+    kind: Kind
+    stated: float
+    right: bool
+
+
 @dataclass(slots=True)
 class Judge:
-    """Follows the events of a gallery, and counts decisions that joined two people.
+    """Follows the events of a gallery, and judges the decisions of each window by what the window left.
+
+    A window may merge two identities and give some of their tracklets to others, in any order; only where they are when
+    it ends was ever to be seen.
 
     Attributes:
         numbers: The identity of each tracklet so far.
-        decisions, wrong: Matches, moves and merges, and those after which the rest of the identity, or most of it,
-            shows somebody else.
-        matches, expected: Matches and moves among them, and how many of those should be wrong according to the
-            probabilities stated with them.
+        verdicts: On matches, moves and merges. The two sides are a tracklet and the rest of its identity, or what is
+            left of two identities; a side is the person whom most of its tracklets show, or one of them.
     """
 
     people: Mapping[str, int]
     numbers: dict[str, int | None] = field(default_factory=dict)
-    decisions: int = 0
-    wrong: int = 0
-    matches: int = 0
-    expected: float = 0.0
+    verdicts: list[Verdict] = field(default_factory=list)
 
     def follow(self, events: Iterable[IdentityEvent]) -> None:
         """Take over the events of a window."""
-        for event in events:
-            if event.kind == "merged":
-                self._merged(event)
-            elif event.kind in ("created", "matched", "split"):
-                self._assigned(event)
+        before = dict(self.numbers)
+        given: dict[str, IdentityEvent] = {}
+        merged = [event for event in events if self._take_over(event, given) == "merged"]
+        for event in given.values():
+            if event.kind != "created" and BY_LOOKS in event.reason:
+                self._judge_assigned(event)
+        for event in merged:
+            self._judge_merged(event, before)
 
-    def _assigned(self, event: IdentityEvent) -> None:
-        self.numbers[event.tracklet_id] = None
-        rest = self._shown(event.identity_id)
-        if event.kind != "created" and BY_LOOKS in event.reason and rest:
-            self._count(rest, self.people[event.tracklet_id])
-            self.matches += 1
-            self.expected += 1 - event.probability
-        self.numbers[event.tracklet_id] = event.identity_id
+    def _take_over(self, event: IdentityEvent, given: dict[str, IdentityEvent]) -> EventKind:
+        if event.kind == "merged":
+            for key, number in self.numbers.items():
+                if number == event.previous_ids[0]:
+                    self.numbers[key] = event.identity_id
+        elif event.kind in ("created", "matched", "split"):
+            self.numbers[event.tracklet_id] = event.identity_id
+            given[event.tracklet_id] = event
+        return event.kind
 
-    def _merged(self, event: IdentityEvent) -> None:
+    def _judge_assigned(self, event: IdentityEvent) -> None:
+        key = event.tracklet_id
+        number = self.numbers[key]
+        rest = self._shown(other for other, owner in self.numbers.items() if owner == number and other != key)
+        if rest:
+            kind: Kind = "match" if event.kind == "matched" else "move"
+            self.verdicts.append(Verdict(kind, event.probability, self.people[key] in rest))
+
+    def _judge_merged(self, event: IdentityEvent, before: Mapping[str, int | None]) -> None:
         gone = event.previous_ids[0]
-        sides = self._shown(event.identity_id), self._shown(gone)
+        left = [key for key, owner in self.numbers.items() if owner == event.identity_id and key in before]
+        sides = [self._shown(key for key in left if (before[key] == gone) is side) for side in (True, False)]
         if all(sides):
-            self._count(*sides)
-        for key, number in self.numbers.items():
-            if number == gone:
-                self.numbers[key] = event.identity_id
+            self.verdicts.append(Verdict("merge", event.probability, bool(sides[0] & sides[1])))
 
-    def _shown(self, number: int) -> int:
-        """Return whom most tracklets of an identity show; 0 if it has none."""
-        shown = Counter(self.people[key] for key, owner in self.numbers.items() if owner == number)
-        return shown.most_common(1)[0][0] if shown else 0
-
-    def _count(self, one: int, other: int) -> None:
-        self.decisions += 1
-        self.wrong += one != other
+    def _shown(self, keys: Iterable[str]) -> set[int]:
+        """Return whom most of some tracklets show: several people if as many show each, nobody without tracklets."""
+        shown = Counter(self.people[key] for key in keys)
+        return {person for person, count in shown.items() if count == max(shown.values())}
 
 
 def _shown(people: Mapping[str, int], numbers: Mapping[str, int]) -> Mapping[int, Counter[int]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 
 HOUR_S = 3600.0
+DAY_S = 24 * HOUR_S
 BROKEN = 0.25  # share of visits in which the tracker loses the person once
 LOST_S = 0.8  # for how long
 FIRST_PERSON, LAST_PERSON = 2_000_000, 9_000_000  # generator seeds; those of training are lower
@@ -111,6 +112,13 @@ def _changed(rng: Generator) -> Timetable:
     return Timetable(3, _people(rng, 20), _in_time(rng, first + later))
 
 
+def _days(rng: Generator) -> Timetable:
+    """Four days: 16 people come every day, and 8 others each day who are never seen again."""
+    days = [(*range(16), *range(16 + 8 * day, 24 + 8 * day)) for day in range(4)]
+    walks = [_walk(rng, 3, one, day * DAY_S + rng.uniform(0, 200), ROOMS) for day in range(4) for one in days[day]]
+    return Timetable(3, _people(rng, 48), _in_time(rng, walks))
+
+
 def _colours(rng: Generator) -> Timetable:
     walks = [_walk(rng, 4, person, rng.uniform(0, 200), ROOMS) for person in range(24)]
     return Timetable(4, _people(rng, 24), _in_time(rng, walks), cast=0.35)
@@ -124,6 +132,7 @@ KINDS: Mapping[str, Callable[[Generator], Timetable]] = {
     "returning after an hour": _returning,
     "changed clothes": _changed,
     "cameras of different colour": _colours,
+    "four days": _days,
 }
 
 
