@@ -29,6 +29,7 @@ settings.register_profile("suite", max_examples=40, deadline=None)
 settings.load_profile("suite")
 
 MISSING = ": missing"
+PATIENCE_S = 120.0  # with what takes a second on an idle machine, on one that has thirty times as much to do
 
 # The threads of numpy and torch wait for each other by turning: beside other work two take thirty times the processor
 # time of one. A plugin has imported numpy already; torch reads this later, and the processes that tests start.
@@ -210,7 +211,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [str(program), "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(path.parent)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
-            wait_until(lambda: _answers(path), timeout_s=20)
+            wait_until(lambda: _answers(path))
             yield f"unix://{path}"
         finally:
             process.terminate()
@@ -239,7 +240,7 @@ def free_port() -> Callable[[], int]:
     return find
 
 
-def wait_until(true: Callable[[], bool], *, timeout_s: float) -> None:
+def wait_until(true: Callable[[], bool], *, timeout_s: float = PATIENCE_S) -> None:
     """Return when `true` says so; fail when it never does."""
     deadline = time.monotonic() + timeout_s
     while not true():

@@ -16,7 +16,7 @@ import httpx
 
 from tests.docs_tools import ROOT, Block, Command, blocks
 
-LIMIT_S = 120  # of one command
+LIMIT_S = 300  # of one command
 PROBED = ("ingest", "worker", "gallery", "alerts", "api")
 
 # What stands here for what only the reader of a page has, and what makes a command small: (as documented, as run).

@@ -24,7 +24,7 @@ NAMELESS = """
   .map(e => e.outerHTML)
 """
 WIDER = "document.documentElement.scrollWidth > window.innerWidth"
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 TURNED_FPS = 5
 TURNED_PX = (640, 360)
 
@@ -136,6 +136,6 @@ def most_seen(address: str) -> int:
     def visits() -> dict[int, int]:
         return {one: len(person(address, one)["presences"]) for one in numbers(address)}
 
-    wait_until(lambda: max(visits().values(), default=0) > 1, timeout_s=120)
+    wait_until(lambda: max(visits().values(), default=0) > 1)
     seen = visits()
     return max(seen, key=lambda one: seen[one])

@@ -5,11 +5,10 @@ from collections.abc import Callable, Collection, Iterator
 
 import pytest
 
-from tests.conftest import wait_until
+from tests.conftest import PATIENCE_S, wait_until
 from wire.bus import MAX_RECORD_BYTES, RECORD_OVERHEAD_BYTES, Bus, Consumer, Producer, Record, Start, TopicPartition
 from wire.errors import PermanentError
 
-PATIENCE_S = 30.0
 KEYS = tuple(f"camera-{number}" for number in range(12))  # enough for every one of four partitions
 
 
@@ -122,7 +121,7 @@ def test_poll_returns_at_most_what_was_asked_for(group: Group, producer: Produce
         member.read += found
         return len(member.read) == 30
 
-    wait_until(all_read, timeout_s=PATIENCE_S)
+    wait_until(all_read)
 
     assert len({(record.source, record.offset) for record in member.read}) == 30
 
@@ -249,7 +248,7 @@ def test_partitions_are_announced_before_their_first_record(group: Group, produc
         assert {record.source for record in member.read} <= member.owned
         return len(member.read) == 24
 
-    wait_until(all_read, timeout_s=PATIENCE_S)
+    wait_until(all_read)
 
 
 def test_an_announcement_that_fails_is_repeated_and_no_record_is_lost(bus: Bus, producer: Producer) -> None:
@@ -349,7 +348,7 @@ def test_lag_counts_what_was_not_polled(group: Group, producer: Producer) -> Non
         member.read += member.consumer.poll(1, 1.0)
         return bool(member.read)
 
-    wait_until(one_read, timeout_s=PATIENCE_S)
+    wait_until(one_read)
     assert len(member.read) + member.consumer.lag() == 9
 
 
@@ -364,12 +363,12 @@ def test_lag_grows_while_records_that_were_fetched_wait(group: Group, producer: 
         member.read += member.consumer.poll(1, 1.0)
         return bool(member.read)
 
-    wait_until(one_read, timeout_s=PATIENCE_S)
+    wait_until(one_read)
     for number in range(50):
         producer.send("frames", "a", b"%d" % number)
     producer.flush(10)
 
-    wait_until(lambda: member.consumer.lag() == 52, timeout_s=PATIENCE_S)
+    wait_until(lambda: member.consumer.lag() == 52)
 
 
 def test_a_closed_consumer_may_be_closed_again(bus: Bus) -> None:

@@ -1,16 +1,14 @@
 """The followed list of cameras is the same over every bus."""
 
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.conftest import wait_until
 from wire import codec
 from wire.bus import Bus, Producer
 from wire.cameras import Cameras, CameraTable
 from wire.messages import CameraSpec
-
-PATIENCE_S = 30.0
 
 
 def camera(name: str, url: str = "rtsp://10.0.0.1/1") -> bytes:
@@ -31,13 +29,6 @@ def send(producer: Producer) -> Callable[[str, bytes | None], None]:
         producer.flush(10)
 
     return send
-
-
-def wait_until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def urls(cameras: Cameras) -> dict[str, str]:

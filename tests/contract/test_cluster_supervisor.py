@@ -11,7 +11,7 @@ from deploy.errors import RunError
 from deploy.topology import BY_NAME
 from tests.conftest import wait_until
 
-LIMIT_S = 30.0
+LIMIT_S = 120.0
 STEADY = "trap 'echo stopped; exit' TERM; echo up; while :; do sleep 0.05; done"
 
 

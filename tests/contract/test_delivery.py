@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tests.bus_tools import FlakyBus
+from tests.conftest import PATIENCE_S
 from wire import codec
 from wire.bus import Bus, TopicPartition
 from wire.errors import TransientError
@@ -19,7 +20,6 @@ from wire.service import Outgoing, Received, Service
 
 CAMERAS = tuple(f"camera-{number}" for number in range(6))
 AWAY = "the broker is away"
-PATIENCE_S = 30.0
 
 
 class Stage:

@@ -57,7 +57,7 @@ def paused(kafka_node: KafkaNode) -> Iterator[Callable[[bool], None]]:
 
     def pause(yes: bool) -> None:
         os.kill(kafka_node.process.pid, signal.SIGSTOP if yes else signal.SIGCONT)
-        wait_until(lambda: _stopped(kafka_node.process.pid) is yes, timeout_s=20)
+        wait_until(lambda: _stopped(kafka_node.process.pid) is yes)
 
     yield pause
     pause(False)
@@ -127,7 +127,7 @@ def test_after_a_lost_record_one_send_is_refused_so_that_nothing_overtakes_it(
 
     paused(True)
     producer.send("cameras", "lost", b"x")
-    wait_until(refused, timeout_s=20)
+    wait_until(refused)
     paused(False)
     producer.send("cameras", "lost", b"again")
     with pytest.raises(TransientError, match=settings.servers):

@@ -97,7 +97,7 @@ def settled(workers: list[Worker]) -> bool:
 
 def crowd_the_first(bus: KafkaBus, workers: list[Worker]) -> list[str]:
     """Announce six cameras, all in partitions of the first worker, once all have their shares."""
-    wait_until(lambda: settled(workers), timeout_s=120)
+    wait_until(lambda: settled(workers))
     of_the_first = {part.partition for part in workers[0].owned}
     names = (f"lobby-{number}" for number in range(1_000))
     crowded = [name for name in names if bus._partition_of(FRAMES.name, name) in of_the_first][:6]
@@ -109,14 +109,14 @@ def crowd_the_first(bus: KafkaBus, workers: list[Worker]) -> list[str]:
 
 def test_cameras_that_are_known_are_shared_evenly_from_the_start(bus: KafkaBus, workers: list[Worker]) -> None:
     announce(bus, NAMES)
-    wait_until(lambda: settled(workers) and cameras(bus, workers) == [2, 3, 3], timeout_s=120)
+    wait_until(lambda: settled(workers) and cameras(bus, workers) == [2, 3, 3])
 
 
 def test_cameras_that_come_later_move_until_they_are_shared_evenly_and_no_further(
     bus: KafkaBus, workers: list[Worker]
 ) -> None:
     crowded = crowd_the_first(bus, workers)
-    wait_until(lambda: settled(workers) and cameras(bus, workers)[-1] <= 3, timeout_s=120)
+    wait_until(lambda: settled(workers) and cameras(bus, workers)[-1] <= 3)
 
     busy = {bus._partition_of(FRAMES.name, name) for name in crowded}
     moved = [part.partition for worker in workers for part in worker.taken]
@@ -126,7 +126,7 @@ def test_cameras_that_come_later_move_until_they_are_shared_evenly_and_no_furthe
 
 def test_cameras_of_ingest_move_only_when_a_member_comes_or_goes(bus: KafkaBus, instances: list[Worker]) -> None:
     crowded = crowd_the_first(bus, instances)
-    wait_until(lambda: set(instances[0].read) == set(crowded), timeout_s=120)
+    wait_until(lambda: set(instances[0].read) == set(crowded))
     polls = [instance.polls for instance in instances]
     wait_until(
         lambda: all(now.polls > before + 10 for now, before in zip(instances, polls, strict=True)), timeout_s=120

@@ -135,7 +135,7 @@ def test_size_limits_are_named_and_set_and_retention_is_left_alone(
         bus.ensure_topics()
         values = {"max.message.bytes": "1000", "retention.ms": "3600000"}
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, f"{small.topic_prefix}frames", values)])
-        wait_until(lambda: ("frames", "configure") in actions(small), timeout_s=30)
+        wait_until(lambda: ("frames", "configure") in actions(small))
         with pytest.raises(SettingsError, match=r"topic frames has max.message.bytes 1000, climbtrack's is 8388608; "):
             bus.ensure_topics()
     assert main(["topics", "apply", "--config", str(config)]) == 0

@@ -154,4 +154,4 @@ def test_what_a_process_opened_is_released_when_it_ends_without_saying_so() -> N
     with BusServer(Noting(), lambda: METRICS) as server, closing(ServedBus(server.other_end)) as bus:
         follower = bus.follow("cameras")
         follower.close()  # all the server sees is that the connection is gone
-        wait_until(lambda: closed == ["cameras"], timeout_s=10)
+        wait_until(lambda: closed == ["cameras"])

@@ -279,7 +279,7 @@ def test_more_streams_than_a_process_serves_are_asked_to_come_back(
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
             with pytest.raises(InvalidStatus), socket_of(client):
                 pass
-        wait_until(lambda: is_served(client), timeout_s=10)
+        wait_until(lambda: is_served(client))
 
 
 def is_served(client: httpx.Client) -> bool:

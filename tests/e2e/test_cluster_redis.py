@@ -12,7 +12,7 @@ from tests.conftest import need
 from tests.servers.cluster import Cluster, EmbeddedRun, SiteOnDisk, rows_by_person
 from wire.settings import KafkaSettings
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1200)]
 
 SECONDS = 30
 

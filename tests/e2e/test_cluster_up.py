@@ -22,9 +22,9 @@ from tests.conftest import need, wait_until
 from tests.docs_tools import ROOT
 from training.synthetic.site import write_site
 
-pytestmark = [pytest.mark.kafka, pytest.mark.prometheus, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kafka, pytest.mark.prometheus, pytest.mark.timeout(1200)]
 
-LIMIT_S = 150.0
+LIMIT_S = 300.0
 CLIMBTRACK = (sys.executable, "-m", "deploy.cli")
 
 

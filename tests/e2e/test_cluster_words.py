@@ -13,7 +13,7 @@ from wire import codec
 from wire.bus import TRACKLETS
 from wire.messages import AnyMessage, CameraProgress, Tracklet
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.kafka
 
 
 def three_people() -> Iterator[AnyMessage]:

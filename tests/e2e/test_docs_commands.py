@@ -26,7 +26,7 @@ from tests.training_tools import coloured_noise
 from training.synthetic.folders import FolderPlan, write_people
 from training.synthetic.site import write_site
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 SEED = 3  # somebody is in the lobby from the start
 

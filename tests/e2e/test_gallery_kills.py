@@ -8,7 +8,7 @@ import pytest
 
 from deploy.bench.gallery_kills import measure
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1200)]
 
 
 def test_killing_gallery_and_redis_under_load_loses_nothing_and_changes_nothing(kafka_servers: str) -> None:

@@ -22,7 +22,7 @@ from wire.messages import AnyMessage, CameraProgress, CameraSpec, Tracklet
 from wire.settings import KafkaSettings, RedisSettings
 from wire.tracklet_id import TrackletId
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.kafka
 
 SITES = 6
 

@@ -220,7 +220,7 @@ def test_what_was_open_is_released(home: Web, folder: Path, name: str) -> None:
 
     gc.disable()
     try:
-        wait_until(lambda: connections() < 4, timeout_s=10)
+        wait_until(lambda: connections() < 4)
     finally:
         gc.enable()
 

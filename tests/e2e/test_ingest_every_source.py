@@ -46,7 +46,7 @@ def test_a_camera_connects_is_timed_rightly_comes_back_and_stops(
             delays.extend(now_ns - chunk.packets[-1].time_ns for chunk in worker.reader.read()[seen:] if chunk.packets)
             return len(worker.streams("door")) >= 2
 
-        wait_until(returned, timeout_s=30)
+        wait_until(returned)
         first = next(iter(worker.streams("door").values()))
 
     assert times_of(first) == sorted(set(times_of(first)))
@@ -68,12 +68,12 @@ def test_a_bad_camera_is_named_tried_again_and_read_once_it_is_well(
     with scene(tmp_path, free_port(), well) as url, IngestWorker(**settings) as worker:
         worker.add(spec_of(url))
         worker.add(spec_of(other, "beside", mode="complete"))
-        wait_until(lambda: cause in worker.cause("door") and worker.reconnects("door") >= 2, timeout_s=30)
-        wait_until(lambda: worker.reader.ended("beside"), timeout_s=30)
+        wait_until(lambda: cause in worker.cause("door") and worker.reconnects("door") >= 2)
+        wait_until(lambda: worker.reader.ended("beside"))
         assert worker.reader.of("door") == []
 
         well.set()
-        wait_until(lambda: bool(worker.streams("door")), timeout_s=30)
+        wait_until(lambda: bool(worker.streams("door")))
 
     assert sum(len(chunk.packets) for chunk in worker.reader.of("beside")) == 30
     assert not [thread for thread in threading.enumerate() if thread.name == "camera-door"]

@@ -25,7 +25,7 @@ def test_a_playlist_that_grows_is_joined_at_its_end_and_followed(tmp_path: Path)
             states.add(worker.state("door"))
             return pictures(worker.reader.of("door")) >= 3 * FPS
 
-        wait_until(followed, timeout_s=30)
+        wait_until(followed)
         now_ns = time.time_ns()
         (stream,) = worker.streams("door").values()
 
@@ -40,12 +40,12 @@ def test_a_playlist_that_grows_is_joined_at_its_end_and_followed(tmp_path: Path)
 def test_a_playlist_that_ends_is_over_until_it_grows_again_and_its_recording_is_not_read(tmp_path: Path) -> None:
     with broadcasting(tmp_path) as (camera, url), IngestWorker(backoff_first_s=0.1, backoff_max_s=0.2) as worker:
         worker.add(spec_of(url))
-        wait_until(lambda: pictures(worker.reader.of("door")) > FPS, timeout_s=30)
+        wait_until(lambda: pictures(worker.reader.of("door")) > FPS)
         camera.end()
-        wait_until(lambda: "only its recording is left" in worker.cause("door"), timeout_s=30)
+        wait_until(lambda: "only its recording is left" in worker.cause("door"))
         (stream,) = worker.streams("door").values()
         camera.resume()
-        wait_until(lambda: len(worker.streams("door")) == 2, timeout_s=30)
+        wait_until(lambda: len(worker.streams("door")) == 2)
 
     assert stream[-1].ended
     assert stream[-1].reason == "the camera ended the stream"

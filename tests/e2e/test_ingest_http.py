@@ -66,7 +66,7 @@ def test_a_video_on_a_web_server_is_a_file_that_ends(worker: IngestWorker, web: 
     path = make_video(tmp_path / "a.mp4")
 
     worker.add(spec_of(f"{web}/a.mp4", mode="complete", start_ns=0))
-    wait_until(lambda: worker.reader.ended("door"), timeout_s=30)
+    wait_until(lambda: worker.reader.ended("door"))
 
     chunks = worker.reader.of("door")
     assert data_of(chunks) == demuxed(path)
@@ -78,14 +78,14 @@ def test_a_finished_hls_playlist_is_a_file_that_ends(worker: IngestWorker, web: 
     make_video(tmp_path / "a.m3u8", Recipe(frames=60, container="hls"))
 
     worker.add(spec_of(f"{web}/a.m3u8", mode="complete", start_ns=0))
-    wait_until(lambda: worker.reader.ended("door"), timeout_s=30)
+    wait_until(lambda: worker.reader.ended("door"))
 
     assert len(data_of(worker.reader.of("door"))) == 60
 
 
 def test_an_mjpeg_stream_passes_untouched_and_is_opened_again_when_it_stops(worker: IngestWorker, web: str) -> None:
     worker.add(spec_of(f"{web}/camera"))
-    wait_until(lambda: sum(chunks[-1].ended for chunks in worker.streams("door").values()) >= 2, timeout_s=30)
+    wait_until(lambda: sum(chunks[-1].ended for chunks in worker.streams("door").values()) >= 2)
 
     first = next(iter(worker.streams("door").values()))
     assert data_of(first) == JPEGS
@@ -107,4 +107,4 @@ def test_what_cannot_be_read_is_named_and_tried_again(
 
     worker.add(spec_of(f"{web}/{path}"))
 
-    wait_until(lambda: cause in worker.cause("door"), timeout_s=30)
+    wait_until(lambda: cause in worker.cause("door"))

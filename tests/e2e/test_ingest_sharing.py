@@ -29,12 +29,12 @@ def test_two_workers_share_eight_cameras_and_one_takes_over_from_the_other(site_
     with IngestWorker(site_bus) as second, IngestWorker(site_bus) as first:
         for spec in specs:
             first.add(spec)
-        wait_until(lambda: is_shared_out(everything, first.cameras, second.cameras), timeout_s=60)
+        wait_until(lambda: is_shared_out(everything, first.cameras, second.cameras))
 
         first.leave()
-        wait_until(lambda: second.cameras == everything, timeout_s=60)
+        wait_until(lambda: second.cameras == everything)
         already = len(first.reader.read())
-        wait_until(lambda: {chunk.camera_id for chunk in first.reader.read()[already:]} == everything, timeout_s=60)
+        wait_until(lambda: {chunk.camera_id for chunk in first.reader.read()[already:]} == everything)
         first.reader.close()
 
 
@@ -45,7 +45,7 @@ def test_files_at_full_speed_arrive_whole_and_in_order(site_bus: Bus, tmp_path: 
     with IngestWorker(site_bus, max_backlog_chunks=5) as worker:
         for name in names:
             worker.add(spec_of(video, name))
-        wait_until(lambda: all(worker.reader.ended(name) for name in names), timeout_s=60)
+        wait_until(lambda: all(worker.reader.ended(name) for name in names))
         worker.reader.close()
 
     for name in names:

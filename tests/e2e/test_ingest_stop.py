@@ -97,7 +97,7 @@ def test_a_camera_stops_at(arrange: Callable[[Scene], tuple[str, Callable[[Camer
     settings = IngestSettings(connect_timeout_s=120, read_timeout_s=120, **scene.settings)  # type: ignore[arg-type]
     camera = Camera(CameraJob(spec_of(url), 0), Surroundings(MemoryBus(), settings, IngestMetrics(CollectorRegistry())))
     camera.start()
-    wait_until(lambda: there(camera), timeout_s=30)
+    wait_until(lambda: there(camera))
 
     camera.signal_stop("the camera was removed")
     camera.join()
@@ -147,7 +147,7 @@ def test_many_cameras_stop_together_though_the_bus_blocks_them_all() -> None:
 
     assert len(camera_threads()) == len(names), "stop returned before the bus did"
     bus.released.set()
-    wait_until(lambda: camera_threads() == [], timeout_s=10)
+    wait_until(lambda: camera_threads() == [])
     assert supervisor.ids() == frozenset()
 
 

@@ -43,7 +43,7 @@ def test_a_multicast_group_is_joined(worker: IngestWorker, free_port: Callable[[
     port = free_port()
     with sending(("239.255.7.1", port), LONG):
         worker.add(spec_of(f"udp://@239.255.7.1:{port}?localaddr=127.0.0.1"))
-        wait_until(lambda: frames(worker) >= 20, timeout_s=30)
+        wait_until(lambda: frames(worker) >= 20)
 
     (stream,) = worker.streams("door").values()
     assert (stream[0].codec, stream[0].width, stream[0].height) == ("h264", 320, 240)
@@ -61,7 +61,7 @@ def test_a_stream_goes_on_where(damage: Damage, worker: IngestWorker, free_port:
     port = free_port()
     with sending(("127.0.0.1", port), LONG, damage):
         worker.add(spec_of(f"udp://@:{port}"))
-        wait_until(lambda: frames(worker) >= 40, timeout_s=30)
+        wait_until(lambda: frames(worker) >= 40)
 
     for stream in worker.streams("door").values():
         times = [packet.time_ns for chunk in stream for packet in chunk.packets]
@@ -74,7 +74,7 @@ def test_a_change_of_resolution_starts_another_stream(worker: IngestWorker, free
     port = free_port()
     with sending(("127.0.0.1", port), [*frames_of(2), *frames_of(10, size=(160, 120), first=60)]):
         worker.add(spec_of(f"udp://@:{port}"))
-        wait_until(lambda: len(worker.streams("door")) == 2, timeout_s=30)
+        wait_until(lambda: len(worker.streams("door")) == 2)
 
     first, second = worker.streams("door").values()
     assert (first[0].width, second[0].width) == (320, 160)
@@ -85,14 +85,14 @@ def test_a_change_of_resolution_starts_another_stream(worker: IngestWorker, free
 def test_nothing_at_the_port_is_named_with_what_to_check(free_port: Callable[[], int]) -> None:
     with IngestWorker(backoff_first_s=0.1, connect_timeout_s=0.5) as worker:
         worker.add(spec_of(f"udp://@:{free_port()}"))
-        wait_until(lambda: "nothing that can be read arrives at this port" in worker.cause("door"), timeout_s=30)
+        wait_until(lambda: "nothing that can be read arrives at this port" in worker.cause("door"))
 
 
 def test_a_stream_without_keyframes_is_counted_and_not_sent(free_port: Callable[[], int]) -> None:
     port = free_port()
     with sending(("127.0.0.1", port), frames_of(30, keyframes=False)), IngestWorker(connect_timeout_s=1) as worker:
         worker.add(spec_of(f"udp://@:{port}"))
-        wait_until(lambda: (held_back(worker) or 0) > 10, timeout_s=30)
+        wait_until(lambda: (held_back(worker) or 0) > 10)
 
         assert frames(worker) == 0
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import redis
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 PRIMARY = "people"  # what Sentinels call it
 HELLO = b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n"
 

@@ -61,7 +61,7 @@ def test_events_on_the_bus_become_alerts_and_metrics(bus: MemoryBus) -> None:
     for number in (1, 2):
         event = site.stored(standing(f"a/s/{number}.0/0", 0, 5, owner=number)).event
         producer.send(IDENTITIES.name, f"site/{number}", codec.encode(event))
-    wait_until(lambda: told(site) == [1, 2], timeout_s=20)
+    wait_until(lambda: told(site) == [1, 2])
     stop.set()
     thread.join()
     assert registry.get_sample_value("climbtrack_alerts_total", {"when": "enters"}) == 2

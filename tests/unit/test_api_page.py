@@ -232,7 +232,7 @@ def test_a_camera_is_listed_with_the_state_in_which_ingest_has_it(client: TestCl
     def source() -> object:
         return client.get("/v1/cameras").json()["cameras"][0]["source"]
 
-    wait_until(lambda: source() is not None, timeout_s=10)
+    wait_until(lambda: source() is not None)
     assert source() == {
         "state": "backing off",
         "cause": "password refused",
@@ -256,7 +256,7 @@ def test_a_camera_is_listed_with_the_privacy_that_applies_to_it(
     def listed() -> dict[str, object]:
         return next(one for one in client.get("/v1/cameras").json()["cameras"] if one["camera_id"] == "yard")
 
-    wait_until(lambda: listed()["source"] is not None, timeout_s=10)
+    wait_until(lambda: listed()["source"] is not None)
     assert (listed()["privacy"], listed()["privacy_in_use"]) == (own, applies)
 
 

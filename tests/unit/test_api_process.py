@@ -78,14 +78,14 @@ def test_it_ends_when_the_process_that_started_it_is_gone(site: ServedSite, serv
         api.wait_until_ready()
         assert api.process.stdin is not None
         api.process.stdin.close()  # as the system does for a process that was killed
-        wait_until(lambda: not api.alive(), timeout_s=30)
+        wait_until(lambda: not api.alive())
 
 
 def test_one_that_was_killed_is_noticed_and_its_address_is_free(site: ServedSite, server: BusServer) -> None:
     with ApiProcess(site, server, bind("127.0.0.1", 0)) as api:
         api.wait_until_ready()
         os.kill(api.process.pid, signal.SIGKILL)
-        wait_until(lambda: not api.alive(), timeout_s=30)
+        wait_until(lambda: not api.alive())
         host, port = httpx.URL(api.url).host, httpx.URL(api.url).port or 0
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((host, port))

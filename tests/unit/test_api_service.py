@@ -31,7 +31,7 @@ def test_a_signal_ends_the_api_and_does_not_kill_its_process(number: int) -> Non
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/healthz"
 
         def ask_and_signal() -> None:
-            wait_until(lambda: httpx.get(url).is_success, timeout_s=10)
+            wait_until(lambda: httpx.get(url).is_success)
             os.kill(os.getpid(), number)
 
         asking = threading.Thread(target=ask_and_signal)

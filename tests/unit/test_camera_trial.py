@@ -105,7 +105,7 @@ def test_no_more_than_a_few_tests_run_at_once_and_all_end_when_ingest_does() -> 
         ended.extend(trials.results())
         return len(ended) == MOST
 
-    wait_until(all_ended, timeout_s=10)
+    wait_until(all_ended)
     assert {result.problem for result in ended} == {NO_PICTURE}
 
 
@@ -117,7 +117,7 @@ def first_of(follower: Follower) -> list[Record]:
         found.extend(follower.poll(0.1))
         return bool(found)
 
-    wait_until(any_came, timeout_s=20)
+    wait_until(any_came)
     return found
 
 

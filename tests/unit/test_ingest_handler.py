@@ -117,14 +117,14 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 def test_a_record_starts_its_camera_and_the_same_record_again_does_nothing(desk: Desk) -> None:
     desk.tell("door", spec_of("rtsp://host/a"))
     desk.tell("door", spec_of("rtsp://host/a"))
-    wait_until(lambda: desk.state("door") is State.LIVE, timeout_s=10)
+    wait_until(lambda: desk.state("door") is State.LIVE)
 
     assert desk.opened == ["rtsp://host/a"]
 
 
 def test_every_state_that_a_camera_enters_is_told_once(desk: Desk) -> None:
     desk.tell("door", spec_of("rtsp://host/a"))
-    wait_until(lambda: desk.state("door") is State.LIVE, timeout_s=10)
+    wait_until(lambda: desk.state("door") is State.LIVE)
     for _ in range(3):
         desk.round()
 
@@ -136,7 +136,7 @@ def test_every_state_that_a_camera_enters_is_told_once(desk: Desk) -> None:
 
 def test_a_stalled_camera_is_told_once_though_its_cause_counts_seconds(desk: Desk) -> None:
     desk.tell("door", spec_of("rtsp://host/a"))
-    wait_until(lambda: desk.state("door") is State.LIVE, timeout_s=10)
+    wait_until(lambda: desk.state("door") is State.LIVE)
     for _ in range(5):
         desk.clock.seconds += 60
         desk.round()
@@ -146,9 +146,9 @@ def test_a_stalled_camera_is_told_once_though_its_cause_counts_seconds(desk: Des
 
 def test_a_changed_record_restarts_its_camera(desk: Desk) -> None:
     desk.tell("door", spec_of("rtsp://host/a"))
-    wait_until(lambda: len(desk.opened) == 1, timeout_s=10)
+    wait_until(lambda: len(desk.opened) == 1)
     desk.tell("door", spec_of("rtsp://host/b"))
-    wait_until(lambda: len(desk.opened) == 2, timeout_s=10)
+    wait_until(lambda: len(desk.opened) == 2)
 
     assert desk.opened == ["rtsp://host/a", "rtsp://host/b"]
     assert desk.supervisor.ids() == {"door"}
@@ -173,7 +173,7 @@ def test_a_table_that_is_read_from_its_beginning_starts_only_what_it_says_last(d
 
     desk.handler.handle(records)
     desk.tell("door", spec_of("rtsp://host/new"))
-    wait_until(lambda: bool(desk.opened), timeout_s=10)
+    wait_until(lambda: bool(desk.opened))
 
     assert desk.opened == ["rtsp://host/new"]
 
@@ -190,7 +190,7 @@ def test_changes_are_not_put_off_for_ever_by_more_changes(desk: Desk) -> None:
 
 def test_an_ended_file_is_not_read_again_when_its_record_is(desk: Desk) -> None:
     desk.tell("door", spec_of("a.mp4"))
-    wait_until(lambda: desk.state("door") is State.ENDED, timeout_s=10)
+    wait_until(lambda: desk.state("door") is State.ENDED)
 
     desk.handler.revoked([HOME])
     desk.handler.assigned([HOME])
@@ -244,7 +244,7 @@ def test_a_finished_file_is_read_again_when_it_was_added_again_since(desk: Desk)
 def test_a_file_that_is_removed_and_added_again_is_read_again(desk: Desk) -> None:
     for _ in range(2):
         desk.tell("door", spec_of("a.mp4"))
-        wait_until(lambda: desk.state("door") is State.ENDED, timeout_s=10)
+        wait_until(lambda: desk.state("door") is State.ENDED)
         desk.tell("door", None)
 
     assert desk.opened == ["a.mp4", "a.mp4"]
@@ -252,16 +252,16 @@ def test_a_file_that_is_removed_and_added_again_is_read_again(desk: Desk) -> Non
 
 def test_a_rebalance_that_gives_a_camera_back_does_not_interrupt_it(desk: Desk) -> None:
     desk.tell("door", spec_of("rtsp://host/a"))
-    wait_until(lambda: bool(desk.sources), timeout_s=10)
+    wait_until(lambda: bool(desk.sources))
     desk.handler.revoked([HOME, OTHER_HOME])
     desk.sources[0].more.release(30)
-    wait_until(lambda: desk.sample("climbtrack_ingest_frames_total", "door") == 30, timeout_s=10)
+    wait_until(lambda: desk.sample("climbtrack_ingest_frames_total", "door") == 30)
     while_revoked = len(desk.reader.read())
 
     desk.handler.assigned([HOME])
     desk.clock.seconds += 1
     desk.sources[0].more.release(30)
-    wait_until(lambda: len(desk.reader.read()) > 30, timeout_s=10)
+    wait_until(lambda: len(desk.reader.read()) > 30)
 
     assert while_revoked == 0
     assert len(desk.opened) == 1
@@ -315,7 +315,7 @@ def test_a_service_that_stops_leaves_no_camera_running(tmp_path: Path) -> None:
     with IngestWorker() as worker:
         worker.add(spec_of(video, realtime=True, loop=True))
         worker.add(spec_of("rtsp://127.0.0.1:1/x", "gate"))
-        wait_until(lambda: worker.cameras == {"door", "gate"}, timeout_s=20)
+        wait_until(lambda: worker.cameras == {"door", "gate"})
 
     assert threading.active_count() == before
 
@@ -327,7 +327,7 @@ def test_bad_cameras_end_with_their_cause_and_the_others_go_on(tmp_path: Path) -
     with IngestWorker() as worker:
         for camera_id, name in (("a", "none.mp4"), ("b", "notes.mp4"), ("c", "good.mp4")):
             worker.add(spec_of(tmp_path / name, camera_id))
-        wait_until(lambda: all(worker.reader.ended(camera_id) for camera_id in "abc"), timeout_s=20)
+        wait_until(lambda: all(worker.reader.ended(camera_id) for camera_id in "abc"))
 
     assert "does not exist" in worker.reader.of("a")[-1].reason
     assert "not a video" in worker.reader.of("b")[-1].reason
@@ -339,8 +339,8 @@ def test_bad_cameras_end_with_their_cause_and_the_others_go_on(tmp_path: Path) -
 def test_camera_up_follows_the_state(desk: Desk) -> None:
     desk.tell("door", spec_of("rtsp://host/a"))
     desk.tell("gate", spec_of("a.mp4", "gate"))
-    wait_until(lambda: desk.state("door") is State.LIVE, timeout_s=10)
-    wait_until(lambda: desk.state("gate") is State.ENDED, timeout_s=10)
+    wait_until(lambda: desk.state("door") is State.LIVE)
+    wait_until(lambda: desk.state("gate") is State.ENDED)
     desk.handler.handle([])
     assert (desk.up("door"), desk.up("gate")) == (1, None)  # a file that was read is not a camera that is down
 

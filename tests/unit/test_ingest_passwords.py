@@ -117,11 +117,11 @@ def test_a_malformed_url_on_the_topic_is_the_error_of_one_camera(tmp_path: Path,
     with IngestWorker() as worker:
         worker.add(spec_of(url, "door"))
         worker.add(spec_of(video, "hall"))
-        wait_until(lambda: worker.state("door") is State.FAILED, timeout_s=20)
+        wait_until(lambda: worker.state("door") is State.FAILED)
         assert cause in worker.cause("door")
         assert "hunter2" not in worker.cause("door")
-        wait_until(lambda: worker.reader.ended("hall"), timeout_s=20)
-        wait_until(lambda: worker.reader.ended("door"), timeout_s=20)
+        wait_until(lambda: worker.reader.ended("hall"))
+        wait_until(lambda: worker.reader.ended("door"))
         (last,) = worker.reader.of("door")
         assert last.reason == worker.cause("door")
         assert sum(len(chunk.packets) for chunk in worker.reader.of("hall")) == 30

@@ -280,14 +280,14 @@ def test_viewers_share_one_reader_which_ends_with_the_last(feeds: tuple[LiveFeed
         bus.producer().send(FRAMES.name, "door", codec.encode(chunk))
     bus.producer().send(FRAMES.name, "hall", codec.encode(video.chunks(camera="hall")[0]))
     bus.producer().send(BOXES.name, "door", codec.encode(seen_people()))
-    wait_until(lambda: len(first) == 4, timeout_s=20)
+    wait_until(lambda: len(first) == 4)
     live.join("door", offer_second)
 
     assert len(readers()) == 1
     assert [item.seq for item in second if isinstance(item, FrameChunk)] == [2]  # from the last keyframe on
     live.leave("door", offer_first)
     live.leave("door", offer_second)
-    wait_until(lambda: not readers(), timeout_s=20)
+    wait_until(lambda: not readers())
 
 
 def test_hostile_lengths_are_passed_on_and_never_loop() -> None:

@@ -130,7 +130,7 @@ def test_what_cameras_see_is_published_with_the_decisions_of_the_store_and_garba
         found.extend(read(record.value or b"") for record in reader.poll(0.05))
         return len(found) >= 2
 
-    wait_until(all_came, timeout_s=10)
+    wait_until(all_came)
     stop.set()
     thread.join()
     bus.close()

@@ -173,10 +173,10 @@ def test_who_hangs_up_before_the_answer_is_no_error_and_what_fails_is_logged(
     before = set(threading.enumerate())
     with socket.create_connection(("127.0.0.1", probed.server.port)) as prober:
         prober.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-        wait_until(lambda: set(threading.enumerate()) - before != set(), timeout_s=10)
+        wait_until(lambda: set(threading.enumerate()) - before != set())
         prober.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # as a prober that is killed
     slow.go_on.set()
-    wait_until(lambda: set(threading.enumerate()) <= before, timeout_s=10)
+    wait_until(lambda: set(threading.enumerate()) <= before)
     assert [record.message for record in caplog.records] == logged
     assert capfd.readouterr().err == ""
 

@@ -120,7 +120,7 @@ def _ingest(bus: Bus, path: Path) -> None:
     path.write_bytes(encoded([numbered_image(n) for n in range(1, FRAMES + 1)]))
     with IngestWorker(bus) as worker:
         worker.add(spec_of(path, mode="complete"))
-        wait_until(lambda: str(worker.state("door")) == "ended", timeout_s=20)
+        wait_until(lambda: str(worker.state("door")) == "ended")
 
 
 def _work(bus: Bus) -> None:
