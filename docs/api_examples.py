@@ -15,6 +15,8 @@ import httpx
 WAIT_S = 60.0
 PASSWORD, LATER = "correct horse battery staple", "another correct horse battery"
 
+EXCUSED = {"/v1/search": 422, "/v1/cameras/discover": 409}  # nobody is in the picture; there is no network
+
 Ask = Callable[..., httpx.Response]
 
 
@@ -28,7 +30,7 @@ def main(address: str) -> None:
             kind = {} if picture is None else {"Content-Type": "image/jpeg"}
             answer = client.request(method, sent, params=query, json=body, content=picture, headers=kind)
             print(answer.status_code, method, path)
-            if picture is None or answer.status_code != httpx.codes.UNPROCESSABLE_ENTITY:  # nobody is in the picture
+            if answer.status_code != EXCUSED.get(path):
                 answer.raise_for_status()
             return answer
 
@@ -103,6 +105,7 @@ def _known(ask: Ask) -> list[dict[str, Any]]:
 def cameras(ask: Ask) -> None:
     """Test, add, pause and remove a camera."""
     known = ask("GET", "/v1/cameras").json()["cameras"]
+    ask("POST", "/v1/cameras/discover", body={})
     ask("POST", "/v1/cameras/test", body={"url": known[0]["url"]})
     ask("POST", "/v1/cameras", body={"camera_id": "tried", "url": known[0]["url"], "realtime": True, "loop": True})
     ask("GET", "/v1/cameras/{camera_id}/picture", camera_id="tried")

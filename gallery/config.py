@@ -109,6 +109,7 @@ class ApiSettings(Settings):
             `device` for cameras of this machine; a list, or separated by commas.
         camera_hosts: Names, addresses and networks of cameras that may be added, such as `192.168.1.0/24`; a list, or
             separated by commas. Without one, all.
+        camera_discovery: Whether admins may look for ONVIF cameras on the networks of this machine.
         camera_folders: Folders whose files may be added as cameras; a list, or separated by commas. Without one, all.
     """
 
@@ -138,6 +139,7 @@ class ApiSettings(Settings):
     audit_entries: int = Field(default=100_000, ge=100, le=10_000_000)
     camera_schemes: Annotated[tuple[str, ...], NoDecode] = CAMERA_SCHEMES
     camera_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    camera_discovery: bool = True
     camera_folders: Annotated[tuple[str, ...], NoDecode] = ()
 
     @field_validator(

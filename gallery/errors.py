@@ -6,6 +6,7 @@ GalleryError
 ├── StoreRefused      (also a SettingsError) Redis refuses access or a command: retrying does not help
 ├── NoAnswer          nobody answered a search or a test in time
 ├── TooManySearches   as many searches as are served at once are waiting already
+├── CannotSearch      nothing can be sent to the networks in which cameras are looked for
 ├── TooManyVisits     the time that is asked for has more tracks than are read for one answer
 ├── TooManyClips      as many clips of recordings are being cut as are at once
 ├── BackupError       a backup cannot be made, read or restored
@@ -48,6 +49,10 @@ class TooManySearches(GalleryError):  # noqa: N818 - it reads as the state it re
 
     def __init__(self, most: int) -> None:
         super().__init__(f"{most} searches are waiting for their answers, which is the most: try again in a moment")
+
+
+class CannotSearch(GalleryError):  # noqa: N818 - it reads as the state it reports
+    """Raised when nothing can be sent to the networks in which cameras are looked for."""
 
 
 class TooManyVisits(GalleryError):  # noqa: N818 - it reads as the state it reports

@@ -50,9 +50,10 @@ def recorder(config: Config = None, verbose: Verbose = False) -> None:
 
 def api(config: Config = None) -> None:
     """Serve the HTTP API."""
+    from deploy.onvif.finding import find_cameras
     from gallery.api.__main__ import main
 
-    serve(main, config)
+    serve(lambda config: main(config, find_cameras), config)
 
 
 def serve(main: Callable[[Path | None], int], config: Path | None, *, verbose: bool = False) -> None:

@@ -116,6 +116,7 @@ class ApiProcess:
 
 def main() -> None:
     """Serve the API until the standard input ends."""
+    from deploy.onvif.finding import find_cameras
     from gallery.api.app import create_app
     from gallery.store.redis import RedisStore
     from gallery.store.server import connect
@@ -129,7 +130,7 @@ def main() -> None:
         closing(connect(RedisSettings(url=site.redis_url))) as client,
     ):
         store = RedisStore(client, site.site_id)
-        app = create_app(store, bus, site.api, metrics=bus.metrics, recording=site.recording)
+        app = create_app(store, bus, site.api, metrics=bus.metrics, recording=site.recording, find=find_cameras)
         with ApiServer(app, taken) as server:
             sys.stdout.buffer.write(READY)
             sys.stdout.buffer.flush()

@@ -19,6 +19,7 @@ from prometheus_client import generate_latest
 from gallery.access.first import tell_first_admin
 from gallery.api.address import explain_bind_failure, open_listener
 from gallery.api.app import create_app, needs_admin
+from gallery.api.discovery import Finder
 from gallery.config import ApiSettings
 from gallery.recording.config import RecordingSettings
 from gallery.store.connections import connected
@@ -34,8 +35,8 @@ log = logging.getLogger(__name__)
 DRAIN_S = 2  # event streams never end by themselves
 
 
-def main(config: Path | None = None) -> int:
-    """Serve the API until a signal arrives; return the exit code.
+def main(config: Path | None = None, find: Finder | None = None) -> int:
+    """Serve the API until a signal arrives; return the exit code. `find` looks for cameras on the network.
 
     Raises:
         SettingsError: A setting is unknown or wrong, or the address cannot be bound.
@@ -47,7 +48,7 @@ def main(config: Path | None = None) -> int:
         store = RedisStore(to.client, site_id)
         to.metrics.ready.labels(service="api").set_function(answering(to.settings))
         metrics, recording = partial(generate_latest, to.registry), RecordingSettings.load(config)
-        app = create_app(store, to.bus, settings, metrics=metrics, recording=recording)
+        app = create_app(store, to.bus, settings, metrics=metrics, recording=recording, find=find)
         with closing(listen(settings.host, settings.port)) as listener:
             log.info("api: http://%s:%d, its page and documentation too", settings.host, listener.getsockname()[1])
             with _first_admin(store, settings):

@@ -25,6 +25,7 @@ from gallery.api.alerting.alert_stream import AlertFeed, alert_stream_router
 from gallery.api.alerting.alerts import alerting_routers
 from gallery.api.camera_test import camera_test_router
 from gallery.api.cameras import CameraList, cameras_router
+from gallery.api.discovery import Finder, discovery_router
 from gallery.api.document import describe
 from gallery.api.head import HeadAsGet
 from gallery.api.identities.events import EventFeed, event_sockets, events_router
@@ -80,10 +81,12 @@ def create_app(
     metrics: Callable[[], bytes] = bytes,
     recording: RecordingSettings = NOT_RECORDED,
     trusted: bool = False,
+    find: Finder | None = None,
 ) -> FastAPI:
     """Return the application for the store's site; `/metrics` answers what `metrics` returns.
 
-    With `trusted`, everybody who reaches it may do everything: for commands over the user's own data.
+    With `trusted`, everybody who reaches it may do everything: for commands over the user's own data. `find` looks for
+    cameras on the network.
     """
     feed, alert_feed, streams = EventFeed(store), AlertFeed(store), OpenStreams()
     cameras, states, asker = CameraTable(bus), CameraStates(bus), Asker(bus)
@@ -114,8 +117,14 @@ def create_app(
     protected = [Depends(require_access(access)), Depends(only_known_parameters)]
     listed = CameraList(store, bus, cameras, states)
     people = people_router(store, cameras)
-    of_cameras = (cameras_router(listed, store.site_id, settings), camera_test_router(asker, settings))
-    for router in (*of_cameras, words_router(store, bus), people, tracks_router(store)):
+    added = (camera_test_router(asker, settings), discovery_router(find, settings))
+    for router in (
+        cameras_router(listed, store.site_id, settings),
+        *added,
+        words_router(store, bus),
+        people,
+        tracks_router(store),
+    ):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
     looks = (why_router(store), review_router(store), search_router(store, asker), visits_router(store))
     app.include_router(recordings_router(store, recording), dependencies=protected, responses=PROTECTED)

@@ -77,6 +77,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/v1/cameras/{camera_id}/resume"): _says("resumed a camera"),
     ("DELETE", "/v1/identities/{number}"): _rules("erased a person"),
     ("POST", "/v1/cameras"): _rules("set a camera"),
+    ("POST", "/v1/cameras/discover"): _rules("looked for cameras on the network"),
     ("POST", "/v1/cameras/test"): _rules("tested the address of a camera"),
     ("DELETE", "/v1/cameras/{camera_id}"): _rules("removed a camera"),
     ("GET", "/v1/zones"): _look(),

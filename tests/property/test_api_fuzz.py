@@ -128,6 +128,7 @@ def test_every_route_is_tried() -> None:
         "/v1/alerts",
         "/v1/audit",
         "/v1/cameras",
+        "/v1/cameras/discover",
         "/v1/cameras/test",
         "/v1/cameras/{camera_id}",
         "/v1/cameras/{camera_id}/clip",

@@ -110,7 +110,7 @@ export const texts = {
   start: {
     title: "Your first camera",
     steps: ["Its address", "Its picture", "Walk past it"],
-    addressHelp: "The address of a camera, a video file, or 0 for a webcam of the machine that runs climbtrack. The command “climbtrack cameras discover” finds the ONVIF cameras of a network.",
+    addressHelp: "The address of a camera, a video file, or 0 for a webcam of the machine that runs climbtrack.",
     name: "Call it",
     use: "Use this camera",
     walk: "Now walk past the camera",
@@ -122,6 +122,16 @@ export const texts = {
     later: "Skip this",
     again: "Choose another camera",
     gone: (name) => `There is no camera ${name} any more.`,
+  },
+  finding: {
+    find: "Find cameras on this network",
+    again: "Search again",
+    busy: "Asking the network; this takes a few seconds.",
+    none: "No ONVIF camera answered. It may be in another subnet, ONVIF may be switched off in its settings, or a firewall or a container keeps the question from it. Its address works all the same.",
+    stream: ({ codec, width, height }) => `${width} × ${height}, ${codec}`,
+    login: "Cameras that want a login",
+    user: "User of the cameras",
+    password: "Password of the cameras",
   },
   trying: {
     test: "Test",

@@ -4,6 +4,7 @@ import { base, del, get, post } from "../api.js";
 import { useLoaded } from "../hooks.js";
 import { Empty, Failed, Skeleton } from "../parts/states.js";
 import { stateOf } from "../parts/tile.js";
+import { Found } from "../parts/found.js";
 import { Tried, useTest } from "../parts/tried.js";
 import { act } from "../parts/toast.js";
 import { texts } from "../texts.js";
@@ -90,7 +91,9 @@ function AddCamera({ taken, done }) {
     setBusy(false);
     return undefined;
   };
+  const choose = (url, name) => setSpec({ ...spec, url, camera_id: spec.camera_id || name });
   return html`<form class="panel form" onSubmit=${save}>
+    <${Found} choose=${choose} />
     <label>${own.address}<input required autofocus value=${spec.url} onInput=${set("url")} placeholder=${own.addressHelp} spellcheck="false" autocomplete="off" /></label>
     <label>${own.name}<input required value=${spec.camera_id} onInput=${set("camera_id")} placeholder="lobby" pattern="[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}" title=${own.nameHelp} autocomplete="off" /></label>
     <label>${own.rate}<input type="number" min="1" max="60" value=${spec.analysed_fps} onInput=${set("analysed_fps")} /></label>

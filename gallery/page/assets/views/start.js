@@ -4,6 +4,7 @@ import { get, post } from "../api.js";
 import { LiveConnection } from "../connection.js";
 import { useLoaded } from "../hooks.js";
 import { Chip, Crop } from "../parts/person.js";
+import { Found } from "../parts/found.js";
 import { Tile } from "../parts/tile.js";
 import { Tried, useTest } from "../parts/tried.js";
 import { texts } from "../texts.js";
@@ -40,6 +41,7 @@ function First({ go }) {
     }
   };
   return html`<${Steps} now=${shows ? 1 : 0} /><form class="panel form" onSubmit=${next}>
+    <${Found} choose=${(address, found) => { setUrl(address); setName(found); }} />
     <label>${texts.cameras.address}<input required autofocus value=${url} onInput=${(e) => setUrl(e.target.value)} placeholder=${texts.cameras.addressHelp} spellcheck="false" autocomplete="off" /></label>
     <p class="quiet small">${own.addressHelp}</p>
     <${Tried} ...${tried} />
