@@ -5,7 +5,7 @@ from datetime import datetime
 import httpx
 from playwright.sync_api import Locator, Page, Response, expect
 
-from tests.conftest import wait_until
+from tests.conftest import PATIENCE_S, wait_until
 from tests.page_tools import PATIENCE_MS, numbers, open_view
 
 LONG_S = 2.0  # enough to see both videos move
@@ -79,7 +79,7 @@ class Recordings:
     def _seen_by_two(self) -> bool:
         """Look for whoever two cameras saw together for longest."""
         for number in numbers(self._address):
-            answer = httpx.get(f"{self._address}/v1/identities/{number}/recordings")
+            answer = httpx.get(f"{self._address}/v1/identities/{number}/recordings", timeout=PATIENCE_S)
             spans = [
                 (one["camera_id"], seconds(one["since"]), seconds(one["until"]))
                 for one in (answer.json()["clips"] if answer.is_success else [])

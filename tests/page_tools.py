@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import wait_until
+from tests.conftest import PATIENCE_S, wait_until
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 GRAVE = ("serious", "critical")
@@ -79,7 +79,7 @@ def walk_through_the_wizard(browser: Browser, url: str, film: Path) -> Newcomer:
 def add_cameras_that_never_end(url: str, films: dict[str, Path]) -> None:
     for name, film in films.items():
         camera = {"camera_id": name, "url": str(film), "analysed_fps": 5, "realtime": True, "loop": True}
-        httpx.post(f"{url}/v1/cameras", json=camera).raise_for_status()
+        httpx.post(f"{url}/v1/cameras", json=camera, timeout=PATIENCE_S).raise_for_status()
 
 
 def write_lying(film: Path, path: Path) -> Path:
@@ -123,11 +123,11 @@ def faults_of_access(page: Page) -> list[str]:
 
 
 def numbers(address: str) -> list[int]:
-    return [one["id"] for one in httpx.get(f"{address}/v1/identities").json()["identities"]]
+    return [one["id"] for one in httpx.get(f"{address}/v1/identities", timeout=PATIENCE_S).json()["identities"]]
 
 
 def person(address: str, number: int) -> Any:
-    return httpx.get(f"{address}/v1/identities/{number}").json()
+    return httpx.get(f"{address}/v1/identities/{number}", timeout=PATIENCE_S).json()
 
 
 def most_seen(address: str) -> int:

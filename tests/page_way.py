@@ -68,7 +68,7 @@ def see_where_somebody_was(page: Page, address: str, number: int) -> None:
 def find_by_a_picture_and_by_a_track(page: Page, address: str, number: int, file: Path) -> None:
     """Search, and expect the people of the answer, in its order: who of them is first, is the gallery's matter."""
     known = person(address, number)
-    crop = httpx.get(f"{address}/v1/tracks/{known['picture'] or known['crops'][0]}/crop")
+    crop = httpx.get(f"{address}/v1/tracks/{known['picture'] or known['crops'][0]}/crop", timeout=PATIENCE_S)
     file.write_bytes(crop.content)
     page.keyboard.press("/")
     with page.expect_response(re.compile(r"/v1/search\?")) as found:
@@ -160,7 +160,7 @@ def draw_a_zone(page: Page, address: str) -> None:
     page.get_by_role("button", name="Add a corner after corner 3").click()
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".zone-list")).to_contain_text("Aisle")
-    (zone,) = httpx.get(f"{address}/v1/zones").json()["zones"]
+    (zone,) = httpx.get(f"{address}/v1/zones", timeout=PATIENCE_S).json()["zones"]
     assert zone["points"][0] == pytest.approx([0.02, 0.02], abs=0.02)
     assert zone["points"][1] == pytest.approx([0.98, 0.02], abs=0.02)
     assert len(zone["points"]) == 5
@@ -222,6 +222,6 @@ def erase_with_a_proof(page: Page, address: str, number: int) -> None:
         page.get_by_role("alertdialog").get_by_role("button", name="Erase").click()
     proof = erased.value.json()["erasure"]["digest"]
     expect(page.locator(".toast")).to_contain_text(f"Erased. Proof: {proof}")
-    assert httpx.get(f"{address}/v1/identities/{number}").status_code == 404
+    assert httpx.get(f"{address}/v1/identities/{number}", timeout=PATIENCE_S).status_code == 404
     expect(other.locator("main")).to_contain_text("There is nobody with this number.")
     other.close()

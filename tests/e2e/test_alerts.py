@@ -15,7 +15,7 @@ from deploy.local.settings import EmbeddedSettings
 from gallery.store.store import Identity, Write
 from gallery.zones.output import Output
 from tests.alert_tools import LEFT_HALF, rule, standing
-from tests.conftest import wait_until
+from tests.conftest import PATIENCE_S, wait_until
 from tests.gallery_tools import START
 from tests.servers.cluster import Cluster
 from tests.servers.receiver import Receiver
@@ -45,7 +45,7 @@ def system(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) 
 
 
 def put(system: Embedded, path: str, body: Any) -> None:
-    httpx.put(f"{system.api_url}/v1/{path}", json=body).raise_for_status()
+    httpx.put(f"{system.api_url}/v1/{path}", json=body, timeout=PATIENCE_S).raise_for_status()
 
 
 def test_somebody_who_walks_into_a_zone_is_one_signed_webhook_with_their_number(
@@ -54,24 +54,24 @@ def test_somebody_who_walks_into_a_zone_is_one_signed_webhook_with_their_number(
     # Given a site whose people walk into a zone that was drawn over the API
     name = write_site(tmp_path / "site", seed=91, cameras=1, people=2, seconds=8).cameras[0]
     camera = {"camera_id": "door", "url": f"{tmp_path}/site/{name}.mp4", "enabled": False}
-    httpx.post(f"{system.api_url}/v1/cameras", json=camera).raise_for_status()
+    httpx.post(f"{system.api_url}/v1/cameras", json=camera, timeout=PATIENCE_S).raise_for_status()
     area = [[0.02, 0.02], [0.98, 0.02], [0.98, 1], [0.02, 1]]
     put(system, "zones/floor", {"name": "Floor", "camera_id": "door", "points": area})
     put(system, "alert-outputs/shop", {"name": "Shop", "url": receiver.url, "secret": SECRET})
     wanted = {"name": "On the floor", "when": "enters", "zones": ["floor"], "outputs": ["shop"]}
-    httpx.post(f"{system.api_url}/v1/alert-rules", json=wanted).raise_for_status()
+    httpx.post(f"{system.api_url}/v1/alert-rules", json=wanted, timeout=PATIENCE_S).raise_for_status()
     # When its camera runs
-    httpx.post(f"{system.api_url}/v1/cameras/door/resume").raise_for_status()
+    httpx.post(f"{system.api_url}/v1/cameras/door/resume", timeout=PATIENCE_S).raise_for_status()
 
     def ended() -> bool:
-        (camera,) = httpx.get(f"{system.api_url}/v1/cameras").json()["cameras"]
+        (camera,) = httpx.get(f"{system.api_url}/v1/cameras", timeout=PATIENCE_S).json()["cameras"]
         return bool(camera["state"] and camera["state"]["ended"])
 
     wait_until(ended, timeout_s=WAIT_S)
     system.stop_stages()
     # Then each of them was told once, by the number that they have in the list of people
     said = [request.json() for request in receiver.requests]
-    people = httpx.get(f"{system.api_url}/v1/identities").json()["identities"]
+    people = httpx.get(f"{system.api_url}/v1/identities", timeout=PATIENCE_S).json()["identities"]
     assert sorted(one["identity"] for one in said) == sorted(person["id"] for person in people)
     assert {(one["place"], one["camera_id"]) for one in said} == {("Floor", "door")}
     for request in receiver.requests:

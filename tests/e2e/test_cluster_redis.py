@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import need
+from tests.conftest import PATIENCE_S, need
 from tests.servers.cluster import Cluster, EmbeddedRun, SiteOnDisk, rows_by_person
 from wire.settings import KafkaSettings
 
@@ -55,7 +55,7 @@ def mortal(
 
 
 def is_not_ready(cluster: Cluster, redis: MortalRedis) -> bool:
-    answer = httpx.get(f"http://127.0.0.1:{cluster.ports['gallery']}/readyz")
+    answer = httpx.get(f"http://127.0.0.1:{cluster.ports['gallery']}/readyz", timeout=PATIENCE_S)
     return answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and redis.url.removeprefix("unix://") in answer.text
 
 

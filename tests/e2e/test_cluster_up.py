@@ -18,7 +18,7 @@ import pytest
 
 from deploy.kafka_server import missing_tools
 from reid_worker.detectors.choose import BUNDLED
-from tests.conftest import need, wait_until
+from tests.conftest import PATIENCE_S, need, wait_until
 from tests.docs_tools import ROOT
 from training.synthetic.site import write_site
 
@@ -136,10 +136,13 @@ def test_a_cluster_finds_people_survives_a_kill_stops_and_goes_on(up: Up, tmp_pa
     query = {"query": "count(up{job='climbtrack'} == 1)"}
     metrics = f"{before['prometheus']['address']}/api/v1/query"
     wait_until(
-        lambda: [row["value"][1] for row in httpx.get(metrics, params=query).json()["data"]["result"]] == ["7"],
+        lambda: (
+            [row["value"][1] for row in httpx.get(metrics, params=query, timeout=PATIENCE_S).json()["data"]["result"]]
+            == ["7"]
+        ),
         timeout_s=LIMIT_S,
     )
-    assert 'climbtrack_ready{service="api"} 1.0' in httpx.get(f"{api}/metrics").text
+    assert 'climbtrack_ready{service="api"} 1.0' in httpx.get(f"{api}/metrics", timeout=PATIENCE_S).text
     # When Ctrl-C is pressed, everything ends and nothing is left
     pids, known = [one["pid"] for one in up.status().values()], up.people(api)
     began_s = time.monotonic()

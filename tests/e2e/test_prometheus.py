@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from docs.dashboards import read_dashboards
 from docs.tables import metrics
-from tests.conftest import need, wait_until
+from tests.conftest import PATIENCE_S, need, wait_until
 from tests.docs_tools import ROOT
 from tests.servers.cluster import Cluster, SiteOnDisk
 from tests.servers.rtsp import need_rtsp_server, serving
@@ -44,7 +44,7 @@ class Prometheus:
     def ask(self, query: str) -> list[dict[str, Any]]:
         """Return the series of a query; none while it starts."""
         try:
-            answer = httpx.get(f"{self._url}/query", params={"query": query})
+            answer = httpx.get(f"{self._url}/query", params={"query": query}, timeout=PATIENCE_S)
         except httpx.TransportError:
             return []
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
@@ -59,7 +59,7 @@ class Prometheus:
 
     def rules(self) -> list[dict[str, Any]]:
         """Return all rules with their health."""
-        groups = httpx.get(f"{self._url}/rules").json()["data"]["groups"]
+        groups = httpx.get(f"{self._url}/rules", timeout=PATIENCE_S).json()["data"]["groups"]
         return [rule for group in groups for rule in group["rules"]]
 
 
@@ -138,7 +138,7 @@ def recorded_cameras(cluster: Cluster) -> set[Path]:
 def check_documented(cluster: Cluster) -> None:
     exported: set[str] = set()
     for service in (*SERVICES, *OPTIONAL):
-        text = httpx.get(f"http://127.0.0.1:{cluster.ports[service]}/metrics").text
+        text = httpx.get(f"http://127.0.0.1:{cluster.ports[service]}/metrics", timeout=PATIENCE_S).text
         families = list(text_string_to_metric_families(text))
         exported |= {f"{one.name}{'_total' if one.type == 'counter' else ''}" for one in families}
         assert {label for one in families for sample in one.samples for label in sample.labels} <= BOUNDED

@@ -20,6 +20,7 @@ from gallery.handler import NAME as GALLERY
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect
 from reid_worker.handler import NAME as WORKER
+from tests.conftest import PATIENCE_S
 from wire.bus import FRAMES, TRACKLETS
 from wire.errors import TransientError
 from wire.kafka.bus import KafkaBus
@@ -150,7 +151,7 @@ class Cluster:
 
     def metric(self, service: str, line: str) -> float:
         """Return the value of one metric line of a service, 0 when it is not there."""
-        text = httpx.get(f"http://127.0.0.1:{self.ports[service]}/metrics").text
+        text = httpx.get(f"http://127.0.0.1:{self.ports[service]}/metrics", timeout=PATIENCE_S).text
         found = [row.rsplit(" ", 1)[1] for row in text.splitlines() if row.startswith(line + " ")]
         return float(found[0]) if found else 0.0
 

@@ -21,6 +21,7 @@ from gallery.api.app import create_app
 from gallery.config import ApiSettings
 from gallery.store.accounts import Role
 from gallery.store.memory import MemoryStore
+from tests.conftest import PATIENCE_S
 from tests.servers.oidc import CLIENT, SECRET, Provider, identity_provider
 from wire.memory import MemoryBus
 
@@ -73,7 +74,7 @@ def sent_back(client: TestClient) -> str:
     """Begin, sign in at the provider, and return the address to which it sends the browser."""
     begun = client.get("/v1/session/oidc")
     assert begun.status_code == 303, begun.text
-    return httpx.get(begun.headers["location"]).headers["location"]
+    return httpx.get(begun.headers["location"], timeout=PATIENCE_S).headers["location"]
 
 
 def sign_in(client: TestClient) -> Response:

@@ -18,7 +18,7 @@ from gallery.api.address import open_listener
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
 from gallery.store.memory import MemoryStore
-from tests.conftest import wait_until
+from tests.conftest import PATIENCE_S, wait_until
 from wire.errors import SettingsError
 from wire.memory import MemoryBus
 
@@ -31,7 +31,7 @@ def test_a_signal_ends_the_api_and_does_not_kill_its_process(number: int) -> Non
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/healthz"
 
         def ask_and_signal() -> None:
-            wait_until(lambda: httpx.get(url).is_success)
+            wait_until(lambda: httpx.get(url, timeout=PATIENCE_S).is_success)
             os.kill(os.getpid(), number)
 
         asking = threading.Thread(target=ask_and_signal)
