@@ -1,6 +1,7 @@
 """What end-to-end tests share: one generated site, its embedded run, and clusters of processes."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -51,7 +52,8 @@ def embedded(site: SiteOnDisk, detector: Path, tmp_path_factory: pytest.TempPath
         str(detector),
     ]
     folders = ["--data-dir", str(folder / "data"), "--out", str(folder / "out")]
-    done = subprocess.run([*command, *folders], check=False, capture_output=True, text=True)
+    environment = os.environ | {"CLIMBTRACK_WORKER_THREADS": "1"}  # as the workers of clusters have
+    done = subprocess.run([*command, *folders], check=False, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     return EmbeddedRun(folder / "out", json.loads(done.stdout.splitlines()[-1]))
 

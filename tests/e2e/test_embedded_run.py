@@ -64,6 +64,7 @@ def offline() -> Iterator[None]:
     models = Path(os.environ.get("CLIMBTRACK_SHARED") or Path(__file__).parents[3] / "shared") / "models"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLIMBTRACK_WORKER_DOWNLOAD", "false")
+        patch.setenv("CLIMBTRACK_WORKER_THREADS", "1")
         if models.is_dir():
             patch.setenv("CLIMBTRACK_MODELS", str(models))
         yield

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -16,22 +17,31 @@ from deploy.local.api_server import bind
 from deploy.local.embedded import Embedded
 from deploy.local.settings import EmbeddedSettings
 from deploy.local.watch import CameraTotals, Watch
-from tests.conftest import wait_until
+from tests.conftest import PATIENCE_S, wait_until
 from training.synthetic.site import write_site
 
 WAIT_S = 120.0
 
 
-@pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
-    return tmp_path / "data"
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("embedded") / "data"
 
 
-@pytest.fixture
-def system(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Embedded]:
-    monkeypatch.setenv("CLIMBTRACK_WORKER_DETECTOR", "hog")  # needs no file
-    with bind("127.0.0.1", 0) as taken, Embedded(EmbeddedSettings.load(None), data_dir, "mall", taken) as running:
+@pytest.fixture(scope="module")
+def system(data_dir: Path) -> Iterator[Embedded]:
+    """A system that these tests share; their cameras have names of their own."""
+    with embedded(data_dir) as running:
         yield running
+
+
+@contextmanager
+def embedded(data_dir: Path) -> Iterator[Embedded]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLIMBTRACK_WORKER_DETECTOR", "hog")  # needs no file
+        patch.setenv("CLIMBTRACK_WORKER_THREADS", "1")
+        with bind("127.0.0.1", 0) as taken, Embedded(EmbeddedSettings.load(None), data_dir, "mall", taken) as running:
+            yield running
 
 
 def test_cameras_come_and_go_while_it_runs(
@@ -56,7 +66,7 @@ def test_cameras_come_and_go_while_it_runs(
     (camera,) = json.loads(capsys.readouterr().out)["cameras"]
     assert (camera["site_id"], camera["state"]["analysed"], camera["state"]["ended"]) == ("mall", 10, True)
     assert main(["cameras", "rm", "door", *where]) == 0
-    assert httpx.get(f"{system.api_url}/v1/cameras").json() == {"cameras": []}
+    assert httpx.get(f"{system.api_url}/v1/cameras", timeout=PATIENCE_S).json() == {"cameras": []}
 
 
 def test_naming_a_camera_or_a_person_that_is_not_there_is_a_wrong_use(
@@ -76,21 +86,22 @@ def test_a_data_folder_in_use_is_said_by_a_second_run(
     assert f"in use by another climbtrack run (process {os.getpid()}, {system.api_url})" in capsys.readouterr().err
 
 
-def test_a_redis_that_dies_ends_the_run_with_its_cause(system: Embedded, data_dir: Path) -> None:
-    system.check()
-    with redis.Redis(unix_socket_path=str(data_dir / "redis" / "redis.sock")) as client:
-        os.kill(client.info("server")["process_id"], signal.SIGKILL)
-
-    def never() -> bool:
+def test_a_redis_that_dies_ends_the_run_with_its_cause(tmp_path: Path) -> None:
+    with embedded(tmp_path) as system:
         system.check()
-        return False
+        with redis.Redis(unix_socket_path=str(tmp_path / "redis" / "redis.sock")) as client:
+            os.kill(client.info("server")["process_id"], signal.SIGKILL)
 
-    with pytest.raises(RunError, match="private Redis ended with code -9"):
-        wait_until(never, timeout_s=10)
+        def never() -> bool:
+            system.check()
+            return False
+
+        with pytest.raises(RunError, match="private Redis ended with code -9"):
+            wait_until(never, timeout_s=WAIT_S)
 
 
 def test_one_endpoint_shows_the_metrics_of_all_stages(system: Embedded) -> None:
-    text = httpx.get(f"{system.api_url}/metrics").text
+    text = httpx.get(f"{system.api_url}/metrics", timeout=PATIENCE_S).text
     for stage in ("ingest", "reid_worker", "gallery"):
         assert f'climbtrack_consumer_lag{{service="{stage}"}}' in text
-    assert httpx.get(f"{system.api_url}/readyz").status_code == httpx.codes.OK
+    assert httpx.get(f"{system.api_url}/readyz", timeout=PATIENCE_S).status_code == httpx.codes.OK
