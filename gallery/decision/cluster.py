@@ -38,6 +38,27 @@ def clusters(
     return state.labels
 
 
+def clusters_in_turn(
+    vectors: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    legs: Sequence[object],
+    rivals: NDArray[np.bool_],
+    later: NDArray[np.bool_],
+    least: float,
+    besides: NDArray[np.float64] | None = None,
+) -> NDArray[np.int64]:
+    """Return clusters as `clusters` does, but members of the first turn first, and then those of `later`, `(n,)`.
+
+    Two clusters of the first turn stay two, even if a later member is like both: it joins the one that it is more like.
+    Members with equal `legs` belong to one turn.
+    """
+    if later.all() or not later.any():
+        return clusters(vectors, weights, legs, rivals, least, besides)
+    first = clusters(vectors, weights, legs, rivals | later[:, None] | later[None, :], least, besides)
+    settled = (first[:, None] != first[None, :]) & ~later[:, None] & ~later[None, :]
+    return clusters(vectors, weights, first.tolist(), rivals | settled, least, besides)
+
+
 class _Clusters:
     """The remaining clusters, their means, and the most similar partner of each."""
 

@@ -4,6 +4,10 @@ An identity follows the majority of its tracklets; if several identities share a
 is kept. Prototypes of tracklets that are no longer in memory stay with their identity. The clustering ignores how
 tracklets were assigned before, so repeating it changes nothing.
 
+Recent tracklets are clustered first, as if nobody had been known before, and then the people of before join what is
+like them: who is known cannot bring together what would not be one person without them, and a gallery that has run for
+days tells the people of today apart as well as a new one.
+
 While evidence comes in, tracklets between two people would go back and forth, so that for most windows a tracklet only
 leaves its identity when it clearly fits better elsewhere, or cannot stay. From time to time a site is consolidated, and
 every tracklet goes where the clustering says.
@@ -21,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision.calibrate import MAX_LOGIT, Calibration
-from gallery.decision.cluster import clusters
+from gallery.decision.cluster import clusters_in_turn
 from gallery.decision.compare import weight_of
 from gallery.decision.draft import Draft
 from gallery.store.said import leg_of
@@ -86,11 +90,12 @@ def regrouped(
         return [], []
     rivals, besides = _rivals(draft, members), _besides(draft, model_id, members)
     keys = _keys(draft, members)
-    labels = clusters(
+    labels = clusters_in_turn(
         np.stack([member.vector for member in members]),
         np.array([member.weight for member in members]),
         keys,
         rivals,
+        np.array([_is_older(key) for key in keys]),
         draft.calibration(model_id).similarity(threshold),
         besides,
     )
@@ -175,6 +180,11 @@ def _keys(draft: Draft, members: Sequence[Member]) -> list[object]:
         else older.get(groups[leg], (_GROUP, groups[leg]))
         for member, leg in zip(members, legs, strict=True)
     ]
+
+
+def _is_older(key: object) -> bool:
+    """Return whether a key is that of an identity's older tracklets, and of those said to show the same person."""
+    return isinstance(key, tuple) and key[0] == _OLDER
 
 
 def _said_keys(keys: Sequence[object]) -> list[bool]:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gallery.decision.cluster import clusters
-from tests.gallery_tools import unit
+from gallery.decision.cluster import clusters, clusters_in_turn
+from tests.gallery_tools import axis, unit
 
 
 def clusters_by_hand(
@@ -48,3 +48,27 @@ def test_the_clusters_are_those_found_by_hand(seed: int, count: int, least: floa
     found = clusters(vectors, weights, legs, rivals, least)
 
     assert found.tolist() == clusters_by_hand(vectors, weights, legs, rivals, max(least, -1.0))
+
+
+@given(st.integers(0, 2**32), st.integers(2, 14))
+def test_whoever_is_known_changes_nothing_about_who_is_one_person_today(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = np.stack([unit(rng.normal(size=5)) for _ in range(count)])
+    weights, later = rng.uniform(0.1, 2, count), rng.random(count) < 0.4
+    later[0] = False
+    legs, nobody = list(range(count)), np.zeros((count, count), np.bool_)
+
+    both = clusters_in_turn(vectors, weights, legs, nobody, later, 0.3)
+
+    today = np.flatnonzero(~later)
+    alone = clusters(vectors[today], weights[today], legs[: len(today)], np.zeros((len(today),) * 2, np.bool_), 0.3)
+    assert np.array_equal(both[today][:, None] == both[today], alone[:, None] == alone)
+
+
+def test_somebody_known_who_is_like_two_people_joins_the_one_that_is_more_like() -> None:
+    mixed = unit(0.75 * axis(0) + 0.66 * axis(1))
+    vectors, weights = np.stack([mixed, axis(0), axis(1)]).astype(np.float64), np.array([9.0, 1.0, 1.0])
+    given = vectors, weights, [0, 1, 2], np.zeros((3, 3), np.bool_)
+
+    assert clusters(*given, 0.5).tolist() == [0, 0, 0]
+    assert clusters_in_turn(*given, np.array([True, False, False]), 0.5).tolist() == [0, 0, 2]

@@ -189,3 +189,19 @@ def test_a_tracklet_that_goes_to_and_fro_gives_an_event_of_its_own_each_time() -
         site = decision.site
     # Then no event can be taken for another one
     assert len(set(ids)) == len(ids) == 3
+
+
+def test_a_number_that_was_two_people_long_ago_is_only_one_of_them_when_both_come_back() -> None:
+    decider = Decider(Rules(match=0.0, horizon_ns=60 * S))
+    mixed = unit(0.75 * axis(0) + 0.66 * axis(1))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, mixed), tracklet("b/s/1.0/0", 0, 4, mixed))
+    decider.window(500, tracklet("c/s/1.0/0", 490, 499, axis(9)))
+    assert len(decider.site.identities) == 2
+
+    decider.window(610, tracklet("a/s/2.0/0", 600, 609, axis(0)))
+    decider.window(630, tracklet("b/s/2.0/0", 620, 629, axis(1)))
+    decider.window(650)
+
+    owners = decider.owners()
+    assert owners["a/s/2.0/0"] == 1
+    assert owners["b/s/2.0/0"] not in {None, 1, 2}
