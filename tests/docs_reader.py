@@ -162,7 +162,7 @@ class Reader:
             command, process, log = self._running.pop()
             process.terminate()
             try:
-                code = process.wait(30)
+                code = process.wait(LIMIT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 code = process.wait()

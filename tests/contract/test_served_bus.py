@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.conftest import wait_until
+from tests.conftest import PATIENCE_S, wait_until
 from wire.bus import MAX_RECORD_BYTES, Follower, GrouplessBus, Producer, Record
 from wire.errors import BusFull, PermanentError, TransientError
 from wire.memory import MemoryBus
@@ -85,10 +85,10 @@ def test_one_key_is_watched_without_the_others(bus: GrouplessBus, producer: Prod
 def test_a_poll_ends_with_the_next_record(bus: GrouplessBus, producer: Producer) -> None:
     found: list[Record] = []
     with closing(bus.follow("cameras")) as follower:
-        waiting = threading.Thread(target=lambda: found.extend(follower.poll(30.0)))
+        waiting = threading.Thread(target=lambda: found.extend(follower.poll(2 * PATIENCE_S)))
         waiting.start()
         producer.send("cameras", "hall", b"1")
-        waiting.join(20.0)
+        waiting.join(PATIENCE_S)
     assert values(found) == [("hall", b"1")]
 
 

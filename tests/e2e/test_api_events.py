@@ -25,7 +25,7 @@ from gallery.config import ApiSettings
 from gallery.store.memory import MemoryStore
 from gallery.store.store import Write
 from gallery.zones.alert import Alert
-from tests.conftest import wait_until
+from tests.conftest import PATIENCE_S, wait_until
 from wire.memory import MemoryBus
 from wire.messages import IdentityEvent
 
@@ -48,7 +48,7 @@ def serving(store: MemoryStore, settings: ApiSettings | None = None) -> Iterator
     thread = threading.Thread(target=server.run, args=([taken],))
     thread.start()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{taken.getsockname()[1]}", timeout=20) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{taken.getsockname()[1]}", timeout=PATIENCE_S) as client:
             yield client
     finally:
         server.should_exit = True
@@ -109,7 +109,7 @@ class Listener:
 @contextmanager
 def socket_of(client: httpx.Client, query: str = "") -> Iterator[Connection]:
     address = f"{client.base_url.copy_with(scheme='ws')}/v1/events/ws{query}"
-    with connect(address, open_timeout=20) as connection:
+    with connect(address, open_timeout=PATIENCE_S) as connection:
         assert json.loads(connection.recv(20))["event"] == "connected"
         yield connection
 

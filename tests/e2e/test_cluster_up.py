@@ -68,26 +68,26 @@ class Up:
 
     def people(self, address: str) -> int:
         """Return how many people the API knows."""
-        return len(httpx.get(f"{address}/v1/identities", timeout=20).json()["identities"])
+        return len(httpx.get(f"{address}/v1/identities", timeout=PATIENCE_S).json()["identities"])
 
     def clips(self, address: str) -> int:
         """Return how many clips of the camera the API has of this hour."""
         now = time.time()
         times = {"from": f"{now - 1800:.0f}", "to": f"{now + 1800:.0f}"}
-        found = httpx.get(f"{address}/v1/cameras/one/recordings", params=times, timeout=20)
+        found = httpx.get(f"{address}/v1/cameras/one/recordings", params=times, timeout=PATIENCE_S)
         return len(found.json()["clips"])
 
     def interrupt(self) -> None:
         """Press Ctrl-C and wait."""
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(60) == 0, self.text
+        assert self.process.wait(LIMIT_S) == 0, self.text
 
     def close(self) -> None:
         """End what is left."""
         if self.process.poll() is None:
             self.process.terminate()
             with suppress(subprocess.TimeoutExpired):
-                self.process.wait(60)
+                self.process.wait(LIMIT_S)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
+from tests.conftest import PATIENCE_S
 from tests.gallery_tools import CAMERAS, axis, progress, tracklet
 from tests.servers.cluster import Cluster
 from wire import codec
@@ -42,7 +43,7 @@ def test_words_are_carried_out_at_once_or_when_a_gallery_is_back(cluster: Cluste
     cluster.start("api")
     send(cluster, three_people())
     cluster.wait(lambda: len(cluster.store.identities(0, 10)) == 3, "three people")
-    with httpx.Client(base_url=f"http://127.0.0.1:{cluster.ports['api']}/v1", timeout=30) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{cluster.ports['api']}/v1", timeout=PATIENCE_S) as client:
         # When two of them are merged, the answer is what became of it
         merged = client.post("identities/1/merge", json={"with": [2]})
         assert (merged.status_code, merged.json()["state"]) == (200, "applied")

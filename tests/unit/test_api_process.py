@@ -15,7 +15,7 @@ from deploy.local.api_process import ApiProcess, ServedSite
 from deploy.local.api_server import bind
 from gallery.config import ApiSettings
 from gallery.recording.config import NOT_RECORDED
-from tests.conftest import wait_until
+from tests.conftest import PATIENCE_S, wait_until
 from wire.memory import MemoryBus
 from wire.served.server import BusServer
 
@@ -44,7 +44,9 @@ def test_the_api_of_another_process_reads_and_changes_what_this_one_holds(
 ) -> None:
     with ApiProcess(site, server, bind("127.0.0.1", 0)) as api:
         api.wait_until_ready()
-        with httpx.Client(base_url=api.url, headers={"Authorization": "Bearer open sesame"}, timeout=30) as client:
+        with httpx.Client(
+            base_url=api.url, headers={"Authorization": "Bearer open sesame"}, timeout=PATIENCE_S
+        ) as client:
             assert client.get("/readyz").json()["status"] == "ok"
             assert client.post("/v1/cameras", json=CAMERA).status_code == 201
             assert set(bus.table("cameras")) == {"hall"}

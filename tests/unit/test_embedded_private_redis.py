@@ -17,6 +17,7 @@ from deploy.errors import RunError, UsageError
 from deploy.local import private_redis
 from deploy.local.private_redis import PrivateRedis, find_binary
 from gallery.store.server import connect
+from tests.conftest import PATIENCE_S
 from wire.settings import RedisSettings
 
 
@@ -58,7 +59,7 @@ def test_a_redis_left_behind_by_a_killed_run_is_replaced_and_its_data_kept(tmp_p
             client.set("name", "Ada")
         with PrivateRedis(tmp_path) as server, redis.Redis.from_url(server.url) as client:
             assert client.get("name") == b"Ada"
-        assert orphan.wait(10) == 0
+        assert orphan.wait(PATIENCE_S) == 0
     finally:
         orphan.kill()
         orphan.wait()

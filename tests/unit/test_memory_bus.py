@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from tests.conftest import PATIENCE_S
 from wire.bus import Record
 from wire.errors import BusFull
 from wire.memory import MemoryBus, MemoryConsumer
@@ -117,13 +118,13 @@ def test_a_waiting_sender_goes_on_as_soon_as_there_is_room(monkeypatch: pytest.M
     worker = bus.consumer("worker", ["frames"])
     monkeypatch.setattr("wire.memory.SEND_WAIT_S", 0.01)
     taken = fill(bus)
-    monkeypatch.setattr("wire.memory.SEND_WAIT_S", 30.0)
+    monkeypatch.setattr("wire.memory.SEND_WAIT_S", 2 * PATIENCE_S)
     sender = threading.Thread(target=bus.producer().send, args=("frames", "door", VALUE))
     sender.start()
 
     last = read(worker, taken)[-1]
     worker.commit({last.source: taken})
-    sender.join(20)
+    sender.join(PATIENCE_S)
 
     assert not sender.is_alive()
     assert worker.poll(1, 5.0)[0].offset == taken
@@ -142,22 +143,22 @@ def test_a_poll_ends_as_soon_as_a_record_is_sent(bus: MemoryBus) -> None:
     worker = bus.consumer("worker", ["frames"])
     worker.poll(1, 0.0)
     found: list[Record] = []
-    reader = threading.Thread(target=lambda: found.extend(worker.poll(1, 60.0)))
+    reader = threading.Thread(target=lambda: found.extend(worker.poll(1, 2 * PATIENCE_S)))
     reader.start()
 
     bus.producer().send("frames", "door", b"x")
-    reader.join(20)
+    reader.join(PATIENCE_S)
 
     assert [record.value for record in found] == [b"x"]
 
 
 def test_closing_the_bus_ends_every_poll(bus: MemoryBus) -> None:
     worker = bus.consumer("worker", ["frames"])
-    reader = threading.Thread(target=worker.poll, args=(1, 60.0))
+    reader = threading.Thread(target=worker.poll, args=(1, 2 * PATIENCE_S))
     reader.start()
 
     bus.close()
-    reader.join(20)
+    reader.join(PATIENCE_S)
 
     assert not reader.is_alive()
 

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client import CollectorRegistry, Metric
 
-from tests.conftest import wait_until
+from tests.conftest import PATIENCE_S, wait_until
 from wire import health
 from wire.errors import SettingsError
 from wire.health import STALE_S, HealthServer, ServiceMonitor
@@ -47,7 +47,7 @@ class Probed:
 
     def get(self, path: str) -> tuple[int, str]:
         try:
-            with urlopen(f"http://127.0.0.1:{self.server.port}{path}", timeout=10) as answer:
+            with urlopen(f"http://127.0.0.1:{self.server.port}{path}", timeout=PATIENCE_S) as answer:
                 return answer.status, answer.read().decode()
         except HTTPError as error:
             with error:
@@ -71,7 +71,7 @@ def test_a_starting_service_is_alive_and_not_ready(probed: Probed) -> None:
 
 @pytest.mark.parametrize(("path", "status"), [("/healthz", 200), ("/readyz", 503), ("/metrics", 200), ("/other", 404)])
 def test_head_answers_as_get_does_without_its_body(probed: Probed, path: str, status: int) -> None:
-    connection = HTTPConnection("127.0.0.1", probed.server.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", probed.server.port, timeout=PATIENCE_S)
     connection.request("HEAD", path)
     with closing(connection), connection.getresponse() as answer:
         assert (answer.status, answer.read()) == (status, b"")
@@ -158,7 +158,7 @@ class Slow:
     fails: bool = False
 
     def collect(self) -> Iterator[Metric]:
-        self.go_on.wait(10)
+        self.go_on.wait(PATIENCE_S)
         if self.fails:
             raise RuntimeError("cannot be collected")
         yield from ()
@@ -228,6 +228,6 @@ def test_a_signal_stops_the_service_and_the_handlers_of_before_come_back(number:
         assert isinstance(stop, threading.Event)
         assert not stop.is_set()
         os.kill(os.getpid(), number)
-        assert stop.wait(5)
+        assert stop.wait(PATIENCE_S)
 
     assert signal.getsignal(number) is before

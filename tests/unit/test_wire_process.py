@@ -11,6 +11,7 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tests.conftest import PATIENCE_S
 from wire import codec
 from wire.bus import TopicPartition
 from wire.errors import PermanentError, SettingsError, TransientError
@@ -31,7 +32,7 @@ class StopWhenFed:
 
     def handle(self, batch: Sequence[Received]) -> Iterable[Outgoing | Rejected]:
         if batch:
-            with urlopen(f"http://127.0.0.1:{self._port}/healthz", timeout=10) as answer:
+            with urlopen(f"http://127.0.0.1:{self._port}/healthz", timeout=PATIENCE_S) as answer:
                 self.probe = answer.read().decode()
             os.kill(os.getpid(), signal.SIGTERM)
         return []
