@@ -209,7 +209,7 @@ class IdentityEvent(Message, frozen=True, kw_only=True, eq=False, tag="identity"
         event_id: The same whenever the same decision is published again.
         identity_id: Number of the identity in its site, from 1.
         previous_ids: Its former numbers, or numbers of identities merged into it.
-        probability: That the tracklet and the identity are the same person, in [0, 1].
+        probability: That tracklet and identity are the same person, or the identities of a merge are, in [0, 1].
         reason: One sentence for a human.
         time_ns: Capture time of what the event describes.
         traceparent: In the same trace as the tracklet's; empty without a tracklet.
