@@ -50,15 +50,25 @@ def main(site: Path) -> None:
 
 def _add_cameras(address: str, site: Path) -> None:
     """Add the videos by their names alone: the pictures show no folder of this machine."""
-    with httpx.Client(base_url=address, transport=httpx.HTTPTransport(retries=10)) as client:
+    with httpx.Client(base_url=address, transport=httpx.HTTPTransport(retries=10), timeout=60) as client:
         for film in sorted(site.glob("*.mp4")):
             fields = {"url": film.name, "realtime": True, "loop": True, "analysed_fps": 4}
             client.post("/v1/cameras", json={"camera_id": film.stem, **fields}).raise_for_status()
+        _watch(client)
+
+
+def _watch(client: httpx.Client) -> None:
+    """Ask for alerts about a zone: they are about what happens from then on."""
+    corners = [[0.3, 0.45], [0.7, 0.45], [0.85, 0.95], [0.15, 0.95]]
+    zone = {"name": "Entrance", "camera_id": "lobby", "kind": "area", "points": corners}
+    client.put("/v1/zones/entrance", json=zone).raise_for_status()
+    rule = {"name": "Somebody at the entrance", "when": "enters", "zones": ["entrance"]}
+    client.post("/v1/alert-rules", json=rule).raise_for_status()
 
 
 def take_pictures(address: str) -> None:
     """Take a picture of each view: on a wide screen in light, on a phone in the dark, and the wall in both."""
-    with httpx.Client(base_url=address) as client:
+    with httpx.Client(base_url=address, timeout=60) as client:
         known, track = _prepare(client)
     views = {
         "live": "live",
@@ -88,15 +98,11 @@ def take_pictures(address: str) -> None:
 
 
 def _prepare(client: httpx.Client) -> tuple[int, str]:
-    """Name whoever was seen by most cameras, and ask for alerts about a zone; return their number, and a track."""
+    """Name and tag whoever was seen by most cameras; return their number, and a track."""
     people = client.get("/v1/identities").json()["identities"]
     known = max(people, key=lambda person: (len(person["cameras"]), person["tracklets"]))
     client.post(f"/v1/identities/{known['id']}/name", json={"name": "Ada"})
-    corners = [[0.3, 0.45], [0.7, 0.45], [0.85, 0.95], [0.15, 0.95]]
-    zone = {"name": "Entrance", "camera_id": "lobby", "kind": "area", "points": corners}
-    client.put("/v1/zones/entrance", json=zone).raise_for_status()
-    rule = {"name": "Somebody at the entrance", "when": "enters", "zones": ["entrance"]}
-    client.post("/v1/alert-rules", json=rule).raise_for_status()
+    client.post(f"/v1/identities/{known['id']}/tags", json={"tags": ["staff", "morning shift"]})
     return known["id"], known["picture"] or known["crops"][0]
 
 

@@ -167,6 +167,51 @@ def test_a_picture_that_cannot_be_read_is_refused_in_words(page: Page, tmp_path:
     expect(page.locator(".broken")).to_contain_text("Save it as JPEG, PNG or WebP")
 
 
+def test_people_are_tagged_and_chosen_by_tag_and_by_how_sure_it_is(page: Page, address: str) -> None:
+    number = numbers(address)[0]
+    open_view(page, f"people/{number}")
+    page.get_by_role("button", name="Add tags").click()
+    page.get_by_label("Tags, separated by commas").fill("staff, morning, Staff")
+    page.locator(".actions form").get_by_role("button", name="Tags").click()
+    expect(page.locator(".person .tags")).to_have_text("morningstaff")
+
+    open_view(page, "people")
+    everybody = page.locator(".card").count()
+    page.get_by_label("Tag", exact=True).select_option("staff")
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator(".card .tags")).to_have_text("morningstaff")
+    page.get_by_label("Tag", exact=True).select_option("")
+    expect(page.locator(".card")).to_have_count(everybody)
+    with page.expect_response(lambda answer: "probability=0.99" in answer.url) as asked:
+        page.get_by_label("How sure it is").select_option("0.99")
+    sure = sum(not person["hidden"] for person in asked.value.json()["identities"])
+    expect(page.locator(".card")).to_have_count(sure)
+
+
+def test_a_camera_of_the_network_is_taken_with_its_login(page: Page) -> None:
+    stream = {
+        "url": "rtsp://USER:PASSWORD@10.0.0.7/1",
+        "profile": "main",
+        "codec": "H264",
+        "width": 1920,
+        "height": 1080,
+    }
+    camera = {"name": "axis", "host": "10.0.0.7", "model": "Axis P3245", "login": True, "streams": [], "problem": "no"}
+    open_view(page, "cameras/add")
+    page.route("**/v1/cameras/discover", lambda route: route.fulfill(json={"cameras": [camera]}))
+    page.get_by_role("button", name="Find cameras on this network").click()
+    page.get_by_label("User of the cameras").fill("me@home")
+    page.get_by_label("Password of the cameras").fill("s/p")
+    opened = {**camera, "streams": [stream], "problem": ""}
+    page.route("**/v1/cameras/discover", lambda route: route.fulfill(json={"cameras": [opened]}))
+    page.get_by_role("button", name="Search again").click()
+    page.get_by_role("button", name=re.compile("1920")).click()
+
+    expect(page.get_by_label("Address")).to_have_value("rtsp://me%40home:s%2Fp@10.0.0.7/1")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("axis")
+    assert faults_of_layout(page) + faults_of_access(page) == []
+
+
 def test_a_camera_is_added_named_as_unreachable_and_removed(page: Page) -> None:
     page.locator(".rail").get_by_text("Cameras").click()
     page.get_by_role("button", name="Add a camera").click()
