@@ -155,7 +155,7 @@ class Cluster:
         found = [row.rsplit(" ", 1)[1] for row in text.splitlines() if row.startswith(line + " ")]
         return float(found[0]) if found else 0.0
 
-    def wait(self, true: Callable[[], bool], what: str, timeout_s: float = 240) -> None:
+    def wait(self, true: Callable[[], bool], what: str, timeout_s: float = 540) -> None:
         """Return when `true` says so; fail, with the end of every log, when it never does or a process has died."""
         deadline = time.monotonic() + timeout_s
         while not true():
