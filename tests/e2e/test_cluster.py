@@ -1,5 +1,7 @@
 """The distributed form equals the embedded one, and neither kills nor rebalances change who is who."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -7,22 +9,49 @@ import msgspec
 import pytest
 
 from gallery.score import score_folder
+from tests.conftest import PATIENCE_S, settings_of_its_own
 from tests.ingest_tools import is_shared_out
 from tests.servers.cluster import START_NS, Cluster, EmbeddedRun, SiteOnDisk, rows_by_person
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(1200)]
 
 SECONDS = 30
 HOUR_NS = 3_600_000_000_000
 
 
-def run_whole(cluster: Cluster, site: SiteOnDisk) -> Path:
-    for service in ("gallery", "worker", "ingest"):
-        cluster.start(service)
-    specs = site.specs(cluster.site_id)
-    cluster.add_cameras(specs)
-    cluster.wait_until_done(specs)
-    return cluster.results("out")
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A cluster that has watched the site once, and goes on: its tracks and numbers as they were then."""
+
+    cluster: Cluster
+    tracks: Path
+    numbers: frozenset[int]
+
+
+@pytest.fixture(scope="module")
+def watched(
+    site: SiteOnDisk,
+    detector: Path,
+    kafka_servers: str,
+    redis_url: str,
+    free_port: Callable[[], int],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Watched]:
+    folder = tmp_path_factory.mktemp("watched")
+    cluster = Cluster(folder, settings_of_its_own(kafka_servers), redis_url, free_port, detector)
+    try:
+        for service in ("gallery", "worker", "ingest", "api"):
+            cluster.start(service)
+        specs = site.specs(cluster.site_id)
+        cluster.add_cameras(specs)
+        cluster.wait_until_done(specs)
+        yield Watched(cluster, cluster.results("out"), numbers_in(cluster))
+    finally:
+        cluster.stop()
+
+
+def numbers_in(cluster: Cluster) -> frozenset[int]:
+    return frozenset(identity.number for identity in cluster.store.identities(0, 100))
 
 
 def test_people_never_seen_in_training_keep_one_identity_over_all_cameras(
@@ -35,9 +64,9 @@ def test_people_never_seen_in_training_keep_one_identity_over_all_cameras(
 
 
 def test_separate_processes_over_kafka_find_the_same_people_as_one_process(
-    cluster: Cluster, site: SiteOnDisk, embedded: EmbeddedRun
+    watched: Watched, embedded: EmbeddedRun
 ) -> None:
-    assert rows_by_person(run_whole(cluster, site)) == rows_by_person(embedded.out)
+    assert rows_by_person(watched.tracks) == rows_by_person(embedded.out)
 
 
 def test_killing_worker_and_gallery_in_the_middle_changes_nothing(
@@ -58,36 +87,37 @@ def test_killing_worker_and_gallery_in_the_middle_changes_nothing(
 
 
 def test_a_second_run_over_the_same_redis_recognises_the_people_of_the_first(
-    cluster: Cluster, site: SiteOnDisk
+    watched: Watched, site: SiteOnDisk
 ) -> None:
     # Given a site that was watched once
-    run_whole(cluster, site)
-    first = {identity.number for identity in cluster.store.identities(0, 100)}
+    cluster = watched.cluster
     # When the same people come again an hour later
     again = site.specs(cluster.site_id, start_ns=START_NS + HOUR_NS)
     cluster.add_cameras(again)
     cluster.wait(lambda: any(not p.ended for p in cluster.progress().values()), "the second visit to begin")
     cluster.wait_until_done(again)
     # Then most of them are the people known already
-    second = {identity.number for identity in cluster.store.identities(0, 100)}
-    assert len(second - first) <= len(first) // 4, f"{sorted(second - first)} are new beside {sorted(first)}"
+    new = numbers_in(cluster) - watched.numbers
+    assert len(new) <= len(watched.numbers) // 4, f"{sorted(new)} are new beside {sorted(watched.numbers)}"
 
 
-def test_the_api_of_a_cluster_answers_who_where_and_when(cluster: Cluster, site: SiteOnDisk) -> None:
-    run_whole(cluster, site)
-    cluster.start("api")
-    base = f"http://127.0.0.1:{cluster.ports['api']}/v1"
-    people = httpx.get(f"{base}/identities").json()["identities"]
-    assert {person["id"] for person in people} == {i.number for i in cluster.store.identities(0, 100)}
-    assert {camera["camera_id"] for camera in httpx.get(f"{base}/cameras").json()["cameras"]} == set(site.cameras)
-    tracks = httpx.get(f"{base}/tracks", params={"camera": site.cameras[0]}).json()["tracks"]
+def test_the_api_of_a_cluster_answers_who_where_and_when(watched: Watched, site: SiteOnDisk) -> None:
+    base = f"http://127.0.0.1:{watched.cluster.ports['api']}/v1"
+    people = httpx.get(f"{base}/identities", timeout=PATIENCE_S).json()["identities"]
+    assert {person["id"] for person in people} == numbers_in(watched.cluster)
+    assert {
+        camera["camera_id"] for camera in httpx.get(f"{base}/cameras", timeout=PATIENCE_S).json()["cameras"]
+    } == set(site.cameras)
+    tracks = httpx.get(f"{base}/tracks", params={"camera": site.cameras[0]}, timeout=PATIENCE_S).json()["tracks"]
     assert tracks
     assert {track["camera_id"] for track in tracks} == {site.cameras[0]}
     # And who somebody is, by a picture that a worker embeds and a gallery compares
     known = max(people, key=lambda person: person["tracklets"])
-    crop = httpx.get(f"{base}/tracks/{known['picture']}/crop").content
-    found = httpx.post(f"{base}/search", content=crop, headers={"Content-Type": "image/jpeg"}, timeout=30).json()
-    alike = httpx.get(f"{base}/tracks/{known['picture']}/lookalikes", timeout=30).json()
+    crop = httpx.get(f"{base}/tracks/{known['picture']}/crop", timeout=PATIENCE_S).content
+    found = httpx.post(
+        f"{base}/search", content=crop, headers={"Content-Type": "image/jpeg"}, timeout=PATIENCE_S
+    ).json()
+    alike = httpx.get(f"{base}/tracks/{known['picture']}/lookalikes", timeout=PATIENCE_S).json()
     assert found["people"][0]["lookalikes"][0]["identity"]["id"] == known["id"]
     assert alike["lookalikes"][0]["identity"]["id"] == known["id"]
 
