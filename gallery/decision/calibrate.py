@@ -98,6 +98,14 @@ class Calibration:
         """Return the two distributions in use: the fitted ones, or those before any unlabelled pair."""
         return self.fit or self._before()
 
+    @property
+    def people(self) -> float:
+        """Return how many people the unlabelled pairs look like: with n, each seen as often, 1 / n of them are equal.
+
+        However many pieces each of them is in; infinite before any pair was learnt from.
+        """
+        return 1 / self.scale.share if self.scale.share else math.inf
+
     def _line(self) -> tuple[float, float]:
         scale = self.scale
         common = (scale.different_variance + scale.same_variance) / 2

@@ -36,8 +36,7 @@ def threshold(match: float, others: int, learnt: Collection[Calibration]) -> flo
     There are `others` of them besides, or fewer where the share of pairs that show one person says so: a person in
     several pieces must not make it harder to join them.
     """
-    shares = [known.scale.share for known in learnt]
-    most = raised(match, min([others, *(1 / share for share in shares if share)]))
+    most = raised(match, min([others, *(known.people for known in learnt)]))
     pairs = max((sum(known.unlabelled) for known in learnt), default=0.0)
     return match + (most - match) * pairs / (pairs + LEARNT_PAIRS)
 

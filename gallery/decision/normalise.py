@@ -3,12 +3,16 @@
 Lighting, colours and viewpoint of a camera shift all its embeddings in one direction, so that two strangers in one
 camera can be more similar than one person in two. The shift is estimated as the mean over the people whom the camera
 saw recently, counting each person once however long they stayed. A mean over few people mostly describes these people,
-so it is shrunk towards the mean of the site, and that towards zero: a site with three people is not corrected.
+so it is shrunk towards the mean of the site, and that towards zero: a site with three people is not corrected. Where
+each of the three is in pieces, they are more identities than people, and a correction by the pieces would take away
+what the pieces of one person have in common; so there are no more people than the site's pairs look like.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,9 +88,16 @@ def units(vectors: Vector) -> Vector:
 
 
 def learnt_shifts(
-    identities: Mapping[int, Identity], prototypes: Mapping[int, Sequence[Prototype]], next_identity: int
+    identities: Mapping[int, Identity],
+    prototypes: Mapping[int, Sequence[Prototype]],
+    next_identity: int,
+    people: Mapping[str, float] = MappingProxyType({}),
 ) -> Shifts:
-    """Return the shifts estimated from the people seen last."""
+    """Return the shifts estimated from the people seen last.
+
+    Args:
+        people: By model_id, how many people there are at most, see `Calibration.people`; without it any number.
+    """
     recent = sorted(identities.values(), key=lambda one: (-one.last_ns, -one.number))[:RECENT_PEOPLE]
     seen: dict[str, dict[str, list[Vector]]] = defaultdict(lambda: defaultdict(list))
     for identity in recent:
@@ -96,22 +107,25 @@ def learnt_shifts(
     vectors = {
         (model_id, camera_id): shift
         for model_id, cameras in seen.items()
-        for camera_id, shift in _shifts_of({camera: np.stack(means) for camera, means in cameras.items()}).items()
+        for camera_id, shift in _shifts_of(
+            {camera: np.stack(means) for camera, means in cameras.items()}, people.get(model_id, math.inf)
+        ).items()
     }
     return Shifts(vectors, next_identity)
 
 
-def _shifts_of(cameras: Mapping[str, Vector]) -> dict[str, Vector]:
-    """Return the shift of each camera, given the `(n, d)` unit mean embeddings of the n people it saw."""
-    most = max(len(means) for means in cameras.values())
+def _shifts_of(cameras: Mapping[str, Vector], people: float) -> dict[str, Vector]:
+    """Return the shift of each camera, given the `(n, d)` unit mean embeddings of the n identities it saw."""
+    seen = {camera: min(len(means), people) for camera, means in cameras.items()}
+    most = max(seen.values())
     if most <= FREE_PEOPLE:
         return {}
     site = np.concatenate(list(cameras.values())).mean(0)
-    shifts = {c: _share(most) * site + _share(len(means)) * (means.mean(0) - site) for c, means in cameras.items()}
+    shifts = {c: _share(most) * site + _share(seen[c]) * (means.mean(0) - site) for c, means in cameras.items()}
     return {camera: shift.astype(np.float16).astype(np.float32) for camera, shift in shifts.items()}
 
 
-def _share(people: int) -> float:
+def _share(people: float) -> float:
     """Return the weight of a mean over this many people, in [0, 1); the rest is the prior's."""
-    telling = max(0, people - FREE_PEOPLE)
+    telling = max(0.0, people - FREE_PEOPLE)
     return telling / (telling + PRIOR_PEOPLE)

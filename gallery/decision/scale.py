@@ -28,7 +28,8 @@ def update_scale(draft: Draft, rules: Rules, *, anew: bool = False) -> None:
         draft.shifts = NO_SHIFTS
     shifts_changed = rules.normalise and (anew or draft.shifts.is_outdated(draft.next_identity))
     if shifts_changed:
-        draft.shifts = learnt_shifts(draft.seen_last(RECENT_PEOPLE), draft.prototypes, draft.next_identity)
+        people = {model_id: known.people for model_id, known in draft.calibrations.items()}
+        draft.shifts = learnt_shifts(draft.seen_last(RECENT_PEOPLE), draft.prototypes, draft.next_identity, people)
     ended = [t for t in draft.ended if t.quality >= rules.min_closing_quality]
     for model_id in sorted(draft.calibrations) if shifts_changed else sorted({t.model_id for t in ended}):
         sample = _sample(draft, model_id, rules)

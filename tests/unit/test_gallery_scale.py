@@ -1,5 +1,7 @@
 """What similarities mean at a site: cameras' shifts, and equal and different people told apart without labels."""
 
+import math
+
 import msgspec
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from gallery.decision.calibrate import DEFAULT_PRIOR, MAX_UNLABELLED, Calibration, encode, probability
 from gallery.decision.compare import with_tracklet
 from gallery.decision.coverage import NO_COVERAGE, Coverage, Meetings
+from gallery.decision.mixture import Scale
 from gallery.decision.normalise import FREE_PEOPLE, NO_SHIFTS, RECENT_PEOPLE, Shifts, learnt_shifts
 from gallery.decision.scale_state import decode_scale, encode_scale
 from gallery.store.store import Identity, Prototype
@@ -57,6 +60,24 @@ def test_few_people_say_nothing_about_a_camera() -> None:
     identities, prototypes = people(FREE_PEOPLE, {"a": offset(1), "b": offset(2)})
 
     assert learnt_shifts(identities, prototypes, FREE_PEOPLE + 1).vectors == {}
+
+
+def test_few_people_in_many_pieces_say_nothing_either() -> None:
+    identities, prototypes = people(20, {"a": offset(1), "b": offset(2)})
+    like = Calibration(DEFAULT_PRIOR, fit=Scale(0.1, 0.04, 0.6, 0.04, share=1 / FREE_PEOPLE))
+
+    assert like.people == pytest.approx(FREE_PEOPLE)
+    assert learnt_shifts(identities, prototypes, 21, {"m": like.people}).vectors == {}
+
+
+def test_a_correction_grows_with_the_people_that_there_are_at_most() -> None:
+    identities, prototypes = people(20, {"a": offset(1), "b": offset(2)})
+
+    few, more, all_of_them, unknown = (
+        learnt_shifts(identities, prototypes, 21, {"m": most}).vectors["m", "a"] for most in (4.0, 8.0, 20.0, math.inf)
+    )
+    assert np.linalg.norm(few) < np.linalg.norm(more) < np.linalg.norm(all_of_them)
+    assert all_of_them.tolist() == unknown.tolist()
 
 
 def test_a_late_camera_is_given_what_the_others_share() -> None:
