@@ -160,7 +160,7 @@ export const texts = {
     anyTag: "Any tag",
     sure: "How sure it is that this is one person",
     sureHelp: "Leaves out people with a recent track that may show somebody else",
-    least: (share) => (share ? `${Math.round(share * 100)} %+ sure` : "However sure"),
+    least: (share) => (share ? `At least ${Math.round(share * 100)} % sure` : "Any certainty"),
   },
   playback: {
     none: "Nothing of this person is kept",
