@@ -37,7 +37,7 @@ from tests.bench.hosts.rounds import Bench, say
 from tests.bench.hosts.watch import Watch
 from wire.kafka.bus import KafkaBus
 
-DETECTOR = Path("reid_worker/weights/person-detector-int8.onnx")  # what `climbtrack run --detector bundled` runs on a CPU
+DETECTOR = Path("reid_worker/weights/person-detector-int8.onnx")  # as `climbtrack run --detector bundled` on a CPU
 TOOLS = ("ip", "iptables", "java", "redis-server", "prometheus")
 SEEN_S = 300.0
 QUIET_S = 240.0  # within which all alerts must have cleared
