@@ -146,12 +146,12 @@ def test_somebody_added_chooses_a_password_and_is_let_in(context: BrowserContext
         ("vera", {"Find lookalikes"}, set()),
         (
             "otto",
-            {"Add a name", "Merge with…", "Find lookalikes", "Split off selected", "Hide"},
+            {"Add a name", "Add tags", "Merge with…", "Find lookalikes", "Split off selected", "Hide"},
             {"Zones", "Resume"},
         ),
         (
             "anna",
-            {"Add a name", "Merge with…", "Find lookalikes", "Split off selected", "Hide", "Erase"},
+            {"Add a name", "Add tags", "Merge with…", "Find lookalikes", "Split off selected", "Hide", "Erase"},
             {"Add a camera", "Zones", "Resume", "Remove"},
         ),
     ],
