@@ -1,5 +1,5 @@
 // What only a person can say: pairs who might be one, and tracks that may show somebody else. One key an answer.
-import { html, useEffect, useState } from "../vendor/htm-preact-3.1.1.js";
+import { html, useRef, useState } from "../vendor/htm-preact-3.1.1.js";
 import { get, post, trackPath } from "../api.js";
 import { useKeys, useLoaded } from "../hooks.js";
 import { Chip, Crop } from "../parts/person.js";
@@ -22,32 +22,44 @@ const kept = () => {
 export function Review({ onPerson }) {
   const queue = useLoaded(() => get("v1/review?limit=100").then(questionsOf), []);
   const [done, setDone] = useState(kept); // {key, word}: what was answered or skipped, in order
-  useEffect(() => {
+  const latest = useRef(done); // as soon as it changes: a second key may come before the next picture
+  const turn = useRef(Promise.resolve());
+  const change = (now) => {
+    latest.current = now;
+    setDone(now);
     try {
-      sessionStorage.setItem(KEPT, JSON.stringify(done.slice(-MOST_KEPT)));
+      sessionStorage.setItem(KEPT, JSON.stringify(now.slice(-MOST_KEPT)));
     } catch { /* without it, the queue begins anew after a reload */ }
-  }, [done]);
-  const open = (queue.value ?? []).filter((question) => !done.some(({ key }) => key === question.key));
+  };
+  const openAfter = (answers) => (queue.value ?? []).filter((question) => !answers.some(({ key }) => key === question.key));
+  const open = openAfter(done);
   const [question] = open;
-  const settle = (word) => setDone((all) => [...all, { key: question.key, word }]);
-  const answer = async ({ message, path, body }) => {
+  // One after the other, each about the question that is open then: a key that is hit twice must not answer one twice.
+  const inTurn = (action) => () => (turn.current = turn.current.then(() => action(openAfter(latest.current)[0])));
+  const settle = ({ key }, word) => change([...latest.current, { key, word }]);
+  const answer = async (asked, { message, path, body }) => {
     let word = null;
     if (await act(message, async () => {
       const said = await post(path, body);
       word = said.id;
       return said;
-    })) settle(word);
+    })) settle(asked, word);
   };
   const undo = async () => {
-    const last = done.at(-1);
+    const last = latest.current.at(-1);
     if (!last) return;
-    if (last.word === null || (await act(texts.undone, () => post(`v1/words/${last.word}/undo`)))) setDone((all) => all.slice(0, -1));
+    if (last.word === null || (await act(texts.undone, () => post(`v1/words/${last.word}/undo`)))) change(latest.current.slice(0, -1));
   };
-  const keys = { m: () => question && answer(question.same), n: () => question && answer(question.different), s: () => question && settle(null), u: undo };
+  const keys = {
+    m: inTurn((asked) => asked && answer(asked, asked.same)),
+    n: inTurn((asked) => asked && answer(asked, asked.different)),
+    s: inTurn((asked) => asked && settle(asked, null)),
+    u: inTurn(undo),
+  };
   useKeys((event) => keys[event.key.toLowerCase()]?.());
   if (queue.loading) return html`<${Skeleton} rows=${3} />`;
   if (!queue.value) return html`<${Failed} error=${queue.error} again=${queue.reload} />`;
-  if (!question) return html`<${Empty} title=${own.none} help=${own.noneHelp}>${done.length > 0 && html`<button onClick=${undo}><kbd>U</kbd> ${own.undo}</button>`}<//>`;
+  if (!question) return html`<${Empty} title=${own.none} help=${own.noneHelp}>${done.length > 0 && html`<button onClick=${keys.u}><kbd>U</kbd> ${own.undo}</button>`}<//>`;
   return html`<section class="review">
     <header class="tools"><strong>${question.ask}</strong><span class="quiet">${own.chance(question.probability)}</span>
       <span class="grow" /><span class="quiet num">${own.left(open.length)}${done.length > 0 && `, ${own.answered(done.length)}`}</span></header>
@@ -56,7 +68,7 @@ export function Review({ onPerson }) {
       <button class="primary" onClick=${keys.m}><kbd>M</kbd> ${own.same}</button>
       <button onClick=${keys.n}><kbd>N</kbd> ${own.different}</button>
       <button onClick=${keys.s}><kbd>S</kbd> ${own.skip}</button>
-      <button disabled=${!done.length} onClick=${undo}><kbd>U</kbd> ${own.undo}</button>
+      <button disabled=${!done.length} onClick=${keys.u}><kbd>U</kbd> ${own.undo}</button>
     </div>
   </section>`;
 }
