@@ -18,6 +18,7 @@ CALLED_FROM_OUTSIDE = {
     "do_GET",
     "do_HEAD",
     "emit",
+    "get_next",
     "handle_error",
     "handle_exit",
     "list_commands",
