@@ -104,36 +104,22 @@ def create_app(
     refusals: dict[int | str, dict[str, Any]] = {422: {"model": ProblemOut, "description": INVALID}}
     about: dict[str, Any] = {"title": "climbtrack", "version": installed_version(), "responses": refusals}
     app = FastAPI(**about, lifespan=lifespan, docs_url=None, redoc_url=None)  # those load scripts from other hosts
-    audit = AuditLog(store.accounts, days=settings.audit_days, entries=settings.audit_entries)
-    app.add_middleware(Auditor, store=store, audit=audit)
-    app.add_middleware(HeadAsGet)
-    app.add_middleware(SameOrigin, allowed=settings.cors_origins)
-    if settings.root_path:
-        app.add_middleware(UnderPrefix, prefix=settings.root_path)
-    if settings.cors_origins:
-        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
-    app.add_middleware(BehindProxies, trusted=settings.trusted_proxies)
+    _add_middleware(app, store, settings)
     access = access_to(store, settings, trusted=trusted)
     protected = [Depends(require_access(access)), Depends(only_known_parameters)]
     listed = CameraList(store, bus, cameras, states)
-    people = people_router(store, cameras)
-    added = (camera_test_router(asker, settings), discovery_router(find, settings))
     for router in (
         cameras_router(listed, store.site_id, settings),
-        *added,
-        words_router(store, bus),
-        people,
-        tracks_router(store),
+        camera_test_router(asker, settings),
+        discovery_router(find, settings),
+        *_about_people(store, bus, cameras, asker, recording),
+        events_router(feed, access, streams),
+        alert_stream_router(alert_feed, access, streams),
+        *alerting_routers(store, listed.of),
+        users_router(store.accounts),
+        tokens_router(store.accounts),
+        audit_router(store),
     ):
-        app.include_router(router, dependencies=protected, responses=PROTECTED)
-    looks = (why_router(store), review_router(store), search_router(store, asker), visits_router(store))
-    app.include_router(recordings_router(store, recording), dependencies=protected, responses=PROTECTED)
-    followed = (events_router(feed, access, streams), alert_stream_router(alert_feed, access, streams))
-    for router in (*looks, *followed):
-        app.include_router(router, dependencies=protected, responses=PROTECTED)
-    for router in alerting_routers(store, listed.of):
-        app.include_router(router, dependencies=protected, responses=PROTECTED)
-    for router in (users_router(store.accounts), tokens_router(store.accounts), audit_router(store)):
         app.include_router(router, dependencies=protected, responses=PROTECTED)
     oidc = oidc_of(settings)
     app.include_router(session_router(access, oidc, protected[:1]), dependencies=[Depends(only_known_parameters)])
@@ -146,6 +132,35 @@ def create_app(
     answer_with_problems(app)
     describe(app)
     return app
+
+
+def _add_middleware(app: FastAPI, store: Store, settings: ApiSettings) -> None:
+    """Add what requests go through; the last one added sees them first."""
+    audit = AuditLog(store.accounts, days=settings.audit_days, entries=settings.audit_entries)
+    app.add_middleware(Auditor, store=store, audit=audit)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(SameOrigin, allowed=settings.cors_origins)
+    if settings.root_path:
+        app.add_middleware(UnderPrefix, prefix=settings.root_path)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
+    app.add_middleware(BehindProxies, trusted=settings.trusted_proxies)
+
+
+def _about_people(
+    store: Store, bus: GrouplessBus, cameras: CameraTable, asker: Asker, recording: RecordingSettings
+) -> tuple[APIRouter, ...]:
+    """Return what tells who is where, why, and how they look, and takes what people say about it."""
+    return (
+        words_router(store, bus),
+        people_router(store, cameras),
+        tracks_router(store),
+        recordings_router(store, recording),
+        why_router(store),
+        review_router(store),
+        search_router(store, asker),
+        visits_router(store),
+    )
 
 
 def needs_admin(settings: ApiSettings) -> bool:
