@@ -10,29 +10,36 @@ from wire.messages import WordKind
 
 def name(hearing: Hearing) -> None:
     """Name a person, or take the name away."""
-    identity = hearing.person(hearing.word.identity_id)
-    hearing.remember(identity)
-    hearing.say(identity.number, sides=[hearing.rows(identity.number)])
-    hearing.draft.describe(identity.number, name=hearing.word.name)
-    hearing.report("updated", identity.number, "named" if hearing.word.name else "no longer named")
+    word = hearing.word
+    _describe(hearing, "named" if word.name else "no longer named", name=word.name)
 
 
 def tag(hearing: Hearing) -> None:
     """Give a person tags, in place of those they had."""
-    identity = hearing.person(hearing.word.identity_id)
-    hearing.remember(identity)
-    hearing.say(identity.number, sides=[hearing.rows(identity.number)])
-    hearing.draft.describe(identity.number, tags=hearing.word.tags)
-    hearing.report("updated", identity.number, "tagged" if hearing.word.tags else "no longer tagged")
+    word = hearing.word
+    _describe(hearing, "tagged" if word.tags else "no longer tagged", tags=word.tags)
 
 
 def hide(hearing: Hearing) -> None:
     """Hide a person, or show them again."""
+    word = hearing.word
+    _describe(hearing, "hidden" if word.hidden else "shown again", hidden=word.hidden)
+
+
+def _describe(
+    hearing: Hearing,
+    reason: str,
+    *,
+    name: str | None = None,
+    tags: tuple[str, ...] | None = None,
+    hidden: bool | None = None,
+) -> None:
+    """Change what is said of a person, and report why; None changes nothing."""
     identity = hearing.person(hearing.word.identity_id)
     hearing.remember(identity)
     hearing.say(identity.number, sides=[hearing.rows(identity.number)])
-    hearing.draft.describe(identity.number, hidden=hearing.word.hidden)
-    hearing.report("updated", identity.number, "hidden" if hearing.word.hidden else "shown again")
+    hearing.draft.describe(identity.number, name=name, tags=tags, hidden=hidden)
+    hearing.report("updated", identity.number, reason)
 
 
 def merge(hearing: Hearing) -> None:
