@@ -70,13 +70,15 @@ def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
 def give_lines(error: BaseException) -> bool:
     """Give every entry of the tracebacks of an error and its causes a line; return whether one had none."""
     chain = [error]
-    while (before := chain[-1].__cause__ or chain[-1].__context__) is not None and before not in chain:
+    while (before := chain[-1].__cause__ or chain[-1].__context__) is not None and all(
+        one is not before for one in chain
+    ):
         chain.append(before)
-    entries = {one: list(_entries(one.__traceback__)) for one in chain}
-    missing = [one for one, found in entries.items() if any(entry.tb_lineno is None for entry in found)]
-    for one in missing:
+    entries = [(one, list(_entries(one.__traceback__))) for one in chain]  # not a mapping: an error may have no hash
+    missing = [(one, found) for one, found in entries if any(entry.tb_lineno is None for entry in found)]
+    for one, found in missing:
         after: TracebackType | None = None
-        for entry in reversed(entries[one]):
+        for entry in reversed(found):
             line = entry.tb_lineno if entry.tb_lineno is not None else entry.tb_frame.f_code.co_firstlineno
             after = TracebackType(after, entry.tb_frame, entry.tb_lasti, line)
         one.__traceback__ = after

@@ -51,3 +51,16 @@ def test_other_failures_stay_as_they_are() -> None:
 
     assert not give_lines(caught.value)
     assert caught.value.__traceback__ is before
+
+
+def test_an_error_that_has_no_hash_is_reported_like_any_other() -> None:
+    class UnhashableError(Exception):
+        __hash__ = None  # type: ignore[assignment]
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, UnhashableError)
+
+    with pytest.raises(UnhashableError) as caught:
+        raise UnhashableError("refused") from UnhashableError("the cause, which is equal to it")
+
+    assert not give_lines(caught.value)

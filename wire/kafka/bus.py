@@ -10,7 +10,7 @@ from kafka.partitioner.default import murmur2
 
 from wire.bus import Rebalance, Record, Start, TopicSpec
 from wire.errors import SettingsError
-from wire.kafka.client import Names, connection_options, named_errors, reading_options
+from wire.kafka.client import Names, connection_options, named_errors, reading_options, settled
 from wire.kafka.consumer import Callbacks, KafkaBusConsumer, no_callback
 from wire.kafka.follower import KafkaBusFollower
 from wire.kafka.producer import KafkaBusProducer
@@ -20,6 +20,7 @@ from wire.topics import sized
 
 TABLE_S = 60.0  # a table is a few megabytes; one that takes longer than a minute to read is broken
 BACKLOG_AGE_S = 1.0
+COORDINATOR_S = 5.0  # that a new broker may need until it knows its first group
 
 
 class KafkaBus:
@@ -122,7 +123,8 @@ class KafkaBus:
     def _read_backlog(self, topic: str, group: str) -> "_Backlog":
         parts = self._names.partitions(topic)
         name = self._names.group(group)
-        committed = self._connected_admin().list_group_offsets({name: parts})[name]
+        admin = self._connected_admin()
+        committed = settled(lambda: admin.list_group_offsets({name: parts}), COORDINATOR_S)[name]
         reader = self._connected_reader()
         ends = reader.end_offsets(parts, timeout_ms=self._settings.connect_timeout_ms)
         begins = reader.beginning_offsets(parts, timeout_ms=self._settings.connect_timeout_ms)

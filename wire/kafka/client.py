@@ -1,6 +1,7 @@
 """Shared by all Kafka clients: names, options and the translation of errors. Part of `wire.kafka`."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from wire.settings import KafkaSettings
 from wire.tls import context_of
 
 CLOSE_S = 5.0
+PAUSE_S = 0.1
 FETCH_BYTES = 4 * MAX_RECORD_BYTES  # upper bound on one response of a broker, over all partitions
 BOOTSTRAP = "Unable to bootstrap"  # the client reports nothing more
 NO_BOOTSTRAP = (
@@ -84,6 +86,25 @@ def named_errors(settings: KafkaSettings) -> Iterator[None]:
     except errors.KafkaError as error:
         cause = NO_BOOTSTRAP if BOOTSTRAP in str(error) else str(error)
         raise TransientError(f"Kafka at {settings.servers}: {cause}") from error
+
+
+def settled(ask: Callable[[], Any], within_s: float) -> Any:
+    """Return what a broker answers, asked again while it says that it cannot tell yet.
+
+    The first group of a new broker has no coordinator until the broker has made the topic of offsets, and a group
+    that moves has none for a moment; the client's admin asks once.
+
+    Raises:
+        KafkaError: The broker refuses, or cannot tell for longer than that.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            return ask()
+        except errors.KafkaError as error:
+            if not error.retriable or time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE_S)
 
 
 def connection_options(settings: KafkaSettings) -> dict[str, Any]:
