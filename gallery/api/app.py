@@ -23,6 +23,7 @@ from gallery.api.access.session import session_router
 from gallery.api.access.users import tokens_router, users_router
 from gallery.api.alerting.alert_stream import AlertFeed, alert_stream_router
 from gallery.api.alerting.alerts import alerting_routers
+from gallery.api.bodies import BoundedBodies
 from gallery.api.camera_test import camera_test_router
 from gallery.api.cameras import CameraList, cameras_router
 from gallery.api.discovery import Finder, discovery_router
@@ -137,6 +138,7 @@ def create_app(
 def _add_middleware(app: FastAPI, store: Store, settings: ApiSettings) -> None:
     """Add what requests go through; the last one added sees them first."""
     audit = AuditLog(store.accounts, days=settings.audit_days, entries=settings.audit_entries)
+    app.add_middleware(BoundedBodies)
     app.add_middleware(Auditor, store=store, audit=audit)
     app.add_middleware(HeadAsGet)
     app.add_middleware(SameOrigin, allowed=settings.cors_origins)

@@ -8,6 +8,8 @@ from fastapi.openapi.utils import get_openapi
 from gallery.api.problems import MEDIA_TYPE
 from gallery.api.rules import rule_of
 
+_PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
+
 
 def describe(app: FastAPI) -> None:
     """Let an application serve its document."""
@@ -32,8 +34,11 @@ def _complete(operation: dict[str, Any], method: str, path: str) -> None:
         operation["x-role"] = role
         operation["responses"]["403"] = {
             "description": f"Needs the role {role}, or comes from a page of another origin",
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
+            "content": _PROBLEM,
         }
+    if "requestBody" in operation:
+        too_large = {"description": "The body is too large", "content": _PROBLEM}
+        operation["responses"].setdefault("413", too_large)
     for code, answer in operation["responses"].items():
         schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
         if code >= "400" and schema.get("$ref", "").endswith("/ProblemOut"):

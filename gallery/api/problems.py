@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -88,8 +89,18 @@ def _describe(error: RequestValidationError) -> str:
     if any(one["type"] == "json_invalid" for one in found):
         return NOT_JSON
     words = "; ".join(
-        f"{'.'.join(map(str, one['loc'][1:]))[:MAX_NAME_LENGTH] or 'body'}: {one['msg'].removeprefix('Value error, ')}"
+        f"{'.'.join(map(str, one['loc'][1:]))[:MAX_NAME_LENGTH] or 'body'}: {_reason(one)}"
         for one in found[:MAX_REPORTED_FIELDS]
     )
     more = f"; and {len(found) - MAX_REPORTED_FIELDS} more" if len(found) > MAX_REPORTED_FIELDS else ""
     return (words + more).encode(errors="replace").decode()  # field names in a request may contain lone surrogates
+
+
+def _reason(fault: Mapping[str, Any]) -> str:
+    """Return what is wrong with a field; of a text that was put into its form, pydantic counts items."""
+    bounds = fault.get("ctx", {})
+    if bounds.get("field_type") == "Value" and "max_length" in bounds:
+        return f"must have at most {bounds['max_length']} characters, got {bounds['actual_length']}"
+    if bounds.get("field_type") == "Value" and "min_length" in bounds:
+        return f"must have at least {bounds['min_length']} character{'s' * (bounds['min_length'] > 1)}"
+    return str(fault["msg"]).removeprefix("Value error, ").replace(" items after validation", " items")

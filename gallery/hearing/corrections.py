@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from gallery.hearing.hearing import Hearing, Refused, legs_among, without
 from gallery.store.store import Identity, StoredTracklet
-from gallery.words.wording import listed, told
+from gallery.words.wording import listed, people_of, told
 from wire.messages import WordKind
 
 
@@ -49,7 +49,12 @@ def merge(hearing: Hearing) -> None:
     gone = [one for one in map(hearing.person, dict.fromkeys(word.others)) if one.number != survivor.number]
     gone = list({one.number: one for one in gone}.values())
     if not gone:
-        raise Refused(f"{listed([word.identity_id, *word.others])} are one person already")
+        about = people_of(word)
+        raise Refused(
+            f"{listed(about)} are one person already"
+            if len(about) > 1
+            else f"{listed(about)} cannot be merged with themselves: name somebody else"
+        )
     picture = _picture_of(hearing, survivor)
     hearing.remember(survivor)
     for one in gone:
@@ -78,7 +83,12 @@ def different(hearing: Hearing) -> None:
     word = hearing.word
     one, other = hearing.person(word.identity_id), hearing.person(word.others[0])
     if one.number == other.number:
-        raise Refused(f"{listed([word.identity_id, *word.others])} are one person: {_remedy(hearing, one)}")
+        named = people_of(word)
+        raise Refused(
+            f"{listed(named)} are one person: {_remedy(hearing, one)}"
+            if len(named) > 1
+            else f"{listed(named)} cannot be different from themselves: name somebody else"
+        )
     hearing.say(one.number, sides=[hearing.rows(one.number), hearing.rows(other.number)])
     hearing.report("updated", one.number, f"{one.number} and {other.number} are different people")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from gallery.store.said import StoredWord
-from wire.messages import WordKind
+from wire.messages import Word, WordKind
 
 
 def told(said: StoredWord) -> str:
@@ -16,7 +16,7 @@ def told(said: StoredWord) -> str:
 
 def _claim(said: StoredWord) -> str:
     word = said.word
-    numbers = listed([word.identity_id, *word.others])
+    numbers = listed(people_of(word))
     person, whom = f"person {word.identity_id}", "a person of their own" if word.to is None else f"person {word.to}"
     claims: dict[WordKind, str] = {
         "merge": f"{numbers} were said to be one person",
@@ -31,6 +31,11 @@ def _claim(said: StoredWord) -> str:
         "undo": f"word {word.undoes} was undone",
     }
     return claims[word.kind]
+
+
+def people_of(word: Word) -> list[int]:
+    """Return the numbers that a word is about, each once: whoever merges 3 with 3 and 5 says that of two people."""
+    return list(dict.fromkeys([word.identity_id, *word.others]))
 
 
 def listed(numbers: Sequence[int]) -> str:

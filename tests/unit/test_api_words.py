@@ -85,6 +85,11 @@ class TestListening:
         assert client.get("/v1/identities/2").json()["name"] == ""
         assert client.get(f"/v1/words/{word['id']}").json()["state"] == "undone"
 
+    def test_names_of_all_scripts_are_taken(self, client: TestClient) -> None:
+        persian = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+        for name in ("Ада", "\u05d0\u05d3\u05d4\u200e", persian, "👩\u200d💻", "Zoë", "陳"):
+            assert said(client, "identities/1/name", {"name": name})["name"] == name
+
     def test_tags_are_shown_found_in_any_case_and_taken_away_again(self, client: TestClient) -> None:
         said = client.post("/v1/identities/2/tags", json={"tags": [" Staff ", "morning", "staff"]})
         assert said.json()["tags"] == ["Staff", "morning"]
@@ -118,6 +123,12 @@ class TestListening:
         said(client, f"words/{word['id']}/undo")
         assert client.get("/v1/identities").json() == before
 
+    def test_a_merge_that_names_somebody_twice_says_so_once(self, client: TestClient) -> None:
+        assert said(client, "identities/1/merge", {"with": [1, 3, 3]})["about"] == [1, 3]
+
+        refused = said(client, "identities/3/different", {"from": 1}, 409)
+        assert "1 and 3 were said to be one person on " in refused["detail"]
+
     def test_a_track_is_split_off_and_moved(self, client: TestClient) -> None:
         word = said(client, "identities/1/split", {"tracklets": ["a/s/0.0/0"]})
         assert word["identity"] == 4
@@ -143,7 +154,8 @@ class TestListening:
 
     def test_what_makes_no_sense_is_refused_with_the_reason(self, client: TestClient) -> None:
         for path, body, complaint in (
-            ("identities/1/merge", {"with": [1]}, "one person already"),
+            ("identities/1/merge", {"with": [1]}, "1 cannot be merged with themselves"),
+            ("identities/1/different", {"from": 1}, "1 cannot be different from themselves"),
             ("identities/1/split", {"tracklets": ["a/s/1.0/0"]}, "not one of person 1"),
             ("identities/1/split", {"tracklets": ["a/s/0.0/0", "b/s/0.0/0"]}, "nothing would be left"),
             ("tracks/a/s/0.0/0/move", {"to": 1}, "one of person 1 already"),
@@ -184,6 +196,9 @@ class TestListening:
         pytest.param("words/none/undo", None, 404, id="no such word"),
         pytest.param("identities/1/name", {"name": "A\nB"}, 422, id="a line feed in a name"),
         pytest.param("identities/1/name", {"name": "A" * 101}, 422, id="an endless name"),
+        pytest.param("identities/1/name", {"name": "\u202eannA"}, 422, id="a name that turns the text around it"),
+        pytest.param("identities/1/name", {"name": "\u200b"}, 422, id="a name that nobody sees"),
+        pytest.param("identities/1/tags", {"tags": ["staff\ufeff"]}, 422, id="a tag that only looks like another"),
         pytest.param("identities/9/tags", {"tags": ["A"]}, 404, id="tags of nobody"),
         pytest.param("identities/1/tags", {"tags": ["A\tB"]}, 422, id="a tabulator in a tag"),
         pytest.param("identities/1/tags", {"tags": [" "]}, 422, id="an empty tag"),
@@ -197,6 +212,13 @@ class TestListening:
 )
 def test_a_wrong_request_never_reaches_the_gallery(unheard: TestClient, path: str, body: object, status: int) -> None:
     said(unheard, path, body, status)
+
+
+def test_the_length_of_a_name_is_told_in_characters(unheard: TestClient) -> None:
+    refused = said(unheard, "identities/1/name", {"name": "A" * 101}, 422)
+    assert refused["detail"] == "name: must have at most 100 characters, got 101"
+    refused = said(unheard, "identities/1/tags", {"tags": [" "]}, 422)
+    assert refused["detail"] == "tags.0: must have at least 1 character"
 
 
 def test_without_a_gallery_the_answer_is_that_it_was_sent(
@@ -247,5 +269,6 @@ def test_the_document_names_every_answer_of_a_correction(unheard: TestClient) ->
     corrections = [one for path, kinds in paths.items() for one in kinds.values() if "202" in one["responses"]]
 
     assert len(corrections) == 10
+    usual = {"200", "202", "401", "403", "404", "409", "422", "429", "503"}
     for one in corrections:
-        assert {"200", "202", "401", "403", "404", "409", "422", "429", "503"} == set(one["responses"])
+        assert set(one["responses"]) == (usual | {"413"} if "requestBody" in one else usual)

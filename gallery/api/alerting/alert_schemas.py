@@ -3,8 +3,9 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
+from gallery.api.said import CHARACTER, shown_text
 from gallery.api.schemas import Corner, Name, Number, iso, whole
 from gallery.zones.alert import Alert, Delivery, DeliveryState
 from gallery.zones.hours import DAYS, Hours
@@ -12,11 +13,11 @@ from gallery.zones.output import SECRET, Output
 from gallery.zones.rule import MAX_LISTED, Direction, Rule, When, Who
 from gallery.zones.zone import COLOURS, MAX_NAME, Kind, Zone
 
-_EDGE = r"[^\s\x00-\x1f\x7f-\x9f]"
+_EDGE = CHARACTER.replace("^", r"^\s", 1)
 TITLE_SCHEMA = {
     "type": "string",
     "maxLength": MAX_NAME,
-    "pattern": rf"^{_EDGE}([^\x00-\x1f\x7f-\x9f]*{_EDGE})?$",
+    "pattern": f"^{_EDGE}({CHARACTER}*{_EDGE})?$",
     "title": "Name",
 }
 SECRET_SCHEMA = {
@@ -26,7 +27,7 @@ SECRET_SCHEMA = {
     "pattern": rf"^([ -~]{{{SECRET[0]},{SECRET[1]}}})?$",
     "title": "Secret",
 }
-Title = Annotated[str, Field(max_length=MAX_NAME), WithJsonSchema(TITLE_SCHEMA)]
+Title = Annotated[str, AfterValidator(shown_text), Field(max_length=MAX_NAME), WithJsonSchema(TITLE_SCHEMA)]
 Names = Annotated[list[Name], Field(max_length=MAX_LISTED)]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 

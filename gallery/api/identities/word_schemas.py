@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from gallery.api.schemas import iso
 from gallery.store.recordings import RecordingsErased
 from gallery.store.said import Erasure, StoredWord
+from gallery.words.wording import people_of
 from wire.messages import WordKind
 
 NOT_REACHED = (
@@ -102,7 +103,7 @@ def word_out(said: StoredWord, *, sent: bool = False, unrecorded: RecordingsEras
         time=iso(word.time_ns),
         author=word.author,
         identity=said.identity_id or None,
-        about=[number for number in (word.identity_id, *word.others) if number],
+        about=[number for number in people_of(word) if number],
         tracklets=list(said.chosen or word.tracklets),
         to=word.to,
         name=word.name if word.kind == "name" else None,

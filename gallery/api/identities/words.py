@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-import unicodedata
 import uuid
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -13,16 +12,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from gallery.api.access.auth import caller_of
 from gallery.api.identities.word_schemas import WordOut, WordsOut, word_out
+from gallery.api.said import CHARACTER, shown_text
 from gallery.api.schemas import MAX_NUMBER, Number, ProblemOut, whole
 from gallery.store.said import StoredWord
 from gallery.store.store import JournaledWord, Store
 from wire import codec
 from wire.bus import TRACKLETS, GrouplessBus
-from wire.message import UNSENDABLE
 from wire.messages import MAX_PERSON_TAGS, MAX_SAID, Word, WordKind
 
 WAIT_S = 5.0  # for the gallery; after that the answer is 202
-SAID_SCHEMA = {"type": "string", "maxLength": MAX_SAID, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$", "title": "Name"}
+SAID_SCHEMA = {"type": "string", "maxLength": MAX_SAID, "pattern": f"^{CHARACTER}*$", "title": "Name"}
 POLL_S = 0.03
 FLUSH_S = 10.0
 MAX_MERGED = 100
@@ -38,17 +37,6 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def clean_name(name: str) -> str:
-    """Return a person's name without surrounding spaces, in Unicode's composed form.
-
-    Raises:
-        ValueError: It contains control characters.
-    """
-    if UNSENDABLE.search(name):
-        raise ValueError("must not contain control characters")
-    return unicodedata.normalize("NFC", name.strip())
-
-
 def without_repetitions(tags: list[str]) -> list[str]:
     """Return tags sorted, each once in whatever case it was written first."""
     return sorted({tag.casefold(): tag for tag in reversed(tags)}.values())
@@ -56,7 +44,7 @@ def without_repetitions(tags: list[str]) -> list[str]:
 
 Tag = Annotated[
     str,
-    AfterValidator(clean_name),
+    AfterValidator(shown_text),
     Field(min_length=1, max_length=MAX_TAG),
     WithJsonSchema({**SAID_SCHEMA, "minLength": 1, "maxLength": MAX_TAG, "title": "Tag"}),
 ]
@@ -69,7 +57,7 @@ class _Body(BaseModel):
 class NameIn(_Body):
     """A person's name; empty takes it away."""
 
-    name: Annotated[str, AfterValidator(clean_name), Field(max_length=MAX_SAID), WithJsonSchema(SAID_SCHEMA)]
+    name: Annotated[str, AfterValidator(shown_text), Field(max_length=MAX_SAID), WithJsonSchema(SAID_SCHEMA)]
 
 
 class TagsIn(_Body):
