@@ -94,7 +94,7 @@ def write_archive(
     rows = store.find(TrackQuery(identity_id=person.number, limit=EVERYTHING))
     rows.sort(key=lambda row: (row.tracklet.first_ns, row.tracklet.tracklet_id))
     with _appearing(out) as part, ZipFile(part, "w", ZIP_DEFLATED) as made:
-        visits = visits_by(person, rows)
+        visits = visits_by(person, rows, store.progress())
         made.writestr("visits.csv", "".join(csv_lines(visits)))
         made.writestr("sightings.jsonl", "".join(json.dumps(_sighting_out(row)) + "\n" for row in rows))
         crops = _add_crops(made, store, rows)

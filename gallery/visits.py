@@ -6,7 +6,7 @@ back within an hour is one person of that hour with two visits.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from gallery.errors import TooManyVisits
 from gallery.store.people import is_tagged
-from gallery.store.presence import Sighting, joined, sighting_of
-from gallery.store.store import Identity, Store, StoredTracklet, TrackQuery
+from gallery.store.presence import Sighting, going_on, joined, sighting_of
+from gallery.store.store import Identity, Store, StoredProgress, StoredTracklet, TrackQuery
 
 MAX_TRACKS = 100_000  # that are read for one answer: about five seconds
 LONGEST_WAY_S = 1_800.0  # between two cameras; who takes longer was somewhere else
@@ -83,13 +83,14 @@ def visits_of(store: Store, from_ns: int, to_ns: int, camera_id: str | None = No
     rows = store.find(TrackQuery(camera_id, None, from_ns, to_ns, MAX_TRACKS + 1))
     if len(rows) > MAX_TRACKS:
         raise TooManyVisits(MAX_TRACKS)
+    progress = store.progress()
     parts: dict[int, list[Sighting]] = defaultdict(list)
     for row in rows:
         if row.identity_id is not None:
             parts[row.identity_id].append(sighting_of(row))
     people = {number: identity for number in parts if (identity := store.identity(number)) is not None}
     found = [
-        _visit(people[number], one, from_ns, to_ns)
+        _visit(people[number], going_on(one, progress), from_ns, to_ns)
         for number in people
         if not people[number].hidden and (not tag or is_tagged(people[number], tag))
         for one in joined(parts[number])
@@ -97,9 +98,10 @@ def visits_of(store: Store, from_ns: int, to_ns: int, camera_id: str | None = No
     return sorted(found, key=lambda visit: (visit.first_ns, visit.camera_id, visit.person.number))
 
 
-def visits_by(person: Identity, rows: Iterable[StoredTracklet]) -> list[Visit]:
+def visits_by(person: Identity, rows: Iterable[StoredTracklet], progress: Mapping[str, StoredProgress]) -> list[Visit]:
     """Return all visits by a person, hidden or not, from their tracklets, by their begin."""
-    return [_visit(person, one, one.first_ns, one.last_ns) for one in joined(map(sighting_of, rows))]
+    whole = [going_on(one, progress) for one in joined(map(sighting_of, rows))]
+    return [_visit(person, one, one.first_ns, one.last_ns) for one in whole]
 
 
 def people_of(visits: Iterable[Visit]) -> int:

@@ -60,9 +60,18 @@ def see_where_somebody_was(page: Page, address: str, number: int) -> None:
     lanes = page.locator(".timeline .lane")
     expect(lanes).to_have_text(sorted({one["camera_id"] for one in seen}))
 
+    plan = page.locator(".plan svg")
+    wait_until(lambda: plan.get_attribute("aria-label") == _way_of(address, number), timeout_s=PATIENCE_S)
+    expect(plan.locator(".been")).to_have_count(len({one["camera_id"] for one in seen}))
     page.locator(".timeline rect:not(.cover)").first.click()
     expect(page.locator(".rows input:checked")).to_have_count(1)
     page.locator(".rows input:checked").uncheck()
+
+
+def _way_of(address: str, number: int) -> str:
+    way = [one["camera_id"] for one in person(address, number)["presences"]]
+    places = [camera for camera, before in zip(way, [None, *way], strict=False) if camera != before]
+    return f"The way over the cameras: {', then '.join(places[-12:])}"
 
 
 def find_by_a_picture_and_by_a_track(page: Page, address: str, number: int, file: Path) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from gallery.alerts.geometry import feet_of, inside
+from gallery.store.presence import LIVE_NS
 from gallery.store.store import Store, StoredProgress, StoredTracklet, TrackQuery
 from gallery.zones.zone import Zone
 from wire.messages import Tracklet
 
 S = 1_000_000_000
-OPEN_NS = 10 * S  # an open tracklet is sent again after at most 8 s
 CLOSED_NS = 2 * S
 MAX_ROWS = 5_000
 
@@ -25,7 +25,7 @@ class Occupancy:
 def occupancy_of(store: Store) -> Occupancy:
     """Return who is in a site now; who is hidden does not count."""
     progress = store.progress()
-    since_ns = min((stored.progress.time_ns for stored in progress.values()), default=0) - OPEN_NS
+    since_ns = min((stored.progress.time_ns for stored in progress.values()), default=0) - LIVE_NS
     rows = store.find(TrackQuery(from_ns=since_ns, limit=MAX_ROWS)) if progress else []
     numbers = {row.identity_id for row in rows if row.identity_id is not None}
     hidden = {n for n in numbers if (found := store.identity(n)) is None or found.hidden}
@@ -56,4 +56,4 @@ def occupancy(
 def _is_here(tracklet: Tracklet, stored: StoredProgress | None) -> bool:
     if stored is None or stored.progress.ended:
         return False
-    return tracklet.last_ns >= stored.progress.time_ns - (CLOSED_NS if tracklet.closed else OPEN_NS)
+    return tracklet.last_ns >= stored.progress.time_ns - (CLOSED_NS if tracklet.closed else LIVE_NS)

@@ -1,12 +1,12 @@
 """Request and response schemas of the API. Times are ISO 8601 in UTC; boxes are xyxy px of the source frame."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from gallery.iso import iso as iso  # noqa: PLC0414 - of schemas, too
-from gallery.store.presence import Sighting
+from gallery.store.presence import Sighting, is_here
 from gallery.store.store import Identity, StoredProgress, StoredTracklet
 from wire.areas import Detail
 from wire.camera_spec import MAX_CLOCK_OFFSET_MS, MAX_FPS
@@ -332,8 +332,8 @@ def sighting_out(sighting: Sighting) -> SightingOut:
     )
 
 
-def track_out(row: StoredTracklet, *, boxes: bool = False) -> TrackOut:
-    """Return a tracklet in the API's form, with all its boxes or only the last."""
+def track_out(row: StoredTracklet, progress: Mapping[str, StoredProgress], *, boxes: bool = False) -> TrackOut:
+    """Return a tracklet in the API's form, with all its boxes or only the last; `progress` tells whether it goes on."""
     tracklet = row.tracklet
     rounded = tracklet.boxes.astype(float).round(1).tolist()  # in float32, 161.7 would be printed as 161.6999969
     return TrackOut(
@@ -343,7 +343,7 @@ def track_out(row: StoredTracklet, *, boxes: bool = False) -> TrackOut:
         probability=round(row.probability, 4),
         first=iso(tracklet.first_ns),
         last=iso(tracklet.last_ns),
-        live=not tracklet.closed,
+        live=is_here(row, progress),
         frames=len(tracklet.times_ns),
         quality=round(tracklet.quality, 3),
         last_box=rounded[-1],

@@ -1,10 +1,11 @@
 """Sightings: the tracklets of one identity joined into uninterrupted presences. Pure."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
-from gallery.store.store import StoredTracklet, microseconds
+from gallery.store.store import StoredProgress, StoredTracklet, microseconds
 
+LIVE_NS = 10_000_000_000  # an open tracklet is sent again after at most 8 s; one that was not has no end, but is over
 MAX_GAP_US = 2_000_000  # a person hidden by a pillar has not left
 
 
@@ -14,7 +15,7 @@ class Sighting:
 
     Attributes:
         tracklets: Ids of the joined tracklets, in the order of their first boxes.
-        live: Whether one of its tracklets is still open.
+        live: Whether one of its tracklets is open: see `going_on`.
     """
 
     camera_id: str
@@ -35,6 +36,21 @@ def sighting_of(row: StoredTracklet) -> Sighting:
     return Sighting(
         tracklet.camera_id, tracklet.first_ns, tracklet.last_ns, (tracklet.tracklet_id,), not tracklet.closed
     )
+
+
+def is_here(row: StoredTracklet, progress: Mapping[str, StoredProgress]) -> bool:
+    """Return whether somebody is still visible, by their tracklet and how far its camera has been analysed."""
+    return not row.tracklet.closed and _goes_on(row.tracklet.camera_id, row.tracklet.last_ns, progress)
+
+
+def going_on(sighting: Sighting, progress: Mapping[str, StoredProgress]) -> Sighting:
+    """Return a sighting that is live only if it goes on: what a run that ended left open is no presence of today."""
+    return replace(sighting, live=sighting.live and _goes_on(sighting.camera_id, sighting.last_ns, progress))
+
+
+def _goes_on(camera_id: str, last_ns: int, progress: Mapping[str, StoredProgress]) -> bool:
+    stored = progress.get(camera_id)
+    return stored is not None and not stored.progress.ended and last_ns >= stored.progress.time_ns - LIVE_NS
 
 
 def joined(parts: Iterable[Sighting]) -> list[Sighting]:

@@ -219,6 +219,23 @@ def test_a_person_is_shown_with_every_presence(client: TestClient) -> None:
     assert (person["first"], person["last"]) == ("2023-11-14T22:13:20.000Z", "2023-11-14T22:13:50.000Z")
 
 
+def test_nobody_is_there_any_more_whom_an_earlier_run_left_open(client: TestClient, store: MemoryStore) -> None:
+    # Given somebody in hall whose track no worker has closed, and a run of today that is minutes further
+    assert _goes_on(client) == [True, True, True]
+
+    store.save_progress([StoredProgress(progress("hall", 300), 6, 0)])
+
+    assert _goes_on(client) == [False, False, False]
+
+
+def _goes_on(client: TestClient) -> list[bool]:
+    """Return what the person, their tracks and their visits say of whether they are in hall now."""
+    person = client.get("/v1/identities/1").json()
+    (visit,) = client.get("/v1/visits", params={"from": 0, "camera": "hall"}).json()["visits"][:1]
+    (track,) = (one for one in person["tracks"] if one["camera_id"] == "hall")
+    return [person["presences"][-1]["live"], track["live"], visit["live"]]
+
+
 def test_a_number_that_was_merged_away_shows_the_person(client: TestClient) -> None:
     assert client.get("/v1/identities/2").json()["id"] == 1
     assert track_ids(client, identity=2) == ["hall/s/1/0", "door/s/1/1", "door/s/1/0"]

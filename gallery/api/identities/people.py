@@ -18,14 +18,13 @@ from gallery.api.schemas import (
     sighting_out,
     track_out,
 )
-from gallery.store.presence import sightings
-from gallery.store.store import Identity, PeopleQuery, Store, StoredProgress, StoredTracklet, TrackQuery
+from gallery.store.presence import going_on, is_here, sightings
+from gallery.store.store import Identity, PeopleQuery, Store, TrackQuery
 from wire.cameras import Cameras
 from wire.messages import MAX_SAID
 
 MAX_ROWS = 1_000  # per response
 MOST_EXAMINED = 100  # people of a page whose tracks are read to tell how sure they are
-LIVE_NS = 5_000_000_000  # an open track without a box for this long is no longer live
 
 NEWEST = 16  # tracks of a person among which a list looks for one of each camera
 Limit = Annotated[int, Query(ge=1, le=MAX_ROWS)]
@@ -104,12 +103,12 @@ def _add_identities(router: APIRouter, store: Store) -> None:
         if identity is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no identity {number}")
         rows = store.find(TrackQuery(identity_id=identity.number, limit=MAX_ROWS))
-        (seen,) = store.sightings([identity.number])
+        (seen,), progress = store.sightings([identity.number]), store.progress()
         best = sorted(rows, key=lambda row: row.tracklet.quality, reverse=True)
         return IdentityDetail(
             **identity_out(store.site_id, identity, seen, [row.tracklet.tracklet_id for row in best]).model_dump(),
-            presences=[sighting_out(sighting) for sighting in sightings(rows)],
-            tracks=[track_out(row) for row in rows[:100]],
+            presences=[sighting_out(going_on(sighting, progress)) for sighting in sightings(rows)],
+            tracks=[track_out(row, progress) for row in rows[:100]],
         )
 
 
@@ -132,7 +131,7 @@ def tracks_router(store: Store) -> APIRouter:
 
         `probability`: given to a person with at least this probability, among the newest 1000 that meet the rest.
         """
-        progress = store.progress() if live else {}
+        progress = store.progress()
         if live:
             newest = max((stored.progress.time_ns for stored in progress.values()), default=0)
             since = max(since or 0, newest - 60_000_000_000)
@@ -141,10 +140,10 @@ def tracks_router(store: Store) -> APIRouter:
             identity = identity if known is None else known.number
         rows = store.find(TrackQuery(camera, identity, since, until, MAX_ROWS if live or probability else limit))
         if live:
-            rows = [row for row in rows if _is_live(row, progress.get(row.tracklet.camera_id))]
+            rows = [row for row in rows if is_here(row, progress)]
         if probability:
             rows = [row for row in rows if row.identity_id is not None and row.probability >= probability]
-        return TracksOut(tracks=[track_out(row, boxes=boxes) for row in rows[:limit]])
+        return TracksOut(tracks=[track_out(row, progress, boxes=boxes) for row in rows[:limit]])
 
     @router.get(
         "/{tracklet_id:path}/crop", responses={200: {"content": {"image/jpeg": {}}}, 404: {"model": ProblemOut}}
@@ -165,12 +164,6 @@ def _sure(store: Store, people: Sequence[Identity], probability: float) -> list[
     rows = store.tracklets([key for keys in latest for key in keys])
     doubtful = {row.tracklet.tracklet_id for row in rows if row.probability < probability}
     return [person for person, keys in zip(people, latest, strict=True) if doubtful.isdisjoint(keys)]
-
-
-def _is_live(row: StoredTracklet, stored: StoredProgress | None) -> bool:
-    if row.tracklet.closed or stored is None or stored.progress.ended:
-        return False
-    return row.tracklet.last_ns >= stored.progress.time_ns - LIVE_NS
 
 
 def _check_site(store: Store, site: str | None) -> None:

@@ -63,7 +63,7 @@ def review_router(store: Store) -> APIRouter:
         pairs = pairs_of(rows, whys, present, _different(store, words))[:limit]
         answered = {key for said in words for key in said.chosen}
         doubts = [doubt for doubt in doubts_of(rows, whys, present) if doubt.track not in answered][:limit]
-        return ReviewOut(pairs=_pairs_out(store, people, pairs), doubts=_doubts_out(rows, doubts))
+        return ReviewOut(pairs=_pairs_out(store, people, pairs), doubts=_doubts_out(store, rows, doubts))
 
     return router
 
@@ -106,11 +106,12 @@ def _pairs_out(store: Store, people: dict[int, Identity], pairs: list[Pair]) -> 
     ]
 
 
-def _doubts_out(rows: Iterable[StoredTracklet], doubts: list[Doubt]) -> list[DoubtOut]:
+def _doubts_out(store: Store, rows: Iterable[StoredTracklet], doubts: list[Doubt]) -> list[DoubtOut]:
+    progress = store.progress()
     known = {row.tracklet.tracklet_id: row for row in rows}
     return [
         DoubtOut(
-            track=track_out(known[doubt.track]),
+            track=track_out(known[doubt.track], progress),
             identity=doubt.number,
             probability=round(doubt.probability, 4),
             least=round(doubt.least, 4),

@@ -215,6 +215,12 @@ export const texts = {
     isRight: (track, number) => `The track in ${track} is #${number}`,
     said: (n) => (n === 1 ? "Somebody said something about this track." : `${n} things were said about this track.`),
   },
+  plan: {
+    help: "Cameras are near each other where people get quickly from one to the other; the numbers are the steps of the way.",
+    times: (n) => `${n} times`,
+    last: (n, of) => `These are the last ${n} of ${of} places.`,
+    label: (way) => `The way over the cameras: ${way.join(", then ")}`,
+  },
   cameras: {
     none: "No camera yet",
     noneHelp: "An address is enough: rtsp://user:password@192.168.1.20/stream, http://…, a file, or 0 for a webcam.",

@@ -5,6 +5,7 @@ import { colourOf } from "../colour.js";
 import { useEvents, useLoaded } from "../hooks.js";
 import { Chip, Crop, Tags, labelOf } from "../parts/person.js";
 import { Failed, Skeleton } from "../parts/states.js";
+import { Plan } from "../parts/plan.js";
 import { Playback } from "../parts/playback.js";
 import { Timeline } from "../parts/timeline.js";
 import { act, toast } from "../parts/toast.js";
@@ -63,6 +64,7 @@ export function Person({ id, onClose, go }) {
     </div>
     ${tab === "where"
       ? html`<${Timeline} presences=${value.presences} colour=${colourOf(value.id)} chosen=${chosen} onChoose=${choose} />
+        <${Plan} presences=${value.presences} colour=${colourOf(value.id)} />
         <${Sightings} person=${value} chosen=${chosen} choose=${choose} keyOf=${keyOf} />`
       : tab === "recordings" ? html`<${Playback} id=${id} />` : html`<${Why} person=${value} />`}
   </article>`;
