@@ -1,4 +1,4 @@
-"""Crops of people: cut out of frames, and stored as JPEG from the moment they are chosen, to save memory."""
+"""Crops of people: cut out of frames, kept as pixels while they are fresh, and as JPEG from the next saved state on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +18,52 @@ JPEG_ERROR = 8  # grey levels by which an even block may differ after it was sto
 GREY_SIZE = (32, 64)  # sharpness is compared at a fixed size, otherwise large crops would always win
 
 
-@dataclass(frozen=True, slots=True)
+class Cutout:
+    """One crop: pixels, which the network takes as they are, until a state is saved; from then on its JPEG.
+
+    A worker that restarts has only the JPEG, whose pixels differ a little. So the one that saved the state forgets its
+    pixels as well, and both go on alike. Most crops are replaced by better ones before that, and never encoded.
+    """
+
+    __slots__ = ("_jpeg", "_pixels")  # no dataclass: those are written to a state as they are
+
+    def __init__(self, pixels: NDArray[np.uint8] | None, jpeg: bytes = b"") -> None:
+        """Take the BGR pixels, or else the JPEG; see `of` and `restored`."""
+        self._pixels, self._jpeg = pixels, jpeg
+
+    @classmethod
+    def of(cls, crop: NDArray[np.uint8]) -> "Cutout":
+        """Return what is kept of a BGR crop `(h, w, 3)`: a copy, at most 256 px high."""
+        return cls(_shrunk(crop))
+
+    @classmethod
+    def restored(cls, jpeg: bytes) -> "Cutout":
+        """Return what was saved as this JPEG."""
+        return cls(None, jpeg)
+
+    def jpeg(self) -> bytes:
+        """Return the crop as JPEG, encoded at the first call."""
+        if self._pixels is not None and not self._jpeg:
+            self._jpeg = _encoded(self._pixels)
+        return self._jpeg
+
+    def settled(self) -> bytes:
+        """Return the JPEG, and be from now on what is restored from it."""
+        jpeg = self.jpeg()
+        self._pixels = None
+        return jpeg
+
+    def rgb(self) -> NDArray[np.uint8]:
+        """Return the pixels as RGB `(h, w, 3)`, the embedder's input."""
+        return from_jpeg(self._jpeg) if self._pixels is None else np.ascontiguousarray(self._pixels[..., ::-1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Crop:
-    """One crop of a tracklet: its capture time in ns since the Unix epoch, and its JPEG data."""
+    """One crop of a tracklet, and its capture time in ns since the Unix epoch."""
 
     time_ns: int
-    jpeg: bytes
+    cutout: Cutout
 
 
 def cut(image: NDArray[np.uint8], box: Sequence[float]) -> NDArray[np.uint8]:
@@ -41,16 +81,6 @@ def sharpness(crop: NDArray[np.uint8]) -> float:
     return float(cv2.Laplacian(cv2.resize(grey, GREY_SIZE, interpolation=cv2.INTER_AREA), cv2.CV_32F).var())
 
 
-def to_jpeg(crop: NDArray[np.uint8]) -> bytes:
-    """Encode a BGR crop as JPEG, shrunk to a height of at most 256 px."""
-    scale = MAX_HEIGHT_PX / crop.shape[0]
-    if scale < 1:
-        size = (max(round(crop.shape[1] * scale), 1), MAX_HEIGHT_PX)
-        crop = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)
-    _, data = cv2.imencode(".jpg", crop, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
-    return data.tobytes()
-
-
 def as_blocks(grey: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Return eight dark or light blocks for a grey picture `(h, w)`, as a BGR picture `(height, width, 3)`.
 
@@ -63,14 +93,14 @@ def as_blocks(grey: NDArray[np.uint8], width: int, height: int) -> NDArray[np.ui
     return np.asarray(cv2.cvtColor(shown, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
-def leaving(jpeg: bytes, privacy: Privacy) -> bytes:
-    """Return what of one of our JPEGs may leave the worker: itself, eight dark or light blocks, or nothing."""
+def leaving(cutout: Cutout, privacy: Privacy) -> bytes:
+    """Return the JPEG of a crop that may leave the worker: its own, one of eight dark or light blocks, or none."""
     if privacy == "full":
-        return jpeg
+        return cutout.jpeg()
     if privacy == "embeddings":
         return b""
-    grey = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
-    return to_jpeg(as_blocks(np.asarray(grey, np.uint8), *BLURRED_SIZE))
+    grey = cv2.cvtColor(cutout.rgb(), cv2.COLOR_RGB2GRAY)
+    return _encoded(as_blocks(np.asarray(grey, np.uint8), *BLURRED_SIZE))
 
 
 def is_blurred(crop: NDArray[np.uint8]) -> bool:
@@ -86,3 +116,17 @@ def from_jpeg(data: bytes) -> NDArray[np.uint8]:
     """Decode one of our JPEGs to RGB `(h, w, 3)` uint8, the embedder's input."""
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     return np.asarray(image, np.uint8)
+
+
+def _shrunk(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a copy of a crop with a height of at most 256 px: a view would keep its whole frame in memory."""
+    scale = MAX_HEIGHT_PX / crop.shape[0]
+    if scale >= 1:
+        return crop.copy()
+    size = (max(round(crop.shape[1] * scale), 1), MAX_HEIGHT_PX)
+    return np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _encoded(pixels: NDArray[np.uint8]) -> bytes:
+    _, data = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+    return data.tobytes()

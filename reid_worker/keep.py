@@ -108,7 +108,7 @@ class CropKeeper:
             self._warn("crops of tracklets cannot be written", error)
             return
         self._counted.labels(outcome="kept").inc()
-        self._kept.append(Kept(path, now_ns, _on_disk([len(crop.jpeg) for crop in crops])))
+        self._kept.append(Kept(path, now_ns, _on_disk([len(crop.cutout.jpeg()) for crop in crops])))
         self._trim(self._remove_surplus)
 
     def clean_up(self) -> None:
@@ -156,7 +156,7 @@ def _write(path: Path, crops: Sequence[Crop], now_ns: int) -> None:
     hidden = _hidden_path(path)
     _make_private(hidden)
     for crop in crops:
-        (hidden / f"{crop.time_ns}.jpg").write_bytes(crop.jpeg)
+        (hidden / f"{crop.time_ns}.jpg").write_bytes(crop.cutout.jpeg())
     utime(hidden, ns=(now_ns, now_ns))
     hidden.rename(path)
 

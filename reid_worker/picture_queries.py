@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_worker import crops
+from reid_worker.crops import Cutout
 from reid_worker.detectors.detection import Detections, areas
 from reid_worker.errors import EmbeddingError, PictureError
 from reid_worker.picture import decoded
@@ -41,7 +42,7 @@ def answered(query: PictureQuery, pipeline: StillPictures) -> Outgoing:
     try:
         image = decoded(query.picture)
         boxes, scores = _people(image, pipeline)
-        cut = [crops.from_jpeg(crops.to_jpeg(crops.cut(image, box))) for box in boxes.tolist()]  # as in tracklets
+        cut = [Cutout.of(crops.cut(image, box)).rgb() for box in boxes.tolist()]  # as in tracklets
         embeddings = pipeline.embed_stills(cut)
     except (PictureError, EmbeddingError) as error:
         return Outgoing(QUERY_ANSWERS.name, query.asker, refusal(query.query_id, query.asker, str(error)))

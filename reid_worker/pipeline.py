@@ -15,7 +15,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_worker import crops
 from reid_worker.decode import Frame
 from reid_worker.detectors.detection import Detections, Detector
 from reid_worker.detectors.tiles import Grid, detect_in_tiles
@@ -188,7 +187,7 @@ class Pipeline:
     def _embed(self, emissions: Sequence[Emission]) -> list[Rows]:
         self._worker_metrics.batch_size.observe(len(emissions))
         with self._load.stage("embed"):
-            images = [[crops.from_jpeg(crop.jpeg) for crop in emission.crops] for emission in emissions]
+            images = [[crop.cutout.rgb() for crop in emission.crops] for emission in emissions]
             return self._networks.embed(images)
 
     def _keep_crops(self, closed: Sequence[Emission]) -> None:

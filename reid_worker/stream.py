@@ -8,7 +8,7 @@ import numpy as np
 
 from reid_worker import attention, crops, tracklet
 from reid_worker.attention import DetailState
-from reid_worker.crops import Crop
+from reid_worker.crops import Crop, Cutout
 from reid_worker.decode import DecoderState, Frame, StreamDecoder
 from reid_worker.decode_device import DecoderOpener
 from reid_worker.detectors.detection import Detections
@@ -312,7 +312,7 @@ class CameraStream:
         facts = replace(facts, sharpness=crops.sharpness(crop))
         value = tracklet.frame_quality(facts)
         if tracklet.wants(current, row.time_ns, value, self._options.tracklet):
-            pick = Pick(0, value, row.number, crops.to_jpeg(crop))
+            pick = Pick(0, value, row.number, Cutout.of(crop))
             tracklet.keep(current, row.time_ns, pick, self._options.tracklet)
 
     def _close_lost(self) -> list[Emission]:
@@ -350,12 +350,12 @@ class CameraStream:
             scores=np.array([row.score for row in current.rows], np.float32),
             quality=tracklet.quality(current),
             frames_used=len(picks),
-            crop=crops.leaving(max(picks, key=lambda pick: pick.quality).jpeg, self.info.privacy),
+            crop=crops.leaving(max(picks, key=lambda pick: pick.quality).cutout, self.info.privacy),
             width=self._seen.size[0],
             height=self._seen.size[1],
             traceparent=trace.continued(self._traceparent, name, current.revision),
         )
-        chosen = tuple(Crop(times_ns[pick.number], pick.jpeg) for pick in picks)
+        chosen = tuple(Crop(times_ns[pick.number], pick.cutout) for pick in picks)
         emission = Emission(observed, chosen, current.embeddings, storable=self.info.privacy == "full")
         self._counts.sent += current.revision == 0
         tracklet.mark_sent(current, self._options.tracklet)

@@ -3,6 +3,7 @@
 import msgspec
 
 from reid_worker.attention import DetailState
+from reid_worker.crops import Cutout
 from reid_worker.decode import DecoderState, StreamDecoder
 from reid_worker.decode_device import DecoderOpener
 from reid_worker.errors import StateError
@@ -86,12 +87,24 @@ class StreamState(msgspec.Struct, frozen=True):
     detail: DetailState = msgspec.field(default_factory=DetailState)
 
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(StreamState)
+def _settled(cutout: object) -> bytes:
+    assert isinstance(cutout, Cutout)
+    return cutout.settled()
+
+
+def _restored(kind: type, jpeg: object) -> Cutout:
+    assert kind is Cutout
+    if not isinstance(jpeg, bytes):
+        raise TypeError("a crop is not bytes")
+    return Cutout.restored(jpeg)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_settled)
+_decoder = msgspec.msgpack.Decoder(StreamState, dec_hook=_restored)
 
 
 def encoded(state: StreamState) -> bytes:
-    """Encode a state."""
+    """Encode a state; its crops are from now on what is restored from it."""
     return _encoder.encode(state)
 
 

@@ -1,6 +1,6 @@
 """Open tracklets: pure functions that choose the frames to embed, and decide when a tracklet is sent.
 
-Rows are added frame by frame, and the best frame of each of T time spans is kept as JPEG. A tracklet is sent early
+Rows are added frame by frame, and the best frame of each of T time spans is kept. A tracklet is sent early
 (after about a second), again at growing intervals while its person is visible, and finally when it closes.
 
 Not every track is a person. Chairs, coats and posters are found for minutes; what sets them apart is that they stay
@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_worker.crops import Cutout
 from reid_worker.detectors.detection import areas, intersections, iou
 
 FIRST_SPAN_NS = 125_000_000  # 8 spans cover the first second; they double whenever a tracklet outgrows them
@@ -48,12 +49,12 @@ class FrameFacts:
 
 
 class Pick(msgspec.Struct, frozen=True, array_like=True):
-    """A frame chosen for the embedding: its time span, quality in [0, 1], frame number and crop as JPEG."""
+    """A frame chosen for the embedding: its time span, quality in [0, 1], frame number and crop."""
 
     span: int
     quality: float
     number: int
-    jpeg: bytes
+    cutout: Cutout
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -265,7 +266,7 @@ def keep(tracklet: OpenTracklet, time_ns: int, pick: Pick, options: TrackletOpti
     before = {old.number for old in tracklet.picks}
     span = (time_ns - tracklet.rows[0].time_ns) // tracklet.span_ns
     tracklet.picks = [old for old in tracklet.picks if old.span != span]
-    tracklet.picks.append(Pick(span, pick.quality, pick.number, pick.jpeg))
+    tracklet.picks.append(Pick(span, pick.quality, pick.number, pick.cutout))
     while tracklet.picks[-1].span >= options.spans:
         tracklet.span_ns *= 2
         tracklet.picks = _halved(tracklet.picks)
@@ -315,7 +316,7 @@ def _since(rows: Sequence[Row], time_ns: int) -> list[Row]:
 def _halved(picks: Sequence[Pick]) -> list[Pick]:
     best: dict[int, Pick] = {}
     for pick in picks:
-        half = Pick(pick.span // 2, pick.quality, pick.number, pick.jpeg)
+        half = Pick(pick.span // 2, pick.quality, pick.number, pick.cutout)
         if half.span not in best or half.quality > best[half.span].quality:
             best[half.span] = half
     return list(best.values())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from trackers.core.botsort.tracklet import BoTSORTTracklet
 from trackers.utils.predict_timing import PredictTiming
 
+from reid_worker.crops import Cutout
 from reid_worker.detectors.detection import Detections, iou
 from reid_worker.trackers.association import best_pairs, clear_pairs, distances, widened
 from reid_worker.trackers.interface import TrackerOptions, TrackerState, TrackState, View
@@ -109,7 +110,7 @@ class AppearanceTracker:
     def forget_pictures(self) -> None:
         """Forget the crops that no look has learnt from yet; who is in sight is cut out again."""
         for track in self._tracks:
-            track.look.jpeg = b""
+            track.look.waiting = None
 
     def save(self) -> TrackerState:
         """Return everything that the next update depends on."""
@@ -203,6 +204,7 @@ def _others(wanted: NDArray[np.float64], done: list[int]) -> list[int]:
 
 def _saved(track: _Track) -> TrackState:
     kalman, motion, look = track.motion.state_estimator.kf, track.motion, track.look
+    waiting = b"" if look.waiting is None else look.waiting.settled()
     return TrackState(
         track.track_id,
         motion.age,
@@ -212,7 +214,11 @@ def _saved(track: _Track) -> TrackState:
         kalman.state.tobytes(),
         kalman.state_covariance.tobytes(),
         tuple(track.box.tolist()),
-        {"look": look.vector.tobytes(), "jpeg": look.jpeg, "taken": np.float64(look.taken_s).tobytes()},
+        {
+            "look": look.vector.tobytes(),
+            "jpeg": waiting,
+            "taken": np.float64(look.taken_s).tobytes(),
+        },
     )
 
 
@@ -234,7 +240,7 @@ def _restored(saved: TrackState, state: TrackerState) -> _Track:
     kalman.state_covariance = np.frombuffer(saved.covariance).reshape(len(kalman.state), -1).copy()
     look = Look(
         np.frombuffer(saved.extra["look"], np.float16).copy(),
-        saved.extra["jpeg"],
+        Cutout.restored(saved.extra["jpeg"]) if saved.extra["jpeg"] else None,
         float(np.frombuffer(saved.extra["taken"])[0]),
     )
     return _Track(saved.track_id, motion, box, saved.missed_s, look)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_worker import crops
+from reid_worker.crops import Cutout
 from reid_worker.detectors.detection import Detections
 from reid_worker.trackers.interface import View
 
@@ -19,12 +20,12 @@ class Look:
 
     Attributes:
         vector: Mean of embeddings, `(d,)` float16 of length 1; empty if none was needed yet.
-        jpeg: The latest crop that is not part of `vector` yet; empty if there is none.
+        waiting: The latest crop that is not part of `vector` yet, if any.
         taken_s: When the latest crop was taken.
     """
 
     vector: NDArray[np.float16]
-    jpeg: bytes = b""
+    waiting: Cutout | None = None
     taken_s: float = 0.0
 
     def learn(self, row: NDArray[np.float32]) -> None:
@@ -63,8 +64,9 @@ class Looks:
         """Let a look learn from a detection: at once if it was embedded, otherwise from time to time when needed."""
         if self._image is None or self._describer is None:
             return
-        if time_s - look.taken_s >= every_s or not (look.jpeg or len(look.vector)):
-            look.jpeg, look.taken_s = crops.to_jpeg(crops.cut(self._image, self._boxes[person].tolist())), time_s
+        if time_s - look.taken_s >= every_s or not (look.waiting or len(look.vector)):
+            look.waiting = Cutout.of(crops.cut(self._image, self._boxes[person].tolist()))
+            look.taken_s = time_s
         elif person in self._known:
             look.learn(self._known[person])
             look.taken_s = time_s
@@ -73,13 +75,13 @@ class Looks:
         if self._image is None or self._describer is None:
             return
         new = [person for person in people if person not in self._known]
-        waiting = [look for look in looks if look.jpeg]
+        waiting = [(look, look.waiting) for look in looks if look.waiting is not None]
         images = [crops.cut(self._image, self._boxes[person].tolist())[..., ::-1] for person in new]
-        images += [crops.from_jpeg(look.jpeg) for look in waiting]
+        images += [cutout.rgb() for _, cutout in waiting]
         if not images:
             return
         rows = self._describer.glance([np.ascontiguousarray(image) for image in images])
         self._known.update(zip(new, rows[: len(new)], strict=True))
-        for look, row in zip(waiting, rows[len(new) :], strict=True):
+        for (look, _), row in zip(waiting, rows[len(new) :], strict=True):
             look.learn(row)
-            look.jpeg = b""
+            look.waiting = None

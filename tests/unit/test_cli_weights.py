@@ -16,7 +16,7 @@ import reid_worker.appearance.choose
 from deploy.cli.main import main
 from deploy.weights import RunningGallery
 from gallery.store.memory import MemoryStore
-from reid_worker.crops import is_blurred, leaving, to_jpeg
+from reid_worker.crops import Cutout, is_blurred, leaving
 from tests.gallery_tools import LiveSite, axis, progress, tracklet
 from tests.worker_tools import FakeEmbedder
 from wire import codec
@@ -29,7 +29,7 @@ COLOURS = {1: (200, 30, 30), 2: (30, 200, 30), 3: (30, 30, 200)}
 
 
 def picture(person: int) -> bytes:
-    return to_jpeg(np.full((96, 40, 3), COLOURS[person], np.uint8))
+    return Cutout.of(np.full((96, 40, 3), COLOURS[person], np.uint8)).jpeg()
 
 
 def look(person: int) -> Look:
@@ -134,8 +134,8 @@ def test_kept_pictures_make_people_known_who_keep_their_numbers(
 
 def test_a_picture_that_shows_nobody_recognisable_is_not_embedded() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (96, 48, 3)).astype(np.uint8)
-    assert is_blurred(decoded(leaving(to_jpeg(noise), "blurred")))
-    assert not is_blurred(decoded(to_jpeg(noise)))
+    assert is_blurred(decoded(leaving(Cutout.of(noise), "blurred")))
+    assert not is_blurred(decoded(Cutout.of(noise).jpeg()))
     assert not is_blurred(decoded(picture(1)))
 
 

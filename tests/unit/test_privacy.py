@@ -19,6 +19,7 @@ from gallery.live.view import CameraView, Piece, Sent
 from gallery.store.memory import MemoryStore
 from ingest.config import IngestSettings
 from reid_worker import crops
+from reid_worker.crops import Cutout
 from reid_worker.handler import HandlerOptions, WorkerHandler
 from reid_worker.keep import CropKeeper, KeepOptions
 from reid_worker.model import Embedder, load_embedder
@@ -142,7 +143,7 @@ def test_a_blurred_crop_does_not_find_its_person_by_the_shipped_network(network:
 
 def blur(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return what leaves the worker of a crop."""
-    return crops.from_jpeg(crops.leaving(crops.to_jpeg(np.ascontiguousarray(rgb[..., ::-1])), "blurred"))
+    return crops.from_jpeg(crops.leaving(Cutout.of(np.ascontiguousarray(rgb[..., ::-1])), "blurred"))
 
 
 def live(video: Video, privacy: Privacy) -> list[Sent]:

@@ -16,7 +16,7 @@ from reid_worker.networks import Networks
 from reid_worker.pipeline import Pipeline
 from reid_worker.saved import MAX_STATE_BYTES
 from reid_worker.stream import CameraStream, StreamOptions
-from reid_worker.stream_state import StreamState
+from reid_worker.stream_state import decoded, encoded
 from reid_worker.tracklet import TrackletOptions
 from tests.worker_tools import (
     COLOURS,
@@ -424,10 +424,10 @@ def test_revoked_partitions_are_forgotten_and_others_kept(video: Video) -> None:
 def _of_another_tracker(video: Video) -> bytes:
     """Return a state whose tracks remember too little."""
     stream, _ = _just_sent(video)
-    state = msgspec.msgpack.decode(stream.save(video.chunks()[3]), type=StreamState)
+    state = decoded(stream.save(video.chunks()[3]))
     tracks = tuple(msgspec.structs.replace(track, covariance=bytes(24)) for track in state.tracker.tracks)
     tracker = msgspec.structs.replace(state.tracker, tracks=tracks)
-    return msgspec.msgpack.encode(msgspec.structs.replace(state, tracker=tracker))
+    return encoded(msgspec.structs.replace(state, tracker=tracker))
 
 
 @pytest.mark.parametrize("made", [lambda _: b"junk", _of_another_tracker], ids=["junk", "of another tracker"])

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from reid_worker.config import WorkerSettings
-from reid_worker.crops import Crop
+from reid_worker.crops import Crop, Cutout
 from reid_worker.keep import CropKeeper, KeepOptions, Kept, folder_of, surplus
 from reid_worker.metrics import WorkerMetrics
 from wire.errors import SettingsError
 from wire.tracklet_id import TrackletId
 
 DAY_NS = 86_400 * 10**9
-CROPS = [Crop(1_700_000_000_000_000_000 + k, b"jpeg" * 3000) for k in range(3)]  # three blocks each
+CROPS = [Crop(1_700_000_000_000_000_000 + k, Cutout.restored(b"jpeg" * 3000)) for k in range(3)]  # three blocks each
 SIZE = 4096 * (1 + 3 * 3)
 WORDS = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), min_size=1, max_size=8)
 
@@ -79,7 +79,7 @@ def test_crops_are_named_by_the_moments_they_show(tmp_path: Path) -> None:
     World(tmp_path / "site" / "crops").keep(7)
     place = folder_of(tmp_path / "site" / "crops", TrackletId("door", "s-1", 7, 0, 0))
     assert {file.name: file.read_bytes() for file in place.iterdir()} == {
-        f"{crop.time_ns}.jpg": crop.jpeg for crop in CROPS
+        f"{crop.time_ns}.jpg": crop.cutout.jpeg() for crop in CROPS
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
-from reid_worker.crops import Crop, to_jpeg
+from reid_worker.crops import Crop, Cutout
 from reid_worker.errors import EmbeddingError
 from reid_worker.networks import Networks
 from reid_worker.pipeline import Pipeline
@@ -37,7 +37,7 @@ def emission(embeddings: Mapping[str, bytes] | None = None) -> Emission:
     """Return two pictures of somebody, to be sent."""
     fields = msgspec.structs.asdict(tracklet("door/s/1.0/0", 0, 1))
     seen = ObservedTracklet(**{name: value for name, value in fields.items() if name in OBSERVED})
-    crops = tuple(Crop(n, to_jpeg(numbered_image(n, 64, 128))) for n in (1, 2))
+    crops = tuple(Crop(n, Cutout.of(numbered_image(n, 64, 128))) for n in (1, 2))
     return Emission(seen, crops, embeddings or {}, storable=True)
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reid_worker import crops
+from reid_worker.crops import Cutout
 from reid_worker.tracklet import (
     FrameFacts,
     OpenTracklet,
@@ -33,6 +34,7 @@ from reid_worker.tracklet import (
 
 GOOD = FrameFacts(height_px=200, width_px=80, score=0.9, truncation=0.0, occlusion=0.0, sharpness=900)
 OPTIONS = TrackletOptions()
+NOTHING = Cutout.restored(b"")
 TENTH_NS = 100_000_000
 ALONE, CLOSE, TOUCHING = 0.0, 0.2, 0.4  # overlaps: apart; too little for a crossing, too much for its end; a crossing
 
@@ -110,7 +112,7 @@ def test_the_best_frame_of_every_span_is_kept_and_spans_double() -> None:
     values = [0.3 + 0.6 * ((7 * n) % 10) / 10 for n in range(160)]
     for n, value in enumerate(values):
         if wants(tracklet, n * TENTH_NS, value, OPTIONS):
-            keep(tracklet, n * TENTH_NS, Pick(0, value, n, b""), OPTIONS)
+            keep(tracklet, n * TENTH_NS, Pick(0, value, n, NOTHING), OPTIONS)
 
     assert tracklet.span_ns == 2_000_000_000  # 8 of them cover the 16 s
     assert [pick.span for pick in tracklet.picks] == list(range(8))
@@ -126,7 +128,7 @@ def test_picks_stay_few_spread_and_in_order_whatever_comes(frames: list[tuple[in
     for step, value in frames:
         time_ns += step * TENTH_NS
         if wants(tracklet, time_ns, value, OPTIONS):
-            keep(tracklet, time_ns, Pick(0, value, time_ns, b""), OPTIONS)
+            keep(tracklet, time_ns, Pick(0, value, time_ns, NOTHING), OPTIONS)
 
     spans = [pick.span for pick in tracklet.picks]
     assert len(spans) <= OPTIONS.spans
@@ -261,7 +263,7 @@ def test_somebody_who_walked_in_stays_a_person_however_unclear_and_still_they_be
 def test_a_clear_tracklet_that_ends_early_is_sent_and_an_unclear_one_is_counted() -> None:
     clear, unclear = _fed_in_place([0.9] * 8), _fed_in_place(UNSTEADY * 3)
     for tracklet in (clear, unclear):
-        keep(tracklet, 0, Pick(0, 0.5, 0, b""), OPTIONS)
+        keep(tracklet, 0, Pick(0, 0.5, 0, NOTHING), OPTIONS)
 
     assert (is_sent_on_close(clear, OPTIONS), is_static(clear, OPTIONS)) == (True, False)
     assert (is_sent_on_close(unclear, OPTIONS), is_static(unclear, OPTIONS)) == (False, True)
@@ -272,7 +274,7 @@ def test_emissions_come_after_a_second_and_then_at_growing_intervals() -> None:
     for number in range(400):
         extend(tracklet, _row(number, 0.9), OPTIONS)
         if wants(tracklet, number * TENTH_NS, 0.5, OPTIONS):
-            keep(tracklet, number * TENTH_NS, Pick(0, 0.5, number, b""), OPTIONS)
+            keep(tracklet, number * TENTH_NS, Pick(0, 0.5, number, NOTHING), OPTIONS)
         if is_due(tracklet, OPTIONS):
             sent.append(number / 10)
             mark_sent(tracklet, OPTIONS)
@@ -296,7 +298,7 @@ def test_an_embedding_counts_for_as_long_as_the_picks_it_was_made_of(
     tracklet = _fed([0.9] * 30)
     for emissions in range(3):
         if emissions in picked_after:
-            keep(tracklet, 10 * emissions * TENTH_NS, Pick(0, 0.5, 10 * emissions, b""), OPTIONS)
+            keep(tracklet, 10 * emissions * TENTH_NS, Pick(0, 0.5, 10 * emissions, NOTHING), OPTIONS)
         if emissions < 2:
             mark_sent(tracklet, OPTIONS)
 
@@ -308,11 +310,11 @@ def test_an_embedding_counts_for_as_long_as_the_picks_it_was_made_of(
 def test_a_worse_frame_that_only_makes_spans_longer_leaves_picks_and_embedding_as_they_are() -> None:
     options = TrackletOptions(spans=1)
     tracklet = _fed([0.9] * 30)
-    keep(tracklet, 0, Pick(0, 0.9, 0, b""), options)
+    keep(tracklet, 0, Pick(0, 0.9, 0, NOTHING), options)
     mark_sent(tracklet, options)
     remember_embeddings(tracklet, 0, {"m": b"vector"})
 
-    keep(tracklet, 20 * TENTH_NS, Pick(0, 0.5, 20, b""), options)
+    keep(tracklet, 20 * TENTH_NS, Pick(0, 0.5, 20, NOTHING), options)
 
     assert ([pick.number for pick in tracklet.picks], tracklet.embeddings) == ([0], {"m": b"vector"})
 
@@ -323,14 +325,32 @@ def test_a_crop_outside_of_the_picture_is_cut_to_at_least_one_pixel() -> None:
     assert crops.cut(image, (40.0, 40.0, 50.0, 50.0)).shape == (1, 1, 3)
 
 
-def test_crops_become_small_jpegs_and_come_back_as_rgb() -> None:
+def test_crops_are_small_and_come_back_as_rgb() -> None:
     blue = np.zeros((600, 200, 3), np.uint8)
     blue[..., 0] = 255  # BGR
+    cutout = Cutout.of(blue)
 
-    back = crops.from_jpeg(crops.to_jpeg(blue))
+    assert cutout.rgb().shape == (256, 85, 3)
+    assert cutout.rgb()[100, 40].tolist() == [0, 0, 255]
+    assert Cutout.restored(cutout.jpeg()).rgb()[100, 40].tolist() == pytest.approx([0, 0, 255], abs=4)
 
-    assert back.shape == (256, 85, 3)
-    assert back[100, 40].tolist() == pytest.approx([0, 0, 255], abs=4)
+
+def test_a_crop_that_was_saved_is_what_a_restart_makes_of_it() -> None:
+    image = np.random.default_rng(3).integers(0, 256, (90, 40, 3)).astype(np.uint8)
+    fresh, saved = Cutout.of(image), Cutout.of(image)
+
+    restored = Cutout.restored(saved.settled())
+
+    assert (saved.rgb() == restored.rgb()).all()
+    assert (fresh.rgb() != restored.rgb()).any(), "what was never saved loses nothing"
+    assert fresh.jpeg() == saved.jpeg() == restored.jpeg(), "a picture that is kept does not depend on restarts"
+
+
+def test_a_crop_keeps_no_frame_in_memory() -> None:
+    frame = np.zeros((400, 600, 3), np.uint8)
+    cutout = Cutout.of(crops.cut(frame, (10.0, 10.0, 50.0, 90.0)))
+    frame[:] = 200
+    assert not cutout.rgb().any()
 
 
 def test_a_sharp_crop_is_sharper_than_its_blurred_copy() -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from gallery.score import Boxes, read_boxes
 from reid_worker import crops, tracklet
+from reid_worker.crops import Cutout
 from reid_worker.detectors.choose import BUNDLED
 from reid_worker.detectors.detection import Detections, Detector, iou
 from reid_worker.detectors.yolox import YoloxDetector
@@ -39,13 +40,13 @@ class Shot:
     """One person in one frame.
 
     Attributes:
-        crop: As JPEG, as the worker keeps it.
+        crop: As the worker saves it.
         quality: As the worker judges it, in [0, 1].
     """
 
     time_ns: int
     number: int
-    crop: bytes
+    crop: Cutout
     quality: float
 
 
@@ -105,7 +106,7 @@ def compare(seen: Sequence[Seen], embedder: Embedder) -> dict[str, float]:
     cameras = np.array([one.camera for one in seen], np.int64)
     answer = {}
     for name, choose in CHOICES.items():
-        images = [[crops.from_jpeg(shot.crop) for shot in choose(one.shots, embedder.frames)] for one in seen]
+        images = [[shot.crop.rgb() for shot in choose(one.shots, embedder.frames)] for one in seen]
         answer[name] = round(rank_all(Labelled(embedder.embed(images), people, cameras)).mean_ap, 4)
     return answer
 
@@ -137,7 +138,7 @@ def _shots(
         )
         yield (
             int(truth.ids[rows[row]]),
-            Shot(time_ns, number, crops.to_jpeg(crop), tracklet.frame_quality(facts)),
+            Shot(time_ns, number, Cutout.restored(Cutout.of(crop).jpeg()), tracklet.frame_quality(facts)),
         )
 
 
