@@ -63,6 +63,7 @@ def people(ask: Ask) -> None:
     ask("POST", "/v1/search", picture=crop)
     ask("GET", "/v1/visits", query={"format": "csv"})
     ask("GET", "/v1/visits", query={"format": "parquet"})
+    ask("GET", "/v1/cameras/{camera_id}/mot", camera_id=track.partition("/")[0])
     ask("GET", "/v1/statistics", query={"by": "day"})
     ask("GET", "/v1/review")
     said = [

@@ -1,12 +1,15 @@
 """Export the tracks of a site as MOTChallenge text, one file per camera, with identity numbers shared by all."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gallery.store.store import Store
-from gallery.tracks import Track, filled, longest_step_ns, tracks_of
+from gallery.errors import TooManyVisits
+from gallery.store.store import Store, StoredTracklet, TrackQuery
+from gallery.tracks import Track, filled, longest_step_ns, tracks_among, tracks_of
+from gallery.visits import MAX_TRACKS
+from wire.tracklet_id import TrackletId
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +54,45 @@ def write_mot(
     A row is `frame,id,left,top,width,height,conf,-1,-1,-1`, sorted by frame and id. When a person has two boxes in one
     frame, the one with the higher confidence is written. `every_frame` as in `track_rows`.
     """
-    best: dict[str, dict[tuple[int, int], TrackRow]] = defaultdict(dict)
+    found: dict[str, list[TrackRow]] = defaultdict(list)
     for row in track_rows(store, since_ns, every_frame):
-        if cameras is not None and row.camera_id not in cameras:
-            continue
-        rows, key = best[row.camera_id], (row.frame, row.identity)
-        if key not in rows or row.score > rows[key].score:
-            rows[key] = row
+        if cameras is None or row.camera_id in cameras:
+            found[row.camera_id].append(row)
     out.mkdir(parents=True, exist_ok=True)
-    for camera_id, rows in best.items():
-        lines = [_line(rows[key]) for key in sorted(rows)]
-        (out / f"{camera_id}.txt").write_text("".join(lines), encoding="utf-8")
-    return {camera_id: len(rows) for camera_id, rows in best.items()}
+    lines = {camera_id: mot_lines(rows) for camera_id, rows in found.items()}
+    for camera_id, own in lines.items():
+        (out / f"{camera_id}.txt").write_text("".join(own), encoding="utf-8")
+    return {camera_id: len(own) for camera_id, own in lines.items()}
+
+
+def mot_of(store: Store, camera_id: str, from_ns: int, to_ns: int) -> list[str]:
+    """Return the lines of what a camera saw in a time; frames of a later stream go on after those of the one before.
+
+    Raises:
+        TooManyVisits: The time has more than `MAX_TRACKS` tracks.
+    """
+    streams: dict[str, list[StoredTracklet]] = defaultdict(list)
+    found = store.find(TrackQuery(camera_id, None, from_ns, to_ns, MAX_TRACKS + 1))
+    if len(found) > MAX_TRACKS:
+        raise TooManyVisits(MAX_TRACKS)
+    for row in sorted(found, key=lambda row: row.tracklet.first_ns):
+        streams[TrackletId.parse(row.tracklet.tracklet_id).stream_id].append(row)
+    rows: list[TrackRow] = []
+    for own in streams.values():
+        before = max((row.frame for row in rows), default=0)
+        boxes = [row for track in tracks_among(own) for row in _rows_of(track)]
+        rows += [replace(row, frame=row.frame + before) for row in boxes]
+    return mot_lines(rows)
+
+
+def mot_lines(rows: Iterable[TrackRow]) -> list[str]:
+    """Return the lines of one camera, by frame and identity; of two boxes of a person in a frame, the surer one's."""
+    best: dict[tuple[int, int], TrackRow] = {}
+    for row in rows:
+        key = row.frame, row.identity
+        if key not in best or row.score > best[key].score:
+            best[key] = row
+    return [_line(best[key]) for key in sorted(best)]
 
 
 def _rows_of(track: Track) -> Iterator[TrackRow]:

@@ -1,7 +1,7 @@
 """The boxes of a site by track, and by every frame of the source: frames that were not analysed are interpolated."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,13 +36,18 @@ class Track:
 
 def tracks_of(store: Store, since_ns: int | None = None, camera_id: str | None = None) -> Iterator[Track]:
     """Yield the tracks of tracklets last seen at or after `since_ns`, under the identities that they have now."""
+    yield from tracks_among(store.find(TrackQuery(camera_id=camera_id, from_ns=since_ns, limit=EVERYTHING)))
+
+
+def tracks_among(rows: Iterable[StoredTracklet]) -> Iterator[Track]:
+    """Yield the tracks of those tracklets that have an identity."""
     groups: dict[tuple[str, str, int], list[StoredTracklet]] = defaultdict(list)
-    for row in store.find(TrackQuery(camera_id=camera_id, from_ns=since_ns, limit=EVERYTHING)):
+    for row in rows:
         if row.identity_id is not None:
             name = TrackletId.parse(row.tracklet.tracklet_id)
             groups[name.camera_id, name.stream_id, name.track].append(row)
-    for (camera, _, _), rows in groups.items():
-        yield _joined(camera, rows)
+    for (camera, _, _), own in groups.items():
+        yield _joined(camera, own)
 
 
 def longest_step_ns(tracks: Sequence[Track], analysed_fps: float) -> int:

@@ -29,6 +29,7 @@ from gallery.api.cameras import CameraList, cameras_router
 from gallery.api.discovery import Finder, discovery_router
 from gallery.api.document import describe
 from gallery.api.head import HeadAsGet
+from gallery.api.identities.boxes import boxes_router
 from gallery.api.identities.events import EventFeed, event_sockets, events_router
 from gallery.api.identities.people import people_router, tracks_router
 from gallery.api.identities.review import review_router
@@ -162,6 +163,7 @@ def _about_people(
         review_router(store),
         search_router(store, asker),
         visits_router(store),
+        boxes_router(store),
     )
 
 

@@ -61,6 +61,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/v1/search"): Rule("viewer", "searched by a picture", always=True),
     ("GET", "/v1/review"): _look("reviewed"),
     ("GET", "/v1/visits"): _look("listed visits"),
+    ("GET", "/v1/cameras/{camera_id}/mot"): _look("exported the tracks of a camera"),
     ("GET", "/v1/statistics"): _look(),
     ("GET", "/v1/words"): _look("read what people said"),
     ("GET", "/v1/words/{word_id}"): _look("read what people said"),

@@ -132,6 +132,7 @@ def test_every_route_is_tried() -> None:
         "/v1/cameras/test",
         "/v1/cameras/{camera_id}",
         "/v1/cameras/{camera_id}/clip",
+        "/v1/cameras/{camera_id}/mot",
         "/v1/cameras/{camera_id}/pause",
         "/v1/cameras/{camera_id}/picture",
         "/v1/cameras/{camera_id}/recordings",

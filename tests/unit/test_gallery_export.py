@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gallery.export import write_mot
+from gallery.export import mot_of, write_mot
 from gallery.score.mot import read_boxes
 from gallery.store.memory import MemoryStore
 from gallery.store.presence import sightings
@@ -45,6 +45,19 @@ def test_every_box_with_an_identity_is_written_by_frame(tmp_path: Path) -> None:
     assert lines[0] == "1,3,0.00,0.00,10.00,20.00,0.9000,-1,-1,-1"
     assert [int(line.split(",")[0]) for line in lines] == sorted(int(line.split(",")[0]) for line in lines)
     assert set(read_boxes(tmp_path / "out" / "a.txt").ids.tolist()) == {3, 7}
+
+
+def test_frames_of_a_camera_that_was_read_twice_go_on_counting() -> None:
+    store = MemoryStore("site")
+    rows = [row("a/s/1/0", 7, 0, 1), row("a/t/1/0", 3, 60, 61), row("b/s/1/0", 7, 0, 0), row("a/t/2/0", None, 60, 61)]
+    store.write(Write(0, START, 8, tracklets=rows))
+
+    frames = [tuple(map(int, line.split(",")[:2])) for line in mot_of(store, "a", START, START + 100 * S)]
+
+    first, second = [frame for frame, who in frames if who == 7], [frame for frame, who in frames if who == 3]
+    assert len(first) == len(second) > 1
+    assert second == [frame + max(first) for frame in (rows[1].tracklet.frames).tolist()]
+    assert mot_of(store, "a", START + 10 * S, START + 20 * S) == []
 
 
 def test_of_two_boxes_of_a_person_in_a_frame_the_more_confident_is_written(tmp_path: Path) -> None:

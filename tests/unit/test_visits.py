@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +16,7 @@ from gallery import visits
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
 from gallery.errors import TooManyVisits
+from gallery.export import write_mot
 from gallery.store.memory import MemoryStore
 from gallery.store.store import Identity
 from gallery.visits import Visit, cameras, people_of, periods, visits_of, ways
@@ -136,6 +138,17 @@ def test_visits_are_the_same_in_every_format(client: TestClient) -> None:
     assert "visits.csv" in table.headers["content-disposition"]
     rows = list(csv.DictReader(io.StringIO(table.text)))
     assert [{key: str(value) for key, value in one.items()} for one in listed] == rows
+
+
+def test_the_boxes_of_a_camera_are_what_a_run_writes(client: TestClient, store: MemoryStore, tmp_path: Path) -> None:
+    write_mot(store, tmp_path)
+
+    answer = client.get("/v1/cameras/a/mot", params=ALL)
+
+    assert answer.text == (tmp_path / "a.txt").read_text()
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert "a.txt" in answer.headers["content-disposition"]
+    assert client.get("/v1/cameras/nobody/mot", params=ALL).text == ""
 
 
 def test_a_parquet_file_holds_what_the_table_holds(client: TestClient) -> None:

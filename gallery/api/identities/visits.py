@@ -120,15 +120,25 @@ class StatisticsOut(BaseModel):
     ways: list[WayOut]
 
 
+def asked(since: int | None, until: int | None, now_ns: int) -> tuple[int, int]:
+    """Return the time that a request is about: the day up to its end, which is now, unless it says otherwise.
+
+    Raises:
+        HTTPException: 422, it ends before it begins.
+    """
+    end = now_ns if until is None else until
+    begin = max(0, end - 24 * HOUR_NS) if since is None else since
+    if begin > end:
+        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "from: must not be later than to")
+    return begin, end
+
+
 def visits_router(store: Store, now_ns: Callable[[], int] = time.time_ns) -> APIRouter:
     """Return the routes; without `from` and `to` they are about the 24 hours up to now."""
     router = APIRouter(prefix="/v1", tags=["visits"])
 
     def found(since: int | None, until: int | None, camera: str | None, tag: str = "") -> tuple[int, int, list[Visit]]:
-        end = now_ns() if until is None else until
-        begin = max(0, end - 24 * HOUR_NS) if since is None else since
-        if begin > end:
-            raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "from: must not be later than to")
+        begin, end = asked(since, until, now_ns())
         try:
             return begin, end, visits_of(store, begin, end, camera, tag.strip())
         except TooManyVisits as error:
