@@ -1,7 +1,7 @@
 """Request and response schemas of the API. Times are ISO 8601 in UTC; boxes are xyxy px of the source frame."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -9,7 +9,7 @@ from gallery.iso import iso as iso  # noqa: PLC0414 - of schemas, too
 from gallery.store.presence import Sighting, is_here
 from gallery.store.store import Identity, StoredProgress, StoredTracklet
 from wire.areas import Detail
-from wire.camera_spec import MAX_CLOCK_OFFSET_MS, MAX_FPS
+from wire.camera_spec import MAX_CLOCK_OFFSET_MS, MAX_FPS, MAX_TAG, MAX_TAGS
 from wire.message import PRIORITIES, Mode, check_name
 from wire.messages import CameraHealth, CameraSpec, IdentityEvent
 from wire.privacy import Privacy
@@ -45,11 +45,19 @@ def whole(value: object) -> object:
 
 
 SOURCE_SCHEMA = {"type": "string", "minLength": 1, "title": "Url", "examples": ["rtsp://10.0.0.7/stream", "hall.mp4"]}
+_TAG_SCHEMA: dict[str, Any] = {"type": "string", "maxLength": MAX_TAG, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}
+TAGS_SCHEMA: dict[str, Any] = {
+    "maxProperties": MAX_TAGS,
+    "propertyNames": _TAG_SCHEMA,
+    "additionalProperties": _TAG_SCHEMA,
+}
 NAME_SCHEMA = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", "title": "Name"}
 Name = Annotated[str, AfterValidator(name_of), Field(max_length=64), WithJsonSchema(NAME_SCHEMA)]
 Number = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(whole)]
-Corner = Annotated[list[float], Field(min_length=2, max_length=2)]
-# Only in the document: `wire.areas` refuses the others, in better words.
+# Bounds that are only in the document: `wire.areas` refuses the others, in better words.
+Corner = Annotated[
+    list[Annotated[float, Field(json_schema_extra={"minimum": 0, "maximum": 1})]], Field(min_length=2, max_length=2)
+]
 Polygons = list[Annotated[list[Corner], Field(json_schema_extra={"minItems": 3})]]
 
 
@@ -67,7 +75,7 @@ class CameraIn(BaseModel):
     clock_offset_ms: float = Field(default=0.0, ge=-MAX_CLOCK_OFFSET_MS, le=MAX_CLOCK_OFFSET_MS, allow_inf_nan=False)
     realtime: bool = False
     loop: bool = False
-    tags: dict[str, str] = Field(default_factory=dict)
+    tags: dict[str, str] = Field(default_factory=dict, json_schema_extra=TAGS_SCHEMA)
     priority: float = Field(default=1.0, ge=PRIORITIES[0], le=PRIORITIES[1], allow_inf_nan=False)
     detail: Detail = "fast"
     regions: Polygons = []

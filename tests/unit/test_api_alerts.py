@@ -56,7 +56,8 @@ def site(served: tuple[WatchedSite, TestClient]) -> WatchedSite:
 def test_a_zone_is_set_shown_changed_and_deleted(client: TestClient) -> None:
     assert client.get("/v1/zones/entrance").json()["points"] == AREA["points"]
     moved = {**AREA, "points": [[0, 0], [1, 0], [1, 1]], "colour": 3}
-    assert client.put("/v1/zones/entrance", json=moved).json() == {**moved, "zone_id": "entrance", "kind": "area"}
+    changed = client.put("/v1/zones/entrance", json=moved).json()
+    assert changed == {**moved, "zone_id": "entrance", "kind": "area", "version": changed["version"]}
     assert client.get("/v1/zones", params={"camera": "b"}).json() == {"zones": []}
     assert client.delete("/v1/zones/entrance").status_code == 204
     assert client.get("/v1/zones/entrance").status_code == 404
@@ -82,6 +83,34 @@ def test_a_zone_is_set_shown_changed_and_deleted(client: TestClient) -> None:
 def test_a_zone_that_cannot_be_is_refused_in_words(client: TestClient, wrong: dict[str, Any], words: str) -> None:
     answer = client.put("/v1/zones/other", json={**AREA, "name": "Other", **wrong})
     assert (answer.status_code, words in answer.text) == (422, True), answer.text
+
+
+def test_of_two_people_who_change_a_zone_the_later_one_is_told(client: TestClient) -> None:
+    opened = client.get("/v1/zones/entrance").json()
+    mine, theirs = ({**AREA, "version": opened["version"], "colour": colour} for colour in (2, 3))
+
+    saved = client.put("/v1/zones/entrance", json=theirs)
+    refused = client.put("/v1/zones/entrance", json=mine)
+
+    assert (saved.status_code, refused.status_code) == (200, 409)
+    assert refused.json()["detail"].startswith(f"somebody has changed '{AREA['name']}' since you opened it")
+    assert client.get("/v1/zones/entrance").json() == saved.json()
+    again = {**mine, "version": saved.json()["version"]}
+    assert client.put("/v1/zones/entrance", json=again).json()["colour"] == 2
+    client.delete("/v1/zones/entrance")
+    assert "somebody has deleted" in client.put("/v1/zones/entrance", json=again).json()["detail"]
+
+
+def test_of_two_people_who_change_a_rule_the_later_one_is_told(client: TestClient) -> None:
+    opened = client.post("/v1/alert-rules", json=RULE).json()
+    path = f"/v1/alert-rules/{opened.pop('rule_id')}"
+
+    assert client.put(path, json={**opened, "enabled": False}).status_code == 200
+    refused = client.put(path, json={**opened, "people": 0, "name": "Mine"})
+
+    assert (refused.status_code, "load it again" in refused.text) == (409, True)
+    assert client.get(path).json()["enabled"] is False
+    assert client.put(path, json={**RULE, "name": "Whatever it is now"}).status_code == 200
 
 
 @pytest.mark.parametrize("corner", ["NaN", "Infinity", "1e999"])

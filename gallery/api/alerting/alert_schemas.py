@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
+from gallery.api.alerting.versions import LENGTH, version_of
 from gallery.api.said import CHARACTER, shown_text
 from gallery.api.schemas import Corner, Name, Number, iso, whole
 from gallery.zones.alert import Alert, Delivery, DeliveryState
@@ -28,7 +29,11 @@ SECRET_SCHEMA = {
     "title": "Secret",
 }
 Title = Annotated[str, AfterValidator(shown_text), Field(max_length=MAX_NAME), WithJsonSchema(TITLE_SCHEMA)]
+# As it was when it was read: a change is refused if somebody else has changed it meanwhile. Empty: whatever it is now.
+Version = Annotated[str, Field(pattern=f"^([0-9a-f]{{{LENGTH}}})?$")]
 Names = Annotated[list[Name], Field(max_length=MAX_LISTED)]
+# Only in the document: `gallery.zones.hours` refuses the others, in better words.
+Clock = Annotated[str, Field(max_length=5, json_schema_extra={"pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"})]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -47,6 +52,7 @@ class ZoneIn(_Body):
     kind: Kind = "area"
     points: Annotated[list[Corner], Field(json_schema_extra={"minItems": 2})]
     colour: Annotated[int, Field(ge=0, lt=COLOURS), BeforeValidator(whole)] = 0
+    version: Version = ""
 
 
 class ZoneOut(BaseModel):
@@ -58,6 +64,7 @@ class ZoneOut(BaseModel):
     kind: Kind
     points: list[Corner]
     colour: int
+    version: str
 
 
 class ZonesOut(BaseModel):
@@ -76,9 +83,9 @@ class OccupancyOut(BaseModel):
 class HoursIn(_Body):
     """From a time of day to another; an `end` that is not after `begin` is on the next day."""
 
-    begin: Annotated[str, Field(max_length=5)]
-    end: Annotated[str, Field(max_length=5)]
-    days: list[Day] = Field(default=list(DAYS), max_length=7)  # type: ignore[arg-type]
+    begin: Clock
+    end: Clock
+    days: list[Day] = Field(default=list(DAYS), max_length=7, json_schema_extra={"minItems": 1})  # type: ignore[arg-type]
     time_zone: Annotated[str, Field(max_length=64)] = "UTC"
 
 
@@ -98,6 +105,7 @@ class RuleIn(_Body):
     quiet: HoursIn | None = None
     outputs: Names = []
     enabled: bool = True
+    version: Version = ""
 
 
 class RuleOut(RuleIn):
@@ -188,7 +196,8 @@ class AlertsOut(BaseModel):
 
 def zone_out(zone: Zone) -> ZoneOut:
     """Return a zone in the API's form."""
-    return ZoneOut(**{**msgspec.structs.asdict(zone), "points": [list(point) for point in zone.points]})
+    points = [list(point) for point in zone.points]
+    return ZoneOut(**{**msgspec.structs.asdict(zone), "points": points, "version": version_of(zone)})
 
 
 def rule_out(rule: Rule) -> RuleOut:
@@ -196,7 +205,8 @@ def rule_out(rule: Rule) -> RuleOut:
     fields: dict[str, Any] = msgspec.structs.asdict(rule)
     del fields["since"]
     lists = {name: list(value) for name, value in fields.items() if isinstance(value, tuple)}
-    return RuleOut(**{**fields, **lists, "active": _hours_out(rule.active), "quiet": _hours_out(rule.quiet)})
+    hours = {"active": _hours_out(rule.active), "quiet": _hours_out(rule.quiet)}
+    return RuleOut(**{**fields, **lists, **hours, "version": version_of(rule)})
 
 
 def output_out(output: Output, deliveries: list[Delivery]) -> OutputOut:

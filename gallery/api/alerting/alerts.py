@@ -1,5 +1,6 @@
 """`/v1/alert-rules` and `/v1/alerts`: what people want to be told, and what they were told."""
 
+import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Sequence
@@ -10,6 +11,7 @@ from fastapi import APIRouter, HTTPException, Query, Response, status
 
 from gallery.api.alerting.alert_schemas import AlertOut, AlertsOut, RuleIn, RuleOut, RulesOut, alert_out, rule_out
 from gallery.api.alerting.outputs import outputs_router
+from gallery.api.alerting.versions import check_version
 from gallery.api.alerting.zones import zones_router
 from gallery.api.moment import QueryTime
 from gallery.api.schemas import MAX_NUMBER, CameraOut, Name, ProblemOut
@@ -21,7 +23,9 @@ from gallery.zones.output import MQTT
 from gallery.zones.rule import MAX_RULES, Rule, check_new_rule
 
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": ProblemOut, "description": "There is no such rule"}}
-TOO_MANY: dict[int | str, dict[str, Any]] = {409: {"model": ProblemOut, "description": "There are too many rules"}}
+TOO_MANY: dict[int | str, dict[str, Any]] = {
+    409: {"model": ProblemOut, "description": "There are too many rules, or somebody else has changed this one"}
+}
 AFTER = r"^[0-9]{1,16}-[0-9a-f]{24}$"
 After = Annotated[str, Query(pattern=AFTER)]
 
@@ -44,7 +48,7 @@ def alerting_routers(store: Store, cameras: Callable[[str], Sequence[CameraOut]]
 def rules_router(store: Store, camera_ids: Callable[[], Collection[str]]) -> APIRouter:
     """Return the routes for alert rules; `camera_ids` returns the names of the site's cameras."""
     router = APIRouter(prefix="/v1/alert-rules", tags=["alerts"])
-    alerts = store.alerting
+    alerts, changing = store.alerting, threading.Lock()
 
     @router.get("")
     def list_rules() -> RulesOut:
@@ -64,7 +68,8 @@ def rules_router(store: Store, camera_ids: Callable[[], Collection[str]]) -> API
     @router.put("/{rule_id}", responses=TOO_MANY)
     def set_rule(rule_id: Name, rule: RuleIn) -> RuleOut:
         """Add a rule, or change the one with this id; what happened before is not told, and nothing is told twice."""
-        return _save(store, rule_id, rule, camera_ids())
+        with changing:
+            return _save(store, rule_id, rule, camera_ids())
 
     @router.delete("/{rule_id}", status_code=status.HTTP_204_NO_CONTENT, responses=MISSING)
     def delete_rule(rule_id: Name) -> Response:
@@ -125,19 +130,21 @@ def _save(store: Store, rule_id: str, given: RuleIn, camera_ids: Collection[str]
     """Store a rule.
 
     Raises:
-        HTTPException: 422, something in it does not exist, or does not fit; 409, there are too many.
+        HTTPException: 422, something in it does not exist, or does not fit; 409, there are too many, or somebody else
+            has changed it.
     """
     alerts = store.alerting
     known = {rule.rule_id: rule for rule in alerts.rules()}
-    if rule_id not in known and len(known) >= MAX_RULES:
+    before = known.get(rule_id)
+    if before is None and len(known) >= MAX_RULES:
         raise HTTPException(status.HTTP_409_CONFLICT, f"a site has at most {MAX_RULES} rules; delete one first")
     try:
-        rule = msgspec.convert({**given.model_dump(), "rule_id": rule_id}, Rule)
+        rule = msgspec.convert({**given.model_dump(exclude={"version"}), "rule_id": rule_id}, Rule)
         outputs = [MQTT, *(output.output_id for output in alerts.outputs())]
         check_new_rule(rule, alerts.zones(), camera_ids, outputs)
     except ValueError as error:
         raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error
-    before = known.get(rule_id)
+    check_version(given.version, before, given.name)
     kept = before.since if before is not None and before.asks_as(rule) else _analysed_until(store, rule)
     rule = msgspec.structs.replace(rule, since=kept)
     alerts.save_rule(rule)

@@ -1,5 +1,6 @@
 """`/v1/zones`: areas and lines in the pictures of cameras."""
 
+import threading
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, HTTPException, Response, status
 
 from gallery.alerts.occupancy import occupancy_of
 from gallery.api.alerting.alert_schemas import OccupancyOut, ZoneIn, ZoneOut, ZonesOut, zone_out
+from gallery.api.alerting.versions import check_version
 from gallery.api.schemas import Name, ProblemOut
 from gallery.store.alerting import AlertStore
 from gallery.store.store import Store
@@ -15,12 +17,15 @@ from gallery.zones.zone import Zone, check_new_zone
 
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": ProblemOut, "description": "There is no such zone"}}
 IN_USE: dict[int | str, dict[str, Any]] = {409: {"model": ProblemOut, "description": "Alert rules are about it"}}
-TAKEN: dict[int | str, dict[str, Any]] = {409: {"model": ProblemOut, "description": "The name is taken"}}
+TAKEN: dict[int | str, dict[str, Any]] = {
+    409: {"model": ProblemOut, "description": "The name is taken, or somebody else has changed it"}
+}
 
 
 def zones_router(store: Store, camera_ids: Callable[[], Collection[str]]) -> APIRouter:
     """Return the routes for zones; `camera_ids` returns the names of the site's cameras."""
     router, alerts = APIRouter(prefix="/v1/zones", tags=["alerts"]), store.alerting
+    changing = threading.Lock()
 
     @router.get("")
     def list_zones(camera: Name | None = None) -> ZonesOut:
@@ -43,11 +48,14 @@ def zones_router(store: Store, camera_ids: Callable[[], Collection[str]]) -> API
     def set_zone(zone_id: Name, zone: ZoneIn) -> ZoneOut:
         """Add an area or line, or change the one with this id; rules apply to it from the next decision on."""
         made = _made(alerts, zone_id, zone, camera_ids())
-        try:
-            check_new_zone(made, alerts.zones())
-        except ValueError as error:
-            raise HTTPException(status.HTTP_409_CONFLICT, str(error)) from error
-        alerts.save_zone(made)
+        with changing:
+            known = alerts.zones()
+            check_version(zone.version, next((one for one in known if one.zone_id == zone_id), None), zone.name)
+            try:
+                check_new_zone(made, known)
+            except ValueError as error:
+                raise HTTPException(status.HTTP_409_CONFLICT, str(error)) from error
+            alerts.save_zone(made)
         return zone_out(made)
 
     @router.delete("/{zone_id}", status_code=status.HTTP_204_NO_CONTENT, responses=MISSING | IN_USE)
@@ -71,7 +79,7 @@ def _made(alerts: AlertStore, zone_id: str, given: ZoneIn, camera_ids: Collectio
     """
     points = tuple((x, y) for x, y in given.points)
     try:
-        made = Zone(zone_id=zone_id, **{**given.model_dump(), "points": points})
+        made = Zone(zone_id=zone_id, **{**given.model_dump(exclude={"version"}), "points": points})
         check_kind(made, alerts.zones(), alerts.rules())
     except ValueError as error:
         raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from error
