@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from reid_worker.model.climb import Architecture
 from training.config import TrainConfig
@@ -24,11 +25,21 @@ class HeldOut:
     gallery: Tracklets
 
 
-def generated_people() -> Render:
-    """Return the generator of people; its compiler is only loaded if people are rendered."""
+def generated_people(assets: Path | None = None) -> Render:
+    """Return the generator of people; its compiler is only loaded if people are rendered.
+
+    With packed `assets`, every second site has realistic people.
+
+    Raises:
+        DataSetError: The assets are absent or incomplete.
+    """
     from training.synthetic.people import PeopleGenerator
 
-    return PeopleGenerator(keep=_VIEWS).tracklet
+    if assets is None:
+        return PeopleGenerator(keep=_VIEWS).tracklet
+    from training.realistic.people import every_second_site
+
+    return every_second_site(PeopleGenerator(keep=_VIEWS), assets, keep=_VIEWS)
 
 
 def people_of(config: TrainConfig, render: Render | None, log: Log) -> tuple[Tracklets, HeldOut]:
@@ -39,8 +50,8 @@ def people_of(config: TrainConfig, render: Render | None, log: Log) -> tuple[Tra
     """
     if config.data.folder:
         return _people_of_data_set(config, log)
-    render = render or generated_people()
-    held_out = held_out_people(config, render, log)
+    held_out = held_out_people(config, render or generated_people(), log)
+    render = render or generated_people(config.synthetic.assets)
     return training_people(config, render, log), HeldOut(held_out, held_out)
 
 
@@ -50,6 +61,7 @@ def training_people(config: TrainConfig, render: Render, log: Log) -> CropSet | 
     size = _rendered_size(config.network.architecture, source.scale)
     people, cameras, first = source.train_identities, source.train_cameras, source.first_identity
     name = f"train-{people}x{cameras}-{size[0]}x{size[1]}" + (f"-{first}" if first else "")
+    name += "-realistic" if source.assets else ""
     plan = CropPlan(name, first, people, first, cameras, _SITE_PEOPLE, source.frames, size)
     if source.crops == "fresh":
         return RenderedTracklets(plan, render)

@@ -25,7 +25,7 @@ from training.data.crops import CropSet
 from training.evaluation.baseline import colour_histogram, random_embedder
 from training.evaluation.evaluate import evaluate
 
-_LABELS = Path(__file__).with_name("real_labels.csv")
+LABELS = Path(__file__).with_name("real_labels.csv")
 _REAL_SIZE = (128, 64)  # size of real people's crops (H, W), px
 
 
@@ -74,6 +74,12 @@ def labelled_crops(folder: Path, labels: Path, *, size: tuple[int, int]) -> Crop
     return CropSet(np.stack(crops), np.array(identities, np.int64), np.array(cameras, np.int64))
 
 
+def tracklet_names(labels: Path) -> list[str]:
+    """Return the names of the tracklets of a table of boxes, in the order of `labelled_crops`."""
+    with labels.open(newline="") as file:
+        return list(dict.fromkeys(row["tracklet"] for row in csv.DictReader(file)))
+
+
 def _box(row: dict[str, str]) -> NDArray[np.float64]:
     return np.array([float(row[name]) for name in ("left", "top", "width", "height")])
 
@@ -118,7 +124,7 @@ def _cut(image: NDArray[np.uint8], box: NDArray[np.float64], size: tuple[int, in
 def real_sets(data: Path) -> dict[str, CropSet]:
     """Return the real people in a folder of videos: the lab, the studio, and both among distractors."""
     lab = real_crops(data / "lab-4cam", size=_REAL_SIZE)
-    others = labelled_crops(data, _LABELS, size=_REAL_SIZE)
+    others = labelled_crops(data, LABELS, size=_REAL_SIZE)
     known = others.identities >= 0
     studio = CropSet(others.crops[known], others.identities[known], others.cameras[known])
     return {"lab": lab, "studio": studio, "lab + studio + strangers": joined(lab, others)}
@@ -127,8 +133,8 @@ def real_sets(data: Path) -> dict[str, CropSet]:
 def real_crops_by_site(data: Path) -> dict[str, NDArray[np.uint8]]:
     """Return all labelled crops `(n, H, W, 3)` RGB of each folder of videos, in the order of its tracklets."""
     lab = real_crops(data / "lab-4cam", size=_REAL_SIZE)
-    others = labelled_crops(data, _LABELS, size=_REAL_SIZE)
-    with _LABELS.open(newline="") as file:
+    others = labelled_crops(data, LABELS, size=_REAL_SIZE)
+    with LABELS.open(newline="") as file:
         videos = list(dict.fromkeys(row["video"] for row in csv.DictReader(file)))
     sites = np.array([videos[camera].partition("/")[0] for camera in others.cameras])
     by_site = {"lab-4cam": lab.crops} | {str(site): others.crops[sites == site] for site in dict.fromkeys(sites)}

@@ -1,6 +1,6 @@
 """The surface of a person: skin, clothes, hair and bags as one mesh deformed by bones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from training.synthetic.jit import compiled
 from training.synthetic.luggage import carry, holds
 from training.synthetic.mesh import Floats, Ints, Mesh, join, relabelled
 from training.synthetic.person import Person
-from training.synthetic.pose import ARM, CHEST, FOOT, FOREARM, FREE, HEAD, PELVIS, SHIN, THIGH, Holds
+from training.synthetic.pose import ARM, CHEST, FOOT, FOREARM, FREE, HEAD, PELVIS, PIVOT, SHIN, THIGH, Holds
 from training.synthetic.tailor import clothe
 from training.synthetic.texture import Material
 
@@ -29,6 +29,7 @@ class Figure:
         materials: `(k, WIDTH)` float32 rows, one for each material the person wears.
         scale: Factor to the person's size, applied after the bones.
         holds: How the arms hold carried items.
+        pivots: `(BONES, 3)` float64 metres, the points that bones turn about.
     """
 
     mesh: Mesh
@@ -37,6 +38,7 @@ class Figure:
     materials: Floats
     scale: float
     holds: Holds = FREE
+    pivots: NDArray[np.float64] = field(default_factory=lambda: PIVOT)
 
 
 def build_figure(person: Person) -> Figure:
@@ -44,13 +46,13 @@ def build_figure(person: Person) -> Figure:
     parts = [*clothe(person), *dress_head(person), *carry(person)]
     rows: dict[Material, int] = {}
     meshes = [relabelled(p.mesh, rows.setdefault(p.cloth, len(rows))) for p in parts]
-    bones = [_follow(p) for p in parts]
+    bones = [follow(p) for p in parts]
     tall = NECK_M + person.build.head * (AVERAGE_M - NECK_M)
     return Figure(join(meshes), np.concatenate([b for b, _ in bones]), np.concatenate([w for _, w in bones]),
                   np.stack([cloth.row() for cloth in rows]), person.build.height_m / tall, holds(person))  # fmt: skip
 
 
-def _follow(part: Part) -> tuple[Ints, Floats]:
+def follow(part: Part) -> tuple[Ints, Floats]:
     """Return the two bones of every vertex, `(n, 2)`, and the weight of the first, by height along the limb."""
     limb, side = part.limb, part.side
     z, x = part.mesh.rest[:, 2], part.mesh.rest[:, 0]

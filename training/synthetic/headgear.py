@@ -37,9 +37,15 @@ def dress_head(person: Person) -> list[Part]:
     parts = [(mesh, person.skin) for mesh in skin]
     if person.headwear not in {Headwear.HOOD, Headwear.HEADSCARF}:
         parts += [(mesh, person.hair) for mesh in _hair(person.hair_style, under=person.headwear is not None)]
-    if person.headwear is not None:
-        parts += _worn(person.headwear, person.hat)
-    return [Part(_scaled(mesh, person.build.head), cloth, HEAD) for mesh, cloth in parts]
+    return [*(Part(_scaled(mesh, person.build.head), cloth, HEAD) for mesh, cloth in parts), *headwear(person)]
+
+
+def headwear(person: Person) -> list[Part]:
+    """Return what is worn on the head, scaled by the build."""
+    if person.headwear is None:
+        return []
+    worn = _worn(person.headwear, person.hat)
+    return [Part(_scaled(mesh, person.build.head), cloth, HEAD) for mesh, cloth in worn]
 
 
 def _scaled(mesh: Mesh, by: float) -> Mesh:

@@ -36,16 +36,27 @@ CROWDED = 0.6  # others that would leave less than this fraction of the person v
 BYSTANDERS = 10_000_000  # identity seeds from here on are bystanders, never requested as identities
 
 
+def _of_our_own(person: Person, _seed: int) -> Figure:
+    return build_figure(person)
+
+
+def _own_place(seed: int, setting: Setting) -> Vantage:
+    return draw_vantage(seed, SIGHT, setting.places)
+
+
 @dataclass(slots=True)
 class PeopleGenerator:
     """Renders tracklets of one setting; caches the last `keep` views, as a background costs as much as many crops.
 
-    `person` says whom an identity seed means in a fashion.
+    `person` says whom an identity seed means in a fashion, `build` what a person with a seed looks like, and `place`
+    what a camera seed means.
     """
 
     keep: int = 48
     setting: Setting = DEFAULT
     person: Callable[[int, Fashion | None], Person] = person_of
+    build: Callable[[Person, int], Figure] = _of_our_own
+    place: Callable[[int, Setting], Vantage] = _own_place
     _vantages: OrderedDict[int, Vantage] = field(default_factory=OrderedDict)
     _figures: OrderedDict[int, Figure] = field(default_factory=OrderedDict)
 
@@ -71,7 +82,7 @@ class PeopleGenerator:
 
     def _vantage(self, seed: int) -> Vantage:
         if seed not in self._vantages:
-            self._vantages[seed] = draw_vantage(seed, SIGHT, self.setting.places)
+            self._vantages[seed] = self.place(seed, self.setting)
         self._vantages.move_to_end(seed)
         while len(self._vantages) > self.keep:
             self._vantages.popitem(last=False)
@@ -79,7 +90,7 @@ class PeopleGenerator:
 
     def _figure(self, seed: int) -> Figure:
         if seed not in self._figures:
-            self._figures[seed] = build_figure(self.person(seed, self.setting.fashion))
+            self._figures[seed] = self.build(self.person(seed, self.setting.fashion), seed)
         self._figures.move_to_end(seed)
         while len(self._figures) > 4 * self.keep:
             self._figures.popitem(last=False)

@@ -168,9 +168,11 @@ def bone_transforms(
     return out
 
 
-def pose_bones(manner: Manner, phase: float, holding: Holds = FREE) -> NDArray[np.float64]:
+def pose_bones(
+    manner: Manner, phase: float, holding: Holds = FREE, pivots: NDArray[np.float64] = PIVOT
+) -> NDArray[np.float64]:
     """Return `(BONES, 3, 4)` transforms of a manner at gait `phase` in turns (0..1 is two steps).
 
-    Arms in `holding` follow the item they carry.
+    Arms in `holding` follow the item they carry; bones turn about `pivots`, `(BONES, 3)` metres.
     """
-    return bone_transforms(joint_angles(manner, phase, holding), PARENT, PIVOT)
+    return bone_transforms(joint_angles(manner, phase, holding), PARENT, pivots)

@@ -29,6 +29,7 @@ class Room:
         sky: Linear colour of the background behind everything.
         sun: Unit vector towards the sun, None without sunshine.
         seats: Whether the materials include those of `chair`.
+        shadows: Whether people shade themselves and each other from the sun; places with a shadow map do not.
     """
 
     mesh: Mesh
@@ -40,6 +41,7 @@ class Room:
     sky: Colour = (0.2, 0.2, 0.2)
     sun: Colour | None = None
     seats: bool = True
+    shadows: bool = False
 
     def free(self, x: float, y: float, margin: float = 0.3) -> bool:
         """Return whether a person can stand at (x, y)."""

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from training.synthetic.figure import Figure, posed
 from training.synthetic.jit import compiled
 from training.synthetic.look import Film, Look, load_film
-from training.synthetic.mesh import Floats, Ints, Mesh, join, moved
+from training.synthetic.mesh import Floats, Ints, Mesh, bounds, join, moved
 from training.synthetic.pose import Manner, pose_bones
-from training.synthetic.render import Camera, Window, draw, look_at, owners, projected
+from training.synthetic.render import Camera, Window, draw, draw_depth, look_at, owners, projected
 from training.synthetic.room import Room
 from training.synthetic.shading import Light, Shade, sunlit
 
@@ -48,9 +48,9 @@ class Actor:
 
     def mesh(self) -> Mesh:
         """Return the posed surface in the world."""
-        return moved(
-            posed(self.figure, pose_bones(self.manner, self.phase, self.figure.holds)), self.x, self.y, self.heading
-        )
+        figure = self.figure
+        bones = pose_bones(self.manner, self.phase, figure.holds, figure.pivots)
+        return moved(posed(figure, bones), self.x, self.y, self.heading)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +108,10 @@ def shoot(view: View, things: list[Thing], window: Window) -> Shot:
         _sun_shadow(rgb, behind, cast, _unlit(view.room.light), view.room.light.shade, _rays(view.camera, window))
     offsets = np.cumsum([0, *(len(t.materials) for t in things)])
     mesh = join([moved(t.mesh, 0.0, 0.0, 0.0, int(o)) for t, o in zip(things, offsets, strict=False)])
-    layer = draw(mesh, np.concatenate([t.materials for t in things]), view.camera, view.room.light, window, behind)
+    light = view.room.light
+    if view.room.shadows and view.room.sun is not None:
+        light = light._replace(shade=_shade_of(mesh, view.room.sun))
+    layer = draw(mesh, np.concatenate([t.materials for t in things]), view.camera, light, window, behind)
     rgb = rgb * (1.0 - layer.cover[..., None]) + layer.rgb
     owners = np.append(np.repeat(np.arange(len(things)), [len(t.mesh.triangles) for t in things]), -1).astype(np.int32)
     return Shot(np.asarray(rgb, np.float32), owners[layer.ident])  # ident -1 (nobody) selects the last entry
@@ -117,9 +120,10 @@ def shoot(view: View, things: list[Thing], window: Window) -> Shot:
 def extent(camera: Camera, mesh: Mesh) -> NDArray[np.float64] | None:
     """Return a mesh's box, left, top, right, bottom in pixels, not clipped; None where it reaches behind the camera."""
     screen = projected(mesh, camera, Window(0, 0, camera.width, camera.height))
-    if screen[:, 2].min() < 0.3:
+    low, high = bounds(screen)
+    if low[2] < 0.3:
         return None
-    return np.concatenate([screen[:, :2].min(0), screen[:, :2].max(0)]).astype(np.float64)
+    return np.concatenate([low[:2], high[:2]]).astype(np.float64)
 
 
 def unhidden(view: View, mesh: Mesh) -> float:
@@ -132,6 +136,19 @@ def unhidden(view: View, mesh: Mesh) -> float:
     )
     x, y = screen[inside, :2].astype(int).T
     return float((view.inverse_depth[y, x] * screen[inside, 2] < 1.02).sum()) / len(screen)
+
+
+SHADE_PX, SUN_M = 160, 40.0
+
+
+def _shade_of(mesh: Mesh, sun: tuple[float, float, float]) -> Shade:
+    """Return the shadow map of people from far away in the direction of the sun."""
+    low, high = bounds(mesh.vertices)
+    middle = (0.5 * (low + high)).astype(np.float64)
+    focal = SHADE_PX * SUN_M / (float(np.linalg.norm(high - low)) + 0.1)
+    eye = look_at(middle + SUN_M * np.array(sun), middle, focal, (SHADE_PX, SHADE_PX))
+    nearest = draw_depth(mesh, eye, Window(0, 0, SHADE_PX, SHADE_PX))
+    return Shade(np.concatenate([eye.position, eye.axes.reshape(-1)]).astype(np.float32), focal, nearest)
 
 
 def _rays(camera: Camera, window: Window) -> Floats:

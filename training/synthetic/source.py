@@ -26,6 +26,8 @@ class SyntheticSource:
         frames: Frames rendered per training tracklet; fewer leave time for more people.
         sites: Groups of people with the same cameras that consecutive batches draw from if crops are `fresh`, 0 for
             all: a place costs as much to render as a tracklet, and a worker caches the last 96 camera views.
+        assets: Packed assets of realistic people (`python -m training.realistic.pack`), who are every second site's;
+            None for the usual people alone.
         visits: How often each identity of those sites is drawn before the next sites follow, if crops are `fresh`.
     """
 
@@ -39,4 +41,5 @@ class SyntheticSource:
     scale: Annotated[Real, Field(ge=1, le=4)] = 2.0
     frames: Count = 8
     sites: CountOrNone = 12
+    assets: Path | None = None
     visits: Count = 1
