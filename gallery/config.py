@@ -81,6 +81,8 @@ class ApiSettings(Settings):
 
     Attributes:
         host, port: Address it listens on; port 0 picks a free port.
+        tls_certificate_file, tls_key_file: PEM files with which HTTPS is served: the certificate with those of its
+            authorities behind it, and its key, without a password. They are read at the start.
         token: Bearer token of an admin. If it is set, or the site has users, every request under `/v1` but
             `/v1/session` needs this token, another one, or a session.
         cors_origins: Origins whose pages may call the API from a browser, such as `https://wall.example.org`; a list,
@@ -117,6 +119,8 @@ class ApiSettings(Settings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
+    tls_certificate_file: FilePath | None = None
+    tls_key_file: FilePath | None = None
     token: SecretStr | None = None
     token_file: Path | None = None
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
@@ -238,6 +242,13 @@ class ApiSettings(Settings):
             given := [name for name in sorted(self.model_fields_set) if name.startswith("oidc_")]
         ):
             raise ValueError(f"{given[0]} needs oidc_issuer")
+        return self
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        """Reject half of what TLS needs: nobody would notice that the page is served without."""
+        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_certificate_file and tls_key_file need each other")
         return self
 
     @field_validator("root_path")

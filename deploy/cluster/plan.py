@@ -137,6 +137,8 @@ def _services(options: ClusterOptions) -> list[Address]:
     """Return where the services are asked to listen."""
     ingest, worker = IngestSettings.load(options.config), WorkerSettings.load(options.config)
     gallery, api = GallerySettings.load(options.config), ApiSettings.load(options.config)
+    if api.tls_certificate_file is not None:
+        raise UsageError("api.tls_certificate_file: `climbtrack cluster up` serves HTTP; put a proxy with TLS in front")
     alerts, recording = AlertSettings.load(options.config), RecordingSettings.load(options.config)
     first = Address("worker", worker.health_host, worker.health_port, "worker.health_port")
     recorder = Address("recorder", recording.health_host, recording.health_port, "recording.health_port")

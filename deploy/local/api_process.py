@@ -17,6 +17,7 @@ from typing import Self
 
 from deploy.errors import RunError
 from deploy.local.api_server import DRAIN_S, ApiServer, url_of
+from gallery.api.tls import tls_options
 from gallery.config import ApiSettings
 from gallery.recording.config import RecordingSettings
 from wire.logs import LogForm, form_of_logs, log_to_stderr
@@ -56,13 +57,17 @@ class _Order:
 
 
 class ApiProcess:
-    """The API on a socket that listens, from entering to leaving; use as a context manager."""
+    """The API on a socket that listens, from entering to leaving; use as a context manager.
+
+    Raises:
+        SettingsError: The files for TLS cannot be used.
+    """
 
     def __init__(self, site: ServedSite, bus: BusServer, taken: socket.socket) -> None:
         self._site = site
         self._bus = bus
         self._socket = taken
-        self.url = url_of(taken)
+        self.url = url_of(taken, "https" if tls_options(site.api) else "http")
 
     def __enter__(self) -> Self:
         """Start the process, and return at once."""
@@ -131,7 +136,7 @@ def main() -> None:
     ):
         store = RedisStore(client, site.site_id)
         app = create_app(store, bus, site.api, metrics=bus.metrics, recording=site.recording, find=find_cameras)
-        with ApiServer(app, taken) as server:
+        with ApiServer(app, taken, tls_options(site.api)) as server:
             sys.stdout.buffer.write(READY)
             sys.stdout.buffer.flush()
             while server.alive() and not select.select([sys.stdin.buffer], [], [], LOOK_S)[0]:

@@ -3,6 +3,7 @@
 import socket
 import sys
 import threading
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -32,24 +33,25 @@ def bind(host: str, port: int) -> socket.socket:
         raise UsageError(f"--port {port} on {host}: {explain_bind_failure(error)}") from error
 
 
-def url_of(taken: socket.socket) -> str:
+def url_of(taken: socket.socket, scheme: str = "http") -> str:
     """Return the URL of a bound socket."""
     host, port = taken.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 class ApiServer:
     """Serve an application on a socket until closed; use as a context manager."""
 
-    def __init__(self, app: "FastAPI", taken: socket.socket) -> None:
+    def __init__(self, app: "FastAPI", taken: socket.socket, tls: Mapping[str, Any] | None = None) -> None:
         import uvicorn
 
         options: dict[str, Any] = {"log_config": None, "access_log": False, "timeout_graceful_shutdown": DRAIN_S}
+        options |= tls or {}
         config = uvicorn.Config(app, proxy_headers=False, **options)  # `gallery.api.access.proxy` reads them
         self._server = uvicorn.Server(config)
         self._socket = taken
         self._thread = threading.Thread(target=self._server.run, args=([taken],), name="api", daemon=True)
-        self.url = url_of(taken)
+        self.url = url_of(taken, "https" if tls else "http")
 
     def __enter__(self) -> Self:
         """Start the server and wait until it accepts requests.

@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from gallery.access.first import tell_first_admin
 from gallery.api.address import explain_bind_failure, open_listener
 from gallery.api.app import create_app, needs_admin
 from gallery.api.discovery import Finder
+from gallery.api.tls import scheme_of, tls_options
 from gallery.config import ApiSettings
 from gallery.recording.config import RecordingSettings
 from gallery.store.connections import connected
@@ -48,11 +49,13 @@ def main(config: Path | None = None, find: Finder | None = None) -> int:
         store = RedisStore(to.client, site_id)
         to.metrics.ready.labels(service="api").set_function(answering(to.settings))
         metrics, recording = partial(generate_latest, to.registry), RecordingSettings.load(config)
+        tls = tls_options(settings)
         app = create_app(store, to.bus, settings, metrics=metrics, recording=recording, find=find)
         with closing(listen(settings.host, settings.port)) as listener:
-            log.info("api: http://%s:%d, its page and documentation too", settings.host, listener.getsockname()[1])
+            port, scheme = listener.getsockname()[1], scheme_of(settings)
+            log.info("api: %s://%s:%d, its page and documentation too", scheme, settings.host, port)
             with _first_admin(store, settings):
-                serve(app, listener)
+                serve(app, listener, tls)
     return process.EXIT_DONE
 
 
@@ -73,9 +76,10 @@ def _first_admin(store: Store, settings: ApiSettings) -> Iterator[None]:
         thread.join()
 
 
-def serve(app: FastAPI, listener: socket.socket) -> None:
+def serve(app: FastAPI, listener: socket.socket, tls: Mapping[str, Any] | None = None) -> None:
     """Serve on a socket until SIGTERM or SIGINT; a second SIGINT aborts pending requests."""
     options: dict[str, Any] = {"log_config": None, "access_log": False, "timeout_graceful_shutdown": DRAIN_S}
+    options |= tls or {}
     config = uvicorn.Config(app, proxy_headers=False, **options)  # `gallery.api.access.proxy` reads them
     _Server(config).run(sockets=[listener])
 
