@@ -34,6 +34,7 @@ Version = Annotated[str, Field(pattern=f"^([0-9a-f]{{{LENGTH}}})?$")]
 Names = Annotated[list[Name], Field(max_length=MAX_LISTED)]
 # Only in the document: `gallery.zones.hours` refuses the others, in better words.
 Clock = Annotated[str, Field(max_length=5, json_schema_extra={"pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"})]
+Person = Annotated[Number, Field(json_schema_extra={"minimum": 1})]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -95,7 +96,7 @@ class RuleIn(_Body):
     name: Title
     when: When
     who: Who = "anyone"
-    identities: Annotated[list[Number], Field(max_length=MAX_LISTED)] = []
+    identities: Annotated[list[Person], Field(max_length=MAX_LISTED)] = []
     zones: Names = []
     cameras: Names = []
     seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from fastapi import APIRouter, HTTPException, status
+from fastapi import APIRouter, HTTPException, Response, status
 from fastapi.responses import PlainTextResponse
 
 from gallery.api.identities.visits import Since, Until, asked
@@ -17,8 +17,8 @@ def boxes_router(store: Store, now_ns: Callable[[], int] = time.time_ns) -> APIR
     """Return the route; without `from` and `to` it is about the 24 hours up to now."""
     router = APIRouter(prefix="/v1", tags=["visits"])
 
-    @router.get("/cameras/{camera_id}/mot", response_class=PlainTextResponse)
-    def export_boxes(camera_id: Name, since: Since = None, until: Until = None) -> PlainTextResponse:
+    @router.get("/cameras/{camera_id}/mot", responses={200: {"content": {"text/plain": {}}}})
+    def export_boxes(camera_id: Name, since: Since = None, until: Until = None) -> Response:
         """Return every box of people with a number as MOTChallenge text, which TrackEval and `climbtrack score` read.
 
         Frames are those of the camera's stream; if it began anew meanwhile, they go on counting.
