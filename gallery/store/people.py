@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from gallery.store.store import Identity, People, PeopleQuery, microseconds
 
 PAGE = 256  # rows read at once by a query, about 1 MB
-MAX_VISITED = 2_000  # identities of one call; a page may therefore be short, and say where to continue
+MAX_VISITED = 2_000  # identities of one call, about 500 kB; a page may therefore be short, and say where to continue
 
 
 def pages(limit: int) -> Iterator[tuple[int, int]]:
@@ -75,8 +75,11 @@ def numbers_in_order(numbers: Sequence[bytes], last_us: Sequence[float | None], 
 
 
 def batches(numbers: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """Yield numbers in parts that are read at once."""
-    return (numbers[start : start + PAGE] for start in range(0, len(numbers), PAGE))
+    """Yield numbers in parts that are read at once: ever larger ones, of which ever fewer seem to be wanted."""
+    start, count = 0, PAGE
+    while start < len(numbers):
+        yield numbers[start : start + count]
+        start, count = start + count, min(4 * count, MAX_VISITED)
 
 
 def _by_last(identity: Identity) -> tuple[int, str]:
