@@ -29,7 +29,7 @@ def decoded(data: bytes) -> NDArray[np.uint8]:
         if width * height > MAX_PIXELS:
             raise PictureError(TOO_LARGE)
         picture.draft("RGB", (MAX_SIDE_PX, MAX_SIDE_PX))  # a JPEG is decoded at the size that is needed
-        upright = ImageOps.exif_transpose(picture)
+        upright = ImageOps.exif_transpose(_in_eight_bits(picture))
         upright.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX))
         rgb = _on_white(upright)
     except UnidentifiedImageError as error:
@@ -39,6 +39,15 @@ def decoded(data: bytes) -> NDArray[np.uint8]:
     except (OSError, SyntaxError, ValueError, ArithmeticError) as error:
         raise PictureError(f"the picture is damaged: {error}") from error
     return np.ascontiguousarray(np.asarray(rgb, np.uint8)[..., ::-1])
+
+
+def _in_eight_bits(picture: Image.Image) -> Image.Image:
+    """Return a picture of which Pillow would clip 16-bit greys to white, with their high bytes."""
+    if not picture.mode.startswith("I"):
+        return picture
+    grey = Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    grey.getexif().update(picture.getexif())
+    return grey
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

@@ -70,6 +70,18 @@ def test_a_picture_is_read_as_bgr(kind: str) -> None:
     assert image[20, 60].max() < 12
 
 
+def test_a_grey_picture_of_16_bits_is_as_light_as_it_is() -> None:
+    half_light = np.zeros((40, 80), np.uint16)
+    half_light[:, :40] = 0x8040
+    out = io.BytesIO()
+    Image.fromarray(half_light).save(out, "PNG")
+
+    image = decoded(out.getvalue())
+
+    assert image[20, 20].tolist() == [0x80] * 3
+    assert image[20, 60].tolist() == [0] * 3
+
+
 def test_a_picture_that_a_phone_took_sideways_is_turned_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
