@@ -33,6 +33,7 @@ from wire.messages import FrameChunk, PictureQuery, Tracklet
 from wire.metrics import ServiceMetrics
 from wire.queries import is_awaited
 from wire.service import Monitor, Outgoing, Received, Rejected, Service
+from wire.uncollected import uncollected
 
 log = logging.getLogger(__name__)
 
@@ -391,7 +392,8 @@ def build_service(
     settings: WorkerSettings, bus: Bus, metrics: ServiceMetrics, registry: CollectorRegistry, *, monitor: Monitor
 ) -> Service:
     """Return the worker as a service; raises what `build_handler` raises."""
-    handler = build_handler(settings, bus, metrics, registry)
+    with uncollected():
+        handler = build_handler(settings, bus, metrics, registry)
     return Service(
         NAME, bus, handler, topics=[FRAMES.name, PICTURE_QUERIES.name], monitor=monitor, max_records=MAX_CHUNKS
     )

@@ -24,6 +24,7 @@ from wire.logs import LogForm, form_of_logs, log_to_stderr
 from wire.served.client import ServedBus
 from wire.served.server import BusServer
 from wire.settings import RedisSettings
+from wire.uncollected import uncollected
 
 START_S = 60.0  # two seconds of imports, on a machine that loads models meanwhile
 STOP_S = DRAIN_S + 10.0
@@ -121,10 +122,11 @@ class ApiProcess:
 
 def main() -> None:
     """Serve the API until the standard input ends."""
-    from deploy.onvif.finding import find_cameras
-    from gallery.api.app import create_app
-    from gallery.store.redis import RedisStore
-    from gallery.store.server import connect
+    with uncollected():
+        from deploy.onvif.finding import find_cameras
+        from gallery.api.app import create_app
+        from gallery.store.redis import RedisStore
+        from gallery.store.server import connect
 
     order: _Order = pickle.load(sys.stdin.buffer)  # noqa: S301 - of the process that started this one
     log_to_stderr(order.logs.level, plain=order.logs.plain, as_json=order.logs.as_json)

@@ -32,6 +32,7 @@ from wire.messages import CameraSpec
 from wire.privacy import Privacy
 from wire.signals import stop_on_signals
 from wire.tracing import exported
+from wire.uncollected import uncollected
 
 if TYPE_CHECKING:
     from deploy.local.embedded import Embedded
@@ -102,7 +103,8 @@ def follow(options: RunOptions, console: Console) -> Outcome:
     check_outputs(options.cameras, options.out, options.video, every_frame=options.every_frame)
     with bind(settings.api.host, settings.api.port) as taken:
         print_line(console, "loading models")
-        from deploy.local.embedded import Embedded  # importing torch takes seconds: report mistakes first
+        with uncollected():
+            from deploy.local.embedded import Embedded  # importing takes seconds: report mistakes first
 
         return follow_cameras(Embedded(settings, data_dir, site_id, taken), options, console)
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as encode_tensors
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
@@ -114,11 +116,26 @@ def load_weights(path: Path) -> LoadedWeights:
     made, wanted = (preprocessing.height, preprocessing.width), (architecture.height, architecture.width)
     if made != wanted:
         raise WeightsError(path, f"its preprocessing makes crops of {made} px, its network wants {wanted}")
-    with torch.device("meta"):  # random numbers for 99 million parameters take longer than reading them
+    with _Unfilled():  # random numbers for 99 million parameters take longer than reading them
         network = Climb(architecture)
     put_tensors(network, tensors, path, architecture.name)
     digest = hashlib.sha256(content if prior is None else _with_prior(content, None)).hexdigest()[:12]
     return LoadedWeights(network.eval(), preprocessing, f"{architecture.name}-{digest}", prior)
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves out random numbers.
+
+    The meta device would, too, but calculating there imports torch's compiler: a second of processor time at every start.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call a function of torch, or do what it does except for the numbers."""
+        if func in {torch.rand, torch.randn}:
+            return torch.empty(*args, **(kwargs or {}))
+        return args[0] if func in {Tensor.normal_, Tensor.uniform_} else func(*args, **(kwargs or {}))
 
 
 def _not_ours(content: bytes, error: SafetensorError) -> str:

@@ -109,6 +109,13 @@ def test_importing_a_part_does_not_bring_the_libraries_of_another(modules: list[
     assert done.stdout.split() == []
 
 
+def test_loading_the_network_does_not_bring_the_compiler_of_torch() -> None:
+    load = "from reid_worker.model import load_embedder; load_embedder()"
+    code = f"import sys; {load}; print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "False", "a second of processor time at every start"
+
+
 def test_imports_point_down_and_stages_do_not_know_each_other() -> None:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
