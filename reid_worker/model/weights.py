@@ -126,7 +126,7 @@ def load_weights(path: Path) -> LoadedWeights:
 class _Unfilled(TorchFunctionMode):
     """Leaves out random numbers.
 
-    The meta device would, too, but calculating there imports torch's compiler: a second of processor time at every start.
+    The meta device would, too, but calculating there imports torch's compiler, a second of processor time.
     """
 
     def __torch_function__(
