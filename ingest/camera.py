@@ -96,8 +96,9 @@ class Camera:
         if state is State.LIVE and self._writer.too_large and not self._writer.written:
             cause = self._too_large()
         elif state is State.LIVE:
-            cause = self._gate.cause
-        return CameraStatus(self._spec.camera_id, state, cause, self._reconnects, self._camera_clock.offset_ns)
+            cause = self._gate.cause or self._camera_clock.complaint
+        clock = self._camera_clock
+        return CameraStatus(self._spec.camera_id, state, cause, self._reconnects, clock.offset_ns, clock.drift_ratio)
 
     def waiting(self) -> int:
         """Return the number of chunks that have not been sent."""

@@ -3,10 +3,12 @@
 import logging
 
 from ingest.clock import NS, SlidingMaximum
+from ingest.drift import STEADY, UNSTEADY, Drift
 
 log = logging.getLogger(__name__)
 
 WINDOW_NS = 10 * NS  # the least delayed packet of this time shows the difference between the clocks
+HOUR_S = 3600
 JUMP_NS = NS // 2  # reports are exact to milliseconds: such a step is somebody setting the clock
 
 
@@ -20,15 +22,23 @@ class CameraClock:
 
     Attributes:
         offset_ns: How far the camera's clock is ahead of this machine's; None until the camera states its time.
+        complaint: That it drifts, and the remedy; empty while it does not.
     """
 
     def __init__(self, camera_id: str, limit_ns: int) -> None:
         self.offset_ns: int | None = None
+        self.complaint = ""
+        self._drift = Drift()
         self._camera_id = camera_id
         self._limit_ns = limit_ns
         self._recent = SlidingMaximum(WINDOW_NS)
         self._base: int | None = None
         self._wrong = False
+
+    @property
+    def drift_ratio(self) -> float | None:
+        """Return the seconds that the camera's clock gains in a second of this machine's; None if not known."""
+        return self._drift.ratio
 
     def reconnected(self) -> None:
         """Forget what belongs to the previous connection."""
@@ -41,6 +51,8 @@ class CameraClock:
             return arrival_ns
         self._notice_jump(camera_ns - pts_ns, camera_ns - arrival_ns)
         self.offset_ns = self._recent.add(arrival_ns, camera_ns - arrival_ns)
+        if self._drift.add(arrival_ns, camera_ns - arrival_ns):
+            self._notice_drift(self._drift.ratio or 0.0)
         wrong = abs(self.offset_ns) >= self._limit_ns
         if wrong != self._wrong and self._limit_ns:
             self._wrong = wrong
@@ -56,7 +68,20 @@ class CameraClock:
         step = base - before
         if abs(step) > JUMP_NS and abs(offset - self.offset_ns) > JUMP_NS:
             self._recent.clear()
+            self._drift.clear()
             log.warning("camera %s: its clock was set %s", self._camera_id, _forward(step))
+
+    def _notice_drift(self, ratio: float) -> None:
+        if not self.complaint and abs(ratio) >= UNSTEADY:
+            does, seconds = "gains" if ratio > 0 else "loses", abs(ratio) * HOUR_S
+            self.complaint = (
+                f"its clock {does} {seconds:.1f} s an hour on this machine's; set the same NTP server in the camera "
+                "and on this machine"
+            )
+            log.warning("camera %s: %s", self._camera_id, self.complaint)
+        elif self.complaint and abs(ratio) <= STEADY:
+            self.complaint = ""
+            log.info("camera %s: its clock runs like this machine's again", self._camera_id)
 
     def _say(self, offset: int) -> None:
         if not self._wrong:

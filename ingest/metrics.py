@@ -39,6 +39,12 @@ class IngestMetrics:
             ["camera"],
             registry=registry,
         )
+        self.clock_drift = Gauge(
+            "climbtrack_camera_clock_drift_ratio",
+            "Seconds that the clock of such a camera gains in a second of this machine's, over the last five minutes",
+            ["camera"],
+            registry=registry,
+        )
         self.reconnects = Counter(
             "climbtrack_camera_reconnects_total", "Connections lost or refused", ["camera"], registry=registry
         )

@@ -35,6 +35,7 @@ class CameraStatus:
     """A camera's state and its cause; `reconnects` counts lost and refused connections.
 
     `clock_offset_ns` is how far the camera's clock is ahead of this machine's; None if it does not state its time.
+    `clock_drift_ratio` is how many seconds it gains in one of this machine's; None before a minute of it is known.
     """
 
     camera_id: str
@@ -42,6 +43,7 @@ class CameraStatus:
     cause: str
     reconnects: int
     clock_offset_ns: int | None = None
+    clock_drift_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ class Supervisor:
             camera.join(deadline_s - self._around.clock.monotonic_s())
             self._forget_up(camera.job.spec.camera_id)
             self._around.metrics.clock_offset.remove(camera.job.spec.camera_id)
+            self._around.metrics.clock_drift.remove(camera.job.spec.camera_id)
 
     def pause(self, camera_ids: Collection[str]) -> None:
         """Keep the connections but send nothing."""
@@ -79,6 +80,8 @@ class Supervisor:
             if status.clock_offset_ns is not None:
                 offset = self._around.metrics.clock_offset.labels(camera=status.camera_id)
                 offset.set(status.clock_offset_ns / NS)
+            if status.clock_drift_ratio is not None:
+                self._around.metrics.clock_drift.labels(camera=status.camera_id).set(status.clock_drift_ratio)
         return sum(camera.waiting() for camera in self._cameras.values())
 
     def _up(self, camera_id: str) -> Gauge:

@@ -249,6 +249,21 @@ def test_live_frames_are_timed_by_their_arrival(stage: Stage) -> None:
     assert times == [1000_100_000_000 + number * FRAME_NS for number in range(12)]
 
 
+def test_a_live_camera_whose_clock_drifts_says_so_in_its_state(stage: Stage) -> None:
+    began_ns = stage.clock.now_ns()
+    given = [replace(one, camera_ns=began_ns + round(1.01 * one.pts_ns)) for one in packets(700)]
+    found: list[CameraStatus] = []
+
+    def look() -> None:
+        found.append(stage.camera.status())
+
+    stage.run(spec_of(LIVE_URL), FakeSource(given, finite=False, clock=stage.clock, before_end=look))
+
+    assert found[0].state is State.LIVE
+    assert found[0].clock_drift_ratio == pytest.approx(0.01, rel=0.01)
+    assert found[0].cause.startswith("its clock gains 36.0 s an hour")
+
+
 def test_a_camera_that_cannot_be_reached_is_tried_again_with_growing_pauses(stage: Stage) -> None:
     chunks = stage.run(spec_of(LIVE_URL), *[Unreachable("nobody there")] * 9)
 

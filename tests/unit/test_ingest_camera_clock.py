@@ -107,3 +107,72 @@ def test_segments_that_arrive_at_once_are_timed_by_their_last_picture() -> None:
 
     assert all(before < after for before, after in itertools.pairwise(times))
     assert times[-1] - NOW_NS == pts[len(times) - 1]
+
+
+def drifting(ratio: float, minutes: int, *, delay_ns: int = 0) -> tuple[CameraClock, list[int]]:
+    """Follow a camera whose clock gains this much; return its clock, and the capture times less the true ones."""
+    clock, camera = FakeClock(), clock_of()
+    frames = minutes * 600
+    began_ns = clock.now_ns()
+    given = [
+        replace(
+            packet,
+            pts_ns=round(packet.pts_ns * (1 + ratio)),
+            camera_ns=began_ns + FRAME_NS - delay_ns + round(packet.pts_ns * (1 + ratio)),
+        )
+        for packet in packets(frames)
+    ]
+    source = FakeSource(given, finite=False, clock=clock)
+    stamped = list(stamped_live(source, clock, camera))
+    true_ns = [began_ns + FRAME_NS - delay_ns + number * FRAME_NS for number in range(frames)]
+    return camera, [item.time_ns - true for item, true in zip(stamped, true_ns, strict=True)]
+
+
+@pytest.mark.parametrize("ratio", [pytest.param(0.01, id="gains"), pytest.param(-0.01, id="loses")])
+def test_a_clock_that_runs_one_per_cent_wrong_is_measured_and_named_with_the_remedy(
+    ratio: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    camera, _ = drifting(ratio, minutes=2)
+
+    assert camera.drift_ratio == pytest.approx(ratio, rel=0.01)
+    assert "36.0 s an hour" in camera.complaint
+    assert "NTP" in camera.complaint
+    assert sum("an hour" in record.message for record in caplog.records) == 1
+
+
+def test_what_a_clock_that_runs_one_per_cent_fast_may_do_to_capture_times_is_bounded() -> None:
+    camera, errors = drifting(0.01, minutes=8)
+
+    assert camera.offset_ns is not None
+    assert camera.offset_ns > 4 * NS, "by its own clock, it would be seconds ahead of other cameras"
+    assert max(abs(error) for error in errors) <= LIMIT_NS + NS // 2
+    assert abs(errors[-1]) < NS // 5, "its arrival counts by now"
+
+
+def test_two_cameras_drift_apart_by_the_difference_of_their_ratios() -> None:
+    (one, _), (other, _) = drifting(0.002, minutes=6), drifting(-0.001, minutes=6, delay_ns=300_000_000)
+
+    assert one.drift_ratio is not None
+    assert other.drift_ratio is not None
+    assert one.drift_ratio - other.drift_ratio == pytest.approx(0.003, rel=0.02)
+
+
+def test_a_clock_that_is_right_has_no_drift_and_no_complaint(caplog: pytest.LogCaptureFixture) -> None:
+    camera, _ = drifting(0.0, minutes=2)
+
+    assert camera.drift_ratio == pytest.approx(0.0, abs=1e-9)
+    assert (camera.complaint, caplog.records) == ("", [])
+
+
+def test_a_clock_that_was_set_or_runs_right_again_is_no_longer_complained_about(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    camera, _ = drifting(0.01, minutes=2)
+    now = NOW_NS
+    for second in range(300):
+        camera.reference_ns(second * NS, now + second * NS, now + second * NS)
+
+    assert camera.complaint == ""
+    assert camera.drift_ratio == pytest.approx(0.0, abs=1e-4)
+    assert "like this machine's again" in caplog.text
