@@ -223,6 +223,11 @@ def test_a_camera_is_added_named_as_unreachable_and_removed(page: Page) -> None:
 
     row = page.locator(".camera", has_text="attic")
     expect(row).to_contain_text("Not reachable, trying again", timeout=PATIENCE_MS)
+    open_view(page, "people")
+    expect(page.locator(".banner")).to_contain_text("attic")
+    page.locator(".banner").get_by_role("link", name="See why").click()
+    expect(page.locator(".health .warn", has_text="attic")).to_contain_text("check the address and the port")
+    open_view(page, "cameras")
     row.get_by_role("button", name="Pause").click()
     expect(row).to_contain_text("Paused")
     row.get_by_role("button", name="Remove").click()

@@ -3,6 +3,7 @@ import { html, render, useCallback, useEffect, useState } from "./vendor/htm-pre
 import { get } from "./api.js";
 import { may, me, setMe } from "./access.js";
 import { useKeys } from "./hooks.js";
+import { Banner } from "./parts/causes.js";
 import { Toasts } from "./parts/toast.js";
 import { texts } from "./texts.js";
 import { AccessView } from "./views/access.js";
@@ -68,7 +69,7 @@ function App() {
       <a class="me" href="#/access" aria-label=${texts.views.access} title=${texts.access.signedInAs(me)} aria-current=${route.view === "access" ? "page" : undefined}>
         <svg viewBox="0 0 24 24" aria-hidden="true"><path d=${ICON_OF_ME} /></svg><span>${me.way === "open" ? texts.views.access : me.name}</span></a>
     </nav>
-    <main>${!single && route.view !== "start" && html`<h1 class="unseen">${texts.views[route.view] ?? texts.views.live}</h1>`}${single
+    <main><${Banner} view=${route.view} />${!single && route.view !== "start" && html`<h1 class="unseen">${texts.views[route.view] ?? texts.views.live}</h1>`}${single
       ? html`<${Person} key=${route.path} id=${Number(route.path)} go=${go} />`
       : html`<${View} path=${route.path} onPerson=${onPerson} go=${go} />`}</main>
     ${drawer !== null && html`<aside class="drawer"><${Person} key=${drawer} id=${drawer} onClose=${() => setDrawer(null)} go=${go} /></aside>`}

@@ -3,6 +3,7 @@ import { html } from "../vendor/htm-preact-3.1.1.js";
 import { get, text } from "../api.js";
 import { useLoaded } from "../hooks.js";
 import { Failed, Skeleton } from "../parts/states.js";
+import { causesOf, listOf } from "../parts/causes.js";
 import { stateOf } from "../parts/tile.js";
 import { texts } from "../texts.js";
 
@@ -29,7 +30,7 @@ export function Health() {
   const sum = (name, labels) => { const found = of(name, labels); return found.length ? found.reduce((total, s) => total + s.value, 0) : null; };
   const worst = (name, labels) => { const found = of(name, labels); return found.length ? Math.max(...found.map((s) => s.value)) : null; };
   const live = cameras.filter((camera) => stateOf(camera) === "live").length;
-  const troubled = cameras.filter((camera) => stateOf(camera) === "degraded" || camera.source?.cause);
+  const causes = causesOf(cameras);
   const fps = cameras.reduce((total, camera) => total + (camera.state && !camera.state.ended ? camera.state.analysed_fps : 0), 0);
   const whole = (value) => (value === null ? null : Math.round(value).toLocaleString());
   const cards = [
@@ -40,10 +41,10 @@ export function Health() {
   ];
   const decisions = of("climbtrack_assignments_total");
   const dead = sum("climbtrack_dead_letters_total") ?? 0;
-  const fine = !troubled.length && !dead;
+  const fine = !causes.length && !dead;
   return html`<section class="health">
     <p class=${fine ? "verdict good" : "verdict warn"}><i class="dot ${fine ? "live" : "degraded"}" /> ${fine ? own.fine : own.degraded}</p>
-    ${troubled.map((camera) => html`<p class="warn" key=${camera.camera_id}><b>${camera.camera_id}</b>: ${camera.source?.cause || camera.state.degraded}</p>`)}
+    ${causes.map(({ cause, names, behind }) => html`<p class="warn" key=${cause}><b>${listOf(names)}</b>: ${cause}${behind ? `. ${own.faster}` : ""}</p>`)}
     ${dead > 0 && html`<p class="warn">${dead} records could not be processed; the topic dead-letters says why.</p>`}
     <h2>${own.way}</h2>
     <div class="strip-way">${cards.map(([title, rows], i) => html`<div class="panel" key=${title}><h3>${title}</h3>
@@ -51,9 +52,9 @@ export function Health() {
       ${i < cards.length - 1 && html`<span class="arrow" aria-hidden="true">→</span>`}</div>`)}</div>
     <h2>${own.people}</h2>
     <div class="panel"><dl class="wide">
-      <dt>Estimated false merges</dt><dd class="num">${percent(worst("climbtrack_gallery_estimated_false_merge_ratio") ?? worst("climbtrack_gallery_false_merge_rate"))}</dd>
-      ${decisions.map((sample) => html`<dt>${sample.labels.decision}</dt><dd class="num">${whole(sample.value)}</dd>`)}
-      <dt>events</dt><dd class="num">${whole(stats.events)}</dd>
+      <dt>${own.falseMerges}</dt><dd class="num">${percent(worst("climbtrack_gallery_estimated_false_merge_ratio") ?? worst("climbtrack_gallery_false_merge_rate"))}</dd>
+      ${decisions.map((sample) => html`<dt>${own.decisions[sample.labels.decision] ?? sample.labels.decision}</dt><dd class="num">${whole(sample.value)}</dd>`)}
+      <dt>${own.events}</dt><dd class="num">${whole(stats.events)}</dd>
     </dl></div>
   </section>`;
 }

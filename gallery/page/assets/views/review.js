@@ -84,7 +84,7 @@ function questionsOf({ pairs, doubts }) {
     const path = `v1/tracks/${trackPath(track.tracklet_id)}/move`;
     return {
       key: track.tracklet_id, ask: own.askTrack(identity), probability, right: { id: identity },
-      Left: () => html`<div class="side"><b>${track.camera_id}</b><div class="strip one"><${Crop} tracklet=${track.tracklet_id} label=${track.camera_id} /></div></div>`,
+      Left: () => html`<div class="side"><b>${track.camera_id}</b><div class="strip"><${Crop} tracklet=${track.tracklet_id} label=${track.camera_id} /></div></div>`,
       same: { message: `This is #${identity}`, path: `v1/tracks/${trackPath(track.tracklet_id)}/confirm`, body: { identity } },
       different: { message: other === null ? `This is not #${identity}` : `This is #${other}, not #${identity}`, path, body: { to: other } },
     };

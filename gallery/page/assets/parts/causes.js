@@ -1,0 +1,31 @@
+// What is wrong with cameras, each cause once, and a line about it above every view that does not show it anyway.
+import { html } from "../vendor/htm-preact-3.1.1.js";
+import { get } from "../api.js";
+import { useLoaded } from "../hooks.js";
+import { texts } from "../texts.js";
+import { stateOf } from "./tile.js";
+
+const own = texts.health;
+const EVERY_MS = 10_000;
+const TELL_THEMSELVES = ["health", "cameras", "start"];
+const NAMED = 3; // cameras of one cause
+
+// {cause, names, behind}: `behind` if it is the worker that cannot keep up.
+export function causesOf(cameras) {
+  const found = new Map();
+  for (const camera of cameras.filter((one) => one.enabled)) {
+    const behind = stateOf(camera) === "degraded";
+    const cause = camera.source?.cause || (behind ? camera.state.degraded : "");
+    if (cause) found.set(cause, { cause, behind, names: [...(found.get(cause)?.names ?? []), camera.camera_id] });
+  }
+  return [...found.values()];
+}
+
+export const listOf = (names) => (names.length > NAMED ? own.several(names.slice(0, NAMED - 1), names.length - NAMED + 1) : names.join(", "));
+
+export function Banner({ view }) {
+  const cameras = useLoaded(() => get("v1/cameras").then((answer) => answer.cameras), [], EVERY_MS);
+  const causes = causesOf(cameras.value ?? []);
+  if (!causes.length || TELL_THEMSELVES.includes(view)) return null;
+  return html`<p class="banner" role="status"><i class="dot degraded" aria-hidden="true" /><span>${own.troubled(listOf(causes.flatMap((one) => one.names)))}</span> <a href="#/health">${own.see}</a></p>`;
+}
