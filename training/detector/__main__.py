@@ -47,6 +47,7 @@ class Plan:
         held_out: More frames, of other seeds, to calibrate and measure on.
         shared: Folder of real videos to measure on besides generated ones.
         referee: ONNX file of a detector whose boxes stand in for labels where a real video has none.
+        assets: File of realistic people and places (`training.realistic.pack`) to train on among our own.
     """
 
     out: Path = WEIGHTS
@@ -57,6 +58,7 @@ class Plan:
     renderers: int = 1
     shared: Path | None = None
     referee: Path | None = None
+    assets: Path | None = None
     training: DetectorTraining = field(default_factory=DetectorTraining)
 
 
@@ -65,9 +67,9 @@ def make_detector(plan: Plan) -> dict[str, Score]:
     frames, held_out = plan.folder / "frames", plan.folder / "held-out"
     shards = -(-plan.frames // SHARD_FRAMES)
     first = min(shards, -(-FEWEST_FRAMES // SHARD_FRAMES))
-    render_shards(frames, 0, first, plan.training.seed)
+    render_shards(frames, 0, first, plan.training.seed, plan.assets)
     render_shards(held_out, 0, -(-plan.held_out // SHARD_FRAMES), HELD_OUT_SEED)
-    with rendering(frames, range(first, shards), plan.training.seed, plan.renderers):
+    with rendering(frames, range(first, shards), plan.training.seed, plan.renderers, plan.assets):
         network = Run(plan.training, plan.folder / "checkpoint.pt", plan.initial).train(frames)
     save_network(network, plan.folder / "network.safetensors")
     pool = FramePool(held_out)
@@ -172,6 +174,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--learning-rate", type=float, default=usual.training.learning_rate, help="at its highest")
     parser.add_argument("--shared", type=Path, help="folder of real videos to measure on")
     parser.add_argument("--referee", type=Path, help="ONNX detector whose boxes stand in for missing labels")
+    parser.add_argument("--assets", type=Path, help="of realistic people: what training.realistic.pack wrote")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     cv2.setNumThreads(1)

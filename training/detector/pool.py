@@ -12,6 +12,7 @@ import cv2
 import msgspec
 import numpy as np
 
+from training.detector.cast import cast_of
 from training.detector.frames import LabelledFrame, detector_frames
 
 log = logging.getLogger(__name__)
@@ -45,14 +46,26 @@ class PackedFrame(msgspec.Struct, frozen=True):
         )
 
 
-def render_shards(folder: Path, first: int, count: int, seed: int) -> None:
-    """Render shard `first` to `first + count - 1` of `SHARD_FRAMES` frames each; what is there already stays."""
+def render_shards(folder: Path, first: int, count: int, seed: int, assets: Path | None = None) -> None:
+    """Render shard `first` to `first + count - 1` of `SHARD_FRAMES` frames each; what is there already stays.
+
+    `assets` are those of realistic people; without them all people are of our own.
+
+    Raises:
+        AssetsMissingError: The assets are absent or incomplete.
+    """
+    _render(folder, range(first, first + count), seed, assets)
+
+
+def _render(folder: Path, shards: range, seed: int, assets: Path | None) -> None:
+    cv2.setNumThreads(1)
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(first, first + count):
+    cast = cast_of(assets)
+    for number in shards:
         path = folder / f"{number:05d}.frames"
         if path.exists():
             continue
-        packed = [PackedFrame.of(frame) for frame in detector_frames(SHARD_FRAMES, seed * 100_000 + number)]
+        packed = [PackedFrame.of(frame) for frame in detector_frames(SHARD_FRAMES, seed * 100_000 + number, cast)]
         part = path.with_suffix(f".{os.getpid()}.part")
         part.write_bytes(msgspec.msgpack.encode(packed))
         part.replace(path)
@@ -60,14 +73,16 @@ def render_shards(folder: Path, first: int, count: int, seed: int) -> None:
 
 
 @contextmanager
-def rendering(folder: Path, shards: range, seed: int, processes: int) -> Iterator[list[SpawnProcess]]:
+def rendering(
+    folder: Path, shards: range, seed: int, processes: int, assets: Path | None = None
+) -> Iterator[list[SpawnProcess]]:
     """Render shards in other processes, which end with the block; they are what the block is given.
 
     A new process imports what it runs: it would not find it in the `__main__` of `python -m`.
     """
     context = multiprocessing.get_context("spawn")
     running = [
-        context.Process(target=_render, args=(folder, shards[k::processes], seed), daemon=True)
+        context.Process(target=_render, args=(folder, shards[k::processes], seed, assets), daemon=True)
         for k in range(min(processes, len(shards)))
     ]
     for process in running:
@@ -78,12 +93,6 @@ def rendering(folder: Path, shards: range, seed: int, processes: int) -> Iterato
         for process in running:
             process.terminate()
             process.join()
-
-
-def _render(folder: Path, shards: range, seed: int) -> None:
-    cv2.setNumThreads(1)
-    for number in shards:
-        render_shards(folder, number, 1, seed)
 
 
 class FramePool:

@@ -13,7 +13,6 @@ from training.synthetic.pose import (
     FOREARM,
     HEAD,
     PARENT,
-    PIVOT,
     SHIN,
     THIGH,
     bone_transforms,
@@ -43,7 +42,7 @@ def posture(rng: Generator, figure: Figure, *, seated: bool) -> Mesh:
         angles += rng.normal(0, 0.06, angles.shape)
         angles[ARM : FOREARM + 2] += rng.normal(0, 0.25, (4, 3))
         angles[[CHEST, HEAD]] += rng.normal(0, 0.15, (2, 3))
-    return posed(figure, bone_transforms(angles, PARENT, PIVOT))
+    return posed(figure, bone_transforms(angles, PARENT, figure.pivots))
 
 
 def _crouch(rng: Generator, angles: Angles) -> None:

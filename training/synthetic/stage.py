@@ -49,10 +49,21 @@ def standing_spots(rng: Generator, room: Room, camera: Camera, sight: Visibility
     corner = (room.half_x, room.half_y)
     points = rng.uniform((-corner[0], -corner[1]), corner, (400, 2))
     points = points[[room.free(float(x), float(y)) for x, y in points]]
-    feet = camera.project(np.pad(points, ((0, 0), (0, 1))))
-    head = camera.project(np.pad(points, ((0, 0), (0, 1)), constant_values=TALL_M))
+    feet, head = _ends(camera, points)
     height = feet[:, 1] - head[:, 1]
     seen = (feet[:, 2] > 1.0) & (head[:, 2] > 1.0) & (height > sight.low_px) & (height < sight.high_px)
     seen &= (head[:, 1] > -sight.above * height) & (feet[:, 1] < camera.height + sight.below * height)
     seen &= (feet[:, 0] > 0.03 * camera.width) & (feet[:, 0] < 0.97 * camera.width)
     return np.column_stack([points, height])[seen]
+
+
+def heights_px(camera: Camera, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the heights `(n,)` in pixels of people who stand on floor points `(n, 2)`."""
+    feet, head = _ends(camera, points)
+    return np.asarray(feet[:, 1] - head[:, 1])
+
+
+def _ends(camera: Camera, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where feet and crown of people on floor points are in the picture, `(n, 3)` each."""
+    feet = camera.project(np.pad(points, ((0, 0), (0, 1))))
+    return feet, camera.project(np.pad(points, ((0, 0), (0, 1)), constant_values=TALL_M))
