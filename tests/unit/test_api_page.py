@@ -89,6 +89,21 @@ def test_the_page_runs_no_script_but_its_own_and_asks_nobody_else(client: TestCl
     assert elsewhere <= {"http://…"}, elsewhere
 
 
+NAMES = {"climbtrack", "API", "curl"}  # of things: they are the same in every language
+SHOWN = re.compile(r">([^<>`${}=(|]*[A-Za-z]{2}[^<>`${}=(|]*)(?=<|\$\{)")
+SPOKEN = re.compile(r'(?:aria-label|title|alt)="([^"]*[A-Za-z][^"]*)"')
+
+
+def test_everything_that_people_read_is_in_one_file() -> None:
+    found = {}
+    for path in ASSETS.rglob("*.js"):
+        if path.name != "texts.js" and "vendor" not in path.parts:
+            code = re.sub(r"(^|\s)//.*$", "", path.read_text(), flags=re.MULTILINE)
+            words = {text.strip(' "') for text in SHOWN.findall(code) + SPOKEN.findall(code)}
+            found[path.name] = {word for word in words - NAMES if not re.fullmatch(r"\w+\.\w+", word)}  # code
+    assert {name: words for name, words in found.items() if words} == {}
+
+
 def test_what_is_not_ours_is_what_its_readme_says() -> None:
     listed = dict(re.findall(r"\| `([^`]+)` \| `([0-9a-f]{64})` \|", (ASSETS / "vendor" / "README.md").read_text()))
     scripts = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (ASSETS / "vendor").glob("*.js")}

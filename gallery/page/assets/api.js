@@ -1,4 +1,6 @@
 // Requests to the API beside which this page is served. Errors say what the API said.
+import { texts } from "./texts.js";
+
 export const base = new URL(".", document.baseURI);
 
 export class ApiError extends Error {
@@ -16,12 +18,12 @@ async function send(method, path, body, headers = {}) {
   try {
     answer = await fetch(new URL(path, base), { method, headers, body, credentials: "same-origin" });
   } catch {
-    throw new ApiError(0, "The API does not answer. Is it still running?");
+    throw new ApiError(0, texts.errors.silent);
   }
   if (answer.status === 401 && path !== "v1/session") window.dispatchEvent(new Event("signed-out"));
   if (!answer.ok) {
     const told = await answer.json().catch(() => ({}));
-    throw new ApiError(answer.status, typeof told.detail === "string" ? told.detail : `The API answered ${answer.status}.`);
+    throw new ApiError(answer.status, typeof told.detail === "string" ? told.detail : texts.errors.answered(answer.status));
   }
   return answer.status === 204 ? null : answer.json();
 }

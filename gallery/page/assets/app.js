@@ -62,7 +62,7 @@ function App() {
   const single = route.view === "people" && /^\d+$/.test(route.path);
   const View = may(NEEDS[route.view] ?? "viewer") && VIEWS[route.view] || Live;
   return html`<div class="app" data-role=${me.role ?? "viewer"}>
-    <nav class="rail" aria-label="Views">
+    <nav class="rail" aria-label=${texts.viewsLabel}>
       <a class="brand" href="#/live"><img src="assets/icon.svg" alt="" width="24" height="24" /><span>climbtrack</span></a>
       ${Object.keys(ICONS).filter((view) => may(NEEDS[view] ?? "viewer")).map((view) => html`<a key=${view} href=${`#/${view}`} aria-label=${texts.views[view]} title=${texts.views[view]} aria-current=${route.view === view ? "page" : undefined}>
         <svg viewBox="0 0 24 24" aria-hidden="true"><path d=${ICONS[view]} /></svg><span>${texts.views[view]}</span></a>`)}

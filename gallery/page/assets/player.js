@@ -2,6 +2,7 @@
 //
 // All times are capture times in ms. The video has its own clock; `offset` is the capture time of its second 0. What is
 // shown lags behind the newest picture by as much as the worker needs, measured over the last messages.
+import { texts } from "./texts.js";
 import { clockOf } from "./time.js";
 import { videoColourOf } from "./colour.js";
 
@@ -255,9 +256,9 @@ export class Player {
 
   // One line for whoever cannot see the boxes.
   description() {
-    const numbers = this.hits.map(({ number }) => (number == null ? "somebody new" : this.nameOf(number)));
+    const numbers = this.hits.map(({ number }) => (number == null ? texts.live.somebody : this.nameOf(number)));
     const when = this.shown ? clockOf(this.shown) : "";
-    return numbers.length ? `${when}: ${numbers.join(", ")}` : `${when}: nobody`;
+    return `${when}: ${numbers.join(", ") || texts.live.nobody}`;
   }
 
   close() {

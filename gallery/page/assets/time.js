@@ -1,4 +1,7 @@
 // Times as people say them: local, with UTC as a title.
+import { texts } from "./texts.js";
+
+const own = texts.times;
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 const minute = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
@@ -14,17 +17,17 @@ export function momentOf(time) {
 }
 
 export function durationOf(seconds) {
-  if (seconds < 1) return "under a second";
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${String(Math.round(seconds % 60)).padStart(2, "0")} s`;
-  return `${Math.floor(seconds / 3600)} h ${String(Math.round((seconds % 3600) / 60)).padStart(2, "0")} min`;
+  if (seconds < 1) return own.hardly;
+  if (seconds < 60) return own.seconds(Math.round(seconds));
+  if (seconds < 3600) return own.minutes(Math.floor(seconds / 60), String(Math.round(seconds % 60)).padStart(2, "0"));
+  return own.hours(Math.floor(seconds / 3600), String(Math.round((seconds % 3600) / 60)).padStart(2, "0"));
 }
 
 export function agoOf(time, now = Date.now()) {
   const seconds = (now - new Date(time).getTime()) / 1000;
-  if (seconds < 5) return "now";
-  if (seconds < 60) return `${Math.round(seconds)} s ago`;
-  if (seconds < 3600) return `${Math.round(seconds / 60)} min ago`;
-  if (seconds < 86400) return `${Math.round(seconds / 3600)} h ago`;
-  return `${Math.round(seconds / 86400)} days ago`;
+  if (seconds < 5) return own.now;
+  if (seconds < 60) return own.ago(Math.round(seconds), "s");
+  if (seconds < 3600) return own.ago(Math.round(seconds / 60), "min");
+  if (seconds < 86400) return own.ago(Math.round(seconds / 3600), "h");
+  return own.ago(Math.round(seconds / 86400), "days");
 }

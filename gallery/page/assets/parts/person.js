@@ -2,6 +2,7 @@
 import { html, useState } from "../vendor/htm-preact-3.1.1.js";
 import { cropUrl } from "../api.js";
 import { colourOf } from "../colour.js";
+import { texts } from "../texts.js";
 
 export const labelOf = (person) => person.name || `#${person.id}`;
 
@@ -19,6 +20,6 @@ export function Crop({ tracklet, label = "", onClick }) {
   const [lost, setLost] = useState(false);
   const picture = tracklet && !lost
     ? html`<img src=${cropUrl(tracklet)} alt=${label} loading="lazy" onError=${() => setLost(true)} />`
-    : html`<span class="nobody" role="img" aria-label=${label || "no picture"} />`;
+    : html`<span class="nobody" role="img" aria-label=${label || texts.noPicture} />`;
   return onClick ? html`<button class="crop" onClick=${onClick} title=${label}>${picture}</button>` : html`<span class="crop">${picture}</span>`;
 }

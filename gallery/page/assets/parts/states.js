@@ -14,7 +14,7 @@ export function Failed({ error, again }) {
 }
 
 export function Skeleton({ rows = 3, kind = "row" }) {
-  return html`<div class="skeletons ${kind}" role="status" aria-busy="true" aria-label="Loading">
+  return html`<div class="skeletons ${kind}" role="status" aria-busy="true" aria-label=${texts.loading}>
     ${Array.from({ length: rows }, () => html`<div class="skeleton" />`)}
   </div>`;
 }

@@ -67,7 +67,7 @@ export function Timeline({ presences, colour, chosen, onChoose }) {
   return html`<div class="timeline" ref=${holder} onDblClick=${() => setView(null)}
       onPointerDown=${(e) => pointers.current.set(e.pointerId, e.clientX)} onPointerMove=${move}
       onPointerUp=${(e) => pointers.current.delete(e.pointerId)} onPointerLeave=${(e) => pointers.current.delete(e.pointerId)}>
-    <svg width=${width} height=${height} role="img" aria-label=${`${spans.length} sightings in ${cameras.length} cameras`}>
+    <svg width=${width} height=${height} role="img" aria-label=${texts.person.lanes(spans.length, cameras.length)}>
       ${ticks.map((t) => html`<g key=${t}>
         <line x1=${x(t)} x2=${x(t)} y1="0" y2=${height - AXIS} class="grid" />
         <text x=${x(t)} y=${height - 8} text-anchor="middle">${step < 60 ? clockOf(t) : minuteOf(t)}</text>
@@ -78,7 +78,7 @@ export function Timeline({ presences, colour, chosen, onChoose }) {
           const left = Math.max(x(span.from), label), right = Math.min(x(span.to), width);
           return html`<rect key=${span.first} x=${left} y=${i * LANE + 8} width=${Math.max(right - left, 4)} height=${LANE - 16} rx="4" fill=${colour}
             class=${chosen?.has(span.first + camera) ? "chosen" : ""} onClick=${() => onChoose?.(span)}>
-            <title>${`${camera}: ${clockOf(span.from)} to ${clockOf(span.to)}, ${durationOf(span.seconds)}`}</title></rect>`;
+            <title>${texts.person.span(camera, clockOf(span.from), clockOf(span.to), durationOf(span.seconds))}</title></rect>`;
         })}
         <rect x="0" y=${i * LANE} width=${label} height=${LANE - 1} class="cover" />
         <text x="4" y=${i * LANE + LANE / 2 + 4} class="lane">${camera.length > label / 8 ? `${camera.slice(0, label / 8 - 1)}…` : camera}</text>

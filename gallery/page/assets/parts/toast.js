@@ -43,7 +43,7 @@ export function Toasts() {
     ${shown && html`<div class="toast ${shown.bad ? "bad" : ""}" key=${shown.key}>
       <span>${shown.message}</span>
       ${shown.word != null && html`<button onClick=${undo}>${texts.person.undo}</button>`}
-      <button class="plain" aria-label="Close" onClick=${() => setShown(null)}>×</button>
+      <button class="plain" aria-label=${texts.close} onClick=${() => setShown(null)}>×</button>
     </div>`}
   </div>`;
 }

@@ -56,7 +56,7 @@ function TokenForm({ done, cancel }) {
     }
   };
   return html`<form class="panel form" onSubmit=${save}>
-    <label>${own.tokenName}<input required autofocus maxlength="64" autocapitalize="none" spellcheck="false" autocomplete="off" placeholder="door-sync" value=${given.name} onInput=${(e) => setGiven({ ...given, name: e.target.value })} /></label>
+    <label>${own.tokenName}<input required autofocus maxlength="64" autocapitalize="none" spellcheck="false" autocomplete="off" placeholder=${own.tokenExample} value=${given.name} onInput=${(e) => setGiven({ ...given, name: e.target.value })} /></label>
     <label>${own.role}<select value=${given.role} onChange=${(e) => setGiven({ ...given, role: e.target.value })}>${roles().map((role) => html`<option value=${role}>${own.roles[role]}: ${own.roleHelp[role]}</option>`)}</select></label>
     <label>${own.lasts}<select value=${given.days} onChange=${(e) => setGiven({ ...given, days: Number(e.target.value) })}>${DAYS.map((days) => html`<option value=${days}>${days ? own.days(days) : own.never}</option>`)}</select></label>
     ${may("admin") && html`<label class="choice"><input type="checkbox" checked=${given.service} disabled=${me.way !== "password" && me.way !== "proxy"} onChange=${(e) => setGiven({ ...given, service: e.target.checked })} /><span>${own.ofService}</span></label>`}

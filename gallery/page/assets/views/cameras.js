@@ -21,7 +21,7 @@ export function Cameras({ path, go }) {
   if (cameras.loading) return html`<${Skeleton} rows=${4} />`;
   if (!cameras.value) return html`<${Failed} error=${cameras.error} again=${cameras.reload} />`;
   return html`<section class="cameras">
-    <header class="tools"><strong>${cameras.value.length === 1 ? "1 camera" : `${cameras.value.length} cameras`}</strong><span class="grow" />
+    <header class="tools"><strong>${own.count(cameras.value.length)}</strong><span class="grow" />
       ${!adding && html`<button data-needs="admin" class="primary" onClick=${() => go("cameras/add")}>${own.add}</button>`}</header>
     ${adding && html`<${AddCamera} taken=${cameras.value.map((c) => c.camera_id)} done=${() => { go("cameras"); cameras.reload(); }} />`}
     ${!cameras.value.length && !adding
@@ -34,8 +34,8 @@ function Row({ camera, reload, go }) {
   const [asking, setAsking] = useState(false);
   const state = stateOf(camera);
   const progress = camera.state;
-  const pause = async () => (await act(camera.enabled ? `${camera.camera_id} is paused` : `${camera.camera_id} runs again`, () => post(`v1/cameras/${camera.camera_id}/${camera.enabled ? "pause" : "resume"}`))) && reload();
-  const remove = async () => (await act(`${camera.camera_id} is removed`, () => del(`v1/cameras/${camera.camera_id}`))) && reload();
+  const pause = async () => (await act(camera.enabled ? own.paused(camera.camera_id) : own.runs(camera.camera_id), () => post(`v1/cameras/${camera.camera_id}/${camera.enabled ? "pause" : "resume"}`))) && reload();
+  const remove = async () => (await act(own.removed(camera.camera_id), () => del(`v1/cameras/${camera.camera_id}`))) && reload();
   const cause = camera.source?.cause || progress?.degraded || progress?.reason || "";
   return html`<li class="camera">
     <${Picture} camera=${camera} />
@@ -66,7 +66,7 @@ function Picture({ camera }) {
     return () => clearInterval(timer);
   }, [reading]);
   if (!reading || !shown) return html`<span class="still" />`;
-  return html`<img class="still" alt=${`What ${camera.camera_id} shows`} loading="lazy" onError=${() => setShown(false)}
+  return html`<img class="still" alt=${own.shows(camera.camera_id)} loading="lazy" onError=${() => setShown(false)}
     src=${new URL(`v1/cameras/${encodeURIComponent(camera.camera_id)}/picture?v=${version}`, base).href.replace(/\?v=0$/, "")} />`;
 }
 
@@ -78,7 +78,7 @@ function AddCamera({ taken, done }) {
   const set = (field) => (event) => setSpec({ ...spec, [field]: event.target.value });
   const save = async (event) => {
     event.preventDefault();
-    if (taken.includes(spec.camera_id)) return setError(`There is a camera ${spec.camera_id} already. Choose another name.`);
+    if (taken.includes(spec.camera_id)) return setError(own.taken(spec.camera_id));
     setError("");
     if (!tried.result) return tried.test();
     setBusy(true);
@@ -95,7 +95,7 @@ function AddCamera({ taken, done }) {
   return html`<form class="panel form" onSubmit=${save}>
     <${Found} choose=${choose} />
     <label>${own.address}<input required autofocus value=${spec.url} onInput=${set("url")} placeholder=${own.addressHelp} spellcheck="false" autocomplete="off" /></label>
-    <label>${own.name}<input required value=${spec.camera_id} onInput=${set("camera_id")} placeholder="lobby" pattern="[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}" title=${own.nameHelp} autocomplete="off" /></label>
+    <label>${own.name}<input required value=${spec.camera_id} onInput=${set("camera_id")} placeholder=${own.nameExample} pattern="[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}" title=${own.nameHelp} autocomplete="off" /></label>
     <label>${own.rate}<input type="number" min="1" max="60" value=${spec.analysed_fps} onInput=${set("analysed_fps")} /></label>
     <label>${own.detail}<select value=${spec.detail} onChange=${set("detail")}>${Object.entries(own.details).map(([key, text]) => html`<option value=${key}>${text}</option>`)}</select></label>
     <${Tried} ...${tried} />

@@ -34,10 +34,10 @@ export function Health() {
   const fps = cameras.reduce((total, camera) => total + (camera.state && !camera.state.ended ? camera.state.analysed_fps : 0), 0);
   const whole = (value) => (value === null ? null : Math.round(value).toLocaleString());
   const cards = [
-    [own.stages.cameras, [["live", `${live} of ${cameras.length}`], ["reconnects", whole(sum("climbtrack_camera_reconnects_total"))]]],
-    [own.stages.ingest, [["frames", whole(sum("climbtrack_ingest_frames_total"))], ["dropped", whole(sum("climbtrack_ingest_dropped_frames_total"))]]],
-    [own.stages.worker, [["frames/s", fps.toFixed(1)], ["busy", percent(worst("climbtrack_worker_saturation_ratio"))], ["waiting", whole(sum("climbtrack_consumer_lag", { service: "reid_worker" }))]]],
-    [own.stages.gallery, [["people", whole(stats.identities)], ["tracklets", whole(stats.tracklets)], ["waiting", whole(sum("climbtrack_consumer_lag", { service: "gallery" }))]]],
+    [own.stages.cameras, [[own.rows.live, own.of(live, cameras.length)], [own.rows.reconnects, whole(sum("climbtrack_camera_reconnects_total"))]]],
+    [own.stages.ingest, [[own.rows.frames, whole(sum("climbtrack_ingest_frames_total"))], [own.rows.dropped, whole(sum("climbtrack_ingest_dropped_frames_total"))]]],
+    [own.stages.worker, [[own.rows.rate, fps.toFixed(1)], [own.rows.busy, percent(worst("climbtrack_worker_saturation_ratio"))], [own.rows.waiting, whole(sum("climbtrack_consumer_lag", { service: "reid_worker" }))]]],
+    [own.stages.gallery, [[own.rows.people, whole(stats.identities)], [own.rows.tracklets, whole(stats.tracklets)], [own.rows.waiting, whole(sum("climbtrack_consumer_lag", { service: "gallery" }))]]],
   ];
   const decisions = of("climbtrack_assignments_total");
   const dead = sum("climbtrack_dead_letters_total") ?? 0;
@@ -45,7 +45,7 @@ export function Health() {
   return html`<section class="health">
     <p class=${fine ? "verdict good" : "verdict warn"}><i class="dot ${fine ? "live" : "degraded"}" /> ${fine ? own.fine : own.degraded}</p>
     ${causes.map(({ cause, names, behind }) => html`<p class="warn" key=${cause}><b>${listOf(names)}</b>: ${cause}${behind ? `. ${own.faster}` : ""}</p>`)}
-    ${dead > 0 && html`<p class="warn">${dead} records could not be processed; the topic dead-letters says why.</p>`}
+    ${dead > 0 && html`<p class="warn">${own.dead(dead)}</p>`}
     <h2>${own.way}</h2>
     <div class="strip-way">${cards.map(([title, rows], i) => html`<div class="panel" key=${title}><h3>${title}</h3>
       <dl>${rows.map(([label, value]) => html`<dt>${label}</dt><dd class="num" title=${value === null ? own.unknown : ""}>${value ?? "–"}</dd>`)}</dl>

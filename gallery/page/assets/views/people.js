@@ -55,10 +55,10 @@ export function People({ onPerson }) {
   const finish = () => { setChosen(null); all.reload(); };
   const merge = async () => {
     const [first, ...others] = [...chosen].sort((a, b) => a - b);
-    if (await act(`#${first} and ${others.map((n) => `#${n}`).join(", ")} are one person`, () => post(`v1/identities/${first}/merge`, { with: others }))) finish();
+    if (await act(texts.said.merged([first, ...others]), () => post(`v1/identities/${first}/merge`, { with: others }))) finish();
   };
   const hide = async () => {
-    for (const id of chosen) await act(`#${id} is hidden`, () => post(`v1/identities/${id}/hide`));
+    for (const id of chosen) await act(texts.said.hidden(id), () => post(`v1/identities/${id}/hide`));
     finish();
   };
   const filters = Object.keys(FITS).filter((name) => ["all", "now", "today", "new", "several"].includes(name) || all.value.some((person) => FITS[name](person, { here, now })));
@@ -92,7 +92,7 @@ export function People({ onPerson }) {
             <${Card} key=${person.id} person=${person} here=${here.get(person.id)} now=${now} chosen=${chosen?.has(person.id)}
               onClick=${() => (chosen ? toggle(person.id) : onPerson(person.id))} selecting=${chosen !== null} />`)}
           </div>
-          ${shown.length > most && html`<button onClick=${() => setMost(most + 240)}>Show more (${shown.length - most})</button>`}`}
+          ${shown.length > most && html`<button onClick=${() => setMost(most + 240)}>${texts.people.more(shown.length - most)}</button>`}`}
   </section>`;
 }
 
@@ -104,7 +104,7 @@ function Card({ person, here, now, chosen, onClick, selecting }) {
     <span class="body">
       <b>${labelOf(person)}</b>
       <span class=${here ? "good" : "quiet"} title=${utcOf(person.last)}>${where}</span>
-      <span class="quiet" title=${utcOf(person.first)}>since ${momentOf(person.first)}</span>
+      <span class="quiet" title=${utcOf(person.first)}>${texts.people.since(momentOf(person.first))}</span>
       <span class="cams">${person.cameras.map((camera) => html`<em key=${camera}>${camera}</em>`)}</span>
       ${person.tags.length > 0 && html`<${Tags} tags=${person.tags} />`}
     </span>

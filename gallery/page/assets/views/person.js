@@ -43,7 +43,7 @@ export function Person({ id, onClose, go }) {
   });
   const split = () => {
     const tracklets = value.presences.filter((s) => chosen.has(keyOf(s))).flatMap((s) => s.tracklets);
-    return act(`${tracklets.length} tracklets split off ${labelOf(value)}`, () => post(`v1/identities/${id}/split`, { tracklets })).then((worked) => {
+    return act(texts.said.split(tracklets.length, labelOf(value)), () => post(`v1/identities/${id}/split`, { tracklets })).then((worked) => {
       if (worked) setChosen(new Set());
       done(worked);
     });
@@ -53,7 +53,7 @@ export function Person({ id, onClose, go }) {
       <span class="swatch" style=${{ background: colourOf(value.id) }} />
       <h1>${labelOf(value)}${value.name && html` <small>#${value.id}</small>`}</h1>
       <span class="grow" />
-      ${onClose && html`<button class="plain" aria-label="Close" onClick=${onClose}>×</button>`}
+      ${onClose && html`<button class="plain" aria-label=${texts.close} onClick=${onClose}>×</button>`}
     </header>
     ${value.previous_ids.length > 0 && html`<p class="quiet">${own.merged(value.previous_ids)}</p>`}
     ${value.tags.length > 0 && html`<${Tags} tags=${value.tags} />`}
@@ -78,7 +78,7 @@ function Looks({ person }) {
     return [...byCamera.values()].sort((a, b) => a.camera_id.localeCompare(b.camera_id));
   }, [person.tracks]);
   return html`<div class="looks">${best.map((track) => html`<figure key=${track.tracklet_id}>
-    <${Crop} tracklet=${track.tracklet_id} label=${`${labelOf(person)} in ${track.camera_id}`} />
+    <${Crop} tracklet=${track.tracklet_id} label=${own.at(labelOf(person), track.camera_id)} />
     <figcaption>${track.camera_id}</figcaption></figure>`)}</div>`;
 }
 
@@ -90,7 +90,7 @@ function Actions({ person, chosen, split, done, go, onClose }) {
     event.preventDefault();
     const said = text.trim();
     setAsking("");
-    done(await act(said ? `#${person.id} is ${said}` : `#${person.id} has no name`, () => post(`v1/identities/${person.id}/name`, { name: said })));
+    done(await act(said ? texts.said.named(person.id, said) : texts.said.unnamed(person.id), () => post(`v1/identities/${person.id}/name`, { name: said })));
   };
   const tag = async (event) => {
     event.preventDefault();
@@ -102,9 +102,9 @@ function Actions({ person, chosen, split, done, go, onClose }) {
     event.preventDefault();
     const other = Number(text.replace("#", ""));
     setAsking("");
-    done(await act(`#${person.id} and #${other} are one person`, () => post(`v1/identities/${person.id}/merge`, { with: [other] })));
+    done(await act(texts.said.merged([person.id, other]), () => post(`v1/identities/${person.id}/merge`, { with: [other] })));
   };
-  const hide = async () => done(await act(person.hidden ? `#${person.id} is shown again` : `#${person.id} is hidden`, () => post(`v1/identities/${person.id}/hide`, { hidden: !person.hidden })));
+  const hide = async () => done(await act(person.hidden ? texts.said.shown(person.id) : texts.said.hidden(person.id), () => post(`v1/identities/${person.id}/hide`, { hidden: !person.hidden })));
   const erase = async () => {
     setAsking("");
     try {
@@ -144,7 +144,7 @@ function Why({ person }) {
   return html`<ol class="why">${person.tracks.slice(0, SHOWN_REASONS).map((track, i) => html`<${Reason} key=${track.tracklet_id} track=${track} person=${person} first=${i === 0} />`)}</ol>`;
 }
 
-const percent = (share) => (share < 0.01 ? "under 1 %" : `${Math.round(share * 100)} %`);
+const percent = (share) => (share < 0.01 ? own.hardly : `${Math.round(share * 100)} %`);
 const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 
 function Reason({ track, person, first }) {
@@ -156,7 +156,7 @@ function Reason({ track, person, first }) {
   const confirm = async () => (await act(own.isRight(track.camera_id, person.id), () => post(`v1/tracks/${trackPath(track.tracklet_id)}/confirm`, { identity: person.id }))) && why.reload();
   const told = why.value;
   return html`<li>
-    <${Crop} tracklet=${track.tracklet_id} label=${`${labelOf(person)} in ${track.camera_id}`} />
+    <${Crop} tracklet=${track.tracklet_id} label=${own.at(labelOf(person), track.camera_id)} />
     <div>
       <p><b>${track.camera_id}</b> <span class="quiet" title=${utcOf(track.first)}>${momentOf(track.first)}, ${durationOf((Date.parse(track.last) - Date.parse(track.first)) / 1000)}</span></p>
       <div class="bar" role="img" aria-label=${own.same(track.probability)}><i style=${{ width: `${track.probability * 100}%`, background: colourOf(person.id) }} /></div>

@@ -84,13 +84,13 @@ const nameOf = (reference) => reference.split("/").at(-1);
 
 function typeOf(schema) {
   if (schema.$ref) return nameOf(schema.$ref);
-  if (schema.anyOf) return schema.anyOf.map(typeOf).filter((type) => type !== "null").join(" or ");
+  if (schema.anyOf) return schema.anyOf.map(typeOf).filter((type) => type !== "null").join(own.or);
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(", ");
   if (schema.const !== undefined) return JSON.stringify(schema.const);
-  if (schema.type === "array") return `list of ${typeOf(schema.items ?? {})}`;
-  const bounds = [schema.minimum !== undefined && `from ${schema.minimum}`, schema.maximum !== undefined && `to ${schema.maximum}`].filter(Boolean);
-  const standard = schema.default !== undefined && schema.default !== "" ? [`${schema.default} by default`] : [];
-  return [schema.type ?? "anything", ...bounds, ...standard].join(", ");
+  if (schema.type === "array") return own.listOf(typeOf(schema.items ?? {}));
+  const bounds = [schema.minimum !== undefined && own.from(schema.minimum), schema.maximum !== undefined && own.to(schema.maximum)].filter(Boolean);
+  const standard = schema.default !== undefined && schema.default !== "" ? [own.standard(schema.default)] : [];
+  return [schema.type ?? own.anything, ...bounds, ...standard].join(", ");
 }
 
 // A schema as the JSON it describes, with types in the place of values.
@@ -101,7 +101,7 @@ function shapeOf(schema, schemas, indent = "", within = []) {
   }
   if (schema.anyOf) {
     const kinds = schema.anyOf.map((one) => shapeOf(one, schemas, indent, within));
-    return kinds.join(" or ");
+    return kinds.join(own.or);
   }
   if (schema.type === "array") return `[${shapeOf(schema.items ?? {}, schemas, indent, within)}, …]`;
   if (!schema.properties) return typeOf(schema);

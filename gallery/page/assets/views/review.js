@@ -77,16 +77,16 @@ function questionsOf({ pairs, doubts }) {
   const ofPairs = pairs.map(({ a, b, probability }) => ({
     key: `${a.id}/${b.id}`, ask: own.ask, probability, right: b,
     Left: (props) => html`<${Somebody} person=${a} ...${props} />`,
-    same: { message: `#${a.id} and #${b.id} are one person`, path: `v1/identities/${a.id}/merge`, body: { with: [b.id] } },
-    different: { message: `#${a.id} and #${b.id} are different people`, path: `v1/identities/${a.id}/different`, body: { from: b.id } },
+    same: { message: texts.said.merged([a.id, b.id]), path: `v1/identities/${a.id}/merge`, body: { with: [b.id] } },
+    different: { message: texts.said.different(a.id, b.id), path: `v1/identities/${a.id}/different`, body: { from: b.id } },
   }));
   const ofDoubts = doubts.map(({ track, identity, probability, other }) => {
     const path = `v1/tracks/${trackPath(track.tracklet_id)}/move`;
     return {
       key: track.tracklet_id, ask: own.askTrack(identity), probability, right: { id: identity },
       Left: () => html`<div class="side"><b>${track.camera_id}</b><div class="strip"><${Crop} tracklet=${track.tracklet_id} label=${track.camera_id} /></div></div>`,
-      same: { message: `This is #${identity}`, path: `v1/tracks/${trackPath(track.tracklet_id)}/confirm`, body: { identity } },
-      different: { message: other === null ? `This is not #${identity}` : `This is #${other}, not #${identity}`, path, body: { to: other } },
+      same: { message: texts.said.is(identity), path: `v1/tracks/${trackPath(track.tracklet_id)}/confirm`, body: { identity } },
+      different: { message: texts.said.isNot(identity, other), path, body: { to: other } },
     };
   });
   return [...ofPairs, ...ofDoubts];
