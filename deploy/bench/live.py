@@ -68,13 +68,19 @@ def measure_live(cameras: Sequence[CameraSpec], folder: Path, seconds: float, *,
         RunError: A component stopped.
     """
     with bind("127.0.0.1", 0) as taken, Embedded(EmbeddedSettings.load(None), folder, SITE, taken) as system:
-        return _watch(system.bus, partial(system.start_cameras, cameras), system.check, len(cameras), seconds, burners)
+        watched = _Watched(system.bus, partial(system.start_cameras, cameras), system.check, Delays())
+        return _watch(watched, len(cameras), seconds, burners)
 
 
 def measure_live_cluster(
-    cameras: Sequence[CameraSpec], folder: Path, seconds: float, *, burners: int = 0
+    cameras: Sequence[CameraSpec], folder: Path, seconds: float, *, burners: int = 0, delays: Delays | None = None
 ) -> LiveFigures:
-    """Watch live cameras with one process for each service, over Kafka and Redis; otherwise as `measure_live`."""
+    """Watch live cameras with one process for each service, over Kafka and Redis; otherwise as `measure_live`.
+
+    Args:
+        delays: Gets what was watched.
+    """
+    delays = Delays() if delays is None else delays
     if missing := kafka_server.missing_tools():
         raise RunError(f"Kafka needs {' and '.join(missing)}")
     with ExitStack() as parts:
@@ -85,23 +91,32 @@ def measure_live_cluster(
         services.start("gallery")
         services.start("worker")
         bus = KafkaBus(KafkaSettings(servers=node.servers))
-        return _watch(
-            bus, partial(services.start, "ingest", wait=False), services.check, len(cameras), seconds, burners
-        )
+        watched = _Watched(bus, partial(services.start, "ingest", wait=False), services.check, delays)
+        return _watch(watched, len(cameras), seconds, burners)
 
 
-def _watch(
-    bus: Bus, start: Callable[[], None], check: Callable[[], None], cameras: int, seconds: float, burners: int
-) -> LiveFigures:
-    delays = Delays()
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A system that runs: its bus, what starts its cameras, what raises if a part of it has ended, what is learnt."""
+
+    bus: Bus
+    start: Callable[[], None]
+    check: Callable[[], None]
+    delays: Delays
+
+
+def _watch(watched: _Watched, cameras: int, seconds: float, burners: int) -> LiveFigures:
+    delays = watched.delays
     with ExitStack() as parts:
-        consumer = parts.enter_context(closing(bus.consumer(GROUP, [TRACKLETS.name, IDENTITIES.name], start="end")))
+        consumer = parts.enter_context(
+            closing(watched.bus.consumer(GROUP, [TRACKLETS.name, IDENTITIES.name], start="end"))
+        )
         consumer.poll(1, POLL_S)  # joins the group, so that everything published from here on is seen
-        start()
+        watched.start()
         began_s, load = time.monotonic(), ExitStack()
         parts.enter_context(load)
         while (passed_s := time.monotonic() - began_s) < seconds:
-            check()
+            watched.check()
             if burners and seconds / 3 < passed_s < 2 * seconds / 3:
                 load.enter_context(_burning(burners))
                 burners = 0

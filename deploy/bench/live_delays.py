@@ -51,6 +51,7 @@ class Delays:
     people: int = 0
     _sent: dict[str, tuple[Tracklet, int]] = field(default_factory=dict)  # by tracklet: the latest one, when sent
     _known: set[str] = field(default_factory=set)
+    _numbers: dict[str, int] = field(default_factory=dict)  # by tracklet
     _progress: dict[tuple[str, str], CameraProgress] = field(default_factory=dict)
 
     def add(self, message: AnyMessage, record: Record) -> None:
@@ -61,8 +62,10 @@ class Delays:
             self._sent[message.tracklet_id] = (message, record.time_ns)
         elif isinstance(message, CameraProgress):
             self._progress[message.camera_id, message.stream_id] = message
-        elif isinstance(message, IdentityEvent) and message.kind in DECIDED and message.tracklet_id in self._sent:
-            self._add_event(message, record.time_ns)
+        elif isinstance(message, IdentityEvent):
+            self._number(message)
+            if message.kind in DECIDED and message.tracklet_id in self._sent:
+                self._add_event(message, record.time_ns)
 
     def analysed_share(self) -> Mapping[str, float]:
         """Return the analysed share of the frames that every camera sent."""
@@ -72,6 +75,18 @@ class Delays:
             frames[camera] = frames.get(camera, 0) + progress.frames
             analysed[camera] = analysed.get(camera, 0) + progress.analysed
         return {camera: round(analysed[camera] / max(count, 1), 3) for camera, count in sorted(frames.items())}
+
+    def numbered(self) -> list[tuple[Tracklet, int]]:
+        """Return the latest emission of every tracklet that is somebody, and their number at the end."""
+        return [(self._sent[name][0], number) for name, number in self._numbers.items() if name in self._sent]
+
+    def _number(self, event: IdentityEvent) -> None:
+        if event.kind == "merged":
+            gone = set(event.previous_ids)
+            united = {name: event.identity_id for name, number in self._numbers.items() if number in gone}
+            self._numbers.update(united)
+        elif event.tracklet_id:
+            self._numbers[event.tracklet_id] = event.identity_id
 
     def _add_event(self, event: IdentityEvent, sent_ns: int) -> None:
         tracklet, tracklet_ns = self._sent[event.tracklet_id]

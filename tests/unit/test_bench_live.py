@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 from msgspec.structs import replace
 
 from deploy.bench.live import live_cameras
 from deploy.bench.live_delays import Delays, Spread
+from gallery.score.mot import Boxes
+from tests.bench.live_rtsp import NOBODY, numbers_of
 from tests.gallery_tools import START, S, progress, tracklet
 from wire.bus import Record
 from wire.messages import AnyMessage, IdentityEvent
@@ -28,6 +31,10 @@ def event(tracklet_id: str, kind: str = "created") -> IdentityEvent:
         reason="",
         time_ns=0,
     )
+
+
+def merge(kept: int, *gone: int) -> IdentityEvent:
+    return replace(event("", "merged"), identity_id=kept, previous_ids=gone)
 
 
 def delays(*said: tuple[AnyMessage, float]) -> Delays:
@@ -77,3 +84,37 @@ def test_videos_are_played_as_live_cameras_again_and_again() -> None:
     (camera,) = live_cameras([Path("site/door.mp4")])
 
     assert (camera.camera_id, camera.mode_in_use, camera.loop) == ("door", "latency", True)
+
+
+def test_a_tracklet_has_the_number_that_its_identity_has_at_the_end() -> None:
+    found = delays(
+        (tracklet("a/s/1/0", 1.0, 2.0), 2.5),
+        (tracklet("b/s/1/0", 1.0, 2.0), 2.5),
+        (event("a/s/1/0"), 3.0),
+        (replace(event("b/s/1/0"), identity_id=2), 3.0),
+        (merge(2, 1), 4.0),
+    )
+
+    assert {shown.tracklet_id: number for shown, number in found.numbered()} == {"a/s/1/0": 2, "b/s/1/0": 2}
+
+
+def test_each_person_of_the_truth_has_the_numbers_of_the_tracklets_that_mostly_show_them() -> None:
+    boxes = np.tile(np.array([[10, 20, 40, 110]], np.float32), (3, 1))
+    person = replace(
+        tracklet("a/s/1/0", 1.0, 2.0),
+        times_ns=np.array([1, 2, 3], np.int64),
+        frames=np.array([5, 6, 7], np.int64),  # of a video of four frames: its frames 1, 2 and 3
+        boxes=boxes,
+        scores=np.ones(3, np.float32),
+    )
+    chair = replace(person, boxes=boxes + 500)
+    truth = Boxes(
+        frames=np.array([1, 2, 3], np.int64),
+        ids=np.array([8, 8, 9], np.int64),
+        boxes=np.tile(np.array([[10.0, 20.0, 30.0, 90.0]]), (3, 1)),
+        counted=np.ones(3, np.bool_),
+    )
+
+    found = numbers_of([(person, 4), (chair, 5)], {"a": truth}, {"a": 4})
+
+    assert found == {"8": {"4": 1}, NOBODY: {"5": 1}}
