@@ -24,6 +24,17 @@ def noise(seed: int, *, blur: float = 0.0, count: int = 64) -> NDArray[np.uint8]
     return np.stack([cv2.GaussianBlur(crop, (0, 0), blur) for crop in drawn]) if blur else drawn
 
 
+def test_absent_assets_of_realistic_people_are_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(realism, "real_by_site", lambda data: {"hall": noise(1)})
+    monkeypatch.setenv("CLIMBTRACK_SHARED", str(tmp_path))
+    (tmp_path / "data").mkdir()
+    with pytest.raises(SystemExit):
+        main(["--assets", str(tmp_path / "people.npz")])
+    assert "training.realistic.pack" in capsys.readouterr().err
+
+
 def test_the_network_has_ten_thousand_parameters() -> None:
     assert 9_000 < sum(parameter.numel() for parameter in Discriminator().parameters()) < 11_000
 

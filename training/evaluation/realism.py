@@ -1,6 +1,6 @@
 """Measure how generated crops differ from real ones, and how easily a very small network tells them apart.
 
-    python -m training.evaluation.realism [--setting default]
+    python -m training.evaluation.realism [--setting default | --assets PEOPLE.npz]
 
 CLIMBTRACK_SHARED locates the real videos. The statistics show where a gap is; the network shows how large it is, with
 the gaps that nobody has thought of. Only what it says of a real site that it was not trained on is about real pictures
@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from training.data.dataset import DataSetError
 from training.synthetic.settings import SETTINGS
 
 Crops = NDArray[np.uint8]  # `(n, H, W, 3)` RGB
@@ -174,11 +175,16 @@ def real_by_site(data: Path) -> dict[str, Crops]:
     return found
 
 
-def generated(setting: str, count: int, size: tuple[int, int]) -> Crops:
-    """Return crops of generated people of a setting, ordered by camera."""
+def generated(setting: str, count: int, size: tuple[int, int], assets: Path | None = None) -> Crops:
+    """Return crops of generated people of a setting, or of realistic people, ordered by camera.
+
+    Raises:
+        DataSetError: The packed `assets` of realistic people are absent or incomplete.
+    """
+    from training.realistic.people import realistic_people
     from training.synthetic.people import PeopleGenerator
 
-    generator = PeopleGenerator(setting=SETTINGS[setting])
+    generator = PeopleGenerator(setting=SETTINGS[setting]) if assets is None else realistic_people(assets)
     return np.concatenate(
         [generator.tracklet(_FIRST_SEED + k, _FIRST_SEED + k // _SHARED_BY, 0, 1, size) for k in range(count)]
     )
@@ -203,6 +209,7 @@ def main(arguments: Sequence[str]) -> None:
         prog="python -m training.evaluation.realism", description="Compare generated crops with real ones."
     )
     parser.add_argument("--setting", choices=list(SETTINGS), default="default")
+    parser.add_argument("--assets", type=Path, help="packed assets: realistic people in place of a setting")
     parser.add_argument("--count", type=int, default=960, help="generated crops, 12 or more")
     given = parser.parse_args(arguments)
     if given.count < 2 * _SHARED_BY:
@@ -212,7 +219,11 @@ def main(arguments: Sequence[str]) -> None:
         parser.error(f"{data} does not exist: set CLIMBTRACK_SHARED to the folder with the real videos")
     real = real_by_site(data)
     size = next(iter(real.values())).shape[1:3]
-    sys.stdout.write(report(generated(given.setting, given.count, size), real) + "\n")
+    try:
+        ours = generated(given.setting, given.count, size, given.assets)
+    except DataSetError as error:
+        parser.error(str(error))
+    sys.stdout.write(report(ours, real) + "\n")
 
 
 if __name__ == "__main__":

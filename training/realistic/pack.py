@@ -95,8 +95,9 @@ def main(arguments: Sequence[str]) -> None:
     """Write the file."""
     parser = argparse.ArgumentParser(prog="python -m training.realistic.pack", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    for name in ("body", "light", "clothes", "out"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
+    files = {"body": "the wheel", "light": "the npm archive", "clothes": "the clone", "out": "the file to write"}
+    for name, what in files.items():
+        parser.add_argument(f"--{name}", type=Path, required=True, metavar="PATH", help=what)
     given = parser.parse_args(arguments)
     try:
         pack(given.body, given.light, given.clothes, given.out)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from training.synthetic.look import load_film
 from training.synthetic.mesh import Floats, Mesh
-from training.synthetic.places import FRAME_SIZES, METERED_M, Vantage
+from training.synthetic.places import FEWEST_SPOTS, FRAME_SIZES, METERED_M, OPEN, Vantage
 from training.synthetic.render import Camera, look_at
 from training.synthetic.response import Response, sample_response
 from training.synthetic.room import Room
@@ -24,7 +24,6 @@ ROUND_M = (3.5, 9.0)  # distance at which the ground ends and the panorama stand
 CLOTH = 0.3  # reflectance of ground, by which its brightness says how much light falls on it
 STRONG = 6.0  # how much brighter than the mean of the others a lamp must be to cast shadows
 GROUND_CELLS = 512
-FEWEST_SPOTS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,9 @@ def draw_panorama(
         if len(spots) < FEWEST_SPOTS:
             continue
         view = _view(rng, room, camera, (sphere, reach), response)
-        return Vantage(view, spots[:, :2], seen_shares(view, spots[:, :2]))
+        shares = seen_shares(view, spots[:, :2])
+        if (shares > OPEN).sum() >= FEWEST_SPOTS:
+            return Vantage(view, spots[:, :2], shares)
 
 
 def _varied(rng: Generator, pixels: Floats) -> Floats:
@@ -81,7 +82,7 @@ def light_of(sphere: Floats) -> tuple[Light, tuple[float, float, float] | None]:
     form: the brightest cell of a coarse map becomes a lamp with what is around it); the rest is ambient light.
     """
     small = cv2.resize(sphere, (32, 16), interpolation=cv2.INTER_AREA)
-    small = np.minimum(small, np.percentile(small, 99.5) * 40 + 4.0)
+    small = np.minimum(small, np.percentile(small, 99.5) * 150 + 4.0)
     ways = _directions(16, 32)
     solid = np.sqrt(np.maximum(1 - ways[..., 2] ** 2, 0)) * (np.pi / 16) * (2 * np.pi / 32)
     flux = small * solid[..., None]
