@@ -226,7 +226,7 @@ def test_a_camera_is_added_named_as_unreachable_and_removed(page: Page) -> None:
     open_view(page, "people")
     expect(page.locator(".banner")).to_contain_text("attic")
     page.locator(".banner").get_by_role("link", name="See why").click()
-    expect(page.locator(".health .warn", has_text="attic")).to_contain_text("check the address and the port")
+    expect(page.locator(".health .warn", has_text="attic")).to_contain_text("Check that it is switched on")
     open_view(page, "cameras")
     row.get_by_role("button", name="Pause").click()
     expect(row).to_contain_text("Paused")

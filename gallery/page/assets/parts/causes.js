@@ -10,13 +10,13 @@ const EVERY_MS = 10_000;
 const TELL_THEMSELVES = ["health", "cameras", "start"];
 const NAMED = 3; // cameras of one cause
 
-// {cause, names, behind}: `behind` if it is the worker that cannot keep up.
+// {cause, remedy, names}, in words.
 export function causesOf(cameras) {
   const found = new Map();
   for (const camera of cameras.filter((one) => one.enabled)) {
-    const behind = stateOf(camera) === "degraded";
-    const cause = camera.source?.cause || (behind ? camera.state.degraded : "");
-    if (cause) found.set(cause, { cause, behind, names: [...(found.get(cause)?.names ?? []), camera.camera_id] });
+    const state = stateOf(camera);
+    const cause = camera.source?.cause || (state === "degraded" ? camera.state.degraded : "");
+    if (cause) found.set(cause, { cause, remedy: texts.cameras.remedies[state] ?? "", names: [...(found.get(cause)?.names ?? []), camera.camera_id] });
   }
   return [...found.values()];
 }

@@ -13,6 +13,7 @@ import { Zones } from "./zones.js";
 const own = texts.cameras;
 const EVERY_MS = 2_000;
 const PICTURE_MS = 30_000;
+const SHOWING = ["live", "degraded", "stalled"];
 
 export function Cameras({ path, go }) {
   const cameras = useLoaded(() => get("v1/cameras").then((answer) => answer.cameras), [], EVERY_MS);
@@ -42,7 +43,7 @@ function Row({ camera, reload, go }) {
     <div class="grow">
       <h3><i class="dot ${state}" /> ${camera.camera_id} <small class=${state === "live" ? "good" : "quiet"}>${own.states[state] ?? state}</small></h3>
       <p class="quiet address">${camera.url}</p>
-      ${cause && html`<p class="warn">${cause}</p>`}
+      ${cause && html`<p class="warn">${cause}${own.remedies[state] ? `. ${own.remedies[state]}` : ""}</p>`}
       ${own.privacy[camera.privacy_in_use] && html`<p class="quiet">${own.privacy[camera.privacy_in_use]}</p>`}
       ${progress && html`<p class="quiet num">${own.frames(progress.analysed_fps, progress.wanted_fps)} · ${own.tracklets(progress.tracklets)}${progress.dropped ? ` · ${own.dropped(progress.dropped)}` : ""}</p>`}
     </div>
@@ -59,7 +60,7 @@ function Row({ camera, reload, go }) {
 function Picture({ camera }) {
   const [version, setVersion] = useState(0);
   const [shown, setShown] = useState(true);
-  const reading = camera.enabled && !camera.state?.ended;
+  const reading = SHOWING.includes(stateOf(camera));
   useEffect(() => {
     if (!reading) return undefined;
     const timer = setInterval(() => { setShown(true); setVersion((v) => v + 1); }, PICTURE_MS);
