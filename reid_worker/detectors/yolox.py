@@ -67,7 +67,10 @@ def letterbox(frame: NDArray[np.uint8], height: int, width: int) -> tuple[NDArra
     size = (max(round(frame.shape[1] * scale), 1), max(round(frame.shape[0] * scale), 1))
     canvas = np.full((height, width, 3), PADDING, np.uint8)
     canvas[: size[1], : size[0]] = cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
-    return canvas.transpose(2, 0, 1)[None].astype(np.float32), scale
+    image = np.empty((1, 3, height, width), np.float32)
+    for channel, plane in enumerate(cv2.split(canvas)):  # contiguous: onnxruntime would copy anything else once more
+        image[0, channel] = plane
+    return image, scale
 
 
 def decode_people(output: NDArray[np.float32], grid: Grid, min_score: float) -> Detections:

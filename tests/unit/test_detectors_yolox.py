@@ -53,6 +53,7 @@ def test_letterboxing_keeps_the_aspect_and_fills_with_grey() -> None:
     assert (image.shape, scale) == ((1, 3, 64, 64), 0.32)
     assert (image[0, :, :32] == 7).all()
     assert (image[0, :, 32:] == 114).all()
+    assert image.flags.c_contiguous, "onnxruntime copies anything else"
 
 
 @pytest.mark.parametrize(

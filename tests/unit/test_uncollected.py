@@ -13,12 +13,20 @@ def collector() -> Iterator[None]:
     gc.enable()
     yield
     gc.enable()
+    gc.unfreeze()
 
 
 def test_the_collector_rests_and_works_again_afterwards() -> None:
     with uncollected():
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+def test_what_a_start_brought_is_not_looked_through_later() -> None:
+    gc.unfreeze()
+    with uncollected():
+        brought: list[list[int]] = [[] for _ in range(100)]
+    assert gc.get_freeze_count() > len(brought)
 
 
 def test_the_collector_works_again_after_a_start_that_failed() -> None:
