@@ -25,6 +25,7 @@ FORMS: dict[str, tuple[int, int, Literal["light", "dark"]]] = {
 }
 WAIT_S = 75
 PEOPLE = 3
+ANALYSED_FPS = 2  # that a machine keeps up with which also runs a browser: no picture is of one that falls behind
 TRIES = 120
 LOADED = "[...document.querySelectorAll('img.still')].every(picture => picture.complete && picture.naturalWidth)"
 SETTLE_S = 12  # until the video plays
@@ -52,7 +53,7 @@ def _add_cameras(address: str, site: Path) -> None:
     """Add the videos by their names alone: the pictures show no folder of this machine."""
     with httpx.Client(base_url=address, transport=httpx.HTTPTransport(retries=10), timeout=60) as client:
         for film in sorted(site.glob("*.mp4")):
-            fields = {"url": film.name, "realtime": True, "loop": True, "analysed_fps": 4}
+            fields = {"url": film.name, "realtime": True, "loop": True, "analysed_fps": ANALYSED_FPS}
             client.post("/v1/cameras", json={"camera_id": film.stem, **fields}).raise_for_status()
         _watch(client)
 

@@ -23,9 +23,13 @@ export function causesOf(cameras) {
 
 export const listOf = (names) => (names.length > NAMED ? own.several(names.slice(0, NAMED - 1), names.length - NAMED + 1) : names.join(", "));
 
+// A worker that keeps up with most frames follows people as well: that is for Health to tell.
+const KEPT_UP = 0.5;
+const isGrave = (camera) => stateOf(camera) !== "degraded" || camera.state.analysed_fps < KEPT_UP * camera.state.wanted_fps;
+
 export function Banner({ view }) {
   const cameras = useLoaded(() => get("v1/cameras").then((answer) => answer.cameras), [], EVERY_MS);
-  const causes = causesOf(cameras.value ?? []);
+  const causes = causesOf((cameras.value ?? []).filter(isGrave));
   if (!causes.length || TELL_THEMSELVES.includes(view)) return null;
   return html`<p class="banner" role="status"><i class="dot degraded" aria-hidden="true" /><span>${own.troubled(listOf(causes.flatMap((one) => one.names)))}</span> <a href="#/health">${own.see}</a></p>`;
 }
