@@ -7,6 +7,8 @@ BIN := .venv/bin
 SITE := .cache/sample-site
 OUT := runs/sample
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# Much of the suite waits for servers; a file's tests stay together, since they share what is costly to make.
+AT_ONCE := -n 2 --dist loadfile
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 .PHONY: run test lint check bench weights servers readme helm
@@ -23,7 +25,7 @@ run: .venv/.installed $(SITE)/.written
 	@echo "Or add cameras in the browser: $(BIN)/climbtrack run --keep-serving"
 
 test: servers .venv/.dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(AT_ONCE)
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check .
@@ -32,7 +34,7 @@ lint: .venv/.dev
 	$(BIN)/lint-imports
 
 check: lint servers
-	$(BIN)/python -m pytest --cov --cov-branch
+	$(BIN)/python -m pytest $(AT_ONCE) --cov --cov-branch
 
 bench: .venv/.dev
 	$(BIN)/climbtrack bench pipeline

@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Build all images of the CPU with podman where no registry can be reached, as root on Debian:
+#   tests/servers/images.sh [FOLDER]
+# Bases and servers come from Debian's packages and Apache's jars, under the names that the Dockerfile and the compose
+# file give them. torch is left out of the worker's image: FOLDER/mount-torch.yaml, a file for docker compose, mounts
+# that of this Python (.venv) instead. FOLDER, .cache/images by default, keeps what was made.
+# docs/containers.md says how the tests then try them.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+folder=$(mkdir -p "${1:-.cache/images}" && cd "${1:-.cache/images}" && pwd)
+python_image=docker.io/library/python:3.11.14-slim-bookworm
+debian_image=docker.io/library/debian:12.12-slim
+redis_image=docker.io/library/redis:7.2.11-bookworm
+kafka_image=docker.io/apache/kafka:4.1.0
+prometheus_image=docker.io/prom/prometheus:v3.5.0
+packages=(podman buildah runc netavark aardvark-dns fuse-overlayfs uidmap iptables debootstrap)
+
+missing=()
+for name in "${packages[@]}"; do
+  [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends "${missing[@]}"
+fi
+
+# crun refuses hybrid cgroups, and the default limits are refused inside of containers; OCI's format has no HEALTHCHECK.
+cat >"$folder/containers.conf" <<'CONF'
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+CONF
+export CONTAINERS_CONF=$folder/containers.conf BUILDAH_ISOLATION=chroot BUILDAH_FORMAT=docker
+
+has() { podman image exists "$1"; }
+
+# One root file system for both bases: Debian with Python 3.11, which has what the images would otherwise install.
+if ! has "$python_image"; then
+  mirror=$(sed -n 's/^URIs: //p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
+  rm -rf "$folder/rootfs"
+  debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv,tini bookworm "$folder/rootfs" \
+    "${mirror:-http://deb.debian.org/debian}"
+  rm -rf "$folder"/rootfs/var/cache/apt/* "$folder"/rootfs/usr/share/{doc,man,locale}/*
+  tar -C "$folder/rootfs" -c . | podman import - "$python_image"
+  podman tag "$python_image" "$debian_image"
+  rm -rf "$folder/rootfs"
+fi
+
+# What pip and uv of this machine need to reach an index travels as mounts, never in an image.
+echo "system-certs = true" >"$folder/uv.toml"
+mounts=(--volume "$folder/uv.toml:/etc/uv/uv.toml:ro")
+for file in /etc/ssl/certs/ca-certificates.crt /etc/pip.conf; do
+  [ -e "$file" ] && mounts+=(--volume "$file:$file:ro")
+done
+
+has "$redis_image" || podman build --quiet --tag "$redis_image" - <<FILE
+FROM $debian_image
+RUN groupadd --gid 999 redis && useradd --uid 999 --gid 999 --no-create-home redis \
+ && apt-get update && apt-get install --yes --no-install-recommends redis-server && rm -rf /var/lib/apt/lists/* \
+ && install --directory --owner=999 --group=999 /data
+VOLUME /data
+FILE
+
+has "$prometheus_image" || podman build --quiet --tag "$prometheus_image" - <<FILE
+FROM $debian_image
+RUN apt-get update && apt-get install --yes --no-install-recommends prometheus wget && rm -rf /var/lib/apt/lists/* \
+ && install --directory --owner=65534 /prometheus
+VOLUME /prometheus
+USER 65534
+ENTRYPOINT ["/usr/bin/prometheus"]
+FILE
+
+if ! has "$kafka_image"; then
+  jars=$(.venv/bin/python -c 'from deploy.kafka_server import fetch; print(fetch())')
+  mkdir -p "$folder/kafka/jars"
+  cp "$jars"/*.jar "$folder/kafka/jars"
+  cat >"$folder/kafka/start.sh" <<'START'
+#!/bin/bash
+# Turn KAFKA_SOME_NAME of the environment into some.name of a configuration, as Apache's image does.
+set -euo pipefail
+properties=/tmp/server.properties
+env | sed -n 's/^KAFKA_\([A-Z_]*\)=\(.*\)$/\1 \2/p' | while read -r name value; do
+  echo "$(tr 'A-Z_' 'a-z.' <<<"$name")=$value"
+done >"$properties"
+tool() { java -Xmx256m -cp '/opt/kafka/jars/*' kafka.tools.StorageTool "$@"; }
+tool format --ignore-formatted --cluster-id "$(cat /opt/kafka/cluster-id)" --config "$properties"
+exec java -Xms128m -Xmx512m -XX:+UseSerialGC -cp '/opt/kafka/jars/*' kafka.Kafka "$properties"
+START
+  head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=' >"$folder/kafka/cluster-id"
+  cat >"$folder/kafka/Dockerfile" <<FILE
+FROM $debian_image
+RUN useradd --uid 1000 --no-create-home kafka && mkdir --parents /usr/share/man/man1 \
+ && apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless && rm -rf /var/lib/apt/lists/* \
+ && install --directory --owner=1000 /var/lib/kafka /var/lib/kafka/data
+COPY . /opt/kafka
+VOLUME /var/lib/kafka/data
+USER 1000
+CMD ["bash", "/opt/kafka/start.sh"]
+FILE
+  podman build --quiet --tag "$kafka_image" "$folder/kafka"
+fi
+
+for name in ingest gallery alerts recorder api worker camera; do
+  podman build --quiet "${mounts[@]}" --file deploy/docker/Dockerfile --target "$name" --tag "climbtrack/$name" --build-arg TORCH_INDEX= .
+done
+
+# Packages of this environment that the worker's image lacks without torch.
+.venv/bin/python - >"$folder/mount-torch.yaml" <<'PYTHON'
+import importlib.metadata, importlib.util, json
+from pathlib import Path
+inside = "/opt/climbtrack/lib/python3.11/site-packages"
+site = Path(importlib.util.find_spec("torch").origin).parents[1]
+names = ["torch", "torchgen", "torchvision", "functorch", "sympy", "mpmath", "networkx", "jinja2", "filelock", "fsspec"]
+found = [path for path in site.iterdir() if path.name.split("-")[0].split(".")[0] in {*names, "nvidia", "triton"}]
+mounts = [f"{path}:{inside}/{path.name}:ro" for path in sorted(found)]
+print(json.dumps({"services": {name: {"volumes": mounts} for name in ("worker", "sample")}}))
+PYTHON
+podman images --format '{{.Repository}}:{{.Tag}} {{.Size}}'
