@@ -10,7 +10,7 @@ from reid_worker.model.climb import CLIMB_TINY as SIZES
 from reid_worker.model.weights import load_weights
 from tests.training_tools import coloured_noise
 from training.config import ConfigError, load_config
-from training.recipes.release import CLIMB_TINY, CONFIGS, Part, main, release
+from training.recipes.release import CLIMB_TINY, CONFIGS, Part, main, possible, release
 
 CHANGES = [
     *(
@@ -57,6 +57,13 @@ def test_a_part_that_ended_just_before_an_interruption_is_not_an_error(tmp_path:
     before = weights.read_bytes()
     weights.unlink()  # as if killed right after the last checkpoint
     assert release(PARTS[:1], tmp_path, changes=CHANGES, render=nobody).read_bytes() == before
+
+
+def test_parts_with_realistic_people_are_run_only_with_their_assets() -> None:
+    without, given = possible(CLIMB_TINY, None), possible(CLIMB_TINY, Path("people.npz"))
+    assert not any(part.realistic for part in without)
+    assert len(given) == len(CLIMB_TINY) > len(without)
+    assert all(("synthetic.assets=people.npz" in part.changes) is part.realistic for part in given)
 
 
 def test_a_key_that_no_run_has_is_an_error_before_anything_is_run(tmp_path: Path) -> None:

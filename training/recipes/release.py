@@ -1,16 +1,17 @@
 """Train the weights that climbtrack ships from scratch: all parts of their recipe, one after another.
 
-    python -m training.recipes.release OUT [--pace 1.0] [group.key=value ...]
+    python -m training.recipes.release OUT [--pace 1.0] [--assets PEOPLE.npz] [group.key=value ...]
 
 Completed parts are kept: the same command resumes after an interruption. The clock ends the parts, so two runs agree
-in accuracy, not bit for bit.
+in accuracy, not bit for bit. Parts with realistic people need their packed assets (`training.realistic.pack`), and are
+left out without them.
 """
 
 import argparse
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from training.checkpoint import load_checkpoint
@@ -31,11 +32,13 @@ class Part:
         config: Name of a file in training/configs.
         changes: `group.key=value` overrides of it.
         grown: Whether it starts from the previous part's weights grown to twice the width.
+        realistic: Whether every second site has realistic people, whose packed assets it needs.
     """
 
     config: str
     changes: tuple[str, ...] = ()
     grown: bool = False
+    realistic: bool = False
 
 
 CLIMB_TINY = (
@@ -51,6 +54,8 @@ CLIMB_TINY = (
         "climb_tiny_street_head",
         ("synthetic.first_identity=40000", "data.augmentation_strength=0.5", "batch.cluster=8", "schedule.minutes=10"),
     ),
+    Part("climb_tiny_realistic", ("synthetic.train_identities=1800", "schedule.minutes=22"), realistic=True),
+    Part("climb_tiny_realistic", ("run.seed=1", "schedule.minutes=39", "losses.mmc_from=0.1"), realistic=True),
 )
 
 
@@ -121,6 +126,14 @@ def _copy_whole(source: Path, target: Path) -> None:
     partial.replace(target)
 
 
+def possible(parts: Sequence[Part], assets: Path | None) -> tuple[Part, ...]:
+    """Return the parts that can be run: without packed assets only those without realistic people."""
+    if assets is None:
+        return tuple(part for part in parts if not part.realistic)
+    told = f"synthetic.assets={assets}"
+    return tuple(replace(part, changes=(*part.changes, told)) if part.realistic else part for part in parts)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Train climb-tiny, and print the path of its weights."""
     parser = argparse.ArgumentParser(
@@ -128,11 +141,15 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("out", type=Path)
     parser.add_argument("--pace", type=float, default=1.0, help="factor on the minutes of every part")
+    parser.add_argument(
+        "--assets", type=Path, help="packed assets of realistic people; without, the last two parts are left out"
+    )
     parser.add_argument("changes", nargs="*", metavar="group.key=value", help="settings that override every part")
     options = parser.parse_intermixed_args(arguments)
     if options.pace <= 0:
         parser.error(f"--pace {options.pace}: must be above 0")
-    sys.stdout.write(f"{release(CLIMB_TINY, options.out, pace=options.pace, changes=options.changes)}\n")
+    parts = possible(CLIMB_TINY, options.assets)
+    sys.stdout.write(f"{release(parts, options.out, pace=options.pace, changes=options.changes)}\n")
 
 
 if __name__ == "__main__":
