@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 from xmlrpc.client import Fault, ServerProxy
 
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from deploy.cluster.plan import Program
 from deploy.errors import RunError
@@ -25,6 +25,7 @@ from deploy.local.private_redis import end_with_parent
 ANSWER_S = 20.0
 LOG_BYTES = "20MB"  # of each process, twice
 STEADY_S = 3  # who ends sooner is started again, after pauses, three times
+COMING = {"STARTING", "RUNNING", "BACKOFF"}
 INVALID_SETTING = 2  # exit code; starting again would not help
 
 
@@ -82,6 +83,9 @@ class Control:
             with self._connected() as remote:
                 remote.startProcess(f"{_group(program)}:{program.name}", False)  # noqa: FBT003
         except Fault as error:
+            # One that has died before supervisord looked is an error too, but is started again like any that dies.
+            if error.faultCode == Faults.SPAWN_ERROR and self.states()[program.name].word in COMING:
+                return
             raise RunError(f"{program.name} cannot be started: {error.faultString}") from error
 
     @contextmanager
