@@ -42,7 +42,7 @@ if ! has "$python_image"; then
   mirror=$(sed -n 's/^URIs: //p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
   rm -rf "$folder/rootfs"
   debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv,tini bookworm "$folder/rootfs" \
-    "${mirror:-http://deb.debian.org/debian}"
+    ${mirror:+"$mirror"}
   rm -rf "$folder"/rootfs/var/cache/apt/* "$folder"/rootfs/usr/share/{doc,man,locale}/*
   tar -C "$folder/rootfs" -c . | podman import - "$python_image"
   podman tag "$python_image" "$debian_image"
