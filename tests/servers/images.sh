@@ -109,7 +109,7 @@ done
 
 # Packages of this environment that the worker's image lacks without torch.
 .venv/bin/python - >"$folder/mount-torch.yaml" <<'PYTHON'
-import importlib.metadata, importlib.util, json
+import importlib.util, json
 from pathlib import Path
 inside = "/opt/climbtrack/lib/python3.11/site-packages"
 site = Path(importlib.util.find_spec("torch").origin).parents[1]

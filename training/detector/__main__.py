@@ -32,6 +32,11 @@ REPORT_SCORE = 0.5  # from which on the worker starts tracks; recall and precisi
 LOWEST_SCORE = 0.02  # reported, so that the average precision sees the whole curve
 NMS_IOU = 0.65
 MIN_HEIGHT_PX = 14.0  # height of who counts when the detector is measured, as in training
+OUR_DATA = "generated frames only (training.detector.frames); no real picture was used"
+REALISTIC_DATA = (
+    "generated frames only (training.detector.frames), most people with bodies of MakeHuman, some in panoramas of real "
+    "places (training.realistic); no picture of a real person was used"
+)
 REFEREE_SCORE = 0.5  # of another detector's boxes that stand in for labels
 
 
@@ -140,7 +145,7 @@ def write_card(plan: Plan, scores: dict[str, Score], in_8_bits: dict[str, Score]
         "preprocessing": "BGR 0-255, letterboxed to the top left on 114",
         "input": [1, 3, *INPUT_SIZE],
         "parameters": sum(p.numel() for p in PersonDetector().parameters()),
-        "data": "generated frames only (training.detector.frames); no real picture was used",
+        "data": OUR_DATA if plan.assets is None else REALISTIC_DATA,
         "command": "python -m training.detector",
         "options": options,
         "date": datetime.now(UTC).date().isoformat(),

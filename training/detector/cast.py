@@ -11,7 +11,7 @@ from training.detector.stage import SIGHT, draw_stage
 from training.realistic.assets import load_assets
 from training.realistic.dress import Tailor
 from training.realistic.panorama import Stand, draw_panorama
-from training.realistic.people import CLOTHES
+from training.realistic.people import CLOTHES, KEPT_ASIDE
 from training.synthetic.body import sample_person
 from training.synthetic.figure import Figure, build_figure
 from training.synthetic.people import FIRST_SITE_IDENTITY
@@ -19,8 +19,8 @@ from training.synthetic.places import Places
 from training.synthetic.restyle import restyled
 from training.synthetic.stage import Stage, heights_px
 
-REALISTIC = 0.8  # share of people with the bodies of packed assets
-IN_PANORAMAS = 0.4  # share of cameras that stand in a panorama
+REALISTIC_SHARE = 0.8  # of people: those with the bodies of packed assets
+PANORAMA_SHARE = 0.4  # of cameras
 STAND = Stand(height_m=(1.0, 6.0), focal=(0.42, 1.7))
 
 
@@ -44,15 +44,15 @@ def realistic_cast(path: Path) -> Cast:
         AssetsMissingError: The assets are absent or incomplete.
     """
     assets = load_assets(path)
-    tailor, names = Tailor(assets), sorted(assets.panoramas)
+    tailor, names = Tailor(assets), sorted(set(assets.panoramas).difference(KEPT_ASIDE))
 
     def figure(rng: Generator) -> Figure:
-        if rng.random() >= REALISTIC:
+        if rng.random() >= REALISTIC_SHARE:
             return _our_figure(rng)
         return tailor.figure(restyled(sample_person(rng), CLOTHES), int(rng.integers(FIRST_SITE_IDENTITY)))
 
     def stage(rng: Generator) -> Stage:
-        if rng.random() >= IN_PANORAMAS:
+        if rng.random() >= PANORAMA_SHARE:
             return draw_stage(rng)
         sphere = assets.panoramas[names[int(rng.integers(len(names)))]]
         place = draw_panorama(int(rng.integers(FIRST_SITE_IDENTITY)), sphere, SIGHT, Places().response, STAND)

@@ -57,8 +57,13 @@ def render_shards(folder: Path, first: int, count: int, seed: int, assets: Path 
     _render(folder, range(first, first + count), seed, assets)
 
 
-def _render(folder: Path, shards: range, seed: int, assets: Path | None) -> None:
+def _render_alone(folder: Path, shards: range, seed: int, assets: Path | None) -> None:
+    """Do what `_render` does, in a process of its own."""
     cv2.setNumThreads(1)
+    _render(folder, shards, seed, assets)
+
+
+def _render(folder: Path, shards: range, seed: int, assets: Path | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     cast = cast_of(assets)
     for number in shards:
@@ -82,7 +87,7 @@ def rendering(
     """
     context = multiprocessing.get_context("spawn")
     running = [
-        context.Process(target=_render, args=(folder, shards[k::processes], seed, assets), daemon=True)
+        context.Process(target=_render_alone, args=(folder, shards[k::processes], seed, assets), daemon=True)
         for k in range(min(processes, len(shards)))
     ]
     for process in running:

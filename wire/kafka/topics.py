@@ -14,12 +14,11 @@ from kafka.partitioner.default import murmur2
 
 from wire.bus import TopicSpec
 from wire.errors import PermanentError, TransientError
-from wire.kafka.client import Names, connection_options, named_errors, reading_options
+from wire.kafka.client import PAUSE_S, Names, connection_options, named_errors, reading_options
 from wire.settings import KafkaSettings
 from wire.topics import Action, Step, TopicState, configuration, steps
 
 TABLE_S = 60.0
-PAUSE_S = 0.1
 IDLE = {"Empty", "Dead"}
 
 
