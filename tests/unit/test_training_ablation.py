@@ -19,8 +19,8 @@ from training.recipes.ablation import VARIANTS, Variant, read_rows, run, table
 
 @pytest.fixture(autouse=True)
 def people_of_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(people, "generated_people", lambda _: coloured_noise)
-    monkeypatch.setattr(bench_training, "generated_people", lambda _: coloured_noise)
+    monkeypatch.setattr(people, "generated_people", lambda *_: coloured_noise)
+    monkeypatch.setattr(bench_training, "generated_people", lambda *_: coloured_noise)
 
 
 def row(seed: int, variant: str, mean_ap: float) -> dict[str, object]:
