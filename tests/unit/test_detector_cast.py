@@ -1,15 +1,18 @@
 """Who is in detector frames and where, with and without realistic people."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.realistic_tools import saved, stand_in
 from training.detector.cast import Cast, cast_of, generated_cast, realistic_cast
 from training.detector.frames import detector_frames
 from training.detector.stage import SIGHT
 from training.realistic.assets import AssetsMissingError
+from training.realistic.panorama import Vantage, draw_panorama
 from training.synthetic.body import sample_person
 from training.synthetic.figure import build_figure
 
@@ -47,6 +50,25 @@ def test_some_cameras_stand_in_panoramas_and_see_people_of_known_heights(realist
     for stage in stages:
         assert (stage.spots[:, 2] > SIGHT.low_px).all()
         assert (stage.spots[:, 2] < SIGHT.high_px).all()
+
+
+@pytest.mark.parametrize(("aside", "expected"), [(False, "hall"), (True, "city")])
+def test_frames_to_measure_on_stand_in_panoramas_that_nothing_is_trained_in(
+    aside: bool, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assets, seen = stand_in(), []
+
+    def draw(seed: int, sphere: NDArray[np.float32], *others: Any) -> Vantage:
+        seen.append(sphere)
+        return draw_panorama(seed, sphere, *others)
+
+    monkeypatch.setattr("training.detector.cast.draw_panorama", draw)
+    cast = realistic_cast(saved(assets, tmp_path / "people.npz"), aside=aside)
+    for seed in range(8):
+        cast.stage(np.random.default_rng(seed))
+    assert seen
+    for sphere in seen:
+        np.testing.assert_array_equal(sphere, assets.panoramas[expected])
 
 
 def test_frames_of_realistic_people_are_the_same_for_the_same_seed(realistic: Cast) -> None:

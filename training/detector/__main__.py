@@ -3,10 +3,11 @@
 import argparse
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ import torch
 from reid_worker.detectors.yolox import YoloxDetector
 from training.detector.calibrate import platt
 from training.detector.export import export_detector
+from training.detector.frames import LabelledFrame
 from training.detector.network import INPUT_SIZE, PersonDetector
 from training.detector.pool import SHARD_FRAMES, FramePool, render_shards, rendering
 from training.detector.quantize import quantize_detector
@@ -69,24 +71,39 @@ class Plan:
 
 def make_detector(plan: Plan) -> dict[str, Score]:
     """Render, train, calibrate, export and measure; return the scores that the card says too."""
-    frames, held_out = plan.folder / "frames", plan.folder / "held-out"
+    frames = plan.folder / "frames"
     shards = -(-plan.frames // SHARD_FRAMES)
     first = min(shards, -(-FEWEST_FRAMES // SHARD_FRAMES))
     render_shards(frames, 0, first, plan.training.seed, plan.assets)
-    render_shards(held_out, 0, -(-plan.held_out // SHARD_FRAMES), HELD_OUT_SEED)
+    held_out = held_out_frames(plan)
     with rendering(frames, range(first, shards), plan.training.seed, plan.renderers, plan.assets):
         network = Run(plan.training, plan.folder / "checkpoint.pt", plan.initial).train(frames)
     save_network(network, plan.folder / "network.safetensors")
-    pool = FramePool(held_out)
-    export_calibrated(network, pool, plan.out)
-    quantize_detector(plan.out, int8_file(plan.out), (truth_of(frame, MIN_HEIGHT_PX).frame for frame in pool))
+    export_calibrated(network, chain.from_iterable(held_out.values()), plan.out)
+    pictures = (
+        truth_of(frame, MIN_HEIGHT_PX).frame for frame in chain.from_iterable(zip(*held_out.values(), strict=True))
+    )
+    quantize_detector(plan.out, int8_file(plan.out), pictures)
     site = plan.folder / "site"
     if not (site / "site.yaml").exists():
         write_site(site, seed=HELD_OUT_SITE_SEED, seconds=HELD_OUT_SITE_S)
-    truths = truths_of(site, pool, plan)
+    truths = truths_of(site, held_out, plan)
     scores = measure(plan.out, truths)
     write_card(plan, scores, measure(int8_file(plan.out), truths))
     return scores
+
+
+def held_out_frames(plan: Plan) -> dict[str, FramePool]:
+    """Return frames that nothing is trained on, by name: of our own people, with assets as many of realistic ones."""
+    shards = -(-plan.held_out // SHARD_FRAMES)
+    own = plan.folder / "held-out"
+    render_shards(own, 0, shards, HELD_OUT_SEED)
+    found = {"generated frames, held-out seed": FramePool(own)}
+    if plan.assets is not None:
+        realistic = plan.folder / "held-out-realistic"
+        render_shards(realistic, 0, shards, HELD_OUT_SEED, plan.assets, aside=True)
+        found["realistic frames, held-out places"] = FramePool(realistic)
+    return found
 
 
 def int8_file(model: Path) -> Path:
@@ -94,7 +111,7 @@ def int8_file(model: Path) -> Path:
     return model.with_name(f"{model.stem}-int8{model.suffix}")
 
 
-def export_calibrated(network: PersonDetector, held_out: FramePool, path: Path) -> tuple[float, float]:
+def export_calibrated(network: PersonDetector, held_out: Iterable[LabelledFrame], path: Path) -> tuple[float, float]:
     """Write the network with scores that are probabilities on frames nobody trained on; return slope and offset.
 
     A network that finds nobody, or nobody else, is written as it is.
@@ -112,12 +129,12 @@ def export_calibrated(network: PersonDetector, held_out: FramePool, path: Path) 
     return line
 
 
-def truths_of(site: Path, held_out: FramePool, plan: Plan) -> dict[str, Callable[[], Iterable[Truth]]]:
+def truths_of(site: Path, held_out: dict[str, FramePool], plan: Plan) -> dict[str, Callable[[], Iterable[Truth]]]:
     """Return what a detector is measured on, by name; each is read anew for every detector."""
     found: dict[str, Callable[[], Iterable[Truth]]] = {
-        "generated frames, held-out seed": lambda: (truth_of(frame, MIN_HEIGHT_PX) for frame in held_out),
-        f"generated site, seed {HELD_OUT_SITE_SEED}": lambda: labelled(site, 10),
+        name: partial(_truths_in, pool) for name, pool in held_out.items()
     }
+    found[f"generated site, seed {HELD_OUT_SITE_SEED}"] = lambda: labelled(site, 10)
     if plan.shared is None:
         return found
     data = plan.shared / "data"
@@ -128,6 +145,10 @@ def truths_of(site: Path, held_out: FramePool, plan: Plan) -> dict[str, Callable
             referee = YoloxDetector(plan.referee, nms_iou=NMS_IOU, threads=1)
             found[name] = partial(pseudo_labelled, data / name, referee, REFEREE_SCORE, 10)
     return found
+
+
+def _truths_in(pool: FramePool) -> Iterator[Truth]:
+    return (truth_of(frame, MIN_HEIGHT_PX) for frame in pool)
 
 
 def measure(model: Path, truths: dict[str, Callable[[], Iterable[Truth]]]) -> dict[str, Score]:

@@ -37,14 +37,17 @@ def generated_cast() -> Cast:
     return Cast(_our_figure, draw_stage)
 
 
-def realistic_cast(path: Path) -> Cast:
+def realistic_cast(path: Path, *, aside: bool = False) -> Cast:
     """Return a cast most of whom have the bodies and clothes of packed assets, and often stand in their panoramas.
+
+    `aside` takes the panoramas that nothing is trained in, to measure in.
 
     Raises:
         AssetsMissingError: The assets are absent or incomplete.
     """
     assets = load_assets(path)
-    tailor, names = Tailor(assets), sorted(set(assets.panoramas).difference(KEPT_ASIDE))
+    tailor = Tailor(assets)
+    names = sorted(name for name in assets.panoramas if (name in KEPT_ASIDE) == aside)
 
     def figure(rng: Generator) -> Figure:
         if rng.random() >= REALISTIC_SHARE:
@@ -61,13 +64,13 @@ def realistic_cast(path: Path) -> Cast:
     return Cast(figure, stage)
 
 
-def cast_of(assets: Path | None) -> Cast:
-    """Return the cast with packed assets, or our own without them.
+def cast_of(assets: Path | None, *, aside: bool = False) -> Cast:
+    """Return the cast with packed assets, or our own without them; `aside` as for `realistic_cast`.
 
     Raises:
         AssetsMissingError: The assets are absent or incomplete.
     """
-    return generated_cast() if assets is None else realistic_cast(assets)
+    return generated_cast() if assets is None else realistic_cast(assets, aside=aside)
 
 
 def _our_figure(rng: Generator) -> Figure:

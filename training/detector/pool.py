@@ -12,7 +12,7 @@ import cv2
 import msgspec
 import numpy as np
 
-from training.detector.cast import cast_of
+from training.detector.cast import Cast, cast_of
 from training.detector.frames import LabelledFrame, detector_frames
 
 log = logging.getLogger(__name__)
@@ -46,26 +46,28 @@ class PackedFrame(msgspec.Struct, frozen=True):
         )
 
 
-def render_shards(folder: Path, first: int, count: int, seed: int, assets: Path | None = None) -> None:
+def render_shards(
+    folder: Path, first: int, count: int, seed: int, assets: Path | None = None, *, aside: bool = False
+) -> None:
     """Render shard `first` to `first + count - 1` of `SHARD_FRAMES` frames each; what is there already stays.
 
-    `assets` are those of realistic people; without them all people are of our own.
+    `assets` are those of realistic people; without them all people are of our own. `aside` takes the panoramas that
+    nothing is trained in.
 
     Raises:
         AssetsMissingError: The assets are absent or incomplete.
     """
-    _render(folder, range(first, first + count), seed, assets)
+    _render(folder, range(first, first + count), seed, cast_of(assets, aside=aside))
 
 
 def _render_alone(folder: Path, shards: range, seed: int, assets: Path | None) -> None:
     """Do what `_render` does, in a process of its own."""
     cv2.setNumThreads(1)
-    _render(folder, shards, seed, assets)
+    _render(folder, shards, seed, cast_of(assets))
 
 
-def _render(folder: Path, shards: range, seed: int, assets: Path | None) -> None:
+def _render(folder: Path, shards: range, seed: int, cast: Cast) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    cast = cast_of(assets)
     for number in shards:
         path = folder / f"{number:05d}.frames"
         if path.exists():
