@@ -15,9 +15,9 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from gallery.errors import TooManyVisits
-from gallery.store.people import is_tagged
+from gallery.store.people import is_wanted
 from gallery.store.presence import Sighting, going_on, joined, sighting_of
-from gallery.store.store import Identity, Store, StoredProgress, StoredTracklet, TrackQuery
+from gallery.store.store import Identity, PeopleQuery, Store, StoredProgress, StoredTracklet, TrackQuery
 
 MAX_TRACKS = 100_000  # that are read for one answer: about five seconds
 LONGEST_WAY_S = 1_800.0  # between two cameras; who takes longer was somewhere else
@@ -88,11 +88,12 @@ def visits_of(store: Store, from_ns: int, to_ns: int, camera_id: str | None = No
     for row in rows:
         if row.identity_id is not None:
             parts[row.identity_id].append(sighting_of(row))
+    wanted = PeopleQuery(hidden=False, tag=tag)
     people = {number: identity for number in parts if (identity := store.identity(number)) is not None}
     found = [
         _visit(people[number], going_on(one, progress), from_ns, to_ns)
         for number in people
-        if not people[number].hidden and (not tag or is_tagged(people[number], tag))
+        if is_wanted(people[number], wanted)
         for one in joined(parts[number])
     ]
     return sorted(found, key=lambda visit: (visit.first_ns, visit.camera_id, visit.person.number))

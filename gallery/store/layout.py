@@ -4,12 +4,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from redis.exceptions import WatchError
+
 from gallery.errors import StoreRefused, StoreUnavailable
 from gallery.store import records
+from gallery.store.names import name_entry
 from gallery.store.presence import Sighting, joined, sighting_of
 from gallery.store.store import StoredTracklet, microseconds
 
-LAYOUT = 3  # layout 1 had no sightings, and no times in `heads`; layout 2 no order of identities by their last box
+# Layout 1 had no sightings, and no times in `heads`; layout 2 no order of identities by their last box; layout 3 no
+# texts of names that the server searches.
+LAYOUT = 4
+SIGHTINGS, NAMES = 2, 4  # the layouts that brought them
 PAGE = 256
 
 
@@ -18,10 +24,10 @@ def owner_of(head: bytes) -> int | None:
     return int(head.split(b"|", 2)[1]) or None
 
 
-def is_current(client: Any, prefix: str) -> bool:
-    """Return whether a site has the current layout; true for a site that was never written."""
+def has_layout(client: Any, prefix: str, least: int = LAYOUT) -> bool:
+    """Return whether a site has a layout from `least` to the current one; true for a site that was never written."""
     version, layout = client.hmget(f"{prefix}meta", "version", "layout")
-    return version is None or int(layout or 1) == LAYOUT
+    return version is None or least <= int(layout or 1) <= LAYOUT
 
 
 def check_whole(client: Any, prefix: str) -> None:
@@ -41,12 +47,20 @@ def being_restored(prefix: str) -> StoreUnavailable:
 def bring_up_to_date(client: Any, prefix: str) -> None:
     """Add what the current layout requires; an interrupted call can be repeated.
 
+    A gallery of an earlier version may write meanwhile: then it begins again, as what was added may be of people who
+    are erased by now. Once the layout is current, that gallery writes no more.
+
     Raises:
         StoreRefused: The site has the layout of a later version.
     """
-    if is_current(client, prefix):
-        return
-    layout = int(client.hget(f"{prefix}meta", "layout") or 1)
+    while not has_layout(client, prefix) and not _brought_up_to_date(client, prefix):
+        pass
+
+
+def _brought_up_to_date(client: Any, prefix: str) -> bool:
+    """Add what the current layout requires; return False if the site was written meanwhile."""
+    version, known = client.hmget(f"{prefix}meta", "version", "layout")
+    layout = int(known or 1)
     if layout > LAYOUT:
         raise StoreRefused(
             f"site {_site_of(prefix)} was written by a newer climbtrack: its layout in Redis is {layout}, and this"
@@ -54,14 +68,37 @@ def bring_up_to_date(client: Any, prefix: str) -> None:
         )
     if layout == 1:
         _add_sightings(client, prefix)
-    for number, blob in client.hscan_iter(f"{prefix}identities", count=PAGE):
-        last_us = microseconds(records.decode_identity(blob).last_ns)
-        client.zadd(f"{prefix}by-last", {number: last_us})
-    client.hset(f"{prefix}meta", "layout", LAYOUT)
+    if layout < NAMES - 1:
+        _add_last(client, prefix)
+    _add_names(client, prefix)
+    with client.pipeline() as transaction:
+        transaction.watch(f"{prefix}meta")
+        if transaction.hget(f"{prefix}meta", "version") != version:
+            return False
+        transaction.multi()
+        transaction.hset(f"{prefix}meta", "layout", LAYOUT)
+        try:
+            transaction.execute()
+        except WatchError:
+            return False
+    return True
 
 
 def _site_of(prefix: str) -> str:
     return prefix.partition("{")[2].partition("}")[0]
+
+
+def _add_last(client: Any, prefix: str) -> None:
+    client.delete(f"{prefix}by-last")
+    for number, blob in client.hscan_iter(f"{prefix}identities", count=PAGE):
+        client.zadd(f"{prefix}by-last", {number: microseconds(records.decode_identity(blob).last_ns)})
+
+
+def _add_names(client: Any, prefix: str) -> None:
+    client.delete(f"{prefix}names")
+    for number, blob in client.hscan_iter(f"{prefix}identities", count=PAGE):
+        if entry := name_entry(records.decode_identity(blob)):
+            client.zadd(f"{prefix}names", {entry: int(number)})
 
 
 def _add_sightings(client: Any, prefix: str) -> None:

@@ -1,6 +1,6 @@
 """Pages of identities that meet some conditions. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from gallery.store.store import Identity, People, PeopleQuery, microseconds
 
@@ -33,8 +33,7 @@ def page_of(candidates: Iterable[Identity], query: PeopleQuery) -> People:
 def is_wanted(identity: Identity, query: PeopleQuery) -> bool:
     """Return whether an identity meets every condition of a query."""
     return (
-        (not query.tag or is_tagged(identity, query.tag))
-        and (not query.name or query.name.casefold() in identity.name.casefold())
+        (not (query.name or query.tag) or is_called(*folded(identity), query))
         and (query.hidden is None or query.hidden == identity.hidden)
         and (query.camera_id is None or query.camera_id in identity.cameras)
         and (query.from_ns is None or identity.last_ns >= query.from_ns)
@@ -42,9 +41,14 @@ def is_wanted(identity: Identity, query: PeopleQuery) -> bool:
     )
 
 
-def is_tagged(identity: Identity, tag: str) -> bool:
-    """Return whether an identity has a tag, in any case."""
-    return tag.casefold() in {own.casefold() for own in identity.tags}
+def folded(identity: Identity) -> tuple[str, list[str]]:
+    """Return the name and the tags of somebody in a form that ignores case."""
+    return identity.name.casefold(), [tag.casefold() for tag in identity.tags]
+
+
+def is_called(name: str, tags: Collection[str], query: PeopleQuery) -> bool:
+    """Return whether somebody has the name and the tag of a query; theirs as `folded` gives them."""
+    return query.name.casefold() in name and (not query.tag or query.tag.casefold() in tags)
 
 
 def place_of(identity: Identity, query: PeopleQuery) -> tuple[int, int]:

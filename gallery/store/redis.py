@@ -10,9 +10,19 @@ import redis
 from gallery.errors import StoreConflict
 from gallery.store import records
 from gallery.store.alerting_redis import RedisAlertStore
-from gallery.store.layout import LAYOUT, being_restored, bring_up_to_date, check_whole, is_current, owner_of
+from gallery.store.candidates import candidates
+from gallery.store.layout import (
+    LAYOUT,
+    SIGHTINGS,
+    being_restored,
+    bring_up_to_date,
+    check_whole,
+    has_layout,
+    owner_of,
+)
 from gallery.store.memory import matches
-from gallery.store.people import PAGE, batches, in_order, numbers_in_order, page_of, pages
+from gallery.store.names import name_entry
+from gallery.store.people import PAGE, in_order, page_of, pages
 from gallery.store.presence import MAX_GAP_US, sightings
 from gallery.store.redis_accounts import RedisAccounts
 from gallery.store.redis_recordings import RedisRecordingNotes
@@ -143,28 +153,8 @@ class RedisStore:
     def people(self, query: PeopleQuery) -> People:
         """Return a page of the identities of a query."""
         with translated_errors(self._client):
-            return page_of(self._people(query), query)
-
-    def _people(self, query: PeopleQuery) -> Iterator[Identity]:
-        """Yield the identities among which those of a query are, in its order."""
-        if query.name or query.tag or query.hidden:  # in no order; of ten thousand names, only those looked at are read
-            numbers = list(self._client.smembers(self._key("named" if query.name or query.tag else "hidden")))
-            last = self._client.zmscore(self._key("by-last"), numbers) if query.by_last and numbers else []
-            for page in batches(numbers_in_order(numbers, last, query)):
-                yield from in_order(self._identities(page), query)
-            return
-        after = query.after or (0, 0)
-        for start, count in pages(query.limit):
-            if not query.by_last:
-                numbers = self._client.zrangebyscore(
-                    self._key("by-number"), f"({after[1]}", "+inf", start=start, num=count
-                )
-            else:
-                most = "+inf" if query.after is None else after[0]
-                numbers = self._client.zrevrangebyscore(self._key("by-last"), most, "-inf", start=start, num=count)
-            if not numbers:
-                return
-            yield from in_order(self._identities(numbers), query)
+            parts = candidates(self._client, self._prefix, query)
+            return page_of((one for part in parts for one in in_order(self._identities(part), query)), query)
 
     def _identities(self, numbers: Sequence[bytes]) -> list[Identity]:
         blobs = self._client.hmget(self._key("identities"), numbers) if numbers else []
@@ -191,7 +181,7 @@ class RedisStore:
         if not numbers:
             return []
         with translated_errors(self._client):
-            if is_current(self._client, self._prefix):
+            if has_layout(self._client, self._prefix, SIGHTINGS):
                 return [int(count or 0) for count in self._client.hmget(self._key("sightings"), numbers)]
         return [len(sightings(self.find(TrackQuery(identity_id=number, limit=EVERYTHING)))) for number in numbers]
 
@@ -374,13 +364,13 @@ class _Arguments:
         self._values.append(value)
         return len(self._values)  # Lua counts from 1
 
-    def _identity(self, identity: Identity) -> tuple[int, int, tuple[int, ...], int, bool, bool]:
+    def _identity(self, identity: Identity) -> tuple[int, int, tuple[int, ...], int, str, bool]:
         return (
             identity.number,
             self._add_binary(records.encode_identity(identity)),
             identity.previous_ids,
             microseconds(identity.last_ns),
-            bool(identity.name or identity.tags),
+            name_entry(identity),
             identity.hidden,
         )
 

@@ -7,7 +7,10 @@
 --   :prototypes            hash    number -> prototypes
 --   :by-number             zset    number, scored by itself: paging
 --   :by-last               zset    number, scored by the last box of the identity in us
---   :named, :hidden        sets    numbers of the identities that have a name or tags, and that are hidden
+--   :hidden                set     numbers of the identities that are hidden
+--   :names                 zset    "number\nname\ntag\ntag...", in a form that ignores case, of those that have a name or
+--                                  tags, scored by number; see names.py
+--   :named                 set     numbers of the same, for an API of layout 3 beside this gallery
 --   :aliases               hash    merged number -> surviving number
 --   :tracklets             hash    tracklet_id -> row (without owner and crop)
 --   :heads                 hash    tracklet_id -> "revision|owner|first box in us|camera"; owner 0 is pending
@@ -143,12 +146,21 @@ local function forget(id, row)
   call('HDEL', prefix .. 'why', id)
 end
 
+-- What a person is called from now on; nothing if that is empty.
+local function call_by(number, entry)
+  for _, known in ipairs(redis.call('ZRANGEBYSCORE', prefix .. 'names', number, number)) do
+    if known ~= entry then call('ZREM', prefix .. 'names', known) end
+  end
+  if entry ~= '' then call('ZADD', prefix .. 'names', number, entry) end
+  call(entry ~= '' and 'SADD' or 'SREM', prefix .. 'named', number)
+end
+
 local function drop(number)
   call('HDEL', prefix .. 'identities', number)
   call('HDEL', prefix .. 'prototypes', number)
   call('ZREM', prefix .. 'by-number', number)
   call('ZREM', prefix .. 'by-last', number)
-  call('SREM', prefix .. 'named', number)
+  call_by(number, '')
   call('SREM', prefix .. 'hidden', number)
 end
 
@@ -221,7 +233,7 @@ for _, identity in ipairs(op.identities) do
   call('HSET', prefix .. 'identities', identity[1], value(identity[2]))
   call('ZADD', prefix .. 'by-number', identity[1], identity[1])
   call('ZADD', prefix .. 'by-last', string.format('%.0f', identity[4]), identity[1])
-  call(identity[5] and 'SADD' or 'SREM', prefix .. 'named', identity[1])
+  call_by(identity[1], identity[5])
   call(identity[6] and 'SADD' or 'SREM', prefix .. 'hidden', identity[1])
   call('HDEL', prefix .. 'aliases', identity[1])
   for _, old in ipairs(identity[3]) do call('HSET', prefix .. 'aliases', old, identity[1]) end

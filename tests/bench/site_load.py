@@ -27,6 +27,7 @@ from gallery.config import ApiSettings
 from gallery.recording.config import NOT_RECORDED
 from gallery.store import records
 from gallery.store.layout import LAYOUT
+from gallery.store.names import name_entry
 from gallery.store.server import connect
 from gallery.store.store import Identity, StoredTracklet
 from tests.bench.api_load import machine, percentile
@@ -158,9 +159,10 @@ def _write_person(pipeline: Any, number: int, rng: Rng) -> None:
     pipeline.hset(key("identities"), str(number), records.encode_identity(identity))
     pipeline.zadd(key("by-number"), {str(number): number})
     pipeline.zadd(key("by-last"), {str(number): last_ns // 1000})
-    for members, is_one in (("named", bool(name)), ("hidden", hidden)):
-        if is_one:
-            pipeline.sadd(key(members), number)
+    if entry := name_entry(identity):
+        pipeline.zadd(key("names"), {entry: number})
+    if hidden:
+        pipeline.sadd(key("hidden"), number)
 
 
 def _times(end_ns: int) -> Any:

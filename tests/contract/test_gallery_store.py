@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from gallery.errors import StoreConflict, StoreUnavailable
+from gallery.store import layout
 from gallery.store.people import is_wanted
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect
@@ -506,6 +507,69 @@ def test_people_of_a_site_that_an_earlier_version_wrote_are_listed_by_when_they_
     store.load(0)
 
     assert [one.number for one in store.people(PeopleQuery(by_last=True)).identities] == [2, 3, 1]
+    client.close()
+
+
+@pytest.mark.parametrize("by_last", [False, True], ids=["by number", "last seen first"])
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        pytest.param({"name": "ann"}, [1, 3], id="any case, and inside a name"),
+        pytest.param({"name": "STRASSE"}, [4], id="letters that fold into two"),
+        pytest.param({"name": "n*a"}, [5], id="a star means itself"),
+        pytest.param({"name": "[a]?\\"}, [6], id="and so do other signs"),
+        pytest.param({"name": "1"}, [], id="a number is no name"),
+        pytest.param({"name": "staff"}, [2], id="a tag is no name"),
+        pytest.param({"tag": "staff"}, [1], id="a name is no tag"),
+        pytest.param({"tag": "taff"}, [], id="a part of a tag is none"),
+        pytest.param({"tag": "VIP", "name": "o"}, [3], id="both"),
+        pytest.param({"name": "\udcff"}, [], id="bytes that are no text"),
+    ],
+)
+def test_people_are_found_by_what_they_are_called(
+    store: Store, chosen: dict[str, Any], expected: list[int], *, by_last: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gallery.store.candidates.WALKED", 2)  # fewer than there are
+    called = ("Anna", "Staff"), ("Staff",), ("Johanna", "vip"), ("Straße 7",), ("N*A", "vip"), ("[A]?\\",), ("Nina",)
+    people = [replace(person(number), name=name, tags=tuple(tags)) for number, (name, *tags) in enumerate(called, 1)]
+    store.write(write(0, identities=people))
+
+    found = store.people(PeopleQuery(**chosen, by_last=by_last)).identities
+
+    assert sorted(one.number for one in found) == expected
+
+
+def test_who_is_called_otherwise_merged_or_gone_is_not_found_under_the_old_name(store: Store) -> None:
+    store.write(write(0, identities=[replace(person(number), name="Anna") for number in (1, 2, 3, 4)]))
+    store.write(write(1, identities=[replace(person(1), name="Berta"), replace(person(2), tags=("Anna",))]))
+    store.write(write(2, merged={3: 1}, expired=[person(4)]))
+
+    assert store.people(PeopleQuery(name="anna")).identities == []
+    assert [one.number for one in store.people(PeopleQuery(name="berta")).identities] == [1]
+
+
+def test_a_site_that_is_written_while_it_is_brought_up_to_date_has_nobody_whom_that_erased(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = redis.Redis.from_url(redis_url)
+    store = RedisStore(client, f"site-{uuid.uuid4().hex[:8]}")
+    prefix = f"climbtrack:{{{store.site_id}}}:"
+    store.write(write(0, identities=[replace(person(number), name=f"Anna {number}") for number in (1, 2)]))
+    client.delete(f"{prefix}names")
+    client.hset(f"{prefix}meta", "layout", 3)
+    earlier = layout.name_entry
+
+    def erased_meanwhile(identity: Identity) -> str:
+        monkeypatch.setattr(layout, "name_entry", earlier)
+        client.hdel(f"{prefix}identities", "1", "2")  # as a gallery of layout 3 does
+        client.hincrby(f"{prefix}meta", "version", 1)
+        return earlier(identity)
+
+    monkeypatch.setattr(layout, "name_entry", erased_meanwhile)
+    store.load(0)
+
+    assert client.zrange(f"{prefix}names", 0, -1) == []
+    assert client.hget(f"{prefix}meta", "layout") == str(layout.LAYOUT).encode()
     client.close()
 
 

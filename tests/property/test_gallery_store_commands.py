@@ -22,6 +22,7 @@ NUMBERS = st.integers(1, 5)
 NAMES = st.sampled_from([f"{camera}/s/{track}/0" for camera in "ab" for track in range(3)])
 SECONDS = st.integers(0, 30)
 WORDS = st.sampled_from(["w1", "w2", "w3"])
+CALLED = st.sampled_from(["", "Anna", "anne", "Straße", "a*"])
 DIGESTS = st.sampled_from(["d1", "d2"])
 
 
@@ -36,7 +37,7 @@ def rows(draw: st.DrawFn) -> StoredTracklet:
 def people(draw: st.DrawFn) -> Identity:
     number = draw(NUMBERS)
     previous = draw(st.sets(st.integers(10, 14), max_size=2))
-    said = draw(st.sampled_from(["", "Anna", "anne"])), draw(st.booleans()), draw(st.just("") | NAMES)
+    said = draw(CALLED), draw(st.booleans()), draw(st.just("") | NAMES), tuple(draw(st.lists(CALLED, max_size=2)))
     last_ns = START + draw(SECONDS) * S
     return Identity(number, START, last_ns, ("a",), draw(st.integers(0, 9)), tuple(sorted(previous)), (), *said)
 
@@ -148,6 +149,9 @@ PEOPLE = (
     PeopleQuery(by_last=True, limit=2),
     PeopleQuery(by_last=True, after=((START + 15 * S) // 1000, 3), limit=2),
     PeopleQuery(name="ANN"),
+    PeopleQuery(name="a", by_last=True, limit=1),
+    PeopleQuery(name="a*"),
+    PeopleQuery(tag="STRASSE", hidden=False),
     PeopleQuery(hidden=True, by_last=True),
     PeopleQuery(hidden=False, after=(0, 1)),
     PeopleQuery(from_ns=START + 10 * S, camera_id="a"),
