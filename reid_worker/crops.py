@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,13 +24,18 @@ class Cutout:
 
     A worker that restarts has only the JPEG, whose pixels differ a little. So the one that saved the state forgets its
     pixels as well, and both go on alike. Most crops are replaced by better ones before that, and never encoded.
+
+    Attributes:
+        encodings: What networks say of the pixels that it has now, by model_id; see `reid_worker.encodings`.
     """
 
-    __slots__ = ("_jpeg", "_pixels")  # no dataclass: those are written to a state as they are
+    # No dataclass: those are written to a state as they are.
+    __slots__ = ("__weakref__", "_jpeg", "_pixels", "encodings")
 
     def __init__(self, pixels: NDArray[np.uint8] | None, jpeg: bytes = b"") -> None:
         """Take the BGR pixels, or else the JPEG; see `of` and `restored`."""
         self._pixels, self._jpeg = pixels, jpeg
+        self.encodings: dict[str, Any] = {}
 
     @classmethod
     def of(cls, crop: NDArray[np.uint8]) -> "Cutout":
@@ -50,7 +56,9 @@ class Cutout:
     def settled(self) -> bytes:
         """Return the JPEG, and be from now on what is restored from it."""
         jpeg = self.jpeg()
-        self._pixels = None
+        if self._pixels is not None:
+            self._pixels = None
+            self.encodings.clear()
         return jpeg
 
     def rgb(self) -> NDArray[np.uint8]:

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_worker.crops import Cutout
+from reid_worker.encodings import Encodings
 from reid_worker.errors import EmbeddingError
 from wire.similarity import SimilarityPrior
 
@@ -25,6 +27,12 @@ class TrackletEmbedder(Protocol):
     def embed(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
         """Return one L2-normalised row for each tracklet of RGB crops."""
 
+    def encode(self, crops: Sequence[NDArray[np.uint8]]) -> Sequence[Any]:
+        """Return what it says of each RGB crop by itself, for `combine`."""
+
+    def combine(self, tracklets: Sequence[Sequence[Any]]) -> NDArray[np.float32]:
+        """Return what `embed` would for tracklets of crops that were encoded before."""
+
     def glance(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return one L2-normalised row for each RGB crop, for comparisons among such rows within one camera."""
 
@@ -42,27 +50,28 @@ class Networks:
         self.serving = serving
         self.shadow = shadow
         self.models = [serving.model_id] if shadow is None else [serving.model_id, shadow.model_id]
+        self._encodings = Encodings()
         self._failing = False
 
-    def embed(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> list[Rows]:
-        """Return one L2-normalised row of each network for each tracklet of 1 to `serving.frames` RGB crops.
+    def embed(self, tracklets: Sequence[Sequence[Cutout]]) -> list[Rows]:
+        """Return one L2-normalised row of each network for each tracklet of 1 to `serving.frames` crops.
 
         A second network that fails is named in the log, once in a row, and its rows are missing: it stops nobody.
 
         Raises:
             EmbeddingError: The serving network gave NaN or infinite numbers.
         """
-        found: list[Rows] = [{self.serving.model_id: row} for row in _float16(self.serving, tracklets)]
+        found: list[Rows] = [{self.serving.model_id: row} for row in self._rows(self.serving, tracklets)]
         if self.shadow is not None:
             for rows, row in zip(found, self._shadow_rows(self.shadow, tracklets), strict=False):
                 rows[self.shadow.model_id] = row
         return found
 
     def _shadow_rows(
-        self, shadow: TrackletEmbedder, tracklets: Sequence[Sequence[NDArray[np.uint8]]]
+        self, shadow: TrackletEmbedder, tracklets: Sequence[Sequence[Cutout]]
     ) -> Sequence[NDArray[np.float16]]:
         try:
-            rows = _float16(shadow, [_spread(crops, shadow.frames) for crops in tracklets])
+            rows = self._rows(shadow, [_spread(crops, shadow.frames) for crops in tracklets])
         except EmbeddingError as error:
             if not self._failing:
                 log.error(  # noqa: TRY400 - the reason says it all
@@ -73,14 +82,11 @@ class Networks:
         self._failing = False
         return rows
 
-
-def _float16(
-    network: TrackletEmbedder, tracklets: Sequence[Sequence[NDArray[np.uint8]]]
-) -> Sequence[NDArray[np.float16]]:
-    return list(network.embed(tracklets).astype(np.float16))
+    def _rows(self, network: TrackletEmbedder, tracklets: Sequence[Sequence[Cutout]]) -> Sequence[NDArray[np.float16]]:
+        return list(network.combine(self._encodings.of(network, tracklets)).astype(np.float16))
 
 
-def _spread(crops: Sequence[NDArray[np.uint8]], most: int) -> Sequence[NDArray[np.uint8]]:
+def _spread(crops: Sequence[Cutout], most: int) -> Sequence[Cutout]:
     """Return at most this many crops, spread over all of them."""
     if len(crops) <= most:
         return crops

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_worker.crops import Cutout
 from reid_worker.decode import Frame
 from reid_worker.detectors.detection import Detections, Detector
 from reid_worker.detectors.tiles import Grid, detect_in_tiles
@@ -81,7 +82,7 @@ class Pipeline:
         """Run both networks once, so that the first person does not wait for what is compiled at the first call."""
         grey = np.full((128, 64, 3), 114, np.uint8)
         self._detecting.submit(self._detector.detect, [grey]).result()
-        self._embedding.submit(self._networks.embed, [[grey] * self._embedder.frames]).result()
+        self._embedding.submit(self._networks.embed, [[Cutout.of(grey)] * self._embedder.frames]).result()
 
     @property
     def model_id(self) -> str:
@@ -187,8 +188,7 @@ class Pipeline:
     def _embed(self, emissions: Sequence[Emission]) -> list[Rows]:
         self._worker_metrics.batch_size.observe(len(emissions))
         with self._load.stage("embed"):
-            images = [[crop.cutout.rgb() for crop in emission.crops] for emission in emissions]
-            return self._networks.embed(images)
+            return self._networks.embed([[crop.cutout for crop in emission.crops] for emission in emissions])
 
     def _keep_crops(self, closed: Sequence[Emission]) -> None:
         if self._keeper is None:

@@ -139,11 +139,21 @@ class FakeEmbedder:
         self.prior = prior
         self.model_id = model_id
         self.batches: list[int] = []
+        self.encoded = 0
 
     def embed(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
         """Return one L2-normalised row of 4 per tracklet."""
+        return self.combine([self.encode(crops) for crops in tracklets])
+
+    def encode(self, crops: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float64]]:
+        """Return the mean colour of each crop."""
+        self.encoded += len(crops)
+        return [crop.mean((0, 1)) for crop in crops]
+
+    def combine(self, tracklets: Sequence[Sequence[NDArray[np.float64]]]) -> NDArray[np.float32]:
+        """Return one L2-normalised row of 4 per tracklet of mean colours."""
         self.batches.append(len(tracklets))
-        rows = [np.append(np.mean([crop.mean((0, 1)) for crop in crops], axis=0), 50.0) for crops in tracklets]
+        rows = [np.append(np.mean(colours, axis=0), 50.0) for colours in tracklets]
         return np.array([row / np.linalg.norm(row) for row in rows], np.float32)
 
     def glance(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -39,6 +39,12 @@ class Network(Protocol):
 
     def glance(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return one unit row per crop, for comparisons among such rows."""
+
+    def encode(self, crops: Sequence[NDArray[np.uint8]]) -> Sequence[Any]:
+        """Return what it says of each RGB crop by itself, for `combine`."""
+
+    def combine(self, tracklets: Sequence[Sequence[Any]]) -> NDArray[np.float32]:
+        """Return what `embed` would for tracklets of crops that were encoded before."""
 
     def embed(
         self, tracklets: Sequence[Sequence[NDArray[np.uint8]]], cameras: Sequence[int] | None = None

@@ -69,15 +69,39 @@ class AppearanceEmbedder:
             raise ValueError("an appearance model has no side information of cameras")
         if not tracklets:
             return np.empty((0, self.dim), np.float32)
-        lengths = [len(tracklet) for tracklet in tracklets]
-        if min(lengths) < 1 or max(lengths) > self.frames:
-            raise ValueError(f"a tracklet must have 1 to {self.frames} crops, got {lengths}")
-        features = self._features([crop for tracklet in tracklets for crop in tracklet])
-        return _unit(np.add.reduceat(_unit(features), np.cumsum([0, *lengths[:-1]]), axis=0))
+        lengths = self._lengths(tracklets)
+        return _means(self._rows([crop for tracklet in tracklets for crop in tracklet]), lengths)
+
+    def encode(self, crops: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        """Return the feature of each RGB crop, `(dim,)` of length 1, for `combine`.
+
+        Raises:
+            ValueError: A crop is not an RGB uint8 image.
+            EmbeddingError: As `embed`.
+        """
+        return [row.copy() for row in self._rows(crops)]  # a view would keep the rows of its whole batch
+
+    def combine(self, tracklets: Sequence[Sequence[NDArray[np.float32]]]) -> NDArray[np.float32]:
+        """Embed n tracklets of 1 to `frames` crops that `encode` was given: what `embed` returns for these crops.
+
+        Raises:
+            ValueError: A tracklet is empty or too long.
+        """
+        lengths = self._lengths(tracklets)
+        return _means(np.stack([row for tracklet in tracklets for row in tracklet]), lengths)
 
     def glance(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embed single crops, `(n, dim)`; raises what `embed` raises."""
         return self.embed([[crop] for crop in crops])
+
+    def _lengths(self, tracklets: Sequence[Sequence[object]]) -> list[int]:
+        lengths = [len(tracklet) for tracklet in tracklets]
+        if min(lengths) < 1 or max(lengths) > self.frames:
+            raise ValueError(f"a tracklet must have 1 to {self.frames} crops, got {lengths}")
+        return lengths
+
+    def _rows(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        return _unit(self._features(crops))
 
     def _features(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return the raw features of crops, `(n, dim)`."""
@@ -165,6 +189,11 @@ def _pictures() -> list[NDArray[np.uint8]]:
     gradient = np.repeat(np.linspace(0, 255, 64, dtype=np.uint8)[:, None, None], 32, axis=1).repeat(3, axis=2)
     noise = np.random.default_rng(0).integers(0, 256, (64, 32, 3), dtype=np.uint8)
     return [*flat, gradient, noise]
+
+
+def _means(rows: NDArray[np.float32], lengths: list[int]) -> NDArray[np.float32]:
+    """Return the mean of the rows of each tracklet, scaled to length 1."""
+    return _unit(np.add.reduceat(rows, np.cumsum([0, *lengths[:-1]]), axis=0))
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:

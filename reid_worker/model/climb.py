@@ -187,7 +187,7 @@ class Climb(nn.Module):
         Raises:
             ValueError: Crops, lengths and cameras do not belong together, or a camera is not known.
         """
-        return self._features(self.encode(crops, lengths, cameras))
+        return self.features(self.encode(crops, lengths, cameras))
 
     def images(self, crops: Tensor, cameras: list[int] | None = None) -> Features:
         """Return the features of images `(n, 3, H, W)`: tracklets of T = 1, which have no fragments but single frames.
@@ -196,7 +196,7 @@ class Climb(nn.Module):
         """
         _check_crops(crops, self.architecture)
         side = self._side(cameras, [1] * len(crops))
-        return self._features(Tokens(self.encoder(crops, side), torch.arange(len(crops), device=crops.device)[:, None]))
+        return self.features(Tokens(self.encoder(crops, side), torch.arange(len(crops), device=crops.device)[:, None]))
 
     def encode(
         self, crops: Tensor, lengths: list[int], cameras: list[int] | None = None, kept: Tensor | None = None
@@ -208,6 +208,11 @@ class Climb(nn.Module):
         frames = fill_frames(lengths, self.architecture.frames).to(crops.device)
         return Tokens(self.encoder(crops, self._side(cameras, lengths), kept), frames)
 
+    def encoded_before(self, tokens: Tensor, lengths: list[int]) -> Tokens:
+        """Return tracklets whose frames were encoded in other batches, `(sum(lengths), 1 + N, D)`; else as `encode`."""
+        frames = fill_frames(lengths, self.architecture.frames).to(tokens.device)
+        return Tokens(self.encoder.read(tokens), frames)
+
     def sequence_feature(self, tokens: Tokens) -> Tensor:
         """Return the mean over time of class token and joint vector, each normalised, `(n, D + d)`."""
         return self._sequence(self.pooled(tokens, temporal=False))
@@ -215,6 +220,10 @@ class Climb(nn.Module):
     def temporal_feature(self, tokens: Tokens) -> Tensor:
         """Return what the Mamba head makes of all tokens `(n, D)`; if `detached`, it does not move them."""
         return torch.as_tensor(self.bottleneck_temporal(self._scanned(tokens)))
+
+    def features(self, tokens: Tokens) -> Features:
+        """Return both features of encoded tracklets."""
+        return Features(sequence=self.sequence_feature(tokens), temporal=self.temporal_feature(tokens))
 
     def pooled(self, tokens: Tokens, *, temporal: bool) -> Pooled:
         """Return what each tracklet is for itself: equal however tracklets are put together into batches."""
@@ -237,9 +246,6 @@ class Climb(nn.Module):
         if self.architecture.detached:
             cls_tokens, patches = cls_tokens.detach(), patches.detach()
         return torch.as_tensor(self.temporal(cls_tokens[tokens.frames], patches[tokens.frames]))
-
-    def _features(self, tokens: Tokens) -> Features:
-        return Features(sequence=self.sequence_feature(tokens), temporal=self.temporal_feature(tokens))
 
     def _side(self, cameras: list[int] | None, lengths: list[int]) -> Tensor | None:
         """Return the side information of every crop `(sum(lengths), D)`, or of any camera `(D,)`, or None."""

@@ -109,8 +109,11 @@ class VisualTower(nn.Module):
         x = torch.cat([first.unsqueeze(1), x], dim=1) + positions
         if kept is not None:
             x = torch.cat([x[:, :1], x.gather(1, (kept + 1).unsqueeze(2).expand(-1, -1, x.shape[2]))], dim=1)
-        x = self.ln_post(self._transformed(self.ln_pre(x)))
-        return TowerOutput(cls_token=x[:, 0], patches=x[:, 1:], joint=x[:, 0] @ self.proj)
+        return self.read(self.ln_post(self._transformed(self.ln_pre(x))))
+
+    def read(self, tokens: Tensor) -> TowerOutput:
+        """Return what all tokens after the last LayerNorm, `(b, 1 + N, D)`, say."""
+        return TowerOutput(cls_token=tokens[:, 0], patches=tokens[:, 1:], joint=tokens[:, 0] @ self.proj)
 
     def _transformed(self, x: Tensor) -> Tensor:
         if not (self.recomputed and torch.is_grad_enabled()):

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reid_worker.errors import EmbeddingError
-from reid_worker.model.climb import Features
+from reid_worker.model.climb import Features, Tokens
 from reid_worker.model.scan import chosen_implementation
 from reid_worker.model.serving import serving_form
 from reid_worker.model.transfer import PinnedCopies
@@ -83,14 +83,40 @@ class Embedder:
         """
         if not tracklets:
             return np.empty((0, self.dim), np.float32)
-        lengths = [len(tracklet) for tracklet in tracklets]
-        if min(lengths) < 1 or max(lengths) > self.frames:
-            raise ValueError(f"a tracklet must have 1 to {self.frames} crops, got {lengths}")
+        self._lengths(tracklets)
         groups = [slice(i, i + self._group) for i in range(0, len(tracklets), self._group)]
         known = None if cameras is None else list(cameras)
         with self._one_at_a_time, torch.inference_mode():
             found = [self._embed_group(tracklets[group], None if known is None else known[group]) for group in groups]
             rows = torch.cat(found).cpu().numpy()  # a GPU is waited for here
+        self._check(rows)
+        return np.asarray(rows, np.float32)
+
+    def encode(self, crops: Sequence[NDArray[np.uint8]]) -> list[Tensor]:
+        """Return what the encoder says of n single RGB crops, n >= 1, `(1 + N, D)` each, for `combine`.
+
+        That is most of the work of `embed`, and does not depend on the other crops of a tracklet.
+
+        Raises:
+            ValueError: A crop is not an RGB uint8 image.
+        """
+        step = self._group * self.frames
+        groups = [crops[i : i + step] for i in range(0, len(crops), step)]
+        with self._one_at_a_time, torch.inference_mode():
+            return [tokens for group in groups for tokens in _apart(self._encoded(group, [1] * len(group)))]
+
+    def combine(self, tracklets: Sequence[Sequence[Tensor]]) -> NDArray[np.float32]:
+        """Embed n tracklets of 1 to T crops that `encode` was given: what `embed` returns for these, up to rounding.
+
+        Raises:
+            ValueError: A tracklet is empty or too long.
+            EmbeddingError: The network gave NaN or infinite numbers.
+        """
+        self._lengths(tracklets)
+        groups = [tracklets[i : i + self._group] for i in range(0, len(tracklets), self._group)]
+        with self._one_at_a_time, torch.inference_mode():
+            found = [self._ranking(self._encoded_before(group)) for group in groups]
+            rows = torch.cat(found).cpu().numpy()
         self._check(rows)
         return np.asarray(rows, np.float32)
 
@@ -110,19 +136,44 @@ class Embedder:
         self._check(rows)
         return np.asarray(rows, np.float32)
 
+    def _lengths(self, tracklets: Sequence[Sequence[object]]) -> list[int]:
+        """Return the number of crops of each tracklet, of which there is at least one; ValueError for a wrong one."""
+        lengths = [len(tracklet) for tracklet in tracklets]
+        if min(lengths) < 1 or max(lengths) > self.frames:
+            raise ValueError(f"a tracklet must have 1 to {self.frames} crops, got {lengths}")
+        return lengths
+
     def _glance_group(self, crops: Sequence[NDArray[np.uint8]]) -> Tensor:
-        images = self._preprocessing.scale(self._images(crops))
-        lower = self.dtype != torch.float32
-        with torch.autocast(self.device.type, self.dtype) if lower else nullcontext():
-            feature = self._network.sequence_feature(self._network.encode(images, [1] * len(crops)))
+        tokens = self._encoded(crops, [1] * len(crops))
+        with self._lowered():
+            feature = self._network.sequence_feature(tokens)
         return torch.nn.functional.normalize(feature.float(), dim=1)
 
     def _embed_group(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]], cameras: list[int] | None) -> Tensor:
-        images = self._preprocessing.scale(self._images([crop for tracklet in tracklets for crop in tracklet]))
-        lower = self.dtype != torch.float32
-        with torch.autocast(self.device.type, self.dtype) if lower else nullcontext():
-            features = self._network.ragged(images, [len(tracklet) for tracklet in tracklets], cameras)
+        crops = [crop for tracklet in tracklets for crop in tracklet]
+        return self._ranking(self._encoded(crops, self._lengths(tracklets), cameras))
+
+    def _encoded(
+        self, crops: Sequence[NDArray[np.uint8]], lengths: list[int], cameras: list[int] | None = None
+    ) -> Tokens:
+        images = self._preprocessing.scale(self._images(crops))
+        with self._lowered():
+            return self._network.encode(images, lengths, cameras)
+
+    def _encoded_before(self, tracklets: Sequence[Sequence[Tensor]]) -> Tokens:
+        tokens = torch.stack([crop for tracklet in tracklets for crop in tracklet])
+        with self._lowered():
+            return self._network.encoded_before(tokens, self._lengths(tracklets))
+
+    def _ranking(self, tokens: Tokens) -> Tensor:
+        with self._lowered():
+            features = self._network.features(tokens)
         return Features(features.sequence.float(), features.temporal.float()).ranking()
+
+    def _lowered(self) -> AbstractContextManager[object]:
+        """Return the context in which the network runs: its matrix products take the dtype of this embedder."""
+        lower = self.dtype != torch.float32
+        return torch.autocast(self.device.type, self.dtype) if lower else nullcontext()
 
     def _images(self, crops: Sequence[NDArray[np.uint8]]) -> Tensor:
         if self._copies is None:
@@ -137,6 +188,13 @@ class Embedder:
                 f"{self.dtype_name} on {self.device}"
                 + ("" if self.dtype == torch.float32 else ". Set `precision: fp32`")
             )
+
+
+def _apart(tokens: Tokens) -> list[Tensor]:
+    """Return the tokens of each frame in memory of its own: a view would keep those of its whole batch."""
+    encoded = tokens.encoded
+    pairs = zip(encoded.cls_token, encoded.patches, strict=True)
+    return [torch.cat([cls_token.unsqueeze(0), patches]) for cls_token, patches in pairs]
 
 
 def dtype_of(precision: Precision, device: torch.device) -> torch.dtype:

@@ -108,8 +108,10 @@ def test_weights_are_served_there() -> None:
     loaded = load_weights(SHIPPED)
     tracklets = [crops(3), crops(1)]
     wanted = Embedder(loaded, torch.device("cpu")).embed(tracklets)
-    found = Embedder(load_weights(SHIPPED), OTHER).embed(tracklets)
-    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    there = Embedder(load_weights(SHIPPED), OTHER)
+    np.testing.assert_allclose(there.embed(tracklets), wanted, atol=1e-4)
+    encoded = there.encode([crop for tracklet in tracklets for crop in tracklet])
+    np.testing.assert_allclose(there.combine([encoded[:3], encoded[3:]]), wanted, atol=1e-4)
 
 
 @pytest.mark.usefixtures("other")

@@ -27,10 +27,10 @@ class Broken(FakeEmbedder):
 
     down = True
 
-    def embed(self, tracklets: Sequence[Sequence[NDArray[np.uint8]]]) -> NDArray[np.float32]:
+    def combine(self, tracklets: Sequence[Sequence[NDArray[np.float64]]]) -> NDArray[np.float32]:
         if self.down:
             raise EmbeddingError("new gave NaN")
-        return super().embed(tracklets)
+        return super().combine(tracklets)
 
 
 def emission(embeddings: Mapping[str, bytes] | None = None) -> Emission:
@@ -82,7 +82,7 @@ def test_a_second_network_that_takes_fewer_pictures_gets_some_of_all() -> None:
     small.frames = 2
     pictures = [np.full((4, 2, 3), value, np.uint8) for value in (0, 90, 250)]
 
-    (rows,) = Networks(FakeEmbedder(), small).embed([pictures])
+    (rows,) = Networks(FakeEmbedder(), small).embed([[Cutout.of(picture) for picture in pictures]])
 
     expected = small.embed([[pictures[0], pictures[2]]])[0]
     np.testing.assert_allclose(rows["new"], expected, atol=1e-3)
