@@ -225,6 +225,8 @@ class RedisSettings(TlsSettings):
         url: `redis://host:port/db`, `rediss://…` with TLS, or `unix:///path`. With `sentinels`, its host is the name by
             which they know the primary, and there is no port.
         sentinels: Comma-separated `host:port` of Redis Sentinels, which name the primary at every failover.
+        sentinel_username: The ACL user at the Sentinels, if they have one; it is not that of Redis.
+        sentinel_password: The password of that user, or of the Sentinels' default user.
         username: The ACL user, if Redis has one; instead of a user in the URL.
         password: The password of that user, or of the default user.
         ssl_ca_file: PEM file of the CA that signed Redis's certificate, if the system does not trust it.
@@ -238,6 +240,9 @@ class RedisSettings(TlsSettings):
 
     url: str = "redis://127.0.0.1:6379/0"
     sentinels: str = ""
+    sentinel_username: str | None = None
+    sentinel_password: SecretStr | None = None
+    sentinel_password_file: Path | None = None
     username: str | None = None
     password: SecretStr | None = None
     password_file: Path | None = None
@@ -264,7 +269,9 @@ class RedisSettings(TlsSettings):
 
     @model_validator(mode="after")
     def _check_primary(self) -> Self:
-        """Reject the address of a server where the name of a primary is expected."""
+        """Reject the address of a server where the name of a primary is expected, and an unused login."""
+        if not self.sentinels and (given := _given(self, "sentinel_")):
+            raise ValueError(f"{given} needs sentinels")
         if self.sentinels and (read_url(self.url).port is not None or not read_url(self.url).host):
             raise ValueError(
                 "sentinels need a url without a port, like redis://NAME/0, whose NAME they know the primary by"

@@ -19,7 +19,7 @@ from wire.settings import KafkaSettings, RedisSettings, Settings
 
 LOOPBACK = "127.0.0.1"
 # A node and a Redis that only this machine can reach ask for neither.
-_OF_OTHERS = ("security_protocol", "sasl_", "ssl_", "username", "password")
+_OF_OTHERS = ("security_protocol", "sasl_", "ssl_", "username", "password", "sentinel_")
 
 
 @dataclass(frozen=True, slots=True)

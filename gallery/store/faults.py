@@ -26,12 +26,14 @@ from redis.exceptions import (
 from redis.sentinel import MasterNotFoundError
 
 from gallery.errors import StoreRefused, StoreUnavailable
+from gallery.store.sentinel import SentinelLoginError
 from wire.mask import hide
 from wire.reach import CLOSED, SILENT, is_untrusted, why_unreachable
 
 ADDRESS = "redis.url (CLIMBTRACK_REDIS_URL)"
 TLS_MISFIT = "TLS does not fit (redis:// or rediss:// in redis.url, redis.ssl_certificate_file)"
 PERMISSIONS = "ACL SETUSER {NAME} ~climbtrack:* +@read +@write +@scripting +@connection +info"
+SENTINEL_PERMISSIONS = "ACL SETUSER {NAME} +sentinel|masters +@connection"
 
 _TRANSIENT = {
     "MISCONF": (
@@ -61,6 +63,11 @@ _PERMANENT = {
         "set redis.password or redis.password_file, and redis.username if it has users",
     ),
     "WRONGPASS": ("refuses this user or password", "correct redis.username and redis.password (or password_file)"),
+    "SENTINEL": (
+        "is named by Sentinels that refuse our login",
+        "correct redis.sentinel_username and redis.sentinel_password (or sentinel_password_file); the user needs"
+        f" {SENTINEL_PERMISSIONS}",
+    ),
     "NOPERM": ("does not allow its user what we do", f"allow it: {PERMISSIONS}"),
     "DENIED": (
         "is in protected mode and refuses other machines",
@@ -81,6 +88,7 @@ _CLASSES: tuple[
     (MovedError, "MOVED"),
     (AskError, "TRYAGAIN"),
     (NoPermissionError, "NOPERM"),
+    (SentinelLoginError, "SENTINEL"),
     (AuthenticationWrongNumberOfArgsError, "WRONGPASS"),
 )
 _TEXTS = (  # no code, or behind another one: Redis before 7 wraps errors that occur in a script

@@ -41,7 +41,7 @@ def connect(settings: RedisSettings, *, answer_s: float = ANSWER_S, connect_s: f
     address = replace(url, login=None).quoted()
     try:
         if settings.sentinels:
-            client = follow(settings.sentinels, address, **options)
+            client = follow(settings.sentinels, address, _sentinel_login(settings), **options)
         else:
             client = redis.Redis.from_url(address, **options)
         pool = client.connection_pool
@@ -203,6 +203,15 @@ def _login(settings: RedisSettings) -> dict[str, Any]:
     url = read_url(settings.url)
     user = settings.username or url.user or None
     password = url.password if settings.password is None else settings.password.get_secret_value()
+    return _credentials(user, password)
+
+
+def _sentinel_login(settings: RedisSettings) -> dict[str, Any]:
+    password = settings.sentinel_password
+    return _credentials(settings.sentinel_username, None if password is None else password.get_secret_value())
+
+
+def _credentials(user: str | None, password: str | None) -> dict[str, Any]:
     if not user and not password:
         return {}
     # A credential provider keeps the password out of the client's repr.

@@ -94,11 +94,13 @@ class RealRedis:
 class RealSentinel:
     """A Redis Sentinel on loopback that decides alone about one primary; use as a context manager."""
 
-    def __init__(self, folder: Path, port: int, primary: tuple[str, int]) -> None:
+    def __init__(self, folder: Path, port: int, primary: tuple[str, int], more: str = "", **login: str) -> None:
+        """Keep what it is told: `more` lines of its configuration, and the login that they ask for."""
         folder.mkdir()
+        self._login = login
         self._folder = folder
         self._port = port
-        (folder / "sentinel.conf").write_text(sentinel_config(port, primary, quorum=1, down_after_ms=300))
+        (folder / "sentinel.conf").write_text(sentinel_config(port, primary, quorum=1, down_after_ms=300) + more)
         self._process: subprocess.Popen[bytes] | None = None
         self.address = f"127.0.0.1:{port}"
 
@@ -106,7 +108,7 @@ class RealSentinel:
         command = [shutil.which("redis-server") or "", str(self._folder / "sentinel.conf"), "--sentinel"]
         log = ["--logfile", str(self._folder / "log")]
         self._process = subprocess.Popen([*command, *log], cwd=self._folder, stdin=subprocess.DEVNULL)
-        wait_for(lambda: _knows_a_replica(self._port))
+        wait_for(lambda: _knows_a_replica(self._port, self._login))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -200,8 +202,9 @@ def _listens(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-def _knows_a_replica(port: int) -> bool:
-    with closing(redis.Redis(port=port)) as client, suppress(redis.ConnectionError):
+def _knows_a_replica(port: int, login: dict[str, str]) -> bool:
+    options: Any = login
+    with closing(redis.Redis(port=port, **options)) as client, suppress(redis.ConnectionError):
         ask: Any = client.sentinel_slaves
         return any(not replica["is_sdown"] and replica["master-link-status"] == "ok" for replica in ask(PRIMARY))
     return False

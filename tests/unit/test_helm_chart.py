@@ -119,6 +119,7 @@ def test_the_schema_names_every_value_and_nothing_else() -> None:
         ({"redis": {"url": "redis://:secret@redis/0"}}, "redis://"),
         ({"redis": {"url": "cache:6379"}}, "cache:6379"),
         ({"redis": {"secretKeys": ["pass"]}}, "pass"),
+        ({"redis": {"settings": {"sentinel_password": "secret"}}}, "sentinel_password"),
         ({"worker": {"gpus": -1}}, "-1"),
         ({"worker": {"resources": {"limits": {"memory": "4 GB"}}}}, "4 GB"),
         ({"api": {"settings": {"token": "secret"}}}, "token"),
@@ -259,10 +260,13 @@ def test_who_exports_traces_may_reach_the_collector_and_nobody_else(endpoint: st
 @needs_helm
 def test_who_uses_redis_may_reach_its_sentinels_and_is_told_where_they_are(tmp_path: Path) -> None:
     sentinels = "one.example.org:26380, two.example.org"
-    values = {**read(TRIAL), "redis": {"url": "redis://people/0", "settings": {"sentinels": sentinels}}}
+    given = {"sentinels": sentinels, "sentinel_username": "ann"}
+    secret = {"existingSecret": "login", "secretKeys": ["sentinel-password"]}
+    values = {**read(TRIAL), "redis": {"url": "redis://people/0", "settings": given, **secret}}
     found = rendered(values, tmp_path)
     config = yaml.safe_load(found["ConfigMap", "mall-climbtrack"]["data"]["site.yaml"])
-    assert config["redis"] == {"url": "redis://people/0", "sentinels": sentinels}
+    password = {"sentinel_password_file": "/run/secrets/redis/sentinel-password"}
+    assert config["redis"] == {"url": "redis://people/0", **given, **password}
     for name in ("gallery", "worker"):
         rules = found["NetworkPolicy", f"mall-climbtrack-{name}"]["spec"]["egress"]
         ports = {one["port"] for rule in rules if "to" not in rule for one in rule.get("ports", ())}

@@ -48,7 +48,7 @@ ingest worker gallery alerts api{{ if .Values.recording.enabled }} recorder{{ en
 {{/* Settings that follow from the keys of a server's Secret; called with (dict "section" "kafka" "values" .Values.kafka). */}}
 {{- define "climbtrack.secretSettings" -}}
 {{- $password := ternary "sasl_password_file" "password_file" (eq .section "kafka") }}
-{{- $settings := dict "sasl-password" $password "password" $password "ca.crt" "ssl_ca_file" "tls.crt" "ssl_certificate_file" "tls.key" "ssl_key_file" "tls-key-password" "ssl_key_password_file" }}
+{{- $settings := dict "sasl-password" $password "password" $password "ca.crt" "ssl_ca_file" "tls.crt" "ssl_certificate_file" "tls.key" "ssl_key_file" "tls-key-password" "ssl_key_password_file" "sentinel-password" "sentinel_password_file" }}
 {{- $found := dict }}
 {{- if .values.existingSecret }}
 {{- range .values.secretKeys }}{{ $_ := set $found (index $settings .) (printf "/run/secrets/%s/%s" $.section .) }}{{ end }}
