@@ -30,8 +30,8 @@ class GallerySettings(Settings):
 
     Attributes:
         window_s: Length of a window of event time, whose tracklets are decided together.
-        live_window_s: The same for tracklets of cameras in `latency` mode: how much later somebody is known because of
-            it, on average half of this.
+        live_window_s: The same for tracklets of cameras in `latency` mode; 0: only what a worker analysed together is
+            decided together, as soon as all live cameras have got there. More makes people known later.
         latency_wait_s: Wall-clock time for which a window waits for cameras in `latency` mode; one that has been silent
             for so long is not waited for.
         complete_wait_s: Wall-clock time without progress of any camera after which windows stop waiting for cameras
@@ -60,7 +60,7 @@ class GallerySettings(Settings):
     ) | {"merge_probability": "removed: false_merge_rate applies to merges of identities too; delete this setting"}
 
     window_s: float = Field(default=1.0, gt=0, le=60)
-    live_window_s: float = Field(default=0.25, gt=0, le=60)
+    live_window_s: float = Field(default=0, ge=0, le=60)
     latency_wait_s: float = Field(default=2.0, ge=0, le=3600)
     complete_wait_s: float = Field(default=30.0, ge=0, le=86_400)
     false_merge_rate: float = Field(default=0.2, ge=LEAST_FALSE_MERGES, lt=1)

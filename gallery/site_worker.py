@@ -117,7 +117,7 @@ class SiteWorker:
         for camera_id, stored in self._store.progress().items():
             self._latest[camera_id] = stored
             relisted = stored.progress.ended and since.get(camera_id, 0) > stored.sent_ns
-            reports = stored.reports or ((stored.offset, stored.progress.time_ns),)
+            reports = stored.reports or ((stored.offset, stored.progress.moment_ns),)
             before = [report for report in reports if report[0] < first_offset]
             is_last = len(before) == len(reports)
             if before and camera_id in since and not (relisted and is_last):
@@ -152,7 +152,7 @@ class SiteWorker:
             if isinstance(message, CameraProgress):
                 reports = self._reports.setdefault(message.camera_id, [])
                 if self._timeline.progress(message, now_s, record.offset):
-                    reports[:] = [*reports[1 - REPORTS :], (record.offset, message.time_ns)]
+                    reports[:] = [*reports[1 - REPORTS :], (record.offset, message.moment_ns)]
                 stored = StoredProgress(message, record.offset, record.time_ns, tuple(reports))
                 self._progress[message.camera_id] = self._latest[message.camera_id] = stored
             elif isinstance(message, Word):

@@ -2,9 +2,9 @@
 
 A tracklet belongs to the window not of its last box, since a track is closed seconds after the person left, but of the
 next progress that its camera reports: a time that does not depend on how records of different cameras interleave. A
-window is due when every camera that is waited for has progressed past its end. Windows of live cameras are shorter, so
-that people are known soon; windows of both kinds are decided in the order in which they end. No I/O; the clock is an
-argument.
+window is due when every camera that is waited for has progressed to its end. A worker reports one time for all live
+cameras that it analysed together, and windows of live cameras have no length, so people are known as soon as these
+reports are there; windows of both kinds are decided in the order in which they end. No I/O; the clock is an argument.
 """
 
 import math
@@ -49,7 +49,7 @@ class Waiting:
     """
 
     window_ns: int = 1_000_000_000
-    live_window_ns: int = 250_000_000
+    live_window_ns: int = 0
     latency_wait_s: float = 2.0
     complete_wait_s: float = 30.0
 
@@ -108,12 +108,12 @@ class Timeline:
         """Record the progress of a camera; return False for a report that is not later than the last one: no effect."""
         camera = self._cameras.setdefault(progress.camera_id, _Camera(progress.mode, now_s))
         camera.mode = progress.mode
-        if progress.time_ns <= camera.time_ns and progress.ended == camera.ended:
+        if progress.moment_ns <= camera.time_ns and progress.ended == camera.ended:
             return False
         camera.ended, camera.offset = progress.ended, offset
-        camera.time_ns = max(camera.time_ns, progress.time_ns)
+        camera.time_ns = max(camera.time_ns, progress.moment_ns)
         camera.progressed_s = self._progressed_s = now_s
-        self._seal(progress.camera_id, progress.time_ns, now_s)
+        self._seal(progress.camera_id, progress.moment_ns, now_s)
         return True
 
     def due(self, now_s: float) -> Window | None:
@@ -154,7 +154,7 @@ class Timeline:
         length_ns = self._waiting.live_window_ns if is_live else self._waiting.window_ns
         for update in updates:
             moment_ns = update.tracklet.last_ns if time_ns is None else time_ns
-            end_ns = (moment_ns // length_ns + 1) * length_ns
+            end_ns = (moment_ns // length_ns + 1) * length_ns if length_ns else moment_ns
             self._windows.setdefault(end_ns, []).append(update)
             self._opened_s.setdefault(end_ns, now_s)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from prometheus_client import CollectorRegistry
 
+from reid_worker.camera import Camera
 from reid_worker.config import WorkerSettings
 from reid_worker.costly import Costly
 from reid_worker.detectors.choose import load_detector
@@ -25,6 +26,7 @@ from reid_worker.pace import Pace, PaceOptions
 from reid_worker.picture_queries import answered
 from reid_worker.pipeline import Pipeline, Work
 from reid_worker.repeats import Ended, is_repeat, not_taken
+from reid_worker.rounds import Rounds
 from reid_worker.saved import SavedStates, ended, ended_of, restored, saved
 from reid_worker.stream import CameraStream, StreamOptions
 from reid_worker.waiting import Item, Waiting
@@ -48,26 +50,6 @@ TURN_CAMERAS = 2  # recordings that are processed together in such a turn
 STARVED_S = 5.0  # recordings get a turn at least this often, however busy the live cameras keep the worker
 MOST_BYTES = 256 * 1024 * 1024  # chunks of recordings that wait in memory; beyond, live cameras wait for them
 EMBED_THREADS = 1  # torch threads spin while waiting: two of them on busy cores were 28 times slower than one
-
-
-@dataclass(slots=True, eq=False)
-class _Camera:
-    """The progress of a camera.
-
-    Attributes:
-        partition: Partition of `frames` that holds its chunks.
-        next_offset: Chunks before this offset are done.
-        needed: First offset that a restart would need, None if there is none.
-        replayed_to_ns: What was sent before was analysed by another worker, and is analysed again in the same way.
-        ended: Its latest stream that has ended, if that was by itself.
-    """
-
-    partition: TopicPartition
-    next_offset: int = 0
-    needed: int | None = None
-    stream: CameraStream | None = None
-    replayed_to_ns: int = 0
-    ended: Ended | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +83,8 @@ class WorkerHandler:
         self._pace = Pace(options.pace)
         self._costly = Costly()
         self._waiting = Waiting()
-        self._cameras: dict[str, _Camera] = {}
+        self._rounds = Rounds()
+        self._cameras: dict[str, Camera] = {}
         self._needed: dict[TopicPartition, int] = {}
         self._assigned_ns: dict[TopicPartition, int] = {}
         self._live_s = -math.inf  # when a chunk of a live camera was last seen
@@ -221,9 +204,19 @@ class WorkerHandler:
         for item in fresh:
             out += self._prepare(item)
         out += self._run([self._work(item, None) for item in fresh])
+        live = [self._stream(item) for item in fresh if item.live]
+        round_ns = self._rounds.next([stream.decided_ns() for stream in live], self._clocks.time_ns()) if live else 0
         for item in fresh:
-            out += self._finish(item)
-        return out
+            out += self._finish(item, round_ns if item.live else 0)
+        somebody = any(isinstance(said.message, Tracklet) for said in out)
+        return [*out, *self._others(live, round_ns)] if live and somebody else out
+
+    def _others(self, analysed: Sequence[CameraStream], round_ns: int) -> list[Outgoing]:
+        """Report the other live cameras in this round, too: nothing of them waits, so nobody has to wait for them."""
+        known = [camera.stream for camera in self._cameras.values() if camera.stream is not None]
+        others = [one for one in known if one.info.mode == "latency" and one not in analysed]
+        said = [one.progress(round_ns=round_ns, degraded=self._report.reason) for one in others]
+        return [Outgoing(TRACKLETS.name, progress.site_id, progress) for progress in said]
 
     def _with_following(self, item: Item) -> Item:
         """Return an item with those that have come meanwhile; a replay takes chunks as they were taken at first."""
@@ -275,11 +268,11 @@ class WorkerHandler:
         self._pace.waited(max(now_ns - item.newest.time_ns, 0) / 1e9)
         return self._pace.fps(wanted, item.chunk.priority, wait_ns / 1e9)
 
-    def _camera(self, item: Item) -> _Camera:
+    def _camera(self, item: Item) -> Camera:
         """Return the camera of a chunk; a new one is restored from its state."""
         name = item.chunk.camera_id
         if name not in self._cameras:
-            camera = self._cameras[name] = _Camera(item.record.source)
+            camera = self._cameras[name] = Camera(item.record.source)
             kept = self._saved.take(name, item.record)
             if kept is not None:
                 state = kept.state
@@ -317,27 +310,27 @@ class WorkerHandler:
         camera.needed = item.record.offset
         return [*out, state]
 
-    def _finish(self, item: Item) -> list[Outgoing]:
+    def _finish(self, item: Item, round_ns: int) -> list[Outgoing]:
         """Report the camera's progress; after the end of its stream, no offset is needed any more."""
         camera, stream = self._cameras[item.chunk.camera_id], self._stream(item)
         camera.next_offset = item.newest.offset + 1
         if not item.chunk.ended:
             degraded = self._report.reason if item.live else ""
-            progress = stream.progress(ended=False, degraded=degraded)
+            progress = stream.progress(degraded=degraded, round_ns=round_ns)
             return [*_seen(stream), Outgoing(TRACKLETS.name, stream.info.site_id, progress)]
-        out = self._end(camera, stream, item.chunk.reason)
+        out = self._end(camera, stream, item.chunk.reason, round_ns)
         camera.needed, now_ns = None, self._clocks.time_ns()
         camera.ended = None if item.chunk.reason else Ended(item.chunk.stream_id, now_ns)
         return [*out, ended(item.chunk, camera.next_offset)]
 
-    def _end(self, camera: _Camera, stream: CameraStream, reason: str) -> list[Outgoing]:
+    def _end(self, camera: Camera, stream: CameraStream, reason: str, round_ns: int = 0) -> list[Outgoing]:
         closing = self._pipeline.embedded(stream.close())
         self._pipeline.count(stream)
         seen = _seen(stream)
         camera.stream = None
         self._report.gone(stream.info.camera_id)
-        progress = Outgoing(TRACKLETS.name, stream.info.site_id, stream.progress(ended=True, reason=reason))
-        return [*seen, *_outgoing(closing), progress]
+        progress = stream.progress(ended=True, reason=reason, round_ns=round_ns)
+        return [*seen, *_outgoing(closing), Outgoing(TRACKLETS.name, stream.info.site_id, progress)]
 
 
 def _seen(stream: CameraStream) -> list[Outgoing]:

@@ -228,14 +228,16 @@ class CameraStream:
         """Return the rate at which the stream was analysed in the last seconds."""
         return self._counts.rate.fps(self._decoder.time_ns)
 
-    def progress(self, *, ended: bool, reason: str = "", degraded: str = "") -> CameraProgress:
+    def progress(
+        self, *, ended: bool = False, reason: str = "", degraded: str = "", round_ns: int = 0
+    ) -> CameraProgress:
         """Return the stream's progress."""
         frames = self._decoder.frames - self._counts.earlier
         return CameraProgress(
             camera_id=self.info.camera_id,
             site_id=self.info.site_id,
             stream_id=self.info.stream_id,
-            time_ns=self._decided_ns(),
+            time_ns=self.decided_ns(),
             frames=frames,
             analysed=self._counts.analysed,
             dropped=frames - self._decoder.decoded + self._counts.skipped,
@@ -246,9 +248,10 @@ class CameraStream:
             analysed_fps=self.analysed_fps(),
             wanted_fps=self.wanted_fps(),
             degraded=degraded,
+            round_ns=round_ns,
         )
 
-    def _decided_ns(self) -> int:
+    def decided_ns(self) -> int:
         """Return the time up to which nothing of a recording will be added: to people out of sight, something may be.
 
         For a live camera it is the latest frame: a window would wait for a second whenever somebody leaves, and the end

@@ -61,8 +61,10 @@ def tracklet(
     )
 
 
-def progress(camera: str, time_s: float, *, ended: bool = False, mode: Mode = "complete") -> CameraProgress:
-    """Return a report that a camera is analysed up to a time."""
+def progress(
+    camera: str, time_s: float, *, ended: bool = False, mode: Mode = "complete", round_s: float | None = None
+) -> CameraProgress:
+    """Return a report that a camera is analysed up to a time, of a live one in a round."""
     return CameraProgress(
         camera_id=camera,
         site_id="site",
@@ -74,6 +76,7 @@ def progress(camera: str, time_s: float, *, ended: bool = False, mode: Mode = "c
         tracklets=0,
         mode=mode,
         ended=ended,
+        round_ns=0 if round_s is None else START + int(round_s * S),
     )
 
 

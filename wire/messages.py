@@ -149,6 +149,9 @@ class CameraProgress(Message, frozen=True, kw_only=True, eq=False, tag="progress
         analysed_fps: Frames analysed per second in the last five seconds.
         wanted_fps: How many that should be: the camera's own rate, at most its `analysed_fps`.
         degraded: Why it is less; empty if it is not.
+        round_ns: Of a live camera: the round in which it was analysed, which is the same for all that were analysed
+            together, later than any round of that worker before, and about the capture time of the newest picture.
+            0 of recordings.
     """
 
     camera_id: str
@@ -165,6 +168,12 @@ class CameraProgress(Message, frozen=True, kw_only=True, eq=False, tag="progress
     analysed_fps: float = 0.0
     wanted_fps: float = 0.0
     degraded: str = ""
+    round_ns: Signed = 0
+
+    @property
+    def moment_ns(self) -> int:
+        """The time that counts for windows: what was found before this report belongs to it."""
+        return self.round_ns or self.time_ns
 
 
 class SeenPeople(Message, frozen=True, kw_only=True, eq=False, tag="seen"):

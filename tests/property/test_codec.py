@@ -244,6 +244,7 @@ MESSAGES: dict[str, st.SearchStrategy[Any]] = {
         mode=MODES,
         ended=st.booleans(),
         reason=TEXT,
+        round_ns=TIMES,
     ),
     "IdentityEvent": st.builds(
         IdentityEvent,

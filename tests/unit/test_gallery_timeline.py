@@ -1,5 +1,7 @@
 """When a window of event time is complete."""
 
+import pytest
+
 from gallery.timeline import Timeline, Update, Waiting, Window
 from tests.gallery_tools import START, S, progress, tracklet
 
@@ -94,6 +96,31 @@ def test_a_latency_camera_holds_a_window_for_two_seconds_of_wall_clock() -> None
     assert names(timeline.due(12.0)) == ["a/s/1/0"]
 
 
+def test_who_was_found_in_a_round_is_due_with_its_last_report_whenever_its_pictures_were_taken() -> None:
+    timeline = Timeline(Waiting())
+    timeline.expect({"a": "latency", "b": "latency"}, 0.0)
+    timeline.update(update("a/s/1/0", 3.4))
+    timeline.progress(progress("a", 3.45, mode="latency", round_s=3.45), 0.0, 0)
+    assert timeline.due(0.0) is None
+
+    timeline.progress(progress("b", 3.2, mode="latency", round_s=3.45), 0.0, 1)
+
+    assert names(timeline.due(0.0)) == ["a/s/1/0"]
+
+
+def test_live_cameras_of_a_worker_of_an_earlier_version_are_waited_for_by_capture_time() -> None:
+    timeline = Timeline(Waiting())
+    timeline.expect({"a": "latency", "b": "latency"}, 0.0)
+    timeline.update(update("a/s/1/0", 3.4))
+    timeline.progress(progress("a", 3.45, mode="latency"), 0.0, 0)
+    timeline.progress(progress("b", 3.4, mode="latency"), 0.0, 1)
+    assert timeline.due(0.0) is None
+
+    timeline.progress(progress("b", 3.6, mode="latency"), 0.0, 2)
+
+    assert names(timeline.due(0.0)) == ["a/s/1/0"]
+
+
 def test_a_live_camera_that_is_switched_off_delays_nobody() -> None:
     timeline = Timeline(WAITING)
     timeline.expect({"a": "latency", "off": "latency"}, 0.0)
@@ -118,8 +145,17 @@ def test_a_live_camera_that_was_as_far_as_the_others_before_everything_stood_sti
     assert names(timeline.due(60.0)) == ["a/s/1/0"]
 
 
-def test_windows_of_live_cameras_are_shorter_and_all_windows_come_in_the_order_in_which_they_end() -> None:
-    timeline = Timeline(WAITING)
+@pytest.mark.parametrize(
+    ("live_window_ns", "expected"),
+    [
+        (0, [(3.2, ["live/s/0/0"]), (3.9, ["live/s/1/0"]), (4.0, ["file/s/1/0"]), (4.1, ["live/s/2/0"])]),
+        (S // 4, [(3.25, ["live/s/0/0"]), (4.0, ["file/s/1/0", "live/s/1/0"]), (4.25, ["live/s/2/0"])]),
+    ],
+)
+def test_windows_of_live_cameras_are_shorter_and_all_windows_come_in_the_order_in_which_they_end(
+    live_window_ns: int, expected: list[tuple[float, list[str]]]
+) -> None:
+    timeline = Timeline(Waiting(S, live_window_ns, 2.0, 30.0))
     timeline.expect({"live": "latency", "file": "complete"}, 0.0)
     timeline.update(update("file/s/1/0", 3.0))
     timeline.progress(progress("file", 3.1), 0.0, 0)
@@ -131,10 +167,10 @@ def test_windows_of_live_cameras_are_shorter_and_all_windows_come_in_the_order_i
 
     found = []
     while (window := timeline.due(0.0)) is not None:
-        found.append(((window.end_ns - START) / S, names(window)))
+        found.append((round((window.end_ns - START) / S, 3), names(window)))
         timeline.done(window)
 
-    assert found == [(3.25, ["live/s/0/0"]), (4.0, ["file/s/1/0", "live/s/1/0"]), (4.25, ["live/s/2/0"])]
+    assert found == expected
 
 
 def test_a_window_tells_for_how_long_it_waited_and_whether_it_waited_for_live_cameras_only() -> None:

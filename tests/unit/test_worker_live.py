@@ -10,12 +10,13 @@ from reid_worker.handler import Clocks, HandlerOptions, WorkerHandler
 from reid_worker.networks import Networks
 from reid_worker.pace import PaceOptions
 from reid_worker.pipeline import Pipeline
+from reid_worker.rounds import Rounds
 from reid_worker.stream import StreamOptions
 from tests.worker_tools import FakeEmbedder, ScriptedDetector, Video, numbered_image, packets, reporting
 from wire import codec
 from wire.bus import Record, TopicPartition
 from wire.memory import MemoryBus
-from wire.messages import AnyMessage, CameraProgress, FrameChunk, WorkerState
+from wire.messages import AnyMessage, CameraProgress, FrameChunk, Tracklet, WorkerState
 from wire.service import Outgoing, Received
 
 FRAMES = 60
@@ -23,14 +24,15 @@ FPS = 10
 SENT_NS = 5_000_000_000
 BUDGET_S = 2.0
 PARTITION = TopicPartition("frames", 0)
+WALKER = {n: [(10.0 + 2 * n, 18.0, 30.0 + 2 * n, 62.0, 0.9)] for n in range(1, FRAMES + 1)}
 
 
 class World:
     """A handler whose clocks the test sets; each look at the second one takes `tick_s`."""
 
-    def __init__(self, bus: MemoryBus | None = None, *, tick_s: float = 0.0) -> None:
+    def __init__(self, bus: MemoryBus | None = None, *, tick_s: float = 0.0, walker: bool = False) -> None:
         self.registry = CollectorRegistry()
-        self.detector = ScriptedDetector({})
+        self.detector = ScriptedDetector(WALKER if walker else {})
         self.waited_s = 0.0
         self.tick_s = tick_s
         self.offset = 0
@@ -246,3 +248,54 @@ def test_a_camera_of_a_dead_worker_is_replayed_whole_though_its_chunks_are_late_
 
     last = last_progress(said, "door")
     assert (last.analysed, last.dropped) == (FRAMES, 0)
+
+
+def rounds(said: Sequence[AnyMessage]) -> list[tuple[str, int]]:
+    """Return camera and round of every report."""
+    return [(one.camera_id, one.round_ns) for one in said if isinstance(one, CameraProgress)]
+
+
+def test_live_cameras_that_were_analysed_together_are_reported_at_one_time(video: Video) -> None:
+    """By capture times, everybody would wait for the next chunks of the others."""
+    world = World()
+    cameras = {name: video.chunks(camera=name, mode="latency") for name in ("a", "b")}
+    together = rounds(world.say(cameras["a"][0], cameras["b"][1]))  # one is half a second ahead
+    alone = rounds(world.say(cameras["a"][1]))
+
+    assert [name for name, _ in together] == ["a", "b"]
+    assert len({round_ns for _, round_ns in together}) == 1
+    assert [name for name, _ in alone] == ["a"]
+    assert alone[0][1] > together[0][1]
+
+
+def test_recordings_are_in_no_round(video: Video) -> None:
+    said = World().say(*video.chunks(camera="file", mode="complete"), video.chunks(camera="door", mode="latency")[0])
+    assert {name: round_ns > 0 for name, round_ns in rounds(said)} == {"door": True, "file": False}
+
+
+def test_nobody_who_was_found_waits_for_a_camera_of_which_nothing_has_come(video: Video) -> None:
+    world = World(walker=True)
+    said: list[AnyMessage] = list(world.say(video.chunks(camera="other", mode="latency")[0]))
+    for chunk in video.chunks(mode="latency"):
+        now = world.say(chunk)
+        if any(isinstance(one, Tracklet) for one in now):
+            (door, *_), (other, *_) = ([one for one in rounds(now) if one[0] == name] for name in ("door", "other"))
+            assert door[1] == other[1]
+        else:
+            assert "other" not in dict(rounds(now))
+        said += now
+    assert any(isinstance(one, Tracklet) for one in said)
+
+
+@pytest.mark.parametrize(
+    ("times_ns", "now_ns", "expected_ns"),
+    [
+        pytest.param([80, 95, 90], 200, 95, id="about the newest picture"),
+        pytest.param([80, 3_600], 200, 200, id="a camera whose clock is ahead takes nobody along"),
+        pytest.param([20], 200, 51, id="later than any before"),
+    ],
+)
+def test_the_time_of_a_round(times_ns: list[int], now_ns: int, expected_ns: int) -> None:
+    counted = Rounds()
+    counted.next([50], 60)
+    assert counted.next(times_ns, now_ns) == expected_ns
