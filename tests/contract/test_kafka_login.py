@@ -119,6 +119,15 @@ def test_a_certificate_that_is_not_trusted_is_a_wrong_setting(kafka: SecureKafka
         ask(**known)
 
 
+def test_a_certificate_that_has_ended_is_a_wrong_setting_whoever_has_it(kafka: SecureKafka, certificates: Path) -> None:
+    known = {**TLS, "ssl_ca_file": certificates / "ca.pem"}
+    with pytest.raises(SettingsError, match="is not trusted: certificate has expired"):
+        ask(servers=kafka.expired, **known)
+    own = {"ssl_certificate_file": "client-expired.pem", "ssl_key_file": "client-expired.key"}
+    with pytest.raises(SettingsError, match=r"kafka\.ssl_certificate_file"):
+        ask(servers=kafka.tls, **known, **{key: certificates / name for key, name in own.items()})
+
+
 def test_a_port_that_is_spoken_to_in_another_way_names_the_protocol(kafka: SecureKafka, certificates: Path) -> None:
     known = {"ssl_ca_file": certificates / "ca.pem"}
     with pytest.raises(

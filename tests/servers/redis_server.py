@@ -8,10 +8,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import redis
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 PATIENCE_S = 120.0
 PRIMARY = "people"  # what Sentinels call it
@@ -170,7 +173,10 @@ class FakeRedis:
 
 
 def make_certificates(folder: Path) -> None:
-    """Write keys and certificates: `ca`, and signed by it `server` (127.0.0.1), `other` (another host) and `client`."""
+    """Write keys and certificates: `ca`, and signed by it `server` (127.0.0.1), `other` (another host) and `client`.
+
+    `server-expired` and `client-expired` are those of `server` and `client` as they were, and have ended since.
+    """
     folder.mkdir()
     _openssl(folder, "req", "-x509", *_new_key("ca"), "-subj", "/CN=private authority", "-out", "ca.pem", "-days", "2")
     for name, host in (("server", "IP:127.0.0.1"), ("other", "DNS:other.invalid"), ("client", "DNS:client.invalid")):
@@ -179,6 +185,8 @@ def make_certificates(folder: Path) -> None:
         signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names"]
         _openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *signed)
     _openssl(folder, "ec", "-in", "client.key", "-aes256", "-passout", "pass:hunter2", "-out", "locked.key")
+    for name in ("server", "client"):
+        _write_expired(folder, name)
 
 
 def wait_for(true: Any) -> None:
@@ -195,6 +203,19 @@ def _new_key(name: str) -> list[str]:
 
 def _openssl(folder: Path, *words: str) -> None:
     subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+
+def _write_expired(folder: Path, name: str) -> None:
+    """Write a certificate with the key and the names of another one, which ended long ago."""
+    known = x509.load_pem_x509_certificate((folder / f"{name}.pem").read_bytes())
+    authority: Any = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
+    key: Any = known.public_key()
+    builder = x509.CertificateBuilder(known.issuer, known.subject, key, x509.random_serial_number())
+    names = known.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    ended = builder.not_valid_before(datetime(2020, 1, 1, tzinfo=UTC)).not_valid_after(datetime(2020, 1, 2, tzinfo=UTC))
+    signed = ended.add_extension(names, critical=False).sign(authority, hashes.SHA256())
+    (folder / f"{name}-expired.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    shutil.copy(folder / f"{name}.key", folder / f"{name}-expired.key")
 
 
 def _listens(path: Path) -> bool:

@@ -17,12 +17,14 @@ class SecureKafka:
     sasl: str
     sasl_tls: str
     tls: str
+    expired: str
 
 
 def start(certificates: Path, free_port: Callable[[], int]) -> SecureKafka:
     """Start a node that lets `USER` in with PLAIN, behind TLS or not, and whoever has a certificate of ours."""
-    ports = {name: free_port() for name in ("SASL", "SAFE", "CERT")}
+    ports = {name: free_port() for name in ("SASL", "SAFE", "CERT", "OLD")}
     chain, key = ((certificates / f"server.{kind}").read_text().strip() for kind in ("pem", "key"))
+    expired = (certificates / "server-expired.pem").read_text().strip()
     authority = (certificates / "ca.pem").read_text().strip()
     login = f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
     listeners = "".join(f",{name}://127.0.0.1:{port}" for name, port in ports.items())
@@ -30,7 +32,7 @@ def start(certificates: Path, free_port: Callable[[], int]) -> SecureKafka:
         "listeners": f"PLAINTEXT://127.0.0.1:{{port}},CONTROLLER://127.0.0.1:{{controller_port}}{listeners}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{{port}}{listeners}",
         "listener.security.protocol.map": (
-            "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,SAFE:SASL_SSL,CERT:SSL"
+            "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,SAFE:SASL_SSL,CERT:SSL,OLD:SSL"
         ),
         "inter.broker.listener.name": "PLAINTEXT",
         "sasl.enabled.mechanisms": "PLAIN",
@@ -40,6 +42,9 @@ def start(certificates: Path, free_port: Callable[[], int]) -> SecureKafka:
         "ssl.truststore.type": "PEM",
         "ssl.truststore.certificates": _one_line(authority),
         "listener.name.cert.ssl.client.auth": "required",
+        "listener.name.old.ssl.keystore.type": "PEM",
+        "listener.name.old.ssl.keystore.certificate.chain": _one_line(expired),
+        "listener.name.old.ssl.keystore.key": _one_line(key),
         **{f"listener.name.{name}.plain.sasl.jaas.config": _escaped(login) for name in ("sasl", "safe")},
     }
     node = kafka_server.start(free_port(), more="".join(f"{name}={value}\n" for name, value in lines.items()))
