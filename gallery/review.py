@@ -1,4 +1,8 @@
-"""What a person can best be asked about: people who may be one, and tracklets that may show somebody else. Pure."""
+"""What a person can best be asked about: people who may be one, and tracklets that may show somebody else. Pure.
+
+Strangers may look alike, so among many people even the clearest match is far from sure. Asking about every match would
+not help, since there are too many; the queue asks about those that their own looks leave in doubt.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,14 +75,17 @@ def pairs_of(
 
 
 def doubts_of(rows: Sequence[StoredTracklet], whys: Mapping[str, Why], present: Mapping[int, int]) -> list[Doubt]:
-    """Return the tracklets given to somebody whom they may not show, the most doubtful first."""
+    """Return the tracklets given to somebody whom they may not show, the most doubtful first.
+
+    Those are left out that are about as sure as the clearest match could be, see `Why.most`.
+    """
     found = []
     for row in rows:
         why = whys.get(row.tracklet.tracklet_id)
         if why is None or row.identity_id is None or present.get(why.number) != row.identity_id:
             continue
         own = next((one for one in why.candidates if not one.excluded), None)
-        if own is None or own.probability > 1 - WORTH:  # it was nobody known, or surely that one
+        if own is None or own.probability > why.most * (1 - WORTH):  # it was nobody known, or surely that one
             continue
         others = (present.get(one.number) for one in why.candidates if one.excluded in OPEN)
         other = next((number for number in others if number not in {None, row.identity_id}), None)

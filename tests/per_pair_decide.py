@@ -12,7 +12,6 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from gallery.decision import decide, draft
-from gallery.decision.calibrate import probability
 from gallery.decision.compare import mean_of
 from gallery.decision.coverage import SIMULTANEOUS_NS
 from gallery.decision.decide import Neighbours
@@ -130,7 +129,8 @@ class _Window:
             if not matches:
                 return
             for match in matches:
-                self._settle(match.tracklet, match.number, self._probability(match.logit), "looks like this person")
+                stated = self._probability(match.logit, match.tracklet.model_id)
+                self._settle(match.tracklet, match.number, stated, "looks like this person")
 
     def _assign_camera(self, tracklets: Sequence[Tracklet]) -> list["_Match"]:
         """Return the matches that maximise the sum of log odds above the threshold."""
@@ -215,7 +215,7 @@ class _Window:
             )
             for union in unions:
                 if self._is_sure(union):
-                    self._unite(union)
+                    self._unite(union, model_id)
             self._move(moves)
 
     def _is_sure(self, union: Union) -> bool:
@@ -235,11 +235,11 @@ class _Window:
             n: self._neighbours(mean_of(draft.prototypes[n], model_id, draft.shifts)[None], model_id)[0] for n in wanted
         }
 
-    def _unite(self, union: Union) -> None:
+    def _unite(self, union: Union, model_id: str) -> None:
         members = self._draft.members(union.gone) or self._draft.members(union.survivor)
         self._draft.merge(union.gone, union.survivor)
         if members:
-            likely = self._probability(union.whole)
+            likely = self._probability(union.whole, model_id)
             reason = f"{union.gone} and {union.survivor} look like one person (probability {likely:.3f})"
             self._draft.record_merge(members[-1], union.survivor, reason, union.gone, likely)
 
@@ -254,11 +254,12 @@ class _Window:
                 reason = "looks like nobody known"
                 number = created[move.group] if move.group in created else self._draft.create()
                 created[move.group] = number
-            self._settle(move.tracklet, number, self._probability(move.logit), reason)
+            self._settle(move.tracklet, number, self._probability(move.logit, move.tracklet.model_id), reason)
 
-    def _probability(self, logit: float) -> float:
+    def _probability(self, logit: float, model_id: str) -> float:
         others = {row.identity_id for row in self._draft.rows.values() if row.identity_id is not None}
-        return probability(logit - math.log(max(1, len(others) - 1)))
+        share, among = self._draft.calibration(model_id).doubles.share, max(1, len(others) - 1)
+        return 1 / (1 + among * (share + (1 - share) * math.exp(-logit)))
 
     def _settle(self, tracklet: Tracklet, number: int, likely: float, reason: str) -> None:
         """Assign an open tracklet to an identity, record the event, and calibrate on people visible with it."""

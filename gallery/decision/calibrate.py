@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.decision.doubles import NO_DOUBLES, Doubles
 from gallery.decision.mixture import BINS, Counts, Scale, counted, separated, squeezed
 from wire.similarity import SimilarityPrior
 
@@ -41,6 +42,7 @@ class Calibration:
         mean, variance: Statistics of their similarities.
         unlabelled: Histogram of the similarities of other pairs, as returned by `mixture.counted`.
         fit: The two distributions fitted to that histogram when it last changed.
+        doubles: How often strangers look as alike as one person, whatever the distributions say.
     """
 
     prior: SimilarityPrior
@@ -49,6 +51,7 @@ class Calibration:
     variance: float = 0.0
     unlabelled: tuple[float, ...] = ()
     fit: Scale | None = None
+    doubles: Doubles = NO_DOUBLES
 
     def observe(self, similarities: Sequence[float]) -> "Calibration":
         """Return the calibration updated with similarities of people known to be different."""
@@ -71,6 +74,10 @@ class Calibration:
         """Return the calibration with these unlabelled pairs instead of the earlier ones, unless those are more."""
         more = len(similarities) >= max(1.0, sum(self.unlabelled))
         return self._fitted(counted(similarities)) if more else self
+
+    def observe_strangers(self, similarities: Sequence[float]) -> "Calibration":
+        """Return the calibration updated with how similar tracklets are to people seen beside them to the end."""
+        return replace(self, doubles=self.doubles.observe([self.logit(similarity) for similarity in similarities]))
 
     def _fitted(self, counts: Counts) -> "Calibration":
         return replace(self, unlabelled=tuple(counts.tolist()), fit=separated(counts, self._before(), self.prior))
@@ -129,12 +136,13 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
     variance: float
     unlabelled: tuple[float, ...] = ()
     fit: Scale | None = None
+    doubles: Doubles = NO_DOUBLES
 
 
 def encode(calibrations: Mapping[str, Calibration]) -> bytes:
     """Serialise the calibrations of all models, by `model_id`."""
     stored = {
-        model: _Stored(one.prior, one.pairs, one.mean, one.variance, one.unlabelled, one.fit)
+        model: _Stored(one.prior, one.pairs, one.mean, one.variance, one.unlabelled, one.fit, one.doubles)
         for model, one in calibrations.items()
     }
     return msgspec.msgpack.encode(stored, order="deterministic")
@@ -147,7 +155,9 @@ def decode(data: bytes) -> dict[str, Calibration]:
     except msgspec.MsgspecError:
         return {}
     return {
-        model: Calibration(one.prior, one.pairs, one.mean, one.variance, _histogram(one.unlabelled), one.fit)
+        model: Calibration(
+            one.prior, one.pairs, one.mean, one.variance, _histogram(one.unlabelled), one.fit, one.doubles
+        )
         for model, one in stored.items()
     }
 

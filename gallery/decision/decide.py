@@ -156,7 +156,10 @@ class _Window:
             for match in matches:
                 if match.number in self._draft.holdings.forbidden(match.tracklet.tracklet_id):
                     continue  # by what was settled just now; it is not matched again
-                self._settle(match.tracklet, match.number, likely(self._draft, match.logit), "looks like this person")
+                self._settle(match.tracklet, match.number, self._likely(match), "looks like this person")
+
+    def _likely(self, found: "_Match | Move") -> float:
+        return likely(self._draft, found.logit, found.tracklet.model_id)
 
     @property
     def _least(self) -> float:
@@ -253,7 +256,7 @@ class _Window:
             leaving = {leg_of(move.tracklet.tracklet_id) for move in moves}
             for union in unions:
                 if self._is_sure(union) and self._draft.may_unite(union.gone, union.survivor, leaving):
-                    self._unite(union)
+                    self._unite(union, model_id)
             self._move(moves)
 
     def _is_sure(self, union: Union) -> bool:
@@ -285,13 +288,13 @@ class _Window:
                 created[move.group] = self._draft.create()
             number = created[move.group] if move.number is None else move.number
             reason = NOBODY if move.number is None else "looks like this person"
-            self._settle(move.tracklet, number, likely(self._draft, move.logit), reason)
+            self._settle(move.tracklet, number, self._likely(move), reason)
 
-    def _unite(self, union: Union) -> None:
+    def _unite(self, union: Union, model_id: str) -> None:
         members = self._draft.members(union.gone) or self._draft.members(union.survivor)
         self._draft.merge(union.gone, union.survivor)
         if members:
-            share = likely(self._draft, union.whole)
+            share = likely(self._draft, union.whole, model_id)
             reason = f"{union.gone} and {union.survivor} look like one person (probability {share:.3f})"
             self._draft.record_merge(members[-1], union.survivor, reason, union.gone, share)
 

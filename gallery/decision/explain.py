@@ -4,12 +4,12 @@ Decisions themselves look at candidates above the threshold only. The most simil
 all tracklets that a window gave to somebody, in one product, and the best few of them compared exactly.
 """
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from gallery.decision.calibrate import probability
+from gallery.decision.calibrate import MAX_LOGIT
 from gallery.decision.draft import Draft
 from gallery.decision.log_odds import logit, needed, needed_for
 from gallery.decision.rules import Rules
@@ -20,9 +20,9 @@ from wire.messages import Tracklet
 NOBODY = "looks like nobody known"
 
 
-def likely(draft: Draft, logit: float) -> float:
-    """Return the probability of a match, with all other people seen recently as alternatives."""
-    return probability(logit - math.log(max(1, draft.recent_count() - 1)))
+def likely(draft: Draft, logit: float, model_id: str) -> float:
+    """Return the probability of a match under a model, with all other people seen recently as alternatives."""
+    return draft.calibration(model_id).doubles.likely(logit, draft.recent_count() - 1)
 
 
 def explained(
@@ -35,10 +35,11 @@ def explained(
         compared: Those of them that were compared with other people.
         candidates: These people.
     """
-    least = likely(draft, needed(draft, rules))
     found: dict[str, Why] = {}
+    match = needed(draft, rules)
     for key, reason in reasons.items():
-        found[key] = Why(draft.owner(key) or 0, reason, draft.now_ns, least)
+        least, most = (likely(draft, at, draft.rows[key].tracklet.model_id) for at in (match, MAX_LOGIT))
+        found[key] = Why(draft.owner(key) or 0, reason, draft.now_ns, least, most=most)
     for model_id in sorted({tracklet.model_id for tracklet in compared}):
         same = [tracklet for tracklet in compared if tracklet.model_id == model_id]
         for tracklet, best in zip(same, _best_of(draft, same, model_id, sorted(candidates)), strict=True):
@@ -46,7 +47,7 @@ def explained(
             known = [(number, value) for number, value in best if why.reason != NOBODY or number != why.number]
             ranked = [_candidate(draft, rules, tracklet, number, value) for number, value in known]
             ranked.sort(key=lambda one: (-one.probability, one.number))
-            found[tracklet.tracklet_id] = Why(why.number, why.reason, why.decided_ns, least, tuple(ranked))
+            found[tracklet.tracklet_id] = replace(why, candidates=tuple(ranked))
     return found
 
 
@@ -76,7 +77,7 @@ def _candidate(draft: Draft, rules: Rules, tracklet: Tracklet, number: int, logi
     if owner == number:  # its prototypes include the tracklet by now
         return Candidate(number, draft.rows[tracklet.tracklet_id].probability)
     excluded, track = _exclusion(draft, rules, tracklet, number, logit)
-    return Candidate(number, likely(draft, logit), excluded, track)
+    return Candidate(number, likely(draft, logit, tracklet.model_id), excluded, track)
 
 
 def _exclusion(draft: Draft, rules: Rules, tracklet: Tracklet, number: int, logit: float) -> tuple[Excluded, str]:

@@ -1,12 +1,11 @@
 """Rank the people of a site by how much they look like somebody searched for. Reads only; no I/O."""
 
-import math
 from collections.abc import Callable, Collection
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration, probability
+from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration
 from gallery.decision.compare import similarity
 from gallery.decision.mixture import exceeded
 from gallery.decision.site import Site
@@ -70,7 +69,7 @@ def _ranked(
         Lookalike(
             number,
             value,
-            probability(calibration.logit(value) - math.log(others)),
+            calibration.doubles.likely(calibration.logit(value), others),
             others * exceeded(calibration.scale, value),
         )
         for value, number in found[: min(query.limit, MAX_LOOKALIKES)]

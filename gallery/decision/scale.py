@@ -8,6 +8,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.decision.compare import similarity
 from gallery.decision.coverage import ALIKE, SIMULTANEOUS_NS, Cameras, Meetings, cameras_of
 from gallery.decision.draft import Draft
 from gallery.decision.normalise import NO_SHIFTS, RECENT_PEOPLE, learnt_shifts
@@ -15,6 +16,7 @@ from gallery.decision.rules import Rules
 from gallery.decision.together import is_same_leg, together
 from gallery.decision.transit import STEPS, Passages, Way, passage
 from wire.messages import Tracklet
+from wire.tracklet_id import TrackletId
 
 SAMPLE = 128  # latest ended tracklets, compared with each newly ended one; 8000 pairs
 
@@ -24,17 +26,36 @@ def update_scale(draft: Draft, rules: Rules, *, anew: bool = False) -> None:
 
     They are whenever enough people are new.
     """
+    ended = [t for t in draft.ended if t.quality >= rules.min_closing_quality]
+    _learn_doubles(draft, ended)
     if not rules.normalise:
         draft.shifts = NO_SHIFTS
     shifts_changed = rules.normalise and (anew or draft.shifts.is_outdated(draft.next_identity))
     if shifts_changed:
         people = {model_id: known.people for model_id, known in draft.calibrations.items()}
         draft.shifts = learnt_shifts(draft.seen_last(RECENT_PEOPLE), draft.prototypes, draft.next_identity, people)
-    ended = [t for t in draft.ended if t.quality >= rules.min_closing_quality]
     for model_id in sorted(draft.calibrations) if shifts_changed else sorted({t.model_id for t in ended}):
         sample = _sample(draft, model_id, rules)
         ones = sample if shifts_changed else [t for t in ended if t.model_id == model_id]
         _learn(draft, model_id, list(_compared(draft, ones, sample)), anew=shifts_changed)
+
+
+def _learn_doubles(draft: Draft, ended: Sequence[Tracklet]) -> None:
+    """Learn how often strangers look alike, from the people seen beside tracklets that ended.
+
+    Only now is it known who was. Of a leg in several parts the first one counts, or two people who stand together for
+    an hour would outweigh everybody else.
+    """
+    if not draft.parts.scale:
+        return
+    found: dict[str, list[float]] = defaultdict(list)
+    for tracklet in (t for t in ended if not TrackletId.parse(t.tracklet_id).part):
+        beside = {row.identity_id for answer, row in draft.visible_with(tracklet) if answer == "yes"}
+        strangers = sorted(n for n in beside - {draft.owner(tracklet.tracklet_id)} if n is not None)
+        known = draft.prototype_sets(strangers, tracklet.model_id)
+        found[tracklet.model_id] += [similarity(draft.vector(tracklet), one) for one in known if one is not None]
+    for model_id, similarities in found.items():
+        draft.calibrations[model_id] = draft.calibration(model_id).observe_strangers(similarities)
 
 
 def _learn(draft: Draft, model_id: str, found: Sequence["_Compared"], *, anew: bool) -> None:

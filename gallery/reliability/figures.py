@@ -36,6 +36,8 @@ def _model(model: ModelScale) -> dict[str, Any]:
         "unlabelled_pairs": round(model.unlabelled_pairs, 1),
         "different": _normal(model.different),
         "same": _normal(model.same),
+        "alike": _rounded(model.alike),
+        "alike_pairs": round(model.alike_pairs, 1),
         "matches_from": _rounded(model.matches_from),
         "camera_shifts": {camera: _rounded(length) for camera, length in model.shifts.items()},
         "tracklets": model.tracklets,

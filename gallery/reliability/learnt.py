@@ -36,6 +36,8 @@ class ModelScale:
         certain_pairs: Effective number of pairs of different people, seen at once in one camera.
         unlabelled_pairs: Effective number of other pairs.
         different, same: The distributions in use.
+        alike: Share of strangers taken to look like one person whatever the distributions say.
+        alike_pairs: Effective number of pairs of strangers that it was learnt from.
         matches_from: Similarity from which on a match is likely enough; None if no similarity is.
         shifts: Length of each camera's shift, where an embedding has length 1.
         seen_different: What the stored pairs of different people are like now; None without any.
@@ -53,6 +55,8 @@ class ModelScale:
     unlabelled_pairs: float
     different: Normal
     same: Normal
+    alike: float
+    alike_pairs: float
     matches_from: float | None
     shifts: Mapping[str, float]
     seen_different: Normal | None
@@ -85,6 +89,8 @@ def model_scale(
         unlabelled_pairs=sum(calibration.unlabelled),
         different=Normal(scale.different, math.sqrt(scale.different_variance)),
         same=Normal(scale.same, math.sqrt(scale.same_variance)),
+        alike=calibration.doubles.share,
+        alike_pairs=calibration.doubles.pairs,
         matches_from=_matches_from(calibration, match),
         shifts={
             camera: float(np.linalg.norm(shift))

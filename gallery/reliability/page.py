@@ -74,6 +74,7 @@ def _model(model: ModelScale) -> Iterator[str]:
     tiles = (
         ("Different people", f"{model.different.mean:.2f}", f"standard deviation {model.different.std:.2f}"),
         ("The same person", f"{model.same.mean:.2f}", f"standard deviation {model.same.std:.2f}"),
+        ("Look alike anyway", f"{model.alike:.1%}", "of other people, whatever their similarity says"),
         ("Matched from", least, "the similarity that meets the false-merge rate"),
         ("Certain pairs", f"{model.certain_pairs:.0f}", "people seen at once in one camera"),
         ("Other pairs", f"{model.unlabelled_pairs:.0f}", "of tracklets"),

@@ -37,6 +37,9 @@ def _model(report: Report, model: ModelScale) -> Iterator[str]:
     )
     yield from _row("different people", _moved(model.different, model.prior_different))
     yield from _row("the same person", _moved(model.same, model.prior_same))
+    yield from _row(
+        "look alike anyway", f"{model.alike:.1%} of other people, by {model.alike_pairs:.0f} pairs seen at once"
+    )
     if model.seen_different is not None:
         yield from _row("seen at once now", _normal(model.seen_different))
     yield from _row("matched from", f"{_similarity(model.matches_from)} (false_merge_rate {report.false_merge_rate:g})")

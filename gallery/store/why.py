@@ -34,6 +34,7 @@ class Why:
         decided_ns: Event time of the decision.
         least: Probability that a match needed.
         candidates: The most similar people, at most `MAX_CANDIDATES`, the most likely first.
+        most: Probability that the clearest match would have had, since strangers may look alike.
     """
 
     number: int
@@ -41,3 +42,4 @@ class Why:
     decided_ns: int
     least: float
     candidates: tuple[Candidate, ...] = ()
+    most: float = 1.0

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration
+from gallery.decision.doubles import USUAL_SHARE
 from gallery.decision.lookalikes import answer
 from gallery.decision.mixture import Scale, exceeded
 from gallery.decision.normalise import Shifts
@@ -122,4 +123,4 @@ def test_the_share_of_strangers_at_least_as_alike_is_that_of_their_distribution(
 def test_a_site_that_has_learnt_nothing_uses_what_comes_with_the_weights() -> None:
     (found,) = answer(site({1: axis(0)}), query(axis(0)), nobody).lookalikes
     expected = Calibration(DEFAULT_PRIOR).logit(found[0].similarity)
-    assert found[0].probability == pytest.approx(1 / (1 + np.exp(-expected)))
+    assert found[0].probability == pytest.approx(1 / (1 + USUAL_SHARE + (1 - USUAL_SHARE) * np.exp(-expected)))
