@@ -11,7 +11,7 @@ import { agoOf, momentOf, utcOf } from "../time.js";
 
 const NEW_MS = 10 * 60_000;
 const FIRST_SHOWN = 120;
-const SURE = ["", "0.5", "0.9", "0.99"]; // each of a person's latest tracks is theirs with at least this probability
+const SURE = ["", "0.5", "0.75", "0.9"]; // each of a person's latest tracks is theirs with at least this probability
 
 const FITS = {
   all: (person) => !person.hidden,
