@@ -3,6 +3,7 @@
 Arrays travel as (dtype, shape, raw little-endian bytes) and come back read-only, without a copy.
 """
 
+from functools import cache
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -22,13 +23,19 @@ def _encode_array(value: Any) -> Any:
 
 
 def _decode_array(expected: Any, value: Any) -> NDArray[Any]:
-    if get_origin(expected) is not np.ndarray:
-        raise NotImplementedError(f"cannot read a {expected}")
+    wanted = _dtype_of(expected)
     dtype, shape, data = value
-    wanted = np.dtype(get_args(get_args(expected)[1])[0])
-    if np.dtype(dtype) != wanted:
+    if dtype != wanted.str and np.dtype(dtype) != wanted:
         raise ValueError(f"array must be {wanted}, got {dtype}")
     return np.frombuffer(data, wanted).reshape(shape)
+
+
+@cache  # of a few types of fields: taking one apart costs more than reading the array
+def _dtype_of(expected: Any) -> np.dtype[Any]:
+    if get_origin(expected) is not np.ndarray:
+        raise NotImplementedError(f"cannot read a {expected}")
+    wanted: np.dtype[Any] = np.dtype(get_args(get_args(expected)[1])[0])
+    return wanted
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_encode_array)

@@ -28,6 +28,7 @@ from gallery.api.camera_test import camera_test_router
 from gallery.api.cameras import CameraList, cameras_router
 from gallery.api.discovery import Finder, discovery_router
 from gallery.api.document import describe
+from gallery.api.encoding import new_router
 from gallery.api.head import HeadAsGet
 from gallery.api.identities.boxes import boxes_router
 from gallery.api.identities.events import EventFeed, event_sockets, events_router
@@ -208,7 +209,7 @@ def oidc_of(settings: ApiSettings) -> OidcSignIn | None:
 
 
 def _probes_router(store: Store, metrics: Callable[[], bytes]) -> APIRouter:
-    router = APIRouter(tags=["probes"])
+    router = new_router(tags=["probes"])
 
     @router.get("/healthz")
     def alive() -> StatusOut:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, status
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from gallery.api.camera_address import check_address
+from gallery.api.encoding import new_router
 from gallery.api.schemas import SOURCE_SCHEMA, ProblemOut, source_url
 from gallery.asking import Asker
 from gallery.config import ApiSettings
@@ -50,7 +51,7 @@ class CameraTestOut(BaseModel):
 
 def camera_test_router(asker: Asker, settings: ApiSettings) -> APIRouter:
     """Return the route."""
-    router = APIRouter(prefix="/v1/cameras", tags=["cameras"])
+    router = new_router(prefix="/v1/cameras", tags=["cameras"])
 
     @router.post("/test", responses=REFUSALS)
     def try_camera(camera: CameraTestIn) -> CameraTestOut:

@@ -7,6 +7,7 @@ import msgspec
 from fastapi import APIRouter, HTTPException, Response, status
 
 from gallery.api.camera_address import check_address
+from gallery.api.encoding import new_router
 from gallery.api.schemas import CameraIn, CameraOut, CamerasOut, Name, ProblemOut, camera_out
 from gallery.config import ApiSettings
 from gallery.store.store import Store, StoredProgress
@@ -74,7 +75,7 @@ class CameraList:
 
 def cameras_router(cameras: CameraList, site_id: str, settings: ApiSettings) -> APIRouter:
     """Return the routes for cameras; a new camera belongs to `site_id` unless it names its site."""
-    router = APIRouter(prefix="/v1/cameras", tags=["cameras"])
+    router = new_router(prefix="/v1/cameras", tags=["cameras"])
 
     @router.get("")
     def list_cameras(site: Name | None = None) -> CamerasOut:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Protocol
 from fastapi import APIRouter, HTTPException, status
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
+from gallery.api.encoding import new_router
 from gallery.api.schemas import ProblemOut
 from gallery.config import ApiSettings
 from gallery.errors import CannotSearch
@@ -116,7 +117,7 @@ def discovery_router(
     find: Finder | None, settings: ApiSettings, clock: Callable[[], float] = time.monotonic
 ) -> APIRouter:
     """Return the route; without `find`, or if the settings say so, it refuses."""
-    router = APIRouter(prefix="/v1/cameras", tags=["cameras"])
+    router = new_router(prefix="/v1/cameras", tags=["cameras"])
     bounds, searching = Bounds(settings.camera_hosts), threading.Lock()
     again_s = 0.0
 

@@ -17,6 +17,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from gallery.api.access.auth import Access
 from gallery.api.cameras import CameraList
+from gallery.api.encoding import new_router
 from gallery.api.schemas import Name, ProblemOut, name_of
 from gallery.api.streams import end_when_refused, refusal_of, until_left
 from gallery.live.feed import LiveFeeds, Viewer
@@ -33,7 +34,7 @@ def live_router(
     store: Store, bus: GrouplessBus, cameras: CameraList, access: Access, protected: Sequence[Any]
 ) -> APIRouter:
     """Return the routes; `protected` are the dependencies of those over HTTP."""
-    router = APIRouter(prefix="/v1", tags=["live"])
+    router = new_router(prefix="/v1", tags=["live"])
     feeds = LiveFeeds(bus, store)
 
     @router.websocket("/live")

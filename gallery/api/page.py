@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 from fastapi import APIRouter, HTTPException, Request, Response, status
 
+from gallery.api.encoding import new_router
 from gallery.page.files import page_files
 
 POLICY = (
@@ -24,7 +25,7 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", 
 
 def page_router() -> APIRouter:
     """Return the routes of the page and its files; they need no token, since they hold no data."""
-    router = APIRouter(include_in_schema=False)
+    router = new_router(include_in_schema=False)
     assets = page_files()
 
     @router.get("/")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, HTTPException, Query, status
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from gallery.api.encoding import new_router
 from gallery.api.moment import QueryTime
 from gallery.api.schemas import Name, Number, ProblemOut, iso
 from gallery.errors import TooManyClips
@@ -52,7 +53,7 @@ class PersonClipsOut(BaseModel):
 
 def recordings_router(store: Store, settings: RecordingSettings) -> APIRouter:
     """Return the routes over the recordings of a folder."""
-    router = APIRouter(prefix="/v1", tags=["recordings"])
+    router = new_router(prefix="/v1", tags=["recordings"])
     maker = ClipMaker(settings.folder)
 
     @router.get("/cameras/{camera_id}/recordings")

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gallery.access.audit import AuditLog, AuditQuery, entries_of
 from gallery.access.gate import Caller
+from gallery.api.encoding import new_router
 from gallery.api.moment import QueryTime
 from gallery.api.problems import problem
 from gallery.api.rules import Rule, rule_of
@@ -46,8 +47,10 @@ class Auditor:
             if failed:
                 return
             if message["type"] in {"http.response.start", "websocket.accept"}:
+                deed = self._deed(scope, message.get("status", 200))
                 try:
-                    await run_in_threadpool(self._record, scope, message.get("status", 200))
+                    if deed is not None:
+                        await run_in_threadpool(self._record, deed, scope)
                 except (TransientError, StoreRefused) as error:
                     failed = True
                     await _refuse(scope, receive, send, error)
@@ -56,13 +59,14 @@ class Auditor:
 
         await self._app(scope, receive, send_recorded)
 
-    def _record(self, scope: Scope, status: int) -> None:
+    def _deed(self, scope: Scope, status: int) -> Deed | None:
+        """Return what is to be recorded of a request; None if nothing is, as of most: they are repeated looks."""
         route = getattr(scope.get("route"), "path", "")
         rule = rule_of(scope.get("method", "WS"), route)
         state = scope.get("state", {})
         caller: Caller | None = state.get("caller")
         if not route or not rule.what or not _counts(rule, status, caller):
-            return
+            return None
         deed = Deed(
             time_ns=0,
             who="" if caller is None else caller.name,
@@ -72,29 +76,20 @@ class Auditor:
             address=(scope.get("client") or ("",))[0][:64],
             status=status,
         )
+        return deed if rule.always or not self._audit.is_recent(_look_of(deed, scope)) else None
+
+    def _record(self, deed: Deed, scope: Scope) -> None:
+        rule = rule_of(scope.get("method", "WS"), scope["route"].path)
         if rule.always:
             self._audit.record(self._with_people(deed, scope))
         else:
-            self._look(deed, scope)
-
-    def _look(self, deed: Deed, scope: Scope) -> None:
-        """Record a look; that at another crop of the same track needs no look into the store."""
-        tracklet_id = scope.get("path_params", {}).get("tracklet_id")
-        if tracklet_id is None:
             self._audit.record_look(self._with_people(deed, scope))
-            return
-        seen = replace(deed, about=tracklet_id)
-        if not self._audit.is_recent(seen):
-            self._audit.record_look(self._with_people(deed, scope))
-            self._audit.remember(seen)
+            self._audit.remember(_look_of(deed, scope))
 
     def _with_people(self, deed: Deed, scope: Scope) -> Deed:
         """Return a deed with the numbers of the people it was about."""
-        given: Any = scope.get("path_params", {})
-        numbers = list(scope.get("state", {}).get("people", ()))
-        texts = (given.get("number"), QueryParams(scope.get("query_string", b"")).get("identity"))
-        numbers += [int(text) for text in map(str, texts) if text.isascii() and text.isdigit()]
-        if (tracklet_id := given.get("tracklet_id")) is not None:
+        numbers = _numbers(scope)
+        if (tracklet_id := scope.get("path_params", {}).get("tracklet_id")) is not None:
             owners = (row.identity_id for row in self._store.tracklets([tracklet_id]))
             numbers += [owner for owner in owners if owner is not None]
         return replace(deed, identities=tuple(dict.fromkeys(numbers)))
@@ -126,7 +121,7 @@ class AuditOut(BaseModel):
 
 def audit_router(store: Store) -> APIRouter:
     """Return the route that shows the audit log."""
-    router = APIRouter(prefix="/v1/audit", tags=["audit"])
+    router = new_router(prefix="/v1/audit", tags=["audit"])
 
     @router.get("")
     def show_audit(
@@ -184,6 +179,20 @@ def _about(scope: Scope) -> str:
     named = said or next((str(given[key]) for key in ABOUT if key in given), "")
     cameras = QueryParams(scope.get("query_string", b"")).get("cameras", "") if scope["type"] == "websocket" else ""
     return UNSENDABLE.sub("�", named or cameras)[:200]
+
+
+def _look_of(deed: Deed, scope: Scope) -> Deed:
+    """Return what makes a look a repeated one: the request tells it, without a look into the store."""
+    tracklet_id = scope.get("path_params", {}).get("tracklet_id")
+    return replace(deed, about=deed.about if tracklet_id is None else tracklet_id, identities=tuple(_numbers(scope)))
+
+
+def _numbers(scope: Scope) -> list[int]:
+    """Return the numbers of people that a request names."""
+    given: Any = scope.get("path_params", {})
+    texts = (given.get("number"), QueryParams(scope.get("query_string", b"")).get("identity"))
+    named = (int(text) for text in map(str, texts) if text.isascii() and text.isdigit())
+    return list(dict.fromkeys([*scope.get("state", {}).get("people", ()), *named]))
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, error: Exception) -> None:

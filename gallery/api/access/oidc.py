@@ -13,6 +13,7 @@ from gallery.access.errors import NotSignedIn, ProviderAway
 from gallery.access.oidc import OidcProvider, Pending
 from gallery.api.access.auth import Access, address_of
 from gallery.api.access.cookies import put_session_cookie
+from gallery.api.encoding import new_router
 from gallery.api.schemas import ProblemOut
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class OidcSignIn:
 
 def oidc_router(access: Access, oidc: OidcSignIn | None) -> APIRouter:
     """Return the routes; without a provider, they answer with 404."""
-    router = APIRouter(prefix="/v1/session/oidc", tags=["session"])
+    router = new_router(prefix="/v1/session/oidc", tags=["session"])
 
     def known() -> OidcSignIn:
         if oidc is None:

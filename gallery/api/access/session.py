@@ -11,6 +11,7 @@ from gallery.access.passwords import MAX_LENGTH, MIN_LENGTH
 from gallery.api.access.auth import COOKIE, Access, Calling, address_of
 from gallery.api.access.cookies import put_session_cookie
 from gallery.api.access.oidc import OidcSignIn
+from gallery.api.encoding import new_router
 from gallery.api.schemas import ProblemOut
 from gallery.store.accounts import Role
 
@@ -75,7 +76,7 @@ class SessionOut(BaseModel):
 
 def session_router(access: Access, oidc: OidcSignIn | None, protected: list[Any]) -> APIRouter:
     """Return the routes by which a browser gets a cookie that its scripts cannot read."""
-    router = APIRouter(prefix="/v1/session", tags=["session"])
+    router = new_router(prefix="/v1/session", tags=["session"])
 
     @router.get("", responses={503: ANSWERS[503]})
     def show_session(request: Request) -> SessionOut:

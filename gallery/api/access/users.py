@@ -13,6 +13,7 @@ from gallery.access.passwords import MAX_LENGTH, MIN_LENGTH, check_password, has
 from gallery.access.tokens import drop_tokens_of, make_token
 from gallery.access.users import OPEN, includes, user_name
 from gallery.api.access.auth import Calling
+from gallery.api.encoding import new_router
 from gallery.api.schemas import ProblemOut, iso
 from gallery.store.accounts import Accounts, ApiToken, Role, User
 
@@ -121,7 +122,7 @@ class TokensOut(BaseModel):
 
 def users_router(accounts: Accounts) -> APIRouter:
     """Return the routes by which admins manage users."""
-    router = APIRouter(prefix="/v1/users", tags=["users"], responses=REFUSALS)
+    router = new_router(prefix="/v1/users", tags=["users"], responses=REFUSALS)
 
     @router.get("")
     def list_users() -> UsersOut:
@@ -170,7 +171,7 @@ def _add_changes(router: APIRouter, accounts: Accounts) -> None:
 
 def tokens_router(accounts: Accounts) -> APIRouter:
     """Return the routes for API tokens: one's own, and for admins those of everybody."""
-    router = APIRouter(prefix="/v1/tokens", tags=["users"], responses=REFUSALS)
+    router = new_router(prefix="/v1/tokens", tags=["users"], responses=REFUSALS)
 
     @router.get("")
     def list_tokens(caller: Calling) -> TokensOut:

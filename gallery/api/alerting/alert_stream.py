@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from gallery.api.access.auth import Access
 from gallery.api.alerting.alert_schemas import alert_out
 from gallery.api.alerting.alerts import AFTER
+from gallery.api.encoding import new_router
 from gallery.api.listener import Listener
 from gallery.api.streams import EventStream, News, OpenStreams, Part, Parts, missed
 from gallery.outputs.posts import whom
@@ -99,7 +100,7 @@ class AlertFeed:
 
 def alert_stream_router(feed: AlertFeed, access: Access, streams: OpenStreams) -> APIRouter:
     """Return the route."""
-    router = APIRouter(prefix="/v1", tags=["alerts"])
+    router = new_router(prefix="/v1", tags=["alerts"])
 
     @router.get(
         "/alerts/stream", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}}

@@ -13,6 +13,7 @@ from gallery.api.alerting.alert_schemas import AlertOut, AlertsOut, RuleIn, Rule
 from gallery.api.alerting.outputs import outputs_router
 from gallery.api.alerting.versions import check_version
 from gallery.api.alerting.zones import zones_router
+from gallery.api.encoding import new_router
 from gallery.api.moment import QueryTime
 from gallery.api.schemas import MAX_NUMBER, CameraOut, Name, ProblemOut
 from gallery.outputs.posts import whom
@@ -47,7 +48,7 @@ def alerting_routers(store: Store, cameras: Callable[[str], Sequence[CameraOut]]
 
 def rules_router(store: Store, camera_ids: Callable[[], Collection[str]]) -> APIRouter:
     """Return the routes for alert rules; `camera_ids` returns the names of the site's cameras."""
-    router = APIRouter(prefix="/v1/alert-rules", tags=["alerts"])
+    router = new_router(prefix="/v1/alert-rules", tags=["alerts"])
     alerts, changing = store.alerting, threading.Lock()
 
     @router.get("")
@@ -90,7 +91,7 @@ def rules_router(store: Store, camera_ids: Callable[[], Collection[str]]) -> API
 
 def alerts_router(store: Store) -> APIRouter:
     """Return the route for alerts."""
-    router = APIRouter(prefix="/v1", tags=["alerts"])
+    router = new_router(prefix="/v1", tags=["alerts"])
 
     @router.get("/alerts")
     def list_alerts(

@@ -14,6 +14,7 @@ from gallery.api.alerting.alert_schemas import (
     delivery_out,
     output_out,
 )
+from gallery.api.encoding import new_router
 from gallery.api.schemas import Name, ProblemOut
 from gallery.store.alerting import AlertStore
 from gallery.zones.alert import Delivery
@@ -25,7 +26,7 @@ REFUSED: dict[int | str, dict[str, Any]] = {409: {"model": ProblemOut, "descript
 
 def outputs_router(alerts: AlertStore) -> APIRouter:
     """Return the routes for outputs."""
-    router = APIRouter(prefix="/v1/alert-outputs", tags=["alerts"])
+    router = new_router(prefix="/v1/alert-outputs", tags=["alerts"])
 
     @router.get("")
     def list_outputs() -> OutputsOut:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Response, status
 from gallery.alerts.occupancy import occupancy_of
 from gallery.api.alerting.alert_schemas import OccupancyOut, ZoneIn, ZoneOut, ZonesOut, zone_out
 from gallery.api.alerting.versions import check_version
+from gallery.api.encoding import new_router
 from gallery.api.schemas import Name, ProblemOut
 from gallery.store.alerting import AlertStore
 from gallery.store.store import Store
@@ -24,7 +25,7 @@ TAKEN: dict[int | str, dict[str, Any]] = {
 
 def zones_router(store: Store, camera_ids: Callable[[], Collection[str]]) -> APIRouter:
     """Return the routes for zones; `camera_ids` returns the names of the site's cameras."""
-    router, alerts = APIRouter(prefix="/v1/zones", tags=["alerts"]), store.alerting
+    router, alerts = new_router(prefix="/v1/zones", tags=["alerts"]), store.alerting
     changing = threading.Lock()
 
     @router.get("")

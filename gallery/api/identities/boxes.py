@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, HTTPException, Response, status
 from fastapi.responses import PlainTextResponse
 
+from gallery.api.encoding import new_router
 from gallery.api.identities.visits import Since, Until, asked
 from gallery.api.schemas import Name
 from gallery.errors import TooManyVisits
@@ -15,7 +16,7 @@ from gallery.store.store import Store
 
 def boxes_router(store: Store, now_ns: Callable[[], int] = time.time_ns) -> APIRouter:
     """Return the route; without `from` and `to` it is about the 24 hours up to now."""
-    router = APIRouter(prefix="/v1", tags=["visits"])
+    router = new_router(prefix="/v1", tags=["visits"])
 
     @router.get("/cameras/{camera_id}/mot", responses={200: {"content": {"text/plain": {}}}})
     def export_boxes(camera_id: Name, since: Since = None, until: Until = None) -> Response:

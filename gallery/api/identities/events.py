@@ -13,6 +13,7 @@ from fastapi import APIRouter, Header, Query, Request, WebSocket
 from fastapi.responses import StreamingResponse
 
 from gallery.api.access.auth import Access
+from gallery.api.encoding import new_router
 from gallery.api.listener import Listener
 from gallery.api.schemas import event_out
 from gallery.api.streams import EventStream, News, OpenStreams, Part, Parts, missed, serve_socket
@@ -106,7 +107,7 @@ class EventFeed:
 
 def events_router(feed: EventFeed, access: Access, streams: OpenStreams) -> APIRouter:
     """Return the route of server-sent events."""
-    router = APIRouter(prefix="/v1", tags=["events"])
+    router = new_router(prefix="/v1", tags=["events"])
 
     @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
     async def events(
@@ -126,7 +127,7 @@ def events_router(feed: EventFeed, access: Access, streams: OpenStreams) -> APIR
 
 def event_sockets(feed: EventFeed, access: Access, streams: OpenStreams) -> APIRouter:
     """Return the route of the same events over a WebSocket."""
-    router = APIRouter(prefix="/v1")
+    router = new_router(prefix="/v1")
 
     @router.websocket("/events/ws")
     async def event_socket(socket: WebSocket, after: Annotated[int | None, Query(ge=0, le=MAX_TIME_NS)] = None) -> None:

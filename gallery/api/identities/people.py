@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Response, status
 
+from gallery.api.encoding import new_router
 from gallery.api.moment import QueryTime
 from gallery.api.schemas import (
     IdentitiesOut,
@@ -34,7 +35,7 @@ After = Annotated[str, Query(pattern=r"^[0-9]{1,16}(-[0-9]{1,16})?$")]
 
 def people_router(store: Store, cameras: Cameras) -> APIRouter:
     """Return the routes for people."""
-    router = APIRouter(prefix="/v1", tags=["people"])
+    router = new_router(prefix="/v1", tags=["people"])
     _add_identities(router, store)
 
     @router.get("/stats")
@@ -114,7 +115,7 @@ def _add_identities(router: APIRouter, store: Store) -> None:
 
 def tracks_router(store: Store) -> APIRouter:
     """Return the routes for tracks."""
-    router = APIRouter(prefix="/v1/tracks", tags=["tracks"])
+    router = new_router(prefix="/v1/tracks", tags=["tracks"])
 
     @router.get("")
     def list_tracks(  # noqa: PLR0913, PLR0917 - query parameters

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from gallery.api.encoding import new_router
 from gallery.api.schemas import IdentityOut, TrackOut, identity_out, track_out
 from gallery.review import Doubt, Pair, doubts_of, pairs_of
 from gallery.store.said import MAX_WORDS, StoredWord
@@ -46,7 +47,7 @@ class ReviewOut(BaseModel):
 
 def review_router(store: Store) -> APIRouter:
     """Return the route for the review queue."""
-    router = APIRouter(prefix="/v1", tags=["words"])
+    router = new_router(prefix="/v1", tags=["words"])
 
     @router.get("/review")
     def list_questions(limit: Annotated[int, Query(ge=1, le=200)] = 50) -> ReviewOut:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, status
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
+from gallery.api.encoding import new_router
 from gallery.api.schemas import IdentityOut, ProblemOut, identity_out
 from gallery.asking import Asker
 from gallery.errors import NoAnswer, TooManySearches
@@ -77,7 +78,7 @@ class LookalikesOut(BaseModel):
 
 def search_router(store: Store, asker: Asker) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/v1", tags=["search"])
+    router = new_router(prefix="/v1", tags=["search"])
 
     @router.post("/search", responses=REFUSED_PICTURES, openapi_extra=PICTURE_BODY)
     async def search_by_picture(request: Request, limit: Limit = 10) -> SearchOut:

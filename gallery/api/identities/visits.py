@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AfterValidator, BaseModel
 
 from gallery import visits
+from gallery.api.encoding import new_router
 from gallery.api.moment import QueryTime
 from gallery.api.schemas import Name, iso
 from gallery.errors import TooManyVisits
@@ -135,7 +136,7 @@ def asked(since: int | None, until: int | None, now_ns: int) -> tuple[int, int]:
 
 def visits_router(store: Store, now_ns: Callable[[], int] = time.time_ns) -> APIRouter:
     """Return the routes; without `from` and `to` they are about the 24 hours up to now."""
-    router = APIRouter(prefix="/v1", tags=["visits"])
+    router = new_router(prefix="/v1", tags=["visits"])
 
     def found(since: int | None, until: int | None, camera: str | None, tag: str = "") -> tuple[int, int, list[Visit]]:
         begin, end = asked(since, until, now_ns())

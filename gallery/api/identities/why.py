@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, HTTPException, Path, status
 from pydantic import BaseModel
 
+from gallery.api.encoding import new_router
 from gallery.api.identities.word_schemas import WordOut, word_out
 from gallery.api.schemas import ProblemOut, iso
 from gallery.store.said import MAX_WORDS, leg_of
@@ -64,7 +65,7 @@ class WhyOut(BaseModel):
 
 def why_router(store: Store) -> APIRouter:
     """Return the route that explains decisions."""
-    router = APIRouter(prefix="/v1/tracks", tags=["tracks"])
+    router = new_router(prefix="/v1/tracks", tags=["tracks"])
 
     @router.get("/{tracklet_id:path}/why", responses={404: {"model": ProblemOut}})
     def explain_track(tracklet_id: Annotated[str, Path(max_length=512)]) -> WhyOut:

@@ -11,6 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from gallery.api.access.auth import caller_of
+from gallery.api.encoding import new_router
 from gallery.api.identities.word_schemas import WordOut, WordsOut, word_out
 from gallery.api.said import CHARACTER, shown_text
 from gallery.api.schemas import MAX_NUMBER, Number, ProblemOut, whole
@@ -171,7 +172,7 @@ class Asking:
 
 def words_router(store: Store, bus: GrouplessBus) -> APIRouter:
     """Return the routes by which people correct the gallery, and read what they said."""
-    router = APIRouter(prefix="/v1", tags=["words"])
+    router = new_router(prefix="/v1", tags=["words"])
     asking = Asking(store, bus)
     _add_corrections(router, asking)
     _add_journal(router, asking, store)
