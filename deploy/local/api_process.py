@@ -17,9 +17,9 @@ from typing import Self
 
 from deploy.errors import RunError
 from deploy.local.api_server import DRAIN_S, ApiServer, url_of
+from gallery.api.others import OtherSettings
 from gallery.api.tls import tls_options
 from gallery.config import ApiSettings
-from gallery.recording.config import RecordingSettings
 from wire.logs import LogForm, form_of_logs, log_to_stderr
 from wire.served.client import ServedBus
 from wire.served.server import BusServer
@@ -38,13 +38,13 @@ class ServedSite:
 
     Attributes:
         redis_url: Of the Redis that holds the site.
-        recording: With its folder.
+        others: With the folder of recordings.
     """
 
     site_id: str
     redis_url: str
     api: ApiSettings
-    recording: RecordingSettings
+    others: OtherSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def main() -> None:
         closing(connect(RedisSettings(url=site.redis_url))) as client,
     ):
         store = RedisStore(client, site.site_id)
-        app = create_app(store, bus, site.api, metrics=bus.metrics, recording=site.recording, find=find_cameras)
+        app = create_app(store, bus, site.api, metrics=bus.metrics, others=site.others, find=find_cameras)
         with ApiServer(app, taken, tls_options(site.api)) as server:
             sys.stdout.buffer.write(READY)
             sys.stdout.buffer.flush()

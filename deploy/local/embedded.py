@@ -30,6 +30,7 @@ from deploy.local.private_redis import PrivateRedis
 from deploy.local.settings import EmbeddedSettings
 from deploy.local.watch import CameraTotals
 from gallery.api.app import needs_admin
+from gallery.api.others import OtherSettings
 from gallery.errors import StoreRefused
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect, persistence_failing
@@ -105,7 +106,8 @@ class Embedded:
             parts.enter_context(closing(self.bus))
             self._cameras = parts.enter_context(CameraTable(self.bus))
             line = parts.enter_context(BusServer(self.bus, partial(generate_latest, self.registry)))
-            served = ServedSite(self._site_id, self._redis.url, self._settings.api, self._recording)
+            others = OtherSettings(self._recording, self._settings.alerts.webhook_hosts)
+            served = ServedSite(self._site_id, self._redis.url, self._settings.api, others)
             self._api = parts.enter_context(ApiProcess(served, line, self._api_socket))
             services = self._services()  # loads models, while the API starts
             pool = parts.enter_context(ThreadPoolExecutor(len(services), "stage"))

@@ -20,8 +20,10 @@ from gallery.access.first import tell_first_admin
 from gallery.api.address import explain_bind_failure, open_listener
 from gallery.api.app import create_app, needs_admin
 from gallery.api.discovery import Finder
+from gallery.api.others import OtherSettings
 from gallery.api.tls import scheme_of, tls_options
 from gallery.config import ApiSettings
+from gallery.outputs.config import AlertSettings
 from gallery.recording.config import RecordingSettings
 from gallery.store.connections import connected
 from gallery.store.redis import RedisStore
@@ -48,9 +50,10 @@ def main(config: Path | None = None, find: Finder | None = None) -> int:
         to.bus.ensure_topics()
         store = RedisStore(to.client, site_id)
         to.metrics.ready.labels(service="api").set_function(answering(to.settings))
-        metrics, recording = partial(generate_latest, to.registry), RecordingSettings.load(config)
+        metrics = partial(generate_latest, to.registry)
+        others = OtherSettings(RecordingSettings.load(config), AlertSettings.load(config).webhook_hosts)
         tls = tls_options(settings)
-        app = create_app(store, to.bus, settings, metrics=metrics, recording=recording, find=find)
+        app = create_app(store, to.bus, settings, metrics=metrics, others=others, find=find)
         with closing(listen(settings.host, settings.port)) as listener:
             port, scheme = listener.getsockname()[1], scheme_of(settings)
             log.info("api: %s://%s:%d, its page and documentation too", scheme, settings.host, port)

@@ -40,6 +40,7 @@ from gallery.api.identities.why import why_router
 from gallery.api.identities.words import words_router
 from gallery.api.live import live_router
 from gallery.api.origin import SameOrigin
+from gallery.api.others import NO_OTHERS, OtherSettings
 from gallery.api.page import page_router
 from gallery.api.parameters import only_known_parameters
 from gallery.api.prefix import UnderPrefix
@@ -50,7 +51,7 @@ from gallery.api.streams import OpenStreams
 from gallery.asking import Asker
 from gallery.config import ApiSettings
 from gallery.errors import StoreRefused
-from gallery.recording.config import NOT_RECORDED, RecordingSettings
+from gallery.recording.config import RecordingSettings
 from gallery.store.store import Store
 from wire.bus import GrouplessBus
 from wire.camera_states import CameraStates
@@ -82,7 +83,7 @@ def create_app(
     settings: ApiSettings,
     *,
     metrics: Callable[[], bytes] = bytes,
-    recording: RecordingSettings = NOT_RECORDED,
+    others: OtherSettings = NO_OTHERS,
     trusted: bool = False,
     find: Finder | None = None,
 ) -> FastAPI:
@@ -115,10 +116,10 @@ def create_app(
         cameras_router(listed, store.site_id, settings),
         camera_test_router(asker, settings),
         discovery_router(find, settings),
-        *_about_people(store, bus, cameras, asker, recording),
+        *_about_people(store, bus, cameras, asker, others.recording),
         events_router(feed, access, streams),
         alert_stream_router(alert_feed, access, streams),
-        *alerting_routers(store, listed.of),
+        *alerting_routers(store, listed.of, others.webhook_hosts),
         users_router(store.accounts),
         tokens_router(store.accounts),
         audit_router(store),

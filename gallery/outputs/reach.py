@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from gallery.outputs.config import network_of
 from gallery.outputs.errors import NotSent
@@ -25,6 +26,25 @@ def address_of(host: str, port: int, allowed: Collection[str]) -> str:
     for address in addresses:
         check_address(host, address, allowed)
     return addresses[0]
+
+
+def check_webhook(url: str, allowed: Collection[str]) -> None:
+    """Check what can be said of a webhook before anything is sent: a host that is unknown now may be known later.
+
+    Raises:
+        NotSent: It is of this network, and not listed.
+    """
+    try:
+        address_of(*host_and_port(url), allowed)
+    except NotSent as error:
+        if error.final:
+            raise
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """Return where a webhook is."""
+    parts = urlsplit(url)
+    return str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def check_address(host: str, address: str, allowed: Collection[str]) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from gallery.outputs.body import signature_of
 from gallery.outputs.errors import NotSent
-from gallery.outputs.reach import address_of
+from gallery.outputs.reach import address_of, host_and_port
 from gallery.zones.output import Output
 from wire.metrics import installed_version
 
@@ -35,8 +35,8 @@ def send(output: Output, delivery_id: str, body: bytes, now_s: int, allowed: Col
         NotSent: The receiver cannot be reached, or has not answered with a status from 200 to 299.
     """
     parts = urlsplit(output.url)
-    host, secure = str(parts.hostname), parts.scheme == "https"
-    port = parts.port or (443 if secure else 80)
+    host, port = host_and_port(output.url)
+    secure = parts.scheme == "https"
     connection = _Connection(host, port, address_of(host, port, allowed), output if secure else None)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     with closing(connection):

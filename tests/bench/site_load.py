@@ -23,8 +23,8 @@ import psutil
 from deploy.local.api_process import ApiProcess, ServedSite
 from deploy.local.api_server import bind
 from deploy.local.private_redis import PrivateRedis
+from gallery.api.others import NO_OTHERS
 from gallery.config import ApiSettings
-from gallery.recording.config import NOT_RECORDED
 from gallery.store import records
 from gallery.store.layout import LAYOUT
 from gallery.store.names import name_entry
@@ -60,7 +60,7 @@ def main() -> None:
         write_site(client, given.people)
         filled_s, memory = time.monotonic() - began_s, client.info("memory")["used_memory"]
         server = parts.enter_context(BusServer(parts.enter_context(closing(MemoryBus())), bytes))
-        site = ServedSite("site", redis.url, ApiSettings(), NOT_RECORDED)
+        site = ServedSite("site", redis.url, ApiSettings(), NO_OTHERS)
         api = parts.enter_context(ApiProcess(site, server, bind("127.0.0.1", 0)))
         api.wait_until_ready()
         found = {kind: asked(api, paths, given.requests) for kind, paths in requests(given.people).items()}

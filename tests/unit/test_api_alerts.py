@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from gallery.api.alerting.outputs import outputs_router
 from gallery.api.app import create_app
 from gallery.config import ApiSettings
+from gallery.store.alerting_memory import MemoryAlertStore
 from tests.alert_tools import WatchedSite, rule, standing
 from wire import codec
 from wire.bus import CAMERAS
@@ -186,6 +189,8 @@ def test_an_output_keeps_its_secret_and_address_when_it_is_renamed(client: TestC
         pytest.param({"url": "https://a/ b"}, "percent-encode", id="spaces"),
         pytest.param({"url": "https://a:99999/"}, "cannot be read", id="no port"),
         pytest.param({"url": ""}, "must start with", id="no address"),
+        pytest.param({"url": "http://10.0.0.5/T0KEN"}, "add 10.0.0.5 to alerts.webhook_hosts", id="of this network"),
+        pytest.param({"url": "http://localhost:8123/T0KEN"}, "localhost (127.0.0.1) is not public", id="this machine"),
         pytest.param({"secret": "short"}, "16-256", id="a short secret"),
         pytest.param({"secret": None}, "16-256", id="no secret"),
         pytest.param({"certificate": "abc"}, "64 hexadecimal", id="no digest"),
@@ -195,6 +200,17 @@ def test_an_output_that_cannot_be_is_refused_in_words(client: TestClient, wrong:
     answer = client.put("/v1/alert-outputs/new", json={**HOOK, **wrong})
     assert (answer.status_code, words in answer.text) == (422, True), answer.text
     assert "T0KEN" not in answer.text
+
+
+def test_an_output_of_this_network_is_taken_if_the_settings_of_alerts_list_it_and_kept_if_they_no_longer_do() -> None:
+    kept = MemoryAlertStore("site")
+    hook = {**HOOK, "url": "http://10.0.0.5/hook"}
+    for hosts, given, expected in ((("10.0.0.0/8",), hook, 200), ((), hook, 422), ((), {"name": "Other"}, 200)):
+        app = FastAPI()
+        app.include_router(outputs_router(kept, hosts))
+        assert TestClient(app).put("/v1/alert-outputs/home", json=given).status_code == expected
+    (output,) = kept.outputs()
+    assert (output.name, output.url) == ("Other", "http://10.0.0.5/hook")
 
 
 def test_an_output_in_use_is_not_deleted(client: TestClient) -> None:

@@ -13,8 +13,8 @@ import pytest
 from deploy.errors import RunError
 from deploy.local.api_process import ApiProcess, ServedSite
 from deploy.local.api_server import bind
+from gallery.api.others import NO_OTHERS
 from gallery.config import ApiSettings
-from gallery.recording.config import NOT_RECORDED
 from tests.conftest import PATIENCE_S, wait_until
 from wire.memory import MemoryBus
 from wire.served.server import BusServer
@@ -36,7 +36,7 @@ def server(bus: MemoryBus) -> Iterator[BusServer]:
 
 @pytest.fixture
 def site(redis_url: str) -> ServedSite:
-    return ServedSite("site", redis_url, ApiSettings(token="open sesame"), NOT_RECORDED)  # type: ignore[arg-type]
+    return ServedSite("site", redis_url, ApiSettings(token="open sesame"), NO_OTHERS)  # type: ignore[arg-type]
 
 
 def test_the_api_of_another_process_reads_and_changes_what_this_one_holds(
@@ -67,7 +67,7 @@ def test_packages_come_from_where_this_process_has_them(
 
 
 def test_an_api_that_does_not_start_is_an_error(server: BusServer) -> None:
-    site = ServedSite("site", "nonsense://here", ApiSettings(), NOT_RECORDED)
+    site = ServedSite("site", "nonsense://here", ApiSettings(), NO_OTHERS)
     with (
         ApiProcess(site, server, bind("127.0.0.1", 0)) as api,
         pytest.raises(RunError, match="the API did not start; the log says why"),

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 
 from gallery.api.app import create_app
+from gallery.api.others import OtherSettings
 from gallery.config import ApiSettings
 from gallery.recording.config import RecordingSettings
 from gallery.recording.folder import RecordingFolder
@@ -76,7 +77,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def client(store: MemoryStore, settings: RecordingSettings) -> Iterator[TestClient]:
-    with TestClient(create_app(store, MemoryBus(), ApiSettings(), recording=settings)) as client:
+    with TestClient(create_app(store, MemoryBus(), ApiSettings(), others=OtherSettings(settings))) as client:
         yield client
 
 

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from deploy.local.api_process import ApiProcess, ServedSite
 from deploy.local.api_server import bind
+from gallery.api.others import NO_OTHERS
 from gallery.api.tls import tls_options
 from gallery.config import ApiSettings
-from gallery.recording.config import NOT_RECORDED
 from tests.conftest import PATIENCE_S, need
 from wire.errors import SettingsError
 from wire.memory import MemoryBus
@@ -50,7 +50,7 @@ def settings_with(made: Path, key: Path) -> ApiSettings:
 
 def test_the_page_is_served_over_tls_and_its_cookie_never_leaves_it(tmp_path: Path, redis_url: str) -> None:
     made, key = certificate(tmp_path, "own")
-    site = ServedSite("site", redis_url, settings_with(made, key), NOT_RECORDED)
+    site = ServedSite("site", redis_url, settings_with(made, key), NO_OTHERS)
     with (
         closing(MemoryBus()) as bus,
         BusServer(bus, lambda: b"") as server,

@@ -31,8 +31,13 @@ AFTER = r"^[0-9]{1,16}-[0-9a-f]{24}$"
 After = Annotated[str, Query(pattern=AFTER)]
 
 
-def alerting_routers(store: Store, cameras: Callable[[str], Sequence[CameraOut]]) -> list[APIRouter]:
-    """Return all routes about zones, rules, outputs and alerts; `cameras` returns the cameras of a site."""
+def alerting_routers(
+    store: Store, cameras: Callable[[str], Sequence[CameraOut]], webhook_hosts: Collection[str]
+) -> list[APIRouter]:
+    """Return all routes about zones, rules, outputs and alerts; `cameras` returns the cameras of a site.
+
+    `webhook_hosts` is what the settings of alerts say.
+    """
 
     def camera_ids() -> list[str]:
         return [camera.camera_id for camera in cameras(store.site_id)]
@@ -41,7 +46,7 @@ def alerting_routers(store: Store, cameras: Callable[[str], Sequence[CameraOut]]
     return [
         zones_router(store, camera_ids),
         rules_router(store, camera_ids),
-        outputs_router(kept),
+        outputs_router(kept, webhook_hosts),
         alerts_router(store),
     ]
 

@@ -1,6 +1,7 @@
 """`/v1/alert-outputs`: the webhooks to which alerts are sent, and how far that got."""
 
 import time
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import msgspec
@@ -16,6 +17,8 @@ from gallery.api.alerting.alert_schemas import (
 )
 from gallery.api.encoding import new_router
 from gallery.api.schemas import Name, ProblemOut
+from gallery.outputs.errors import NotSent
+from gallery.outputs.reach import check_webhook
 from gallery.store.alerting import AlertStore
 from gallery.zones.alert import Delivery
 from gallery.zones.output import MAX_OUTPUTS, Output
@@ -24,8 +27,8 @@ MISSING: dict[int | str, dict[str, Any]] = {404: {"model": ProblemOut, "descript
 REFUSED: dict[int | str, dict[str, Any]] = {409: {"model": ProblemOut, "description": "Rules use it, or too many are"}}
 
 
-def outputs_router(alerts: AlertStore) -> APIRouter:
-    """Return the routes for outputs."""
+def outputs_router(alerts: AlertStore, webhook_hosts: Collection[str]) -> APIRouter:
+    """Return the routes for outputs; `webhook_hosts` as in the settings of alerts."""
     router = new_router(prefix="/v1/alert-outputs", tags=["alerts"])
 
     @router.get("")
@@ -37,7 +40,7 @@ def outputs_router(alerts: AlertStore) -> APIRouter:
     @router.put("/{output_id}", responses=REFUSED)
     def set_output(output_id: Name, output: OutputIn) -> OutputOut:
         """Add a webhook, or change the one with this id; address and secret are kept unless new ones are given."""
-        made = _made(alerts, output_id, output)
+        made = _made(alerts, output_id, output, webhook_hosts)
         alerts.save_output(made)
         return output_out(made, alerts.deliveries())
 
@@ -69,8 +72,8 @@ def outputs_router(alerts: AlertStore) -> APIRouter:
     return router
 
 
-def _made(alerts: AlertStore, output_id: str, given: OutputIn) -> Output:
-    """Return the output of a request.
+def _made(alerts: AlertStore, output_id: str, given: OutputIn, webhook_hosts: Collection[str]) -> Output:
+    """Return the output of a request; the address that it had is not checked again.
 
     Raises:
         HTTPException: 422, it cannot be used; 409, there are too many.
@@ -83,9 +86,14 @@ def _made(alerts: AlertStore, output_id: str, given: OutputIn) -> Output:
     url = given.url or (before.url if before else "")
     fields = given.model_dump(exclude={"secret", "url"}) | {"output_id": output_id, "url": url, "secret": secret}
     try:
-        return msgspec.convert(fields, Output)
+        made = msgspec.convert(fields, Output)
+        if given.url:
+            check_webhook(made.url, webhook_hosts)
     except ValueError as error:
         raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(error)) from None
+    except NotSent as error:
+        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, f"url: {error}") from None
+    return made
 
 
 def _revived(deliveries: list[Delivery], output_id: str) -> list[Delivery]:
