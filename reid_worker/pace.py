@@ -14,8 +14,9 @@ from dataclasses import dataclass
 TARGET = 0.1  # wait before analysis that is aimed at under load, as a share of the budget
 PERIOD_S = 0.5
 LONGEST_STEP_S = 2.0  # a single long pause is no reason to change the rate by more
-PROPORTION_PER_S = 0.8  # RFC 8033's beta and alpha, for waits of tenths of a second instead of milliseconds
-INTEGRAL_PER_S2 = 0.4
+PROPORTION_PER_S = 1.2  # RFC 8033's beta and alpha, for waits of tenths of a second instead of milliseconds
+INTEGRAL_PER_S2 = 0.6
+GIVES_WAY, AT_FLOOR = 0.2, 0.6  # waits, as shares of the budget, between which a chunk gets ever fewer frames
 LEAST_SHARE = 0.02
 
 
@@ -75,10 +76,13 @@ class Pace:
     def fps(self, wanted: float, priority: float, wait_s: float) -> float:
         """Return the rate at which to analyse a camera whose next chunk has waited for `wait_s`; 0 for not at all.
 
-        A camera of priority p keeps the p-th root of the share. What has waited for longer than the budget is analysed
-        at the floor, to catch up, and what has waited for twice as long not at all.
+        A camera of priority p keeps the p-th root of the share. The share is learnt over periods; when somebody takes
+        half of the machine at once, chunks that have begun to wait by then are analysed the more thinly the longer
+        they have waited, down to the floor, to catch up; those that have waited for twice the budget not at all.
         """
-        if wait_s > 2 * self._options.budget_s:
+        budget_s = self._options.budget_s
+        if wait_s > 2 * budget_s:
             return 0.0
         fps = wanted * float(self.share ** (1 / priority))
-        return min(fps, self._options.floor_fps) if wait_s > self._options.budget_s else fps
+        left = (AT_FLOOR - wait_s / budget_s) / (AT_FLOOR - GIVES_WAY)
+        return max(fps * min(max(left, 0.0), 1.0), min(fps, self._options.floor_fps))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reid_worker.pace import PERIOD_S, TARGET, Pace, PaceOptions
+from reid_worker.pace import AT_FLOOR, GIVES_WAY, PERIOD_S, TARGET, Pace, PaceOptions
 from reid_worker.rate import RateMeter
 
 BUDGET_S = 2.0
@@ -116,13 +116,34 @@ def test_priority_changes_nothing_while_there_is_time() -> None:
     assert [pace.fps(10.0, priority, 0.0) for priority in (0.1, 1.0, 10.0)] == [10.0] * 3
 
 
-def test_what_is_late_is_analysed_at_the_floor_and_what_is_very_late_not_at_all() -> None:
-    pace = Pace(PaceOptions(BUDGET_S, floor_fps=3.0))
+@pytest.mark.parametrize(
+    ("wait_s", "fps"),
+    [
+        pytest.param(GIVES_WAY * BUDGET_S, 10.0, id="in time"),
+        pytest.param((GIVES_WAY + AT_FLOOR) / 2 * BUDGET_S, 5.0, id="in between"),
+        pytest.param(AT_FLOOR * BUDGET_S, 3.0, id="late, at the floor"),
+        pytest.param(2 * BUDGET_S, 3.0, id="very late, at the floor"),
+        pytest.param(2 * BUDGET_S + 0.1, 0.0, id="hopelessly late"),
+    ],
+)
+def test_the_longer_a_chunk_has_waited_the_more_thinly_it_is_analysed(wait_s: float, fps: float) -> None:
+    assert Pace(PaceOptions(BUDGET_S, floor_fps=3.0)).fps(10.0, 1.0, wait_s) == pytest.approx(fps)
 
-    assert pace.fps(10.0, 1.0, BUDGET_S) == 10.0
-    assert pace.fps(10.0, 1.0, BUDGET_S + 0.1) == 3.0
-    assert pace.fps(2.0, 1.0, BUDGET_S + 0.1) == 2.0
-    assert pace.fps(10.0, 1.0, 2 * BUDGET_S + 0.1) == 0.0
+
+def test_a_camera_that_is_slower_than_the_floor_keeps_its_rate_however_late_it_is() -> None:
+    assert Pace(PaceOptions(BUDGET_S, floor_fps=3.0)).fps(2.0, 1.0, BUDGET_S + 0.1) == 2.0
+
+
+def test_a_machine_of_which_half_is_taken_away_is_behind_for_a_moment_only() -> None:
+    machine = Machine(cost_s=0.02)
+    machine.run(30)
+    machine.cost_s = 0.05
+    machine.waits_s = []
+
+    machine.run(60)
+
+    assert max(machine.waits_s) < 0.75 * BUDGET_S
+    assert max(machine.waits_s[len(machine.waits_s) // 4 :]) < 0.6 * BUDGET_S
 
 
 def test_a_rate_is_measured_over_the_last_five_seconds() -> None:
