@@ -15,6 +15,7 @@ from gallery.decision import decide, draft
 from gallery.decision.compare import mean_of
 from gallery.decision.coverage import SIMULTANEOUS_NS
 from gallery.decision.decide import Neighbours
+from gallery.decision.doubles import UNSEEN
 from gallery.decision.draft import Decision, Draft
 from gallery.decision.log_odds import logit, needed, needed_for
 from gallery.decision.regroup import Move, Union, regrouped
@@ -258,7 +259,7 @@ class _Window:
 
     def _probability(self, logit: float, model_id: str) -> float:
         others = {row.identity_id for row in self._draft.rows.values() if row.identity_id is not None}
-        share, among = self._draft.calibration(model_id).doubles.share, max(1, len(others) - 1)
+        share, among = self._draft.calibration(model_id).doubles.share, max(0, len(others) - 1) + UNSEEN
         return 1 / (1 + among * (share + (1 - share) * math.exp(-logit)))
 
     def _settle(self, tracklet: Tracklet, number: int, likely: float, reason: str) -> None:

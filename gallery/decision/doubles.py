@@ -3,7 +3,8 @@
 Log odds come from two normal distributions, which take it for impossible that two people are very similar. Some are:
 colleagues in one uniform, relatives, anybody in a dark coat from behind. So a share of all strangers is taken to look
 like one person, whatever the similarity. A likelihood ratio is then at most one by that share, and with n other people
-nothing that is seen makes a match surer than 1 / (1 + n * share).
+nothing that is seen makes a match surer than 1 / (1 + n * share). Some of these others are not known yet: when few are,
+most of those who come are somebody new.
 
 People whom one camera saw at once are certain strangers. How many of them look like one person is estimated from how
 well either kind of stranger explains each of them, in the order in which they came: O. Cappé and E. Moulines, "On-line
@@ -15,7 +16,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-USUAL_SHARE = 0.01  # of strangers who look like one person; suits the shipped weights on generated people
+USUAL_SHARE = 0.0075  # of strangers who look like one person; suits the shipped weights on generated people
+UNSEEN = 4  # people who are not known yet and may be the one seen; suits the same sites
 USUAL_PAIRS = 100.0  # weight of that share, in pairs
 MAX_PAIRS = 400.0  # effective number of pairs; older ones fade, as clothes and light change
 
@@ -45,9 +47,9 @@ class Doubles(msgspec.Struct, frozen=True, array_like=True):
         return Doubles(pairs * kept, alike * kept)
 
     def likely(self, logit: float, others: int) -> float:
-        """Return the probability of a match, given log odds from two normal distributions and the number of others."""
+        """Return the probability of a match, given what the two distributions say, and how many others are known."""
         share = self.share
-        return 1 / (1 + max(1, others) * (share + (1 - share) * math.exp(-logit)))
+        return 1 / (1 + (max(0, others) + UNSEEN) * (share + (1 - share) * math.exp(-logit)))
 
 
 NO_DOUBLES = Doubles()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gallery.decision.calibrate import DEFAULT_PRIOR, MAX_LOGIT, Calibration, decode, encode, probability
-from gallery.decision.doubles import MAX_PAIRS, NO_DOUBLES, USUAL_SHARE, Doubles
+from gallery.decision.doubles import MAX_PAIRS, NO_DOUBLES, UNSEEN, USUAL_SHARE, Doubles
 from gallery.review import doubts_of
 from gallery.store.store import StoredTracklet
 from gallery.store.why import Candidate, Why
@@ -30,10 +30,14 @@ def test_nothing_makes_a_match_surer_than_strangers_who_look_alike_leave_it() ->
     assert 0.4 < NO_DOUBLES.likely(MAX_LOGIT, 100) < 1 / (1 + 100 * USUAL_SHARE)
 
 
+def test_when_few_are_known_most_are_somebody_new() -> None:
+    assert NO_DOUBLES.likely(2.0, 1) < 1 / (1 + UNSEEN * math.exp(-2.0))
+
+
 def test_a_site_where_strangers_are_clearly_different_becomes_nearly_as_sure_as_similarities_say() -> None:
     distinct = learnt([-4.0] * 50)
     assert distinct.share < USUAL_SHARE / 4
-    assert distinct.likely(6.0, 10) > 0.95
+    assert distinct.likely(6.0, 10) > 0.93
     assert distinct.likely(6.0, 10) < probability(6.0 - math.log(10))
 
 

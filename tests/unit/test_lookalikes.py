@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration
-from gallery.decision.doubles import USUAL_SHARE
+from gallery.decision.doubles import UNSEEN, USUAL_SHARE
 from gallery.decision.lookalikes import answer
 from gallery.decision.mixture import Scale, exceeded
 from gallery.decision.normalise import Shifts
@@ -55,7 +55,7 @@ def test_the_most_similar_come_first_with_how_sure_that_is() -> None:
     assert found[0].similarity == pytest.approx(1, abs=1e-3)
     chances = [one.probability for one in found]
     assert chances == sorted(chances, reverse=True)
-    assert chances[0] > 0.95
+    assert chances[0] > 0.9
     assert chances[-1] < 0.01
 
 
@@ -123,4 +123,5 @@ def test_the_share_of_strangers_at_least_as_alike_is_that_of_their_distribution(
 def test_a_site_that_has_learnt_nothing_uses_what_comes_with_the_weights() -> None:
     (found,) = answer(site({1: axis(0)}), query(axis(0)), nobody).lookalikes
     expected = Calibration(DEFAULT_PRIOR).logit(found[0].similarity)
-    assert found[0].probability == pytest.approx(1 / (1 + USUAL_SHARE + (1 - USUAL_SHARE) * np.exp(-expected)))
+    alike = USUAL_SHARE + (1 - USUAL_SHARE) * np.exp(-expected)
+    assert found[0].probability == pytest.approx(1 / (1 + (1 + UNSEEN) * alike))
