@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from msgspec.structs import replace
 
 from deploy.bench.live import live_cameras
 from deploy.bench.live_delays import Delays, Spread
 from gallery.score.mot import Boxes
+from tests.bench.live_capacity import Trial, cameras_of, largest
 from tests.bench.live_rtsp import NOBODY, numbers_of
 from tests.gallery_tools import START, S, progress, tracklet
 from wire.bus import Record
@@ -118,3 +120,30 @@ def test_each_person_of_the_truth_has_the_numbers_of_the_tracklets_that_mostly_s
     found = numbers_of([(person, 4), (chair, 5)], {"a": truth}, {"a": 4})
 
     assert found == {"8": {"4": 1}, NOBODY: {"5": 1}}
+
+
+@pytest.mark.parametrize("most", [1, 5, 8])
+def test_the_largest_number_of_cameras_that_holds_is_found(most: int) -> None:
+    for limit in range(10):
+        asked: list[int] = []
+        assert largest(lambda n: asked.append(n) or n <= limit, most) == min(limit, most)  # type: ignore[func-returns-value]  # noqa: B023
+        assert len(asked) == len(set(asked))
+        assert max(asked) <= most
+
+
+def test_more_cameras_than_videos_play_them_again_under_names_of_their_own() -> None:
+    cameras = cameras_of([Path("a.mp4"), Path("b.mp4")], 3)
+    assert [(camera.camera_id, camera.url, camera.loop) for camera in cameras] == [
+        ("a-0", "a.mp4", True),
+        ("b-1", "b.mp4", True),
+        ("a-2", "a.mp4", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("p95_s", "share", "holds"), [(1.9, 0.96, True), (2.1, 1.0, False), (1.0, 0.9, False), (None, 1.0, False)]
+)
+def test_cameras_hold_if_all_are_analysed_and_people_are_known_in_time(
+    p95_s: float | None, share: float, *, holds: bool
+) -> None:
+    assert Trial(4, p95_s, share, 1.0).holds(2.0) is holds
