@@ -1,12 +1,17 @@
 """The API beside a running pipeline: 1 000 clients of events and 200 requests a second; one JSON line.
 
     python -m tests.bench.api_load --video hall.mp4 --before WORKTREE
+    python -m tests.bench.api_load --video hall.mp4 --cluster
 
 A `climbtrack run` in a process of its own plays a file in a loop as fast as it can. Its speed is measured alone, under
 load and alone again; the ratio is that under load to the mean of the other two. Latencies are counted from the moment
 when a request was due, so that requests which wait for others count as slow. Every twentieth client of events takes
 nothing after it has connected. `load_cpu` is what the load costs: seconds of all the run's processes a second, beyond
 those that it needs alone for as many frames. Both trees are measured in turn, so that both meet the same machine.
+
+With `--cluster`, it is a `climbtrack cluster up` with one worker: Kafka, Redis and every service as processes. Since
+ingest reads files faster than a worker analyses them, its cameras are as live as six copies of the file in real time,
+more than one worker takes on: its speed is what it can do.
 """
 
 import argparse
@@ -20,8 +25,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +40,39 @@ CLIENTS, RATE, CONNECTIONS = 1_000, 200, 16
 SLOW = 20  # one client of so many reads nothing
 PATHS = ("/v1/identities?limit=50", "/v1/stats", "/v1/cameras", "/v1/tracks?limit=50", "/v1/alerts?limit=50")
 READY_S = 120.0
+LIVE_CAMERAS = 6
+STOP_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """How to start a system in a folder, and where it answers and tells what it has analysed."""
+
+    words: tuple[str, ...]
+    settings: Mapping[str, Any]
+    port: int
+    worker_port: int
+
+
+def in_one_process(video: Path) -> System:
+    """Return `climbtrack run`, whose API shows the metrics of all parts."""
+    camera, port = {"url": str(video), "loop": True, "mode": "complete"}, free_port()
+    settings = {"cameras": {"hall": camera}, "api": {"port": port}}
+    return System(("run", "--no-pictures"), settings, port, port)
+
+
+def as_cluster(video: Path) -> System:
+    """Return `climbtrack cluster up` with one worker and more cameras than it takes on."""
+    camera = {"url": str(video), "loop": True, "realtime": True, "mode": "latency"}
+    api, worker, *ports = (free_port() for _ in range(5))
+    settings = {
+        "cameras": {f"hall-{number}": camera for number in range(1, LIVE_CAMERAS + 1)},
+        "api": {"port": api},
+        "worker": {"health_port": worker},
+        **{name: {"health_port": port} for name, port in zip(("ingest", "gallery", "alerts"), ports, strict=True)},
+    }
+    words = ("cluster", "up", "--workers", "1", "--kafka-port", "0", "--no-prometheus")
+    return System(words, settings, api, worker)
 
 
 def main() -> None:
@@ -45,6 +84,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=RATE)
     parser.add_argument("--before", type=Path, help="a worktree of the commit to compare with")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--cluster", action="store_true", help="of processes over Kafka, in place of one process")
     given = parser.parse_args()
     trees = {"before": given.before.resolve()} if given.before else {}
     found: dict[str, list[dict[str, Any]]] = {}
@@ -58,32 +98,22 @@ def main() -> None:
 
 def measured(given: argparse.Namespace, folder: Path, tree: Path) -> dict[str, Any]:
     """Return the figures of one run of the packages in a tree."""
-    port = free_port()
-    camera = {"url": str(given.video.resolve()), "loop": True, "mode": "complete"}
-    (folder / "site.yaml").write_text(json.dumps({"cameras": {"hall": camera}, "api": {"port": port}}))
-    command = [
-        sys.executable,
-        "-m",
-        "deploy.cli",
-        "run",
-        "--config",
-        "site.yaml",
-        "--data-dir",
-        "data",
-        "--no-pictures",
-    ]
+    system = (as_cluster if given.cluster else in_one_process)(given.video.resolve())
+    (folder / "site.yaml").write_text(json.dumps(system.settings))
+    where = ("--config", "site.yaml", "--data-dir", "data")
+    command = [sys.executable, "-m", "deploy.cli", *system.words, *where]
     with (folder / "log").open("w") as log:
         run = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": str(tree)})
         try:
-            base = f"http://127.0.0.1:{port}"
+            base = f"http://127.0.0.1:{system.worker_port}"
             wait_until_analysed(base, run, folder / "log")
             process = psutil.Process(run.pid)
             before, cost = speed(base, given.seconds, process)
-            load, (under, loaded_cost) = asyncio.run(loaded(port, given, process))
+            load, (under, loaded_cost) = asyncio.run(loaded(system, given, process))
             after, _ = speed(base, given.seconds, process)
         finally:
             run.send_signal(signal.SIGINT)
-            run.wait(60)
+            run.wait(STOP_S)
     alone = (before + after) / 2
     speeds = {"alone_fps": [round(before, 2), round(after, 2)], "loaded_fps": round(under, 2)}
     costs = {"alone_cpu": round(cost, 2), "loaded_cpu": round(loaded_cost, 2)}
@@ -92,18 +122,22 @@ def measured(given: argparse.Namespace, folder: Path, tree: Path) -> dict[str, A
 
 
 async def loaded(
-    port: int, given: argparse.Namespace, run: psutil.Process
+    system: System, given: argparse.Namespace, run: psutil.Process
 ) -> tuple[dict[str, Any], tuple[float, float]]:
     """Load the API; return what clients saw, and the speed and the cost of the run meanwhile."""
     followers = [Follower(takes=number % SLOW != 0) for number in range(given.clients)]
-    tasks = [asyncio.create_task(one.follow(port)) for one in followers]
+    tasks = [asyncio.create_task(one.follow(system.port)) for one in followers]
     async with asyncio.timeout(READY_S):
         await asyncio.gather(*(one.connected.wait() for one in followers))
     waits: list[float] = []
     failed: list[str] = []
     began = time.monotonic()
-    speeding = asyncio.create_task(asyncio.to_thread(speed, f"http://127.0.0.1:{port}", given.seconds, run))
-    asking = [asyncio.create_task(ask(port, given, number, began, waits, failed)) for number in range(CONNECTIONS)]
+    speeding = asyncio.create_task(
+        asyncio.to_thread(speed, f"http://127.0.0.1:{system.worker_port}", given.seconds, run)
+    )
+    asking = [
+        asyncio.create_task(ask(system.port, given, number, began, waits, failed)) for number in range(CONNECTIONS)
+    ]
     under = await speeding
     for task in (*asking, *tasks):
         task.cancel()
