@@ -8,7 +8,7 @@ from pathlib import Path
 import redis
 from prometheus_client import CollectorRegistry
 
-from gallery.store.server import connect
+from gallery.store.server import connect, installation_of
 from gallery.store.sites import RedisSites
 from wire.certificate import export_expiry
 from wire.kafka.bus import KafkaBus
@@ -44,7 +44,11 @@ def connected(config: Path | None, *, writes: bool = False) -> Iterator[Connecti
     metrics = ServiceMetrics(registry)
     settings, kafka = RedisSettings.load(config), KafkaSettings.load(config)
     export_expiry(metrics, settings, kafka)
-    with closing(connect(settings)) as client, closing(KafkaBus(kafka)) as bus:
+    with closing(connect(settings)) as client, closing(_bus(kafka, client)) as bus:
         sites = RedisSites(client, writes=writes)
         sites.check()
         yield Connections(registry, metrics, settings, client, sites, bus)
+
+
+def _bus(kafka: KafkaSettings, client: "redis.Redis") -> KafkaBus:
+    return KafkaBus(kafka, store=lambda: installation_of(client))

@@ -1,13 +1,14 @@
 """The Redis server of the stores: connecting to it, naming it in messages, and checking it."""
 
 import math
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import MovedError, RedisError, ResponseError
 from redis.sentinel import SentinelConnectionPool
 
 from gallery.store.faults import explained
@@ -22,6 +23,7 @@ KEEPS_EVERYTHING = "noeviction"
 ALWAYS = "always"
 ANSWER_S, CONNECT_S = 10.0, 5.0
 PROBE_S = 1.0  # for a question asked at every scrape of the metrics, which must not wait for a server that hangs
+INSTALLATION = "climbtrack:installation"
 SAVES = ("rdb_last_bgsave_status", "aof_last_write_status", "aof_last_bgrewrite_status")
 
 
@@ -85,6 +87,23 @@ def check_writes(client: "redis.Redis") -> None:
     """
     with translated_errors(client):
         client.set("climbtrack:{doctor}:probe", b"", px=1000)
+
+
+def installation_of(client: "redis.Redis") -> str:
+    """Return what tells this Redis, with its replicas, from others; made up at the first call, and kept there.
+
+    Empty for the node of a cluster that cannot keep it, since it belongs to no site.
+
+    Raises:
+        StoreUnavailable, StoreRefused: The server cannot be queried.
+    """
+    with translated_errors(client):
+        try:
+            client.set(INSTALLATION, uuid.uuid4().hex, nx=True)
+            kept: Any = client.get(INSTALLATION)
+        except MovedError:
+            return ""
+    return "" if kept is None else str(kept.decode())
 
 
 def eviction_risk(client: "redis.Redis") -> str:

@@ -15,8 +15,9 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from deploy.kafka_server import KafkaNode
 from tests.conftest import wait_until
 from wire.bus import FRAMES, MAX_RECORD_BYTES, WORKER_STATE, Bus, TopicPartition, TopicSpec
-from wire.errors import TransientError
+from wire.errors import SettingsError, TransientError
 from wire.kafka.bus import KafkaBus
+from wire.kafka.consumer import KafkaBusConsumer
 from wire.settings import KafkaSettings
 
 pytestmark = [
@@ -200,3 +201,33 @@ def test_two_installations_share_a_cluster_by_their_prefix(kafka_bus: KafkaBus, 
     assert kafka_bus.table("cameras") == {}
     assert set(other.table("cameras")) == {"door"}
     other.close()
+
+
+def test_a_member_that_works_on_another_store_is_refused_while_the_first_one_reads(
+    kafka_settings: KafkaSettings,
+) -> None:
+    # Given an installation whose gallery reads
+    ours, theirs, unnamed = (
+        KafkaBus(kafka_settings, TOPICS, store=lambda store=store: store) for store in ("a", "b", "")
+    )
+    first, standby, second = (bus.consumer("gallery", ["frames"]) for bus in (ours, ours, theirs))
+    unknown = unnamed.consumer("gallery", ["frames"])
+    ours.ensure_topics()
+    first.poll(1, 0.1)
+    # When another installation with the same prefix starts, then it is refused, and whoever may be of the first is not
+    wait_until(lambda: "works on another Redis" in refusal(second))
+    assert [refusal(one) for one in (standby, unknown)] == ["", ""]
+    # When those have ended, then the other one may go on
+    for one in (first, standby, unknown):
+        one.close()
+    wait_until(lambda: not refusal(second))
+    second.close()
+    ours.close()
+
+
+def refusal(consumer: KafkaBusConsumer) -> str:
+    try:
+        consumer.poll(1, 0.1)
+    except SettingsError as error:
+        return str(error)
+    return ""

@@ -20,7 +20,14 @@ from gallery.errors import StoreRefused, StoreUnavailable
 from gallery.handler import build_service
 from gallery.store.faults import PERMISSIONS
 from gallery.store.redis import RedisStore
-from gallery.store.server import answering, connect, durability_risk, eviction_risk, persistence_failing
+from gallery.store.server import (
+    answering,
+    connect,
+    durability_risk,
+    eviction_risk,
+    installation_of,
+    persistence_failing,
+)
 from gallery.store.sites import RedisSites
 from gallery.store.store import StoredTracklet, TrackQuery, Write
 from tests.conftest import need
@@ -488,6 +495,22 @@ class GalleryOnBus:
         while records := self._events.poll(100, 0.3):
             found += [codec.decode(record.value or b"") for record in records]  # type: ignore[misc]
         return found
+
+
+def test_a_redis_is_told_from_others_whoever_asks_and_after_a_restart(server: RealRedis, tmp_path: Path) -> None:
+    def told(one: RealRedis) -> str:
+        with closing(connect(RedisSettings(url=one.url))) as client:
+            return installation_of(client)
+
+    (tmp_path / "other").mkdir()
+    known = told(server)
+    server.say("SAVE")
+    server.end()
+    server.start()
+    with RealRedis(tmp_path / "other") as other:
+        assert known
+        assert told(server) == known
+        assert told(other) != known
 
 
 def test_a_redis_that_is_emptied_while_its_gallery_runs_knows_everybody_again(server: RealRedis) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from kafka import KafkaAdminClient, KafkaConsumer, errors
@@ -26,8 +26,20 @@ COORDINATOR_S = 5.0  # that a new broker may need until it knows its first group
 class KafkaBus:
     """A bus over Kafka; thread-safe. Clients connect on first use, so that a service can start before its broker."""
 
-    def __init__(self, settings: KafkaSettings, topics: Collection[TopicSpec] | None = None) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topics: Collection[TopicSpec] | None = None,
+        *,
+        store: Callable[[], str] | None = None,
+    ) -> None:
+        """Keep the settings.
+
+        Args:
+            store: Names the store that this process works on, empty if it cannot be told; members of a group have one.
+        """
         self._settings = settings
+        self._store = store
         self._names = Names(settings.topic_prefix, {spec.name: spec for spec in topics or sized(settings)})
         self._lock = threading.Lock()  # guards the two clients below, which are created on first use
         self._admin: KafkaAdminClient | None = None
@@ -67,7 +79,7 @@ class KafkaBus:
         for topic in topics:
             self._names.outside(topic)
         callbacks = Callbacks(on_assigned or no_callback, on_revoked or no_callback)
-        return KafkaBusConsumer(self._settings, self._names, group, topics, start, callbacks)
+        return KafkaBusConsumer(self._settings, self._names, group, topics, start, callbacks, self._store)
 
     def table(self, topic: str) -> dict[str, Record]:
         """Return the last record of every key of a compacted topic, tombstones left out."""

@@ -7,7 +7,7 @@ of cameras know how many cameras each partition has, so that whoever leads the g
 
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from kafka import KafkaConsumer, errors
@@ -19,6 +19,7 @@ from wire.bus import CAMERAS, Rebalance, Record, Start, TopicPartition
 from wire.kafka.assignor import CameraAssignor
 from wire.kafka.camera_counts import CameraCounts
 from wire.kafka.client import CLOSE_S, Names, connection_options, named_errors, reading_options
+from wire.kafka.installation import check_store, client_id
 from wire.settings import KafkaSettings
 from wire.topics import BY_CAMERA
 
@@ -53,7 +54,9 @@ class KafkaBusConsumer:
         topics: Collection[str],
         start: Start,
         callbacks: Callbacks,
+        store: Callable[[], str] | None = None,
     ) -> None:
+        self._store = store
         self._settings = settings
         self._names = names
         self._group = group
@@ -201,6 +204,10 @@ class KafkaBusConsumer:
         if self._client is None:
             settings = self._settings
             options = connection_options(settings)
+            store = "" if self._store is None else self._store()
+            if store:
+                check_store(settings, self._names.group(self._group), store)
+                options["client_id"] = client_id(store)
             if self._counts is not None:
                 self._assignor.learn(self._counts.read_all())
             client = KafkaConsumer(
