@@ -26,13 +26,14 @@ if [ -z "${COMPOSE:-}" ] && ! docker info >/dev/null 2>&1; then
   COMPOSE=docker-compose
   # Only of those that others wait for: a probe of each service all the time would take a core of a small machine.
   (while sleep 3; do
-    for name in $(podman ps --filter name=climbtrack-redis --filter name=climbtrack-kafka --format '{{.Names}}'); do
+    for name in $(podman ps --filter name=climbtrack-try-redis --filter name=climbtrack-try-kafka --format '{{.Names}}'); do
       podman healthcheck run "$name" >/dev/null 2>&1 || true
     done
   done) &
   started+=($!)
 fi
-compose() { ${COMPOSE:-docker compose} --env-file docker/demo.env --file compose.yaml "$@"; }
+# Under a name of its own: `down --volumes` must never reach the people of an installation on this machine.
+compose() { ${COMPOSE:-docker compose} --project-name climbtrack-try --env-file docker/demo.env --file compose.yaml "$@"; }
 options=("$@")
 
 down() {

@@ -3,8 +3,10 @@
 #   tests/servers/images.sh [FOLDER]
 # Bases and servers come from Debian's packages and Apache's jars, under the names that the Dockerfile and the compose
 # file give them. torch is left out of the worker's image: FOLDER/mount-torch.yaml, a file for docker compose, mounts
-# that of this Python (.venv) instead. FOLDER, .cache/images by default, keeps what was made.
-# docs/containers.md says how the tests then try them.
+# that of this Python (.venv) instead. FOLDER, .cache/images by default, keeps what was made, and how the last build ended.
+#   PROMETHEUS=no   do without an image of Prometheus
+# Ends with 77 and the reason in the last line where this machine cannot or may not run containers. The tests then try
+# the images (docs/containers.md).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=$(mkdir -p "${1:-.cache/images}" && cd "${1:-.cache/images}" && pwd)
@@ -13,15 +15,24 @@ debian_image=docker.io/library/debian:12.12-slim
 redis_image=docker.io/library/redis:7.2.11-bookworm
 kafka_image=docker.io/apache/kafka:4.1.0
 prometheus_image=docker.io/prom/prometheus:v3.5.0
+trap 'echo $? >"$folder/outcome"' EXIT
+unable() {
+  echo "$*"
+  exit 77
+}
+
 packages=(podman buildah runc netavark aardvark-dns fuse-overlayfs uidmap iptables debootstrap)
 
+[ "$(id -u)" -eq 0 ] || unable "only root builds images by this script"
 missing=()
 for name in "${packages[@]}"; do
   [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
 done
 if [ ${#missing[@]} -gt 0 ]; then
+  command -v apt-get >/dev/null || unable "these are installed on Debian only: ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends "${missing[@]}"
+  apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends "${missing[@]}" ||
+    unable "these could not be installed: ${missing[*]}"
 fi
 
 # crun refuses hybrid cgroups, and the default limits are refused inside of containers; OCI's format has no HEALTHCHECK.
@@ -35,11 +46,33 @@ events_logger = "file"
 CONF
 export CONTAINERS_CONF=$folder/containers.conf BUILDAH_ISOLATION=chroot BUILDAH_FORMAT=docker
 
+mirror=$(sed -n 's/^URIs: //p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
+
+# Containers of a shell and its libraries show what this machine forbids before anything is built.
+probe() {
+  local image=localhost/climbtrack-probe said reason=""
+  attempt() { [ -n "$reason" ] || said=$("$@" 2>&1) || reason="${*:1:3}: $(tail -n 1 <<<"$said")"; }
+  rm -rf "$folder/probe" && mkdir -p "$folder/probe"
+  cp --dereference --parents /bin/sh $(ldd /bin/sh | grep -o '/[^ ]*') "$folder/probe"
+  tar -C "$folder/probe" -cf "$folder/probe.tar" .
+  printf 'FROM %s\nRUN ["/bin/sh", "-c", "echo > /mark"]\n' "$image" >"$folder/probe/Dockerfile"
+  attempt /usr/lib/apt/apt-helper download-file "${mirror:-http://deb.debian.org/debian}/dists/bookworm/Release" "$folder/probe/Release"
+  attempt podman import "$folder/probe.tar" "$image"
+  attempt podman build --quiet --volume "$folder:/folder:ro" --tag "$image-built" --file "$folder/probe/Dockerfile" "$folder/probe"
+  attempt podman run --rm --read-only --cap-drop ALL --user 10001 --network none --tmpfs /tmp "$image-built" /bin/sh -c 'echo > /tmp/mark'
+  attempt podman network create climbtrack-probe
+  attempt podman run --rm --network climbtrack-probe --publish 127.0.0.1::1 "$image" /bin/sh -c :
+  podman network rm --force climbtrack-probe >/dev/null 2>&1 || true
+  podman rmi --force "$image-built" "$image" >/dev/null 2>&1 || true
+  rm -rf "$folder/probe" "$folder/probe.tar"
+  [ -z "$reason" ] || unable "$reason"
+}
+probe
+
 has() { podman image exists "$1"; }
 
 # One root file system for both bases: Debian with Python 3.11, which has what the images would otherwise install.
 if ! has "$python_image"; then
-  mirror=$(sed -n 's/^URIs: //p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
   rm -rf "$folder/rootfs"
   debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv,tini bookworm "$folder/rootfs" \
     ${mirror:+"$mirror"}
@@ -64,7 +97,7 @@ RUN groupadd --gid 999 redis && useradd --uid 999 --gid 999 --no-create-home red
 VOLUME /data
 FILE
 
-has "$prometheus_image" || podman build --quiet --tag "$prometheus_image" - <<FILE
+[ "${PROMETHEUS:-yes}" = no ] || has "$prometheus_image" || podman build --quiet --tag "$prometheus_image" - <<FILE
 FROM $debian_image
 RUN apt-get update && apt-get install --yes --no-install-recommends prometheus wget && rm -rf /var/lib/apt/lists/* \
  && install --directory --owner=65534 /prometheus

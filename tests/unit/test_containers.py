@@ -193,3 +193,11 @@ def test_the_list_of_an_image_names_what_its_wheels_bring(tmp_path: Path) -> Non
 
 def test_a_probe_that_fails_says_why(free_port: Any) -> None:
     assert "Connection refused" in asked(f"http://127.0.0.1:{free_port()}/healthz")
+
+
+def test_the_trial_takes_down_nothing_but_itself() -> None:
+    installation = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["name"]
+    script = (DOCKER / "try.sh").read_text()
+    (project,) = re.findall(r"--project-name (\S+)", script)
+    assert project != installation
+    assert set(re.findall(r"--filter name=(\S+)-(?:redis|kafka)", script)) == {project}

@@ -1,0 +1,103 @@
+"""The images of deploy/docker on this machine: whether they are built, and how they are run."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.docs_tools import ROOT
+
+CPU_IMAGES = ("ingest", "gallery", "alerts", "recorder", "api", "worker")
+DEMO_IMAGES = (
+    *(f"climbtrack/{name}" for name in (*CPU_IMAGES, "camera")),
+    "apache/kafka:4.1.0",
+    "redis:7.2.11-bookworm",
+)
+PROMETHEUS = "prom/prometheus:v3.5.0"
+ENGINES = ("docker", "podman")
+BUILDING = "CLIMBTRACK_IMAGES_ARE_BUILT_IN"  # set by .ci/run, which builds them beside the tests
+FOLDER = ROOT / ".cache" / "images"
+BUILT, FORBIDDEN = "0", "77"  # how tests/servers/images.sh ended
+BUILD_S = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Docker or podman, with the configuration under which it can run the images.
+
+    Attributes:
+        environment: What its programs need besides ours.
+    """
+
+    name: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        env = os.environ | self.environment
+        return subprocess.run([self.name, *words], env=env, capture_output=True, text=True, check=False)
+
+    def has(self, *images: str) -> bool:
+        """Tell whether all these images are here."""
+        return all(self("image", "inspect", image).returncode == 0 for image in images)
+
+    def run(self, image: str, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run a program of an image with no network, no capability and nothing to write but memory."""
+        bounds = ("--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+        entry = ("--tmpfs", "/tmp", "--entrypoint", words[0])
+        return self("run", "--rm", *bounds, *entry, f"climbtrack/{image}", *words[1:])
+
+    def try_demo(self, port: int, limit_s: int) -> "subprocess.CompletedProcess[str]":
+        """Bring the demo of the compose file up until somebody is known, and down again."""
+        words = ["deploy/docker/try.sh"]
+        if self.run("worker", "python3", "-c", "import torch").returncode:
+            words += ["--file", str(FOLDER / "mount-torch.yaml")]
+        profiles = "cpu,demo,monitoring" if self.has(PROMETHEUS) else "cpu,demo"
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # docker-compose is beside this Python
+        wanted = {"PATH": path, "COMPOSE_PROFILES": profiles, "CLIMBTRACK_PORT": str(port), "LIMIT_S": str(limit_s)}
+        env = os.environ | self.environment | wanted
+        return subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+def usable_engine() -> Engine:
+    """Return an engine that can run the images.
+
+    Where something builds them meanwhile, wait for it. Then only a machine that forbids containers skips the test, also
+    under CI=true: no change of ours can mend that, and where it is allowed a build that fails is a failure.
+    """
+    if (folder := os.environ.get(BUILDING)) is not None:
+        await_build(Path(folder))
+    found = [Engine(name, _configuration(name)) for name in ENGINES if shutil.which(name)]
+    engines = [one for one in found if one.has(*DEMO_IMAGES)]
+    if not engines:
+        pytest.skip("no engine here has the images")
+    tried = engines[0].run("ingest", "id")
+    if tried.returncode:
+        pytest.skip(f"{engines[0].name} has the images and cannot run them: {tried.stderr.strip()[-300:]}")
+    return engines[0]
+
+
+def await_build(folder: Path, limit_s: float = BUILD_S) -> None:
+    """Return when tests/servers/images.sh has built the images in a folder."""
+    outcome = folder / "outcome"
+    wait_until(outcome.exists, timeout_s=limit_s)
+    lines = (folder / "log").read_text(errors="replace").splitlines()
+    match outcome.read_text().strip():
+        case code if code == BUILT:
+            return
+        case code if code == FORBIDDEN:
+            pytest.skip(f"containers: {lines[-1]}")
+        case code:
+            pytest.fail("\n".join([*lines[-40:], f"building the images ended with {code}"]), pytrace=False)
+
+
+def _configuration(name: str) -> dict[str, str]:
+    """Return what images.sh has built with, where podman's own configuration does not do."""
+    known = FOLDER / "containers.conf"
+    if name != "podman" or "CONTAINERS_CONF" in os.environ or not known.exists():
+        return {}
+    return {"CONTAINERS_CONF": str(known)}
