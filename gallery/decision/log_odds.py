@@ -34,9 +34,9 @@ def threshold(match: float, others: int, learnt: Collection[Calibration]) -> flo
     """Return the log odds from which on a tracklet shows one of the people seen recently.
 
     There are `others` of them besides, or fewer where the share of pairs that show one person says so: a person in
-    several pieces must not make it harder to join them.
+    several pieces must not make it harder to join them. That share counts everybody, and one of them is this person.
     """
-    most = raised(match, min([others, *(known.people for known in learnt)]))
+    most = raised(match, min([others, *(known.people - 1 for known in learnt)]))
     pairs = max((sum(known.unlabelled) for known in learnt), default=0.0)
     return match + (most - match) * pairs / (pairs + LEARNT_PAIRS)
 

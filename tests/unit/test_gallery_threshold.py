@@ -43,5 +43,9 @@ def test_people_in_pieces_do_not_make_it_harder_to_join_them() -> None:
     assert threshold(MATCH, 1_000, [pieces]) < threshold(MATCH, 6, [learnt(3_000, share=0.005)])
 
 
+def test_where_pairs_look_like_two_people_there_is_one_other_however_many_pieces_there_are() -> None:
+    assert threshold(MATCH, 1_000, [learnt(3_000, share=0.5)]) == pytest.approx(MATCH, abs=0.02)
+
+
 def test_no_number_of_people_makes_a_match_impossible() -> None:
     assert threshold(MAX_LOGIT - 0.1, 10**9, [learnt(3_000, share=0.002)]) <= MAX_LOGIT

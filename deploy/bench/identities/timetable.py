@@ -119,6 +119,23 @@ def _days(rng: Generator) -> Timetable:
     return Timetable(3, _people(rng, 48), _in_time(rng, walks))
 
 
+def _few(rng: Generator) -> Timetable:
+    """Two to four people in a room that four cameras see, in uniform or not; trackers lose each every few seconds."""
+    count = int(rng.integers(2, 5))
+    tracks: list[Seen] = []
+    for person in range(count):
+        came_s = float(rng.uniform(0, 10))
+        left_s = came_s + float(rng.uniform(70, 100))
+        for camera in range(4):
+            at_s = came_s + float(rng.uniform(0, 6))
+            while at_s < left_s - 3.0:
+                last_s = min(left_s, at_s + float(rng.uniform(3, 25)))
+                tracks.append(Seen(person, 0, camera, at_s, last_s))
+                at_s = last_s + float(rng.uniform(2 * LOST_S, 6))
+    tracks.sort(key=lambda one: (one.first_s, one.person))
+    return Timetable(4, _people(rng, count), tuple(tracks), uniform=bool(rng.random() < 0.5))
+
+
 def _colours(rng: Generator) -> Timetable:
     walks = [_walk(rng, 4, person, rng.uniform(0, 200), ROOMS) for person in range(24)]
     return Timetable(4, _people(rng, 24), _in_time(rng, walks), cast=0.35)
@@ -133,6 +150,7 @@ KINDS: Mapping[str, Callable[[Generator], Timetable]] = {
     "changed clothes": _changed,
     "cameras of different colour": _colours,
     "four days": _days,
+    "few people in one room": _few,
 }
 
 
