@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -207,9 +208,7 @@ def test_a_member_that_works_on_another_store_is_refused_while_the_first_one_rea
     kafka_settings: KafkaSettings,
 ) -> None:
     # Given an installation whose gallery reads
-    ours, theirs, unnamed = (
-        KafkaBus(kafka_settings, TOPICS, store=lambda store=store: store) for store in ("a", "b", "")
-    )
+    ours, theirs, unnamed = (KafkaBus(kafka_settings, TOPICS, store=partial(str, name)) for name in ("a", "b", ""))
     first, standby, second = (bus.consumer("gallery", ["frames"]) for bus in (ours, ours, theirs))
     unknown = unnamed.consumer("gallery", ["frames"])
     ours.ensure_topics()
