@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import redis
-from redis.exceptions import MovedError, RedisError, ResponseError
+from redis.exceptions import ClusterDownError, MovedError, RedisError, ResponseError
 from redis.sentinel import SentinelConnectionPool
 
 from gallery.store.faults import explained
@@ -101,7 +101,7 @@ def installation_of(client: "redis.Redis") -> str:
         try:
             client.set(INSTALLATION, uuid.uuid4().hex, nx=True)
             kept: Any = client.get(INSTALLATION)
-        except MovedError:
+        except (MovedError, ClusterDownError):
             return ""
     return "" if kept is None else str(kept.decode())
 
