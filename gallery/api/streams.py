@@ -72,7 +72,8 @@ class News:
     async def wait(self, event: asyncio.Event) -> bool:
         """Wait until there is news since `now` gave this; return False if there is none for a while."""
         try:
-            await asyncio.wait_for(event.wait(), KEEP_ALIVE_S)
+            async with asyncio.timeout(KEEP_ALIVE_S):  # `wait_for` starts a task for each of a thousand clients
+                await event.wait()
         except TimeoutError:
             return False
         return True
