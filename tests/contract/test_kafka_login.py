@@ -13,7 +13,7 @@ from deploy.kafka_server import missing_tools
 from tests.conftest import need
 from tests.servers import secure_kafka
 from tests.servers.redis_server import make_certificates
-from tests.servers.secure_kafka import PASSWORD, USER, SecureKafka
+from tests.servers.secure_kafka import PASSWORD, SCRAM, USER, SecureKafka
 from wire.bus import TopicSpec
 from wire.errors import SettingsError, TransientError
 from wire.kafka.bus import KafkaBus
@@ -79,6 +79,16 @@ def test_a_password_file_and_an_authority_of_ones_own_are_enough(
     assert ask(servers=kafka.sasl_tls, **SASL_TLS, **login, ssl_ca_file=certificates / "ca.pem") == {"door"}
 
 
+def test_a_user_with_scram_behind_tls_is_let_in_and_another_password_is_not(
+    kafka: SecureKafka, certificates: Path
+) -> None:
+    known = {"servers": kafka.sasl_tls, **SASL_TLS, **ANN, "sasl_mechanism": SCRAM}
+    authority = {"ssl_ca_file": certificates / "ca.pem"}
+    assert ask(**known, **authority) == {"door"}
+    with pytest.raises(SettingsError, match=r"refuses this user or password; correct kafka\.sasl_username"):
+        ask(**{**known, "sasl_password": "hunter2"}, **authority)
+
+
 def test_a_certificate_of_ours_is_enough(kafka: SecureKafka, certificates: Path) -> None:
     own = {"ssl_certificate_file": certificates / "client.pem", "ssl_key_file": certificates / "locked.key"}
     known = {"servers": kafka.tls, **TLS, "ssl_ca_file": certificates / "ca.pem"}
@@ -96,7 +106,7 @@ def test_a_certificate_of_ours_is_enough(kafka: SecureKafka, certificates: Path)
             {"sasl_password": "hunter2"}, "refuses this user or password; correct kafka.sasl_username", id="password"
         ),
         pytest.param({"sasl_username": "bob"}, "refuses this user or password", id="user"),
-        pytest.param({"sasl_mechanism": "SCRAM-SHA-512"}, "does not support kafka.sasl_mechanism", id="mechanism"),
+        pytest.param({"sasl_mechanism": "SCRAM-SHA-256"}, "does not support kafka.sasl_mechanism", id="mechanism"),
     ],
 )
 def test_a_login_that_is_refused_is_a_wrong_setting_and_not_waited_for(

@@ -69,15 +69,17 @@ def usable_engine() -> Engine:
     Where something builds them meanwhile, wait for it. Then only a machine that forbids containers skips the test, also
     under CI=true: no change of ours can mend that, and where it is allowed a build that fails is a failure.
     """
-    if (folder := os.environ.get(BUILDING)) is not None:
+    folder = os.environ.get(BUILDING)
+    if folder is not None:
         await_build(Path(folder))
+    give_up = pytest.skip if folder is None else pytest.fail
     found = [Engine(name, _configuration(name)) for name in ENGINES if shutil.which(name)]
     engines = [one for one in found if one.has(*DEMO_IMAGES)]
     if not engines:
-        pytest.skip("no engine here has the images")
+        give_up("no engine here has the images")
     tried = engines[0].run("ingest", "id")
     if tried.returncode:
-        pytest.skip(f"{engines[0].name} has the images and cannot run them: {tried.stderr.strip()[-300:]}")
+        give_up(f"{engines[0].name} has the images and cannot run them: {tried.stderr.strip()[-300:]}")
     return engines[0]
 
 

@@ -4,9 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kafka import KafkaAdminClient
+from kafka.admin import UserScramCredentialUpsertion
+
 from deploy import kafka_server
 
+SCRAM = "SCRAM-SHA-512"
 USER, PASSWORD = "ann", "p[a]s s#w/o@r:d?%41é"
+
+SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class SecureKafka:
 
 
 def start(certificates: Path, free_port: Callable[[], int]) -> SecureKafka:
-    """Start a node that lets `USER` in with PLAIN, behind TLS or not, and whoever has a certificate of ours."""
+    """Start a node that lets `USER` in with PLAIN or SCRAM, behind TLS or not, and whoever has our certificate."""
     ports = {name: free_port() for name in ("SASL", "SAFE", "CERT", "OLD")}
     chain, key = ((certificates / f"server.{kind}").read_text().strip() for kind in ("pem", "key"))
     expired = (certificates / "server-expired.pem").read_text().strip()
@@ -35,7 +41,7 @@ def start(certificates: Path, free_port: Callable[[], int]) -> SecureKafka:
             "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,SAFE:SASL_SSL,CERT:SSL,OLD:SSL"
         ),
         "inter.broker.listener.name": "PLAINTEXT",
-        "sasl.enabled.mechanisms": "PLAIN",
+        "sasl.enabled.mechanisms": f"PLAIN,{SCRAM}",
         "ssl.keystore.type": "PEM",
         "ssl.keystore.certificate.chain": _one_line(chain),
         "ssl.keystore.key": _one_line(key),
@@ -46,9 +52,18 @@ def start(certificates: Path, free_port: Callable[[], int]) -> SecureKafka:
         "listener.name.old.ssl.keystore.certificate.chain": _one_line(expired),
         "listener.name.old.ssl.keystore.key": _one_line(key),
         **{f"listener.name.{name}.plain.sasl.jaas.config": _escaped(login) for name in ("sasl", "safe")},
+        **{f"listener.name.{name}.{SCRAM.lower()}.sasl.jaas.config": SCRAM_LOGIN for name in ("sasl", "safe")},
     }
     node = kafka_server.start(free_port(), more="".join(f"{name}={value}\n" for name, value in lines.items()))
+    _add_user(node.servers)
     return SecureKafka(node, *(f"127.0.0.1:{port}" for port in ports.values()))
+
+
+def _add_user(servers: str) -> None:
+    """Let `USER` in with SCRAM, whose users the brokers keep themselves."""
+    admin = KafkaAdminClient(bootstrap_servers=servers)
+    admin.alter_user_scram_credentials([UserScramCredentialUpsertion(USER, SCRAM, PASSWORD)])
+    admin.close()
 
 
 def _one_line(pem: str) -> str:
