@@ -38,7 +38,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
 
 
 def test_a_site_is_on_one_node_and_every_other_one_names_the_cause(nodes: list[RealRedis]) -> None:
-    answers = []
+    answers: list[str] = []
     for node in nodes:
         with closing(connect(RedisSettings(url=node.url))) as client:
             try:
