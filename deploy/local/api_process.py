@@ -124,7 +124,7 @@ def main() -> None:
     """Serve the API until the standard input ends."""
     with uncollected():
         from deploy.onvif.finding import find_cameras
-        from gallery.api.app import create_app
+        from gallery.api.app import create_app, prepare
         from gallery.store.redis import RedisStore
         from gallery.store.server import connect
 
@@ -138,6 +138,7 @@ def main() -> None:
     ):
         store = RedisStore(client, site.site_id)
         app = create_app(store, bus, site.api, metrics=bus.metrics, others=site.others, find=find_cameras)
+        prepare(app)
         with ApiServer(app, taken, tls_options(site.api)) as server:
             sys.stdout.buffer.write(READY)
             sys.stdout.buffer.flush()

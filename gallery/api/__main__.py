@@ -18,7 +18,7 @@ from prometheus_client import generate_latest
 
 from gallery.access.first import tell_first_admin
 from gallery.api.address import explain_bind_failure, open_listener
-from gallery.api.app import create_app, needs_admin
+from gallery.api.app import create_app, needs_admin, prepare
 from gallery.api.discovery import Finder
 from gallery.api.others import OtherSettings
 from gallery.api.tls import scheme_of, tls_options
@@ -54,6 +54,7 @@ def main(config: Path | None = None, find: Finder | None = None) -> int:
         others = OtherSettings(RecordingSettings.load(config), AlertSettings.load(config).webhook_hosts)
         tls = tls_options(settings)
         app = create_app(store, to.bus, settings, metrics=metrics, others=others, find=find)
+        prepare(app)
         with closing(listen(settings.host, settings.port)) as listener:
             port, scheme = listener.getsockname()[1], scheme_of(settings)
             log.info("api: %s://%s:%d, its page and documentation too", scheme, settings.host, port)

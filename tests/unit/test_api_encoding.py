@@ -1,13 +1,17 @@
-"""Answers are encoded where they are made, and are what FastAPI would make of them."""
+"""Answers are encoded where they are made, as FastAPI would; what routes need is built before the first request."""
 
 import threading
 
 import pytest
 from fastapi import FastAPI, Response
 from fastapi.testclient import TestClient
-from pydantic import BaseModel, Field, field_serializer
+from pydantic import BaseModel, Field, TypeAdapter, field_serializer
 
+from gallery.api.app import create_app, prepare
 from gallery.api.encoding import new_router
+from gallery.config import ApiSettings
+from gallery.store.memory import MemoryStore
+from wire.memory import MemoryBus
 
 
 class Out(BaseModel):
@@ -64,3 +68,25 @@ def test_the_document_still_states_what_an_endpoint_returns(client: TestClient) 
     document = client.get("/openapi.json").json()
     stated = document["paths"]["/v1/made"]["post"]["responses"]["201"]["content"]["application/json"]["schema"]
     assert stated == {"$ref": "#/components/schemas/Out"}
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_a_prepared_application_builds_nothing_when_its_first_request_comes(
+    monkeypatch: pytest.MonkeyPatch, *, prepared: bool
+) -> None:
+    bus, built = MemoryBus(), []
+    bus.ensure_topics()
+    app = create_app(MemoryStore("site"), bus, ApiSettings())
+    if prepared:
+        prepare(app)
+    build = TypeAdapter.__init__
+
+    def counted(adapter: TypeAdapter[object], *given: object, **named: object) -> None:
+        built.append(given)
+        build(adapter, *given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(TypeAdapter, "__init__", counted)
+    with TestClient(app, base_url="http://localhost") as client:
+        assert client.get("/v1/identities").status_code == 200
+    bus.close()
+    assert bool(built) is not prepared
