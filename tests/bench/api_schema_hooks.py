@@ -19,6 +19,7 @@ SAYS_MORE_THAN_A_SCHEMA = re.compile(
     r"|(zones|cameras|identities|seconds|people|direction|who): \w+ (needs|takes|is about|has no)"
     r"|who: a count is of anyone|kind: the rule .* is about this zone"
     r"|(secret|url): must "
+    r"|url: .+ is not public"
     r"|(time_)?zone: .*time zone|time_zone: .* is unknown"
     r"|after: (this is one|take the)"
 )

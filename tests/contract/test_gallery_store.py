@@ -9,7 +9,8 @@ import pytest
 import redis
 
 from gallery.errors import StoreConflict, StoreUnavailable
-from gallery.store import layout
+from gallery.store.layout import LAYOUT
+from gallery.store.names import name_entry
 from gallery.store.people import is_wanted
 from gallery.store.redis import RedisStore
 from gallery.store.server import connect
@@ -557,19 +558,18 @@ def test_a_site_that_is_written_while_it_is_brought_up_to_date_has_nobody_whom_t
     store.write(write(0, identities=[replace(person(number), name=f"Anna {number}") for number in (1, 2)]))
     client.delete(f"{prefix}names")
     client.hset(f"{prefix}meta", "layout", 3)
-    earlier = layout.name_entry
 
     def erased_meanwhile(identity: Identity) -> str:
-        monkeypatch.setattr(layout, "name_entry", earlier)
+        monkeypatch.setattr("gallery.store.layout.name_entry", name_entry)
         client.hdel(f"{prefix}identities", "1", "2")  # as a gallery of layout 3 does
         client.hincrby(f"{prefix}meta", "version", 1)
-        return earlier(identity)
+        return name_entry(identity)
 
-    monkeypatch.setattr(layout, "name_entry", erased_meanwhile)
+    monkeypatch.setattr("gallery.store.layout.name_entry", erased_meanwhile)
     store.load(0)
 
     assert client.zrange(f"{prefix}names", 0, -1) == []
-    assert client.hget(f"{prefix}meta", "layout") == str(layout.LAYOUT).encode()
+    assert client.hget(f"{prefix}meta", "layout") == str(LAYOUT).encode()
     client.close()
 
 
