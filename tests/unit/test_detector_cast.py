@@ -12,9 +12,10 @@ from training.detector.cast import Cast, cast_of, generated_cast, realistic_cast
 from training.detector.frames import detector_frames
 from training.detector.stage import SIGHT
 from training.realistic.assets import AssetsMissingError
-from training.realistic.panorama import Vantage, draw_panorama
+from training.realistic.panorama import draw_panorama
 from training.synthetic.body import sample_person
 from training.synthetic.figure import build_figure
+from training.synthetic.places import Vantage
 
 
 @pytest.fixture(scope="module")
