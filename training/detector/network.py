@@ -71,7 +71,7 @@ class PersonDetector(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Sequential(ConvUnit(3, 16, 3, 2), ConvUnit(16, 32, 3, 2), Residual(32))
-        widths, depths = (32, 64, 128, 160), (2, 4, 4)
+        widths, depths = (32, 64, 128, 160), (3, 6, 6)
         self.stages = nn.ModuleList(
             nn.Sequential(ConvUnit(a, b, 3, 2), *(Residual(b) for _ in range(depth)))
             for (a, b), depth in zip(pairwise(widths), depths, strict=True)
