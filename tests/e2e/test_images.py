@@ -1,6 +1,6 @@
 """The images as they are built, and the demo of the compose file from its camera to an identity.
 
-Continuous integration builds them beside the tests; elsewhere these run where an engine has them (docs/containers.md).
+`IMAGES=yes .ci/run` builds them beside the tests; elsewhere these run where an engine has them (docs/containers.md).
 """
 
 import json
