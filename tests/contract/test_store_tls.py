@@ -98,21 +98,26 @@ def test_a_certificate_of_another_host_is_refused_unless_names_are_not_checked(
     assert write_once(**known, ssl_check_hostname=False) == "applied"
 
 
-@pytest.mark.parametrize(
-    ("server", "ours"),
-    [
-        pytest.param({"name": "server-expired"}, {}, id="of the server"),
-        pytest.param({"clients": "yes"}, {"ssl_certificate_file": "client-expired.pem"}, id="of ours"),
-    ],
-)
-def test_a_certificate_that_has_ended_is_refused_with_the_cause(
-    server: dict[str, str], ours: dict[str, str], start: Starter, certificates: Path
+def test_a_certificate_of_the_server_that_has_ended_is_refused_with_the_cause(
+    start: Starter, certificates: Path
 ) -> None:
-    known = {"url": start(**server).tls_url, "ssl_ca_file": certificates / "ca.pem"}
-    own = {key: certificates / name for key, name in ours.items()}
-    keys = {"ssl_key_file": certificates / "client-expired.key"} if own else {}
-    with pytest.raises(StoreRefused, match=r"certificate (has )?expired; check .*redis\.ssl_certificate_file"):
-        write_once(**known, **own, **keys)
+    known = {"url": start(name="server-expired").tls_url, "ssl_ca_file": certificates / "ca.pem"}
+    with pytest.raises(StoreRefused, match=r"certificate has expired; check .*redis\.ssl_certificate_file"):
+        write_once(**known)
+
+
+def test_a_certificate_of_ours_that_has_ended_is_named(start: Starter, certificates: Path) -> None:
+    known = {
+        "url": start(clients="yes").tls_url,
+        "ssl_ca_file": certificates / "ca.pem",
+        "ssl_certificate_file": certificates / "client-expired.pem",
+        "ssl_key_file": certificates / "client-expired.key",
+    }
+    # In TLS 1.3 the client has finished when the server refuses it: by an alert, which a reset may overtake.
+    with pytest.raises(
+        (StoreRefused, StoreUnavailable), match=r"(certificate expired; check|closed).*redis\.ssl_certificate_file"
+    ):
+        write_once(**known)
 
 
 def test_a_server_that_asks_for_a_certificate_gets_ours(start: Starter, certificates: Path) -> None:
