@@ -72,8 +72,16 @@ def readable(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Run
     cases = shared_data.parent / "cases"
     for name in ("rotated-video", "avi-empty-frames", "mp4-two-descriptions", "image-folder"):
         shutil.copytree(cases / name, folder / name)
+    _run_backwards(folder / CASES["folder"])
     shutil.copy(cases / "colon-in-file-name" / CASES["colon"], folder)
     return run(folder, CASES)
+
+
+def _run_backwards(pictures: Path) -> None:
+    """Replace the second half of 20 pictures by the first, backwards: whoever is in those is then in all of them."""
+    for number in range(11, 21):
+        before = 21 - number if number != 16 else 6  # the fifth is the one that cannot be read
+        shutil.copy(pictures / f"{before:07d}.jpg", pictures / f"{number:07d}.jpg")
 
 
 def test_all_of_it_is_read(readable: Run) -> None:
