@@ -15,6 +15,7 @@ from wire.settings import KafkaSettings
 log = logging.getLogger(__name__)
 
 FLUSH_S = 30.0
+LIST_S = 20.0  # for the list of cameras: a topic that was just created has no leader for some seconds
 
 
 def announce_cameras(config: Path | None) -> None:
@@ -37,7 +38,7 @@ def announce_cameras(config: Path | None) -> None:
 
 def announce(bus: Bus, cameras: Iterable[CameraSpec]) -> int:
     """Publish the specs that are not yet on the topic, so that running cameras are undisturbed; return their number."""
-    with CameraTable(bus) as table:
+    with CameraTable(bus, wait_s=LIST_S) as table:
         known = {name: codec.encode(listed.spec) for name, listed in table.cameras().items()}
     fresh = {spec.camera_id: codec.encode(spec) for spec in cameras}
     changed = {name: value for name, value in fresh.items() if known.get(name) != value}
