@@ -107,17 +107,13 @@ def test_a_certificate_of_the_server_that_has_ended_is_refused_with_the_cause(
 
 
 def test_a_certificate_of_ours_that_has_ended_is_named(start: Starter, certificates: Path) -> None:
-    known = {
-        "url": start(clients="yes").tls_url,
-        "ssl_ca_file": certificates / "ca.pem",
-        "ssl_certificate_file": certificates / "client-expired.pem",
-        "ssl_key_file": certificates / "client-expired.key",
-    }
+    known = {"url": start(clients="yes").tls_url, "ssl_ca_file": certificates / "ca.pem"}
+    files = {"ssl_certificate_file": "client-expired.pem", "ssl_key_file": "client-expired.key"}
     # In TLS 1.3 the client has finished when the server refuses it: by an alert, which a reset may overtake.
     with pytest.raises(
         (StoreRefused, StoreUnavailable), match=r"(certificate expired; check|closed).*redis\.ssl_certificate_file"
     ):
-        write_once(**known)
+        write_once(**known, **{key: certificates / name for key, name in files.items()})
 
 
 def test_a_server_that_asks_for_a_certificate_gets_ours(start: Starter, certificates: Path) -> None:

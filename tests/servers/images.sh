@@ -56,7 +56,7 @@ probe() {
   cp --dereference --parents /bin/sh $(ldd /bin/sh | grep -o '/[^ ]*') "$folder/probe"
   tar -C "$folder/probe" -cf "$folder/probe.tar" .
   printf 'FROM %s\nRUN ["/bin/sh", "-c", "echo > /mark"]\n' "$image" >"$folder/probe/Dockerfile"
-  attempt /usr/lib/apt/apt-helper download-file "${mirror:-http://deb.debian.org/debian}/dists/bookworm/Release" "$folder/probe/Release"
+  [ -z "$mirror" ] || attempt /usr/lib/apt/apt-helper download-file "$mirror/dists/bookworm/Release" "$folder/probe/Release"
   attempt podman import "$folder/probe.tar" "$image"
   attempt podman build --quiet --volume "$folder:/folder:ro" --tag "$image-built" --file "$folder/probe/Dockerfile" "$folder/probe"
   attempt podman run --rm --read-only --cap-drop ALL --user 10001 --network none --tmpfs /tmp "$image-built" /bin/sh -c 'echo > /tmp/mark'
