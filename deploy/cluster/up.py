@@ -151,8 +151,8 @@ class Cluster:
             RunError: The supervisor does not answer any more.
         """
         while not stop.wait(POLL_S):
-            self._show_logs()
             self._states = self._supervisor.control.states()
+            self._show_logs()  # after that question: what ended was logged before it was answered
             for name, state in self._states.items():
                 self._show(self._changes.next(name, state), name, state)
 
