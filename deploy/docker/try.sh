@@ -2,6 +2,7 @@
 # Bring the demo of deploy/compose.yaml up, wait until the API knows somebody, show what runs, and take it down again.
 #   deploy/docker/try.sh [more options of docker compose, such as --file other.yaml]
 # COMPOSE    the command; `docker compose` by default, else docker-compose over podman's socket where there is no engine
+# ENGINE     podman: use podman's socket although Docker is there
 # LIMIT_S    how long to wait for an identity (600)
 # The images must be there: `docker compose --file deploy/compose.yaml --profile cpu --profile demo build`.
 set -euo pipefail
@@ -19,7 +20,7 @@ done
 chmod 711 "$work"
 
 # podman: its socket in place of Docker's, and its health checks by hand, since only systemd runs them by itself.
-if [ -z "${COMPOSE:-}" ] && ! docker info >/dev/null 2>&1; then
+if [ -z "${COMPOSE:-}" ] && { [ "${ENGINE:-}" = podman ] || ! docker info >/dev/null 2>&1; }; then
   podman system service --time 0 "unix://$work/podman.sock" &
   started+=($!)
   export DOCKER_HOST=unix://$work/podman.sock

@@ -3,10 +3,10 @@
 #   tests/servers/images.sh [FOLDER]
 # Bases and servers come from Debian's packages and Apache's jars, under the names that the Dockerfile and the compose
 # file give them. torch is left out of the worker's image: FOLDER/mount-torch.yaml, a file for docker compose, mounts
-# that of this Python (.venv) instead. FOLDER, .cache/images by default, keeps what was made, and how the last build ended.
+# that of this Python (.venv) instead. FOLDER, .cache/images by default, keeps what was made.
 #   PROMETHEUS=no   do without an image of Prometheus
-# Ends with 77 and the reason in the last line where this machine cannot or may not run containers. The tests then try
-# the images (docs/containers.md).
+# Ends with 77 and the reason in the last line where this machine cannot or may not build and run containers. The tests
+# then try the images (docs/containers.md).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=$(mkdir -p "${1:-.cache/images}" && cd "${1:-.cache/images}" && pwd)
@@ -15,11 +15,13 @@ debian_image=docker.io/library/debian:12.12-slim
 redis_image=docker.io/library/redis:7.2.11-bookworm
 kafka_image=docker.io/apache/kafka:4.1.0
 prometheus_image=docker.io/prom/prometheus:v3.5.0
-trap 'echo $? >"$folder/outcome"' EXIT
+room_gb=8
 unable() {
   echo "$*"
   exit 77
 }
+# A package index that did not answer once fails no build: what was done before is kept, so that trying again is cheap.
+twice() { "$@" || "$@"; }
 
 packages=(podman buildah runc netavark aardvark-dns fuse-overlayfs uidmap iptables debootstrap)
 
@@ -48,34 +50,50 @@ export CONTAINERS_CONF=$folder/containers.conf BUILDAH_ISOLATION=chroot BUILDAH_
 
 mirror=$(sed -n 's/^URIs: //p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
 
+# Try what has no fault of ours in it; remember why the first that fails does.
+reason=""
+attempt() {
+  local said
+  [ -n "$reason" ] || said=$("$@" 2>&1) || reason="${*:1:3}: $(tail -n 1 <<<"$said")"
+}
+judge() { [ -z "$reason" ] || unable "$reason"; }
+
+has_room() {
+  local store
+  store=$(podman info --format '{{.Store.GraphRoot}}')
+  echo "less than $room_gb GB are free in $store"
+  [ "$(df --output=avail --block-size=1G "$store" | tail -n 1)" -ge "$room_gb" ]
+}
+
 # Containers of a shell and its libraries show what this machine forbids before anything is built.
 probe() {
-  local image=localhost/climbtrack-probe said reason=""
-  attempt() { [ -n "$reason" ] || said=$("$@" 2>&1) || reason="${*:1:3}: $(tail -n 1 <<<"$said")"; }
+  local image=localhost/climbtrack-probe
   rm -rf "$folder/probe" && mkdir -p "$folder/probe"
   cp --dereference --parents /bin/sh $(ldd /bin/sh | grep -o '/[^ ]*') "$folder/probe"
   tar -C "$folder/probe" -cf "$folder/probe.tar" .
   printf 'FROM %s\nRUN ["/bin/sh", "-c", "echo > /mark"]\n' "$image" >"$folder/probe/Dockerfile"
   [ -z "$mirror" ] || attempt /usr/lib/apt/apt-helper download-file "$mirror/dists/bookworm/Release" "$folder/probe/Release"
+  attempt has_room
   attempt podman import "$folder/probe.tar" "$image"
   attempt podman build --quiet --volume "$folder:/folder:ro" --tag "$image-built" --file "$folder/probe/Dockerfile" "$folder/probe"
   attempt podman run --rm --read-only --cap-drop ALL --user 10001 --network none --tmpfs /tmp "$image-built" /bin/sh -c 'echo > /tmp/mark'
   attempt podman network create climbtrack-probe
-  attempt podman run --rm --network climbtrack-probe --publish 127.0.0.1::1 "$image" /bin/sh -c :
+  attempt podman run --rm --memory 64m --network climbtrack-probe --publish 127.0.0.1::1 "$image" /bin/sh -c :
   podman network rm --force climbtrack-probe >/dev/null 2>&1 || true
   podman rmi --force "$image-built" "$image" >/dev/null 2>&1 || true
   rm -rf "$folder/probe" "$folder/probe.tar"
-  [ -z "$reason" ] || unable "$reason"
 }
 probe
+judge
 
 has() { podman image exists "$1"; }
 
 # One root file system for both bases: Debian with Python 3.11, which has what the images would otherwise install.
 if ! has "$python_image"; then
   rm -rf "$folder/rootfs"
-  debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv,tini bookworm "$folder/rootfs" \
+  attempt debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv,tini bookworm "$folder/rootfs" \
     ${mirror:+"$mirror"}
+  judge
   rm -rf "$folder"/rootfs/var/cache/apt/* "$folder"/rootfs/usr/share/{doc,man,locale}/*
   tar -C "$folder/rootfs" -c . | podman import - "$python_image"
   podman tag "$python_image" "$debian_image"
@@ -89,15 +107,31 @@ for file in /etc/ssl/certs/ca-certificates.crt /etc/pip.conf; do
   [ -e "$file" ] && mounts+=(--volume "$file:$file:ro")
 done
 
-has "$redis_image" || podman build --quiet --tag "$redis_image" - <<FILE
+# Builds may be allowed and reach less than this machine does.
+build_that_fetches() {
+  podman build --quiet "${mounts[@]}" --tag localhost/climbtrack-probe - <<FILE
+FROM $debian_image
+RUN apt-get update && python3 -m venv /tmp/tools && /tmp/tools/bin/pip install uv \
+ && /tmp/tools/bin/uv pip install --target /tmp/reached packaging
+FILE
+}
+attempt twice build_that_fetches
+podman rmi --force localhost/climbtrack-probe >/dev/null 2>&1 || true
+judge
+
+make_redis() {
+  podman build --quiet --tag "$redis_image" - <<FILE
 FROM $debian_image
 RUN groupadd --gid 999 redis && useradd --uid 999 --gid 999 --no-create-home redis \
  && apt-get update && apt-get install --yes --no-install-recommends redis-server && rm -rf /var/lib/apt/lists/* \
  && install --directory --owner=999 --group=999 /data
 VOLUME /data
 FILE
+}
+has "$redis_image" || twice make_redis
 
-[ "${PROMETHEUS:-yes}" = no ] || has "$prometheus_image" || podman build --quiet --tag "$prometheus_image" - <<FILE
+make_prometheus() {
+  podman build --quiet --tag "$prometheus_image" - <<FILE
 FROM $debian_image
 RUN apt-get update && apt-get install --yes --no-install-recommends prometheus wget && rm -rf /var/lib/apt/lists/* \
  && install --directory --owner=65534 /prometheus
@@ -105,6 +139,8 @@ VOLUME /prometheus
 USER 65534
 ENTRYPOINT ["/usr/bin/prometheus"]
 FILE
+}
+[ "${PROMETHEUS:-yes}" = no ] || has "$prometheus_image" || twice make_prometheus
 
 if ! has "$kafka_image"; then
   jars=$(.venv/bin/python -c 'from deploy.kafka_server import fetch; print(fetch())')
@@ -133,11 +169,11 @@ VOLUME /var/lib/kafka/data
 USER 1000
 CMD ["bash", "/opt/kafka/start.sh"]
 FILE
-  podman build --quiet --tag "$kafka_image" "$folder/kafka"
+  twice podman build --quiet --tag "$kafka_image" "$folder/kafka"
 fi
 
 for name in ingest gallery alerts recorder api worker camera; do
-  podman build --quiet "${mounts[@]}" --file deploy/docker/Dockerfile --target "$name" --tag "climbtrack/$name" --build-arg TORCH_INDEX= .
+  twice podman build --quiet "${mounts[@]}" --file deploy/docker/Dockerfile --target "$name" --tag "climbtrack/$name" --build-arg TORCH_INDEX= .
 done
 
 # Packages of this environment that the worker's image lacks without torch.
