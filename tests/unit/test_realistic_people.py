@@ -1,6 +1,7 @@
 """Realistic people: read from packed assets, dressed as described, lit by panoramas; determined by their seeds."""
 
 import gzip
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +161,12 @@ def test_every_second_site_has_the_other_generators_people(packed: Path) -> None
     render = every_second_site(own, packed)
     np.testing.assert_array_equal(render(48, 8, 0, 1, (64, 32)), own.tracklet(48, 8, 0, 1, (64, 32)))
     assert (render(24, 4, 0, 1, (64, 32)) != own.tracklet(24, 4, 0, 1, (64, 32))).any()
+
+
+def test_another_process_renders_the_same_people(packed: Path) -> None:
+    render = every_second_site(PeopleGenerator(), packed, keep=7)
+    sent = pickle.dumps(render)
+    there = pickle.loads(sent)  # what multiprocessing does with a renderer
+    np.testing.assert_array_equal(there(24, 4, 0, 1, (64, 32)), render(24, 4, 0, 1, (64, 32)))
+    assert there.keep == 7
+    assert len(sent) < 10_000  # the assets are not sent with it

@@ -1,6 +1,8 @@
 """Generate tracklets of realistic people: in panoramas and in generated places, by the seeds of the other generator."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,13 +50,15 @@ def every_second_site(others: PeopleGenerator, path: Path, *, keep: int = 48) ->
     Raises:
         AssetsMissingError: The assets are absent or incomplete.
     """
-    return _BySite(others, realistic_people(path, keep=keep))
+    return _BySite(others, realistic_people(path, keep=keep), path, keep)
 
 
 @dataclass(frozen=True, slots=True)
 class _BySite:
     even: PeopleGenerator
     odd: PeopleGenerator
+    path: Path
+    keep: int
 
     def __call__(
         self, identity_seed: int, camera_seed: int, tracklet_seed: int, frames: int, size: tuple[int, int]
@@ -62,3 +66,7 @@ class _BySite:
         """Render a tracklet by the generator of the identity's site."""
         generator = self.odd if identity_seed // SITE % 2 else self.even
         return generator.tracklet(identity_seed, camera_seed, tracklet_seed, frames, size)
+
+    def __reduce__(self) -> tuple[Callable[..., Render], tuple[PeopleGenerator, Path]]:
+        """Let each process that renders read the assets itself, which is cheaper than sending them."""
+        return partial(every_second_site, keep=self.keep), (self.even, self.path)
