@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ingest.camera_clock import CameraClock
 from ingest.clock import NS
-from ingest.errors import AccessDenied, Broken, NoVideo, SourceError, Stalled
+from ingest.errors import NO_FRAMES, NOT_PLAYED, AccessDenied, Broken, NoVideo, SourceError, Stalled
 from ingest.keyframes import KeyframeGate
 from ingest.outbox import LatestOutbox, Link, PatientOutbox
 from ingest.source import Source
@@ -15,7 +15,7 @@ from ingest.sources.address import has_end
 from ingest.sources.interrupt import interrupted_by
 from ingest.stamp import FileTime, Stamped, stamped_live
 from ingest.state import FINAL, Backoff, CameraJob, CameraStatus, Outcome, State, Surroundings, start_of_file
-from ingest.writer import TOO_LARGE, StreamWriter, name_of_connection, name_of_file
+from ingest.writer import SMALLER, TOO_LARGE, StreamWriter, name_of_connection, name_of_file
 from wire.mask import hide, secrets_of
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,9 @@ log = logging.getLogger(__name__)
 STEADY_S = 10.0  # a connection that lasted this long resets the back-off
 STOP_S = 1.9  # how long anybody waits for a camera to stop
 LOCK_S = 0.4  # of that for a thread that is still sending
-LIVE_IS_OVER = "the live stream is over; only its recording is left at this address, and is not read"
+LIVE_IS_OVER = "the live stream is over, and only its recording is left at this address, which is not read"
+NEXT_STREAM = "wait: it is read again when its playlist grows"
+INTERNAL = "internal error; the log of ingest has the details, and pausing and resuming the camera reads it again"
 
 
 class Camera:
@@ -92,9 +94,9 @@ class Camera:
         silent_s = self._clock.monotonic_s() - self._last_s
         is_file = self._file_time is not None
         if state is State.LIVE and silent_s > self._around.settings.stall_s + self._burst_s and not is_file:
-            state, cause = State.STALLED, f"no data for {silent_s:.0f} s"
+            state, cause = State.STALLED, f"no data for {silent_s:.0f} s; {Stalled.usual_remedy}"
         if state is State.LIVE and self._writer.too_large and not self._writer.written:
-            cause = self._too_large()
+            cause = f"{self._too_large()}; {SMALLER}"
         elif state is State.LIVE:
             cause = self._gate.cause or self._camera_clock.complaint
         clock = self._camera_clock
@@ -117,7 +119,7 @@ class Camera:
             if self._stop.is_set():
                 self._enter(State.STOPPED)
             elif self._state not in FINAL:
-                self._end_reason = "internal error"
+                self._end_reason = INTERNAL
                 self._enter(State.FAILED, self._end_reason)
             self._writer.close(self._end_reason, LOCK_S)
 
@@ -143,7 +145,7 @@ class Camera:
             return Outcome.of(error, finite=has_end(self._spec.url))
         try:
             if source.finite and self._was_live:
-                return Outcome.of(Broken(LIVE_IS_OVER), finite=False)
+                return Outcome.of(Broken(LIVE_IS_OVER, NEXT_STREAM), finite=False)
             self._last_s, self._burst_s = self._clock.monotonic_s(), source.burst_ns / NS
             self._enter(State.LIVE)
             self._read(source)
@@ -164,9 +166,9 @@ class Camera:
             if self._gate.passes(item.packet):
                 self._writer.write(item.packet, item.time_ns + offset_ns)
         if empty and not self._stop.is_set():
-            raise NoVideo("it contains no frames")
+            raise NoVideo(NO_FRAMES, NOT_PLAYED)
         if source.finite and self._writer.too_large:
-            raise Broken(self._too_large())
+            raise Broken(self._too_large(), SMALLER)
 
     def _too_large(self) -> str:
         left_out = self._writer.too_large
@@ -216,7 +218,7 @@ class Camera:
 
     def _enter(self, state: State, cause: str = "") -> None:
         self._state, self._cause = state, cause
-        what = f"{cause}; trying again" if state is State.BACKING_OFF else f"{state}: {cause}" if cause else str(state)
+        what = f"trying again: {cause}" if state is State.BACKING_OFF else f"{state}: {cause}" if cause else str(state)
         news = state in {State.BACKING_OFF, State.FAILED} and cause != self._warned  # once, not at every attempt
         if news or state is State.LIVE:
             self._warned = cause

@@ -7,12 +7,14 @@ from enum import StrEnum
 
 from ingest.clock import Clock, SystemClock
 from ingest.config import IngestSettings
-from ingest.errors import SourceError
+from ingest.errors import Broken, SourceError
 from ingest.metrics import IngestMetrics
 from ingest.source import Opener
 from ingest.sources.opening import open_source
 from wire.bus import Bus
 from wire.messages import CameraSpec
+
+STREAM_ENDED = f"the camera ended the stream; {Broken.usual_remedy}"
 
 
 class State(StrEnum):
@@ -65,12 +67,12 @@ class Outcome:
     @classmethod
     def of(cls, error: SourceError | None, *, finite: bool) -> "Outcome":
         """Return the outcome of a reading that this error ended, or that came to its end."""
-        return cls(finite, None if error is None else type(error), "" if error is None else str(error))
+        return cls(finite, None if error is None else type(error), "" if error is None else error.explained())
 
     @property
     def cause(self) -> str:
         """Return the cause to report; the end of a live stream has one even without an error."""
-        return self.text if self.kind is not None or self.finite else "the camera ended the stream"
+        return self.text if self.kind is not None or self.finite else STREAM_ENDED
 
     def is_a(self, kind: type[SourceError]) -> bool:
         """Tell whether an error of this kind ended the reading."""

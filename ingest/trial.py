@@ -12,7 +12,7 @@ from statistics import median
 from msgspec.structs import replace
 
 from ingest.clock import NS
-from ingest.errors import AccessDenied, NotFound, NoVideo, SourceError, Stalled, Unreachable
+from ingest.errors import NO_FRAMES, NOT_PLAYED, NoVideo, SourceError
 from ingest.source import Source, SourcePacket
 from ingest.sources.interrupt import interrupted_by
 from ingest.state import Surroundings
@@ -31,15 +31,7 @@ NO_PICTURE = (
     f"no picture within {LONGEST_S:g} s: check that it shows a picture in another program, and set its keyframe "
     "interval (GOP, I-frame interval) to 1 to 2 s"
 )
-NO_FRAMES = "it contains no frames: check in another program whether it can be played"
 INTERNAL = "it cannot be opened for a reason that is not known; the log of ingest has the details"
-REMEDIES: dict[type[SourceError], str] = {
-    AccessDenied: "check the user and the password in the address, and that this user may watch the stream",
-    NotFound: "check the path, which the camera's manual or `climbtrack cameras discover` names",
-    Unreachable: "check the address and the port, and that the camera is switched on and on the same network",
-    NoVideo: "check the path and the kind of stream: RTSP, HTTP with H.264, HEVC or JPEG, or a video file",
-    Stalled: "check in another program whether the camera shows a picture, and restart it if it does not",
-}
 
 
 class Trials:
@@ -93,20 +85,16 @@ def tried(test: CameraTest, around: Surroundings, stop: threading.Event) -> Came
             first = next(packets, None)
             waited_s = around.clock.monotonic_s() - began_s
             if first is None:
-                return _failed(test, NO_PICTURE if stop.is_set() or not source.finite else NO_FRAMES)
+                return _failed(
+                    test,
+                    NO_PICTURE if stop.is_set() or not source.finite else NoVideo(NO_FRAMES, NOT_PLAYED).explained(),
+                )
             shown = _shown(first, packets)
             if around.settings.privacy != "full":
                 shown = replace(shown, packets=())
     except SourceError as error:
-        return _failed(test, NO_PICTURE if stop.is_set() else with_remedy(error))
+        return _failed(test, NO_PICTURE if stop.is_set() else error.explained())
     return CameraTested(query_id=test.query_id, asker=test.asker, first=shown, waited_ms=round(waited_s * 1000))
-
-
-def with_remedy(error: SourceError) -> str:
-    """Return what went wrong, and what to do about it unless that is said."""
-    text = str(error)
-    remedy = next((remedy for kind, remedy in REMEDIES.items() if isinstance(error, kind)), "")
-    return f"{text}; {remedy}" if remedy and ";" not in text else text
 
 
 def _from_keyframe(source: Source, stop: threading.Event) -> Iterator[SourcePacket]:

@@ -15,10 +15,8 @@ from wire.privacy import Privacy
 
 log = logging.getLogger(__name__)
 
-TOO_LARGE = (
-    f"larger than the {MAX_RECORD_BYTES >> 20} MiB that can be sent at once; "
-    "set the camera, or the program that writes the pictures, to a lower resolution or stronger compression"
-)
+TOO_LARGE = f"larger than the {MAX_RECORD_BYTES >> 20} MiB that can be sent at once"
+SMALLER = "set the camera, or the program that writes the pictures, to a lower resolution or stronger compression"
 DAMAGED = "parts of frames are lost on the way; use a wired connection, a lower bit rate or a larger network buffer"
 MAX_FRAME_BYTES = MAX_RECORD_BYTES - 256 * 1024  # the other fields of a chunk, extradata included, take less
 
@@ -134,7 +132,9 @@ class StreamWriter:
     def _leave_out(self, packet: SourcePacket) -> None:
         """Count a frame that does not fit into a record; its frame number stays reserved."""
         if not self.too_large:
-            log.warning("camera %s: a frame of %d bytes is %s", self._spec.camera_id, len(packet.data), TOO_LARGE)
+            log.warning(
+                "camera %s: a frame of %d bytes is %s; %s", self._spec.camera_id, len(packet.data), TOO_LARGE, SMALLER
+            )
         self.too_large += 1
         self._lost += packet.shown
         self._too_large.inc()

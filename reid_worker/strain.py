@@ -22,7 +22,7 @@ class Strain:
     """The state of one worker.
 
     Attributes:
-        reason: Why live cameras are analysed at a lower rate than wanted; empty if they are not.
+        reason: Why live cameras are analysed at a lower rate than wanted, and what helps; empty if they are not.
     """
 
     reason: str = ""
@@ -46,9 +46,10 @@ class Strain:
             began = not self.reason
             self.reason = f"the worker cannot keep up: {share:.0%} of the wanted frames of live cameras are analysed"
             if slowest:
-                self.reason += f"; most of its time goes to the stage {slowest!r}"
+                self.reason += f", and most of its time goes to the stage {slowest!r}"
+            self.reason += f"; {_remedy(slowest)}"
             if began:
-                log.warning("%s; %s", self.reason, _remedy(slowest))
+                log.warning("%s", self.reason)
         if below_floor and not self._too_many:
             self._too_many = True
             log.warning(

@@ -13,10 +13,16 @@ from msgspec import Struct
 from wire.url import UrlError, read_url
 
 WEB = ("http", "https")
+STRAIGHT = "give the address that it leads to, or one that leads nowhere else"
 
 
 class OutOfBounds(ValueError):  # noqa: N818 - it reads as the cause it reports
-    """Raised when an address leads where it may not; the message names the remedy, and no password."""
+    """Raised when an address leads where it may not; its cause and its remedy name no password."""
+
+    def __init__(self, cause: str, remedy: str) -> None:
+        super().__init__(f"{cause}; {remedy}")
+        self.cause = cause
+        self.remedy = remedy
 
 
 class Bounds(Struct, frozen=True, array_like=True):
@@ -41,9 +47,9 @@ class Bounds(Struct, frozen=True, array_like=True):
         try:
             address = ip_address(host)
         except ValueError:
-            raise OutOfBounds(_NO_HOST) from None
+            raise OutOfBounds(*_NO_HOST) from None
         if not any(address in network for network in _networks(self.hosts)):
-            raise OutOfBounds(_NO_HOST)
+            raise OutOfBounds(*_NO_HOST)
 
     def check_path(self, path: str) -> None:
         """Check that a file may be read, after links.
@@ -54,7 +60,9 @@ class Bounds(Struct, frozen=True, array_like=True):
         folders = [os.path.realpath(folder) for folder in self.folders]
         real = os.path.realpath(path)
         if folders and not any(os.path.commonpath((real, folder)) == folder for folder in folders):
-            raise OutOfBounds(f"only files in {', '.join(folders)} may be read here; see api.camera_folders")
+            raise OutOfBounds(
+                f"only files in {', '.join(folders)} may be read here", "name its folder in api.camera_folders"
+            )
 
     def check_led(self, url: str) -> None:
         """Check that a redirect or a playlist of a web server may lead to a URL.
@@ -65,16 +73,16 @@ class Bounds(Struct, frozen=True, array_like=True):
         try:
             led = read_url(url)
         except UrlError:
-            raise OutOfBounds("it leads to something that is no address of a web server") from None
+            raise OutOfBounds("it leads to something that is no address of a web server", STRAIGHT) from None
         if led.scheme not in WEB:
-            raise OutOfBounds(f"it leads to {led.scheme}://, which is not followed; give an address without that")
+            raise OutOfBounds(f"it leads to {led.scheme}://, which is not followed", STRAIGHT)
         try:
             self.check_host(led.host)
         except OutOfBounds as error:
-            raise OutOfBounds(f"it leads to {led.address}: {error}") from None
+            raise OutOfBounds(f"it leads to {led.address}: {error.cause}", error.remedy) from None
 
 
-_NO_HOST = "this host is not allowed; add its name or address to api.camera_hosts if it may be read"
+_NO_HOST = ("this host is not allowed", "add its name or address to api.camera_hosts if it may be read")
 
 
 def _networks(texts: Collection[str]) -> list[IPv4Network | IPv6Network]:

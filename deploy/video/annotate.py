@@ -83,7 +83,7 @@ def write_videos(
         try:
             frames = _write(store, spec, path, since_ns, settings, stop)
         except SourceError as error:
-            tell(f"{spec.camera_id}: no video: {error}")
+            tell(f"{spec.camera_id}: no video: {error.explained()}")
             continue
         if stop.is_set():
             tell(f"{spec.camera_id}: stopped before its video was complete")

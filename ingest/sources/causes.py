@@ -7,18 +7,24 @@ import av
 from ingest.config import IngestSettings
 from ingest.errors import AccessDenied, Broken, NotFound, NoVideo, SourceError, Stalled, Unreachable
 
-NOT_VIDEO = (
-    "it is not a video that can be read, or it was cut off before its index was written; play it in another program, "
-    "and copy it again if that fails too"
-)
-
-_CAUSES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[SourceError], str], ...] = (
-    ((av.HTTPUnauthorizedError, av.HTTPForbiddenError), AccessDenied, "user or password refused"),
-    (av.HTTPClientError, NotFound, "there is no such stream at this address"),
-    (av.HTTPServerError, Unreachable, "it answers that it cannot serve anybody at the moment"),
-    (PermissionError, AccessDenied, "no permission to read it"),
-    (FileNotFoundError, NotFound, "it does not exist"),
-    (av.InvalidDataError, NoVideo, NOT_VIDEO),
+FEW_VIEWERS = "restart the camera; many serve few viewers at a time, so close other programs that watch it"
+_CAUSES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], type[SourceError], str, str], ...] = (
+    ((av.HTTPUnauthorizedError, av.HTTPForbiddenError), AccessDenied, "user or password refused", ""),
+    (av.HTTPClientError, NotFound, "there is no such stream at this address", ""),
+    (
+        av.HTTPServerError,
+        Unreachable,
+        "it answers that it cannot serve anybody at the moment",
+        FEW_VIEWERS,
+    ),
+    (PermissionError, AccessDenied, "no permission to read it", "let the user that climbtrack runs as read it"),
+    (FileNotFoundError, NotFound, "it does not exist", ""),
+    (
+        av.InvalidDataError,
+        NoVideo,
+        "it is not a video that can be read, or it was cut off before its index was written",
+        "play it in another program, and copy it again if that fails too",
+    ),
 )
 _UNREACHABLE = frozenset(  # libavformat reports EIO if a host name cannot be resolved
     {errno.EIO, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT}
@@ -31,9 +37,9 @@ def cause(error: av.FFmpegError, settings: IngestSettings, *, opening: bool) -> 
         if opening:
             return Unreachable(f"no answer within {settings.connect_timeout_s:g} s")
         return Stalled(f"no data for {settings.read_timeout_s:g} s")
-    for errors, kind, text in _CAUSES:
+    for errors, kind, text, remedy in _CAUSES:
         if isinstance(error, errors):
-            return kind(text)
+            return kind(text, remedy)
     if not opening:
         return Broken(f"the connection broke: {error.strerror}")
     if error.errno in _UNREACHABLE:

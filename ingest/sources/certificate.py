@@ -4,6 +4,7 @@ import socket
 import ssl
 
 from ingest.config import IngestSettings
+from ingest.errors import AccessDenied
 from ingest.sources.connect import ca_file
 from wire.url import Url
 
@@ -13,8 +14,8 @@ TRUST = "or set ingest.tls_verify: false to trust any certificate"
 _VERIFY_HOSTNAME_MISMATCH = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 
 
-def refusal(address: Url, settings: IngestSettings) -> str | None:
-    """Connect once more, and say why the certificate of an address is refused; None if it is not."""
+def refusal(address: Url, settings: IngestSettings) -> AccessDenied | None:
+    """Connect once more, and return why the certificate of an address is refused; None if it is not."""
     if address.scheme not in PORTS or not settings.tls_verify:
         return None
     port = address.port or PORTS[address.scheme]
@@ -26,7 +27,7 @@ def refusal(address: Url, settings: IngestSettings) -> str | None:
         ):
             return None
     except ssl.SSLCertVerificationError as error:
-        return f"its certificate is refused ({error.verify_message}); {_remedy(error.verify_code)}"
+        return AccessDenied(f"its certificate is refused ({error.verify_message})", _remedy(error.verify_code))
     except OSError:
         return None
 

@@ -60,7 +60,7 @@ class ContainerSource:
         except Stalled as error:
             if self._demuxer.count or not self._silence:
                 raise
-            raise Stalled(f"{error}; {self._silence}") from None
+            raise Stalled(str(error), self._silence) from None
         if self._finished is not None:
             self._finished(self._demuxer)
 

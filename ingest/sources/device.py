@@ -15,6 +15,7 @@ from ingest.sources.formats import JpegFormats
 
 DEVICE_FPS = 30.0  # if a device does not state its frame rate
 DEVICES = Path("/dev")
+OTHERS = "close that program, or give the number of another camera"
 MAX_MISSED = 30  # frames in a row that a device may fail to deliver: at most a second
 
 
@@ -50,7 +51,7 @@ class DeviceSource:
             size = jpeg.Size(picture.shape[1], picture.shape[0])
             data = jpeg.encode(picture, self._quality)
             yield SourcePacket(time.monotonic_ns() - began, keyframe=True, data=data, format=formats.of(size))
-        raise Broken("the device no longer delivers frames")
+        raise Broken("the device no longer delivers frames", "check its cable, or plug it in again")
 
     def close(self) -> None:
         """Release the device."""
@@ -77,13 +78,13 @@ def open_device(name: str, settings: IngestSettings) -> DeviceSource:
     if not capture.isOpened():
         capture.release()
         where = name if index is None else f"device index {index}"
-        raise Unreachable(f"no camera at {where}, or another program is using it")
+        raise Unreachable(f"no camera at {where}, or another program is using it", OTHERS)
     return DeviceSource(capture, settings.jpeg_quality)
 
 
 def _check_node(node: Path) -> None:
     if not node.exists():
         present = ", ".join(sorted(map(str, DEVICES.glob("video*")))) or "no camera"
-        raise NotFound(f"there is no {node}; this machine has {present}")
+        raise NotFound(f"there is no {node}", f"this machine has {present}")
     if not os.access(node, os.R_OK | os.W_OK):
-        raise AccessDenied(f"no permission to read {node}; add this user to the group that owns it, mostly `video`")
+        raise AccessDenied(f"no permission to read {node}", "add this user to the group that owns it, mostly `video`")

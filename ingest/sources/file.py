@@ -21,6 +21,7 @@ from ingest.sources.within import file_opener
 from wire.bounds import Bounds
 
 REMEDY = "copy the file again"
+REMEDY_EMPTY = "it was not recorded or not copied: copy the file again"
 REMEDY_JOINED = "split the file there, or join recordings with `ffmpeg -f concat` instead of appending their bytes"
 TOLERATED = 0.99  # of the frames listed by an index: some list one or two that do not exist
 
@@ -32,7 +33,7 @@ def open_file(path: Path, settings: IngestSettings, bounds: Bounds | None = None
         SourceError: The file cannot be opened; class and message give the cause.
     """
     if path.is_file() and not path.stat().st_size:
-        raise NoVideo("the file is empty")
+        raise NoVideo("the file is empty", REMEDY_EMPTY)
     try:
         if _begins_with_picture(path):
             return MotionJpegSource(_open(path, kind="data"), b"", finite=True, settings=settings)
@@ -64,16 +65,16 @@ def check_complete(path: Path, demuxer: Demuxer) -> None:
     """
     listed = _listed(demuxer)
     if demuxer.count < listed * TOLERATED:
-        raise Broken(f"truncated: only {demuxer.count} of {listed} frames are present; {REMEDY}")
+        raise Broken(f"truncated: only {demuxer.count} of {listed} frames are present", REMEDY)
     missing = missing_bytes(path) if path.is_file() else 0
     if missing:
-        raise Broken(f"truncated: the last {missing} bytes are missing; {REMEDY}")
+        raise Broken(f"truncated: the last {missing} bytes are missing", REMEDY)
     follows = next_recording(path, demuxer.position) if path.is_file() else 0
     if follows:
-        raise Broken(f"another recording follows at byte {follows}, which was not read; {REMEDY_JOINED}")
+        raise Broken(f"another recording follows at byte {follows}, which was not read", REMEDY_JOINED)
     if demuxer.stated_ns > demuxer.reached_ns + demuxer.frame_ns + max(demuxer.stated_ns // 100, NS):
         reached_s, stated_s = demuxer.reached_ns / NS, demuxer.stated_ns / NS
-        raise Broken(f"truncated: only {reached_s:.1f} of {stated_s:.1f} s are present; {REMEDY}")
+        raise Broken(f"truncated: only {reached_s:.1f} of {stated_s:.1f} s are present", REMEDY)
     _check_codecs(path, demuxer)
 
 
@@ -95,8 +96,8 @@ def _check_codecs(path: Path, demuxer: Demuxer) -> None:
         readable = len(container.streams[demuxer.stream.index].index_entries)
     if readable < announced * TOLERATED:
         raise Broken(
-            f"{announced - readable} of {announced} frames use another codec than the first and cannot be read; "
-            "split the recording where its codec changes"
+            f"{announced - readable} of {announced} frames use another codec than the first and cannot be read",
+            "split the recording where its codec changes",
         )
 
 

@@ -18,6 +18,7 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".gif"}
     | {".jp2", ".avif", ".heic", ".heif"}  # HEIC is reported as unreadable rather than skipped
 )
+NOT_LISTED = "let the user that climbtrack runs as list and read it"
 MAX_NAMED = 10  # unreadable pictures that are named one by one; further ones are counted
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 
@@ -70,7 +71,7 @@ class FolderSource:
 
     def _sum_up(self, unreadable: Sequence[str]) -> None:
         if len(unreadable) == len(self._files):
-            raise Broken(f"none of the {len(self._files)} pictures can be read; {unreadable[0]}")
+            raise Broken(f"none of the {len(self._files)} pictures can be read: {unreadable[0]}", "copy them again")
         if len(unreadable) > MAX_NAMED:
             log.warning("camera %s: %d more pictures cannot be read", self._camera_id, len(unreadable) - MAX_NAMED)
 
@@ -85,9 +86,9 @@ def open_folder(path: Path, fps: float, camera_id: str, settings: IngestSettings
     try:
         pictures, others = pictures_in(path)
     except OSError as error:
-        raise NotFound(f"the folder cannot be listed: {error.strerror}") from error
+        raise NotFound(f"the folder cannot be listed: {error.strerror}", NOT_LISTED) from error
     if not pictures:
-        raise NoVideo(_why_no_pictures(others))
+        raise NoVideo("the folder contains no pictures", _instead(others))
     if others:
         log.warning("camera %s: %s", camera_id, _why_skipped(others))
     return FolderSource(pictures, fps, camera_id, settings.jpeg_quality)
@@ -115,11 +116,12 @@ def _bytes_of(file: Path) -> bytes:
         raise Broken(str(error.strerror)) from None
 
 
-def _why_no_pictures(others: Sequence[Path]) -> str:
+def _instead(others: Sequence[Path]) -> str:
+    """Return what to do about a folder without pictures."""
     folders = sum(file.is_dir() for file in others)
     if folders:
-        return f"the folder contains no pictures; add each of its {folders} subfolders as a separate camera"
-    return "the folder contains no pictures"
+        return f"add each of its {folders} subfolders as a separate camera"
+    return "add each of its videos as a separate camera" if others else "check its path"
 
 
 def _why_skipped(others: Sequence[Path]) -> str:

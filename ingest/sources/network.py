@@ -9,10 +9,10 @@ import av
 
 from ingest.clock import NS
 from ingest.config import IngestSettings
-from ingest.errors import AccessDenied, Broken, NoVideo, SourceError, Unreachable
+from ingest.errors import Broken, NoVideo, SourceError, Unreachable
 from ingest.source import Source
 from ingest.sources import certificate
-from ingest.sources.causes import cause
+from ingest.sources.causes import FEW_VIEWERS, cause
 from ingest.sources.connect import options_of
 from ingest.sources.container import ContainerSource, video_of
 from ingest.sources.demux import Demuxer
@@ -25,13 +25,12 @@ from wire.url import Url, read_url
 
 TRAILING_BYTES = 4096  # plus 2 % of a file: sound and tables may follow the last picture
 SEGMENT_NS = 12 * NS  # of HLS: 6 s are recommended, 10 s are usual
-NO_TRANSPORT = "the camera does not offer this transport; remove #transport= from the end of its URL"
+NO_TRANSPORT = "remove #transport= from the end of its URL"
 NOTHING_OVER_UDP = "a firewall may block UDP: remove #transport= from the end of the URL to read over TCP"
 NOTHING_SENT = (
-    "nothing that can be read arrives at this port; check that an MPEG transport stream is sent to this machine and "
+    "check that an MPEG transport stream is sent to this machine and "
     "port, or to this multicast group, and that no firewall blocks UDP"
 )
-NOTHING_SAID = "it closes the connection and says nothing"
 NOT_VIDEO = "what answers at this address is not a video that can be read"
 
 
@@ -91,7 +90,8 @@ def _check_reached(size: int, demuxer: Demuxer) -> None:
     if size - demuxer.position > size // 50 + TRAILING_BYTES:
         raise Broken(
             f"the last {size - demuxer.position} bytes were not read, probably because the programme of the transport "
-            "stream changes; download it and read the file"
+            "stream changes",
+            "download it and read the file",
         )
 
 
@@ -141,16 +141,16 @@ def _failure(error: av.FFmpegError, address: Url, settings: IngestSettings, *, w
     broken = error.errno == errno.EIO and not interrupted()  # of TLS, libav says no more
     refused = certificate.refusal(address, settings) if broken else None
     if refused is not None:
-        return AccessDenied(refused)
+        return refused
     if isinstance(error, EOFError):
-        return Unreachable(NOTHING_SAID)
+        return Unreachable("it closes the connection and says nothing", FEW_VIEWERS)
     if error.errno == errno.EPROTONOSUPPORT:
-        return SourceError(NO_TRANSPORT)
+        return SourceError("the camera does not offer this transport", NO_TRANSPORT)
     if isinstance(error, av.InvalidDataError):  # also of RTSP when no reply arrives in time
         patience_s = min(settings.connect_timeout_s, settings.read_timeout_s)
         return NoVideo(NOT_VIDEO) if waited_s < patience_s else Unreachable(f"no answer within {patience_s:g} s")
     if address.scheme == "udp" and isinstance(error, av.ExitError | TimeoutError):
-        return Unreachable(NOTHING_SENT)
+        return Unreachable("nothing that can be read arrives at this port", NOTHING_SENT)
     return cause(error, settings, opening=True)
 
 

@@ -9,6 +9,8 @@ from ingest.sources import address, device, file, folder, network
 from wire.bounds import Bounds, OutOfBounds
 from wire.messages import CameraSpec
 
+NO_FILE = "check the path; one that does not begin with / begins in the folder where climbtrack was started"
+
 
 def open_source(spec: CameraSpec, settings: IngestSettings) -> Source:
     """Open the source that the camera's URL names.
@@ -27,7 +29,7 @@ def open_source(spec: CameraSpec, settings: IngestSettings) -> Source:
     if kind == "folder":
         return folder.open_folder(path, _folder_fps(spec, settings), spec.camera_id, settings)
     if not path.exists():
-        raise NotFound("the file does not exist")
+        raise NotFound("the file does not exist", NO_FILE)
     return file.open_file(path, settings, spec.bounds)
 
 
@@ -35,7 +37,7 @@ def _check_path(path: Path, bounds: Bounds) -> None:
     try:
         bounds.check_path(str(path))
     except OutOfBounds as error:
-        raise AccessDenied(str(error)) from None
+        raise AccessDenied(error.cause, error.remedy) from None
 
 
 def _folder_fps(spec: CameraSpec, settings: IngestSettings) -> float:
@@ -47,5 +49,5 @@ def _folder_fps(spec: CameraSpec, settings: IngestSettings) -> float:
     except ValueError:
         fps = 0.0
     if not 0 < fps <= 240:
-        raise SourceError(f"tag fps must be a number in (0, 240], got {text!r}")
+        raise SourceError(f"tag fps must be a number in (0, 240], got {text!r}", "correct this tag of the camera")
     return fps

@@ -17,10 +17,11 @@ from ingest.config import IngestSettings
 from ingest.errors import AccessDenied, Broken, SourceError
 from ingest.sources.connect import ALONE, options_of
 from ingest.sources.redirect import rtsp_target_of, target_of
-from wire.bounds import Bounds, OutOfBounds
+from wire.bounds import STRAIGHT, Bounds, OutOfBounds
 from wire.url import Url, UrlError, read_url
 
 MOST_REDIRECTS = 5
+BESIDE = "put it where its playlist says, or add that file itself"
 TOO_MANY = f"it redirects more than {MOST_REDIRECTS} times"
 PLAYLIST = {"http_persistent": "0"}  # of HLS: libav ends the process where it would reuse a connection of ours
 LARGE = {"raw_packet_size": str(32 * 1024)}  # of raw data, which comes in packets of 1 kB otherwise
@@ -51,7 +52,7 @@ class Within:
                 if target is None:
                     raise self._failure(error, address) from None
                 address = self._checked(urljoin(address.without_transport().quoted(), target))
-        raise Broken(TOO_MANY)
+        raise Broken(TOO_MANY, STRAIGHT)
 
     def opener(self) -> "Opener":
         """Return what opens for libav the address itself, and what a playlist at it names."""
@@ -69,9 +70,9 @@ class Within:
         try:
             self._bounds.check_host(read_url(target).host)
         except UrlError:
-            raise AccessDenied("it redirects to something that is no address") from None
+            raise AccessDenied("it redirects to something that is no address", STRAIGHT) from None
         except OutOfBounds as error:
-            raise AccessDenied(f"it leads to {read_url(target).address}: {error}") from None
+            raise AccessDenied(f"it leads to {read_url(target).address}: {error.cause}", error.remedy) from None
 
     def _web(self, url: str) -> "_Bytes":
         container, address = self.bytes_of(self._checked(url))
@@ -83,7 +84,7 @@ class Within:
         try:
             self._bounds.check_led(url)
         except OutOfBounds as error:
-            raise AccessDenied(str(error)) from None
+            raise AccessDenied(error.cause, error.remedy) from None
         return read_url(url)
 
     def _opened(self, address: Url, offset: int) -> Any:
@@ -101,9 +102,9 @@ def file_opener(bounds: Bounds) -> "Opener":
             bounds.check_path(path)
             return _File(path)
         except OutOfBounds as error:
-            raise AccessDenied(str(error)) from None
+            raise AccessDenied(error.cause, error.remedy) from None
         except OSError as error:
-            raise Broken(f"a file that it names cannot be read: {error.strerror}") from None
+            raise Broken(f"a file that it names cannot be read: {error.strerror}", BESIDE) from None
 
     return Opener(opened)
 

@@ -1,5 +1,6 @@
 """An address is tested: opened once, for a bounded time, and answered with pictures or with cause and remedy."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from ingest import errors
 from ingest.config import IngestSettings
 from ingest.errors import AccessDenied, NotFound, NoVideo, SourceError, Stalled, Unreachable
 from ingest.source import SourcePacket
+from ingest.state import Outcome
 from ingest.trial import BUSY, MOST, NO_PICTURE, Trials, tried
 from tests.conftest import wait_until
 from tests.ingest_tools import FakeClock, FakeSource, IngestWorker, Recipe, around, make_video, opens, packets
@@ -20,6 +23,7 @@ from wire.memory import MemoryBus
 from wire.messages import CameraTest, CameraTested, DeadLetter
 from wire.privacy import Privacy
 
+INGEST = Path(errors.__file__).parent
 TEST = CameraTest(query_id="q", asker="api", time_ns=0, url="rtsp://anna:secret@10.0.0.1/door")
 
 
@@ -75,8 +79,33 @@ def test_what_went_wrong_comes_with_what_to_do(error: SourceError, remedy: str) 
     assert remedy in result.problem
 
 
-def test_a_remedy_that_is_named_already_is_not_named_twice() -> None:
-    assert result_of(NoVideo("not a video; copy it again")).problem == "not a video; copy it again"
+def every_kind(kind: type[SourceError]) -> Iterator[type[SourceError]]:
+    """Yield a class of errors and all below it."""
+    yield kind
+    for below in kind.__subclasses__():
+        yield from every_kind(below)
+
+
+@pytest.mark.parametrize("kind", list(every_kind(SourceError)), ids=lambda kind: kind.__name__)
+def test_every_cause_for_which_a_camera_is_away_names_its_remedy(kind: type[SourceError]) -> None:
+    outcome = Outcome.of(kind("it is away"), finite=False)
+
+    assert outcome.cause == f"it is away; {kind.usual_remedy}"
+    assert Outcome.of(None, finite=False).cause.startswith("the camera ended the stream; ")
+
+
+def test_no_error_of_a_source_hides_a_remedy_in_its_cause() -> None:
+    raised = re.compile(
+        r"(?:{})\(\s*f?\"([^\"]*)\"".format("|".join(kind.__name__ for kind in every_kind(SourceError)))
+    )
+    causes = [text for path in INGEST.rglob("*.py") for text in raised.findall(path.read_text())]
+
+    assert len(causes) > 20
+    assert [text for text in causes if ";" in text] == []
+
+
+def test_an_own_remedy_stands_for_the_usual_one() -> None:
+    assert result_of(NoVideo("not a video", "copy it again")).problem == "not a video; copy it again"
 
 
 def test_a_camera_without_keyframes_is_named_as_such() -> None:

@@ -119,16 +119,16 @@ def test_another_start_or_camera_is_another_stream() -> None:
 def test_a_file_that_cannot_be_opened_ends_with_the_cause_and_a_placeholder_size(stage: Stage) -> None:
     (chunk,) = stage.run(spec_of("a.mp4"), NotFound("the file does not exist"))
 
-    assert (chunk.ended, chunk.reason, chunk.packets) == (True, "the file does not exist", ())
+    assert (chunk.ended, chunk.reason, chunk.packets) == (True, NotFound("the file does not exist").explained(), ())
     assert (chunk.width, chunk.height) == (1, 1)
-    assert stage.camera.status() == CameraStatus("door", State.FAILED, "the file does not exist", 0)
+    assert stage.camera.status() == CameraStatus("door", State.FAILED, chunk.reason, 0)
 
 
 def test_a_file_that_breaks_off_ends_with_what_was_there_and_the_cause(stage: Stage) -> None:
-    chunks = stage.run(spec_of("a.mp4"), FakeSource(packets(7), error=SourceError("truncated")))
+    chunks = stage.run(spec_of("a.mp4"), FakeSource(packets(7), error=SourceError("truncated", "copy it")))
 
     assert data_of(chunks) == [packet.data for packet in packets(7)]
-    assert (chunks[-1].ended, chunks[-1].reason) == (True, "truncated")
+    assert (chunks[-1].ended, chunks[-1].reason) == (True, "truncated; copy it")
     assert stage.camera.status().state is State.FAILED
 
 
@@ -235,7 +235,7 @@ def test_a_live_stream_that_breaks_ends_with_the_cause_and_comes_back_as_another
     chunks = stage.run(spec_of(LIVE_URL), stage.live(12, SourceError("the connection broke")), stage.live(12))
 
     ends = [chunk for chunk in chunks if chunk.ended]
-    assert [chunk.reason for chunk in ends] == ["the connection broke", "the camera ended the stream"]
+    assert [chunk.reason.partition(";")[0] for chunk in ends] == ["the connection broke", "the camera ended the stream"]
     assert len({chunk.stream_id for chunk in chunks}) == 2
     assert stage.camera.status().reconnects == 2
     assert State.BACKING_OFF in stage.states
@@ -269,7 +269,7 @@ def test_a_camera_that_cannot_be_reached_is_tried_again_with_growing_pauses(stag
 
     assert stage.clock.pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
     assert chunks == []
-    assert stage.seen[-2] == CameraStatus("door", State.BACKING_OFF, "nobody there", 9)
+    assert stage.seen[-2] == CameraStatus("door", State.BACKING_OFF, Unreachable("nobody there").explained(), 9)
 
 
 def test_a_connection_that_held_makes_the_next_pause_short_again(stage: Stage) -> None:
@@ -297,7 +297,7 @@ def test_a_silent_connection_shows_as_stalled_before_it_is_given_up(stage: Stage
     chunks = stage.run(spec_of(LIVE_URL), silent)
 
     assert stage.states == [State.CONNECTING, State.STALLED, State.BACKING_OFF, State.CONNECTING]
-    assert chunks[-1].reason == "no data for 10 s"
+    assert chunks[-1].reason == Stalled("no data for 10 s").explained()
 
 
 def test_what_keeps_a_camera_away_is_said_once_and_again_after_it_was_there(
@@ -308,11 +308,11 @@ def test_what_keeps_a_camera_away_is_said_once_and_again_after_it_was_there(
 
     stage.run(spec_of(LIVE_URL), away, away, Unreachable("no answer within 10 s"), stage.live(3, away), away)
 
-    said = [message.removeprefix("camera door (rtsp://***@host/x): ") for message in caplog.messages]
+    said = [message.removeprefix("camera door (rtsp://***@host/x): ").partition(";")[0] for message in caplog.messages]
     assert said == [
-        "cannot be reached: refused; trying again",
-        "no answer within 10 s; trying again",
-        "cannot be reached: refused; trying again",
+        "trying again: cannot be reached: refused",
+        "trying again: no answer within 10 s",
+        "trying again: cannot be reached: refused",
     ]
 
 

@@ -213,7 +213,7 @@ def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
     error = see(tmp_path / "a.mp4").error
 
     assert isinstance(error, NoVideo)
-    assert str(error) == "the file is empty"
+    assert str(error).startswith("the file is empty; ")
 
 
 def test_a_broken_packet_costs_its_own_picture_and_no_number(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_webcam_is_read_and_opened_again_when_it_is_plugged_in_again(node: str
     assert len(times) == 12
     assert times == sorted(set(times))
     assert first[0].codec == "mjpeg"
-    assert first[-1].reason == "the device no longer delivers frames"
+    assert first[-1].reason.startswith("the device no longer delivers frames; ")
     assert Webcam.opened[0] == (node, cv2.CAP_V4L2)
     assert Webcam.released == len(Webcam.opened)
 

@@ -163,7 +163,7 @@ def test_a_folder_in_which_nothing_can_be_read_fails_with_the_first_cause(tmp_pa
     error = see(tmp_path).error
 
     assert isinstance(error, Broken)
-    assert str(error) == "none of the 3 pictures can be read; 1.jpg cannot be read: it is empty"
+    assert str(error) == "none of the 3 pictures can be read: 1.jpg cannot be read: it is empty; copy them again"
 
 
 def test_what_is_not_a_picture_is_mentioned_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -33,6 +33,7 @@ def test_one_line_says_that_the_rate_falls_why_and_what_helps_and_one_that_it_is
     assert said(caplog) == []  # the same trouble is not said again
     assert "40%" in strain.reason
     assert "'decode'" in strain.reason
+    assert "lower the resolution" in strain.reason
 
     strain.update(0.95, "detect", [], 2.0)
     assert "95%" in strain.reason  # not over yet

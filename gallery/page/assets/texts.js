@@ -279,12 +279,6 @@ export const texts = {
     pause: "Pause",
     resume: "Resume",
     states: { live: "Live", connecting: "Connecting", waiting: "Waiting for the first frames", paused: "Paused", ended: "Ended", degraded: "Falling behind", retrying: "Not reachable, trying again", stalled: "No data", failed: "Cannot be read" },
-    remedies: {
-      degraded: "Analyse fewer frames a second, give the worker more cores, or start another one.",
-      retrying: "Check that it is switched on and on the network, and that its address, user and password are right.",
-      stalled: "Check in another program whether it shows a picture, and restart it if it does not.",
-      failed: "Check its address in another program. It is read again after it was changed, or paused and resumed.",
-    },
     frames: (analysed, wanted) => `${analysed.toFixed(1)} of ${wanted.toFixed(1)} frames/s`,
     tracklets: (n) => `${n} tracklets`,
     dropped: (n) => `${n} frames dropped`,

@@ -10,13 +10,13 @@ const EVERY_MS = 10_000;
 const TELL_THEMSELVES = ["health", "cameras", "start"];
 const NAMED = 3; // cameras of one cause
 
-// {cause, remedy, names}, in words.
+// {cause, names}; a cause names its remedy.
 export function causesOf(cameras) {
   const found = new Map();
   for (const camera of cameras.filter((one) => one.enabled)) {
     const state = stateOf(camera);
     const cause = camera.source?.cause || (state === "degraded" ? camera.state.degraded : "");
-    if (cause) found.set(cause, { cause, remedy: texts.cameras.remedies[state] ?? "", names: [...(found.get(cause)?.names ?? []), camera.camera_id] });
+    if (cause) found.set(cause, { cause, names: [...(found.get(cause)?.names ?? []), camera.camera_id] });
   }
   return [...found.values()];
 }

@@ -43,7 +43,7 @@ function Row({ camera, reload, go }) {
     <div class="grow">
       <h3><i class="dot ${state}" /> ${camera.camera_id} <small class=${state === "live" ? "good" : "quiet"}>${own.states[state] ?? state}</small></h3>
       <p class="quiet address">${camera.url}</p>
-      ${cause && html`<p class="warn">${cause}${own.remedies[state] ? `. ${own.remedies[state]}` : ""}</p>`}
+      ${cause && html`<p class="warn">${cause}</p>`}
       ${own.privacy[camera.privacy_in_use] && html`<p class="quiet">${own.privacy[camera.privacy_in_use]}</p>`}
       ${progress && html`<p class="quiet num">${own.frames(progress.analysed_fps, progress.wanted_fps)} · ${own.tracklets(progress.tracklets)}${progress.dropped ? ` · ${own.dropped(progress.dropped)}` : ""}</p>`}
     </div>

@@ -44,7 +44,7 @@ export function Health() {
   const fine = !causes.length && !dead;
   return html`<section class="health">
     <p class=${fine ? "verdict good" : "verdict warn"}><i class="dot ${fine ? "live" : "degraded"}" /> ${fine ? own.fine : own.degraded}</p>
-    ${causes.map(({ cause, remedy, names }) => html`<p class="warn" key=${cause}><b>${listOf(names)}</b>: ${cause}${remedy && `. ${remedy}`}</p>`)}
+    ${causes.map(({ cause, names }) => html`<p class="warn" key=${cause}><b>${listOf(names)}</b>: ${cause}</p>`)}
     ${dead > 0 && html`<p class="warn">${own.dead(dead)}</p>`}
     <h2>${own.way}</h2>
     <div class="strip-way">${cards.map(([title, rows], i) => html`<div class="panel" key=${title}><h3>${title}</h3>
