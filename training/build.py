@@ -25,7 +25,7 @@ def device_of(config: TrainConfig) -> torch.device:
 
 _FIXED = (
     *("run.seed", "network.model", "network.strides", "network.cameras", "data.layout", "data.split"),
-    *("synthetic.crops", "synthetic.train_identities", "synthetic.train_cameras"),
+    *("synthetic.crops", "synthetic.train_identities", "synthetic.train_cameras", "synthetic.lanes"),
     *("optimiser.name", "batch.identities", "batch.tracklets", "losses.memories"),
 )
 
@@ -72,6 +72,7 @@ def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:
         batch.cluster,
         sites=config.synthetic.sites if fresh else 0,
         visits=config.synthetic.visits if fresh else 1,
+        lanes=config.synthetic.lanes if fresh else 1,
     )
     try:
         return IdentitySampler(people.identities, people.cameras, plan, seed=config.run.seed)

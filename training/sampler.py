@@ -37,6 +37,8 @@ class BatchPlan:
         sites: Groups of people with the same cameras that an epoch draws from at a time, 0 for all: a renderer then
             draws a place once per epoch, not once per batch.
         visits: How often each identity of those sites is drawn before the next sites follow.
+        lanes: Parts of an epoch's sites that batches come from in turn: with as many as there are processes that make
+            batches, one process makes all of a part, and draws its places and people once.
     """
 
     identities: int
@@ -44,10 +46,13 @@ class BatchPlan:
     cluster: int
     sites: int = 0
     visits: int = 1
+    lanes: int = 1
 
 
 class IdentitySampler:
     """Draws P identities and K tracklets of each from different cameras, all identities `visits` times an epoch.
+
+    With several lanes, those of the last sites of a longer lane have to wait for another epoch.
 
     An identity with fewer than K cameras gives several tracklets of one; with fewer than K tracklets, some twice.
     """
@@ -64,7 +69,8 @@ class IdentitySampler:
         self._epoch, self._ordered = -1, np.zeros(0, np.int64)
         if len(self._rows) < plan.identities:
             raise ValueError(f"a batch of {plan.identities} identities cannot come from {len(self._rows)}")
-        self.steps_per_epoch = plan.visits * len(self._rows) // plan.identities
+        self._lanes = self._most_lanes()
+        self.steps_per_epoch = self._lanes * self._batches_of_a_lane(self._lanes)
 
     def batch(self, step: int, *, frames: int, lengths: NDArray[np.int64]) -> Batch:
         """Return the batch of a step, with restricted random frames of tracklets of `lengths` `(n,)` frames."""
@@ -77,11 +83,26 @@ class IdentitySampler:
         drawn = [restricted_random(frames, int(lengths[row]), rng) for row in tracklets]
         return Batch(tracklets, drawn, range(len(tracklets)))
 
+    def _most_lanes(self) -> int:
+        """Return as many lanes as were asked for, or as have a batch each."""
+        return next(n for n in range(self._plan.lanes, 0, -1) if n == 1 or self._batches_of_a_lane(n) > 0)
+
+    def _batches_of_a_lane(self, lanes: int) -> int:
+        """Return the batches that every lane has in every epoch, whichever sites it is given."""
+        fewest = sorted(map(len, self._sites))[: len(self._sites) // lanes]
+        return self._plan.visits * sum(fewest) // self._plan.identities
+
     def _order(self, epoch: int) -> NDArray[np.int64]:
-        """Return all identities, shuffled as clusters of people who share their cameras, some sites at a time."""
+        """Return all identities in the order of the batches, which come from one lane after another."""
         rng = np.random.default_rng((self._seed, 1, epoch))
-        at_a_time = self._plan.sites or len(self._sites)
         sites = [self._sites[i] for i in rng.permutation(len(self._sites))]
+        count = self._batches_of_a_lane(self._lanes)
+        lanes = [self._lane(sites[k :: self._lanes], rng)[: count * self._plan.identities] for k in range(self._lanes)]
+        return np.stack([lane.reshape(count, -1) for lane in lanes], axis=1).ravel()
+
+    def _lane(self, sites: list[NDArray[np.int64]], rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return the identities of some sites, shuffled as clusters who share their cameras, some sites at a time."""
+        at_a_time = self._plan.sites or len(sites)
         ordered = []
         for first in range(0, len(sites), at_a_time):
             for _ in range(self._plan.visits):

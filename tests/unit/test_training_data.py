@@ -1,6 +1,7 @@
 """Sampling, augmentation and rendered crops."""
 
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,28 @@ def test_sites_are_visited_few_at_a_time_and_all_of_them_in_an_epoch() -> None:
         seen = np.concatenate(epoch[6 * visit : 6 * visit + 6])
         assert len(set(seen[:, 1].tolist())) == 3 * plan.cameras
         assert np.unique(seen[:, 0], return_counts=True)[1].tolist() == [6] * 12
+
+
+def test_each_lane_has_sites_of_its_own_for_as_long_as_it_visits_them() -> None:
+    plan = replace(PLAN, identities=42, block=4)  # ten sites of four people and one of two
+    seeds = plan.seeds()
+    source = IdentitySampler(seeds[:, 0], seeds[:, 1], BatchPlan(4, 3, cluster=4, sites=1, visits=3, lanes=3), seed=1)
+    lengths = np.full(len(seeds), 4)
+    assert source.steps_per_epoch == 3 * (3 * 10 // 4)
+    steps = 2 * source.steps_per_epoch
+    epochs = np.stack([seeds[source.batch(step, frames=1, lengths=lengths).tracklets] for step in range(steps)])
+    for epoch in np.split(epochs, 2):
+        people = [set(epoch[lane::3, :, 0].ravel().tolist()) for lane in range(3)]
+        assert len(people[0] | people[1] | people[2]) == sum(map(len, people)) > 20
+        for lane in range(3):
+            sites = [site for site, _ in groupby((epoch[lane::3, :, 0].ravel() - 10) // 4)]
+            assert len(sites) == len(set(sites))  # no site comes again that was left
+
+
+def test_lanes_without_a_batch_are_not_made() -> None:
+    seeds = PLAN.seeds()  # three sites of two people
+    source = IdentitySampler(seeds[:, 0], seeds[:, 1], BatchPlan(4, 3, cluster=2, sites=1, lanes=5), seed=1)
+    assert source.steps_per_epoch == 6 // 4
 
 
 def test_augmentation_is_the_same_for_all_frames_of_a_tracklet() -> None:

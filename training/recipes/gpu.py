@@ -50,6 +50,7 @@ def recipe(minutes: float, initial: Path | None, out: Path, changes: Sequence[st
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     settings = {"run.output": out, "synthetic.cache": out / "cache", "schedule.minutes": minutes}
     settings |= _on_gpu(cores) if torch.cuda.is_available() else _on_cpu(cores)
+    settings["synthetic.lanes"] = settings["run.workers"]
     if initial is None:
         settings["optimiser.learning_rate"] = _SCRATCH_RATE
     else:

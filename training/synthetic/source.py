@@ -29,6 +29,8 @@ class SyntheticSource:
         assets: Packed assets of realistic people (`python -m training.realistic.pack`), who are every second site's;
             None for the usual people alone.
         visits: How often each identity of those sites is drawn before the next sites follow, if crops are `fresh`.
+        lanes: Parts of the sites that batches are drawn from in turn if crops are `fresh`: as many as `run.workers`,
+            so that each process draws places and people of its own part, and those once.
     """
 
     cache: Path = Path("runs/cache")
@@ -43,3 +45,4 @@ class SyntheticSource:
     sites: CountOrNone = 12
     assets: Path | None = None
     visits: Count = 1
+    lanes: Count = 1
