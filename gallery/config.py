@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
@@ -112,7 +112,9 @@ class ApiSettings(Settings):
         camera_hosts: Names, addresses and networks of cameras that may be added, such as `192.168.1.0/24`; a list, or
             separated by commas. Without one, all.
         camera_discovery: Whether admins may look for ONVIF cameras on the networks of this machine.
-        camera_folders: Folders whose files may be added as cameras; a list, or separated by commas. Without one, all.
+        camera_folders: Folders whose files may be added as cameras; a list, or separated by commas; `/` is all. Without
+            one, the folder of the configuration file; without a file, the one in which `climbtrack run` was started.
+            Neither `/` nor the home folder is meant by that: name them.
     """
 
     section = "api"
@@ -145,6 +147,26 @@ class ApiSettings(Settings):
     camera_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     camera_discovery: bool = True
     camera_folders: Annotated[tuple[str, ...], NoDecode] = ()
+
+    @classmethod
+    def load(cls, config: Path | None = None, **overrides: Any) -> Self:
+        """Return the settings as those of every section, with the folder of the file for cameras.
+
+        Raises:
+            SettingsError: As for every section.
+        """
+        settings = super().load(config, **overrides)
+        return settings if config is None else settings.with_folder(config.parent)
+
+    def with_folder(self, folder: Path) -> Self:
+        """Return these settings, by which files of this folder may be added as cameras if they name no folder.
+
+        Nobody chooses the root or their home when they start a program there: everything would lie in it.
+        """
+        taken = folder.resolve()
+        if self.camera_folders or taken in {Path(taken.anchor), Path("~").expanduser().resolve()}:
+            return self
+        return self.model_copy(update={"camera_folders": (str(taken),)})
 
     @field_validator(
         "cors_origins",

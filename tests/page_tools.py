@@ -43,7 +43,7 @@ class Newcomer:
 def run_command(folder: Path) -> list[str]:
     """Return a run without cameras that records, finds people fast, and may send alerts to this machine."""
     config = folder / "site.yaml"
-    config.write_text("worker: {detector: bundled}\nalerts: {webhook_hosts: 127.0.0.1}\n")
+    config.write_text("worker: {detector: bundled}\nalerts: {webhook_hosts: 127.0.0.1}\napi: {camera_folders: /}\n")
     words = ["run", "--config", str(config), "--keep-serving", "--record", "--no-pictures"]
     return [sys.executable, "-m", "deploy.cli", *words, "--data-dir", str(folder / "data"), "--port", "0"]
 

@@ -35,14 +35,17 @@ class EmbeddedSettings:
     ) -> Self:
         """Load the settings from file and environment, overridden by those of the command line that are not None.
 
+        Without a file, the folder in which the command was started takes the place of the file's.
+
         Raises:
             SettingsError: A key is unknown, or a value is invalid.
         """
+        served = ApiSettings.load(config, **(api or {}))
         return cls(
             ingest=IngestSettings.load(config, **(ingest or {})),
             worker=WorkerSettings.load(config, **(worker or {})),
             gallery=GallerySettings.load(config),
             alerts=AlertSettings.load(config),
-            api=ApiSettings.load(config, **(api or {})),
+            api=served if config else served.with_folder(Path.cwd()),
             recording=RecordingSettings.load(config, **(recording or {})),
         )

@@ -8,6 +8,8 @@ from gallery.config import ApiSettings
 from wire.bounds import Bounds
 from wire.url import is_device, is_live, read_url
 
+NO_FOLDER = "no file may be added here; name its folder in api.camera_folders"
+
 
 def check_address(url: str, settings: ApiSettings) -> Bounds | None:
     """Check that the settings allow a source, which `wire.url.check_source` has accepted.
@@ -26,6 +28,8 @@ def check_address(url: str, settings: ApiSettings) -> Bounds | None:
             f"{', '.join(settings.camera_schemes)}"
         )
     if scheme == "file":
+        if not bounds.folders:
+            raise ValueError(NO_FOLDER)
         for path in _readings(url):
             bounds.check_path(str(path))
     elif scheme != "device":

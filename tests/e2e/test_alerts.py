@@ -40,7 +40,8 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 def system(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Embedded]:
     monkeypatch.setenv("CLIMBTRACK_WORKER_DETECTOR", "bundled")
     data_dir = tmp_path / "data"
-    with bind("127.0.0.1", 0) as taken, Embedded(EmbeddedSettings.load(None), data_dir, "mall", taken) as running:
+    settings = EmbeddedSettings.load(None, api={"camera_folders": str(tmp_path)})
+    with bind("127.0.0.1", 0) as taken, Embedded(settings, data_dir, "mall", taken) as running:
         yield running
 
 

@@ -53,7 +53,9 @@ def address(tmp_path: Path) -> Iterator[str]:
         thread.start()
     with IngestWorker(bus) as ingest:
         ingest.add(spec_of(make_video(tmp_path / "lobby.mp4", Recipe(frames=30)), "lobby"))
-        with ApiServer(create_app(store, bus, ApiSettings()), bind("127.0.0.1", 0)) as server:
+        with ApiServer(
+            create_app(store, bus, ApiSettings(camera_folders=(str(tmp_path),))), bind("127.0.0.1", 0)
+        ) as server:
             yield server.url
     stop.set()
     for thread in threads:

@@ -58,7 +58,7 @@ def bus() -> Iterator[MemoryBus]:
 
 @pytest.fixture
 def client(store: MemoryStore, bus: MemoryBus) -> Iterator[TestClient]:
-    with TestClient(create_app(store, bus, ApiSettings())) as client:
+    with TestClient(create_app(store, bus, ApiSettings(camera_folders=("/",)))) as client:
         yield client
 
 

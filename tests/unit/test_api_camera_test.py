@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from deploy.local.settings import EmbeddedSettings
 from gallery.api.app import create_app
 from gallery.api.camera_address import check_address
 from gallery.config import ApiSettings
@@ -20,12 +21,14 @@ from wire.bus import CAMERAS
 from wire.memory import MemoryBus
 from wire.messages import CameraSpec
 
+EVERY_FILE = ApiSettings(camera_folders=("/",))
+
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
     bus = MemoryBus()
     bus.ensure_topics()
-    with IngestWorker(bus), TestClient(create_app(MemoryStore("site"), bus, ApiSettings())) as client:
+    with IngestWorker(bus), TestClient(create_app(MemoryStore("site"), bus, EVERY_FILE)) as client:
         yield client
 
 
@@ -142,6 +145,39 @@ def test_a_client_states_no_bounds_of_its_own(bounded: TestClient) -> None:
     assert answer.status_code == 422
 
 
+@pytest.mark.parametrize("url", ["/etc/passwd", "hall.mp4", "file:///srv/videos/a.mp4"])
+def test_no_file_is_opened_where_no_folder_is_named(url: str) -> None:
+    with pytest.raises(ValueError, match=r"no file may be added here; name its folder in api\.camera_folders"):
+        check_address(url, ApiSettings())
+    check_address(url, EVERY_FILE)
+
+
+def test_the_folder_of_the_configuration_is_meant_where_no_other_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "site.yaml"
+    config.write_text("site: mall\n")
+    assert ApiSettings.load(config).camera_folders == (str(tmp_path),)
+
+    config.write_text("api: {camera_folders: /srv/videos}\n")
+    assert ApiSettings.load(config).camera_folders == ("/srv/videos",)
+
+
+def test_a_run_without_a_configuration_means_the_folder_in_which_it_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert EmbeddedSettings.load(None).api.camera_folders == (str(tmp_path),)
+    assert ApiSettings.load().camera_folders == ()  # `climbtrack api` starts wherever its supervisor does
+
+
+def test_neither_the_root_nor_a_home_is_meant_by_standing_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for folder in (tmp_path, Path("/")):
+        monkeypatch.chdir(folder)
+        assert EmbeddedSettings.load(None).api.camera_folders == ()
+
+
 def test_a_link_that_leads_out_of_a_folder_is_followed_before_it_is_judged(tmp_path: Path) -> None:
     videos = tmp_path / "videos"
     videos.mkdir()
@@ -158,7 +194,7 @@ def test_without_an_ingest_it_is_said_who_does_not_answer(monkeypatch: pytest.Mo
     bus = MemoryBus()
     bus.ensure_topics()
     with TestClient(create_app(MemoryStore("site"), bus, ApiSettings())) as client:
-        answer = client.post("/v1/cameras/test", json={"url": "hall.mp4"})
+        answer = client.post("/v1/cameras/test", json={"url": "rtsp://10.0.0.7/1"})
     bus.close()
 
     assert answer.status_code == 504
