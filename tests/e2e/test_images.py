@@ -1,6 +1,6 @@
 """The images as they are built, and the demo of the compose file from its camera to an identity.
 
-`IMAGES=yes .ci/run` builds them beside the tests; elsewhere these run where an engine has them (docs/containers.md).
+With `IMAGES=yes`, `.ci/run` builds them beside the tests; else these run where an engine has them (docs/containers.md).
 """
 
 import json

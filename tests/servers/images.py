@@ -25,7 +25,7 @@ BUILDING = "CLIMBTRACK_IMAGES_ARE_BUILT_IN"  # set by .ci/run, which builds them
 FOLDER = ROOT / ".cache" / "images"
 BUILT, FORBIDDEN = "0", "77"  # how tests/servers/images.sh ended
 OUT_OF_TIME = ("124", "137")  # as timeout says it of what ended when asked, and of what had to be killed
-BUILD_S = 1500  # longer than .ci/run lets it take
+BUILD_S = 1800  # longer than .ci/run lets it take
 
 
 @dataclass(frozen=True, slots=True)
