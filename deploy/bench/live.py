@@ -47,6 +47,7 @@ class LiveFigures:
     identity_s: Spread | None
     first_tracklet_s: Spread | None
     decision_s: Spread | None
+    second_sighting_s: Spread | None
     analysed_share: Mapping[str, float]
     people: int
 
@@ -131,7 +132,8 @@ def _watch(watched: _Watched, cameras: int, seconds: float, burners: int) -> Liv
         Spread.of(delays.first_identity),
         Spread.of(delays.identity),
         Spread.of(delays.first_tracklet),
-        Spread.of(delays.decision),
+        Spread.of(delays.decision()),
+        Spread.of(delays.second_sighting()),
         delays.analysed_share(),
         delays.people,
     )

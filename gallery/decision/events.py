@@ -38,6 +38,11 @@ def event_about(
     )
 
 
+def version_of(event_id: str) -> int:
+    """Return the version of the site that the event about a tracklet was decided on: the same for all of a decision."""
+    return int(event_id.rpartition("/v")[2])
+
+
 def expiry_of(site_id: str, identity: Identity, *, aged: bool) -> IdentityEvent:
     """Return the event that reports the expiry of an identity: by age, or else since there are too many."""
     return IdentityEvent(

@@ -13,16 +13,16 @@ from tests.bench.live_capacity import Trial, cameras_of, largest
 from tests.bench.live_rtsp import NOBODY, numbers_of
 from tests.gallery_tools import START, S, progress, tracklet
 from wire.bus import Record
-from wire.messages import AnyMessage, IdentityEvent
+from wire.messages import AnyMessage, CameraProgress, IdentityEvent
 
 
 def sent(at_s: float) -> Record:
     return Record("tracklets", 0, 0, "site", b"", START + round(at_s * S))
 
 
-def event(tracklet_id: str, kind: str = "created") -> IdentityEvent:
+def event(tracklet_id: str, kind: str = "created", *, version: int = 0) -> IdentityEvent:
     return IdentityEvent(
-        event_id="e",
+        event_id=f"site/{tracklet_id}/0/{kind}/1/v{version}",
         kind=kind,  # type: ignore[arg-type]
         site_id="site",
         identity_id=1,
@@ -58,8 +58,55 @@ def test_a_first_identity_counts_from_the_first_box_and_every_one_from_the_lates
     assert found.first_tracklet == [1.5]
     assert found.first_identity == [2.0]
     assert found.identity == [1.0, 0.5]
-    assert found.decision == [0.5, 0.25]
+    assert found.decision() == [0.5, 0.25]
     assert found.people == 1
+
+
+def live(camera: str, time_s: float) -> CameraProgress:
+    return progress(camera, time_s, mode="latency", round_s=time_s)
+
+
+def test_a_glimpse_that_waits_until_somebody_like_that_is_seen_again_is_no_slow_decision() -> None:
+    """The longest of all decisions took 26 s: a glimpse, and one turn of the same video later another."""
+    found = delays(
+        (tracklet("a/s/1/0", 1.0, 1.2), 2.0),
+        (live("a", 2.0), 2.0),
+        (tracklet("a/s/2/0", 27.8, 28.0), 28.4),
+        (live("a", 28.3), 28.4),
+        (event("a/s/1/0", version=7), 28.5),
+        (event("a/s/2/0", "matched", version=7), 28.5),
+    )
+
+    assert found.second_sighting() == [26.5]
+    assert found.decision() == [pytest.approx(0.1)]
+
+
+def test_a_gallery_that_stood_still_is_slow_by_every_window_that_waited() -> None:
+    found = delays(
+        (tracklet("a/s/1/0", 1.0, 2.0), 2.0),
+        (live("a", 2.0), 2.0),
+        (tracklet("a/s/2/0", 27.0, 28.0), 28.4),
+        (live("a", 28.3), 28.4),
+        (event("a/s/1/0", version=7), 28.5),
+        (event("a/s/2/0", version=8), 28.5),
+    )
+
+    assert found.second_sighting() == []
+    assert found.decision() == [26.5, pytest.approx(0.1)]
+
+
+def test_a_camera_that_is_behind_the_others_is_decided_by_its_own_window_after_theirs() -> None:
+    found = delays(
+        (tracklet("a/s/1/0", 8.0, 9.0), 9.5),
+        (live("a", 9.5), 9.5),
+        (event("a/s/1/0", version=1), 11.5),
+        (tracklet("b/s/1/0", 5.0, 6.0), 12.0),
+        (live("b", 6.5), 12.0),
+        (event("b/s/1/0", version=2), 12.1),
+    )
+
+    assert found.second_sighting() == []
+    assert found.decision() == [2.0, pytest.approx(0.1)]
 
 
 def test_the_end_of_a_track_is_no_delay_of_somebody_in_sight() -> None:

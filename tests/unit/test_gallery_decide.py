@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from gallery.decision.decide import MAX_FRAGMENTS, decide
+from gallery.decision.events import version_of
 from gallery.decision.grouping import grouped
 from gallery.decision.rules import Rules
 from gallery.decision.site import Site, orphans_of, site_of
@@ -66,6 +67,17 @@ def test_a_glimpse_creates_nobody_and_waits_until_somebody_like_that_is_seen_aga
     assert decider.window(2, tracklet("a/s/1.0/0", 0, 0.5)) == []
     assert decider.window(9, tracklet("b/s/1.0/0", 5, 8, between(0, 5, 0.9))) == ["created 1", "matched 1"]
     assert decider.owners() == {"a/s/1.0/0": 1, "b/s/1.0/0": 1}
+
+
+def test_all_events_of_a_decision_name_its_version_and_those_of_another_decision_another_one() -> None:
+    decider = Decider(GLIMPSES)
+
+    decider.window(2, tracklet("a/s/1.0/0", 0, 0.5))
+    decider.window(9, tracklet("b/s/1.0/0", 5, 8, between(0, 5, 0.9)))
+    decider.window(13, tracklet("b/s/1.0/0", 5, 12, between(0, 5, 0.9), revision=1))
+
+    versions = [[version_of(event.event_id) for event in write.events] for write in decider.writes]
+    assert versions == [[], [1, 1], [2]]
 
 
 def test_a_second_glimpse_is_enough_but_one_of_somebody_else_is_not() -> None:
