@@ -57,7 +57,7 @@ class CameraBars:
             if name not in self._tasks:
                 continue
             total = totals.frames if totals.ended else self._expected[name]
-            note = _tracklets(totals) + (f", {totals.reason}" if totals.reason else "")
+            note = _tracklets(totals) + (f", {_cause(totals)}" if totals.reason else "")
             self._bars.update(self._tasks[name], completed=totals.frames, total=total, note=note)
             if not self._console.is_terminal:
                 self._print_progress(name, totals, total)
@@ -67,7 +67,7 @@ class CameraBars:
         if self._printed.get(name, -1) >= step:
             return
         self._printed[name] = step
-        end = f", ended: {totals.reason}" if totals.reason else ", ended" if totals.ended else ""
+        end = f", ended: {_cause(totals)}" if totals.reason else ", ended" if totals.ended else ""
         of = f" of {total}" if total and not totals.ended else ""
         print_line(self._console, f"{name}: {totals.frames}{of} frames, {_tracklets(totals)}{end}")
 
@@ -95,7 +95,7 @@ def print_files(console: Console, files: Mapping[str, Path | str]) -> None:
 def print_cameras(console: Console, report: Report) -> None:
     """Print one line per camera, and the overall speed."""
     for name, camera in report.cameras.items():
-        reason = f" - {camera.reason}" if camera.reason else ""
+        reason = f" - {_cause(camera)}" if camera.reason else ""
         print_line(
             console,
             f"{name}: {camera.analysed} of {camera.frames} frames analysed, {camera.dropped} dropped, "
@@ -104,6 +104,11 @@ def print_cameras(console: Console, report: Report) -> None:
     analysed = sum(camera.analysed for camera in report.cameras.values())
     rate = analysed / max(report.seconds, 1e-9)
     print_line(console, f"{analysed} frames in {duration(report.seconds)}, {rate:.1f} per second")
+
+
+def _cause(totals: CameraTotals) -> str:
+    """Return why a camera ended without the remedy, which is said once, where the failed cameras are named."""
+    return totals.reason.partition(";")[0]
 
 
 def _tracklets(totals: CameraTotals) -> str:

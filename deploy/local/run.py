@@ -130,7 +130,7 @@ def follow_cameras(system: "Embedded", options: RunOptions, console: Console) ->
         failures = failures_of(system.camera_statuses(), totals, {c.camera_id for c in cameras if has_end(c.url)})
         report = Report(people_since(system.store, since_ns, totals), totals, time.monotonic() - began_s)
         pictures = _write_pictures(system.store, report, options, console) if options.pictures else None
-        files: dict[str, Path | str] = {"pictures": pictures} if pictures else {}
+        files: dict[str, Path | str] = {"pictures": pictures} if pictures and report.people else {}
         files |= _write_data(system.store, report, options, since_ns)
         videos = write_videos(system.store, cameras, options.video, since_ns, system.ingest_settings, stop, console)
         files |= {"videos": f"{options.video}/*.mp4"} if videos else {}

@@ -63,6 +63,13 @@ def test_one_tracklet_is_one() -> None:
     assert "2 tracklets\n" in text
 
 
+def test_what_to_do_about_a_camera_is_not_repeated_in_its_line() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    print_cameras(console, Report((), {"a": CameraTotals(ended=True, reason="it is away; plug it in")}, 1.0))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "0 tracklets - it is away\n" in text
+
+
 @pytest.mark.parametrize("seen_s", [None, 0, 1, 59.5, 3600.25])
 def test_files_begin_on_a_whole_minute_after_all_that_is_known(seen_s: float | None) -> None:
     """Windows of decisions lie on whole seconds: the same files give the same people whenever they are run."""
