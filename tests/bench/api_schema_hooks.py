@@ -22,6 +22,7 @@ SAYS_MORE_THAN_A_SCHEMA = re.compile(
     r"|url: .+ is not public"
     r"|(time_)?zone: .*time zone|time_zone: .* is unknown"
     r"|after: (this is one|take the)"
+    r"|nobody was found in the picture"
 )
 
 

@@ -14,29 +14,14 @@ from gallery.api.app import create_app
 from gallery.api.rules import RULES
 from gallery.config import ApiSettings, GallerySettings
 from gallery.handler import build_service
+from tests.answers import look_at_pictures
 from tests.ingest_tools import IngestWorker, Recipe, make_video, spec_of
 from tests.words_tools import several_people
-from wire import codec
-from wire.bus import PICTURE_QUERIES, QUERY_ANSWERS
 from wire.memory import MemoryBus
-from wire.messages import PictureQuery
 from wire.metrics import ServiceMetrics
-from wire.queries import refusal
 
 # Shown elsewhere: sign-in at a provider needs one, sockets are no requests, and recordings need a recorder.
 ELSEWHERE = re.compile(r"/v1/session/oidc|/v1/live|/v1/events/ws|/recordings|/clip")
-
-
-def look_at_pictures(bus: MemoryBus, stop: threading.Event) -> None:
-    """Be a worker who finds nobody."""
-    consumer, producer = bus.consumer("reid_worker", [PICTURE_QUERIES.name]), bus.producer()
-    while not stop.is_set():
-        for record in consumer.poll(8, 0.05):
-            query = codec.decode(record.value or b"")
-            assert isinstance(query, PictureQuery)
-            answer = refusal(query.query_id, query.asker, "nobody was found in the picture")
-            producer.send(QUERY_ANSWERS.name, query.asker, codec.encode(answer))
-    consumer.close()
 
 
 @pytest.fixture
