@@ -1,5 +1,6 @@
 """The images of deploy/docker on this machine: whether they are built, and how they are run."""
 
+import faulthandler
 import os
 import shutil
 import subprocess
@@ -96,6 +97,7 @@ def usable_engine() -> Engine:
 def await_build(folder: Path, limit_s: float = BUILD_S) -> None:
     """Return when tests/servers/images.sh has built the images in a folder."""
     outcome = folder / "outcome"
+    faulthandler.cancel_dump_traceback_later()  # pytest takes whoever waits this long for one that hangs
     with suppress(AssertionError):
         wait_until(outcome.exists, timeout_s=limit_s)
     code = outcome.read_text().strip() if outcome.exists() else OUT_OF_TIME[0]
