@@ -73,6 +73,7 @@ probe() {
   tar -C "$folder/probe" -cf "$folder/probe.tar" .
   printf 'FROM %s\nRUN ["/bin/sh", "-c", "echo > /mark"]\n' "$image" >"$folder/probe/Dockerfile"
   [ -z "$mirror" ] || attempt /usr/lib/apt/apt-helper download-file "$mirror/dists/bookworm/Release" "$folder/probe/Release"
+  attempt podman info
   attempt has_room
   attempt podman import "$folder/probe.tar" "$image"
   attempt podman build --quiet --volume "$folder:/folder:ro" --tag "$image-built" --file "$folder/probe/Dockerfile" "$folder/probe"
