@@ -51,7 +51,8 @@ def load_batch(config: TrainConfig, step: int, batch: Batch, people: Tracklets, 
     """Read, resize and augment a batch; draws depend on seed, step, camera and position in the batch."""
     to = replace(config.network.preprocessing, height=stage.size[0], width=stage.size[1])
     tracklets, kept = [], []
-    for place, row, frames in zip(batch.places, batch.tracklets, batch.frames, strict=True):
+    seen_by = people.cameras[batch.tracklets]  # once, as rendered people work out the cameras of everybody
+    for place, row, frames, seen in zip(batch.places, batch.tracklets, batch.frames, seen_by, strict=True):
         visit = int(np.random.SeedSequence((config.run.seed, 4, step, place)).generate_state(1)[0])
         source = replace(people, visit=visit) if isinstance(people, RenderedTracklets) else people
         rng = np.random.default_rng((config.run.seed, 3, step, place))
@@ -59,7 +60,7 @@ def load_batch(config: TrainConfig, step: int, batch: Batch, people: Tracklets, 
         if config.data.augmentation == "paper":
             tracklets.append(augment_as_published(crops, rng))
         else:
-            camera = np.random.default_rng((config.run.seed, 5, step, int(people.cameras[row])))
+            camera = np.random.default_rng((config.run.seed, 5, step, int(seen)))
             tracklets.append(augment(crops, rng, config.data.augmentation_strength, camera))
         kept.append(_kept_tokens(config, stage, len(crops), rng))
     labels = torch.from_numpy(people.identities[batch.tracklets])
