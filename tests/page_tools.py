@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.conftest import PATIENCE_S, wait_until
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-GRAVE = ("serious", "critical")
+FAULTS = ("moderate", "serious", "critical")
 RULES = "{resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']}"
 NAMELESS = """
 [...document.querySelectorAll('button, a, input:not([hidden]), select')]
@@ -115,11 +115,11 @@ def faults_of_layout(page: Page) -> list[str]:
 
 
 def faults_of_access(page: Page) -> list[str]:
-    """Return what axe finds grave for people who cannot see or point."""
+    """Return what axe finds that hinders people who cannot see or point."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
     found = page.evaluate(f"axe.run(document, {RULES})")["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in GRAVE]
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in FAULTS]
 
 
 def numbers(address: str) -> list[int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from ingest.sources.opening import NO_FILE
 from tests import page_way
 from tests.conftest import wait_until
 from tests.page_recordings import Recordings
@@ -105,10 +106,7 @@ def test_a_newcomer_gets_from_an_address_to_a_signed_alert_and_to_the_proof_of_a
     newcomer: Newcomer, page: Page, receiver: Receiver, tmp_path: Path
 ) -> None:
     # Given the wizard, which has tested an address in vain, then one that shows something, and given them a number
-    assert newcomer.problem == (
-        "It shows nothing: the file does not exist; check the path, which the camera's manual or "
-        "`climbtrack cameras discover` names."
-    )
+    assert newcomer.problem == f"It shows nothing: the file does not exist; {NO_FILE}."
     assert re.fullmatch(r"H\.264, \d+ . \d+, [\d.]+ frames/s, first picture after [\d.]+ s", newcomer.about)
     assert newcomer.picture > 100
     assert re.fullmatch(r"This is number \d+", newcomer.number)
@@ -226,7 +224,7 @@ def test_a_camera_is_added_named_as_unreachable_and_removed(page: Page) -> None:
     open_view(page, "people")
     expect(page.locator(".banner")).to_contain_text("attic")
     page.locator(".banner").get_by_role("link", name="See why").click()
-    expect(page.locator(".health .warn", has_text="attic")).to_contain_text("Check that it is switched on")
+    expect(page.locator(".health .warn", has_text="attic")).to_contain_text("check the address and the port")
     open_view(page, "cameras")
     row.get_by_role("button", name="Pause").click()
     expect(row).to_contain_text("Paused")

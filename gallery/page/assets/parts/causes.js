@@ -21,6 +21,9 @@ export function causesOf(cameras) {
   return [...found.values()];
 }
 
+// Settings and commands, which the messages of the services have between backquotes.
+export const Words = ({ of }) => of.split("`").map((part, i) => (i % 2 ? html`<code>${part}</code>` : part));
+
 export const listOf = (names) => (names.length > NAMED ? own.several(names.slice(0, NAMED - 1), names.length - NAMED + 1) : names.join(", "));
 
 // A worker that keeps up with most frames follows people as well: that is for Health to tell.

@@ -12,6 +12,8 @@ const MARGIN_PX = 48;
 const UNIT_PX = 130;
 const DOT_PX = 13;
 const MOST_NUMBERS = 3; // of a line that was walked often
+const BESIDE_PX = 11; // of a line, its numbers
+const SLANT = 0.35; // of a line from which its numbers begin or end beside it, instead of above or below
 const BEND = 0.22; // so that there and back are two lines
 
 let counted = null; // the ways of the site, once for as long as the page is open: the plan stays the same from person to person
@@ -51,7 +53,8 @@ export function Plan({ presences, colour }) {
 }
 
 function Drawn({ places, ways, way, colour, width }) {
-  const height = Math.max(...[...places.values()].map(([, y]) => y)) + MARGIN_PX;
+  const heights = [...places.values()].map(([, y]) => y);
+  const height = Math.max(...heights) + MARGIN_PX, centre = (Math.min(...heights) + Math.max(...heights)) / 2; // names look outwards
   const steps = way.slice(-MOST_STEPS);
   const between = new Map(); // both names: the numbers of the steps
   steps.forEach((camera, i) => i && between.set(`${steps[i - 1]}\n${camera}`, [...(between.get(`${steps[i - 1]}\n${camera}`) ?? []), i]));
@@ -61,14 +64,14 @@ function Drawn({ places, ways, way, colour, width }) {
     ${drawn.map((one) => html`<line key=${`${one.origin}\n${one.destination}`} class="known" ...${ends(places.get(one.origin), places.get(one.destination))} />`)}
     ${[...between].map(([key, numbers]) => {
       const [origin, destination] = key.split("\n");
-      const { path, middle } = bent(places.get(origin), places.get(destination));
+      const { path, beside, anchor } = bent(places.get(origin), places.get(destination));
       return html`<g key=${key}><path class="step" d=${path} marker-end="url(#plan-arrow)" />
-        <text x=${middle[0]} y=${middle[1] + 4} text-anchor="middle" class="count">${numbers.length > MOST_NUMBERS ? own.times(numbers.length) : numbers.join(", ")}</text></g>`;
+        <text x=${beside[0]} y=${beside[1] + 4} text-anchor=${anchor} class="count">${numbers.length > MOST_NUMBERS ? own.times(numbers.length) : numbers.join(", ")}</text></g>`;
     })}
     ${[...places].map(([camera, [x, y]]) => html`<g key=${camera} class=${way.includes(camera) ? "been" : ""}>
       <circle cx=${x} cy=${y} r=${DOT_PX} />
       ${camera === way.at(-1) && html`<circle cx=${x} cy=${y} r=${DOT_PX + 4} class="last" />`}
-      <text x=${x} y=${y + DOT_PX + 19} text-anchor="middle">${camera.length > 18 ? `${camera.slice(0, 17)}…` : camera}<title>${camera}</title></text></g>`)}
+      <text x=${x} y=${y < centre ? y - DOT_PX - 9 : y + DOT_PX + 19} text-anchor="middle">${camera.length > 18 ? `${camera.slice(0, 17)}…` : camera}<title>${camera}</title></text></g>`)}
   </svg>`;
 }
 
@@ -89,5 +92,6 @@ function bent([x1, y1], [x2, y2]) {
   const control = [(x1 + x2) / 2 - v * apart * BEND, (y1 + y2) / 2 + u * apart * BEND];
   const towards = ([x, y], room) => { const far = Math.hypot(control[0] - x, control[1] - y) || 1; return [x + ((control[0] - x) / far) * room, y + ((control[1] - y) / far) * room]; };
   const [a, b] = [towards([x1, y1], DOT_PX + 2), towards([x2, y2], DOT_PX + 4)];
-  return { path: `M${a}Q${control} ${b}`, middle: [(a[0] + 2 * control[0] + b[0]) / 4 - v * 11, (a[1] + 2 * control[1] + b[1]) / 4 + u * 11] };
+  const beside = [(a[0] + 2 * control[0] + b[0]) / 4 - v * BESIDE_PX, (a[1] + 2 * control[1] + b[1]) / 4 + u * BESIDE_PX];
+  return { path: `M${a}Q${control} ${b}`, beside, anchor: ["start", "middle", "end"][1 + Math.sign(Math.trunc(v / SLANT))] };
 }

@@ -75,7 +75,7 @@ function Rules({ path, go }) {
   if (known.loading) return html`<${Skeleton} rows=${3} />`;
   if (!known.value) return html`<${Failed} error=${known.error} again=${known.reload} />`;
   const { rules, ...site } = known.value;
-  if (!rules.length && !editing) return html`<${Empty} title=${own.noRules} help=${own.noRulesHelp} />`;
+  if (!rules.length && !editing) return html`<${Empty} title=${own.noRules} help=${own.noRulesHelp}><button data-needs="operator" class="primary" onClick=${() => go("alerts/rules/new")}>${own.adds.rules}</button><//>`;
   return html`
     ${editing === "new" && html`<${RuleForm} ...${site} done=${done} />`}
     <ul class="list">${rules.map((rule) => html`<li key=${rule.rule_id}>${editing === rule.rule_id
@@ -112,7 +112,7 @@ function Outputs({ path, go }) {
   const done = () => { go("alerts/outputs"); known.reload(); };
   if (known.loading) return html`<${Skeleton} rows=${2} />`;
   if (!known.value) return html`<${Failed} error=${known.error} again=${known.reload} />`;
-  if (!known.value.length && !adding) return html`<${Empty} title=${own.noOutput} help=${own.noOutputHelp} />`;
+  if (!known.value.length && !adding) return html`<${Empty} title=${own.noOutput} help=${own.noOutputHelp}><button data-needs="admin" class="primary" onClick=${() => go("alerts/outputs/new")}>${own.adds.outputs}</button><//>`;
   return html`${adding && html`<${OutputForm} taken=${known.value.map((one) => one.output_id)} done=${done} />`}
     <ul class="list">${known.value.map((output) => html`<${Output} key=${output.output_id} output=${output} reload=${known.reload} />`)}</ul>`;
 }

@@ -3,6 +3,7 @@ import { html, useEffect, useState } from "../vendor/htm-preact-3.1.1.js";
 import { base, del, get, post } from "../api.js";
 import { useLoaded } from "../hooks.js";
 import { Empty, Failed, Skeleton } from "../parts/states.js";
+import { Words } from "../parts/causes.js";
 import { stateOf } from "../parts/tile.js";
 import { Found } from "../parts/found.js";
 import { Tried, useTest } from "../parts/tried.js";
@@ -37,13 +38,14 @@ function Row({ camera, reload, go }) {
   const progress = camera.state;
   const pause = async () => (await act(camera.enabled ? own.paused(camera.camera_id) : own.runs(camera.camera_id), () => post(`v1/cameras/${camera.camera_id}/${camera.enabled ? "pause" : "resume"}`))) && reload();
   const remove = async () => (await act(own.removed(camera.camera_id), () => del(`v1/cameras/${camera.camera_id}`))) && reload();
-  const cause = camera.source?.cause || progress?.degraded || progress?.reason || "";
+  const cause = camera.source?.cause || (state === "degraded" ? "" : progress?.reason) || "";
   return html`<li class="camera">
     <${Picture} camera=${camera} />
     <div class="grow">
-      <h3><i class="dot ${state}" /> ${camera.camera_id} <small class=${state === "live" ? "good" : "quiet"}>${own.states[state] ?? state}</small></h3>
+      <h2 class="of-row"><i class="dot ${state}" /> ${camera.camera_id} <small class=${state === "live" ? "good" : "quiet"}>${own.states[state] ?? state}</small></h2>
       <p class="quiet address">${camera.url}</p>
-      ${cause && html`<p class="warn">${cause}</p>`}
+      ${cause && html`<p class="warn"><${Words} of=${cause} /></p>`}
+      ${!cause && state === "degraded" && html`<p class="warn">${own.behind} <a href="#/health">${texts.health.see}</a></p>`}
       ${own.privacy[camera.privacy_in_use] && html`<p class="quiet">${own.privacy[camera.privacy_in_use]}</p>`}
       ${progress && html`<p class="quiet num">${own.frames(progress.analysed_fps, progress.wanted_fps)} · ${own.tracklets(progress.tracklets)}${progress.dropped ? ` · ${own.dropped(progress.dropped)}` : ""}</p>`}
     </div>

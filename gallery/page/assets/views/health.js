@@ -3,7 +3,7 @@ import { html } from "../vendor/htm-preact-3.1.1.js";
 import { get, text } from "../api.js";
 import { useLoaded } from "../hooks.js";
 import { Failed, Skeleton } from "../parts/states.js";
-import { causesOf, listOf } from "../parts/causes.js";
+import { Words, causesOf, listOf } from "../parts/causes.js";
 import { stateOf } from "../parts/tile.js";
 import { texts } from "../texts.js";
 
@@ -29,7 +29,7 @@ export function Health() {
   const of = (name, labels = {}) => samples.filter((s) => s.name === name && Object.entries(labels).every(([k, v]) => s.labels[k] === v));
   const sum = (name, labels) => { const found = of(name, labels); return found.length ? found.reduce((total, s) => total + s.value, 0) : null; };
   const worst = (name, labels) => { const found = of(name, labels); return found.length ? Math.max(...found.map((s) => s.value)) : null; };
-  const live = cameras.filter((camera) => stateOf(camera) === "live").length;
+  const live = cameras.filter((camera) => ["live", "degraded"].includes(stateOf(camera))).length;
   const causes = causesOf(cameras);
   const fps = cameras.reduce((total, camera) => total + (camera.state && !camera.state.ended ? camera.state.analysed_fps : 0), 0);
   const whole = (value) => (value === null ? null : Math.round(value).toLocaleString());
@@ -44,7 +44,7 @@ export function Health() {
   const fine = !causes.length && !dead;
   return html`<section class="health">
     <p class=${fine ? "verdict good" : "verdict warn"}><i class="dot ${fine ? "live" : "degraded"}" /> ${fine ? own.fine : own.degraded}</p>
-    ${causes.map(({ cause, names }) => html`<p class="warn" key=${cause}><b>${listOf(names)}</b>: ${cause}</p>`)}
+    ${causes.map(({ cause, names }) => html`<p class="warn" key=${cause}><b>${listOf(names)}</b>: <${Words} of=${cause} /></p>`)}
     ${dead > 0 && html`<p class="warn">${own.dead(dead)}</p>`}
     <h2>${own.way}</h2>
     <div class="strip-way">${cards.map(([title, rows], i) => html`<div class="panel" key=${title}><h3>${title}</h3>

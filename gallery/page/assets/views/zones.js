@@ -75,6 +75,6 @@ function ZoneForm({ draft, change, error, save, remove, cancel }) {
 }
 
 function ZoneList({ zones, choose }) {
-  if (!zones.length) return html`<div class="panel"><h3>${own.none}</h3><p class="quiet">${own.noneHelp}</p></div>`;
+  if (!zones.length) return html`<div class="panel"><h2 class="of-row">${own.none}</h2><p class="quiet">${own.noneHelp}</p></div>`;
   return html`<ul class="panel zone-list">${zones.map((zone) => html`<li key=${zone.zone_id}><button class="plain" onClick=${() => choose(zone.zone_id)}><i class="zone-dot zone-c${zone.colour}" aria-hidden="true" /><b>${zone.name}</b> <span class="quiet">${own.kinds[zone.kind]}</span></button></li>`)}</ul>`;
 }
