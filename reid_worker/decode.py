@@ -14,9 +14,9 @@ import av
 import av.error
 import msgspec
 import numpy as np
-from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from reid_worker.colours import BgrConverter
 from reid_worker.decode_device import DecoderOpener
 from reid_worker.upright import upright
 from wire.messages import Codec, FrameChunk, Packet
@@ -130,7 +130,7 @@ class StreamDecoder:
         self._reads_bitstream = stated == UPRIGHT and codec != "mjpeg"  # ingest has read the EXIF of JPEG
         self._open = partial((opener or DecoderOpener()).open, codec, extradata)
         self._context = self._open()
-        self._converter = VideoReformatter()  # a frame by itself makes one for each conversion, which took half of it
+        self._converter = BgrConverter()
         self._pending: list[tuple[int, int]] = []  # (pts_ns, time_ns) of packets whose frame was not decoded yet
         self._next_index = state.frames
         self._newest_pts = -1
@@ -233,8 +233,7 @@ class StreamDecoder:
         if not self._sampler.wants(pts):
             return None
         try:
-            image = np.asarray(self._converter.reformat(decoded, format="bgr24").to_ndarray(), np.uint8)
-            return Frame(self.frames, pts, self.time_ns, upright(image, orientation))
+            return Frame(self.frames, pts, self.time_ns, upright(self._converter.of(decoded), orientation))
         except (av.error.FFmpegError, ValueError, MemoryError) as error:
             self._reject(f"{type(error).__name__}: {error}")
             return None
