@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import secrets
 import ssl
 import threading
 import time
@@ -19,6 +18,7 @@ from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
 from gallery.access.errors import NotSignedIn, ProviderAway
+from gallery.access.pending import Pending
 from gallery.access.provider_address import is_safe_address
 
 ALGORITHMS = [
@@ -55,30 +55,6 @@ class OidcClient:
     secret: str
     scopes: str
     ca_file: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Pending:
-    """What a browser keeps between leaving for the provider and coming back; nobody else may know it."""
-
-    state: str
-    nonce: str
-    verifier: str
-
-    @classmethod
-    def new(cls) -> "Pending":
-        """Return a random one."""
-        return cls(*(secrets.token_urlsafe(32) for _ in range(3)))
-
-    @classmethod
-    def of(cls, text: str) -> "Pending | None":
-        """Return what `str` gave; None if it is something else."""
-        parts = text.split(".")
-        return cls(*parts) if len(parts) == 3 and all(len(part) == 43 for part in parts) else None
-
-    def __str__(self) -> str:
-        """Return it as the value of a cookie."""
-        return f"{self.state}.{self.nonce}.{self.verifier}"
 
 
 class OidcProvider:

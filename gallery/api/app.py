@@ -14,7 +14,6 @@ from gallery.access.audit import AuditLog
 from gallery.access.claims import ClaimRules
 from gallery.access.first import is_loopback
 from gallery.access.gate import Gate
-from gallery.access.oidc import OidcClient, OidcProvider
 from gallery.api.access.audit import Auditor, audit_router
 from gallery.api.access.auth import Access, require_access
 from gallery.api.access.oidc import OidcSignIn, oidc_router
@@ -205,6 +204,8 @@ def oidc_of(settings: ApiSettings) -> OidcSignIn | None:
     """Return how to sign in by an identity provider under these settings; None without one."""
     if not settings.oidc_issuer:
         return None
+    from gallery.access.oidc import OidcClient, OidcProvider  # with its libraries a tenth of the API's start
+
     secret = "" if settings.oidc_client_secret is None else settings.oidc_client_secret.get_secret_value()
     client = OidcClient(
         settings.oidc_issuer, settings.oidc_client_id, secret, settings.oidc_scopes, settings.oidc_ca_file

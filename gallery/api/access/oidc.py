@@ -2,7 +2,7 @@
 
 import logging
 from html import escape
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response, status
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -10,11 +10,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from gallery.access.attempts import network_of
 from gallery.access.claims import ClaimRules, person_of
 from gallery.access.errors import NotSignedIn, ProviderAway
-from gallery.access.oidc import OidcProvider, Pending
+from gallery.access.pending import Pending
 from gallery.api.access.auth import Access, address_of
 from gallery.api.access.cookies import put_session_cookie
 from gallery.api.encoding import new_router
 from gallery.api.schemas import ProblemOut
+
+if TYPE_CHECKING:
+    from gallery.access.oidc import OidcProvider
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ Text = Annotated[str, Query(max_length=4096)]
 class OidcSignIn:
     """What the routes need: the provider, and how its claims are read."""
 
-    def __init__(self, provider: OidcProvider, rules: ClaimRules) -> None:
+    def __init__(self, provider: "OidcProvider", rules: ClaimRules) -> None:
         self.provider = provider
         self.rules = rules
 
