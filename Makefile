@@ -68,7 +68,9 @@ $(SITE)/.written: | .venv/.installed
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(PIP) install --upgrade 'pip>=25.1'
 ifeq ($(TORCH),cpu)
-	@$(PIP) install --index-url $(TORCH_CPU) torch torchvision
+	@$(PIP) install --index-url $(TORCH_CPU) torch torchvision || { \
+		echo "PyTorch for CPUs comes from $(TORCH_CPU)."; \
+		echo "From a mirror: make $(MAKECMDGOALS) TORCH=cpu TORCH_CPU=https://...; or leave TORCH=cpu away: 5 GB more on the disk."; exit 1; }
 endif
 	@PYTHONWARNINGS=ignore $(PIP) install --editable .
 	@touch $@

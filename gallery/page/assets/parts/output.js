@@ -22,7 +22,7 @@ export function Output({ output, reload }) {
   };
   const state = output.dead ? "failed" : output.error ? "degraded" : output.enabled ? "live" : "";
   return html`<li class="panel output">
-    <div class="grow"><h3><i class="dot ${state}" /> ${output.name} <small>${output.url}</small></h3>
+    <div class="grow"><h2 class="of-row"><i class="dot ${state}" /> ${output.name} <small>${output.url}</small></h2>
       <p class="quiet num">${output.enabled ? own.outputState(output) : own.isOff}</p>
       ${output.error && html`<p class="warn">${output.error}</p>`}</div>
     <div class="buttons">${output.dead > 0 && html`<button data-needs="operator" onClick=${again}>${own.sendAgain(output.dead)}</button>`}
