@@ -40,6 +40,7 @@ def embedded(data_dir: Path) -> Iterator[Embedded]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLIMBTRACK_WORKER_DETECTOR", "hog")  # needs no file
         patch.setenv("CLIMBTRACK_WORKER_THREADS", "1")
+        patch.setenv("CLIMBTRACK_API_CAMERA_FOLDERS", "/")
         with bind("127.0.0.1", 0) as taken, Embedded(EmbeddedSettings.load(None), data_dir, "mall", taken) as running:
             yield running
 
