@@ -79,6 +79,11 @@ def test_the_clock_divides_encoder_and_head_and_a_gpu_gets_all_cores(monkeypatch
     assert config.network.initial == SHIPPED
 
 
+@pytest.mark.parametrize(("workers", "lanes"), [(0, 1), (1, 1), (5, 5)])
+def test_every_process_that_renders_has_sites_of_its_own(workers: int, lanes: int) -> None:
+    assert recipe(1, None, Path("out"), [f"run.workers={workers}"]).synthetic.lanes == lanes
+
+
 def test_rendering_time_is_subtracted_from_training_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = [*SMALL, "run.workers=0", "network.model=climb-tiny-64", "schedule.steps=1"]
     config = recipe(10, None, tmp_path / "run", changes)

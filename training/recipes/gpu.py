@@ -50,12 +50,13 @@ def recipe(minutes: float, initial: Path | None, out: Path, changes: Sequence[st
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     settings = {"run.output": out, "synthetic.cache": out / "cache", "schedule.minutes": minutes}
     settings |= _on_gpu(cores) if torch.cuda.is_available() else _on_cpu(cores)
-    settings["synthetic.lanes"] = settings["run.workers"]
     if initial is None:
         settings["optimiser.learning_rate"] = _SCRATCH_RATE
     else:
         settings |= {"network.initial": initial, "network.model": _model(initial)}
     config = load_config(RECIPE, [*(f"{key}={value}" for key, value in settings.items()), *changes])
+    if config.synthetic.lanes == 1:  # as many as the processes that render in the end, `changes` included
+        config = changed(config, {"synthetic.lanes": max(1, config.run.workers)})
     if initial is not None and load_weights(initial).preprocessing != preprocessing_of(config):
         raise ConfigError(
             f"{initial} needs different preprocessing: {load_weights(initial).preprocessing}; choose other weights"
