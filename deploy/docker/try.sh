@@ -28,30 +28,41 @@ if [ -z "${COMPOSE:-}" ] && { [ "${ENGINE:-}" = podman ] || ! docker info >/dev/
   # Only of those that others wait for: a probe of each service all the time would take a core of a small machine.
   (while sleep 3; do
     for name in $(podman ps --filter name=climbtrack-try-redis --filter name=climbtrack-try-kafka --format '{{.Names}}'); do
-      podman healthcheck run "$name" >/dev/null 2>&1 || true
+      timeout --kill-after=5 30 podman healthcheck run "$name" >/dev/null 2>&1 || true
     done
   done) &
   started+=($!)
 fi
 # Under a name of its own: `down --volumes` must never reach the people of an installation on this machine.
-compose() { ${COMPOSE:-docker compose} --project-name climbtrack-try --env-file docker/demo.env --file compose.yaml "$@"; }
+# Bounded, since it would wait for ever for a service that never gets healthy, or for an engine that no longer answers.
+compose() {
+  timeout --foreground --kill-after=10 "$1" ${COMPOSE:-docker compose} --project-name climbtrack-try --env-file docker/demo.env --file compose.yaml "${@:2}"
+}
 options=("$@")
 
+show() {
+  compose 60 "${options[@]}" ps --all || true
+  compose 60 "${options[@]}" logs --tail 15 || true
+}
+
 down() {
-  compose "${options[@]}" down --volumes --timeout 20 || true
+  compose 180 "${options[@]}" down --volumes --timeout 20 || true
   for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
   rm -rf "$work"
 }
 trap down EXIT
 
 began=$SECONDS
-compose "${options[@]}" up --detach --no-build
+if ! compose "$LIMIT_S" "${options[@]}" up --detach --no-build; then
+  show
+  echo "not everything was up within $LIMIT_S s" >&2
+  exit 1
+fi
 token=$(cat "$API_TOKEN_FILE")
-ask() { curl --silent --fail --header "Authorization: Bearer $token" "http://127.0.0.1:$CLIMBTRACK_PORT/v1/$1"; }
+ask() { curl --silent --fail --max-time 30 --header "Authorization: Bearer $token" "http://127.0.0.1:$CLIMBTRACK_PORT/v1/$1"; }
 until ask identities 2>/dev/null | grep -q '"id"'; do
   if [ $((SECONDS - began)) -gt "$LIMIT_S" ]; then
-    compose "${options[@]}" ps --all
-    compose "${options[@]}" logs --tail 15
+    show
     echo "nobody was recognised within $LIMIT_S s" >&2
     exit 1
   fi
@@ -60,4 +71,4 @@ done
 echo "the first identity after $((SECONDS - began)) s:"
 ask identities
 echo
-compose "${options[@]}" ps --all
+compose 60 "${options[@]}" ps --all

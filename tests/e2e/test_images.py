@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.servers.images import BUILD_S, CPU_IMAGES, Engine, usable_engine
+from tests.servers.images import BUILD_S, CPU_IMAGES, DOWN_S, Engine, usable_engine
 
 USER = "10001"
-DEMO_S = 1200
+DEMO_S = 900
 
-pytestmark = pytest.mark.timeout(BUILD_S + DEMO_S + 120)
+pytestmark = pytest.mark.timeout(BUILD_S + DEMO_S + DOWN_S + 120)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ BUILDING = "CLIMBTRACK_IMAGES_ARE_BUILT_IN"  # set by .ci/run, which builds them
 FOLDER = ROOT / ".cache" / "images"
 BUILT, FORBIDDEN = "0", "77"  # how tests/servers/images.sh ended
 OUT_OF_TIME = ("124", "137")  # as timeout says it of what ended when asked, and of what had to be killed
+DOWN_S = 400  # to show what did not come up, and to take it down
 BUILD_S = 1800  # longer than .ci/run lets it take
 
 
@@ -56,12 +58,17 @@ class Engine:
 
     def try_demo(self, port: int, limit_s: int) -> "subprocess.CompletedProcess[str]":
         """Bring the demo of the compose file up until somebody is known, and down again."""
-        words = ["deploy/docker/try.sh", *self._options()]
+        words = ["timeout", "--kill-after=60", str(limit_s + DOWN_S), "deploy/docker/try.sh", *self._options()]
         profiles = "cpu,demo,monitoring" if self.has(PROMETHEUS) else "cpu,demo"
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # docker-compose is beside this Python
         wanted = {"PATH": path, "COMPOSE_PROFILES": profiles, "CLIMBTRACK_PORT": str(port), "LIMIT_S": str(limit_s)}
         env = os.environ | self.environment | wanted | {"ENGINE": self.name}
-        return subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        # Into files: what an engine leaves running would hold a pipe open, and be waited for.
+        with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as warned:
+            done = subprocess.run(words, cwd=ROOT, env=env, stdout=said, stderr=warned, text=True, check=False)
+            said.seek(0)
+            warned.seek(0)
+            return subprocess.CompletedProcess(words, done.returncode, said.read(), warned.read())
 
     def _options(self) -> list[str]:
         """Return what mounts torch into a worker that has none."""
