@@ -84,7 +84,7 @@ def people(ask: Ask) -> None:
     moved = ask("POST", "/v1/tracks/{tracklet_id}/move", tracklet_id=track, body={"to": None}).json()
     for word in (moved, merged):
         ask("POST", "/v1/words/{word_id}/undo", word_id=word["id"])
-    ask("GET", "/v1/words", query={"limit": 5})
+    ask("GET", "/v1/words", query={"identity": first, "sort": "newest", "limit": 5})
     ask("GET", "/v1/words/{word_id}", word_id=merged["id"])
     ask("DELETE", "/v1/identities/{number}", number=second)
 

@@ -67,6 +67,11 @@ def said(client: TestClient, path: str, body: object = None, status: int = 200) 
     return answer.json()
 
 
+def said_of(client: TestClient, number: int) -> list[Any]:
+    words: list[Any] = client.get("/v1/words", params={"identity": number}).json()["words"]
+    return words
+
+
 def numbers(client: TestClient, **query: str) -> list[int]:
     return [person["id"] for person in client.get("/v1/identities", params=query).json()["identities"]]
 
@@ -185,6 +190,35 @@ class TestListening:
 
         assert [word["name"] for page in (first, second) for word in page["words"]] == ["A", "B", "C"]
         assert second["next"] is None
+
+    def test_the_journal_is_read_backwards_by_pages(self, client: TestClient) -> None:
+        for name in ("A", "B", "C"):
+            said(client, "identities/1/name", {"name": name})
+        first = client.get("/v1/words", params={"limit": 2, "sort": "newest"}).json()
+        second = client.get("/v1/words", params={"limit": 2, "sort": "newest", "after": first["next"]}).json()
+
+        assert [word["name"] for page in (first, second) for word in page["words"]] == ["C", "B", "A"]
+        assert second["next"] is None
+
+    def test_what_was_said_of_a_person_is_found_by_any_number_they_had(self, client: TestClient) -> None:
+        said(client, "identities/1/name", {"name": "A"})
+        said(client, "identities/2/name", {"name": "B"})
+        said(client, "identities/2/merge", {"with": [3]})
+        said(client, "identities/1/different", {"from": 2})
+
+        told = {n: [word["kind"] for word in said_of(client, n)] for n in (1, 2, 3)}
+
+        assert told == {1: ["name", "different"], 2: ["name", "merge", "different"], 3: ["name", "merge", "different"]}
+
+    def test_a_track_that_was_moved_is_in_the_journal_of_both_people(
+        self, client: TestClient, store: MemoryStore
+    ) -> None:
+        (track,) = store.latest([1], 1)[0]
+        said(client, f"tracks/{track}/move", {"to": 2})
+        assert [[word["kind"] for word in said_of(client, n)] for n in (1, 2)] == [["move"], ["move"]]
+
+    def test_of_nobody_nothing_was_said(self, client: TestClient) -> None:
+        assert client.get("/v1/words", params={"identity": 9}).status_code == 404
 
 
 @pytest.mark.parametrize(

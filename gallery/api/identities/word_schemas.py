@@ -84,7 +84,7 @@ class WordOut(BaseModel):
 
 
 class WordsOut(BaseModel):
-    """A page of what people said, oldest first; `next` is the `after` of the next page, null on the last."""
+    """A page of what people said; `next` is the `after` of the next page, null on the last."""
 
     words: list[WordOut]
     next: int | None

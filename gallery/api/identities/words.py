@@ -4,7 +4,8 @@ import asyncio
 import time
 import uuid
 from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Set as AbstractSet
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response, status
 from fastapi.concurrency import run_in_threadpool
@@ -15,7 +16,7 @@ from gallery.api.encoding import new_router
 from gallery.api.identities.word_schemas import WordOut, WordsOut, word_out
 from gallery.api.said import CHARACTER, shown_text
 from gallery.api.schemas import MAX_NUMBER, Number, ProblemOut, whole
-from gallery.store.said import StoredWord
+from gallery.store.said import MAX_SIDE, MAX_WORDS, StoredWord
 from gallery.store.store import JournaledWord, Store
 from wire import codec
 from wire.bus import TRACKLETS, GrouplessBus
@@ -231,10 +232,28 @@ def _add_corrections(router: APIRouter, asking: Asking) -> None:
 
 
 def _add_journal(router: APIRouter, asking: Asking, store: Store) -> None:
-    @router.get("/words")
-    def list_words(after: Number = 0, limit: Annotated[int, Query(ge=1, le=1_000)] = 100) -> WordsOut:
-        """List what people said, oldest first, with what became of it."""
-        return _page(store.words(after, limit), limit)
+    @router.get("/words", responses={404: {"model": ProblemOut}})
+    def list_words(
+        after: Number = 0,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+        identity: Number | None = None,
+        sort: Literal["oldest", "newest"] = "oldest",
+    ) -> WordsOut:
+        """List what people said, with what became of it. `identity`: about this person, by any number they had."""
+        if identity is None and sort == "oldest":
+            return _page(store.words(after, limit), limit)
+        found = store.words(0, MAX_WORDS)
+        if identity is not None:
+            person = store.identity(identity)
+            if person is None:
+                raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no identity {identity}")
+            numbers, tracks = {person.number, *person.previous_ids}, set(*store.latest([person.number], MAX_SIDE))
+            found = [entry for entry in found if _concerns(entry.said, numbers, tracks)]
+        if sort == "newest":
+            found = [entry for entry in reversed(found) if not after or entry.seq < after]
+        else:
+            found = [entry for entry in found if entry.seq > after]
+        return _page(found[:limit], limit)
 
     @router.get("/words/{word_id}", responses={404: {"model": ProblemOut}})
     def show_word(word_id: Annotated[str, Path(max_length=64)]) -> WordOut:
@@ -252,8 +271,13 @@ def _add_journal(router: APIRouter, asking: Asking, store: Store) -> None:
 
 
 def _of_word(said: StoredWord | None) -> list[int]:
-    """Return the people that a word is about."""
+    """Return the people that a word is about, and the one that it resulted in; 0 for none."""
     return [] if said is None else [said.word.identity_id, *said.word.others, said.word.to or 0, said.identity_id]
+
+
+def _concerns(said: StoredWord, numbers: AbstractSet[int], tracks: AbstractSet[str]) -> bool:
+    """Return whether a word is about a person; one that moved a track does not name whom it was taken from."""
+    return not (numbers.isdisjoint(_of_word(said)) and tracks.isdisjoint(said.mentioned()))
 
 
 def _page(found: Sequence[JournaledWord], limit: int) -> WordsOut:
