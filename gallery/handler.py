@@ -40,7 +40,9 @@ class GalleryHandler:
         metrics: GalleryMetrics,
         *,
         clock: Callable[[], float] = time.monotonic,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
+        self._now_ns = now_ns
         self._open_site = open_site
         self._cameras = cameras
         self._metrics = metrics
@@ -54,10 +56,10 @@ class GalleryHandler:
         """Distribute a batch to its sites, and decide all windows that are due."""
         rejected: list[Rejected] = []
         by_site: dict[str, list[Received]] = {}
-        queries: list[LookalikeQuery] = []
+        queries: list[Received] = []
         for received in batch:
             if isinstance(received.message, LookalikeQuery):
-                queries.append(received.message)
+                queries.append(received)
             if isinstance(received.message, Tracklet | CameraProgress | Word | LookalikeQuery | WeightsChoice):
                 by_site.setdefault(received.message.site_id, []).append(received)
             else:
@@ -74,6 +76,7 @@ class GalleryHandler:
             outgoing += [Outgoing(IDENTITIES.name, f"{site_id}/{e.identity_id}", e) for e in site.outgoing()]
         outgoing += self._answers(queries)
         self._metrics.identities.set(sum(site.identities() for site in self._sites.values()))
+        self._metrics.faded.set(sum(site.faded() for site in self._sites.values()))
         self._count_known()
         return [*rejected, *outgoing]
 
@@ -87,13 +90,14 @@ class GalleryHandler:
             known.update(site.known())
         self._metrics.known_under(known.pop(EVERYBODY, 0), known)
 
-    def _answers(self, queries: Sequence[LookalikeQuery]) -> list[Outgoing]:
+    def _answers(self, queries: Sequence[Received]) -> list[Outgoing]:
         """Answer the searches for which somebody still waits."""
-        now_ns = time.time_ns()
+        now_ns = self._now_ns()
+        awaited = [received.message for received in queries if is_awaited(received.record.time_ns, now_ns)]
         return [
             Outgoing(QUERY_ANSWERS.name, query.asker, self._sites[query.site_id].lookalikes(query))
-            for query in queries
-            if is_awaited(query, now_ns)
+            for query in awaited
+            if isinstance(query, LookalikeQuery)
         ]
 
     def flushed(self) -> None:
@@ -186,5 +190,5 @@ def build_service(
         return SiteWorker(open_store(site_id), plan, index_for, own, metrics)
 
     cameras = CameraTable(bus)
-    handler = GalleryHandler(open_site, cameras, own)
+    handler = GalleryHandler(open_site, cameras, own, now_ns=bus.now_ns)
     return GalleryService(bus, handler, cameras, monitor or ServiceMonitor(NAME, metrics))

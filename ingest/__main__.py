@@ -29,6 +29,7 @@ def main(config: Path | None = None) -> int:
     kafka = KafkaSettings.load(config)
     export_expiry(metrics, kafka)
     bus = KafkaBus(kafka)
+    metrics.clock_ahead.labels(server="kafka").set_function(bus.clock.ahead_s)
     try:
         service = build_service(settings, bus, metrics, registry, monitor=monitor)
         with exported(config, registry):

@@ -82,7 +82,7 @@ class IngestHandler:
 
     def _try(self, received: Received) -> None:
         """Begin a test for whose answer somebody still waits: the topic is read from its beginning."""
-        if isinstance(received.message, CameraTest) and is_awaited(received.message, self._clock.now_ns()):
+        if isinstance(received.message, CameraTest) and is_awaited(received.record.time_ns, self._bus.now_ns()):
             self._trials.begin(received.message)
 
     def _changes(self) -> list[Outgoing]:

@@ -63,9 +63,9 @@ class HandlerOptions:
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Time since the Unix epoch in ns, and a clock that is never set, in s."""
+    """Time since the Unix epoch by the bus's clock in ns, and a clock that is never set, in s."""
 
-    time_ns: Callable[[], int] = time.time_ns
+    time_ns: Callable[[], int]
     monotonic_s: Callable[[], float] = time.monotonic
 
 
@@ -79,7 +79,7 @@ class WorkerHandler:
         self._saved = SavedStates(bus)
         self._options = options
         self._report = report
-        self._clocks = clocks or Clocks()
+        self._clocks = clocks or Clocks(bus.now_ns)
         self._pace = Pace(options.pace)
         self._costly = Costly()
         self._waiting = Waiting()
@@ -157,8 +157,8 @@ class WorkerHandler:
     def _answer(self, batch: Sequence[Received]) -> list[Outgoing]:
         """Answer the searches for which somebody still waits."""
         now_ns = self._clocks.time_ns()
-        asked = [received.message for received in batch if isinstance(received.message, PictureQuery)]
-        return [answered(query, self._pipeline) for query in asked if is_awaited(query, now_ns)]
+        awaited = [received.message for received in batch if is_awaited(received.record.time_ns, now_ns)]
+        return [answered(query, self._pipeline) for query in awaited if isinstance(query, PictureQuery)]
 
     def _run_live(self) -> list[Outgoing]:
         """Process live cameras for a moment: what is found is published before the rest, and before it is late."""

@@ -26,6 +26,9 @@ class FlakyBus:
         if error is not None:
             raise error
 
+    def now_ns(self) -> int:
+        return self._bus.now_ns()
+
     def ensure_topics(self) -> None:
         self._bus.ensure_topics()
 

@@ -14,7 +14,7 @@ class TopicPartition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One entry of a log; a `value` of None is a tombstone. `time_ns` is when it was sent."""
+    """One entry of a log; a `value` of None is a tombstone. `time_ns` is when it was stored, by the bus's clock."""
 
     topic: str
     partition: int
@@ -171,6 +171,12 @@ class GrouplessBus(Protocol):
 
 class Bus(GrouplessBus, Protocol):
     """A set of topics, with producers and consumers for them."""
+
+    def now_ns(self) -> int:
+        """Return the time by the clock that stamps records, ns since the Unix epoch; all machines agree about it.
+
+        Our own clock's while that one is not known: on Kafka, until a record that this bus sent was stored.
+        """
 
     def ensure_topics(self) -> None:
         """Create the missing ones of `TOPICS`, with all size limits; idempotent."""

@@ -73,6 +73,10 @@ class MemoryBus:
         self._topics = {spec.name: _Topic(spec, max_bytes) for spec in topics}
         self._groups: dict[str, _Group] = {}
 
+    def now_ns(self) -> int:
+        """Return the time; see `wire.bus.Bus.now_ns`."""
+        return time.time_ns()
+
     def ensure_topics(self) -> None:
         """Do nothing: topics exist from the start."""
 
@@ -114,7 +118,7 @@ class MemoryBus:
     def watch(self, topic: str, key: str, since_s: float) -> "MemoryWatcher":
         """Return a new reader of one key's records; see `wire.bus.GrouplessBus.watch`."""
         with self.changed:
-            return MemoryWatcher(self, self.topic(topic).log_of(key), key, time.time_ns() - int(since_s * 1e9))
+            return MemoryWatcher(self, self.topic(topic).log_of(key), key, self.now_ns() - int(since_s * 1e9))
 
     def backlog(self, topic: str, group: str, key: str) -> int:
         """Return how many records of the key's partition the group has not committed."""

@@ -58,6 +58,12 @@ class ServiceMetrics:
         self.ready = Gauge(
             "climbtrack_ready", "1 while a service can do its work, as /readyz says", ["service"], registry=registry
         )
+        self.clock_ahead = Gauge(
+            "climbtrack_clock_ahead_seconds",
+            "How far the clock of this machine is ahead of that of Kafka or Redis; NaN while that is not known",
+            ["server"],
+            registry=registry,
+        )
         self.certificate_expiry = Gauge(
             "climbtrack_certificate_expiry_timestamp_seconds",
             "When the PEM file of a setting of Kafka or Redis ends: the last authority, or the first of our own chain",

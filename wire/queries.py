@@ -10,7 +10,6 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from wire.camera_tests import CameraTest
 from wire.message import Count, Message, Signed, check_name
 
 MAX_PICTURE_BYTES = 6 * 1024 * 1024  # a record holds 8 MiB
@@ -116,9 +115,9 @@ class QueryAnswer(Message, frozen=True, kw_only=True, eq=False, tag="query-answe
     problem: str = ""
 
 
-def is_awaited(query: PictureQuery | LookalikeQuery | CameraTest, now_ns: int) -> bool:
-    """Tell whether somebody still waits for the answer to a query."""
-    return query.time_ns >= now_ns - PATIENCE_NS
+def is_awaited(stored_ns: int, now_ns: int) -> bool:
+    """Tell whether somebody still waits for the answer to a query that was stored on the bus then, by its clock."""
+    return stored_ns >= now_ns - PATIENCE_NS
 
 
 def refusal(query_id: str, asker: str, problem: str) -> QueryAnswer:

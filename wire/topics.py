@@ -22,7 +22,13 @@ BY_CAMERA = (CAMERAS, FRAMES, WORKER_STATE, BOXES, NVSCHEMA)  # keyed by camera:
 BY_SITE = (TRACKLETS, IDENTITIES)
 FIXED = ("max.message.bytes", "cleanup.policy")  # without these values messages are lost
 
-Action = Literal["create", "grow", "configure", "refuse", "keep"]
+BY_BROKER = ("message.timestamp.type", "LogAppendTime")  # or a sender whose clock is wrong decides what is kept
+ADVISED = (BY_BROKER[0],)  # changed where asked for; services work without, as on topics of earlier versions
+
+Action = Literal["create", "grow", "configure", "advise", "refuse", "keep"]
+
+
+DOABLE: frozenset[Action] = frozenset({"create", "grow", "configure", "advise"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +46,9 @@ class Step:
 
     Attributes:
         topic: Without the prefix.
-        action: `create`, `grow` and `configure` can be done; `refuse` cannot; `keep` is a difference that is left as it
-            is, since whoever runs the broker may have wanted it.
+        action: `create`, `grow`, `configure` and `advise` can be done, and services can work before the last of them
+            is; `refuse` cannot; `keep` is a difference that is left as it is, since whoever runs the broker may have
+            wanted it.
         what: One clause for people, with the values that are and that should be.
         config: The key of the broker's configuration that it is about, or empty.
     """
@@ -54,11 +61,11 @@ class Step:
     @property
     def blocks(self) -> bool:
         """Return whether services cannot work before something is done."""
-        return self.action != "keep"
+        return self.action not in {"keep", "advise"}
 
     def __str__(self) -> str:
         """Return a sentence without a full stop, with the remedy."""
-        remedy = "; `climbtrack topics apply` changes that" if self.action in {"create", "grow", "configure"} else ""
+        remedy = "; `climbtrack topics apply` changes that" if self.action in DOABLE else ""
         return f"topic {self.topic} {self.what}{remedy}"
 
 
@@ -70,7 +77,7 @@ def sized(settings: KafkaSettings) -> tuple[TopicSpec, ...]:
 
 def configuration(spec: TopicSpec) -> dict[str, str]:
     """Return the broker's configuration of a topic."""
-    configs = {"max.message.bytes": str(MAX_RECORD_BYTES)}
+    configs = {"max.message.bytes": str(MAX_RECORD_BYTES), BY_BROKER[0]: BY_BROKER[1]}
     if spec.retention_s is None:
         # Small segments, compacted early: a table is read from its beginning whenever a partition moves.
         return configs | {
@@ -113,7 +120,7 @@ def _configs(spec: TopicSpec, found: Mapping[str, str]) -> Iterator[Step]:
         value = found.get(key, wanted)
         larger = key == "max.message.bytes" and value.isdigit() and int(value) >= int(wanted)
         if value != wanted and not larger:
-            action: Action = "configure" if key in FIXED else "keep"
+            action: Action = "configure" if key in FIXED else "advise" if key in ADVISED else "keep"
             yield Step(spec.name, action, f"has {key} {value}, climbtrack's is {wanted}", key)
 
 

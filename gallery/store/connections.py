@@ -8,7 +8,7 @@ from pathlib import Path
 import redis
 from prometheus_client import CollectorRegistry
 
-from gallery.store.server import connect, installation_of
+from gallery.store.server import ahead_of, connect, installation_of
 from gallery.store.sites import RedisSites
 from wire.certificate import export_expiry
 from wire.kafka.bus import KafkaBus
@@ -45,6 +45,8 @@ def connected(config: Path | None, *, writes: bool = False) -> Iterator[Connecti
     settings, kafka = RedisSettings.load(config), KafkaSettings.load(config)
     export_expiry(metrics, settings, kafka)
     with closing(connect(settings)) as client, closing(_bus(kafka, client)) as bus:
+        metrics.clock_ahead.labels(server="kafka").set_function(bus.clock.ahead_s)
+        metrics.clock_ahead.labels(server="redis").set_function(ahead_of(settings))
         sites = RedisSites(client, writes=writes)
         sites.check()
         yield Connections(registry, metrics, settings, client, sites, bus)

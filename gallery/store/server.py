@@ -1,6 +1,7 @@
 """The Redis server of the stores: connecting to it, naming it in messages, and checking it."""
 
 import math
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -182,6 +183,26 @@ def persistence_failing(settings: RedisSettings) -> Callable[[], float]:
         except (RedisError, OSError):
             return math.nan
         return float(any(answer.get(name, "ok") != "ok" for name in SAVES))
+
+    return ask
+
+
+def ahead_of(settings: RedisSettings) -> Callable[[], float]:
+    """Return a function that asks the server: how many seconds our clock is ahead of its, NaN if unknown.
+
+    Raises:
+        SettingsError: As `connect`.
+    """
+    client = connect(settings, answer_s=PROBE_S, connect_s=PROBE_S)
+
+    def ask() -> float:
+        before_s = time.time()
+        try:
+            answer: Any = client.info("server")
+        except (RedisError, OSError):
+            return math.nan
+        told_s = float(answer.get("server_time_usec", math.nan)) / 1e6
+        return (before_s + time.time()) / 2 - told_s
 
     return ask
 

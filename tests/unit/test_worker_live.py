@@ -30,7 +30,9 @@ WALKER = {n: [(10.0 + 2 * n, 18.0, 30.0 + 2 * n, 62.0, 0.9)] for n in range(1, F
 class World:
     """A handler whose clocks the test sets; each look at the second one takes `tick_s`."""
 
-    def __init__(self, bus: MemoryBus | None = None, *, tick_s: float = 0.0, walker: bool = False) -> None:
+    def __init__(
+        self, bus: MemoryBus | None = None, *, tick_s: float = 0.0, walker: bool = False, own_bus_clock: bool = False
+    ) -> None:
         self.registry = CollectorRegistry()
         self.detector = ScriptedDetector(WALKER if walker else {})
         self.waited_s = 0.0
@@ -43,7 +45,7 @@ class World:
             bus or MemoryBus(),
             HandlerOptions(StreamOptions(), 1_000_000_000, PaceOptions(BUDGET_S, floor_fps=2.0)),
             report,
-            clocks=Clocks(lambda: SENT_NS + round(self.waited_s * 1e9), self._monotonic_s),
+            clocks=None if own_bus_clock else Clocks(lambda: SENT_NS + round(self.waited_s * 1e9), self._monotonic_s),
         )
 
     def say(self, *chunks: FrameChunk) -> list[AnyMessage]:
@@ -89,6 +91,21 @@ def test_live_cameras_come_first_and_recordings_lose_nothing(video: Video) -> No
     assert world.handler.waiting() == 0
     last = last_progress(said, "file")
     assert (last.frames, last.analysed, last.dropped, last.ended) == (FRAMES, FRAMES, 0, True)
+
+
+class StoredJustNow(MemoryBus):
+    """A bus by whose clock what was sent at `SENT_NS`, which is years ago by this machine's, was sent just now."""
+
+    def now_ns(self) -> int:
+        return SENT_NS
+
+
+def test_a_worker_whose_clock_is_wrong_goes_by_that_of_the_bus(video: Video) -> None:
+    world = World(StoredJustNow(), own_bus_clock=True)
+
+    last = last_progress(world.say(*video.chunks(camera="door", mode="latency")), "door")
+
+    assert last.analysed == FRAMES
 
 
 def test_what_waits_is_needed_by_a_restart(video: Video) -> None:

@@ -10,6 +10,7 @@ from kafka.partitioner.default import murmur2
 
 from wire.bus import Rebalance, Record, Start, TopicSpec
 from wire.errors import SettingsError
+from wire.kafka.broker_clock import BrokerClock
 from wire.kafka.client import Names, connection_options, named_errors, reading_options, settled
 from wire.kafka.consumer import Callbacks, KafkaBusConsumer, no_callback
 from wire.kafka.follower import KafkaBusFollower
@@ -32,19 +33,26 @@ class KafkaBus:
         topics: Collection[TopicSpec] | None = None,
         *,
         store: Callable[[], str] | None = None,
+        time_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """Keep the settings.
 
         Args:
             store: Names the store that this process works on, empty if it cannot be told; members of a group have one.
+            time_ns: The clock of this machine.
         """
         self._settings = settings
         self._store = store
+        self.clock = BrokerClock(settings.servers, time_ns=time_ns)
         self._names = Names(settings.topic_prefix, {spec.name: spec for spec in topics or sized(settings)})
         self._lock = threading.Lock()  # guards the two clients below, which are created on first use
         self._admin: KafkaAdminClient | None = None
         self._reader: KafkaConsumer | None = None
         self._backlogs: dict[tuple[str, str], _Backlog] = {}
+
+    def now_ns(self) -> int:
+        """Return the time by the brokers' clock; see `wire.bus.Bus.now_ns`."""
+        return self.clock.now_ns()
 
     def ensure_topics(self) -> None:
         """Create missing topics, with all size limits; idempotent.
@@ -64,7 +72,7 @@ class KafkaBus:
 
     def producer(self) -> "KafkaBusProducer":
         """Return a new producer."""
-        return KafkaBusProducer(self._settings, self._names)
+        return KafkaBusProducer(self._settings, self._names, self.clock)
 
     def consumer(
         self,
@@ -107,7 +115,7 @@ class KafkaBus:
     def watch(self, topic: str, key: str, since_s: float) -> KafkaBusFollower:
         """Return a new reader of one key's records; see `wire.bus.GrouplessBus.watch`."""
         part = self._names.partitions(topic)[self._partition_of(topic, key)]
-        since_ms = int(1000 * (time.time() - since_s))
+        since_ms = self.now_ns() // 1_000_000 - int(1000 * since_s)
         return KafkaBusFollower(self._settings, self._names, [part], key=key, since_ms=since_ms)
 
     def backlog(self, topic: str, group: str, key: str) -> int:

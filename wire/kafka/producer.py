@@ -7,6 +7,7 @@ from kafka import KafkaProducer, errors
 
 from wire.bus import MAX_RECORD_BYTES, record_bytes
 from wire.errors import BusFull, PermanentError, TransientError
+from wire.kafka.broker_clock import BrokerClock
 from wire.kafka.client import CLOSE_S, Names, connection_options, named_errors
 from wire.settings import KafkaSettings
 
@@ -24,8 +25,9 @@ class KafkaBusProducer:
     idempotent client cannot continue after a gap in its sequence numbers.
     """
 
-    def __init__(self, settings: KafkaSettings, names: Names) -> None:
+    def __init__(self, settings: KafkaSettings, names: Names, clock: BrokerClock) -> None:
         self._settings = settings
+        self._clock = clock
         self._names = names
         self._changed = threading.Condition()
         self._client: KafkaProducer | None = None
@@ -51,10 +53,12 @@ class KafkaBusProducer:
             self._pending_bytes += size
         try:
             with named_errors(self._settings):
-                future = client.send(name, key=key.encode(), value=value)
+                sent_ms, sent_s = self._clock.local_ns() // 1_000_000, self._clock.monotonic_s()
+                future = client.send(name, key=key.encode(), value=value, timestamp_ms=sent_ms)
         except (TransientError, PermanentError):
             self._done(size)
             raise
+        future.add_callback(lambda stored: self._clock.stored(sent_ms, sent_s, stored.timestamp))
         future.add_callback(lambda _: self._done(size))
         future.add_errback(lambda error: self._failed(size, client, error))
 

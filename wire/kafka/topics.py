@@ -16,7 +16,7 @@ from wire.bus import TopicSpec
 from wire.errors import PermanentError, TransientError
 from wire.kafka.client import PAUSE_S, Names, connection_options, named_errors, reading_options
 from wire.settings import KafkaSettings
-from wire.topics import Action, Step, TopicState, configuration, steps
+from wire.topics import DOABLE, Action, Step, TopicState, configuration, steps
 
 TABLE_S = 60.0
 IDLE = {"Empty", "Dead"}
@@ -49,9 +49,9 @@ class KafkaTopics:
             create_missing(self._admin, self._names, self._settings)
             for topic in growing:
                 self._grow(self._names.specs[topic])
-            self._configure([step for step in found if step.action == "configure"])
-            self._wait("configure", self._names.specs)
-        return [step for step in found if step.action in {"create", "grow", "configure"}]
+            self._configure([step for step in found if step.action in {"configure", "advise"}])
+            self._wait({"configure", "advise"}, self._names.specs)
+        return [step for step in found if step.action in DOABLE]
 
     def _check_idle(self, groups: Collection[str]) -> None:
         for group in self._admin.list_groups():
@@ -70,17 +70,17 @@ class KafkaTopics:
     def _grow(self, spec: TopicSpec) -> None:
         name = self._names.outside(spec.name)
         self._admin.create_partitions({name: spec.partitions}, timeout_ms=self._settings.request_timeout_ms)
-        self._wait("grow", [spec.name])
+        self._wait({"grow"}, [spec.name])
         if spec.retention_s is None:
             self._move_keys(spec)
 
-    def _wait(self, action: Action, topics: Collection[str]) -> None:
+    def _wait(self, actions: Collection[Action], topics: Collection[str]) -> None:
         """Return when the brokers know what was changed, which may take seconds while they make partitions."""
         deadline = time.monotonic() + self._settings.request_timeout_ms / 1000
         while left := [
             step
             for step in _steps(self._admin, self._names, self._settings)
-            if step.action == action and step.topic in topics
+            if step.action in actions and step.topic in topics
         ]:
             if time.monotonic() > deadline:
                 raise TransientError(f"Kafka at {self._settings.servers} has not done it in time: {left[0]}")
