@@ -156,7 +156,8 @@ env | sed -n 's/^KAFKA_\([A-Z_]*\)=\(.*\)$/\1 \2/p' | while read -r name value; 
   echo "$(tr 'A-Z_' 'a-z.' <<<"$name")=$value"
 done >"$properties"
 tool() { java -Xmx256m -cp '/opt/kafka/jars/*' kafka.tools.StorageTool "$@"; }
-tool format --ignore-formatted --cluster-id "$(cat /opt/kafka/cluster-id)" --config "$properties"
+# One argument: every 64th identifier begins with a dash, and would be taken for an option.
+tool format --ignore-formatted --cluster-id="$(cat /opt/kafka/cluster-id)" --config "$properties"
 exec java -Xms128m -Xmx512m -XX:+UseSerialGC -cp '/opt/kafka/jars/*' kafka.Kafka "$properties"
 START
   head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=' >"$folder/kafka/cluster-id"
