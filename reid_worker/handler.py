@@ -15,20 +15,20 @@ from prometheus_client import CollectorRegistry
 
 from reid_worker.camera import Camera
 from reid_worker.config import WorkerSettings
-from reid_worker.costly import Costly
 from reid_worker.detectors.choose import load_detector
 from reid_worker.keep import CropKeeper
 from reid_worker.live_report import LiveReport
 from reid_worker.load import Load
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.networks import Networks
-from reid_worker.pace import Pace, PaceOptions
+from reid_worker.pace import PaceOptions
 from reid_worker.picture_queries import answered
 from reid_worker.pipeline import Pipeline, Work
 from reid_worker.repeats import Ended, is_repeat, not_taken
 from reid_worker.rounds import Rounds
 from reid_worker.saved import SavedStates, ended, ended_of, restored, saved
 from reid_worker.stream import CameraStream, StreamOptions
+from reid_worker.thinning import Thinning
 from reid_worker.waiting import Item, Waiting
 from wire.bus import BOXES, FRAMES, PICTURE_QUERIES, TRACKLETS, Bus, TopicPartition
 from wire.messages import FrameChunk, PictureQuery, Tracklet
@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 NAME = "reid_worker"
 MAX_CHUNKS = 16  # at most 8 camera seconds: a slow machine reports progress before the gallery stops waiting for it
+LIVE_CHUNKS = 8  # further ones for each live camera: what was left on the bus would not be shared out evenly
 PUBLISH_S = 0.2  # of work on live cameras, before what was found is published: each publication costs milliseconds
 KEYFRAME_PATIENCE_NS = 120_000_000_000  # without keyframes, better lose a few frames at a restart than repeat hours
 REPLAY_NS = 30_000_000_000  # what a dead worker leaves: its last state's age, and until its death is noticed
@@ -80,8 +81,7 @@ class WorkerHandler:
         self._options = options
         self._report = report
         self._clocks = clocks or Clocks(bus.now_ns)
-        self._pace = Pace(options.pace)
-        self._costly = Costly()
+        self._thinning = Thinning(options.pace, self._clocks.time_ns)
         self._waiting = Waiting()
         self._rounds = Rounds()
         self._cameras: dict[str, Camera] = {}
@@ -112,6 +112,11 @@ class WorkerHandler:
     def busy(self) -> bool:
         """Tell whether chunks wait for a turn."""
         return self._waiting.has_live() or self._waiting.has_recorded()
+
+    def wanted(self) -> int:
+        """Return how many records to poll at most; what is late is taken from the bus when its turn comes."""
+        live = [camera for camera in self._cameras.values() if camera.stream and camera.stream.info.mode == "latency"]
+        return max(MAX_CHUNKS + LIVE_CHUNKS * len(live) - self._waiting.live_chunks(), 1)
 
     def flushed(self) -> None:
         """Take note that the states in the output are stored: a restart needs only the chunks after them."""
@@ -164,10 +169,10 @@ class WorkerHandler:
         """Process live cameras for a moment: what is found is published before the rest, and before it is late."""
         out: list[Outgoing] = []
         if not self._waiting.has_live():
-            self._pace.waited(0.0)
+            self._thinning.nothing_waits()
             return out
         began_s = self._live_s = self._clocks.monotonic_s()
-        while self._live_s - began_s < PUBLISH_S and (wave := self._waiting.live_wave()):
+        while self._live_s - began_s < PUBLISH_S and (wave := self._waiting.live_wave(self._clocks.time_ns())):
             out += self._wave(wave)
             self._live_s = self._clocks.monotonic_s()
         return out
@@ -186,21 +191,22 @@ class WorkerHandler:
 
     def _is_behind(self) -> bool:
         """Tell whether live cameras need all of the time."""
-        return self._pace.share < 1 or self._waiting.has_live()
+        return self._thinning.share < 1 or self._waiting.has_live()
 
     def _adapt(self) -> None:
         """Adapt the pace to how long live cameras waited, and say what changed."""
-        now_s = self._clocks.monotonic_s()
-        if self._pace.update(now_s):
-            self._report.costly(self._costly.update(now_s, strained=self._pace.share < 1))
+        costly = self._thinning.update(self._clocks.monotonic_s())
+        if costly is not None:
+            self._report.costly(costly)
             streams = [camera.stream for camera in self._cameras.values() if camera.stream is not None]
-            self._report.update(self._pace.share, [stream for stream in streams if stream.info.mode == "latency"])
+            self._report.update(self._thinning.share, [stream for stream in streams if stream.info.mode == "latency"])
 
     def _wave(self, items: Sequence[Item]) -> list[Outgoing]:
         """Process one chunk of each of several cameras."""
         out: list[Outgoing] = []
         wanted = [self._with_following(item) for item in items if item.record.offset >= self._camera(item).next_offset]
         fresh = [item for item in map(self._without_repeats, wanted) if item is not None]
+        self._thinning.begin([item for item in fresh if item.live and not self._is_replay(item)])
         for item in fresh:
             out += self._prepare(item)
         out += self._run([self._work(item, None) for item in fresh])
@@ -240,7 +246,7 @@ class WorkerHandler:
         tracklets = self._pipeline.run(works)
         for work in works:
             if work.stream.info.mode == "latency":
-                self._costly.spent(work.stream.info.camera_id, work.decode_s)
+                self._thinning.spent(work.stream.info.camera_id, work.decode_s)
         streams = {work.stream.info.camera_id: work.stream for work in works}
         for tracklet in tracklets:
             streams[tracklet.camera_id].take_embeddings(tracklet)
@@ -251,22 +257,20 @@ class WorkerHandler:
     def _work(self, item: Item, restart_from: int | None) -> Work:
         """Return the work on a chunk, or on what the decoder still holds before packet `restart_from`."""
         stream, fps = self._stream(item), self._fps(item)
-        stream.pace(fps, keyframes_only=not fps or (item.live and self._costly.is_held(item.chunk.camera_id)))
+        stream.pace(fps, keyframes_only=not fps or (item.live and self._thinning.is_held(item.chunk.camera_id)))
         frames = stream.decode(item.chunk) if restart_from is None else stream.restart_decoder(restart_from)
         return Work(stream, frames, analyse=fps > 0)
 
     def _fps(self, item: Item) -> float:
         """Return the rate at which a chunk is analysed; 0 if it is too old."""
-        wanted = item.chunk.analysed_fps
-        if not item.live:
-            return wanted
-        now_ns = self._clocks.time_ns()
-        wait_ns = max(now_ns - item.record.time_ns, 0)
-        replayed = item.record.time_ns < self._cameras[item.chunk.camera_id].replayed_to_ns
-        if replayed and wait_ns < REPLAY_NS:
-            return wanted
-        self._pace.waited(max(now_ns - item.newest.time_ns, 0) / 1e9)
-        return self._pace.fps(wanted, item.chunk.priority, wait_ns / 1e9)
+        whole = not item.live or self._is_replay(item)
+        return item.chunk.analysed_fps if whole else self._thinning.fps(item)
+
+    def _is_replay(self, item: Item) -> bool:
+        """Tell whether a dead worker may have analysed a chunk."""
+        sent_ns = item.record.time_ns
+        recent = self._clocks.time_ns() - sent_ns < REPLAY_NS
+        return recent and sent_ns < self._cameras[item.chunk.camera_id].replayed_to_ns
 
     def _camera(self, item: Item) -> Camera:
         """Return the camera of a chunk; a new one is restored from its state."""
@@ -388,5 +392,5 @@ def build_service(
     with uncollected():
         handler = build_handler(settings, bus, metrics, registry)
     return Service(
-        NAME, bus, handler, topics=[FRAMES.name, PICTURE_QUERIES.name], monitor=monitor, max_records=MAX_CHUNKS
+        NAME, bus, handler, topics=[FRAMES.name, PICTURE_QUERIES.name], monitor=monitor, max_records=handler.wanted
     )

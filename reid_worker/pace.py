@@ -73,16 +73,18 @@ class Pace:
         self.wait_s, self._least_s, self._since_s = self._least_s, math.inf, now_s
         return True
 
+    def is_hopeless(self, wait_s: float) -> bool:
+        """Tell whether a chunk has waited for so long that it is not analysed at all: for twice the budget."""
+        return wait_s > 2 * self._options.budget_s
+
     def fps(self, wanted: float, priority: float, wait_s: float) -> float:
-        """Return the rate at which to analyse a camera whose next chunk has waited for `wait_s`; 0 for not at all.
+        """Return the rate at which to analyse a camera when chunks have waited for `wait_s`.
 
         A camera of priority p keeps the p-th root of the share. The share is learnt over periods; when somebody takes
         half of the machine at once, chunks that have begun to wait by then are analysed the more thinly the longer
-        they have waited, down to the floor, to catch up; those that have waited for twice the budget not at all.
+        they have waited, down to the floor, to catch up.
         """
         budget_s = self._options.budget_s
-        if wait_s > 2 * budget_s:
-            return 0.0
         fps = wanted * float(self.share ** (1 / priority))
         left = (AT_FLOOR - wait_s / budget_s) / (AT_FLOOR - GIVES_WAY)
         return max(fps * min(max(left, 0.0), 1.0), min(fps, self._options.floor_fps))

@@ -42,6 +42,7 @@ class Waiting:
 
     def __init__(self) -> None:
         self.recorded_bytes = 0
+        self._round_ns = 0  # when the round of live cameras began
         self._live: dict[str, deque[Item]] = {}
         self._recorded: dict[str, deque[Item]] = {}
 
@@ -58,9 +59,16 @@ class Waiting:
         self._recorded.setdefault(name, before).append(item)
         self.recorded_bytes += sum(map(_size, (*before, item)))
 
-    def live_wave(self) -> list[Item]:
-        """Remove and return the first chunk of every live camera."""
-        return _take(self._live, None)
+    def live_wave(self, now_ns: int) -> list[Item]:
+        """Remove and return the first chunks of live cameras.
+
+        Of all that waits; then, until nothing is left that had come before, of cameras with more of it than others.
+        Else a camera that was a second behind once would stay so: what is taken of it lasts no longer than the work.
+        """
+        behind = [name for name, items in self._live.items() if items[0].record.time_ns <= self._round_ns]
+        if not behind:
+            self._round_ns = now_ns
+        return _take(self._live, behind or list(self._live))
 
     def with_following(self, item: Item) -> Item:
         """Return a live camera's item together with the waiting chunks that continue it, up to half a second."""
@@ -74,9 +82,13 @@ class Waiting:
 
     def recorded_wave(self, most: int | None) -> list[Item]:
         """Remove and return the first chunk of up to `most` recordings, in turn; of all if None."""
-        wave = _take(self._recorded, most)
+        wave = _take(self._recorded, list(self._recorded)[:most])
         self.recorded_bytes -= sum(map(_size, wave))
         return wave
+
+    def live_chunks(self) -> int:
+        """Return how many chunks of live cameras wait."""
+        return sum(map(len, self._live.values()))
 
     def has_live(self) -> bool:
         """Tell whether chunks of live cameras wait."""
@@ -121,9 +133,9 @@ def _size(item: Item) -> int:
     return len(item.record.value or b"")
 
 
-def _take(queues: dict[str, deque[Item]], most: int | None) -> list[Item]:
+def _take(queues: dict[str, deque[Item]], names: Collection[str]) -> list[Item]:
     wave = []
-    for name in list(queues)[:most]:
+    for name in names:
         items = queues.pop(name)
         wave.append(items.popleft())
         if items:

@@ -3,7 +3,7 @@
 import logging
 import random
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -108,7 +108,7 @@ class Service:
         topics: Collection[str],
         monitor: Monitor,
         start: Start = "committed",
-        max_records: int | None = None,
+        max_records: Callable[[], int] = lambda: MAX_RECORDS,
     ) -> None:
         self._name = name
         self._bus = bus
@@ -116,7 +116,7 @@ class Service:
         self._topics = topics
         self._monitor = monitor
         self._start: Start = start
-        self._max_records = max_records or MAX_RECORDS
+        self._max_records = max_records
         self._owned: set[TopicPartition] = set()
         self._polled: list[Record] = []  # the batch in progress
         self._output: Output | None = None  # of that batch, once it was handled
@@ -168,7 +168,7 @@ class Service:
             self._topics_exist = True
         if self._output is None:
             patience_s = 0.0 if self._handler.busy() else POLL_S
-            self._polled = self._polled or consumer.poll(self._max_records, patience_s)  # 1
+            self._polled = self._polled or consumer.poll(self._max_records(), patience_s)  # 1
             self._output = self._handle(self._polled)  # 2
         self._output.publish(producer)  # 3
         self._output.flush(producer)  # 4

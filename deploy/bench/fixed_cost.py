@@ -77,7 +77,7 @@ def main() -> None:
     monitor = ServiceMonitor(group, ServiceMetrics(CollectorRegistry()))
     with stop_on_signals() as stop, closing(KafkaBus(settings)) as bus:
         handler = FixedCost(cost_s, stop)
-        Service(group, bus, handler, topics=[FRAMES.name], monitor=monitor, max_records=MAX_CHUNKS).run(stop)
+        Service(group, bus, handler, topics=[FRAMES.name], monitor=monitor, max_records=lambda: MAX_CHUNKS).run(stop)
 
 
 def _tell(**said: object) -> None:

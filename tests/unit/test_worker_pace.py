@@ -123,11 +123,17 @@ def test_priority_changes_nothing_while_there_is_time() -> None:
         pytest.param((GIVES_WAY + AT_FLOOR) / 2 * BUDGET_S, 5.0, id="in between"),
         pytest.param(AT_FLOOR * BUDGET_S, 3.0, id="late, at the floor"),
         pytest.param(2 * BUDGET_S, 3.0, id="very late, at the floor"),
-        pytest.param(2 * BUDGET_S + 0.1, 0.0, id="hopelessly late"),
     ],
 )
 def test_the_longer_a_chunk_has_waited_the_more_thinly_it_is_analysed(wait_s: float, fps: float) -> None:
     assert Pace(PaceOptions(BUDGET_S, floor_fps=3.0)).fps(10.0, 1.0, wait_s) == pytest.approx(fps)
+
+
+def test_a_chunk_that_has_waited_for_twice_the_budget_is_hopeless() -> None:
+    pace = Pace(PaceOptions(BUDGET_S))
+
+    assert not pace.is_hopeless(2 * BUDGET_S)
+    assert pace.is_hopeless(2 * BUDGET_S + 0.1)
 
 
 def test_a_camera_that_is_slower_than_the_floor_keeps_its_rate_however_late_it_is() -> None:
