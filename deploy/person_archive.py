@@ -1,28 +1,23 @@
 """Everything that is stored about one person as a ZIP file: for that person, or for whoever may have it."""
 
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from deploy.errors import UsageError
 from deploy.video.alone import others_of, write_alone
-from gallery.api.identities.visits import csv_lines
+from gallery.api.identities.archive import Archive, Clip, Contents, stamp
 from gallery.iso import iso
 from gallery.recording.clips import kept
 from gallery.recording.config import RecordingSettings
 from gallery.recording.erasures import may_show, not_deleted_yet
 from gallery.recording.sending import MAX_CLIP_NS
-from gallery.store.store import Identity, Store, StoredTracklet, TrackQuery
-from gallery.tracks import EVERYTHING
-from gallery.visits import Visit, visits_by
+from gallery.store.store import Store
+from gallery.visits import Visit
 
-CROPS = "crops may show others beside the person: look at them before you pass them on"
 BOXES = "somebody who was not tracked may be in sight in clips where they are close to the person: look at all of them"
 SURROUNDINGS = (
     "people who were not detected, or not long enough to be tracked, are not blurred in clips: look at all of them "
@@ -37,29 +32,6 @@ ERASING = (
     "a visit to {} at {} has no clip: it may show somebody who was erased, whose recordings are not deleted until the "
     "recorder runs"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """A clip: its file in the archive, the camera, the times of the first and last moment, and how many pictures."""
-
-    file: str
-    camera_id: str
-    first: str
-    last: str
-    pictures: int
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What an archive has, and what whoever gets it must know."""
-
-    identity: int
-    visits: int
-    tracks: int
-    crops: int
-    clips: Sequence[Clip]
-    remarks: Sequence[str]
 
 
 def write_archive(
@@ -91,20 +63,11 @@ def write_archive(
         raise UsageError(
             f"there is no person {number}; `climbtrack identities ls` lists all, and of erased ones nothing is kept"
         )
-    rows = store.find(TrackQuery(identity_id=person.number, limit=EVERYTHING))
-    rows.sort(key=lambda row: (row.tracklet.first_ns, row.tracklet.tracklet_id))
     with _appearing(out) as part, ZipFile(part, "w", ZIP_DEFLATED) as made:
-        visits = visits_by(person, rows, store.progress())
-        made.writestr("visits.csv", "".join(csv_lines(visits)))
-        made.writestr("sightings.jsonl", "".join(json.dumps(_sighting_out(row)) + "\n" for row in rows))
-        crops = _add_crops(made, store, rows)
+        archive = Archive(made, store, person)
         adding = _Clips(made, part.parent, store, tell, surroundings=surroundings)
-        clips, remarks = adding.add(visits, recordings) if recordings else ([], [])
-        contents = Contents(
-            person.number, len(visits), len(rows), crops, clips, [*remarks, *([CROPS] if crops else [])]
-        )
-        made.writestr("about.json", json.dumps(_about_out(store, person, contents), indent=2, ensure_ascii=False))
-    return contents
+        clips, remarks = adding.add(archive.visits, recordings) if recordings else ([], [])
+        return archive.write(clips, remarks)
 
 
 class _Clips:
@@ -144,7 +107,7 @@ class _Clips:
                 until_ns = min(last_ns, first_ns + MAX_CLIP_NS - 1)
                 who = (visit.camera_id, visit.person.number)
                 others = others_of(self._store, *who, first_ns, until_ns, surroundings=self._surroundings)
-                path = self._folder / f"{self._number + 1:03}-{visit.camera_id}-{_stamp(first_ns)}.mp4"
+                path = self._folder / f"{self._number + 1:03}-{visit.camera_id}-{stamp(first_ns)}.mp4"
                 self._tell(f"writing {path.name}")
                 pictures = write_alone(stretch, first_ns, until_ns, path, others)
                 if pictures:
@@ -172,47 +135,3 @@ def _appearing(out: Path) -> Iterator[Path]:
         os.close(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
         yield part
         part.rename(out)
-
-
-def _add_crops(made: ZipFile, store: Store, rows: Sequence[StoredTracklet]) -> int:
-    """Add the best crop of each track; return how many there are."""
-    count = 0
-    for row in rows:
-        jpeg = store.crop(row.tracklet.tracklet_id)
-        if jpeg:
-            count += 1
-            name = f"crops/{count:03}-{row.tracklet.camera_id}-{_stamp(row.tracklet.first_ns)}.jpg"
-            made.writestr(name, jpeg, ZIP_STORED)
-    return count
-
-
-def _sighting_out(row: StoredTracklet) -> dict[str, object]:
-    """Return a track as JSON: boxes are xyxy in px of upright pictures of `width` x `height`, 0 where not known."""
-    tracklet = row.tracklet
-    return {
-        "tracklet_id": tracklet.tracklet_id,
-        "camera_id": tracklet.camera_id,
-        "first": iso(tracklet.first_ns),
-        "last": iso(tracklet.last_ns),
-        "probability": round(row.probability, 4),
-        "width": tracklet.width,
-        "height": tracklet.height,
-        "times": [iso(int(time_ns)) for time_ns in tracklet.times_ns],
-        "boxes": [[round(float(side), 1) for side in box] for box in tracklet.boxes],
-    }
-
-
-def _about_out(store: Store, person: Identity, contents: Contents) -> dict[str, object]:
-    return {
-        "site": store.site_id,
-        "name": person.name,
-        "previous_ids": person.previous_ids,
-        "cameras": person.cameras,
-        "exported": datetime.now(UTC).isoformat(timespec="seconds"),
-        **asdict(contents),
-    }
-
-
-def _stamp(time_ns: int) -> str:
-    """Return a time as it may be part of a file's name on every system."""
-    return datetime.fromtimestamp(time_ns // 10**9, UTC).strftime("%Y%m%dT%H%M%SZ")

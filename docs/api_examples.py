@@ -61,6 +61,7 @@ def people(ask: Ask) -> None:
     ask("GET", "/v1/tracks/{tracklet_id}/why", tracklet_id=track)
     ask("GET", "/v1/tracks/{tracklet_id}/lookalikes", tracklet_id=track, query={"limit": 3})
     ask("POST", "/v1/search", picture=crop)
+    ask("GET", "/v1/identities/{number}/export", number=first)
     ask("GET", "/v1/visits", query={"format": "csv"})
     ask("GET", "/v1/visits", query={"format": "parquet"})
     ask("GET", "/v1/cameras/{camera_id}/mot", camera_id=track.partition("/")[0])

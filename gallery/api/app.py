@@ -29,6 +29,7 @@ from gallery.api.discovery import Finder, discovery_router
 from gallery.api.document import describe
 from gallery.api.encoding import new_router
 from gallery.api.head import HeadAsGet
+from gallery.api.identities.archive import archive_router
 from gallery.api.identities.boxes import boxes_router
 from gallery.api.identities.events import EventFeed, event_sockets, events_router
 from gallery.api.identities.people import people_router, tracks_router
@@ -174,6 +175,7 @@ def _about_people(
         review_router(store),
         search_router(store, asker),
         visits_router(store),
+        archive_router(store),
         boxes_router(store),
     )
 

@@ -53,6 +53,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/events"): _look("followed events"),
     ("WS", "/v1/events/ws"): _look("followed events"),
     ("GET", "/v1/identities"): _look("listed people"),
+    ("GET", "/v1/identities/{number}/export"): _says("exported a person"),
     ("GET", "/v1/identities/{number}"): _look("looked at a person"),
     ("GET", "/v1/tracks"): _look("listed tracks"),
     ("GET", "/v1/tracks/{tracklet_id}/crop"): _look("saw a crop"),

@@ -140,6 +140,7 @@ def test_every_route_is_tried() -> None:
         "/v1/identities",
         "/v1/identities/{number}",
         "/v1/identities/{number}/different",
+        "/v1/identities/{number}/export",
         "/v1/identities/{number}/hide",
         "/v1/identities/{number}/merge",
         "/v1/identities/{number}/name",

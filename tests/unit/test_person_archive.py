@@ -11,17 +11,21 @@ import av
 import msgspec
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 
 from deploy.errors import UsageError
 from deploy.person_archive import Contents, write_archive
 from deploy.video.others import HELD_NS, Others
+from gallery.api.app import create_app
+from gallery.config import ApiSettings
 from gallery.recording.config import RecordingSettings
 from gallery.store.memory import MemoryStore
 from gallery.store.said import Erasure, Seen, StoredWord
 from gallery.store.store import Identity, StoredTracklet, Write
 from tests.unit.test_api_recordings import Listed, handle
 from tests.worker_tools import START_NS, Video, packets
+from wire.memory import MemoryBus
 from wire.messages import FrameChunk, Tracklet, Word
 
 SECOND = 10**9
@@ -176,6 +180,24 @@ def test_an_archive_has_visits_safe_from_formulas_sightings_and_crops(tmp_path: 
     assert len(sighting["times"]) == len(sighting["boxes"]) == 17
     assert (about["identity"], about["clips"]) == (1, [])
     assert (tmp_path / "one.zip").stat().st_mode & 0o077 == 0
+
+
+def test_the_api_returns_what_the_command_writes(tmp_path: Path, store: MemoryStore) -> None:
+    exported(store, tmp_path / "one.zip", None)
+    bus = MemoryBus()
+    with TestClient(create_app(store, bus, ApiSettings())) as client:
+        answer, nobody = client.get("/v1/identities/1/export"), client.get("/v1/identities/9/export")
+        (deed,) = [one for one in client.get("/v1/audit").json()["entries"] if one["what"] == "exported a person"]
+    bus.close()
+
+    with ZipFile(tmp_path / "one.zip") as written, ZipFile(io.BytesIO(answer.content)) as sent:
+        assert sent.namelist() == written.namelist()
+        assert [sent.read(name) for name in sent.namelist() if name != "about.json"] == [
+            written.read(name) for name in written.namelist() if name != "about.json"
+        ]
+    assert answer.headers["content-disposition"] == 'attachment; filename="person-1.zip"'
+    assert deed["identities"] == [1]
+    assert nobody.status_code == 404
 
 
 def test_without_recordings_there_is_an_archive_without_clips_that_says_why(
