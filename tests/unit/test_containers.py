@@ -198,6 +198,11 @@ def test_a_probe_that_fails_says_why(free_port: Any) -> None:
 def test_the_trial_takes_down_nothing_but_itself() -> None:
     installation = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["name"]
     script = (DOCKER / "try.sh").read_text()
-    (project,) = re.findall(r"--project-name (\S+)", script)
+    (project,) = re.findall(r"^project=(\S+)", script, re.MULTILINE)
     assert project != installation
-    assert set(re.findall(r"--filter name=(\S+)-(?:redis|kafka)", script)) == {project}
+    assert set(re.findall(r"--project-name (\S+)", script)) == {'"$project"'}
+    assert set(re.findall(r"--filter (\S+)", script)) == {
+        '"name=$project-redis"',
+        '"name=$project-kafka"',
+        '"label=com.docker.compose.project=$project"',
+    }
