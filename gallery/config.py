@@ -47,6 +47,8 @@ class GallerySettings(Settings):
         min_alone_s: Time that a tracklet must last to create a new identity by itself; a shorter one waits half a
             minute for another that looks like it.
         horizon_s: Age up to which tracklets are kept in memory, to determine who was visible at the same time.
+        fade_after_s: Identities last seen longer ago than this are kept in the store only, until somebody who looks
+            like them is seen, or a person says something about them; at least `horizon_s`. 0: all are kept in memory.
         retention_s: Tracklets and identities last seen longer ago than this are deleted.
         max_identities: Identities kept; of more, those seen longest ago are deleted, with their tracklets. 0 is no
             limit.
@@ -70,10 +72,20 @@ class GallerySettings(Settings):
     min_frames: int = Field(default=3, ge=1, le=10_000)
     min_alone_s: float = Field(default=0.8, ge=0, le=60)
     horizon_s: float = Field(default=900.0, gt=0, le=7 * 86_400.0)
+    fade_after_s: float = Field(default=0.0, ge=0, le=3_650 * 86_400.0)
     retention_s: float = Field(default=7 * 86_400.0, gt=0, le=3_650 * 86_400.0)
     max_identities: int = Field(default=0, ge=0, le=100_000_000)
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=9103, ge=0, le=65535)
+
+    @model_validator(mode="after")
+    def _check_fading(self) -> Self:
+        """Reject that people fade whose tracklets are still in memory."""
+        if 0 < self.fade_after_s < self.horizon_s:
+            raise ValueError(
+                f"fade_after_s is {self.fade_after_s:g}: it must be 0, or at least horizon_s, {self.horizon_s:g}"
+            )
+        return self
 
 
 class ApiSettings(Settings):

@@ -29,4 +29,8 @@ def rows_beyond_memory(
         first_ns, last_ns = min(t.first_ns for t in late), max(t.last_ns for t in late)
         found += store.find(TrackQuery(from_ns=first_ns, to_ns=last_ns, limit=MOST))
     missing = {row.tracklet.tracklet_id: row for row in found if row.tracklet.tracklet_id not in site.rows}
-    return [row for row in missing.values() if row.identity_id is None or row.identity_id in site.identities]
+    return [row for row in missing.values() if _is_known(site, row.identity_id)]
+
+
+def _is_known(site: Site, number: int | None) -> bool:
+    return number is None or number in site.identities or number in site.faded

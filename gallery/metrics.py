@@ -16,7 +16,12 @@ class GalleryMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.identities = Gauge(
-            "climbtrack_gallery_identities", "People known, over all sites of this process", registry=registry
+            "climbtrack_gallery_identities", "People kept in memory, over all sites of this process", registry=registry
+        )
+        self.faded = Gauge(
+            "climbtrack_gallery_faded_identities",
+            "People kept in the store only since they were not seen for long, over all sites of this process",
+            registry=registry,
         )
         self.search_seconds = Histogram(
             "climbtrack_gallery_search_seconds",

@@ -4,25 +4,32 @@ from collections.abc import Iterator, Sequence
 
 from gallery.decision.scale_state import encode_scale
 from gallery.decision.site import Site
-from gallery.store.store import Snapshot, Write
+from gallery.store.store import Identity, Snapshot, Write
 from wire.messages import IdentityEvent
 
 AT_ONCE = 256  # people in a write, so that none blocks the server for long
 
 
-def writes_to_put_back(site: Site, snapshot: Snapshot, unpublished: Sequence[IdentityEvent]) -> Iterator[Write]:
+def writes_to_put_back(
+    site: Site, snapshot: Snapshot, faded: Sequence[Identity], unpublished: Sequence[IdentityEvent]
+) -> Iterator[Write]:
     """Yield the writes that make a store hold what a site in memory holds, its unpublished events included.
 
-    Tracklets older than the horizon, pictures, published events and what undoing words needs are not in memory, so they
-    stay lost.
+    Tracklets older than the horizon, pictures, published events, people who have faded and what undoing words needs are
+    not in memory, so they stay lost.
+
+    Args:
+        faded: Those whom the store has as faded, and the site does not: they came back, or are gone.
     """
     calibration = encode_scale(site.calibrations, site.shifts, site.coverage, site.spaces)
     merged = {old: one.number for one in site.identities.values() for old in one.previous_ids}
-    stored = {identity.number for identity in snapshot.identities}
+    stored = {identity.number for identity in (*snapshot.identities, *faded)}
     rest = {
         "merged": {old: survivor for old, survivor in merged.items() if old in stored},
         "expired": [
-            one for one in snapshot.identities if one.number not in site.identities and one.number not in merged
+            one
+            for one in (*snapshot.identities, *faded)
+            if one.number not in site.identities and one.number not in site.faded and one.number not in merged
         ],
         "events": unpublished,
         "words": site.holdings.said.words,

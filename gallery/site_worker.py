@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.absent import absent_from
 from gallery.config import GallerySettings
 from gallery.decision.choosing import looked_at_again
 from gallery.decision.decide import decide
@@ -61,6 +62,7 @@ def plan_of(settings: GallerySettings) -> Plan:
             min_frames=settings.min_frames,
             min_alone_ns=int(settings.min_alone_s * NS),
             horizon_ns=int(settings.horizon_s * NS),
+            fade_ns=int(settings.fade_after_s * NS),
             retention_ns=int(settings.retention_s * NS),
             max_identities=settings.max_identities,
         ),
@@ -250,6 +252,10 @@ class SiteWorker:
         """Return how many people are known."""
         return len(self._site.identities)
 
+    def faded(self) -> int:
+        """Return how many people have faded."""
+        return len(self._site.faded)
+
     def known(self) -> dict[str, int]:
         """Return how many of the people seen lately are known under each model, and how many there are under ""."""
         return known_among(self._site)
@@ -293,7 +299,9 @@ class SiteWorker:
                 self.identities(),
             )
             snapshot = self._store.load(self._plan.rules.horizon_ns)
-            for write in writes_to_put_back(self._site, snapshot, [entry.event for entry in self._outbox]):
+            gone = self._store.faded([n for n in snapshot.faded if n not in self._site.faded])
+            unpublished = [entry.event for entry in self._outbox]
+            for write in writes_to_put_back(self._site, snapshot, [one.identity for one in gone], unpublished):
                 self._store.write(write)
             self._progress = dict(self._latest)
             self._confirmed = 0
@@ -335,15 +343,19 @@ class SiteWorker:
         ]
         if not updates:
             return
-        older = rows_beyond_memory(self._store, self._site, updates, stored, self._plan.rules.horizon_ns)
-        self._apply(decide(self._site, updates, window.end_ns, self._plan.rules, self._nearest, older))
+        rules = self._plan.rules
+        older = rows_beyond_memory(self._store, self._site, updates, stored, rules.horizon_ns)
+        around = stored | {row.tracklet.tracklet_id: row for row in older}
+        absent = absent_from(self._store, self._site, window.end_ns, updates, around, rules)
+        self._apply(decide(self._site, updates, window.end_ns, rules, self._nearest, older, absent))
 
     def _take_over(self, decision: Decision) -> None:
         write = decision.write
         self._site = decision.site
         self._keep_from_collector()
-        gone = [*write.merged, *(identity.number for identity in write.expired)]
-        self._searcher.replace(dict.fromkeys(gone, ()) | dict(write.prototypes))
+        faded = [identity.number for identity in write.identities if identity.faded]
+        gone = [*write.merged, *(identity.number for identity in write.expired), *faded]
+        self._searcher.replace(dict(write.prototypes) | dict.fromkeys(gone, ()))
         self._outbox += [JournalEntry(self._seq + n, event) for n, event in enumerate(write.events, 1)]
         self._seq += len(write.events)
         self._count(write)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from gallery.decision import decide, draft
+from gallery.decision import decide, draft_view
 from gallery.decision.compare import mean_of
 from gallery.decision.coverage import SIMULTANEOUS_NS
 from gallery.decision.decide import Neighbours
@@ -99,7 +99,7 @@ class _Window:
             return set(known)
         near = self._neighbours(self._draft.vector(tracklet)[None], tracklet.model_id)[0]
         owned = {row.identity_id for row in self._draft.rows.values() if row.identity_id is not None}
-        recent = sorted(owned, key=lambda n: (-known[n].last_ns, n))[: draft.MAX_LATELY]
+        recent = sorted(owned, key=lambda n: (-known[n].last_ns, n))[: draft_view.MAX_LATELY]
         return (near | {*recent} | self._draft.touched) & set(known)
 
     def _possible(self, tracklet: Tracklet, number: int) -> bool:

@@ -159,7 +159,8 @@ class SightingOut(BaseModel):
 class IdentityOut(BaseModel):
     """One person.
 
-    `sightings` is their number. `picture` is the track whose crop shows the person: the one that somebody chose, or the
+    `sightings` is their number. `faded`: not seen for so long that the gallery keeps the person in the store only until
+    somebody like that is seen. `picture` is the track whose crop shows the person: the one that somebody chose, or the
     latest; `crops` are the tracks with the best crop of each camera (in lists, the latest one).
     """
 
@@ -168,6 +169,7 @@ class IdentityOut(BaseModel):
     name: str
     tags: list[str]
     hidden: bool
+    faded: bool
     cameras: list[str]
     first: str
     last: str
@@ -236,6 +238,7 @@ class StatsOut(BaseModel):
     site_id: str
     identities: int
     hidden: int
+    faded: int
     tracklets: int
     crops: int
     events: int
@@ -317,6 +320,7 @@ def identity_out(site_id: str, identity: Identity, seen: int, best: Sequence[str
         name=identity.name,
         tags=list(identity.tags),
         hidden=identity.hidden,
+        faded=identity.faded,
         cameras=list(identity.cameras),
         first=iso(identity.first_ns),
         last=iso(identity.last_ns),

@@ -20,12 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from gallery.decision.absence import NOBODY_ABSENT, Absent
 from gallery.decision.compare import mean_of, vector_of
 from gallery.decision.draft import Decision, Draft
 from gallery.decision.explain import NOBODY, explained, likely
 from gallery.decision.grouping import grouped
 from gallery.decision.log_odds import logit, logits, needed, needed_for
 from gallery.decision.regroup import Move, Union, regrouped
+from gallery.decision.returning import Returning, take_up
 from gallery.decision.rules import Rules
 from gallery.decision.scale import update_scale
 from gallery.decision.site import Site
@@ -53,20 +55,24 @@ def decide(
     rules: Rules,
     neighbours: Neighbours,
     older: Sequence[StoredTracklet] = (),
+    absent: Absent = NOBODY_ABSENT,
 ) -> Decision:
     """Decide a window that ends at `now_ns`; of several revisions of a tracklet, the last one is used.
 
-    `older` are stored rows from before the horizon that late updates revise or overlap.
+    `older` are stored rows from before the horizon that late updates revise or overlap, `absent` people who have faded.
     """
     draft = Draft(site, now_ns, rules.parts)
+    draft.remember(absent.needed)
     draft.recall(older)
     latest = {t.tracklet_id: t for t in sorted(updates, key=lambda t: t.revision)}
     fresh = sorted(latest.values(), key=_in_time)
     known = {t.tracklet_id: draft.owner(t.tracklet_id) for t in fresh}
     for tracklet in fresh:
         draft.refresh(tracklet)
+    returning = take_up(draft, rules, fresh, absent)
     due = draft.now_ns // CONSOLIDATE_NS > site.now_ns // CONSOLIDATE_NS
-    steps = _Window(draft, rules, neighbours, set(known), consolidate=due or not draft.is_anyone_in_sight())
+    consolidate = due or not draft.is_anyone_in_sight()
+    steps = _Window(draft, rules, neighbours, set(known), returning, consolidate=consolidate)
     steps.reconsider([t for t in fresh if known[t.tracklet_id] is not None])
     steps.follow_tracks()
     steps.assign()
@@ -89,11 +95,19 @@ class _Window:
     """The steps for one window, on one draft."""
 
     def __init__(
-        self, draft: Draft, rules: Rules, neighbours: Neighbours, fresh: set[str], *, consolidate: bool
+        self,
+        draft: Draft,
+        rules: Rules,
+        neighbours: Neighbours,
+        fresh: set[str],
+        returning: Returning,
+        *,
+        consolidate: bool,
     ) -> None:
         self._draft = draft
         self._rules = rules
         self._neighbours = neighbours
+        self._returning = returning
         self._consolidate = consolidate
         oldest_ns = draft.now_ns - 3 * STALE_NS  # nothing is heard of earlier ones, unless they come now
         recent = [t for t in draft.pending() if t.last_ns >= oldest_ns or t.tracklet_id in fresh]
@@ -130,7 +144,7 @@ class _Window:
         if len(known) <= MAX_EXHAUSTIVE:
             return [set(known)] * len(tracklets)
         self._search([t for t in tracklets if t.tracklet_id not in self._near])
-        recent = self._draft.seen_lately()
+        recent = self._draft.seen_lately() | {n for n in self._returning.numbers if n in known}
         return [recent.union(n for n in self._near[t.tracklet_id] if n in known) for t in tracklets]
 
     def _search(self, tracklets: Sequence[Tracklet]) -> None:
@@ -143,7 +157,7 @@ class _Window:
         """Assign tracklets as people said, and the next part of a track to the identity of the previous one."""
         for tracklet in [t for t in self._open if t.tracklet_id not in self._previous_owner]:
             said = self._draft.holdings.owner(tracklet.tracklet_id)
-            if said is not None:
+            if said is not None and said in self._draft.identities:
                 self._settle(tracklet, said, 1.0, SAID)
                 continue
             number = self._draft.of_track(tracklet)
@@ -268,14 +282,20 @@ class _Window:
         """Return the identities that may be the same person, for those that this window changed."""
         draft = self._draft
         changed = [n for n in sorted(draft.touched) if n in draft.identities and draft.is_known_to(model_id, n)]
-        if len(draft.identities) <= MAX_EXHAUSTIVE or not changed:
-            return {number: set(draft.identities) for number in changed}
+        like = {n: others for n, others in self._returning.like.items() if n in draft.identities}
+        if len(draft.identities) <= MAX_EXHAUSTIVE:
+            return {number: set(draft.identities) for number in dict.fromkeys([*like, *changed])}
+        if not changed:
+            return like
         start = draft.now_ns // NS * MAX_SEARCHED % len(changed)  # other ones in every window
         wanted = (changed[start:] + changed[:start])[:MAX_SEARCHED]
         near = self._neighbours(
             np.stack([mean_of(draft.prototypes[n], model_id, draft.shifts) for n in wanted]), model_id
         )
-        return dict(zip(wanted, near, strict=True))
+        found = dict(zip(wanted, near, strict=True))
+        return {n: others | found.get(n, set()) for n, others in like.items()} | {
+            n: others for n, others in found.items() if n not in like
+        }
 
     def _move(self, moves: Sequence[Move]) -> None:
         held = self._draft.holdings

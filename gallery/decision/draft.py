@@ -1,27 +1,26 @@
 """A working copy of a site that records the decisions of one window. No I/O."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
-from itertools import islice, takewhile
+from itertools import islice
 
 import numpy as np
 from msgspec.structs import replace as changed_message
 from numpy.typing import NDArray
 
+from gallery.decision.absence import Absence, leaving, recalled
 from gallery.decision.calibrate import DEFAULT_PRIOR, Calibration
 from gallery.decision.compare import PrototypeSet, similarity, united, with_tracklet, without_tracklet
+from gallery.decision.draft_view import DraftView
 from gallery.decision.events import event_about, expiry_of
 from gallery.decision.rules import ALL_PARTS, Parts, Rules
 from gallery.decision.scale_state import encode_scale
-from gallery.decision.site import Site, bounded_apart
+from gallery.decision.site import Site, both_of, bounded_apart
 from gallery.decision.spaces import settled_row, views
-from gallery.decision.together import Together
-from gallery.store.store import EXPIRE_LIMIT, Identity, Prototype, StoredTracklet, Write
+from gallery.store.store import EXPIRE_LIMIT, Faded, Identity, Prototype, StoredTracklet, Write
 from gallery.store.why import Why
-from wire.messages import MAX_PERSON_TAGS, EventKind, IdentityEvent, Tracklet
-
-MAX_LATELY = 128  # more people than are in sight of all cameras of a busy site at once
+from wire.messages import EventKind, IdentityEvent, Tracklet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +31,7 @@ class Decision:
     write: Write
 
 
-class Draft:
+class Draft(DraftView):
     """A working copy of a site; `finish` returns the resulting site and the write that produces it."""
 
     def __init__(self, site: Site, now_ns: int, parts: Parts = ALL_PARTS) -> None:
@@ -63,6 +62,7 @@ class Draft:
         self.ended: list[Tracklet] = []
         self.holdings = site.holdings.copy()
         self._legs_erased, self._erased_as, self.spaces = site.erased, site.erased_as, site.spaces
+        self.absence = Absence(site.faded, site.sweep)
         self._lookups = site.lookups.taken(site.rows, site.identities)
         self._lookups.visibility.advance(self.now_ns)
 
@@ -73,92 +73,18 @@ class Draft:
             self._before[row.tracklet.tracklet_id] = row
             self._put(row)
 
-    def owner(self, tracklet_id: str) -> int | None:
-        """Return the identity of a tracklet; None if it is unknown or pending."""
-        row = self.rows.get(tracklet_id)
-        return None if row is None else row.identity_id
-
-    def had_before(self, tracklet_id: str, number: int) -> bool:
-        """Return whether a tracklet belonged to an identity before this window."""
-        row = self._before.get(tracklet_id)
-        return row is not None and row.identity_id == number
-
-    def members(self, number: int) -> list[Tracklet]:
-        """Return the recent tracklets of an identity, oldest first."""
-        found = (self.rows[key].tracklet for key in self._lookups.members.get(number, ()))
-        return sorted(found, key=lambda t: (t.last_ns, t.tracklet_id))
-
-    def pending(self) -> list[Tracklet]:
-        """Return the recent tracklets without an identity."""
-        return [self.rows[key].tracklet for key in self._lookups.pending]
-
-    def is_anyone_in_sight(self) -> bool:
-        """Return whether a tracklet may still get boxes."""
-        return self._lookups.visibility.is_anyone_in_sight()
-
-    def closed(self, model_id: str) -> Iterator[Tracklet]:
-        """Yield the recent closed tracklets of a model, those with the latest boxes first."""
-        return (self.rows[key].tracklet for key in self._lookups.closed(model_id))
-
-    def models(self) -> list[str]:
-        """Return the models of the recent tracklets, sorted."""
-        return self._lookups.models
-
-    def recent(self) -> Iterator[int]:
-        """Yield the identities that have recent tracklets, those seen last first, then by number."""
-        return self._lookups.recent()
-
-    def is_recent(self, number: int) -> bool:
-        """Return whether an identity has recent tracklets."""
-        return number in self._lookups.members
-
-    def recent_count(self) -> int:
-        """Return the number of identities that have recent tracklets."""
-        return len(self._lookups.members)
-
-    def seen_lately(self) -> set[int]:
-        """Return the identities to compare with whatever the index finds: this window's, and others seen just before.
-
-        The index does not have this window's changes yet. The others are those standing in front of the cameras now;
-        they are few, so that a window costs the same however many people came before.
-        """
-        return {*islice(self._lookups.recent(), MAX_LATELY), *(n for n in self.touched if n in self.identities)}
-
-    def seen_last(self, count: int) -> dict[int, Identity]:
-        """Return the identities seen last: `count`, and all seen at the same moment as the last of them."""
-        return {number: self.identities[number] for number in self._lookups.latest(count)}
-
-    def of_track(self, tracklet: Tracklet) -> int | None:
-        """Return the identity of the latest decided other part of the same leg of a track."""
-        parts = [(part.last_ns, self.owner(part.tracklet_id)) for part in self._lookups.visibility.of_leg(tracklet)]
-        return max(((last, owner) for last, owner in parts if owner is not None), default=(0, None))[1]
-
-    def visible_with(self, tracklet: Tracklet) -> Iterable[tuple[Together, StoredTracklet]]:
-        """Yield the rows of the same camera that were, or may have been, visible at the same time."""
-        return ((answer, self.rows[key]) for answer, key in self._together_with(tracklet))
-
-    def seen_with(self, tracklet: Tracklet) -> Iterable[str]:
-        """Yield the ids of the rows of `visible_with`."""
-        return (key for _, key in self._together_with(tracklet))
-
-    def _together_with(self, tracklet: Tracklet) -> Iterable[tuple[Together, str]]:
-        return self._lookups.visibility.together_with(tracklet) if self.parts.exclusivity else ()
-
-    def excluded(self, tracklet: Tracklet) -> set[int | None]:
-        """Return the identities a tracklet cannot have: those that were, or may have been, visible at the same time."""
-        here = {row.identity_id for _, row in self.visible_with(tracklet)}
-        elsewhere = {self.owner(key) for key in self.seen_elsewhere(tracklet)}
-        return here | elsewhere | self.holdings.forbidden(tracklet.tracklet_id)
+    def remember(self, people: Iterable[Faded]) -> None:
+        """Take up people who have faded; those whom nothing changes by `finish` go again."""
+        for identity, prototypes in (recalled(one, self.spaces) for one in people):
+            if identity.number not in self.identities:
+                self._set(identity)
+                self.prototypes[identity.number] = prototypes
+                self.absence.taken.add(identity.number)
 
     def may_unite(self, one: int, other: int, leaving: Collection[str]) -> bool:
         """Return whether two identities may be one person without some legs, as far as people said something."""
         names = {self.identities[number].name for number in (one, other)} - {""}
         return len(names) < 2 and not self.holdings.are_apart(one, other, leaving)
-
-    def seen_elsewhere(self, tracklet: Tracklet) -> list[str]:
-        """Return the tracklets that show other people, as disjoint cameras saw them at the same time."""
-        cameras = self.coverage.disjoint_from.get(tracklet.camera_id, ())
-        return [key for other in cameras for key in self._lookups.visibility.simultaneous(tracklet, other)]
 
     def is_known_to(self, model_id: str, number: int) -> bool:
         """Return whether an identity has prototypes under a model."""
@@ -231,21 +157,7 @@ class Draft:
         one, other = self.identities[survivor], self._remove(gone)
         for key in list(self._lookups.members.get(gone, ())):
             self._put(changed(self.rows[key], identity_id=survivor))
-        self._set(
-            Identity(
-                survivor,
-                min(one.first_ns, other.first_ns),
-                max(one.last_ns, other.last_ns),
-                tuple(sorted({*one.cameras, *other.cameras})),
-                one.tracklets + other.tracklets,
-                tuple(sorted({*one.previous_ids, *other.previous_ids, gone})),
-                bounded_apart({*one.apart, *other.apart} - {gone, survivor}),
-                one.name or other.name,
-                one.hidden or other.hidden,
-                one.picture or other.picture,
-                tuple(sorted({*one.tags, *other.tags})[:MAX_PERSON_TAGS]),
-            )
-        )
+        self._set(both_of(one, other))
         self.holdings.merge(gone, survivor)
         self._change(survivor, united(self.prototypes.get(survivor, ()), self.prototypes.pop(gone, ())))
         self.touched.discard(gone)
@@ -316,10 +228,8 @@ class Draft:
 
     def finish(self, rules: Rules) -> Decision:
         """Drop what is too old or too much, and return the decision."""
-        before_ns = self.now_ns - rules.retention_ns
         self._forget_rows(self.now_ns - rules.horizon_ns)
-        most = rules.max_identities or len(self.identities)
-        expired = self._erased + self._expire(before_ns, len(self.identities) - most)
+        expired = self._erased + self._leave(rules)
         site = Site(
             self.site_id,
             self._version + 1,
@@ -338,22 +248,25 @@ class Draft:
             self._legs_erased,
             self._erased_as,
             self.spaces,
+            self.absence.faded,
+            self.absence.sweep,
         )
-        return Decision(site, self._write(expired, before_ns))
+        return Decision(site, self._write(expired, self.now_ns - rules.retention_ns))
 
     def _write(self, expired: Sequence[Identity], before_ns: int) -> Write:
-        changed_ones = [number for number in sorted(self.touched) if number in self.identities]
+        kept = [(n, self.identities[n], self.prototypes[n]) for n in self.touched if n in self.identities]
+        people = sorted(kept + [(one.identity.number, one.identity, one.prototypes) for one in self.absence.fading])
         return Write(
             version=self._version,
             now_ns=self.now_ns,
             next_identity=self.next_identity,
-            calibration=encode_scale(self.calibrations, self.shifts, self.coverage, self.spaces),
+            calibration=encode_scale(self.calibrations, self.shifts, self.coverage, self.spaces, self.absence.sweep),
             tracklets=[self._finished[key] for key in sorted(self._fresh)],
             crops={key: tracklet.crop for key, tracklet in self._fresh.items() if tracklet.crop},
             moved={key: number for key, number in self._moved.items() if key not in self._fresh},
             revised=self._revised,
-            identities=[self.identities[number] for number in changed_ones],
-            prototypes={number: self.prototypes[number] for number in changed_ones},
+            identities=[identity for _, identity, _ in people],
+            prototypes={number: prototypes for number, _, prototypes in people},
             merged=self._merged,
             expired=expired,
             expire_before_ns=before_ns,
@@ -385,16 +298,28 @@ class Draft:
                 self._set(changed(known, apart=bounded_apart({*known.apart, other})))
                 self.touched.add(one)
 
-    def _expire(self, before_ns: int, too_many: int) -> list[Identity]:
-        """Remove the identities last seen before a time, and `too_many` of those seen longest ago."""
+    def _leave(self, rules: Rules) -> list[Identity]:
+        """Remove those who fade and those who expire, and return the latter."""
+        absence = self.absence
+        for number in absence.settled(self.touched, self.identities):
+            self._forget(number)
         oldest = (self.identities[number] for number in islice(self._lookups.oldest(), EXPIRE_LIMIT))
-        gone = takewhile(lambda one: one[0] < too_many or one[1].last_ns < before_ns, enumerate(oldest))
-        expired = sorted((identity for _, identity in gone), key=lambda identity: identity.number)
-        for identity in expired:
-            self._remove(identity.number)
-            for key in list(self._lookups.members.get(identity.number, ())):
-                self._lookups.drop_row(self.rows.pop(key))
-            self.prototypes.pop(identity.number, None)
+        gone = leaving(oldest, len(self.identities), absence, self.now_ns, rules)
+        for identity in gone.fading:
+            absence.fade(identity, self.prototypes[identity.number], self.next_identity)
+            self._forget(identity.number)
+        for identity in gone.expired:
+            if identity.number in absence.faded:
+                del absence.faded[identity.number]
+            else:
+                self._forget(identity.number)
             self.holdings.drop(identity.number)
-            self.events.append(expiry_of(self.site_id, identity, aged=identity.last_ns < before_ns))
-        return expired
+            aged = identity.last_ns < self.now_ns - rules.retention_ns
+            self.events.append(expiry_of(self.site_id, identity, aged=aged))
+        return gone.expired
+
+    def _forget(self, number: int) -> None:
+        self._remove(number)
+        for key in list(self._lookups.members.get(number, ())):
+            self._lookups.drop_row(self.rows.pop(key))
+        self.prototypes.pop(number, None)

@@ -46,12 +46,15 @@ def needed(draft: Draft, rules: Rules) -> float:
     return threshold(rules.match, draft.recent_count() - 1, draft.calibrations.values())
 
 
+def needed_for_all(draft: Draft, rules: Rules) -> float:
+    """Return the log odds from which on a tracklet shows somebody who was not seen for long."""
+    known = len(draft.identities) + draft.absence.away()
+    return max(needed(draft, rules), raised(rules.match, known - 1.0))
+
+
 def needed_for(draft: Draft, rules: Rules, number: int) -> float:
     """Return the log odds from which on a tracklet shows an identity."""
-    recent = needed(draft, rules)
-    if draft.is_recent(number):
-        return recent
-    return max(recent, raised(rules.match, len(draft.identities) - 1.0))
+    return needed(draft, rules) if draft.is_recent(number) else needed_for_all(draft, rules)
 
 
 def logit(draft: Draft, tracklet: Tracklet, number: int) -> float:

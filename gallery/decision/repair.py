@@ -49,7 +49,7 @@ def _with_one_person_for_each_number(snapshot: Snapshot) -> tuple[Snapshot, str]
 
 def _with_a_number_that_is_free(snapshot: Snapshot) -> tuple[Snapshot, str]:
     highest = max((number for one in snapshot.identities for number in (one.number, *one.previous_ids)), default=0)
-    highest = max(highest, *(row.identity_id or 0 for row in snapshot.tracklets), 0)
+    highest = max(highest, *snapshot.faded, *(row.identity_id or 0 for row in snapshot.tracklets), 0)
     if highest < snapshot.next_identity:
         return snapshot, ""
     said = f"the next number would be {snapshot.next_identity}, but {highest} exists; numbers go on from {highest + 1}"

@@ -34,7 +34,7 @@ class Rules:
         normalise: Camera shifts are learnt and subtracted.
         min_quality, min_closing_quality, min_frames: As in `GallerySettings`.
         min_alone_ns: Time that a tracklet must last to create an identity without another that looks like it.
-        horizon_ns, retention_ns, max_identities: As in `GallerySettings`.
+        horizon_ns, fade_ns, retention_ns, max_identities: As in `GallerySettings`.
         parts: What decisions rest on.
     """
 
@@ -47,4 +47,5 @@ class Rules:
     horizon_ns: int = 900_000_000_000
     retention_ns: int = 7 * 86_400_000_000_000
     max_identities: int = 0
+    fade_ns: int = 0
     parts: Parts = ALL_PARTS

@@ -11,6 +11,7 @@ from gallery.decision.calibrate import Calibration
 from gallery.decision.coverage import NO_COVERAGE, Coverage, Meetings
 from gallery.decision.normalise import NO_SHIFTS, Shifts
 from gallery.decision.spaces import NOTHING_CHOSEN, Spaces
+from gallery.decision.sweep import NOT_BEGUN, Sweep
 from gallery.decision.transit import Passages, Transit
 
 SCHEMA = 1
@@ -28,17 +29,22 @@ class _State(msgspec.Struct, frozen=True):
     meetings: tuple[tuple[str, str, Meetings], ...] = ()
     passages: tuple[tuple[str, str, Passages], ...] = ()
     spaces: Spaces = NOTHING_CHOSEN
+    sweep: Sweep = NOT_BEGUN
 
 
 def encode_scale(
-    calibrations: Mapping[str, Calibration], shifts: Shifts, coverage: Coverage, spaces: Spaces = NOTHING_CHOSEN
+    calibrations: Mapping[str, Calibration],
+    shifts: Shifts,
+    coverage: Coverage,
+    spaces: Spaces = NOTHING_CHOSEN,
+    sweep: Sweep = NOT_BEGUN,
 ) -> bytes:
-    """Serialise calibrations by `model_id`, camera shifts, coverage, and which weights were chosen."""
+    """Serialise calibrations by `model_id`, camera shifts, coverage, which weights were chosen, and the sweep."""
     places = sorted(shifts.vectors.items())
     stored = tuple((model, camera, shift.astype("<f2").tobytes()) for (model, camera), shift in places)
     meetings = tuple((*cameras, known) for cameras, known in sorted(coverage.meetings.items()))
     passages = tuple((*way, known) for way, known in sorted(coverage.transit.passages.items()))
-    state = _State(SCHEMA, calibrate.encode(calibrations), stored, shifts.learnt_at, meetings, passages, spaces)
+    state = _State(SCHEMA, calibrate.encode(calibrations), stored, shifts.learnt_at, meetings, passages, spaces, sweep)
     return msgspec.msgpack.encode(state)
 
 
@@ -60,6 +66,12 @@ def decode_spaces(data: bytes) -> Spaces:
     """Return which weights were chosen, as `encode_scale` serialised it; nothing if an earlier version wrote it."""
     state = _state(data)
     return NOTHING_CHOSEN if state is None else state.spaces
+
+
+def decode_sweep(data: bytes) -> Sweep:
+    """Return how far those who have faded were looked through, as `encode_scale` serialised it."""
+    state = _state(data)
+    return NOT_BEGUN if state is None else state.sweep
 
 
 def written_by(data: bytes) -> Written:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gallery.store.said import Former, StoredWord
-from gallery.store.store import Identity, JournalEntry, Store, StoredTracklet, TrackQuery
+from gallery.store.store import Faded, Identity, JournalEntry, Store, StoredTracklet, TrackQuery
 from wire.messages import Word
 
 MAX_ROWS = 10_000  # tracklets of an identity that a word moves, and that undoing it brings back; the latest ones
@@ -24,6 +24,7 @@ class Facts:
         events: Of an identity to erase.
         words: That mention an identity to erase, or are about it, with those that were undone or refused.
         crops: Of an identity to erase, how many there are.
+        faded: Those of `people` who have faded.
     """
 
     people: Mapping[int, Identity]
@@ -34,6 +35,7 @@ class Facts:
     events: Sequence[JournalEntry] = ()
     words: Sequence[StoredWord] = ()
     crops: int = 0
+    faded: Sequence[Faded] = ()
 
 
 def facts_of(store: Store, word: Word) -> Facts:
@@ -53,7 +55,11 @@ def facts_of(store: Store, word: Word) -> Facts:
     }
     if word.kind == "erase" and word.identity_id in people:
         return _of_erasure(store, people, rows, people[word.identity_id])
-    return Facts(people, rows, chosen, undone, former)
+    return Facts(people, rows, chosen, undone, former, faded=_faded(store, people))
+
+
+def _faded(store: Store, people: Mapping[int, Identity]) -> list[Faded]:
+    return store.faded(sorted({identity.number for identity in people.values() if identity.faded}))
 
 
 def _of(undone: StoredWord | None) -> list[int]:
@@ -77,4 +83,4 @@ def _of_erasure(
         if entry.said.identity_id in numbers or not own.isdisjoint(entry.said.mentioned())
     ]
     crops = sum(store.crop(key) is not None for key in keys)
-    return Facts(people, rows, events=events, words=words, crops=crops)
+    return Facts(people, rows, events=events, words=words, crops=crops, faded=_faded(store, people))

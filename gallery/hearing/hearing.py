@@ -161,7 +161,9 @@ class Hearing:
 
 def hearing_of(site: Site, word: Word, facts: Facts) -> Hearing:
     """Return a word that nothing was done about yet."""
-    return Hearing(site, word, facts, CorrectedDraft(site, site.now_ns), StoredWord(word))
+    draft = CorrectedDraft(site, site.now_ns)
+    draft.remember(facts.faded)
+    return Hearing(site, word, facts, draft, StoredWord(word))
 
 
 def legs_among(rows: Sequence[StoredTracklet], chosen: Iterable[str]) -> list[StoredTracklet]:

@@ -34,7 +34,7 @@ NOTED = frozenset(
     (
         *("identities", "prototypes", "by-number", "by-last", "by-time", "by-camera", "by-identity", "named", "hidden"),
         *("aliases", "tracklets", "heads", "crops", "why", "sightings", "journal", "words", "word-order", "formers"),
-        *("erased", "names"),
+        *("erased", "names", "faded", "faded-prototypes"),
     )
 )
 _SCANS = {"hash": "HSCAN", "zset": "ZSCAN", "set": "SSCAN"}

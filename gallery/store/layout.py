@@ -13,8 +13,8 @@ from gallery.store.presence import Sighting, joined, sighting_of
 from gallery.store.store import StoredTracklet, microseconds
 
 # Layout 1 had no sightings, and no times in `heads`; layout 2 no order of identities by their last box; layout 3 no
-# texts of names that the server searches.
-LAYOUT = 4
+# texts of names that the server searches; layout 4 nobody who had faded.
+LAYOUT = 5
 SIGHTINGS, NAMES = 2, 4  # the layouts that brought them
 PAGE = 256
 
@@ -70,7 +70,8 @@ def _brought_up_to_date(client: Any, prefix: str) -> bool:
         _add_sightings(client, prefix)
     if layout < NAMES - 1:
         _add_last(client, prefix)
-    _add_names(client, prefix)
+    if layout < NAMES:
+        _add_names(client, prefix)
     with client.pipeline() as transaction:
         transaction.watch(f"{prefix}meta")
         if transaction.hget(f"{prefix}meta", "version") != version:

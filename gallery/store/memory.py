@@ -20,6 +20,7 @@ from gallery.store.store import (
     EXPIRE_LIMIT,
     JOURNAL_LENGTH,
     Counts,
+    Faded,
     Identity,
     JournaledWord,
     JournalEntry,
@@ -56,6 +57,7 @@ class MemoryStore:
         self._crops: dict[str, bytes] = {}
         self._identities: SortedDict[int, Identity] = SortedDict()
         self._prototypes: dict[int, tuple[Prototype, ...]] = {}
+        self._faded: SortedDict[int, tuple[Prototype, ...]] = SortedDict()  # prototypes of who has faded
         self._aliases: dict[int, int] = {}
         self._progress: dict[str, StoredProgress] = {}
         self._journal: deque[JournalEntry] = deque()
@@ -83,13 +85,14 @@ class MemoryStore:
                 now_ns=self._now_ns,
                 next_identity=self._next_identity,
                 calibration=self._calibration,
-                identities=list(self._identities.values()),
+                identities=[one for one in self._identities.values() if not one.faded],
                 prototypes=dict(self._prototypes),
                 tracklets=[self._rows[key] for _, key in self._by_time.irange(minimum=(since_us,))],
                 unpublished=[entry for entry in self._journal if entry.seq > self._published],
                 words=[entry.said for entry in self._words.values()],
                 holders=self._holders(),
                 erased=dict(self._erased),
+                faded=list(self._faded),
             )
 
     def _holders(self) -> dict[str, int]:
@@ -133,7 +136,10 @@ class MemoryStore:
             self._identities[identity.number] = identity
             self._aliases.pop(identity.number, None)
             self._aliases.update(dict.fromkeys(identity.previous_ids, identity.number))
-        self._prototypes.update({number: tuple(owned) for number, owned in write.prototypes.items()})
+            (self._prototypes if identity.faded else self._faded).pop(identity.number, None)
+        faded = {identity.number for identity in write.identities if identity.faded}
+        for number, owned in write.prototypes.items():
+            (self._faded if number in faded else self._prototypes)[number] = tuple(owned)
         self._expire(write)
         for event in write.events:
             self._seq += 1
@@ -198,6 +204,7 @@ class MemoryStore:
     def _drop(self, number: int) -> None:
         self._identities.pop(number, None)
         self._prototypes.pop(number, None)
+        self._faded.pop(number, None)
 
     def _forget(self, tracklet_ids: Sequence[str]) -> None:
         for tracklet_id in tracklet_ids:
@@ -247,6 +254,23 @@ class MemoryStore:
         with self._lock:
             known = self._identities.get(number)
             return cast("Identity | None", known or self._identities.get(self._aliases.get(number, number)))
+
+    def faded(self, numbers: Sequence[int]) -> list[Faded]:
+        """Return those of the given identities that have faded."""
+        with self._lock:
+            return [Faded(self._identities[n], self._faded[n]) for n in numbers if n in self._faded]
+
+    def faded_after(self, number: int, limit: int) -> list[Faded]:
+        """Return up to `limit` faded identities with a larger number, by number."""
+        with self._lock:
+            numbers = self._faded.irange(minimum=number, inclusive=(False, True))
+            return [Faded(self._identities[n], self._faded[n]) for n in islice(numbers, max(0, limit))]
+
+    def faded_longest(self, limit: int) -> list[Identity]:
+        """Return those who have faded among the identities seen longest ago."""
+        with self._lock:
+            ordered = in_order(self._identities.values(), PeopleQuery(by_last=True))
+        return [one for one in ordered[::-1][:limit] if one.faded]
 
     def sightings(self, numbers: Sequence[int]) -> list[int]:
         """Return the number of sightings of each identity."""
@@ -305,7 +329,8 @@ class MemoryStore:
         """Return the sizes of the store."""
         with self._lock:
             hidden = sum(identity.hidden for identity in self._identities.values())
-            return Counts(len(self._identities), len(self._rows), len(self._crops), len(self._journal), hidden)
+            sizes = len(self._identities), len(self._rows), len(self._crops), len(self._journal)
+            return Counts(*sizes, hidden, len(self._faded))
 
     def ping(self) -> None:
         """Return immediately."""

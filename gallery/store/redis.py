@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
-from itertools import accumulate
 from typing import Any, cast
 
 import redis
@@ -12,7 +11,6 @@ from gallery.store import records
 from gallery.store.alerting_redis import RedisAlertStore
 from gallery.store.candidates import candidates
 from gallery.store.layout import (
-    LAYOUT,
     SIGHTINGS,
     being_restored,
     bring_up_to_date,
@@ -21,17 +19,16 @@ from gallery.store.layout import (
     owner_of,
 )
 from gallery.store.memory import matches
-from gallery.store.names import name_entry
 from gallery.store.people import PAGE, in_order, page_of, pages
-from gallery.store.presence import MAX_GAP_US, sightings
+from gallery.store.presence import sightings
 from gallery.store.redis_accounts import RedisAccounts
 from gallery.store.redis_recordings import RedisRecordingNotes
 from gallery.store.said import MAX_WORDS, Former, StoredWord
 from gallery.store.server import translated_errors
 from gallery.store.store import (
-    EXPIRE_LIMIT,
     JOURNAL_LENGTH,
     Counts,
+    Faded,
     Identity,
     JournaledWord,
     JournalEntry,
@@ -47,6 +44,7 @@ from gallery.store.store import (
     microseconds,
 )
 from gallery.store.why import Why
+from gallery.store.write_arguments import WriteArguments
 
 EVERYTHING = 2**31 - 1
 APPLIED, ALREADY, CONFLICT, RESTORING = 1, 0, -1, -2
@@ -77,7 +75,10 @@ class RedisStore:
             bring_up_to_date(self._client, self._prefix)
             meta = self._client.hgetall(self._key("meta"))
             now_ns = int(meta.get(b"now_ns", 0))
-            identities = {number: records.decode_identity(data) for number, data in self._all("identities")}
+            faded = [int(number) for number in self._client.zrange(self._key("faded"), 0, -1)]
+            away = frozenset(faded)
+            stored = ((number, data) for number, data in self._all("identities") if number not in away)
+            identities = {number: records.decode_identity(data) for number, data in stored}
             prototypes = {number: records.decode_prototypes(data) for number, data in self._all("prototypes")}
             since_us = microseconds(now_ns - horizon_ns)
             keys = self._client.zrangebyscore(self._key("by-time"), since_us, "+inf")
@@ -98,6 +99,7 @@ class RedisStore:
             words=words,
             holders=self._holders(words),
             erased={digest.decode(): word_id.decode() for digest, word_id in erased.items()},
+            faded=faded,
         )
 
     def learnt(self) -> Learnt:
@@ -110,7 +112,7 @@ class RedisStore:
     def write(self, write: Write) -> Outcome:
         """Apply all of a write, or nothing."""
         with translated_errors(self._client):
-            answer = self._write(keys=[self._key("meta")], args=_Arguments(write).list)
+            answer = self._write(keys=[self._key("meta")], args=WriteArguments(write).list)
         if answer == RESTORING:
             raise being_restored(self._prefix)
         if answer == CONFLICT:
@@ -175,6 +177,34 @@ class RedisStore:
             if blob is None and (alias := self._client.hget(self._key("aliases"), number)) is not None:
                 blob = self._client.hget(self._key("identities"), alias)
         return None if blob is None else records.decode_identity(blob)
+
+    def faded(self, numbers: Sequence[int]) -> list[Faded]:
+        """Return those of the given identities that have faded."""
+        if not numbers:
+            return []
+        with translated_errors(self._client):
+            blobs = self._client.hmget(self._key("faded-prototypes"), numbers)
+            known = [number for number, blob in zip(numbers, blobs, strict=True) if blob is not None]
+            people = {one.number: one for one in self._identities([b"%d" % number for number in known])}
+        owned = {n: records.decode_prototypes(b) for n, b in zip(numbers, blobs, strict=True) if b is not None}
+        return [Faded(people[number], tuple(owned[number])) for number in known if number in people]
+
+    def faded_after(self, number: int, limit: int) -> list[Faded]:
+        """Return up to `limit` faded identities with a larger number, by number."""
+        if limit <= 0:
+            return []
+        with translated_errors(self._client):
+            found = self._client.zrangebyscore(self._key("faded"), f"({number}", "+inf", start=0, num=limit)
+        return self.faded([int(one) for one in found])
+
+    def faded_longest(self, limit: int) -> list[Identity]:
+        """Return those who have faded among the identities seen longest ago."""
+        if limit <= 0:
+            return []
+        with translated_errors(self._client):
+            return [
+                one for one in self._identities(self._client.zrange(self._key("by-last"), 0, limit - 1)) if one.faded
+            ]
 
     def sightings(self, numbers: Sequence[int]) -> list[int]:
         """Return the number of sightings of each identity."""
@@ -271,6 +301,7 @@ class RedisStore:
                 self._client.hlen(self._key("crops")),
                 self._client.zcard(self._key("journal")),
                 self._client.scard(self._key("hidden")),
+                self._client.zcard(self._key("faded")),
             )
 
     def ping(self) -> None:
@@ -316,72 +347,3 @@ class RedisStore:
 
 def _script(name: str) -> str:
     return files("gallery.store").joinpath(name).read_text(encoding="utf-8")
-
-
-class _Arguments:
-    """The arguments of `write.lua`: msgpack of the write, and the binary values it refers to, joined.
-
-    Redis's msgpack decoder does not support binary values. They are one argument, as the client sends each large
-    argument by itself: a window has a hundred. Times in ns are sent as text, since Lua's numbers are doubles.
-    """
-
-    def __init__(self, write: Write) -> None:
-        self._values: list[bytes] = []
-        operation = {
-            "version": write.version,
-            "layout": LAYOUT,
-            "gap_us": MAX_GAP_US,
-            "now_ns": str(write.now_ns),
-            "next_identity": write.next_identity,
-            "calibration": self._add_binary(write.calibration),
-            "rows": [self._row(row) for row in write.tracklets],
-            "crops": [(key, self._add_binary(crop)) for key, crop in write.crops.items()],
-            "moved": list(write.moved.items()),
-            "revised": [(r.tracklet.tracklet_id, self._add_binary(records.encode_tracklet(r))) for r in write.revised],
-            "identities": [self._identity(identity) for identity in write.identities],
-            "prototypes": [
-                (number, self._add_binary(records.encode_prototypes(owned)))
-                for number, owned in write.prototypes.items()
-            ],
-            "merged": list(write.merged.items()),
-            "expired": [(identity.number, identity.previous_ids) for identity in write.expired],
-            "before_us": microseconds(write.expire_before_ns),
-            "expire_limit": EXPIRE_LIMIT,
-            "events": [self._add_binary(records.encode_event(event)) for event in write.events],
-            "journal_length": JOURNAL_LENGTH,
-            "words": [(said.word.word_id, self._add_binary(records.encode_word(said))) for said in write.words],
-            "word_limit": MAX_WORDS,
-            "formers": [(key, self._add_binary(records.encode_former(one))) for key, one in write.formers.items()],
-            "erased": list(write.erased.items()),
-            "lifted": list(write.lifted),
-            "forgotten": list(write.forgotten),
-            "why": [(key, self._add_binary(records.encode_why(why))) for key, why in write.why.items()],
-        }
-        ends = list(accumulate(map(len, self._values)))
-        self.list = [records.pack({**operation, "ends": ends}), b"".join(self._values)]
-
-    def _add_binary(self, value: bytes) -> int:
-        self._values.append(value)
-        return len(self._values)  # Lua counts from 1
-
-    def _identity(self, identity: Identity) -> tuple[int, int, tuple[int, ...], int, str, bool]:
-        return (
-            identity.number,
-            self._add_binary(records.encode_identity(identity)),
-            identity.previous_ids,
-            microseconds(identity.last_ns),
-            name_entry(identity),
-            identity.hidden,
-        )
-
-    def _row(self, row: StoredTracklet) -> tuple[str, int, int, str, int, int, int]:
-        tracklet = row.tracklet
-        return (
-            tracklet.tracklet_id,
-            tracklet.revision,
-            row.identity_id or 0,
-            tracklet.camera_id,
-            microseconds(tracklet.first_ns),
-            microseconds(tracklet.last_ns),
-            self._add_binary(records.encode_tracklet(row)),
-        )

@@ -39,6 +39,7 @@ class Identity:
         hidden: A person said that this one is of no interest.
         picture: Tracklet whose crop a person chose; empty without a choice.
         tags: What people call this one beside the name, sorted; at most `MAX_PERSON_TAGS`.
+        faded: Not seen for so long that a gallery keeps this one in the store only.
     """
 
     number: int
@@ -52,6 +53,7 @@ class Identity:
     hidden: bool = False
     picture: str = ""
     tags: tuple[str, ...] = ()
+    faded: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +73,14 @@ class Prototype:
     vector: NDArray[np.float32]
     weight: float
     tracklet_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faded:
+    """Somebody whom a gallery does not keep in memory, as stored."""
+
+    identity: Identity
+    prototypes: tuple[Prototype, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,8 +134,8 @@ class Write:
         moved: Older rows with a new identity: tracklet_id -> identity.
         revised: Older rows with another probability or event, the tracklet as stored; they keep their identity, but
             for `moved` and `merged`. Rows that are not stored are ignored.
-        identities: New and changed identities.
-        prototypes: By identity, replacing all its prototypes.
+        identities: New and changed identities, with those that fade and that come back.
+        prototypes: By identity, replacing all its prototypes; those of faded identities are kept apart.
         merged: Merged number -> surviving number, which takes over its rows.
         expired: Identities to delete, with all their rows and previous numbers.
         expire_before_ns: Rows last seen before this are deleted, at most `EXPIRE_LIMIT` per write.
@@ -167,7 +177,8 @@ class Snapshot:
     """What a gallery process needs to continue a site; attributes as in `Write`, `seq` is that of the last event.
 
     `words` are all of them, oldest first; `holders` the identities of the tracklets that they mention. `erased_as` is
-    the name of the site in the digests of `erased`, if it has been restored under another name since.
+    the name of the site in the digests of `erased`, if it has been restored under another name since. `faded` are the
+    numbers of those who have faded; nothing else of them is here.
     """
 
     version: int
@@ -183,6 +194,7 @@ class Snapshot:
     holders: Mapping[str, int] = field(default_factory=dict)
     erased: Mapping[str, str] = field(default_factory=dict)
     erased_as: str = ""
+    faded: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,13 +264,14 @@ class JournaledWord:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Sizes of a site's store; `identities` includes the hidden ones."""
+    """Sizes of a site's store; `identities` includes the hidden ones and the faded ones."""
 
     identities: int
     tracklets: int
     crops: int
     events: int
     hidden: int = 0
+    faded: int = 0
 
 
 def microseconds(time_ns: int) -> int:
@@ -331,6 +344,15 @@ class Store(Protocol):
 
     def identity(self, number: int) -> Identity | None:
         """Return an identity, or the one that its number was merged into."""
+
+    def faded(self, numbers: Sequence[int]) -> list[Faded]:
+        """Return those of the given identities that have faded, in the given order."""
+
+    def faded_after(self, number: int, limit: int) -> list[Faded]:
+        """Return up to `limit` faded identities with a number larger than `number`, by number."""
+
+    def faded_longest(self, limit: int) -> list[Identity]:
+        """Return those who have faded among the `limit` identities seen longest ago, the longest first."""
 
     def sightings(self, numbers: Sequence[int]) -> list[int]:
         """Return the number of sightings of each identity, as joined by `presence.sightings`."""

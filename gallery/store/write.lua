@@ -4,7 +4,9 @@
 --                                  said
 -- Every key of a site carries the hash tag {site}, so one node of a cluster holds them all. The others are derived:
 --   :identities            hash    number -> identity
---   :prototypes            hash    number -> prototypes
+--   :prototypes            hash    number -> prototypes, of those who have not faded
+--   :faded-prototypes      hash    number -> prototypes, of those who have
+--   :faded                 zset    number, scored by itself, of the same
 --   :by-number             zset    number, scored by itself: paging
 --   :by-last               zset    number, scored by the last box of the identity in us
 --   :hidden                set     numbers of the identities that are hidden
@@ -29,7 +31,7 @@
 --   :progress              hash    camera -> progress (not written here)
 --   :copying, :changed     hash, set    while a backup is made: what it began with, and what has changed since; copying.lua
 --   :restoring             string  while a restored site takes the place of this one; placing.lua
--- ARGV[1]  msgpack of the write, see redis._Arguments; it refers to binary values by their numbers
+-- ARGV[1]  msgpack of the write, see write_arguments.py; it refers to binary values by their numbers
 -- ARGV[2]  these values, one after the other; they end at op.ends
 -- Returns 1 applied, 0 already applied, -1 another version, -2 a backup is being restored.
 
@@ -158,6 +160,8 @@ end
 local function drop(number)
   call('HDEL', prefix .. 'identities', number)
   call('HDEL', prefix .. 'prototypes', number)
+  call('HDEL', prefix .. 'faded-prototypes', number)
+  call('ZREM', prefix .. 'faded', number)
   call('ZREM', prefix .. 'by-number', number)
   call('ZREM', prefix .. 'by-last', number)
   call_by(number, '')
@@ -229,8 +233,17 @@ for _, pair in ipairs(op.moved) do
   end
 end
 
+local faded = {}
 for _, identity in ipairs(op.identities) do
   call('HSET', prefix .. 'identities', identity[1], value(identity[2]))
+  faded[identity[1]] = identity[7]
+  if identity[7] then
+    call('HDEL', prefix .. 'prototypes', identity[1])
+    call('ZADD', prefix .. 'faded', identity[1], identity[1])
+  elseif redis.call('ZSCORE', prefix .. 'faded', identity[1]) then
+    call('ZREM', prefix .. 'faded', identity[1])
+    call('HDEL', prefix .. 'faded-prototypes', identity[1])
+  end
   call('ZADD', prefix .. 'by-number', identity[1], identity[1])
   call('ZADD', prefix .. 'by-last', string.format('%.0f', identity[4]), identity[1])
   call_by(identity[1], identity[5])
@@ -238,7 +251,9 @@ for _, identity in ipairs(op.identities) do
   call('HDEL', prefix .. 'aliases', identity[1])
   for _, old in ipairs(identity[3]) do call('HSET', prefix .. 'aliases', old, identity[1]) end
 end
-for _, pair in ipairs(op.prototypes) do call('HSET', prefix .. 'prototypes', pair[1], value(pair[2])) end
+for _, pair in ipairs(op.prototypes) do
+  call('HSET', prefix .. (faded[pair[1]] and 'faded-prototypes' or 'prototypes'), pair[1], value(pair[2]))
+end
 
 for _, pair in ipairs(op.expired) do
   drop(pair[1])

@@ -524,7 +524,7 @@ def test_what_is_no_backup_and_what_is_newer_is_named(client: Any, site: str, tm
     with pytest.raises(BackupError, match=r"format 2, and this version reads 1"):
         Reader(path)
     small_backup(path, {"layout": 99})
-    with pytest.raises(BackupError, match=r"layout in Redis is 99; this version knows 4: upgrade"):
+    with pytest.raises(BackupError, match=r"layout in Redis is 99; this version knows 5: upgrade"):
         restore(client, Reader(path), site, RULES)
     assert contents(client, site) == {}
 
@@ -662,9 +662,9 @@ def test_a_gallery_that_notes_nothing_spoils_a_backup_and_is_named(client: Any, 
 def test_a_site_of_a_later_version_is_refused_and_left_alone(client: Any, site: str) -> None:
     store = RedisStore(client, site)
     store.write(History(1).next())
-    client.hset(f"climbtrack:{{{site}}}:meta", "layout", 5)
+    client.hset(f"climbtrack:{{{site}}}:meta", "layout", 6)
     before = contents(client, site)
-    with pytest.raises(StoreRefused, match=r"layout in Redis is 5, and this version knows 4. Upgrade this gallery"):
+    with pytest.raises(StoreRefused, match=r"layout in Redis is 6, and this version knows 5. Upgrade this gallery"):
         store.load(S)
     assert contents(client, site) == before
 

@@ -337,7 +337,7 @@ def test_a_number_that_exists_is_nobody_else_whoever_claims_it(store: Store) -> 
 
 def test_the_journal_drops_its_oldest_events(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gallery.store.memory.JOURNAL_LENGTH", 3)
-    monkeypatch.setattr("gallery.store.redis.JOURNAL_LENGTH", 3)
+    monkeypatch.setattr("gallery.store.write_arguments.JOURNAL_LENGTH", 3)
     store.write(write(0, events=[event(number) for number in range(1, 6)]))
 
     assert [entry.seq for entry in store.journal(0, 10)] == [3, 4, 5]

@@ -61,7 +61,7 @@ def test_people_seen_long_before_are_found_by_the_index(monkeypatch: pytest.Monk
         # When a window is decided with those that it finds, and with everyone
         decided = decide(site, updates, end_ns, RULES, searcher.nearest)
         with monkeypatch.context() as patch:
-            patch.setattr("gallery.decision.draft.MAX_LATELY", EVERYONE)
+            patch.setattr("gallery.decision.draft_view.MAX_LATELY", EVERYONE)
             exhaustive = decide(replace(site, lookups=Lookups()), updates, end_ns, RULES, searcher.nearest)
         # Then the decisions are the same
         assert outcome(decided) == outcome(exhaustive)

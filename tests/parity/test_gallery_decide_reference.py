@@ -112,7 +112,7 @@ def test_the_decisions_are_those_of_comparing_every_pair_by_itself(
     fast = slow = Site("site", 0, 0, 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decide_module, "MAX_EXHAUSTIVE", few)
-        patch.setattr("gallery.decision.draft.MAX_LATELY", few)
+        patch.setattr("gallery.decision.draft_view.MAX_LATELY", few)
         for number, seen in enumerate(windows):
             updates = [one.tracklet(number) for one in seen]
             end_ns = START + (number + 1) * WINDOW_S * S

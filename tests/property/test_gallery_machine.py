@@ -45,7 +45,7 @@ CAMERAS = "ab"
 SETTINGS = GallerySettings(complete_wait_s=3600.0, horizon_s=25.0, retention_s=400.0)
 SMALL = {
     "gallery.decision.decide.MAX_EXHAUSTIVE": 2,
-    "gallery.decision.draft.MAX_LATELY": 2,
+    "gallery.decision.draft_view.MAX_LATELY": 2,
     "gallery.searcher.NEAREST": 4,
     "gallery.searcher.MAX_PEOPLE": 3,
     "gallery.index_sketch.MAX_FLAT": 4,

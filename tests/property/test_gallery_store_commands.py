@@ -39,7 +39,8 @@ def people(draw: st.DrawFn) -> Identity:
     previous = draw(st.sets(st.integers(10, 14), max_size=2))
     said = draw(CALLED), draw(st.booleans()), draw(st.just("") | NAMES), tuple(draw(st.lists(CALLED, max_size=2)))
     last_ns = START + draw(SECONDS) * S
-    return Identity(number, START, last_ns, ("a",), draw(st.integers(0, 9)), tuple(sorted(previous)), (), *said)
+    faded = draw(st.booleans())
+    return Identity(number, START, last_ns, ("a",), draw(st.integers(0, 9)), tuple(sorted(previous)), (), *said, faded)
 
 
 @st.composite
@@ -72,6 +73,8 @@ def unique(values: list[Any], key: Any) -> list[Any]:
 @st.composite
 def writes(draw: st.DrawFn) -> Write:
     merged = draw(st.dictionaries(NUMBERS, NUMBERS, max_size=2))
+    identities = unique(draw(st.lists(people(), max_size=3)), lambda identity: identity.number)
+    known = dict.fromkeys((identity.number for identity in identities), ())  # nobody fades without prototypes
     return Write(
         version=draw(st.integers(0, 3)),
         now_ns=START + draw(SECONDS) * S,
@@ -80,8 +83,8 @@ def writes(draw: st.DrawFn) -> Write:
         tracklets=unique(draw(st.lists(rows(), max_size=4)), lambda row: row.tracklet.tracklet_id),
         crops=draw(st.dictionaries(NAMES, st.binary(min_size=1, max_size=4), max_size=3)),
         moved=draw(st.dictionaries(NAMES, NUMBERS, max_size=2)),
-        identities=unique(draw(st.lists(people(), max_size=3)), lambda identity: identity.number),
-        prototypes=draw(st.dictionaries(NUMBERS, st.just(()), max_size=2)),
+        identities=identities,
+        prototypes=known | draw(st.dictionaries(NUMBERS, st.just(()), max_size=2)),
         # chains are resolved by whoever decides: a survivor of a write does not end in the same write
         merged={gone: survivor for gone, survivor in merged.items() if survivor not in merged},
         expired=unique(draw(st.lists(people(), max_size=1)), lambda identity: identity.number),
@@ -137,6 +140,9 @@ def everything(store: Store, query: TrackQuery) -> dict[str, object]:
         "crops": [store.crop(f"a/s/{track}/0") for track in range(3)],
         "journal": [(entry.seq, entry.event.event_id) for entry in store.journal(1, 3)],
         "counts": store.counts(),
+        "faded": snapshot.faded,
+        "faded people": [one.identity for one in (*store.faded([4, 1, 9]), *store.faded_after(2, 2))],
+        "faded longest": [store.faded_longest(limit) for limit in (0, 1, 9)],
     }
 
 

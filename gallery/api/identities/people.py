@@ -47,6 +47,7 @@ def people_router(store: Store, cameras: Cameras) -> APIRouter:
             site_id=store.site_id,
             identities=counts.identities - counts.hidden,
             hidden=counts.hidden,
+            faded=counts.faded,
             tracklets=counts.tracklets,
             crops=counts.crops,
             events=counts.events,
