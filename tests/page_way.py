@@ -5,6 +5,7 @@ import hmac
 import re
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -100,15 +101,66 @@ def _hits(page: Page, lookalikes: list[Any]) -> list[int]:
 
 
 def merge_and_undo(page: Page, address: str, number: int) -> None:
+    """Merge with somebody who is chosen among pictures, keep the picture of the other one, and undo that."""
     other = somebody_else(address, number)
+    picture = person(address, other)["picture"]
     open_view(page, f"people/{number}")
     page.get_by_role("button", name="Merge with…").click()
-    page.get_by_label("Merge with…").fill(f"#{other}")
+    expect(page.locator(".picker .card").first).to_be_visible()
+    page.get_by_role("searchbox", name="Merge with…").fill(f"#{other}")
+    expect(page.locator(".picker .card")).to_have_text(re.compile(f"#{other}"))
     page.keyboard.press("Enter")
+    page.locator(".merging").get_by_label(f"#{other}").check()
+    page.locator(".merging").get_by_role("button", name="Merge").click()
     expect(page.locator(".toast")).to_contain_text("are one person")
     expect(page.locator(".person")).to_contain_text(re.compile(rf"Also was [^.]*#{other}\b"))
+    assert person(address, number)["picture"] == picture
     undo(page)
     wait_until(lambda: {number, other} <= set(numbers(address)), timeout_s=PATIENCE_S)
+
+
+def move_and_undo(page: Page, address: str, number: int) -> None:
+    """Say that a sighting shows somebody else who is known, and undo that."""
+    other = somebody_else(address, number)
+    before = person(address, other)["tracklets"]
+    open_view(page, f"people/{number}")
+    page.locator(".rows input").last.check()
+    page.get_by_role("button", name="Somebody known…").click()
+    page.get_by_role("searchbox", name="Somebody known…").fill(f"#{other}")
+    expect(page.locator(".picker .card")).to_have_text(re.compile(f"#{other}"))
+    page.keyboard.press("Enter")
+    expect(page.locator(".toast")).to_contain_text(f"1 sighting is of #{other}")
+    wait_until(lambda: person(address, other)["tracklets"] > before, timeout_s=PATIENCE_S)
+    undo(page)
+
+
+def tell_apart_and_take_it_back_later(page: Page, address: str, number: int) -> None:
+    """Say that two people are different, and undo it when the toast has gone: in the journal."""
+    other = somebody_else(address, number)
+    open_view(page, f"people/{number}")
+    page.get_by_role("button", name="Not the same as…").click()
+    page.get_by_role("searchbox", name="Not the same as…").fill(f"#{other}")
+    expect(page.locator(".picker .card")).to_have_text(re.compile(f"#{other}"))
+    page.keyboard.press("Enter")
+    expect(page.locator(".toast")).to_contain_text(f"#{number} and #{other} are different people")
+
+    page.locator(".toast").get_by_role("button", name="Close").click()
+    page.get_by_role("tab", name="Journal").click()
+    said = page.locator(".journal li").first
+    expect(said).to_contain_text(f"#{number} and #{other} are different people")
+    said.get_by_role("button", name="Undo").click()
+    expect(page.locator(".journal li").first).to_have_class("undone")
+
+
+def export(page: Page, number: int) -> None:
+    """Download what is stored about somebody, and find their visits and crops in it."""
+    open_view(page, f"people/{number}")
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Export").click()
+    with ZipFile(saved.value.path()) as archive:
+        names = archive.namelist()
+    assert {"visits.csv", "sightings.jsonl", "about.json"} < set(names)
+    assert saved.value.suggested_filename == f"person-{number}.zip"
 
 
 def somebody_else(address: str, number: int) -> int:

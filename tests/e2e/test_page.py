@@ -33,7 +33,10 @@ VIEWS = (
     "live",
     "people",
     "people/…",
+    "people/…/why",
+    "people/…/journal",
     "review",
+    "review/journal",
     "search",
     "cameras",
     "cameras/add",
@@ -118,7 +121,10 @@ def test_a_newcomer_gets_from_an_address_to_a_signed_alert_and_to_the_proof_of_a
     # And correct who is who
     page_way.merge_and_undo(page, newcomer.address, number)
     page_way.split_and_undo(page, newcomer.address, number)
+    page_way.move_and_undo(page, newcomer.address, number)
+    page_way.tell_apart_and_take_it_back_later(page, newcomer.address, number)
     page_way.name_and_undo(page, number)
+    page_way.export(page, number)
     page_way.see_why_and_confirm(page, number)
     # And want to be told who walks about
     page_way.draw_a_zone(page, newcomer.address)

@@ -42,11 +42,13 @@ export async function text(path) {
 export const trackPath = (tracklet) => tracklet.split("/").map(encodeURIComponent).join("/");
 export const cropUrl = (tracklet) => new URL(`v1/tracks/${trackPath(tracklet)}/crop`, base).href;
 
-// All pages of people; `limit` bounds what a page of the browser can show.
-export async function people(probability = "", limit = 5000) {
+export const MOST_PEOPLE = 5_000; // that a page of the browser can show
+
+// People, those seen last first.
+export async function people(probability = "") {
   const all = [];
   let after = "";
-  while (after !== null && all.length < limit) {
+  while (after !== null && all.length < MOST_PEOPLE) {
     const page = await get(`v1/identities?hidden=any&sort=last&limit=1000${probability && `&probability=${probability}`}${after && `&after=${after}`}`);
     all.push(...page.identities);
     after = page.next;
@@ -60,4 +62,12 @@ export function liveAddress(cameras, pictures) {
   address.searchParams.set("cameras", cameras.join(","));
   if (pictures.length) address.searchParams.set("pictures", pictures.join(","));
   return address.href;
+}
+
+// People who are not hidden, by a part of their name, or by a number that they have or had.
+export async function findPeople(text, limit = 60) {
+  const named = get(`v1/identities?sort=last&limit=${limit}&name=${encodeURIComponent(text)}`).then(({ identities }) => identities);
+  const numbered = /^\d{1,15}$/.test(text) ? get(`v1/identities/${text}`).then((one) => (one.hidden ? [] : [one]), () => []) : [];
+  const [first, others] = await Promise.all([numbered, named]);
+  return [...first, ...others.filter(({ id }) => id !== first[0]?.id)];
 }

@@ -57,6 +57,31 @@ export function useEvents(listener, inputs = []) {
   }, inputs);
 }
 
+// Returns a function that calls `action` at once, but not again within `everyMs`: then once, after that.
+export function useCalm(action, everyMs = 2_000) {
+  const latest = useRef(action), timer = useRef(0), again = useRef(false);
+  latest.current = action;
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return useCallback(function ask() {
+    if (timer.current) return void (again.current = true);
+    latest.current();
+    timer.current = setTimeout(() => {
+      timer.current = 0;
+      if (again.current) ask();
+    }, everyMs);
+    again.current = false;
+    return undefined;
+  }, []);
+}
+
+// Calls `listener` after somebody has said something about people on this page.
+export function usePeopleChanged(listener) {
+  useEffect(() => {
+    window.addEventListener("people-changed", listener);
+    return () => window.removeEventListener("people-changed", listener);
+  }, [listener]);
+}
+
 // Calls `listener` with every alert that is raised while a view is open.
 export function useAlerts(listener, inputs = []) {
   useEffect(() => {

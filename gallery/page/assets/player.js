@@ -9,6 +9,7 @@ import { videoColourOf } from "./colour.js";
 const KEEP_MS = 20_000; // of boxes, for trails and late pictures
 const TRAIL_MS = 5_000;
 const HOLD_MS = 600; // a box is shown this long after its picture, until the next one
+const BETWEEN_MS = 3_000; // a box moves from one picture to the next if they are no further apart: a worker may be busy
 const SEEK_S = 3; // further off than this, jump; below, play a little faster or slower
 const START_LAG_MS = 1_500;
 const LAGS = 12;
@@ -198,7 +199,7 @@ export class Player {
     for (const person of found.values()) {
       const last = person.past.at(-1);
       if (!last) continue;
-      const near = person.next && person.next.time - last.time <= HOLD_MS;
+      const near = person.next && person.next.time - last.time <= BETWEEN_MS;
       if (time - last.time > HOLD_MS && !near) continue;
       const share = near ? Math.max(0, (time - last.time) / (person.next.time - last.time)) : 0;
       const box = last.box.map((edge, i) => edge + share * ((near ? person.next.box[i] : edge) - edge));

@@ -16,7 +16,8 @@ export function causesOf(cameras) {
   for (const camera of cameras.filter((one) => one.enabled)) {
     const state = stateOf(camera);
     const cause = camera.source?.cause || (state === "degraded" ? camera.state.degraded : "");
-    if (cause) found.set(cause, { cause, names: [...(found.get(cause)?.names ?? []), camera.camera_id] });
+    const kind = cause.replace(/\d+(\.\d+)?/g, "#"); // two shares of one worker, read at different times, are one cause
+    if (cause) found.set(kind, { cause, names: [...(found.get(kind)?.names ?? []), camera.camera_id] });
   }
   return [...found.values()];
 }

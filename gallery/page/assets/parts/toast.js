@@ -6,15 +6,19 @@ import { texts } from "../texts.js";
 const SHOWN_MS = 10_000;
 let show = () => {};
 
-export function toast(message, { word = null, bad = false } = {}) {
-  show({ message, word, bad, key: Math.random() });
+export function toast(message, { words = [], bad = false } = {}) {
+  show({ message, words, bad, key: Math.random() });
 }
 
-// Run an action of a person's; say what happened, offer the undo, and return whether it worked.
+export const tellOthers = () => window.dispatchEvent(new Event("people-changed")); // parts of the page that show people
+
+// Run an action of a person's; say what happened, offer the undo of the words it returns, and return whether it worked.
 export async function act(message, action) {
   try {
     const answer = await action();
-    toast(message, { word: answer?.kind ? answer.id : null });
+    const words = [answer].flat().filter((one) => one?.kind).map((word) => word.id);
+    toast(message, { words });
+    if (words.length) tellOthers();
     return true;
   } catch (error) {
     toast(error.message, { bad: true });
@@ -32,17 +36,17 @@ export function Toasts() {
   }, [shown]);
   const undo = async () => {
     try {
-      await post(`v1/words/${shown.word}/undo`);
-      setShown({ message: texts.undone, key: Math.random() });
-      window.dispatchEvent(new Event("people-changed"));
+      for (const word of [...shown.words].reverse()) await post(`v1/words/${word}/undo`);
+      toast(texts.undone);
+      tellOthers();
     } catch (error) {
-      setShown({ message: error.message, bad: true, key: Math.random() });
+      toast(error.message, { bad: true });
     }
   };
   return html`<div class="toasts" role="status" aria-live="polite">
     ${shown && html`<div class="toast ${shown.bad ? "bad" : ""}" key=${shown.key}>
       <span>${shown.message}</span>
-      ${shown.word != null && html`<button onClick=${undo}>${texts.person.undo}</button>`}
+      ${shown.words.length > 0 && html`<button onClick=${undo}>${texts.person.undo}</button>`}
       <button class="plain" aria-label=${texts.close} onClick=${() => setShown(null)}>×</button>
     </div>`}
   </div>`;

@@ -55,8 +55,22 @@ export function Health() {
       <dt>${own.falseMerges}</dt><dd class="num">${percent(worst("climbtrack_gallery_estimated_false_merge_ratio") ?? worst("climbtrack_gallery_false_merge_rate"))}</dd>
       ${decisions.map((sample) => html`<dt>${own.decisions[sample.labels.decision] ?? sample.labels.decision}</dt><dd class="num">${whole(sample.value)}</dd>`)}
       <dt>${own.events}</dt><dd class="num">${whole(stats.events)}</dd>
-    </dl></div>
+    </dl>
+    <${Sureness} buckets=${of("climbtrack_match_probability_bucket")} /></div>
   </section>`;
 }
 
+// How many matches were how sure, in the steps that the gallery counts.
+function Sureness({ buckets }) {
+  const upTo = new Map(); // of all galleries together
+  for (const { labels, value } of buckets) upTo.set(Number(labels.le), (upTo.get(Number(labels.le)) ?? 0) + value);
+  const steps = [...upTo].filter(([le]) => le <= 1).sort(([a], [b]) => a - b).map(([le, count], i, all) => ({ from: (all[i - 1]?.[0] ?? 0) * 100, to: le * 100, count: count - (all[i - 1]?.[1] ?? 0) }));
+  const most = Math.max(...steps.map(({ count }) => count), 0);
+  if (!most) return null;
+  return html`<figure class="sureness"><figcaption>${own.sure}</figcaption>
+    <ol>${steps.map(({ from, to, count }) => html`<li key=${to} title=${own.sureOf(count, round(from), round(to))}><span class="num">${count || ""}</span><i style=${{ height: `${(count / most) * 100}px` }} /><span class="num quiet">${round(to)}</span></li>`)}</ol>
+    <p class="quiet small">${own.sureHelp}</p></figure>`;
+}
+
+const round = (share) => Number(share.toFixed(1));
 const percent = (value) => (value === null ? "–" : `${(value * 100).toFixed(1)} %`);

@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact
 import { may } from "../access.js";
 import { get, people } from "../api.js";
 import { LiveConnection } from "../connection.js";
-import { useEvents, useKeys, useLoaded } from "../hooks.js";
+import { useCalm, useEvents, useKeys, useLoaded } from "../hooks.js";
 import { Empty, Failed, Skeleton } from "../parts/states.js";
 import { Chip, labelOf } from "../parts/person.js";
 import { Tile } from "../parts/tile.js";
@@ -17,7 +17,8 @@ export function Live({ onPerson, go }) {
   const cameras = useLoaded(() => get("v1/cameras").then((answer) => answer.cameras), [], CAMERAS_MS);
   const here = useLoaded(() => get("v1/tracks?live=true&limit=1000").then((answer) => answer.tracks), [], CAMERAS_MS);
   const known = useLoaded(people, []);
-  useEvents((event) => /created|merged|split|erased|updated/.test(event.kind) && known.reload(), [known.reload]);
+  const learn = useCalm(known.reload);
+  useEvents((event) => /created|merged|split|erased|updated/.test(event.kind) && learn(), []);
   const [options, setOptions] = useState({ boxes: true, trails: true });
   const [large, setLarge] = useState(null);
   const [connection, setConnection] = useState("open");

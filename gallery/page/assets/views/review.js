@@ -2,6 +2,7 @@
 import { html, useRef, useState } from "../vendor/htm-preact-3.1.1.js";
 import { get, post, trackPath } from "../api.js";
 import { useKeys, useLoaded } from "../hooks.js";
+import { Journal } from "../parts/journal.js";
 import { Chip, Crop } from "../parts/person.js";
 import { Empty, Failed, Skeleton } from "../parts/states.js";
 import { act } from "../parts/toast.js";
@@ -19,7 +20,14 @@ const kept = () => {
   }
 };
 
-export function Review({ onPerson }) {
+export function Review({ path, go, onPerson }) {
+  const tab = path === "journal" ? "journal" : "";
+  return html`<header class="tools"><div class="tabs" role="tablist" aria-label=${texts.views.review}>${Object.entries(own.tabs).map(([name, label]) => html`
+      <button key=${name} role="tab" aria-selected=${tab === name} onClick=${() => go(`review/${name}`)}>${label}</button>`)}</div></header>
+    ${tab ? html`<${Journal} />` : html`<${Questions} onPerson=${onPerson} />`}`;
+}
+
+function Questions({ onPerson }) {
   const queue = useLoaded(() => get("v1/review?limit=100").then(questionsOf), []);
   const [done, setDone] = useState(kept); // {key, word}: what was answered or skipped, in order
   const latest = useRef(done); // as soon as it changes: a second key may come before the next picture

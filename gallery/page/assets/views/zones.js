@@ -39,9 +39,9 @@ export function Zones({ camera, go }) {
   };
   return html`<section class="zones">
     <header class="tools"><button onClick=${() => go("cameras")}>‹ ${texts.views.cameras}</button><strong>${own.of(camera)}</strong><span class="grow" />
-      <button data-needs="operator" class="primary" onClick=${() => start("area")}>${own.addArea}</button><button data-needs="operator" class="primary" onClick=${() => start("line")}>${own.addLine}</button></header>
+      <button data-needs="operator" onClick=${() => start("area")}>${own.addArea}</button><button data-needs="operator" onClick=${() => start("line")}>${own.addLine}</button></header>
     <div class="zone-bench">
-      <${Frozen} camera=${camera} zones=${shown} chosen=${draft} onChoose=${choose} onPoints=${(points) => change({ points })} />
+      <${Frozen} camera=${camera} zones=${shown} chosen=${draft} onChoose=${choose} onPoints=${(points) => change({ points })} help=${draft ? own.help : ""} />
       ${draft
         ? html`<${ZoneForm} draft=${draft} change=${change} error=${error} save=${save} remove=${draft.zone_id ? remove : null} cancel=${() => { setDraft(null); setError(""); }} />`
         : html`<${ZoneList} zones=${saved} choose=${choose} />`}
@@ -50,7 +50,7 @@ export function Zones({ camera, go }) {
 }
 
 // The picture stands still: people who walk through it would be in the way of drawing.
-function Frozen({ camera, ...props }) {
+function Frozen({ camera, help, ...props }) {
   const [size, setSize] = useState(null);
   const [lost, setLost] = useState(false);
   const [version, setVersion] = useState(0);
@@ -60,7 +60,7 @@ function Frozen({ camera, ...props }) {
     ? html`<p class="lost">${own.noPicture}</p>`
     : html`<img key=${version} src=${`${url.href}#${version}`} alt=${own.picture(camera)} draggable=${false} onLoad=${(event) => setSize([event.target.naturalWidth, event.target.naturalHeight])} onError=${() => setLost(true)} />`;
   return html`<div class="frozen"><${Drawing} ...${props} picture=${picture} ratio=${size ? size.join(" / ") : "16 / 9"} />
-    <p class="quiet small">${own.help} <button class="plain" onClick=${() => setVersion(version + 1)}>${own.newPicture}</button></p></div>`;
+    <p class="quiet small">${help} <button class="plain link" onClick=${() => setVersion(version + 1)}>${own.newPicture}</button></p></div>`;
 }
 
 function ZoneForm({ draft, change, error, save, remove, cancel }) {
@@ -68,7 +68,7 @@ function ZoneForm({ draft, change, error, save, remove, cancel }) {
   return html`<form class="panel zone-form" onSubmit=${save}>
     <label>${own.name[draft.kind]}<input required autofocus maxlength="60" value=${draft.name} placeholder=${own.nameHelp[draft.kind]} onInput=${(event) => change({ name: event.target.value })} /></label>
     <fieldset><legend>${own.colour}</legend><div class="swatches">${colours.map((i) => html`<button type="button" class="zone-dot zone-c${i}" aria-pressed=${draft.colour === i} aria-label=${own.colourOf(i + 1)} onClick=${() => change({ colour: i })} />`)}</div></fieldset>
-    ${draft.kind === "line" && html`<p class="small quiet">${own.lineHelp} <button type="button" class="plain" onClick=${() => change({ points: draft.points.toReversed() })}>${own.turn}</button></p>`}
+    ${draft.kind === "line" && html`<p class="small quiet">${own.lineHelp} <button type="button" class="plain link" onClick=${() => change({ points: draft.points.toReversed() })}>${own.turn}</button></p>`}
     ${error && html`<p class="warn" role="alert">${error}</p>`}
     <div class="buttons"><button class="primary">${own.save}</button> <button type="button" onClick=${cancel}>${own.cancel}</button><span class="grow" />${remove && html`<button type="button" class="danger" onClick=${remove}>${own.remove}</button>`}</div>
   </form>`;
