@@ -115,6 +115,8 @@ class Camera:
         except Exception:  # noqa: BLE001 - an error ends this camera only, and is logged without its password
             trace = hide(traceback.format_exc(), secrets_of(self._spec.url))
             log.error("camera %s: internal error: %s", self._spec.camera_id, trace)  # noqa: TRY400 - it may show the URL
+            if has_end(self._spec.url) and not self._stop.is_set():
+                self._finish(Outcome(finite=True, kind=SourceError, text=INTERNAL))  # or a run would wait for its end
         finally:
             if self._stop.is_set():
                 self._enter(State.STOPPED)

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from av.stream import Disposition
 
-from ingest.errors import NoVideo, Stalled
+from ingest.errors import Broken, NoVideo, Stalled
 from ingest.source import UNKNOWN_FORMAT, SourcePacket
 from ingest.sources import jpeg
 from ingest.sources.annexb import NalCodec
@@ -17,6 +17,9 @@ from wire import orientation
 from wire.orientation import UPRIGHT
 
 NO_VIDEO = "it contains no video, at most other streams such as sound"
+NO_DECODER = "its video is in a format for which there is no decoder"
+AGAIN = "copy the file again; if another program shows them, convert it to H.264 there"
+CONVERT = "convert it to H.264, or set the camera to H.264, HEVC or JPEG"
 
 _TEXT = "ansi"  # libavcodec renders plain text like a terminal
 
@@ -47,6 +50,7 @@ class ContainerSource:
         self._jpeg_quality = jpeg_quality
         self._finished = finished
         self._silence = silence
+        self._lost = 0  # pictures in a row, up to now, that cannot be decoded
 
     def packets(self) -> Iterator[SourcePacket]:
         """Yield every packet; H.264, HEVC and JPEG unchanged, everything else decoded and encoded as JPEG.
@@ -63,6 +67,8 @@ class ContainerSource:
             raise Stalled(str(error), self._silence) from None
         if self._finished is not None:
             self._finished(self._demuxer)
+        if self.finite and self._lost:
+            raise Broken(self._lost_at_the_end(), AGAIN)
 
     def _packets(self) -> Iterator[SourcePacket]:
         name = self._demuxer.stream.codec_context.name
@@ -72,6 +78,13 @@ class ContainerSource:
             yield from self._pass_on_jpeg()
         else:
             yield from self._decoded()
+
+    def _lost_at_the_end(self) -> str:
+        """Return what no later packet can tell."""
+        if self._lost == self._demuxer.count:
+            return "none of its pictures can be decoded"
+        last = "last picture" if self._lost == 1 else f"last {self._lost} pictures"
+        return f"its {last} cannot be decoded"
 
     def close(self) -> None:
         """Close the connection or file."""
@@ -98,12 +111,11 @@ class ContainerSource:
     def _pass_on_jpeg(self) -> Iterator[SourcePacket]:
         formats = JpegFormats()
         stated: int | None = None
-        lost = 0
         for packet, pts_ns in self._demuxer.timed():
             data = bytes(packet)
             header = jpeg.header_of(data)
             if header is None:
-                lost += 1
+                self._lost += 1
                 continue
             if stated is None:
                 stated = container_orientation(self._demuxer.stream, data)
@@ -114,37 +126,39 @@ class ContainerSource:
                 keyframe=True,
                 data=data,
                 format=video_format,
-                lost_before=lost,
+                lost_before=self._lost,
                 camera_ns=camera_time_ns(packet),
             )
-            lost = 0
+            self._lost = 0
 
     def _decoded(self) -> Iterator[SourcePacket]:
         formats = JpegFormats()
         turned: int | None = None
-        lost = 0
         for frame, pts_ns in pictures(self._demuxer):
             if frame is None:
-                lost += 1
+                self._lost += 1
                 continue
             if turned is None:
                 matrices = orientation.display_matrices(frame)
                 turned = orientation.of_matrix(matrices[0]) if matrices else UPRIGHT
             data = jpeg.encode(frame.to_ndarray(format="bgr24"), self._jpeg_quality)
             video_format = formats.of(jpeg.Size(frame.width, frame.height), turned)
-            yield SourcePacket(pts_ns, keyframe=True, data=data, format=video_format, lost_before=lost)
-            lost = 0
+            yield SourcePacket(pts_ns, keyframe=True, data=data, format=video_format, lost_before=self._lost)
+            self._lost = 0
 
 
 def video_of(container: Any) -> Any:
     """Return the video stream of an open container.
 
     Raises:
-        NoVideo: It has none; a cover picture attached to a sound recording does not count.
+        NoVideo: It has none that can be decoded; a cover picture attached to a sound recording does not count.
     """
+    shown = [stream for stream in container.streams.video if not _is_cover(stream)]
     best = container.streams.best("video")
-    if best is not None and _is_cover(best):
-        best = next((stream for stream in container.streams.video if not _is_cover(stream)), None)
+    if best not in shown or best.codec_context is None:
+        best = next((stream for stream in shown if stream.codec_context is not None), None)
+    if best is None and shown:
+        raise NoVideo(NO_DECODER, CONVERT)
     if best is None or best.codec_context.name == _TEXT:
         raise NoVideo(NO_VIDEO)
     return best

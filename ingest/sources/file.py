@@ -1,5 +1,6 @@
 """Video files: opened by content, and checked for missing data at their end."""
 
+import errno
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,13 @@ import av
 
 from ingest.clock import NS
 from ingest.config import IngestSettings
-from ingest.errors import Broken, NoVideo
+from ingest.errors import Broken, NoVideo, SourceError
 from ingest.source import Source
 from ingest.sources.causes import cause
 from ingest.sources.container import ContainerSource, video_of
 from ingest.sources.demux import Demuxer
 from ingest.sources.motion_jpeg import MotionJpegSource
+from ingest.sources.pipe import open_pipe
 from ingest.sources.splitter import PROBE_BYTES, has_picture
 from ingest.sources.transport import TransportSource
 from ingest.sources.whole import missing_bytes, next_recording
@@ -21,6 +23,7 @@ from ingest.sources.within import file_opener
 from wire.bounds import Bounds
 
 REMEDY = "copy the file again"
+REMEDY_UNREAD = "copy the file again, and check the disk or the network drive that it is on if that fails too"
 REMEDY_EMPTY = "it was not recorded or not copied: copy the file again"
 REMEDY_JOINED = "split the file there, or join recordings with `ffmpeg -f concat` instead of appending their bytes"
 TOLERATED = 0.99  # of the frames listed by an index: some list one or two that do not exist
@@ -37,10 +40,10 @@ def open_file(path: Path, settings: IngestSettings, bounds: Bounds | None = None
     try:
         if _begins_with_picture(path):
             return MotionJpegSource(_open(path, kind="data"), b"", finite=True, settings=settings)
-        container = _open(path, bounds=bounds)
+        container = open_pipe(path, settings.connect_timeout_s) if path.is_fifo() else _open(path, bounds=bounds)
     except av.FFmpegError as error:
-        raise cause(error, settings, opening=True) from None
-    if container.format.name == "mpegts":
+        raise _cause(path, error, settings) from None
+    if container.format.name == "mpegts" and path.is_file():
         container.close()
         return TransportSource(path, settings)
     try:
@@ -55,6 +58,16 @@ def open_file(path: Path, settings: IngestSettings, bounds: Bounds | None = None
         jpeg_quality=settings.jpeg_quality,
         finished=partial(check_complete, path),
     )
+
+
+def _cause(path: Path, error: av.FFmpegError, settings: IngestSettings) -> SourceError:
+    """Translate why a file cannot be opened: libav calls the end of a file an input/output error, too."""
+    if error.errno != errno.EIO or not path.is_file():
+        return cause(error, settings, opening=True)
+    missing = missing_bytes(path)
+    if missing:
+        return Broken(f"truncated: the last {missing} bytes are missing", REMEDY)
+    return NoVideo(f"it cannot be read: {error.strerror}", REMEDY_UNREAD)
 
 
 def check_complete(path: Path, demuxer: Demuxer) -> None:

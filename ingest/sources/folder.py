@@ -2,6 +2,7 @@
 
 import logging
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -97,16 +98,24 @@ def open_folder(path: Path, fps: float, camera_id: str, settings: IngestSettings
 def pictures_in(folder: Path) -> tuple[list[Path], list[Path]]:
     """Return the pictures of a folder in natural order, and its other entries; hidden files are ignored.
 
-    A file is a picture if its suffix, or else its beginning, says so.
+    A file is a picture if its suffix, or else its beginning, says so; pipes and devices, which may never end, are none.
     """
     pictures: list[Path] = []
     others: list[Path] = []
     for file in sorted(folder.iterdir(), key=_natural):
         if file.name.startswith(".") or file.name.lower() in _SYSTEM_FILES:
             continue
-        is_picture = not file.is_dir() and (file.suffix.lower() in SUFFIXES or picture.is_picture(file))
+        is_picture = _has_an_end(file) and (file.suffix.lower() in SUFFIXES or picture.is_picture(file))
         (pictures if is_picture else others).append(file)
     return pictures, others
+
+
+def _has_an_end(file: Path) -> bool:
+    """Tell whether an entry is a file, or one that cannot be looked at: reading it says why."""
+    try:
+        return stat.S_ISREG(file.stat().st_mode)
+    except OSError:
+        return True
 
 
 def _bytes_of(file: Path) -> bytes:

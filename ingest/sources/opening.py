@@ -29,7 +29,9 @@ def open_source(spec: CameraSpec, settings: IngestSettings) -> Source:
     if kind == "folder":
         return folder.open_folder(path, _folder_fps(spec, settings), spec.camera_id, settings)
     if not path.exists():
-        raise NotFound("the file does not exist", NO_FILE)
+        raise NotFound(
+            "it is a link to a file that does not exist" if path.is_symlink() else "the file does not exist", NO_FILE
+        )
     return file.open_file(path, settings, spec.bounds)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingest.camera import Camera
+from ingest.camera import INTERNAL, Camera
 from ingest.config import IngestSettings
 from ingest.errors import AccessDenied, NotFound, SourceError, Stalled, Unreachable
 from ingest.source import Opener, Source, SourcePacket, VideoFormat
@@ -53,6 +53,7 @@ class Stage:
         self.make(spec, opener)
         self.clock.on_wait = self.note
         self.camera.start()
+        self.camera.wait()  # to its end, however busy the machine is
         self.camera.join()
         return self.reader.read()
 
@@ -130,6 +131,18 @@ def test_a_file_that_breaks_off_ends_with_what_was_there_and_the_cause(stage: St
     assert data_of(chunks) == [packet.data for packet in packets(7)]
     assert (chunks[-1].ended, chunks[-1].reason) == (True, "truncated; copy it")
     assert stage.camera.status().state is State.FAILED
+
+
+@pytest.mark.parametrize("given", [0, 7])
+def test_a_fault_of_ours_ends_a_file_so_that_nobody_waits_for_the_rest(given: int, stage: Stage) -> None:
+    def fault() -> None:
+        raise ZeroDivisionError
+
+    chunks = stage.run(spec_of("a.mp4"), FakeSource(packets(given), before_end=fault))
+
+    assert len(data_of(chunks)) == given
+    assert [chunk.reason for chunk in chunks if chunk.ended] == [INTERNAL]
+    assert stage.camera.status() == CameraStatus("door", State.FAILED, INTERNAL, 0)
 
 
 def test_a_file_without_a_frame_fails(stage: Stage) -> None:

@@ -228,3 +228,58 @@ def test_a_broken_packet_costs_its_own_picture_and_no_number(tmp_path: Path) -> 
     seen = see(path)
 
     assert seen.shown == seen.numbers == [1, 2, 3, 5, 6, 7, 8, 9, 10]
+
+
+@pytest.mark.parametrize(
+    ("lost", "cause"),
+    [
+        pytest.param(range(9, 10), "its last picture cannot be decoded", id="the last"),
+        pytest.param(range(7, 10), "its last 3 pictures cannot be decoded", id="the last three"),
+        pytest.param(range(10), "none of its pictures can be decoded", id="all"),
+    ],
+)
+@pytest.mark.parametrize("encoder", ["png", "mjpeg"])
+def test_broken_packets_behind_the_last_picture_are_missed(
+    encoder: str, lost: range, cause: str, tmp_path: Path
+) -> None:
+    path = write_numbered(tmp_path / "a.mov", range(1, 11), encoder, options={})
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        for packet in list(container.demux(video=0))[lost.start : lost.stop]:
+            assert packet.pos is not None
+            data[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    path.write_bytes(data)
+
+    seen = see(path)
+
+    assert seen.shown == list(range(1, lost.start + 1))
+    assert isinstance(seen.error, Broken)
+    assert str(seen.error).startswith(f"{cause}; copy the file again")
+
+
+def test_a_format_that_nothing_here_decodes_is_named(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "a.mp4", range(1, 4))
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz1"))
+
+    error = see(path).error
+
+    assert isinstance(error, NoVideo)
+    assert str(error).startswith("its video is in a format for which there is no decoder; convert it to H.264")
+
+
+def test_a_file_that_ends_inside_its_header_is_no_camera_that_cannot_be_reached(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "a.webm", range(1, 11), "libvpx-vp9", options={})
+    path.write_bytes(path.read_bytes()[:200])
+
+    error = see(path).error
+
+    assert isinstance(error, Broken)
+    assert "bytes are missing; copy the file again" in str(error)
+
+
+def test_a_link_that_leads_nowhere_is_called_one(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").symlink_to("gone.mp4")
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+
+    for name in ("a.mp4", "loop.mp4"):
+        assert str(see(tmp_path / name).error).startswith("it is a link to a file that does not exist; check the path")

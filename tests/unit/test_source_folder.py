@@ -1,5 +1,6 @@
 """Folders of pictures: read by content, in natural order; what cannot be read is named and keeps its number."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -173,6 +174,16 @@ def test_what_is_not_a_picture_is_mentioned_once(tmp_path: Path, caplog: pytest.
 
     assert see(tmp_path).shown == [1]
     assert caplog.messages == ["camera door: notes.txt and 1 more in the folder are not pictures and are not read"]
+
+
+@pytest.mark.parametrize("name", ["3.jpg", "3"])
+def test_a_pipe_among_pictures_is_not_waited_for(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for number in (1, 2):
+        save(tmp_path / f"{number}.jpg", number)
+    os.mkfifo(tmp_path / name)
+
+    assert see(tmp_path).shown == [1, 2]
+    assert caplog.messages == [f"camera door: {name} in the folder is not a picture and is not read"]
 
 
 def test_an_empty_folder_has_no_pictures(tmp_path: Path) -> None:
