@@ -79,9 +79,10 @@ class Embedded:
         self.ingest_settings = settings.ingest
         self.needs_admin = needs_admin(settings.api)
         self._data_dir = data_dir
-        self._recording = settings.recording.within(data_dir)
+        self._recording = settings.recording.within(data_dir).beside(settings.worker.keep_crops)
         # What was recorded earlier must go in its time, and with people who are erased.
-        self._records = self._recording.cameras != "none" or self._recording.folder.is_dir()
+        recording = self._recording
+        self._records = recording.cameras != "none" or recording.folder.is_dir() or recording.kept_crops is not None
         self._site_id = site_id
         self._api_socket = api_socket
         self._added = AddedCameras(data_dir)

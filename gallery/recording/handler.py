@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from gallery.recording.config import GB, RecordingSettings
 from gallery.recording.erasures import erasures_of
 from gallery.recording.folder import RecordingFolder
+from gallery.recording.kept_crops import KeptCrops
 from gallery.recording.metrics import RecordingMetrics
 from gallery.recording.recorder import Recorder
 from gallery.store.recordings import Deleted, RecordingsErased
@@ -133,16 +134,17 @@ class RecordingHandler:
         names: list[str] = []
         cameras: list[Deleted] = []
         size = 0
-        for seen in said.erasure.seen if said.erasure is not None else ():
-            try:
+        try:
+            for seen in said.erasure.seen if said.erasure is not None else ():
                 deleted, some, size_of = self._recorder.erase(seen)
-            except OSError as error:
-                raise TransientError(f"recordings of an erased person cannot be deleted: {error}") from error
-            cameras.append(deleted)
-            names += some
-            size += size_of
+                cameras.append(deleted)
+                names += some
+                size += size_of
+            crops = self._recorder.delete_crops()
+        except OSError as error:
+            raise TransientError(f"recordings of an erased person cannot be deleted: {error}") from error
         digest = sha256("".join(f"{name}\n" for name in sorted(names)).encode()).hexdigest()
-        return RecordingsErased(time.time_ns(), len(names), size, digest, tuple(cameras))
+        return RecordingsErased(time.time_ns(), len(names), size, digest, tuple(cameras), crops)
 
     def _tell(self) -> None:
         """Note in the store which cameras are recorded, where that has changed."""
@@ -187,6 +189,7 @@ def build_service(
         SettingsError: The folder cannot be used, or another recorder uses it.
     """
     folder = RecordingFolder(settings.folder, settings.bounds()).__enter__()
-    recorder = Recorder(folder, RecordingMetrics(registry), round(settings.min_free_gb * GB))
+    crops = KeptCrops(settings.kept_crops)
+    recorder = Recorder(folder, RecordingMetrics(registry), round(settings.min_free_gb * GB), crops=crops)
     handler = RecordingHandler(settings, recorder, cameras, open_store, replayed=replayed)
     return RecorderService(bus, handler, folder, monitor)

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from gallery.live.remux import NotPlayable
 from gallery.recording.erasures import MARGIN_NS
 from gallery.recording.folder import RecordingFolder
+from gallery.recording.kept_crops import NO_CROPS, KeptCrops
 from gallery.recording.metrics import RecordingMetrics
 from gallery.recording.segment import Segment, camera_folder
 from gallery.recording.writer import OpenSegment, recover
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 RETRY_NS = 10 * 10**9
 LOOK_NS = 5 * 10**9  # how often the free space is asked for
+CROPS_NS = 600 * 10**9  # how often kept crops are looked through, once somebody was erased
 
 
 class Recorder:
@@ -32,8 +34,11 @@ class Recorder:
         min_free_bytes: int,
         *,
         clock: Callable[[], int] = time.time_ns,
+        crops: KeptCrops = NO_CROPS,
     ) -> None:
         self._folder = folder
+        self._crops = crops
+        self._crops_looked_ns = 0
         self._metrics = metrics
         self._min_free_bytes = min_free_bytes
         self._clock = clock
@@ -83,6 +88,7 @@ class Recorder:
         if now_ns - self._looked_ns < LOOK_NS and now_ns >= self._looked_ns:  # or the clock was set back
             return
         self._looked_ns = now_ns
+        self._look_after_crops(now_ns)
         try:
             removed = self._folder.trim(now_ns)
             free = self._folder.free_bytes()
@@ -94,6 +100,16 @@ class Recorder:
         self._metrics.free_bytes.set(free)
         self._stop("" if free >= self._min_free_bytes else _no_space(free, self._min_free_bytes))
         self._metrics.stopped.set(sum(map(bool, self.reasons.values())))
+
+    def _look_after_crops(self, now_ns: int) -> None:
+        """Delete again what a worker wrote since: of tracks that went on, and of recordings that were read again."""
+        if 0 <= now_ns - self._crops_looked_ns < CROPS_NS or not self._erased:
+            return
+        self._crops_looked_ns = now_ns
+        try:
+            self.delete_crops()
+        except OSError as error:
+            log.warning("kept crops of an erased person cannot be deleted: %s; they are tried again", error)
 
     def never(self, seen: Seen) -> None:
         """Keep nothing of what a camera showed in a time, now and when it is delivered again."""
@@ -118,6 +134,14 @@ class Recorder:
             size += kept.size
         self._metrics.segments.labels(outcome="erased").inc(len(names))
         return Deleted(seen.camera_id, first, last, len(names)), names, size
+
+    def delete_crops(self) -> int:
+        """Delete kept crops that may show somebody who was erased; return of how many tracks.
+
+        Raises:
+            OSError: A file cannot be deleted.
+        """
+        return self._crops.delete([seen for times in self._erased.values() for seen in times])
 
     def needed_from(self) -> Mapping[TopicPartition, int]:
         """Return where the open segments begin: a restart writes them again from there."""

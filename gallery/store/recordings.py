@@ -23,6 +23,7 @@ class RecordingsErased(msgspec.Struct, frozen=True):
     Attributes:
         done_ns: When that was.
         digest: SHA-256 of the names of the deleted files, sorted, each ended by a newline; in hexadecimal.
+        crops: Tracks whose kept crops were deleted with them.
     """
 
     done_ns: int
@@ -30,6 +31,7 @@ class RecordingsErased(msgspec.Struct, frozen=True):
     size_bytes: int
     digest: str
     cameras: tuple[Deleted, ...]
+    crops: int = 0
 
 
 class RecordingNotes(Protocol):

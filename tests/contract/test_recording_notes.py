@@ -8,6 +8,7 @@ from gallery.recording.clips import kept
 from gallery.recording.config import RecordingSettings
 from gallery.recording.folder import RecordingFolder
 from gallery.recording.handler import RecordingHandler
+from gallery.recording.kept_crops import KeptCrops
 from gallery.recording.metrics import RecordingMetrics
 from gallery.recording.recorder import Recorder
 from gallery.store.said import Erasure, Seen, StoredWord
@@ -47,7 +48,8 @@ def handle(store: Store, path: Path, messages: list[AnyMessage]) -> None:
     """Give messages to a new recorder, which stops afterwards."""
     settings = RecordingSettings(cameras="all", folder=path, min_free_gb=0)
     with RecordingFolder(settings.folder, settings.bounds()) as folder:
-        recorder = Recorder(folder, RecordingMetrics(CollectorRegistry()), 0, clock=lambda: START_NS)
+        crops = KeptCrops(path / "crops")
+        recorder = Recorder(folder, RecordingMetrics(CollectorRegistry()), 0, clock=lambda: START_NS, crops=crops)
         handler = RecordingHandler(settings, recorder, OneCamera(), lambda _: store, replayed=True)
         topics = [IDENTITIES.name if isinstance(one, IdentityEvent) else FRAMES.name for one in messages]
         records = [Record(topic, 0, number, "", b"", 0) for number, topic in enumerate(topics)]
@@ -69,11 +71,15 @@ def test_an_erasure_deletes_what_shows_the_person_and_leaves_a_proof(store: Stor
     video = packets([numbered_image(number) for number in range(40)])
     handle(store, tmp_path, list(video.chunks()))
     assert kept(tmp_path, "door", SEEN.first_ns, SEEN.last_ns)
+    crop = tmp_path / "crops" / "door" / "s_1.0_0" / f"{SEEN.first_ns}.jpg"
+    crop.parent.mkdir(parents=True)
+    crop.write_bytes(b"jpeg")
     handle(store, tmp_path, [erase(store)])
     assert not list(tmp_path.rglob("*.mp4"))
+    assert not crop.parent.exists()
     proof = store.recordings.erased("w1")
     assert proof is not None
-    assert (proof.segments, [one.camera_id for one in proof.cameras]) == (1, ["door"])
+    assert (proof.segments, proof.crops, [one.camera_id for one in proof.cameras]) == (1, 1, ["door"])
     # And a replay brings nothing back, nor does it change the proof
     handle(store, tmp_path, list(video.chunks()))
     assert not list(tmp_path.rglob("*.mp4"))

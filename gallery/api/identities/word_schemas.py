@@ -12,7 +12,8 @@ from wire.messages import WordKind
 
 NOT_REACHED = (
     "records of the topics frames, tracklets and identities, which expire after 10 minutes, 1 day and 7 days",
-    "crops in the folder worker.keep_crops, videos and files written by --out, and what others record",
+    "videos and files written by --out, what others record, and crops in the folder worker.keep_crops where "
+    "recording.kept_crops does not name it",
     "backups of Redis, and its append-only file until it is rewritten",
 )
 
@@ -29,11 +30,13 @@ class DeletedOut(BaseModel):
 class RecordingsErasedOut(BaseModel):
     """Proof that recordings of an erased person were deleted.
 
-    `digest` is the SHA-256 of the names of the files, sorted, each followed by a newline.
+    `digest` is the SHA-256 of the names of the files, sorted, each followed by a newline. `kept_crops` are tracks of
+    those times whose crops were deleted from `recording.kept_crops`.
     """
 
     time: str
     segments: int
+    kept_crops: int
     bytes: int
     digest: str
     cameras: list[DeletedOut]
@@ -136,6 +139,7 @@ def _recordings_out(proof: RecordingsErased) -> RecordingsErasedOut:
     return RecordingsErasedOut(
         time=iso(proof.done_ns),
         segments=proof.segments,
+        kept_crops=proof.crops,
         bytes=proof.size_bytes,
         digest=proof.digest,
         cameras=[

@@ -64,7 +64,7 @@ export function Health() {
 function Sureness({ buckets }) {
   const upTo = new Map(); // of all galleries together
   for (const { labels, value } of buckets) upTo.set(Number(labels.le), (upTo.get(Number(labels.le)) ?? 0) + value);
-  const steps = [...upTo].filter(([le]) => le <= 1).sort(([a], [b]) => a - b).map(([le, count], i, all) => ({ from: (all[i - 1]?.[0] ?? 0) * 100, to: le * 100, count: count - (all[i - 1]?.[1] ?? 0) }));
+  const steps = [...upTo].filter(([le]) => Number.isFinite(le)).sort(([a], [b]) => a - b).map(([le, count], i, all) => ({ from: (all[i - 1]?.[0] ?? 0) * 100, to: le * 100, count: count - (all[i - 1]?.[1] ?? 0) }));
   const most = Math.max(...steps.map(({ count }) => count), 0);
   if (!most) return null;
   return html`<figure class="sureness"><figcaption>${own.sure}</figcaption>
