@@ -149,9 +149,18 @@ def _detector(config: Path | None) -> Check:
     )
 
 
-def _gpu(_: Path | None) -> Check:
+def _gpu(config: Path | None) -> Check:
     import torch
 
+    from reid_worker.config import WorkerSettings
+
+    device = WorkerSettings.load(config).device
+    if device != "auto":
+        try:
+            torch.empty(0, device=device.replace("tensorrt", "cuda", 1))
+        except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts that it has it
+            found = f"worker.device = {device!r} cannot be used on this machine: {str(error).splitlines()[0]}"
+            return Check("GPU", "refused", found, "set it to auto, which takes the CPU where there is no GPU")
     if torch.cuda.is_available():
         return Check("GPU", "ok", torch.cuda.get_device_name())
     return Check(

@@ -236,4 +236,7 @@ def load_embedder(
     try:
         return Embedder(loaded, torch.device(chosen), precision=precision, compiled=compiled)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts that it has it
-        raise SettingsError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from error
+        raise SettingsError(
+            f"device {device!r} cannot be used: {str(error).splitlines()[0]}; "
+            "`auto` takes a GPU where there is one, and the CPU elsewhere"
+        ) from error

@@ -99,6 +99,16 @@ def test_a_redis_that_evicts_keys_is_rejected(redis_url: str, capsys: pytest.Cap
     )
 
 
+def test_a_device_that_is_not_on_this_machine_is_rejected(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CLIMBTRACK_WORKER_DEVICE", "cuda:99")
+    code, found = examined(capsys)
+    assert (code, found["GPU"]["state"]) == (1, "refused")
+    assert "worker.device = 'cuda:99' cannot be used on this machine" in found["verdict"]
+    assert found["GPU"]["advice"].startswith("set it to auto")
+
+
 def test_a_redis_that_rejects_the_login_is_rejected(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     tell(redis_url, "CONFIG", "SET", "requirepass", "open sesame")
     code, found = examined(capsys)

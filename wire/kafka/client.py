@@ -25,6 +25,8 @@ NO_BOOTSTRAP = (
     "no broker answers requests; it is starting or overloaded, does not use kafka.security_protocol, "
     "or advertises brokers that cannot be reached from here (advertised.listeners)"
 )
+UNHEARD = (errors.KafkaConnectionError, errors.KafkaTimeoutError, errors.NodeNotReadyError)
+UNREACHED = "it is overloaded, or advertises brokers that cannot be reached from here (advertised.listeners)"
 REFUSED = (errors.AuthorizationError, errors.KafkaConfigurationError, errors.SaslAuthenticationFailedError)
 
 
@@ -85,6 +87,8 @@ def named_errors(settings: KafkaSettings) -> Iterator[None]:
         raise PermanentError(f"Kafka at {settings.servers}: {error}") from error
     except errors.KafkaError as error:
         cause = NO_BOOTSTRAP if BOOTSTRAP in str(error) else str(error)
+        if isinstance(error, UNHEARD) and cause is not NO_BOOTSTRAP:  # who can be reached at all was tried before
+            cause = f"{cause}; {UNREACHED}"
         raise TransientError(f"Kafka at {settings.servers}: {cause}") from error
 
 
