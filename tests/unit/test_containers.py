@@ -1,6 +1,7 @@
 """Dockerfile, compose file and locks: linted by their own tools, and equal to the list of processes."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -39,12 +40,18 @@ def tool(name: str) -> str:
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
     """The compose file with all profiles, as docker-compose understands it."""
-    profiles = [word for name in ("cpu", "gpu", "recording", "monitoring", "demo") for word in ("--profile", name)]
-    words = [tool("docker-compose"), "--file", str(ROOT / "deploy" / "compose.yaml"), *profiles]
-    done = subprocess.run([*words, "config", "--format", "json"], capture_output=True, text=True, check=False)
+    done = understood("compose.yaml")
     assert done.returncode == 0, done.stderr
     services: dict[str, Any] = json.loads(done.stdout)["services"]
     return services
+
+
+def understood(*files: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Return what docker-compose makes of files of deploy/, with all profiles, as JSON."""
+    profiles = [word for name in ("cpu", "gpu", "recording", "monitoring", "demo") for word in ("--profile", name)]
+    named = [word for file in files for word in ("--file", str(ROOT / "deploy" / file))]
+    words = [tool("docker-compose"), *named, *profiles, "config", "--format", "json"]
+    return subprocess.run(words, env=os.environ | variables, capture_output=True, text=True, check=False)
 
 
 def stage(target: str) -> str:
@@ -143,6 +150,56 @@ def test_prometheus_finds_every_service_of_compose() -> None:
     assert found == {service.name: service.port for service in SERVICES} | {"worker-cuda": BY_NAME["worker"].port}
     labels = {rule["replacement"] for rule in job["relabel_configs"] if "replacement" in rule}
     assert labels == {service.label for service in SERVICES if service.label != service.name}
+
+
+def test_dashboards_run_in_a_grafana_that_the_user_names_with_no_more_than_it_needs() -> None:
+    unnamed = understood("compose.yaml", "dashboards.yaml", GRAFANA_IMAGE="")
+    assert unnamed.returncode != 0
+    assert "names the image of a Grafana of yours" in unnamed.stderr
+    done = understood("compose.yaml", "dashboards.yaml", GRAFANA_IMAGE="registry.example.org/grafana:1")
+    assert done.returncode == 0, done.stderr
+    service = json.loads(done.stdout)["services"]["dashboards"]
+    assert service["image"] == "registry.example.org/grafana:1"
+    assert (service["cap_drop"], service["read_only"]) == (["ALL"], True)
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert [port["host_ip"] for port in service["ports"]] == ["127.0.0.1"]
+    assert [secret["source"] for secret in service["secrets"]] == ["grafana-password"]
+    assert {Path(one["source"]).name: one["target"] for one in service["volumes"] if one["type"] == "bind"} == {
+        "grafana": "/etc/climbtrack/dashboards",
+        "provisioning": "/etc/grafana/provisioning",
+    }
+    assert all(one["read_only"] for one in service["volumes"] if one["type"] == "bind")
+
+
+def test_no_image_of_grafana_is_named_by_us() -> None:
+    texts = [path.read_text() for path in (ROOT / "deploy").rglob("*.yaml")]
+    assert [text for text in texts if re.search(r"image:.*grafana/", text)] == []
+
+
+def test_grafana_is_given_the_prometheus_and_the_dashboards_of_compose(compose: dict[str, Any]) -> None:
+    folder = ROOT / "deploy" / "grafana" / "provisioning"
+    (source,) = yaml.safe_load((folder / "datasources" / "prometheus.yaml").read_text())["datasources"]
+    (provider,) = yaml.safe_load((folder / "dashboards" / "climbtrack.yaml").read_text())["providers"]
+    # The keys are those of Grafana's documentation on provisioning, which ignores what it does not know
+    assert source.keys() <= {"name", "uid", "type", "access", "url", "isDefault", "editable", "jsonData"}
+    assert provider.keys() == {
+        "name",
+        "type",
+        "disableDeletion",
+        "allowUiUpdates",
+        "updateIntervalSeconds",
+        "options",
+    }
+    host, port = source["url"].removeprefix("http://").split(":")
+    assert int(port) == BY_NAME[host].port
+    assert host in compose
+    scraped = yaml.safe_load((DOCKER / "prometheus.yml").read_text())["global"]["scrape_interval"]
+    assert source["jsonData"]["timeInterval"] == scraped
+    service = yaml.safe_load((ROOT / "deploy" / "dashboards.yaml").read_text())["services"]["dashboards"]
+    mounted = dict(volume.split(":")[:2] for volume in service["volumes"])
+    assert mounted["./grafana"] == provider["options"]["path"]
+    home = service["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert (ROOT / "deploy" / "grafana" / Path(home).name).is_file()
 
 
 def test_the_site_of_the_demo_can_be_read_and_names_its_camera() -> None:
