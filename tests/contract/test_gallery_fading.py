@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from gallery.decision.sweep import Sweep
-from gallery.store.store import Faded, PeopleQuery, Prototype, Store, Write
+from gallery.errors import StoreConflict
+from gallery.store.store import Faded, PeopleQuery, Prototype, Store
 from tests.contract.test_gallery_store import person, write
 from tests.gallery_tools import axis, tracklet
+from tests.unit.test_gallery_handler import ForgetfulStore
 from tests.words_tools import Talk, alike
 
 FADING: dict[str, Any] = {"horizon_s": 60.0, "fade_after_s": 100.0}
@@ -242,21 +244,52 @@ def test_a_gallery_that_is_killed_at_any_window_decides_as_one_that_is_not(store
     assert decided(Talk(store, **FADING), killed=True) == decided(Talk(**FADING), killed=False)
 
 
-def test_what_a_store_has_forgotten_does_not_delete_who_faded_since(store: Store) -> None:
-    # Given a store that forgets the last write, by which somebody faded
+def goes_on(talk: Talk, name: str, first_s: float, look: Any) -> None:
+    """Let somebody pass before a gallery that finds out that its store has lost data."""
+    with pytest.raises(StoreConflict):
+        passes(talk, name, first_s, look)
+    passes(talk, name, first_s, look)
+
+
+def test_whoever_faded_in_a_write_that_the_store_has_lost_is_not_deleted() -> None:
+    store = ForgetfulStore("site")
     talk = Talk(store, **FADING)
     passes(talk, "a/s/0.0/0", 0, axis(0))
+    kept = len(store.writes)
     passes(talk, "a/s/9.0/0", LONG_S, axis(9))
-    snapshot = store.load(0)
-    before = [one.identity for one in store.faded(snapshot.faded)]
-    owned = {one.identity.number: one.prototypes for one in store.faded(snapshot.faded)}
-    again = [type(one)(**{**{name: getattr(one, name) for name in one.__slots__}, "faded": False}) for one in before]
-    store.write(Write(snapshot.version, snapshot.now_ns, snapshot.next_identity, identities=again, prototypes=owned))
-    # When the gallery finds another version than its own, and goes on
-    talk.restart()
-    passes(talk, "b/s/7.0/0", LONG_S + 60, axis(0))
-    # Then that person is still who they were
+    assert faded(talk) == {1}
+
+    store.forget(kept)
+    assert faded(talk) == set()
+    goes_on(talk, "b/s/7.0/0", LONG_S + 60, axis(0))
     assert talk.owners()["b/s/7.0/0"] == 1
+    assert [one.number for one in store.identities(0, 9)] == [1, 2]
+
+
+def test_whoever_came_back_in_a_write_that_the_store_has_lost_is_back() -> None:
+    store = ForgetfulStore("site")
+    talk = three_who_faded(lambda: Talk(store, **FADING))
+    kept = len(store.writes)
+    passes(talk, "b/s/7.0/0", LONG_S + 60, axis(1))
+
+    store.forget(kept)
+    assert faded(talk) == {1, 2, 3}
+    goes_on(talk, "c/s/9.0/0", LONG_S + 110, axis(9))
+    assert faded(talk) == {1, 3}
+    assert talk.owners()["b/s/7.0/0"] == 2
+
+
+def test_whoever_was_erased_in_a_write_that_the_store_has_lost_stays_erased() -> None:
+    store = ForgetfulStore("site")
+    talk = three_who_faded(lambda: Talk(store, **FADING))
+    kept = len(store.writes)
+    assert talk.say("erase", identity_id=2).refused == ""
+
+    store.forget(kept)
+    assert faded(talk) == {1, 2, 3}
+    goes_on(talk, "c/s/9.0/0", LONG_S + 110, axis(9))
+    assert faded(talk) == {1, 3}
+    assert store.identity(2) is None
 
 
 def test_prototypes_of_the_faded_are_kept_apart_and_come_back_with_them(store: Store) -> None:

@@ -178,6 +178,8 @@ export const texts = {
     filters: { all: "All", now: "Here now", today: "Today", new: "New", several: "Several cameras", named: "Named", hidden: "Hidden" },
     now: (camera) => `now in ${camera}`,
     since: (when) => `since ${when}`,
+    faded: "not seen for long",
+    fadedHelp: "Not seen for so long that the gallery keeps this person in its store only. The number stays theirs.",
     more: (n) => `Show more (${n})`,
     select: "Select",
     done: "Done",

@@ -132,6 +132,7 @@ function Card({ person, minutes, here, now, chosen, onClick, selecting }) {
     <span class="body">
       <b>${labelOf(person)}</b>
       <span class=${here ? "good" : "quiet"} title=${utcOf(person.last)}>${where}</span>
+      ${person.faded && html`<span class="quiet" title=${texts.people.fadedHelp}>${texts.people.faded}</span>`}
       <span class="quiet" title=${utcOf(person.first)}>${texts.people.since(momentOf(person.first))}</span>
       <span class="cams">${person.cameras.map((camera) => html`<em key=${camera}>${camera}</em>`)}</span>
       ${person.tags.length > 0 && html`<${Tags} tags=${person.tags} />`}

@@ -48,6 +48,7 @@ export function Person({ id, opened = "where", onClose, go }) {
       ${onClose && html`<button class="plain" aria-label=${texts.close} onClick=${onClose}>×</button>`}
     </header>
     ${value.previous_ids.length > 0 && html`<p class="quiet">${own.merged(value.previous_ids)}</p>`}
+    ${value.faded && html`<p class="quiet">${texts.people.fadedHelp}</p>`}
     ${value.tags.length > 0 && html`<${Tags} tags=${value.tags} />`}
     <${Looks} person=${value} />
     <${Actions} person=${value} go=${go} onClose=${onClose} />
