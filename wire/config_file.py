@@ -19,6 +19,7 @@ MAX_BYTES = 4_000_000  # ten thousand cameras with all their fields take 3 MB
 
 _MERGE = "tag:yaml.org,2002:merge"
 _TEXT = "tag:yaml.org,2002:str"
+_QUOTED = re.compile(r"'.'|'[^']*'")  # a sign of the syntax, or what may be a secret
 
 
 def read_config(config: Path | None) -> dict[str, Any]:
@@ -135,6 +136,6 @@ def _where(error: yaml.YAMLError | UnicodeDecodeError) -> str:
         return "it contains characters that YAML does not allow"
     if "'\\t'" in (error.problem or ""):
         return f"line {error.problem_mark.line + 1}: indented with a tab; use spaces"
-    problem = re.sub(r"'[^']{2,}'", "'***'", error.problem or "cannot be read")
+    problem = _QUOTED.sub(lambda found: found[0] if len(found[0]) == 3 else "'***'", error.problem or "cannot be read")
     mark = error.problem_mark
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}; put passwords and URLs in quotes"

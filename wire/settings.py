@@ -31,6 +31,7 @@ from wire.url import UrlError, check_text, read_url
 from wire.wording import known_names, shown
 
 _SECRET_WORDS = ("pas", "pw", "secret", "token", "key", "auth", "cred")
+NO_HOST = "must not be empty, which is every address; 127.0.0.1 is this machine alone, 0.0.0.0 is for everybody"
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 
 
@@ -118,6 +119,8 @@ class Settings(BaseSettings):
         field = cls.model_fields[str(info.field_name)]
         if isinstance(value, bool) and field.annotation in {int, float}:
             raise ValueError("should be a number")
+        if value == "" and str(info.field_name).endswith("host"):
+            raise ValueError(NO_HOST)
         if isinstance(value, str) and value:
             check_text(value)
         return value

@@ -11,7 +11,8 @@ from ipaddress import IPv6Address, ip_address
 from urllib.parse import quote, unquote
 
 LOGIN_EXAMPLE = "[USER:PASSWORD@]"
-EXAMPLES = (LOGIN_EXAMPLE, "://USER:PASSWORD@")  # in our own messages, which stay readable
+LISTEN_EXAMPLES = ("udp://@:PORT", "udp://@GROUP:PORT")
+EXAMPLES = (LOGIN_EXAMPLE, "://USER:PASSWORD@", *LISTEN_EXAMPLES)  # in our own messages, which stay readable
 LISTENING_SCHEME = "udp"  # its address is one of this machine or a multicast group; there is no login
 NETWORK_SCHEMES = ("rtsp", "rtsps", "http", "https", LISTENING_SCHEME)
 ANY_ADDRESS = "0.0.0.0"
@@ -102,7 +103,7 @@ def read_url(text: str) -> Url:
         raise UrlError("malformed URL: expected SCHEME://HOST/PATH")
     split = split_tail(scheme.lower(), tail)
     if scheme.lower() == LISTENING_SCHEME and (split is None or not _ENDS_IN_PORT.search(split[1])):
-        raise UrlError("malformed URL: expected udp://@:PORT, or udp://@GROUP:PORT for a multicast group")
+        raise UrlError("malformed URL: expected {}, or {} for a multicast group".format(*LISTEN_EXAMPLES))
     if split is None:
         raise UrlError(
             f"malformed URL: expected {scheme.lower()}://{LOGIN_EXAMPLE}HOST[:PORT]/PATH with a port of 1 to 65535; "

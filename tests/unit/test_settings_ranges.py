@@ -76,6 +76,7 @@ def test_origins_are_a_list_or_stand_with_commas_between(
         pytest.param({"root_path": "/a b"}, "a path prefix", id="a prefix with a space"),
         pytest.param({"root_path": "/" + "a" * 300}, "256", id="an endless prefix"),
         pytest.param({"host": "a\0b"}, "control characters", id="a host with a null byte"),
+        pytest.param({"host": ""}, "must not be empty", id="an empty host, as of a variable that is not set"),
         pytest.param({"port": 65536}, "65535", id="a port beyond all"),
         pytest.param({"port": -1}, "api.port = -1", id="a port below all"),
     ],

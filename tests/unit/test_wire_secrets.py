@@ -68,10 +68,18 @@ def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
     assert mask_url(url) == shown
 
 
+LISTEN = "expected udp://@:PORT, or udp://@GROUP:PORT for a multicast group"
+
+
 def test_texts_of_others_are_scrubbed_and_examples_stay() -> None:
     assert scrub("cannot open 'rtsp://a:hunter2@h/x': refused") == "cannot open 'rtsp://***@h/x': refused"
     assert scrub("rtsp://a:hun ter2@h/x and http://b/y?token=hunter2") == "rtsp://***@h/x and http://b/y?token=***"
-    for text in ("expected http://HOST:PORT", "see http://127.0.0.1:8080/docs.", "rtsp://[USER:PASSWORD@]HOST/PATH"):
+    for text in (
+        "expected http://HOST:PORT",
+        "see http://127.0.0.1:8080/docs.",
+        "rtsp://[USER:PASSWORD@]HOST/PATH",
+        LISTEN,
+    ):
         assert scrub(text) == text
 
 

@@ -89,6 +89,8 @@ def test_settings_cannot_be_changed() -> None:
             "wroker: {}", ["'wroker'", "did you mean worker?", "redis, site, tracing, worker"], id="unknown section"
         ),
         pytest.param("worker: {", ["not YAML"], id="broken file"),
+        pytest.param("worker: {tray: a}}", ["line 1", "but found '}'"], id="a bracket too many"),
+        pytest.param("worker: {tray: ${OVEN}}", ["expected ',' or '}', but got"], id="a variable of the shell"),
         pytest.param("worker: !!python/object:os.system {}", ["not YAML"], id="a Python object"),
     ],
 )
