@@ -152,6 +152,25 @@ def tell_apart_and_take_it_back_later(page: Page, address: str, number: int) -> 
     expect(page.locator(".journal li").first).to_have_class("undone")
 
 
+def hide_and_show_again(page: Page, number: int) -> None:
+    """Hide somebody, who is in no list and no count then, not in that of who is here either; and show them again."""
+    open_view(page, f"people/{number}")
+    page.get_by_role("button", name="Hide").click()
+    expect(page.locator(".toast")).to_contain_text(f"#{number} is hidden")
+    open_view(page, "live")
+    expect(page.locator(".live .tools")).to_contain_text("here now")
+    expect(page.locator(".live .tools .chip", has_text=re.compile(rf"#{number}\b"))).to_have_count(0)
+    open_view(page, "people")
+    page.get_by_role("searchbox").fill(f"#{number}")
+    for name in ("Here now", "All"):
+        page.get_by_role("tab", name=name).click()
+        expect(page.locator(".card")).to_have_count(0)
+    page.get_by_role("tab", name="Hidden").click()
+    page.locator(".card").click()
+    page.get_by_role("button", name="Show again").click()
+    expect(page.locator(".toast")).to_contain_text(f"#{number} is shown again")
+
+
 def export(page: Page, number: int) -> None:
     """Download what is stored about somebody, and find their visits and crops in it."""
     open_view(page, f"people/{number}")
@@ -270,6 +289,9 @@ def receive_an_alert(page: Page, receiver: Receiver, secret: bytes) -> None:
     expect(page.locator(".entry.test")).to_contain_text("was tried")
     entries = page.locator(".entry:not(.test)", has_text="Aisle").filter(has_text=f"#{told['identity']}")
     expect(entries.first).to_be_visible()
+    entries.last.get_by_role("link", name="Watch").click()  # once its time is recorded
+    expect(page.get_by_role("tab", name="Recordings")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".playback video").first).to_be_visible()
 
 
 def erase_with_a_proof(page: Page, address: str, number: int) -> None:

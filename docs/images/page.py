@@ -28,6 +28,7 @@ PEOPLE = 3
 ANALYSED_FPS = 2  # that a machine keeps up with which also runs a browser: no picture is of one that falls behind
 TRIES = 120
 LOADED = "[...document.querySelectorAll('img.still')].every(picture => picture.complete && picture.naturalWidth)"
+CALM = "!document.querySelector('.banner, .dot.degraded')"  # what a busy machine is behind with belongs into no picture
 SETTLE_S = 12  # until the video plays
 QUIET_S = 2  # until every picture is loaded
 
@@ -98,6 +99,7 @@ def take_pictures(address: str) -> None:
             for name, view in views.items() if form != "-dark" else [("live", "live")]:
                 page.goto(f"{address}/#/{view}")
                 _settle(page, name)
+                _wait_until_all(page, CALM)
                 page.screenshot(path=FOLDER / f"page-{name}{form}.jpg", type="jpeg", quality=QUALITY)
             page.close()
         browser.close()
@@ -129,8 +131,8 @@ def _settle(page: Page, name: str) -> None:
 
 
 def _wait_until_all(page: Page, expression: str) -> None:
-    """Wait until an expression is true on the page; for ten seconds at most."""
-    for _ in range(20):
+    """Wait until an expression is true on the page; for a quarter of a minute at most."""
+    for _ in range(30):
         if page.evaluate(expression):
             return
         page.wait_for_timeout(500)

@@ -124,6 +124,7 @@ def test_a_newcomer_gets_from_an_address_to_a_signed_alert_and_to_the_proof_of_a
     page_way.move_and_undo(page, newcomer.address, number)
     page_way.tell_apart_and_take_it_back_later(page, newcomer.address, number)
     page_way.name_and_undo(page, number)
+    page_way.hide_and_show_again(page, number)
     page_way.export(page, number)
     page_way.see_why_and_confirm(page, number)
     # And want to be told who walks about

@@ -59,7 +59,7 @@ function App() {
   if (!session) return null;
   if (!session.open) return html`<${SignIn} done=${check} />`;
   const onPerson = (id) => (route.view === "live" && window.innerWidth >= 900 ? setDrawer(id) : go(`people/${id}`));
-  const [, single, opened] = route.view === "people" && /^(\d+)(?:\/(\w+))?$/.exec(route.path) || []; // a person, and a tab of theirs
+  const [, single, opened, at] = route.view === "people" && /^(\d+)(?:\/(\w+)(?:\/(\d+))?)?$/.exec(route.path) || []; // a person, a tab of theirs, a moment
   const View = may(NEEDS[route.view] ?? "viewer") && VIEWS[route.view] || Live;
   return html`<div class="app" data-role=${me.role ?? "viewer"}>
     <nav class="rail" aria-label=${texts.viewsLabel}>
@@ -70,7 +70,7 @@ function App() {
         <svg viewBox="0 0 24 24" aria-hidden="true"><path d=${ICON_OF_ME} /></svg><span>${me.way === "open" ? texts.views.access : me.name}</span></a>
     </nav>
     <main><${Banner} view=${route.view} />${!single && route.view !== "start" && html`<h1 class="unseen">${texts.views[route.view] ?? texts.views.live}</h1>`}${single
-      ? html`<${Person} key=${route.path} id=${Number(single)} opened=${opened} go=${go} />`
+      ? html`<${Person} key=${route.path} id=${Number(single)} opened=${opened} at=${Number(at ?? 0)} go=${go} />`
       : html`<${View} path=${route.path} onPerson=${onPerson} go=${go} />`}</main>
     ${drawer !== null && html`<aside class="drawer"><${Person} key=${drawer} id=${drawer} onClose=${() => setDrawer(null)} go=${go} /></aside>`}
     <${Toasts} />

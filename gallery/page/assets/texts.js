@@ -263,7 +263,7 @@ export const texts = {
   },
   picker: {
     nobody: "There is nobody else yet.",
-    alike: (p) => (p < 0.01 ? "hardly the same" : `${Math.round(p * 100)} % the same`),
+    alike: (p) => `${Math.round(p * 100)} % the same`,
   },
   journal: {
     none: "Nothing said yet",
@@ -326,6 +326,7 @@ export const texts = {
     noneHelp: "What your rules find appears here, one entry a person, with a picture and the place.",
     toRules: "Rules",
     older: "Older",
+    watch: "Watch",
     test: "Test",
     silent: "Quiet hours",
     noRules: "No rule yet",

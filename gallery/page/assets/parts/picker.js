@@ -10,6 +10,7 @@ import { Failed, Skeleton } from "./states.js";
 const own = texts.picker;
 const SHOWN = 60;
 const ALIKE = 12;
+const LIKELY = 0.01; // of less there is nothing to say
 const WAIT_MS = 1_500; // for who looks alike: those seen last are shown without it
 
 export function Picker({ title, person, choose, cancel }) {
@@ -36,7 +37,7 @@ export function Picker({ title, person, choose, cancel }) {
       : html`<ul>${shown.map((one) => html`<li key=${one.id}><button class="card" onClick=${() => choose(one)}>
           <${Crop} tracklet=${one.picture ?? one.crops[0]} label="" />
           <b>${labelOf(one)}</b>
-          <span class="quiet small">${one.alike ? own.alike(one.alike) : agoOf(one.last)}</span></button></li>`)}</ul>`}
+          <span class="quiet small">${one.alike >= LIKELY ? own.alike(one.alike) : agoOf(one.last)}</span></button></li>`)}</ul>`}
   </section>`;
 }
 

@@ -11,10 +11,12 @@ const DRIFT_S = 0.5; // a camera that is further from the others while it plays 
 const SPEEDS = [0.5, 1, 2, 4];
 const own = texts.playback;
 
-export function Playback({ id }) {
+export function Playback({ id, at = 0 }) {
   const kept = useLoaded(() => get(`v1/identities/${id}/recordings`), [id]);
   const moments = useMemo(() => momentsOf(kept.value?.clips ?? []), [kept.value]);
-  const [chosen, setChosen] = useState(0);
+  const [picked, setChosen] = useState(null);
+  const asked = moments.findIndex((one) => one.from - APART_MS <= at && at <= one.to + APART_MS); // the moment of an alert
+  const chosen = picked ?? Math.max(asked, 0);
   if (kept.loading) return html`<${Skeleton} rows=${3} />`;
   if (!kept.value) return html`<${Failed} error=${kept.error} again=${kept.reload} />`;
   const reasons = Object.entries(kept.value.not_recorded).map(([camera, reason]) => html`<p key=${camera} class="quiet">${own.notRecorded(camera, reason)}</p>`);
@@ -25,7 +27,7 @@ export function Playback({ id }) {
       <select value=${chosen} onChange=${(event) => setChosen(Number(event.target.value))}>
         ${moments.map((one, i) => html`<option key=${one.from} value=${i}>${`${momentOf(one.from)}, ${durationOf((one.to - one.from) / 1000)}, ${one.cameras.join(", ")}`}</option>`)}
       </select></label>`}
-    <${Moment} key=${moment.from} moment=${moment} />
+    <${Moment} key=${moment.from} moment=${moment} at=${at} />
     ${reasons}
   </section>`;
 }
@@ -44,8 +46,8 @@ function momentsOf(clips) {
   return all.reverse();
 }
 
-function Moment({ moment }) {
-  const [time, setTime] = useState(moment.from);
+function Moment({ moment, at }) {
+  const [time, setTime] = useState(moment.from <= at && at <= moment.to ? at : moment.from);
   const [playing, setPlaying] = useState(false);
   const [speed, setSpeed] = useState(1);
   useEffect(() => {

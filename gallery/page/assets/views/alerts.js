@@ -13,6 +13,7 @@ import { clockOf, utcOf } from "../time.js";
 
 const own = texts.alerts;
 const EVERY_MS = 3_000;
+const DAY_S = 86_400;
 const MQTT = { output_id: "mqtt", name: "MQTT" }; // the broker of the settings
 const TABS = { "": Log, rules: Rules, outputs: Outputs };
 
@@ -31,15 +32,28 @@ function Log({ go, onPerson }) {
   const [limit, setLimit] = useState(50);
   const page = useLoaded(() => get(`v1/alerts?limit=${limit}`), [limit]);
   useAlerts(() => page.reload(), [page.reload]);
+  const kept = useLoaded(() => keptOf(page.value?.alerts ?? []), [page.value]);
   if (page.loading) return html`<${Skeleton} rows=${6} />`;
   if (!page.value) return html`<${Failed} error=${page.error} again=${page.reload} />`;
   const { alerts, next } = page.value;
   if (!alerts.length) return html`<${Empty} title=${own.none} help=${own.noneHelp}><button class="primary" onClick=${() => go("alerts/rules")}>${own.toRules}</button><//>`;
   const days = Map.groupBy ? Map.groupBy(alerts, dayOf) : grouped(alerts);
   return html`${[...days].map(([day, entries]) => html`<section key=${day}><h2 class="day">${day}</h2>
-    <ol class="log">${entries.map((alert) => html`<${Entry} key=${alert.alert_id} alert=${alert} onPerson=${onPerson} />`)}</ol></section>`)}
+    <ol class="log">${entries.map((alert) => html`<${Entry} key=${alert.alert_id} alert=${alert} clip=${kept.value?.some((one) => shows(one, alert))} onPerson=${onPerson} />`)}</ol></section>`)}
     ${next && html`<p><button onClick=${() => setLimit(Math.min(limit * 2, 1000))}>${own.older}</button></p>`}`;
 }
+
+// What is recorded of the cameras of alerts, in the day up to the last of them.
+async function keptOf(alerts) {
+  const about = alerts.filter((alert) => alert.identity && alert.camera_id), times = about.map((alert) => Date.parse(alert.time));
+  if (!about.length) return [];
+  const end = Math.floor(Math.max(...times) / 1000) + 1, begin = Math.max(Math.floor(Math.min(...times) / 1000), end - DAY_S + 1);
+  const cameras = [...new Set(about.map((alert) => alert.camera_id))];
+  const found = await Promise.all(cameras.map((camera) => get(`v1/cameras/${encodeURIComponent(camera)}/recordings?from=${begin}&to=${end}`).catch(() => ({ clips: [] }))));
+  return found.flatMap(({ clips }) => clips).map((clip) => ({ camera: clip.camera_id, from: Date.parse(clip.since), to: Date.parse(clip.until) }));
+}
+
+const shows = ({ camera, from, to }, alert) => camera === alert.camera_id && from <= Date.parse(alert.time) && Date.parse(alert.time) <= to;
 
 const dayOf = (alert) => new Date(alert.time).toLocaleDateString(undefined, { weekday: "long", day: "numeric", month: "long" });
 
@@ -49,7 +63,7 @@ function grouped(alerts) {
   return days;
 }
 
-function Entry({ alert, onPerson }) {
+function Entry({ alert, clip, onPerson }) {
   const open = alert.identity ? () => onPerson(alert.identity) : undefined;
   const about = alert.name || `Person ${alert.identity}`;
   const text = alert.identity && alert.text.startsWith(about) ? alert.text.slice(about.length).trim() : alert.text;
@@ -59,6 +73,7 @@ function Entry({ alert, onPerson }) {
       <p class="what">${alert.identity && html`<${Chip} person=${{ id: alert.identity, name: alert.name }} onClick=${open} />`}<span>${text}</span></p>
       <p class="quiet small">${alert.rule}${alert.camera_id && alert.camera_id !== alert.place ? ` · ${alert.camera_id}` : ""}</p>
     </div>
+    ${clip && html`<a class="button" href=${`#/people/${alert.identity}/recordings/${Date.parse(alert.time)}`}>${own.watch}</a>`}
     ${alert.test && html`<em class="badge">${own.test}</em>`}${alert.silent && html`<em class="badge">${own.silent}</em>`}
     <time class="num" datetime=${alert.time} title=${utcOf(alert.time)}>${clockOf(alert.time)}</time>
   </li>`;

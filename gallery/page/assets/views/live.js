@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact
 import { may } from "../access.js";
 import { get, people } from "../api.js";
 import { LiveConnection } from "../connection.js";
-import { useCalm, useEvents, useKeys, useLoaded } from "../hooks.js";
+import { useCalm, useEvents, useKeys, useLoaded, usePeopleChanged } from "../hooks.js";
 import { Empty, Failed, Skeleton } from "../parts/states.js";
 import { Chip, labelOf } from "../parts/person.js";
 import { Tile } from "../parts/tile.js";
@@ -18,6 +18,7 @@ export function Live({ onPerson, go }) {
   const here = useLoaded(() => get("v1/tracks?live=true&limit=1000").then((answer) => answer.tracks), [], CAMERAS_MS);
   const known = useLoaded(people, []);
   const learn = useCalm(known.reload);
+  usePeopleChanged(known.reload);
   useEvents((event) => /created|merged|split|erased|updated/.test(event.kind) && learn(), []);
   const [options, setOptions] = useState({ boxes: true, trails: true });
   const [large, setLarge] = useState(null);
@@ -49,7 +50,7 @@ export function Live({ onPerson, go }) {
       : html`<${Empty} title=${texts.live.noCameras} help=${texts.live.noCamerasHelp}>
           <button data-needs="admin" class="primary" onClick=${() => go("cameras/add")}>${texts.live.add}</button>
         <//>`;
-  const present = [...new Map((here.value ?? []).filter((track) => track.identity != null).map((track) => [track.identity, track])).values()];
+  const present = [...new Map((here.value ?? []).filter((track) => track.identity != null && !persons.get(track.identity)?.hidden).map((track) => [track.identity, track])).values()];
   const columns = large ? 1 : LAYOUTS.find(([most]) => shown.length <= most)[1];
   return html`<section class="live">
     <header class="tools">

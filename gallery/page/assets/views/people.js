@@ -32,7 +32,7 @@ async function presenceOfTheHour() {
 
 const FITS = {
   all: (person) => !person.hidden,
-  now: (person, { here }) => here.has(person.id),
+  now: (person, { here }) => here.has(person.id) && !person.hidden,
   today: (person) => new Date(person.last).toDateString() === new Date().toDateString() && !person.hidden,
   new: (person, { now }) => now - new Date(person.first) < NEW_MS && !person.hidden,
   several: (person) => person.cameras.length > 1 && !person.hidden,

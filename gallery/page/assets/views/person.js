@@ -19,7 +19,7 @@ const SHOWN_SIGHTINGS = 100;
 const TABS = ["where", "recordings", "why", "journal"];
 const own = texts.person;
 
-export function Person({ id, opened = "where", onClose, go }) {
+export function Person({ id, opened = "where", at = 0, onClose, go }) {
   const person = useLoaded(() => get(`v1/identities/${id}`), [id]);
   const [erased, setErased] = useState(false); // by whomever: nothing of them may stay on a screen
   useEvents((event) => {
@@ -60,7 +60,7 @@ export function Person({ id, opened = "where", onClose, go }) {
         <${Plan} presences=${value.presences} colour=${colourOf(value.id)} />
         <${Sightings} person=${value} chosen=${chosen} choose=${choose} keyOf=${keyOf} />
         <${Chosen} person=${value} sightings=${value.presences.filter((s) => chosen.has(keyOf(s)))} clear=${() => setChosen(new Set())} />`
-      : tab === "recordings" ? html`<${Playback} id=${id} />` : tab === "why" ? html`<${Why} person=${value} go=${go} />` : html`<${Journal} id=${id} />`}
+      : tab === "recordings" ? html`<${Playback} id=${id} at=${at} />` : tab === "why" ? html`<${Why} person=${value} go=${go} />` : html`<${Journal} id=${id} />`}
   </article>`;
 }
 
