@@ -10,7 +10,7 @@ import msgspec
 PAGE = 256  # people who have faded that a window is compared with
 PASS = 512  # pages after which a pass should be over, as people of today are compared while they are recent
 MOST = 2_048  # people in a page: some 15 MB that are read and compared
-SOUGHT = 256  # new people who are looked for in one pass
+SOUGHT = 512  # new people who are looked for in one pass
 
 
 class Sweep(msgspec.Struct, frozen=True):
