@@ -45,6 +45,35 @@ def test_a_secret_that_everybody_can_write_is_refused(secret: Path, mode: int) -
         RedisSettings.load(password_file=secret)
 
 
+@pytest.mark.parametrize("content", [b"hunter2", b"hunter2\n", b"hunter2\r\n", b"\xef\xbb\xbfhunter2\r\n"])
+def test_what_an_editor_adds_is_no_part_of_a_secret(secret: Path, content: bytes) -> None:
+    secret.write_bytes(content)
+    password = RedisSettings.load(password_file=secret).password
+    assert password is not None
+    assert password.get_secret_value() == "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(b"", "is empty", id="empty"),
+        pytest.param(b"\r\n\n", "is empty", id="only line breaks"),
+        pytest.param(b"\xff\xfe\x00", "must be UTF-8 text", id="no text"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_refused(secret: Path, content: bytes, said: str) -> None:
+    secret.write_bytes(content)
+    with pytest.raises(SettingsError, match=f"password_file = .*: {said}"):
+        RedisSettings.load(password_file=secret)
+
+
+def test_a_folder_or_nothing_where_a_secret_should_be_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"password_file = .*: Is a directory"):
+        RedisSettings.load(password_file=tmp_path)
+    with pytest.raises(SettingsError, match=r"password_file = .*: No such file"):
+        RedisSettings.load(password_file=tmp_path / "none")
+
+
 def test_a_readable_secret_in_a_private_folder_is_no_matter(secret: Path, caplog: pytest.LogCaptureFixture) -> None:
     private = secret.parent / "private"
     private.mkdir(mode=0o700)
