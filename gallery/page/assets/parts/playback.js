@@ -15,7 +15,7 @@ export function Playback({ id, at = 0 }) {
   const kept = useLoaded(() => get(`v1/identities/${id}/recordings`), [id]);
   const moments = useMemo(() => momentsOf(kept.value?.clips ?? []), [kept.value]);
   const [picked, setChosen] = useState(null);
-  const asked = moments.findIndex((one) => one.from - APART_MS <= at && at <= one.to + APART_MS); // the moment of an alert
+  const asked = moments.findIndex((one) => at + APART_MS >= one.from && at - APART_MS <= one.to); // the moment of an alert
   const chosen = picked ?? Math.max(asked, 0);
   if (kept.loading) return html`<${Skeleton} rows=${3} />`;
   if (!kept.value) return html`<${Failed} error=${kept.error} again=${kept.reload} />`;
@@ -47,7 +47,7 @@ function momentsOf(clips) {
 }
 
 function Moment({ moment, at }) {
-  const [time, setTime] = useState(moment.from <= at && at <= moment.to ? at : moment.from);
+  const [time, setTime] = useState(at >= moment.from && at <= moment.to ? at : moment.from);
   const [playing, setPlaying] = useState(false);
   const [speed, setSpeed] = useState(1);
   useEffect(() => {
