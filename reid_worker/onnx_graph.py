@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped] 
 from onnx.external_data_helper import load_external_data_for_model
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
+from reid_worker.endless import ENDLESS, is_endless
 from reid_worker.web_page import web_page
 
 # Raised by onnxruntime for a model that it cannot load or run; the classes share no base below Exception.
@@ -86,7 +87,14 @@ def tensors_of(session: onnxruntime.InferenceSession) -> tuple[tuple[Tensor, ...
     return inputs, tuple(Tensor(one.name, one.type, tuple(one.shape)) for one in session.get_outputs())
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of an error, which in onnxruntime may have dozens."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def _content(path: Path, again: str) -> bytes:
+    if is_endless(path):
+        raise GraphError(ENDLESS)
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from reid_worker.appearance import description
 from reid_worker.appearance.embedder import load_appearance
 from reid_worker.config import WorkerSettings
+from reid_worker.endless import is_endless
 from reid_worker.model import load_embedder
 from reid_worker.model import weights as climb_weights
 from reid_worker.model.embedder import Precision
@@ -54,6 +55,8 @@ class Network(Protocol):
 
 def is_appearance_model(path: Path) -> bool:
     """Return whether a file is to be read as ONNX: by its content, and if that says nothing, by its name."""
+    if is_endless(path):
+        return False
     try:
         with path.open("rb") as file:
             start = file.read(9)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from reid_worker.appearance.crop_format import CropFormat
 from reid_worker.appearance.description import beside
-from reid_worker.appearance.opening import OpenedModel, first_line, open_appearance
+from reid_worker.appearance.opening import OpenedModel, open_appearance
 from reid_worker.errors import EmbeddingError
 from reid_worker.model.tensors import WeightsError
-from reid_worker.onnx_graph import ORT_ERRORS
+from reid_worker.onnx_graph import ORT_ERRORS, first_line
 from reid_worker.onnx_session import OnnxRuntime
 from wire.similarity import SimilarityPrior
 

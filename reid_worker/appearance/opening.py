@@ -10,7 +10,7 @@ from reid_worker.appearance.description import Description, described
 from reid_worker.appearance.guess import Guess, guess
 from reid_worker.appearance.ports import Ports, find_ports
 from reid_worker.model.tensors import WeightsError
-from reid_worker.onnx_graph import ORT_ERRORS, GraphError, OnnxFile, read_graph, tensors_of
+from reid_worker.onnx_graph import ORT_ERRORS, GraphError, OnnxFile, first_line, read_graph, tensors_of
 from reid_worker.onnx_session import OnnxRuntime
 
 USUAL_SIZE = (256, 128)  # height and width, px, of most networks for person re-identification
@@ -85,8 +85,3 @@ def _unsure(ports: Ports, said: Description, guessed: Guess) -> str:
     if ports.height is not None and ports.width is not None and ports.height < ports.width:
         doubts.append("its input is wider than tall, unlike people")
     return ", and ".join(doubts)
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error, which in onnxruntime may have dozens."""
-    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -10,7 +10,7 @@ import onnxruntime
 
 from reid_worker.detectors.catalogue import Layout
 from reid_worker.errors import DetectorError
-from reid_worker.onnx_graph import ORT_ERRORS, GraphError, Tensor, read_graph, tensors_of
+from reid_worker.onnx_graph import ORT_ERRORS, GraphError, Tensor, first_line, read_graph, tensors_of
 from reid_worker.onnx_session import OnnxRuntime
 
 GET_AGAIN = "get it again (`climbtrack models ls` lists the models that climbtrack downloads)"
@@ -54,7 +54,8 @@ def open_model(path: Path, runtime: OnnxRuntime | None = None) -> OnnxModel:
         inputs, outputs = tensors_of(session)
         return OnnxModel(path, graph, session, inputs, outputs, recognise(inputs, outputs), opener)
     except ORT_ERRORS as error:
-        raise DetectorError(f"detector {path}: onnxruntime cannot load it: {error}; export it again") from error
+        said = f"onnxruntime cannot load it: {first_line(error)}"
+        raise DetectorError(f"detector {path}: {said}; export it again") from error
     except (GraphError, ValueError) as error:
         raise DetectorError(f"detector {path}: {error}") from error
 

@@ -17,6 +17,7 @@ from safetensors.torch import save as encode_tensors
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from reid_worker.endless import ENDLESS, is_endless
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.tensors import WeightsError, put_tensors
@@ -101,6 +102,8 @@ def load_weights(path: Path) -> LoadedWeights:
     Raises:
         WeightsError: The file is missing, truncated, not ours, or does not fit the architecture it states.
     """
+    if is_endless(path):
+        raise WeightsError(path, ENDLESS)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -111,6 +114,8 @@ def load_weights(path: Path) -> LoadedWeights:
         tensors = parse_tensors(content)
     except SafetensorError as error:
         raise WeightsError(path, _not_ours(content, error)) from error
+    except OSError as error:  # safetensors maps the file into memory, which not every network drive allows
+        raise WeightsError(path, f"{error}; copy it to a disk of this machine") from error
     architecture, preprocessing = _parse_description(path, metadata.get(_KEY))
     prior = _parse_prior(path, metadata.get(_PRIOR_KEY))
     made, wanted = (preprocessing.height, preprocessing.width), (architecture.height, architecture.width)

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +50,11 @@ def _written(data: bytes) -> Callable[[Path], Path]:
     return write
 
 
+def _pipe(path: Path) -> Path:
+    os.mkfifo(path)
+    return path
+
+
 def _folder(path: Path) -> Path:
     path.mkdir()
     return path
@@ -61,6 +67,8 @@ AGAIN = r"; get it again \(`climbtrack models ls`"
     ("make", "cause"),
     [
         pytest.param(lambda path: path, "no such file, and not one of auto, bundled, hog", id="not there"),
+        pytest.param(lambda _: Path("/dev/zero"), r"is a pipe or a device, not a file", id="a device"),
+        pytest.param(_pipe, r"is a pipe or a device, not a file", id="a pipe"),
         pytest.param(_folder, r"is a folder; name the \.onnx file in it", id="a folder"),
         pytest.param(_written(b""), f"is empty{AGAIN}", id="empty"),
         pytest.param(_written(b"no model at all"), f"truncated or damaged, or not an ONNX file.*{AGAIN}", id="text"),

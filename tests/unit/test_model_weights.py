@@ -1,16 +1,20 @@
 """Weight files and the embedder that serves them: exact, or refused by name."""
 
 import json
+import os
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors
 import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from reid_worker.appearance.choose import load_network
 from reid_worker.model import Embedder, WeightsError, load_embedder
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
@@ -60,6 +64,24 @@ def test_model_id_names_weights_and_preprocessing(weights: Path, tmp_path: Path)
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"nowhere\.safetensors: No such file"):
         load_embedder(tmp_path / "nowhere.safetensors")
+
+
+@pytest.mark.parametrize("loads", [load_embedder, load_network])
+def test_a_pipe_or_a_device_is_not_read(loads: Callable[[Path], object], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(WeightsError, match="is a pipe or a device, not a file"):
+            loads(path)
+
+
+def test_a_disk_that_maps_no_files_is_named_with_the_remedy(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(19, "No such device")
+
+    monkeypatch.setattr(safetensors, "safe_open", refused)
+
+    with pytest.raises(WeightsError, match="No such device; copy it to a disk of this machine"):
+        load_weights(weights)
 
 
 @pytest.mark.parametrize("kept", [0, 7, 2000, -1])
