@@ -8,6 +8,7 @@ import av
 
 from ingest.clock import NS
 from ingest.config import IngestSettings
+from ingest.errors import Broken
 from ingest.source import SourcePacket
 from ingest.sources import jpeg
 from ingest.sources.causes import cause
@@ -42,7 +43,7 @@ class MotionJpegSource:
 
         Raises:
             Stalled: No data arrived within the read timeout.
-            Broken: The source cannot be read any further.
+            Broken: The source cannot be read any further, or a recording ends inside a picture.
         """
         formats = JpegFormats()
         began_ns: int | None = None
@@ -73,3 +74,5 @@ class MotionJpegSource:
                 yield from splitter.feed(bytes(packet))
         except av.FFmpegError as error:
             raise cause(error, self._settings, opening=False) from None
+        if self.finite and splitter.has_begun:
+            raise Broken("truncated: its last picture is cut off", "copy the file again")

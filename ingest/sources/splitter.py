@@ -32,6 +32,11 @@ class JpegSplitter:
         self._at = 0  # parsed up to here; the buffer starts with a picture unless this is 0
         self._in_scan = self._has_scan = False
 
+    @property
+    def has_begun(self) -> bool:
+        """Tell whether a picture has begun that is not complete."""
+        return self._at > 0
+
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Add the next bytes; yield every picture that they complete.
 

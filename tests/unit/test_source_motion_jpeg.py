@@ -136,6 +136,18 @@ def test_what_was_recorded_of_a_camera_is_read_from_a_file(data: bytes, tmp_path
         assert source.finite
 
 
+@pytest.mark.parametrize("kept", [-1, -200, -len(PICTURES[-1]) + 3])
+def test_a_recording_that_ends_inside_a_picture_is_truncated(kept: int, tmp_path: Path) -> None:
+    path = tmp_path / "camera.mjpg"
+    path.write_bytes(b"".join(PICTURES)[:kept])
+
+    with closing(open_source(spec_of(path), IngestSettings())) as source:
+        packets = source.packets()
+        assert [next(packets).data for _ in PICTURES[1:]] == PICTURES[:-1]
+        with pytest.raises(Broken, match="truncated: its last picture is cut off; copy the file again"):
+            next(packets)
+
+
 def test_a_page_is_not_a_camera() -> None:
     page = b"<html>log in</html>"
     with served("text/html", page, length=len(page)) as url, pytest.raises(NoVideo):
