@@ -180,7 +180,7 @@ def _private_redis(_: Path | None) -> Check:
 
 def _redis(config: Path | None) -> Check:
     from gallery.errors import StoreRefused, StoreUnavailable
-    from gallery.store.server import check_writes, connect, durability_risk, eviction_risk
+    from gallery.store.server import check_writes, clock_risk, connect, durability_risk, eviction_risk
     from wire.settings import RedisSettings
 
     settings = RedisSettings.load(config)
@@ -188,7 +188,7 @@ def _redis(config: Path | None) -> Check:
     with closing(connect(settings)) as client:
         try:
             check_writes(client)
-            risk, weakness = eviction_risk(client), durability_risk(client)
+            risk, weakness = eviction_risk(client), durability_risk(client) or clock_risk(client)
         except StoreUnavailable as error:
             return Check("Redis server", "optional", str(error), REDIS_ADVICE)
         except StoreRefused as error:

@@ -24,6 +24,7 @@ KEEPS_EVERYTHING = "noeviction"
 ALWAYS = "always"
 ANSWER_S, CONNECT_S = 10.0, 5.0
 PROBE_S = 1.0  # for a question asked at every scrape of the metrics, which must not wait for a server that hangs
+APART_S = 2.0  # clocks that differ by more are named
 INSTALLATION = "climbtrack:installation"
 SAVES = ("rdb_last_bgsave_status", "aof_last_write_status", "aof_last_bgrewrite_status")
 
@@ -151,6 +152,27 @@ def durability_risk(client: "redis.Redis") -> str:
     )
 
 
+def clock_risk(client: "redis.Redis") -> str:
+    """Return a warning if the clock of the server and ours are apart; empty if they agree, or it cannot be told.
+
+    Raises:
+        StoreUnavailable, StoreRefused: The server cannot be queried.
+    """
+    with translated_errors(client):
+        client.ping()
+        try:
+            ahead_s = _ahead_s(client)
+        except ResponseError:  # as in `eviction_risk`
+            return ""
+    if not abs(ahead_s) > APART_S:  # NaN, too, is no reason to warn
+        return ""
+    word = "ahead of" if ahead_s > 0 else "behind"
+    return (
+        f"the clock of this machine is {abs(ahead_s):.1f} s {word} that of Redis at {name_of(client)}: let all machines"
+        " follow one time server (`timedatectl` and `chronyc tracking` say whether one does)"
+    )
+
+
 def answering(settings: RedisSettings) -> Callable[[], float]:
     """Return a function that asks the server: 1 if it answers within a second, else 0.
 
@@ -196,13 +218,10 @@ def ahead_of(settings: RedisSettings) -> Callable[[], float]:
     client = connect(settings, answer_s=PROBE_S, connect_s=PROBE_S)
 
     def ask() -> float:
-        before_s = time.time()
         try:
-            answer: Any = client.info("server")
+            return _ahead_s(client)
         except (RedisError, OSError):
             return math.nan
-        told_s = float(answer.get("server_time_usec", math.nan)) / 1e6
-        return (before_s + time.time()) / 2 - told_s
 
     return ask
 
@@ -237,6 +256,13 @@ def free_memory(client: "redis.Redis") -> float:
             return math.inf
     most = answer.get("maxmemory") or answer.get("total_system_memory") or math.inf
     return float(most - answer.get("used_memory", 0))
+
+
+def _ahead_s(client: "redis.Redis") -> float:
+    before_s = time.time()
+    answer: Any = client.info("server")
+    told_s = float(answer.get("server_time_usec", math.nan)) / 1e6
+    return (before_s + time.time()) / 2 - told_s
 
 
 def _login(settings: RedisSettings) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import redis
 
 from gallery.errors import StoreUnavailable
 from gallery.store.redis import RedisStore
-from gallery.store.server import durability_risk, eviction_risk, translated_errors
+from gallery.store.server import clock_risk, durability_risk, eviction_risk, translated_errors
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class RedisSites:
         self, client: "redis.Redis", *, writes: bool = False, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._client = client
-        self._risks = (eviction_risk, durability_risk) if writes else (eviction_risk,)
+        self._risks = (clock_risk, eviction_risk, durability_risk) if writes else (clock_risk, eviction_risk)
         self._checked = False
         self._clock = clock
         self._with_alerts: list[str] = []

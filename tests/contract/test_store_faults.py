@@ -3,6 +3,7 @@
 import math
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -420,6 +421,20 @@ def test_whether_redis_answers_is_a_metric_that_never_waits_for_it(server: RealR
     assert answers() == 1
     server.end()
     assert answers() == 0
+
+
+@pytest.mark.parametrize(("ahead_s", "word"), [(300.0, "ahead of"), (-90.0, "behind"), (0.0, "")])
+def test_a_server_whose_clock_differs_from_ours_is_warned_about_once(
+    server: RealRedis, ahead_s: float, word: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    true_time = time.time
+    monkeypatch.setattr("gallery.store.server.time.time", lambda: true_time() + ahead_s)
+    with closing(connect(RedisSettings(url=server.url))) as client:
+        sites = RedisSites(client)
+        sites.check()
+        sites.open("mall")
+    said = [record.getMessage() for record in caplog.records if "clock" in record.getMessage()]
+    assert [f"s {word} that of Redis at " in line for line in said] == ([True] if word else [])
 
 
 def test_a_server_unreachable_at_the_start_is_checked_later(
