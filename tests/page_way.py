@@ -308,3 +308,6 @@ def erase_with_a_proof(page: Page, address: str, number: int) -> None:
     assert httpx.get(f"{address}/v1/identities/{number}", timeout=PATIENCE_S).status_code == 404
     expect(other.locator("main")).to_contain_text("There is nobody with this number.")
     other.close()
+    open_view(page, "review/journal")
+    expect(page.locator(".journal li").first).to_contain_text(f"#{number} was erased")
+    expect(page.locator(".journal li").first.get_by_role("button")).to_have_count(0)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
+import av
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
@@ -23,9 +24,10 @@ FORMS: dict[str, tuple[int, int, Literal["light", "dark"]]] = {
     "-dark": (1280, 800, "dark"),
     "-phone": (390, 844, "dark"),
 }
-WAIT_S = 75
+WAIT_S = 100
+SLOWER = 2  # than life, so that a machine keeps up which also runs a browser: no picture is of one that falls behind
 PEOPLE = 3
-ANALYSED_FPS = 2  # that a machine keeps up with which also runs a browser: no picture is of one that falls behind
+ANALYSED_FPS = 1
 TRIES = 120
 LOADED = "[...document.querySelectorAll('img.still')].every(picture => picture.complete && picture.naturalWidth)"
 CALM = "!document.querySelector('.banner, .dot.degraded')"  # what a busy machine is behind with belongs into no picture
@@ -40,14 +42,29 @@ def main(site: Path) -> None:
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as name:
         command = [sys.executable, "-m", "deploy.cli", "run", "--keep-serving", "--detector", "bundled"]
-        options = ["--data-dir", name, "--port", str(port), "--no-pictures"]
-        with subprocess.Popen([*command, *options], cwd=site.resolve()) as process:
+        options = ["--data-dir", f"{name}/data", "--port", str(port), "--no-pictures"]
+        films = Path(name) / "films"
+        films.mkdir()
+        for film in site.glob("*.mp4"):
+            _slow_down(film, films / film.name)
+        with subprocess.Popen([*command, *options], cwd=films) as process:
             try:
-                _add_cameras(f"http://127.0.0.1:{port}", site)
+                _add_cameras(f"http://127.0.0.1:{port}", films)
                 time.sleep(WAIT_S)
                 take_pictures(f"http://127.0.0.1:{port}")
             finally:
                 process.terminate()
+
+
+def _slow_down(film: Path, slow: Path) -> None:
+    """Write a film that lasts longer, with the same pictures."""
+    with av.open(str(film)) as source, av.open(str(slow), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None and packet.pts is not None:
+                packet.pts, packet.dts = packet.pts * SLOWER, packet.dts * SLOWER
+                packet.stream = stream
+                out.mux(packet)
 
 
 def _add_cameras(address: str, site: Path) -> None:

@@ -32,6 +32,11 @@ export class Player {
     this.hits = [];
     this.onFrame = () => {};
     this.running = true;
+    const present = (_, { mediaTime }) => {
+      this.presented = mediaTime;
+      if (this.running) video.requestVideoFrameCallback(present);
+    };
+    video.requestVideoFrameCallback?.(present);
     const draw = () => {
       if (!this.running) return;
       if (!document.hidden) this.draw();
@@ -78,6 +83,7 @@ export class Player {
     this.how = "";
     this.ended = "";
     this.offset = null;
+    this.presented = null; // second of the file whose picture is on the screen: a busy browser is behind its own clock
     this.pieces = [];
     this.waitingPictures?.forEach(({ url }) => URL.revokeObjectURL(url));
     this.waitingPictures = [];
@@ -162,7 +168,7 @@ export class Player {
     }
     if (this.how === "hidden") return this.wanted(); // boxes only: their times are all there is to show
     this.follow();
-    return this.offset === null || !this.video.videoWidth ? null : this.offset + this.video.currentTime * 1000;
+    return this.offset === null || !this.video.videoWidth ? null : this.offset + (this.presented ?? this.video.currentTime) * 1000;
   }
 
   draw() {

@@ -270,6 +270,7 @@ export const texts = {
     noneHelp: "Names, merges and every other correction appear here, and can be taken back at any time.",
     noneOf: "Nobody has said anything about this person.",
     older: "Older",
+    gone: "Something about somebody who was erased",
     states: { undone: "undone", refused: "refused", sent: "on its way" },
     kinds: {
       name: ({ identity, about, name }) => (name ? `#${identity ?? about[0]} was named ${name}` : `The name of #${identity ?? about[0]} was taken away`),
