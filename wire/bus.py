@@ -55,6 +55,7 @@ PICTURE_QUERIES = TopicSpec("picture-queries", partitions=8, retention_s=60)
 QUERY_ANSWERS = TopicSpec("query-answers", partitions=8, retention_s=60)
 CAMERA_TESTS = TopicSpec("camera-tests", partitions=8, retention_s=60)
 NVSCHEMA = TopicSpec("nvschema", partitions=32, retention_s=600)  # JSON for other programs
+CLOCK = TopicSpec("clock", partitions=1, retention_s=60)  # one record a start: the broker tells when it stored it
 TOPICS = (
     CAMERAS,
     FRAMES,
@@ -68,6 +69,7 @@ TOPICS = (
     QUERY_ANSWERS,
     CAMERA_TESTS,
     NVSCHEMA,
+    CLOCK,
 )
 SECRET = frozenset({CAMERAS.name, CAMERA_TESTS.name})  # topics whose values may hold passwords
 PICTURES = frozenset({FRAMES.name, PICTURE_QUERIES.name})  # topics whose values hold pictures of people
@@ -175,7 +177,7 @@ class Bus(GrouplessBus, Protocol):
     def now_ns(self) -> int:
         """Return the time by the clock that stamps records, ns since the Unix epoch; all machines agree about it.
 
-        Our own clock's while that one is not known: on Kafka, until a record that this bus sent was stored.
+        Our own clock's while that one is not known: on Kafka, until topics were ensured.
         """
 
     def ensure_topics(self) -> None:

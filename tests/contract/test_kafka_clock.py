@@ -36,6 +36,12 @@ def settings(kafka_node: KafkaNode) -> KafkaSettings:
     return KafkaSettings(servers=kafka_node.servers, topic_prefix=f"test-{uuid.uuid4().hex[:8]}-")
 
 
+@pytest.fixture
+def small(settings: KafkaSettings) -> KafkaSettings:
+    """Settings for all topics, with few partitions."""
+    return settings.model_copy(update={"camera_partitions": 1, "site_partitions": 1})
+
+
 def send(bus: KafkaBus, key: str) -> None:
     with closing(bus.producer()) as producer:
         producer.send(FRAMES.name, key, b"x")
@@ -51,6 +57,12 @@ def test_whoever_has_sent_something_knows_the_time_of_the_broker(settings: Kafka
         send(bus, "door")
         assert bus.clock.ahead_s() == pytest.approx(ahead_s, abs=60)
         assert bus.now_ns() / 1e9 == pytest.approx(time.time(), abs=60)
+
+
+def test_a_service_knows_the_time_of_the_broker_before_it_reads_anything(small: KafkaSettings) -> None:
+    with closing(KafkaBus(small, time_ns=shifted(300))) as bus:
+        bus.ensure_topics()
+        assert bus.clock.ahead_s() == pytest.approx(300, abs=60)
 
 
 @pytest.mark.parametrize("ahead_s", [*APART_S, pytest.param(DAYS_S, id="days ahead")])

@@ -13,9 +13,10 @@ START_S = 1_700_000_000.0
 
 @dataclass
 class Machine:
-    """A machine whose clock is ahead of the broker's; the broker's is right."""
+    """A machine and a broker, whose clocks are ahead of the true one."""
 
     ahead_s: float = 0.0
+    broker_s: float = 0.0
     passed_s: float = 0.0
 
     def __post_init__(self) -> None:
@@ -27,7 +28,7 @@ class Machine:
     def sends(self, there_s: float = 0.004, back_s: float = 0.004, *, stamped_by_broker: bool = True) -> None:
         sent_ms, sent_s = self.local_ns() // 1_000_000, self.passed_s
         self.passed_s += there_s
-        stamp_ms = round((START_S + self.passed_s) * 1e3) if stamped_by_broker else sent_ms
+        stamp_ms = round((START_S + self.passed_s + self.broker_s) * 1e3) if stamped_by_broker else sent_ms
         self.passed_s += back_s
         self.clock.stored(sent_ms, sent_s, stamp_ms)
 
@@ -64,15 +65,23 @@ def test_a_record_that_waited_long_on_its_way_does_not_replace_one_that_did_not(
 def test_after_a_minute_the_next_record_counts_however_long_it_took() -> None:
     machine = Machine(0.0)
     machine.sends()
-    machine.ahead_s, machine.passed_s = 0.05, 2 * KEPT_S  # as far as a bad clock drifts in that time
+    machine.broker_s, machine.passed_s = -0.05, 2 * KEPT_S  # as far as a bad clock drifts in that time
     machine.sends(there_s=0.1, back_s=0.1)
     assert machine.clock.ahead_s() == pytest.approx(0.05, abs=0.002)
 
 
-def test_a_clock_that_is_set_is_noticed_with_the_next_record() -> None:
+def test_a_clock_of_ours_that_is_set_is_noticed_at_once_and_changes_nothing() -> None:
     machine = Machine(0.0)
     machine.sends()
-    machine.ahead_s = -120.0
+    now_ns, machine.ahead_s = machine.clock.now_ns(), -120.0
+    assert machine.clock.ahead_s() == pytest.approx(-120.0, abs=0.006)
+    assert machine.clock.now_ns() == now_ns
+
+
+def test_a_broker_whose_clock_is_set_is_noticed_with_the_next_record() -> None:
+    machine = Machine(0.0)
+    machine.sends()
+    machine.broker_s = 120.0
     machine.sends(there_s=0.2, back_s=0.2)
     assert machine.apart() == pytest.approx([-120.0, -120.0], abs=0.25)
 

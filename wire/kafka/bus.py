@@ -1,15 +1,18 @@
 """The bus over Apache Kafka. `memory.MemoryBus` defines its behaviour; only `wire/kafka/*.py` imports kafka."""
 
+import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import closing
 from dataclasses import dataclass
 
 from kafka import KafkaAdminClient, KafkaConsumer, errors
 from kafka.partitioner.default import murmur2
 
-from wire.bus import Rebalance, Record, Start, TopicSpec
-from wire.errors import SettingsError
+from wire.bus import CLOCK, Rebalance, Record, Start, TopicSpec
+from wire.errors import SettingsError, WireError
 from wire.kafka.broker_clock import BrokerClock
 from wire.kafka.client import Names, connection_options, named_errors, reading_options, settled
 from wire.kafka.consumer import Callbacks, KafkaBusConsumer, no_callback
@@ -18,6 +21,8 @@ from wire.kafka.producer import KafkaBusProducer
 from wire.kafka.topics import KafkaTopics, create_missing
 from wire.settings import KafkaSettings
 from wire.topics import sized
+
+log = logging.getLogger(__name__)
 
 TABLE_S = 60.0  # a table is a few megabytes; one that takes longer than a minute to read is broken
 BACKLOG_AGE_S = 1.0
@@ -64,6 +69,17 @@ class KafkaBus:
             wrong = create_missing(self._connected_admin(), self._names, self._settings)
         if wrong:
             raise SettingsError(f"Kafka at {self._settings.servers}: {wrong[0]}")
+        if CLOCK.name in self._names.specs and math.isnan(self.clock.ahead_s()):
+            self._ask_time()
+
+    def _ask_time(self) -> None:
+        """Have a record stored that nobody reads, before anything is judged by a clock that may be wrong."""
+        try:
+            with closing(self.producer()) as producer:
+                producer.send(CLOCK.name, "", b"")
+                producer.flush(self._settings.request_timeout_ms / 1000)
+        except WireError as error:
+            log.warning("whether the clock of this machine is right cannot be told yet: %s", error)
 
     def topics(self) -> "KafkaTopics":
         """Return how the topics are on the broker, to compare and change them."""
