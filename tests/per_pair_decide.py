@@ -17,6 +17,7 @@ from gallery.decision.coverage import SIMULTANEOUS_NS
 from gallery.decision.decide import Neighbours
 from gallery.decision.doubles import UNSEEN
 from gallery.decision.draft import Decision, Draft
+from gallery.decision.explain import PIECES
 from gallery.decision.log_odds import logit, needed, needed_for
 from gallery.decision.regroup import Move, Union, regrouped
 from gallery.decision.rules import Rules
@@ -238,9 +239,10 @@ class _Window:
 
     def _unite(self, union: Union, model_id: str) -> None:
         members = self._draft.members(union.gone) or self._draft.members(union.survivor)
+        one, other = (self._draft.identities[number].tracklets for number in (union.gone, union.survivor))
+        likely = self._probability(union.whole, model_id, PIECES * math.sqrt(one * other))
         self._draft.merge(union.gone, union.survivor)
         if members:
-            likely = self._probability(union.whole, model_id)
             reason = f"{union.gone} and {union.survivor} look like one person (probability {likely:.3f})"
             self._draft.record_merge(members[-1], union.survivor, reason, union.gone, likely)
 
@@ -257,10 +259,10 @@ class _Window:
                 created[move.group] = number
             self._settle(move.tracklet, number, self._probability(move.logit, move.tracklet.model_id), reason)
 
-    def _probability(self, logit: float, model_id: str) -> float:
+    def _probability(self, logit: float, model_id: str, weight: float = 1.0) -> float:
         others = {row.identity_id for row in self._draft.rows.values() if row.identity_id is not None}
         share, among = self._draft.calibration(model_id).doubles.share, max(0, len(others) - 1) + UNSEEN
-        return 1 / (1 + among * (share + (1 - share) * math.exp(-logit)))
+        return 1 / (1 + weight * among * (share + (1 - share) * math.exp(-logit)))
 
     def _settle(self, tracklet: Tracklet, number: int, likely: float, reason: str) -> None:
         """Assign an open tracklet to an identity, record the event, and calibrate on people visible with it."""

@@ -23,7 +23,7 @@ from scipy.optimize import linear_sum_assignment
 from gallery.decision.absence import NOBODY_ABSENT, Absent
 from gallery.decision.compare import mean_of, vector_of
 from gallery.decision.draft import Decision, Draft
-from gallery.decision.explain import NOBODY, explained, likely
+from gallery.decision.explain import NOBODY, explained, likely, likely_one
 from gallery.decision.grouping import grouped
 from gallery.decision.log_odds import logit, logits, needed, needed_for
 from gallery.decision.regroup import Move, Union, regrouped
@@ -312,9 +312,10 @@ class _Window:
 
     def _unite(self, union: Union, model_id: str) -> None:
         members = self._draft.members(union.gone) or self._draft.members(union.survivor)
+        both = self._draft.identities[union.gone], self._draft.identities[union.survivor]
+        share = likely_one(self._draft, union.whole, model_id, *both)
         self._draft.merge(union.gone, union.survivor)
         if members:
-            share = likely(self._draft, union.whole, model_id)
             reason = f"{union.gone} and {union.survivor} look like one person (probability {share:.3f})"
             self._draft.record_merge(members[-1], union.survivor, reason, union.gone, share)
 

@@ -46,10 +46,13 @@ class Doubles(msgspec.Struct, frozen=True, array_like=True):
         kept = min(1.0, MAX_PAIRS / pairs)
         return Doubles(pairs * kept, alike * kept)
 
-    def likely(self, logit: float, others: int) -> float:
-        """Return the probability of a match, given what the two distributions say, and how many others are known."""
+    def likely(self, logit: float, others: int, weight: float = 1.0) -> float:
+        """Return the probability of a match, given what the two distributions say, and how many others are known.
+
+        `weight` is how much likelier each of these was to begin with.
+        """
         share = self.share
-        return 1 / (1 + (max(0, others) + UNSEEN) * (share + (1 - share) * math.exp(-logit)))
+        return 1 / (1 + weight * (max(0, others) + UNSEEN) * (share + (1 - share) * math.exp(-logit)))
 
 
 NO_DOUBLES = Doubles()

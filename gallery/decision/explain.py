@@ -4,6 +4,7 @@ Decisions themselves look at candidates above the threshold only. The most simil
 all tracklets that a window gave to somebody, in one product, and the best few of them compared exactly.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -14,15 +15,28 @@ from gallery.decision.draft import Draft
 from gallery.decision.log_odds import logit, needed, needed_for
 from gallery.decision.rules import Rules
 from gallery.decision.shortlist import similarity_bounds
+from gallery.store.store import Identity
 from gallery.store.why import MAX_CANDIDATES, Candidate, Excluded, Why
 from wire.messages import Tracklet
 
 NOBODY = "looks like nobody known"
+PIECES = 0.25  # how likely others are, as against a match, for two of one tracklet each; suits the shipped weights
 
 
 def likely(draft: Draft, logit: float, model_id: str) -> float:
     """Return the probability of a match under a model, with all other people seen recently as alternatives."""
     return draft.calibration(model_id).doubles.likely(logit, draft.recent_count() - 1)
+
+
+def likely_one(draft: Draft, logit: float, model_id: str, one: Identity, other: Identity) -> float:
+    """Return the probability that two identities are one person.
+
+    Their tracklets were compared when they came, and yet they are two: of two pieces that were seen once most are one
+    person, of two who have been told apart for long few, however alike they are.
+    """
+    pairs = one.tracklets * other.tracklets
+    doubles = draft.calibration(model_id).doubles
+    return doubles.likely(logit, draft.recent_count() - 1, PIECES * math.sqrt(pairs))
 
 
 def explained(

@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 
 from gallery.decision.calibrate import DEFAULT_PRIOR, MAX_LOGIT, Calibration, decode, encode, probability
 from gallery.decision.doubles import MAX_PAIRS, NO_DOUBLES, UNSEEN, USUAL_SHARE, Doubles
+from gallery.decision.draft import Draft
+from gallery.decision.explain import likely, likely_one
+from gallery.decision.site import Site
+from gallery.decision.table import Table
 from gallery.review import doubts_of
-from gallery.store.store import StoredTracklet
+from gallery.store.store import Identity, StoredTracklet
 from gallery.store.why import Candidate, Why
 from tests.gallery_tools import axis, tracklet
 from tests.unit.test_gallery_decide import Decider, between
@@ -28,6 +32,20 @@ def learnt(logits: list[float], times: int = 20) -> Doubles:
 def test_nothing_makes_a_match_surer_than_strangers_who_look_alike_leave_it() -> None:
     assert 0.9 < NO_DOUBLES.likely(MAX_LOGIT, 10) < 1 / (1 + 10 * USUAL_SHARE)
     assert 0.4 < NO_DOUBLES.likely(MAX_LOGIT, 100) < 1 / (1 + 100 * USUAL_SHARE)
+
+
+@pytest.mark.parametrize("logit", [2.0, 5.0])
+def test_two_pieces_are_likelier_one_person_than_two_who_have_been_told_apart_for_long(logit: float) -> None:
+    site = Site("site", 1, 0, 3, identities=Table({n: Identity(n, 0, 1, (), 1) for n in (1, 2, 3)}))
+    draft = Draft(site, 1)
+
+    def stated(one: int, other: int) -> float:
+        return likely_one(draft, logit, "m", Identity(1, 0, 1, (), one), Identity(2, 0, 1, (), other))
+
+    assert stated(1, 1) > likely(draft, logit, "m")
+    assert stated(1, 1) > stated(1, 9) > stated(6, 6) > 0
+    assert stated(2, 8) == stated(8, 2)
+    assert stated(9, 9) < likely(draft, logit, "m")
 
 
 def test_when_few_are_known_most_are_somebody_new() -> None:
