@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from gallery.decision.doubles import NO_DOUBLES, Doubles
 from gallery.decision.mixture import BINS, Counts, Scale, counted, separated, squeezed
+from gallery.decision.staying import person_pairs, trust
 from wire.similarity import SimilarityPrior
 
 MAX_PAIRS = 400.0  # effective number of certain pairs; older ones fade, to adapt to new lighting and clothes
 PRIOR_PAIRS = 20.0  # weight of the prior's standard deviation, in pairs: a few pairs estimate it poorly
 PRIOR_MEAN_PAIRS = 3.0  # weight of its mean, in pairs: means of sites differ by many times the spread within one
 MAX_UNLABELLED = 10_000.0  # effective number of unlabelled pairs
+EACH_PAIR = 4.0  # pairs of tracklets that count of each pair of people: more of the same two say nothing new
 MAX_LOGIT = 8.0  # P = 0.9997; no similarity proves identity
 
 
@@ -63,24 +65,34 @@ class Calibration:
             variance += (delta * (similarity - mean) - variance) / pairs
         return replace(self, pairs=pairs, mean=mean, variance=variance)
 
-    def observe_unlabelled(self, similarities: NDArray[np.float64]) -> "Calibration":
-        """Return the calibration updated with similarities of pairs that may or may not be the same person."""
+    def observe_unlabelled(self, similarities: NDArray[np.float64], people: float = math.inf) -> "Calibration":
+        """Return the calibration updated with similarities of pairs that may or may not be the same person.
+
+        Args:
+            people: How many people they are of; few say little about others, however many pairs they make.
+        """
         counts = counted(similarities)
         if self.unlabelled:
             counts += np.array(self.unlabelled)
-        return self._fitted(counts * min(1.0, MAX_UNLABELLED / counts.sum())) if len(similarities) else self
+        if not len(similarities):
+            return self
+        return self._fitted(counts * min(1.0, MAX_UNLABELLED / counts.sum()), people)
 
-    def observe_instead(self, similarities: NDArray[np.float64]) -> "Calibration":
+    def observe_instead(self, similarities: NDArray[np.float64], people: float = math.inf) -> "Calibration":
         """Return the calibration with these unlabelled pairs instead of the earlier ones, unless those are more."""
         more = len(similarities) >= max(1.0, sum(self.unlabelled))
-        return self._fitted(counted(similarities)) if more else self
+        return self._fitted(counted(similarities), people) if more else self
 
     def observe_strangers(self, similarities: Sequence[float]) -> "Calibration":
         """Return the calibration updated with how similar tracklets are to people seen beside them to the end."""
         return replace(self, doubles=self.doubles.observe([self.logit(similarity) for similarity in similarities]))
 
-    def _fitted(self, counts: Counts) -> "Calibration":
-        return replace(self, unlabelled=tuple(counts.tolist()), fit=separated(counts, self._before(), self.prior))
+    def _fitted(self, counts: Counts, people: float) -> "Calibration":
+        pairs = person_pairs(people)
+        known = trust(pairs)
+        evidence = counts * min(1.0, max(1.0, EACH_PAIR * pairs) / counts.sum())
+        fit = separated(evidence, self._before(known), self.prior, known)
+        return replace(self, unlabelled=tuple(counts.tolist()), fit=fit)
 
     def logit(self, similarity: float) -> float:
         """Return log P(same) / P(different) for a similarity, with equal priors; increases with the similarity.
@@ -118,15 +130,15 @@ class Calibration:
         common = (scale.different_variance + scale.same_variance) / 2
         return (scale.same - scale.different) / common, (scale.same + scale.different) / 2
 
-    def _before(self) -> Scale:
-        """Return the distributions according to the prior and the certain pairs."""
+    def _before(self, squeeze_known: float = 1.0) -> Scale:
+        """Return the distributions according to the prior and the certain pairs, as `squeezed` reads these."""
         prior = self.prior
         shift = self.pairs / (self.pairs + PRIOR_MEAN_PAIRS)
         trust = self.pairs / (self.pairs + PRIOR_PAIRS)
         different = (1 - shift) * prior.different_mean + shift * self.mean
         squeeze = (1 - different) / (1 - prior.different_mean)
         variance = (1 - trust) * (squeeze * prior.different_std) ** 2 + trust * self.variance
-        return Scale(different, variance, *squeezed(prior, different))
+        return Scale(different, variance, *squeezed(prior, different, squeeze_known))
 
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True):

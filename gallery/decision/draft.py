@@ -1,5 +1,6 @@
 """A working copy of a site that records the decisions of one window. No I/O."""
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
@@ -18,6 +19,7 @@ from gallery.decision.rules import ALL_PARTS, Parts, Rules
 from gallery.decision.scale_state import encode_scale
 from gallery.decision.site import Site, both_of, bounded_apart
 from gallery.decision.spaces import settled_row, views
+from gallery.decision.staying import staying
 from gallery.store.store import EXPIRE_LIMIT, Faded, Identity, Prototype, StoredTracklet, Write
 from gallery.store.why import Why
 from wire.messages import EventKind, IdentityEvent, Tracklet
@@ -65,6 +67,7 @@ class Draft(DraftView):
         self.absence = Absence(site.faded, site.sweep)
         self._lookups = site.lookups.taken(site.rows, site.identities)
         self._lookups.visibility.advance(self.now_ns)
+        self._staying = staying(self._lookups.visibility.presences()) if parts.staying else math.inf
 
     def recall(self, older: Sequence[StoredTracklet]) -> None:
         """Take up rows from before the horizon for this window."""

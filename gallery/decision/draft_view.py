@@ -26,6 +26,7 @@ class DraftView:
     holdings: Holdings
     _before: Table[str, StoredTracklet]
     _lookups: Lookups
+    _staying: float
 
     def owner(self, tracklet_id: str) -> int | None:
         """Return the identity of a tracklet; None if it is unknown or pending."""
@@ -65,6 +66,10 @@ class DraftView:
     def is_recent(self, number: int) -> bool:
         """Return whether an identity has recent tracklets."""
         return number in self._lookups.members
+
+    def staying(self) -> float:
+        """Return how many people stay before the cameras; infinity where people pass."""
+        return self._staying
 
     def recent_count(self) -> int:
         """Return the number of identities that have recent tracklets."""

@@ -1,11 +1,13 @@
 """Log odds that tracklets and identities of a draft are one person, in batches, and how high they must be. No I/O.
 
-The more people a tracklet may show, the more likely one of them looks like it by chance. So `Rules.match` is for two
-people, and with n it rises by half of the logarithm of n - 1: as if sqrt(n - 1) others were equally likely, since not
-all are at hand. Whoever was not seen for long is one of all people known.
+The more people a tracklet may show, the more likely one of them looks like it by chance. So `Rules.match` rises with n
+people by half of the logarithm of n - 1: as if sqrt(n - 1) others were equally likely, since not all are at hand.
+Whoever was not seen for long is one of all people known.
 
-At first nobody is joined yet, and everybody in pieces looks like many people: so the rise begins at 0, and grows with
-the number of pairs from which the scale was learnt.
+Of few people the other mistake is the likelier: nearly every tracklet shows one of them, whoever is seen beside another
+is told apart by that, and a new number for each doubt makes ten people of two. So there the threshold begins lower, and
+is that of many people where more stay, or people pass, see `staying`. At first nobody is joined yet, and everybody in
+pieces looks like many people: so it starts at `Rules.match`, and moves with the pairs from which the scale was learnt.
 """
 
 import math
@@ -19,9 +21,11 @@ from gallery.decision.compare import PrototypeSet, similarity
 from gallery.decision.draft import Draft
 from gallery.decision.rules import Rules
 from gallery.decision.shortlist import SLACK, similarity_bounds
+from gallery.decision.staying import person_pairs, trust
 from wire.messages import Tracklet
 
-LEARNT_PAIRS = 300.0  # as many pairs make half of the rise: some 25 tracklets compared with each other
+LEARNT_PAIRS = 300.0  # as many pairs make half of the change: some 25 tracklets compared with each other
+FEW_PEOPLE = 2.6  # log odds by which the threshold is lower where nobody else is known: even odds at a rate of 0.07
 PRIOR = 0.5  # of the logarithm of the number of other people; 1 would take all of them as equally likely
 
 
@@ -30,20 +34,23 @@ def raised(match: float, others: float) -> float:
     return max(match, min(match + PRIOR * math.log(max(1.0, others)), MAX_LOGIT))
 
 
-def threshold(match: float, others: int, learnt: Collection[Calibration]) -> float:
+def threshold(match: float, others: int, learnt: Collection[Calibration], people: float) -> float:
     """Return the log odds from which on a tracklet shows one of the people seen recently.
 
     There are `others` of them besides, or fewer where the share of pairs that show one person says so: a person in
     several pieces must not make it harder to join them. That share counts everybody, and one of them is this person.
+    `people` is the number of those who stay.
     """
     most = raised(match, min([others, *(known.people - 1 for known in learnt)]))
+    least = match - FEW_PEOPLE
     pairs = max((sum(known.unlabelled) for known in learnt), default=0.0)
-    return match + (most - match) * pairs / (pairs + LEARNT_PAIRS)
+    then = least + (most - least) * trust(person_pairs(people))
+    return match + (then - match) * pairs / (pairs + LEARNT_PAIRS)
 
 
 def needed(draft: Draft, rules: Rules) -> float:
     """Return the log odds from which on a tracklet shows somebody seen recently, and clusters are joined."""
-    return threshold(rules.match, draft.recent_count() - 1, draft.calibrations.values())
+    return threshold(rules.match, draft.recent_count() - 1, draft.calibrations.values(), draft.staying())
 
 
 def needed_for_all(draft: Draft, rules: Rules) -> float:

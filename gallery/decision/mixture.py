@@ -47,22 +47,27 @@ def counted(similarities: NDArray[np.float64]) -> Counts:
     return np.bincount(places, minlength=BINS).astype(np.float64)
 
 
-def squeezed(prior: SimilarityPrior, different: float) -> tuple[float, float]:
+def squeezed(prior: SimilarityPrior, different: float, known: float = 1.0) -> tuple[float, float]:
     """Return the prior mean and variance of the same person's similarities, given the mean of different people's.
 
     On new cameras a network compresses all its similarities: distances between images of the same person and of
-    different people shrink alike.
+    different people shrink alike. But two people may just be dressed alike: then their likeness says nothing about one
+    person's. `known`, in [0, 1], is how much of it is the network's doing.
     """
-    squeeze = (1 - different) / (1 - prior.different_mean)
+    shrunk = known * (different - prior.different_mean)
+    squeeze = 1 - shrunk / (1 - prior.different_mean)
     return 1 - squeeze * (1 - prior.same_mean), (squeeze * prior.same_std) ** 2
 
 
-def separated(counts: Counts, before: Scale, prior: SimilarityPrior) -> Scale:
-    """Return the two distributions that best explain a histogram, given what was known before."""
+def separated(counts: Counts, before: Scale, prior: SimilarityPrior, squeeze_known: float = 1.0) -> Scale:
+    """Return the two distributions that best explain a histogram, given what was known before.
+
+    `squeeze_known` is how much different people's likeness says about one person's, see `squeezed`.
+    """
     total = float(counts.sum())
     median = float(np.interp(total / 2, np.cumsum(counts), _CENTRES))  # nearly all pairs show different people
     different = (total * median + DIFFERENT_PAIRS * before.different) / (total + DIFFERENT_PAIRS)
-    start = squeezed(prior, different)
+    start = squeezed(prior, different, squeeze_known)
     (same, same_variance), different_variance, share = start, before.different_variance, INITIAL_SHARE
     for _ in range(ROUNDS):
         odds = _log_normal(same, same_variance) - _log_skewed(different, different_variance)

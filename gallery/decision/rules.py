@@ -13,6 +13,7 @@ class Parts:
         exclusivity: People whom one camera saw at once are different.
         disjoint: So are those whom two cameras saw at once that see different places.
         transit: Cameras and times of a person's tracklets follow ways that were learnt.
+        staying: Few people who stay before the cameras are counted by how their number in sight varies.
     """
 
     scale: bool = True
@@ -20,6 +21,7 @@ class Parts:
     exclusivity: bool = True
     disjoint: bool = True
     transit: bool = True
+    staying: bool = True
 
 
 ALL_PARTS = Parts()

@@ -32,7 +32,7 @@ def update_scale(draft: Draft, rules: Rules, *, anew: bool = False) -> None:
         draft.shifts = NO_SHIFTS
     shifts_changed = rules.normalise and (anew or draft.shifts.is_outdated(draft.next_identity))
     if shifts_changed:
-        people = {model_id: known.people for model_id, known in draft.calibrations.items()}
+        people = {model_id: min(draft.staying(), known.people) for model_id, known in draft.calibrations.items()}
         draft.shifts = learnt_shifts(draft.seen_last(RECENT_PEOPLE), draft.prototypes, draft.next_identity, people)
     for model_id in sorted(draft.calibrations) if shifts_changed else sorted({t.model_id for t in ended}):
         sample = _sample(draft, model_id, rules)
@@ -64,7 +64,8 @@ def _learn(draft: Draft, model_id: str, found: Sequence["_Compared"], *, anew: b
     before = draft.calibration(model_id)
     if not draft.parts.scale:
         similarities = similarities[:0]
-    after = before.observe_instead(similarities) if anew else before.observe_unlabelled(similarities)
+    observe = before.observe_instead if anew else before.observe_unlabelled
+    after = observe(similarities, draft.staying())
     draft.calibrations[model_id] = after
     alike, coverage = after.similarity(ALIKE), draft.coverage
     if draft.parts.disjoint:

@@ -7,6 +7,7 @@ from typing import TypeVar
 from sortedcontainers import SortedList
 
 from gallery.decision.coverage import SIMULTANEOUS_NS
+from gallery.decision.staying import Presence
 from gallery.decision.together import HANDOVER_NS, Together, is_over, together
 from wire.messages import Tracklet
 from wire.tracklet_id import TrackletId
@@ -51,6 +52,10 @@ class Visibility:
         """Return whether a tracklet may still get boxes."""
         return any(camera.is_anyone_in_sight(self._now_ns) for camera in self._cameras.values())
 
+    def presences(self) -> list[Presence]:
+        """Return who was in sight of each camera."""
+        return [camera.presence() for camera in self._cameras.values()]
+
     def of_leg(self, tracklet: Tracklet) -> Iterable[Tracklet]:
         """Return the other parts of the same leg of a track."""
         camera = self._cameras.get(tracklet.camera_id)
@@ -77,6 +82,8 @@ class _Camera:
         self._open: SortedList[tuple[int, str]] = SortedList()  # last_ns and id
         self._answers: dict[str, tuple[tuple[Together, str], ...]] = {}
         self._by_last: SortedList[tuple[int, str]] = SortedList()
+        self._firsts_ns: SortedList[int] = SortedList()
+        self._person_ns = self._square_ns = 0  # the number of those in sight, and its square, over time
         self._legs: dict[Leg, set[str]] = defaultdict(set)
 
     def put(self, tracklet: Tracklet) -> None:
@@ -84,6 +91,7 @@ class _Camera:
         if key in self.tracklets:
             self.drop(key)
         near = self._near(tracklet)
+        self._count(tracklet, near, 1)
         self._place(tracklet)
         self._overlaps[key] = {other for other in near if _overlap(tracklet, self.tracklets[other])}
         for other in self._overlaps[key]:
@@ -98,6 +106,7 @@ class _Camera:
             self._long.add(key)
         self.tracklets[key] = tracklet
         self._by_last.add((tracklet.last_ns, key))
+        self._firsts_ns.add(tracklet.first_ns)
         self._legs[_leg_of(tracklet)].add(key)
         if not tracklet.closed:
             self._open.add((tracklet.last_ns, key))
@@ -113,7 +122,20 @@ class _Camera:
         self._long.discard(key)
         self._open.discard((tracklet.last_ns, key))
         self._by_last.remove((tracklet.last_ns, key))
+        self._firsts_ns.remove(tracklet.first_ns)
         _discard_from(self._legs, _leg_of(tracklet), key)
+        self._count(tracklet, self._near(tracklet), -1)
+
+    def _count(self, tracklet: Tracklet, near: Iterable[str], sign: int) -> None:
+        """Count a tracklet, 1, or no longer, -1, beside the others around the same time."""
+        own_ns = tracklet.last_ns - tracklet.first_ns
+        shared_ns = sum(max(0, _common_ns(tracklet, self.tracklets[other])) for other in near)
+        self._person_ns += sign * own_ns
+        self._square_ns += sign * (own_ns + 2 * shared_ns)
+
+    def presence(self) -> Presence:
+        span_ns = self._by_last[-1][0] - self._firsts_ns[0]
+        return Presence(len(self.tracklets), self._person_ns, self._square_ns, span_ns)
 
     def before(self, last_ns: int) -> Iterator[str]:
         return (key for _, key in self._by_last.irange(maximum=(last_ns,), inclusive=(True, False)))
@@ -159,6 +181,14 @@ class _Camera:
         """Return the tracklets that share a slot of time with this one."""
         slots = _slots_of(tracklet)
         return self._long.union(*(self._slots.get(slot, ()) for slot in slots)) if slots else set(self.tracklets)
+
+
+def presences(tracklets: Iterable[Tracklet]) -> list[Presence]:
+    """Return who was in sight of each camera, by tracklets that are of no site's lookups."""
+    visibility = Visibility()
+    for tracklet in tracklets:
+        visibility.put(tracklet)
+    return visibility.presences()
 
 
 def _overlap(one: Tracklet, other: Tracklet) -> bool:

@@ -8,6 +8,8 @@ from gallery.decision.log_odds import threshold
 from gallery.decision.normalise import Shifts
 from gallery.decision.rules import Rules
 from gallery.decision.scale_state import decode_scale, written_by
+from gallery.decision.staying import staying
+from gallery.decision.visibility import presences
 from gallery.errors import NothingLearnt
 from gallery.reliability.certain import mistaken
 from gallery.reliability.curves import Reliability, reliability
@@ -97,8 +99,10 @@ def show(store: Store, rules: Rules, false_merge_rate: float) -> tuple[Report, l
         )
     rows = store.find(TrackQuery(limit=MAX_TRACKLETS))
     ended = [row.tracklet for row in rows if row.tracklet.closed and row.tracklet.quality >= rules.min_closing_quality]
-    recent = {row.identity_id for row in rows if row.tracklet.last_ns >= learnt.now_ns - rules.horizon_ns}
-    match = threshold(rules.match, len(recent - {None}) - 1, calibrations.values())
+    recent = [row for row in rows if row.tracklet.last_ns >= learnt.now_ns - rules.horizon_ns]
+    people = {row.identity_id for row in recent} - {None}
+    stay = staying(presences(row.tracklet for row in recent))
+    match = threshold(rules.match, len(people) - 1, calibrations.values(), stay)
     models = tuple(
         model_scale(model_id, one, shifts, [t for t in ended if t.model_id == model_id], match)
         for model_id, one in sorted(calibrations.items())
