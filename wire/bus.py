@@ -55,7 +55,7 @@ PICTURE_QUERIES = TopicSpec("picture-queries", partitions=8, retention_s=60)
 QUERY_ANSWERS = TopicSpec("query-answers", partitions=8, retention_s=60)
 CAMERA_TESTS = TopicSpec("camera-tests", partitions=8, retention_s=60)
 NVSCHEMA = TopicSpec("nvschema", partitions=32, retention_s=600)  # JSON for other programs
-CLOCK = TopicSpec("clock", partitions=1, retention_s=60)  # one record a start: the broker tells when it stored it
+CLOCK = TopicSpec("clock", partitions=1, retention_s=60)  # the broker tells when it stored a record; nobody reads it
 TOPICS = (
     CAMERAS,
     FRAMES,

@@ -76,8 +76,9 @@ class KafkaBus:
         """Have a record stored that nobody reads, before anything is judged by a clock that may be wrong."""
         try:
             with closing(self.producer()) as producer:
-                producer.send(CLOCK.name, "", b"")
-                producer.flush(self._settings.request_timeout_ms / 1000)
+                for _ in range(2):  # the first one has to wait for the connection, and so tells little
+                    producer.send(CLOCK.name, "", b"")
+                    producer.flush(self._settings.request_timeout_ms / 1000)
         except WireError as error:
             log.warning("whether the clock of this machine is right cannot be told yet: %s", error)
 
