@@ -99,9 +99,11 @@ def find(
 ) -> None:
     """Find the people of a picture among those who are known; a run or the services must be running."""
     from deploy.cli.find_api import running_api
+    from wire.queries import MAX_PICTURE_BYTES
 
     try:
-        data = picture.read_bytes()
+        with picture.open("rb") as file:
+            data = file.read(MAX_PICTURE_BYTES + 1)  # the API refuses what is larger, and a device never ends
     except OSError as error:
         raise UsageError(f"{picture}: {error.strerror}") from error
     kind = PICTURES.get(picture.suffix.lower(), "image/jpeg")

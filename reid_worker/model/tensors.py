@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from reid_worker.endless import ENDLESS, is_endless
 from reid_worker.model.state_dict import UnreadableError, listed, read_state_dict
 from wire.errors import SettingsError
 
@@ -36,6 +37,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: The file is missing, truncated, holds code, or holds something else than named tensors.
     """
+    if is_endless(path):
+        raise WeightsError(path, ENDLESS)
     try:
         with path.open("rb") as file:
             start = file.read(9)

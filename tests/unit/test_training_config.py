@@ -97,8 +97,10 @@ def test_an_older_recipe_is_answered_with_all_new_names_at_once(tmp_path: Path) 
         (b"- 1\n", "must contain groups"),
         (b"run: [", "cannot be read"),
         (b"run: \xff\xfe", "cannot be read: not a text file in UTF-8"),
+        (b"run: " + b"[" * 3000, "cannot be read: lists or mappings are nested too deeply"),
+        (b"#" * 4_000_001, "cannot be read: larger than 4000000 bytes"),
     ],
-    ids=["empty", "list", "broken", "binary"],
+    ids=["empty", "list", "broken", "binary", "deep", "endless"],
 )
 def test_a_file_that_is_not_a_recipe_is_named(content: bytes, complaint: str, tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_bytes(content)

@@ -156,6 +156,13 @@ def test_a_file_that_is_not_a_checkpoint_is_told_by_what_it_is(
         convert(source, out)
 
 
+def test_a_pipe_or_a_device_is_not_read(tmp_path: Path, out: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for source in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(WeightsError, match="is a pipe or a device, not a file"):
+            convert(source, out)
+
+
 @pytest.mark.parametrize(
     ("names", "said"),
     [

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from training.config.renamed import RENAMED
 from training.config.run import TrainConfig
+from wire.config_file import MAX_BYTES
 
 _Values = dict[str, dict[str, object]]  # by group, then by key
 
@@ -47,13 +48,19 @@ def changed(config: TrainConfig, changes: Mapping[str, object]) -> TrainConfig:
 
 def _read(path: Path) -> Mapping[object, object]:
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ConfigError(f"{path} cannot be read: larger than {MAX_BYTES} bytes; give a YAML file")
+        loaded = yaml.safe_load(content.decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, yaml.reader.ReaderError) as error:
         raise ConfigError(f"{path} cannot be read: not a text file in UTF-8; give a YAML file") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{path} cannot be read: lists or mappings are nested too deeply") from None
     if not isinstance(loaded, Mapping):
         raise ConfigError(f"{path} must contain groups of settings, like `schedule: {{steps: 1000}}`")
     return loaded
