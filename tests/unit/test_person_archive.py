@@ -15,9 +15,10 @@ from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 
 from deploy.errors import UsageError
-from deploy.person_archive import Contents, write_archive
+from deploy.person_archive import write_archive
 from deploy.video.others import HELD_NS, Others
 from gallery.api.app import create_app
+from gallery.api.identities.archive import Contents
 from gallery.config import ApiSettings
 from gallery.recording.config import RecordingSettings
 from gallery.store.memory import MemoryStore

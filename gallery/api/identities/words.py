@@ -247,7 +247,7 @@ def _add_journal(router: APIRouter, asking: Asking, store: Store) -> None:
             person = store.identity(identity)
             if person is None:
                 raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no identity {identity}")
-            numbers, tracks = {person.number, *person.previous_ids}, set(*store.latest([person.number], MAX_SIDE))
+            numbers, tracks = {person.number, *person.previous_ids}, set(store.latest([person.number], MAX_SIDE)[0])
             found = [entry for entry in found if _concerns(entry.said, numbers, tracks)]
         if sort == "newest":
             found = [entry for entry in reversed(found) if not after or entry.seq < after]
