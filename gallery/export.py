@@ -61,8 +61,19 @@ def write_mot(
     out.mkdir(parents=True, exist_ok=True)
     lines = {camera_id: mot_lines(rows) for camera_id, rows in found.items()}
     for camera_id, own in lines.items():
-        (out / f"{camera_id}.txt").write_text("".join(own), encoding="utf-8")
+        _replace(out / f"{camera_id}.txt", "".join(own))
     return {camera_id: len(own) for camera_id, own in lines.items()}
+
+
+def _replace(file: Path, text: str) -> None:
+    """Write a file whole or not at all: half of the boxes would be scored like all of them."""
+    part = file.with_name(f"{file.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def mot_of(store: Store, camera_id: str, from_ns: int, to_ns: int) -> list[str]:

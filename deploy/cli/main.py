@@ -45,6 +45,7 @@ PANELS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
 }
 
 
+MORE_MEMORY = "end other programs, or raise the limit (`ulimit -v`, or that of the container)"
 WORDS = "climbtrack.words"  # key of the typed arguments in the context's metadata
 _UsageError: Any = typer.BadParameter.__base__  # from the copy of click inside typer, which has no type hints
 
@@ -123,10 +124,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, error.exit_code)
     except WireError as error:
         return _fail(error, RunError.exit_code)
-    except (OSError, ModuleNotFoundError) as error:
-        remedy = _not_written(error) if isinstance(error, OSError) else _not_installed(error)
-        return _fail(remedy, RunError.exit_code)
+    except (OSError, ImportError, MemoryError) as error:
+        return _fail(_remedy_of(error), RunError.exit_code)
     return 0
+
+
+def _remedy_of(error: OSError | ImportError | MemoryError) -> RunError:
+    """Return what to do about an error of the machine; re-raise one that may be ours."""
+    if isinstance(error, OSError):
+        return _not_written(error)
+    if isinstance(error, ImportError):
+        return _not_loaded(error)
+    return RunError(f"there is not enough memory; {MORE_MEMORY}")
 
 
 def _not_written(error: OSError) -> RunError:
@@ -136,8 +145,12 @@ def _not_written(error: OSError) -> RunError:
     return RunError(f"cannot write {error.filename or 'the output'}: {error.strerror}; free space, or write elsewhere")
 
 
-def _not_installed(error: ModuleNotFoundError) -> RunError:
-    """Return the remedy for a library missing from a partial installation; re-raise any other import error."""
+def _not_loaded(error: ImportError) -> RunError:
+    """Return the remedy for a library missing from a partial installation, or for one that the system does not load;
+    re-raise any other import error.
+    """
+    if ".so" in str(error):
+        return RunError(f"a library cannot be loaded: {error}; {MORE_MEMORY}, or install climbtrack again")
     library = (error.name or "").partition(".")[0]
     if library in {"", "wire", "ingest", "reid_worker", "gallery", "training", "deploy"}:
         raise error

@@ -1,5 +1,6 @@
 """The files that a run writes at its end: checked before it starts, since nobody wants to learn of it after hours."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event
@@ -11,6 +12,8 @@ from deploy.terminal import print_line
 from gallery.store.store import Store
 from ingest.config import IngestSettings
 from wire.messages import CameraSpec
+
+OTHER_FOLDER = "remove it, make room, or choose another folder"
 
 
 def check_outputs(cameras: Sequence[CameraSpec], out: Path | None, video: Path | None, *, every_frame: bool) -> None:
@@ -26,8 +29,16 @@ def check_outputs(cameras: Sequence[CameraSpec], out: Path | None, video: Path |
         raise UsageError("--every-frame is about the boxes that --out writes: give --out as well")
     if out is not None:
         check_folder("--out", out)
+        _check_files(cameras, out)
     if video is not None:
         check_videos(video, cameras)
+
+
+def _check_files(cameras: Sequence[CameraSpec], out: Path) -> None:
+    for spec in cameras:
+        file = out / f"{spec.camera_id}.txt"
+        if file.exists() and not (file.is_file() and os.access(file, os.W_OK)):
+            raise UsageError(f"--out {file}: exists and cannot be replaced; {OTHER_FOLDER}")
 
 
 def write_videos(

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 from rich.console import Console
 
+from deploy.errors import RunError
 from deploy.local.api_server import bind
 from deploy.local.console import CameraBars, print_cameras, print_files, print_people
 from deploy.local.contact_sheet import NAME, write_contact_sheet
 from deploy.local.data_dir import default_data_dir
-from deploy.local.outputs import check_outputs, write_videos
+from deploy.local.outputs import OTHER_FOLDER, check_outputs, write_videos
 from deploy.local.probe import length_of
 from deploy.local.report import Report, people_since
 from deploy.local.settings import EmbeddedSettings
@@ -131,10 +132,12 @@ def follow_cameras(system: "Embedded", options: RunOptions, console: Console) ->
         report = Report(people_since(system.store, since_ns, totals), totals, time.monotonic() - began_s)
         pictures = _write_pictures(system.store, report, options, console) if options.pictures else None
         files: dict[str, Path | str] = {"pictures": pictures} if pictures and report.people else {}
-        files |= _write_data(system.store, report, options, since_ns)
-        videos = write_videos(system.store, cameras, options.video, since_ns, system.ingest_settings, stop, console)
-        files |= {"videos": f"{options.video}/*.mp4"} if videos else {}
-        _print(report, failures, files, options, console)
+        try:
+            files |= _write_data(system.store, report, options, since_ns)
+            videos = write_videos(system.store, cameras, options.video, since_ns, system.ingest_settings, stop, console)
+            files |= {"videos": f"{options.video}/*.mp4"} if videos else {}
+        finally:  # what cannot be written takes no results along
+            _print(report, failures, files, options, console)
         if options.keep_serving and not stop.is_set():
             print_line(console, f"still answering at {system.api_url}; Ctrl-C ends it")
             _serve(system, stop)
@@ -245,13 +248,20 @@ def _write_pictures(store: Store, report: Report, options: RunOptions, console: 
 
 
 def _write_data(store: Store, report: Report, options: RunOptions, since_ns: int) -> dict[str, str]:
-    """Write the requested files, and return a description of where each kind is."""
+    """Write the requested files, and return a description of where each kind is.
+
+    Raises:
+        RunError: A file cannot be written; names it.
+    """
     files: dict[str, str] = {}
     if options.out is not None:
         rates = {spec.camera_id: spec.analysed_fps for spec in options.cameras} if options.every_frame else None
-        written = write_mot(store, options.out, since_ns, report.cameras, rates)
-        for name in set(report.cameras) - set(written):
-            (options.out / f"{name}.txt").write_text("")  # saw nobody: replaces the file of an earlier run
+        try:
+            written = write_mot(store, options.out, since_ns, report.cameras, rates)
+            for name in set(report.cameras) - set(written):
+                (options.out / f"{name}.txt").write_text("")  # saw nobody: replaces the file of an earlier run
+        except OSError as error:
+            raise RunError(f"--out {error.filename or options.out}: {error.strerror}; {OTHER_FOLDER}") from error
         files["boxes"] = f"{options.out}/*.txt, in MOTChallenge text"
     if options.keep_crops is not None:
         files["crops"] = f"{options.keep_crops}, for climbtrack adapt"

@@ -78,3 +78,20 @@ def _has_colour(picture: Any, box: Any, person: int) -> bool:
     x, y = int(np.clip(round(float(box[0])), 0, width - 1)), int(box[1] + box[3] / 2)
     near = picture[min(y, height - 1), max(x - 2, 0) : x + 3].astype(float)
     return bool(np.abs(near - np.array(colour_of(person))).sum(axis=1).min() < 150)
+
+
+def test_boxes_that_cannot_be_written_take_no_results_along(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "out/a.txt")
+
+    monkeypatch.setattr("deploy.local.run.write_mot", full)
+    (video,) = sorted((folder / "site").glob("*.mp4"))[:1]
+    words = ["run", "--camera", f"a={video}", "--out", str(tmp_path / "out"), "--data-dir", str(tmp_path / "data")]
+
+    assert main([*words, "--detector", "bundled", "--port", "0", "--no-pictures"]) == 1
+
+    told = capsys.readouterr()
+    assert "frames analysed, 0 dropped" in told.out
+    assert "--out out/a.txt: No space left on device; remove it, make room" in told.err.replace("\n", " ")

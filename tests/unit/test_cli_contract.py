@@ -199,3 +199,21 @@ def test_a_library_that_is_not_installed_is_named_with_the_remedy(
     monkeypatch.setattr("deploy.cli.train.recipe_and_changes", absent)
     assert main(["train", str(tmp_path / "recipe.yaml")]) == 1
     assert "needs scipy, which is not installed; `pip install .` in a clone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ImportError("libtorch_cpu.so: failed to map segment"), "a library cannot be loaded: libtorch_cpu.so: failed"),
+        (MemoryError(), "there is not enough memory; end other programs, or raise the limit"),
+    ],
+)
+def test_too_little_memory_is_named_with_the_remedy(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def short(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("deploy.cli.train.recipe_and_changes", short)
+    assert main(["train", str(tmp_path / "recipe.yaml")]) == 1
+    assert said in capsys.readouterr().err.replace("\n", " ")

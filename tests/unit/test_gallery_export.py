@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from gallery.export import mot_of, write_mot
 from gallery.score.mot import read_boxes
 from gallery.store.memory import MemoryStore
@@ -80,3 +82,24 @@ def test_only_the_given_cameras_are_written(tmp_path: Path) -> None:
 
     assert write_mot(store, tmp_path, cameras={"a"}) == {"a": 6}
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_boxes_that_cannot_be_written_leave_those_of_an_earlier_run_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore("site")
+    store.write(Write(0, START, 2, tracklets=[row("a/s/1/0", 1, 0, 4)]))
+    write_mot(store, tmp_path)
+    before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    whole = Path.write_text
+
+    def full(self: Path, text: str, **options: str) -> int:
+        whole(self, text[: len(text) // 2], **options)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+
+    with pytest.raises(OSError, match="No space left"):
+        write_mot(store, tmp_path)
+
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before

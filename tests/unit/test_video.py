@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from deploy.errors import DeployError, RunError, UsageError
+from deploy.local.outputs import check_outputs
 from deploy.video import encode
 from deploy.video.annotate import check_folder, check_videos, write_videos
 from deploy.video.encode import VideoFile, fitted
@@ -217,6 +218,12 @@ def test_what_cannot_work_is_said_before_the_run(
     folder, camera = case(tmp_path)
     with pytest.raises(DeployError, match=said):
         check_videos(folder, [camera])
+
+
+def test_a_file_of_boxes_that_cannot_be_replaced_is_named_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "door.txt").mkdir()
+    with pytest.raises(UsageError, match=r"--out .*door\.txt: exists and cannot be replaced; remove it"):
+        check_outputs([spec("door.mp4")], tmp_path, None, every_frame=False)
 
 
 def test_a_folder_on_a_read_only_file_system_is_named() -> None:
