@@ -1,4 +1,4 @@
-"""Take the pictures of docs/page.md: `python -m docs.images.page SITE`; SITE is what `climbtrack synth site` wrote.
+"""Take the pictures of docs/page.md: `python -m docs.images.page SITE [VIEW ...]`; `climbtrack synth site` wrote SITE.
 
 Needs Chromium on the PATH and the development tools. Waits a minute, so that people have been everywhere.
 """
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -35,8 +36,8 @@ SETTLE_S = 12  # until the video plays
 QUIET_S = 2  # until every picture is loaded
 
 
-def main(site: Path) -> None:
-    """Run a site in real time, and take a picture of each view."""
+def main(site: Path, names: Sequence[str]) -> None:
+    """Run a site in real time, and take a picture of each view, or of some."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -51,7 +52,7 @@ def main(site: Path) -> None:
             try:
                 _add_cameras(f"http://127.0.0.1:{port}", films)
                 time.sleep(WAIT_S)
-                take_pictures(f"http://127.0.0.1:{port}")
+                take_pictures(f"http://127.0.0.1:{port}", names)
             finally:
                 process.terminate()
 
@@ -85,8 +86,8 @@ def _watch(client: httpx.Client) -> None:
     client.post("/v1/alert-rules", json=rule).raise_for_status()
 
 
-def take_pictures(address: str) -> None:
-    """Take a picture of each view: on a wide screen in light, on a phone in the dark, and the wall in both."""
+def take_pictures(address: str, names: Sequence[str]) -> None:
+    """Take a picture of each view, or of some: on a wide screen in light, on a phone in the dark, and the wall in both."""
     with httpx.Client(base_url=address, timeout=60) as client:
         known, track = _prepare(client)
     views = {
@@ -113,10 +114,11 @@ def take_pictures(address: str) -> None:
         browser = playwright.chromium.launch(executable_path=patient, args=["--no-sandbox"])
         for form, (width, height, scheme) in FORMS.items():
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-            for name, view in views.items() if form != "-dark" else [("live", "live")]:
+            for name, view in views.items():
+                if (names and name not in names) or (form == "-dark" and name != "live"):
+                    continue
                 page.goto(f"{address}/#/{view}")
                 _settle(page, name)
-                _wait_until_all(page, CALM)
                 page.screenshot(path=FOLDER / f"page-{name}{form}.jpg", type="jpeg", quality=QUALITY)
             page.close()
         browser.close()
@@ -143,6 +145,7 @@ def _settle(page: Page, name: str) -> None:
     if name == "cameras":
         _wait_until_all(page, LOADED)
     page.wait_for_timeout((SETTLE_S if name == "live" else QUIET_S) * 1000)
+    _wait_until_all(page, CALM)
     if name == "live":
         _wait_for_people(page)
 
@@ -165,4 +168,4 @@ def _wait_for_people(page: Page) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])
