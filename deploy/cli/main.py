@@ -1,6 +1,7 @@
 """The `climbtrack` command. Heavy libraries are imported inside the subcommands, so that `--help` is fast."""
 
 import errno
+import os
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -114,6 +115,7 @@ for panel, commands in PANELS.items():
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 success, 1 failure, 2 invalid usage or setting."""
+    _fill_standard_streams()
     try:
         app(args=arguments, prog_name="climbtrack")
     except SystemExit as ended:  # how typer exits, also on invalid options
@@ -127,6 +129,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ImportError, MemoryError) as error:
         return _fail(_remedy_of(error), RunError.exit_code)
     return 0
+
+
+def _fill_standard_streams() -> None:
+    """Open what was closed of stdin, stdout and stderr, or a socket would get its number and be lost in a child."""
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(number, True)  # for children as well
+    os.close(number)
 
 
 def _remedy_of(error: OSError | ImportError | MemoryError) -> RunError:

@@ -217,3 +217,10 @@ def test_too_little_memory_is_named_with_the_remedy(
     monkeypatch.setattr("deploy.cli.train.recipe_and_changes", short)
     assert main(["train", str(tmp_path / "recipe.yaml")]) == 1
     assert said in capsys.readouterr().err.replace("\n", " ")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_leaves_its_number_to_nothing_else(closed: str) -> None:
+    then = "import os, sys; from deploy.cli.main import main; main(['--version']); sys.exit(os.open(os.devnull, 0))"
+    done = subprocess.run(["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, then], check=False)
+    assert done.returncode >= 3
