@@ -42,7 +42,8 @@ ENGINE=${ENGINE:-docker}
 words=(${COMPOSE:-docker compose} --project-name "$project" --env-file docker/demo.env --file compose.yaml "$@")
 compose() { within "$1" "${words[@]}" "${@:2}"; }
 
-ours() { within 30 "$ENGINE" ps --all --filter "label=com.docker.compose.project=$project" --format '{{.Names}}'; }
+label=label=com.docker.compose.project=$project
+ours() { within 30 "$ENGINE" ps --all --filter "$label" --format '{{.Names}}'; }
 
 # Containers that end again and again: they are never unhealthy, and so compose would wait for them for ever.
 failing() {
@@ -70,6 +71,9 @@ down() {
   if ! compose 180 down --volumes --timeout 20; then
     echo "compose did not take everything down; removing what is left by $ENGINE itself" >&2
     for name in $(ours); do within 30 "$ENGINE" rm --force --volumes "$name" >/dev/null || true; done
+    for kind in volume network; do
+      for name in $(within 30 "$ENGINE" "$kind" ls --quiet --filter "$label"); do within 30 "$ENGINE" "$kind" rm "$name" >/dev/null || true; done
+    done
   fi
   for pid in "${started[@]}"; do end "$pid"; done
   rm -rf "$work"

@@ -258,8 +258,9 @@ def test_the_trial_takes_down_nothing_but_itself() -> None:
     (project,) = re.findall(r"^project=(\S+)", script, re.MULTILINE)
     assert project != installation
     assert set(re.findall(r"--project-name (\S+)", script)) == {'"$project"'}
-    assert set(re.findall(r"--filter (\S+)", script)) == {
+    assert set(re.findall(r"--filter (\"\S+?\")", script)) == {
         '"name=$project-redis"',
         '"name=$project-kafka"',
-        '"label=com.docker.compose.project=$project"',
+        '"$label"',
     }
+    assert "\nlabel=label=com.docker.compose.project=$project\n" in script
