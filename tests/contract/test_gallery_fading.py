@@ -1,13 +1,22 @@
 """People who were not seen for long leave a gallery's memory, and come back under their number."""
 
+import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import redis
 
+from gallery.backup.file import Reader
+from gallery.backup.make import back_up
+from gallery.backup.restore import restore
+from gallery.config import GallerySettings
 from gallery.decision.sweep import Sweep
 from gallery.errors import StoreConflict
+from gallery.site_worker import plan_of
+from gallery.store.redis import RedisStore
 from gallery.store.store import Faded, PeopleQuery, Prototype, Store
 from tests.contract.test_gallery_store import person, write
 from tests.gallery_tools import axis, tracklet
@@ -244,6 +253,20 @@ def test_a_gallery_that_is_killed_at_any_window_decides_as_one_that_is_not(store
     assert decided(Talk(store, **FADING), killed=True) == decided(Talk(**FADING), killed=False)
 
 
+def test_whoever_has_faded_is_in_a_backup_and_comes_back_where_it_is_restored(redis_url: str, tmp_path: Path) -> None:
+    client: Any = redis.Redis.from_url(redis_url)
+    site = f"site-{uuid.uuid4().hex[:8]}"
+    three_who_faded(lambda: Talk(RedisStore(client, site), **FADING))
+    back_up(client, site, tmp_path / "b")
+    restore(client, Reader(tmp_path / "b"), f"{site}-copy", plan_of(GallerySettings(**FADING)).rules)
+
+    talk = Talk(RedisStore(client, f"{site}-copy"), first_offset=1_000, **FADING)
+    passes(talk, "b/s/7.0/0", LONG_S + 60, axis(1))
+    assert talk.owners()["b/s/7.0/0"] == 2
+    assert faded(talk) == {1, 3}
+    client.close()
+
+
 def goes_on(talk: Talk, name: str, first_s: float, look: Any) -> None:
     """Let somebody pass before a gallery that finds out that its store has lost data."""
     with pytest.raises(StoreConflict):
@@ -319,3 +342,9 @@ def test_a_pass_goes_through_all_pages_and_the_next_one_looks_for_whoever_is_new
     assert sweep.begun(9) == sweep
     assert sweep.moved(None, 9) == Sweep(8, 9)
     assert Sweep(0, 0).begun(1_000_000).end <= 512
+
+
+def test_nobody_may_fade_whose_tracklets_are_in_memory() -> None:
+    with pytest.raises(ValueError, match=r"fade_after_s is 60: it must be 0, or at least horizon_s, 900"):
+        GallerySettings(fade_after_s=60)
+    assert plan_of(GallerySettings(fade_after_s=900)).rules.fade_ns == 900 * 10**9
