@@ -87,7 +87,7 @@ def _watch(client: httpx.Client) -> None:
 
 
 def take_pictures(address: str, names: Sequence[str]) -> None:
-    """Take a picture of each view, or of some: on a wide screen in light, on a phone in the dark, and the wall in both."""
+    """Take pictures of all views, or of some: on a wide screen in light, on a phone in the dark, the wall in both."""
     with httpx.Client(base_url=address, timeout=60) as client:
         known, track = _prepare(client)
     views = {

@@ -1,8 +1,8 @@
 """How late the live page is, and what its viewers cost: `python -m tests.bench.page_live VIDEO`; prints one JSON line.
 
 The video is served by GStreamer's RTSP server as a camera. The delay is read from the page, which states how long ago
-the camera took what it shows. Processor time is that of the whole process, for turns without viewers and turns with
-some, which take every piece as a page would and draw nothing: the difference is what a viewer costs.
+the camera took what it shows. Processor time is that of all processes of the run, for turns without viewers and turns
+with some, which take every piece as a page would and draw nothing: the difference is what a viewer costs.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import websockets
 from playwright.sync_api import sync_playwright
 
@@ -49,6 +50,7 @@ def main(video: Path) -> None:
         },
         "video": video.name,
         "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
     }
     print(json.dumps(told))
 
@@ -121,8 +123,10 @@ async def _watch(address: str) -> None:
 
 
 def _cpu_s(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the processor time of a run: of its process, of that of the API, and of Redis."""
+    run = psutil.Process(process)
+    times = [one.cpu_times() for one in (run, *run.children(recursive=True))]
+    return sum(one.user + one.system for one in times)
 
 
 def _quantile(values: list[float], share: float) -> float:
