@@ -77,16 +77,21 @@ def rows(identities: Sequence[int], store: StoreKind, tracklets: int) -> Iterato
         yield Row(**figures_of("deploy.bench.gallery", known, store, tracklets))
 
 
-def figures_of(module: str, *arguments: object) -> dict[str, Any]:
+def figures_of(module: str, *arguments: object, told: bool = False) -> dict[str, Any]:
     """Return the figures that a module prints, run in a process of its own with one thread.
+
+    If `told`, what it says meanwhile goes to the standard error of this one.
 
     Raises:
         RunError: It failed.
     """
     command = [sys.executable, "-m", module, *map(str, arguments)]
-    done = subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, text=True, check=False)
+    said = None if told else subprocess.PIPE
+    done = subprocess.run(
+        command, env=os.environ | ONE_THREAD, stdout=subprocess.PIPE, stderr=said, text=True, check=False
+    )
     if done.returncode:
-        raise RunError(f"{' '.join(command[2:])} failed:\n{done.stderr[-2000:]}")
+        raise RunError(f"{' '.join(command[2:])} failed:\n{(done.stderr or '')[-2000:]}".rstrip())
     return dict(json.loads(done.stdout))
 
 

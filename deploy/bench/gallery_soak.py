@@ -81,7 +81,10 @@ def measure(tracklets: int, people: int, store: Store, kind: StoreKind) -> Figur
     worker = SiteWorker(store, plan_of(settings), index_for, GalleryMetrics(registry), ServiceMetrics(registry))
     soak = _Soak(worker, store, crowd)
     soak.part(WARM)
-    parts = [soak.part(tracklets // PARTS) for _ in range(PARTS)]
+    parts = []
+    for number in range(PARTS):
+        parts.append(soak.part(tracklets // PARTS))
+        print(_told(number, parts[-1]), file=sys.stderr, flush=True)
     clock, cpu = [_p99(part.clock_ms) for part in parts], [_p99(part.cpu_ms) for part in parts]
     decided = sum(part.tracklets for part in parts)
     return Figures(
@@ -127,6 +130,14 @@ class _Soak:
             begun += sum(tracklet.revision == 0 for tracklet in sent)
         counts = self._store.counts()
         return _Part(clock_ms, cpu_ms, reports, begun, forgotten, memory_mb(), (counts.tracklets, counts.events))
+
+
+def _told(number: int, part: _Part) -> str:
+    """Return a line about a tenth that has ended: a soak may take hours, and be ended before."""
+    return (
+        f"tenth {number + 1}: {part.tracklets} tracklets, {part.forgotten} people forgotten, 99 % of the windows"
+        f" {_p99(part.clock_ms)} ms, {_p99(part.cpu_ms)} ms of processor time, {part.rss_mb:.0f} MB"
+    )
 
 
 def _p99(times_ms: list[float]) -> float:

@@ -130,7 +130,7 @@ def gallery(
         return
     if soak is not None:
         kept = identities[0] if identities else 2_000
-        typer.echo(json.dumps(bench.figures_of("deploy.bench.gallery_soak", soak, kept, kinds[0])))
+        typer.echo(json.dumps(bench.figures_of("deploy.bench.gallery_soak", soak, kept, kinds[0], told=True)))
         return
     sizes = identities or bench.IDENTITIES
     if backup:

@@ -78,10 +78,12 @@ def test_an_index_that_grows_is_measured_and_finds_everybody(capsys: pytest.Capt
         assert figures[name] == sorted(figures[name])
 
 
-def test_a_soak_keeps_and_forgets_as_many_people_as_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_soak_keeps_and_forgets_as_many_people_as_it_says(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "gallery", "--soak", "200", "--identities", "60", "--store", "redis"]) == 0
 
-    (line,) = capsys.readouterr().out.splitlines()
+    out, told = capfd.readouterr()
+    assert [f"tenth {number}:" in told for number in (1, 10, 11)] == [True, True, False]
+    (line,) = out.splitlines()
     figures = json.loads(line)
     assert figures["store"] == "redis"
     assert figures["tracklets"] >= 200
