@@ -1,11 +1,13 @@
 """Stopping on signals: the first one stops after the work in progress, a second one ends the process."""
 
 import logging
+import os
 import signal
+import stat
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 log = logging.getLogger(__name__)
@@ -17,10 +19,14 @@ SAME_WISH_S = 0.5
 def stop_on_signals() -> Iterator[threading.Event]:
     """Yield an event that SIGTERM and SIGINT set; later ones, and all after leaving, go to the previous handlers.
 
+    So does SIGHUP, which a terminal sends when it is closed, unless it is ignored, as by `nohup`.
+
     A signal directly after the first is the same wish to stop: `timeout` signals the process and its group.
     """
     stop = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    if before[signal.SIGHUP] is signal.SIG_IGN:
+        del before[signal.SIGHUP]
     first_s: list[float] = []
 
     def restore() -> None:
@@ -28,6 +34,8 @@ def stop_on_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
     def on_signal(number: int, _: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            _leave_terminal()
         first_s.append(time.monotonic())
         if len(first_s) == 1:
             log.info("stopping on %s", signal.Signals(number).name)
@@ -42,3 +50,13 @@ def stop_on_signals() -> Iterator[threading.Event]:
         yield stop
     finally:
         restore()
+
+
+def _leave_terminal() -> None:
+    """Let what is printed from now on go nowhere: writing to a terminal that is gone fails, and would end the stop."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        with suppress(OSError):  # of a stream that is closed
+            if stat.S_ISCHR(os.fstat(stream).st_mode):
+                os.dup2(nowhere, stream)
+    os.close(nowhere)
