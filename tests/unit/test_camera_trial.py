@@ -5,7 +5,9 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -150,13 +152,17 @@ def first_of(follower: Follower) -> list[Record]:
     return found
 
 
-def test_a_running_ingest_answers_tests_and_forgets_those_for_which_nobody_waits(tmp_path: Path) -> None:
+def test_a_running_ingest_answers_tests_and_forgets_those_for_which_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     video = make_video(tmp_path / "hall.mp4", Recipe(frames=20))
     with IngestWorker() as worker:
         follower = worker.bus.follow(QUERY_ANSWERS.name)
         producer = worker.bus.producer()
         for name, age_ns in (("old", 10**12), ("new", 0)):
-            test = CameraTest(query_id=name, asker="api", time_ns=time.time_ns() - age_ns, url=str(video))
+            stored_ns = time.time_ns() - age_ns
+            monkeypatch.setattr("wire.memory_log.time", SimpleNamespace(time_ns=partial(int, stored_ns)))
+            test = CameraTest(query_id=name, asker="api", time_ns=time.time_ns(), url=str(video))
             producer.send(CAMERA_TESTS.name, name, codec.encode(test))
         (answer,) = (codec.decode(record.value or b"") for record in first_of(follower))
     assert isinstance(answer, CameraTested)
