@@ -126,7 +126,7 @@ def _cpu_s(process: int) -> float:
     """Return the processor time of a run: of its process, of that of the API, and of Redis."""
     run = psutil.Process(process)
     times = [one.cpu_times() for one in (run, *run.children(recursive=True))]
-    return sum(one.user + one.system for one in times)
+    return float(sum(one.user + one.system for one in times))
 
 
 def _quantile(values: list[float], share: float) -> float:

@@ -212,7 +212,9 @@ class _UntilRead(threading.Event):
 
 def _serve(bus: FlakyBus) -> None:
     monitor = ServiceMonitor("reid_worker", ServiceMetrics(CollectorRegistry()))
-    Service("reid_worker", bus, _handler(bus), topics=["frames"], monitor=monitor, max_records=lambda: 7).run(_UntilRead(bus))
+    Service("reid_worker", bus, _handler(bus), topics=["frames"], monitor=monitor, max_records=lambda: 7).run(
+        _UntilRead(bus)
+    )
 
 
 def _published(bus: FlakyBus) -> list[Outgoing]:
