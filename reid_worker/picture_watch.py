@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from reid_worker.decode import Frame
 from reid_worker.metrics import WorkerMetrics
 from reid_worker.stream import CameraStream
+from wire.message import Mode
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,10 @@ REMEDIES: dict[Fault, str] = {
     "black": "check the lens cap, the light and the camera's exposure",
     "frozen": "not a pixel changed; restart the camera, or the recorder in front of it",
 }
-BROKEN = "packets lost on the way, or a faulty camera; over UDP, try TCP"
+BROKEN: dict[Mode, str] = {
+    "latency": "packets lost on the way, or a faulty camera; over UDP, try TCP",
+    "complete": "the recording is damaged, or encrypted; copy it again, or decrypt it",
+}
 
 
 @dataclass(slots=True)
@@ -63,7 +67,7 @@ class PictureWatch:
         if new > 0:
             self._metrics.frames.labels(camera=camera_id, outcome="broken").inc(new)
         if new > 0 and not before:
-            log.warning("camera %s: broken pictures (%s): %s", camera_id, stream.fault, BROKEN)
+            log.warning("camera %s: broken pictures (%s): %s", camera_id, stream.fault, BROKEN[stream.info.mode])
         seen.broken, seen.static = stream.broken, stream.static
 
     def _seen(self, camera_id: str) -> _Seen:

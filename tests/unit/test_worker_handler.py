@@ -31,6 +31,7 @@ from tests.worker_tools import (
 from wire import codec
 from wire.bus import MAX_RECORD_BYTES, Record, TopicPartition, record_bytes
 from wire.memory import MemoryBus
+from wire.message import Mode
 from wire.messages import AnyMessage, CameraProgress, CameraSpec, FrameChunk, SeenPeople, Tracklet, WorkerState
 from wire.service import Outgoing, Received, Rejected
 
@@ -470,7 +471,16 @@ def test_a_partition_of_another_topic_that_goes_takes_no_state_along(video: Vide
     assert _tracklets(said)[-1].frames.tolist() == _tracklets(undisturbed)[-1].frames.tolist()
 
 
-def test_garbage_instead_of_pictures_ends_with_no_tracklet_and_all_frames_dropped(video: Video) -> None:
+@pytest.mark.parametrize(
+    ("mode", "remedy"),
+    [
+        pytest.param("latency", "over UDP, try TCP", id="of a camera"),
+        pytest.param("complete", "the recording is damaged, or encrypted", id="in a recording"),
+    ],
+)
+def test_garbage_instead_of_pictures_ends_with_no_tracklet_all_frames_dropped_and_the_remedy(
+    mode: Mode, remedy: str, video: Video, caplog: pytest.LogCaptureFixture
+) -> None:
     chunk = video.chunks()[0]
     junk = FrameChunk(
         camera_id="door",
@@ -484,12 +494,14 @@ def test_garbage_instead_of_pictures_ends_with_no_tracklet_and_all_frames_droppe
         packets=tuple(type(packet)(packet.pts_ns, packet.time_ns, True, b"junk") for packet in chunk.packets),
         first_index=0,
         ended=True,
+        mode=mode,
     )
 
     said = World().say(_received(junk))
 
     assert _tracklets(said) == []
     assert [(item.frames, item.dropped, item.ended) for item in _progress(said)] == [(5, 5, True)]
+    assert remedy in caplog.text
 
 
 def test_crops_that_stay_the_same_are_embedded_once(video: Video) -> None:
