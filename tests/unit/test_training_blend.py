@@ -1,15 +1,19 @@
 """Two weights are averaged by their shares, and the statistics of norms are those of what is seen."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from reid_worker.model.climb import Climb
 from reid_worker.model.preprocess import Preprocessing
+from reid_worker.model.weights import load_weights, save_weights
 from tests.training_tools import coloured_noise
 from training.config.groups import MODELS
 from training.data.crops import CropSet
 from training.recipes.blend import blend, main, renew
+from wire.similarity import SimilarityPrior
 
 SIZES = MODELS["climb-tiny-64"]
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -51,6 +55,24 @@ def test_the_temporal_feature_is_centred_again_and_only_statistics_differ() -> N
     renew(network_, Preprocessing(SIZES.height, SIZES.width), people())
     for name, tensor in network_.state_dict().items():
         torch.testing.assert_close(tensor, after[name])
+
+
+def test_the_blend_has_the_prior_of_the_weights_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """That of those after was measured with the statistics that are renewed: it took everybody for alike."""
+    priors = {
+        "before": SimilarityPrior(same_mean=0.6, same_std=0.2, different_mean=0.0, different_std=0.2),
+        "after": SimilarityPrior(same_mean=0.9, same_std=0.2, different_mean=0.7, different_std=0.2),
+    }
+    for seed, (name, prior) in enumerate(priors.items()):
+        preprocessing = Preprocessing(SIZES.height, SIZES.width)
+        save_weights(tmp_path / f"{name}.safetensors", network(seed), preprocessing, prior)
+    (tmp_path / "run.yaml").write_text("network: {model: climb-tiny-64}\n")
+    monkeypatch.setattr("training.recipes.blend.training_people", lambda *_: people())
+    files = [str(tmp_path / f"{name}.safetensors") for name in (*priors, "out")]
+
+    main([str(tmp_path / "run.yaml"), *files])
+
+    assert load_weights(tmp_path / "out.safetensors").prior == priors["before"]
 
 
 def test_a_share_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

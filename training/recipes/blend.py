@@ -5,7 +5,8 @@
 Weights that went on from others keep more of what those knew if both are averaged, at no cost when served (Wortsman
 et al. 2022, "Robust fine-tuning of zero-shot models", section 3). The average has seen no data, so that the statistics
 of its norms fit neither; and a run that trains the encoder alone (`schedule.temporal_from: 1`) leaves those of the
-temporal head behind, until everybody is alike by 0.8. `--share 1` renews the statistics of AFTER alone.
+temporal head behind, until everybody is alike by 0.8. `--share 1` renews the statistics of AFTER alone. The similarity
+prior is that of BEFORE, since AFTER's was measured with the old statistics.
 """
 
 import argparse
@@ -72,10 +73,10 @@ def main(arguments: Sequence[str]) -> None:
         parser.error(f"--share {given.share}: must be 0 to 1")
     run = load_config(given.config, given.changes)
     people = training_people(run, generated_people(run.synthetic.assets), print)
-    loaded = load_weights(given.after)
-    blend(load_weights(given.before).network, loaded.network, given.share)
+    first, loaded = load_weights(given.before), load_weights(given.after)
+    blend(first.network, loaded.network, given.share)
     renew(loaded.network, loaded.preprocessing, people)
-    save_weights(given.out, loaded.network, loaded.preprocessing, loaded.prior)
+    save_weights(given.out, loaded.network, loaded.preprocessing, first.prior)
     sys.stdout.write(f"{given.out}\n")
 
 
