@@ -131,6 +131,7 @@ def test_a_newcomer_gets_from_an_address_to_a_signed_alert_and_to_the_proof_of_a
     page_way.draw_a_zone(page, newcomer.address)
     secret = page_way.add_a_webhook(page, receiver)
     page_way.make_a_rule_and_try_it(page, receiver)
+    page_way.come_back(newcomer.address)
     # Then they are told of somebody, in words that nobody else can have sent, and can have anybody erased
     page_way.receive_an_alert(page, receiver, secret)
     page_way.erase_with_a_proof(page, newcomer.address, page_way.somebody_else(newcomer.address, number))
