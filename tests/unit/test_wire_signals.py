@@ -38,7 +38,8 @@ import os, pathlib, sys, time
 from wire.signals import stop_on_signals
 with stop_on_signals() as stop:
     print("ready", flush=True)
-    stop.wait(60)
+    while not stop.is_set():  # not `wait`: a handler that comes while it takes the event's lock would hang
+        time.sleep(0.01)
     print("bye", flush=True)
     pathlib.Path(sys.argv[1]).write_text("done")
 """
