@@ -134,10 +134,10 @@ class Calibration:
         """Return the distributions according to the prior and the certain pairs, as `squeezed` reads these."""
         prior = self.prior
         shift = self.pairs / (self.pairs + PRIOR_MEAN_PAIRS)
-        trust = self.pairs / (self.pairs + PRIOR_PAIRS)
+        spread = self.pairs / (self.pairs + PRIOR_PAIRS)
         different = (1 - shift) * prior.different_mean + shift * self.mean
         squeeze = (1 - different) / (1 - prior.different_mean)
-        variance = (1 - trust) * (squeeze * prior.different_std) ** 2 + trust * self.variance
+        variance = (1 - spread) * (squeeze * prior.different_std) ** 2 + spread * self.variance
         return Scale(different, variance, *squeezed(prior, different, squeeze_known))
 
 

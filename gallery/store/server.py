@@ -179,16 +179,7 @@ def answering(settings: RedisSettings) -> Callable[[], float]:
     Raises:
         SettingsError: As `connect`.
     """
-    client = connect(settings, answer_s=PROBE_S, connect_s=PROBE_S)
-
-    def ask() -> float:
-        try:
-            client.ping()
-        except (RedisError, OSError):
-            return 0.0
-        return 1.0
-
-    return ask
+    return _probe(settings, lambda client: float(bool(client.ping())), unknown=0.0)
 
 
 def persistence_failing(settings: RedisSettings) -> Callable[[], float]:
@@ -197,16 +188,12 @@ def persistence_failing(settings: RedisSettings) -> Callable[[], float]:
     Raises:
         SettingsError: As `connect`.
     """
-    client = connect(settings, answer_s=PROBE_S, connect_s=PROBE_S)
 
-    def ask() -> float:
-        try:
-            answer: Any = client.info("persistence")
-        except (RedisError, OSError):
-            return math.nan
+    def failing(client: "redis.Redis") -> float:
+        answer: Any = client.info("persistence")
         return float(any(answer.get(name, "ok") != "ok" for name in SAVES))
 
-    return ask
+    return _probe(settings, failing, unknown=math.nan)
 
 
 def ahead_of(settings: RedisSettings) -> Callable[[], float]:
@@ -215,13 +202,18 @@ def ahead_of(settings: RedisSettings) -> Callable[[], float]:
     Raises:
         SettingsError: As `connect`.
     """
+    return _probe(settings, _ahead_s, unknown=math.nan)
+
+
+def _probe(settings: RedisSettings, asked: "Callable[[redis.Redis], float]", *, unknown: float) -> Callable[[], float]:
+    """Return a function that asks the server for a figure, and says `unknown` if it does not answer within a second."""
     client = connect(settings, answer_s=PROBE_S, connect_s=PROBE_S)
 
     def ask() -> float:
         try:
-            return _ahead_s(client)
+            return asked(client)
         except (RedisError, OSError):
-            return math.nan
+            return unknown
 
     return ask
 
