@@ -1,5 +1,6 @@
 """Stopping on signals: the first one stops after the work in progress, a second one ends the process."""
 
+import _thread
 import logging
 import os
 import signal
@@ -33,13 +34,17 @@ def stop_on_signals() -> Iterator[threading.Event]:
         for number, handler in before.items():
             signal.signal(number, handler)
 
+    def ask_to_stop(reason: signal.Signals) -> None:
+        log.info("stopping on %s", reason.name)
+        stop.set()
+
     def on_signal(number: int, _: FrameType | None) -> None:
         if number == signal.SIGHUP:
             _leave_terminal()
         first_s.append(time.monotonic())
         if len(first_s) == 1:
-            log.info("stopping on %s", signal.Signals(number).name)
-            stop.set()
+            # Not here: the thread that this interrupts may hold the lock of the event, or of the log, just now.
+            _thread.start_new_thread(ask_to_stop, (signal.Signals(number),))
         elif first_s[-1] - first_s[0] > SAME_WISH_S:
             restore()
             signal.raise_signal(number)

@@ -1,5 +1,6 @@
 """What the contract tests share."""
 
+import gc
 import uuid
 from collections.abc import Iterator
 
@@ -21,3 +22,10 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     client = redis.Redis.from_url(request.getfixturevalue("redis_url"))
     yield RedisStore(client, site)
     client.close()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_sockets_for_the_next_module() -> Iterator[None]:
+    """Collect what the client of Kafka leaves to the garbage collector while the module's filters hold."""
+    yield
+    gc.collect()

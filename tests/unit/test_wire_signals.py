@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import PATIENCE_S
 from wire.signals import stop_on_signals
 
 
@@ -18,9 +19,16 @@ def test_the_first_signal_asks_to_stop_and_the_handlers_come_back(number: signal
 
     with stop_on_signals() as stop:
         os.kill(os.getpid(), number)
-        assert stop.is_set()
+        assert stop.wait(PATIENCE_S)
 
     assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_comes_while_the_event_is_looked_at_does_not_hang() -> None:
+    with stop_on_signals() as stop:
+        with stop._cond:  # what `wait` holds for a moment, and `set` needs
+            signal.raise_signal(signal.SIGTERM)
+        assert stop.wait(PATIENCE_S)
 
 
 def test_the_end_of_a_terminal_is_ignored_where_that_is_wanted() -> None:
@@ -34,12 +42,11 @@ def test_the_end_of_a_terminal_is_ignored_where_that_is_wanted() -> None:
 
 
 PRINTS = """
-import os, pathlib, sys, time
+import os, pathlib, sys
 from wire.signals import stop_on_signals
 with stop_on_signals() as stop:
     print("ready", flush=True)
-    while not stop.is_set():  # not `wait`: a handler that comes while it takes the event's lock would hang
-        time.sleep(0.01)
+    stop.wait()
     print("bye", flush=True)
     pathlib.Path(sys.argv[1]).write_text("done")
 """
