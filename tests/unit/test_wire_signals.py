@@ -26,7 +26,7 @@ def test_the_first_signal_asks_to_stop_and_the_handlers_come_back(number: signal
 
 def test_a_signal_that_comes_while_the_event_is_looked_at_does_not_hang() -> None:
     with stop_on_signals() as stop:
-        with stop._cond:  # what `wait` holds for a moment, and `set` needs
+        with stop._cond:  # type: ignore[attr-defined]  # what `wait` holds for a moment, and `set` needs
             signal.raise_signal(signal.SIGTERM)
         assert stop.wait(PATIENCE_S)
 
