@@ -1,9 +1,9 @@
 """A bus that fails where a test says so, around any real one."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from wire.bus import Bus, Consumer, Follower, Producer, Record, TopicPartition
+from wire.bus import Bus, Consumer, Discarded, Follower, Producer, Record, TopicPartition
 
 
 class FlakyBus:
@@ -49,6 +49,15 @@ class FlakyBus:
 
     def backlog(self, topic: str, group: str, key: str) -> int:
         return self._bus.backlog(topic, group, key)
+
+    def ends(self, topic: str, keys: Collection[str] | None = None) -> dict[TopicPartition, int]:
+        return self._bus.ends(topic, keys)
+
+    def discard(
+        self, before: Mapping[TopicPartition, int], waits_for: Callable[[str], bool], keys: Collection[str] = ()
+    ) -> dict[TopicPartition, Discarded]:
+        self.fail(self.before, "discard")
+        return self._bus.discard(before, waits_for, keys)
 
     def close(self) -> None:
         self._bus.close()

@@ -35,6 +35,25 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Discarded:
+    """What became of the records of a partition that were to be deleted.
+
+    Attributes:
+        gone: How many were deleted by this call.
+        kept: How many there still are, at most.
+        groups: Those that have not committed them, and are waited for.
+        problem: Why the bus refuses, in words; empty if it does not.
+        last: Of a compacted topic, the last records of keys, which nothing has replaced yet.
+    """
+
+    gone: int = 0
+    kept: int = 0
+    groups: tuple[str, ...] = ()
+    problem: str = ""
+    last: tuple[Record, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TopicSpec:
     """How a topic is created: number of partitions, and retention in seconds (None: compacted)."""
 
@@ -72,7 +91,8 @@ TOPICS = (
     CLOCK,
 )
 SECRET = frozenset({CAMERAS.name, CAMERA_TESTS.name})  # topics whose values may hold passwords
-PICTURES = frozenset({FRAMES.name, PICTURE_QUERIES.name})  # topics whose values hold pictures of people
+# Topics whose values hold pictures of people, or what somebody can be recognised by.
+PICTURES = frozenset({FRAMES.name, TRACKLETS.name, WORKER_STATE.name, PICTURE_QUERIES.name, QUERY_ANSWERS.name})
 
 MAX_RECORD_BYTES = 8 * 1024 * 1024  # worker states hold crops; the limit of broker, topic, producer and consumer
 
@@ -205,3 +225,29 @@ class Bus(GrouplessBus, Protocol):
 
     def backlog(self, topic: str, group: str, key: str) -> int:
         """Return how many records of the key's partition the group has not committed; may be up to 1 s old."""
+
+    def ends(self, topic: str, keys: Collection[str] | None = None) -> dict[TopicPartition, int]:
+        """Return the offset of the next record of each partition of a topic; of those of some keys, if any are given.
+
+        Raises:
+            TransientError: The broker is unavailable.
+        """
+
+    def discard(
+        self, before: Mapping[TopicPartition, int], waits_for: Callable[[str], bool], keys: Collection[str] = ()
+    ) -> dict[TopicPartition, Discarded]:
+        """Delete the records below an offset of each partition, for good.
+
+        What a group reads again after a restart is never deleted while it is waited for: everything from the offset it
+        has committed. Groups that have committed nothing, and readers without a group, are not known to the bus.
+
+        Of a compacted topic, records of `keys` are meant, and they go once later ones have replaced them.
+
+        Args:
+            before: The first offset of each partition that is left alone.
+            waits_for: Tells whether a group's records are left to it; groups of other programs have their full names.
+            keys: See above.
+
+        Raises:
+            TransientError: The broker is unavailable; the call may have taken effect in part.
+        """

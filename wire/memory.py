@@ -12,11 +12,23 @@ Retention, per topic:
 import threading
 import time
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 
-from wire.bus import FRAMES, MAX_RECORD_BYTES, TOPICS, Rebalance, Record, Start, TopicPartition, TopicSpec, record_bytes
+from wire.bus import (
+    FRAMES,
+    MAX_RECORD_BYTES,
+    TOPICS,
+    Discarded,
+    Rebalance,
+    Record,
+    Start,
+    TopicPartition,
+    TopicSpec,
+    record_bytes,
+)
 from wire.errors import BusFull, PermanentError
 from wire.memory_log import Log
+from wire.memory_reading import MemoryFollower, MemoryWatcher
 
 DEFAULT_MAX_BYTES = 512 * 1024 * 1024
 SEND_WAIT_S = 1.0  # two chunks of a camera; a live source should drop frames rather than wait longer
@@ -113,12 +125,12 @@ class MemoryBus:
     def follow(self, topic: str) -> "MemoryFollower":
         """Return a new reader of a compacted topic."""
         with self.changed:
-            return MemoryFollower(self, self.topic(topic).logs)
+            return MemoryFollower(self.changed, self.topic(topic).logs)
 
     def watch(self, topic: str, key: str, since_s: float) -> "MemoryWatcher":
         """Return a new reader of one key's records; see `wire.bus.GrouplessBus.watch`."""
         with self.changed:
-            return MemoryWatcher(self, self.topic(topic).log_of(key), key, self.now_ns() - int(since_s * 1e9))
+            return MemoryWatcher(self.changed, self.topic(topic).log_of(key), key, self.now_ns() - int(since_s * 1e9))
 
     def backlog(self, topic: str, group: str, key: str) -> int:
         """Return how many records of the key's partition the group has not committed."""
@@ -127,6 +139,39 @@ class MemoryBus:
             part = TopicPartition(topic, found.partition_of(key))
             committed = self._groups[group].committed if group in self._groups else {}
             return found.log_of(key).unread(committed.get(part, 0))
+
+    def ends(self, topic: str, keys: Collection[str] | None = None) -> dict[TopicPartition, int]:
+        """Return the offset of the next record of each partition; see `wire.bus.Bus.ends`."""
+        with self.changed:
+            found = self.topic(topic)
+            wanted = range(len(found.logs)) if keys is None else {found.partition_of(key) for key in keys}
+            return {TopicPartition(topic, number): found.logs[number].end for number in sorted(wanted)}
+
+    def discard(
+        self, before: Mapping[TopicPartition, int], waits_for: Callable[[str], bool], keys: Collection[str] = ()
+    ) -> dict[TopicPartition, Discarded]:
+        """Delete the records below an offset of each partition; see `wire.bus.Bus.discard`."""
+        with self.changed:
+            return {part: self._discard(part, offset, waits_for, keys) for part, offset in before.items()}
+
+    def _discard(
+        self, part: TopicPartition, before: int, waits_for: Callable[[str], bool], keys: Collection[str]
+    ) -> Discarded:
+        topic = self.topic(part.topic)
+        log = topic.logs[part.partition]
+        if topic.compacted:  # what was replaced is gone already
+            last = tuple(one for key, one in log.latest().items() if key in keys and one.offset < before)
+            return Discarded(kept=len(last), last=last)
+        committed = {
+            name: group.committed[part]
+            for name, group in self._groups.items()
+            if part in group.committed and waits_for(name)
+        }
+        held = log.held(before)
+        log.free(min([before, *committed.values()]))
+        kept = log.held(before)
+        behind = tuple(sorted(name for name, offset in committed.items() if offset < before)) if kept else ()
+        return Discarded(held - kept, kept, behind)
 
     def size_bytes(self, topic: str) -> int:
         """Return how many bytes the records of a topic take up now."""
@@ -323,57 +368,6 @@ class MemoryConsumer:
 
     def _log(self, part: TopicPartition) -> Log:
         return self._bus.topic(part.topic).logs[part.partition]
-
-
-class MemoryFollower:
-    """Reads all of a compacted topic; see `wire.bus.Follower`."""
-
-    def __init__(self, bus: MemoryBus, logs: Sequence[Log]) -> None:
-        self._bus = bus
-        self._positions = dict.fromkeys(logs, 0)
-
-    def poll(self, timeout_s: float) -> list[Record]:
-        """Return new records, or nothing after `timeout_s`."""
-        with self._bus.changed:
-            self._bus.changed.wait_for(lambda: not self.at_end(), timeout_s)
-            return [record for log in self._positions for record in self._take(log)]
-
-    def at_end(self) -> bool:
-        """Tell whether all records have been returned."""
-        return all(log.end <= position for log, position in self._positions.items())
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    def _take(self, log: Log) -> list[Record]:
-        position, self._positions[log] = self._positions[log], log.end
-        return log.read(position, log.end - position)
-
-
-class MemoryWatcher:
-    """Reads the records of one key that are still kept; see `wire.bus.GrouplessBus.watch`."""
-
-    def __init__(self, bus: MemoryBus, log: Log, key: str, since_ns: int) -> None:
-        self._bus = bus
-        self._log = log
-        self._key = key
-        self._since_ns = since_ns
-        self._position = 0
-
-    def poll(self, timeout_s: float) -> list[Record]:
-        """Return new records, or nothing after `timeout_s`."""
-        with self._bus.changed:
-            self._bus.changed.wait_for(lambda: not self.at_end(), timeout_s)
-            found = self._log.read(self._position, self._log.end - self._position)
-            self._position = self._log.end
-        return [record for record in found if record.key == self._key and record.time_ns >= self._since_ns]
-
-    def at_end(self) -> bool:
-        """Tell whether all records have been returned."""
-        return self._log.end <= self._position
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 def _no_callback(_: Collection[TopicPartition]) -> None:

@@ -52,6 +52,10 @@ class Log:
             self._remove(offset)
             self.start = offset + 1
 
+    def held(self, before: int) -> int:
+        """Return how many records there are below an offset."""
+        return sum(offset < before for offset in self._records)
+
     def latest(self) -> dict[str, Record]:
         """Return the last record of every key of a compacted log, tombstones left out."""
         return {record.key: record for record in self._records.values() if record.value is not None}

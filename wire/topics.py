@@ -23,7 +23,10 @@ BY_SITE = (TRACKLETS, IDENTITIES)
 FIXED = ("max.message.bytes", "cleanup.policy")  # without these values messages are lost
 
 BY_BROKER = ("message.timestamp.type", "LogAppendTime")  # or a sender whose clock is wrong decides what is kept
-ADVISED = (BY_BROKER[0],)  # changed where asked for; services work without, as on topics of earlier versions
+REPLACED_MS = 600_000  # what was replaced in a table is dropped about so soon: states of workers hold crops of people
+COMPACTED_BY = ("max.compaction.lag.ms", str(REPLACED_MS))  # whatever share of the table that is
+# Changed where asked for; services work without, as on topics of earlier versions.
+ADVISED = (BY_BROKER[0], COMPACTED_BY[0])
 
 Action = Literal["create", "grow", "configure", "advise", "refuse", "keep"]
 
@@ -83,8 +86,9 @@ def configuration(spec: TopicSpec) -> dict[str, str]:
         return configs | {
             "cleanup.policy": "compact",
             "segment.bytes": str(8 * MAX_RECORD_BYTES),
-            "segment.ms": "600000",
+            "segment.ms": str(REPLACED_MS),
             "min.cleanable.dirty.ratio": "0.1",
+            COMPACTED_BY[0]: COMPACTED_BY[1],
         }
     retention_ms = 1000 * spec.retention_s
     # Kafka deletes whole segments only, so a segment spans a fraction of the retention time.

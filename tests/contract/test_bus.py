@@ -414,3 +414,74 @@ def test_a_watcher_holds_no_record_back(bus: Bus, group: Group, producer: Produc
 
     assert bus.backlog("frames", "workers", KEYS[0]) == 0
     watcher.close()
+
+
+def everybody(_: str) -> bool:
+    return True
+
+
+def kept_values(bus: Bus, topic: str = "frames") -> list[bytes]:
+    """Return what somebody who comes now can still read, in the order it was sent."""
+    readers = [bus.watch(topic, key, 3600) for key in KEYS]
+    found = []
+    for reader in readers:
+        while not reader.at_end():
+            found += reader.poll(0.1)
+        reader.close()
+    return sorted((record.value or b"" for record in found), key=int)
+
+
+def test_what_every_group_has_committed_is_deleted_for_good_and_nothing_else(
+    bus: Bus, group: Group, producer: Producer
+) -> None:
+    # Given records that one group has committed to the end, and another one has not
+    first = send(producer, 24)
+    ahead, behind = group.join("ahead"), group.join("behind")
+    group.poll_until(lambda: len(ahead.read) == len(behind.read) == 24)
+    ahead.commit()
+    behind.read = [record for record in behind.read if int(record.value or b"") < 12]
+    behind.commit()
+    ends = bus.ends("frames")
+    later = send(producer, 12, first=24)
+    # When all that was there is to be deleted
+    done = bus.discard(ends, everybody)
+    # Then what the second one has not committed is kept, and it is named
+    assert kept_values(bus) == [*first[12:], *later]
+    assert {name for one in done.values() for name in one.groups} == {"behind"}
+    assert sum(one.kept for one in done.values()) == 12
+    # And it goes once it is not waited for any more, but nothing that came later
+    done = bus.discard(ends, lambda name: name != "behind")
+    assert kept_values(bus) == later
+    assert [(one.kept, one.groups, one.problem) for one in done.values()] == [(0, (), "")] * len(done)
+    # And the group that was behind goes on with what there is
+    group.leave(behind)
+    again = group.join("behind")
+    group.poll_until(lambda: len(again.read) >= 12)
+    assert again.values() and set(again.values()) == set(later)
+
+
+def test_what_is_deleted_twice_or_is_not_there_makes_no_difference(bus: Bus, producer: Producer) -> None:
+    assert not any(one.gone or one.kept for one in bus.discard(bus.ends("frames"), everybody).values())
+    send(producer, 12)
+    assert sum(one.gone for one in bus.discard(bus.ends("frames"), everybody).values()) == 12
+    assert not any(one.gone or one.kept for one in bus.discard(bus.ends("frames"), everybody).values())
+
+
+def test_ends_are_those_of_the_partitions_of_some_keys(bus: Bus, producer: Producer) -> None:
+    producer.send("frames", KEYS[0], b"0")
+    producer.flush(10)
+    assert list(bus.ends("frames", [KEYS[0]]).values()) == [1]
+    assert sorted(bus.ends("frames").values()) == [0, 0, 0, 1]
+
+
+def test_of_a_table_what_was_replaced_goes_and_the_last_of_a_key_is_returned(bus: Bus, producer: Producer) -> None:
+    for key, value in (("camera-0", b"old"), ("camera-0", b"older"), ("camera-1", b"last")):
+        producer.send("cameras", key, value)
+    producer.flush(10)
+    before = bus.ends("cameras")
+    producer.send("cameras", "camera-0", b"new")
+    producer.flush(10)
+    keys = ["camera-0", "camera-1"]
+    last = {record.key for one in bus.discard(before, everybody, keys).values() for record in one.last}
+    assert last == {"camera-1"}
+    assert {key: record.value for key, record in bus.table("cameras").items()} == {"camera-0": b"new", "camera-1": b"last"}

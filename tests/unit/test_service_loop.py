@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from wire import codec
-from wire.bus import FRAMES, MAX_RECORD_BYTES, Follower, Record, Start, TopicPartition, record_bytes
+from wire.bus import FRAMES, MAX_RECORD_BYTES, Discarded, Follower, Record, Start, TopicPartition, record_bytes
 from wire.errors import BusFull, PermanentError, TransientError
 from wire.memory import MemoryBus
 from wire.messages import CameraSpec, DeadLetter
@@ -88,6 +88,14 @@ class FakeBus:
 
     def backlog(self, topic: str, group: str, key: str) -> int:
         return 0
+
+    def ends(self, topic: str, keys: Collection[str] | None = None) -> dict[TopicPartition, int]:
+        return {}
+
+    def discard(
+        self, before: Mapping[TopicPartition, int], waits_for: Callable[[str], bool], keys: Collection[str] = ()
+    ) -> dict[TopicPartition, Discarded]:
+        return {}
 
 
 class FakeHandler:

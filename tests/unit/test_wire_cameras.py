@@ -9,7 +9,8 @@ from wire import cameras, codec
 from wire.bus import CAMERAS, Record
 from wire.cameras import CamerasUnknown, CameraTable
 from wire.errors import TransientError
-from wire.memory import MemoryBus, MemoryFollower
+from wire.memory import MemoryBus
+from wire.memory_reading import MemoryFollower
 from wire.messages import CameraSpec
 
 
@@ -30,7 +31,7 @@ class Shaky(MemoryBus):
                     raise TransientError("Kafka at 127.0.0.1:9092 is away")
                 return records
 
-        return Follower(self, self.topic(topic).logs)
+        return Follower(self.changed, self.topic(topic).logs)
 
     def say(self, name: str, *, removed: bool = False) -> None:
         """List a camera, or remove it."""

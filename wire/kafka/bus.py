@@ -4,18 +4,19 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
 from kafka import KafkaAdminClient, KafkaConsumer, errors
 from kafka.partitioner.default import murmur2
 
-from wire.bus import CLOCK, Rebalance, Record, Start, TopicSpec
+from wire.bus import CLOCK, Discarded, Rebalance, Record, Start, TopicPartition, TopicSpec
 from wire.errors import SettingsError, WireError
 from wire.kafka.broker_clock import BrokerClock
 from wire.kafka.client import Names, connection_options, named_errors, reading_options, settled
 from wire.kafka.consumer import Callbacks, KafkaBusConsumer, no_callback
+from wire.kafka.discard import Discarding
 from wire.kafka.follower import KafkaBusFollower
 from wire.kafka.producer import KafkaBusProducer
 from wire.kafka.topics import KafkaTopics, create_missing
@@ -145,6 +146,34 @@ class KafkaBus:
                 self._backlogs[topic, group] = cached
             records: int = cached.records[partition]
             return records
+
+    def ends(self, topic: str, keys: Collection[str] | None = None) -> dict[TopicPartition, int]:
+        """Return the offset of the next record of each partition; see `wire.bus.Bus.ends`."""
+        parts = self._names.partitions(topic)
+        if keys is not None:
+            parts = [parts[number] for number in sorted({self._partition_of(topic, key) for key in keys})]
+        with self._lock, named_errors(self._settings):
+            found = self._connected_reader().end_offsets(parts, timeout_ms=self._settings.connect_timeout_ms)
+        return {self._names.inside_part(part): offset for part, offset in found.items()}
+
+    def discard(
+        self, before: Mapping[TopicPartition, int], waits_for: Callable[[str], bool], keys: Collection[str] = ()
+    ) -> dict[TopicPartition, Discarded]:
+        """Delete the records below an offset of each partition; see `wire.bus.Bus.discard`."""
+        specs = self._names.specs
+        tables = {part: offset for part, offset in before.items() if specs[part.topic].retention_s is None}
+        logs = {part: offset for part, offset in before.items() if part not in tables}
+        with self._lock, named_errors(self._settings):
+            discarding = Discarding(self._connected_admin(), self._names, self._settings, waits_for)
+            begins = self._begins(logs)
+            done = {part: discarding.cut(part, offset, begins[part]) for part, offset in logs.items()}
+            return done | (discarding.compact(tables, keys) if tables else {})
+
+    def _begins(self, parts: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        outside = [self._names.outside_part(part) for part in parts]
+        wait_ms = self._settings.connect_timeout_ms
+        found = self._connected_reader().beginning_offsets(outside, timeout_ms=wait_ms) if outside else {}
+        return {self._names.inside_part(part): offset for part, offset in found.items()}
 
     def close(self) -> None:
         """Release the bus's connections; producers and consumers have their own."""
