@@ -40,14 +40,17 @@ def adapt(
     labels: Annotated[
         bool, typer.Option("--labels", help="Evaluate with the folder's labels; never trained on.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Write the new weights even if they are worse.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write the new weights to --out even if they are worse.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**31, help="Seed of the random numbers.")] = 0,
     threads: Annotated[int, typer.Option("--threads", min=1, max=256, help="CPU threads.")] = 2,
     as_json: Json = False,
 ) -> None:
     """Adapt weights to a site without labels, and compare the old and new weights on it.
 
-    New weights that are worse are not written. The old file is never changed: to go back, set `worker.weights` to it.
+    New weights that are worse are refused, and kept in a file beside FILE. The old file is never changed: to go back,
+    set `worker.weights` to it.
     """
     from training.adapt.adapt import AdaptError, AdaptPlan
     from training.adapt.adapt import adapt as run
@@ -65,26 +68,30 @@ def adapt(
     except OSError as error:
         raise RunError(f"{out} cannot be written: {error.strerror}") from error
     _print(report, as_json=as_json)
-    typer.echo(json.dumps(_as_json(report, out)) if as_json else verdict(report, out))
+    typer.echo(json.dumps(_as_json(report)) if as_json else verdict(report, out))
     if report.new is None:
         raise typer.Exit(1)
 
 
 def verdict(report: "AdaptReport", out: Path) -> str:
-    """Return whether the new weights were written, and what to do next."""
+    """Return whether the new weights are taken, where they are, and what to do next."""
     from deploy.terminal import command
 
     if report.new is None:
-        return f"{report.old} is unchanged: the new weights are worse here and were not written (--force writes them)"
+        return (
+            f"{report.old} is unchanged: the new weights are worse here, and are kept as {report.new_weights} (--force"
+            " takes them nevertheless)"
+        )
     return (
         f"{out}: {report.new}; the old weights {report.old} are unchanged, {report.old_weights}\n\n"
         f"Next: {command()} run --weights {out}"
     )
 
 
-def _as_json(report: "AdaptReport", out: Path) -> dict[str, object]:
-    said = {**asdict(report), "old_weights": str(report.old_weights), "weights": str(out) if report.new else None}
-    return {"model_id": report.new, **said}
+def _as_json(report: "AdaptReport") -> dict[str, object]:
+    said = {"model_id": report.new, **asdict(report), "old_weights": str(report.old_weights)}
+    new = str(said.pop("new_weights"))
+    return {**said, "weights": new if report.new else None, "refused": None if report.new else new}
 
 
 def _print(report: "AdaptReport", *, as_json: bool) -> None:

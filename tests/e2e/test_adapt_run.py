@@ -147,7 +147,7 @@ def _worse_the_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_weights_that_are_worse_are_written_only_by_force(
+def test_weights_that_are_worse_are_kept_beside_the_file_and_in_it_only_by_force(
     force: bool, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _worse_the_second_time(monkeypatch)
@@ -155,6 +155,9 @@ def test_weights_that_are_worse_are_written_only_by_force(
     report: AdaptReport = adapt(plan, _silent)
     assert plan.out.exists() is force
     assert (report.new is not None) is force
+    assert (report.new_weights == plan.out) is force
+    assert load_weights(report.new_weights).model_id != report.old
+    assert sorted(tmp_path.glob("new*")) == [report.new_weights]
 
 
 def test_weights_are_never_replaced(tmp_path: Path, weights: Path) -> None:
@@ -185,6 +188,7 @@ def test_the_command_ends_with_1_where_nothing_was_written(
     said = json.loads(capsys.readouterr().out)
     assert said["model_id"] is None
     assert said["weights"] is None
+    assert Path(said["refused"]).is_file()
     assert (said["before"]["mutual"], said["after"]["mutual"]) == (0.8, 0.7)
 
 

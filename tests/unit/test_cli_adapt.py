@@ -14,10 +14,11 @@ from wire.similarity import SimilarityPrior
 BEFORE = SiteMetrics(None, None, 0.5, 1.0, 4, 0, 0.5, 0.0, Cosines(0.8, 0.1, 0.1, 0.2))
 AFTER = replace(BEFORE, cosines=Cosines(0.7, 0.15, 0.1, 0.18))
 OUT = Path("site.safetensors")
+REFUSED = Path("site.refused-2.safetensors")
 
 
 def report(old_weights: Path = SHIPPED, new: str | None = "climb-tiny-2") -> AdaptReport:
-    return AdaptReport(9, 8, 7, BEFORE, AFTER, 6, "climb-tiny-1", new, old_weights)
+    return AdaptReport(9, 8, 7, BEFORE, AFTER, 6, "climb-tiny-1", new, old_weights, OUT if new else REFUSED)
 
 
 def test_new_weights_come_with_the_command_that_uses_them() -> None:
@@ -45,5 +46,5 @@ def test_the_prior_is_kept_if_a_site_has_no_evidence(before: Cosines | None, aft
     assert shifted_prior(prior, before, after) == prior
 
 
-def test_worse_weights_are_reported_as_not_written() -> None:
-    assert "were not written (--force writes them)" in verdict(report(new=None), OUT)
+def test_of_worse_weights_it_is_said_where_they_are_kept() -> None:
+    assert "worse here, and are kept as site.refused-2.safetensors (--force" in verdict(report(new=None), OUT)

@@ -52,7 +52,7 @@ class AdaptPlan:
         epochs: Total visits to every cluster, 0 if `minutes` is the limit.
         rounds: How often tracklets are clustered.
         labels: Whether to evaluate with labels in the folder; they are never trained on.
-        force: Whether to write the new weights even if they are worse.
+        force: Whether to write the new weights to `out` even if they are worse; else they are kept beside it.
         lr: Peak learning rate; None for the network's default, see `rate_of`.
         seed: Seed of all random numbers.
         threads: CPU threads of torch.
@@ -82,8 +82,9 @@ class AdaptReport:
         certain_pairs: Pairs of tracklets that are certainly different people.
         before, after: Metrics of the old and the new weights.
         steps: Steps of all rounds.
-        old, new: Their model_ids; `new` is None if nothing was written because the new weights are worse.
+        old, new: Their model_ids; `new` is None if the new weights are refused, since they are worse.
         old_weights: File of the old weights.
+        new_weights: File of the new ones: that of the plan, or one beside it if they are refused.
     """
 
     tracklets: int
@@ -95,11 +96,12 @@ class AdaptReport:
     old: str
     new: str | None
     old_weights: Path
+    new_weights: Path
 
 
 @memory_explained("stop other processes that use memory, or adapt from fewer tracklets; the old weights are unchanged")
 def adapt(plan: AdaptPlan, log: Log) -> AdaptReport:
-    """Adapt weights to a site, and write the new ones if they are not worse.
+    """Adapt weights to a site, and write the new ones: to `out`, or beside it if they are worse.
 
     Raises:
         AdaptError: `out` already exists, too few people were seen repeatedly, or there are no labels to evaluate with.
@@ -128,17 +130,33 @@ def adapt(plan: AdaptPlan, log: Log) -> AdaptReport:
         steps += done
         save_weights(unvalidated_of(plan.out), network, old.preprocessing, old.prior)
     after = validate(embedder_of(network, old.preprocessing), validation)
-    unvalidated_of(plan.out).unlink()
-    new = None
-    if plan.force or after.better_than(before) is not False:
-        save_weights(plan.out, network, old.preprocessing, shifted_prior(old.prior, before.cosines, after.cosines))
-        new = load_weights(plan.out).model_id
-    return AdaptReport(len(tracklets), used, len(validation.different), before, after, steps, old.model_id, new, source)
+    finished = unvalidated_of(plan.out)
+    save_weights(finished, network, old.preprocessing, shifted_prior(old.prior, before.cosines, after.cosines))
+    new = load_weights(finished).model_id
+    accepted = plan.force or after.better_than(before) is not False
+    written = finished.replace(plan.out if accepted else refused_of(plan.out, new))
+    return AdaptReport(
+        len(tracklets),
+        used,
+        len(validation.different),
+        before,
+        after,
+        steps,
+        old.model_id,
+        new if accepted else None,
+        source,
+        written,
+    )
 
 
 def unvalidated_of(out: Path) -> Path:
     """Return the path of weights between a round and validation, so that a failed validation loses no training."""
     return out.with_name(f"{out.name}.unvalidated")
+
+
+def refused_of(out: Path, model_id: str) -> Path:
+    """Return the path of weights that are refused: no other weights have it, so that none are replaced."""
+    return out.with_name(f"{out.stem}.refused-{model_id.rpartition('-')[2]}{out.suffix}")
 
 
 def _collected(plan: AdaptPlan, log: Log) -> list[Collected]:
