@@ -52,6 +52,8 @@ class GallerySettings(Settings):
         retention_s: Tracklets and identities last seen longer ago than this are deleted.
         max_identities: Identities kept; of more, those seen longest ago are deleted, with their tracklets. 0 is no
             limit.
+        erase_wait_s: Once a person is erased, records about them are deleted from Kafka as soon as every consumer group
+            has committed them; groups other than the worker's and the gallery's are waited for so long.
         health_host, health_port: Address of `/healthz`, `/readyz` and `/metrics`.
     """
 
@@ -75,6 +77,7 @@ class GallerySettings(Settings):
     fade_after_s: float = Field(default=0.0, ge=0, le=3_650 * 86_400.0)
     retention_s: float = Field(default=7 * 86_400.0, gt=0, le=3_650 * 86_400.0)
     max_identities: int = Field(default=0, ge=0, le=100_000_000)
+    erase_wait_s: float = Field(default=3_600.0, ge=0, le=7 * 86_400.0)
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=9103, ge=0, le=65535)
 

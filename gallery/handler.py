@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from gallery.config import GallerySettings
 from gallery.index_faiss import index_for
 from gallery.metrics import GalleryMetrics
+from gallery.retained import RetainedRecords
 from gallery.site_worker import SiteWorker, plan_of
 from gallery.store.store import Store
 from gallery.weights import EVERYBODY
@@ -41,8 +42,18 @@ class GalleryHandler:
         *,
         clock: Callable[[], float] = time.monotonic,
         now_ns: Callable[[], int] = time.time_ns,
+        look_at_retained: Callable[[str, Collection[str]], None] | None = None,
     ) -> None:
+        """Keep what is needed.
+
+        Args:
+            look_at_retained: Told of sites where somebody may have been erased, and by which words those were of whom
+                more has come.
+        """
         self._now_ns = now_ns
+        self._look_at_retained = look_at_retained or _nobody
+        self._erased: set[str] = set()  # sites where the last batch erased somebody
+        self._looked_at: set[str] = set()
         self._open_site = open_site
         self._cameras = cameras
         self._metrics = metrics
@@ -72,8 +83,12 @@ class GalleryHandler:
         outgoing: list[Outgoing] = []
         for site_id, site in self._sites.items():
             rejected += site.receive(by_site.get(site_id, ()), self._clock())
+            if site.came_again:
+                self._look_at_retained(site_id, site.came_again)
             site.decide_due(self._clock())
-            outgoing += [Outgoing(IDENTITIES.name, f"{site_id}/{e.identity_id}", e) for e in site.outgoing()]
+            events = site.outgoing()
+            self._erased.update(site_id for event in events if event.kind == "erased")
+            outgoing += [Outgoing(IDENTITIES.name, f"{site_id}/{event.identity_id}", event) for event in events]
         outgoing += self._answers(queries)
         self._metrics.identities.set(sum(site.identities() for site in self._sites.values()))
         self._metrics.faded.set(sum(site.faded() for site in self._sites.values()))
@@ -104,6 +119,9 @@ class GalleryHandler:
         """Mark all events as published; each site's store is updated with the next batch."""
         for site in self._sites.values():
             site.published()
+        for site_id in self._erased:
+            self._look_at_retained(site_id, ())
+        self._erased.clear()
 
     def needed_from(self) -> Mapping[TopicPartition, int]:
         """Return the first undecided offset of every partition."""
@@ -146,6 +164,9 @@ class GalleryHandler:
         if listed is self._listed:
             return
         self._listed = listed
+        for site_id in {camera.spec.site_id for camera in listed.values()} - self._looked_at:
+            self._look_at_retained(site_id, ())  # a gallery that was stopped may have left something
+            self._looked_at.add(site_id)
         for site_id, site in self._sites.items():
             site.expect(self._of_site(site_id), self._clock())
 
@@ -154,15 +175,18 @@ class GalleryHandler:
 
 
 class GalleryService(Service):
-    """The service loop, which also follows the list of cameras while it runs."""
+    """The service loop, which also follows the list of cameras, and deletes what the bus retains of erased people."""
 
-    def __init__(self, bus: Bus, handler: GalleryHandler, cameras: CameraTable, monitor: Monitor) -> None:
+    def __init__(
+        self, bus: Bus, handler: GalleryHandler, cameras: CameraTable, retained: RetainedRecords, monitor: Monitor
+    ) -> None:
         super().__init__(NAME, bus, handler, topics=[TRACKLETS.name], monitor=monitor)
         self._cameras = cameras
+        self._retained = retained
 
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop` is set; see `Service.run`."""
-        with self._cameras:
+        with self._cameras, self._retained:
             super().run(stop)
 
 
@@ -190,5 +214,10 @@ def build_service(
         return SiteWorker(open_store(site_id), plan, index_for, own, metrics)
 
     cameras = CameraTable(bus)
-    handler = GalleryHandler(open_site, cameras, own, now_ns=bus.now_ns)
-    return GalleryService(bus, handler, cameras, monitor or ServiceMonitor(NAME, metrics))
+    retained = RetainedRecords(bus, open_store, settings.erase_wait_s)
+    handler = GalleryHandler(open_site, cameras, own, now_ns=bus.now_ns, look_at_retained=retained.look)
+    return GalleryService(bus, handler, cameras, retained, monitor or ServiceMonitor(NAME, metrics))
+
+
+def _nobody(_: str, __: Collection[str]) -> None:
+    """Stand in for who deletes records about erased people."""

@@ -76,7 +76,11 @@ def plan_of(settings: GallerySettings) -> Plan:
 
 
 class SiteWorker:
-    """Decides one site. After a restart, its state is loaded from the store and the rest reread from the bus."""
+    """Decides one site. After a restart, its state is loaded from the store and the rest reread from the bus.
+
+    Attributes:
+        came_again: Words that erased people of whom the last batch had tracklets.
+    """
 
     def __init__(
         self,
@@ -96,6 +100,7 @@ class SiteWorker:
         self._latest: dict[str, StoredProgress] = {}  # of every listed camera: who has ended reports nothing any more
         self._reports: dict[str, list[tuple[int, int]]] = {}  # offsets and times of the last ones of each camera
         self._again: list[IdentityEvent] = []
+        self.came_again: set[str] = set()
         self._outbox: list[JournalEntry] = []
         self._confirmed = 0
         self._incomplete = False  # the store has lost data, and not all of it has been put back
@@ -145,7 +150,7 @@ class SiteWorker:
         if self._stale:
             self._reload()
         self._confirm()
-        self._again = []
+        self._again, self.came_again = [], set()
         batch, rejected = self._models.comparable(batch)
         decided = self._decided([r.message for r in batch if isinstance(r.message, Tracklet)])
         again: list[tuple[StoredTracklet, Tracklet]] = []
@@ -163,7 +168,7 @@ class SiteWorker:
             elif isinstance(message, WeightsChoice):
                 self.decide_due(now_s)
                 self._choose(message)
-            elif isinstance(message, Tracklet) and not self._site.is_erased(message):
+            elif isinstance(message, Tracklet) and not self._is_erased(message):
                 row = decided.get(message.tracklet_id)
                 if row is None or row.tracklet.revision < message.revision:
                     self._timeline.update(Update(message, record.offset))
@@ -173,6 +178,11 @@ class SiteWorker:
         self._look_again(again)
         self._shared.stage_queue_length.labels(stage="decide").set(self._timeline.waiting())
         return rejected
+
+    def _is_erased(self, tracklet: Tracklet) -> bool:
+        word_id = self._site.erased_by(tracklet)
+        self.came_again.update([word_id] if word_id else [])
+        return bool(word_id)
 
     def _hear(self, word: Word) -> None:
         """Carry out what a person said, once; whether it was carried out or refused is in the store's journal."""
@@ -335,7 +345,7 @@ class SiteWorker:
         updates = [
             settled(update.tracklet, self._site.spaces)
             for update in window.updates
-            if not self._site.is_erased(update.tracklet)
+            if not self._is_erased(update.tracklet)
             and (
                 (row := stored.get(update.tracklet.tracklet_id)) is None
                 or row.tracklet.revision < update.tracklet.revision

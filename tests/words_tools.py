@@ -1,6 +1,6 @@
 """A gallery that people talk to: tracklets and words in, identities and the journal of words out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,16 @@ from wire.service import Outgoing, Received
 class Talk:
     """A gallery over a store, to which messages and words are sent; `restart` forgets what it has in memory."""
 
-    def __init__(self, store: Store | None = None, *, first_offset: int = 0, **settings: Any) -> None:
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        first_offset: int = 0,
+        look_at_retained: Callable[[str, Collection[str]], None] | None = None,
+        **settings: Any,
+    ) -> None:
         self.store: Store = store or MemoryStore("site")
+        self._look_at_retained = look_at_retained
         self.events: list[IdentityEvent] = []
         self._offset = first_offset
         self._words = 0
@@ -57,6 +65,7 @@ class Talk:
             FixedCameras([ListedCamera(spec, 0) for spec in specs]),
             metrics,
             clock=lambda: 0.0,
+            look_at_retained=self._look_at_retained,
         )
 
     def send(self, *messages: AnyMessage) -> None:

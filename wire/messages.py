@@ -309,8 +309,8 @@ class Word(Message, frozen=True, kw_only=True, eq=False, tag="word", omit_defaul
 class DeadLetter(Message, frozen=True, kw_only=True, eq=False, tag="dead-letter"):
     """A record that can never succeed, kept with the reason and the first MiB of its value.
 
-    A record of `cameras` or `camera-tests` is kept without its value, which may hold a password, and one of `frames` or
-    `picture-queries` without its pictures of people; the topic itself still has it.
+    A record of `cameras` or `camera-tests` is kept without its value, which may hold a password, and one of a topic of
+    `wire.bus.PICTURES` without what people can be recognised by; the topic itself still has it.
     """
 
     topic: str

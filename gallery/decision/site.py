@@ -55,9 +55,10 @@ class Site:
         """Return the digests by which a tracklet would be found in `erased`."""
         return digests_of(self.erased_as or self.site_id, tracklet)
 
-    def is_erased(self, tracklet: Tracklet) -> bool:
-        """Return whether a tracklet shows somebody who was erased, and must not come back."""
-        return bool(self.erased) and any(digest in self.erased for digest in self.digests_of(tracklet))
+    def erased_by(self, tracklet: Tracklet) -> str:
+        """Return the word that erased whom a tracklet shows, and who must not come back; empty if none did."""
+        found = (self.erased.get(digest) for digest in self.digests_of(tracklet)) if self.erased else ()
+        return next(filter(None, found), "")
 
 
 def site_of(site_id: str, snapshot: Snapshot) -> Site:

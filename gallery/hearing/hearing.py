@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
 
+from msgspec.structs import replace as changed_message
+
 from gallery.decision.corrected import CorrectedDraft
 from gallery.decision.draft import Decision
 from gallery.decision.rules import Rules
@@ -116,20 +118,10 @@ class Hearing:
     def report(self, kind: EventKind, number: int, reason: str, previous: Sequence[int] = ()) -> None:
         """Add an event about an identity."""
         latest = max(self.draft.members(number), key=lambda t: t.last_ns, default=None)
-        self.draft.events.append(
-            IdentityEvent(
-                event_id=f"{self.site.site_id}/word/{self.word.word_id}/{kind}/{number}",
-                kind=kind,
-                site_id=self.site.site_id,
-                identity_id=number,
-                previous_ids=tuple(previous),
-                tracklet_id="" if latest is None or kind == "erased" else latest.tracklet_id,
-                camera_id="" if latest is None or kind == "erased" else latest.camera_id,
-                probability=1.0,
-                reason=f"{self.word.author} said so: {reason}",
-                time_ns=self.word.time_ns,
-            )
-        )
+        event = word_event(self.site.site_id, self.word, kind, number, reason, previous)
+        if latest is not None and kind != "erased":
+            event = changed_message(event, tracklet_id=latest.tracklet_id, camera_id=latest.camera_id)
+        self.draft.events.append(event)
 
     def finish(self, rules: Rules) -> Decision:
         """Return the decision that carries the word out; nobody expires by it."""
@@ -157,6 +149,24 @@ class Hearing:
         before = {_key(row): row.identity_id for rows in self.facts.rows.values() for row in rows}
         after = {key: self.draft.moved_to(key, before.get(key)) for key in self.said.mentioned()}
         return {key: number for key, number in after.items() if number is not None and number in site.identities}
+
+
+def word_event(
+    site_id: str, word: Word, kind: EventKind, number: int, reason: str, previous: Sequence[int]
+) -> IdentityEvent:
+    """Return the event about an identity by which a word is told, without a tracklet."""
+    return IdentityEvent(
+        event_id=f"{site_id}/word/{word.word_id}/{kind}/{number}",
+        kind=kind,
+        site_id=site_id,
+        identity_id=number,
+        previous_ids=tuple(previous),
+        tracklet_id="",
+        camera_id="",
+        probability=1.0,
+        reason=f"{word.author} said so: {reason}",
+        time_ns=word.time_ns,
+    )
 
 
 def hearing_of(site: Site, word: Word, facts: Facts) -> Hearing:

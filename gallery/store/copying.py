@@ -27,8 +27,9 @@ SHORT = 256  # elements of a key that are read at once
 CHANGES = 2_048  # elements read by one script, some ten milliseconds of the server
 PATIENCE = 8  # scripts, after which one may read twice as many if galleries write more than half as fast
 LAST = ("meta", "progress")  # are read with the last changes
-# How the names begin of what belongs to one moment only: alerts that wait to be sent were sent since, for example.
-NOT_COPIED = ("copying", "changed", "restor", "session", "deliveries")
+# How the names begin of what belongs to one moment only: alerts that wait to be sent were sent since, and the offsets
+# of a bus are those of that bus.
+NOT_COPIED = ("copying", "changed", "restor", "session", "deliveries", "unretained")
 # What `write.lua` notes; everything after a colon belongs to one identity or camera.
 NOTED = frozenset(
     (

@@ -15,6 +15,7 @@ from gallery.store.memory_accounts import MemoryAccounts
 from gallery.store.people import in_order, page_of
 from gallery.store.presence import sightings
 from gallery.store.recordings import MemoryRecordingNotes
+from gallery.store.retained import MemoryRetainedNotes
 from gallery.store.said import MAX_WORDS, Former, StoredWord
 from gallery.store.store import (
     EXPIRE_LIMIT,
@@ -69,6 +70,7 @@ class MemoryStore:
         self.accounts = MemoryAccounts()
         self.alerting = MemoryAlertStore(site_id)
         self.recordings = MemoryRecordingNotes()
+        self.retained = MemoryRetainedNotes()
 
     @property
     def site_id(self) -> str:

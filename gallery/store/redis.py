@@ -23,6 +23,7 @@ from gallery.store.people import PAGE, in_order, page_of, pages
 from gallery.store.presence import sightings
 from gallery.store.redis_accounts import RedisAccounts
 from gallery.store.redis_recordings import RedisRecordingNotes
+from gallery.store.redis_retained import RedisRetainedNotes
 from gallery.store.said import MAX_WORDS, Former, StoredWord
 from gallery.store.server import translated_errors
 from gallery.store.store import (
@@ -62,6 +63,7 @@ class RedisStore:
         self.accounts = RedisAccounts(client, site_id)
         self.alerting = RedisAlertStore(client, site_id)
         self.recordings = RedisRecordingNotes(client, site_id)
+        self.retained = RedisRetainedNotes(client, site_id)
 
     @property
     def site_id(self) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gallery.store.accounts import Accounts
 from gallery.store.alerting import AlertStore
 from gallery.store.recordings import RecordingNotes
+from gallery.store.retained import RetainedNotes
 from gallery.store.said import Former, StoredWord
 from gallery.store.why import Why
 from wire.messages import CameraProgress, IdentityEvent, Tracklet
@@ -300,6 +301,10 @@ class Store(Protocol):
     @property
     def recordings(self) -> RecordingNotes:
         """Return what the recorder tells the rest of the site."""
+
+    @property
+    def retained(self) -> RetainedNotes:
+        """Return what became of records about erased people."""
 
     def load(self, horizon_ns: int) -> Snapshot:
         """Return everything about identities, and the tracklets last seen at most `horizon_ns` before `now_ns`.

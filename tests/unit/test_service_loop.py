@@ -229,14 +229,16 @@ def test_an_undecodable_record_becomes_a_dead_letter_and_the_loop_goes_on(value:
 
 
 def test_a_dead_letter_has_what_could_not_be_read_unless_it_may_show_people() -> None:
-    topics = ("tracklets", "frames", "picture-queries")
+    topics = ("identities", "frames", "tracklets", "worker-state", "picture-queries")
     bus = FakeBus([Record(topic, 0, 7, "door", b"\x01garbage", 0) for topic in topics])
 
     run(bus, FakeHandler(bus))
 
     assert {letter.topic: letter.value for letter in letters(bus)} == {
-        "tracklets": b"\x01garbage",
+        "identities": b"\x01garbage",
         "frames": b"",
+        "tracklets": b"",
+        "worker-state": b"",
         "picture-queries": b"",
     }
 

@@ -5,17 +5,17 @@ compacted topic cannot be cut: the broker drops what was replaced when it compac
 only. So a record of no key is sent, by which the broker completes a file that is old enough.
 """
 
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import closing
-from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, errors
-from kafka import TopicPartition as KafkaPartition
 
 from wire.bus import Discarded, Record, TopicPartition
 from wire.kafka.client import Names, connection_options, reading_options, settled
 from wire.settings import KafkaSettings
 
+READ_S = 60.0
 SETTLE_S = 5.0  # that a broker may need until it knows its groups
 NOT_ALLOWED = "Kafka refuses: allow the user of the gallery to delete records of topic {}"
 REFUSED = (errors.AuthorizationError, errors.PolicyViolationError)
@@ -70,7 +70,10 @@ class Discarding:
             client.seek_to_beginning(*outside)
             wait_ms = self._settings.connect_timeout_ms
             ends = client.end_offsets(outside, timeout_ms=wait_ms)
+            deadline_s = time.monotonic() + READ_S
             while any((client.position(part, timeout_ms=wait_ms) or 0) < ends[part] for part in outside):
+                if time.monotonic() > deadline_s:
+                    raise errors.KafkaTimeoutError(f"{outside[0].topic} not read to its end in {READ_S:.0f} s")
                 for items in client.poll(timeout_ms=200).values():
                     yield from map(self._names.record, items)
 

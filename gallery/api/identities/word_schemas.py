@@ -6,12 +6,13 @@ from pydantic import BaseModel
 
 from gallery.api.schemas import iso
 from gallery.store.recordings import RecordingsErased
+from gallery.store.retained import RetainedErased
 from gallery.store.said import Erasure, StoredWord
 from gallery.words.wording import people_of
 from wire.messages import WordKind
 
 NOT_REACHED = (
-    "records of the topics frames, tracklets and identities, which expire after 10 minutes, 1 day and 7 days",
+    "the files of the Kafka broker: what was deleted cannot be read any more, and its file goes once it is complete",
     "videos and files written by --out, what others record, and crops in the folder worker.keep_crops where "
     "recording.kept_crops does not name it",
     "backups of Redis, and its append-only file until it is rewritten",
@@ -42,12 +43,34 @@ class RecordingsErasedOut(BaseModel):
     cameras: list[DeletedOut]
 
 
+class RetainedOut(BaseModel):
+    """Records of one Kafka topic that may show an erased person: how many were deleted, and how many are still there.
+
+    `waits_for` says why they are, and `until` is when they go at the latest; null where there are none, or where it
+    depends on the cameras.
+    """
+
+    topic: str
+    deleted: int
+    kept: int
+    waits_for: str | None
+    until: str | None
+
+
+class RetainedErasedOut(BaseModel):
+    """Proof that records of Kafka that may show an erased person were deleted; `time` is null while some are left."""
+
+    time: str | None
+    topics: list[RetainedOut]
+
+
 class ErasureOut(BaseModel):
     """Proof of an erasure: when it was done, how much was deleted, and the digest of what.
 
     `digest` is the SHA-256 of the ids of the tracks, sorted, each followed by a newline. `not_reached` lists
     copies that climbtrack does not delete, and how long they last. `recordings` is null until the recorder has deleted
-    what shows the person, and where there is no recorder.
+    what shows the person, and where there is no recorder. `retained` is null until the gallery has looked at what Kafka
+    retains, a second later.
     """
 
     time: str
@@ -59,6 +82,7 @@ class ErasureOut(BaseModel):
     events: int
     words: int
     recordings: RecordingsErasedOut | None
+    retained: RetainedErasedOut | None
     not_reached: list[str]
 
 
@@ -93,7 +117,13 @@ class WordsOut(BaseModel):
     next: int | None
 
 
-def word_out(said: StoredWord, *, sent: bool = False, unrecorded: RecordingsErased | None = None) -> WordOut:
+def word_out(
+    said: StoredWord,
+    *,
+    sent: bool = False,
+    unrecorded: RecordingsErased | None = None,
+    unretained: RetainedErased | None = None,
+) -> WordOut:
     """Return a word in the API's form; `sent` until the gallery has confirmed it."""
     word = said.word
     state: Literal["sent", "applied", "undone", "refused"] = "sent" if sent else "applied"
@@ -115,11 +145,13 @@ def word_out(said: StoredWord, *, sent: bool = False, unrecorded: RecordingsEras
         undoes=word.undoes or None,
         undone_by=said.undone_by or None,
         reason=said.refused,
-        erasure=None if said.erasure is None else erasure_out(said.erasure, unrecorded),
+        erasure=None if said.erasure is None else erasure_out(said.erasure, unrecorded, unretained),
     )
 
 
-def erasure_out(erasure: Erasure, unrecorded: RecordingsErased | None = None) -> ErasureOut:
+def erasure_out(
+    erasure: Erasure, unrecorded: RecordingsErased | None = None, unretained: RetainedErased | None = None
+) -> ErasureOut:
     """Return the proof of an erasure in the API's form."""
     return ErasureOut(
         time=iso(erasure.done_ns),
@@ -131,7 +163,24 @@ def erasure_out(erasure: Erasure, unrecorded: RecordingsErased | None = None) ->
         events=erasure.events,
         words=erasure.words,
         recordings=None if unrecorded is None else _recordings_out(unrecorded),
+        retained=None if unretained is None or not unretained.topics else _retained_out(unretained),
         not_reached=list(NOT_REACHED),
+    )
+
+
+def _retained_out(proof: RetainedErased) -> RetainedErasedOut:
+    return RetainedErasedOut(
+        time=iso(proof.done_ns) if proof.done_ns and not proof.again else None,
+        topics=[
+            RetainedOut(
+                topic=one.topic,
+                deleted=one.deleted,
+                kept=one.kept,
+                waits_for=one.waits_for or None,
+                until=iso(one.until_ns) if one.until_ns else None,
+            )
+            for one in proof.topics
+        ],
     )
 
 

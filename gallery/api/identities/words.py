@@ -261,8 +261,9 @@ def _add_journal(router: APIRouter, asking: Asking, store: Store) -> None:
         said = store.word(word_id)
         if said is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no word {word_id!r}")
-        erased = None if said.erasure is None else store.recordings.erased(word_id)
-        return word_out(said, unrecorded=erased)
+        if said.erasure is None:
+            return word_out(said)
+        return word_out(said, unrecorded=store.recordings.erased(word_id), unretained=store.retained.of(word_id))
 
     @router.post("/words/{word_id}/undo", responses=REFUSALS)
     async def undo_word(word_id: Annotated[str, Path(max_length=64)], request: Request, response: Response) -> WordOut:
