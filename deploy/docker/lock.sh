@@ -17,7 +17,7 @@ lists() { printf 'requirements/%s.txt\n' "$@"; }
 
 # shellcheck disable=SC2046  # names of files and packages, without spaces
 {
-  lock ingest $(lists base ingest otel) "$locks/headless.txt"
+  lock ingest $(lists base ingest otel)
   lock gallery $(lists base gallery otel)
   # The CPU image has torch from its CPU index, whose hashes are others: only the versions are fixed.
   with_torch=$("$UV" pip compile --quiet --no-header --no-annotate --python-version 3.11 requirements/worker.txt)

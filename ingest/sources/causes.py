@@ -36,12 +36,23 @@ def cause(error: av.FFmpegError, settings: IngestSettings, *, opening: bool) -> 
     if isinstance(error, av.ExitError | TimeoutError):
         if opening:
             return Unreachable(f"no answer within {settings.connect_timeout_s:g} s")
-        return Stalled(f"no data for {settings.read_timeout_s:g} s")
+        return silence(settings)
     for errors, kind, text, remedy in _CAUSES:
         if isinstance(error, errors):
             return kind(text, remedy)
     if not opening:
-        return Broken(f"the connection broke: {error.strerror}")
+        return _broken(error)
     if error.errno in _UNREACHABLE:
         return Unreachable(f"cannot be reached: {error.strerror}")
     return SourceError(f"cannot be opened: {error.strerror}")
+
+
+def _broken(error: av.FFmpegError) -> Broken:
+    if error.errno == errno.ENODEV:
+        return Broken("the camera was unplugged", "plug it in again, or check its cable")
+    return Broken(f"the connection broke: {error.strerror}")
+
+
+def silence(settings: IngestSettings) -> Stalled:
+    """Return what is wrong with a source that no longer delivers anything."""
+    return Stalled(f"no data for {settings.read_timeout_s:g} s")

@@ -141,7 +141,7 @@ class ContainerSource:
             if turned is None:
                 matrices = orientation.display_matrices(frame)
                 turned = orientation.of_matrix(matrices[0]) if matrices else UPRIGHT
-            data = jpeg.encode(frame.to_ndarray(format="bgr24"), self._jpeg_quality)
+            data = jpeg.encode(frame.to_image(), self._jpeg_quality)
             video_format = formats.of(jpeg.Size(frame.width, frame.height), turned)
             yield SourcePacket(pts_ns, keyframe=True, data=data, format=video_format, lost_before=self._lost)
             self._lost = 0

@@ -13,7 +13,8 @@ import av
 from ingest.clock import NS, Timeline
 from ingest.config import IngestSettings
 from ingest.errors import Broken
-from ingest.sources.causes import cause
+from ingest.sources.causes import cause, silence
+from ingest.sources.interrupt import AGAIN_S, interrupted, pause
 from ingest.sources.order import PresentationOrder
 
 DEFAULT_FPS = Fraction(25)
@@ -63,6 +64,7 @@ class Demuxer:
         self._container = container
         self._settings = settings
         self._arrival_ns = arrival_ns
+        self._packet_s = time.monotonic()
 
     def packets(self) -> Iterator[Any]:
         """Yield every packet that is not empty.
@@ -79,10 +81,13 @@ class Demuxer:
                     self.count += packet.size > 0 or packet.dts is not None  # PyAV ends with a packet without a time
                     self.position = self.position if packet.pos is None else packet.pos + packet.size
                     self.reached_ns = max(self.reached_ns, nanoseconds(packet.pts, packet.time_base) or 0)
+                    self._packet_s = time.monotonic()
                     if packet.size:  # an empty packet means a skipped picture in a file, but the end to a decoder
                         yield packet
             except av.InvalidDataError:
                 broken += 1
+            except av.BlockingIOError:  # of a device: there is no picture yet
+                self._wait_for_more()
             except av.FFmpegError as error:
                 raise cause(error, self._settings, opening=False) from None
             except IndexError:  # raised by PyAV at the end of a container that gained streams while being read
@@ -112,6 +117,11 @@ class Demuxer:
             pts_ns = nanoseconds(packet.pts, packet.time_base)
             pts_ns = dts_ns if pts_ns is None else pts_ns
             yield packet, self.timeline.follow() if pts_ns is None else self.timeline.place(pts_ns, dts_ns)
+
+    def _wait_for_more(self) -> None:
+        if interrupted() or time.monotonic() - self._packet_s > self._settings.read_timeout_s:
+            raise silence(self._settings)
+        pause(AGAIN_S)
 
     def decoded_ns(self, packet: Any) -> int:
         """Return the decoding time of a packet in ns: as stated by the container, or else derived from its number."""

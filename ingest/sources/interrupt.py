@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import av.container.core
 
 LEAP_S = 1e6  # longer than any timeout
+AGAIN_S = 0.005  # between two questions to a driver that has no picture yet: well below the time between two pictures
 
 _current = threading.local()
 
@@ -24,6 +25,8 @@ class _LeapingClock:
     @staticmethod
     def monotonic() -> float:
         """Return monotonic seconds, each time `LEAP_S` further ahead once the thread's event is set."""
+        if not interrupted() and getattr(_current, "asks_again", False):
+            pause(AGAIN_S)
         if not interrupted():
             return time.monotonic()
         _current.leaps += 1
@@ -38,6 +41,25 @@ def interrupted_by(stop: threading.Event) -> Iterator[None]:
         yield
     finally:
         _current.stop = None
+
+
+@contextmanager
+def asked_again() -> Iterator[None]:
+    """Let libav, which asks a driver that does not block without a pause between, pause whenever it asks to go on."""
+    _current.asks_again = True
+    try:
+        yield
+    finally:
+        _current.asks_again = False
+
+
+def pause(seconds: float) -> None:
+    """Wait, but no longer than until this thread's camera is stopped."""
+    stop: threading.Event | None = getattr(_current, "stop", None)
+    if stop is None:
+        time.sleep(seconds)
+    else:
+        stop.wait(seconds)
 
 
 def interrupted() -> bool:

@@ -2,13 +2,14 @@
 
 import struct
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from io import BytesIO
+from typing import TYPE_CHECKING, NamedTuple
 
 from ingest.errors import Broken
 from wire.orientation import ORIENTATIONS, UPRIGHT
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 START = b"\xff\xd8"
 END = b"\xff\xd9"
@@ -67,21 +68,18 @@ def is_whole(data: bytes, header: Header) -> bool:
     return data.rfind(END, header.end) >= 0
 
 
-def encode(picture: NDArray[np.uint8], quality: int) -> bytes:
-    """Encode a BGR `(h, w, 3)` picture as JPEG.
+def encode(picture: "Image.Image", quality: int) -> bytes:
+    """Encode an RGB picture as JPEG.
 
     Raises:
         Broken: The picture cannot be encoded (empty, or above 65500 px).
     """
-    import cv2
-
+    file = BytesIO()
     try:
-        done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    except cv2.error as error:
-        raise Broken(f"a frame cannot be encoded as JPEG: {error.err}") from error
-    if not done:
-        raise Broken(f"a frame of {picture.shape[1]}x{picture.shape[0]} px cannot be encoded as JPEG")
-    return bytes(data)
+        picture.save(file, "JPEG", quality=quality)
+    except (OSError, ValueError):
+        raise Broken(f"a frame of {picture.width}x{picture.height} px cannot be encoded as JPEG") from None
+    return file.getvalue()
 
 
 def _length(data: bytes, at: int) -> int:

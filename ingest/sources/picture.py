@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
 from ingest.errors import Broken
 from ingest.sources import jpeg
@@ -57,14 +56,14 @@ def _decodes(data: bytes) -> bool:
         return False
 
 
-def _decode(data: bytes) -> NDArray[np.uint8]:
-    """Decode a picture to upright BGR, `(h, w, 3)`."""
+def _decode(data: bytes) -> "Image.Image":
+    """Decode a picture to upright RGB."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with _open(BytesIO(data)) as opened:
             upright = ImageOps.exif_transpose(opened)
-            return np.ascontiguousarray(np.asarray(_eight_bit(upright).convert("RGB"))[..., ::-1])
+            return _eight_bit(upright).convert("RGB")
     except UnidentifiedImageError:
         raise Broken(f"it is not a picture in a format that can be read: {', '.join(FORMATS)}") from None
     except Image.DecompressionBombError:

@@ -1,7 +1,7 @@
 """Every kind of live source, good, damaged and bad, lost again and again: `python -m tests.bench.sources`.
 
 Prints one JSON line per source; `--losses N` says how often each is lost. Servers are real: GStreamer's for RTSP,
-sockets and a web server for the others. A webcam's driver is replaced in tests, not here.
+sockets and a web server for the others. A library answers for a webcam, in a process of its own.
 """
 
 import argparse
@@ -20,9 +20,10 @@ import numpy as np
 
 from deploy.kafka_server import free_port
 from tests.conftest import wait_until
-from tests.ingest_tools import IngestWorker, spec_of
+from tests.ingest_tools import IngestWorker, jpeg_of, spec_of
 from tests.servers.live_hls import broadcasting
 from tests.servers.scenes import BAD, DAMAGED, GOOD, BadScene, Scene, certify
+from tests.servers.webcam import Pictures, plugged_in, reading
 from wire.messages import FrameChunk
 
 PATIENCE_S = 120.0
@@ -61,6 +62,7 @@ def main(losses: int) -> None:
     good = [*GOOD.items(), ("HLS", _hls), *DAMAGED.items()]
     for source, scene in good:
         print(json.dumps(asdict(_good(source, scene, losses))), flush=True)
+    print(json.dumps(asdict(_webcam(losses))), flush=True)
     for source, (bad, _) in BAD.items():
         print(json.dumps(asdict(_bad(source, bad, losses))), flush=True)
 
@@ -94,6 +96,42 @@ def _good(source: str, scene: Scene, losses: int) -> Row:
             return _row(source, worker, watch, url, connects_s)
 
 
+def _webcam(losses: int) -> Row:
+    """Unplug a webcam after a second of video, and plug it in again, as often as it is to be lost."""
+    with tempfile.TemporaryDirectory() as folder:
+        webcam = plugged_in(Path(folder), Pictures([jpeg_of(number) for number in range(30)]))
+        with reading(webcam, **SETTINGS) as camera:
+            wait_until(lambda: bool(camera.said), timeout_s=PATIENCE_S)
+            began_s = time.monotonic()
+            wait_until(lambda: bool(camera.chunks()), timeout_s=PATIENCE_S)
+            connects_s = time.monotonic() - began_s
+            for number in range(1, losses + 1):
+                time.sleep(1.0)
+                webcam.is_now("unplugged")
+                wait_until(lambda: camera.state == "backing off", timeout_s=PATIENCE_S)
+                webcam.is_now("plugged")
+                wait_until(lambda number=number: len(camera.streams()) > number, timeout_s=PATIENCE_S)  # type: ignore[misc]
+            stopped_s = time.monotonic()
+            left = camera.stopped()["threads"]
+            stops_s = time.monotonic() - stopped_s
+    chunks = [chunk for chunk in camera.chunks() if chunk["times"]]
+    streams = [
+        [at for chunk in chunks if chunk["stream"] == name for at in chunk["times"]] for name in camera.streams()
+    ]
+    behind_s = [(chunk["read_ns"] - chunk["times"][-1]) / 1e9 for chunk in chunks]
+    return Row(
+        source="webcam",
+        connects_s=round(connects_s, 2),
+        connections=len(streams),
+        lost=max(line.get("reconnects", 0) for line in camera.said),
+        frames=sum(map(len, streams)),
+        behind_s=(round(statistics.median(behind_s), 2), round(max(behind_s), 2)),
+        uneven_ms=round(1000 * statistics.median(_uneven_s(times) for times in streams if len(times) > 2), 1),
+        stops_s=round(stops_s, 2),
+        threads=len(left),
+    )
+
+
 def _bad(source: str, scene: BadScene, losses: int) -> Row:
     well = threading.Event()
     with (
@@ -116,7 +154,8 @@ def _row(source: str, worker: IngestWorker, watch: _Watch, url: str, connects_s:
     began_s = time.monotonic()
     worker.add(spec_of(url, enabled=False))
     wait_until(lambda: not _threads(), timeout_s=PATIENCE_S)
-    uneven_s = [_uneven_s(stream) for stream in streams if sum(len(chunk.packets) for chunk in stream) > 2]
+    times_ns = [[packet.time_ns for chunk in stream for packet in chunk.packets] for stream in streams]
+    uneven_s = [_uneven_s(times) for times in times_ns if len(times) > 2]
     return Row(
         source=source,
         connects_s=round(connects_s, 2),
@@ -131,9 +170,9 @@ def _row(source: str, worker: IngestWorker, watch: _Watch, url: str, connects_s:
     )
 
 
-def _uneven_s(stream: list[FrameChunk]) -> float:
+def _uneven_s(times_ns: list[int]) -> float:
     """Return how far 95 % of the capture times of a stream are at most off the even rhythm that fits them best."""
-    times_s = np.array([packet.time_ns for chunk in stream for packet in chunk.packets]) / 1e9
+    times_s = np.array(times_ns) / 1e9
     times_s -= times_s[0]
     numbers = np.arange(len(times_s))
     off_s = times_s - np.polyval(np.polyfit(numbers, times_s, 1), numbers)

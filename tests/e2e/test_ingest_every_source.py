@@ -1,7 +1,7 @@
 """Every kind of live source against a real server: it connects, is timed rightly, comes back when lost, and stops.
 
 Bad cameras are named, tried again, and read once they are well, and one beside them is read meanwhile. The tables in
-docs/cameras.md state this; HLS and USB cameras have tests of their own.
+docs/cameras.md state this; HLS and USB cameras have tests of their own (`test_ingest_hls.py`, `test_ingest_webcam.py`).
 """
 
 import threading

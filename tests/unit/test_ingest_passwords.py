@@ -8,22 +8,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 
-import numpy as np
 import pytest
 
 from ingest.config import IngestSettings
 from ingest.errors import SourceError
-from ingest.sources import jpeg
 from ingest.sources.opening import open_source
 from ingest.state import State
 from tests.conftest import wait_until
-from tests.ingest_tools import IngestWorker, make_video, spec_of
+from tests.ingest_tools import IngestWorker, jpeg_of, make_video, spec_of
 
 PASSWORD = "p[a]s s#w/o@r:d?%41é"
 TYPED = "p[a]s s#w/o@r:d?%2541é"  # as it is, but for what would read as an escape
 ENCODED = "p%5Ba%5Ds%20s%23w%2Fo%40r%3Ad%3F%2541%C3%A9"
 LOGIN = "Basic " + base64.b64encode(f"ann:{PASSWORD}".encode()).decode()
-PICTURE = jpeg.encode(np.zeros((16, 16, 3), np.uint8), 90)
+PICTURE = jpeg_of(0)
 
 
 class HttpCamera(BaseHTTPRequestHandler):

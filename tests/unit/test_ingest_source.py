@@ -10,14 +10,12 @@ import av
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from ingest.config import IngestSettings
-from ingest.errors import Broken, NotFound, NoVideo, SourceError, Unreachable
+from ingest.errors import NotFound, NoVideo, SourceError, Unreachable
 from ingest.source import SourcePacket
 from ingest.sources import jpeg
 from ingest.sources.demux import Demuxer
-from ingest.sources.device import DeviceSource
 from ingest.sources.opening import open_source
 from tests.ingest_tools import FRAME_NS, QUIET_X265, Recipe, jpeg_of, make_video, picture, spec_of
 
@@ -136,37 +134,6 @@ def test_what_is_no_jpeg_has_no_size(data: bytes) -> None:
     assert size_of(data) is None
 
 
-class FakeCapture:
-    """A device that gives some frames and then none."""
-
-    def __init__(self, frames: int) -> None:
-        self.left = frames
-        self.released = False
-
-    def get(self, _: int) -> float:
-        return 0.0
-
-    def read(self) -> tuple[bool, NDArray[np.uint8] | None]:
-        self.left -= 1
-        return (True, picture(self.left)) if self.left >= 0 else (False, None)
-
-    def release(self) -> None:
-        self.released = True
-
-
-def test_a_device_gives_jpeg_until_it_is_unplugged() -> None:
-    capture = FakeCapture(3)
-    source = DeviceSource(capture, 90)
-    given: list[SourcePacket] = []
-
-    with pytest.raises(Broken, match="no longer delivers frames"):
-        given.extend(packet for packet in source.packets())
-    source.close()
-
-    assert [size_of(packet.data) for packet in given] == [(64, 48)] * 3
-    assert capture.released
-
-
 def fails(url: Path | str, **fields: Any) -> SourceError:
     with pytest.raises(SourceError) as caught:
         read(url, **fields)
@@ -221,8 +188,8 @@ def test_what_answers_and_is_no_camera_is_said_to_be_none(scheme: str) -> None:
 
 def test_a_device_that_is_not_there_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
     error = fails("97")
-    assert isinstance(error, Unreachable)
-    assert str(error).startswith("no camera at device index 97, or another program is using it; ")
+    assert isinstance(error, NotFound)
+    assert str(error).startswith("there is no /dev/video97; this machine has ")
     assert capfd.readouterr().err == ""
 
 
