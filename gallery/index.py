@@ -38,6 +38,9 @@ class VectorIndex(Protocol):
     def remove(self, ids: NDArray[np.int64]) -> None:
         """Remove the vectors of `(n,)` ids; unknown ids are ignored."""
 
+    def purge(self) -> None:
+        """Leave nothing of removed vectors in memory."""
+
     def search(self, queries: NDArray[np.float32], k: int) -> Hits:
         """Return the k best for each of `(m, d)` queries."""
 
@@ -62,6 +65,9 @@ class BruteForceIndex:
         """Remove vectors."""
         keep = ~np.isin(self._ids, ids)
         self._ids, self._vectors = self._ids[keep], self._vectors[keep]
+
+    def purge(self) -> None:
+        """Do nothing: removed vectors are gone."""
 
     def search(self, queries: NDArray[np.float32], k: int) -> Hits:
         """Return the k best for each query."""
@@ -102,6 +108,9 @@ class FlatIndex:
         gone = [self._rows.pop(one) for one in ids.tolist() if one in self._rows]
         self._vectors[gone] = 0.0
         self._free += gone
+
+    def purge(self) -> None:
+        """Do nothing: removed vectors are overwritten."""
 
     def search(self, queries: NDArray[np.float32], k: int) -> Hits:
         """Return the k best for each query."""

@@ -54,9 +54,14 @@ class GpuFaissIndex:
     def remove(self, ids: NDArray[np.int64]) -> None:
         """Mark vectors as removed."""
         gone = np.flatnonzero(np.isin(self._ids[: self._rows], ids[ids >= 0]))
-        self._ids[gone] = -1
+        self._ids[gone], self._vectors[gone] = -1, 0.0
         self._alive -= len(gone)
         if self._rows - self._alive > MAX_REMOVED:
+            self._rebuild()
+
+    def purge(self) -> None:
+        """Upload the rows anew if any was removed: whoever is erased must not stay in the GPU's memory."""
+        if self._rows > self._alive:
             self._rebuild()
 
     def search(self, queries: NDArray[np.float32], k: int) -> Hits:

@@ -50,6 +50,10 @@ class ScalingIndex:
         """Remove vectors."""
         self._index.remove(ids)
 
+    def purge(self) -> None:
+        """Leave nothing of removed vectors in memory."""
+        self._index.purge()
+
     def search(self, queries: Vectors, k: int) -> Hits:
         """Return the k best for each query."""
         return self._index.search(queries, k)
@@ -110,6 +114,9 @@ class SketchIndex:
         for row in [self._rows.pop(one) for one in ids.tolist() if one in self._rows]:
             self._blocks[row // BLOCK].drop(row % BLOCK)
             self._free.append(row)
+
+    def purge(self) -> None:
+        """Do nothing: removed vectors are overwritten."""
 
     def search(self, queries: Vectors, k: int) -> Hits:
         """Return the k best for each query."""

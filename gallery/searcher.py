@@ -58,6 +58,11 @@ class Searcher:
             for start in range(0, len(new_ones), AT_ONCE):
                 self._add(model_id, new_ones[start : start + AT_ONCE])
 
+    def purge(self) -> None:
+        """Leave nothing of removed prototypes in memory."""
+        for index in self._indexes.values():
+            index.purge()
+
     def _remove(self, model_id: str, ids: Sequence[int]) -> None:
         self._indexes[model_id].remove(np.array(ids, np.int64))
         for vector_id in ids:

@@ -366,6 +366,8 @@ class SiteWorker:
         faded = [identity.number for identity in write.identities if identity.faded]
         gone = [*write.merged, *(identity.number for identity in write.expired), *faded]
         self._searcher.replace(dict(write.prototypes) | dict.fromkeys(gone, ()))
+        if write.erased:
+            self._searcher.purge()
         self._outbox += [JournalEntry(self._seq + n, event) for n, event in enumerate(write.events, 1)]
         self._seq += len(write.events)
         self._count(write)

@@ -1,5 +1,6 @@
 """All indexes give the results of brute force, the reference."""
 
+import gc
 from typing import Any
 
 import faiss
@@ -106,6 +107,46 @@ def test_what_is_removed_is_not_found_and_its_id_can_be_used_again(kind: type) -
 
     assert index.search(-np.eye(1, D, dtype=np.float32), 1).ids.tolist() == [[1]]
     assert len(index) == 2
+
+
+def bytes_of(index: VectorIndex) -> bytes:
+    """Return all of an index's arrays, and FAISS's own form of what it has in the GPU's memory."""
+    seen: dict[int, object] = {}
+    left: list[object] = [index]
+    parts = []
+    while left:
+        one = left.pop()
+        if id(one) in seen or isinstance(one, type):
+            continue
+        seen[id(one)] = one
+        if isinstance(one, np.ndarray):
+            parts.append((one if one.base is None else one.base).tobytes())
+        elif isinstance(one, faiss.Index):
+            parts.append(faiss.serialize_index(one).tobytes())
+        else:
+            left += gc.get_referents(one)
+    return b"".join(parts)
+
+
+@KINDS
+@pytest.mark.parametrize("count", [2, 40])
+def test_of_a_vector_that_was_removed_no_byte_is_left(monkeypatch: pytest.MonkeyPatch, kind: type, count: int) -> None:
+    monkeypatch.setattr("gallery.index_sketch.MAX_FLAT", 20)
+    monkeypatch.setattr("gallery.index_sketch.BLOCK", 16)
+    known = vectors(1, count).astype(np.float16).astype(np.float32)
+    index: VectorIndex = kind(D)
+    index.add(np.arange(count), known)
+    erased, other = known[1], known[0]
+
+    def is_there(vector: NDArray[np.float32]) -> bool:
+        return any(vector.astype(form).tobytes() in bytes_of(index) for form in ("<f4", "<f2"))
+
+    assert is_there(erased)
+    index.remove(np.array([1]))
+    index.purge()
+    assert not is_there(erased)
+    assert is_there(other)
+    assert index.search(other[None], 1).ids.tolist() == [[0]]
 
 
 @KINDS
