@@ -124,6 +124,7 @@ def alerting(ask: Ask) -> None:
     ask("GET", "/v1/zones")
     ask("GET", "/v1/zones/{zone_id}", zone_id="tried")
     ask("GET", "/v1/zones/occupancy")
+    ask("GET", "/v1/zones/history", query={"by": "day"})
     hook = {"name": "Tried", "url": "https://hooks.example.org/tried", "secret": "a secret of at least 16 characters"}
     ask("PUT", "/v1/alert-outputs/{output_id}", output_id="tried", body=hook)
     ask("GET", "/v1/alert-outputs")

@@ -112,11 +112,11 @@ def people_of(visits: Iterable[Visit]) -> int:
 
 def periods(visits: Sequence[Visit], from_ns: int, to_ns: int, step: Step, zone: ZoneInfo) -> list[Period]:
     """Return every hour or day that a time touches, empty ones too; days begin at midnight of the zone."""
-    starts = list(_starts(from_ns, to_ns, step, zone))
+    starts = list(starts_of(from_ns, to_ns, step, zone))
     edges = [int(start.timestamp()) * 1_000_000_000 for start in starts]
     inside: list[list[Visit]] = [[] for _ in starts]
     for visit in visits:
-        for number in range(_place(edges, visit.first_ns), _place(edges, visit.last_ns) + 1):
+        for number in range(place_of(edges, visit.first_ns), place_of(edges, visit.last_ns) + 1):
             inside[number].append(visit)
     return [
         Period(start, people_of(own), sum(one.new and one.first_ns >= edge for one in own), len(own))
@@ -163,7 +163,7 @@ def _visit(person: Identity, one: Sighting, from_ns: int, to_ns: int) -> Visit:
     return Visit(person, one.camera_id, first_ns, last_ns, one.live, len(one.tracklets), new)
 
 
-def _starts(from_ns: int, to_ns: int, step: Step, zone: ZoneInfo) -> Iterator[datetime]:
+def starts_of(from_ns: int, to_ns: int, step: Step, zone: ZoneInfo) -> Iterator[datetime]:
     """Yield the begins of hours or days from the one with `from_ns` to the one with `to_ns`.
 
     Hours are added in UTC, so that an hour that a zone repeats or leaves out counts once; days in the zone.
@@ -181,7 +181,8 @@ def _starts(from_ns: int, to_ns: int, step: Step, zone: ZoneInfo) -> Iterator[da
         stamp += 3600
 
 
-def _place(edges: Sequence[int], time_ns: int) -> int:
+def place_of(edges: Sequence[int], time_ns: int) -> int:
+    """Return which of the periods that begin at some times a time is in; the first, if it is before all."""
     return max(0, bisect_right(edges, time_ns) - 1)
 
 

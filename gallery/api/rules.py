@@ -84,6 +84,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("DELETE", "/v1/cameras/{camera_id}"): _rules("removed a camera"),
     ("GET", "/v1/zones"): _look(),
     ("GET", "/v1/zones/occupancy"): _look(),
+    ("GET", "/v1/zones/history"): _look(),
     ("GET", "/v1/zones/{zone_id}"): _look(),
     ("PUT", "/v1/zones/{zone_id}"): _says("set a zone"),
     ("DELETE", "/v1/zones/{zone_id}"): _says("deleted a zone"),

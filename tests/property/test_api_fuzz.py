@@ -172,6 +172,7 @@ def test_every_route_is_tried() -> None:
         "/v1/words/{word_id}",
         "/v1/words/{word_id}/undo",
         "/v1/zones",
+        "/v1/zones/history",
         "/v1/zones/occupancy",
         "/v1/zones/{zone_id}",
     }

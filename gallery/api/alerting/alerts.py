@@ -12,6 +12,7 @@ from fastapi import APIRouter, HTTPException, Query, Response, status
 from gallery.api.alerting.alert_schemas import AlertOut, AlertsOut, RuleIn, RuleOut, RulesOut, alert_out, rule_out
 from gallery.api.alerting.outputs import outputs_router
 from gallery.api.alerting.versions import check_version
+from gallery.api.alerting.zone_history import zone_history_router
 from gallery.api.alerting.zones import zones_router
 from gallery.api.encoding import new_router
 from gallery.api.moment import QueryTime
@@ -44,6 +45,7 @@ def alerting_routers(
 
     kept = store.alerting
     return [
+        zone_history_router(store),  # before the zones, of which one could have its name
         zones_router(store, camera_ids),
         rules_router(store, camera_ids),
         outputs_router(kept, webhook_hosts),

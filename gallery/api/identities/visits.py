@@ -43,14 +43,15 @@ COLUMNS = (
 )
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """Return a time zone by its name; raise ValueError if there is none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("must be a time zone such as Europe/Berlin or UTC") from None
 
 
-Zone = Annotated[str, Query(max_length=64), AfterValidator(lambda name: _zone(name).key)]
+Zone = Annotated[str, Query(max_length=64), AfterValidator(lambda name: zone_of(name).key)]
 Since = Annotated[QueryTime | None, Query(alias="from")]
 Until = Annotated[QueryTime | None, Query(alias="to")]
 
@@ -134,6 +135,13 @@ def asked(since: int | None, until: int | None, now_ns: int) -> tuple[int, int]:
     return begin, end
 
 
+def check_periods(begin_ns: int, end_ns: int, by: Step) -> None:
+    """Raise HTTPException if a time has too many hours or days for one answer."""
+    if (end_ns - begin_ns) / (HOUR_NS if by == "hour" else 24 * HOUR_NS) > MAX_PERIODS:
+        detail = f"there are more than {MAX_PERIODS} periods in this time: ask for a shorter one, or by=day"
+        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, detail)
+
+
 def visits_router(store: Store, now_ns: Callable[[], int] = time.time_ns) -> APIRouter:
     """Return the routes; without `from` and `to` they are about the 24 hours up to now."""
     router = new_router(prefix="/v1", tags=["visits"])
@@ -173,10 +181,8 @@ def visits_router(store: Store, now_ns: Callable[[], int] = time.time_ns) -> API
     ) -> StatisticsOut:
         """Count people and visits by hour or day and by camera, and the ways between cameras, without hidden people."""
         begin, end, ones = found(since, until, camera)
-        if (end - begin) / (HOUR_NS if by == "hour" else 24 * HOUR_NS) > MAX_PERIODS:
-            detail = f"there are more than {MAX_PERIODS} periods in this time: ask for a shorter one, or by=day"
-            raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, detail)
-        return _statistics_out(ones, begin, end, by, _zone(zone))
+        check_periods(begin, end, by)
+        return _statistics_out(ones, begin, end, by, zone_of(zone))
 
     return router
 
@@ -237,13 +243,15 @@ def _json_lines(ones: Iterable[Visit]) -> Iterator[str]:
 
 
 def csv_lines(ones: Iterable[Visit]) -> Iterator[str]:
+    """Yield the lines of a table of visits."""
+    return csv_of(COLUMNS, (tuple(_visit_out(visit).model_dump().values()) for visit in ones))
+
+
+def csv_of(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Iterator[str]:
     """Yield lines as RFC 4180 wants them; a name that a spreadsheet would take for a formula begins with `'`."""
     line = io.StringIO()
     writer = csv.writer(line)
-    for row in (
-        [column.name for column in COLUMNS],
-        *(tuple(_visit_out(visit).model_dump().values()) for visit in ones),
-    ):
+    for row in ([column.name for column in columns], *rows):
         writer.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in row])
         yield line.getvalue()
         line.seek(0)
