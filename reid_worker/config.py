@@ -36,8 +36,8 @@ class WorkerSettings(Settings):
         motion_gate: Whether the detector leaves out frames in which nothing moved while nobody is in sight.
         lost_s: How long a track is kept after its person disappears.
         tracker: `appearance` compares looks where boxes leave a choice, and recognises people who come back within
-            four seconds; with weights that have no similarity prior it compares boxes only. `bytetrack`, `botsort` and
-            `ocsort` compare boxes only, and embed no single crops.
+            four seconds; with weights that have no similarity prior it compares boxes only. `bytetrack`, `botsort`,
+            `ocsort` and `mcbyte` (without masks) compare boxes only, and embed no single crops.
         weights: Safetensors file of the CLIMB network; the bundled weights when None.
         shadow_weights: A second weights file: each tracklet is embedded by both, so that the gallery knows everybody
             under the new weights before they decide (`climbtrack gallery weights`). Embedding takes twice the time.

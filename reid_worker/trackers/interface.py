@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from reid_worker.detectors.detection import Detections
 from wire.similarity import SimilarityPrior
 
-TrackerName = Literal["appearance", "bytetrack", "botsort", "ocsort"]
+TrackerName = Literal["appearance", "bytetrack", "botsort", "ocsort", "mcbyte"]
 Glance = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]  # n RGB crops to `(n, d)` rows of length 1
 
 

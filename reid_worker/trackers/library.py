@@ -1,7 +1,8 @@
-"""ByteTrack (Zhang et al., ECCV 2022), BoT-SORT (Aharon et al., 2022) without its appearance model, and OC-SORT (Cao et
-al., CVPR 2023), from the `trackers` library, with state that can be saved.
+"""ByteTrack (Zhang et al., ECCV 2022), BoT-SORT (Aharon et al., 2022) without its appearance model, OC-SORT (Cao et
+al., CVPR 2023) and McByte (Stanczyk and Bremond, 2024) without its masks, from the `trackers` library, with state that
+can be saved.
 
-The library's fourth, McByte, is not offered: it needs the weights and the running time of two segmentation networks.
+McByte's masks would need the weights and the running time of two segmentation networks.
 """
 
 from collections.abc import Callable
@@ -9,10 +10,11 @@ from collections.abc import Callable
 import numpy as np
 import supervision
 from numpy.typing import NDArray
-from trackers import BoTSORTTracker, ByteTrackTracker, OCSORTTracker
+from trackers import BoTSORTTracker, ByteTrackTracker, McByteTracker, OCSORTTracker
 from trackers.core.base import BaseTracker
 from trackers.core.botsort.tracklet import BoTSORTTracklet
 from trackers.core.bytetrack.tracklet import ByteTrackTracklet
+from trackers.core.mcbyte.tracklet import McByteTracklet
 from trackers.core.ocsort.tracklet import OCSORTTracklet
 from trackers.utils.base_tracklet import BaseTracklet
 
@@ -92,6 +94,19 @@ def _botsort(options: TrackerOptions, fps: float) -> BaseTracker:
     )
 
 
+def _mcbyte(options: TrackerOptions, fps: float) -> BaseTracker:
+    return McByteTracker(
+        lost_track_buffer=_buffer(options),
+        frame_rate=fps,
+        track_activation_threshold=options.start_score,
+        minimum_consecutive_frames=1,
+        minimum_iou_threshold_first_assoc=options.match_iou,
+        minimum_iou_threshold_second_assoc=options.match_iou,
+        high_conf_det_threshold=options.high_score,
+        enable_cmc=False,  # cameras stand still
+    )
+
+
 def _ocsort(options: TrackerOptions, fps: float) -> BaseTracker:
     return OCSORTTracker(
         lost_track_buffer=_buffer(options),
@@ -118,7 +133,7 @@ def _save(track: BaseTracklet) -> TrackState:
         track.time_since_update,
         float(track.time_since_update_seconds),
         track.number_of_successful_updates
-        if isinstance(track, BoTSORTTracklet)
+        if isinstance(track, _COUNTS_ALL)
         else track.number_of_successful_consecutive_updates,
         kalman.state.tobytes(),
         kalman.state_covariance.tobytes(),
@@ -149,7 +164,7 @@ def _save_observations(track: OCSORTTracklet) -> dict[str, bytes]:
 def _load(name: TrackerName, saved: TrackState) -> BaseTracklet:
     track = _begun(name, saved)
     track.age, track.time_since_update, track.time_since_update_seconds = saved.age, saved.missed_frames, saved.missed_s
-    if isinstance(track, BoTSORTTracklet):
+    if isinstance(track, _COUNTS_ALL):
         track.number_of_successful_updates = saved.hits
     else:
         track.number_of_successful_consecutive_updates = saved.hits
@@ -189,14 +204,18 @@ _MAKE: dict[TrackerName, Callable[[TrackerOptions, float], BaseTracker]] = {
     "bytetrack": _bytetrack,
     "botsort": _botsort,
     "ocsort": _ocsort,
+    "mcbyte": _mcbyte,
 }
 _TRACKLETS: dict[TrackerName, Callable[[NDArray[np.float64]], BaseTracklet]] = {
     "bytetrack": ByteTrackTracklet,
     "botsort": BoTSORTTracklet,
     "ocsort": OCSORTTracklet,
+    "mcbyte": McByteTracklet,
 }
 _LOAD: dict[TrackerName, Callable[[TrackerName, TrackState], BaseTracklet]] = {
     "bytetrack": _load,
     "botsort": _load,
     "ocsort": _load_ocsort,
+    "mcbyte": _load,
 }
+_COUNTS_ALL = BoTSORTTracklet | McByteTracklet  # the others count successful updates since the last miss

@@ -142,7 +142,7 @@ def test_weak_detections_never_start_a_track(name: TrackerName) -> None:
         assert tracker.update(_found((0, 0, 20, 60), score=0.3), n / 10).tolist() == [-1]
 
 
-@pytest.mark.parametrize("name", ["appearance", "bytetrack", "botsort"])
+@pytest.mark.parametrize("name", ["appearance", "bytetrack", "botsort", "mcbyte"])
 def test_weak_detections_continue_tracks(name: TrackerName) -> None:
     tracker = _tracker(name)
     for n in range(2):
