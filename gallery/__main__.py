@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from gallery.config import GallerySettings
+from gallery.freed_memory import overwrite_freed_memory
 from gallery.handler import NAME, build_service
 from gallery.store.connections import connected
 from gallery.store.server import persistence_failing
@@ -18,6 +19,7 @@ def main(config: Path | None = None) -> int:
     Raises:
         SettingsError: A setting is unknown or wrong, or Redis or Kafka refuses access.
     """
+    overwrite_freed_memory()
     settings = GallerySettings.load(config)
     with connected(config, writes=True) as to:
         monitor = ServiceMonitor(NAME, to.metrics)
