@@ -46,8 +46,9 @@ weights: .venv/.installed
 servers:
 	@tests/servers/install.sh
 
-# The tests that render the chart run where these are; helm is a Go program that takes three minutes to build, once.
-helm: .cache/bin/helm .venv/.dev
+# The tests that render the chart run where these are; helm and decode-resources are Go programs that take three minutes each
+# to build, once.
+helm: .cache/bin/helm .cache/bin/decode-resources .venv/.dev
 	@$(BIN)/kubernetes-validate --version >/dev/null 2>&1 || $(PIP) install 'kubernetes-validate>=1.31'
 	@$(BIN)/python -m pytest tests/unit/test_helm_chart.py
 
@@ -55,6 +56,12 @@ helm: .cache/bin/helm .venv/.dev
 	@command -v go >/dev/null || { echo "helm is built by Go 1.24 or newer (https://go.dev/dl), or put a helm 3 into the path"; exit 1; }
 	@echo "Building helm into .cache/bin; three minutes, once."
 	@GOBIN=$(CURDIR)/.cache/bin CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" helm.sh/helm/v3/cmd/helm@v3.19.2
+
+# Decodes resources of KEDA and the Prometheus Operator into their Go types.
+.cache/bin/decode-resources: $(wildcard tests/servers/resources/*)
+	@command -v go >/dev/null || { echo "decode-resources is built by Go 1.24 or newer (https://go.dev/dl)"; exit 1; }
+	@echo "Building decode-resources into .cache/bin; three minutes, once."
+	@cd tests/servers/resources && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $(CURDIR)/$@ .
 
 $(SITE)/.written: | .venv/.installed
 	@echo "Generating a sample site in $(SITE): three cameras, 12 people, 40 s of video; half a minute, once."

@@ -33,6 +33,7 @@ NAMES = ("ingest", "worker", "gallery", "alerts", "recorder", "api")
 PLACES = os.pathsep.join([os.environ.get("PATH", ""), str(ROOT / ".cache" / "bin"), str(Path(sys.executable).parent)])
 HELM = shutil.which("helm", path=PLACES)
 VALIDATE = shutil.which("kubernetes-validate", path=PLACES)
+DECODE = shutil.which("decode-resources", path=PLACES)  # tests/servers/resources
 needs_helm = pytest.mark.skipif(HELM is None, reason="helm, to render the chart: missing (`make helm`)")
 KUBERNETES = "1.31.0"
 
@@ -426,3 +427,28 @@ def test_kubernetes_takes_everything_without_a_field_that_it_does_not_know(path:
     ]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def decoded(manifests: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([str(DECODE)], input=manifests, check=False, capture_output=True, text=True)
+
+
+@needs_helm
+@pytest.mark.skipif(DECODE is None, reason="decode-resources, a Go program: missing (`make helm`)")
+def test_keda_and_prometheus_operator_have_types_with_every_field_of_their_resources(tmp_path: Path) -> None:
+    manifests = helm(read(EXTERNAL), tmp_path).stdout
+    done = decoded(manifests)
+    assert done.returncode == 0, done.stderr
+    assert {line.split()[0] for line in done.stdout.splitlines()} == {
+        "PrometheusRule",
+        "ScaledObject",
+        "ServiceMonitor",
+        "TriggerAuthentication",
+    }
+    refused = decoded(manifests.replace("maxReplicaCount:", "maxReplicas:"))
+    assert (
+        'ScaledObject: error unmarshaling JSON: while decoding JSON: json: unknown field "maxReplicas"'
+        in refused.stderr
+    )
+    refused = decoded(manifests.replace("kind: ServiceMonitor", "kind: ServiceMonitors"))
+    assert "no type for monitoring.coreos.com/v1 ServiceMonitors" in refused.stderr
