@@ -129,6 +129,7 @@ def _detector(config: Path | None) -> Check:
     from reid_worker.detectors.catalogue import YOLOX_NANO, by_name
     from reid_worker.detectors.choose import load_detector
     from reid_worker.detectors.files import find
+    from reid_worker.detectors.trial import complaint
     from reid_worker.errors import DetectorError
 
     settings = WorkerSettings.load(config)
@@ -144,6 +145,7 @@ def _detector(config: Path | None) -> Check:
             )  # a check must not change anything
         except DetectorError as error:
             return Check("person detector", "missing", str(error))
+    said += filter(None, [complaint(detector)])
     return Check(
         "person detector", "optional" if said else "ok", f"{settings.detector}: {detector.name}", "; ".join(said)
     )

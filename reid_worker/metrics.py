@@ -34,6 +34,12 @@ class WorkerMetrics:
             ["camera"],
             registry=registry,
         )
+        self.detections = Counter(
+            "climbtrack_detections_total",
+            "Boxes of people that the detector found, unclear ones included; 0 where it detects nothing",
+            ["camera"],
+            registry=registry,
+        )
         self.static_tracks = Counter(
             "climbtrack_static_tracks_total",
             "Tracks that became no person because they stayed where they were and were found unclearly, such as chairs",
@@ -102,6 +108,7 @@ class WorkerMetrics:
         for outcome in ("analysed", "too-old", "broken"):
             self.frames.labels(camera=camera_id, outcome=outcome)
         self.still_frames.labels(camera=camera_id)
+        self.detections.labels(camera=camera_id)
         self.static_tracks.labels(camera=camera_id)
         for fault in ("black", "frozen"):
             self.picture_fault.labels(camera=camera_id, fault=fault)

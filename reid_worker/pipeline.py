@@ -5,6 +5,7 @@ Frames go through in rounds of a few, batched over cameras, so that memory use d
 three rounds are in memory at a time. Each stage sees the frames in the same order as without overlap.
 """
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from reid_worker.crops import Cutout
 from reid_worker.decode import Frame
 from reid_worker.detectors.detection import Detections, Detector
 from reid_worker.detectors.tiles import Grid, detect_in_tiles
+from reid_worker.detectors.trial import complaint
 from reid_worker.keep import CropKeeper
 from reid_worker.load import Load
 from reid_worker.metrics import WorkerMetrics
@@ -29,6 +31,8 @@ from reid_worker.trackers.interface import Describer
 from wire.messages import ObservedTracklet, Tracklet
 from wire.tracklet import Look
 from wire.tracklet_id import TrackletId
+
+log = logging.getLogger(__name__)
 
 ROUND = 16  # frames of all cameras together, as many as keep a few cores busy; 16 frames of 1080p are 100 MB
 MOST_OF_A_CAMERA = 4  # frames of one camera in a round
@@ -79,9 +83,13 @@ class Pipeline:
         self._embedding = ThreadPoolExecutor(1, "embed")
 
     def warm_up(self) -> None:
-        """Run both networks once, so that the first person does not wait for what is compiled at the first call."""
+        """Run both networks once, so that the first person does not wait for what is compiled at the first call.
+
+        A detector that finds nobody in a picture of people is named.
+        """
         grey = np.full((128, 64, 3), 114, np.uint8)
-        self._detecting.submit(self._detector.detect, [grey]).result()
+        if blind := self._detecting.submit(complaint, self._detector).result():
+            log.warning("%s", blind)
         self._embedding.submit(self._networks.embed, [[Cutout.of(grey)] * self._embedder.frames]).result()
 
     @property
@@ -168,7 +176,10 @@ class Pipeline:
             for (work, frame), looked_at in zip(found.frames, found.looked_at, strict=True):
                 if not looked_at:
                     self._worker_metrics.still_frames.labels(camera=work.stream.info.camera_id).inc()
-                due.add(work.stream.advance(frame, next(detections) if looked_at else None, self._describer))
+                people = next(detections) if looked_at else None
+                if people is not None:
+                    self._worker_metrics.detections.labels(camera=work.stream.info.camera_id).inc(len(people))
+                due.add(work.stream.advance(frame, people, self._describer))
         self._embed_due(due, at_least=min(WORTH_A_CALL, self._embed_batch))
 
     def _embed_due(self, due: "_Due", *, at_least: int) -> None:

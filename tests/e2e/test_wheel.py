@@ -48,7 +48,14 @@ def test_every_file_of_the_page_is_in_the_wheel(wheel: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["gallery/store/*.lua", "reid_worker/weights/*", "training/configs/*.yaml", "training/recipes/*.yaml"]
+    "pattern",
+    [
+        "gallery/store/*.lua",
+        "reid_worker/weights/*",
+        "reid_worker/detectors/*.jpg",
+        "training/configs/*.yaml",
+        "training/recipes/*.yaml",
+    ],
 )
 def test_what_programs_read_is_in_the_wheel(pattern: str, wheel: set[str]) -> None:
     found = {str(path.relative_to(ROOT)) for path in ROOT.glob(pattern) if path.is_file()}

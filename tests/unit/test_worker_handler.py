@@ -561,6 +561,7 @@ def test_metrics_count_tracklets_frames_batches_and_time_per_stage(video: Video)
     assert world.sample("climbtrack_tracklets_total", camera="door", outcome="sent") == 1
     assert world.sample("climbtrack_tracklets_total", camera="door", outcome="closed") == 1
     assert world.sample("climbtrack_worker_frames_total", camera="door", outcome="analysed") == FRAMES
+    assert world.sample("climbtrack_detections_total", camera="door") == FRAMES
     embedded = world.sample("climbtrack_reid_batch_size_sum")
     assert embedded is not None
     assert 1 <= embedded <= sent
