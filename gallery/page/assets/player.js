@@ -10,6 +10,7 @@ const KEEP_MS = 20_000; // of boxes, for trails and late pictures
 const TRAIL_MS = 5_000;
 const HOLD_MS = 600; // a box is shown this long after its picture, until the next one
 const BETWEEN_MS = 3_000; // a box moves from one picture to the next if they are no further apart: a worker may be busy
+const QUIET_MS = 20_000;
 const SEEK_S = 3; // further off than this, jump; below, play a little faster or slower
 const START_LAG_MS = 1_500;
 const LAGS = 12;
@@ -27,6 +28,8 @@ export class Player {
     this.frame = { width: 16, height: 9 };
     this.until = 0; // capture time up to which the worker has looked
     this.heard = 0; // when it said so
+    this.seen = 0; // capture time of the latest box
+    this.resting = false; // nobody is there: the last picture stands still
     this.lags = [];
     this.shown = 0;
     this.hits = [];
@@ -64,6 +67,7 @@ export class Player {
   }
 
   piece(kind, data) {
+    if (this.resting && this.shown) return; // a browser goes on with the next keyframe by itself
     if (kind === 1) {
       this.waitingPictures.push({ time: this.pictureTime, url: URL.createObjectURL(new Blob([data], { type: "image/jpeg" })) });
       while (this.waitingPictures.length > 40) URL.revokeObjectURL(this.waitingPictures.shift().url);
@@ -75,6 +79,7 @@ export class Player {
 
   begin(message, how) {
     this.reset();
+    this.resting = false;
     this.how = how;
     this.frame = { width: message.width, height: message.height };
   }
@@ -126,6 +131,7 @@ export class Player {
     this.heard = now;
     this.frame = { width: message.width, height: message.height };
     for (const [time, tracklet, ...box] of message.boxes) this.people.push({ time, tracklet, box });
+    this.seen = Math.max(this.seen || message.until_ms, ...message.boxes.map(([time]) => time)); // from the beginning on
     for (const [tracklet, number] of Object.entries(message.identities)) this.identities.set(tracklet, number);
     const first = this.people.findIndex(({ time }) => time > message.until_ms - KEEP_MS);
     if (first > 0) this.people.splice(0, first);
@@ -142,8 +148,19 @@ export class Player {
     return Date.now() - this.lag();
   }
 
+  // Tells whether nobody has been seen for some time, although the worker has looked.
+  isQuiet() {
+    return this.until - this.seen > QUIET_MS;
+  }
+
+  rest(resting) {
+    this.resting = resting;
+    if (resting) this.video.pause();
+  }
+
   follow() {
     const { video } = this;
+    if (this.resting) return;
     if (this.offset === null || !video.buffered.length) return;
     const end = video.buffered.end(video.buffered.length - 1);
     const start = video.buffered.start(0);

@@ -118,6 +118,8 @@ export const texts = {
     isNot: (n, other) => (other === null ? `This is not #${n}` : `This is #${other}, not #${n}`),
   },
   live: {
+    quiet: "Shrink quiet",
+    quietHelp: "Cameras where nobody was seen for a while become small and stand still. Key Q",
     nobody: "nobody",
     somebody: "somebody new",
     noCameras: "No camera yet",
@@ -207,6 +209,11 @@ export const texts = {
     later: (time) => `from ${time}`,
     clipOf: (camera) => `Recording of ${camera}`,
     download: "Download",
+    alone: "Save without the others",
+    aloneHelp: "Plays the clip once, and saves it with nothing but this person: everything around them, and everybody else, becomes eight blocks. Look at it before you pass it on.",
+    aloneShare: (share) => `${Math.round(100 * share)} %`,
+    stop: "Stop",
+    tooMany: "There are too many people in this clip. Use the command `climbtrack identities export --clips`.",
     missing: "This is not kept any more.",
     notRecorded: (camera, reason) => `${camera} is not recorded: ${reason}.`,
     cannotPlay: (codec) => (codec === "hevc" ? "This browser cannot play H.265. Download the clip to watch it." : "This browser cannot play the clip. Download it to watch it."),
@@ -271,6 +278,15 @@ export const texts = {
     noneOf: "Nobody has said anything about this person.",
     older: "Older",
     gone: "Something about somebody who was erased",
+    proof: "Proof",
+    proofOf: ({ digest, tracklets, crops, prototypes, events }) => `${tracklets} tracklets, ${crops} pictures, ${prototypes} vectors and ${events} events were deleted. Digest ${digest}`,
+    recordings: (proof) => (proof ? `Recordings: ${proof.segments} files and ${proof.kept_crops} kept tracks were deleted.` : "Recordings: the recorder has not reported, or there is none."),
+    retained: (proof) => {
+      if (!proof) return "Kafka's records: not looked at yet.";
+      const deleted = proof.topics.reduce((sum, one) => sum + one.deleted, 0);
+      return proof.time ? `Kafka's records: all ${deleted} were deleted.` : `Kafka's records: ${deleted} were deleted; some are still there.`;
+    },
+    waits: ({ topic, kept, waits_for: why }, until) => `${topic}: ${kept} records, since ${why}${until ? `; they go by ${until}` : ""}.`,
     states: { undone: "undone", refused: "refused", sent: "on its way" },
     kinds: {
       name: ({ identity, about, name }) => (name ? `#${identity ?? about[0]} was named ${name}` : `The name of #${identity ?? about[0]} was taken away`),
@@ -422,6 +438,17 @@ export const texts = {
     corner: (n, [x, y]) => `Corner ${n}: ${Math.round(x * 100)} % from the left, ${Math.round(y * 100)} % from the top`,
     split: (n) => `Add a corner after corner ${n}`,
     shapes: (names) => (names.length ? `Zones: ${names.join(", ")}` : "No zone"),
+  },
+  zoneHours: {
+    title: "The last 24 hours",
+    download: "Download as CSV",
+    told: ({ kind, people, visits, periods }, long) => {
+      const who = people === 1 ? "1 person" : `${people} people`;
+      if (kind === "line") return `${who}, ${periods.reduce((sum, one) => sum + one.forward, 0)} times forwards, ${periods.reduce((sum, one) => sum + one.backward, 0)} times backwards`;
+      return visits ? `${who}, at most ${Math.max(...periods.map(({ most }) => most))} at once, for ${long} in the median` : "nobody";
+    },
+    label: ({ name, periods }) => `${name}: people in each of the last ${periods.length} hours: ${periods.map(({ people }) => people).join(", ")}`,
+    hour: (from, { people, most, forward, backward }, kind) => `From ${from}: ${people === 1 ? "1 person" : `${people} people`}${kind === "line" ? `, ${forward} times forwards, ${backward} times backwards` : people ? `, at most ${most} at once` : ""}`,
   },
   review: {
     tabs: { "": "Questions", journal: "Journal" },

@@ -28,10 +28,29 @@ export function Journal({ id = null }) {
   };
   return html`<ol class="journal">${said.map((word) => html`<li key=${word.id} class=${word.state}>
       <div class="grow"><p>${isGone(word) ? own.gone : own.kinds[word.kind](word)}</p>
-        <p class="quiet small"><time datetime=${word.time} title=${utcOf(word.time)}>${momentOf(word.time)}</time> · ${word.author}${word.reason && ` · ${word.reason}`}</p></div>
+        <p class="quiet small"><time datetime=${word.time} title=${utcOf(word.time)}>${momentOf(word.time)}</time> · ${word.author}${word.reason && ` · ${word.reason}`}</p>
+        ${word.kind === "erase" && word.state === "applied" && html`<${Proof} word=${word} />`}</div>
       ${word.state === "applied"
         ? word.kind !== "erase" && !isGone(word) && may("operator") && html`<button onClick=${() => undo(word)}>${texts.person.undo}</button>`
         : html`<em class="badge">${own.states[word.state]}</em>`}
     </li>`)}</ol>
     ${words.value.next && limit < 1000 && html`<p><button onClick=${() => setLimit(Math.min(limit * 2, 1000))}>${own.older}</button></p>`}`;
+}
+
+// What became of what was known of somebody, as far as it is known by now.
+function Proof({ word }) {
+  const [open, setOpen] = useState(false);
+  return html`<div class="proof"><button class="plain link" aria-expanded=${open} onClick=${() => setOpen(!open)}>${own.proof}</button>
+    ${open && html`<${Deleted} id=${word.id} />`}</div>`;
+}
+
+function Deleted({ id }) {
+  const word = useLoaded(() => get(`v1/words/${id}`), [id], EVERY_MS);
+  if (word.loading) return html`<${Skeleton} rows=${2} />`;
+  if (!word.value) return html`<${Failed} error=${word.error} again=${word.reload} />`;
+  const { erasure } = word.value;
+  return html`<ul class="small">
+    <li>${own.proofOf(erasure)}</li><li>${own.recordings(erasure.recordings)}</li><li>${own.retained(erasure.retained)}</li>
+    ${erasure.retained?.topics.filter((one) => one.waits_for).map((one) => html`<li key=${one.topic}>${own.waits(one, one.until && momentOf(one.until))}</li>`)}
+    ${erasure.not_reached.map((text) => html`<li key=${text} class="quiet">${text}</li>`)}</ul>`;
 }

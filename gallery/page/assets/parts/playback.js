@@ -4,7 +4,9 @@ import { base, get } from "../api.js";
 import { useLoaded } from "../hooks.js";
 import { texts } from "../texts.js";
 import { clockOf, durationOf, momentOf } from "../time.js";
+import { canSaveAlone, savedAlone } from "./alone.js";
 import { Failed, Skeleton } from "./states.js";
+import { toast } from "./toast.js";
 
 const APART_MS = 30_000; // visits further apart than this are looked at one after the other
 const DRIFT_S = 0.5; // a camera that is further from the others while it plays is set anew; one that is nearer catches up
@@ -27,7 +29,7 @@ export function Playback({ id, at = 0 }) {
       <select value=${chosen} onChange=${(event) => setChosen(Number(event.target.value))}>
         ${moments.map((one, i) => html`<option key=${one.from} value=${i}>${`${momentOf(one.from)}, ${durationOf((one.to - one.from) / 1000)}, ${one.cameras.join(", ")}`}</option>`)}
       </select></label>`}
-    <${Moment} key=${moment.from} moment=${moment} at=${at} />
+    <${Moment} key=${moment.from} id=${id} moment=${moment} at=${at} />
     ${reasons}
   </section>`;
 }
@@ -46,7 +48,7 @@ function momentsOf(clips) {
   return all.reverse();
 }
 
-function Moment({ moment, at }) {
+function Moment({ id, moment, at }) {
   const [time, setTime] = useState(at >= moment.from && at <= moment.to ? at : moment.from);
   const [playing, setPlaying] = useState(false);
   const [speed, setSpeed] = useState(1);
@@ -69,7 +71,7 @@ function Moment({ moment, at }) {
   };
   return html`<div class="playback-moment-view">
     <div class="playback-grid" data-cameras=${moment.cameras.length}>${moment.cameras.map((camera) => html`
-      <${Screen} key=${camera} camera=${camera} clips=${moment.clips.filter((clip) => clip.camera_id === camera)} time=${time} playing=${playing} speed=${speed} />`)}</div>
+      <${Screen} key=${camera} id=${id} camera=${camera} clips=${moment.clips.filter((clip) => clip.camera_id === camera)} time=${time} playing=${playing} speed=${speed} />`)}</div>
     <div class="playback-bar">
       <button class="primary" onClick=${toggle} aria-label=${playing ? own.pause : own.play}>${playing ? "❚❚" : "▶"}</button>
       <input type="range" aria-label=${own.time} aria-valuetext=${clockOf(time)} min=${moment.from} max=${moment.to} step="40" value=${time} onInput=${(event) => { setPlaying(false); setTime(Number(event.target.value)); }} />
@@ -81,7 +83,7 @@ function Moment({ moment, at }) {
 }
 
 // One camera: the clip of the slider's time, held at that time.
-function Screen({ camera, clips, time, playing, speed }) {
+function Screen({ id, camera, clips, time, playing, speed }) {
   const video = useRef();
   const clip = clips.find((one) => time >= one.from && time <= one.to) ?? clips.findLast((one) => time > one.to) ?? clips[0];
   const [file, setFile] = useState(null);
@@ -118,8 +120,30 @@ function Screen({ camera, clips, time, playing, speed }) {
       : html`<video ref=${video} src=${file?.address} muted playsinline preload="auto" aria-label=${own.clipOf(camera)} onSeeked=${hold}
         onError=${() => file && setFailed(own.cannotPlay(clip.codec))} />`}
     <figcaption><b>${camera}</b>${!inside && html`<span class="quiet">${time < clip.from ? own.later(clockOf(clip.from)) : own.over}</span>`}
-      ${file && html`<a href=${file.address} download=${`${camera}-${clip.since}.mp4`}>${own.download}</a>`}</figcaption>
+      ${file && html`<a href=${file.address} download=${`${camera}-${clip.since}.mp4`}>${own.download}</a>`}
+      ${file && canSaveAlone() && html`<${Alone} key=${file.address} id=${id} clip=${clip} file=${file} />`}</figcaption>
   </figure>`;
+}
+
+// Saves what is on the screen without anybody else, while it plays once more out of sight.
+function Alone({ id, clip, file }) {
+  const [share, setShare] = useState(null);
+  const given = useRef(null);
+  useEffect(() => () => given.current?.abort(), []);
+  const save = async () => {
+    given.current = new AbortController();
+    setShare(0);
+    try {
+      const { address, ending } = await savedAlone({ id, clip, file, told: setShare, signal: given.current.signal });
+      Object.assign(document.createElement("a"), { href: address, download: `person-${id}-${clip.camera_id}-${clip.since}.${ending}` }).click();
+      setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    } catch (error) {
+      if (error.name !== "AbortError") toast(error.message, { bad: true });
+    }
+    setShare(null);
+  };
+  if (share === null) return html`<button class="plain link" data-needs="operator" title=${own.aloneHelp} onClick=${save}>${own.alone}</button>`;
+  return html`<span class="num">${own.aloneShare(share)}</span><button class="plain link" onClick=${() => given.current.abort()}>${own.stop}</button>`;
 }
 
 async function load(path, signal) {

@@ -18,7 +18,9 @@ export function stateOf(camera) {
   return camera.state.degraded ? "degraded" : "live";
 }
 
-export function Tile({ camera, players, options, nameOf, large, onPerson, onEnlarge, number }) {
+export function Tile({ camera, players, options, nameOf, large, onPerson, onEnlarge, number, quiet, onQuiet }) {
+  const latest = useRef(onQuiet);
+  latest.current = onQuiet;
   const video = useRef(), canvas = useRef(), image = useRef(), player = useRef();
   const [status, setStatus] = useState({ how: "", delay: null, shown: false, seen: "" });
   useEffect(() => {
@@ -26,6 +28,7 @@ export function Tile({ camera, players, options, nameOf, large, onPerson, onEnla
     players.set(camera.camera_id, made);
     const timer = setInterval(() => {
       const delay = made.shown ? (Date.now() - made.shown) / 1000 : null;
+      latest.current(made.isQuiet());
       setStatus({ how: made.how, delay, shown: made.shown !== null && made.shown !== 0, seen: made.description(), frame: made.frame });
     }, STATE_MS);
     return () => {
@@ -34,6 +37,7 @@ export function Tile({ camera, players, options, nameOf, large, onPerson, onEnla
       made.close();
     };
   }, [camera.camera_id]);
+  useEffect(() => player.current.rest(quiet), [quiet]);
   useEffect(() => {
     player.current.options = options;
     player.current.nameOf = nameOf;
@@ -48,7 +52,7 @@ export function Tile({ camera, players, options, nameOf, large, onPerson, onEnla
   const progress = camera.state;
   const recording = !LIVE.test(camera.url);
   const ratio = status.frame ? `${status.frame.width} / ${status.frame.height}` : "16 / 9";
-  return html`<figure class="tile ${large ? "large" : ""}">
+  return html`<figure class="tile ${large ? "large" : ""} ${quiet ? "resting" : ""}">
     <figcaption>
       <i class="dot ${state}" title=${texts.cameras.states[state] ?? state} />
       <button class="plain name" onClick=${onEnlarge} title=${number <= 9 ? `Key ${number}` : ""}>${camera.camera_id}</button>
@@ -56,7 +60,7 @@ export function Tile({ camera, players, options, nameOf, large, onPerson, onEnla
       ${progress && state !== "ended" && html`<span class="num">${texts.cameras.frames(progress.analysed_fps, progress.wanted_fps)}</span>`}
       ${recording
         ? html`<span class="num">${texts.live.recording}</span>`
-        : status.shown && status.delay >= 0 && status.delay < 120 && html`<span class="num">${texts.live.behind(status.delay)}</span>`}
+        : !quiet && status.shown && status.delay >= 0 && status.delay < 120 && html`<span class="num">${texts.live.behind(status.delay)}</span>`}
     </figcaption>
     <div class="screen" style=${{ aspectRatio: ratio }} onClick=${click}>
       <video ref=${video} muted playsinline disableRemotePlayback hidden=${status.how === "pictures" || status.how === "hidden"} />

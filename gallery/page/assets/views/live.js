@@ -11,6 +11,7 @@ import { texts } from "../texts.js";
 import { Start } from "./start.js";
 
 const CAMERAS_MS = 2_000;
+const MANY = 5; // cameras from which on quiet ones make room
 const LAYOUTS = [[1, 1], [2, 2], [4, 2], [6, 3], [9, 3], [16, 4], [25, 5], [36, 6]]; // up to this many: columns
 
 export function Live({ onPerson, go }) {
@@ -20,7 +21,8 @@ export function Live({ onPerson, go }) {
   const learn = useCalm(known.reload);
   usePeopleChanged(known.reload);
   useEvents((event) => /created|merged|split|erased|updated/.test(event.kind) && learn(), []);
-  const [options, setOptions] = useState({ boxes: true, trails: true });
+  const [options, setOptions] = useState({ boxes: true, trails: true, quiet: true });
+  const [quiet, setQuiet] = useState(new Set());
   const [large, setLarge] = useState(null);
   const [connection, setConnection] = useState("open");
   const players = useRef(new Map());
@@ -39,6 +41,7 @@ export function Live({ onPerson, go }) {
     else if (event.key === "Escape") setLarge(null);
     else if (event.key === "b") setOptions((now) => ({ ...now, boxes: !now.boxes }));
     else if (event.key === "t") setOptions((now) => ({ ...now, trails: !now.trails }));
+    else if (event.key === "q") setOptions((now) => ({ ...now, quiet: !now.quiet }));
     else if (event.key === "f") document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen();
   });
 
@@ -51,7 +54,15 @@ export function Live({ onPerson, go }) {
           <button data-needs="admin" class="primary" onClick=${() => go("cameras/add")}>${texts.live.add}</button>
         <//>`;
   const present = [...new Map((here.value ?? []).filter((track) => track.identity != null && !persons.get(track.identity)?.hidden).map((track) => [track.identity, track])).values()];
-  const columns = large ? 1 : LAYOUTS.find(([most]) => shown.length <= most)[1];
+  const many = shown.length >= MANY;
+  const rests = (camera) => options.quiet && many && !large && quiet.has(camera.camera_id);
+  const awake = shown.filter((camera) => !rests(camera)).length;
+  const columns = large ? 1 : LAYOUTS.find(([most]) => (awake || shown.length) <= most)[1];
+  const note = (name, is) => quiet.has(name) !== is && setQuiet((before) => {
+    const next = new Set(before);
+    is ? next.add(name) : next.delete(name);
+    return next;
+  });
   return html`<section class="live">
     <header class="tools">
       <strong>${texts.live.here(present.length)}</strong>
@@ -60,13 +71,14 @@ export function Live({ onPerson, go }) {
       </div>
       <span class="grow" />
       ${connection === "lost" && html`<span class="warn">${texts.live.lost}</span>`}
+      ${many && html`<button class="toggle" aria-pressed=${options.quiet} title=${texts.live.quietHelp} onClick=${() => setOptions({ ...options, quiet: !options.quiet })}>${texts.live.quiet}</button>`}
       ${["boxes", "trails"].map((name) => html`
         <button class="toggle" aria-pressed=${options[name]} title=${`Key ${name[0].toUpperCase()}`}
           onClick=${() => setOptions({ ...options, [name]: !options[name] })}>${texts.live[name]}</button>`)}
     </header>
-    <div class="wall ${large ? "one" : ""}" style=${{ "--columns": columns }}>
-      ${shown.map((camera, i) => html`<div key=${camera.camera_id} hidden=${large && large !== camera.camera_id}>
-        <${Tile} camera=${camera} players=${players.current} options=${options} nameOf=${nameOf} number=${i + 1} large=${large === camera.camera_id}
+    <div class="wall ${large ? "one" : ""} ${awake < shown.length ? "mixed" : ""}" style=${{ "--columns": columns }}>
+      ${shown.map((camera, i) => html`<div key=${camera.camera_id} class=${rests(camera) ? "small-one" : ""} hidden=${large && large !== camera.camera_id}>
+        <${Tile} camera=${camera} players=${players.current} options=${options} nameOf=${nameOf} number=${i + 1} large=${large === camera.camera_id} quiet=${rests(camera)} onQuiet=${(is) => note(camera.camera_id, is)}
           onPerson=${onPerson} onEnlarge=${() => setLarge(large === camera.camera_id ? null : camera.camera_id)} />
       </div>`)}
     </div>

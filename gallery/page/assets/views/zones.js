@@ -6,6 +6,7 @@ import { Drawing } from "../parts/drawing.js";
 import { idOf } from "../parts/output.js";
 import { Failed, Skeleton } from "../parts/states.js";
 import { act } from "../parts/toast.js";
+import { ZoneHours } from "../parts/zone_hours.js";
 import { texts } from "../texts.js";
 
 const own = texts.zones;
@@ -46,6 +47,7 @@ export function Zones({ camera, go }) {
         ? html`<${ZoneForm} draft=${draft} change=${change} error=${error} save=${save} remove=${draft.zone_id ? remove : null} cancel=${() => { setDraft(null); setError(""); }} />`
         : html`<${ZoneList} zones=${saved} choose=${choose} />`}
     </div>
+    <${ZoneHours} key=${saved.map((zone) => zone.version).join()} camera=${camera} />
   </section>`;
 }
 
