@@ -20,6 +20,7 @@ from gallery.store.why import MAX_CANDIDATES, Candidate, Excluded, Why
 from wire.messages import Tracklet
 
 NOBODY = "looks like nobody known"
+Exclusion = tuple[Excluded, str]  # what keeps a tracklet from being given to somebody, and the tracklet that does
 PIECES = 0.25  # how likely others are, as against a match, for two of one tracklet each; suits the shipped weights
 
 
@@ -59,7 +60,8 @@ def explained(
         for tracklet, best in zip(same, _best_of(draft, same, model_id, sorted(candidates)), strict=True):
             why = found[tracklet.tracklet_id]
             known = [(number, value) for number, value in best if why.reason != NOBODY or number != why.number]
-            ranked = [_candidate(draft, rules, tracklet, number, value) for number, value in known]
+            impossible = _impossible(draft, tracklet)
+            ranked = [_candidate(draft, rules, tracklet, impossible, number, value) for number, value in known]
             ranked.sort(key=lambda one: (-one.probability, one.number))
             found[tracklet.tracklet_id] = replace(why, candidates=tuple(ranked))
     return found
@@ -86,22 +88,32 @@ def _highest(bounds: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[
     return order
 
 
-def _candidate(draft: Draft, rules: Rules, tracklet: Tracklet, number: int, logit: float) -> Candidate:
+def _candidate(
+    draft: Draft,
+    rules: Rules,
+    tracklet: Tracklet,
+    impossible: Mapping[int | None, Exclusion],
+    number: int,
+    logit: float,
+) -> Candidate:
     owner = draft.owner(tracklet.tracklet_id)
     if owner == number:  # its prototypes include the tracklet by now
         return Candidate(number, draft.rows[tracklet.tracklet_id].probability)
-    excluded, track = _exclusion(draft, rules, tracklet, number, logit)
+    by_looks: Excluded = "unlikely" if logit < needed_for(draft, rules, number) else "other_fits_better"
+    excluded, track = impossible.get(number, (by_looks, ""))
     return Candidate(number, likely(draft, logit, tracklet.model_id), excluded, track)
 
 
-def _exclusion(draft: Draft, rules: Rules, tracklet: Tracklet, number: int, logit: float) -> tuple[Excluded, str]:
-    """Return what kept a tracklet from being given to an identity, and the tracklet that did."""
-    if number in draft.holdings.forbidden(tracklet.tracklet_id):
-        return "said", ""
-    for _, row in draft.visible_with(tracklet):
-        if row.identity_id == number:
-            return "seen_at_once", row.tracklet.tracklet_id
-    for key in draft.seen_elsewhere(tracklet):
-        if draft.owner(key) == number:
-            return "seen_elsewhere", key
-    return ("unlikely" if logit < needed_for(draft, rules, number) else "other_fits_better"), ""
+def _impossible(draft: Draft, tracklet: Tracklet) -> dict[int | None, Exclusion]:
+    """Return the identities that a tracklet cannot have whatever it looks like: why, and the tracklet that says so.
+
+    What people said comes first, then the first tracklet of the same camera, then that of others.
+    """
+    found: dict[int | None, Exclusion] = {}
+    for key in reversed(draft.seen_elsewhere(tracklet)):
+        found[draft.owner(key)] = "seen_elsewhere", key
+    for key in reversed(list(draft.seen_with(tracklet))):
+        found[draft.owner(key)] = "seen_at_once", key
+    for number in draft.holdings.forbidden(tracklet.tracklet_id):
+        found[number] = "said", ""
+    return found

@@ -1,7 +1,7 @@
 """Find the tracklets of a camera that were, or may have been, visible at the same time. No I/O."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from sortedcontainers import SortedList
@@ -76,6 +76,7 @@ class _Camera:
 
     def __init__(self) -> None:
         self.tracklets: dict[str, Tracklet] = {}
+        self._spans: dict[str, tuple[int, int]] = {}  # first_ns and last_ns: asked of a tracklet, they cost ten times
         self._overlaps: dict[str, set[str]] = {}
         self._slots: dict[int, set[str]] = defaultdict(set)  # of time -> ids
         self._long: set[str] = set()
@@ -90,10 +91,11 @@ class _Camera:
         key = tracklet.tracklet_id
         if key in self.tracklets:
             self.drop(key)
-        near = self._near(tracklet)
-        self._count(tracklet, near, 1)
+        common_ns = self._common_ns(tracklet)
+        self._count(tracklet, common_ns, 1)
         self._place(tracklet)
-        self._overlaps[key] = {other for other in near if _overlap(tracklet, self.tracklets[other])}
+        touching = (other for other, shared_ns in common_ns.items() if shared_ns >= 0)
+        self._overlaps[key] = {other for other in touching if _are_together(tracklet, self.tracklets[other])}
         for other in self._overlaps[key]:
             self._overlaps[other].add(key)
             self._answers.pop(other, None)
@@ -105,6 +107,7 @@ class _Camera:
         if not _slots_of(tracklet):
             self._long.add(key)
         self.tracklets[key] = tracklet
+        self._spans[key] = tracklet.first_ns, tracklet.last_ns
         self._by_last.add((tracklet.last_ns, key))
         self._firsts_ns.add(tracklet.first_ns)
         self._legs[_leg_of(tracklet)].add(key)
@@ -113,6 +116,7 @@ class _Camera:
 
     def drop(self, key: str) -> None:
         tracklet = self.tracklets.pop(key)
+        del self._spans[key]
         for other in self._overlaps.pop(key):
             self._overlaps[other].discard(key)
             self._answers.pop(other, None)
@@ -124,12 +128,12 @@ class _Camera:
         self._by_last.remove((tracklet.last_ns, key))
         self._firsts_ns.remove(tracklet.first_ns)
         _discard_from(self._legs, _leg_of(tracklet), key)
-        self._count(tracklet, self._near(tracklet), -1)
+        self._count(tracklet, self._common_ns(tracklet), -1)
 
-    def _count(self, tracklet: Tracklet, near: Iterable[str], sign: int) -> None:
+    def _count(self, tracklet: Tracklet, common_ns: Mapping[str, int], sign: int) -> None:
         """Count a tracklet, 1, or no longer, -1, beside the others around the same time."""
         own_ns = tracklet.last_ns - tracklet.first_ns
-        shared_ns = sum(max(0, _common_ns(tracklet, self.tracklets[other])) for other in near)
+        shared_ns = sum(shared_ns for shared_ns in common_ns.values() if shared_ns > 0)
         self._person_ns += sign * own_ns
         self._square_ns += sign * (own_ns + 2 * shared_ns)
 
@@ -166,8 +170,7 @@ class _Camera:
             del self._open[0]
 
     def simultaneous(self, tracklet: Tracklet) -> list[str]:
-        near = ((key, self.tracklets[key]) for key in sorted(self._near(tracklet)))
-        return [key for key, other in near if _common_ns(tracklet, other) > SIMULTANEOUS_NS]
+        return sorted(key for key, common_ns in self._common_ns(tracklet).items() if common_ns > SIMULTANEOUS_NS)
 
     def _open_around(self, tracklet: Tracklet, now_ns: int) -> Iterator[str]:
         """Yield the open tracklets that this one may continue, and those that may continue it if it is open."""
@@ -176,6 +179,12 @@ class _Camera:
         before = self._open.irange(maximum=(latest_ns + 1,), inclusive=(True, False))
         after = () if is_over(tracklet, now_ns) else self._by_last.irange(minimum=(tracklet.last_ns,))
         return (key for _, key in dict.fromkeys((*before, *after)))  # both have those that end with this one
+
+    def _common_ns(self, tracklet: Tracklet) -> dict[str, int]:
+        """Return for how long each tracklet around the same time was visible with this one; negative is a gap."""
+        first_ns, last_ns = tracklet.first_ns, tracklet.last_ns
+        spans = ((key, self._spans[key]) for key in self._near(tracklet))
+        return {key: min(last_ns, last) - max(first_ns, first) for key, (first, last) in spans}
 
     def _near(self, tracklet: Tracklet) -> set[str]:
         """Return the tracklets that share a slot of time with this one."""
@@ -191,13 +200,9 @@ def presences(tracklets: Iterable[Tracklet]) -> list[Presence]:
     return visibility.presences()
 
 
-def _overlap(one: Tracklet, other: Tracklet) -> bool:
-    common_ns = min(one.last_ns, other.last_ns)
-    return max(one.first_ns, other.first_ns) <= common_ns and together(one, other, common_ns) == "yes"
-
-
-def _common_ns(one: Tracklet, other: Tracklet) -> int:
-    return min(one.last_ns, other.last_ns) - max(one.first_ns, other.first_ns)
+def _are_together(one: Tracklet, other: Tracklet) -> bool:
+    """Return whether two tracklets that touch in time show two people, whatever becomes of them."""
+    return together(one, other, min(one.last_ns, other.last_ns)) == "yes"
 
 
 def _slots_of(tracklet: Tracklet) -> range:
