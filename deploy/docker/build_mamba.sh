@@ -5,7 +5,7 @@
 # need transformers, for language models that climbtrack has no use for, and climbtrack would quietly do without the scan.
 set -eu
 uv pip install einops ninja
-MAMBA_SKIP_CUDA_BUILD=TRUE /opt/uv/bin/python -m pip --python "$VIRTUAL_ENV/bin/python" download \
+MAMBA_SKIP_CUDA_BUILD=TRUE /opt/pip/bin/python -m pip --python "$VIRTUAL_ENV/bin/python" download \
   --no-cache-dir --no-deps --no-build-isolation --no-binary :all: "mamba-ssm==$1"
 tar -xzf "mamba_ssm-$1.tar.gz"
 cd "mamba_ssm-$1"

@@ -45,7 +45,7 @@ def main(path: str) -> None:
     server = GstRtspServer.RTSPServer()
     server.set_service(PORT)
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch("( appsrc name=source format=time ! h264parse ! rtph264pay pt=96 config-interval=-1 name=pay0 )")
+    factory.set_launch("( appsrc name=source format=time ! rtph264pay pt=96 config-interval=-1 name=pay0 )")
     factory.set_shared(True)
     factory.connect("media-configure", _configure, video)
     server.get_mount_points().add_factory("/sample", factory)
@@ -63,8 +63,7 @@ def _configure(_: Any, media: Any, video: Video) -> None:
 def _pictures(path: str) -> list[Any]:
     """Return the coded pictures of a file."""
     pipeline = Gst.parse_launch(
-        f'filesrc location="{path}" ! qtdemux ! h264parse ! video/x-h264,stream-format=byte-stream,alignment=au '
-        "! appsink name=sink sync=false"
+        f'filesrc location="{path}" ! qtdemux ! video/x-h264 ! appsink name=sink sync=false'
     )
     sink = pipeline.get_by_name("sink")
     pipeline.set_state(Gst.State.PLAYING)

@@ -1,6 +1,6 @@
 """The images as they are built, and the demo of the compose file from its camera to an identity.
 
-With `IMAGES=yes`, `.ci/run` builds them beside the tests; else these run where an engine has them (docs/containers.md).
+`.ci/run` builds them beside the tests; without it, these run where an engine has them (docs/containers.md).
 """
 
 import json

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,11 +25,12 @@ DEMO_IMAGES = (
 PROMETHEUS = "prom/prometheus:v3.5.0"
 ENGINES = ("docker", "podman")
 BUILDING = "CLIMBTRACK_IMAGES_ARE_BUILT_IN"  # set by .ci/run, which builds them beside the tests
+UNTIL = "CLIMBTRACK_IMAGES_ARE_TRIED_UNTIL"  # Unix time in s, set by .ci/run: what is left after it is for other tests
 FOLDER = ROOT / ".cache" / "images"
 BUILT, FORBIDDEN = "0", "77"  # how tests/servers/images.sh ended
 OUT_OF_TIME = ("124", "137")  # as timeout says it of what ended when asked, and of what had to be killed
 DOWN_S = 400  # to show what did not come up, and to take it down
-BUILD_S = 1800  # longer than .ci/run lets it take
+BUILD_S = 900  # longer than .ci/run lets it take
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def usable_engine() -> Engine:
     folder = os.environ.get(BUILDING)
     if folder is not None:
         await_build(Path(folder))
+        leave_time(time.time())
     give_up = pytest.skip if folder is None else pytest.fail
     found = [Engine(name, _configuration(name)) for name in ENGINES if shutil.which(name)]
     engines = [one for one in found if one.has(*DEMO_IMAGES)]
@@ -115,6 +118,12 @@ def await_build(folder: Path, limit_s: float = BUILD_S) -> None:
         pytest.skip(f"containers ({lines[-1]}){MISSING}")
     if code != BUILT:
         pytest.fail("\n".join([*lines[-40:], f"building the images ended with {code}"]), pytrace=False)
+
+
+def leave_time(now_s: float) -> None:
+    """Skip the images where a slow machine needs what is left of the time for all other tests."""
+    if now_s > float(os.environ.get(UNTIL, "inf")):
+        pytest.skip(f"images, which were built too late to be tried in time{MISSING}")
 
 
 def _configuration(name: str) -> dict[str, str]:

@@ -15,15 +15,17 @@ debian_image=docker.io/library/debian:12.12-slim
 redis_image=docker.io/library/redis:7.2.11-bookworm
 kafka_image=docker.io/apache/kafka:4.1.0
 prometheus_image=docker.io/prom/prometheus:v3.5.0
+uv_image=ghcr.io/astral-sh/uv:$(sed -n 's/^ARG UV_IMAGE=.*://p' deploy/docker/Dockerfile)
 room_gb=8
 unable() {
   echo "$*"
   exit 77
 }
 # A package index that did not answer once fails no build: what was done before is kept, so that trying again is cheap.
-twice() { "$@" || "$@"; }
+# What fails twice is no fault of ours where builds may be allowed and reach less than this machine does.
+twice() { "$@" || "$@" || { reaches_packages && return 1; }; }
 
-packages=(podman buildah runc netavark aardvark-dns fuse-overlayfs uidmap iptables debootstrap)
+packages=(podman buildah runc netavark aardvark-dns fuse-overlayfs uidmap iptables mmdebstrap)
 
 [ "$(id -u)" -eq 0 ] || unable "only root builds images by this script"
 missing=()
@@ -90,46 +92,57 @@ judge
 has() { podman image exists "$1"; }
 
 # One root file system for both bases: Debian with Python 3.11, which has what the images would otherwise install.
+make_base() {
+  mmdebstrap --quiet --variant=minbase --include=ca-certificates,python3,python3-venv,tini \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' bookworm "$folder/base.tar" ${mirror:+"$mirror"}
+}
 if ! has "$python_image"; then
-  rm -rf "$folder/rootfs"
-  attempt debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv,tini bookworm "$folder/rootfs" \
-    ${mirror:+"$mirror"}
+  attempt make_base
   judge
-  rm -rf "$folder"/rootfs/var/cache/apt/* "$folder"/rootfs/usr/share/{doc,man,locale}/*
-  tar -C "$folder/rootfs" -c . | podman import - "$python_image"
+  podman import --quiet "$folder/base.tar" "$python_image"
   podman tag "$python_image" "$debian_image"
-  rm -rf "$folder/rootfs"
+  rm "$folder/base.tar"
 fi
 
-# What pip and uv of this machine need to reach an index travels as mounts, never in an image.
+# What uv of this machine needs to reach an index travels as mounts, never in an image.
 echo "system-certs = true" >"$folder/uv.toml"
 mounts=(--volume "$folder/uv.toml:/etc/uv/uv.toml:ro")
 for file in /etc/ssl/certs/ca-certificates.crt /etc/pip.conf; do
   [ -e "$file" ] && mounts+=(--volume "$file:$file:ro")
 done
 
-# Builds may be allowed and reach less than this machine does.
+if ! has "$uv_image"; then
+  .venv/bin/python -m pip install --quiet --upgrade --no-deps --target "$folder/uv" "uv==${uv_image##*:}"
+  printf 'FROM scratch\nCOPY bin/uv /uv\n' | podman build --quiet --tag "$uv_image" --file - "$folder/uv"
+fi
+
 build_that_fetches() {
   podman build --quiet "${mounts[@]}" --tag localhost/climbtrack-probe - <<FILE
+FROM $uv_image AS uv
 FROM $debian_image
-RUN apt-get update && python3 -m venv /tmp/tools && /tmp/tools/bin/pip install uv \
- && /tmp/tools/bin/uv pip install --target /tmp/reached packaging
+RUN --mount=type=bind,from=uv,source=/uv,target=/usr/bin/uv apt-get update && uv pip install --target /tmp/reached packaging
 FILE
 }
-attempt twice build_that_fetches
-podman rmi --force localhost/climbtrack-probe >/dev/null 2>&1 || true
-judge
+reaches_packages() {
+  attempt build_that_fetches
+  podman rmi --force localhost/climbtrack-probe >/dev/null 2>&1 || true
+  judge
+}
 
-make_redis() {
-  podman build --quiet --tag "$redis_image" - <<FILE
+# Redis and Kafka from one image of Debian's packages, which are fetched once.
+make_servers() {
+  podman build --quiet --tag localhost/climbtrack-servers - <<FILE
 FROM $debian_image
-RUN groupadd --gid 999 redis && useradd --uid 999 --gid 999 --no-create-home redis \
- && apt-get update && apt-get install --yes --no-install-recommends redis-server && rm -rf /var/lib/apt/lists/* \
- && install --directory --owner=999 --group=999 /data
-VOLUME /data
+RUN groupadd --gid 999 redis && useradd --uid 999 --gid 999 --no-create-home redis && useradd --uid 1000 --no-create-home kafka \
+ && mkdir --parents /usr/share/man/man1 \
+ && apt-get update && apt-get install --yes --no-install-recommends redis-server openjdk-17-jre-headless && rm -rf /var/lib/apt/lists/* \
+ && install --directory --owner=999 --group=999 /data && install --directory --owner=1000 /var/lib/kafka /var/lib/kafka/data
 FILE
 }
-has "$redis_image" || twice make_redis
+make_redis() { printf 'FROM localhost/climbtrack-servers\nVOLUME /data\n' | podman build --quiet --tag "$redis_image" -; }
+has "$kafka_image" || twice make_servers
+has "$redis_image" || make_redis
 
 make_prometheus() {
   podman build --quiet --tag "$prometheus_image" - <<FILE
@@ -162,16 +175,13 @@ exec java -Xms128m -Xmx512m -XX:+UseSerialGC -cp '/opt/kafka/jars/*' kafka.Kafka
 START
   head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=' >"$folder/kafka/cluster-id"
   cat >"$folder/kafka/Dockerfile" <<FILE
-FROM $debian_image
-RUN useradd --uid 1000 --no-create-home kafka && mkdir --parents /usr/share/man/man1 \
- && apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless && rm -rf /var/lib/apt/lists/* \
- && install --directory --owner=1000 /var/lib/kafka /var/lib/kafka/data
+FROM localhost/climbtrack-servers
 COPY . /opt/kafka
 VOLUME /var/lib/kafka/data
 USER 1000
 CMD ["bash", "/opt/kafka/start.sh"]
 FILE
-  twice podman build --quiet --tag "$kafka_image" "$folder/kafka"
+  podman build --quiet --tag "$kafka_image" "$folder/kafka"
 fi
 
 for name in ingest gallery alerts recorder api worker camera; do

@@ -20,6 +20,7 @@ from wire.probe import asked
 
 DOCKER = ROOT / "deploy" / "docker"
 DOCKERFILE = (DOCKER / "Dockerfile").read_text()
+TARGETS = (*(service.name for service in SERVICES), "worker-cuda")
 LOCKS = {
     "ingest": ("base", "ingest", "otel"),
     "gallery": ("base", "gallery", "otel"),
@@ -54,6 +55,12 @@ def understood(*files: str, **variables: str) -> "subprocess.CompletedProcess[st
     return subprocess.run(words, env=os.environ | variables, capture_output=True, text=True, check=False)
 
 
+def bases(target: str) -> list[str]:
+    """Return the stages that a target rests on, down to the first."""
+    (below,) = re.findall(rf"^FROM (\S+) AS {target}$", DOCKERFILE, re.MULTILINE)
+    return [] if "{" in below else [below, *bases(below)]
+
+
 def stage(target: str) -> str:
     """Return the part of the Dockerfile that makes a target."""
     return re.split(r"^FROM ", DOCKERFILE[DOCKERFILE.index(f" AS {target}\n") :], maxsplit=1, flags=re.MULTILINE)[0]
@@ -69,7 +76,7 @@ def test_hadolint_finds_nothing() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("target", [service.name for service in SERVICES] + ["worker-cuda"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_an_image_listens_and_is_probed_where_the_list_says(target: str) -> None:
     process = BY_NAME[target.removesuffix("-cuda")]
     assert re.findall(r"^EXPOSE (\d+)$", stage(target), re.MULTILINE) == [str(process.port)]
@@ -78,12 +85,24 @@ def test_an_image_listens_and_is_probed_where_the_list_says(target: str) -> None
 
 
 def test_every_final_stage_has_a_user_without_rights_and_tini() -> None:
-    runtime = stage("runtime")
-    assert "USER 10001:10001" in runtime
-    assert 'ENTRYPOINT ["/usr/bin/tini", "--", "climbtrack"]' in runtime
-    for target in ("ingest", "gallery", "alerts", "recorder", "api", "worker", "worker-cuda"):
-        assert f"FROM runtime AS {target}\n" in DOCKERFILE
+    assert 'ENTRYPOINT ["/usr/bin/tini", "--", "climbtrack"]' in stage("runtime")
+    for target in TARGETS:
+        assert bases(target)[-1] == "runtime"
+        assert re.findall(r"^USER (\S+)$", stage(target), re.MULTILINE) == ["10001:10001"]
     assert "USER 10001:10001" in stage("camera")
+
+
+def test_what_installs_and_the_weights_stay_out_of_images_that_need_neither() -> None:
+    carried = {target: "".join(stage(one) for one in (target, *bases(target))) for target in TARGETS}
+    assert [target for target in TARGETS if "COPY --from=uv" in carried[target]] == []
+    assert [target for target in TARGETS if "--from=code /weights" in carried[target]] == ["worker", "worker-cuda"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_change_of_code_leaves_the_layer_of_the_libraries_as_it_is(target: str) -> None:
+    text = stage(bases(target)[0])
+    libraries = max(text.find("install_libraries.sh /opt"), text.find("--from=worker-cuda-libraries /opt/climbtrack"))
+    assert 0 < libraries < text.index("COPY --from=code /code")
 
 
 def test_a_volume_of_an_image_belongs_to_the_user_of_its_container() -> None:
@@ -97,6 +116,7 @@ def test_base_images_are_arguments_with_exact_versions() -> None:
         "${PYTHON_IMAGE}",
         "${CUDA_IMAGE}",
         "${DEBIAN_IMAGE}",
+        "${UV_IMAGE}",
     }
     assert all(
         re.search(r":\d+\.\d+", image) for image in re.findall(r"^ARG \w+_IMAGE=(\S+)", DOCKERFILE, re.MULTILINE)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.images import BUILT, FORBIDDEN, OUT_OF_TIME, await_build
+from tests.servers.images import BUILT, FORBIDDEN, OUT_OF_TIME, UNTIL, await_build, leave_time
 
 
 def ended(folder: Path, code: str) -> Path:
@@ -41,3 +41,14 @@ def test_a_build_of_which_nothing_is_heard_skips_as_well(tmp_path: Path) -> None
     (tmp_path / "log").touch()
     with pytest.raises(pytest.skip.Exception, match=r"not built in time .*nothing was logged"):
         await_build(tmp_path, limit_s=0)
+
+
+def test_images_that_are_built_late_are_left_so_that_all_other_tests_are_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(UNTIL, "1000")
+    leave_time(999)
+    with pytest.raises(pytest.skip.Exception, match="built too late to be tried in time: missing"):
+        leave_time(1001)
+    monkeypatch.delenv(UNTIL)
+    leave_time(1001)
