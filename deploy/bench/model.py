@@ -195,7 +195,7 @@ def _runner(network: Climb, case: Case, dtype: torch.dtype) -> Callable[[int], C
 
         def call() -> Tensor:
             with nullcontext() if dtype == torch.float32 else torch.autocast(case.device.type, dtype):
-                return network.ragged(images, lengths).ranking()
+                return network.ranking(network.encode(images, lengths))
 
         return call
 

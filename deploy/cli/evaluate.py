@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -52,7 +52,9 @@ def evaluate(
     ] = "sampled",
     feature: Annotated[
         Literal["all", "sequence", "temporal"],
-        typer.Option("--feature", help="The full embedding, the plain average over frames, or the temporal head."),
+        typer.Option(
+            "--feature", help="The embedding that is served, the plain average over frames, or the temporal head."
+        ),
     ] = "all",
     distance: Annotated[
         Literal["cosine", "parts"],
@@ -123,7 +125,7 @@ def evaluate(
     try:
         if write_prior and weights is None:
             raise UsageError("--write-prior needs --weights: the file to write the prior to")
-        model = _model(baseline, weights, device)
+        model = _model(baseline, weights, device, parts=(feature, distance) != ("all", "cosine"))
         if model.sequence is None and (feature, distance) != ("all", "cosine"):
             raise UsageError(f"--feature and --distance need weights of CLIMB: {model.name} has only one part")
         plan = EmbedPlan(model.frames, frames == "dense", flip, batch, threads, skip_broken)
@@ -181,14 +183,18 @@ class _Set:
     checked: bool
 
 
-def _model(baseline: str | None, weights: Path | None, device: str) -> _Model:
+def _model(baseline: str | None, weights: Path | None, device: str, *, parts: bool) -> _Model:
+    """Return what to evaluate; with `parts`, both features of weights of CLIMB, whichever of them rank."""
     if baseline == _HISTOGRAM:
         if weights is not None:
             raise UsageError("--baseline and --weights exclude each other: give one")
         from training.evaluation.baseline import colour_histogram
 
         return _Model(_HISTOGRAM, colour_histogram, _HISTOGRAM_FRAMES, None)
+    import torch
+
     from reid_worker.appearance.choose import is_appearance_model, load_network
+    from reid_worker.model.embedder import Embedder
     from reid_worker.model.weights import SHIPPED, load_weights
 
     path = weights or SHIPPED
@@ -196,8 +202,12 @@ def _model(baseline: str | None, weights: Path | None, device: str) -> _Model:
     network = load_network(path, device=device, threads=1)
     if is_appearance_model(path):
         return _Model(network.model_id, network.embed, network.frames, None)
-    architecture = load_weights(path).network.architecture
-    sequence = architecture.tower_width + architecture.joint_width
+    loaded = load_weights(path)
+    architecture = loaded.network.architecture
+    if parts and architecture.ranking != "both":
+        loaded.network.architecture = replace(architecture, ranking="both")
+        network = Embedder(loaded, torch.device(network.device))
+    sequence = architecture.sequence_dim
     return _Model(network.model_id, network.embed, network.frames, sequence, network.cameras)
 
 

@@ -1,7 +1,7 @@
 """The CLIMB network: CLIP visual tower, sequence feature and temporal feature (CLIMB-ReID, section 3).
 
 Letters: n tracklets, t frames given, T frames the network wants, D tower width, d joint width, N patch tokens.
-The feature for ranking has 2 D + d numbers.
+The feature for ranking has 2 D + d numbers, as in the paper, or D + d where the temporal feature is left out.
 """
 
 from dataclasses import dataclass, replace
@@ -11,13 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reid_worker.model.agreement import agreed
 from reid_worker.model.clip import ConvolutionStem, TowerOutput, VisualTower
 from reid_worker.model.irm import MultiTemporalMamba
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """The sizes of a CLIMB network; the defaults are the shipped `climb-tiny`.
+    """The sizes of a CLIMB network; the defaults are those of the shipped `climb-tiny`.
 
     Attributes:
         height: Crop height, a multiple of `patch`, px.
@@ -37,6 +38,8 @@ class Architecture:
         detached: Whether the temporal head sees tokens through which no gradient flows back, as in the paper.
         cameras: Cameras with side information (SIE), a learned vector each; 0 is none.
         side_coefficient: Factor on that vector.
+        ranking: What tracklets are compared by: `both` features, as in the paper, or the `sequence` feature alone, the
+            mean over frames weighted by `agreement`. The temporal head must be worth two thirds of the time.
     """
 
     name: str = "climb-tiny"
@@ -56,6 +59,7 @@ class Architecture:
     detached: bool = True
     cameras: int = 0
     side_coefficient: float = 1.0
+    ranking: Literal["both", "sequence"] = "both"
 
     def __post_init__(self) -> None:
         """Raise ValueError where sizes do not go together."""
@@ -70,6 +74,8 @@ class Architecture:
             raise ValueError(f"stem must be patch or convolution, got {self.stem!r}")
         if self.stem == "convolution" and self.patch != 16:
             raise ValueError(f"the convolution stem makes patches of 16 px, got {self.patch}")
+        if self.ranking not in ("both", "sequence"):
+            raise ValueError(f"ranking must be both or sequence, got {self.ranking!r}")
         if self.tower_width % self.heads:
             raise ValueError(f"width {self.tower_width} is not a multiple of {self.heads} heads")
         if not self.strides or any(s < 1 or self.frames % s for s in self.strides):
@@ -81,14 +87,19 @@ class Architecture:
         return self.height // self.patch, self.width // self.patch
 
     @property
+    def sequence_dim(self) -> int:
+        """Length of the sequence feature, D + d."""
+        return self.tower_width + self.joint_width
+
+    @property
     def dim(self) -> int:
         """Length of the feature for ranking."""
-        return 2 * self.tower_width + self.joint_width
+        return self.sequence_dim + (self.tower_width if self.ranking == "both" else 0)
 
 
 _COUNTS = ("height", "width", "patch", "tower_width", "layers", "heads", "joint_width", "frames", "state", "expand")
 
-CLIMB_TINY = Architecture()
+CLIMB_TINY = Architecture(ranking="sequence")
 CLIMB_BASE = Architecture(
     name="climb-base",
     height=256,
@@ -224,6 +235,15 @@ class Climb(nn.Module):
     def features(self, tokens: Tokens) -> Features:
         """Return both features of encoded tracklets."""
         return Features(sequence=self.sequence_feature(tokens), temporal=self.temporal_feature(tokens))
+
+    def ranking(self, tokens: Tokens) -> Tensor:
+        """Return the feature by which encoded tracklets are compared: `(n, dim)` float32, rows of length 1."""
+        if self.architecture.ranking == "both":
+            both = self.features(tokens)
+            return Features(both.sequence.float(), both.temporal.float()).ranking()
+        encoded = tokens.encoded
+        single = self._sequence(Pooled(encoded.cls_token, encoded.joint, None))
+        return F.normalize(agreed(single[tokens.frames]), dim=1)
 
     def pooled(self, tokens: Tokens, *, temporal: bool) -> Pooled:
         """Return what each tracklet is for itself: equal however tracklets are put together into batches."""

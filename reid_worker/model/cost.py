@@ -25,7 +25,7 @@ class Cost:
 
     Attributes:
         encoder: Of all its crops in the visual tower.
-        head: Of the temporal head, which always sees T frames.
+        head: Of the temporal head, which always sees T frames; 0 where it does not rank.
     """
 
     encoder: int
@@ -44,7 +44,8 @@ def gflop_per_crop(architecture: Architecture, frames: int | None = None) -> flo
 
 def tracklet_cost(architecture: Architecture, frames: int) -> Cost:
     """Return the multiply-adds of a tracklet of `frames` crops, 1 to T."""
-    return Cost(encoder=frames * _encoder(architecture), head=_head(architecture))
+    head = _head(architecture) if architecture.ranking == "both" else 0
+    return Cost(encoder=frames * _encoder(architecture), head=head)
 
 
 def parameters(architecture: Architecture) -> int:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reid_worker.errors import EmbeddingError
-from reid_worker.model.climb import Features, Tokens
+from reid_worker.model.climb import Tokens
 from reid_worker.model.scan import chosen_implementation
 from reid_worker.model.serving import serving_form
 from reid_worker.model.transfer import PinnedCopies
@@ -41,7 +41,7 @@ class Embedder:
         device: Where the network runs.
         dtype: Of its matrix products; what is normalised, and the embedding, is float32.
         dtype_name: The same, as a word.
-        scan: Implementation of the selective scan that runs there.
+        scan: Implementation of the selective scan that runs there; `none` where the temporal head does not rank.
     """
 
     def __init__(
@@ -56,7 +56,8 @@ class Embedder:
         self.device = device
         self.dtype = dtype_of(precision, device)
         self.dtype_name = str(self.dtype).removeprefix("torch.")
-        self.scan: str = chosen_implementation(device, self.dtype)
+        self._whole = loaded.network.architecture.ranking == "both"
+        self.scan: str = chosen_implementation(device, self.dtype) if self._whole else "none"
         self._network = serving_form(loaded.network, self.dtype).to(device)
         if compiled:
             self._network.encoder.compile(dynamic=True)
@@ -93,9 +94,10 @@ class Embedder:
         return np.asarray(rows, np.float32)
 
     def encode(self, crops: Sequence[NDArray[np.uint8]]) -> list[Tensor]:
-        """Return what the encoder says of n single RGB crops, n >= 1, `(1 + N, D)` each, for `combine`.
+        """Return what the encoder says of n single RGB crops, n >= 1, for `combine`.
 
-        That is most of the work of `embed`, and does not depend on the other crops of a tracklet.
+        `(1 + N, D)` each: the class token and, where the temporal head ranks, those of the N patches. That is most of
+        the work of `embed`, and does not depend on the other crops of a tracklet.
 
         Raises:
             ValueError: A crop is not an RGB uint8 image.
@@ -103,7 +105,8 @@ class Embedder:
         step = self._group * self.frames
         groups = [crops[i : i + step] for i in range(0, len(crops), step)]
         with self._one_at_a_time, torch.inference_mode():
-            return [tokens for group in groups for tokens in _apart(self._encoded(group, [1] * len(group)))]
+            encoded = (self._encoded(group, [1] * len(group)) for group in groups)
+            return [tokens for group in encoded for tokens in _apart(group, patches=self._whole)]
 
     def combine(self, tracklets: Sequence[Sequence[Tensor]]) -> NDArray[np.float32]:
         """Embed n tracklets of 1 to T crops that `encode` was given: what `embed` returns for these, up to rounding.
@@ -123,8 +126,8 @@ class Embedder:
     def glance(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Describe n single RGB crops, n >= 1, by the sequence feature alone: `(n, D + d)` float32, rows of length 1.
 
-        It says as well as `embed` whether two crops of one camera show one person, in a third of the time; the two
-        must not be compared with each other.
+        It says as well as `embed` whether two crops of one camera show one person; where the temporal head ranks, in a
+        third of the time, and the two must not be compared with each other.
 
         Raises:
             ValueError: A crop is not an RGB uint8 image.
@@ -167,8 +170,7 @@ class Embedder:
 
     def _ranking(self, tokens: Tokens) -> Tensor:
         with self._lowered():
-            features = self._network.features(tokens)
-        return Features(features.sequence.float(), features.temporal.float()).ranking()
+            return self._network.ranking(tokens)
 
     def _lowered(self) -> AbstractContextManager[object]:
         """Return the context in which the network runs: its matrix products take the dtype of this embedder."""
@@ -190,9 +192,11 @@ class Embedder:
             )
 
 
-def _apart(tokens: Tokens) -> list[Tensor]:
+def _apart(tokens: Tokens, *, patches: bool) -> list[Tensor]:
     """Return the tokens of each frame in memory of its own: a view would keep those of its whole batch."""
     encoded = tokens.encoded
+    if not patches:
+        return [cls_token.unsqueeze(0).clone() for cls_token in encoded.cls_token]
     pairs = zip(encoded.cls_token, encoded.patches, strict=True)
     return [torch.cat([cls_token.unsqueeze(0), patches]) for cls_token, patches in pairs]
 

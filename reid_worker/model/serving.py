@@ -44,11 +44,16 @@ def serving_form(network: Climb, dtype: torch.dtype = torch.float32) -> Climb:
         tower.conv1 = _FoldedStem(tower.conv1)
     layers = next(tower.transformer.children())
     tower.transformer = nn.Sequential(*(_FoldedBlock(layer) for layer in layers.children()))
-    for branch in served.temporal.branches.values():
-        assert isinstance(branch, ImportanceReorderMamba)
-        assert isinstance(branch.mamba, BidirectionalMamba)
-        branch.mamba = ServedMamba(branch.mamba)
-    for name in ("bottleneck", "bottleneck_joint", "bottleneck_temporal"):
+    norms = ["bottleneck", "bottleneck_joint"]
+    if network.architecture.ranking == "both":
+        norms.append("bottleneck_temporal")
+        for branch in served.temporal.branches.values():
+            assert isinstance(branch, ImportanceReorderMamba)
+            assert isinstance(branch.mamba, BidirectionalMamba)
+            branch.mamba = ServedMamba(branch.mamba)
+    else:
+        del served.temporal, served.bottleneck_temporal
+    for name in norms:
         setattr(served, name, _Affine(*_scale_and_shift(getattr(served, name))))
     for module in tower.modules():
         if isinstance(module, _Product | nn.Conv2d):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ TRACKLETS = Architecture(
     name="small", height=48, width=32, tower_width=16, layers=1, heads=2, joint_width=12, frames=4, strides=(1, 4),
     state=4, expand=2,
 )  # fmt: skip
+SEQUENCES = replace(TRACKLETS, name="sequences", ranking="sequence")
 IMAGES = Architecture(
     name="images", height=16, width=16, patch=8, stem="patch", tower_width=16, layers=1, heads=2, joint_width=12,
     frames=1, strides=(1,), state=4, expand=1, project=False, cameras=3, side_coefficient=4.0,
@@ -61,7 +62,7 @@ def random_network(architecture: Architecture) -> LoadedWeights:
     return LoadedWeights(network, preprocessing, f"{architecture.name}-0123456789ab")
 
 
-@pytest.fixture(scope="module", params=[TRACKLETS, IMAGES], ids=lambda a: a.name)
+@pytest.fixture(scope="module", params=[TRACKLETS, SEQUENCES, IMAGES], ids=lambda a: a.name)
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     folder = tmp_path_factory.mktemp("onnx")
     made = Case(random_network(request.param), folder / "fp32.onnx", folder / "fp16.onnx")

@@ -1,6 +1,8 @@
 """What is served equals the network that was trained: its serving form, and the resizing that runs on a device."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -52,6 +54,15 @@ def test_the_serving_form_gives_the_same_features(network: Climb) -> None:
     torch.testing.assert_close(served.ranking(), expected.ranking(), atol=1e-5, rtol=0)
     torch.testing.assert_close(served.sequence, expected.sequence, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(served.temporal, expected.temporal, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("ranking", ["both", "sequence"])
+def test_the_serving_form_ranks_alike(network: Climb, ranking: Literal["both", "sequence"]) -> None:
+    network.architecture = replace(network.architecture, ranking=ranking)
+    images, served = crops(network, 9), serving_form(network)
+    expected = network.ranking(network.encode(images, [8, 1]))
+    assert expected.shape == (2, network.architecture.dim)
+    torch.testing.assert_close(served.ranking(served.encode(images, [8, 1])), expected, atol=1e-5, rtol=0)
 
 
 def test_the_serving_form_gives_the_same_tokens(network: Climb) -> None:

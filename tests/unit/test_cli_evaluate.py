@@ -1,13 +1,18 @@
 """`climbtrack evaluate` on a small set in Market1501 naming: figures, odd images, and what is said of bad ones."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from deploy.cli.main import main
+from reid_worker.model.climb import Architecture, Climb
+from reid_worker.model.preprocess import Preprocessing
+from reid_worker.model.weights import save_weights
 from training.evaluation.metrics import Labelled, rank
 
 COLOURS = {1: (200, 30, 30), 2: (30, 200, 30), 3: (30, 30, 200)}
@@ -59,6 +64,32 @@ def test_the_shipped_weights_are_evaluated_by_default(market: Path, capsys: pyte
     assert str(figures["model_id"]).startswith("climb-tiny-")
     assert figures["queries"] == 2
     assert 0 <= figures["mAP"] <= 100
+
+
+def test_each_feature_can_be_evaluated_whichever_of_them_rank(
+    market: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    torch.manual_seed(3)
+    sizes = Architecture(name="a", height=32, width=16, tower_width=16, layers=1, heads=2, joint_width=8, state=4)
+    network, found = Climb(sizes).eval(), {}
+    for ranking in ("both", "sequence"):
+        network.architecture = replace(sizes, ranking=ranking)
+        save_weights(tmp_path / f"{ranking}.safetensors", network, Preprocessing(32, 16))
+        words = [
+            "--layout",
+            "market",
+            "--data",
+            str(market),
+            "--json",
+            "--weights",
+            str(tmp_path / f"{ranking}.safetensors"),
+        ]
+        for feature in ("sequence", "temporal"):
+            code, figures, _ = told([*words, "--feature", feature], capsys)
+            assert code == 0
+            found[ranking, feature] = figures["mAP"]
+    assert found["sequence", "sequence"] == found["both", "sequence"]
+    assert found["sequence", "temporal"] == found["both", "temporal"]
 
 
 def test_a_broken_image_is_named_or_skipped(market: Path, capsys: pytest.CaptureFixture[str]) -> None:

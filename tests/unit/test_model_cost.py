@@ -1,6 +1,7 @@
 """What a network is said to cost is what torch counts when it runs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from reid_worker.model.climb import CLIMB_BASE, CLIMB_TINY, Architecture, Climb
-from reid_worker.model.cost import gflop_per_crop, parameters, tracklet_cost
+from reid_worker.model.cost import Cost, gflop_per_crop, parameters, tracklet_cost
 
 SIZES = {
     "convolution": Architecture(
@@ -55,10 +56,15 @@ def test_a_crop_of_the_paper_costs_about_23_gflop_in_the_encoder() -> None:
     assert 2 * tracklet_cost(CLIMB_BASE, 1).encoder / 1e9 == pytest.approx(23, abs=0.5)
 
 
-def test_a_crop_of_a_full_tracklet_is_cheapest() -> None:
-    costs = [gflop_per_crop(CLIMB_TINY, frames) for frames in range(1, CLIMB_TINY.frames + 1)]
-    assert costs == sorted(costs, reverse=True)
-    assert gflop_per_crop(CLIMB_TINY) == costs[-1]
+def test_with_the_temporal_head_a_crop_of_a_full_tracklet_is_cheapest() -> None:
+    costs = [gflop_per_crop(CLIMB_BASE, frames) for frames in range(1, CLIMB_BASE.frames + 1)]
+    assert costs == sorted(set(costs), reverse=True)
+    assert gflop_per_crop(CLIMB_BASE) == costs[-1]
+
+
+def test_a_head_that_does_not_rank_costs_nothing() -> None:
+    assert tracklet_cost(CLIMB_TINY, 3) == Cost(encoder=3 * tracklet_cost(CLIMB_TINY, 1).encoder, head=0)
+    assert tracklet_cost(replace(CLIMB_TINY, ranking="both"), 3).head > 0
 
 
 @pytest.mark.parametrize("stem", sorted(SIZES))

@@ -34,8 +34,9 @@ MODELS: dict[ModelName, Architecture] = {
 
 
 def model_of(architecture: Architecture) -> ModelName | None:
-    """Return the name of the model with these sizes; None if there is none."""
-    return next((name for name, model in MODELS.items() if model == architecture), None)
+    """Return the name of the model with these sizes, whatever ranks; None if there is none."""
+    same = (name for name, model in MODELS.items() if replace(model, ranking=architecture.ranking) == architecture)
+    return next(same, None)
 
 
 @dataclass(frozen=True, slots=True, config=GROUP)

@@ -18,7 +18,7 @@ from onnxscript import opset18 as op
 from torch import Tensor, nn
 
 from reid_worker.model import mamba
-from reid_worker.model.climb import Climb, Features, Tokens
+from reid_worker.model.climb import Climb, Tokens
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import LoadedWeights
 from training.export.clean import cleaned
@@ -85,8 +85,7 @@ class ExportedNetwork(nn.Module):
         n, T = crops.shape[:2]
         encoded = self.network.encoder(self.preprocessing.scale(crops.flatten(0, 1)), self.network.any_camera())
         tokens = Tokens(encoded, torch.arange(n * T).reshape(n, T))
-        features = Features(self.network.sequence_feature(tokens), self.network.temporal_feature(tokens))
-        return features.ranking()
+        return self.network.ranking(tokens)
 
 
 def build_onnx(loaded: LoadedWeights) -> onnx.ModelProto:

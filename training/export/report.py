@@ -110,7 +110,7 @@ def torch_embed(loaded: LoadedWeights) -> EmbedCrops:
         n, T = crops.shape[:2]
         with torch.inference_mode():
             images = loaded.preprocessing.scale(torch.from_numpy(crops).flatten(0, 1))
-            return np.asarray(loaded.network(images.reshape(n, T, *images.shape[1:])).ranking().numpy(), np.float32)
+            return np.asarray(loaded.network.ranking(loaded.network.encode(images, [T] * n)).numpy(), np.float32)
 
     return embed
 
