@@ -32,11 +32,13 @@ export function Health() {
   const live = cameras.filter((camera) => ["live", "degraded"].includes(stateOf(camera))).length;
   const causes = causesOf(cameras);
   const fps = cameras.reduce((total, camera) => total + (camera.state && !camera.state.ended ? camera.state.analysed_fps : 0), 0);
+  const waits = sum("climbtrack_capture_to_tracklet_seconds_count");
+  const delay = waits ? sum("climbtrack_capture_to_tracklet_seconds_sum") / waits : null;
   const whole = (value) => (value === null ? null : Math.round(value).toLocaleString());
   const cards = [
     [own.stages.cameras, [[own.rows.live, own.of(live, cameras.length)], [own.rows.reconnects, whole(sum("climbtrack_camera_reconnects_total"))]]],
     [own.stages.ingest, [[own.rows.frames, whole(sum("climbtrack_ingest_frames_total"))], [own.rows.dropped, whole(sum("climbtrack_ingest_dropped_frames_total"))]]],
-    [own.stages.worker, [[own.rows.rate, fps.toFixed(1)], [own.rows.busy, percent(worst("climbtrack_worker_saturation_ratio"))], [own.rows.waiting, whole(sum("climbtrack_consumer_lag", { service: "reid_worker" }))]]],
+    [own.stages.worker, [[own.rows.rate, fps.toFixed(1)], [own.rows.busy, percent(worst("climbtrack_worker_saturation_ratio"))], [own.rows.delay, delay === null ? null : own.seconds(delay)], [own.rows.waiting, whole(sum("climbtrack_consumer_lag", { service: "reid_worker" }))]]],
     [own.stages.gallery, [[own.rows.people, whole(stats.identities)], [own.rows.tracklets, whole(stats.tracklets)], [own.rows.waiting, whole(sum("climbtrack_consumer_lag", { service: "gallery" }))]]],
   ];
   const decisions = of("climbtrack_assignments_total");
