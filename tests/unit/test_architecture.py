@@ -22,6 +22,7 @@ OWNERS = {
     "kafka": ("wire/kafka/*.py",),
     "redis": ("gallery/store*.py",),
     "faiss": ("gallery/index_faiss.py",),
+    "cv2": ("reid_worker/*.py", "training/*.py", "deploy/video/*.py", "deploy/bench/*.py"),
     "opentelemetry": ("wire/otlp.py",),
     "supervisor": ("deploy/cluster/supervisor.py",),
     "paho": ("gallery/outputs/mqtt.py",),
