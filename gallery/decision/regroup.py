@@ -16,18 +16,16 @@ every tracklet goes where the clustering says.
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
 from itertools import chain
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.calibrate import MAX_LOGIT, Calibration
 from gallery.decision.cluster import clusters_in_turn
 from gallery.decision.compare import weight_of
 from gallery.decision.draft import Draft
+from gallery.decision.fit import Fit, Member
 from gallery.store.said import leg_of
 from gallery.store.store import Prototype
 from wire.messages import Tracklet
@@ -38,16 +36,6 @@ MIN_OLDER = 0.05  # a lower weight of older tracklets is a rounding error
 CLEAR = 3.6  # log odds by which a tracklet must fit better elsewhere to leave its identity between consolidations
 _OLDER, _GROUP = "older tracklets", "said to be one person"
 DOUBT = 1.8  # log odds by which it may fail the threshold of its identity without having to leave
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Member:
-    """An item to cluster: a tracklet, or an identity's prototypes of tracklets that are no longer in memory."""
-
-    number: int
-    vector: NDArray[np.float64]
-    weight: float
-    tracklet: Tracklet | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +87,10 @@ def regrouped(
         draft.calibration(model_id).similarity(threshold),
         besides,
     )
-    fit = _Fit(draft.calibration(model_id), members, besides)
+    fit = Fit(draft.calibration(model_id), members, besides).to(labels).with_tracks_joined(rivals, threshold)
     if not consolidate:
-        labels = _calmed(draft, fit.to(labels), members, rivals, threshold, _said_keys(keys))
-    return _changes(draft, fit.to(labels), members)
+        fit = fit.to(_calmed(draft, fit, members, rivals, threshold, _said_keys(keys)))
+    return _changes(draft, fit, members)
 
 
 def members_of(draft: Draft, model_id: str, near: Mapping[int, set[int]]) -> list[Member]:
@@ -236,7 +224,7 @@ def _id(member: Member) -> str:
 
 def _calmed(
     draft: Draft,
-    fit: "_Fit",
+    fit: Fit,
     members: Sequence[Member],
     rivals: NDArray[np.bool_],
     threshold: float,
@@ -265,7 +253,7 @@ def _calmed(
     return labels
 
 
-def _changes(draft: Draft, fit: "_Fit", members: Sequence[Member]) -> tuple[list[Union], list[Move]]:
+def _changes(draft: Draft, fit: Fit, members: Sequence[Member]) -> tuple[list[Union], list[Move]]:
     homes = _homes(draft, members, fit.labels)
     keepers: dict[int, int] = {}
     for number in sorted(homes):
@@ -301,52 +289,3 @@ def _claim(draft: Draft, member: Member) -> float:
 def _seen(member: Member) -> tuple[int, str]:
     tracklet = member.tracklet
     return (0, "") if tracklet is None else (tracklet.last_ns, tracklet.tracklet_id)
-
-
-class _Fit:
-    """Log odds that parts of clusters belong to the rest of them."""
-
-    def __init__(
-        self, calibration: Calibration, members: Sequence[Member], besides: NDArray[np.float64] | None
-    ) -> None:
-        self.labels = np.arange(len(members))
-        self._logit = calibration.logit
-        self._besides = besides
-        self._numbers = np.array([member.number for member in members])
-        self._weights = np.array([member.weight for member in members])
-        self._vectors = np.stack([member.vector for member in members])
-
-    def to(self, labels: NDArray[np.int64]) -> Self:
-        """Return the same for these clusters."""
-        found = copy(self)
-        found.labels = labels
-        return found
-
-    def of_member(self, place: int, label: int) -> float:
-        """Return the log odds of a member belonging to the others of a cluster; the maximum if there are none."""
-        rest = self.labels == label
-        rest[place] = False
-        return self._between(np.arange(len(rest)) == place, rest)
-
-    def has_others(self, place: int, label: int) -> bool:
-        """Return whether a cluster has other members."""
-        return bool((self.labels == label).sum() > (self.labels[place] == label))
-
-    def of_number(self, number: int, label: int) -> float:
-        """Return the log odds of an identity's part of a cluster belonging to the rest."""
-        inside = self.labels == label
-        return self._between(inside & (self._numbers == number), inside & (self._numbers != number))
-
-    def of_whole(self, number: int, label: int) -> float:
-        """Return the log odds of an identity, whichever clusters it is in, belonging to the rest of a cluster."""
-        return self._between(self._numbers == number, (self.labels == label) & (self._numbers != number))
-
-    def _between(self, one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-        if not other.any():
-            return MAX_LOGIT
-        shares = [self._weights[part] / self._weights[part].sum() for part in (one, other)]
-        means = [share @ self._vectors[part] for share, part in zip(shares, (one, other), strict=True)]
-        similar = float(means[0] @ means[1])
-        if self._besides is not None:
-            similar += float(shares[0] @ self._besides[np.ix_(one, other)] @ shares[1])
-        return self._logit(round(similar, 5))

@@ -205,3 +205,24 @@ def test_a_number_that_was_two_people_long_ago_is_only_one_of_them_when_both_com
     owners = decider.owners()
     assert owners["a/s/2.0/0"] == 1
     assert owners["b/s/2.0/0"] not in {None, 1, 2}
+
+
+def test_the_next_leg_of_a_track_needs_less_likeness_than_another_track_and_some_nevertheless() -> None:
+    seen = {}
+    for look in (0.1, 0.2):
+        for name in ("a/s/1.1/0", "a/s/1.2/0", "a/s/2.0/0"):
+            decider = Decider(Rules(match=0.0))
+            decider.window(6, tracklet("a/s/1.0/0", 0, 5))
+            decider.window(12, tracklet(name, 5.2, 11, between(0, 1, look)))
+            seen[name, look] = decider.owners()[name]
+
+    assert [key for key, number in seen.items() if number == 1] == [("a/s/1.1/0", 0.2)]
+
+
+def test_the_next_leg_of_a_track_is_nobody_who_was_seen_beside_the_one_before() -> None:
+    decider = Decider(Rules(match=0.0))
+    decider.window(6, tracklet("a/s/1.0/0", 0, 5), tracklet("a/s/2.0/0", 0, 9, axis(4)))
+    decider.window(12, tracklet("a/s/2.1/0", 9.2, 11, between(0, 4, 0.2)))
+
+    owners = decider.owners()
+    assert owners["a/s/2.0/0"] == owners["a/s/2.1/0"] != owners["a/s/1.0/0"]
