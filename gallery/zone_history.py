@@ -18,7 +18,7 @@ from gallery.errors import TooManyVisits
 from gallery.store.people import is_wanted
 from gallery.store.store import PeopleQuery, Store, StoredTracklet, TrackQuery
 from gallery.visits import MAX_TRACKS, Step, place_of, starts_of
-from gallery.zones.rule import Direction, Rule
+from gallery.zones.rule import Direction, Rule, When
 from gallery.zones.zone import Zone
 
 NS = 1_000_000_000
@@ -122,7 +122,7 @@ def _stay(number: int, visit: Visit) -> _Stay:
 
 
 def _rule(zone: Zone, direction: Direction) -> Rule:
-    when = "enters" if zone.kind == "area" else "crosses"
+    when: When = "enters" if zone.kind == "area" else "crosses"
     return Rule(rule_id="history", name="history", when=when, zones=(zone.zone_id,), direction=direction)
 
 

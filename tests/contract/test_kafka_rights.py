@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
+from pydantic import SecretStr
 
 from deploy import kafka_server
 from deploy.kafka_server import missing_tools
@@ -60,7 +61,7 @@ def test_without_the_right_to_delete_records_that_is_said_and_with_it_they_go(se
         security_protocol="SASL_PLAINTEXT",
         sasl_mechanism="PLAIN",
         sasl_username=USER,
-        sasl_password=PASSWORD,
+        sasl_password=SecretStr(PASSWORD),
     )
     with closing(KafkaBus(settings)) as bus:
         # Given a user with all rights that services need but that one
