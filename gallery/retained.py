@@ -186,30 +186,36 @@ class RetainedRecords:
         return is_done
 
     def _aimed(self, store: Store, said: StoredWord, note: RetainedErased | None) -> RetainedErased:
-        """Return what is to be deleted: everything up to now, after which the erasure is told once more."""
+        """Return what is to be deleted: everything up to now.
+
+        What comes later of somebody is left out before it is decided, so that no event and no search tells of it.
+        """
         cameras = _cameras(said)
         before = {spec.name: self._bus.ends(spec.name, cameras) for spec in OF_CAMERAS if cameras}
         before[TRACKLETS.name] = self._bus.ends(TRACKLETS.name, [store.site_id])
-        before |= {spec.name: self._bus.ends(spec.name) for spec in OF_EVERYBODY}
-        with closing(self._bus.producer()) as producer:  # whoever was away must still hear that somebody was erased
-            event = erased_event(store.site_id, said)
-            producer.send(IDENTITIES.name, f"{store.site_id}/{event.identity_id}", codec.encode(event))
-            producer.flush(FLUSH_S)
-        deleted = {one.topic: one.deleted for one in (() if note is None else note.topics)}
+        known = {one.topic: one for one in (() if note is None else note.topics)}
+        if not known:
+            before |= {spec.name: self._bus.ends(spec.name) for spec in OF_EVERYBODY}
+            self._tell(store.site_id, said)
         since_ns = self._bus.now_ns()
-        return RetainedErased(
-            since_ns,
-            topics=tuple(
-                RetainedTopic(
-                    topic,
-                    {part.partition: offset for part, offset in ends.items()},
-                    deleted.get(topic, 0),
-                    waits_for=ABOUT_TO,
-                    until_ns=_expiry(topic, since_ns),
-                )
-                for topic, ends in before.items()
-            ),
-        )
+        aimed = {
+            topic: RetainedTopic(
+                topic,
+                {part.partition: offset for part, offset in ends.items()},
+                known[topic].deleted if topic in known else 0,
+                waits_for=ABOUT_TO,
+                until_ns=_expiry(topic, since_ns),
+            )
+            for topic, ends in before.items()
+        }
+        return RetainedErased(since_ns, topics=tuple((known | aimed).values()))
+
+    def _tell(self, site_id: str, said: StoredWord) -> None:
+        """Send the event of an erasure once more, after what is deleted: whoever was away must still hear of it."""
+        event = erased_event(site_id, said)
+        with closing(self._bus.producer()) as producer:
+            producer.send(IDENTITIES.name, f"{site_id}/{event.identity_id}", codec.encode(event))
+            producer.flush(FLUSH_S)
 
     def _after(self, topic: RetainedTopic, done: Mapping[TopicPartition, Discarded], since_ns: int) -> RetainedTopic:
         """Return what is left of a topic after a deletion, and why."""

@@ -169,6 +169,7 @@ def test_whoever_goes_on_being_seen_has_what_came_later_deleted_as_well(bus: Bus
     retained = deleting(bus, talk)
     assert retained.round(talk.store)
     bus.give(TRACKLETS.name, "site")
+    bus.give(IDENTITIES.name, "site/2", value=codec.encode(talk.events[0]))
     assert retained.round(talk.store)
     assert TRACKLETS.name in bus.held()  # whoever else that is
     retained.look("site", ["w1"])
@@ -176,6 +177,8 @@ def test_whoever_goes_on_being_seen_has_what_came_later_deleted_as_well(bus: Bus
     assert deleting(bus, talk).round(talk.store)  # by another process, if this one is killed
     assert TRACKLETS.name not in bus.held()
     assert not note_of(talk).again
+    assert [one.kind for one in bus.events()].count("erased") == 1
+    assert len(bus.events()) == 2  # of others, and so of no interest here
     with retained:
         pass
 
