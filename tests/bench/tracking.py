@@ -35,7 +35,7 @@ RATES = (30, 10, 5)
 TILE = (102, 181)  # of a picture of small people, px
 SHEET = 7  # tiles along each side: 1267 x 714 px
 SMALL_FRAMES = 60
-HALL_TILE, HALL_SHEET = (120, 213), 6
+HALL_TILE, HALL_SHEET = (70, 124), 10
 TRACKERS: tuple[TrackerName, ...] = ("bytetrack", "botsort", "ocsort", "mcbyte", "appearance")
 
 
@@ -123,7 +123,7 @@ def generated(seed: int, fps: int = 30, seconds: float = 20) -> Iterator[Film]:
             [(box.person, box.left, box.top, box.width, box.height, box.counted) for box in frame.boxes]
             for frame in frames
         ]
-        yield Film(station.name, fps, [frame.image for frame in frames], truth)
+        yield Film(station.name, fps, [np.ascontiguousarray(frame.image[..., ::-1]) for frame in frames], truth)
 
 
 def small(films: Sequence[Film], tile: tuple[int, int], sheet: int) -> Film:
