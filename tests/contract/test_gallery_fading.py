@@ -67,6 +67,22 @@ def test_whoever_was_not_seen_for_long_leaves_memory_and_stays_in_the_store(make
     assert set(talk.store.load(0).prototypes) == {4}
 
 
+def test_deciding_forgetting_and_looking_for_the_faded_walk_over_no_set_of_keys_or_people(redis_url: str) -> None:
+    client: Any = redis.Redis.from_url(redis_url)
+    store = RedisStore(client, f"site-{uuid.uuid4().hex[:8]}")
+    talk = Talk(store, **FADING, retention_s=500.0)
+    passes(talk, "a/s/0.0/0", 0, axis(0))
+    client.config_resetstat()
+    for number, look in enumerate((1, 2, 1, 3), 1):  # the first of them fades and comes back
+        passes(talk, f"a/s/{number}.0/0", 200.0 * number, axis(look))
+
+    used = {name.removeprefix("cmdstat_") for name in client.info("commandstats")}
+    assert {"evalsha", "zrangebyscore"} <= used
+    assert (talk.worker.identities(), talk.worker.faded()) == (1, 2)  # and whoever was first has expired
+    assert used & {"keys", "scan", "hscan", "sscan", "zscan", "hgetall", "hkeys", "hvals", "smembers", "sort"} == set()
+    client.close()
+
+
 def test_nobody_fades_by_default(make: Make) -> None:
     talk = three_who_faded(make, fade_after_s=0)
 
