@@ -18,7 +18,7 @@ export function stateOf(camera) {
   return camera.state.degraded ? "degraded" : "live";
 }
 
-export function Tile({ camera, players, options, nameOf, large, onPerson, onEnlarge, number, quiet, onQuiet }) {
+export function Tile({ camera, players, options, nameOf, large, onPerson, onEnlarge, number, quiet = false, onQuiet = () => {} }) {
   const latest = useRef(onQuiet);
   latest.current = onQuiet;
   const video = useRef(), canvas = useRef(), image = useRef(), player = useRef();
