@@ -1,11 +1,14 @@
 """Dockerfile, compose file and locks: linted by their own tools, and equal to the list of processes."""
 
+import ast
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +244,25 @@ def test_a_lock_has_every_library_with_hashes_and_no_address(lock: str) -> None:
     }
     assert names - ELSEWHERE - set(pinned(lock)) == set()
     assert not {"opencv-python"} & set(pinned(lock))
+
+
+def imported(package: str) -> Iterator[str]:
+    """Yield the modules that the files of a package import, wherever they do."""
+    for path in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                yield from (name.name for name in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module is not None:
+                yield node.module
+
+
+@pytest.mark.parametrize("service", ["ingest", "gallery"])
+def test_an_image_has_every_library_that_its_service_imports(service: str) -> None:
+    names = {name.partition(".")[0] for package in ("wire", service) for name in imported(package)}
+    libraries = names - sys.stdlib_module_names - {"wire", service}
+    found = packages_distributions()
+    known = {name: {one.lower().replace("_", "-") for one in found.get(name, [])} for name in libraries}
+    assert {name for name, distributions in known.items() if not distributions & set(pinned(service))} == set()
 
 
 def test_both_workers_have_one_build_of_each_module() -> None:
