@@ -24,11 +24,13 @@ def agreed(features: Tensor) -> Tensor:
         features: `(n, T, c)`, of each frame by itself, not normalised.
 
     Returns:
-        `(n, c)`, not normalised.
+        `(n, c)` float32, not normalised.
     """
-    unit = F.normalize(features.float(), dim=2)
-    cosines = torch.bmm(unit, unit.transpose(1, 2))
+    # Products as sums, so that autocast leaves them in float32
+    whole = features.float()
+    unit = F.normalize(whole, dim=2)
+    cosines = (unit.unsqueeze(2) * unit.unsqueeze(1)).sum(3)
     others = (cosines < SAME).to(unit.dtype)
     agreement = (cosines * others).sum(2) / others.sum(2).clamp(min=1)  # 0 where a tracklet is a single frame
     weights = torch.softmax(SHARPNESS * agreement, dim=1)
-    return torch.bmm(weights.unsqueeze(1), features.float()).squeeze(1)
+    return (weights.unsqueeze(2) * whole).sum(1)

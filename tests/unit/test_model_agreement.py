@@ -67,3 +67,11 @@ def test_a_frame_that_is_repeated_to_fill_a_tracklet_does_not_agree_with_itself(
 def test_tracklets_of_one_batch_do_not_touch_each_other() -> None:
     first, second = frames(4, 1), frames(4, 2)
     torch.testing.assert_close(agreed(torch.cat([first, second])), torch.cat([agreed(first), agreed(second)]))
+
+
+def test_autocast_leaves_it_in_float32() -> None:
+    features = frames(5)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = agreed(features)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, agreed(features), rtol=0, atol=0)
