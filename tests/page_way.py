@@ -331,4 +331,4 @@ def erase_with_a_proof(page: Page, address: str, number: int) -> None:
     other.close()
     open_view(page, "review/journal")
     expect(page.locator(".journal li").first).to_contain_text(f"#{number} was erased")
-    expect(page.locator(".journal li").first.get_by_role("button")).to_have_count(0)
+    expect(page.locator(".journal li").first.get_by_role("button", name="Undo")).to_have_count(0)
