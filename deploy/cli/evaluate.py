@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -191,23 +191,17 @@ def _model(baseline: str | None, weights: Path | None, device: str, *, parts: bo
         from training.evaluation.baseline import colour_histogram
 
         return _Model(_HISTOGRAM, colour_histogram, _HISTOGRAM_FRAMES, None)
-    import torch
-
     from reid_worker.appearance.choose import is_appearance_model, load_network
-    from reid_worker.model.embedder import Embedder
+    from reid_worker.model.embedder import load_embedder
     from reid_worker.model.weights import SHIPPED, load_weights
 
     path = weights or SHIPPED
     # Batches run in parallel: threads within one would wait for each other whenever the machine is busy.
-    network = load_network(path, device=device, threads=1)
     if is_appearance_model(path):
-        return _Model(network.model_id, network.embed, network.frames, None)
-    loaded = load_weights(path)
-    architecture = loaded.network.architecture
-    if parts and architecture.ranking != "both":
-        loaded.network.architecture = replace(architecture, ranking="both")
-        network = Embedder(loaded, torch.device(network.device))
-    sequence = architecture.sequence_dim
+        other = load_network(path, device=device, threads=1)
+        return _Model(other.model_id, other.embed, other.frames, None)
+    network = load_embedder(path, device=device, threads=1, both=parts)
+    sequence = load_weights(path).network.architecture.sequence_dim
     return _Model(network.model_id, network.embed, network.frames, sequence, network.cameras)
 
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -216,6 +217,7 @@ def load_embedder(
     precision: Precision = "auto",
     compiled: bool = False,
     threads: int | None = None,
+    both: bool = False,
 ) -> Embedder:
     """Load weights, the shipped `climb-tiny` by default, and return them ready to serve.
 
@@ -227,6 +229,7 @@ def load_embedder(
         compiled: Whether `torch.compile` translates the encoder at its first call. It needs a compiler on this
             machine, and was not measured yet.
         threads: CPU threads of torch, for the whole process; None leaves them as they are.
+        both: Whether an embedding is both features side by side, to look at each, whatever the weights rank by.
 
     Raises:
         WeightsError: The file cannot be used.
@@ -237,6 +240,8 @@ def load_embedder(
     automatic = "cuda" if torch.cuda.is_available() else "cpu"
     chosen = automatic if device == "auto" else device.replace("tensorrt", "cuda", 1)
     loaded = load_weights(SHIPPED if weights is None else weights)
+    if both:
+        loaded.network.architecture = replace(loaded.network.architecture, ranking="both")
     try:
         return Embedder(loaded, torch.device(chosen), precision=precision, compiled=compiled)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts that it has it
