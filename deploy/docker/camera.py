@@ -62,9 +62,7 @@ def _configure(_: Any, media: Any, video: Video) -> None:
 
 def _pictures(path: str) -> list[Any]:
     """Return the coded pictures of a file."""
-    pipeline = Gst.parse_launch(
-        f'filesrc location="{path}" ! qtdemux ! video/x-h264 ! appsink name=sink sync=false'
-    )
+    pipeline = Gst.parse_launch(f'filesrc location="{path}" ! qtdemux ! video/x-h264 ! appsink name=sink sync=false')
     sink = pipeline.get_by_name("sink")
     pipeline.set_state(Gst.State.PLAYING)
     found = []
