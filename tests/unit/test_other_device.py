@@ -92,8 +92,9 @@ def test_the_serving_form_of_a_network_on_the_device_is_made_there(name: str) ->
     small = network() if name == "climb-tiny-64" else _small_base()
     images = torch.rand(4, 3, small.architecture.height, small.architecture.width)
     with torch.inference_mode():
-        wanted = serving_form(small).ragged(images, [3, 1]).ranking()
-        found = serving_form(small.to(OTHER)).ragged(images.to(OTHER), [3, 1]).ranking()
+        here, there = serving_form(small), serving_form(small.to(OTHER))
+        wanted = here.ranking(here.encode(images, [3, 1]))
+        found = there.ranking(there.encode(images.to(OTHER), [3, 1]))
     torch.testing.assert_close(found.cpu(), wanted, rtol=1e-3, atol=1e-4)
 
 
