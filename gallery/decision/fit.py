@@ -60,10 +60,10 @@ class Fit:
             rivals: `(n, n)`, symmetric: pairs of members that cannot be the same person.
             threshold: Log odds from which on clusters are joined.
         """
-        pair = self._likeliest_by_track(rivals, threshold)
-        if pair is None:
-            return self
-        return self.to(np.where(self.labels == pair[1], pair[0], self.labels)).with_tracks_joined(rivals, threshold)
+        found = self
+        while (pair := found._likeliest_by_track(rivals, threshold)) is not None:
+            found = found.to(np.where(found.labels == pair[1], pair[0], found.labels))
+        return found
 
     def _likeliest_by_track(self, rivals: NDArray[np.bool_], threshold: float) -> tuple[int, int] | None:
         found: list[tuple[float, int, int]] = []

@@ -94,8 +94,8 @@ def test_one_that_falls_silent_is_given_up_and_read_once_it_speaks_again(webcam:
     with reading(webcam, **SHORT) as reader:
         wait_until(live(reader))
         webcam.is_now("stalled")
-        wait_until(lambda: any("no data for 1 s" in cause for cause in reader.causes()))
-        wait_until(lambda: any(f"{NODE} gave no picture within 2 s" in cause for cause in reader.causes()))
+        wait_until(lambda: any("no data for 1 s" in message for message in reader.logged()))
+        wait_until(lambda: any(f"{NODE} gave no picture within 2 s" in message for message in reader.logged()))
         webcam.is_now("plugged")
         wait_until(lambda: len(reader.streams()) == 2)
 

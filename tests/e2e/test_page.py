@@ -5,12 +5,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ingest.sources.opening import NO_FILE
 from tests import page_way
-from tests.conftest import wait_until
+from tests.conftest import PATIENCE_S, wait_until
 from tests.page_recordings import Recordings
 from tests.page_tools import (
     PATIENCE_MS,
@@ -84,18 +85,27 @@ def address(newcomer: Newcomer) -> str:
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
-    """A page whose errors fail the test."""
+    """A page whose errors fail the test, but for pictures of somebody who was erased while a list was on its way."""
     errors: list[str] = []
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     context.set_default_timeout(PATIENCE_MS)
     made = context.new_page()
     made.on("pageerror", lambda error: errors.append(str(error)))
-    made.on("console", lambda told: errors.append(f"{told.text} {told.location}") if told.type == "error" else None)
+    made.on(
+        "console", lambda told: errors.append(f"{told.text} {told.location['url']}") if told.type == "error" else None
+    )
     made.goto(address)
     expect(made.locator(".rail")).to_be_visible()  # keys are heard from then on
     yield made
     context.close()
-    assert errors == []
+    assert [error for error in errors if not is_of_an_erased_picture(error)] == []
+
+
+def is_of_an_erased_picture(error: str) -> bool:
+    """Return whether an error of the console is about the crop of a track that there is no more."""
+    text, _, url = error.rpartition(" ")
+    missing = "404" in text and url.endswith("/crop")
+    return missing and httpx.get(url.removesuffix("crop") + "why", timeout=PATIENCE_S).status_code == 404
 
 
 @pytest.fixture

@@ -83,6 +83,10 @@ class Reader:
         """Return every cause so far for which it is not live."""
         return [line["cause"] for line in self.said if line.get("cause")]
 
+    def logged(self) -> list[str]:
+        """Return every message so far."""
+        return [line["logged"] for line in self.said if "logged" in line]
+
     def chunks(self) -> list[dict[str, Any]]:
         """Return every chunk so far."""
         return [line for line in self.said if "stream" in line]

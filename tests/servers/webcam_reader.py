@@ -5,6 +5,7 @@
 
 import base64
 import json
+import logging
 import sys
 import threading
 import time
@@ -34,6 +35,7 @@ def main(url: str, settings: dict[str, Any]) -> None:
         ended.set()
 
     threading.Thread(target=listen, daemon=True).start()
+    logging.getLogger("ingest").addHandler(Log())
     camera.start()
     seen = 0
     last: dict[str, Any] = {}
@@ -66,8 +68,17 @@ def described(chunk: FrameChunk) -> dict[str, Any]:
 
 
 def say(line: dict[str, Any]) -> None:
-    """Print a line of JSON."""
-    print(json.dumps(line), flush=True)
+    """Print a line of JSON, whole also where several threads do."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+class Log(logging.Handler):
+    """Says what ingest logs: a state may be over before anybody looks at it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say one message."""
+        say({"logged": record.getMessage()})
 
 
 if __name__ == "__main__":
