@@ -6,6 +6,7 @@ McByte's masks would need the weights and the running time of two segmentation n
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import supervision
@@ -82,29 +83,25 @@ def _bytetrack(options: TrackerOptions, fps: float) -> BaseTracker:
 
 
 def _botsort(options: TrackerOptions, fps: float) -> BaseTracker:
-    return BoTSORTTracker(
-        lost_track_buffer=_buffer(options),
-        frame_rate=fps,
-        track_activation_threshold=options.start_score,
-        minimum_consecutive_frames=1,
-        minimum_iou_threshold_first_assoc=options.match_iou,
-        minimum_iou_threshold_second_assoc=options.match_iou,
-        high_conf_det_threshold=options.high_score,
-        enable_cmc=False,  # cameras stand still
-    )
+    return BoTSORTTracker(**_in_two_stages(options, fps))
 
 
 def _mcbyte(options: TrackerOptions, fps: float) -> BaseTracker:
-    return McByteTracker(
-        lost_track_buffer=_buffer(options),
-        frame_rate=fps,
-        track_activation_threshold=options.start_score,
-        minimum_consecutive_frames=1,
-        minimum_iou_threshold_first_assoc=options.match_iou,
-        minimum_iou_threshold_second_assoc=options.match_iou,
-        high_conf_det_threshold=options.high_score,
-        enable_cmc=False,  # cameras stand still
-    )
+    return McByteTracker(**_in_two_stages(options, fps))
+
+
+def _in_two_stages(options: TrackerOptions, fps: float) -> dict[str, Any]:
+    """Return the arguments of trackers that associate confident boxes first, then the others."""
+    return {
+        "lost_track_buffer": _buffer(options),
+        "frame_rate": fps,
+        "track_activation_threshold": options.start_score,
+        "minimum_consecutive_frames": 1,
+        "minimum_iou_threshold_first_assoc": options.match_iou,
+        "minimum_iou_threshold_second_assoc": options.match_iou,
+        "high_conf_det_threshold": options.high_score,
+        "enable_cmc": False,  # cameras stand still
+    }
 
 
 def _ocsort(options: TrackerOptions, fps: float) -> BaseTracker:
