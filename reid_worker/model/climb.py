@@ -39,7 +39,7 @@ class Architecture:
         cameras: Cameras with side information (SIE), a learned vector each; 0 is none.
         side_coefficient: Factor on that vector.
         ranking: What tracklets are compared by: `both` features, as in the paper, or the `sequence` feature alone, the
-            mean over frames weighted by `agreement`. The temporal head must be worth two thirds of the time.
+            mean over frames weighted by `agreement`, without the temporal head and the time that it takes.
     """
 
     name: str = "climb-tiny"

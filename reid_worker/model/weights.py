@@ -27,13 +27,8 @@ SHIPPED = Path(__file__).parent.parent / "weights" / "climb-tiny.safetensors"
 _KEY = "climbtrack"
 _PRIOR_KEY = "climbtrack.similarity"
 _FORMAT = 1
-_LATER = {
-    "project",
-    "detached",
-    "cameras",
-    "side_coefficient",
-    "ranking",
-}  # with defaults that mean what files without them meant
+# With defaults that mean what files without them meant
+_LATER = {"project", "detached", "cameras", "side_coefficient", "ranking"}
 
 
 @dataclass(frozen=True, slots=True)
