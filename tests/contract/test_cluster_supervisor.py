@@ -48,9 +48,7 @@ def state(supervisor: Supervisor, name: str) -> State:
 
 
 def test_what_dies_is_started_again(run: Callable[..., Supervisor], tmp_path: Path) -> None:
-    supervisor = run(
-        program("worker-1", f"{STEADY.replace('echo up;', '')} & wait $!"), program("worker-2", "kill -9 $$")
-    )
+    supervisor = run(program("worker-1", STEADY), program("worker-2", "kill -9 $$"))
     wait_until(lambda: state(supervisor, "worker-1").word == "RUNNING", timeout_s=LIMIT_S)
     wait_until(lambda: state(supervisor, "worker-2").word == "BACKOFF", timeout_s=LIMIT_S)
     assert "exited: worker-2 (terminated by SIGKILL; not expected)" in log_of(tmp_path, "supervisord")
