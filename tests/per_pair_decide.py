@@ -169,7 +169,7 @@ class _Window:
                 break
             groups[-i] += groups.pop(-j)
         for members in groups:
-            if any(self._is_enough(t, alone=len(members) == 1) for t in members):
+            if any(t.tracklet_id in self._left for t in members) or self._shows_enough(members):
                 number = self._draft.create()
                 for tracklet in sorted(members, key=_in_time):
                     self._settle(tracklet, number, 1.0, "looks like nobody known")
@@ -187,11 +187,12 @@ class _Window:
         )
 
     def _is_enough(self, tracklet: Tracklet, *, alone: bool) -> bool:
-        if tracklet.tracklet_id in self._left:
-            return True
         glimpse = alone and tracklet.last_ns - tracklet.first_ns < self._rules.min_alone_ns
         long_enough = len(tracklet.times_ns) >= self._rules.min_frames and not glimpse
         return long_enough and self._is_good(tracklet)
+
+    def _shows_enough(self, members: Sequence[Tracklet]) -> bool:
+        return any(self._is_enough(t, alone=len(members) == 1) for t in members)
 
     def _is_good(self, tracklet: Tracklet) -> bool:
         rules = self._rules
@@ -212,8 +213,9 @@ class _Window:
         """Merge identities and move tracklets as a new clustering of all recent tracklets says."""
         for model_id in sorted({row.tracklet.model_id for row in self._draft.rows.values()}):
             near = self._near_to(model_id)
+            threshold = needed(self._draft, self._rules)
             unions, moves = regrouped(
-                self._draft, model_id, near, needed(self._draft, self._rules), consolidate=self._consolidate
+                self._draft, model_id, near, threshold, self._shows_enough, consolidate=self._consolidate
             )
             for union in unions:
                 if self._is_sure(union):

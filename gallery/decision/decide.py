@@ -25,7 +25,7 @@ from gallery.decision.compare import mean_of, vector_of
 from gallery.decision.draft import Decision, Draft
 from gallery.decision.explain import NOBODY, explained, likely, likely_one
 from gallery.decision.grouping import grouped
-from gallery.decision.log_odds import logit, logits, needed, needed_for
+from gallery.decision.log_odds import logit, logits, needed, needed_for, needed_for_each
 from gallery.decision.regroup import Move, Union, regrouped
 from gallery.decision.returning import Returning, take_up
 from gallery.decision.rules import Rules
@@ -189,7 +189,7 @@ class _Window:
         for camera_id in dict.fromkeys(cameras.tolist()):
             rows = np.flatnonzero(cameras == camera_id)
             among[rows] = np.isin(numbers, list(set().union(*(candidates[row] for row in rows))))
-        least = np.array([needed_for(self._draft, self._rules, number) for number in numbers.tolist()])
+        least = needed_for_each(self._draft, self._rules, numbers.tolist())
         table = self._table(ready, numbers, among, least)
         matches: list[_Match] = []
         for camera_id in dict.fromkeys(cameras.tolist()):
@@ -221,14 +221,14 @@ class _Window:
         for members in grouped(
             self._unknown(), draft.calibration, draft.vector, self._least, exclusive_ns, draft.holdings.said
         ):
-            if any(self._is_enough(t, alone=len(members) == 1) for t in members):
+            if any(self._may_found(t, alone=len(members) == 1) for t in members):
                 number = draft.create()
                 for tracklet in sorted(members, key=_in_time):
                     self._settle(tracklet, number, 1.0, NOBODY)
 
     def _unknown(self) -> list[Tracklet]:
         """Return the open tracklets to group: those that may create an identity, and the latest of the others."""
-        founders = {t.tracklet_id for t in self._open if self._is_enough(t, alone=False)}
+        founders = {t.tracklet_id for t in self._open if self._may_found(t, alone=False)}
         if not founders:
             return []
         others = [t.tracklet_id for t in self._open if t.tracklet_id not in founders]  # in time
@@ -247,14 +247,19 @@ class _Window:
             if number is not None
         )
 
+    def _may_found(self, tracklet: Tracklet, *, alone: bool) -> bool:
+        """Tell whether a tracklet may create an identity; who had one before needs another, however short."""
+        return tracklet.tracklet_id in self._previous_owner or self._is_enough(tracklet, alone=alone)
+
     def _is_enough(self, tracklet: Tracklet, *, alone: bool) -> bool:
-        """Tell whether a tracklet may create an identity; a glimpse waits until somebody like that is seen again."""
-        if tracklet.tracklet_id in self._previous_owner:
-            return True
+        """Tell whether a tracklet shows enough of a person; a glimpse waits until somebody like that is seen again."""
         lasts_ns = tracklet.last_ns - tracklet.first_ns
         glimpse = alone and lasts_ns < self._rules.min_alone_ns
         long_enough = len(tracklet.times_ns) >= self._rules.min_frames and not glimpse
         return long_enough and self._is_good(tracklet)
+
+    def _shows_enough(self, members: Sequence[Tracklet]) -> bool:
+        return any(self._is_enough(t, alone=len(members) == 1) for t in members)
 
     def _is_good(self, tracklet: Tracklet) -> bool:
         rules = self._rules
@@ -266,7 +271,9 @@ class _Window:
             return
         for model_id in self._draft.models():
             near = self._near_to(model_id)
-            unions, moves = regrouped(self._draft, model_id, near, self._least, consolidate=self._consolidate)
+            unions, moves = regrouped(
+                self._draft, model_id, near, self._least, self._shows_enough, consolidate=self._consolidate
+            )
             leaving = {leg_of(move.tracklet.tracklet_id) for move in moves}
             for union in unions:
                 if self._is_sure(union) and self._draft.may_unite(union.gone, union.survivor, leaving):

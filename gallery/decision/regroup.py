@@ -15,7 +15,7 @@ every tracklet goes where the clustering says.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -64,13 +64,20 @@ class Move:
 
 
 def regrouped(
-    draft: Draft, model_id: str, near: Mapping[int, set[int]], threshold: float, *, consolidate: bool
+    draft: Draft,
+    model_id: str,
+    near: Mapping[int, set[int]],
+    threshold: float,
+    founds: Callable[[Sequence[Tracklet]], bool],
+    *,
+    consolidate: bool,
 ) -> tuple[list[Union], list[Move]]:
     """Return the merges and moves after which each identity is one cluster of the tracklets of one model.
 
     Args:
         near: For identities that changed, in order of priority, those that may be the same person.
         threshold: Log odds from which on clusters are joined.
+        founds: Whether tracklets show enough of a person to become a new identity.
         consolidate: Make all moves, however small the gain.
     """
     members = members_of(draft, model_id, near)
@@ -90,6 +97,7 @@ def regrouped(
     fit = Fit(draft.calibration(model_id), members, besides).to(labels).with_tracks_joined(rivals, threshold)
     if not consolidate:
         fit = fit.to(_calmed(draft, fit, members, rivals, threshold, _said_keys(keys)))
+    fit = fit.to(_with_glimpses_at_home(draft, fit, members, rivals, founds))
     return _changes(draft, fit, members)
 
 
@@ -250,6 +258,29 @@ def _calmed(
         home = homes[members[place].number]
         if not rivals[place, labels == home].any():
             labels[place] = home
+    return labels
+
+
+def _with_glimpses_at_home(
+    draft: Draft,
+    fit: Fit,
+    members: Sequence[Member],
+    rivals: NDArray[np.bool_],
+    founds: Callable[[Sequence[Tracklet]], bool],
+) -> NDArray[np.int64]:
+    """Return the clusters without those that would be nobody known and show too little to be somebody new.
+
+    Their tracklets stay with their identities, unless they were seen at the same time.
+    """
+    homes, labels = _homes(draft, members, fit.labels), fit.labels.copy()
+    for label in sorted(set(labels.tolist()) - set(homes.values())):
+        places = np.flatnonzero(labels == label).tolist()
+        if founds([m.tracklet for m in (members[place] for place in places) if m.tracklet is not None]):
+            continue
+        for place in places:
+            home = homes[members[place].number]
+            if not rivals[place, labels == home].any():
+                labels[place] = home
     return labels
 
 

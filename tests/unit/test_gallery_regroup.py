@@ -71,6 +71,21 @@ def test_an_identity_that_loses_its_first_tracklet_was_first_seen_later() -> Non
         assert decider.site.identities[number].last_ns == max(t.last_ns for t in held)
 
 
+def stays_after_a_match_that_was_wrong(lasts_s: float) -> bool:
+    """Return whether a tracklet stays with somebody who turns out to look otherwise."""
+    decider = Decider(Rules(match=0.0, min_alone_ns=S))
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(0), closed=False))
+    assert decider.window(9, tracklet("b/s/1.0/0", 6, 6 + lasts_s, between(0, 1, 0.7))) == ["matched 1"]
+    decider.window(31, tracklet("a/s/1.0/0", 0, 30, axis(5), revision=1))
+    owners = decider.owners()
+    return owners["a/s/1.0/0"] == owners["b/s/1.0/0"]
+
+
+def test_a_glimpse_that_was_taken_for_somebody_else_stays_rather_than_be_a_new_person() -> None:
+    assert not stays_after_a_match_that_was_wrong(2.0)
+    assert stays_after_a_match_that_was_wrong(0.4)
+
+
 def test_somebody_between_two_people_stays_until_the_site_is_consolidated() -> None:
     # Given somebody who was taken for the first of two people, while both of them stay in sight
     decider = Decider(Rules(match=0.0))
