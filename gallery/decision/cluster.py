@@ -72,24 +72,29 @@ class _Clusters:
     ) -> None:
         firsts: dict[object, int] = {}
         self.labels = np.array([firsts.setdefault(leg, place) for place, leg in enumerate(legs)], np.int64)
-        sums = np.zeros_like(vectors)
-        self._weights = np.zeros_like(weights)
-        np.add.at(sums, self.labels, vectors * weights[:, None])
-        np.add.at(self._weights, self.labels, weights)
-        member = np.zeros(rivals.shape)
-        member[self.labels, np.arange(len(legs))] = 1.0
-        self._apart = (member @ rivals @ member.T) > 0
-        gone = self._weights == 0
+        gone = np.flatnonzero(self.labels != np.arange(len(legs)))
+        sums, self._weights, self._apart = vectors * weights[:, None], weights.copy(), rivals.copy()
+        for place, label in zip(gone, self.labels[gone], strict=True):
+            sums[label] += sums[place]
+            self._weights[label] += weights[place]
+            self._apart[label] |= self._apart[place]
+            self._apart[:, label] |= self._apart[:, place]
+        sums[gone], self._weights[gone] = 0.0, 1.0
         self._apart[gone] = self._apart[:, gone] = True
         np.fill_diagonal(self._apart, val=True)
-        self._weights[gone] = 1.0
         means = sums / self._weights[:, None]
         self._products = means @ means.T
         if besides is not None:
-            shares = member * weights / self._weights[:, None]
-            self._products += shares @ besides @ shares.T
+            self._products += self._between(besides, weights) if len(gone) else besides
         self._similar = np.where(self._apart, NEVER, np.round(self._products, 6))
         self._partners = self._similar.argmax(1)
+
+    def _between(self, besides: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the mean of what is added to the similarities of the members of each two clusters."""
+        shares = np.zeros(besides.shape)
+        places = np.arange(len(weights))
+        shares[self.labels, places] = weights / self._weights[self.labels]
+        return np.asarray(shares @ besides @ shares.T)
 
     @property
     def best(self) -> float:

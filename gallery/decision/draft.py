@@ -1,6 +1,7 @@
 """A working copy of a site that records the decisions of one window. No I/O."""
 
 import math
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
@@ -17,6 +18,7 @@ from gallery.decision.draft_view import DraftView
 from gallery.decision.events import event_about, expiry_of
 from gallery.decision.rules import ALL_PARTS, Parts, Rules
 from gallery.decision.scale_state import encode_scale
+from gallery.decision.shortlist import Bounds
 from gallery.decision.site import Site, both_of, bounded_apart
 from gallery.decision.spaces import settled_row, views
 from gallery.decision.staying import staying
@@ -61,6 +63,7 @@ class Draft(DraftView):
         self.coverage = site.coverage
         self._memo = site.memo
         self._vectors = site.vectors
+        self._bounds: dict[str, Bounds] = defaultdict(Bounds)  # by model; cameras keep their shifts until a window ends
         self.ended: list[Tracklet] = []
         self.holdings = site.holdings.copy()
         self._legs_erased, self._erased_as, self.spaces = site.erased, site.erased_as, site.spaces
@@ -105,6 +108,12 @@ class Draft(DraftView):
     def vector(self, tracklet: Tracklet) -> NDArray[np.float32]:
         """Return the vector that represents a tracklet in comparisons: its embedding without camera shift."""
         return self._vectors.vector(tracklet, self.shifts)
+
+    def bounds(self, tracklets: Sequence[Tracklet], numbers: Sequence[int], model_id: str) -> NDArray[np.float32]:
+        """Return `(m, n)` upper bounds of the similarities of tracklets of a model to identities; -inf without any."""
+        vectors = {tracklet.tracklet_id: self.vector(tracklet) for tracklet in tracklets}
+        people = dict(zip(numbers, self.prototype_sets(numbers, model_id), strict=True))
+        return self._bounds[model_id].of(vectors, people)
 
     def refresh(self, tracklet: Tracklet) -> None:
         """Replace a tracklet's earlier revision, also in the prototypes of its identity."""

@@ -1,7 +1,7 @@
 """What a draft of a site knows of its people and tracklets: lookups that change nothing. No I/O."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from gallery.decision.coverage import Coverage
 from gallery.decision.holdings import Holdings
@@ -102,6 +102,11 @@ class DraftView:
 
     def _together_with(self, tracklet: Tracklet) -> Iterable[tuple[Together, str]]:
         return self._lookups.visibility.together_with(tracklet) if self.parts.exclusivity else ()
+
+    def labelled(self, tracklet: Tracklet) -> Iterable[str]:
+        """Return the ids of rows that are certainly the same person, as parts of one leg, or were visible with it."""
+        visibility = self._lookups.visibility
+        return chain((part.tracklet_id for part in visibility.of_leg(tracklet)), visibility.overlapping(tracklet))
 
     def excluded(self, tracklet: Tracklet) -> set[int | None]:
         """Return the identities a tracklet cannot have: those that were, or may have been, visible at the same time."""

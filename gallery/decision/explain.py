@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gallery.decision.calibrate import MAX_LOGIT
 from gallery.decision.draft import Draft
 from gallery.decision.log_odds import logit, needed, needed_for
 from gallery.decision.rules import Rules
-from gallery.decision.shortlist import similarity_bounds
 from gallery.store.store import Identity
 from gallery.store.why import MAX_CANDIDATES, Candidate, Excluded, Why
 from wire.messages import Tracklet
@@ -71,21 +71,17 @@ def _best_of(
     draft: Draft, tracklets: Sequence[Tracklet], model_id: str, numbers: Sequence[int]
 ) -> list[list[tuple[int, float]]]:
     """Return for each tracklet the most similar people, and the log odds of being the same person."""
-    sets = draft.prototype_sets(numbers, model_id)
-    people = [(number, one) for number, one in zip(numbers, sets, strict=True) if one is not None]
-    if not people:
-        return [[] for _ in tracklets]
-    vectors = np.stack([draft.vector(tracklet) for tracklet in tracklets])
-    bounds = similarity_bounds(vectors, [one for _, one in people])
+    bounds = draft.bounds(tracklets, numbers, model_id)
     return [
-        [(people[column][0], logit(draft, tracklet, people[column][0])) for column in _highest(bounds[row])]
+        [(numbers[column], logit(draft, tracklet, numbers[column])) for column in _highest(bounds[row])]
         for row, tracklet in enumerate(tracklets)
     ]
 
 
-def _highest(bounds: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[int]:
-    order: list[int] = np.argsort(-bounds, kind="stable")[:MAX_CANDIDATES].tolist()
-    return order
+def _highest(bounds: NDArray[np.float32]) -> list[int]:
+    order = np.argsort(-bounds, kind="stable")[:MAX_CANDIDATES]
+    best: list[int] = order[bounds[order] > -np.inf].tolist()
+    return best
 
 
 def _candidate(

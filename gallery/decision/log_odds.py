@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision.calibrate import MAX_LOGIT, Calibration
-from gallery.decision.compare import PrototypeSet, similarity
+from gallery.decision.compare import similarity
 from gallery.decision.draft import Draft
 from gallery.decision.rules import Rules
-from gallery.decision.shortlist import SLACK, similarity_bounds
+from gallery.decision.shortlist import SLACK
 from gallery.decision.staying import person_pairs, trust
 from wire.messages import Tracklet
 
@@ -64,6 +64,12 @@ def needed_for(draft: Draft, rules: Rules, number: int) -> float:
     return needed(draft, rules) if draft.is_recent(number) else needed_for_all(draft, rules)
 
 
+def needed_for_each(draft: Draft, rules: Rules, numbers: Sequence[int]) -> NDArray[np.float64]:
+    """Return `needed_for` of n identities, `(n,)`."""
+    lately, long_ago = needed(draft, rules), needed_for_all(draft, rules)
+    return np.array([lately if draft.is_recent(number) else long_ago for number in numbers])
+
+
 def logit(draft: Draft, tracklet: Tracklet, number: int) -> float:
     """Return the log odds that a tracklet shows an identity; -inf if they have no model in common."""
     prototype_set = draft.prototype_set(number, tracklet.model_id)
@@ -93,17 +99,8 @@ def logits(
         calibration = draft.calibration(model_id)
         least = calibration.similarity(floor - draft.coverage.transit.bound) - SLACK
         rows = [row for row, tracklet in enumerate(tracklets) if tracklet.model_id == model_id]
-        columns, people = _of_model(draft, numbers, model_id)
-        vectors = np.stack([draft.vector(tracklets[row]) for row in rows])
-        likely = similarity_bounds(vectors, people) >= least
-        for i, j in np.argwhere(likely & among[np.ix_(rows, columns)]).tolist():
-            value = logit(draft, tracklets[rows[i]], numbers[columns[j]])
-            found[rows[i], columns[j]] = value if value >= floor else -np.inf
+        likely = draft.bounds([tracklets[row] for row in rows], numbers, model_id) >= least
+        for i, j in np.argwhere(likely & among[rows]).tolist():
+            value = logit(draft, tracklets[rows[i]], numbers[j])
+            found[rows[i], j] = value if value >= floor else -np.inf
     return found
-
-
-def _of_model(draft: Draft, numbers: Sequence[int], model_id: str) -> tuple[list[int], list[PrototypeSet]]:
-    """Return the identities that have prototypes of a model: their positions in `numbers`, and the prototypes."""
-    known = enumerate(draft.prototype_sets(numbers, model_id))
-    found = [(place, prototypes) for place, prototypes in known if prototypes is not None]
-    return [place for place, _ in found], [prototypes for _, prototypes in found]

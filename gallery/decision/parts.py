@@ -1,5 +1,7 @@
 """Recognise two tracks of one person: a detector may report a body and its upper half as two boxes. Pure."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,16 +27,22 @@ def is_part_of(one: Tracklet, other: Tracklet) -> bool:
     return bool(inside.any() and np.count_nonzero(~inside) <= EXCEPTIONS)
 
 
+def surround(tracklet: Tracklet) -> list[float]:
+    """Return the smallest box that contains all boxes of a tracklet: xyxy px."""
+    return [*tracklet.boxes[:, :2].min(0).tolist(), *tracklet.boxes[:, 2:].max(0).tolist()]
+
+
+def touch(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Return whether two boxes have a common part."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
 def _are_apart(mine: NDArray[np.float32], theirs: NDArray[np.float32]) -> bool:
     """Return whether the boxes do not touch in more than `EXCEPTIONS` of a few frames: nearly always, and fast."""
     if len(mine) <= EXCEPTIONS:
         return False
     places = [step * (len(mine) - 1) // EXCEPTIONS for step in range(EXCEPTIONS + 1)]
-    return not any(_touch(mine[place].tolist(), theirs[place].tolist()) for place in places)
-
-
-def _touch(one: list[float], other: list[float]) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+    return not any(touch(mine[place].tolist(), theirs[place].tolist()) for place in places)
 
 
 def _common(one: Tracklet, other: Tracklet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -1,20 +1,19 @@
 """Update what a site has learnt about similarities and cameras with the tracklets of a window. No I/O."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision.compare import similarity
-from gallery.decision.coverage import ALIKE, SIMULTANEOUS_NS, Cameras, Meetings, cameras_of
+from gallery.decision.coverage import ALIKE, SIMULTANEOUS_NS, Cameras, Meetings
 from gallery.decision.draft import Draft
 from gallery.decision.normalise import NO_SHIFTS, RECENT_PEOPLE, learnt_shifts
 from gallery.decision.rules import Rules
-from gallery.decision.together import is_same_leg, together
-from gallery.decision.transit import STEPS, Passages, Way, passage
+from gallery.decision.transit import EDGES_NS, STEPS, Passages, Way, began_ranks
 from wire.messages import Tracklet
 from wire.tracklet_id import TrackletId
 
@@ -37,7 +36,8 @@ def update_scale(draft: Draft, rules: Rules, *, anew: bool = False) -> None:
     for model_id in sorted(draft.calibrations) if shifts_changed else sorted({t.model_id for t in ended}):
         sample = _sample(draft, model_id, rules)
         ones = sample if shifts_changed else [t for t in ended if t.model_id == model_id]
-        _learn(draft, model_id, list(_compared(draft, ones, sample)), anew=shifts_changed)
+        if ones and sample:
+            _learn(draft, model_id, _compared(draft, ones, sample), anew=shifts_changed)
 
 
 def _learn_doubles(draft: Draft, ended: Sequence[Tracklet]) -> None:
@@ -58,49 +58,46 @@ def _learn_doubles(draft: Draft, ended: Sequence[Tracklet]) -> None:
         draft.calibrations[model_id] = draft.calibration(model_id).observe_strangers(similarities)
 
 
-def _learn(draft: Draft, model_id: str, found: Sequence["_Compared"], *, anew: bool) -> None:
+def _learn(draft: Draft, model_id: str, found: "_Pairs", *, anew: bool) -> None:
     """Update a model's calibration, and then the coverage; pairs compared `anew` replace the earlier ones."""
-    similarities = np.concatenate([np.empty(0), *(one.similarities for one in found)])
+    similarities = found.similarities if draft.parts.scale else found.similarities[:0]
     before = draft.calibration(model_id)
-    if not draft.parts.scale:
-        similarities = similarities[:0]
     observe = before.observe_instead if anew else before.observe_unlabelled
     after = observe(similarities, draft.staying())
     draft.calibrations[model_id] = after
-    alike, coverage = after.similarity(ALIKE), draft.coverage
+    close, coverage = found.similarities >= after.similarity(ALIKE), draft.coverage
     if draft.parts.disjoint:
-        meetings = _meetings(found, alike)
+        meetings = _meetings(found, close)
         coverage = coverage.observe_instead(meetings) if anew else coverage.observe(meetings)
     if draft.parts.transit:
-        passages, transit = _passages(found, alike), coverage.transit
+        passages, transit = _passages(found, close), coverage.transit
         transit = transit.observe_instead(passages) if anew else transit.observe(passages)
         coverage = replace(coverage, transit=transit)
     draft.coverage = coverage
 
 
-def _meetings(found: Sequence["_Compared"], alike: float) -> Mapping[Cameras, Meetings]:
-    """Return the numbers of pairs of each two cameras; `alike` is the similarity of clearly alike tracklets."""
-    meetings: dict[Cameras, Meetings] = defaultdict(Meetings)
-    for one in found:
-        for camera_id in dict.fromkeys(one.cameras.tolist()):
-            both = one.cameras == camera_id
-            close = one.similarities[: len(both)][both] >= alike
-            at_once = one.simultaneous[both]
-            counts = (len(close), at_once.sum(), close.sum(), (close & at_once).sum())
-            meetings[cameras_of(one.camera_id, camera_id)] += Meetings(*map(float, counts))
-    return meetings
+def _meetings(found: "_Pairs", close: NDArray[np.bool_]) -> Mapping[Cameras, Meetings]:
+    """Return the numbers of pairs of each two cameras; `close` are the pairs of clearly alike tracklets."""
+    away = found.first != found.second
+    one, other = np.minimum(found.first, found.second)[away], np.maximum(found.first, found.second)[away]
+    close, at_once = close[away], found.simultaneous[away]
+    places, ways = one * len(found.cameras) + other, len(found.cameras) ** 2
+    some = (places, places[at_once], places[close], places[close & at_once])
+    counts = [np.bincount(part, minlength=ways).astype(float).tolist() for part in some]
+    both = enumerate(product(found.cameras, found.cameras))
+    return {cameras: Meetings(*(count[place] for count in counts)) for place, cameras in both if counts[0][place]}
 
 
-def _passages(found: Sequence["_Compared"], alike: float) -> Mapping[Way, Passages]:
-    """Return the numbers of pairs by way and step of time."""
-    counts: dict[Way, NDArray[np.float64]] = defaultdict(lambda: np.zeros((2, STEPS)))
-    for one in found:
-        close = one.similarities >= alike
-        for way in dict.fromkeys(one.ways):
-            on_way = np.array([other == way for other in one.ways])
-            counts[way][0] += np.bincount(one.steps[on_way], minlength=STEPS)
-            counts[way][1] += np.bincount(one.steps[on_way & close], minlength=STEPS)
-    return {way: Passages(tuple(pairs.tolist()), tuple(near.tolist())) for way, (pairs, near) in counts.items()}
+def _passages(found: "_Pairs", close: NDArray[np.bool_]) -> Mapping[Way, Passages]:
+    """Return the numbers of pairs by way and step of time; `close` are the pairs of clearly alike tracklets."""
+    shape = len(found.cameras) ** 2, STEPS
+    places = (found.first * len(found.cameras) + found.second) * STEPS + found.steps
+    pairs, near = (
+        np.bincount(some, minlength=shape[0] * STEPS).reshape(shape).astype(float).tolist()
+        for some in (places, places[close])
+    )
+    ways = enumerate(product(found.cameras, found.cameras))
+    return {way: Passages(tuple(pairs[place]), tuple(near[place])) for place, way in ways if any(pairs[place])}
 
 
 def _sample(draft: Draft, model_id: str, rules: Rules) -> list[Tracklet]:
@@ -110,44 +107,54 @@ def _sample(draft: Draft, model_id: str, rules: Rules) -> list[Tracklet]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Compared:
-    """A tracklet compared with those that may or may not be the same person, of other cameras and then of its own.
+class _Pairs:
+    """Pairs of tracklets that may or may not be the same person, p of them.
 
     Attributes:
-        similarities: `(m + n,)`, m of other cameras.
-        cameras, simultaneous: `(m,)` their cameras, and whether they were visible at the same time.
-        ways, steps: `(m + n,)` which cameras followed each other, and after how long, as `transit` counts it.
+        cameras: Their cameras, in alphabetical order.
+        first, second: `(p,)` the camera of the tracklet that began first, and that of the other: places in `cameras`.
+        steps: `(p,)` after how long the second followed, as `transit` counts it.
+        similarities: `(p,)`.
+        simultaneous: `(p,)` whether they were visible at the same time.
     """
 
-    camera_id: str
-    similarities: NDArray[np.float64]
-    cameras: NDArray[np.str_]
-    simultaneous: NDArray[np.bool_]
-    ways: Sequence[Way]
+    cameras: Sequence[str]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
     steps: NDArray[np.int64]
+    similarities: NDArray[np.float64]
+    simultaneous: NDArray[np.bool_]
 
 
-def _compared(draft: Draft, ones: Sequence[Tracklet], others: Sequence[Tracklet]) -> Iterator[_Compared]:
-    """Yield each of some tracklets compared with others, each pair once."""
-    if not ones or not others:
-        return
+def _compared(draft: Draft, ones: Sequence[Tracklet], others: Sequence[Tracklet]) -> _Pairs:
+    """Return some tracklets compared with others, all of them ended, each pair once."""
     products = np.stack([draft.vector(t) for t in ones]) @ np.stack([draft.vector(t) for t in others]).T
-    cameras = np.array([t.camera_id for t in others])
-    first_ns, last_ns = np.array([t.first_ns for t in others]), np.array([t.last_ns for t in others])
+    i, j = np.nonzero(_unlabelled(draft, ones, others))
+    both = [*ones, *others]
+    j_in_both = j + len(ones)
+    cameras, camera = np.unique([t.camera_id for t in both], return_inverse=True)
+    ranks = began_ranks(both)
+    first_ns, last_ns = np.array([t.first_ns for t in both]), np.array([t.last_ns for t in both])
+    in_order = ranks[i] < ranks[j_in_both]
+    first, second = np.where(in_order, i, j_in_both), np.where(in_order, j_in_both, i)
+    gap_ns = first_ns[second] - last_ns[first]
+    common_ns = np.minimum(last_ns[first], last_ns[second]) - first_ns[second]
+    return _Pairs(
+        cameras.tolist(),
+        camera[first],
+        camera[second],
+        np.searchsorted(EDGES_NS, gap_ns, side="right"),
+        products[i, j].round(5).astype(np.float64),
+        common_ns > SIMULTANEOUS_NS,
+    )
+
+
+def _unlabelled(draft: Draft, ones: Sequence[Tracklet], others: Sequence[Tracklet]) -> NDArray[np.bool_]:
+    """Return `(m, n)` which ended tracklets may or may not be the same person as others, each pair once."""
     places = {t.tracklet_id: place for place, t in enumerate(others)}
-    left = np.ones(len(others), np.bool_)
-    for one, row in zip(ones, products.round(5).astype(np.float64), strict=True):
+    found = np.ones((len(ones), len(others)), np.bool_)
+    for row, one in enumerate(ones):
         if one.tracklet_id in places:
-            left[places[one.tracklet_id]] = False
-        away = np.flatnonzero(left & (cameras != one.camera_id))
-        beside = np.flatnonzero(left & (cameras == one.camera_id)).tolist()
-        here = [place for place in beside if _is_unlabelled(one, others[place])]
-        common_ns = np.minimum(last_ns[away], one.last_ns) - np.maximum(first_ns[away], one.first_ns)
-        passed = [passage(one, others[place]) for place in (*away.tolist(), *here)]
-        ways, steps = [way for way, _ in passed], np.array([step for _, step in passed], np.int64)
-        yield _Compared(one.camera_id, row[[*away, *here]], cameras[away], common_ns > SIMULTANEOUS_NS, ways, steps)
-
-
-def _is_unlabelled(one: Tracklet, other: Tracklet) -> bool:
-    """Return whether two ended tracklets of one camera may or may not be the same person."""
-    return not is_same_leg(one, other) and together(one, other, max(one.last_ns, other.last_ns)) == "no"
+            found[row:, places[one.tracklet_id]] = False
+        found[row, [places[key] for key in draft.labelled(one) if key in places]] = False
+    return found

@@ -33,6 +33,11 @@ class PrototypeSetCache:
         self, number: int, prototypes: Sequence[Prototype], model_id: str, shifts: Shifts
     ) -> PrototypeSet | None:
         """Return an identity's current prototypes of one model; None if there are none."""
+        key = number, model_id
+        known = self._built.get(key)
+        if known is not None and known[0] is prototypes and known[1] is shifts:
+            self._built.move_to_end(key)
+            return known[2]
         return self.prototype_sets({number: prototypes}, model_id, shifts)[0]
 
     def prototype_sets(
@@ -91,6 +96,39 @@ def similarity_bounds(vectors: NDArray[np.float32], people: Sequence[PrototypeSe
         cameras = (products[:, block.cameras] + np.maximum.reduceat(products, block.cameras, axis=1)) / 2
         found[:, start : start + BLOCK] = np.maximum.reduceat(cameras, block.people, axis=1)
     return found
+
+
+class Bounds:
+    """Upper bounds of the similarities of tracklets to identities under one model, kept until either changes."""
+
+    def __init__(self) -> None:
+        self._vectors: dict[str, NDArray[np.float32]] = {}  # of the tracklets, in the order of the bounds of a person
+        self._people: dict[int, tuple[PrototypeSet, NDArray[np.float32]]] = {}  # and their bounds
+
+    def of(
+        self, vectors: Mapping[str, NDArray[np.float32]], people: Mapping[int, PrototypeSet | None]
+    ) -> NDArray[np.float32]:
+        """Return the `(m, n)` bounds of m tracklets to n identities; -inf for identities without prototypes."""
+        found = np.full((len(vectors), len(people)), -np.inf, np.float32)
+        known = {number: owned for number, owned in people.items() if owned is not None}
+        if not known:
+            return found
+        if vectors.keys() - self._vectors.keys():
+            self._vectors.update(vectors)
+            self._people = {}
+        self._compare(
+            {n: owned for n, owned in known.items() if n not in self._people or self._people[n][0] is not owned}
+        )
+        places = {key: place for place, key in enumerate(self._vectors)}
+        columns = np.stack([self._people[number][1] for number in known], axis=1)
+        found[:, [owned is not None for owned in people.values()]] = columns[[places[key] for key in vectors]]
+        return found
+
+    def _compare(self, people: Mapping[int, PrototypeSet]) -> None:
+        if people:
+            bounds = similarity_bounds(np.stack(list(self._vectors.values())), list(people.values()))
+            columns = zip(people.items(), bounds.T.copy(), strict=True)
+            self._people.update({number: (owned, column) for (number, owned), column in columns})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,10 +17,11 @@ def is_same_leg(one: Tracklet, other: Tracklet) -> bool:
     return TrackletId.parse(one.tracklet_id).is_same_leg(TrackletId.parse(other.tracklet_id))
 
 
-def together(one: Tracklet, other: Tracklet, now_ns: int) -> Together:
+def together(one: Tracklet, other: Tracklet, now_ns: int, *, never_touch: bool = False) -> Together:
     """Return whether two tracklets show two people at the same time in one camera.
 
     `maybe`: one is still open and the other began around or after its last known box; the next revision decides.
+    If their boxes are known to `never_touch`, none is part of the other.
     """
     if one.camera_id != other.camera_id:
         return "no"
@@ -30,7 +31,7 @@ def together(one: Tracklet, other: Tracklet, now_ns: int) -> Together:
     if (not overlap and is_over(first, now_ns)) or is_same_leg(one, other):  # in the order of what they cost
         return "no"
     if overlap:
-        return "no" if is_part_of(one, other) else "yes"
+        return "no" if not never_touch and is_part_of(one, other) else "yes"
     return "maybe"
 
 

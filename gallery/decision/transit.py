@@ -91,8 +91,7 @@ class Transit:
         for i, one in enumerate(cameras.tolist()):
             for j, other in enumerate(cameras.tolist()):
                 table[i, j] = self._known.get((one, other), 0.0)
-        ranks = np.empty(len(tracklets), np.int64)
-        ranks[sorted(range(len(tracklets)), key=lambda i: _began(tracklets[i]))] = np.arange(len(tracklets))
+        ranks = began_ranks(tracklets)
         first_ns, last_ns = np.array([t.first_ns for t in tracklets]), np.array([t.last_ns for t in tracklets])
         steps = np.searchsorted(EDGES_NS, first_ns[None, :] - last_ns[:, None], side="right")
         found = table[places[:, None], places[None, :], steps]
@@ -106,6 +105,13 @@ def passage(one: Tracklet, other: Tracklet) -> tuple[Way, int]:
     """Return the way of two tracklets, and the step of time from the end of the first to the beginning of the other."""
     first, second = (one, other) if _began(one) < _began(other) else (other, one)
     return (first.camera_id, second.camera_id), bisect_right(EDGES_NS, second.first_ns - first.last_ns)
+
+
+def began_ranks(tracklets: Sequence[Tracklet]) -> NDArray[np.int64]:
+    """Return the place of each of n tracklets in the order in which they began, `(n,)`."""
+    ranks = np.empty(len(tracklets), np.int64)
+    ranks[sorted(range(len(tracklets)), key=lambda i: _began(tracklets[i]))] = np.arange(len(tracklets))
+    return ranks
 
 
 def _began(tracklet: Tracklet) -> tuple[int, int, str]:

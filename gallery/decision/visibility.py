@@ -1,12 +1,13 @@
 """Find the tracklets of a camera that were, or may have been, visible at the same time. No I/O."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from sortedcontainers import SortedList
 
 from gallery.decision.coverage import SIMULTANEOUS_NS
+from gallery.decision.parts import surround, touch
 from gallery.decision.staying import Presence
 from gallery.decision.together import HANDOVER_NS, Together, is_over, together
 from wire.messages import Tracklet
@@ -61,6 +62,10 @@ class Visibility:
         camera = self._cameras.get(tracklet.camera_id)
         return () if camera is None else camera.of_leg(tracklet)
 
+    def overlapping(self, tracklet: Tracklet) -> Collection[str]:
+        """Return the ids of those that were visible at the same time, whatever becomes of either."""
+        return self._cameras[tracklet.camera_id].overlaps[tracklet.tracklet_id]
+
     def simultaneous(self, tracklet: Tracklet, camera_id: str) -> list[str]:
         """Return the ids of a camera's tracklets that overlap a tracklet for longer than `SIMULTANEOUS_NS`, sorted."""
         camera = self._cameras.get(camera_id)
@@ -77,11 +82,13 @@ class _Camera:
     def __init__(self) -> None:
         self.tracklets: dict[str, Tracklet] = {}
         self._spans: dict[str, tuple[int, int]] = {}  # first_ns and last_ns: asked of a tracklet, they cost ten times
-        self._overlaps: dict[str, set[str]] = {}
+        self._surrounds: dict[str, list[float]] = {}
+        self.overlaps: dict[str, set[str]] = {}
         self._slots: dict[int, set[str]] = defaultdict(set)  # of time -> ids
         self._long: set[str] = set()
         self._open: SortedList[tuple[int, str]] = SortedList()  # last_ns and id
-        self._answers: dict[str, tuple[tuple[Together, str], ...]] = {}
+        self._answers: dict[str, tuple[tuple[Together, str], ...]] = {}  # since the last change, at one time
+        self._answered_ns = 0
         self._by_last: SortedList[tuple[int, str]] = SortedList()
         self._firsts_ns: SortedList[int] = SortedList()
         self._person_ns = self._square_ns = 0  # the number of those in sight, and its square, over time
@@ -94,11 +101,17 @@ class _Camera:
         common_ns = self._common_ns(tracklet)
         self._count(tracklet, common_ns, 1)
         self._place(tracklet)
-        touching = (other for other, shared_ns in common_ns.items() if shared_ns >= 0)
-        self._overlaps[key] = {other for other in touching if _are_together(tracklet, self.tracklets[other])}
-        for other in self._overlaps[key]:
-            self._overlaps[other].add(key)
-            self._answers.pop(other, None)
+        at_once = (other for other, shared_ns in common_ns.items() if shared_ns >= 0)
+        self.overlaps[key] = {other for other in at_once if self._are_together(tracklet, other)}
+        for other in self.overlaps[key]:
+            self.overlaps[other].add(key)
+        self._answers = {}
+
+    def _are_together(self, tracklet: Tracklet, key: str) -> bool:
+        """Return whether two tracklets that overlap in time show two people, whatever becomes of them."""
+        other, now_ns = self.tracklets[key], min(tracklet.last_ns, self._spans[key][1])
+        apart = not touch(self._surrounds[tracklet.tracklet_id], self._surrounds[key])
+        return together(tracklet, other, now_ns, never_touch=apart) == "yes"
 
     def _place(self, tracklet: Tracklet) -> None:
         key = tracklet.tracklet_id
@@ -108,6 +121,7 @@ class _Camera:
             self._long.add(key)
         self.tracklets[key] = tracklet
         self._spans[key] = tracklet.first_ns, tracklet.last_ns
+        self._surrounds[key] = surround(tracklet)
         self._by_last.add((tracklet.last_ns, key))
         self._firsts_ns.add(tracklet.first_ns)
         self._legs[_leg_of(tracklet)].add(key)
@@ -116,11 +130,10 @@ class _Camera:
 
     def drop(self, key: str) -> None:
         tracklet = self.tracklets.pop(key)
-        del self._spans[key]
-        for other in self._overlaps.pop(key):
-            self._overlaps[other].discard(key)
-            self._answers.pop(other, None)
-        self._answers.pop(key, None)
+        del self._spans[key], self._surrounds[key]
+        for other in self.overlaps.pop(key):
+            self.overlaps[other].discard(key)
+        self._answers = {}
         for slot in _slots_of(tracklet):
             _discard_from(self._slots, slot, key)
         self._long.discard(key)
@@ -150,16 +163,18 @@ class _Camera:
 
     def together_with(self, tracklet: Tracklet, now_ns: int) -> tuple[tuple[Together, str], ...]:
         key = tracklet.tracklet_id
+        if self._answered_ns != now_ns:
+            self._answers, self._answered_ns = {}, now_ns
         if key not in self._answers:
-            self._answers[key] = tuple(("yes", other) for other in sorted(self._overlaps[key]))
-        unsure = [
-            other
-            for other in self._open_around(tracklet, now_ns)
-            if other != key and together(tracklet, self.tracklets[other], now_ns) == "maybe"
-        ]
-        if not unsure:
-            return self._answers[key]
-        return tuple(sorted([*self._answers[key], *(("maybe", other) for other in unsure)], key=lambda one: one[1]))
+            unsure = [
+                other
+                for other in self._open_around(tracklet, now_ns)
+                if other != key and together(tracklet, self.tracklets[other], now_ns) == "maybe"
+            ]
+            answers = dict[str, Together](dict.fromkeys(self.overlaps[key], "yes"))
+            answers.update(dict.fromkeys(unsure, "maybe"))
+            self._answers[key] = tuple((answers[other], other) for other in sorted(answers))
+        return self._answers[key]
 
     def is_anyone_in_sight(self, now_ns: int) -> bool:
         self._forget_stale(now_ns)
@@ -198,11 +213,6 @@ def presences(tracklets: Iterable[Tracklet]) -> list[Presence]:
     for tracklet in tracklets:
         visibility.put(tracklet)
     return visibility.presences()
-
-
-def _are_together(one: Tracklet, other: Tracklet) -> bool:
-    """Return whether two tracklets that touch in time show two people, whatever becomes of them."""
-    return together(one, other, min(one.last_ns, other.last_ns)) == "yes"
 
 
 def _slots_of(tracklet: Tracklet) -> range:

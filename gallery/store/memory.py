@@ -164,8 +164,8 @@ class MemoryStore:
         self._erased.update(write.erased)
         for digest in write.lifted:
             self._erased.pop(digest, None)
-        forgotten = set(write.forgotten)
-        self._journal = deque(entry for entry in self._journal if entry.seq not in forgotten)
+        if forgotten := set(write.forgotten):
+            self._journal = deque(entry for entry in self._journal if entry.seq not in forgotten)
 
     def _change(self, write: Write) -> None:
         """Change older rows, those that are still here."""
