@@ -512,7 +512,9 @@ class GalleryOnBus:
         return found
 
 
-def test_a_redis_is_told_from_others_whoever_asks_and_after_a_restart(server: RealRedis, tmp_path: Path) -> None:
+def test_a_redis_is_told_from_others_whoever_asks_and_after_a_restart(
+    server: RealRedis, program: str, tmp_path: Path
+) -> None:
     def told(one: RealRedis) -> str:
         with closing(connect(RedisSettings(url=one.url))) as client:
             return installation_of(client)
@@ -522,7 +524,7 @@ def test_a_redis_is_told_from_others_whoever_asks_and_after_a_restart(server: Re
     server.say("SAVE")
     server.end()
     server.start()
-    with RealRedis(tmp_path / "other") as other:
+    with RealRedis(tmp_path / "other", program=program) as other:
         assert known
         assert told(server) == known
         assert told(other) != known
