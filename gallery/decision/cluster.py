@@ -88,6 +88,7 @@ class _Clusters:
             self._products += self._between(besides, weights) if len(gone) else besides
         self._similar = np.where(self._apart, NEVER, np.round(self._products, 6))
         self._partners = self._similar.argmax(1)
+        self._tops = self._similar[np.arange(len(legs)), self._partners]
 
     def _between(self, besides: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the mean of what is added to the similarities of the members of each two clusters."""
@@ -99,11 +100,11 @@ class _Clusters:
     @property
     def best(self) -> float:
         """Return the similarity of the two most similar clusters that may be joined; -inf if there are none."""
-        return float(self._tops().max(initial=NEVER))
+        return float(self._tops.max(initial=NEVER))
 
     def join(self) -> None:
         """Join the two most similar clusters, under the lower label."""
-        row = int(self._tops().argmax())
+        row = int(self._tops.argmax())
         kept, gone = sorted((row, int(self._partners[row])))
         self.labels[self.labels == gone] = kept
         self._unite_products(kept, gone)
@@ -125,10 +126,8 @@ class _Clusters:
         similar = np.where(self._apart[kept], NEVER, np.round(self._products[kept], 6))
         self._similar[kept], self._similar[:, kept] = similar, similar
         self._similar[gone] = self._similar[:, gone] = NEVER
-        stale = (self._partners == kept) | (self._partners == gone) | (similar > self._tops())
-        stale[kept] = True
-        self._partners[stale] = self._similar[stale].argmax(1)
-
-    def _tops(self) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = self._similar[np.arange(len(self._partners)), self._partners]
-        return found
+        stale = (self._partners == kept) | (self._partners == gone) | (similar > self._tops)
+        stale[[kept, gone]] = True
+        rows = np.flatnonzero(stale)
+        self._partners[rows] = self._similar[rows].argmax(1)
+        self._tops[rows] = self._similar[rows, self._partners[rows]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.normalise import Shifts, unit, units
+from gallery.decision.normalise import Shifts, stacked, unit, units
 from gallery.decision.spaces import views
 from gallery.store.store import Prototype
 from wire.messages import Tracklet
@@ -67,7 +67,7 @@ def _prototype_sets_of(
         yield from (None for _ in chosen)
         return
     cameras = [p.camera_id for p in together]
-    vectors = shifts.without_each(units(np.stack([p.vector for p in together])), model_id, cameras)
+    vectors = shifts.without_each(units(stacked([p.vector for p in together])), model_id, cameras)
     end = 0
     for owned in chosen:
         start, end = end, end + len(owned)

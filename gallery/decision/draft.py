@@ -112,8 +112,8 @@ class Draft(DraftView):
     def bounds(self, tracklets: Sequence[Tracklet], numbers: Sequence[int], model_id: str) -> NDArray[np.float32]:
         """Return `(m, n)` upper bounds of the similarities of tracklets of a model to identities; -inf without any."""
         vectors = {tracklet.tracklet_id: self.vector(tracklet) for tracklet in tracklets}
-        people = dict(zip(numbers, self.prototype_sets(numbers, model_id), strict=True))
-        return self._bounds[model_id].of(vectors, people)
+        people = {number: self.prototypes.get(number, ()) for number in numbers}
+        return self._bounds[model_id].of(vectors, people, lambda stale: self.prototype_sets(stale, model_id))
 
     def refresh(self, tracklet: Tracklet) -> None:
         """Replace a tracklet's earlier revision, also in the prototypes of its identity."""

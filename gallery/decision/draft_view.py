@@ -41,7 +41,12 @@ class DraftView:
     def members(self, number: int) -> list[Tracklet]:
         """Return the recent tracklets of an identity, oldest first."""
         found = (self.rows[key].tracklet for key in self._lookups.members.get(number, ()))
-        return sorted(found, key=lambda t: (t.last_ns, t.tracklet_id))
+        return sorted(found, key=_ended)
+
+    def latest(self, number: int, besides: Tracklet) -> Tracklet | None:
+        """Return the latest recent tracklet of an identity, besides one; None without another."""
+        others = [key for key in self._lookups.members.get(number, ()) if key != besides.tracklet_id]
+        return max((self.rows[key].tracklet for key in others), key=_ended, default=None)
 
     def pending(self) -> list[Tracklet]:
         """Return the recent tracklets without an identity."""
@@ -118,3 +123,7 @@ class DraftView:
         """Return the tracklets that show other people, as disjoint cameras saw them at the same time."""
         cameras = self.coverage.disjoint_from.get(tracklet.camera_id, ())
         return [key for other in cameras for key in self._lookups.visibility.simultaneous(tracklet, other)]
+
+
+def _ended(tracklet: Tracklet) -> tuple[int, str]:
+    return tracklet.last_ns, tracklet.tracklet_id

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision.calibrate import MAX_LOGIT, Calibration
+from gallery.decision.normalise import stacked
 from wire.messages import Tracklet
 from wire.tracklet_id import TrackletId
 
@@ -26,13 +27,18 @@ class Member:
     """An item to cluster: a tracklet, or an identity's prototypes of tracklets that are no longer in memory."""
 
     number: int
-    vector: NDArray[np.float64]
+    vector: NDArray[np.floating]
     weight: float
     tracklet: Tracklet | None
 
 
 class Fit:
-    """Log odds that parts of clusters belong to the rest of them."""
+    """Log odds that parts of clusters belong to the rest of them.
+
+    Attributes:
+        labels: `(n,)` the cluster of each member.
+        vectors, weights: `(n, d)` float64 and `(n,)`, of the members.
+    """
 
     def __init__(
         self, calibration: Calibration, members: Sequence[Member], besides: NDArray[np.float64] | None
@@ -42,8 +48,8 @@ class Fit:
         self._besides = besides
         self._follow = following([member.tracklet for member in members])
         self._numbers = np.array([member.number for member in members])
-        self._weights = np.array([member.weight for member in members])
-        self._vectors = np.stack([member.vector for member in members])
+        self.weights = np.array([member.weight for member in members])
+        self.vectors = stacked([member.vector for member in members]).astype(np.float64, copy=False)
 
     def to(self, labels: NDArray[np.int64]) -> Self:
         """Return the same for these clusters."""
@@ -97,8 +103,8 @@ class Fit:
     def _between(self, one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
         if not other.any():
             return MAX_LOGIT
-        shares = [self._weights[part] / self._weights[part].sum() for part in (one, other)]
-        means = [share @ self._vectors[part] for share, part in zip(shares, (one, other), strict=True)]
+        shares = [self.weights[part] / self.weights[part].sum() for part in (one, other)]
+        means = [share @ self.vectors[part] for share, part in zip(shares, (one, other), strict=True)]
         similar = float(means[0] @ means[1])
         if self._besides is not None:
             similar += float(shares[0] @ self._besides[np.ix_(one, other)] @ shares[1])

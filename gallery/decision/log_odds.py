@@ -83,8 +83,8 @@ def _transit(draft: Draft, tracklet: Tracklet, number: int) -> float:
     """Return by how much cameras and times raise the log odds of an identity, given its last recent tracklet."""
     if not draft.coverage.transit.passages:
         return 0.0
-    others = [other for other in draft.members(number) if other.tracklet_id != tracklet.tracklet_id]
-    return draft.coverage.transit.of(tracklet, others[-1]) if others else 0.0
+    other = draft.latest(number, besides=tracklet)
+    return 0.0 if other is None else draft.coverage.transit.of(tracklet, other)
 
 
 def logits(

@@ -84,17 +84,17 @@ def regrouped(
     if len(members) < 2:
         return [], []
     rivals, besides = _rivals(draft, members), _besides(draft, model_id, members)
-    keys = _keys(draft, members)
+    fit, keys = Fit(draft.calibration(model_id), members, besides), _keys(draft, members)
     labels = clusters_in_turn(
-        np.stack([member.vector for member in members]),
-        np.array([member.weight for member in members]),
+        fit.vectors,
+        fit.weights,
         keys,
         rivals,
         np.array([_is_older(key) for key in keys]),
         draft.calibration(model_id).similarity(threshold),
         besides,
     )
-    fit = Fit(draft.calibration(model_id), members, besides).to(labels).with_tracks_joined(rivals, threshold)
+    fit = fit.to(labels).with_tracks_joined(rivals, threshold)
     if not consolidate:
         fit = fit.to(_calmed(draft, fit, members, rivals, threshold, _said_keys(keys)))
     fit = fit.to(_with_glimpses_at_home(draft, fit, members, rivals, founds))
@@ -119,7 +119,7 @@ def members_of(draft: Draft, model_id: str, near: Mapping[int, set[int]]) -> lis
 
 def _members_of(draft: Draft, number: int, model_id: str) -> list[Member]:
     tracklets = [t for t in draft.members(number) if t.model_id == model_id][-MAX_EACH:]
-    recent = [Member(number, draft.vector(t).astype(np.float64), weight_of(t), t) for t in tracklets]
+    recent = [Member(number, draft.vector(t), weight_of(t), t) for t in tracklets]
     older = _older(draft, number, model_id, tracklets)
     return recent if older is None else [older, *recent]
 

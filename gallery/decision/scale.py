@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gallery.decision.compare import similarity
 from gallery.decision.coverage import ALIKE, SIMULTANEOUS_NS, Cameras, Meetings
 from gallery.decision.draft import Draft
-from gallery.decision.normalise import NO_SHIFTS, RECENT_PEOPLE, learnt_shifts
+from gallery.decision.normalise import NO_SHIFTS, RECENT_PEOPLE, learnt_shifts, stacked
 from gallery.decision.rules import Rules
 from gallery.decision.transit import EDGES_NS, STEPS, Passages, Way, began_ranks
 from wire.messages import Tracklet
@@ -128,7 +128,7 @@ class _Pairs:
 
 def _compared(draft: Draft, ones: Sequence[Tracklet], others: Sequence[Tracklet]) -> _Pairs:
     """Return some tracklets compared with others, all of them ended, each pair once."""
-    products = np.stack([draft.vector(t) for t in ones]) @ np.stack([draft.vector(t) for t in others]).T
+    products = stacked([draft.vector(t) for t in ones]) @ stacked([draft.vector(t) for t in others]).T
     i, j = np.nonzero(_unlabelled(draft, ones, others))
     both = [*ones, *others]
     j_in_both = j + len(ones)

@@ -5,20 +5,21 @@ last digits differ; decisions therefore use `compare` only, and the bounds only 
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision.compare import PrototypeSet, prototype_sets_of, vector_of
-from gallery.decision.normalise import Shifts
+from gallery.decision.normalise import Shifts, stacked
 from gallery.store.store import Prototype
 from wire.messages import Tracklet
 
 SLACK = 1e-4  # float32 products of unit vectors are exact to 1e-6, and `compare` rounds to 1e-5
 MAX_SETS = 2048  # identities compared in a few windows; 20 MB
 MAX_VECTORS = 1024  # tracklets compared in a few windows; 3 MB
+Ready = Callable[[Sequence[int]], list[PrototypeSet | None]]
 BLOCK = 512  # people stacked at once: with ten prototypes of 512 numbers each, 10 MB; 100 MB for a block of products
 
 
@@ -102,33 +103,38 @@ class Bounds:
     """Upper bounds of the similarities of tracklets to identities under one model, kept until either changes."""
 
     def __init__(self) -> None:
-        self._vectors: dict[str, NDArray[np.float32]] = {}  # of the tracklets, in the order of the bounds of a person
-        self._people: dict[int, tuple[PrototypeSet, NDArray[np.float32]]] = {}  # and their bounds
+        self._vectors: dict[str, NDArray[np.float32]] = {}  # of the tracklets, one for each column of the bounds
+        self._people: dict[int, tuple[Sequence[Prototype], int]] = {}  # what they own, and the row of their bounds
+        self._bounds = np.empty((0, 0), np.float32)
 
     def of(
-        self, vectors: Mapping[str, NDArray[np.float32]], people: Mapping[int, PrototypeSet | None]
+        self, vectors: Mapping[str, NDArray[np.float32]], people: Mapping[int, Sequence[Prototype]], ready: Ready
     ) -> NDArray[np.float32]:
-        """Return the `(m, n)` bounds of m tracklets to n identities; -inf for identities without prototypes."""
-        found = np.full((len(vectors), len(people)), -np.inf, np.float32)
-        known = {number: owned for number, owned in people.items() if owned is not None}
-        if not known:
-            return found
+        """Return the `(m, n)` bounds of m tracklets to n identities; -inf for identities without prototypes.
+
+        Args:
+            ready: Returns the prototypes of identities, ready for comparison.
+        """
         if vectors.keys() - self._vectors.keys():
             self._vectors.update(vectors)
-            self._people = {}
-        self._compare(
-            {n: owned for n, owned in known.items() if n not in self._people or self._people[n][0] is not owned}
-        )
-        places = {key: place for place, key in enumerate(self._vectors)}
-        columns = np.stack([self._people[number][1] for number in known], axis=1)
-        found[:, [owned is not None for owned in people.values()]] = columns[[places[key] for key in vectors]]
-        return found
+            self._people, self._bounds = {}, np.empty((0, len(self._vectors)), np.float32)
+        known = self._people
+        stale = {n: owned for n, owned in people.items() if n not in known or known[n][0] is not owned}
+        if stale:
+            start = len(self._bounds)
+            self._people.update({n: (owned, start + place) for place, (n, owned) in enumerate(stale.items())})
+            self._bounds = np.concatenate([self._bounds, self._compared(ready(list(stale)))])
+        columns = {key: column for column, key in enumerate(self._vectors)}
+        chosen = [self._people[number][1] for number in people], [columns[key] for key in vectors]
+        return np.asarray(self._bounds[np.ix_(*chosen)].T)
 
-    def _compare(self, people: Mapping[int, PrototypeSet]) -> None:
-        if people:
-            bounds = similarity_bounds(np.stack(list(self._vectors.values())), list(people.values()))
-            columns = zip(people.items(), bounds.T.copy(), strict=True)
-            self._people.update({number: (owned, column) for (number, owned), column in columns})
+    def _compared(self, people: Sequence[PrototypeSet | None]) -> NDArray[np.float32]:
+        """Return `(n, m)` bounds of n people to all tracklets."""
+        found = np.full((len(people), len(self._vectors)), -np.inf, np.float32)
+        known = [place for place, one in enumerate(people) if one is not None]
+        vectors = stacked(list(self._vectors.values()))
+        found[known] = similarity_bounds(vectors, [one for one in people if one is not None]).T
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,6 +17,7 @@ SLOT_NS = 8_000_000_000
 MAX_SLOTS = 64  # longer tracklets are compared with all of their camera
 
 Leg = tuple[str, int, int]  # stream, track and leg
+Answers = tuple[tuple[Together, str], ...]
 Place = TypeVar("Place", int, Leg)
 
 
@@ -71,7 +72,7 @@ class Visibility:
         camera = self._cameras.get(camera_id)
         return [] if camera is None else camera.simultaneous(tracklet)
 
-    def together_with(self, tracklet: Tracklet) -> tuple[tuple[Together, str], ...]:
+    def together_with(self, tracklet: Tracklet) -> Answers:
         """Return `yes` or `maybe` and the id for each other tracklet visible at the same time, sorted by id."""
         return self._cameras[tracklet.camera_id].together_with(tracklet, self._now_ns)
 
@@ -87,7 +88,8 @@ class _Camera:
         self._slots: dict[int, set[str]] = defaultdict(set)  # of time -> ids
         self._long: set[str] = set()
         self._open: SortedList[tuple[int, str]] = SortedList()  # last_ns and id
-        self._answers: dict[str, tuple[tuple[Together, str], ...]] = {}  # since the last change, at one time
+        self._sure: dict[str, Answers] = {}
+        self._answers: dict[str, Answers] = {}  # since the last change, at one time
         self._answered_ns = 0
         self._by_last: SortedList[tuple[int, str]] = SortedList()
         self._firsts_ns: SortedList[int] = SortedList()
@@ -105,6 +107,7 @@ class _Camera:
         self.overlaps[key] = {other for other in at_once if self._are_together(tracklet, other)}
         for other in self.overlaps[key]:
             self.overlaps[other].add(key)
+            self._sure.pop(other, None)
         self._answers = {}
 
     def _are_together(self, tracklet: Tracklet, key: str) -> bool:
@@ -133,6 +136,8 @@ class _Camera:
         del self._spans[key], self._surrounds[key]
         for other in self.overlaps.pop(key):
             self.overlaps[other].discard(key)
+            self._sure.pop(other, None)
+        self._sure.pop(key, None)
         self._answers = {}
         for slot in _slots_of(tracklet):
             _discard_from(self._slots, slot, key)
@@ -161,20 +166,26 @@ class _Camera:
         keys = self._legs.get(_leg_of(tracklet), ())
         return [self.tracklets[key] for key in keys if key != tracklet.tracklet_id]
 
-    def together_with(self, tracklet: Tracklet, now_ns: int) -> tuple[tuple[Together, str], ...]:
+    def together_with(self, tracklet: Tracklet, now_ns: int) -> Answers:
         key = tracklet.tracklet_id
         if self._answered_ns != now_ns:
             self._answers, self._answered_ns = {}, now_ns
         if key not in self._answers:
-            unsure = [
-                other
-                for other in self._open_around(tracklet, now_ns)
-                if other != key and together(tracklet, self.tracklets[other], now_ns) == "maybe"
-            ]
-            answers = dict[str, Together](dict.fromkeys(self.overlaps[key], "yes"))
-            answers.update(dict.fromkeys(unsure, "maybe"))
-            self._answers[key] = tuple((answers[other], other) for other in sorted(answers))
+            self._answers[key] = self._answered(tracklet, now_ns)
         return self._answers[key]
+
+    def _answered(self, tracklet: Tracklet, now_ns: int) -> Answers:
+        key = tracklet.tracklet_id
+        if key not in self._sure:
+            self._sure[key] = tuple(("yes", other) for other in sorted(self.overlaps[key]))
+        unsure = [
+            other
+            for other in self._open_around(tracklet, now_ns)
+            if other != key and together(tracklet, self.tracklets[other], now_ns) == "maybe"
+        ]
+        if not unsure:
+            return self._sure[key]
+        return tuple(sorted([*self._sure[key], *(("maybe", other) for other in unsure)], key=lambda one: one[1]))
 
     def is_anyone_in_sight(self, now_ns: int) -> bool:
         self._forget_stale(now_ns)
@@ -187,19 +198,23 @@ class _Camera:
     def simultaneous(self, tracklet: Tracklet) -> list[str]:
         return sorted(key for key, common_ns in self._common_ns(tracklet).items() if common_ns > SIMULTANEOUS_NS)
 
-    def _open_around(self, tracklet: Tracklet, now_ns: int) -> Iterator[str]:
+    def _open_around(self, tracklet: Tracklet, now_ns: int) -> Iterable[str]:
         """Yield the open tracklets that this one may continue, and those that may continue it if it is open."""
         self._forget_stale(now_ns)
-        latest_ns = min(tracklet.last_ns, tracklet.first_ns + HANDOVER_NS)
+        first_ns, last_ns = self._spans[tracklet.tracklet_id]
+        latest_ns = min(last_ns, first_ns + HANDOVER_NS)
+        is_past = is_over(tracklet, now_ns)
+        if is_past and (not self._open or self._open[0][0] > latest_ns):  # nearly always
+            return ()
         before = self._open.irange(maximum=(latest_ns + 1,), inclusive=(True, False))
-        after = () if is_over(tracklet, now_ns) else self._by_last.irange(minimum=(tracklet.last_ns,))
+        after = () if is_past else self._by_last.irange(minimum=(last_ns,))
         return (key for _, key in dict.fromkeys((*before, *after)))  # both have those that end with this one
 
     def _common_ns(self, tracklet: Tracklet) -> dict[str, int]:
         """Return for how long each tracklet around the same time was visible with this one; negative is a gap."""
         first_ns, last_ns = tracklet.first_ns, tracklet.last_ns
-        spans = ((key, self._spans[key]) for key in self._near(tracklet))
-        return {key: min(last_ns, last) - max(first_ns, first) for key, (first, last) in spans}
+        near = [(key, self._spans[key]) for key in self._near(tracklet)]
+        return {key: min(last_ns, last) - max(first_ns, first) for key, (first, last) in near}
 
     def _near(self, tracklet: Tracklet) -> set[str]:
         """Return the tracklets that share a slot of time with this one."""
