@@ -138,7 +138,7 @@ class SketchIndex:
 
     def _nominated(self, queries: Vectors, k: int) -> tuple[list[Whole], list[Vectors]]:
         """Return for each query the rows that may be among the k best, and their bounds, the highest first."""
-        sketched = {block.sketch: block.sketch.of(queries) for block in self._blocks}
+        sketched = {sketch: sketch.of(queries) for sketch in {block.sketch for block in self._blocks}}
         nominees, bounds = Nominees(len(queries), k), np.empty((BLOCK, len(queries)), np.float32)
         for number, block in enumerate(self._blocks):
             block.bounds(sketched[block.sketch], out=bounds)
@@ -150,14 +150,14 @@ class SketchIndex:
         together = np.concatenate([np.empty(0, np.int64), *rows])
         order = np.argsort(together)
         numbers, places = np.divmod(together[order], BLOCK)
-        ids, vectors = np.empty(len(together), np.int64), np.empty((len(together), self._dimension), np.float16)
+        ids, vectors = np.empty(len(together), np.int64), np.empty((len(together), self._dimension), np.float32)
         starts = np.searchsorted(numbers, np.arange(len(self._blocks) + 1))
         for block, (start, end) in zip(self._blocks, pairwise(starts), strict=True):
             ids[order[start:end]] = block.ids[places[start:end]]
             vectors[order[start:end]] = block.full[places[start:end]]
         ends = np.cumsum([0, *map(len, rows)])
         parts = [slice(start, end) for start, end in pairwise(ends)]
-        scores = [vectors[part].astype(np.float32) @ query for part, query in zip(parts, queries, strict=True)]
+        scores = [vectors[part] @ query for part, query in zip(parts, queries, strict=True)]
         return [best(ids[None, part], one[None], k) for part, one in zip(parts, scores, strict=True)]
 
     def __len__(self) -> int:

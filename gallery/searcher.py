@@ -1,7 +1,6 @@
 """Search for nearest identities, in an index of one site's prototypes that is updated with its decisions."""
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,8 +84,7 @@ class Searcher:
             return [set() for _ in vectors]
         hits = index.search(vectors, NEAREST)
         self.watch.check(vectors, hits)
-        owners = (dict.fromkeys(self._owners[found] for found in row if found >= 0) for row in hits.ids.tolist())
-        return [set(islice(people, MAX_PEOPLE)) for people in owners]
+        return [_first((self._owners[found] for found in row if found >= 0), MAX_PEOPLE) for row in hits.ids.tolist()]
 
     def __len__(self) -> int:
         return len(self._owners)
@@ -96,6 +94,16 @@ class Searcher:
         self._next_id += 1
         self._owners[vector_id] = number
         return vector_id
+
+
+def _first(people: Iterable[int], count: int) -> set[int]:
+    """Return the first different ones; nobody after them is looked at, as of many people few are in a cache."""
+    found: set[int] = set()
+    for number in people:
+        found.add(number)
+        if len(found) == count:
+            break
+    return found
 
 
 def _distinct(prototypes: Sequence[Prototype]) -> list[Prototype]:

@@ -134,13 +134,13 @@ def _older(draft: Draft, number: int, model_id: str, recent: Sequence[Tracklet])
     if not older:
         return None
     shares = np.array([weight for _, weight in older])
-    mean = np.stack([_mean(draft, prototype) * weight for prototype, weight in older]).sum(0) / shares.sum()
+    mean = sum(_mean(draft, prototype) * weight for prototype, weight in older) / shares.sum()
     return Member(number, mean, float(shares.sum()), None)
 
 
 def _mean(draft: Draft, prototype: Prototype) -> NDArray[np.float64]:
     """Return the mean of a camera's vectors; the more they differ, the shorter it is."""
-    length = float(np.linalg.norm(prototype.vector))
+    length = float(np.sqrt(prototype.vector @ prototype.vector))
     unit = prototype.vector / np.float32(length or 1.0)
     direction = draft.shifts.without(unit, prototype.model_id, prototype.camera_id)
     return direction.astype(np.float64) * (length / prototype.weight)
