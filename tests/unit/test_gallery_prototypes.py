@@ -14,6 +14,7 @@ from gallery.decision.compare import (
     without_tracklet,
 )
 from gallery.decision.normalise import NO_SHIFTS, Shifts
+from gallery.decision.shortlist import Bounds, similarity_bounds
 from gallery.store.store import Prototype
 from tests.gallery_tools import axis, tracklet, unit
 from wire.similarity import SimilarityPrior
@@ -141,3 +142,22 @@ def test_people_compared_together_are_as_if_each_were_compared_alone() -> None:
             assert sorted(found.vectors.tolist()) == pytest.approx(
                 np.array(sorted(np.stack(expected).tolist())), abs=1e-6
             )
+
+
+def test_bounds_that_are_kept_are_those_of_what_people_own_now() -> None:
+    looks = {name: unit(axis(place) + axis(9)).astype(np.float32) for place, name in enumerate("xyz")}
+    people = {n: remembered(*(f"a/s/{n}.{track}/0" for track in range(n)), seed=n) for n in range(5)}
+    kept = Bounds()
+
+    def check(names: str) -> None:
+        vectors = {name: looks[name] for name in names}
+        found = kept.of(vectors, people, lambda some: prototype_sets_of([people[n] for n in some], "m", NO_SHIFTS))
+        sets = [one for one in prototype_sets_of(list(people.values()), "m", NO_SHIFTS) if one is not None]
+        expected = similarity_bounds(np.stack(list(vectors.values())), sets)
+        np.testing.assert_allclose(found[:, 1:], expected, atol=1e-6)
+        assert np.isneginf(found[:, 0]).all()  # who has no prototypes
+
+    check("xy")
+    people[3] = with_tracklet(people[3], tracklet("b/s/7.0/0", 0, 4, looks["x"]))
+    check("x")
+    check("zx")
