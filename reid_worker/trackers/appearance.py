@@ -1,10 +1,11 @@
 """A tracker that compares looks where boxes leave a choice, and recognises people who come back within seconds.
 
 Its motion model is BoT-SORT's (Aharon et al., 2022, section 3.1) and its two passes are ByteTrack's (Zhang et al., ECCV
-2022, section 3), with three additions that were measured on generated sites (training/LOG.md, 2026-11-27):
+2022, section 3), with additions that were measured on generated sites (training/LOG.md, 2026-11-27 and 2026-11-28):
 
-- A detection that overlaps several tracks goes to the one that it looks like; where boxes leave no choice, nothing is
-  embedded.
+- A detection that overlaps several tracks goes to the one that it looks like, or to none; where boxes leave no choice,
+  nothing is embedded. Weak detections are no exception: in a crowd most of them show somebody half hidden.
+- A look learns from people who stand apart alone, not from crops that show their neighbours as well.
 - A detection that no track continues is compared with those that were lost nearby up to four seconds ago.
 - A detection that overlaps a tracked one starts no track: detectors see some people twice.
 """
@@ -27,6 +28,7 @@ REFRESH_S = 0.5  # a track's crop is replaced this often
 MARGIN = 0.4  # a box leaves no choice if it overlaps its track by this much more than anything else
 LOOKS_WEIGHT = 1.2  # of likeness, relative to IoU
 UNLIKE, LIKE, LIKE_LOST = 0.5, 0.7, 1.0  # likeness: never the same person; the same if close by; if out of sight
+NEUTRAL = 0.75  # likeness that speaks neither for nor against a pair of boxes that overlap
 WEAK_IOU = 0.4  # weak detections continue only tracks that they overlap by this much
 TWICE_IOU = 0.35  # detections that overlap a tracked one by more are taken for the same person
 REACH, SPEED = 0.5, 1.0  # how far somebody lost may come back: in heights, at once and per second
@@ -128,25 +130,31 @@ class AppearanceTracker:
         boxes = frame.found.boxes[strong]
         overlaps = iou(widened(_predicted(tracks), share), widened(boxes, share)).astype(np.float64)
         overlaps[overlaps < self._options.match_iou] = 0.0
-        clear = clear_pairs(overlaps, max(MARGIN, self._options.match_iou))
-        for row, column in clear:
+        for row, column in clear_pairs(overlaps, max(MARGIN, self._options.match_iou)):
             self._continue(frame, tracks[row], int(strong[column]))
-        rows = _others(overlaps.max(axis=1, initial=0.0), [row for row, _ in clear])
-        columns = _others(overlaps.max(axis=0, initial=0.0), [column for _, column in clear])
-        if not rows or not columns:
-            return
-        people = [int(strong[column]) for column in columns]
+            overlaps[row], overlaps[:, column] = 0.0, 0.0
+        rows, columns = np.flatnonzero(overlaps.any(axis=1)), np.flatnonzero(overlaps.any(axis=0))
+        people = strong[columns].tolist()
         alike = frame.looks.likeness([tracks[row].look for row in rows], people)
         close = overlaps[np.ix_(rows, columns)]
         allowed = (close > 0) & ~(alike < UNLIKE)  # where looks are not known, boxes decide
-        for row, column in best_pairs(close + LOOKS_WEIGHT * np.nan_to_num(alike), allowed):
+        for row, column in best_pairs(close + LOOKS_WEIGHT * np.nan_to_num(alike - NEUTRAL), allowed):
             self._continue(frame, tracks[rows[row]], people[column])
 
     def _match_weak(self, frame: _Frame, weak: NDArray[np.int64]) -> None:
+        """Match by overlap, but where that leaves a choice, nobody who does not look like the track."""
         tracks = self._recent(frame)
-        overlaps = iou(_predicted(tracks), frame.found.boxes[weak]).astype(np.float64)
-        for row, column in best_pairs(overlaps, overlaps >= WEAK_IOU):
-            self._continue(frame, tracks[row], int(weak[column]))
+        boxes = frame.found.boxes[weak]
+        overlaps = iou(_predicted(tracks), boxes).astype(np.float64)
+        tracked = iou(frame.found.boxes[frame.ids >= 0], boxes)
+        clear = clear_pairs(np.concatenate((overlaps, tracked)), MARGIN)
+        pairs = best_pairs(overlaps, overlaps >= WEAK_IOU)
+        asked = [pair for pair in pairs if pair not in clear]
+        looks, people = [tracks[row].look for row, _ in asked], [int(weak[column]) for _, column in asked]
+        alike = dict(zip(asked, frame.looks.likeness(looks, people).diagonal().tolist(), strict=True))
+        for row, column in pairs:
+            if not alike.get((row, column), np.nan) < UNLIKE:
+                self._continue(frame, tracks[row], int(weak[column]))
 
     def _match_lost(self, frame: _Frame, strong: NDArray[np.int64]) -> None:
         """Match who appears with who disappeared nearby, if they look alike."""
@@ -196,10 +204,6 @@ class AppearanceTracker:
 
 def _predicted(tracks: list[_Track]) -> NDArray[np.float32]:
     return np.array([track.motion.get_state_bbox() for track in tracks], np.float32).reshape(-1, 4)
-
-
-def _others(wanted: NDArray[np.float64], done: list[int]) -> list[int]:
-    return [int(i) for i in np.flatnonzero(wanted) if i not in done]
 
 
 def _saved(track: _Track) -> TrackState:

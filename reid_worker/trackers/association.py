@@ -8,16 +8,18 @@ Pairs = list[tuple[int, int]]
 
 
 def best_pairs(values: NDArray[np.float64], allowed: NDArray[np.bool_]) -> Pairs:
-    """Return the assignment with as many allowed pairs as possible, and among those the largest sum of values.
+    """Return the allowed pairs with the largest sum of values; a pair that is worth nothing is none.
+
+    As many pairs as possible would be wrong: whoever is hidden behind somebody else would be given what is left over.
 
     >>> best_pairs(np.array([[0.9, 0.8], [0.7, 0.1]]), np.array([[True, True], [True, False]]))
     [(0, 1), (1, 0)]
+    >>> best_pairs(np.array([[0.9, -0.1]]), np.array([[False, True]]))
+    []
     """
-    if not allowed.any():
-        return []
-    bonus = 2 * float(np.abs(values[allowed]).max()) * min(values.shape) + 1.0
-    rows, columns = linear_sum_assignment(np.where(allowed, values + bonus, 0.0), maximize=True)
-    return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if allowed[r, c]]
+    worth = np.where(allowed, np.maximum(values, 0.0), 0.0)
+    rows, columns = linear_sum_assignment(worth, maximize=True)
+    return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if worth[r, c] > 0]
 
 
 def clear_pairs(overlaps: NDArray[np.float64], margin: float) -> Pairs:

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from reid_worker import crops
 from reid_worker.crops import Cutout
-from reid_worker.detectors.detection import Detections
+from reid_worker.detectors.detection import Detections, iou
 from reid_worker.trackers.interface import View
 
 KEPT = 0.7  # share of a look that remains when a new crop is learnt
+CROWDED_IOU = 0.4  # a crop whose box overlaps another one by more may show mostly the neighbour
 
 
 @dataclass(slots=True, eq=False)
@@ -61,15 +62,25 @@ class Looks:
         return table
 
     def remember(self, look: Look, person: int, time_s: float, *, every_s: float) -> None:
-        """Let a look learn from a detection: at once if it was embedded, otherwise from time to time when needed."""
+        """Let a look learn from a detection: at once if it was embedded, otherwise from time to time when needed.
+
+        Somebody who is known already is not learnt anew from a crop that shows a neighbour, too.
+        """
         if self._image is None or self._describer is None:
             return
-        if time_s - look.taken_s >= every_s or not (look.waiting or len(look.vector)):
+        first = look.waiting is None and not len(look.vector)
+        if not first and self._is_crowded(person):
+            return
+        if first or time_s - look.taken_s >= every_s:
             look.waiting = Cutout.of(crops.cut(self._image, self._boxes[person].tolist()))
             look.taken_s = time_s
         elif person in self._known:
             look.learn(self._known[person])
             look.taken_s = time_s
+
+    def _is_crowded(self, person: int) -> bool:
+        others = np.delete(self._boxes, person, axis=0)
+        return bool((iou(self._boxes[[person]], others) > CROWDED_IOU).any())
 
     def _embed_missing(self, looks: Sequence[Look], people: Sequence[int]) -> None:
         if self._image is None or self._describer is None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from reid_worker.detectors.detection import Detections
 from reid_worker.trackers.choose import new_tracker
 from reid_worker.trackers.interface import Describer, Tracker, TrackerName, TrackerOptions, TrackerState, View
+from reid_worker.trackers.looks import Look, Looks
 from wire.similarity import SimilarityPrior
 
 NAMES: tuple[TrackerName, ...] = get_args(TrackerName)
@@ -185,6 +186,54 @@ def test_looks_decide_between_boxes_that_overlap(
     view = _view(embed, (stands, behind), (walks, in_front))
 
     assert tracker.update(_found(stands, walks), 0.6, view).tolist() == ids
+
+
+@pytest.mark.parametrize(
+    ("seen", "ids"),
+    [pytest.param(RED, [1, 0], id="like itself"), pytest.param(BLUE, [1, -1], id="like who walks past")],
+)
+def test_a_weak_detection_beside_somebody_tracked_continues_only_who_it_looks_like(
+    seen: tuple[int, int, int], ids: list[int]
+) -> None:
+    stands, near = (100.0, 20.0, 160.0, 180.0), (115.0, 20.0, 175.0, 180.0)
+    tracker, embed = _tracker(), Colours()
+    for n in range(6):
+        walks = (205.0 - 18 * n, 20.0, 265.0 - 18 * n, 180.0)
+        tracker.update(_found(stands, walks), n / 10, _view(embed, (stands, RED), (walks, BLUE)))
+    both = Detections(np.array([near, stands], np.float32), np.array([0.9, 0.3], np.float32))
+
+    view = _view(embed, (stands, BLUE), (near, BLUE), ((100.0, 20.0, 130.0, 180.0), seen))  # what is left in sight
+
+    assert tracker.update(both, 0.6, view).tolist() == ids
+
+
+@pytest.mark.parametrize(
+    ("neighbour", "learns"),
+    [
+        pytest.param((300.0, 20.0, 360.0, 180.0), True, id="apart"),
+        pytest.param((150.0, 20.0, 210.0, 180.0), True, id="touching"),
+        pytest.param((115.0, 20.0, 175.0, 180.0), False, id="in front"),
+    ],
+)
+def test_a_look_learns_only_from_crops_that_show_one_person(
+    neighbour: tuple[float, float, float, float], learns: bool
+) -> None:
+    box = (100.0, 20.0, 160.0, 180.0)
+    look, embed = Look(np.array([0, 0, 1], np.float16)), Colours()
+    looks = Looks(_found(box, neighbour), _view(embed, (box, RED), (neighbour, BLUE)))
+
+    looks.remember(look, 0, 1.0, every_s=0.5)
+
+    assert (look.waiting is not None) == learns
+
+
+def test_who_nothing_is_known_of_is_learnt_even_beside_a_neighbour() -> None:
+    boxes = (100.0, 20.0, 160.0, 180.0), (115.0, 20.0, 175.0, 180.0)
+    look = Look(np.zeros(0, np.float16))
+
+    Looks(_found(*boxes), _view(Colours(), (boxes[0], RED))).remember(look, 0, 1.0, every_s=0.5)
+
+    assert look.waiting is not None
 
 
 def test_who_comes_back_within_seconds_is_the_same_track_if_they_look_alike() -> None:
