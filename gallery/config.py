@@ -45,7 +45,8 @@ class GallerySettings(Settings):
         min_closing_quality: A closed tracklet below this quality gets no identity.
         min_frames: Boxes that a tracklet needs to create a new identity.
         min_alone_s: Time that a tracklet must last to create a new identity by itself; a shorter one waits half a
-            minute for another that looks like it.
+            minute for another that looks like it. Where the camera lost somebody within the five seconds before, its
+            length times its quality counts instead.
         horizon_s: Age up to which tracklets are kept in memory, to determine who was visible at the same time.
         fade_after_s: Identities last seen longer ago than this are kept in the store only, until somebody who looks
             like them is seen, or a person says something about them; at least `horizon_s`. 0: all are kept in memory.

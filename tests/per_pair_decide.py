@@ -23,7 +23,8 @@ from gallery.decision.regroup import Move, Union, regrouped
 from gallery.decision.rules import Rules
 from gallery.decision.scale import update_scale
 from gallery.decision.site import Site
-from gallery.decision.together import STALE_NS, Together, is_over, is_same_leg, together
+from gallery.decision.together import HANDOVER_NS, STALE_NS, Together, is_over, is_same_leg, together
+from gallery.decision.visibility import LOST_NS
 from gallery.store.store import StoredTracklet
 from wire.messages import Tracklet
 
@@ -187,9 +188,27 @@ class _Window:
         )
 
     def _is_enough(self, tracklet: Tracklet, *, alone: bool) -> bool:
-        glimpse = alone and tracklet.last_ns - tracklet.first_ns < self._rules.min_alone_ns
-        long_enough = len(tracklet.times_ns) >= self._rules.min_frames and not glimpse
-        return long_enough and self._is_good(tracklet)
+        enough = len(tracklet.times_ns) >= self._rules.min_frames and not (alone and self._is_glimpse(tracklet))
+        return enough and self._is_good(tracklet)
+
+    def _is_glimpse(self, tracklet: Tracklet) -> bool:
+        lasts_ns, least_ns = tracklet.last_ns - tracklet.first_ns, self._rules.min_alone_ns
+        if lasts_ns < least_ns:
+            return True
+        well_seen = lasts_ns * tracklet.quality >= (least_ns if tracklet.closed else decide.OPEN_SHARE * least_ns)
+        return not well_seen and any(self._possible(tracklet, number) for number in self._lost_before(tracklet))
+
+    def _lost_before(self, tracklet: Tracklet) -> set[int]:
+        """Return who was last seen by the same camera just before."""
+        since_ns, until_ns = tracklet.first_ns - LOST_NS, tracklet.first_ns + HANDOVER_NS
+        owners = {
+            row.identity_id
+            for row in self._draft.rows.values()
+            if row.tracklet.camera_id == tracklet.camera_id
+            and row.tracklet.tracklet_id != tracklet.tracklet_id
+            and since_ns <= row.tracklet.last_ns <= until_ns
+        }
+        return {number for number in owners if number is not None}
 
     def _shows_enough(self, members: Sequence[Tracklet]) -> bool:
         return any(self._is_enough(t, alone=len(members) == 1) for t in members)

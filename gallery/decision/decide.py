@@ -43,6 +43,7 @@ Neighbours = Callable[[NDArray[np.float32], str], list[set[int]]]  # (m, d) unit
 NS = 1_000_000_000
 CONSOLIDATE_NS = 20_000_000_000  # how often every tracklet goes where it fits best, besides when nobody is in sight
 MAX_SEARCHED = 24  # identities per window for which others that may be the same person are searched
+OPEN_SHARE = 0.6  # of what a tracklet that has ended must show to create an identity by itself: more may come
 MAX_FRAGMENTS = 128  # tracklets too short or poor to create an identity that are grouped with those that may
 SAID, FOLLOWS = "a person said so", "next part of the same track"
 MAX_EXHAUSTIVE = 64  # with more identities, only the nearest by index and those seen recently are compared
@@ -253,10 +254,17 @@ class _Window:
 
     def _is_enough(self, tracklet: Tracklet, *, alone: bool) -> bool:
         """Tell whether a tracklet shows enough of a person; a glimpse waits until somebody like that is seen again."""
-        lasts_ns = tracklet.last_ns - tracklet.first_ns
-        glimpse = alone and lasts_ns < self._rules.min_alone_ns
-        long_enough = len(tracklet.times_ns) >= self._rules.min_frames and not glimpse
+        long_enough = len(tracklet.times_ns) >= self._rules.min_frames and not (alone and self._is_glimpse(tracklet))
         return long_enough and self._is_good(tracklet)
+
+    def _is_glimpse(self, tracklet: Tracklet) -> bool:
+        """Tell whether a tracklet is too short, or too poor for its length where it may be somebody just lost."""
+        lasts_ns, least_ns = tracklet.last_ns - tracklet.first_ns, self._rules.min_alone_ns
+        if lasts_ns < least_ns:
+            return True
+        if lasts_ns * tracklet.quality >= (least_ns if tracklet.closed else OPEN_SHARE * least_ns):
+            return False
+        return self._draft.may_be_somebody_lost(tracklet)
 
     def _shows_enough(self, members: Sequence[Tracklet]) -> bool:
         return any(self._is_enough(t, alone=len(members) == 1) for t in members)

@@ -119,6 +119,11 @@ class DraftView:
         elsewhere = {self.owner(key) for key in self.seen_elsewhere(tracklet)}
         return here | elsewhere | self.holdings.forbidden(tracklet.tracklet_id)
 
+    def may_be_somebody_lost(self, tracklet: Tracklet) -> bool:
+        """Return whether the camera lost somebody just before who was not visible beside this one."""
+        lost = {self.owner(key) for key in self._lookups.visibility.lost_before(tracklet)} - {None}
+        return bool(lost) and not lost <= self.excluded(tracklet)
+
     def seen_elsewhere(self, tracklet: Tracklet) -> list[str]:
         """Return the tracklets that show other people, as disjoint cameras saw them at the same time."""
         cameras = self.coverage.disjoint_from.get(tracklet.camera_id, ())

@@ -35,7 +35,8 @@ class Rules:
         match: From this value on a tracklet is assigned to an identity, and clusters of tracklets are joined.
         normalise: Camera shifts are learnt and subtracted.
         min_quality, min_closing_quality, min_frames: As in `GallerySettings`.
-        min_alone_ns: Time that a tracklet must last to create an identity without another that looks like it.
+        min_alone_ns: Time that a tracklet must last to create an identity without another that looks like it; times its
+            quality, where it may be somebody whom its camera lost just before.
         horizon_ns, fade_ns, retention_ns, max_identities: As in `GallerySettings`.
         parts: What decisions rest on.
     """

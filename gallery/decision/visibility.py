@@ -14,6 +14,7 @@ from wire.messages import Tracklet
 from wire.tracklet_id import TrackletId
 
 SLOT_NS = 8_000_000_000
+LOST_NS = 5_000_000_000  # a camera that loses somebody among others mostly finds them again within this time
 MAX_SLOTS = 64  # longer tracklets are compared with all of their camera
 
 Leg = tuple[str, int, int]  # stream, track and leg
@@ -66,6 +67,10 @@ class Visibility:
     def overlapping(self, tracklet: Tracklet) -> Collection[str]:
         """Return the ids of those that were visible at the same time, whatever becomes of either."""
         return self._cameras[tracklet.camera_id].overlaps[tracklet.tracklet_id]
+
+    def lost_before(self, tracklet: Tracklet) -> list[str]:
+        """Return the ids of those whom the same camera lost within `LOST_NS` before this one began."""
+        return self._cameras[tracklet.camera_id].lost_before(tracklet)
 
     def simultaneous(self, tracklet: Tracklet, camera_id: str) -> list[str]:
         """Return the ids of a camera's tracklets that overlap a tracklet for longer than `SIMULTANEOUS_NS`, sorted."""
@@ -194,6 +199,11 @@ class _Camera:
     def _forget_stale(self, now_ns: int) -> None:
         while self._open and is_over(self.tracklets[self._open[0][1]], now_ns):
             del self._open[0]
+
+    def lost_before(self, tracklet: Tracklet) -> list[str]:
+        first_ns = self._spans[tracklet.tracklet_id][0]
+        ended = self._by_last.irange((first_ns - LOST_NS,), (first_ns + HANDOVER_NS,))
+        return [key for _, key in ended if key != tracklet.tracklet_id]
 
     def simultaneous(self, tracklet: Tracklet) -> list[str]:
         return sorted(key for key, common_ns in self._common_ns(tracklet).items() if common_ns > SIMULTANEOUS_NS)

@@ -80,6 +80,36 @@ def test_all_events_of_a_decision_name_its_version_and_those_of_another_decision
     assert versions == [[], [1, 1], [2]]
 
 
+@pytest.mark.parametrize(
+    ("lasts_s", "quality", "closed", "events"),
+    [
+        (1.6, 0.8, True, ["created 2"]),
+        (1.6, 0.6, True, []),
+        (1.6, 0.6, False, ["created 2"]),
+        (1.6, 0.3, False, []),
+        (4.0, 0.3, True, ["created 2"]),
+    ],
+)
+def test_who_may_be_somebody_just_lost_must_be_seen_longer_the_worse_they_are_seen(
+    lasts_s: float, quality: float, closed: bool, events: list[str]
+) -> None:
+    decider = Decider(GLIMPSES)
+    decider.window(5, tracklet("a/s/1.0/0", 0, 4, axis(1)))
+
+    seen = tracklet("a/s/2.0/0", 6, 6 + lasts_s, quality=quality, closed=closed)
+
+    assert decider.window(11, seen) == events
+
+
+def test_who_cannot_be_somebody_lost_is_new_however_badly_they_are_seen() -> None:
+    decider = Decider(GLIMPSES)
+    # When the first of a site is seen, somebody beside them, somebody by another camera, and somebody much later
+    assert decider.window(3, tracklet("a/s/1.0/0", 0, 2, axis(0), quality=0.3)) == ["created 1"]
+    assert decider.window(4, tracklet("a/s/2.0/0", 0.2, 2, axis(1), quality=0.3)) == ["created 2"]
+    assert decider.window(6, tracklet("b/s/1.0/0", 3, 5, axis(2), quality=0.3)) == ["created 3"]
+    assert decider.window(12, tracklet("a/s/3.0/0", 9, 11, axis(3), quality=0.3)) == ["created 4"]
+
+
 def test_a_second_glimpse_is_enough_but_one_of_somebody_else_is_not() -> None:
     decider = Decider(GLIMPSES)
 

@@ -247,7 +247,7 @@ def test_a_rate_that_no_similarity_can_meet_has_no_least_similarity() -> None:
 
 @pytest.fixture(scope="module")
 def store() -> MemoryStore:
-    store = run_whole(make_world(3)).store
+    store = run_whole(make_world(3, people=12)).store  # enough of them to learn what each camera adds
     assert isinstance(store, MemoryStore)
     return store
 
