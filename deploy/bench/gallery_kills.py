@@ -47,7 +47,8 @@ from wire.settings import KafkaSettings, RedisSettings
 Victim = Literal["gallery", "redis", "both"]
 
 PEOPLE = 60  # who may return although nobody of them was seen before
-SETTINGS = GallerySettings(complete_wait_s=3600.0, max_identities=300)  # cameras are waited for; people expire
+WAIT_S = 3600.0  # for cameras
+MAX_IDENTITIES = 300  # so that people expire
 AGAIN_S = 300.0  # until decisions go on after a kill
 AT_MOST_S = 2.0  # of decisions between two kills
 EARLY = 5  # every fifth kill does not wait until decisions go on
@@ -73,15 +74,24 @@ class Figures:
 
 
 def measure(
-    folder: Path, kills: int, *, seed: int, speed: float, servers: str | None = None, prefix: str = ""
+    folder: Path,
+    kills: int,
+    *,
+    seed: int,
+    speed: float,
+    fade_after_s: float = 0.0,
+    servers: str | None = None,
+    prefix: str = "",
 ) -> Figures:
     """Kill the parts of a gallery that decides `speed` seconds of event time per second, and audit the result.
 
-    `servers` are those of a running Kafka, whose topics get a prefix; without them a node is started.
+    People fade after `fade_after_s` of event time, unless it is 0. `servers` are those of a running Kafka, whose topics
+    get a prefix; without them a node is started.
 
     Raises:
         RunError: Kafka or Redis cannot be started here, or decisions did not go on after a kill.
     """
+    settings = _settings(fade_after_s)
     if servers is None and (missing := kafka_server.missing_tools()):
         raise RunError(f"Kafka needs {' and '.join(missing)}")
     with ExitStack() as parts:
@@ -90,7 +100,7 @@ def measure(
         bus = parts.enter_context(closing(KafkaBus(kafka)))
         bus.ensure_topics()
         announce(bus, SPECS)
-        scene = parts.enter_context(_scene(folder, kafka))
+        scene = parts.enter_context(_scene(folder, kafka, settings))
         load = parts.enter_context(_Load(bus, seed, speed))
         began_s = time.monotonic()
         killed = _kill(scene, kills, np.random.default_rng(seed))
@@ -98,13 +108,20 @@ def measure(
         scene.wait_for(lambda: _is_all_decided(scene.store, bus), "the last decision")
         took_s = round(time.monotonic() - began_s, 1)
         scene.end()
-        found = audited(scene.store, _events(bus), _reference(seed, seconds))
+        found = audited(scene.store, _events(bus), _reference(seed, seconds, settings))
     return Figures(
         sum(victim != "redis" for victim in killed),
         sum(victim != "gallery" for victim in killed),
         took_s,
         load.reports,
         found,
+    )
+
+
+def _settings(fade_after_s: float) -> GallerySettings:
+    horizon_s = fade_after_s or GallerySettings().horizon_s
+    return GallerySettings(
+        complete_wait_s=WAIT_S, max_identities=MAX_IDENTITIES, horizon_s=horizon_s, fade_after_s=fade_after_s
     )
 
 
@@ -178,7 +195,7 @@ class _Scene:
 
 
 @contextmanager
-def _scene(folder: Path, kafka: KafkaSettings) -> Iterator[_Scene]:
+def _scene(folder: Path, kafka: KafkaSettings, settings: GallerySettings) -> Iterator[_Scene]:
     folder.mkdir(exist_ok=True)
     options = {"port": "0", "unixsocket": str(folder / "redis.sock"), "dir": str(folder), "save": ""}
     options |= {"appendonly": "yes", "appendfsync": "always"}
@@ -191,7 +208,7 @@ def _scene(folder: Path, kafka: KafkaSettings) -> Iterator[_Scene]:
             {
                 "kafka": kafka.model_dump(mode="json", exclude_none=True),
                 "redis": {"url": url},
-                "gallery": SETTINGS.model_dump(mode="json") | {"health_port": 0},
+                "gallery": settings.model_dump(mode="json") | {"health_port": 0},
             }
         )
     )
@@ -283,10 +300,10 @@ def _events(bus: Bus) -> list[IdentityEvent]:
     return found
 
 
-def _reference(seed: int, seconds: int) -> tuple[MemoryStore, list[IdentityEvent]]:
+def _reference(seed: int, seconds: int, settings: GallerySettings) -> tuple[MemoryStore, list[IdentityEvent]]:
     """Return what a gallery that nobody kills stores and publishes."""
     store, registry, crowd = MemoryStore(SITE), CollectorRegistry(), Crowd(PEOPLE, seed)
-    worker = SiteWorker(store, plan_of(SETTINGS), index_for, GalleryMetrics(registry), ServiceMetrics(registry))
+    worker = SiteWorker(store, plan_of(settings), index_for, GalleryMetrics(registry), ServiceMetrics(registry))
     worker.expect([ListedCamera(spec, 0) for spec in SPECS], 0.0)
     events: list[IdentityEvent] = []
     offsets = count()

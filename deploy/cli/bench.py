@@ -242,13 +242,17 @@ def gallery_kills(
     speed: Annotated[
         float, typer.Option("--speed", min=0.1, max=100, callback=finite, help="Seconds of the cameras per second.")
     ] = 2.0,
+    fade_after: Annotated[
+        float,
+        typer.Option("--fade-after", min=0, max=900, callback=finite, help="gallery.fade_after_s; 0: nobody fades."),
+    ] = 0.0,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**31, help="Other people and other moments.")] = 1,
 ) -> None:
     """Print one JSON line: what `kill -9` of a gallery and its Redis at random moments lost, doubled or changed."""
     from deploy.bench.gallery_kills import measure
 
     with tempfile.TemporaryDirectory(prefix="climbtrack-") as folder:
-        figures = measure(Path(folder), kills, seed=seed, speed=speed)
+        figures = measure(Path(folder), kills, seed=seed, speed=speed, fade_after_s=fade_after)
     _print_line(figures)
     if faults := figures.audit.faults():
         typer.echo(f"not as without kills: {faults}", err=True)
