@@ -79,7 +79,7 @@ def configured_cameras(config: Path | None) -> dict[str, CameraSpec]:
     section = section_of(config, "cameras")
     site_id = site_of(config)
     cameras = {name: _configured(name, value, site_id) for name, value in section.items()}
-    return {name: _beside(config, spec) for name, spec in cameras.items()}
+    return cameras if config is None else {name: in_folder(config.parent, spec) for name, spec in cameras.items()}
 
 
 def chosen_cameras(words: Sequence[str], config: Path | None, *, needed: bool = True) -> tuple[CameraSpec, ...]:
@@ -95,10 +95,9 @@ def chosen_cameras(words: Sequence[str], config: Path | None, *, needed: bool = 
     return tuple(cameras.values())
 
 
-def _beside(config: Path | None, spec: CameraSpec) -> CameraSpec:
-    if config is None or is_live(spec.url):
-        return spec
-    return replace(spec, url=str(config.parent / path_of(spec.url)))
+def in_folder(folder: Path, spec: CameraSpec) -> CameraSpec:
+    """Return a camera whose file, if it is one with a relative path, is that of a folder."""
+    return spec if is_live(spec.url) else replace(spec, url=str(folder / path_of(spec.url)))
 
 
 def _configured(name: str, value: Any, site_id: str) -> CameraSpec:

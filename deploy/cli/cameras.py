@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -30,12 +31,13 @@ def add(
     token: Token = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Add a camera, or change the existing one with this name."""
-    from deploy.cameras import parse_cameras
+    """Add a camera, or change the existing one with this name; a relative path is one of the current folder."""
+    from deploy.cameras import in_folder, parse_cameras
     from deploy.cli.find_api import running_api
     from wire.config_file import DEFAULT_SITE
 
-    (spec,) = parse_cameras([camera], site or DEFAULT_SITE).values()
+    (given,) = parse_cameras([camera], site or DEFAULT_SITE).values()
+    spec = in_folder(Path.cwd(), given)
     body: dict[str, Any] = {"camera_id": spec.camera_id, "url": spec.url}
     body |= {key: value for key, value in {"site_id": site, "analysed_fps": fps}.items() if value is not None}
     with running_api(api, token, data_dir) as client:
