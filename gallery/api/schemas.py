@@ -115,9 +115,9 @@ class SourceOut(BaseModel):
 class CameraOut(BaseModel):
     """A camera, its password masked.
 
-    `source` is null until ingest has taken it on, `state` until its first frames are analysed. `privacy` is null if the
-    site's applies, and `record` too; `privacy_in_use` is what applies, null until ingest has said so. `not_recorded`
-    says why a camera that should be recorded is not; null if it is.
+    `source` is null until ingest has taken it on, and while it is paused, `state` until its first frames are analysed.
+    `privacy` is null if the site's applies, and `record` too; `privacy_in_use` is what applies, null until ingest has
+    said so. `not_recorded` says why a camera that should be recorded is not; null if it is.
     """
 
     camera_id: str
@@ -297,7 +297,7 @@ def camera_out(
         not_recorded=not_recorded or None,
         mode=spec.mode_in_use,
         tags=spec.tags,
-        source=None if health is None else _source_out(health),
+        source=None if health is None or not spec.enabled else _source_out(health),
         state=state,
     )
 

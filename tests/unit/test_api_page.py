@@ -254,6 +254,8 @@ def test_a_camera_is_listed_with_the_state_in_which_ingest_has_it(client: TestCl
         "reconnects": 3,
         "since": "1970-01-01T00:00:01.000Z",
     }
+    client.post("/v1/cameras/door/pause")
+    assert source() is None, "ingest says nothing any more of a camera that is paused"
 
 
 @pytest.mark.parametrize(("own", "site", "applies"), [(None, "blurred", "blurred"), ("full", "blurred", "full")])
