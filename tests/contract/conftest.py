@@ -2,6 +2,7 @@
 
 import gc
 import uuid
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -26,6 +27,8 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
 
 @pytest.fixture(autouse=True, scope="module")
 def _no_sockets_for_the_next_module() -> Iterator[None]:
-    """Collect what the client of Kafka leaves to the garbage collector while the module's filters hold."""
+    """Collect the sockets that the client of Kafka leaves to the garbage collector, before other tests meet them."""
     yield
-    gc.collect()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
+        gc.collect()

@@ -85,7 +85,6 @@ def test_it_is_read_again_when_it_is_plugged_in_again(webcam: Webcam) -> None:
         webcam.is_now("plugged")
         wait_until(lambda: len(reader.streams()) == 2)
 
-    assert any("the camera was unplugged; plug it in again, or check its cable" in cause for cause in reader.causes())
     first = [chunk for chunk in reader.chunks() if chunk["stream"] == reader.streams()[0]]
     assert first[-1]["reason"].startswith("the camera was unplugged")
 
