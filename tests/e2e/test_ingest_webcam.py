@@ -86,7 +86,7 @@ def test_it_is_read_again_when_it_is_plugged_in_again(webcam: Webcam) -> None:
         wait_until(lambda: len(reader.streams()) == 2)
 
     first = [chunk for chunk in reader.chunks() if chunk["stream"] == reader.streams()[0]]
-    assert first[-1]["reason"].startswith("the camera was unplugged")
+    assert first[-1]["reason"].startswith("the camera was unplugged; plug it in again, or check its cable")
 
 
 def test_one_that_falls_silent_is_given_up_and_read_once_it_speaks_again(webcam: Webcam) -> None:
