@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from gallery.alerts.presence import JOIN_NS, NS
 from tests.conftest import wait_until
-from tests.page_tools import PATIENCE_MS, numbers, open_view, person
+from tests.page_tools import PATIENCE_MS, numbers, open_view, person, visit
 from tests.servers.receiver import Receiver, Request
 
 PATIENCE_S = PATIENCE_MS / 1000
@@ -318,7 +318,7 @@ def receive_an_alert(page: Page, receiver: Receiver, secret: bytes) -> None:
 def erase_with_a_proof(page: Page, address: str, number: int) -> None:
     """Erase somebody, and expect the proof that the API gave, nobody behind the number, nor on another screen."""
     other = page.context.new_page()
-    other.goto(f"{address}/#/people/{number}")
+    visit(other, f"{address}/#/people/{number}")
     expect(other.locator(".person h1")).to_contain_text("#")
     open_view(page, f"people/{number}")
     page.get_by_role("button", name="Erase").click()

@@ -4,12 +4,10 @@ Rendering and augmenting cost about as much as a step of the small network, so w
 """
 
 import math
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,6 +21,7 @@ from training.data.dataset import DataSetError
 from training.distributed import SINGLE, Distributed
 from training.sampler import Batch, IdentitySampler
 from training.schedule import Stage
+from training.workers import begin_worker
 
 PREFETCH = 4  # batches a worker prepares in advance
 _Made = TypeVar("_Made")
@@ -146,17 +145,12 @@ class Loader:
                 batch_size=None,
                 num_workers=workers,
                 collate_fn=_as_it_is,
-                worker_init_fn=_begin_worker,
+                worker_init_fn=begin_worker,
                 multiprocessing_context="spawn" if workers else None,  # a fork would copy locks held by our threads
                 prefetch_factor=PREFETCH if workers else None,
                 generator=torch.Generator(),  # separate: the loader draws a seed, which must not affect a step
             )
         )
-
-
-def _begin_worker(_: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; the main process saves a checkpoint
-    cv2.setNumThreads(1)  # the workers already use all cores
 
 
 def _as_it_is(made: _Made) -> _Made:

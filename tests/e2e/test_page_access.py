@@ -18,7 +18,7 @@ from gallery.handler import build_service
 from gallery.store.accounts import Role
 from gallery.store.memory import MemoryStore
 from tests.gallery_tools import tracklet
-from tests.page_tools import faults_of_access, faults_of_layout, open_view
+from tests.page_tools import faults_of_access, faults_of_layout, open_view, visit
 from tests.words_tools import Talk, alike, several_people
 from wire import codec
 from wire.bus import CAMERAS
@@ -98,7 +98,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 def sign_in(context: BrowserContext, address: str, name: str, password: str = PASSWORD) -> Page:
     page = context.new_page()
-    page.goto(address)
+    visit(page, address)
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(password)
     page.keyboard.press("Enter")
@@ -121,7 +121,7 @@ def test_a_wrong_password_is_told_and_the_right_one_opens_the_page(context: Brow
 def test_somebody_added_chooses_a_password_and_is_let_in(context: BrowserContext, address: str) -> None:
     page = sign_in(context, address, "anna")
     expect(page.locator(".rail .me")).to_be_visible()
-    page.goto(f"{address}/#/access/users/add")
+    visit(page, f"{address}/#/access/users/add")
     page.get_by_role("textbox", name=re.compile("^Name")).fill("New.Colleague")
     page.get_by_label(re.compile("^Operator")).check()
     page.get_by_role("button", name="Add user").click()
@@ -163,10 +163,10 @@ def test_a_role_sees_the_buttons_that_it_may_press(
     expect(page.locator(".rail")).to_be_visible()
     assert page.locator(".rail a[href='#/review']").count() == (0 if name == "vera" else 1)
 
-    page.goto(f"{address}/#/people/1")
+    visit(page, f"{address}/#/people/1")
     expect(page.locator(".person h1")).to_be_visible()
     assert set(page.locator(".actions > :is(button, a):visible").all_inner_texts()) == person
-    page.goto(f"{address}/#/cameras")
+    visit(page, f"{address}/#/cameras")
     expect(page.locator(".camera")).to_be_visible()
     assert set(page.locator(".cameras button:visible").all_inner_texts()) == cameras
 
@@ -174,7 +174,7 @@ def test_a_role_sees_the_buttons_that_it_may_press(
 def test_the_first_user_chooses_a_password_and_is_signed_in_at_once(context: BrowserContext) -> None:
     page = context.new_page()
     with served(MemoryStore("site")) as address:
-        page.goto(f"{address}/#/access")
+        visit(page, f"{address}/#/access")
         page.get_by_role("button", name="Add the first user").click()
         page.get_by_label("Name").fill("Anna")
         page.locator("input[type=password]").first.fill(PASSWORD)
@@ -217,7 +217,7 @@ def test_every_tab_fits_the_screen_and_hinders_nobody_when_its_tables_are_full(
 def test_the_review_queue_is_answered_by_keys_and_keeps_its_place(context: BrowserContext, address: str) -> None:
     page = sign_in(context, address, "otto")
     expect(page.locator(".rail")).to_be_visible()
-    page.goto(f"{address}/#/review")
+    visit(page, f"{address}/#/review")
     left = page.locator(".review .tools")
     expect(left).to_contain_text("3 left")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from prometheus_client import CollectorRegistry
 
 from deploy.local.api_server import ApiServer, bind
@@ -24,7 +24,7 @@ from gallery.store.memory import MemoryStore
 from gallery.store.store import Identity, Write
 from tests.alert_tools import LEFT_HALF
 from tests.conftest import wait_until
-from tests.page_tools import faults_of_access, faults_of_layout
+from tests.page_tools import faults_of_access, faults_of_layout, visit
 from tests.unit.test_person_archive import MINE, THEIRS, checks, detail, recorded, stored
 from tests.words_tools import several_people
 from tests.worker_tools import START_NS, packets
@@ -90,7 +90,7 @@ def test_cameras_where_nobody_is_make_room_until_somebody_is_there(page: Page) -
     store, bus = several_people().store, MemoryBus()
     assert isinstance(store, MemoryStore)
     with served(store, bus, NAMES) as address:
-        page.goto(address)
+        visit(page, address)
         expect(page.locator(".tile")).to_have_count(6)
         resting, moments = page.locator(".tile.resting"), count(time.time_ns(), 5 * S)
 
@@ -117,6 +117,43 @@ def test_cameras_where_nobody_is_make_room_until_somebody_is_there(page: Page) -
         expect(resting).to_have_count(0)
 
 
+class Dropped:
+    """Drops so many requests for an address, as a browser does with all of them when the network changes."""
+
+    def __init__(self, page: Page, address: str, times: int) -> None:
+        self.left, self.asked = times, 0
+        page.route(address, self._answer)
+
+    def _answer(self, route: Route) -> None:
+        self.asked += 1
+        self.left -= 1
+        route.abort("internetdisconnected") if self.left >= 0 else route.continue_()
+
+
+@pytest.mark.parametrize("part", ["app.js", "views/people.js", "page.css"])
+def test_a_page_of_which_a_part_did_not_arrive_is_loaded_again_and_says_so_meanwhile(page: Page, part: str) -> None:
+    with served(MemoryStore("site"), MemoryBus(), ("a",)) as address:
+        dropped = Dropped(page, f"**/assets/{part}", 2)
+        visit(page, address)
+        expect(page.locator("#incomplete")).to_be_visible()
+        wait_until(lambda: page.locator(".rail").is_visible() and dropped.asked > 2)
+        expect(page.locator("#incomplete")).to_be_hidden()
+        assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_what_is_only_asked_for_is_asked_for_again_and_what_is_said_is_not_said_twice(page: Page) -> None:
+    talk = several_people()
+    assert isinstance(talk.store, MemoryStore)
+    with served(talk.store, MemoryBus(), ("a", "b")) as address:
+        asked, said = Dropped(page, "**/v1/identities/1", 1), Dropped(page, "**/v1/identities/1/hide", 1)
+        visit(page, f"{address}#/people/1")
+        expect(page.locator(".person h1")).to_contain_text("#1")
+        assert asked.asked == 2
+        page.get_by_role("button", name="Hide").click()
+        expect(page.locator(".toast")).to_contain_text("does not answer")
+        assert said.asked == 1
+
+
 def busy_zone() -> dict[str, object]:
     """Return what the API tells of an area in which up to four people were in each hour of a day."""
     counts = [hour % 5 for hour in range(24)]
@@ -134,7 +171,7 @@ def test_zones_have_a_history_that_is_drawn_and_can_be_downloaded(page: Page) ->
     store.alerting.save_zone(LEFT_HALF)
     told = json.dumps({"since": "", "until": "", "zones": [busy_zone()]})
     with served(store, bus, ("a",)) as address:
-        page.goto(f"{address}#/cameras/zones/a")
+        visit(page, f"{address}#/cameras/zones/a")
         expect(page.locator(".zone-hours")).to_contain_text("Left half nobody")
         page.route(HISTORY, lambda route: route.fulfill(body=told, content_type="application/json"))
         page.reload()
@@ -155,11 +192,11 @@ def test_the_proof_of_an_erasure_says_what_kafka_had_and_what_is_left(page: Page
     assert isinstance(talk.store, MemoryStore)
     bus.append(BOXES.name, "a", b"a record about somebody")
     with served(talk.store, bus, ("a", "b")) as address:
-        page.goto(f"{address}#/people/1")
+        visit(page, f"{address}#/people/1")
         page.get_by_role("button", name="Erase").click()
         page.get_by_role("alertdialog").get_by_role("button", name="Erase").click()
         expect(page.locator(".toasts")).to_contain_text("Erased")
-        page.goto(f"{address}#/review/journal")
+        visit(page, f"{address}#/review/journal")
         page.get_by_role("button", name="Proof").click()
         expect(page.locator(".proof")).to_contain_text("2 tracklets")
         expect(page.locator(".proof")).to_contain_text("Kafka's records: all ")
@@ -175,7 +212,7 @@ def test_a_clip_is_saved_in_which_nobody_but_the_person_is_to_be_seen(page: Page
     store.write(Write(0, START_NS, 2, tracklets=rows, identities=[person]))
     recorded(settings, store, packets([checks()] * 40).chunks())
     with served(store, MemoryBus(), ("door",), OtherSettings(recording=settings)) as address:
-        page.goto(f"{address}#/people/1")
+        visit(page, f"{address}#/people/1")
         page.get_by_role("tab", name="Recordings").click()
         # When the clip is saved without the other
         with page.expect_download(timeout=120_000) as download:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.random import Generator
@@ -21,6 +20,7 @@ from training.detector.frames import LabelledFrame
 from training.detector.losses import Truth, detection_loss
 from training.detector.network import PersonDetector
 from training.detector.pool import FramePool
+from training.workers import begin_worker
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,6 @@ class Batches(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Make batches."""
-        cv2.setNumThreads(1)
         worker = get_worker_info()
         rng = np.random.default_rng([self._options.seed, self._start, 0 if worker is None else worker.id])
         pool = FramePool(self._folder)
@@ -141,6 +140,7 @@ class Run:
             batch_size=None,
             num_workers=self.options.workers,
             prefetch_factor=4,
+            worker_init_fn=begin_worker,
             multiprocessing_context="spawn",
         )
         saved = began = time.monotonic()

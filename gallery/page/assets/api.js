@@ -2,6 +2,7 @@
 import { texts } from "./texts.js";
 
 export const base = new URL(".", document.baseURI);
+const AGAIN_MS = 300;
 
 export class ApiError extends Error {
   constructor(status, detail) {
@@ -16,7 +17,7 @@ const request = (method, path, body) =>
 async function send(method, path, body, headers = {}) {
   let answer;
   try {
-    answer = await fetch(new URL(path, base), { method, headers, body, credentials: "same-origin" });
+    answer = await asked(new URL(path, base), { method, headers, body, credentials: "same-origin" });
   } catch {
     throw new ApiError(0, texts.errors.silent);
   }
@@ -28,6 +29,13 @@ async function send(method, path, body, headers = {}) {
   return answer.status === 204 ? null : answer.json();
 }
 
+// What changes nothing is asked for twice: browsers drop requests when the network changes, though the API is as near as before.
+export const asked = (address, options) => fetch(address, options).catch(async (error) => {
+  if ((options.method ?? "GET") !== "GET" || options.signal?.aborted) throw error;
+  await new Promise((done) => setTimeout(done, AGAIN_MS));
+  return fetch(address, options);
+});
+
 export const get = (path) => request("GET", path);
 export const findByPicture = (jpeg) => send("POST", "v1/search?limit=50", jpeg, { "Content-Type": jpeg.type });
 export const post = (path, body = {}) => request("POST", path, body);
@@ -35,7 +43,7 @@ export const put = (path, body) => request("PUT", path, body);
 export const del = (path) => request("DELETE", path);
 
 export async function text(path) {
-  const answer = await fetch(new URL(path, base));
+  const answer = await asked(new URL(path, base), {});
   return answer.ok ? answer.text() : "";
 }
 

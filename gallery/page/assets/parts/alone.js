@@ -27,14 +27,14 @@ export async function savedAlone({ id, clip, file, told, signal }) {
   const size = [video.videoWidth, video.videoHeight].map((side) => Math.max(2, Math.round((side * scale) / 2) * 2));
   const canvas = Object.assign(document.createElement("canvas"), { width: size[0], height: size[1] });
   const hide = hiding(video, canvas, people(tracks, id));
-  const type = KINDS.find((kind) => MediaRecorder.isTypeSupported(kind));
-  const recorder = new MediaRecorder(canvas.captureStream(), { mimeType: type });
-  const parts = [];
-  recorder.ondataavailable = ({ data }) => data.size && parts.push(data);
-  const done = new Promise((resolve) => (recorder.onstop = resolve));
   video.currentTime = Math.max(0, (clip.from - file.since) / 1000);
   await new Promise((resolve) => (video.onseeked = resolve));
   hide(file.since + video.currentTime * 1000);
+  const type = KINDS.find((kind) => MediaRecorder.isTypeSupported(kind));
+  const recorder = new MediaRecorder(canvas.captureStream(), { mimeType: type }); // of what is drawn: black would be its first picture
+  const parts = [];
+  recorder.ondataavailable = ({ data }) => data.size && parts.push(data);
+  const done = new Promise((resolve) => (recorder.onstop = resolve));
   recorder.start();
   const each = (_, { mediaTime }) => {
     const time = file.since + mediaTime * 1000;

@@ -1,6 +1,6 @@
 // What is kept of a person's visits: the clips of all cameras of one time, side by side, moved by one slider.
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact-3.1.1.js";
-import { base, get } from "../api.js";
+import { asked, base, get } from "../api.js";
 import { useLoaded } from "../hooks.js";
 import { texts } from "../texts.js";
 import { clockOf, durationOf, momentOf } from "../time.js";
@@ -147,7 +147,7 @@ function Alone({ id, clip, file }) {
 }
 
 async function load(path, signal) {
-  const answer = await fetch(new URL(path, base), { credentials: "same-origin", signal });
+  const answer = await asked(new URL(path, base), { credentials: "same-origin", signal });
   if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? own.missing);
   return { since: Date.parse(answer.headers.get("Climbtrack-Since")), address: URL.createObjectURL(await answer.blob()) };
 }
