@@ -26,9 +26,11 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _no_sockets_for_the_next_module() -> Iterator[None]:
+def _no_sockets_for_the_next_module(request: pytest.FixtureRequest) -> Iterator[None]:
     """Collect the sockets that the client of Kafka leaves to the garbage collector, before other tests meet them."""
     yield
+    if not any(item.get_closest_marker("kafka") for item in request.session.items if item.path == request.path):
+        return
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
         gc.collect()
