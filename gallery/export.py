@@ -1,5 +1,6 @@
 """Export the tracks of a site as MOTChallenge text, one file per camera, with identity numbers shared by all."""
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from gallery.errors import TooManyVisits
 from gallery.store.store import Store, StoredTracklet, TrackQuery
-from gallery.tracks import Track, filled, longest_step_ns, tracks_among, tracks_of
+from gallery.tracks import Track, filled, rhythm_of, tracks_among, tracks_of
 from gallery.visits import MAX_TRACKS
 from wire.tracklet_id import TrackletId
 
@@ -27,19 +28,27 @@ class TrackRow:
 
 
 def track_rows(
-    store: Store, since_ns: int | None = None, every_frame: Mapping[str, float] | None = None
+    store: Store,
+    since_ns: int | None = None,
+    analysed_fps: Mapping[str, float] | None = None,
+    *,
+    every_frame: bool = False,
 ) -> Iterator[TrackRow]:
     """Yield every box with an identity, from tracklets last seen at or after `since_ns`.
 
-    `every_frame` is the rate at which each camera is analysed; the frames between analysed ones are then filled in.
+    Analysed frames in which a track's person was missed for a moment have boxes too: see `tracks.filled`.
+
+    Args:
+        analysed_fps: The rate at which cameras are analysed, where it is known.
+        every_frame: Also yield boxes for the frames between analysed ones.
     """
     tracks: dict[str, list[Track]] = defaultdict(list)
     for track in tracks_of(store, since_ns):
         tracks[track.camera_id].append(track)
     for camera_id, ones in tracks.items():
-        longest_ns = longest_step_ns(ones, every_frame[camera_id]) if every_frame and camera_id in every_frame else 0
+        rhythm = rhythm_of(ones, (analysed_fps or {}).get(camera_id, math.inf))
         for track in ones:
-            yield from _rows_of(filled(track, longest_ns))
+            yield from _rows_of(filled(track, rhythm, every_frame=every_frame))
 
 
 def write_mot(
@@ -47,15 +56,17 @@ def write_mot(
     out: Path,
     since_ns: int | None = None,
     cameras: Collection[str] | None = None,
-    every_frame: Mapping[str, float] | None = None,
+    analysed_fps: Mapping[str, float] | None = None,
+    *,
+    every_frame: bool = False,
 ) -> dict[str, int]:
     """Write `out/CAMERA.txt` for each camera (of `cameras`) that saw anyone; return the number of rows of each.
 
     A row is `frame,id,left,top,width,height,conf,-1,-1,-1`, sorted by frame and id. When a person has two boxes in one
-    frame, the one with the higher confidence is written. `every_frame` as in `track_rows`.
+    frame, the one with the higher confidence is written. `analysed_fps` and `every_frame` as in `track_rows`.
     """
     found: dict[str, list[TrackRow]] = defaultdict(list)
-    for row in track_rows(store, since_ns, every_frame):
+    for row in track_rows(store, since_ns, analysed_fps, every_frame=every_frame):
         if cameras is None or row.camera_id in cameras:
             found[row.camera_id].append(row)
     out.mkdir(parents=True, exist_ok=True)
@@ -91,7 +102,9 @@ def mot_of(store: Store, camera_id: str, from_ns: int, to_ns: int) -> list[str]:
     rows: list[TrackRow] = []
     for own in streams.values():
         before = max((row.frame for row in rows), default=0)
-        boxes = [row for track in tracks_among(own) for row in _rows_of(track)]
+        tracks = list(tracks_among(own))
+        rhythm = rhythm_of(tracks)
+        boxes = [row for track in tracks for row in _rows_of(filled(track, rhythm, every_frame=False))]
         rows += [replace(row, frame=row.frame + before) for row in boxes]
     return mot_lines(rows)
 

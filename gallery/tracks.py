@@ -1,5 +1,6 @@
-"""The boxes of a site by track, and by every frame of the source: frames that were not analysed are interpolated."""
+"""The boxes of a site by track, with those in between: where a person was missed, or a frame was not analysed."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from gallery.store.store import Store, StoredTracklet, TrackQuery
 from wire.tracklet_id import TrackletId
 
 EVERYTHING = 2**31 - 1
-TOO_LONG = 1.5  # in analysed frames: with at least one missed between two boxes, nobody knows where the person was
+NS = 1_000_000_000
+TOO_LONG = 1.5  # in usual steps between two analysed frames
+MISSED_NS = NS // 2  # whom a detector misses for longer may have gone another way than straight on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +37,19 @@ class Track:
     identities: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How the frames of a camera that are analysed follow each other.
+
+    Attributes:
+        step_ns: The mean time between two of them.
+        longest_ns: Two boxes of one track that are further apart than this are not joined.
+    """
+
+    step_ns: float
+    longest_ns: int
+
+
 def tracks_of(store: Store, since_ns: int | None = None, camera_id: str | None = None) -> Iterator[Track]:
     """Yield the tracks of tracklets last seen at or after `since_ns`, under the identities that they have now."""
     yield from tracks_among(store.find(TrackQuery(camera_id=camera_id, from_ns=since_ns, limit=EVERYTHING)))
@@ -50,27 +66,37 @@ def tracks_among(rows: Iterable[StoredTracklet]) -> Iterator[Track]:
         yield _joined(camera, own)
 
 
-def longest_step_ns(tracks: Sequence[Track], analysed_fps: float) -> int:
-    """Return the longest time between two boxes of one track between which no analysed frame lies.
+def rhythm_of(tracks: Sequence[Track], analysed_fps: float = math.inf) -> Rhythm:
+    """Return the rhythm of a camera.
 
-    It is judged by the rate that was asked for, and by the median step, which is longer for a slow source or a live
-    camera whose frames were thinned out.
+    It is judged by the rate that was asked for, and by the lower quartile of the steps (the others may be longer since
+    somebody was missed), which a slow source, or a live camera whose frames were thinned out, makes longer.
     """
-    steps = [np.diff(track.times_ns) for track in tracks if len(track.times_ns) > 1]
-    usual = float(np.median(np.concatenate(steps))) if steps else 0.0
-    return round(TOO_LONG * max(1e9 / analysed_fps, usual))
+    steps = np.concatenate([np.empty(0, np.int64), *(np.diff(track.times_ns) for track in tracks)])
+    usual_ns = max(NS / analysed_fps, float(np.quantile(steps, 0.25)) if len(steps) else 0.0)
+    short = steps[steps <= TOO_LONG * usual_ns]  # with at least one missed between them, steps are longer
+    step_ns = float(short.mean()) if len(short) else usual_ns
+    return Rhythm(step_ns, round(max(TOO_LONG * usual_ns, step_ns + MISSED_NS)))
 
 
-def filled(track: Track, longest_ns: int) -> Track:
-    """Return a track with a box for every frame between two of its boxes, linear between them.
+def filled(track: Track, rhythm: Rhythm, *, every_frame: bool) -> Track:
+    """Return a track with boxes where the detector missed the person for a moment, linear between those around it.
 
     Nothing is added between boxes more than `longest_ns` apart or of different people, nor before the first and after
-    the last one.
+    the last one. It is the tracklet interpolation of ByteTrack (Zhang et al., ECCV 2022), over shorter gaps.
+
+    Args:
+        every_frame: Also add frames of the source between the analysed ones, not only where these are missing.
     """
     frames, where = track.frames, np.arange(len(track.frames))
-    joined = (np.diff(track.times_ns) <= longest_ns) & (np.diff(track.identities) == 0)
-    steps = [np.arange(a, b) if near else [a] for a, b, near in zip(frames, frames[1:], joined, strict=False)]
-    every = np.concatenate([*steps, frames[-1:]]).astype(np.int64)
+    steps_ns = np.diff(track.times_ns)
+    joined = (steps_ns <= rhythm.longest_ns) & (np.diff(track.identities) == 0)
+    parts = np.where(joined, np.diff(frames), 1)
+    if not every_frame:
+        parts = np.clip(np.round(steps_ns / max(rhythm.step_ns, 1.0)).astype(np.int64), 1, parts)
+    spans = zip(frames, frames[1:], parts, strict=False)
+    added = [np.round(np.linspace(a, b, count, endpoint=False)) for a, b, count in spans]
+    every = np.concatenate([*added, frames[-1:]]).astype(np.int64)
     places = np.interp(every, frames, where)
     before = np.floor(places).astype(np.int64)
     after, share = np.minimum(before + 1, len(frames) - 1), (places - before).astype(np.float32)

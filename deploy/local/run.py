@@ -255,9 +255,9 @@ def _write_data(store: Store, report: Report, options: RunOptions, since_ns: int
     """
     files: dict[str, str] = {}
     if options.out is not None:
-        rates = {spec.camera_id: spec.analysed_fps for spec in options.cameras} if options.every_frame else None
+        rates = {spec.camera_id: spec.analysed_fps for spec in options.cameras}
         try:
-            written = write_mot(store, options.out, since_ns, report.cameras, rates)
+            written = write_mot(store, options.out, since_ns, report.cameras, rates, every_frame=options.every_frame)
             for name in set(report.cameras) - set(written):
                 (options.out / f"{name}.txt").write_text("")  # saw nobody: replaces the file of an earlier run
         except OSError as error:

@@ -14,7 +14,7 @@ from deploy.video.frames import frames_of
 from deploy.video.paint import Painter
 from deploy.video.shown import Overlay
 from gallery.store.store import Store
-from gallery.tracks import filled, longest_step_ns, tracks_of
+from gallery.tracks import filled, rhythm_of, tracks_of
 from ingest.config import IngestSettings
 from ingest.errors import SourceError
 from ingest.sources.address import has_end, path_of
@@ -101,8 +101,8 @@ def video_of(folder: Path, spec: CameraSpec) -> Path:
 def _write(store: Store, spec: CameraSpec, path: Path, since_ns: int, settings: IngestSettings, stop: Event) -> int:
     """Write the video of one camera; return its number of frames."""
     tracks = list(tracks_of(store, since_ns, spec.camera_id))
-    longest_ns = longest_step_ns(tracks, spec.analysed_fps)
-    overlay = Overlay([filled(track, longest_ns) for track in tracks])
+    rhythm = rhythm_of(tracks, spec.analysed_fps)
+    overlay = Overlay([filled(track, rhythm, every_frame=True) for track in tracks])
     count, began_ns = 0, 0
     with VideoFile(path) as video:
         for frame in frames_of(spec, settings):

@@ -83,7 +83,7 @@ def _has_colour(picture: Any, box: Any, person: int) -> bool:
 def test_boxes_that_cannot_be_written_take_no_results_along(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "out/a.txt")
 
     monkeypatch.setattr("deploy.local.run.write_mot", full)
