@@ -7,11 +7,31 @@ same person are never joined.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 NEVER = -np.inf  # similarity of clusters that cannot be joined
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Besides:
+    """What is added to the similarities of n members.
+
+    Attributes:
+        means: `(n, n)`, symmetric: of two clusters the mean counts.
+        sums: `(n, n)`, symmetric: of two clusters the sum counts, since of most pairs nothing is known.
+        most: The largest absolute value of a sum.
+    """
+
+    means: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    most: float
+
+    def bounded(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return sums within the bound."""
+        return np.asarray(np.clip(sums, -self.most, self.most))
 
 
 def clusters(
@@ -20,7 +40,7 @@ def clusters(
     legs: Sequence[object],
     rivals: NDArray[np.bool_],
     least: float,
-    besides: NDArray[np.float64] | None = None,
+    besides: Besides | None = None,
 ) -> NDArray[np.int64]:
     """Return the cluster of each of n members, as the index of its first member.
 
@@ -30,7 +50,7 @@ def clusters(
         legs: n hashable values; members with equal values are the same person.
         rivals: `(n, n)`, symmetric: pairs that cannot be the same person.
         least: Clusters are joined from this mean similarity on, or from -1 on if that is higher.
-        besides: `(n, n)`, symmetric: what is added to the similarities of two members.
+        besides: What is added to the similarities.
     """
     state = _Clusters(vectors, weights, legs, rivals, besides)
     while state.best >= max(least, -1.0):
@@ -45,7 +65,7 @@ def clusters_in_turn(
     rivals: NDArray[np.bool_],
     later: NDArray[np.bool_],
     least: float,
-    besides: NDArray[np.float64] | None = None,
+    besides: Besides | None = None,
 ) -> NDArray[np.int64]:
     """Return clusters as `clusters` does, but members of the first turn first, and then those of `later`, `(n,)`.
 
@@ -68,13 +88,17 @@ class _Clusters:
         weights: NDArray[np.float64],
         legs: Sequence[object],
         rivals: NDArray[np.bool_],
-        besides: NDArray[np.float64] | None,
+        besides: Besides | None,
     ) -> None:
         firsts: dict[object, int] = {}
         self.labels = np.array([firsts.setdefault(leg, place) for place, leg in enumerate(legs)], np.int64)
         gone = np.flatnonzero(self.labels != np.arange(len(legs)))
         sums, self._weights, self._apart = vectors * weights[:, None], weights.copy(), rivals.copy()
-        for place, label in zip(gone, self.labels[gone], strict=True):
+        nothing = np.zeros(rivals.shape)
+        self._besides = besides or Besides(nothing, nothing, 0.0)
+        self._sums = self._besides.sums.copy()
+        for place, label in zip(gone.tolist(), self.labels[gone].tolist(), strict=True):
+            self._add_up(label, place)
             sums[label] += sums[place]
             self._weights[label] += weights[place]
             self._apart[label] |= self._apart[place]
@@ -85,17 +109,18 @@ class _Clusters:
         means = sums / self._weights[:, None]
         self._products = means @ means.T
         if besides is not None:
-            self._products += self._between(besides, weights) if len(gone) else besides
-        self._similar = np.where(self._apart, NEVER, np.round(self._products, 6))
+            self._products += self._between(besides.means, weights) if len(gone) else besides.means
+        similar = self._products + self._besides.bounded(self._sums)
+        self._similar = np.where(self._apart, NEVER, np.round(similar, 6))
         self._partners = self._similar.argmax(1)
         self._tops = self._similar[np.arange(len(legs)), self._partners]
 
-    def _between(self, besides: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _between(self, means: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the mean of what is added to the similarities of the members of each two clusters."""
-        shares = np.zeros(besides.shape)
+        shares = np.zeros(means.shape)
         places = np.arange(len(weights))
         shares[self.labels, places] = weights / self._weights[self.labels]
-        return np.asarray(shares @ besides @ shares.T)
+        return np.asarray(shares @ means @ shares.T)
 
     @property
     def best(self) -> float:
@@ -108,10 +133,16 @@ class _Clusters:
         kept, gone = sorted((row, int(self._partners[row])))
         self.labels[self.labels == gone] = kept
         self._unite_products(kept, gone)
+        self._add_up(kept, gone)
         self._apart[kept] |= self._apart[gone]
         self._apart[gone] = True
         self._apart[:, kept], self._apart[:, gone] = self._apart[kept], True
         self._compare_again(kept, gone)
+
+    def _add_up(self, kept: int, gone: int) -> None:
+        """Add what is known of a cluster beside others to that of another one."""
+        self._sums[kept] += self._sums[gone]
+        self._sums[:, kept] += self._sums[:, gone]
 
     def _unite_products(self, kept: int, gone: int) -> None:
         """Replace the inner products of two means by those of their common mean, which are linear in it."""
@@ -123,7 +154,8 @@ class _Clusters:
         self._weights[kept] = weight
 
     def _compare_again(self, kept: int, gone: int) -> None:
-        similar = np.where(self._apart[kept], NEVER, np.round(self._products[kept], 6))
+        found = self._products[kept] + self._besides.bounded(self._sums[kept])
+        similar = np.where(self._apart[kept], NEVER, np.round(found, 6))
         self._similar[kept], self._similar[:, kept] = similar, similar
         self._similar[gone] = self._similar[:, gone] = NEVER
         stale = (self._partners == kept) | (self._partners == gone) | (similar > self._tops)

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.decision.ground import NO_GROUND, Cameras, Ground
 from gallery.decision.transit import NO_TRANSIT, Transit
 from wire.messages import Tracklet
 
@@ -22,8 +23,6 @@ SIMULTANEOUS_NS = 1_000_000_000  # tracklets that overlap longer are simultaneou
 ALIKE = 4.0  # log odds from which on two tracklets are clearly alike
 MAX_RATIO = 0.33  # of observed to expected simultaneous pairs of disjoint cameras; needs at least two expected ones
 MAX_PAIRS = 4_000.0  # effective number of pairs of each two cameras; older ones fade
-
-Cameras = tuple[str, str]  # in alphabetical order
 
 
 class Meetings(msgspec.Struct, frozen=True, array_like=True):
@@ -56,10 +55,16 @@ class Meetings(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True)
 class Coverage:
-    """Meetings of each two cameras, and how people get from one to the other; immutable."""
+    """Meetings of each two cameras, how people get from one to the other, and the ground both see; immutable."""
 
     meetings: Mapping[Cameras, Meetings] = field(default_factory=dict)
     transit: Transit = NO_TRANSIT
+    ground: Ground = NO_GROUND
+
+    @property
+    def bound(self) -> float:
+        """Return the largest log odds that times and places can add or take."""
+        return self.transit.bound + self.ground.bound
 
     def observe(self, found: Mapping[Cameras, Meetings]) -> "Coverage":
         """Return the coverage updated with further meetings."""

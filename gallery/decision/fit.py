@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision.calibrate import MAX_LOGIT, Calibration
+from gallery.decision.cluster import Besides
 from gallery.decision.normalise import stacked
 from wire.messages import Tracklet
 from wire.tracklet_id import TrackletId
@@ -40,9 +41,7 @@ class Fit:
         vectors, weights: `(n, d)` float64 and `(n,)`, of the members.
     """
 
-    def __init__(
-        self, calibration: Calibration, members: Sequence[Member], besides: NDArray[np.float64] | None
-    ) -> None:
+    def __init__(self, calibration: Calibration, members: Sequence[Member], besides: Besides | None) -> None:
         self.labels = np.arange(len(members))
         self._logit = calibration.logit
         self._besides = besides
@@ -107,7 +106,9 @@ class Fit:
         means = [share @ self.vectors[part] for share, part in zip(shares, (one, other), strict=True)]
         similar = float(means[0] @ means[1])
         if self._besides is not None:
-            similar += float(shares[0] @ self._besides[np.ix_(one, other)] @ shares[1])
+            both = np.ix_(one, other)
+            similar += float(shares[0] @ self._besides.means[both] @ shares[1])
+            similar += float(self._besides.bounded(self._besides.sums[both].sum()))
         goes_on = CONTINUED if self._follow[np.ix_(one, other)].any() else 0.0
         return min(MAX_LOGIT, self._logit(round(similar, 5)) + goes_on)
 

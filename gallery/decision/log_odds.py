@@ -76,7 +76,8 @@ def logit(draft: Draft, tracklet: Tracklet, number: int) -> float:
     if prototype_set is None:
         return -np.inf
     appearance = draft.calibration(tracklet.model_id).logit(similarity(draft.vector(tracklet), prototype_set))
-    return max(-MAX_LOGIT, min(MAX_LOGIT, appearance + _transit(draft, tracklet, number)))
+    besides = _transit(draft, tracklet, number) + _ground(draft, tracklet, number)
+    return max(-MAX_LOGIT, min(MAX_LOGIT, appearance + besides))
 
 
 def _transit(draft: Draft, tracklet: Tracklet, number: int) -> float:
@@ -85,6 +86,12 @@ def _transit(draft: Draft, tracklet: Tracklet, number: int) -> float:
         return 0.0
     other = draft.latest(number, besides=tracklet)
     return 0.0 if other is None else draft.coverage.transit.of(tracklet, other)
+
+
+def _ground(draft: Draft, tracklet: Tracklet, number: int) -> float:
+    """Return by how much places raise the log odds of an identity that other cameras see at the same time."""
+    ground = draft.coverage.ground
+    return ground.of(tracklet, draft.members(number)) if ground.floors else 0.0
 
 
 def logits(
@@ -97,7 +104,7 @@ def logits(
     found = np.full((len(tracklets), len(numbers)), -np.inf)
     for model_id in {tracklet.model_id for tracklet in tracklets}:
         calibration = draft.calibration(model_id)
-        least = calibration.similarity(floor - draft.coverage.transit.bound) - SLACK
+        least = calibration.similarity(floor - draft.coverage.bound) - SLACK
         rows = [row for row, tracklet in enumerate(tracklets) if tracklet.model_id == model_id]
         likely = draft.bounds([tracklets[row] for row in rows], numbers, model_id) >= least
         for i, j in np.argwhere(likely & among[rows]).tolist():

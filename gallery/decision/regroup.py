@@ -22,7 +22,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from gallery.decision.cluster import clusters_in_turn
+from gallery.decision.cluster import Besides, clusters_in_turn
 from gallery.decision.compare import weight_of
 from gallery.decision.draft import Draft
 from gallery.decision.fit import Fit, Member
@@ -146,16 +146,17 @@ def _mean(draft: Draft, prototype: Prototype) -> NDArray[np.float64]:
     return direction.astype(np.float64) * (length / prototype.weight)
 
 
-def _besides(draft: Draft, model_id: str, members: Sequence[Member]) -> NDArray[np.float64] | None:
-    """Return `(n, n)` what cameras and times of two members say, as a difference of similarity; None if nothing."""
-    slope = draft.calibration(model_id).slope
-    if slope <= 0 or not draft.coverage.transit.passages:
+def _besides(draft: Draft, model_id: str, members: Sequence[Member]) -> Besides | None:
+    """Return what cameras, times and places of members say, as differences of similarity; None if nothing."""
+    slope, transit, ground = draft.calibration(model_id).slope, draft.coverage.transit, draft.coverage.ground
+    if slope <= 0 or not (transit.passages or ground.floors):
         return None
     places = [place for place, member in enumerate(members) if member.tracklet is not None]
     tracklets = [member.tracklet for member in members if member.tracklet is not None]
-    found = np.zeros((len(members), len(members)))
-    found[np.ix_(places, places)] = draft.coverage.transit.between(tracklets) / slope
-    return found
+    means, sums = np.zeros((2, len(members), len(members)))
+    means[np.ix_(places, places)] = transit.between(tracklets) / slope
+    sums[np.ix_(places, places)] = ground.between(tracklets) / slope
+    return Besides(means, sums, ground.bound / slope)
 
 
 def _keys(draft: Draft, members: Sequence[Member]) -> list[object]:

@@ -13,6 +13,7 @@ class Parts:
         exclusivity: People whom one camera saw at once are different.
         disjoint: So are those whom two cameras saw at once that see different places.
         transit: Cameras and times of a person's tracklets follow ways that were learnt.
+        ground: Where a person is in one camera says where they are in another, as far as that was learnt.
         staying: Few people who stay before the cameras are counted by how their number in sight varies.
     """
 
@@ -21,6 +22,7 @@ class Parts:
     exclusivity: bool = True
     disjoint: bool = True
     transit: bool = True
+    ground: bool = True
     staying: bool = True
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.decision.compare import similarity
-from gallery.decision.coverage import ALIKE, SIMULTANEOUS_NS, Cameras, Meetings
+from gallery.decision.coverage import ALIKE, SIMULTANEOUS_NS, Meetings
 from gallery.decision.draft import Draft
+from gallery.decision.ground import MOST_PAIRS, Cameras, spans_of
 from gallery.decision.normalise import NO_SHIFTS, RECENT_PEOPLE, learnt_shifts, stacked
 from gallery.decision.rules import Rules
 from gallery.decision.transit import EDGES_NS, STEPS, Passages, Way, began_ranks
@@ -73,6 +74,10 @@ def _learn(draft: Draft, model_id: str, found: "_Pairs", *, anew: bool) -> None:
         passages, transit = _passages(found, close), coverage.transit
         transit = transit.observe_instead(passages) if anew else transit.observe(passages)
         coverage = replace(coverage, transit=transit)
+    if draft.parts.ground:
+        places, ground = _places(draft, found, close), coverage.ground
+        ground = ground.observe_instead(places) if anew else ground.observe(places)
+        coverage = replace(coverage, ground=ground)
     draft.coverage = coverage
 
 
@@ -100,6 +105,28 @@ def _passages(found: "_Pairs", close: NDArray[np.bool_]) -> Mapping[Way, Passage
     return {way: Passages(tuple(pairs[place]), tuple(near[place])) for place, way in ways if any(pairs[place])}
 
 
+def _places(draft: Draft, found: "_Pairs", close: NDArray[np.bool_]) -> Mapping[Cameras, list[NDArray[np.int16]]]:
+    """Return where tracklets of two cameras that show one person were at the same times, the latest of each two.
+
+    Such are clearly alike ones, and those of one identity: where it is wrong, places do not agree, and teach nothing.
+    """
+    pairs: dict[Cameras, list[tuple[Tracklet, Tracklet]]] = defaultdict(list)
+    for place in np.flatnonzero(found.simultaneous & (found.first != found.second)).tolist():
+        one, other = found.tracklets[found.one[place]], found.tracklets[found.other[place]]
+        number = draft.owner(one.tracklet_id)
+        if not close[place] and (number is None or number != draft.owner(other.tracklet_id)):
+            continue
+        first, second = (one, other) if one.camera_id < other.camera_id else (other, one)
+        pairs[first.camera_id, second.camera_id].append((first, second))
+    latest = {ways: sorted(met, key=_met_until)[-MOST_PAIRS:] for ways, met in sorted(pairs.items())}
+    return {ways: [span for pair in met for span in spans_of(*pair)] for ways, met in latest.items()}
+
+
+def _met_until(pair: tuple[Tracklet, Tracklet]) -> tuple[int, str, str]:
+    first, second = pair
+    return min(first.last_ns, second.last_ns), first.tracklet_id, second.tracklet_id
+
+
 def _sample(draft: Draft, model_id: str, rules: Rules) -> list[Tracklet]:
     """Return the latest ended tracklets of a model."""
     found = (t for t in draft.closed(model_id) if t.quality >= rules.min_closing_quality)
@@ -111,6 +138,8 @@ class _Pairs:
     """Pairs of tracklets that may or may not be the same person, p of them.
 
     Attributes:
+        tracklets: All that are in a pair.
+        one, other: `(p,)` the places of a pair in `tracklets`.
         cameras: Their cameras, in alphabetical order.
         first, second: `(p,)` the camera of the tracklet that began first, and that of the other: places in `cameras`.
         steps: `(p,)` after how long the second followed, as `transit` counts it.
@@ -118,6 +147,9 @@ class _Pairs:
         simultaneous: `(p,)` whether they were visible at the same time.
     """
 
+    tracklets: Sequence[Tracklet]
+    one: NDArray[np.int64]
+    other: NDArray[np.int64]
     cameras: Sequence[str]
     first: NDArray[np.int64]
     second: NDArray[np.int64]
@@ -140,6 +172,9 @@ def _compared(draft: Draft, ones: Sequence[Tracklet], others: Sequence[Tracklet]
     gap_ns = first_ns[second] - last_ns[first]
     common_ns = np.minimum(last_ns[first], last_ns[second]) - first_ns[second]
     return _Pairs(
+        both,
+        i,
+        j_in_both,
         cameras.tolist(),
         camera[first],
         camera[second],

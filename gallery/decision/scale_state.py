@@ -9,6 +9,7 @@ import numpy as np
 from gallery.decision import calibrate
 from gallery.decision.calibrate import Calibration
 from gallery.decision.coverage import NO_COVERAGE, Coverage, Meetings
+from gallery.decision.ground import Encounters, Ground
 from gallery.decision.normalise import NO_SHIFTS, Shifts
 from gallery.decision.spaces import NOTHING_CHOSEN, Spaces
 from gallery.decision.sweep import NOT_BEGUN, Sweep
@@ -30,6 +31,7 @@ class _State(msgspec.Struct, frozen=True):
     passages: tuple[tuple[str, str, Passages], ...] = ()
     spaces: Spaces = NOTHING_CHOSEN
     sweep: Sweep = NOT_BEGUN
+    ground: tuple[tuple[str, str, Encounters], ...] = ()
 
 
 def encode_scale(
@@ -44,7 +46,9 @@ def encode_scale(
     stored = tuple((model, camera, shift.astype("<f2").tobytes()) for (model, camera), shift in places)
     meetings = tuple((*cameras, known) for cameras, known in sorted(coverage.meetings.items()))
     passages = tuple((*way, known) for way, known in sorted(coverage.transit.passages.items()))
-    state = _State(SCHEMA, calibrate.encode(calibrations), stored, shifts.learnt_at, meetings, passages, spaces, sweep)
+    ground = tuple((*cameras, known) for cameras, known in sorted(coverage.ground.encounters.items()))
+    learnt = calibrate.encode(calibrations)
+    state = _State(SCHEMA, learnt, stored, shifts.learnt_at, meetings, passages, spaces, sweep, ground)
     return msgspec.msgpack.encode(state)
 
 
@@ -58,7 +62,8 @@ def decode_scale(data: bytes) -> tuple[dict[str, Calibration], Shifts, Coverage]
         return calibrate.decode(data), NO_SHIFTS, NO_COVERAGE
     vectors = {(model, camera): np.frombuffer(shift, "<f2").astype(np.float32) for model, camera, shift in state.shifts}
     transit = Transit({(one, other): known for one, other, known in state.passages if known.is_readable()})
-    coverage = Coverage({(one, other): known for one, other, known in state.meetings}, transit)
+    ground = Ground({(one, other): known for one, other, known in state.ground if known.is_readable()})
+    coverage = Coverage({(one, other): known for one, other, known in state.meetings}, transit, ground)
     return calibrate.decode(state.calibrations), Shifts(vectors, state.shifts_learnt_at), coverage
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gallery.decision.cluster import clusters, clusters_in_turn
+from gallery.decision.cluster import Besides, clusters, clusters_in_turn
 from tests.gallery_tools import axis, unit
 
 
@@ -15,6 +15,7 @@ def clusters_by_hand(
     legs: list[int],
     rivals: NDArray[np.bool_],
     least: float,
+    besides: Besides,
 ) -> list[int]:
     """Return the cluster of each member: the two most similar become one, the earlier pair of equal ones."""
     groups = {legs.index(leg): [place for place, other in enumerate(legs) if other == leg] for leg in legs}
@@ -23,9 +24,16 @@ def clusters_by_hand(
         found: NDArray[np.float64] = weights[group] @ vectors[group] / weights[group].sum()
         return found
 
+    def similarity(one: list[int], other: list[int]) -> float:
+        shares = [weights[group] / weights[group].sum() for group in (one, other)]
+        both = np.ix_(one, other)
+        added = shares[0] @ besides.means[both] @ shares[1]
+        known = min(besides.most, max(-besides.most, besides.sums[both].sum()))
+        return round(float(mean(one) @ mean(other) + added + known), 6)
+
     while True:
         pairs = [
-            (round(float(mean(groups[a]) @ mean(groups[b])), 6), -a, -b)
+            (similarity(groups[a], groups[b]), -a, -b)
             for a in groups
             for b in groups
             if a < b and not rivals[np.ix_(groups[a], groups[b])].any()
@@ -45,9 +53,12 @@ def test_the_clusters_are_those_found_by_hand(seed: int, count: int, least: floa
     rivals |= rivals.T
     rivals &= np.array(legs)[:, None] != np.array(legs)
 
-    found = clusters(vectors, weights, legs, rivals, least)
+    means, sums = (rng.normal(size=(2, count, count)) * (rng.random((2, count, count)) < 0.3)) / 8
+    besides = Besides(means + means.T, sums + sums.T, 0.2)
 
-    assert found.tolist() == clusters_by_hand(vectors, weights, legs, rivals, max(least, -1.0))
+    found = clusters(vectors, weights, legs, rivals, least, besides)
+
+    assert found.tolist() == clusters_by_hand(vectors, weights, legs, rivals, max(least, -1.0), besides)
 
 
 @given(st.integers(0, 2**32), st.integers(2, 14))

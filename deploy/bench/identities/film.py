@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deploy.bench.identities.floor import Floor
 from deploy.bench.identities.looks import CROPS, EARLY, Looks
 from deploy.bench.identities.timetable import DAY_S, Seen, Timetable
 from wire.messages import Tracklet
@@ -16,8 +16,6 @@ OPENED_NS = 1_700_000_000 * S
 FPS = 5
 REPORTED_S = 1.0  # a track is reported at this age, and when it has ended
 CLOSED_S = 1.0  # a tracker waits this long before it says that a track has ended
-FRAME = (640.0, 360.0)
-BOX = (40.0, 100.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,14 +43,13 @@ class Film:
 
 def film_of(site: Timetable, looks: Looks, seed: int) -> Film:
     """Return what the cameras of a site send; `seed` draws where people are in the picture."""
-    rng = np.random.default_rng([seed, 47])
+    rng, floor = np.random.default_rng([seed, 47]), Floor(site.cameras, seed)
     due: dict[int, list[Tracklet]] = defaultdict(list)
     people: dict[str, int] = {}
     last: dict[str, Tracklet] = {}
     for number, seen in enumerate(site.seen):
-        corners = rng.uniform(0, 1, (2, 2)) * (np.array(FRAME) - BOX)
         quality = float(rng.uniform(0.4, 0.95))
-        first, ended = (_tracklet(number, seen, looks, corners, quality, closed=closed) for closed in (False, True))
+        first, ended = (_tracklet(number, seen, looks, floor, quality, closed=closed) for closed in (False, True))
         due[int(seen.first_s + REPORTED_S)].append(first)
         due[int(seen.last_s + CLOSED_S)].append(ended)
         people[ended.tracklet_id] = seen.person + 1
@@ -78,13 +75,9 @@ def _day_of(time_ns: int) -> int:
     return (time_ns - OPENED_NS) // (int(DAY_S) * S)
 
 
-def _tracklet(
-    number: int, seen: Seen, looks: Looks, corners: NDArray[np.float64], quality: float, *, closed: bool
-) -> Tracklet:
+def _tracklet(number: int, seen: Seen, looks: Looks, floor: Floor, quality: float, *, closed: bool) -> Tracklet:
     first, last = round(seen.first_s * FPS), round((seen.last_s if closed else seen.first_s + REPORTED_S) * FPS)
     frames = np.arange(first, last + 1)
-    share = (frames / FPS - seen.first_s) / (seen.last_s - seen.first_s)
-    places = corners[0] + share[:, None] * (corners[1] - corners[0])
     camera = f"camera-{seen.camera}"
     return Tracklet(
         tracklet_id=f"{camera}/bench/{number}.0/0",
@@ -94,7 +87,7 @@ def _tracklet(
         closed=closed,
         times_ns=OPENED_NS + frames * (S // FPS),
         frames=frames + 1,
-        boxes=np.hstack([places, places + BOX]).astype(np.float32),
+        boxes=floor.boxes(seen.person, seen.camera, frames / FPS).astype(np.float32),
         scores=np.full(len(frames), 0.9, np.float32),
         quality=quality,
         frames_used=CROPS if closed else EARLY,

@@ -21,6 +21,7 @@ VARIANTS: Mapping[str, Rules] = {
     "without clustering again": replace(RULES, parts=replace(RULES.parts, clustering=False)),
     "without disjoint cameras": replace(RULES, parts=replace(RULES.parts, disjoint=False)),
     "without transit": replace(RULES, parts=replace(RULES.parts, transit=False)),
+    "without ground": replace(RULES, parts=replace(RULES.parts, ground=False)),
     "without staying": replace(RULES, parts=replace(RULES.parts, staying=False)),
     "without exclusivity": replace(RULES, parts=replace(RULES.parts, exclusivity=False)),
 }

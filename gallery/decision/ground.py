@@ -1,0 +1,300 @@
+"""Where whoever is seen by one camera stands in another, learnt without labels from tracklets seen at once. Pure.
+
+Cameras that see the same ground are related by a homography (Hartley and Zisserman 2004, section 13.1): four places
+where both saw somebody's feet determine it. Pairs of clearly alike tracklets are mostly one person, and give such
+places; since some are not, it is fitted by RANSAC (Fischler and Bolles 1981, section II) and refined by the normalised
+linear transform (Hartley and Zisserman, algorithm 4.2). How far the feet of each pair are from where other pairs put
+them, in heights of bodies, is compared with the same for feet of different pairs. The logarithm of the ratio is one
+more likelihood in every decision: zero before there is evidence, bounded, and zero for ever where two cameras see
+different places, since alike pairs are then as far from each other as any.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import bdtrc
+
+from wire.messages import Tracklet
+
+Cameras = tuple[str, str]  # in alphabetical order
+Real = NDArray[np.float64]
+
+POINTS = 4  # times at which a pair is looked at
+LEAST_NS = 1_000_000_000  # that two tracklets have in common: clocks and last boxes are inexact
+FEWEST_PAIRS = 3  # from which a homography can be fitted and one of them be left out
+MOST_PAIRS = 32  # of two cameras; older ones go
+UNPROVEN_PAIRS = 8  # of two cameras of which nothing says that they see the same ground
+CHANCE = 1e-4  # that it is said of cameras that do not; there are thousands of pairs of cameras at a large site
+SETTLED = 4  # a fit is made anew when there are a quarter more pairs
+EDGES = (0.15, 0.3, 0.6, 1.2, 2.4)  # of the steps of distance, in heights of bodies
+STEPS = len(EDGES) + 1
+NEAR_STEPS = 3  # in which feet are near where they are expected
+FAR = 1_000.0  # heights of bodies; the horizon
+NEAR = 0.35  # heights of bodies within which feet agree with a homography
+PARTS = 4  # each of which is judged by the others
+TRIALS = 500
+KEPT_TRIALS = 16  # which are fitted anew
+ROUNDS = 4
+PRIOR_PAIRS = 5.0  # alike pairs as far apart as any, before any were seen
+BOUND = 2.5  # log odds that places of a pair can add or take
+MOST = 4.0  # that those of several pairs can
+SPAN_NS = 5_000_000_000  # a pair that was in sight together for longer counts as several
+MOST_SPANS = 4
+
+_PLACE = np.dtype("<i2")  # px
+_WIDTH = 6  # of a place: x and y of the feet and height of the body, in either camera
+_BYTES = POINTS * _WIDTH * _PLACE.itemsize
+
+
+class Encounters(msgspec.Struct, frozen=True, array_like=True):
+    """Where clearly alike tracklets of two cameras were at the same times, the latest pairs last.
+
+    Attributes:
+        settled: Places of the pairs that are fitted, little-endian int16 `(pairs, POINTS, 6)`.
+        waiting: The same of pairs that came after.
+    """
+
+    settled: bytes = b""
+    waiting: bytes = b""
+
+    def with_pairs(self, places: Sequence[NDArray[np.int16]]) -> "Encounters":
+        """Return the encounters with further pairs, each `(POINTS, 6)`."""
+        waiting = self.waiting + b"".join(place.astype(_PLACE).tobytes() for place in places)
+        if len(waiting) * SETTLED < len(self.settled):
+            return Encounters(self.settled, waiting)
+        settled = (self.settled + waiting)[-MOST_PAIRS * _BYTES :]
+        floor = fitted(settled)
+        if len(settled) > UNPROVEN_PAIRS * _BYTES and not (floor and floor.is_proven()):
+            settled = settled[-UNPROVEN_PAIRS * _BYTES :]
+        return Encounters(settled)
+
+    def is_readable(self) -> bool:
+        """Return whether the places are those of this version."""
+        return not len(self.settled) % _BYTES and not len(self.waiting) % _BYTES
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return (len(self.settled) + len(self.waiting)) // _BYTES
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Floor:
+    """The ground that two cameras see.
+
+    Attributes:
+        there, back: `(3, 3)`, homographies from feet in the first camera to feet in the second, px, and back.
+        log_odds: `(STEPS,)` by how much each step of distance raises the log odds of one person.
+        chance: The probability that as many pairs would be that near if the cameras saw different places.
+    """
+
+    there: Real
+    back: Real
+    log_odds: Real
+    chance: float
+
+    def is_proven(self) -> bool:
+        """Return whether feet are where they are expected so often that the cameras see the same ground."""
+        return self.chance <= CHANCE
+
+    def of(self, one: Tracklet, other: Tracklet) -> float:
+        """Return by how much places raise the log odds of one person, of tracklets of the first and second camera."""
+        distance = np.median(_apart(self.there, self.back, places_of(one, other).astype(np.float64)))
+        return float(self.log_odds[np.searchsorted(EDGES, distance, side="right")])
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Meetings of each two cameras; immutable."""
+
+    encounters: Mapping[Cameras, Encounters] = field(default_factory=dict)
+
+    def observe(self, found: Mapping[Cameras, Sequence[NDArray[np.int16]]]) -> "Ground":
+        """Return the ground updated with places of further alike pairs."""
+        new = {cameras: self.encounters.get(cameras, Encounters()).with_pairs(more) for cameras, more in found.items()}
+        return Ground({**self.encounters, **new}) if new else self
+
+    def observe_instead(self, found: Mapping[Cameras, Sequence[NDArray[np.int16]]]) -> "Ground":
+        """Return the ground with these pairs instead of the earlier ones of two cameras, unless those are more."""
+        enough = {cameras: more for cameras, more in found.items() if len(more) >= len(self._of(cameras))}
+        return Ground({**self.encounters, **{key: Encounters().with_pairs(more) for key, more in enough.items()}})
+
+    def _of(self, cameras: Cameras) -> Encounters:
+        return self.encounters.get(cameras, Encounters())
+
+    @cached_property
+    def floors(self) -> Mapping[Cameras, Floor]:
+        """The ground of each two cameras that are known to see the same."""
+        found = {cameras: fitted(known.settled) for cameras, known in self.encounters.items()}
+        return {cameras: floor for cameras, floor in found.items() if floor is not None and floor.is_proven()}
+
+    @property
+    def bound(self) -> float:
+        """Return the largest absolute value of `of`."""
+        return MOST if self.floors else 0.0
+
+    def of(self, one: Tracklet, others: Iterable[Tracklet]) -> float:
+        """Return by how much places raise the log odds that a tracklet shows the person of others.
+
+        It is the sum over the other cameras, of each the tracklet that was seen beside it for longest.
+        """
+        beside: dict[str, tuple[int, Tracklet]] = {}
+        for other in others:
+            common_ns = min(one.last_ns, other.last_ns) - max(one.first_ns, other.first_ns)
+            if common_ns > max(LEAST_NS, beside.get(other.camera_id, (0,))[0]):
+                beside[other.camera_id] = common_ns, other
+        found = sum(self._between(one, other) for _, other in beside.values())
+        return max(-MOST, min(MOST, found))
+
+    def between(self, tracklets: Sequence[Tracklet]) -> Real:
+        """Return by how much places raise the log odds of one person for each two of n tracklets, `(n, n)`."""
+        found = np.zeros((len(tracklets), len(tracklets)))
+        if not self.floors:
+            return found
+        first_ns, last_ns = np.array([t.first_ns for t in tracklets]), np.array([t.last_ns for t in tracklets])
+        common_ns = np.minimum.outer(last_ns, last_ns) - np.maximum.outer(first_ns, first_ns)
+        for i, j in np.argwhere(np.triu(common_ns > LEAST_NS, 1)).tolist():
+            found[i, j] = found[j, i] = self._between(tracklets[i], tracklets[j])
+        return found
+
+    def _between(self, one: Tracklet, other: Tracklet) -> float:
+        first, second = (one, other) if one.camera_id <= other.camera_id else (other, one)
+        floor = self.floors.get((first.camera_id, second.camera_id))
+        return 0.0 if floor is None else floor.of(first, second)
+
+
+NO_GROUND = Ground()
+
+
+def spans_of(first: Tracklet, second: Tracklet) -> list[NDArray[np.int16]]:
+    """Return where two tracklets were at the same times, for each span of the time that they have in common."""
+    since, until = max(first.first_ns, second.first_ns), min(first.last_ns, second.last_ns)
+    edges = np.linspace(since, until, 1 + int(np.clip((until - since) // SPAN_NS, 1, MOST_SPANS)))
+    return [_places(first, second, *span) for span in pairwise(edges)]
+
+
+def places_of(first: Tracklet, second: Tracklet) -> NDArray[np.int16]:
+    """Return where two tracklets that have a time in common were at `POINTS` times of it, `(POINTS, 6)` px."""
+    return _places(first, second, max(first.first_ns, second.first_ns), min(first.last_ns, second.last_ns))
+
+
+def _places(first: Tracklet, second: Tracklet, since_ns: float, until_ns: float) -> NDArray[np.int16]:
+    times = np.linspace(since_ns, until_ns, POINTS)
+    columns = [column for tracklet in (first, second) for column in _feet(tracklet, times)]
+    return np.clip(np.stack(columns, 1).round(), -32_768, 32_767).astype(np.int16)
+
+
+def _feet(tracklet: Tracklet, times: Real) -> list[Real]:
+    """Return x and y of the feet and the height of the body at some times, px."""
+    left, top, right, bottom = tracklet.boxes.T.astype(np.float64)
+    of = (left + right) / 2, bottom, np.maximum(bottom - top, 1.0)
+    return [np.interp(times, tracklet.times_ns, values) for values in of]
+
+
+@lru_cache(maxsize=4_096)
+def fitted(settled: bytes) -> Floor | None:
+    """Return the ground on which alike pairs met; None if they are too few."""
+    places = np.frombuffer(settled, _PLACE).reshape(-1, POINTS, _WIDTH).astype(np.float64)
+    if len(places) < FEWEST_PAIRS:
+        return None
+    parts = np.array_split(np.arange(len(places)), min(PARTS, len(places)))
+    by_others = [_distances(_homography(np.delete(places, part, 0)), places[part]) for part in parts]
+    same = np.bincount(_steps(np.concatenate(by_others)), minlength=STEPS)
+    there = _homography(places)
+    one, other = np.nonzero(~np.eye(len(places), dtype=bool))
+    mixed = np.concatenate([places[one][..., :3], places[other][..., 3:]], axis=2)
+    usual = np.bincount(_steps(_distances(there, mixed)), minlength=STEPS) + 0.5
+    usual /= usual.sum()
+    near = int(same[:NEAR_STEPS].sum())
+    chance = float(bdtrc(near - 1, len(places), usual[:NEAR_STEPS].sum())) if near else 1.0
+    found = (np.maximum(same - 1, 0) + PRIOR_PAIRS * usual) / (same.sum() + PRIOR_PAIRS)  # one may be chance
+    back = np.asarray(np.linalg.pinv(there), np.float64)
+    return Floor(there, back, np.clip(np.log(found / usual), -BOUND, BOUND).round(6), chance)
+
+
+def _homography(places: Real) -> Real:
+    """Return the homography with which most of `(n, POINTS, 6)` places agree, `(3, 3)`.
+
+    It is tried with places of different pairs, where there are enough: one pair may be nearly all in one place. The
+    best trials are fitted anew to what agrees with them (Chum, Matas and Kittler 2003, locally optimised RANSAC).
+    """
+    rng = np.random.default_rng(0)
+    pairs = rng.random((TRIALS, len(places))).argsort(1)[:, np.arange(POINTS) % len(places)]
+    points = rng.random((TRIALS, POINTS)).argsort(1)
+    homographies = _fit(places[pairs, points], np.ones(POINTS))
+    for _ in range(ROUNDS):
+        distances = _distances_each(homographies, places)
+        best = np.minimum(distances, NEAR).sum((1, 2)).argsort(kind="stable")[:KEPT_TRIALS]
+        homographies = _fit_chosen(places, distances[best] < NEAR)
+    return np.asarray(homographies[0])
+
+
+def _fit_chosen(places: Real, chosen: NDArray[np.bool_]) -> Real:
+    """Return the homographies `(m, 3, 3)` of those of `(n, POINTS, 6)` places that are chosen, `(m, n, POINTS)`."""
+    return _fit(places.reshape(-1, _WIDTH), chosen.reshape(*chosen.shape[:-2], -1).astype(np.float64))
+
+
+def _fit(places: Real, weights: Real) -> Real:
+    """Return the homographies that fit `(…, n, 6)` places with weights `(…, n)` best, `(…, 3, 3)`.
+
+    They are as good as none where fewer than four places weigh.
+    """
+    (a, to_a), (b, to_b) = (_normalised(places[..., at : at + 2], weights) for at in (0, 3))
+    (x, y), (u, v) = np.moveaxis(a, -1, 0), np.moveaxis(b, -1, 0)
+    zero, one = np.zeros_like(x), np.ones_like(x)
+    across = np.stack([-x, -y, -one, zero, zero, zero, u * x, u * y, u], -1) * weights[..., None]
+    down = np.stack([zero, zero, zero, -x, -y, -one, v * x, v * y, v], -1) * weights[..., None]
+    squares = np.swapaxes(across, -1, -2) @ across + np.swapaxes(down, -1, -2) @ down
+    values = np.linalg.eigh(squares)[1][..., 0].reshape(*squares.shape[:-2], 3, 3)
+    return np.asarray(np.linalg.solve(to_b, values @ to_a))
+
+
+def _normalised(points: Real, weights: Real) -> tuple[Real, Real]:
+    """Return `(…, n, 2)` points moved and scaled by weights, and how, `(…, 3, 3)`.
+
+    Those that weigh are then about the origin, at a mean distance of about one.
+    """
+    total = np.maximum(weights.sum(-1), 1.0)[..., None]
+    centre = (weights[..., None] * points).sum(-2) / total
+    away = points - centre[..., None, :]
+    scale = 1.0 / np.maximum((np.abs(away).sum(-1) * weights).sum(-1)[..., None] / total, 1e-6)
+    shape = np.zeros((*scale.shape[:-1], 3, 3))
+    shape[..., 0, 0] = shape[..., 1, 1] = scale[..., 0]
+    shape[..., :2, 2] = -centre * scale
+    shape[..., 2, 2] = 1.0
+    return away * scale[..., None], shape
+
+
+def _distances(homographies: Real, places: Real) -> Real:
+    """Return the median distance over the times of `(…, POINTS, 6)` places; see `_distances_each`."""
+    return np.asarray(np.median(_distances_each(homographies, places), axis=-1))
+
+
+def _distances_each(homographies: Real, places: Real) -> Real:
+    """Return how far feet are from where homographies put them, `(n, POINTS)`, or `(m, n, POINTS)` for m of them."""
+    return _apart(homographies, np.asarray(np.linalg.pinv(homographies), np.float64), places)
+
+
+def _apart(there: Real, back: Real, places: Real) -> Real:
+    """Return how far feet are from where those in the other camera put them, heights of bodies, mean of both ways."""
+    ways = (there, places[..., :2], places[..., 3:5], places[..., 5]), (
+        back, places[..., 3:5], places[..., :2], places[..., 2],
+    )  # fmt: skip
+    with np.errstate(all="ignore"):  # feet on the horizon
+        both = [np.linalg.norm(_moved(way, a) - b, axis=-1) / height for way, a, b, height in ways]
+    return np.asarray(np.minimum(np.nan_to_num((both[0] + both[1]) / 2, nan=FAR), FAR))
+
+
+def _moved(homographies: Real, points: Real) -> Real:
+    """Return where homographies put points; each of them all."""
+    flat = np.concatenate([points, np.ones((*points.shape[:-1], 1))], -1).reshape(-1, 3)
+    moved = (flat @ np.swapaxes(homographies, -1, -2)).reshape(*homographies.shape[:-2], *points.shape[:-1], 3)
+    return np.asarray(moved[..., :2] / moved[..., 2:])
+
+
+def _steps(distances: Real) -> NDArray[np.int64]:
+    return np.asarray(np.searchsorted(EDGES, distances, side="right"))
