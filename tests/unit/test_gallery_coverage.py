@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from gallery.decision.coverage import MAX_PAIRS, NO_COVERAGE, Cameras, Coverage, Meetings
+from gallery.decision.coverage import MAX_PAIRS, NO_COVERAGE, Coverage, Meetings
 from gallery.decision.decide import decide
+from gallery.decision.ground import Cameras
 from gallery.decision.rules import Rules
 from gallery.decision.site import Site
 from tests.gallery_tools import START, S, axis, tracklet
