@@ -9,6 +9,7 @@ more likelihood in every decision: zero before there is evidence, bounded, and z
 different places, since alike pairs are then as far from each other as any.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -101,15 +102,15 @@ class Floor:
         """Return whether feet are where they are expected so often that the cameras see the same ground."""
         return self.chance <= CHANCE
 
-    def of(self, one: Tracklet, other: Tracklet) -> float:
-        """Return by how much places raise the log odds of one person, of tracklets of the first and second camera."""
-        distance = np.median(_apart(self.there, self.back, places_of(one, other).astype(np.float64)))
-        return float(self.log_odds[np.searchsorted(EDGES, distance, side="right")])
+    def of(self, places: NDArray[np.int16]) -> Real:
+        """Return by how much n pairs' places, `(n, POINTS, 6)`, raise the log odds that each is one person, `(n,)`."""
+        distances = np.median(_apart(self.there, self.back, places.astype(np.float64)), axis=-1)
+        return np.asarray(self.log_odds[_steps(distances)])
 
 
 @dataclass(frozen=True)
 class Ground:
-    """Meetings of each two cameras; immutable."""
+    """Encounters of each two cameras; immutable."""
 
     encounters: Mapping[Cameras, Encounters] = field(default_factory=dict)
 
@@ -145,54 +146,81 @@ class Ground:
         beside: dict[str, tuple[int, Tracklet]] = {}
         for other in others:
             common_ns = min(one.last_ns, other.last_ns) - max(one.first_ns, other.first_ns)
-            if common_ns > max(LEAST_NS, beside.get(other.camera_id, (0,))[0]):
+            least_ns = beside[other.camera_id][0] if other.camera_id in beside else LEAST_NS
+            if common_ns > least_ns and _way(one, other) in self.floors:
                 beside[other.camera_id] = common_ns, other
-        found = sum(self._between(one, other) for _, other in beside.values())
-        return max(-MOST, min(MOST, found))
+        total = 0.0
+        for _, other in beside.values():
+            first, second = (one, other) if one.camera_id < other.camera_id else (other, one)
+            places = Feet.of(first).beside(Feet.of(second))
+            total += float(self.floors[_way(one, other)].of(places[None])[0])
+        return max(-MOST, min(MOST, total))
 
     def between(self, tracklets: Sequence[Tracklet]) -> Real:
         """Return by how much places raise the log odds of one person for each two of n tracklets, `(n, n)`."""
         found = np.zeros((len(tracklets), len(tracklets)))
-        if not self.floors:
+        if not self.floors or len(tracklets) < 2:
             return found
         first_ns, last_ns = np.array([t.first_ns for t in tracklets]), np.array([t.last_ns for t in tracklets])
         common_ns = np.minimum.outer(last_ns, last_ns) - np.maximum.outer(first_ns, first_ns)
-        for i, j in np.argwhere(np.triu(common_ns > LEAST_NS, 1)).tolist():
-            found[i, j] = found[j, i] = self._between(tracklets[i], tracklets[j])
+        pairs: dict[Cameras, list[tuple[int, int]]] = defaultdict(list)
+        for pair in np.argwhere(np.triu(common_ns > LEAST_NS, 1)).tolist():
+            i, j = sorted(pair, key=lambda place: tracklets[place].camera_id)
+            pairs[tracklets[i].camera_id, tracklets[j].camera_id].append((i, j))
+        feet = [Feet.of(tracklet) for tracklet in tracklets]
+        for cameras, met in pairs.items():
+            if (floor := self.floors.get(cameras)) is not None:
+                rows, columns = np.array(met).T
+                values = floor.of(np.stack([feet[i].beside(feet[j]) for i, j in met]))
+                found[rows, columns] = found[columns, rows] = values
         return found
 
-    def _between(self, one: Tracklet, other: Tracklet) -> float:
-        first, second = (one, other) if one.camera_id <= other.camera_id else (other, one)
-        floor = self.floors.get((first.camera_id, second.camera_id))
-        return 0.0 if floor is None else floor.of(first, second)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Feet:
+    """Where the feet of a tracklet are, and how high the body is, px `(n,)` each, at n times."""
+
+    times_ns: NDArray[np.int64]
+    x: Real
+    y: Real
+    height: Real
+
+    @classmethod
+    def of(cls, tracklet: Tracklet) -> "Feet":
+        """Return those of a tracklet."""
+        left, top, right, bottom = tracklet.boxes.T.astype(np.float64)
+        return cls(tracklet.times_ns, (left + right) / 2, bottom, np.maximum(bottom - top, 1.0))
+
+    def beside(self, other: "Feet") -> NDArray[np.int16]:
+        """Return where two were at `POINTS` times of those that they have in common, `(POINTS, 6)` px."""
+        return self._between(other, *self._common(other))
+
+    def spans_beside(self, other: "Feet") -> list[NDArray[np.int16]]:
+        """Return the same for each of some spans of the time that they have in common."""
+        since, until = self._common(other)
+        edges = np.linspace(since, until, 1 + int(np.clip((until - since) // SPAN_NS, 1, MOST_SPANS)))
+        return [self._between(other, *span) for span in pairwise(edges)]
+
+    def _common(self, other: "Feet") -> tuple[int, int]:
+        return max(self.times_ns[0], other.times_ns[0]), min(self.times_ns[-1], other.times_ns[-1])
+
+    def _between(self, other: "Feet", since_ns: float, until_ns: float) -> NDArray[np.int16]:
+        times = np.linspace(since_ns, until_ns, POINTS)
+        both = [np.interp(times, one.times_ns, part) for one in (self, other) for part in (one.x, one.y, one.height)]
+        return np.clip(np.stack(both, 1).round(), -32_768, 32_767).astype(np.int16)
+
+
+def spans_of(first: Tracklet, second: Tracklet) -> list[NDArray[np.int16]]:
+    """Return where two tracklets were at the same times, for each span of the time that they have in common."""
+    return Feet.of(first).spans_beside(Feet.of(second))
 
 
 NO_GROUND = Ground()
 
 
-def spans_of(first: Tracklet, second: Tracklet) -> list[NDArray[np.int16]]:
-    """Return where two tracklets were at the same times, for each span of the time that they have in common."""
-    since, until = max(first.first_ns, second.first_ns), min(first.last_ns, second.last_ns)
-    edges = np.linspace(since, until, 1 + int(np.clip((until - since) // SPAN_NS, 1, MOST_SPANS)))
-    return [_places(first, second, *span) for span in pairwise(edges)]
-
-
-def places_of(first: Tracklet, second: Tracklet) -> NDArray[np.int16]:
-    """Return where two tracklets that have a time in common were at `POINTS` times of it, `(POINTS, 6)` px."""
-    return _places(first, second, max(first.first_ns, second.first_ns), min(first.last_ns, second.last_ns))
-
-
-def _places(first: Tracklet, second: Tracklet, since_ns: float, until_ns: float) -> NDArray[np.int16]:
-    times = np.linspace(since_ns, until_ns, POINTS)
-    columns = [column for tracklet in (first, second) for column in _feet(tracklet, times)]
-    return np.clip(np.stack(columns, 1).round(), -32_768, 32_767).astype(np.int16)
-
-
-def _feet(tracklet: Tracklet, times: Real) -> list[Real]:
-    """Return x and y of the feet and the height of the body at some times, px."""
-    left, top, right, bottom = tracklet.boxes.T.astype(np.float64)
-    of = (left + right) / 2, bottom, np.maximum(bottom - top, 1.0)
-    return [np.interp(times, tracklet.times_ns, values) for values in of]
+def _way(one: Tracklet, other: Tracklet) -> Cameras:
+    first, second = sorted((one.camera_id, other.camera_id))
+    return first, second
 
 
 @lru_cache(maxsize=4_096)
