@@ -31,6 +31,8 @@ FEWEST_PAIRS = 3  # from which a homography can be fitted and one of them be lef
 MOST_PAIRS = 32  # of two cameras; older ones go
 UNPROVEN_PAIRS = 16  # of two cameras of which nothing says that they see the same ground
 CHANCE = 1e-4  # that it is said of cameras that do not; there are thousands of pairs of cameras at a large site
+MOVED_PAIRS = 8  # of which at most this share is where it was to be expected: what was learnt before is forgotten
+MOVED_SHARE = 0.25
 SETTLED = 4  # a fit is made anew when there are a quarter more pairs
 EDGES = (0.15, 0.3, 0.6, 1.2, 2.4)  # of the steps of distance, in heights of bodies
 STEPS = len(EDGES) + 1
@@ -68,11 +70,20 @@ class Encounters(msgspec.Struct, frozen=True, array_like=True):
         waiting = self.waiting + b"".join(place.astype(_PLACE).tobytes() for place in places)
         if len(waiting) * SETTLED < len(self.settled):
             return Encounters(self.settled, waiting)
-        settled = (self.settled + waiting)[-MOST_PAIRS * _BYTES :]
+        before = b"" if self._are_elsewhere(waiting) else self.settled
+        settled = (before + waiting)[-MOST_PAIRS * _BYTES :]
         floor = fitted(settled)
         if len(settled) > UNPROVEN_PAIRS * _BYTES and not (floor and floor.is_proven()):
             settled = settled[-UNPROVEN_PAIRS * _BYTES :]
         return Encounters(settled)
+
+    def _are_elsewhere(self, waiting: bytes) -> bool:
+        """Return whether hardly any of later pairs is where it was to be expected: a camera was moved."""
+        floor = fitted(self.settled)
+        if floor is None or not floor.is_proven() or len(waiting) < MOVED_PAIRS * _BYTES:
+            return False
+        near = _steps(floor.distances(_unpacked(waiting))) < NEAR_STEPS
+        return bool(near.mean() <= MOVED_SHARE)
 
     def is_readable(self) -> bool:
         """Return whether the places are those of this version."""
@@ -104,8 +115,11 @@ class Floor:
 
     def of(self, places: NDArray[np.int16]) -> Real:
         """Return by how much n pairs' places, `(n, POINTS, 6)`, raise the log odds that each is one person, `(n,)`."""
-        distances = np.median(_apart(self.there, self.back, places.astype(np.float64)), axis=-1)
-        return np.asarray(self.log_odds[_steps(distances)])
+        return np.asarray(self.log_odds[_steps(self.distances(places.astype(np.float64)))])
+
+    def distances(self, places: Real) -> Real:
+        """Return how far n pairs' feet are from where they are expected, heights of bodies, `(n,)`."""
+        return np.asarray(np.median(_apart(self.there, self.back, places), axis=-1))
 
 
 @dataclass(frozen=True)
@@ -226,7 +240,7 @@ def _way(one: Tracklet, other: Tracklet) -> Cameras:
 @lru_cache(maxsize=4_096)
 def fitted(settled: bytes) -> Floor | None:
     """Return the ground on which alike pairs met; None if they are too few."""
-    places = np.frombuffer(settled, _PLACE).reshape(-1, POINTS, _WIDTH).astype(np.float64)
+    places = _unpacked(settled)
     if len(places) < FEWEST_PAIRS:
         return None
     parts = np.array_split(np.arange(len(places)), min(PARTS, len(places)))
@@ -242,6 +256,11 @@ def fitted(settled: bytes) -> Floor | None:
     found = (np.maximum(same - 1, 0) + PRIOR_PAIRS * usual) / (same.sum() + PRIOR_PAIRS)  # one may be chance
     back = np.asarray(np.linalg.pinv(there), np.float64)
     return Floor(there, back, np.clip(np.log(found / usual), -BOUND, BOUND).round(6), chance)
+
+
+def _unpacked(pairs: bytes) -> Real:
+    """Return the places of pairs, `(pairs, POINTS, 6)`."""
+    return np.frombuffer(pairs, _PLACE).reshape(-1, POINTS, _WIDTH).astype(np.float64)
 
 
 def _homography(places: Real) -> Real:
