@@ -2,11 +2,10 @@
 
 Cameras that see the same ground are related by a homography (Hartley and Zisserman 2004, section 13.1): four places
 where both saw somebody's feet determine it. Pairs of clearly alike tracklets are mostly one person, and give such
-places; since some are not, it is fitted by RANSAC (Fischler and Bolles 1981, section II) and refined by the normalised
-linear transform (Hartley and Zisserman, algorithm 4.2). How far the feet of each pair are from where other pairs put
-them, in heights of bodies, is compared with the same for feet of different pairs. The logarithm of the ratio is one
-more likelihood in every decision: zero before there is evidence, bounded, and zero for ever where two cameras see
-different places, since alike pairs are then as far from each other as any.
+places; since some are not, it is fitted in spite of wrong ones (`homography`). How far the feet of each pair are from
+where other pairs put them, in heights of bodies, is compared with the same for feet of different pairs. The logarithm
+of the ratio is one more likelihood in every decision: zero before there is evidence, bounded, and zero for ever where
+two cameras see different places, since alike pairs are then as far from each other as any.
 """
 
 from collections import defaultdict
@@ -20,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtrc
 
+from gallery.decision.homography import WIDTH, Real, apart, distances_of, homography_of
 from wire.messages import Tracklet
 
 Cameras = tuple[str, str]  # in alphabetical order
-Real = NDArray[np.float64]
 
 POINTS = 4  # times at which a pair is looked at
 LEAST_NS = 1_000_000_000  # that two tracklets have in common: clocks and last boxes are inexact
@@ -37,12 +36,7 @@ SETTLED = 4  # a fit is made anew when there are a quarter more pairs
 EDGES = (0.15, 0.3, 0.6, 1.2, 2.4)  # of the steps of distance, in heights of bodies
 STEPS = len(EDGES) + 1
 NEAR_STEPS = 3  # in which feet are near where they are expected
-FAR = 1_000.0  # heights of bodies; the horizon
-NEAR = 0.35  # heights of bodies within which feet agree with a homography
 PARTS = 4  # each of which is judged by the others
-TRIALS = 300
-KEPT_TRIALS = 16  # which are fitted anew
-ROUNDS = 4
 PRIOR_PAIRS = 5.0  # alike pairs as far apart as any, before any were seen
 BOUND = 2.5  # log odds that places of a pair can add or take
 MOST = 4.0  # that those of several pairs can
@@ -50,8 +44,7 @@ SPAN_NS = 5_000_000_000  # a pair that was in sight together for longer counts a
 MOST_SPANS = 4
 
 _PLACE = np.dtype("<i2")  # px
-_WIDTH = 6  # of a place: x and y of the feet and height of the body, in either camera
-_BYTES = POINTS * _WIDTH * _PLACE.itemsize
+_BYTES = POINTS * WIDTH * _PLACE.itemsize
 
 
 class Encounters(msgspec.Struct, frozen=True, array_like=True):
@@ -119,7 +112,7 @@ class Floor:
 
     def distances(self, places: Real) -> Real:
         """Return how far n pairs' feet are from where they are expected, heights of bodies, `(n,)`."""
-        return np.asarray(np.median(_apart(self.there, self.back, places), axis=-1))
+        return np.asarray(np.median(apart(self.there, self.back, places), axis=-1))
 
 
 @dataclass(frozen=True)
@@ -244,12 +237,12 @@ def fitted(settled: bytes) -> Floor | None:
     if len(places) < FEWEST_PAIRS:
         return None
     parts = np.array_split(np.arange(len(places)), min(PARTS, len(places)))
-    by_others = [_distances(_homography(np.delete(places, part, 0)), places[part]) for part in parts]
+    by_others = [distances_of(homography_of(np.delete(places, part, 0)), places[part]) for part in parts]
     same = np.bincount(_steps(np.concatenate(by_others)), minlength=STEPS)
-    there = _homography(places)
+    there = homography_of(places)
     one, other = np.nonzero(~np.eye(len(places), dtype=bool))
     mixed = np.concatenate([places[one][..., :3], places[other][..., 3:]], axis=2)
-    usual = np.bincount(_steps(_distances(there, mixed)), minlength=STEPS) + 0.5
+    usual = np.bincount(_steps(distances_of(there, mixed)), minlength=STEPS) + 0.5
     usual /= usual.sum()
     near = int(same[:NEAR_STEPS].sum())
     chance = float(bdtrc(near - 1, len(places), usual[:NEAR_STEPS].sum())) if near else 1.0
@@ -260,87 +253,7 @@ def fitted(settled: bytes) -> Floor | None:
 
 def _unpacked(pairs: bytes) -> Real:
     """Return the places of pairs, `(pairs, POINTS, 6)`."""
-    return np.frombuffer(pairs, _PLACE).reshape(-1, POINTS, _WIDTH).astype(np.float64)
-
-
-def _homography(places: Real) -> Real:
-    """Return the homography with which most of `(n, POINTS, 6)` places agree, `(3, 3)`.
-
-    It is tried with places of different pairs, where there are enough: one pair may be nearly all in one place. The
-    best trials are fitted anew to what agrees with them (Chum, Matas and Kittler 2003, locally optimised RANSAC).
-    """
-    rng = np.random.default_rng(0)
-    pairs = rng.random((TRIALS, len(places))).argsort(1)[:, np.arange(POINTS) % len(places)]
-    points = rng.random((TRIALS, POINTS)).argsort(1)
-    homographies = _fit(places[pairs, points], np.ones(POINTS))
-    for _ in range(ROUNDS):
-        distances = _distances_each(homographies, places)
-        best = np.minimum(distances, NEAR).sum((1, 2)).argsort(kind="stable")[:KEPT_TRIALS]
-        homographies = _fit_chosen(places, distances[best] < NEAR)
-    return np.asarray(homographies[0])
-
-
-def _fit_chosen(places: Real, chosen: NDArray[np.bool_]) -> Real:
-    """Return the homographies `(m, 3, 3)` of those of `(n, POINTS, 6)` places that are chosen, `(m, n, POINTS)`."""
-    return _fit(places.reshape(-1, _WIDTH), chosen.reshape(*chosen.shape[:-2], -1).astype(np.float64))
-
-
-def _fit(places: Real, weights: Real) -> Real:
-    """Return the homographies that fit `(…, n, 6)` places with weights `(…, n)` best, `(…, 3, 3)`.
-
-    They are as good as none where fewer than four places weigh.
-    """
-    (a, to_a), (b, to_b) = (_normalised(places[..., at : at + 2], weights) for at in (0, 3))
-    (x, y), (u, v) = np.moveaxis(a, -1, 0), np.moveaxis(b, -1, 0)
-    zero, one = np.zeros_like(x), np.ones_like(x)
-    across = np.stack([-x, -y, -one, zero, zero, zero, u * x, u * y, u], -1) * weights[..., None]
-    down = np.stack([zero, zero, zero, -x, -y, -one, v * x, v * y, v], -1) * weights[..., None]
-    squares = np.swapaxes(across, -1, -2) @ across + np.swapaxes(down, -1, -2) @ down
-    values = np.linalg.eigh(squares)[1][..., 0].reshape(*squares.shape[:-2], 3, 3)
-    return np.asarray(np.linalg.solve(to_b, values @ to_a))
-
-
-def _normalised(points: Real, weights: Real) -> tuple[Real, Real]:
-    """Return `(…, n, 2)` points moved and scaled by weights, and how, `(…, 3, 3)`.
-
-    Those that weigh are then about the origin, at a mean distance of about one.
-    """
-    total = np.maximum(weights.sum(-1), 1.0)[..., None]
-    centre = (weights[..., None] * points).sum(-2) / total
-    away = points - centre[..., None, :]
-    scale = 1.0 / np.maximum((np.abs(away).sum(-1) * weights).sum(-1)[..., None] / total, 1e-6)
-    shape = np.zeros((*scale.shape[:-1], 3, 3))
-    shape[..., 0, 0] = shape[..., 1, 1] = scale[..., 0]
-    shape[..., :2, 2] = -centre * scale
-    shape[..., 2, 2] = 1.0
-    return away * scale[..., None], shape
-
-
-def _distances(homographies: Real, places: Real) -> Real:
-    """Return the median distance over the times of `(…, POINTS, 6)` places; see `_distances_each`."""
-    return np.asarray(np.median(_distances_each(homographies, places), axis=-1))
-
-
-def _distances_each(homographies: Real, places: Real) -> Real:
-    """Return how far feet are from where homographies put them, `(n, POINTS)`, or `(m, n, POINTS)` for m of them."""
-    return _apart(homographies, np.asarray(np.linalg.pinv(homographies), np.float64), places)
-
-
-def _apart(there: Real, back: Real, places: Real) -> Real:
-    """Return how far feet are from where those in the other camera put them, heights of bodies, mean of both ways."""
-    ways = (there, places[..., :2], places[..., 3:5], places[..., 5]), (
-        back, places[..., 3:5], places[..., :2], places[..., 2],
-    )  # fmt: skip
-    with np.errstate(all="ignore"):  # feet on the horizon
-        both = [np.linalg.norm(_moved(way, a) - b, axis=-1) / height for way, a, b, height in ways]
-    return np.asarray(np.minimum(np.nan_to_num((both[0] + both[1]) / 2, nan=FAR), FAR))
-
-
-def _moved(homographies: Real, points: Real) -> Real:
-    """Return where homographies put points; each of them all."""
-    flat = np.concatenate([points, np.ones((*points.shape[:-1], 1))], -1).reshape(-1, 3)
-    moved = (flat @ np.swapaxes(homographies, -1, -2)).reshape(*homographies.shape[:-2], *points.shape[:-1], 3)
-    return np.asarray(moved[..., :2] / moved[..., 2:])
+    return np.frombuffer(pairs, _PLACE).reshape(-1, POINTS, WIDTH).astype(np.float64)
 
 
 def _steps(distances: Real) -> NDArray[np.int64]:
