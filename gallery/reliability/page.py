@@ -9,7 +9,7 @@ from gallery.api.schemas import iso
 from gallery.reliability.curves import BINS, Curve
 from gallery.reliability.learnt import ModelScale, Normal
 from gallery.reliability.report import Report, TruthCheck
-from gallery.reliability.words import BIAS
+from gallery.reliability.words import BIAS, of_cameras
 from gallery.score.page.style import STYLE
 from gallery.score.page.write import write_whole
 
@@ -58,8 +58,7 @@ def page(report: Report) -> str:
     sections = [part for model in report.models for part in _model(model)]
     if report.truth is not None:
         sections.insert(0, _truth(report.truth, report.false_merge_rate))
-    pairs = "; ".join(f"{one} and {other}" for one, other in report.disjoint) or "none known"
-    remarks = (BIAS, f"Cameras that never see one person at the same time: {pairs}.", *report.remarks)
+    remarks = (BIAS, *of_cameras(report), *report.remarks)
     return _PAGE.format(
         site=escape(report.site_id),
         style=STYLE + _OWN_STYLE,

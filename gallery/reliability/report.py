@@ -59,6 +59,7 @@ class Report:
         shifts_at: How many of them were when the camera shifts were estimated last; None if there are no shifts.
         models: By model, sorted by its id.
         disjoint: Cameras that never see one person at the same time.
+        same_floor: Cameras that are known to see the same floor, and where somebody in one stands in the other.
         truth: Matches held against the truth; None without one.
         remarks: What was left out or needs attention, one sentence each.
     """
@@ -71,6 +72,7 @@ class Report:
     shifts_at: int | None
     models: tuple[ModelScale, ...]
     disjoint: tuple[tuple[str, str], ...]
+    same_floor: tuple[tuple[str, str], ...]
     truth: TruthCheck | None = None
     remarks: tuple[str, ...] = ()
 
@@ -137,6 +139,7 @@ def _report(
         shifts_at=shifts.learnt_at - 1 if shifts.vectors else None,
         models=models,
         disjoint=tuple(disjoint_cameras(coverage)),
+        same_floor=tuple(sorted(coverage.ground.floors)),
         remarks=tuple(remarks),
     )
 

@@ -23,7 +23,8 @@ def lines(report: Report) -> Iterator[str]:
         yield ""
         yield from _model(report, model)
     yield ""
-    yield from _disjoint(report)
+    for told in of_cameras(report):
+        yield from textwrap.wrap(told, WIDTH, break_on_hyphens=False)
     if report.truth is not None:
         yield ""
         yield from _truth(report.truth, report.false_merge_rate)
@@ -72,11 +73,14 @@ def _shifts(report: Report, model: ModelScale) -> str:
     return f"{each} of 1 (estimated when {report.shifts_at} of {report.numbered} people were known)"
 
 
-def _disjoint(report: Report) -> list[str]:
-    pairs = "; ".join(f"{one} and {other}" for one, other in report.disjoint)
-    return textwrap.wrap(
-        f"Cameras that never see one person at the same time: {pairs or 'none known'}.", WIDTH, break_on_hyphens=False
-    )
+def of_cameras(report: Report) -> list[str]:
+    """Return what was learnt of each two cameras, a sentence each."""
+    told = {
+        "Cameras that never see one person at the same time": report.disjoint,
+        "Cameras that see the same floor, so that places tell people apart": report.same_floor,
+    }
+    pairs = {what: "; ".join(f"{one} and {other}" for one, other in both) for what, both in told.items()}
+    return [f"{what}: {both or 'none known'}." for what, both in pairs.items()]
 
 
 def _curves(model: ModelScale) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
 
@@ -27,7 +28,7 @@ from gallery.reliability.matches import is_match, judged, people_of
 from gallery.reliability.page import page
 from gallery.reliability.report import checked, show
 from gallery.reliability.truth import read_truth
-from gallery.reliability.words import lines
+from gallery.reliability.words import lines, of_cameras
 from gallery.score.first_frame import FirstFrame
 from gallery.score.mot import Boxes
 from gallery.site_worker import plan_of
@@ -271,6 +272,15 @@ def test_a_report_fits_a_terminal_and_is_one_json_object(store: MemoryStore) -> 
     figures = json.loads(json.dumps(as_json(whole), allow_nan=False))
     assert figures["models"]["m"]["certainly_different"]["pairs"] > 20
     assert figures["truth"]["matches"] == sum(one["matches"] for one in figures["truth"]["bins"])
+
+
+def test_cameras_that_see_the_same_floor_are_named(store: MemoryStore) -> None:
+    report, _ = show(store, RULES, 0.2)
+    assert "the same floor, so that places tell people apart: none known." in of_cameras(report)[1]
+    known = replace(report, same_floor=(("hall", "yard"), ("hall", "gate")))
+    assert of_cameras(known)[1].endswith(": hall and yard; hall and gate.")
+    assert "hall and gate" in " ".join(lines(known))
+    assert "hall and gate" in page(known)
 
 
 def test_the_page_is_complete_self_contained_and_true_to_the_figures(store: MemoryStore) -> None:
