@@ -4,8 +4,8 @@ Cameras that see the same ground are related by a homography (Hartley and Zisser
 where both saw somebody's feet determine it. Pairs of clearly alike tracklets are mostly one person, and give such
 places; since some are not, it is fitted in spite of wrong ones (`homography`). How far the feet of each pair are from
 where other pairs put them, in heights of bodies, is compared with the same for feet of different pairs. The logarithm
-of the ratio is one more likelihood in every decision: zero before there is evidence, bounded, and zero for ever where
-two cameras see different places, since alike pairs are then as far from each other as any.
+of the ratio is one more likelihood in every decision: bounded, and zero until pairs are nearer than chance makes them,
+which they hardly ever are where two cameras see different places.
 """
 
 from collections import defaultdict
@@ -48,7 +48,7 @@ _BYTES = POINTS * WIDTH * _PLACE.itemsize
 
 
 class Encounters(msgspec.Struct, frozen=True, array_like=True):
-    """Where clearly alike tracklets of two cameras were at the same times, the latest pairs last.
+    """Where tracklets that seem to be one person were in two cameras at the same times, the latest pairs last.
 
     Attributes:
         settled: Places of the pairs that are fitted, little-endian int16 `(pairs, POINTS, 6)`.
