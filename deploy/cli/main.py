@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -55,8 +56,14 @@ class InPanels(TyperGroup):
     """List commands and command groups in the order of `PANELS`; typer would list all groups last."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Keep the typed arguments for `invoke`, and return the remaining ones."""
+        """Keep the typed arguments for `invoke`, and return the remaining ones.
+
+        Raises:
+            typer.BadParameter: The value of an option is empty; an empty path would be the current folder.
+        """
         ctx.meta[WORDS] = tuple(args)
+        for option in _empty(args):
+            raise typer.BadParameter(f"{option} has an empty value; is a variable of your shell not set?", ctx=ctx)
         left: list[str] = super().parse_args(ctx, args)
         return left
 
@@ -73,6 +80,13 @@ class InPanels(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's copy of click has no type hints
         """Return the names of all commands."""
         return [_name(command) for commands in PANELS.values() for command in commands]
+
+
+def _empty(words: Sequence[str]) -> list[str]:
+    """Return the options without a value."""
+    given = words[: words.index("--")] if "--" in words else words
+    apart = [option for option, value in pairwise(given) if option.startswith("-") and not value]
+    return [one.rstrip("=") for one in apart] + [word[:-1] for word in given if word.startswith("--") and word.endswith("=")]
 
 
 def _name(command: Callable[..., None] | typer.Typer) -> str:
