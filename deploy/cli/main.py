@@ -86,7 +86,7 @@ def _empty(words: Sequence[str]) -> list[str]:
     """Return the options without a value."""
     given = words[: words.index("--")] if "--" in words else words
     apart = [option for option, value in pairwise(given) if option.startswith("-") and not value]
-    return [one.rstrip("=") for one in apart] + [word[:-1] for word in given if word.startswith("--") and word.endswith("=")]
+    return [*apart, *(word[:-1] for word in given if word.startswith("--") and word.endswith("="))]
 
 
 def _name(command: Callable[..., None] | typer.Typer) -> str:
