@@ -48,7 +48,7 @@ class Architecture:
     patch: int = 16
     stem: Literal["patch", "convolution"] = "convolution"
     tower_width: int = 256
-    layers: int = 4
+    layers: int = 6
     heads: int = 4
     joint_width: int = 256
     frames: int = 8

@@ -30,7 +30,12 @@ CHANGES = [
     ),
     *("batch.identities=4", "batch.tracklets=2", "batch.cluster=2", "batch.frames=2", "synthetic.frames=2"),
 ]
-PARTS = (Part("climb_tiny"), Part("climb_tiny_128", grown=True), Part("climb_tiny_varied", ("run.seed=3",)))
+PARTS = (
+    Part("climb_tiny"),
+    Part("climb_tiny_128", grown=True),
+    Part("climb_tiny_varied", ("run.seed=3",)),
+    Part("climb_tiny_varied", ("network.model=climb-tiny",), grown=True),
+)
 
 
 def nobody(*_: object) -> NDArray[np.uint8]:
@@ -40,7 +45,7 @@ def nobody(*_: object) -> NDArray[np.uint8]:
 def test_parts_run_in_order_and_completed_ones_are_kept(tmp_path: Path) -> None:
     out = tmp_path / "weights"
 
-    # When only the first two parts were run, then all three, then all three again
+    # When only the first two parts were run, then all, then all again
     release(PARTS[:2], out, changes=CHANGES, render=coloured_noise)
     first_two = [(out / f"part-{n}.safetensors").stat().st_mtime_ns for n in (1, 2)]
     last = release(PARTS, out, changes=CHANGES, render=coloured_noise)

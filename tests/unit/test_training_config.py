@@ -50,7 +50,10 @@ def test_an_empty_value_resets_a_setting(tmp_path: Path) -> None:
         ("run.resume=1", r"run\.resume is 1, must be a valid boolean"),
         ("run.workers=-1", r"run\.workers is -1, must be at least 0"),
         ("run.output=3", r"run\.output is 3, "),
-        ("network.model=vgg", r"network\.model is 'vgg', must be 'climb-tiny', 'climb-tiny-64' or 'climb-base'"),
+        (
+            "network.model=vgg",
+            r"network\.model is 'vgg', must be 'climb-tiny', 'climb-tiny-4', 'climb-tiny-64' or 'climb-base'",
+        ),
         ("network.strides=[9]", r"network\.strides is \[9\] and network\.frames 0: "),
         ("synthetic.crops=stale", r"synthetic\.crops is 'stale', must be 'cached' or 'fresh'"),
         ("batch.tracklets=1", r"batch\.tracklets is 1, must be at least 2"),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from reid_worker.model.climb import Architecture, Climb
-from training.recipes.grow import grow
+from training.recipes.grow import deepen, grow
 
 SMALL = Architecture(
     height=32, width=16, tower_width=32, layers=1, heads=2, joint_width=16, frames=2, strides=(1, 2), state=4
@@ -48,3 +48,21 @@ def test_a_grown_network_takes_larger_crops() -> None:
 def test_sizes_that_do_not_double_are_refused() -> None:
     with pytest.raises(ValueError, match="not twice as wide"):
         grow(network(0), replace(SMALL, tower_width=48, joint_width=24))
+
+
+def test_a_deepened_network_has_the_same_features_at_first_and_can_learn_others() -> None:
+    shallow = network(0)
+    deep = deepen(shallow, 3)
+    with torch.no_grad():
+        before, after = shallow.ragged(CROPS, [2, 2]), deep.ragged(CROPS, [2, 2])
+    torch.testing.assert_close(after.sequence, before.sequence)
+    torch.testing.assert_close(after.temporal, before.temporal)
+    deep.train().sequence_feature(deep.encode(CROPS, [2, 2]))[0].sum().backward()  # type: ignore[no-untyped-call]
+    gradient = deep.encoder.get_parameter("transformer.resblocks.2.mlp.c_proj.weight").grad
+    assert gradient is not None
+    assert gradient.abs().max() > 0
+
+
+def test_no_layer_is_taken_away() -> None:
+    with pytest.raises(ValueError, match="of 1 layers cannot be deepened to 0"):
+        deepen(network(0), 0)

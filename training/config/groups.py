@@ -25,9 +25,10 @@ from training.ranges import (
     Whole,
 )
 
-ModelName = Literal["climb-tiny", "climb-tiny-64", "climb-base"]
+ModelName = Literal["climb-tiny", "climb-tiny-4", "climb-tiny-64", "climb-base"]
 MODELS: dict[ModelName, Architecture] = {
     "climb-tiny": CLIMB_TINY,
+    "climb-tiny-4": replace(CLIMB_TINY, layers=4),
     "climb-tiny-64": replace(CLIMB_TINY, height=64, width=32, tower_width=128, layers=3, joint_width=128),
     "climb-base": CLIMB_BASE,
 }
@@ -83,7 +84,8 @@ class NetworkConfig:
     """The network, and the weights it starts from.
 
     Attributes:
-        model: Sizes of the network; `climb-tiny-64` is what `climb-tiny` is grown from (`training.recipes.grow`).
+        model: Sizes of the network; `climb-tiny-64` is what `climb-tiny-4` is grown from, and that what `climb-tiny`
+            is deepened from (`training.recipes.grow`).
         frames: T; 0 for the model's. With 1, for images, the temporal head has no layer after it, as in the released
             image weights.
         strides: Fragment lengths of the temporal head; empty for the model's.

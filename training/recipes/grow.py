@@ -4,7 +4,8 @@ Every channel of the tower is doubled, so that each LayerNorm sees the same mean
 reads doubled channels splits its weights unevenly between the two copies, which changes nothing at first and lets them
 diverge in training. A new layer initially adds nothing.
 
-    python -m training.recipes.grow SMALL.safetensors GROWN.safetensors
+    python -m training.recipes.grow SMALL.safetensors GROWN.safetensors     # of climb-tiny-64, climb-tiny-4
+    python -m training.recipes.grow SHALLOW.safetensors DEEPENED.safetensors     # of climb-tiny-4, climb-tiny
 """
 
 import sys
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from reid_worker.model.climb import CLIMB_TINY, Architecture, Climb
 from reid_worker.model.clip import ResidualAttentionBlock, VisualTower, resize_positions
 from reid_worker.model.weights import load_weights, save_weights
+from training.config.groups import MODELS
 
 _UNEVENNESS = 0.5  # of the split of a weight between two equal channels, relative to the matrix's standard deviation
 
@@ -49,6 +51,28 @@ def grow(small: Climb, wanted: Architecture, *, seed: int = 0) -> Climb:
     return grown.eval()
 
 
+def deepen(shallow: Climb, layers: int, *, seed: int = 0) -> Climb:
+    """Return a network of so many layers whose features are those of `shallow`.
+
+    Args:
+        shallow: A network of at most as many layers.
+        layers: Of the result.
+        seed: Seed of new layers.
+
+    Raises:
+        ValueError: The network has more layers.
+    """
+    before = shallow.architecture.layers
+    if layers < before:
+        raise ValueError(f"a network of {before} layers cannot be deepened to {layers}")
+    torch.manual_seed(seed)
+    deep = Climb(replace(shallow.architecture, layers=layers))
+    deep.load_state_dict({**deep.state_dict(), **shallow.state_dict()})
+    for block in _blocks(deep.encoder)[before:]:
+        _silence(block)
+    return deep.eval()
+
+
 def _grow_tower(small: Climb, grown: Climb) -> None:
     source, target = small.encoder, grown.encoder
     stem = source.conv1.state_dict()
@@ -67,9 +91,14 @@ def _grow_tower(small: Climb, grown: Climb) -> None:
         if i < len(old):
             _grow_block(old[i], block)
         else:
-            for name in ("attn.out_proj", "mlp.c_proj"):
-                for parameter in block.get_submodule(name).parameters():
-                    nn.init.zeros_(parameter)
+            _silence(block)
+
+
+def _silence(block: ResidualAttentionBlock) -> None:
+    """Have a block add nothing to what it is given."""
+    for name in ("attn.out_proj", "mlp.c_proj"):
+        for parameter in block.get_submodule(name).parameters():
+            nn.init.zeros_(parameter)
 
 
 def _blocks(tower: VisualTower) -> list[ResidualAttentionBlock]:
@@ -137,15 +166,19 @@ def _split(weight: Tensor) -> Tensor:
 
 
 def grow_file(small: Path, grown: Path) -> None:
-    """Grow `climb-tiny-64` weights in one file into `climb-tiny` weights in another.
+    """Grow `climb-tiny-64` weights in one file into `climb-tiny-4` weights in another, or those into `climb-tiny`.
 
     Raises:
         WeightsError: The file cannot be used.
         ValueError: The file contains a network of other sizes.
     """
     loaded = load_weights(small)
+    if loaded.network.architecture.tower_width == CLIMB_TINY.tower_width:
+        network = deepen(loaded.network, CLIMB_TINY.layers)
+    else:
+        network = grow(loaded.network, MODELS["climb-tiny-4"])
     preprocessing = replace(loaded.preprocessing, height=CLIMB_TINY.height, width=CLIMB_TINY.width)
-    save_weights(grown, grow(loaded.network, CLIMB_TINY), preprocessing, loaded.prior)  # cosines stay the same
+    save_weights(grown, network, preprocessing, loaded.prior)  # cosines stay the same
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class Part:
     Attributes:
         config: Name of a file in training/configs.
         changes: `group.key=value` overrides of it.
-        grown: Whether it starts from the previous part's weights grown to twice the width.
+        grown: Whether it starts from the previous part's weights grown to twice the width, or deepened.
         realistic: Whether every second site has realistic people, whose packed assets it needs.
     """
 
@@ -41,6 +41,8 @@ class Part:
     realistic: bool = False
 
 
+LONG = ("synthetic.train_identities=6500", "schedule.steps=100000", "schedule.warmup=0.03")
+FOUR = "network.model=climb-tiny-4"
 CLIMB_TINY = (
     Part("climb_tiny"),
     Part("climb_tiny_128", ("schedule.minutes=15",), grown=True),
@@ -54,8 +56,14 @@ CLIMB_TINY = (
         "climb_tiny_street_head",
         ("synthetic.first_identity=40000", "data.augmentation_strength=0.5", "batch.cluster=8", "schedule.minutes=10"),
     ),
-    Part("climb_tiny_realistic", ("synthetic.train_identities=1800", "schedule.minutes=22"), realistic=True),
-    Part("climb_tiny_realistic", ("run.seed=1", "schedule.minutes=39", "losses.mmc_from=0.1"), realistic=True),
+    Part("climb_tiny_realistic", (FOUR, "synthetic.train_identities=1800", "schedule.minutes=22"), realistic=True),
+    Part("climb_tiny_realistic", (FOUR, "run.seed=1", "schedule.minutes=39", "losses.mmc_from=0.1"), realistic=True),
+    Part(
+        "climb_tiny_realistic",
+        ("run.seed=5", "synthetic.first_identity=270000", *LONG, "schedule.minutes=136", "losses.mmc_from=0.1"),
+        grown=True,
+        realistic=True,
+    ),
 )
 
 
@@ -142,7 +150,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--pace", type=float, default=1.0, help="factor on the minutes of every part")
     parser.add_argument(
-        "--assets", type=Path, help="packed assets of realistic people; without, the last two parts are left out"
+        "--assets", type=Path, help="packed assets of realistic people; without, the last three parts are left out"
     )
     parser.add_argument("changes", nargs="*", metavar="group.key=value", help="settings that override every part")
     options = parser.parse_intermixed_args(arguments)
