@@ -5,6 +5,7 @@ import torch
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import load_weights
 from training.config import TrainConfig
+from training.config.groups import MODELS
 from training.data.crops import RenderedTracklets, Tracklets
 from training.errors import TrainingError
 from training.sampler import BatchPlan, IdentitySampler
@@ -56,6 +57,28 @@ def initial_warning(config: TrainConfig) -> str | None:
         f"{config.network.initial} was trained with preprocessing {before}, but this run uses {now}: "
         "see network.resize and network.standardise"
     )
+
+
+_SIZES = ("stem", "patch", "tower_width", "layers", "heads", "joint_width")  # others can differ: see `state.start`
+
+
+def check_initial(config: TrainConfig) -> None:
+    """Check that the network can start from its initial weights, before people are rendered for it.
+
+    Raises:
+        TrainingError: They are of a network of other sizes.
+        WeightsError: They cannot be read.
+    """
+    path = config.network.initial
+    if path is None:
+        return
+    wanted, given = config.network.architecture, load_weights(path).network.architecture
+    other = [size for size in _SIZES if getattr(given, size) != getattr(wanted, size)]
+    if other:
+        have, want = (", ".join(f"{size} {getattr(one, size)}" for size in other) for one in (given, wanted))
+        models = (name for name, one in MODELS.items() if all(getattr(one, s) == getattr(given, s) for s in _SIZES))
+        remedy = next((f"set network.model={name}" for name in models), "start from weights of its own kind")
+        raise TrainingError(f"{path} is a network of {have}, but {config.network.model} has {want}: {remedy}")
 
 
 def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:

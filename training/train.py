@@ -18,7 +18,7 @@ from typing import Literal
 import torch
 
 from reid_worker.model.preprocess import Preprocessing
-from training.build import device_of, fixed_settings, initial_warning, preprocessing_of, sampler_of
+from training.build import check_initial, device_of, fixed_settings, initial_warning, preprocessing_of, sampler_of
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.config import TrainConfig, load_config
 from training.data.crops import Render, Tracklets
@@ -100,6 +100,7 @@ def run_training(config: TrainConfig, *, render: Render | None = None, on_signal
         output.mkdir(parents=True, exist_ok=True)
         log = RunLog(output, quiet=not group.first, tensorboard=config.run.tensorboard)
         stack.callback(log.end)
+        check_initial(config)
         if (warning := initial_warning(config)) is not None:
             log.message(warning)
         before = load_checkpoint(output / CHECKPOINT) if config.run.resume else None

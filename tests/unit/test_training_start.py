@@ -10,8 +10,9 @@ from reid_worker.model.climb import CLIMB_TINY, Climb
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.tensors import WeightsError
 from reid_worker.model.weights import save_weights
-from training.build import initial_warning
+from training.build import check_initial, initial_warning
 from training.config import ConfigError, TrainConfig, changed, groups
+from training.errors import TrainingError
 from training.state import start
 
 SMALL = replace(
@@ -100,6 +101,17 @@ def test_initial_weights_of_another_size_are_refused_by_name(tmp_path: Path) -> 
     saved(tmp_path / "deeper.safetensors", layers=2)
     with pytest.raises(WeightsError, match=r"deeper\.safetensors: .* do not fit the run's small: unknown encoder"):
         start(base(initial=tmp_path / "deeper.safetensors"), 5)
+
+
+def test_initial_weights_of_another_size_are_refused_before_anything_is_rendered(tmp_path: Path) -> None:
+    saved(tmp_path / "base.safetensors")
+    saved(tmp_path / "deeper.safetensors", layers=2)
+    check_initial(base(initial=tmp_path / "base.safetensors"))
+    check_initial(base())
+    with pytest.raises(TrainingError, match=r"layers 2, but climb-base has layers 1: start from weights of its own"):
+        check_initial(base(initial=tmp_path / "deeper.safetensors"))
+    with pytest.raises(TrainingError, match=r"tower_width 16, .* set network.model=climb-base$"):
+        check_initial(changed(base(initial=tmp_path / "base.safetensors"), {"network.model": "climb-tiny"}))
 
 
 def test_initial_weights_with_other_preprocessing_cause_a_warning(tmp_path: Path) -> None:
