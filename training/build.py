@@ -78,7 +78,7 @@ def check_initial(config: TrainConfig) -> None:
         have, want = (", ".join(f"{size} {getattr(one, size)}" for size in other) for one in (given, wanted))
         models = (name for name, one in MODELS.items() if all(getattr(one, s) == getattr(given, s) for s in _SIZES))
         remedy = next((f"set network.model={name}" for name in models), "start from weights of its own kind")
-        raise TrainingError(f"{path} is a network of {have}, but {config.network.model} has {want}: {remedy}")
+        raise TrainingError(f"{path} has {have}, but {config.network.model} has {want}: {remedy}")
 
 
 def sampler_of(config: TrainConfig, people: Tracklets) -> IdentitySampler:

@@ -83,7 +83,7 @@ class InPanels(TyperGroup):
 
 
 def _empty(words: Sequence[str]) -> list[str]:
-    """Return the options without a value."""
+    """Return the options whose value is an empty word."""
     given = words[: words.index("--")] if "--" in words else words
     apart = [option for option, value in pairwise(given) if option.startswith("-") and not value]
     return [*apart, *(word[:-1] for word in given if word.startswith("--") and word.endswith("="))]

@@ -51,7 +51,7 @@ def test_an_embedding_of_crops_that_were_encoded_before_is_that_of_the_crops(kin
     for mine, other in zip(grown(0), grown(100), strict=True):  # two people, whose crops are encoded together
         found = network.combine(encodings.of(network, [mine, other]))
         wanted = network.embed([[crop.rgb() for crop in crops] for crops in (mine, other)])
-        # Batches of other sizes are summed in another order: 9e-6 with the shipped weights, and 4e-15 in double precision.
+        # Batches of other sizes are summed in another order: 9e-6 with the shipped weights, 4e-15 in double precision.
         np.testing.assert_allclose(found, wanted, atol=2e-5)
 
 

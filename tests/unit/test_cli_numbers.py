@@ -50,6 +50,7 @@ def test_a_number_that_is_not_finite_is_invalid_usage(value: float) -> None:
         (["run", "--camera", "door=0", "--out", ""], "--out has an empty value"),
         (["run", "--data-dir=", "--camera", "door=0"], "--data-dir has an empty value"),
         (["synth", "site", "--out", "", "--seed", "1"], "--out has an empty value"),
+        (["convert", "published.pth", "--out", "ours.safetensors", "--prior", ""], "--prior has an empty value"),
     ],
 )
 def test_an_invalid_argument_ends_with_2_and_says_why(

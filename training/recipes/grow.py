@@ -4,8 +4,9 @@ Every channel of the tower is doubled, so that each LayerNorm sees the same mean
 reads doubled channels splits its weights unevenly between the two copies, which changes nothing at first and lets them
 diverge in training. A new layer initially adds nothing.
 
-    python -m training.recipes.grow SMALL.safetensors GROWN.safetensors     # of climb-tiny-64, climb-tiny-4
-    python -m training.recipes.grow SHALLOW.safetensors DEEPENED.safetensors     # of climb-tiny-4, climb-tiny
+    python -m training.recipes.grow SMALL.safetensors GROWN.safetensors
+
+Weights of climb-tiny-64 are grown into those of climb-tiny-4, and those of climb-tiny-4 deepened into climb-tiny's.
 """
 
 import sys
@@ -166,7 +167,7 @@ def _split(weight: Tensor) -> Tensor:
 
 
 def grow_file(small: Path, grown: Path) -> None:
-    """Grow `climb-tiny-64` weights in one file into `climb-tiny-4` weights in another, or those into `climb-tiny`.
+    """Grow `climb-tiny-64` weights in a file into `climb-tiny-4` weights in another, or deepen these into `climb-tiny`.
 
     Raises:
         WeightsError: The file cannot be used.

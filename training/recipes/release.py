@@ -41,7 +41,6 @@ class Part:
     realistic: bool = False
 
 
-LONG = ("synthetic.train_identities=6500", "schedule.steps=100000", "schedule.warmup=0.03")
 FOUR = "network.model=climb-tiny-4"
 CLIMB_TINY = (
     Part("climb_tiny"),
@@ -60,7 +59,10 @@ CLIMB_TINY = (
     Part("climb_tiny_realistic", (FOUR, "run.seed=1", "schedule.minutes=39", "losses.mmc_from=0.1"), realistic=True),
     Part(
         "climb_tiny_realistic",
-        ("run.seed=5", "synthetic.first_identity=270000", *LONG, "schedule.minutes=136", "losses.mmc_from=0.1"),
+        (
+            *("run.seed=5", "synthetic.first_identity=270000", "synthetic.train_identities=6500"),
+            *("schedule.steps=100000", "schedule.minutes=136", "schedule.warmup=0.03", "losses.mmc_from=0.1"),
+        ),
         grown=True,
         realistic=True,
     ),
