@@ -124,9 +124,9 @@ def test_a_cluster_finds_people_survives_a_kill_stops_and_goes_on(up: Up, tmp_pa
     # When people walk by, the API knows them
     api = before["api"]["address"]
     wait_until(lambda: up.people(api) > 0, timeout_s=LIMIT_S)
-    # And it has what the recorder keeps, in the data folder
+    # And it has what the recorder keeps, in the data folder: first of the segment that is being written, then finished
     wait_until(lambda: up.clips(api) > 0, timeout_s=LIMIT_S)
-    assert list((up.data / "recordings").glob("*/*/*.mp4"))
+    wait_until(lambda: any((up.data / "recordings").glob("*/*/*.mp4")), timeout_s=LIMIT_S)
     # When a process is killed, it is started again and named, below the supervisor's own line
     os.kill(before["gallery"]["pid"], signal.SIGKILL)
     up.wait_for("gallery ended and was started again")
