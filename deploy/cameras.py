@@ -106,8 +106,12 @@ def _configured(name: str, value: Any, site_id: str) -> CameraSpec:
     unknown = sorted(set(map(str, fields)) - set(_FIELDS))
     if unknown:
         raise SettingsError(f"cameras.{shown}.{mask_name(unknown[0])}: unknown key; {known_names(unknown[0], _FIELDS)}")
-    if isinstance(fields.get("url"), int):
-        fields["url"] = str(fields["url"])  # YAML parses a device index as a number
+    url = fields.get("url", "")
+    if isinstance(url, int) and not isinstance(url, bool):
+        fields["url"] = str(url)  # YAML parses a device index as a number
+    elif not isinstance(url, str):
+        kind = "nothing" if url is None else f"a {type(url).__name__}"
+        raise SettingsError(f"cameras.{shown}.url: must be text, got {kind}; put it in quotes")
     try:
         spec = msgspec.convert({"type": "camera", "camera_id": name, "site_id": site_id, **fields}, CameraSpec)
         check_source(spec.url)

@@ -61,6 +61,15 @@ def test_the_configuration_holds_urls_or_all_fields(tmp_path: Path) -> None:
             r"cameras\.door\.uri: unknown key; did you mean url\? known names: ",
             id="unknown key",
         ),
+        pytest.param(
+            "cameras: {door: }", r"cameras\.door\.url: must be text, got nothing; put it in quotes", id="none"
+        ),
+        pytest.param("cameras: {door: on}", r"cameras\.door\.url: must be text, got a bool; put", id="a truth value"),
+        pytest.param("cameras: {door: 1.5}", r"cameras\.door\.url: must be text, got a float; put", id="a fraction"),
+        pytest.param("cameras: {door: {url: [a]}}", r"cameras\.door\.url: must be text, got a list", id="a list"),
+        pytest.param("cameras: {door: 0123}", r"cameras\.door\.url = '0123': a device index has", id="an octal index"),
+        pytest.param("cameras: {door: {url: x, analysed_fps: 1:30}}", r"door: .*analysed_fps", id="minutes"),
+        pytest.param("cameras: {1: a, '1': b}", "duplicate key '1'", id="one name, written twice"),
         pytest.param("cameras: {door: {url: x, analysed_fps: 0}}", r"cameras\.door: .*analysed_fps", id="out of range"),
         pytest.param("cameras: {door: {url: x, analysed_fps: .nan}}", r"door: .*analysed_fps.*nan", id="no number"),
         pytest.param("cameras: {door: {url: x, clock_offset_ms: .inf}}", r"clock_offset_ms .*inf", id="infinite"),

@@ -41,6 +41,7 @@ def test_an_empty_value_resets_a_setting(tmp_path: Path) -> None:
         ("schedule.steps=many", r"schedule\.steps is 'many', must be a valid integer"),
         ("schedule.steps=0", r"schedule\.steps is 0, must be at least 1"),
         ("schedule.steps=1.5", r"schedule\.steps is 1\.5, must be a valid integer"),
+        ("schedule.steps=1:30", r"schedule\.steps is '1:30', must be a valid integer"),
         ("schedule.steps=true", r"schedule\.steps is True, must be a number"),
         ("schedule.minutes=.nan", r"schedule\.minutes is nan, must be a finite number"),
         ("optimiser.learning_rate=1e400", r"optimiser\.learning_rate is '1e400', must be a finite number"),
@@ -99,16 +100,33 @@ def test_an_older_recipe_is_answered_with_all_new_names_at_once(tmp_path: Path) 
         (b"", "must contain groups"),
         (b"- 1\n", "must contain groups"),
         (b"run: [", "cannot be read"),
-        (b"run: \xff\xfe", "cannot be read: not a text file in UTF-8"),
+        (b"run: \xff\xfe", "cannot be read: not YAML: byte 5 is not UTF-8"),
         (b"run: " + b"[" * 3000, "cannot be read: lists or mappings are nested too deeply"),
-        (b"#" * 4_000_001, "cannot be read: larger than 4000000 bytes"),
+        (
+            b"run: {seed: 1}\nschedule: {steps: 3}\nrun: {output: b}",
+            "cannot be read: line 3: duplicate key 'run', first",
+        ),
+        (b"schedule: {steps: 3, steps: 4}", "cannot be read: line 1: duplicate key 'steps'"),
+        (b"#" * 4_000_001, "cannot be read: must not be larger than 4000000 bytes"),
     ],
-    ids=["empty", "list", "broken", "binary", "deep", "endless"],
+    ids=["empty", "list", "broken", "binary", "deep", "a group twice", "a key twice", "endless"],
 )
 def test_a_file_that_is_not_a_recipe_is_named(content: bytes, complaint: str, tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_bytes(content)
     with pytest.raises(ConfigError, match=rf"run\.yaml {complaint}"):
         load_config(tmp_path / "run.yaml")
+
+
+def test_a_number_with_zeros_in_front_is_decimal() -> None:
+    assert load_config(None, ["run.seed=0123"]).run.seed == 123
+
+
+def test_a_value_that_refers_to_itself_a_billion_times_is_shown_short(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))]
+    (tmp_path / "run.yaml").write_text("\n".join([*lines, "schedule: {steps: *a11}", "losses: *a11"]))
+    with pytest.raises(ConfigError) as refused:
+        load_config(tmp_path / "run.yaml")
+    assert len(str(refused.value)) < 20_000
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from training.config.renamed import RENAMED
 from training.config.run import TrainConfig
-from wire.config_file import MAX_BYTES
+from wire.wording import shown
+from wire.yaml_text import YamlError, parse_yaml, read_yaml
 
 _Values = dict[str, dict[str, object]]  # by group, then by key
 
@@ -48,19 +48,9 @@ def changed(config: TrainConfig, changes: Mapping[str, object]) -> TrainConfig:
 
 def _read(path: Path) -> Mapping[object, object]:
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise ConfigError(f"{path} cannot be read: larger than {MAX_BYTES} bytes; give a YAML file")
-        loaded = yaml.safe_load(content.decode("utf-8-sig"))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.reader.ReaderError) as error:
-        raise ConfigError(f"{path} cannot be read: not a text file in UTF-8; give a YAML file") from error
-    except yaml.YAMLError as error:
+        loaded = read_yaml(path)
+    except YamlError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
-    except RecursionError:
-        raise ConfigError(f"{path} cannot be read: lists or mappings are nested too deeply") from None
     if not isinstance(loaded, Mapping):
         raise ConfigError(f"{path} must contain groups of settings, like `schedule: {{steps: 1000}}`")
     return loaded
@@ -71,8 +61,8 @@ def _parsed(override: str) -> tuple[str, object]:
     if not equals:
         raise ConfigError(f"{override!r} must be group.key=value, like optimiser.learning_rate=1e-4")
     try:
-        return key, yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        return key, parse_yaml(text)
+    except YamlError as error:
         raise ConfigError(f"{key} is {text!r}, which cannot be read: {error}") from error
 
 
@@ -103,7 +93,7 @@ def _unknown_key(key: str, value: object) -> str:
     if moved := RENAMED.get(key) or RENAMED.get(name):
         return f"`{key}` is now `{moved}`"
     if key in _KEYS:
-        return f"{key} is {value!r}, but it is a group: give {', '.join(f'{key}.{name}' for name in _KEYS[key])}"
+        return f"{key} is {shown(value)}, but it is a group: give {', '.join(f'{key}.{name}' for name in _KEYS[key])}"
     if near := difflib.get_close_matches(key, _ALL, n=3, cutoff=0.7):
         return f"unknown key {key!r}; did you mean {' or '.join(near)}?"
     group = key.partition(".")[0]
@@ -116,11 +106,11 @@ def _explain(detail: ErrorDetails) -> str:
     text = detail["msg"].removeprefix("Value error, ")
     if len(detail["loc"]) < 2:
         return text
-    shown: Any = list(detail["input"]) if isinstance(detail["input"], tuple) else detail["input"]
+    value: Any = list(detail["input"]) if isinstance(detail["input"], tuple) else detail["input"]
     for pydantic, plain in (
         ("Input should be ", "must be "),
         ("greater than or equal to", "at least"),
         ("less than or equal to", "at most"),
     ):
         text = text.replace(pydantic, plain)
-    return f"{'.'.join(map(str, detail['loc'][:2]))} is {shown!r}, {text}"
+    return f"{'.'.join(map(str, detail['loc'][:2]))} is {shown(value)}, {text}"

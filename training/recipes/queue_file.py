@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from training.config import ConfigError, TrainConfig, changed, load_config
 from training.synthetic.settings import SETTINGS
+from wire.wording import shown
+from wire.yaml_text import YamlError, read_yaml
 
 _KEYS = ("config", "output", "changes", "seeds", "settings", "runs")
 _SET_BY_QUEUE = ("run.output", "run.resume", "run.seed")
@@ -72,24 +72,10 @@ def load_queue(path: Path) -> Queue:
     return Queue(output, _settings(path, given.get("settings", ["other"])), tuple(made))
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """Rejects a key given twice: YAML would keep only the last, and a run would silently be missing."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        if twice := [key for place, key in enumerate(keys) if key in keys[:place]]:
-            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]!r} is given twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
 def _parsed(path: Path) -> object:
     try:
-        return yaml.load(path.read_text(encoding="utf-8-sig"), _StrictLoader)  # noqa: S506  # a SafeLoader
-    except OSError as error:
-        raise QueueError(f"{path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.reader.ReaderError) as error:
-        raise QueueError(f"{path} cannot be read: not a text file in UTF-8; give a YAML file") from error
-    except yaml.YAMLError as error:
+        return read_yaml(path)
+    except YamlError as error:
         raise QueueError(f"{path} cannot be read: {error}") from error
 
 
@@ -115,7 +101,7 @@ def _mapping(value: object, what: str) -> Mapping[Any, object]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise QueueError(f"{what} is {value!r}, must be keys and values")
+        raise QueueError(f"{what} is {shown(value)}, must be keys and values")
     return value
 
 
@@ -128,24 +114,24 @@ def _changes(value: object, what: str) -> dict[str, object]:
 
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise QueueError(f"{what} is {value!r}, must be a path")
+        raise QueueError(f"{what} is {shown(value)}, must be a path")
     return value
 
 
 def _name(path: Path, name: object) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise QueueError(f"{path}: run {name!r} must be letters, digits, '-', '_' and '.': it names a folder")
+        raise QueueError(f"{path}: run {shown(name)} must be letters, digits, '-', '_' and '.': it names a folder")
     return name
 
 
 def _seeds(path: Path, value: object) -> list[int]:
     valid = isinstance(value, list) and value and all(type(seed) is int and 0 <= seed < 2**32 for seed in value)
     if not isinstance(value, list) or not valid or len(set(value)) < len(value):
-        raise QueueError(f"{path}: seeds is {value!r}, must be different whole numbers from 0 on, like [0, 1]")
+        raise QueueError(f"{path}: seeds is {shown(value)}, must be different whole numbers from 0 on, like [0, 1]")
     return value
 
 
 def _settings(path: Path, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or any(name not in list(SETTINGS) for name in value):
-        raise QueueError(f"{path}: settings is {value!r}, must be a list of some of {', '.join(SETTINGS)}")
+        raise QueueError(f"{path}: settings is {shown(value)}, must be a list of some of {', '.join(SETTINGS)}")
     return tuple(dict.fromkeys(value))
