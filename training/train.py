@@ -20,7 +20,7 @@ import torch
 from reid_worker.model.preprocess import Preprocessing
 from training.build import check_initial, device_of, fixed_settings, initial_warning, preprocessing_of, sampler_of
 from training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from training.config import TrainConfig, load_config
+from training.config import ConfigError, TrainConfig, load_config
 from training.data.crops import Render, Tracklets
 from training.distributed import Distributed, join_group, leave_group, share_norms
 from training.errors import TrainingError, explained
@@ -88,6 +88,7 @@ def run_training(config: TrainConfig, *, render: Render | None = None, on_signal
 
     Raises:
         TrainingError: The loss is NaN or infinite, memory or disk space ran out, or no step is left.
+        ConfigError: `run.output` cannot be a folder.
         CheckpointError: `run.resume` is set and there is no checkpoint to resume from, or it is of another run.
         DataSetError: The data set is missing or incomplete, or an image of it is broken.
     """
@@ -96,8 +97,7 @@ def run_training(config: TrainConfig, *, render: Render | None = None, on_signal
         stack.enter_context(explained(config))
         group = join_group(on_gpu=config.run.device != "cpu")
         stack.callback(leave_group)
-        output = config.run.output
-        output.mkdir(parents=True, exist_ok=True)
+        output = _made(config.run.output)
         log = RunLog(output, quiet=not group.first, tensorboard=config.run.tensorboard)
         stack.callback(log.end)
         check_initial(config)
@@ -109,6 +109,16 @@ def run_training(config: TrainConfig, *, render: Render | None = None, on_signal
         state = _started(config, int(people.identities.max()) + 1, before, group)
         stop = stack.enter_context(stop_on_signals()) if on_signals else Event()
         return _train(_Run(config, state, people, held_out, group, log, preprocessing_of(config)), stop)
+
+
+def _made(output: Path) -> Path:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"run.output is {str(output)!r}: {error.strerror}; give a folder that can be written"
+        ) from error
+    return output
 
 
 def _train(run: _Run, stop: Event) -> TrainResult:

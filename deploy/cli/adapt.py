@@ -9,6 +9,7 @@ import typer
 
 from deploy.cli.options import Json, finite
 from deploy.errors import RunError, UsageError
+from deploy.writable import check_file
 
 if TYPE_CHECKING:
     from training.adapt.adapt import AdaptReport
@@ -57,6 +58,7 @@ def adapt(
     from training.data.dataset import DataSetError
     from training.errors import TrainingError
 
+    check_file("--out", out)
     budget = 0.0 if epochs else minutes
     plan = AdaptPlan(data, out, weights, budget, epochs, rounds, labels, force, seed=seed, threads=threads)
     try:

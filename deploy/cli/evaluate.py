@@ -122,9 +122,8 @@ def evaluate(
     from training.evaluation.embedding import EmbedPlan
     from training.evaluation.evaluate import Rerank
 
+    _check_outputs(pictures, weights, write_prior=write_prior)
     try:
-        if write_prior and weights is None:
-            raise UsageError("--write-prior needs --weights: the file to write the prior to")
         model = _model(baseline, weights, device, parts=(feature, distance) != ("all", "cosine"))
         if model.sequence is None and (feature, distance) != ("all", "cosine"):
             raise UsageError(f"--feature and --distance need weights of CLIMB: {model.name} has only one part")
@@ -181,6 +180,17 @@ class _Set:
     split: int | None
     limit: int
     checked: bool
+
+
+def _check_outputs(pictures: Path | None, weights: Path | None, *, write_prior: bool) -> None:
+    from deploy.writable import check_file, check_folder
+
+    if pictures is not None:
+        check_folder("--pictures", pictures)
+    if write_prior and weights is None:
+        raise UsageError("--write-prior needs --weights: the file to write the prior to")
+    if write_prior and weights is not None and weights.exists():
+        check_file("--write-prior to", weights)
 
 
 def _model(baseline: str | None, weights: Path | None, device: str, *, parts: bool) -> _Model:

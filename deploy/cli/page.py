@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 
 from deploy.errors import UsageError
+from deploy.writable import check_file
 
 
 def write_pictures(path: Path, write: Callable[[Path], object]) -> None:
@@ -14,6 +15,7 @@ def write_pictures(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         UsageError: The file cannot be written.
     """
+    check_file("--pictures", path)
     try:
         write(path)
     except OSError as error:

@@ -8,6 +8,7 @@ import typer
 
 from deploy.cli.options import ApiUrl, DataDirOption, Json, Token
 from deploy.errors import RunError, UsageError
+from deploy.writable import check_file
 
 FORMATS = ("csv", "jsonl", "parquet")
 OUT = "A file, written anew: .csv, .jsonl (one JSON object a line) or .parquet."
@@ -39,6 +40,7 @@ def visits(
     conditions = {name: value for name, value in given.items() if value}
     with query_api(api, token, data_dir) as client:
         if out is not None:
+            check_file("--out", out)
             size = _write(out, client.get_bytes("/v1/visits", format=str(kind), **conditions))
             typer.echo(json.dumps({"file": str(out), "bytes": size}) if as_json else f"{out}: {size} bytes")
             return

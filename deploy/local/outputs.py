@@ -23,7 +23,8 @@ def check_outputs(cameras: Sequence[CameraSpec], out: Path | None, video: Path |
         UsageError: They cannot, or `--every-frame` has nothing to apply to.
         RunError: There is no encoder for videos.
     """
-    from deploy.video.annotate import check_folder, check_videos
+    from deploy.video.annotate import check_videos
+    from deploy.writable import check_folder
 
     if every_frame and out is None:
         raise UsageError("--every-frame is about the boxes that --out writes: give --out as well")

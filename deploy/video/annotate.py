@@ -1,6 +1,5 @@
 """Writes one annotated video per camera of a finished run, with the identities that people have at its end."""
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Event
@@ -13,6 +12,7 @@ from deploy.video.encode import VideoFile, encoder
 from deploy.video.frames import frames_of
 from deploy.video.paint import Painter
 from deploy.video.shown import Overlay
+from deploy.writable import check_folder
 from gallery.store.store import Store
 from gallery.tracks import filled, rhythm_of, tracks_of
 from ingest.config import IngestSettings
@@ -22,20 +22,6 @@ from wire.messages import CameraSpec
 from wire.privacy import Privacy
 
 EMPTY = 64  # grey behind boxes where no picture may be shown
-
-
-def check_folder(option: str, folder: Path) -> None:
-    """Create a folder, and check that files can be written there.
-
-    Raises:
-        UsageError: It cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UsageError(f"{option} {folder}: {error.strerror}; choose a writable folder") from error
 
 
 def check_videos(folder: Path, cameras: Sequence[CameraSpec]) -> None:

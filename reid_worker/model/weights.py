@@ -4,6 +4,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,13 @@ def save_prior(path: Path, prior: SimilarityPrior) -> None:
 
 def _write(path: Path, content: bytes, prior: SimilarityPrior | None) -> None:
     part = path.with_name(path.name + ".part")
-    part.write_bytes(content if prior is None else _with_prior(content, msgspec.json.encode(prior).decode()))
-    part.replace(path)
+    try:
+        part.write_bytes(content if prior is None else _with_prior(content, msgspec.json.encode(prior).decode()))
+        part.replace(path)
+    except OSError:
+        with suppress(OSError):
+            part.unlink()
+        raise
 
 
 def load_weights(path: Path) -> LoadedWeights:

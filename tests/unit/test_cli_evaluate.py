@@ -154,3 +154,13 @@ def test_pictures_show_whom_queries_found_and_how_alike_people_are(
     assert drawn == ["similarities.png", "some.png", "worst.png"]  # seven items are too few for a map
     assert all(f"drew {tmp_path / 'report' / name}" in err for name in drawn)
     assert all((tmp_path / "report" / name).read_bytes().startswith(b"\x89PNG") for name in drawn)
+
+
+def test_a_split_that_a_data_set_does_not_have_says_nothing_about_its_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for camera in ("c1", "c2"):
+        paint(tmp_path / "anna" / camera / "1.png", COLOURS[1])
+    code, _, err = told(["--layout", "people", "--data", str(tmp_path), "--split", "3"], capsys)
+    assert code == 2
+    assert err == "climbtrack: people has a single split, 0, not 3\n"

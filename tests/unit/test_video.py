@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deploy.errors import DeployError, RunError, UsageError
 from deploy.local.outputs import check_outputs
 from deploy.video import encode
-from deploy.video.annotate import check_folder, check_videos, write_videos
+from deploy.video.annotate import check_videos, write_videos
 from deploy.video.encode import VideoFile, fitted
 from deploy.video.frames import frames_of
 from deploy.video.paint import Painter, colour_of
@@ -224,11 +224,6 @@ def test_a_file_of_boxes_that_cannot_be_replaced_is_named_before_the_run(tmp_pat
     (tmp_path / "door.txt").mkdir()
     with pytest.raises(UsageError, match=r"--out .*door\.txt: exists and cannot be replaced; remove it"):
         check_outputs([spec("door.mp4")], tmp_path, None, every_frame=False)
-
-
-def test_a_folder_on_a_read_only_file_system_is_named() -> None:
-    with pytest.raises(UsageError, match=r"--out /proc/climbtrack: .*; choose a writable folder"):
-        check_folder("--out", Path("/proc/climbtrack"))
 
 
 def test_a_recording_that_is_gone_is_told_and_the_others_are_written(tmp_path: Path) -> None:

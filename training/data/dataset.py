@@ -13,6 +13,10 @@ class DataSetError(Exception):
     """Raised when a data set cannot be used; the message names the folder or file and what was expected."""
 
 
+class SplitError(DataSetError):
+    """Raised when a data set has no split of this number; nothing is wrong with its folder."""
+
+
 class BrokenImageError(DataSetError):
     """Raised when an image cannot be read; the message names it and says why."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from training.data.dataset import DataSetError
+from training.data.dataset import DataSetError, SplitError
 from training.data.folder import contents, folder_names
 from training.data.load import Layout
 from training.data.person_folders import are_person_folders
@@ -41,6 +41,8 @@ def with_layout_hint(layout: str, folder: Path, *, options: tuple[str, str]) -> 
     """
     try:
         yield
+    except SplitError:
+        raise
     except DataSetError as error:
         if hint := _hint(layout, folder, *options):
             stop = "" if str(error).endswith((".", "?")) else "."

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.dataset import DataSet, DataSetError, ImageFiles, LabelledTracklet
+from training.data.dataset import DataSet, DataSetError, ImageFiles, LabelledTracklet, SplitError
 from training.data.folder import folder_names, image_names, read_table
 from training.data.published import Part, Published, verified
 from training.data.skipped import Skipped
@@ -61,7 +61,7 @@ def _split(folder: Path, split: int, people: int) -> tuple[list[int], list[int]]
     path = folder / "train-test people splits" / "train_test_splits_ilidsvid.mat"
     table: NDArray[np.int64] = read_table(path, "ls_set")
     if not 0 <= split < len(table):
-        raise DataSetError(f"{path} has splits 0 to {len(table) - 1}, not {split}")
+        raise SplitError(f"{path} has splits 0 to {len(table) - 1}, not {split}")
     places = table[split] - 1
     if sorted(places.tolist()) != list(range(people)):
         raise DataSetError(f"{path}: split {split} does not list each of the {people} people exactly once")

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
-from training.data.dataset import DataSet, DataSetError
+from training.data.dataset import DataSet, DataSetError, SplitError
 from training.data.folder import require_folder
 
 Layout = Literal["market", "msmt17", "mars", "lsvid", "ilids", "people"]
@@ -50,5 +50,5 @@ def load_dataset(layout: str, folder: Path, *, split: int = 0, checked: bool = T
     if layout not in loaders:
         raise DataSetError(f"unknown layout {layout!r}: must be one of {', '.join(LAYOUTS)}")
     if split:
-        raise DataSetError(f"{layout} has a single split, 0, not {split}")
+        raise SplitError(f"{layout} has a single split, 0, not {split}")
     return loaders[layout]()
