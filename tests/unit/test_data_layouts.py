@@ -282,6 +282,18 @@ def test_a_broken_table_is_a_data_set_error_and_nothing_else(data: st.DataObject
         read_table(path, "ls_set")
 
 
+def test_people_who_are_learnt_and_judged_are_remarked_on(tmp_path: Path) -> None:
+    folder = write_market(tmp_path / "shop")
+    apart = load_dataset("market", folder)
+    touch(folder / "bounding_box_train" / "0003_c1s1_000151_00.jpg")
+    shared = [line for line in remarks(load_dataset("market", folder)) if line.startswith("train and query:")]
+    assert shared == [
+        "train and query: 1 of 2 identities are in both, the first is 3: if they are the same people, "
+        "the figures are those of people who were learnt by heart"
+    ]
+    assert not [line for line in remarks(apart) if line.startswith("train and query:")]
+
+
 def test_remarks_say_what_training_and_ranking_cannot_use(tmp_path: Path) -> None:
     data = load_dataset("market", write_market(tmp_path / "shop"))
     touch(

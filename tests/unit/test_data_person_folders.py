@@ -72,6 +72,12 @@ def test_people_and_cameras_are_those_of_folders_and_names(
     assert data.train == ()
 
 
+def test_a_name_is_one_person_and_one_camera_whichever_system_wrote_its_umlaut(tmp_path: Path) -> None:
+    composed, apart = "J\u00f6rg", "Jo\u0308rg"
+    data = read(write(tmp_path, f"{composed}/T\u00fcr/1.jpg", f"{apart}/Tu\u0308r/2.jpg", f"{apart}/hof/1.jpg"))
+    assert sorted(said(data.query)) == [(0, 0, 1), (0, 0, 1), (0, 1, 1)]
+
+
 def test_training_holds_every_fourth_person_out(tmp_path: Path) -> None:
     write(tmp_path, *(f"{person}/c{camera}.jpg" for person in range(1, 9) for camera in (1, 2)), "99/c1.jpg")
     data = read(tmp_path, learning=True)

@@ -10,6 +10,7 @@ treated as a separate camera, so that such pictures can match each other. A pers
 """
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -33,8 +34,8 @@ class _Seen:
     """Pictures of a person from one camera.
 
     Attributes:
-        person: Name of the person's folder.
-        camera: Name of the camera's folder, or its number in the picture's name; None if unknown.
+        person: Name of the person's folder, composed (NFC): two systems may write an umlaut in two ways.
+        camera: Name of the camera's folder, composed as well, or its number in the picture's name; None if unknown.
         files: The pictures.
         in_name: Whether the camera was read from the picture's name.
     """
@@ -103,7 +104,7 @@ def _people(folder: Path, part: str, skipped: Skipped) -> list[_Seen]:
 def _pictures(folder: Path, part: str, skipped: Skipped) -> list[_Seen]:
     names = image_names(folder, part, skipped)
     files = ((name, ImageFiles(str(folder), (name,))) for name in names)
-    return [_Seen(folder.name, _camera_in(name), one, in_name=True) for name, one in files]
+    return [_Seen(_composed(folder.name), _camera_in(name), one, in_name=True) for name, one in files]
 
 
 def _sequences(folder: Path, part: str, skipped: Skipped) -> list[_Seen]:
@@ -111,8 +112,12 @@ def _sequences(folder: Path, part: str, skipped: Skipped) -> list[_Seen]:
     for camera in folder_names(folder):
         tracklets = [folder / camera / tracklet for tracklet in folder_names(folder / camera)]
         files = (ImageFiles(str(p), tuple(image_names(p, part, skipped))) for p in [folder / camera, *tracklets])
-        found += [_Seen(folder.name, camera, one) for one in files if len(one)]
+        found += [_Seen(_composed(folder.name), _composed(camera), one) for one in files if len(one)]
     return found
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _camera_in(name: str) -> str | None:
