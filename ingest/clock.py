@@ -6,7 +6,8 @@ from collections import deque
 from typing import Protocol
 
 NS = 1_000_000_000
-REORDER_NS = 2 * NS  # how far B-frames alone may move presentation times back: 16 frames at 8 fps
+MOST_REORDERED = 16  # frames by which B-frames alone may move presentation times back
+REORDER_NS = 2 * NS  # the same of a stream whose rate is stated too high: 16 frames at 8 fps
 ANCHOR_NS = 5 * NS  # a live stream that arrives this late has jumped, or had stopped
 HOLD_NS = NS // 2
 SLEW_PERCENT = 5  # how much faster or slower a live clock may run while it converges on arrival times
@@ -52,6 +53,7 @@ class Timeline:
     def __init__(self, frame_ns: int, longest_gap_ns: int) -> None:
         self._frame_ns = frame_ns
         self._longest_gap_ns = longest_gap_ns
+        self._reorder_ns = max(REORDER_NS, MOST_REORDERED * frame_ns)
         self._origin: int | None = None
         self._last_dts: int | None = None
         self._newest = 0
@@ -77,7 +79,7 @@ class Timeline:
         if self._origin is None:
             self._origin = pts_ns
         if dts_ns is None or self._last_dts is None:
-            order, last, tolerance = pts_ns - self._origin, self._newest, REORDER_NS
+            order, last, tolerance = pts_ns - self._origin, self._newest, self._reorder_ns
         else:
             order, last, tolerance = dts_ns - self._origin, self._last_dts, 0
         if not -tolerance <= order - last <= self._longest_gap_ns:

@@ -23,6 +23,7 @@ from wire.messages import Codec, FrameChunk, Packet
 from wire.orientation import UPRIGHT, display_matrices, of_matrix
 
 SPARSE_NS = 1_000_000_000
+SAME_NS = 1_000  # less than frames are ever apart: ingest lets those that state the same time differ by 1 ns
 UNKNOWN = 0  # before the first picture
 MIRRORED_VERTICALLY = 4  # the one orientation besides upright without rotation
 
@@ -256,9 +257,11 @@ class StreamDecoder:
         # Raw streams have no times and get them in decoding order: there only the decoder knows the order of frames.
         if pts is None or (self._context.has_b_frames and not self._reordered):
             pts = self._pending[0][0] if self._pending else -1
-        while self._pending and self._pending[0][0] <= pts:
+        while self._pending and self._pending[0][0] < pts + SAME_NS:
             counted, self.time_ns = heapq.heappop(self._pending)
             self.frames += 1
+            if counted > pts - SAME_NS:  # of several with the same time, the decoder gives one after the other
+                break
         return counted
 
 

@@ -11,6 +11,7 @@ from ingest.sources import jpeg
 from ingest.sources.annexb import NalCodec
 from ingest.sources.decoded import pictures
 from ingest.sources.demux import Demuxer, camera_time_ns
+from ingest.sources.distinct import DistinctTimes
 from ingest.sources.formats import JpegFormats, NalFormats
 from ingest.sources.orientation import container_orientation
 from wire import orientation
@@ -50,17 +51,22 @@ class ContainerSource:
         self._jpeg_quality = jpeg_quality
         self._finished = finished
         self._silence = silence
+        self._passes_on = demuxer.stream.codec_context.name in {"h264", "hevc"}
         self._lost = 0  # pictures in a row, up to now, that cannot be decoded
 
     def packets(self) -> Iterator[SourcePacket]:
         """Yield every packet; H.264, HEVC and JPEG unchanged, everything else decoded and encoded as JPEG.
 
+        No two have the same time.
+
         Raises:
             Stalled: No data arrived within the read timeout.
             Broken: The source cannot be read any further, or holds less than it announces.
         """
+        b_frames = self._passes_on and self._demuxer.stream.codec_context.has_b_frames
+        times = DistinctTimes(self.frame_ns, reordered=bool(b_frames), live=not self.finite)
         try:
-            yield from self._packets()
+            yield from times.place(self._packets())
         except Stalled as error:
             if self._demuxer.count or not self._silence:
                 raise
@@ -72,7 +78,7 @@ class ContainerSource:
 
     def _packets(self) -> Iterator[SourcePacket]:
         name = self._demuxer.stream.codec_context.name
-        if name in {"h264", "hevc"}:
+        if self._passes_on:
             yield from self._pass_on(cast("NalCodec", name))
         elif name == "mjpeg":
             yield from self._pass_on_jpeg()
