@@ -13,6 +13,13 @@ _MARKS = (  # the little-endian mark of UTF-32 begins with that of UTF-16, so it
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
+_PACKED = (
+    (b"\x1f\x8b", "compressed by gzip"),
+    (b"BZh", "compressed by bzip2"),
+    (b"\xfd7zXZ", "compressed by xz"),
+    (b"\x28\xb5\x2f\xfd", "compressed by Zstandard"),
+    (b"PK\x03\x04", "a ZIP archive or a spreadsheet"),
+)
 
 
 def read_lines(path: Path) -> list[str]:
@@ -42,6 +49,9 @@ def _refuse_other_encodings(path: Path, data: bytes) -> None:
     for mark, name in _MARKS:
         if data.startswith(mark):
             raise TextError(f"{path}:1: the file is {name}, not UTF-8. {_remedy(path, name)}")
+    for mark, name in _PACKED:
+        if data.startswith(mark):
+            raise TextError(f"{path}:1: the file is {name}, not text. Unpack it, or save it as text (CSV) in UTF-8")
     if (zero := data.find(b"\0")) < 0:
         return
     if guess := _unmarked(data):
@@ -51,10 +61,11 @@ def _refuse_other_encodings(path: Path, data: bytes) -> None:
 
 
 def _unmarked(data: bytes) -> str:
-    """Recognise UTF-16 without a mark: in ASCII text, one byte of every pair is zero."""
+    """Recognise UTF-16 without a mark: of most pairs, which are ASCII, one byte is zero, and the other is never."""
     head = data[:1000]
     for first, name in ((0, "UTF-16BE"), (1, "UTF-16LE")):
-        if len(head) > 1 and not any(head[first::2]) and all(head[1 - first :: 2]):
+        pairs = len(head) // 2
+        if pairs and 2 * head[first::2].count(0) > pairs and all(head[1 - first :: 2]):
             return name
     return ""
 

@@ -57,7 +57,7 @@ def frame_rate(truth: Path) -> float | None:
     """Return the `frameRate` of the `seqinfo.ini` that MOTChallenge keeps beside a `gt` folder; None without one."""
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read(truth.parent.parent / "seqinfo.ini", encoding="utf-8")
+        parser.read(truth.parent.parent / "seqinfo.ini", encoding="utf-8-sig")
         rate = parser.getfloat("Sequence", "frameRate", fallback=0.0)
     except (configparser.Error, ValueError, OSError):
         return None

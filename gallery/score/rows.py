@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.errors import ScoreError
+from gallery.score.formats import other_format
 from wire.errors import TextError
 from wire.text import read_lines
 
@@ -28,7 +29,13 @@ _SYNONYMS = (  # of the columns that a header must have, in this order
     {"top", "y", "y1", "ymin", "bbtop", "bboxtop", "boxtop", "bby", "bboxy", "tly", "t", "ytl"},
     {"width", "w", "bbwidth", "bboxwidth", "boxwidth", "bbw", "bboxw"},
     {"height", "h", "bbheight", "bboxheight", "boxheight", "bbh", "bboxh"},
+    {"confidence", "conf", "score", "detscore", "prob", "consider", "considered", "considerentry", "active", "flag"},
+    {"class", "cls", "classid", "objectclass", "category", "categoryid", "label", "type", "x", "wx", "worldx", "x3d"},
+    {"visibility", "vis", "visible", "visibilityratio", "y", "wy", "worldy", "y3d"},
+    {"z", "wz", "worldz", "z3d"},
 )
+_EXPECTED = f"convert it to MOTChallenge text, {','.join(COLUMNS[:FEWEST])}"
+_UNUSED = {"", "unused", "none", "na", "nan"}  # names of columns behind the confidence that hold nothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +104,7 @@ def _any_table(path: Path, lines: Sequence[str], report: Callable[[str], None]) 
             continue
         fields = _fields(text)
         if not rows and not headed and _is_header(fields):
-            _require_usual_order(path, number, fields)
+            _require_usual_order(path, number, text, fields)
             report(f"{path}:{number}: skipped the header")
             headed = True
             continue
@@ -113,13 +120,17 @@ def _fields(line: str) -> list[str]:
     for separator in ";,\t":
         if separator in line:
             fields = [field.strip(' \t"') for field in line.split(separator)]
-            return fields[:-1] if not fields[-1] else fields  # a trailing separator is common
+            while fields and not fields[-1]:  # a spreadsheet makes all rows as wide as the widest
+                fields.pop()
+            return fields
     return line.split()
 
 
 def _values(path: Path, number: int, text: str, fields: Sequence[str]) -> list[float]:
     """Return up to ten numbers; further columns, which some programs add, are ignored."""
     values = _numbers(text, fields[:MOST])
+    if (values is None or len(values) < FEWEST) and (name := other_format(text, fields)):
+        raise ScoreError(f"{path}:{number}: this looks like {name}; {_EXPECTED}")
     if values is None:
         values = [_one_number(path, number, name, field) for name, field in zip(COLUMNS, fields, strict=False)]
     if len(values) < FEWEST:
@@ -156,10 +167,21 @@ def _is_header(fields: Sequence[str]) -> bool:
     return all(_numbers(field, [field]) is None and not re.match(r"[-+.]?[0-9]", field) for field in fields)
 
 
-def _require_usual_order(path: Path, number: int, fields: Sequence[str]) -> None:
+def _require_usual_order(path: Path, number: int, text: str, fields: Sequence[str]) -> None:
+    if name := other_format(text, fields):
+        raise ScoreError(f"{path}:{number}: this looks like {name}; {_EXPECTED}")
     names = [re.sub(r"[^a-z0-9]", "", field.lower()) for field in fields]
-    usual = len(names) >= len(_SYNONYMS) and all(name in known for name, known in zip(names, _SYNONYMS, strict=False))
-    if not usual:
+    wrong = [
+        field
+        for field, name, known in zip(fields, names, _SYNONYMS, strict=False)
+        if name not in known and not (name in _UNUSED and known in _SYNONYMS[FEWEST:])
+    ]
+    if len(names) >= FEWEST and wrong and wrong[0] not in fields[: FEWEST - 1]:
+        raise ScoreError(
+            f"{path}:{number}: column {fields.index(wrong[0]) + 1} is {wrong[0][:80]!r}, but must be the confidence (7),"
+            " the class or a world coordinate (8), or the visibility (9): rearrange the columns, or leave it out"
+        )
+    if wrong or len(names) < FEWEST - 1:
         raise ScoreError(
             f"{path}:{number}: {','.join(fields)[:80]!r} is neither a row of numbers nor a header for the columns "
             f"{','.join(COLUMNS[:FEWEST])}: rearrange the columns, or move the file elsewhere if it holds no tracks"

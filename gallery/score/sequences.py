@@ -8,6 +8,7 @@ DIR/data/CAMERA.txt              a tracker's results in TrackEval's layout
 FILE                             one camera, with any name
 """
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -62,8 +63,8 @@ def paired(
 ) -> dict[str, tuple[Path, Path | None]]:
     """Return truth and results of each camera that has a truth; the results are None if there are none.
 
-    Names that differ only in case or in a video file extension are the same. Two single files always belong together; a
-    single file and a folder are compared for the camera of that name only.
+    Names that differ only in case, in a video file extension, or in how a system writes an umlaut are the same. Two
+    single files always belong together; a single file and a folder are compared for the camera of that name only.
 
     Raises:
         ScoreError: There are results without truth.
@@ -151,7 +152,7 @@ def _same_names(truth: Iterable[str], results: Iterable[str]) -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    folded = name.casefold()
+    folded = unicodedata.normalize("NFC", name).casefold()
     return next((folded.removesuffix(ending) for ending in _VIDEO if folded.endswith(ending)), folded)
 
 

@@ -235,6 +235,7 @@ def test_times_are_frames_if_one_camera_has_no_rate(tmp_path: Path, capsys: pyte
         pytest.param("[Sequence]\nframeRate=fast\n", "frames", id="no number"),
         pytest.param("frameRate=20\n", "frames", id="no section"),
         pytest.param("[Sequence]\nframeRate=29.97\n", "seconds", id="a fraction"),
+        pytest.param("\ufeff[Sequence]\r\nframeRate=25\r\n", "seconds", id="from Windows"),
     ],
 )
 def test_a_broken_frame_rate_is_none(ini: str, unit: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

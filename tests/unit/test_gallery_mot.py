@@ -26,6 +26,7 @@ def read(tmp_path: Path, text: str) -> Boxes:
         pytest.param("3\t7\t10.5\t20\t30\t40\t1", id="tabs"),
         pytest.param("3;7;10.5;20;30;40;1", id="semicolons"),
         pytest.param("3,7,10.5,20,30,40,1,", id="a comma at the end"),
+        pytest.param("3,7,10.5,20,30,40,1,,,", id="as wide as the widest row of a spreadsheet"),
         pytest.param('"3","7","10.5","20","30","40","1"', id="quotes"),
         pytest.param("3,7,10.5,20,30,40,1,-1,-1,-1,a_note,ü", id="words behind the columns"),
         pytest.param("3,7,10.5,20,30,40,1,4.4852,5.5016,0", id="world coordinates"),
@@ -105,6 +106,43 @@ def test_what_is_not_a_row_is_refused_with_file_and_line(line: str, said: str, t
 def test_a_header_of_other_columns_is_refused_with_the_expected_ones(header: str, tmp_path: Path) -> None:
     with pytest.raises(ScoreError, match=r"cam\.txt:1: .*frame,id,left,top,width,height,confidence: rearrange"):
         read(tmp_path, f"{header}\n{ROW}\n")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        pytest.param("class", "column 7 is 'class'", id="a class in the place of the confidence"),
+        pytest.param("class,conf", "column 7 is 'class'", id="class and confidence the other way round"),
+        pytest.param("conf,visibility,class", "column 8 is 'visibility'", id="visibility and class too"),
+        pytest.param("conf,jersey", "column 8 is 'jersey'", id="numbers that would be classes"),
+    ],
+)
+def test_a_header_tells_what_follows_the_box(names: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ScoreError, match=rf"cam\.txt:1: {said}, but must be the confidence \(7\), the class"):
+        read(tmp_path, f"frame,id,x,y,w,h,{names}\n3,7,10,20,30,40,0,3,1\n")
+
+
+@pytest.mark.parametrize(
+    "names", ["conf,class,visibility", "score,x,y,z", "Confidence,unused,unused,unused,team", "conf,,,"]
+)
+def test_columns_behind_the_box_may_have_any_of_their_usual_names(names: str, tmp_path: Path) -> None:
+    assert read(tmp_path, f"frame,id,x,y,w,h,{names}\n3,7,10,20,30,40,1\n").ids.tolist() == [7]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("0 1 Pedestrian 0 0 -1.6 1 2 3 4 1.5 0.5 0.8 1 2 3 0.1", "KITTI's tracking labels", id="KITTI"),
+        pytest.param("1 2001 2 1080 1920 WSV:2d1o", "MOTS text, whose rows are masks", id="MOTS"),
+        pytest.param("0 0.5 0.5 0.1 0.25 7", "YOLO's labels, in fractions of the picture", id="YOLO"),
+        pytest.param('{"images": [], "annotations": []}', "JSON", id="COCO"),
+        pytest.param('[\n {"frame": 1}\n]', "JSON", id="a list in JSON"),
+        pytest.param('<?xml version="1.0"?>\n<annotations/>', "XML", id="CVAT"),
+    ],
+)
+def test_another_format_of_tracks_is_called_by_its_name(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ScoreError, match=rf"cam\.txt:1: this looks like {said}; convert it to MOTChallenge text"):
+        read(tmp_path, text)
 
 
 def test_a_skipped_header_is_reported(tmp_path: Path) -> None:

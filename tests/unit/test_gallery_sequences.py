@@ -70,6 +70,7 @@ def test_what_is_not_a_folder_of_tracks_is_refused_with_the_expected_layout(
         pytest.param("cam1.txt", "cam1.mp4.txt", id="a video's ending"),
         pytest.param("cam1.AVI.txt", "CAM1.csv", id="both"),
         pytest.param("cam1/gt/gt.txt", "cam1.txt", id="a MOTChallenge sequence"),
+        pytest.param("T\u00fcr.txt", "Tu\u0308r.txt", id="an umlaut as macOS writes it"),
     ],
 )
 def test_names_that_differ_in_case_or_ending_are_the_same(truth: str, results: str, tmp_path: Path) -> None:
