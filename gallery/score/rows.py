@@ -178,8 +178,8 @@ def _require_usual_order(path: Path, number: int, text: str, fields: Sequence[st
     ]
     if len(names) >= FEWEST and wrong and wrong[0] not in fields[: FEWEST - 1]:
         raise ScoreError(
-            f"{path}:{number}: column {fields.index(wrong[0]) + 1} is {wrong[0][:80]!r}, but must be the confidence (7),"
-            " the class or a world coordinate (8), or the visibility (9): rearrange the columns, or leave it out"
+            f"{path}:{number}: column {fields.index(wrong[0]) + 1} is {wrong[0][:80]!r}, but must be the confidence "
+            "(7), the class or a world coordinate (8), or the visibility (9): rearrange the columns, or leave it out"
         )
     if wrong or len(names) < FEWEST - 1:
         raise ScoreError(
