@@ -1,5 +1,6 @@
 """What somebody wrote down about an appearance model: in `MODEL.onnx.yaml` beside it, or in its metadata."""
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,7 @@ from reid_worker.appearance.crop_format import Colour, Triple, Values
 from reid_worker.model.preprocess import Filter
 from reid_worker.model.tensors import WeightsError
 from wire.similarity import SimilarityPrior
+from wire.yaml_text import YamlError, parse_yaml
 
 METADATA_KEY = "climbtrack"
 
@@ -38,6 +40,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Raise ValueError for a value out of range."""
         if self.size is not None and not all(8 <= side <= 4096 for side in self.size):
             raise ValueError(f"size must be height and width from 8 to 4096 px, got {self.size}")
+        if not all(math.isfinite(one) for one in (*(self.mean or ()), *(self.std or ()))):
+            raise ValueError(f"mean and std must be finite numbers, got {self.mean} and {self.std}")
         if self.std is not None and not min(self.std) > 0:
             raise ValueError(f"std must be above 0, got {self.std}")
         if self.frames is not None and not 1 <= self.frames <= 64:
@@ -93,7 +97,10 @@ def write(path: Path, description: Description) -> None:
 
 def _parsed(path: Path, data: bytes, where: str) -> Description:
     try:
-        return msgspec.yaml.decode(data, type=Description) if data.strip() else Description()
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        values = parse_yaml(data.decode("utf-8-sig"))
+        if isinstance(values, dict) and type(values.get("output")) is int:
+            values["output"] = str(values["output"])  # torch names tensors by numbers
+        return Description() if values is None else msgspec.convert(values, Description)
+    except (msgspec.MsgspecError, UnicodeDecodeError, YamlError) as error:
         known = ", ".join(Description.__struct_fields__)
         raise WeightsError(path, f"{where} cannot be read: {error}; known keys: {known}") from error

@@ -13,6 +13,7 @@ from torch import nn
 
 from reid_worker.appearance.choose import is_appearance_model, load_network, save_prior
 from reid_worker.appearance.crop_format import IMAGENET_MEAN, NO_MEAN, CropFormat
+from reid_worker.appearance.description import written
 from reid_worker.appearance.embedder import CAUTIOUS_PRIOR, load_appearance
 from reid_worker.appearance.opening import open_appearance
 from reid_worker.errors import EmbeddingError
@@ -211,6 +212,10 @@ def test_the_description_beside_a_model_takes_precedence_over_its_metadata(tmp_p
         pytest.param("color: bgr", "unknown field `color`", id="an unknown key"),
         pytest.param("colour: green", "green", id="an unknown value"),
         pytest.param("std: [1, 1, 0]", "std must be above 0", id="a deviation of nothing"),
+        pytest.param("std: [1, .nan, 1]", "mean and std must be finite", id="a deviation that is no number"),
+        pytest.param("mean: [.inf, 0, 0]", "mean and std must be finite", id="an infinite mean"),
+        pytest.param("colour: bgr\ncolour: rgb", "line 2: duplicate key 'colour'", id="two colours"),
+        pytest.param("- colour", "cannot be read", id="a list"),
         pytest.param("size: [4, 2]", "size must be", id="too small"),
         pytest.param("size: [128, 64]", "takes crops of 64x32 px only", id="another size than the model's"),
         pytest.param(
@@ -227,6 +232,17 @@ def test_a_wrong_description_is_refused_and_named(text: str, said: str, tmp_path
         open_appearance(path, OnnxRuntime("cpu"))
     assert said in str(raised.value)
     assert str(path) in str(raised.value)
+
+
+def test_a_description_from_windows_is_read(tmp_path: Path) -> None:
+    path = colour_network(tmp_path / "net.onnx")
+    (tmp_path / "net.onnx.yaml").write_bytes(b"\xef\xbb\xbfcolour: bgr\r\n")
+    assert _format(path).colour == "bgr"
+
+
+def test_an_output_may_be_called_by_a_number(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx.yaml").write_text("output: 495\n")
+    assert written(tmp_path / "net.onnx").output == "495"
 
 
 def test_without_a_prior_a_cautious_one_is_used_and_the_remedy_logged(
