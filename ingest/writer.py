@@ -9,6 +9,7 @@ from ingest.chunker import Chunker, Stream
 from ingest.metrics import IngestMetrics
 from ingest.outbox import Outbox
 from ingest.source import UNKNOWN_FORMAT, SourcePacket, VideoFormat
+from ingest.sources.address import has_end
 from wire.bus import MAX_RECORD_BYTES
 from wire.messages import CameraSpec, Packet
 from wire.privacy import Privacy
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 TOO_LARGE = f"larger than the {MAX_RECORD_BYTES >> 20} MiB that can be sent at once"
 SMALLER = "set the camera, or the program that writes the pictures, to a lower resolution or stronger compression"
 DAMAGED = "parts of frames are lost on the way; use a wired connection, a lower bit rate or a larger network buffer"
+DAMAGED_FILE = "parts of frames are missing, and these pictures are damaged; copy the file again, or record it again"
 MAX_FRAME_BYTES = MAX_RECORD_BYTES - 256 * 1024  # the other fields of a chunk, extradata included, take less
 
 
@@ -127,7 +129,8 @@ class StreamWriter:
         self._damaged.inc()
         if not self._told_damage:
             self._told_damage = True
-            log.warning("camera %s: %s", self._spec.camera_id, DAMAGED)
+            what = DAMAGED_FILE if has_end(self._spec.url) else DAMAGED
+            log.warning("camera %s: %s", self._spec.camera_id, what)
 
     def _leave_out(self, packet: SourcePacket) -> None:
         """Count a frame that does not fit into a record; its frame number stays reserved."""

@@ -122,7 +122,7 @@ def write_numbered(
     with av.open(str(path), "w", format=container, container_options=muxing or {}) as opened:
         stream = opened.add_stream(encoder, rate=10, options=CLOSED if options is None else options)
         stream.width, stream.height = size
-        stream.pix_fmt = {"mjpeg": "yuvj420p", "png": "rgb24"}.get(encoder, "yuv420p")
+        stream.pix_fmt = {"mjpeg": "yuvj420p", "png": "rgb24", "gif": "rgb8"}.get(encoder, "yuv420p")
         for place, number in enumerate(numbers):
             frame = av.VideoFrame.from_ndarray(numbered_image(number, *size), format="bgr24")
             frame.pts = place

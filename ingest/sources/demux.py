@@ -34,8 +34,10 @@ class Demuxer:
         rate: Frames per second according to the container, or a guess.
         timeline: Places the next packets in time; another part of the same recording may continue it.
         is_avi: The container is AVI, which states decoding times, one per slot in the file, empty slots included.
+        is_mp4, is_y4m: The container is MP4 or one of its relatives, or YUV4MPEG.
         count: Packets so far, including empty ones.
         position: End of the latest packet in the file, at least, bytes.
+        is_cut: Whether the file ended inside the latest packet, as far as libav says.
         stated_ns: Duration stated by the header of an FLV file or for a track of Matroska, 0 for other formats: they
             state a length in bytes, or libav estimates their duration from the data present.
         reached_ns: Latest presentation time stated by the file, ns.
@@ -56,9 +58,11 @@ class Demuxer:
         self.frame_ns = round(NS / self.rate)
         self.timeline = timeline or Timeline(self.frame_ns, FILE_GAP_NS if finite else LIVE_GAP_NS)
         self.is_avi = container.format.name == "avi"
+        self.is_y4m = container.format.name == "yuv4mpegpipe"
         self.is_mp4 = container.format.name.startswith("mov,")
         self.stated_ns = _stated_ns(container, stream)
         self.count = self.position = self.reached_ns = 0
+        self.is_cut = False
         self._states_dts = container.format.name != MATROSKA
         self._by_arrival = not finite and container.format.name in UNTIMED
         self._container = container
@@ -82,6 +86,7 @@ class Demuxer:
                     self.position = self.position if packet.pos is None else packet.pos + packet.size
                     self.reached_ns = max(self.reached_ns, nanoseconds(packet.pts, packet.time_base) or 0)
                     self._packet_s = time.monotonic()
+                    self.is_cut = packet.is_corrupt if packet.size else self.is_cut
                     if packet.size:  # an empty packet means a skipped picture in a file, but the end to a decoder
                         yield packet
             except av.InvalidDataError:

@@ -18,14 +18,14 @@ from ingest.sources.motion_jpeg import MotionJpegSource
 from ingest.sources.pipe import open_pipe
 from ingest.sources.splitter import PROBE_BYTES, has_picture
 from ingest.sources.transport import TransportSource
-from ingest.sources.whole import missing_bytes, next_recording
+from ingest.sources.whole import REMEDY, next_recording, shortfall
 from ingest.sources.within import file_opener
 from wire.bounds import Bounds
 
-REMEDY = "copy the file again"
 REMEDY_UNREAD = "copy the file again, and check the disk or the network drive that it is on if that fails too"
 REMEDY_EMPTY = "it was not recorded or not copied: copy the file again"
 REMEDY_JOINED = "split the file there, or join recordings with `ffmpeg -f concat` instead of appending their bytes"
+Y4M_LINE_BYTES = 80  # at most, before the pixels of a frame
 TOLERATED = 0.99  # of the frames listed by an index: some list one or two that do not exist
 
 
@@ -64,9 +64,9 @@ def _cause(path: Path, error: av.FFmpegError, settings: IngestSettings) -> Sourc
     """Translate why a file cannot be opened: libav calls the end of a file an input/output error, too."""
     if error.errno != errno.EIO or not path.is_file():
         return cause(error, settings, opening=True)
-    missing = missing_bytes(path)
-    if missing:
-        return Broken(f"truncated: the last {missing} bytes are missing", REMEDY)
+    lacks = shortfall(path)
+    if lacks:
+        return Broken(f"truncated: {lacks}", REMEDY)
     return NoVideo(f"it cannot be read: {error.strerror}", REMEDY_UNREAD)
 
 
@@ -79,16 +79,23 @@ def check_complete(path: Path, demuxer: Demuxer) -> None:
     listed = _listed(demuxer)
     if demuxer.count < listed * TOLERATED:
         raise Broken(f"truncated: only {demuxer.count} of {listed} frames are present", REMEDY)
-    missing = missing_bytes(path) if path.is_file() else 0
-    if missing:
-        raise Broken(f"truncated: the last {missing} bytes are missing", REMEDY)
+    lacks = shortfall(path) if path.is_file() else ""
+    if lacks:
+        raise Broken(f"truncated: {lacks}", REMEDY)
     follows = next_recording(path, demuxer.position) if path.is_file() else 0
     if follows:
         raise Broken(f"another recording follows at byte {follows}, which was not read", REMEDY_JOINED)
     if demuxer.stated_ns > demuxer.reached_ns + demuxer.frame_ns + max(demuxer.stated_ns // 100, NS):
         reached_s, stated_s = demuxer.reached_ns / NS, demuxer.stated_ns / NS
         raise Broken(f"truncated: only {reached_s:.1f} of {stated_s:.1f} s are present", REMEDY)
+    if demuxer.is_cut or _has_part_of_a_frame(path, demuxer):
+        raise Broken("truncated: its last frame is cut off", REMEDY)
     _check_codecs(path, demuxer)
+
+
+def _has_part_of_a_frame(path: Path, demuxer: Demuxer) -> bool:
+    """Tell whether a YUV4MPEG file goes on behind its last frame, where libav ignores what is no whole frame."""
+    return demuxer.is_y4m and path.is_file() and path.stat().st_size > demuxer.position + Y4M_LINE_BYTES
 
 
 def _listed(demuxer: Demuxer) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 PACKET_BYTES = (188, 192, 204)  # plain, with a time code, with error correction
 LONGEST_PACKET = max(PACKET_BYTES)
+END_BYTES = 7 * LONGEST_PACKET  # of a file, by which its last packet is recognised
 
 # A packet with a section of the programme association table (0) or of a programme map table (2) directly after its
 # header: 47, start of a unit, no adaptation field, pointer 0.
@@ -55,6 +56,15 @@ def packet_bytes(data: bytes, at: int) -> int:
     """Return the distance between packets, starting with the one at `at`."""
     fitting = (size for size in PACKET_BYTES if data[at : at + 4 * size + 1 : size] == b"\x47" * 5)
     return next(fitting, PACKET_BYTES[0])
+
+
+def missing_bytes(end: bytes) -> int:
+    """Return how many bytes the last packet lacks, given the end of a file of at least `END_BYTES`."""
+    for size in PACKET_BYTES:
+        for last in range(len(end) - 1, max(len(end) - 1 - size, 5 * size - 1), -1):
+            if end[last - 5 * size : last + 1 : size] == b"\x47" * 6:
+                return max(0, last + (size if size == LONGEST_PACKET else PACKET_BYTES[0]) - len(end))
+    return 0
 
 
 def _pid(packet: bytes) -> int:

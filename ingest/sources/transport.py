@@ -4,6 +4,7 @@ libav only knows the streams that it finds when it opens a file, and loses the p
 table. So it gets the file only up to where the tables change, and the rest as a separate file.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,21 @@ import av
 
 from ingest.clock import Timeline
 from ingest.config import IngestSettings
-from ingest.errors import NoVideo, SourceError
+from ingest.errors import Broken, NoVideo, SourceError
 from ingest.source import SourcePacket, VideoFormat
 from ingest.sources.causes import cause
 from ingest.sources.container import NO_VIDEO, ContainerSource, video_of
 from ingest.sources.demux import Demuxer
-from ingest.sources.tables import LONGEST_PACKET, TABLE, Tables, is_association, packet_bytes
+from ingest.sources.tables import (
+    END_BYTES,
+    LONGEST_PACKET,
+    TABLE,
+    Tables,
+    is_association,
+    missing_bytes,
+    packet_bytes,
+)
+from ingest.sources.whole import REMEDY
 
 BLOCK_BYTES = 1 << 20
 
@@ -59,6 +69,18 @@ class SegmentedFile:
         self._over = False
         return True
 
+    def check_end(self) -> None:
+        """Check that the last packet is whole.
+
+        Raises:
+            Broken: It is not.
+        """
+        size = self._file.seek(0, os.SEEK_END)
+        self._file.seek(max(0, size - END_BYTES))
+        missing = missing_bytes(self._file.read())
+        if missing:
+            raise Broken(f"truncated: the last {missing} bytes are missing", REMEDY)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
@@ -99,7 +121,7 @@ class TransportSource:
         """Yield every packet; a format that continues in the next part stays the same object.
 
         Raises:
-            Broken: The file cannot be read any further.
+            Broken: The file cannot be read any further, or is cut off.
         """
         latest: VideoFormat | None = None
         more = True
@@ -111,6 +133,7 @@ class TransportSource:
             more = self._file.next_part()
             self._close_part()
             self._part = self._open() if more else None
+        self._file.check_end()
 
     def close(self) -> None:
         """Close the file."""
