@@ -28,6 +28,7 @@ SHIPPED = Path(__file__).parent.parent / "weights" / "climb-tiny.safetensors"
 _KEY = "climbtrack"
 _PRIOR_KEY = "climbtrack.similarity"
 _FORMAT = 1
+_MOST_MISSING = 100  # times what a file holds: a network of other sizes is told by its tensors, up to here
 # With defaults that mean what files without them meant
 _LATER = {"project", "detached", "cameras", "side_coefficient", "ranking"}
 
@@ -128,11 +129,24 @@ def load_weights(path: Path) -> LoadedWeights:
     made, wanted = (preprocessing.height, preprocessing.width), (architecture.height, architecture.width)
     if made != wanted:
         raise WeightsError(path, f"its preprocessing makes crops of {made} px, its network wants {wanted}")
+    _require_plausible(path, architecture, sum(tensor.numel() for tensor in tensors.values()))
     with _Unfilled():  # random numbers for 99 million parameters take longer than reading them
         network = Climb(architecture)
     put_tensors(network, tensors, path, architecture.name)
     digest = hashlib.sha256(content if prior is None else _with_prior(content, None)).hexdigest()[:12]
     return LoadedWeights(network.eval(), preprocessing, f"{architecture.name}-{digest}", prior)
+
+
+def _require_plausible(path: Path, stated: Architecture, held: int) -> None:
+    """Refuse sizes far beyond what the file holds, which would fill the memory before any tensor is compared."""
+    width = stated.tower_width
+    patches = stated.height * stated.width // stated.patch**2
+    inside = width * (stated.layers * width + stated.joint_width + stated.cameras + patches)
+    at_least = inside + width * stated.expand * (width + stated.state)
+    if at_least > _MOST_MISSING * held:
+        raise WeightsError(
+            path, f"states a network of more than {at_least} numbers, but holds {held}: copy or download it again"
+        )
 
 
 class _Unfilled(TorchFunctionMode):

@@ -127,6 +127,10 @@ SIZES = {**asdict(SMALL), "strides": list(SMALL.strides)}
         pytest.param({"architecture": {"name": "small"}}, 0, "the architecture lacks expand, frames", id="no sizes"),
         pytest.param({"architecture": "small"}, 0, "description cannot be read", id="only a name"),
         pytest.param({}, 1, "do not fit small", id="a tensor missing"),
+        pytest.param({"architecture": SIZES | {"layers": 10**7}}, 0, "network of more than .* but holds", id="endless"),
+        pytest.param({"architecture": SIZES | {"joint_width": 10**12}}, 0, "network of more than", id="a huge width"),
+        pytest.param({"architecture": SIZES | {"expand": 10**9}}, 0, "network of more than", id="a huge expansion"),
+        pytest.param({"architecture": SIZES | {"cameras": 10**12}}, 0, "network of more than", id="too many cameras"),
         pytest.param({"architecture": SIZES | {"layers": 2}}, 0, "do not fit small", id="another depth"),
     ],
 )
