@@ -45,7 +45,8 @@ class WorkerSettings(Settings):
             compiles ONNX models for the GPU at the first start, for minutes, and keeps the result.
         decode: Where video is decoded: `cpu`; `cuda`, on an NVIDIA GPU's decoder; or `auto`, `cuda` where there
             is an NVIDIA driver. Not run on a GPU yet, so `cpu` is the default.
-        precision: Precision of CLIMB's matrix products; `auto` is bf16 on a GPU that supports it, else fp32.
+        precision: Precision of CLIMB's matrix products; `auto` is bf16 on a GPU that supports it and on a CPU
+            with AMX (Intel Xeon since 2023), else fp32.
         compiled: Whether torch.compile compiles its encoder at the first call; needs a compiler. Not measured yet.
         threads: CPU threads for decoding and detection; 0 uses all cores.
         embed_batch: Maximum number of tracklets embedded in one call.

@@ -6,11 +6,12 @@ batch norms, losses and memories then see the whole batch (Gao et al. 2021, Grad
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from reid_worker.model.climb import Climb, Features, Pooled
 from reid_worker.model.preprocess import Preprocessing
@@ -127,13 +128,23 @@ def _encoded(network: Climb, parts: list[Examples], how: Encoding) -> Pooled:
 
 def _pooled(network: Climb, part: Examples, how: Encoding) -> Pooled:
     kind = part.crops.device.type
-    with torch.autocast(kind, how.precision, enabled=how.precision is not torch.float32):
+    lower = torch.autocast(kind, how.precision, enabled=how.precision is not torch.float32)
+    with _attention(kind, how.precision), lower:
         with torch.set_grad_enabled(how.learning and torch.is_grad_enabled()):
             tokens = network.encode(how.preprocessing.scale(part.crops), part.lengths, part.cameras, part.kept)
         pooled = network.pooled(tokens, temporal=how.temporal)
     return Pooled(
         pooled.cls_token.float(), pooled.joint.float(), None if pooled.temporal is None else pooled.temporal.float()
     )
+
+
+def _attention(kind: str, precision: torch.dtype) -> AbstractContextManager[None]:
+    """Return the context of plain matrix products where fused attention is slow: in bfloat16 on a CPU.
+
+    Its backward pass over the few tokens of a crop takes a fifth of a step there.
+    """
+    plain = kind == "cpu" and precision is torch.bfloat16
+    return sdpa_kernel(SDPBackend.MATH) if plain else nullcontext()
 
 
 def _leaves(mine: Pooled, group: Distributed) -> Pooled:

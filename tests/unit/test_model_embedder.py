@@ -31,7 +31,7 @@ def network(seed: int = 2) -> Climb:
     return Climb(SMALL).eval()
 
 
-def embedder(net: Climb | None = None, *, precision: Precision = "auto", compiled: bool = False) -> Embedder:
+def embedder(net: Climb | None = None, *, precision: Precision = "fp32", compiled: bool = False) -> Embedder:
     loaded = LoadedWeights(net or network(), Preprocessing(SMALL.height, SMALL.width), "small-1")
     return Embedder(loaded, CPU, precision=precision, compiled=compiled)
 
@@ -117,8 +117,26 @@ def test_bf16_gives_nearly_the_same_unit_rows_in_float32() -> None:
 @pytest.mark.parametrize(
     ("precision", "dtype"), [("auto", torch.float32), ("fp32", torch.float32), ("bf16", torch.bfloat16)]
 )
-def test_a_cpu_multiplies_in_float32_unless_told_otherwise(precision: Precision, dtype: torch.dtype) -> None:
+def test_a_cpu_multiplies_in_float32_unless_told_otherwise(
+    precision: Precision, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True, "amx_bf16": False}, raising=False)
     assert dtype_of(precision, CPU) == dtype
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("auto", torch.bfloat16), ("fp32", torch.float32), ("bf16", torch.bfloat16)]
+)
+def test_a_cpu_with_tiles_of_bfloat16_uses_them_unless_told_otherwise(
+    precision: Precision, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
+    assert dtype_of(precision, CPU) == dtype
+
+
+def test_where_torch_does_not_say_what_a_cpu_can_it_multiplies_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert dtype_of("auto", CPU) == torch.float32
 
 
 def test_compiling_is_asked_of_the_encoder_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +150,9 @@ def test_compiling_is_asked_of_the_encoder_only(monkeypatch: pytest.MonkeyPatch)
 def test_a_worker_says_which_network_it_uses(tmp_path: Path) -> None:
     path, registry = tmp_path / "small.safetensors", CollectorRegistry()
     save_weights(path, network(), Preprocessing(SMALL.height, SMALL.width))
-    settings = WorkerSettings.model_validate({"detector": "hog", "weights": path, "device": "cpu", "threads": 1})
+    settings = WorkerSettings.model_validate(
+        {"detector": "hog", "weights": path, "device": "cpu", "precision": "fp32", "threads": 1}
+    )
     build_handler(settings, MemoryBus(), ServiceMetrics(registry), registry)
     (sample,) = next(f.samples for f in registry.collect() if f.name == "climbtrack_reid_model_info")
     assert sample.value == 1
