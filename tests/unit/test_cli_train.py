@@ -22,7 +22,7 @@ from tests.dataset_tools import write_market
             1,
             "a batch of 3 identities cannot come from 2",
         ),
-        (["run.output=taken/run"], 1, "cannot be written"),
+        (["run.output=taken/run"], 2, "give a folder that can be written"),
     ],
 )
 def test_a_run_that_cannot_begin_says_why_in_one_line(

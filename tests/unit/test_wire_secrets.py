@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from deploy.cli.api_client import ApiClient
 from deploy.cli.main import main
@@ -149,9 +149,14 @@ def test_a_wrong_file_is_exit_2_and_shows_no_secret(
 
 
 def test_a_password_that_yaml_takes_for_a_number_says_what_to_do(config: Path) -> None:
-    config.write_text("redis: {password: 0471}")
+    config.write_text("redis: {password: 4710}")
     with pytest.raises(SettingsError, match=r"redis\.password = '\*\*\*': should be a valid string; put it in quotes"):
         RedisSettings.load(config)
+
+
+def test_a_password_of_digits_that_begins_with_zero_is_kept_as_it_is_written(config: Path) -> None:
+    config.write_text("redis: {password: 0471}")
+    assert RedisSettings.load(config).password == SecretStr("0471")
 
 
 def test_secrets_in_the_environment_stay_there(monkeypatch: pytest.MonkeyPatch) -> None:
