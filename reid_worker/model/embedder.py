@@ -234,7 +234,7 @@ def load_embedder(
         weights: A safetensors file of ours.
         device: `auto` (a CUDA GPU where there is one, else the CPU), or what torch calls a device; `tensorrt`, which
             only ONNX models can use, is `cuda` here.
-        precision: Of the matrix products; `auto` is bf16 on a GPU, or a CPU with AMX, that multiplies it, else fp32.
+        precision: Of the matrix products; `auto` is bf16 on a GPU that multiplies it and on a CPU with AMX, else fp32.
         compiled: Whether `torch.compile` translates the encoder at its first call. It needs a compiler on this
             machine, and was not measured yet.
         threads: CPU threads of torch, for the whole process; None leaves them as they are.

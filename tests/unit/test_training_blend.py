@@ -57,22 +57,26 @@ def test_the_temporal_feature_is_centred_again_and_only_statistics_differ() -> N
         torch.testing.assert_close(tensor, after[name])
 
 
-def test_the_blend_has_the_prior_of_the_weights_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("chosen", "kept"), [((), "before"), (("--prior", "begin.safetensors"), "begin")])
+def test_the_blend_has_the_prior_of_the_weights_before_or_of_those_named(
+    chosen: tuple[str, ...], kept: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """That of those after was measured with the statistics that are renewed: it took everybody for alike."""
     priors = {
         "before": SimilarityPrior(same_mean=0.6, same_std=0.2, different_mean=0.0, different_std=0.2),
         "after": SimilarityPrior(same_mean=0.9, same_std=0.2, different_mean=0.7, different_std=0.2),
+        "begin": SimilarityPrior(same_mean=0.5, same_std=0.2, different_mean=0.1, different_std=0.2),
     }
+    monkeypatch.chdir(tmp_path)
     for seed, (name, prior) in enumerate(priors.items()):
         preprocessing = Preprocessing(SIZES.height, SIZES.width)
         save_weights(tmp_path / f"{name}.safetensors", network(seed), preprocessing, prior)
     (tmp_path / "run.yaml").write_text("network: {model: climb-tiny-64}\n")
     monkeypatch.setattr("training.recipes.blend.training_people", lambda *_: people())
-    files = [str(tmp_path / f"{name}.safetensors") for name in (*priors, "out")]
 
-    main([str(tmp_path / "run.yaml"), *files])
+    main(["run.yaml", "before.safetensors", "after.safetensors", "out.safetensors", *chosen])
 
-    assert load_weights(tmp_path / "out.safetensors").prior == priors["before"]
+    assert load_weights(tmp_path / "out.safetensors").prior == priors[kept]
 
 
 def test_a_share_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

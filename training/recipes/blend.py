@@ -1,12 +1,13 @@
 """Average the weights before and after a run, and renew the statistics of all norms.
 
-    python -m training.recipes.blend CONFIG BEFORE AFTER OUT [--share 0.6] [group.key=value ...]
+    python -m training.recipes.blend CONFIG BEFORE AFTER OUT [--share 0.6] [--prior WEIGHTS] [group.key=value ...]
 
 Weights that went on from others keep more of what those knew if both are averaged, at no cost when served (Wortsman
 et al. 2022, "Robust fine-tuning of zero-shot models", section 3). The average has seen no data, so that the statistics
 of its norms fit neither; and a run that trains the encoder alone (`schedule.temporal_from: 1`) leaves those of the
 temporal head behind, until everybody is alike by 0.8. `--share 1` renews the statistics of AFTER alone. The similarity
-prior is that of BEFORE, since AFTER's was measured with the old statistics.
+prior is that of BEFORE, since AFTER's was measured with the old statistics; where BEFORE is itself the end of a run, as
+when two runs are averaged, `--prior` names the weights from which both began.
 """
 
 import argparse
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("after", type=Path, help="weights that it ended with")
     parser.add_argument("out", type=Path)
     parser.add_argument("--share", type=float, default=SHARE, help="of the weights after the run, 0 to 1")
+    parser.add_argument("--prior", type=Path, help="weights whose similarity prior is kept, instead of before's")
     parser.add_argument("changes", nargs="*", metavar="group.key=value", help="settings that override those of the run")
     given = parser.parse_intermixed_args(arguments)
     if not 0 <= given.share <= 1:
@@ -76,7 +78,8 @@ def main(arguments: Sequence[str]) -> None:
     first, loaded = load_weights(given.before), load_weights(given.after)
     blend(first.network, loaded.network, given.share)
     renew(loaded.network, loaded.preprocessing, people)
-    save_weights(given.out, loaded.network, loaded.preprocessing, first.prior)
+    prior = first.prior if given.prior is None else load_weights(given.prior).prior
+    save_weights(given.out, loaded.network, loaded.preprocessing, prior)
     sys.stdout.write(f"{given.out}\n")
 
 
