@@ -336,7 +336,7 @@ class SiteWorker:
     def _decided(self, tracklets: Sequence[Tracklet]) -> dict[str, StoredTracklet]:
         """Return the stored rows of tracklets, including those too old to be kept in memory."""
         rows = self._site.rows
-        unknown = sorted({t.tracklet_id for t in tracklets} - set(rows))
+        unknown = sorted({t.tracklet_id for t in tracklets if t.tracklet_id not in rows})
         found = {row.tracklet.tracklet_id: row for row in self._store.tracklets(unknown)} if unknown else {}
         return found | {t.tracklet_id: rows[t.tracklet_id] for t in tracklets if t.tracklet_id in rows}
 

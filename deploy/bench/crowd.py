@@ -1,8 +1,9 @@
 """A generated site that never empties: known people, strangers and those who return, as messages of its workers. Pure.
 
-Embeddings have 768 numbers. Similarities of one person are around 0.7, and each camera adds a shift. Those of different
-people are 0.0 +- 0.1: enough to tell 100 000 people apart. Those of the shipped weights are 0.0 +- 0.2, with which that
-many are merged until few are left, and it is this that would be measured (`FREE = 25`).
+Embeddings have 512 numbers, as those of the shipped weights. Similarities of one person are around 0.7, and each camera
+adds a shift. Those of different people are 0.0 +- 0.1: enough to tell 100 000 people apart. Those of the shipped
+weights are 0.0 +- 0.2, with which that many are merged until few are left, and it is this that would be measured
+(`FREE = 25`).
 """
 
 import heapq
@@ -24,7 +25,7 @@ NOW_NS = 1_700_000_000 * S
 SITE = "bench"
 MODEL = "climb-bench"
 CAMERAS = tuple(f"camera-{number}" for number in range(8))
-DIMENSION = 768
+DIMENSION = 512
 FREE = 100  # of these, numbers that vary between people
 NOISE = 0.6  # of one tracklet, relative to what tells people apart
 SHIFT = 0.3  # of a camera

@@ -339,7 +339,9 @@ class _Window:
         compared = [key for key, reason in self._reasons.items() if reason not in {SAID, FOLLOWS}]
         tracklets = [self._draft.rows[key].tracklet for key in compared]
         candidates = set().union(*self._candidates(tracklets)) if tracklets else set()
-        return explained(self._draft, self._rules, self._reasons, tracklets, candidates & set(self._draft.identities))
+        identities = self._draft.identities  # of everybody, so that candidates are looked up in them one by one
+        here = {number for number in candidates if number in identities}
+        return explained(self._draft, self._rules, self._reasons, tracklets, here)
 
     def _settle(self, tracklet: Tracklet, number: int, probability: float, reason: str) -> None:
         """Assign an open tracklet to an identity, record the event, and calibrate on people visible with it."""
