@@ -63,13 +63,23 @@ def evaluate(
     flip: Annotated[bool, typer.Option("--flip", help="Average with mirrored crops.")] = False,
     rerank: Annotated[bool, typer.Option("--rerank", help="Re-rank by k-reciprocal neighbours.")] = False,
     k1: Annotated[
-        int, typer.Option("--k1", min=1, max=1000, help="For --rerank: size of the k-reciprocal neighbourhood.")
-    ] = 20,
-    k2: Annotated[int, typer.Option("--k2", min=1, max=1000, help="For --rerank: number of neighbours averaged.")] = 6,
+        int | None,
+        typer.Option("--k1", min=1, max=1000, help="For --rerank: size of the neighbourhood; default: 20."),
+    ] = None,
+    k2: Annotated[
+        int | None,
+        typer.Option("--k2", min=1, max=1000, help="For --rerank: number of neighbours averaged; default: 6."),
+    ] = None,
     weight: Annotated[
-        float,
-        typer.Option("--lambda", min=0, max=1, callback=finite, help="For --rerank: weight of the original distance."),
-    ] = 0.3,
+        float | None,
+        typer.Option(
+            "--lambda",
+            min=0,
+            max=1,
+            callback=finite,
+            help="For --rerank: weight of the original distance; default: 0.3.",
+        ),
+    ] = None,
     split: Annotated[
         int | None, typer.Option("--split", min=0, max=9, help="Split of ilids; default: the mean over all ten.")
     ] = None,
@@ -120,8 +130,8 @@ def evaluate(
     from reid_worker.model import WeightsError
     from training.data.dataset import BrokenImageError, DataSetError
     from training.evaluation.embedding import EmbedPlan
-    from training.evaluation.evaluate import Rerank
 
+    reranking = _reranking(rerank, {"--k1": k1, "--k2": k2, "--lambda": weight})
     _check_outputs(pictures, weights, write_prior=write_prior)
     try:
         model = _model(baseline, weights, device, parts=(feature, distance) != ("all", "cosine"))
@@ -130,7 +140,7 @@ def evaluate(
         plan = EmbedPlan(model.frames, frames == "dense", flip, batch, threads, skip_broken)
         whole, known_cameras = _embedded(model, plan, _Set(layout, data, split, limit, not unchecked), cameras)
         found = [_compared(one, model.sequence, feature, distance) for one in whole.splits]
-        summary = _figures(found, Rerank(k1, k2, weight) if rerank else None)
+        summary = _figures(found, reranking)
         _draw(pictures, found[0])
         prior = _written_prior(weights, whole.splits[0]) if write_prior else {}
     except BrokenImageError as error:
@@ -180,6 +190,21 @@ class _Set:
     split: int | None
     limit: int
     checked: bool
+
+
+def _reranking(wanted: bool, options: dict[str, float | None]) -> "Rerank | None":
+    """Return how to re-rank, with the paper's values for what was not given; None if it is not wanted."""
+    from training.evaluation.evaluate import Rerank
+
+    given = {name: value for name, value in options.items() if value is not None}
+    if not wanted:
+        if given:
+            raise UsageError(f"{' and '.join(given)} without --rerank would change nothing: add --rerank")
+        return None
+    usual = Rerank()
+    return Rerank(
+        int(given.get("--k1", usual.k1)), int(given.get("--k2", usual.k2)), given.get("--lambda", usual.weight)
+    )
 
 
 def _check_outputs(pictures: Path | None, weights: Path | None, *, write_prior: bool) -> None:

@@ -14,7 +14,8 @@ EXPECTED = "expected an ISO 8601 time like 2026-11-26T13:07:34.890+02:00 or 2026
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
-_BASIC_DATE = re.compile(r"(19|20)[0-9]{6}")  # a basic ISO 8601 date; as seconds it would be in 1970
+_BASIC_DATE = re.compile(r"(19|20)[0-9]{2}([0-9]{4})?")  # a year or a basic ISO 8601 date; as seconds all are in 1970
+_YEAR_OR_MONTH = re.compile(r"(19|20)[0-9]{2}(-[0-9]{2})?")  # ISO 8601 allows them; `fromisoformat` does not
 _LOST_PLUS = re.compile(r"(.*[0-9]) ([0-9]{2}:?[0-9]{2})")  # an unescaped plus in a query decodes to a space
 # Smallest value and ns per unit; a number from 10**11 on, the year 5138 in seconds, is in a smaller unit.
 _UNITS = ((Decimal(10) ** 17, 1), (Decimal(10) ** 14, 10**3), (Decimal(10) ** 11, 10**6), (Decimal(0), 10**9))
@@ -23,7 +24,7 @@ _UNITS = ((Decimal(10) ** 17, 1), (Decimal(10) ** 14, 10**3), (Decimal(10) ** 11
 def nanoseconds(value: object) -> int:
     """Return a time as ns since 1970, from ISO 8601 (UTC if no zone is given) or a number since 1970.
 
-    The magnitude of a number tells whether it is in s, ms, us or ns. A date alone means its start.
+    The magnitude of a number tells whether it is in s, ms, us or ns. A date, month or year alone means its start.
 
     Raises:
         ValueError: The value is neither, or is outside 1970 to 2116.
@@ -41,7 +42,9 @@ def nanoseconds(value: object) -> int:
 
 def _moment(text: str) -> datetime:
     """Parse an ISO 8601 time; if that fails, retry with a space before the zone read as a plus."""
-    for candidate in (text, _LOST_PLUS.sub(r"\1+\2", text)):
+    short = _YEAR_OR_MONTH.fullmatch(text)
+    first_day = "" if short is None else "-01" if short[2] else "-01-01"
+    for candidate in (text + first_day, _LOST_PLUS.sub(r"\1+\2", text)):
         try:
             moment = datetime.fromisoformat(candidate.upper())
         except ValueError:

@@ -13,6 +13,7 @@ from deploy.cli.main import main
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import save_weights
+from training.evaluation.evaluate import EmbeddedSplit, QueryResult, Rerank, results_of
 from training.evaluation.metrics import Labelled, rank
 
 COLOURS = {1: (200, 30, 30), 2: (30, 200, 30), 3: (30, 30, 200)}
@@ -164,3 +165,35 @@ def test_a_split_that_a_data_set_does_not_have_says_nothing_about_its_folder(
     code, _, err = told(["--layout", "people", "--data", str(tmp_path), "--split", "3"], capsys)
     assert code == 2
     assert err == "climbtrack: people has a single split, 0, not 3\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--k1", "30"], "--k1 without --rerank would change nothing"),
+        (["--k2", "6", "--lambda", "0.5"], "--k2 and --lambda without --rerank would change nothing"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(
+    market: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    basis = ["--layout", "market", "--data", str(market), "--baseline", "colour-histogram"]
+    code, _, err = told([*basis, *words], capsys)
+    assert code == 2
+    assert said in err
+
+
+def test_re_ranking_takes_what_is_given_and_else_the_values_of_its_paper(
+    market: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Rerank | None] = []
+
+    def noted(found: EmbeddedSplit, rerank: Rerank | None = None) -> list[QueryResult]:
+        taken.append(rerank)
+        return results_of(found, rerank)
+
+    monkeypatch.setattr("training.evaluation.evaluate.results_of", noted)
+    basis = ["--layout", "market", "--data", str(market), "--baseline", "colour-histogram", "--json"]
+    for words in ([], ["--rerank"], ["--rerank", "--k1", "2", "--lambda", "0"]):
+        assert told([*basis, *words], capsys)[0] == 0
+    assert taken == [None, Rerank(20, 6, 0.3), Rerank(2, 6, 0.0)]
