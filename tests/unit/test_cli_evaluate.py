@@ -13,8 +13,8 @@ from deploy.cli.main import main
 from reid_worker.model.climb import Architecture, Climb
 from reid_worker.model.preprocess import Preprocessing
 from reid_worker.model.weights import save_weights
-from training.evaluation.evaluate import EmbeddedSplit, QueryResult, Rerank, results_of
-from training.evaluation.metrics import Labelled, rank
+from training.evaluation.evaluate import EmbeddedSplit, Rerank, results_of
+from training.evaluation.metrics import Labelled, QueryResult, rank
 
 COLOURS = {1: (200, 30, 30), 2: (30, 200, 30), 3: (30, 30, 200)}
 

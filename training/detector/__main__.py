@@ -198,6 +198,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=usual.training.workers, help="processes that make examples")
     parser.add_argument("--device", default=usual.training.device, help="auto, cpu or cuda")
     parser.add_argument("--learning-rate", type=float, default=usual.training.learning_rate, help="at its highest")
+    parser.add_argument("--seed", type=int, default=usual.training.seed, help="of the frames and of what is drawn")
     parser.add_argument("--shared", type=Path, help="folder of real videos to measure on")
     parser.add_argument("--referee", type=Path, help="ONNX detector whose boxes stand in for missing labels")
     parser.add_argument("--assets", type=Path, help="of realistic people: what training.realistic.pack wrote")
@@ -206,7 +207,7 @@ def main(arguments: list[str] | None = None) -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     training = DetectorTraining(
-        **{name: vars(given).pop(name) for name in ("minutes", "workers", "device", "learning_rate")}
+        **{name: vars(given).pop(name) for name in ("minutes", "workers", "device", "learning_rate", "seed")}
     )
     scores = make_detector(Plan(**(vars(given) | {"training": training})))
     for name, score in scores.items():

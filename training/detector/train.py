@@ -162,7 +162,8 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.learning_rate * pace(self.done, self.step, self.options.warm_steps)
         grid = grid_of(images.shape[2], images.shape[3]).to(self._device)
-        images = images.to(self._device).float().contiguous(memory_format=torch.channels_last)
+        # Every value of a pixel is exact in bfloat16, in which the first convolution would read it anyway.
+        images = images.to(self._device, torch.bfloat16, memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16):
             levels = self.network.levels(images)
         loss = detection_loss(self.network.predictions(levels), truth.to(self._device), grid)
