@@ -23,13 +23,15 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
-from wire.config_file import section_of
+from wire.config_file import SECTIONS, section_of
 from wire.errors import SettingsError
 from wire.mask import mask_url
 from wire.secret_file import read_secret
 from wire.url import UrlError, check_text, read_url
 from wire.wording import known_names, shown
 
+_PREFIX = "CLIMBTRACK_"
+MISSPELT = 0.85  # likeness from which on the name of a variable is taken for another one's
 _SECRET_WORDS = ("pas", "pw", "secret", "token", "key", "auth", "cred")
 NO_HOST = "must not be empty, which is every address; 127.0.0.1 is this machine alone, 0.0.0.0 is for everybody"
 REDIS_SCHEMES = ("redis", "rediss", "unix")
@@ -70,7 +72,7 @@ class Settings(BaseSettings):
     @classmethod
     def env_prefix(cls) -> str:
         """Return the prefix of this section's environment variables."""
-        return f"CLIMBTRACK_{cls.section.upper()}_"
+        return f"{_PREFIX}{cls.section.upper()}_"
 
     @classmethod
     def settings_customise_sources(
@@ -92,6 +94,8 @@ class Settings(BaseSettings):
             if name.startswith(prefix) and key not in cls.model_fields:
                 shown = _shown(cls, key, os.environ[name])
                 raise SettingsError(f"environment variable {name} = {shown}: {_unknown(cls, key, 'unknown')}")
+            if (meant := _misspelt(cls, name)) is not None:
+                raise SettingsError(f"environment variable {name} is of no section; did you mean {meant}?")
         try:
             return EnvSettingsSource(cls, env_prefix=prefix)()
         except SourceError as error:
@@ -128,6 +132,15 @@ class Settings(BaseSettings):
     def __repr_args__(self) -> Any:
         for key, value in super().__repr_args__():
             yield key, mask_url(value) if isinstance(value, str) else value
+
+
+def _misspelt(cls: type[Settings], name: str) -> str | None:
+    """Return the environment variable of a section that is nearly this one, which is of no section at all."""
+    if not name.startswith(_PREFIX) or name.startswith(tuple(f"{_PREFIX}{s.upper()}_" for s in SECTIONS)):
+        return None
+    names = [f"{cls.section}_{key}".upper() for key in cls.model_fields]
+    close = get_close_matches(name.removeprefix(_PREFIX), names, n=1, cutoff=MISSPELT)
+    return _PREFIX + close[0] if close else None
 
 
 class TlsSettings(Settings):

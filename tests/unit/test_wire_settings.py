@@ -187,6 +187,14 @@ def test_an_unknown_variable_of_the_section_is_an_error(monkeypatch: pytest.Monk
         OvenSettings.load()
 
 
+@pytest.mark.parametrize("name", ["CLIMBTRACK_WOKER_HEAT_C", "CLIMBTRACK_WORKERS_HEAT_C", "CLIMBTRACK_WORKERHEAT_C"])
+def test_a_variable_of_a_misspelt_section_is_an_error(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "120")
+
+    with pytest.raises(SettingsError, match=rf"{name} is of no section; did you mean CLIMBTRACK_WORKER_HEAT_C[?]"):
+        OvenSettings.load()
+
+
 def test_a_wrong_variable_names_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIMBTRACK_WORKER_HEAT_C", "warm")
 
@@ -197,6 +205,7 @@ def test_a_wrong_variable_names_the_key(monkeypatch: pytest.MonkeyPatch) -> None
 def test_variables_of_other_sections_are_none_of_its_business(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIMBTRACK_GALLERY_ANYTHING", "1")
     monkeypatch.setenv("CLIMBTRACK_MODELS", "somewhere")
+    monkeypatch.setenv("CLIMBTRACK_CAMERA_PASSWORD", "hunter2")
 
     assert OvenSettings.load() == OvenSettings()
 
