@@ -10,7 +10,8 @@ import torch
 if TYPE_CHECKING:
     from training.config import TrainConfig
 
-_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+_UNUSABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, *_UNUSABLE)
 
 
 class TrainingError(Exception):
@@ -40,10 +41,14 @@ def explained(config: "TrainConfig") -> Iterator[None]:
     except OSError as error:
         if error.errno not in _UNWRITABLE and "could not be written" not in str(error):
             raise
-        raise TrainingError(
-            f"{config.run.output} or {config.synthetic.cache} cannot be written, the disk may be full ({error}): make "
-            "room, or set run.output and synthetic.cache to a disk with space, and resume with run.resume=true"
-        ) from error
+        where = error.filename or f"{config.run.output} or {config.synthetic.cache}"
+        if error.errno in _UNUSABLE:
+            remedy = f"its folder cannot be used ({error.strerror}): set run.output and synthetic.cache to other ones"
+        else:
+            remedy = (
+                f"the disk may be full ({error}): make room, or set run.output and synthetic.cache to a disk with space"
+            )
+        raise TrainingError(f"{where} cannot be written, {remedy}, and resume with run.resume=true") from error
 
 
 @contextmanager

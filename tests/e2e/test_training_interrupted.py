@@ -150,6 +150,13 @@ def test_a_full_disk_is_named_and_leaves_the_last_checkpoint(tmp_path: Path, mon
     assert not list(config.run.output.glob("*.part"))
 
 
+def test_a_cache_that_is_no_folder_is_named_and_not_taken_for_a_full_disk(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("somebody's notes")
+    config = small_config(tmp_path / "run", f"synthetic.cache={tmp_path / 'cache'}")
+    with pytest.raises(TrainingError, match=r"/cache.* its folder cannot be used .*: set run.output"):
+        run_training(config, render=coloured_noise)
+
+
 def test_the_checkpoint_before_the_last_stays_and_is_named_where_the_last_is_broken(tmp_path: Path) -> None:
     config = small_config(tmp_path / "run", "schedule.steps=4", "run.checkpoint_every=2")
     run_training(config, render=coloured_noise)

@@ -1,6 +1,7 @@
 """Every kind of image that lies in people's folders is read as upright RGB of 8 bits, or named with the reason."""
 
 import io
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.data.dataset import DataSetError
+from training.data.dataset import BrokenImageError, DataSetError
 from training.data.pixels import read_pixels, why_broken
 
 QUADRANTS = np.zeros((32, 16, 3), np.uint8)  # a colour in each corner says how an image is turned
@@ -144,3 +145,11 @@ def test_damage_anywhere_is_a_data_set_error_or_another_picture(kind: str, data:
     with suppress(DataSetError):
         assert read_pixels(tmp_path / "a").dtype == np.uint8
     why_broken(tmp_path / "a")
+
+
+def test_a_pipe_named_like_a_picture_is_broken_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "0001.jpg"
+    os.mkfifo(pipe)
+    assert why_broken(pipe) == "it is no file, but a folder, a pipe or a device"
+    with pytest.raises(BrokenImageError, match="a pipe or a device"):
+        read_pixels(pipe)

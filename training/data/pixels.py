@@ -1,5 +1,6 @@
 """Read an image file as upright 8-bit RGB, detecting the format by content rather than by name."""
 
+import stat
 import struct
 import zlib
 from pathlib import Path
@@ -37,7 +38,7 @@ def read_pixels(path: Path | str) -> NDArray[np.uint8]:
     """
     # Pillow rejects a truncated JPEG, whereas OpenCV fills the missing part with grey
     try:
-        with Image.open(path) as image:
+        with _opened(path) as image:
             return np.array(_as_rgb(ImageOps.exif_transpose(image)))
     except FileNotFoundError as error:
         raise BrokenImageError(f"{path} no longer exists: copy the data set again") from error
@@ -48,12 +49,23 @@ def read_pixels(path: Path | str) -> NDArray[np.uint8]:
 def why_broken(path: Path | str) -> str | None:
     """Return why an image cannot be read, or None if it can; JPEG is decoded at an eighth of its size."""
     try:
-        with Image.open(path) as image:
+        with _opened(path) as image:
             image.draft(None, (max(image.width // 8, 1), max(image.height // 8, 1)))
             _as_rgb(image)
     except _BROKEN as error:
         return str(error)
     return None
+
+
+def _opened(path: Path | str) -> Image.Image:
+    """Open an image file; a pipe would be waited for for ever, and a device may never end.
+
+    Raises:
+        OSError: It is missing, no image, or no file.
+    """
+    if not stat.S_ISREG(Path(path).stat().st_mode):
+        raise OSError("it is no file, but a folder, a pipe or a device")
+    return Image.open(path)
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
