@@ -24,6 +24,7 @@ MAX_DIRECTIONS = 128  # embeddings of the shipped weights need 64
 ROUNDS = 2  # of subspace iteration; the spectrum of embeddings falls fast
 FIRST = 2  # times k: how many vectors are compared in full at first
 QUERIES = 128  # at once
+ROOM = 16_384  # vectors compared in full for which memory is kept, 50 MB at 512 numbers; a busy second needs 4 000
 ROUNDING = 1e-5  # of scores in float32
 
 Vectors = NDArray[np.float32]
@@ -76,6 +77,7 @@ class SketchIndex:
         self._rows: dict[int, int] = {}
         self._free: list[int] = []
         self._lost: list[Vectors] = []  # squared lengths outside the directions, of the vectors added last
+        self._scratch = _Scratch(dimension)
 
     def add(self, ids: Whole, vectors: Vectors) -> None:
         """Put vectors into free rows."""
@@ -116,7 +118,8 @@ class SketchIndex:
             self._free.append(row)
 
     def purge(self) -> None:
-        """Do nothing: removed vectors are overwritten."""
+        """Leave nothing of removed vectors in memory; their rows were overwritten when they were freed."""
+        self._scratch = _Scratch(self._dimension)
 
     def search(self, queries: Vectors, k: int) -> Hits:
         """Return the k best for each query."""
@@ -150,11 +153,12 @@ class SketchIndex:
         together = np.concatenate([np.empty(0, np.int64), *rows])
         order = np.argsort(together)
         numbers, places = np.divmod(together[order], BLOCK)
-        ids, vectors = np.empty(len(together), np.int64), np.empty((len(together), self._dimension), np.float32)
+        ids, (halves, vectors) = np.empty(len(together), np.int64), self._scratch.room(len(together))
         starts = np.searchsorted(numbers, np.arange(len(self._blocks) + 1))
         for block, (start, end) in zip(self._blocks, pairwise(starts), strict=True):
             ids[order[start:end]] = block.ids[places[start:end]]
-            vectors[order[start:end]] = block.full[places[start:end]]
+            halves[order[start:end]] = block.full[places[start:end]]
+        vectors[:] = halves
         ends = np.cumsum([0, *map(len, rows)])
         parts = [slice(start, end) for start, end in pairwise(ends)]
         scores = [vectors[part] @ query for part, query in zip(parts, queries, strict=True)]
@@ -194,6 +198,26 @@ class Sketch:
         projected = vectors @ self._directions
         rest = np.square(vectors).sum(1) - np.square(projected).sum(1)
         return np.concatenate([projected, np.sqrt(np.maximum(rest, 0.0))[:, None]], 1)
+
+
+class _Scratch:
+    """Room for the vectors that a search compares in full: new memory takes longer to get than to fill."""
+
+    def __init__(self, dimension: int) -> None:
+        self._halves, self._full = _room(0, dimension)
+
+    def room(self, count: int) -> tuple[NDArray[np.float16], Vectors]:
+        """Return `(count, d)` arrays with anything in them, which the next call returns again unless they are large."""
+        dimension = self._full.shape[1]
+        if count > ROOM:
+            return _room(count, dimension)
+        if count > len(self._full):
+            self._halves, self._full = _room(min(2 * count, ROOM), dimension)
+        return self._halves[:count], self._full[:count]
+
+
+def _room(count: int, dimension: int) -> tuple[NDArray[np.float16], Vectors]:
+    return np.empty((count, dimension), np.float16), np.empty((count, dimension), np.float32)
 
 
 class _Block:

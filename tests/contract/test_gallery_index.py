@@ -141,6 +141,7 @@ def test_of_a_vector_that_was_removed_no_byte_is_left(monkeypatch: pytest.Monkey
     def is_there(vector: NDArray[np.float32]) -> bool:
         return any(vector.astype(form).tobytes() in bytes_of(index) for form in ("<f4", "<f2"))
 
+    assert index.search(erased[None], 2).ids[0, 0] == 1
     assert is_there(erased)
     index.remove(np.array([1]))
     index.purge()
