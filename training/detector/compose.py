@@ -8,7 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from training.detector.clutter import textured
-from training.detector.cutouts import Cutout, paste, resized, scrambled, shapeless, turned
+from training.detector.cutouts import Cutout, paste, resized, scrambled, shapeless
 from training.detector.frames import NOBODY, LabelledFrame, boxes_of
 from training.detector.props import Props
 
@@ -29,7 +29,8 @@ def with_people(rng: Generator, props: Props, scene: LabelledFrame, count: int) 
         if apart and rng.random() < 0.4:
             tall = _log_uniform(rng, LOWEST_PX, 1.2 * height)
         size = tall * float(np.exp(rng.normal(0, 0.12)))
-        person = _somebody(rng, props, size)
+        person = props.person()
+        person = resized(rng, person, min(size / person.cover.shape[0], 2.5))
         h, w = person.cover.shape
         if apart:
             at = (int(rng.uniform(-0.4 * w, width - 0.6 * w)), int(rng.uniform(-0.3 * h, height - 0.5 * h)))
@@ -39,29 +40,6 @@ def with_people(rng: Generator, props: Props, scene: LabelledFrame, count: int) 
             whole.append(float(np.count_nonzero(person.cover > 127)))
             paste(image, owners, person, at, len(whole))
     return LabelledFrame(image, owners, np.array(whole))
-
-
-def with_people_before(rng: Generator, props: Props, scene: LabelledFrame) -> LabelledFrame:
-    """Put somebody of about the same size in front of some people, so that of these only a part is seen."""
-    image, owners, whole = scene.image.copy(), scene.owners.copy(), list(scene.whole)
-    boxes, seen = boxes_of(owners, len(scene.whole))
-    for left, top, right, bottom in boxes[(seen > 0) & (boxes[:, 3] - boxes[:, 1] >= LOWEST_PX)]:
-        if rng.random() < 0.5 or len(whole) >= MOST_PEOPLE:
-            continue
-        person = _somebody(rng, props, (bottom - top) * float(np.exp(rng.normal(0.1, 0.15))))
-        h, w = person.cover.shape
-        middle = (left + right) / 2 + float(rng.normal(0, 0.5)) * (right - left)
-        feet = bottom + float(rng.uniform(0, 0.25)) * (bottom - top)
-        whole.append(float(np.count_nonzero(person.cover > 127)))
-        paste(image, owners, person, (int(middle - w / 2), int(feet - h)), len(whole))
-    return LabelledFrame(image, owners, np.array(whole))
-
-
-def _somebody(rng: Generator, props: Props, height: float) -> Cutout:
-    """Return one of those who were cut out, of about this height in pixels; some lean as in a wide camera's corner."""
-    person = props.person()
-    person = resized(rng, person, min(height / person.cover.shape[0], 2.5))
-    return turned(person, float(rng.normal(0, 14))) if rng.random() < 0.2 else person
 
 
 def with_occluders(rng: Generator, props: Props, scene: LabelledFrame) -> LabelledFrame:

@@ -30,17 +30,6 @@ def resized(rng: Generator, person: Cutout, scale: float) -> Cutout:
     return Cutout(np.clip(image * gain, 0, 255).astype(np.uint8), np.ascontiguousarray(cover, np.uint8))
 
 
-def turned(cutout: Cutout, degrees: float) -> Cutout:
-    """Return a cutout turned against the clock, as large as it is then."""
-    h, w = cutout.cover.shape
-    turn = cv2.getRotationMatrix2D((w / 2, h / 2), degrees, 1.0)
-    across, along = abs(turn[0, 0]), abs(turn[0, 1])
-    size = (int(np.ceil(w * across + h * along)), int(np.ceil(w * along + h * across)))
-    turn[:, 2] += (size[0] / 2 - w / 2, size[1] / 2 - h / 2)
-    image, cover = (cv2.warpAffine(part, turn, size, flags=cv2.INTER_LINEAR) for part in (cutout.image, cutout.cover))
-    return Cutout(np.asarray(image, np.uint8), np.asarray(cover, np.uint8))
-
-
 def paste(
     image: Image, owners: NDArray[np.uint8], cutout: Cutout, at: tuple[int, int], number: int, *, behind: bool = False
 ) -> None:

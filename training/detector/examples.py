@@ -16,7 +16,6 @@ from training.detector.compose import (
     on_other_background,
     with_occluders,
     with_people,
-    with_people_before,
     with_people_relit,
     with_things,
 )
@@ -93,9 +92,6 @@ class ExampleMaker:
         if (kind >= 0.88 and rng.random() < 0.8) or rng.random() < 0.3:
             self._keep_somebody()
             scene = with_people(rng, props, scene, int(rng.integers(1, 7)))
-        if rng.random() < 0.2:
-            self._keep_somebody()
-            scene = with_people_before(rng, props, scene)
         if rng.random() < 0.3:
             scene = with_occluders(rng, props, scene)
         if rng.random() < 0.15:

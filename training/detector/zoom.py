@@ -11,8 +11,6 @@ from reid_worker.detectors.yolox import PADDING
 from training.detector.frames import NOBODY, LabelledFrame
 
 Image = NDArray[np.uint8]
-TURNED, LEANING = 0.35, 0.3  # shares: of pictures that are turned, and of these by as much as people lean
-LEANING_DEG = 30.0
 Backdrop = Callable[[int, int], Image]  # of a height and a width
 
 
@@ -27,8 +25,8 @@ def randomly_zoomed(
     shift = [float(rng.uniform(min(0.0, free), max(0.0, free))) for free in room]
     wide = float(np.exp(rng.normal(0, 0.06)))
     move = np.array([[scale * wide, 0, shift[0]], [0, scale, shift[1]]], np.float64)
-    if rng.random() < TURNED:
-        turn = cv2.getRotationMatrix2D((width / 2, height / 2), _angle(rng), 1.0)
+    if rng.random() < 0.3:
+        turn = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.normal(0, 4)), 1.0)
         move = turn @ np.vstack([move, (0, 0, 1)])
     smooth = frame.image
     if scale < 0.8 and rng.random() < 0.6:  # else as coarse as a detector's own resizing
@@ -39,11 +37,6 @@ def randomly_zoomed(
         image, owners = image[:, ::-1], owners[:, ::-1]
     whole = frame.whole * (scale * scale * wide)
     return LabelledFrame(np.ascontiguousarray(image), np.ascontiguousarray(owners, np.uint8), whole)
-
-
-def _angle(rng: Generator) -> float:
-    """Return by how many degrees a camera is turned; near the sides of a wide one that looks down people lean far."""
-    return float(rng.uniform(-LEANING_DEG, LEANING_DEG) if rng.random() < LEANING else rng.normal(0, 4))
 
 
 def _warped(
