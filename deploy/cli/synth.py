@@ -45,7 +45,7 @@ def synth_site(
                 progress=lambda done: bars.update(task, completed=done),
             )
         except OSError as error:
-            raise UsageError(f"--out {out}: {error.strerror}; give a folder that can be written") from error
+            raise UsageError(f"--out {out}: {error.strerror}; give another folder") from error
     typer.echo(f"{out}: {cameras} videos, ground truth in {out / 'gt'}")
     typer.echo(f"Next: climbtrack run --config {out / 'site.yaml'} --out out", err=True)
     typer.echo(f"then: climbtrack score --truth {out / 'gt'} --tracks out", err=True)

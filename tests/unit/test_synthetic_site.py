@@ -84,6 +84,25 @@ def test_another_seed_writes_another_site(site: SiteSummary, tmp_path: Path) -> 
     assert (other.out / "lobby.mp4").read_bytes() != (site.out / "lobby.mp4").read_bytes()
 
 
+def test_of_a_site_that_was_here_before_nothing_is_left(tmp_path: Path) -> None:
+    before = write_site(tmp_path, seed=4, cameras=2, people=2, seconds=1)
+    now = write_site(tmp_path, seed=4, cameras=1, people=2, seconds=1)
+    assert len(before.cameras) == 2
+    (name,) = now.cameras
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == {f"{name}.mp4", f"gt/{name}.txt", "site.yaml"}
+
+
+@pytest.mark.parametrize("text", ["site: mall\ncameras: {door: {url: door.mp4}}\n", "cameras: [", "- 1\n", ""])
+def test_a_site_file_of_somebodys_own_is_never_replaced(tmp_path: Path, text: str) -> None:
+    (tmp_path / "site.yaml").write_text(text)
+    (tmp_path / "door.mp4").write_text("a film")
+    with pytest.raises(FileExistsError, match=r"site\.yaml is not of a generated site, and would be replaced"):
+        write_site(tmp_path, seed=4, cameras=1, people=1, seconds=1)
+    assert (tmp_path / "site.yaml").read_text() == text
+    assert (tmp_path / "door.mp4").read_text() == "a film"
+
+
 def test_progress_rises_to_one(tmp_path: Path) -> None:
     told: list[float] = []
     write_site(tmp_path, seed=1, cameras=1, people=1, seconds=2, progress=told.append)

@@ -1,5 +1,6 @@
 """Write a generated site: one video per camera, and exact ground truth."""
 
+import errno
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,9 +18,11 @@ from training.synthetic.mesh import Floats
 from training.synthetic.render import Window, owners
 from training.synthetic.scene import Actor, Shot, Thing, View, extent, shoot, unhidden
 from training.synthetic.world import World, build_world
+from wire.yaml_text import YamlError, read_yaml
 
 Image = NDArray[np.uint8]
 
+SITE_FILE, GENERATED = "site.yaml", "synth-"  # its configuration, and how the name of a generated site begins
 FPS = 10
 KEYFRAME_EVERY = 20
 BORDER_PX = 4  # width over which the lens blur mixes in pixels from outside a redrawn part
@@ -83,10 +86,12 @@ def write_site(
 
     Raises:
         ValueError: An argument is out of range.
+        OSError: The folder cannot be written, or holds a `site.yaml` that is not of a generated site.
     """
     _check({"seed": seed, "cameras": cameras, "people": people, "seconds": seconds})
     world = build_world(seed, cameras, people, seconds)
     (out / "gt").mkdir(parents=True, exist_ok=True)
+    _remove_earlier(out)
     frames = round(seconds * FPS)
     seen: set[int] = set()
     boxes = 0
@@ -103,10 +108,28 @@ def write_site(
         (out / "gt" / f"{station.name}.txt").write_text("".join(f"{row}\n" for row in rows))
     names = tuple(station.name for station in world.stations)
     files = {name: {"url": f"{name}.mp4", "mode": "complete"} for name in names}
-    (out / "site.yaml").write_text(yaml.safe_dump({"site": f"synth-{seed}", "cameras": files}, sort_keys=False))
+    (out / SITE_FILE).write_text(yaml.safe_dump({"site": f"{GENERATED}{seed}", "cameras": files}, sort_keys=False))
     if progress is not None:
         progress(1.0)
     return SiteSummary(out, names, frames, len(seen), int(boxes))
+
+
+def _remove_earlier(out: Path) -> None:
+    """Remove a site that was generated here before: its other cameras would count as missed in a score of this one."""
+    file = out / SITE_FILE
+    if not file.exists():
+        return
+    try:
+        found = read_yaml(file)
+    except YamlError:
+        found = None
+    site, cameras = (found.get(key) for key in ("site", "cameras")) if isinstance(found, dict) else (None, None)
+    if not str(site).startswith(GENERATED) or not isinstance(cameras, dict):
+        raise FileExistsError(errno.EEXIST, f"its {SITE_FILE} is not of a generated site, and would be replaced")
+    file.unlink()
+    for name in cameras:
+        for made in (out / f"{Path(name).name}.mp4", out / "gt" / f"{Path(name).name}.txt"):
+            made.unlink(missing_ok=True)
 
 
 def film_station(world: World, index: int, times_s: Sequence[float], seed: int) -> Iterator[Frame]:
