@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from deploy.local.embedded import Embedded
 
 POLL_S = 0.1
+MOST_NAMED = 3  # files of other runs
 MINUTE_NS = 60 * 10**9
 BETWEEN_RUNS_NS = MINUTE_NS  # long enough for a person of the last run to have left and come back
 
@@ -262,7 +263,16 @@ def _write_data(store: Store, report: Report, options: RunOptions, since_ns: int
                 (options.out / f"{name}.txt").write_text("")  # saw nobody: replaces the file of an earlier run
         except OSError as error:
             raise RunError(f"--out {error.filename or options.out}: {error.strerror}; {OTHER_FOLDER}") from error
-        files["boxes"] = f"{options.out}/*.txt, in MOTChallenge text"
+        files["boxes"] = f"{options.out}/*.txt, in MOTChallenge text{_of_others(options.out, report.cameras)}"
     if options.keep_crops is not None:
         files["crops"] = f"{options.keep_crops}, for climbtrack adapt"
     return files
+
+
+def _of_others(out: Path, cameras: Collection[str]) -> str:
+    """Say that a folder holds boxes of other cameras: a run for each camera is scored with them, any other is not."""
+    others = sorted(file.name for file in out.glob("*.txt") if file.stem not in cameras)
+    if not others:
+        return ""
+    named = ", ".join(others[:MOST_NAMED]) + (" and more" if len(others) > MOST_NAMED else "")
+    return f"; {named} there: not of this run, but scored with it"

@@ -95,3 +95,19 @@ def test_boxes_that_cannot_be_written_take_no_results_along(
     told = capsys.readouterr()
     assert "frames analysed, 0 dropped" in told.out
     assert "--out out/a.txt: No space left on device; remove it, make room" in told.err.replace("\n", " ")
+
+
+def test_boxes_of_an_earlier_run_are_named_and_stay(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "yard.txt").write_text("1,1,10,10,20,40,1,-1,-1,-1\n")
+    (video,) = sorted((folder / "site").glob("*.mp4"))[:1]
+    words = ["run", "--camera", f"a={video}", "--out", str(out), "--data-dir", str(tmp_path / "data")]
+
+    assert main([*words, "--detector", "bundled", "--port", "0", "--no-pictures"]) == 0
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert "in MOTChallenge text; yard.txt there: not of this run, but scored with it" in told
+    assert {file.name for file in out.iterdir()} == {"a.txt", "yard.txt"}
