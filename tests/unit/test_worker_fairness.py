@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
+from threading import Lock
 
 import numpy as np
 import pytest
@@ -33,6 +34,12 @@ class Clock:
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self._lock = Lock()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; the detector's thread and the worker's would lose some of each other's without a lock."""
+        with self._lock:
+            self.now_s += seconds
 
     def ns(self) -> int:
         """Return the time since the Unix epoch."""
@@ -50,7 +57,7 @@ class SlowDetector:
 
     def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Return no boxes."""
-        self._clock.now_s += self._cost_s * len(frames)
+        self._clock.advance(self._cost_s * len(frames))
         return [Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32)) for _ in frames]
 
 
@@ -94,7 +101,7 @@ class Site:
                 if isinstance(said, Outgoing) and isinstance(said.message, CameraProgress):
                     self._heard(said.message)
             self.handler.flushed()
-            self.clock.now_s += self.overhead_s
+            self.clock.advance(self.overhead_s)
         consumer.close()
 
     def shares(self) -> dict[str, float]:
