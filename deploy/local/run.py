@@ -270,7 +270,7 @@ def _write_data(store: Store, report: Report, options: RunOptions, since_ns: int
 
 
 def _of_others(out: Path, cameras: Collection[str]) -> str:
-    """Name the boxes of other cameras that a folder holds, since `climbtrack score` reads them too; empty without any."""
+    """Name the boxes of other cameras in a folder, since `climbtrack score` reads them too; empty without any."""
     others = sorted(file.name for file in out.glob("*.txt") if file.stem not in cameras)
     if not others:
         return ""
